@@ -1,0 +1,40 @@
+# `make demo` and `make test` set everything up by themselves, in .venv inside the checkout.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test test-long check format lock bench clean
+
+demo: $(STAMP)  ## the main job once, on a simulated plate
+	$(BIN)/livewell demo --out demo
+
+test: check  ## everything that decides whether the project is whole, in under 10 minutes
+	$(BIN)/pytest -n auto -m "not long"
+
+test-long: $(STAMP)  ## what takes minutes, run before an issue is called resolved
+	$(BIN)/pytest -m long
+
+check: $(STAMP)  ## style, types, architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(STAMP)  ## pin every package anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --no-emit-index-url \
+	  --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $(STAMP)
+
+clean:
+	rm -rf .venv demo

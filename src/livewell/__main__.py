@@ -1,0 +1,5 @@
+"""``python -m livewell``."""
+
+from livewell.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""How far a result can be trusted: splits, leaks, figures, intervals, calibration, decisions."""

@@ -1,0 +1,229 @@
+"""Ties between the label and things that are not health: batches, and plain brightness."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from livewell.errors import LabelError
+
+BATCHES = (
+    "plate",
+    "position",
+    "experiment",
+    "replicate",
+    "cell_line",
+    "acquisition",
+    "date",
+    "hours",
+    "operator",
+    "microscope",
+)
+"""Columns that are looked at where none are named; ``well`` is what a treatment is given to."""
+TIES = ["column", "levels", "cramers_v", "auc", "p_value", "text"]
+"""Columns of the table of ties."""
+LEVEL = 0.05
+"""Highest p value, corrected for the number of columns, at which a tie is warned of."""
+
+
+def ties(
+    table: pd.DataFrame,
+    label: str = "label",
+    columns: Sequence[str] | None = None,
+    *,
+    unit: str | None = None,
+    noun: str = "pictures",
+    seed: int = 0,
+    permutations: int = 9999,
+) -> pd.DataFrame:
+    """How far each batch-like column tells the label.
+
+    Parameters
+    ----------
+    table
+        One row an independent picture (tiles of one picture left out), or see `unit`.
+    label
+        Column with the classes; rows without one are left out.
+    columns
+        Columns to look at; those of `BATCHES` that are there where ``None``. Columns with one
+        value, or with as many as rows, say nothing and are left out.
+    unit
+        Column that names what a label was given to, such as ``well``: its pictures count once for
+        every label and level, for they are no evidence of their own.
+    noun
+        What a row is, for the text.
+    seed, permutations
+        Of the test, which deals the labels anew among the rows.
+
+    Returns
+    -------
+    DataFrame
+        Columns `TIES`, strongest first: number of levels; Cramer's V with Bergsma's (2013, J.
+        Korean Stat. Soc. 42:323) correction, 0 to 1; area under the ROC curve of knowing only that
+        column (two classes, else NaN); p value of the chi-squared statistic; a sentence.
+
+    Raises
+    ------
+    LabelError
+        The label column is missing or holds fewer than two classes.
+    """
+    table = _labelled(table, label)
+    chosen = BATCHES if columns is None else columns
+    rows = []
+    for number, column in enumerate(name for name in chosen if name in table and name != label):
+        part = table.dropna(subset=[column])
+        if unit is not None and unit in part and unit != column:
+            again = part.duplicated([unit, label, column]) & part[unit].notna()
+            part = part[~again]
+        counts = pd.crosstab(part[column].astype("str"), part[label].astype("str"))
+        if min(counts.shape) < 2 or len(counts) == len(part):
+            continue
+        values = counts.to_numpy()
+        rng = np.random.default_rng([seed, number])
+        p = _permuted(values, rng, permutations)
+        v = _cramers_v(values)
+        rows.append((column, len(counts), v, _auc(values), p, _text(counts, label, v, p, noun)))
+    found = pd.DataFrame(rows, columns=TIES)
+    return found.sort_values(["p_value", "cramers_v"], ascending=[True, False], ignore_index=True)
+
+
+def warnings(found: pd.DataFrame) -> list[str]:
+    """Sentences for the ties that chance does not explain.
+
+    Parameters
+    ----------
+    found
+        As `ties` or `number_ties` returns.
+
+    Returns
+    -------
+    list of str
+        Texts of the rows whose p value, corrected for the number of rows after Holm (1979, Scand.
+        J. Stat. 6:65), is at most `LEVEL`; so a balanced design is warned of once in twenty.
+    """
+    ordered = found.sort_values("p_value", ignore_index=True)
+    said = []
+    for place, row in ordered.iterrows():
+        if row["p_value"] * (len(ordered) - int(str(place))) > LEVEL:
+            break
+        said.append(str(row["text"]))
+    return said
+
+
+def number_ties(features: pd.DataFrame, label: Iterable[str], positive: str) -> pd.DataFrame:
+    """How far single numbers, such as a picture's mean brightness, tell the label.
+
+    Parameters
+    ----------
+    features
+        One row an independent picture; every number column is looked at.
+    label
+        Class of every row, two classes.
+    positive
+        The positive class.
+
+    Returns
+    -------
+    DataFrame
+        column, auc (above 0.5 where the positive class has higher numbers), strength (the auc or
+        1 - auc, whichever is higher), p_value (Mann and Whitney's test), text; strongest first.
+
+    Raises
+    ------
+    LabelError
+        Not two classes, or `positive` is none of them.
+    """
+    names = pd.Series(list(label), index=features.index).astype("str")
+    if names.nunique() != 2 or positive not in set(names):
+        raise LabelError(
+            "numbers can be tied to two classes only",
+            expected=f"two classes, {positive!r} one of them",
+            got=", ".join(sorted(set(names))),
+        )
+    rows = []
+    for column in features.select_dtypes("number"):
+        values = features[column].astype("float64")
+        sick = values[(names == positive) & values.notna()]
+        well = values[(names != positive) & values.notna()]
+        if not len(sick) or not len(well):
+            continue
+        test = stats.mannwhitneyu(sick, well)
+        auc = float(test.statistic) / (len(sick) * len(well))
+        strength = max(auc, 1 - auc)
+        word = "higher" if auc >= 0.5 else "lower"
+        text = (
+            f"{column} alone tells the classes apart at AUC {strength:.2f} ({word} in {positive})"
+        )
+        rows.append((str(column), auc, strength, float(test.pvalue), text))
+    found = pd.DataFrame(rows, columns=["column", "auc", "strength", "p_value", "text"])
+    return found.sort_values("strength", ascending=False, ignore_index=True)
+
+
+def _labelled(table: pd.DataFrame, label: str) -> pd.DataFrame:
+    if label not in table:
+        raise LabelError(
+            "no such label column",
+            where=label,
+            expected="one of " + ", ".join(map(str, table.columns)),
+        )
+    rows = table.dropna(subset=[label])
+    if rows[label].nunique() < 2:
+        raise LabelError(
+            "fewer than two classes, nothing to be tied to",
+            where=label,
+            got=", ".join(map(str, rows[label].unique())) or "no label",
+        )
+    return rows
+
+
+def _chi2(tables: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chi-squared of contingency tables, shape (..., levels, classes)."""
+    rows, columns = tables.sum(axis=-1, keepdims=True), tables.sum(axis=-2, keepdims=True)
+    expected = rows * columns / tables.sum(axis=(-2, -1), keepdims=True)
+    return np.asarray(((tables - expected) ** 2 / expected).sum(axis=(-2, -1)))
+
+
+def _permuted(values: NDArray[np.int64], rng: np.random.Generator, permutations: int) -> float:
+    # The table of dealt labels is drawn as such: Patefield's algorithm, SciPy's own.
+    drawn = stats.random_table(values.sum(axis=1), values.sum(axis=0)).rvs(
+        permutations, random_state=rng
+    )
+    as_strong = int((_chi2(drawn) >= _chi2(values) - 1e-9).sum())
+    return (as_strong + 1) / (permutations + 1)
+
+
+def _cramers_v(values: NDArray[np.int64]) -> float:
+    n, (rows, columns) = int(values.sum()), values.shape
+    phi2 = max(0.0, float(_chi2(values)) / n - (rows - 1) * (columns - 1) / (n - 1))
+    sides = rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)
+    least = min(sides) - 1
+    return min(1.0, float(np.sqrt(phi2 / least))) if least > 0 else 0.0
+
+
+def _auc(values: NDArray[np.int64]) -> float:
+    if values.shape[1] != 2:
+        return float("nan")
+    share = values[:, 1] / values.sum(axis=1)
+    truth = np.tile([0, 1], len(values))
+    return float(roc_auc_score(truth, np.repeat(share, 2), sample_weight=values.ravel()))
+
+
+def _text(counts: pd.DataFrame, label: str, v: float, p: float, noun: str) -> str:
+    totals = counts.sum(axis=0)
+    share = counts / totals
+    # The cell that stands out most: its class is there far more often than the others are.
+    rest = (counts.sum(axis=1).to_numpy()[:, None] - counts) / (totals.sum() - totals)
+    excess = (share - rest).to_numpy()
+    row, column = np.unravel_index(excess.argmax(), excess.shape)
+    level, name = counts.index[row], counts.columns[column]
+    others = totals.index[totals.index != name]
+    here = f"{counts.loc[level, name]} of {totals[name]} {name} {noun}"
+    return (
+        f"{label} and {counts.index.name} are {'tied' if p <= LEVEL else 'not shown to be tied'}"
+        f" (Cramer's V {v:.2f}, p {p:.2g}): {here}"
+        f" are of {level}, but {counts.loc[level, others].sum()} of {totals[others].sum()}"
+        f" {'/'.join(others)}"
+    )

@@ -1,0 +1,171 @@
+"""Folders and files that are whole or not there: temporary name first, then renamed."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from livewell import __version__
+from livewell.errors import OutputError, StudyError
+
+TEMPORARY = ".livewell-tmp-"
+"""Every unfinished file or folder begins with this, so that it is never taken for whole."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends without an error.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be made or written.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place when the block ends without an error.
+
+    A folder that stood there before is replaced only then.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be made or written.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if path.exists():
+            old = path.with_name(f"{TEMPORARY}old-{uuid4().hex[:8]}-{path.name}")
+            path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: Path, *, kind: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Parameters
+    ----------
+    path
+        File to read.
+    kind
+        What the file should be, for the error.
+
+    Raises
+    ------
+    StudyError
+        The file is missing, not JSON or not an object.
+    """
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise StudyError(
+            f"no {kind} here", where=str(path), remedy="check the path, or make it first"
+        ) from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StudyError(f"cannot be read as a {kind}", where=str(path), got=str(error)) from error
+    if not isinstance(value, dict):
+        raise StudyError(
+            f"cannot be read as a {kind}",
+            where=str(path),
+            expected="a JSON object",
+            got=type(value).__name__,
+        )
+    return value
+
+
+def claim(folder: Path, kind: str, stamp: str) -> None:
+    """Make `folder` ours, or check that it is: empty, new, or holding our `stamp` file.
+
+    Parameters
+    ----------
+    folder
+        The folder to write into.
+    kind
+        What it will hold: ``study``, ``training run`` ...
+    stamp
+        Name of the JSON file that marks a folder of this kind.
+
+    Raises
+    ------
+    OutputError
+        It holds something else, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if not os.access(folder, os.W_OK):
+        raise _unwritable(folder, PermissionError("no permission to write"))
+    foreign = [name for name in names if not name.startswith(TEMPORARY)]
+    if stamp in names:
+        found = read_json(folder / stamp, kind=kind).get("kind")
+        if found == kind:
+            return
+        foreign = [f"a {found}"]
+    if foreign:
+        raise OutputError(
+            f"not a {kind} of livewell and not empty",
+            where=str(folder),
+            got=", ".join(sorted(foreign)[:3]),
+            remedy="name a new folder, or empty this one",
+        )
+
+
+def stamp(folder: Path, name: str, kind: str, **content: Any) -> None:
+    """Write the JSON file that marks `folder` as ours, with livewell's version."""
+    write_json(folder / name, {"kind": kind, "livewell": __version__, **content})
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        "cannot be written",
+        where=str(path),
+        got=error.strerror or str(error),
+        remedy="name a folder that you may write, or change its permissions",
+    )
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())

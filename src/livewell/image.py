@@ -1,0 +1,80 @@
+"""What an image is to the rest of livewell: a lazy (t, c, y, x) array that knows its scale."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livewell.geometry import Box
+
+Frame = NDArray[Any]
+"""One channel of one time point, shape (y, x), in the file's own number type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of its image without its pixels being read.
+
+    Parameters
+    ----------
+    frames, channels, height, width
+        Sizes of the axes (t, c, y, x); `channels` holds the names, in order.
+    dtype
+        numpy name of the number type in the file, e.g. ``uint16``.
+    pixel_um
+        Edge of a pixel in micrometres, ``None`` where the file does not say.
+    frame_s
+        Time from frame to frame in seconds, ``None`` where the file does not say.
+    notes
+        What a careful user should know: conversions, doubts, substitutions.
+    """
+
+    frames: int
+    channels: tuple[str, ...]
+    height: int
+    width: int
+    dtype: str
+    pixel_um: float | None = None
+    frame_s: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``(t, c, y, x)``."""
+        return self.frames, len(self.channels), self.height, self.width
+
+    @property
+    def area(self) -> Box:
+        """The whole frame as a box."""
+        return Box.of(0, 0, self.height, self.width)
+
+
+class Image(Protocol):
+    """A lazy (t, c, y, x) image: its header, and frames one by one."""
+
+    @property
+    def header(self) -> Header:
+        """Axes, channels and scale."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Path of the file (the first, for a sequence)."""
+        ...
+
+    def frame(self, t: int, channel: int = 0) -> Frame:
+        """One (y, x) frame in the file's number type, unscaled."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class PixelSource(Protocol):
+    """What training and inference read from: pixels by patch key. `livewell.io` fulfils it."""
+
+    def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
+        """Pixels of one patch as float32, in grey levels of the file, shape ``box.shape``."""
+        ...

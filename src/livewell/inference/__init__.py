@@ -1,0 +1,1 @@
+"""Scores by a trained net: it yields, and writes nothing."""

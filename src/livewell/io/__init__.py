@@ -1,0 +1,1 @@
+"""Edges: image files, study folders, model files, videos, maps."""

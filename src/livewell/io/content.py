@@ -1,0 +1,68 @@
+"""Digests of a study's pictures, made once and kept."""
+
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.io.listing import fingerprint
+from livewell.io.pixels import StudyPixels
+from livewell.io.study import Study
+from livewell.io.tablefiles import write_table
+from livewell.measure.content import content_table
+from livewell.progress import SILENT, Progress
+
+STAMPED = ["image", "bytes", "mtime_ns", "shapes"]
+
+
+def content(
+    study: Study, pixels: StudyPixels, frames: pd.DataFrame, progress: Progress = SILENT
+) -> pd.DataFrame:
+    """Content digests of frames, and of their tiles where another frame has a tile's shape.
+
+    Parameters
+    ----------
+    study
+        The digests are kept in its folder ``cache``.
+    pixels
+        One channel of its images.
+    frames
+        Columns image and t: the frames to compare with each other.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    DataFrame
+        As `livewell.measure.content.content_table`.
+    """
+    cache = study.folder / "cache" / f"content-{pixels.channel or 'auto'}.parquet"
+    wanted = frames.groupby("image", sort=False)["t"].apply(list)
+    shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
+    known = _known(cache)
+    tables = []
+    with progress.task("comparing pictures", total=len(wanted)) as tick:
+        for image, times in wanted.items():
+            name = str(image)
+            size, mtime = fingerprint(study.path(name))
+            kept = known.get((name, size, mtime, str(shapes)), pd.DataFrame(columns=["t"]))
+            missing = sorted({int(t) for t in times} - set(kept["t"]))
+            if missing:
+                frames_left = ((name, t, pixels.frame(name, t)) for t in missing)
+                fresh = content_table(frames_left, shapes)
+                fresh = fresh.assign(bytes=size, mtime_ns=mtime, shapes=str(shapes))
+                kept = fresh if kept.empty else pd.concat([kept, fresh], ignore_index=True)
+                known[(name, size, mtime, str(shapes))] = kept
+            tables.append(kept[kept["t"].isin(times)])
+            tick()
+    write_table(cache, pd.concat(chain(known.values()), ignore_index=True))
+    return pd.concat(tables, ignore_index=True).drop(columns=STAMPED[1:])
+
+
+def _known(cache: Path) -> dict[tuple[object, ...], pd.DataFrame]:
+    """Digests that were kept, by image, size, time of change and shapes compared with."""
+    try:
+        table = pd.read_parquet(cache)
+        return {tuple(key): rows for key, rows in table.groupby(STAMPED, sort=False)}  # type: ignore[arg-type]
+    except (OSError, ValueError, KeyError):
+        return {}

@@ -1,0 +1,249 @@
+"""Heat maps of a movie as OME-TIFF, with the transform from map to frame inside the file."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from livewell import __version__
+from livewell.errors import GeometryError, ImageReadError, OutputError
+from livewell.files import whole_file
+from livewell.progress import Tick
+
+Map = NDArray[np.float32]
+"""Probability of the positive class, 0 to 1, shape (my, mx); NaN where nothing is to judge."""
+
+KIND = "livewell heat map"
+
+
+@dataclass(frozen=True, slots=True)
+class MapTransform:
+    """Where the cells of a heat map lie in the frame: a cell's centre is its window's centre.
+
+    Parameters
+    ----------
+    stride_px
+        From window to window, pixels of the frame.
+    origin_px
+        ``(y, x)`` of the first window's centre, as `livewell.geometry.Box.centre` gives it: pixel
+        i covers [i, i + 1), so a window of 256 px at the frame's corner is centred on 128.
+
+    Raises
+    ------
+    GeometryError
+        The stride is not above zero.
+    """
+
+    stride_px: float
+    origin_px: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if not self.stride_px > 0:
+            raise GeometryError(
+                "a heat map without stride", expected="stride_px > 0", got=str(self.stride_px)
+            )
+
+    def to_frame(self, my: float, mx: float) -> tuple[float, float]:
+        """``(y, x)`` in the frame, pixels, of the map cell ``(my, mx)``; fractions are allowed."""
+        return (
+            self.origin_px[0] + self.stride_px * my,
+            self.origin_px[1] + self.stride_px * mx,
+        )
+
+    def enlarge(self, values: NDArray[Any], shape: tuple[int, int]) -> Map:
+        """The map at the frame's own pixels, bilinearly between window centres, never beyond.
+
+        Parameters
+        ----------
+        values
+            Heat map, shape (my, mx); NaN where nothing is to judge.
+        shape
+            ``(height, width)`` of the frame, pixels.
+
+        Returns
+        -------
+        float32 array of `shape`
+            The same absolute scale. NaN outside the outermost window centres, and nearer to a
+            cell of NaN than to one with a number. An axis with a single cell has no outermost
+            centres: there the value holds for half a stride to both sides.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        known = np.isfinite(values)
+        enlarged = self._interpolated(np.where(known, values, 0.0), shape)
+        places = [self._places(axis, shape[axis]) for axis in (0, 1)]
+        if not known.all():
+            # Between cells of which some are unknown the known ones decide, by their share.
+            weight = self._interpolated(known.astype(np.float64), shape)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                enlarged /= weight
+            nearest = [
+                np.clip(np.rint(place), 0, size - 1).astype(int)
+                for place, size in zip(places, values.shape, strict=True)
+            ]
+            enlarged[~known[np.ix_(*nearest)]] = np.nan
+        for axis, place in enumerate(places):
+            reach = 0.5 if values.shape[axis] == 1 else 1e-9
+            outside = (place < -reach) | (place > values.shape[axis] - 1 + reach)
+            enlarged[outside if axis == 0 else (slice(None), outside)] = np.nan
+        return enlarged.astype(np.float32)
+
+    def _places(self, axis: int, length_px: int) -> NDArray[np.float64]:
+        """Centres of the frame's pixels on one axis, in cells of the map."""
+        return (
+            np.arange(length_px, dtype=np.float64) + 0.5 - self.origin_px[axis]
+        ) / self.stride_px
+
+    def _interpolated(
+        self, values: NDArray[np.float64], shape: tuple[int, int]
+    ) -> NDArray[np.float64]:
+        offset = [(0.5 - origin) / self.stride_px for origin in self.origin_px]
+        found: NDArray[np.float64] = ndimage.affine_transform(
+            values, [1 / self.stride_px] * 2, offset, output_shape=shape, order=1, mode="nearest"
+        )
+        return found
+
+
+def write_map(
+    path: Path,
+    maps: Iterable[Map],
+    *,
+    t: int,
+    my: int,
+    mx: int,
+    stride_px: float,
+    origin_px: tuple[float, float],
+    pixel_um: float | None,
+    frame_s: float | None,
+    model: str,
+    model_hash: str,
+    engine: str,
+    tick: Tick | None = None,
+) -> None:
+    """Write the heat maps of a movie as OME-TIFF, float32, page by page; whole or not at all.
+
+    The pixels are not compressed, so that a program can map the file into memory.
+
+    Parameters
+    ----------
+    path
+        File to write, ``.ome.tif``.
+    maps
+        One `Map` a frame, in order.
+    t, my, mx
+        Number of frames, rows and columns of the maps.
+    stride_px, origin_px
+        As in `MapTransform`.
+    pixel_um, frame_s
+        Of the movie; ``None`` where unknown. A map's pixel is ``stride_px * pixel_um`` wide.
+    model, model_hash, engine
+        What made the maps; kept in the file.
+    tick
+        Called after every frame.
+
+    Raises
+    ------
+    OutputError
+        More or fewer maps than `t`, a map of another shape, or the file cannot be written.
+    """
+    MapTransform(stride_px, origin_px)
+    notes = {
+        "kind": KIND,
+        "livewell": __version__,
+        "stride_px": json.dumps(stride_px),
+        "origin_y_px": json.dumps(origin_px[0]),
+        "origin_x_px": json.dumps(origin_px[1]),
+        "frame_y_px": f"{origin_px[0]} + {stride_px} * map_y",
+        "frame_x_px": f"{origin_px[1]} + {stride_px} * map_x",
+        "values": "probability of the positive class, 0 to 1; NaN where nothing is to judge",
+        "model": model,
+        "model_hash": model_hash,
+        "engine": engine,
+    }
+    metadata: dict[str, Any] = {"axes": "TYX", "Name": "heat map", "MapAnnotation": notes}
+    if pixel_um is not None:
+        for axis in "XY":
+            metadata |= {
+                f"PhysicalSize{axis}": stride_px * pixel_um,
+                f"PhysicalSize{axis}Unit": "µm",
+            }
+    if frame_s is not None:
+        metadata |= {"TimeIncrement": frame_s, "TimeIncrementUnit": "s"}
+    with whole_file(path) as temporary, tifffile.TiffWriter(temporary, ome=True) as writer:
+        writer.write(
+            _checked(path, maps, (t, my, mx), tick),
+            shape=(t, my, mx),
+            dtype=np.float32,
+            photometric="minisblack",
+            metadata=metadata,
+        )
+
+
+def _checked(
+    path: Path,
+    maps: Iterable[Map],
+    shape: tuple[int, int, int],
+    tick: Tick | None,
+) -> Iterator[Map]:
+    t, my, mx = shape
+    done = 0
+    for values in maps:
+        if values.shape != (my, mx) or done == t:
+            raise OutputError(
+                "heat maps that do not fit",
+                where=f"{path}, frame {done}",
+                expected=f"{t} maps of {my} x {mx}",
+                got=f"map {done + 1} of {' x '.join(map(str, values.shape))}",
+            )
+        yield np.ascontiguousarray(values, dtype=np.float32)
+        done += 1
+        if tick:
+            tick()
+    if done < t:
+        raise OutputError(
+            "too few heat maps", where=str(path), expected=f"{t} maps", got=f"{done} maps"
+        )
+
+
+def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:
+    """Heat maps that `write_map` wrote, shape (t, my, mx), mapped into memory, and where they lie.
+
+    Raises
+    ------
+    ImageReadError
+        The file is missing, not whole, or not a heat map of livewell.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            notes = _annotations(file.ome_metadata or "<none/>")
+            if notes.get("kind") != KIND:
+                raise ValueError("no annotation 'kind: livewell heat map'")
+            my, mx = file.pages.first.imagelength, file.pages.first.imagewidth
+        transform = MapTransform(
+            json.loads(notes["stride_px"]),
+            (json.loads(notes["origin_y_px"]), json.loads(notes["origin_x_px"])),
+        )
+        maps = tifffile.memmap(path, mode="r")
+    except (OSError, ValueError, KeyError, IndexError, ElementTree.ParseError) as error:
+        raise ImageReadError(
+            "cannot be read as a heat map",
+            where=str(path),
+            expected="an OME-TIFF written by `livewell heatmap`",
+            got=str(error),
+        ) from error
+    return maps.reshape(-1, my, mx), transform
+
+
+def _annotations(xml: str) -> dict[str, str]:
+    return {
+        entry.attrib["K"]: entry.text or ""
+        # Our own file or any other: only names and texts are taken, nothing is resolved.
+        for entry in ElementTree.fromstring(xml).iter()  # noqa: S314
+        if entry.tag.endswith("}M")
+    }

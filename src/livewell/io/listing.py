@@ -1,0 +1,65 @@
+"""Which image files there are, told by their names alone."""
+
+import os
+from pathlib import Path
+
+from livewell.errors import ImageReadError
+from livewell.io.formats import SUFFIXES
+from livewell.io.sequence import natural_key
+
+STAMP = "study.json"
+"""The file that marks a study folder."""
+
+
+def find_images(root: Path | str) -> list[Path]:
+    """Every file below `root` whose ending livewell reads, in the natural order of the names.
+
+    Hidden and unfinished files are left out, and so are study folders; nothing is opened.
+
+    Raises
+    ------
+    ImageReadError
+        No such folder, or no image in it.
+    """
+    root = Path(root)
+    found: list[str] = []
+    for folder, inner, names in os.walk(root):
+        if STAMP in names:
+            inner.clear()
+            continue
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [
+            os.path.join(folder, name)  # noqa: PTH118  (ten times faster than Path here)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+        ]
+    if not found:
+        raise ImageReadError(
+            "no image files here" if root.is_dir() else "no such folder",
+            where=str(root),
+            expected="files ending in " + ", ".join(SUFFIXES),
+            remedy="check the path",
+        )
+    return [Path(path) for path in sorted(found, key=natural_key)]
+
+
+def fingerprint(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files.
+
+    Raises
+    ------
+    ImageReadError
+        It is not there.
+    """
+    try:
+        if path.is_dir():
+            stats = [file.stat() for file in path.iterdir() if file.is_file()]
+            return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+        stat = path.stat()
+    except OSError as error:
+        raise ImageReadError(
+            "no such file" if isinstance(error, FileNotFoundError) else "cannot be read",
+            where=str(path),
+            remedy="put it back, or index the study again",
+        ) from error
+    return stat.st_size, stat.st_mtime_ns

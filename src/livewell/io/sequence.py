@@ -1,0 +1,148 @@
+"""Image sequences: one file a frame, read as one movie."""
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from livewell.errors import Fault, ImageContentError, ImageReadError
+from livewell.image import Frame, Header, Image
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(path: Path | str) -> tuple[Any, ...]:
+    """Sort key under which ``t2`` comes before ``t10``; letter case does not count.
+
+    Parameters
+    ----------
+    path
+        Path or name; only its text matters.
+    """
+    text = path if isinstance(path, str) else path.as_posix()
+    pieces = _DIGITS.split(text.casefold())
+    return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), text
+
+
+def numbering(names: Sequence[str]) -> tuple[bool, str]:
+    """Whether file names can be one movie, and what a careful user should know of them.
+
+    Names of one movie have the same letters and differ in one number that rises evenly.
+
+    Returns
+    -------
+    same : bool
+        Whether the names agree in everything but their numbers.
+    doubt : str
+        One sentence; empty where nothing is odd.
+    """
+    split = [_DIGITS.split(name.casefold()) for name in names]
+    if len({tuple(pieces[::2]) for pieces in split}) > 1:
+        return False, "the file names differ in more than their numbers"
+    columns = [[int(n) for n in column] for column in zip(*(p[1::2] for p in split), strict=True)]
+    varying = [column for column in columns if len(set(column)) > 1]
+    if len(varying) > 1:
+        return True, (
+            f"the file names differ in {len(varying)} numbers; "
+            "frames of several positions or channels may be mixed here"
+        )
+    steps = {b - a for column in varying for a, b in pairwise(column)}
+    if len(steps) > 1:
+        return True, "the numbers in the file names do not rise evenly; frames may be missing"
+    return True, ""
+
+
+class SequenceImage:
+    """Files of one frame each, as one movie; a file is open only while its frame is read.
+
+    Parameters
+    ----------
+    paths
+        One path a frame, in order of time.
+    open_one
+        Opens one file.
+    strict
+        Refuse files that do not fit the first; otherwise keep them in `odd`.
+
+    Raises
+    ------
+    ImageReadError
+        No paths, or (if strict) files that differ in size, type or channels; all are named.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], open_one: Callable[[Path], Image], *, strict: bool = True
+    ) -> None:
+        if not paths:
+            raise ImageReadError("a sequence without a file", remedy="name at least one image")
+        self.paths = tuple(paths)
+        self._open = open_one
+        headers = [self._header_of(path) for path in self.paths]
+        first = headers[0]
+        self.odd = tuple(
+            Fault("frame-differs", path.name, f"{_said(header)}; the first file is {_said(first)}")
+            for path, header in zip(self.paths, headers, strict=True)
+            if header.frames != 1 or _said(header) != _said(first)
+        )
+        if strict and self.odd:
+            raise ImageReadError(
+                f"{len(self.odd)} of {len(paths)} files cannot be frames of one movie: "
+                + "; ".join(f"{fault.where}: {fault.message}" for fault in self.odd[:5]),
+                where=str(self.paths[0].parent),
+                expected="one frame a file, all of one size, number type and channels",
+                remedy="move the odd files away, or name the files of one movie yourself",
+            )
+        _, doubt = numbering([path.name for path in self.paths])
+        notes = dict.fromkeys(note for header in headers for note in header.notes)
+        self._header = Header(
+            frames=len(self.paths),
+            channels=first.channels,
+            height=first.height,
+            width=first.width,
+            dtype=first.dtype,
+            pixel_um=first.pixel_um if len({h.pixel_um for h in headers}) == 1 else None,
+            notes=(*notes, *([doubt] if doubt else [])),
+        )
+
+    @property
+    def header(self) -> Header:
+        """Axes, channels and scale; the interval is never in single files."""
+        return self._header
+
+    @property
+    def source(self) -> str:
+        """Path of the first file."""
+        return str(self.paths[0])
+
+    def frame(self, t: int, channel: int = 0) -> Frame:
+        """The only frame of file `t`, shape (y, x)."""
+        image = self._open(self.paths[t])
+        try:
+            frame = image.frame(0, channel)
+        finally:
+            image.close()
+        if frame.shape != (self._header.height, self._header.width):
+            raise ImageContentError(
+                "a frame of another size",
+                where=str(self.paths[t]),
+                expected=f"{self._header.width} x {self._header.height} px",
+                got=f"{frame.shape[1]} x {frame.shape[0]} px",
+                remedy="move the odd file away",
+            )
+        return frame
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _header_of(self, path: Path) -> Header:
+        image = self._open(path)
+        try:
+            return image.header
+        finally:
+            image.close()
+
+
+def _said(header: Header) -> str:
+    channels = "|".join(header.channels) if len(header.channels) > 1 else "1 channel"
+    return f"{header.frames} x {header.width} x {header.height} px, {header.dtype}, {channels}"

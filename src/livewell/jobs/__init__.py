@@ -1,0 +1,1 @@
+"""One function a verb: paths and a spec in, a folder out."""

@@ -1,0 +1,326 @@
+"""Verdicts on new images: one row a picture and frame."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.errors import ImageReadError, LivewellError
+from livewell.files import claim, stamp, whole_file
+from livewell.inference.windows import Scorer, window_boxes
+from livewell.io.formats import OpenImage
+from livewell.io.images import open_image
+from livewell.io.layout import NamePattern
+from livewell.io.listing import find_images, fingerprint
+from livewell.io.models import Card, find_model, load_model
+from livewell.io.runs import versions, write_text
+from livewell.jobs.frames import Fit, fit_to, model_frame, why
+from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.progress import SILENT, Progress, Tick
+from livewell.report.page import Note, render
+from livewell.report.results import AssessResults, Gallery
+from livewell.report.verdicts import assess_page
+
+COLUMNS = [
+    "image",
+    "t",
+    "well",
+    "position",
+    "n_patches",
+    "sick_fraction",
+    "p_sick",
+    "verdict",
+    "note",
+]
+NOTHING = "nothing to judge"
+KIND, STAMP, JOURNAL = "assessment", "assessment.json", "journal.jsonl"
+SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What `assess` made: verdicts, failures and the page."""
+
+    verdicts: pd.DataFrame
+    failures: pd.DataFrame
+    page: Path
+    warnings: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Extremes:
+    """The patches with the highest and the lowest probability seen so far."""
+
+    high: list[tuple[float, int, NDArray[np.float32], str]] = field(default_factory=list)
+    low: list[tuple[float, int, NDArray[np.float32], str]] = field(default_factory=list)
+    count: int = 0
+
+    def see(self, p: float, pixels: NDArray[np.float32], caption: str) -> None:
+        self.count += 1
+        for heap, key in ((self.high, p), (self.low, -p)):
+            item = (key, self.count, pixels, caption)
+            if len(heap) < SHOWN:
+                heappush(heap, item)
+            elif key > heap[0][0]:
+                heappushpop(heap, item)
+
+
+def assess(
+    images: Path,
+    model: Path,
+    out: Path,
+    *,
+    stride_px: int | None = None,
+    pattern: str | None = None,
+    channel: str | None = None,
+    pixel_um: float | None = None,
+    frame_s: float | None = None,
+    progress: Progress = SILENT,
+) -> Assessed:
+    """Judge images by a trained model.
+
+    Parameters
+    ----------
+    images
+        A file, or a folder that is searched with its folders; every file is a picture or a movie.
+    model
+        Model folder, a file in it, or a training run of one fold.
+    out
+        Takes ``verdicts.csv``, ``failures.csv`` and ``report.html``. If a judging of the same
+        images by the same model was stopped here, it goes on.
+    stride_px
+        From patch to patch, in the model's pixels; by default patches touch. The last row and
+        column are moved back to end at the edge, so that every pixel is seen.
+    pattern
+        File-name pattern with parts such as ``{well}`` and ``{position}``.
+    channel
+        Channel to judge; by default the one that the model was trained on, or the transmitted one.
+    pixel_um, frame_s
+        Override what the files say: micrometres, seconds.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    Assessed
+
+    Raises
+    ------
+    ModelFileError
+        No usable model.
+    ImageReadError
+        No image at all. A single image that cannot be read is a row of ``failures.csv``.
+    OutputError
+        `out` cannot be written or holds something else.
+    """
+    net, card = load_model(model)
+    paths = [images] if images.is_file() else find_images(images)
+    root = images.parent if images.is_file() else images
+    names = [path.relative_to(root).as_posix() for path in paths]
+    asked = {
+        "model": card.weights_sha256,
+        "stride_px": stride_px or net.patch_px,
+        "channel": channel,
+        "pixel_um": pixel_um,
+    }
+    claim(out, KIND, STAMP)
+    stamp(out, STAMP, KIND, **asked, images=str(images), versions=versions())
+    places = _places(names, pattern)
+    scorer = Scorer(net)
+    extremes = _Extremes()
+    judged = _Judged(scorer, card, stride_px or net.patch_px, extremes)
+    journal = out / JOURNAL
+    done = _done(journal, asked)
+    entries = []
+    with progress.task("judging pictures", total=len(paths)) as tick:
+        for path, name in zip(paths, names, strict=True):
+            entry = done.get(name)
+            if entry is None or entry["file"] != list(_fingerprint(path)):
+                entry = _judge_file(path, name, judged, channel, pixel_um, frame_s, tick)
+                _append(journal, entry | {"asked": asked})
+            entries.append(entry)
+            tick()
+    verdicts = _verdicts(entries, places)
+    failures = pd.DataFrame(
+        [(e["image"], row["t"], row["error"]) for e in entries for row in e["failures"]],
+        columns=["image", "t", "error"],
+    ).astype({"t": "Int64"})
+    for name, table in (("verdicts.csv", verdicts), ("failures.csv", failures)):
+        with whole_file(out / name) as temporary:
+            table.to_csv(temporary, index=False)
+    warnings = _warnings(verdicts)
+    results = _results(images, model, card, verdicts, failures, extremes, warnings, asked)
+    write_text(out / "report.html", render(assess_page(results)))
+    journal.unlink(missing_ok=True)
+    return Assessed(verdicts, failures, out / "report.html", warnings)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    scorer: Scorer
+    card: Card
+    stride_px: int
+    extremes: _Extremes
+
+    def frame(self, image: OpenImage, t: int, fit: Fit, name: str) -> dict[str, Any]:
+        """The row of one frame."""
+        where = f"{name}, frame {t}"
+        frame, area = model_frame(image, t, fit, where)
+        net, card = self.scorer.net, self.card
+        boxes = window_boxes(area, net.patch_px, self.stride_px, where=where, edge="shift")
+        mask = textured(frame, card.pixel_um)
+        full = shares(mask, boxes) >= LEAST_SHARE
+        boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
+        row: dict[str, Any] = {"t": t, "n_patches": len(boxes), "note": "; ".join(fit.notes)}
+        if not boxes:
+            return row | {"sick_fraction": None, "p_sick": None, "verdict": NOTHING}
+        logits = np.array([logit for _, logit in self.scorer.frame(frame, boxes)])
+        p = card.patch_rule.probability(logits)
+        for index in {int(p.argmin()), int(p.argmax())}:
+            pixels = np.array(frame[boxes[index].slices], dtype=np.float32)
+            self.extremes.see(float(p[index]), pixels, f"p {p[index]:.2f}\n{name}, frame {t}")
+        p_sick = float(card.picture_rule.probability(logits.mean()))
+        return row | {
+            "sick_fraction": float((p >= card.patch_rule.threshold).mean()),
+            "p_sick": p_sick,
+            "verdict": card.picture_rule.verdict(p_sick),
+        }
+
+
+def _judge_file(
+    path: Path,
+    name: str,
+    judged: _Judged,
+    channel: str | None,
+    pixel_um: float | None,
+    frame_s: float | None,
+    tick: Tick,
+) -> dict[str, Any]:
+    """The journal entry of one file; nothing that is wrong with it stops the others."""
+    rows: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    entry = {"image": name, "rows": rows, "failures": failures, "file": list(_fingerprint(path))}
+    try:
+        with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
+            fit = fit_to(judged.card, image.header, channel, name)
+            for t in range(image.header.frames):
+                try:
+                    rows.append(judged.frame(image, t, fit, name))
+                except LivewellError as error:
+                    failures.append({"t": t, "error": why(error)})
+                tick(0, f"{name}, frame {t + 1} of {image.header.frames}")
+    except LivewellError as error:
+        failures.append({"t": None, "error": why(error)})
+    return entry
+
+
+def _fingerprint(path: Path) -> tuple[int, int]:
+    try:
+        return fingerprint(path)
+    except ImageReadError:
+        return (0, 0)
+
+
+def _places(names: Iterable[str], pattern: str | None) -> pd.DataFrame:
+    table = pd.DataFrame({"image": list(names), "well": None, "position": None})
+    if pattern is None:
+        return table
+    parts, _ = NamePattern.parse(pattern).match_all(table["image"])
+    return table[["image"]].merge(
+        parts.reindex(columns=["image", "well", "position"]), on="image", how="left"
+    )
+
+
+def _done(journal: Path, asked: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Entries of a judging that was stopped; a line that is not whole is judged again."""
+    found: dict[str, dict[str, Any]] = {}
+    if not journal.is_file():
+        return found
+    for line in journal.read_text("utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if entry.get("asked") == asked:
+            found[entry["image"]] = entry
+    return found
+
+
+def _append(journal: Path, entry: dict[str, Any]) -> None:
+    with journal.open("a", encoding="utf-8") as file:
+        # a line that was cut off by a kill must not swallow this one
+        file.write("\n" + json.dumps(entry) + "\n")
+
+
+def _verdicts(entries: list[dict[str, Any]], places: pd.DataFrame) -> pd.DataFrame:
+    rows = [{"image": entry["image"], **row} for entry in entries for row in entry["rows"]]
+    table = pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("well", "position")])
+    table = table.merge(places, on="image", how="left")[COLUMNS]
+    return table.astype({"t": "Int64", "sick_fraction": "float64", "p_sick": "float64"})
+
+
+def _warnings(verdicts: pd.DataFrame) -> tuple[str, ...]:
+    notes = verdicts.loc[verdicts["note"] != "", ["image", "note"]].drop_duplicates()
+    return tuple(
+        f"{len(rows)} image{'s' if len(rows) > 1 else ''}: {note}"
+        for note, rows in notes.groupby("note", sort=False)
+    )
+
+
+def _results(
+    images: Path,
+    model: Path,
+    card: Card,
+    verdicts: pd.DataFrame,
+    failures: pd.DataFrame,
+    extremes: _Extremes,
+    warnings: tuple[str, ...],
+    asked: dict[str, Any],
+) -> AssessResults:
+    galleries = []
+    for title, heap in (
+        (f"Patches that look most {card.classes[1]}", extremes.high),
+        (f"Patches that look most {card.classes[0]}", extremes.low),
+    ):
+        items = sorted(heap, key=lambda item: item[:2], reverse=True)
+        if items:
+            galleries.append(
+                Gallery(title, [item[2] for item in items], [item[3] for item in items])
+            )
+    return AssessResults(
+        title=f"Verdicts on {images.name}",
+        subtitle=f"by the model {find_model(model)}",
+        classes=card.classes,
+        verdicts=verdicts,
+        failures=failures,
+        card=summary(card),
+        threshold=card.picture_rule.threshold,
+        band=(card.picture_rule.low, card.picture_rule.high),
+        galleries=galleries,
+        notes=[Note("warn", text) for text in warnings],
+        settings=asked,
+        versions=versions(),
+    )
+
+
+def summary(card: Card) -> dict[str, Any]:
+    """What a report says of a model."""
+    shown = {
+        row["name"]: f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+        for row in card.results
+    }
+    return {
+        "weights": card.weights_sha256[:16],
+        "profile": card.profile.name,
+        "pixel_um": card.pixel_um,
+        "patch_px": card.patch_px,
+        "verdicts": card.picture_rule.note,
+        "trained on": card.data.get("study", ""),
+        "results on unseen groups": shown or "not evaluated",
+    }

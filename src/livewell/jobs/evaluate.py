@@ -1,0 +1,293 @@
+"""What a trained run is worth on groups that it never saw: figures, intervals, a page."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.errors import SplitError, StudyError
+from livewell.evaluation import balance as balancing
+from livewell.evaluation import metrics
+from livewell.evaluation.baselines import grouped_trees
+from livewell.evaluation.calibration import expected_calibration_error, reliability
+from livewell.evaluation.intervals import Estimate, estimates
+from livewell.evaluation.outcomes import outcomes
+from livewell.files import whole_folder, write_json
+from livewell.inference.windows import Scorer
+from livewell.io.models import Card, load_model, rewrite_card
+from livewell.io.pixels import StudyPixels
+from livewell.io.runs import Run, versions
+from livewell.io.study import Study
+from livewell.measure import intensity, texture
+from livewell.patch import Patch
+from livewell.progress import SILENT, Progress
+from livewell.report.evaluation import evaluation_page, named
+from livewell.report.page import render
+from livewell.report.results import EvaluationResults, Gallery
+from livewell.tables import KEY, SCORES, patches_of
+
+FIGURES = (
+    "roc_auc",
+    "within_auc",
+    "average_precision",
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "brier",
+    "prevalence_auc",
+    "calibration_error",
+)
+BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
+BASELINE_PATCHES = 4000
+"""Baselines look at most at so many patches, drawn once, groups alike."""
+SHOWN = 12
+"""Patches in each gallery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What `evaluate` made."""
+
+    folder: Path
+    scores: pd.DataFrame
+    figures: dict[str, Estimate]
+    baselines: dict[str, dict[str, Estimate]]
+    per_group: pd.DataFrame
+    page: Path
+
+
+def evaluate(
+    run_folder: Path,
+    *,
+    out: Path | None = None,
+    min_each: int = 1,
+    baselines: bool = True,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Evaluated:
+    """Score every fold's test groups by the model that never saw them, and report.
+
+    Parameters
+    ----------
+    run_folder
+        A finished training run.
+    out
+        Folder for ``scores.parquet``, ``results.json`` and ``report.html``; by default
+        ``evaluation`` in the run.
+    min_each
+        Patches of each class that a group needs to count in the AUC within groups.
+    baselines
+        Whether trees on intensity and on texture are trained on the same patches, for comparison.
+    seed
+        Of resampling and of baselines.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    Evaluated
+
+    Raises
+    ------
+    SplitError
+        No fold has a test group.
+    StudyError
+        The run is not finished, or its study has gone.
+    """
+    run = Run.open(run_folder)
+    study = Study.open(Path(run.spec["study"]))
+    patches, folds, meta = study.split(run.spec["split"])
+    folds = folds[folds["fold"].isin(run.folds)]
+    tested = patches.merge(folds[folds["part"] == "test"], on="group")
+    if tested.empty:
+        raise SplitError(
+            "no group is held out for testing", where=str(run_folder), remedy="split with a test"
+        )
+    pixels = StudyPixels(study, run.spec["channel"])
+    cards: dict[int, Card] = {}
+    tables = []
+    with progress.task("scoring unseen groups", total=len(tested)) as tick:
+        for fold in sorted(int(number) for number in tested["fold"].unique()):
+            part = tested[tested["fold"] == fold]
+            net, card = _model(run, fold)
+            logit = Scorer(net).patches(pixels, patches_of(part), tick).astype(float)
+            rule = card.patch_rule
+            tables.append(
+                part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
+            )
+            cards[fold] = card
+    classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
+    scores = SCORES.check(pd.concat(tables, ignore_index=True), where=str(run_folder))
+    table = outcomes(scores, classes)
+    figures = estimates(table, seed=seed, names=FIGURES, min_each=min_each)
+    rivals: dict[str, dict[str, Estimate]] = {}
+    if baselines:
+        rivals = _baselines(patches, folds, classes, pixels, min_each, seed, progress)
+    results = _results(run, study, meta, table, figures, rivals, cards, pixels, folds, patches)
+    folder = out or run.folder / "evaluation"
+    with whole_folder(folder) as temporary:
+        scores.to_parquet(temporary / "scores.parquet", index=False)
+        summary = {
+            "kind": "evaluation",
+            "figures": {name: asdict(figure) for name, figure in figures.items()},
+            "baselines": {
+                rival: {name: asdict(figure) for name, figure in found.items()}
+                for rival, found in rivals.items()
+            },
+            "classes": classes,
+            "group": meta["by"],
+            "groups": int(scores["group"].nunique()),
+            "patches": len(scores),
+            "min_each": min_each,
+            "seed": seed,
+            "warnings": meta["warnings"],
+            "versions": versions(),
+        }
+        write_json(temporary / "results.json", summary)
+        (temporary / "report.html").write_text(render(evaluation_page(results)), "utf-8")
+    for fold, card in cards.items():
+        rows = [
+            {"name": name, **asdict(figure)}
+            for name, figure in figures.items()
+            if not np.isnan(figure.value)
+        ]
+        rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
+    return Evaluated(
+        folder, scores, figures, rivals, metrics.per_group(table), folder / "report.html"
+    )
+
+
+def _model(run: Run, fold: int) -> tuple[Any, Card]:
+    if not (run.model(fold) / "card.json").is_file():
+        raise StudyError(
+            f"fold {fold} is not trained to its end",
+            where=str(run.folder),
+            remedy="run the same training command again, it goes on where it was",
+        )
+    return load_model(run.model(fold))
+
+
+def _baselines(
+    patches: pd.DataFrame,
+    folds: pd.DataFrame,
+    classes: tuple[str, str],
+    pixels: StudyPixels,
+    min_each: int,
+    seed: int,
+    progress: Progress,
+) -> dict[str, dict[str, Estimate]]:
+    order = patches.sample(frac=1, random_state=seed)
+    turn = order.groupby("group").cumcount()
+    some = order.loc[turn.sort_values(kind="stable").index[:BASELINE_PATCHES]]
+    y = (some["label"] == classes[1]).to_numpy(int)
+    found = {}
+    keys = patches_of(some)
+    with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
+        for name, measure in BASELINES.items():
+            tables = []
+            for first in range(0, len(keys), 64):
+                stack = _stack(pixels, keys[first : first + 64])
+                tables.append(measure(stack))
+                tick(len(stack))
+            features = pd.concat(tables, ignore_index=True)
+            p = grouped_trees(features, y, some["group"], folds, seed, workers=-1)
+            known = ~np.isnan(p)
+            table = pd.DataFrame(
+                {"group": some["group"].to_numpy(), "y": y, "p": p, "called": p >= 0.5}
+            )[known].astype({"called": int})
+            found[name] = estimates(
+                table, seed=seed, names=("roc_auc", "within_auc"), min_each=min_each
+            )
+    return found
+
+
+def _stack(pixels: StudyPixels, keys: Sequence[Patch]) -> Any:
+    return np.stack([pixels.crop(key.image, key.t, key.box) for key in keys])
+
+
+def _results(
+    run: Run,
+    study: Study,
+    meta: dict[str, Any],
+    table: pd.DataFrame,
+    figures: dict[str, Estimate],
+    rivals: dict[str, dict[str, Estimate]],
+    cards: dict[int, Card],
+    pixels: StudyPixels,
+    folds: pd.DataFrame,
+    patches: pd.DataFrame,
+) -> EvaluationResults:
+    classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
+    group = str(meta["by"]).replace("_", " ")
+    one = next(iter(cards.values())) if len(cards) == 1 else None
+    images = patches["image"].nunique()
+    return EvaluationResults(
+        title=f"{classes[1].capitalize()} or {classes[0]}: {study.folder.name}",
+        subtitle=f"{images} images, {len(patches):,} patches of {patches['group'].nunique()}"
+        f" {group}s, labelled by {meta['label_meta']['route']}; profile"
+        f" {run.spec['profile']['name']}",
+        classes=classes,
+        estimates=named({k: v for k, v in figures.items() if not np.isnan(v.value)}, group),
+        scores=table,
+        group_name=group,
+        pooled=figures["roc_auc"],
+        within=figures["within_auc"] if not np.isnan(figures["within_auc"].value) else None,
+        per_group=metrics.per_group(table),
+        reliability=reliability(table["p"], table["y"], table["group"]),
+        ece=expected_calibration_error(table["p"], table["y"]),
+        threshold=one.patch_rule.threshold if one else None,
+        band=None,
+        logs=_logs(run),
+        galleries=_galleries(table, classes, pixels),
+        baselines=[(name, found["roc_auc"]) for name, found in rivals.items()],
+        warnings=meta["warnings"],
+        counts=balancing.balance(patches, folds),
+        settings={
+            "profile": run.spec["profile"],
+            "labels": meta["label_meta"],
+            "split": {k: meta[k] for k in ("by", "scheme", "scheme_settings", "grid", "seed")},
+            "seed": run.spec["seed"],
+            "inputs": run.spec["inputs"],
+        },
+        versions=versions(),
+    )
+
+
+def _logs(run: Run) -> dict[str, pd.DataFrame]:
+    logs = {}
+    for fold in run.folds:
+        log = pd.read_csv(run.fold(fold) / "log.csv")
+        if run.spec["profile"]["select"] == "best":
+            log.attrs["best_epoch"] = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
+        logs[f"fold {fold}"] = log
+    return logs
+
+
+def _galleries(table: pd.DataFrame, classes: tuple[str, str], pixels: StudyPixels) -> list[Gallery]:
+    """The surest patches, right and wrong, at most two of one picture."""
+    found = []
+    right = table["called"].astype(int) == table["y"]
+    for name, rows in (("right", table[right]), ("wrong", table[~right])):
+        sure = (rows["p"] - 0.5).abs().sort_values(ascending=False).index
+        rows = rows.loc[sure]
+        rows = rows[rows.groupby(["image", "y"]).cumcount() < 2]
+        rows = pd.concat([rows[rows["y"] == y].head(SHOWN // 2) for y in (0, 1)])
+        if rows.empty:
+            continue
+        found.append(
+            Gallery(
+                title=f"Surest {name} calls",
+                lead="",
+                stack=list(_stack(pixels, patches_of(rows[KEY]))),
+                captions=[
+                    f"{classes[y]}, p {p:.2f}\n{group}"
+                    for y, p, group in zip(rows["y"], rows["p"], rows["group"], strict=True)
+                ],
+                labels=[int(y) for y in rows["y"]],
+            )
+        )
+    return found

@@ -1,0 +1,106 @@
+"""Frames of new images as a model needs them: its channel, its pixel size, without borders."""
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+import numpy as np
+from skimage.transform import resize
+
+from livewell.errors import LivewellError
+from livewell.geometry import Box
+from livewell.image import Frame, Header
+from livewell.io.formats import OpenImage
+from livewell.io.images import check_frame, choose_channel
+from livewell.io.models import Card
+from livewell.io.scale import SAME
+from livewell.measure.borders import valid_area
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How an image fits a model.
+
+    Parameters
+    ----------
+    channel
+        Number of the channel that is judged.
+    scale
+        Factor from the image's pixels to the model's: 0.5 halves height and width.
+    notes
+        What the user should know: rescaled, or no pixel size.
+    """
+
+    channel: int
+    scale: float
+    notes: tuple[str, ...]
+
+
+def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> Fit:
+    """Choose channel and scale of an image for a model.
+
+    Raises
+    ------
+    ImageContentError
+        The channel is missing, or cannot be chosen.
+    """
+    notes: list[str] = []
+    if asked is None and card.channel in header.channels:
+        asked = card.channel
+    channel = choose_channel(header, asked, where)
+    scale = 1.0
+    if header.pixel_um is None:
+        notes.append("no pixel size is known: judged as it is, as if it were the model's")
+    elif card.pixel_um is None:
+        notes.append("the model's pixel size is not known: judged as it is")
+    elif abs(header.pixel_um / card.pixel_um - 1) > SAME:
+        scale = header.pixel_um / card.pixel_um
+        notes.append(
+            f"rescaled by {scale:.3f}, from {header.pixel_um:.4g} to {card.pixel_um:.4g} um a pixel"
+        )
+    return Fit(channel, scale, tuple(notes))
+
+
+def model_frame(image: OpenImage, t: int, fit: Fit, where: str) -> tuple[Frame, Box]:
+    """One frame at the model's pixel size, and its area without registration borders.
+
+    Returns
+    -------
+    (Frame, Box)
+        The frame in its own number type where it is not rescaled, else float32; bilinear, with a
+        Gaussian before it where it shrinks.
+
+    Raises
+    ------
+    ImageContentError
+        NaN, all zero, or one value only.
+    """
+    frame = image.frame(t, fit.channel)
+    check_frame(frame, where)
+    area = valid_area(frame)
+    if fit.scale == 1.0:
+        return frame, area
+    shape = tuple(max(round(edge * fit.scale), 1) for edge in frame.shape)
+    scaled = resize(  # type: ignore[no-untyped-call]
+        frame.astype(np.float32),
+        shape,
+        order=1,
+        mode="reflect",
+        anti_aliasing=fit.scale < 1,
+        preserve_range=True,
+    )
+    return scaled.astype(np.float32), _scaled(area, frame.shape, shape)
+
+
+def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
+    """`area` in the scaled frame, without pixels that its borders were mixed into."""
+    ends = []
+    for span, old, new in zip((area.y, area.x), before, after, strict=True):
+        start = 0 if span.start == 0 else ceil(span.start * new / old) + 1
+        stop = new if span.stop == old else floor(span.stop * new / old) - 1
+        ends.append((start, max(stop, start + 1)))
+    return Box.of(ends[0][0], ends[1][0], ends[0][1], ends[1][1])
+
+
+def why(error: LivewellError) -> str:
+    """The reason in one line, for a table of failures."""
+    return f"[{error.code}] {' '.join(str(error).split())}"

@@ -1,0 +1,114 @@
+"""Images and what is known about them become a study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.errors import LayoutError
+from livewell.io.layout import NamePattern
+from livewell.io.listing import find_images
+from livewell.io.metadata import read_metadata
+from livewell.io.platemap import join_metadata
+from livewell.io.study import Study
+from livewell.tables import FIELDS
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What `index` made: the study, and what a careful user should know."""
+
+    study: Study
+    fields: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def index(
+    images: Path,
+    out: Path,
+    *,
+    pattern: str | None = None,
+    values: Mapping[str, Mapping[str, str]] | None = None,
+    metadata: Path | None = None,
+    constants: Mapping[str, str] | None = None,
+    files: str = "*",
+    unmatched: str = "refuse",
+    pixel_um: float | None = None,
+    frame_s: float | None = None,
+) -> Indexed:
+    """Index a folder of images; no pixel is read and no image is moved.
+
+    Parameters
+    ----------
+    images
+        Folder that is searched, with its folders.
+    out
+        The study folder to make.
+    pattern, values
+        File-name pattern with named parts, and for some parts the value that stands for another.
+    metadata
+        CSV keyed by file or by well.
+    constants
+        Columns with one value for every image, such as ``cell_line``.
+    files
+        Only files whose name fits this (``*.ome.tif``).
+    unmatched
+        ``refuse`` or ``drop`` files that do not fit the pattern or have no row of metadata.
+    pixel_um, frame_s
+        Override what the files say: micrometres, seconds.
+
+    Returns
+    -------
+    Indexed
+
+    Raises
+    ------
+    LayoutError
+        No image, or files that do not fit the pattern.
+    TableError
+        Metadata that do not fit the files, with every fault.
+    """
+    found = [path for path in find_images(images) if fnmatch(path.name.lower(), files.lower())]
+    if not found:
+        raise LayoutError("no image here", where=str(images), expected=f"files like {files}")
+    names = [path.relative_to(images).as_posix() for path in found]
+    notes: list[str] = []
+    fields = pd.DataFrame({"image": names, "path": names})
+    if pattern:
+        fields = _matched(fields, NamePattern.parse(pattern, values), unmatched, notes)
+    if metadata:
+        table = read_metadata(metadata)
+        notes += table.notes
+        fields = join_metadata(fields, table, str(metadata), allow_unused=unmatched == "drop")
+    for column, value in (constants or {}).items():
+        fields[column] = value
+    if "picture" not in fields:
+        fields["picture"] = fields["image"]
+    fields["picture"] = fields["picture"].fillna(fields["image"])
+    fields = FIELDS.check(fields, where=str(images))
+    sources = [f"pattern {pattern}"] * bool(pattern) + [f"table {metadata}"] * bool(metadata)
+    study = Study.create(
+        out, images, fields, pixel_um=pixel_um, frame_s=frame_s, sources=[*sources, *notes]
+    )
+    return Indexed(study, fields, tuple(notes))
+
+
+def _matched(
+    fields: pd.DataFrame, pattern: NamePattern, unmatched: str, notes: list[str]
+) -> pd.DataFrame:
+    parts, rest = pattern.match_all(fields["image"])
+    if rest and unmatched == "refuse":
+        shown = "; ".join(f"{each.name} ({each.hint})" for each in rest[:SHOWN])
+        raise LayoutError(
+            f"{len(rest)} of {len(fields)} files do not fit the pattern",
+            where=pattern.text,
+            got=shown + ("; ..." if len(rest) > SHOWN else ""),
+            remedy="correct the pattern, choose files by name, or say that unmatched are dropped",
+        )
+    if rest:
+        notes.append(f"{len(rest)} files that do not fit the pattern are left out")
+    return parts

@@ -1,0 +1,296 @@
+"""Patches of a study, and which group plays which part."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import pandas as pd
+
+from livewell.errors import LabelError, SplitError
+from livewell.evaluation import balance as balancing
+from livewell.evaluation import confounds, leaks, splits
+from livewell.geometry import Edge
+from livewell.io.content import content
+from livewell.io.pixels import StudyPixels
+from livewell.io.scale import channel_name, common_pixel_um
+from livewell.io.study import Study
+from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.patch import Patch, PatchGrid
+from livewell.progress import SILENT, Progress, Tick
+from livewell.tables import BOX, PATCHES, key_table
+
+UNITS = {
+    "well": ("plate", "well"),
+    "position": ("plate", "well", "position"),
+}
+"""Groups whose name needs the plate's, and the well's, where there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """Train, validation and test by shares of the patches."""
+
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class KFolds:
+    """Every group tested once, in `folds` folds."""
+
+    folds: int = 5
+    validation: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOneOut:
+    """Every group tested once, alone."""
+
+    validation: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Named groups are held out."""
+
+    test: tuple[str, ...]
+    validation: tuple[str, ...] | None = None
+
+
+Scheme = Holdout | KFolds | LeaveOneOut | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Patches of labelled frames: a grid, frame by frame.
+
+    Parameters
+    ----------
+    patch_px, stride_px, edge
+        See `livewell.patch.PatchGrid`.
+    every
+        Take every n-th labelled frame only: neighbours in time are nearly the same picture.
+    empty
+        Whether patches without any cell-scale texture are kept or dropped.
+    """
+
+    patch_px: int
+    stride_px: int
+    edge: Edge = "drop"
+    every: int = 1
+    empty: Literal["drop", "keep"] = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Splitted:
+    """What `split` made."""
+
+    patches: pd.DataFrame
+    folds: pd.DataFrame
+    balance: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def split(
+    study: Study,
+    *,
+    by: str,
+    scheme: Scheme,
+    grid: Grid | None = None,
+    labels: str = "labels",
+    name: str = "split",
+    channel: str | None = None,
+    merge_duplicates: bool = False,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Splitted:
+    """Make patches and deal whole groups to train, validation and test.
+
+    Parameters
+    ----------
+    study
+        With labels.
+    by
+        Column that names what is never split: well, position, picture, replicate, experiment ...
+    scheme
+        How groups are dealt.
+    grid
+        Patches of labelled frames; ``None`` where the labels are on patches already.
+    labels, name
+        Labels to use, and the split's name in the study.
+    channel
+        Transmitted-light channel; found by its name where ``None``.
+    merge_duplicates
+        Give pictures with the same content one group instead of refusing them.
+    seed
+        Of the dealing.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    Splitted
+
+    Raises
+    ------
+    SplitError
+        No such group, a group missing, or too few groups of a class.
+    LeakError
+        The same picture content on both sides.
+    LabelError
+        Labels on patches and a grid asked for, or neither.
+    """
+    table, meta = study.labels(labels), study.label_meta(labels)
+    pixels = StudyPixels(study, channel)
+    pixels.prepare(sorted(table["image"].unique()), progress=progress)
+    patches, counts = _patches(study, table, grid, pixels, progress)
+    patches["group"] = patches["image"].map(_groups(study.fields(), by))
+    _refuse_groupless(patches, by)
+    digests = content(study, pixels, patches[["image", "t"]].drop_duplicates(), progress)
+    clusters = leaks.same_content(digests)
+    if merge_duplicates:
+        names = leaks.merged_groups(clusters, _group_of_images(patches))
+        patches["group"] = patches["image"].map(names)
+    patches = PATCHES.check(patches, where=f"split {name}")
+    folds = _dealt(patches, scheme, seed)
+    leaks.refuse_leaks(clusters, _group_of_images(patches), folds)
+    balance = balancing.balance(patches, folds)
+    warnings = [*balancing.warnings(patches, folds), *_ties(study.fields(), patches, by)]
+    study.write_split(
+        name,
+        patches,
+        folds,
+        {
+            "labels": labels,
+            "label_meta": meta,
+            "classes": meta["classes"],
+            "by": by,
+            "scheme": type(scheme).__name__,
+            "scheme_settings": asdict(scheme),
+            "grid": asdict(grid) if grid else None,
+            "patch_px": int(patches["y1"].iloc[0] - patches["y0"].iloc[0]),
+            "channel": channel_name(study, patches["image"], channel),
+            "pixel_um": common_pixel_um(study, patches["image"]),
+            "counts": counts,
+            "merge_duplicates": merge_duplicates,
+            "seed": seed,
+            "warnings": warnings,
+        },
+    )
+    return Splitted(patches, folds, balance, tuple(warnings))
+
+
+def _dealt(patches: pd.DataFrame, scheme: Scheme, seed: int) -> pd.DataFrame:
+    match scheme:
+        case Holdout():
+            return splits.holdout(patches, scheme.fractions, seed)
+        case KFolds():
+            return splits.k_folds(patches, scheme.folds, scheme.validation, seed)
+        case LeaveOneOut():
+            return splits.leave_one_group_out(patches, scheme.validation, seed)
+        case Named():
+            return splits.named_groups(patches, scheme.test, scheme.validation, seed)
+
+
+def _patches(
+    study: Study,
+    labels: pd.DataFrame,
+    grid: Grid | None,
+    pixels: StudyPixels,
+    progress: Progress,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    boxed = labels[BOX].notna().all(axis=1)
+    if boxed.all() and grid is None:
+        return labels.copy(), {"patches": len(labels)}
+    if boxed.any() or grid is None:
+        raise LabelError(
+            "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
+            expected="no patch size" if boxed.any() else "a patch size and a stride",
+        )
+    frames = study.headers(progress=progress).set_index("image")["frames"]
+    wanted = [
+        (str(image), frame, label, score)
+        for image, t, label, score in zip(
+            labels["image"], labels["t"], labels["label"], labels["score"], strict=True
+        )
+        for frame in (range(int(frames[image])) if pd.isna(t) else [int(t)])
+    ]
+    wanted = [row for row in wanted if row[1] % grid.every == 0]
+    pixel_um = common_pixel_um(study, labels["image"])
+    with progress.task("making patches", total=len(wanted)) as tick:
+        table, empty = _gridded(wanted, grid, pixels, pixel_um, tick)
+    table["route"] = labels["route"].iloc[0]
+    if not len(table):
+        raise LabelError(
+            "no patch is left",
+            expected=f"frames of at least {grid.patch_px} px with cells",
+            got=f"{len(wanted)} frames, {empty} empty patches",
+        )
+    return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def _gridded(
+    wanted: Sequence[tuple[str, int, str, float]],
+    grid: Grid,
+    pixels: StudyPixels,
+    pixel_um: float | None,
+    tick: Tick,
+) -> tuple[pd.DataFrame, int]:
+    kept: list[Patch] = []
+    rows: list[tuple[str, float]] = []
+    empty = 0
+    layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
+    for image, t, label, score in wanted:
+        patches = list(layout.patches(image, t, pixels.area(image, t)))
+        if grid.empty == "drop" and patches:
+            mask = textured(pixels.frame(image, t), pixel_um)
+            full = shares(mask, [patch.box for patch in patches]) >= LEAST_SHARE
+            empty += int((~full).sum())
+            patches = [patch for patch, holds in zip(patches, full, strict=True) if holds]
+        kept += patches
+        rows += [(label, score)] * len(patches)
+        tick()
+    table = key_table(kept)
+    table["label"] = [label for label, _ in rows]
+    table["score"] = [score for _, score in rows]
+    return table, empty
+
+
+def _groups(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
+    """Name of the group of every image."""
+    if by not in fields:
+        raise SplitError(
+            "no such group",
+            where=by,
+            expected=f"a column of the fields table: {', '.join(fields.columns)}",
+            remedy="index with a pattern or a CSV that says it; single patches are never dealt",
+        )
+    parts = [name for name in UNITS.get(by, (by,)) if name in fields and fields[name].notna().any()]
+    table = fields.set_index("image")[parts]
+    names = table.astype("str").agg("/".join, axis=1)
+    return names.mask(table[by].isna())
+
+
+def _refuse_groupless(patches: pd.DataFrame, by: str) -> None:
+    without = patches.loc[patches["group"].isna(), "image"].unique()
+    if len(without):
+        raise SplitError(
+            f"{len(without)} labelled images have no {by}",
+            where=f"column {by}",
+            expected="a value for every labelled image",
+            got=f"empty for {', '.join(without[:3])}{', ...' if len(without) > 3 else ''}",
+            remedy="fill the column, or label only images that have it",
+        )
+
+
+def _group_of_images(patches: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(patches["image"], patches["group"], strict=True))
+
+
+def _ties(fields: pd.DataFrame, patches: pd.DataFrame, by: str) -> list[str]:
+    """Warnings about batches that know the label; a raw picture counts once."""
+    label = patches.groupby("image")["label"].agg(lambda names: names.mode().iloc[0]).reset_index()
+    table = fields.merge(label, on="image")
+    raw = table[table["image"] == table["picture"]]
+    unit = next((name for name in ("well", "position") if name in raw), None)
+    found = confounds.ties(raw if len(raw) else table, unit=unit)
+    return confounds.warnings(found)

@@ -1,0 +1,1 @@
+"""Routes from what is known about images to labels: pure functions over tables."""

@@ -1,0 +1,216 @@
+"""Labels from dose and time: DeadNet's data set A."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pandas as pd
+
+from livewell.errors import Fault
+from livewell.labels.made import (
+    Count,
+    Labelled,
+    class_counts,
+    class_faults,
+    column_faults,
+    image_faults,
+    label_table,
+    listed,
+    near,
+    refuse,
+)
+
+ROUTE = "dose"
+
+ANY_TIME = (
+    "Healthy frames are from any time, sick ones only from the window: the classes differ in time"
+    " as well as in health, so a classifier may learn how old a culture is (density, settling)"
+    " instead of how well. Match the times to be safe."
+)
+"""Note of labels whose healthy frames are not matched in time."""
+FROM_ZERO = "No file says when it begins (time_s, t0); each is taken to begin at 0 s."
+"""Note of labels of files without any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoseRule:
+    """Which doses and times count.
+
+    Parameters
+    ----------
+    sick_from
+        Doses from here on make a position sick; doses above 0 and below it are left out. Unit of
+        the fields table's doses.
+    window_s
+        From (inclusive) and to (exclusive), seconds since the start.
+    healthy_any_time
+        Healthy frames from any time, as in the paper, instead of from the same window.
+    """
+
+    sick_from: float
+    window_s: tuple[float, float]
+    healthy_any_time: bool = False
+
+
+def by_dose(
+    fields: pd.DataFrame,
+    headers: pd.DataFrame,
+    rule: DoseRule,
+    *,
+    dead_by_end: Collection[str] | None = None,
+    classes: tuple[str, str] = ("healthy", "sick"),
+) -> Labelled:
+    """Label frames by the dose of their position and by time.
+
+    Parameters
+    ----------
+    fields
+        Schema `livewell.tables.FIELDS`: image, dose; time_s, or t0 with the headers' frame_s.
+    headers
+        Schema `livewell.tables.HEADERS`: image, frames, frame_s. Frame k is taken at
+        time_s + k * frame_s.
+    rule
+        Which doses and times count.
+    dead_by_end
+        Images of positions where every cell is dead or dying at the end (the paper's condition);
+        only these can be sick. ``None``: every position with dose enough.
+    classes
+        Names of (unlit, lit enough).
+
+    Returns
+    -------
+    Labelled
+        One label a frame; the score is the dose.
+
+    Raises
+    ------
+    TableError
+        Holding every fault: a dose missing, negative or not a number, doses in several units, no
+        control, no dose high enough, a file without header, frame interval or time, a window that
+        is empty or holds no frame of a class, unknown images in `dead_by_end`.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017 (DeadNet), data set A: healthy are frames of positions with dose
+    0, sick the early frames of positions where all cells die.
+    """
+    found = image_faults(fields) + class_faults(classes) + column_faults(fields, ["dose"])
+    found += column_faults(headers, ["image", "frames"])
+    if not rule.window_s[0] < rule.window_s[1]:
+        text = f"from {rule.window_s[0]:g} s to {rule.window_s[1]:g} s is no time"
+        found.append(Fault("window-empty", "window_s", text))
+    if not rule.sick_from > 0:
+        found.append(Fault("dose", "sick_from", f"{rule.sick_from:g} is not more than the control"))
+    refuse(found, ROUTE)
+    fields = fields.reset_index(drop=True)
+    dose, dose_faults = _doses(fields, rule)
+    times, note, time_faults = _times(fields, headers)
+    found = dose_faults + time_faults + _end_faults(fields, dead_by_end)
+    refuse(found, ROUTE, "complete the table of fields, or change the rule")
+
+    frames = times.assign(dose=times["image"].map(dict(zip(fields["image"], dose, strict=True))))
+    inside = frames["time_s"].ge(rule.window_s[0]) & frames["time_s"].lt(rule.window_s[1])
+    dosed = frames["dose"] >= rule.sick_from
+    doomed = dosed if dead_by_end is None else dosed & frames["image"].isin(set(dead_by_end))
+    unlit = frames["dose"] == 0
+    sick = doomed & inside
+    healthy = unlit if rule.healthy_any_time else unlit & inside
+    spans = f"{rule.window_s[0]:g} s to {rule.window_s[1]:g} s; frames are from "
+    spans += f"{frames['time_s'].min():g} s to {frames['time_s'].max():g} s"
+    for name, chosen in zip(classes, (healthy, sick), strict=True):
+        if not chosen.any():
+            found.append(Fault("window-empty", "window_s", f"no {name} frame in {spans}"))
+    refuse(found, ROUTE, "choose another window, in seconds since the start")
+
+    kept = frames[healthy | sick]
+    labels = [classes[int(value)] for value in sick[kept.index]]
+    table = label_table(kept, labels, ROUTE, kept["dose"])
+    counts = (
+        Count("images", len(fields)),
+        Count("frames", len(frames)),
+        Count("frames of doses between, dropped", int((~unlit & ~dosed).sum())),
+        Count("frames of positions not dead at the end, dropped", int((dosed & ~doomed).sum())),
+        Count("lit frames outside the window, dropped", int((doomed & ~inside).sum())),
+        Count("unlit frames outside the window, dropped", int((unlit & ~healthy).sum())),
+        *class_counts(table, classes),
+    )
+    notes = ([ANY_TIME] if rule.healthy_any_time else []) + ([note] if note else [])
+    return Labelled(table, counts, tuple(notes))
+
+
+def _doses(fields: pd.DataFrame, rule: DoseRule) -> "tuple[pd.Series[float], list[Fault]]":
+    dose = pd.to_numeric(fields["dose"], errors="coerce").astype("float64")
+    found = []
+    rows = {
+        "dose-missing": fields["dose"].isna(),
+        "dose-not-a-number": fields["dose"].notna() & dose.isna(),
+        "dose-negative": dose < 0,
+    }
+    for code, wrong in rows.items():
+        if wrong.any():
+            values = (
+                "" if code == "dose-missing" else f" ({listed(fields['dose'][wrong].unique())})"
+            )
+            found.append(Fault(code, "dose", listed(fields["image"][wrong]) + values))
+    units = list(fields["dose_unit"].dropna().unique()) if "dose_unit" in fields else []
+    if len(units) > 1:
+        text = f"doses in {listed(units)} cannot be compared"
+        found.append(Fault("mixed-units", "dose_unit", text))
+    levels = sorted(dose.dropna().unique())
+    if len(levels) == 1:
+        found.append(Fault("one-dose", "dose", f"every position has {levels[0]:g}"))
+    if 0.0 not in levels:
+        least = f"; the least is {levels[0]:g}" if levels else ""
+        found.append(Fault("no-control", "dose", f"no position has dose 0{least}"))
+    if not any(level >= rule.sick_from for level in levels):
+        most = f"; the highest is {levels[-1]:g}" if levels else ""
+        text = f"no position has dose {rule.sick_from:g} or more{most}"
+        found.append(Fault("no-high-dose", "dose", text))
+    return dose, found
+
+
+def _times(fields: pd.DataFrame, headers: pd.DataFrame) -> tuple[pd.DataFrame, str, list[Fault]]:
+    """Every frame's time, a note, and what is missing for it."""
+    columns = [name for name in ("frames", "frame_s") if name in headers]
+    known = headers.drop_duplicates("image").set_index("image")[columns]
+    files = fields[["image"]].join(known, on="image")
+    for name in ("time_s", "t0"):
+        files[name] = fields[name] if name in fields else float("nan")
+    for name in ("frames", "frame_s", "time_s", "t0"):
+        values = files[name] if name in files else pd.Series(float("nan"), index=files.index)
+        files[name] = pd.to_numeric(values, errors="coerce").astype("float64")
+    note = ""
+    start = files["time_s"].fillna(files["t0"] * files["frame_s"])
+    if files["time_s"].isna().all() and files["t0"].isna().all():
+        start, note = pd.Series(0.0, index=files.index), FROM_ZERO
+    lacking = {
+        "no-header": (files["frames"].isna(), "no number of frames is known"),
+        "no-frame-interval": (
+            files["frame_s"].isna() & ((files["frames"] > 1) | start.isna() & files["t0"].notna()),
+            "the time from frame to frame is not known",
+        ),
+        "no-time": (
+            start.isna() & files["t0"].isna(),
+            "neither time_s nor t0 says when it begins, though other files have one",
+        ),
+    }
+    found = [
+        Fault(code, listed(files["image"][rows]), text)
+        for code, (rows, text) in lacking.items()
+        if rows.any()
+    ]
+    if found:
+        return files, note, found
+    counts = files["frames"].astype("int64")
+    frames = files.assign(start=start).loc[files.index.repeat(counts)].reset_index(drop=True)
+    frames["t"] = frames.groupby("image").cumcount()
+    frames["time_s"] = frames["start"] + frames["t"] * frames["frame_s"].fillna(0.0)
+    return frames[["image", "t", "time_s"]], note, []
+
+
+def _end_faults(fields: pd.DataFrame, dead_by_end: Collection[str] | None) -> list[Fault]:
+    known = set(fields["image"])
+    return [
+        Fault("unknown-image", f"dead_by_end, {image!r}", near(image, known))
+        for image in sorted(dead_by_end or ())
+        if image not in known
+    ]

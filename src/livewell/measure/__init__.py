@@ -1,0 +1,1 @@
+"""What is measured on pixels: pure functions on arrays, no file access."""

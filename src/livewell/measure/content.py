@@ -1,0 +1,172 @@
+"""What a picture shows, as a digest that turning, mirroring and number type do not change."""
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.image import Frame
+from livewell.measure.borders import checked_frame
+
+Layout = tuple[int, int]
+"""Rows and columns of equal tiles that a picture is cut into."""
+
+LAYOUTS: tuple[Layout, ...] = ((1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (4, 2))
+"""Pictures in 2, 4, 6 and 8 tiles."""
+COLUMNS = ["image", "t", "part", "height", "width", "digest"]
+"""Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1)."""
+
+
+def digest(frame: Frame) -> str | None:
+    """Digest of a frame's grey levels, the same for all its eight turns and mirror images.
+
+    Parameters
+    ----------
+    frame
+        Shape (y, x). Equal numbers give equal digests whatever their type.
+
+    Returns
+    -------
+    str or None
+        32 hexadecimal digits; ``None`` for a frame of one value, which is like any other such.
+
+    Raises
+    ------
+    ImageContentError
+        The array is not a non-empty (y, x).
+    """
+    return _digest(_canonical_type(checked_frame(frame)))
+
+
+def tile_digests(frame: Frame, layouts: Iterable[Layout] = LAYOUTS) -> pd.DataFrame:
+    """Digests of the tiles of a picture.
+
+    Parameters
+    ----------
+    frame
+        Shape (y, x).
+    layouts
+        Each cuts the picture into rows x columns tiles of one size; where that does not come out
+        even, the rest at the lower and right edges is left over.
+
+    Returns
+    -------
+    DataFrame
+        Columns part, height, width, digest; a digest is missing where a tile holds one value.
+
+    Raises
+    ------
+    ImageContentError
+        The array is not a non-empty (y, x).
+    """
+    values = _canonical_type(checked_frame(frame))
+    rows = [
+        (part, *tile.shape, _digest(tile))
+        for layout in layouts
+        for part, tile in _tiles(values, layout)
+    ]
+    return _typed(pd.DataFrame(rows, columns=COLUMNS[2:]))
+
+
+def content_table(
+    frames: Iterable[tuple[str, int, Frame]],
+    shapes: Iterable[tuple[int, int]],
+    layouts: Iterable[Layout] = LAYOUTS,
+) -> pd.DataFrame:
+    """Digests of frames, and of their tiles where a frame of a tile's shape exists.
+
+    Two rows with one digest show the same picture. Where all frames are of one shape, as in most
+    studies, this costs one hash a frame.
+
+    Parameters
+    ----------
+    frames
+        (image, t, frame of shape (y, x)), read one by one.
+    shapes
+        (height, width) of every frame that the table is to be compared with, e.g. of the study.
+    layouts
+        As in `tile_digests`.
+
+    Returns
+    -------
+    DataFrame
+        Columns image, t, part, height, width, digest (missing where all pixels are equal).
+
+    Raises
+    ------
+    ImageContentError
+        A frame is not a non-empty (y, x).
+    """
+    known = {_either_way(shape) for shape in shapes}
+    layouts = tuple(layouts)
+    rows: list[tuple[Any, ...]] = []
+    for image, t, frame in frames:
+        values = _canonical_type(checked_frame(frame))
+        rows.append((image, t, "whole", *values.shape, _digest(values)))
+        for layout in layouts:
+            if _either_way(_tile_shape(values.shape, layout)) in known:
+                rows += [
+                    (image, t, part, *tile.shape, _digest(tile))
+                    for part, tile in _tiles(values, layout)
+                ]
+    return _typed(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    kinds = {"image": "str", "t": "Int64", "part": "str", "digest": "str"}
+    kinds |= {"height": "Int64", "width": "Int64"}
+    return table.astype({name: kinds[name] for name in table.columns})
+
+
+def _either_way(shape: tuple[int, ...]) -> tuple[int, int]:
+    return min(shape), max(shape)
+
+
+def _tile_shape(shape: tuple[int, ...], layout: Layout) -> tuple[int, int]:
+    return shape[0] // layout[0], shape[1] // layout[1]
+
+
+def _tiles(values: Frame, layout: Layout) -> Iterator[tuple[str, Frame]]:
+    height, width = _tile_shape(values.shape, layout)
+    if height < 1 or width < 1:
+        return
+    for row in range(layout[0]):
+        for column in range(layout[1]):
+            top, left = row * height, column * width
+            tile = values[top : top + height, left : left + width]
+            yield f"{layout[0]}x{layout[1]}:{row},{column}", tile
+
+
+def _canonical_type(frame: Frame) -> NDArray[Any]:
+    """The frame in one number type for equal numbers: 16-bit, else 64-bit whole, else float64."""
+    if frame.dtype.kind == "f" and not (np.isfinite(frame).all() and (frame % 1 == 0).all()):
+        return frame.astype("<f8")
+    low, high = frame.min(), frame.max()
+    if low >= 0 and high <= 65535:
+        return frame.astype("<u2", copy=False)
+    whole = low >= -(2.0**63) and high < 2.0**63
+    return frame.astype("<i8" if whole else "<f8", copy=False)
+
+
+def _digest(values: NDArray[Any]) -> str | None:
+    if values.min() == values.max():
+        return None
+    data = _canonical_bytes(values)
+    hashed = blake2b(f"{_either_way(values.shape)} {values.dtype.str} ".encode(), digest_size=16)
+    hashed.update(data)
+    return hashed.hexdigest()
+
+
+def _canonical_bytes(values: NDArray[Any]) -> bytes:
+    """Bytes of that one of the eight orientations whose first row, then whole, sorts first.
+
+    Choosing by the first row alone decides nearly always, so a frame is copied and hashed once
+    instead of eight times.
+    """
+    turned = [np.rot90(side, k) for side in (values, values[:, ::-1]) for k in range(4)]
+    firsts = [view[0].tobytes() for view in turned]
+    least = min(firsts)
+    return min(view.tobytes() for view, first in zip(turned, firsts, strict=True) if first == least)

@@ -1,0 +1,1 @@
+"""Nets: modules together with what an image must be like for them."""

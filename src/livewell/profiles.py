@@ -1,0 +1,246 @@
+"""Named training recipes with their source: plain values, no torch.
+
+A recipe is frozen; `override` makes another one with single settings changed.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from livewell.errors import Fault, SpecError
+
+Bounds = tuple[float, float]
+
+
+class Profile(BaseModel):
+    """Everything that decides a training run, apart from data and seed.
+
+    Lengths are pixels of the training images; a pair is (low, high), drawn uniformly.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+
+    # what the net is and sees
+    net: Literal["deadnet", "compact", "resnet18"]
+    weights: str = Field("", description="local safetensors file of ImageNet weights (resnet18)")
+    patch_px: int = Field(gt=0, description="edge of the patch that is cut from the image")
+    input_px: int = Field(gt=0, description="edge of the crop of the patch that the net sees")
+    stride_px: int = Field(gt=0, description="default stride of the patch grid")
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+    # augmentation, in this order
+    warp_sigma_px: float = Field(0, ge=0, description="thin-plate spline, sd of control points")
+    warp_grid_px: int = Field(128, gt=0, description="thin-plate spline, distance of points")
+    rotate_deg: float = Field(0, ge=0, le=180, description="rotation in -rotate..rotate")
+    scale: Bounds = (1.0, 1.0)
+    turns: bool = Field(True, description="the eight reflections and right-angle rotations")
+    blur_px: Bounds = Field((0.0, 0.0), description="sigma of a Gaussian blur")
+    blur_share: float = Field(1.0, ge=0, le=1, description="share of crops that are blurred")
+    shade: float = Field(0, ge=0, description="slope of a linear shading, in sd per half patch")
+    gamma: Bounds = Field((1.0, 1.0), description="exponent on crops scaled to 0-1")
+    noise_sd: Bounds = Field((0.0, 0.0), description="Gaussian noise after normalisation, in sd")
+    erase: float = Field(0, ge=0, le=1, description="share of crops with one erased square")
+    mixup: float = Field(0, ge=0, description="alpha of mixup's beta distribution; 0 for none")
+
+    # sampling
+    balance: Literal["none", "class", "class_and_group"] = Field(
+        "class_and_group",
+        description="draw patches evenly, classes evenly, or groups evenly within classes",
+    )
+    batch: int = Field(gt=0)
+
+    # optimisation
+    init: Literal["default", "xavier_fan_in"] = "default"
+    optimiser: Literal["nesterov", "adamw"]
+    lr: float = Field(gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["inverse", "one_cycle"]
+    label_smoothing: float = Field(0, ge=0, lt=0.5)
+    ema: float = Field(0, ge=0, lt=1, description="decay of the weights' moving average; 0: none")
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+
+    # length
+    steps: int = Field(gt=0, description="optimiser steps in all")
+    steps_per_epoch: int = Field(gt=0, description="steps between validations and checkpoints")
+    patience: int = Field(0, ge=0, description="epochs without a better validation; 0: never stop")
+    select: Literal["best", "last"] = Field(
+        "best", description="weights kept: of the best validation loss, or of the last epoch"
+    )
+
+    # inference
+    test_turns: bool = Field(False, description="average the eight turns of a patch when scoring")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Profile":
+        wrong = [
+            f"{name} has low > high"
+            for name in ("scale", "blur_px", "gamma", "noise_sd")
+            if getattr(self, name)[0] > getattr(self, name)[1]
+        ]
+        if self.input_px > self.patch_px:
+            wrong.append("input_px is larger than patch_px")
+        if self.net == "deadnet" and self.input_px != 220:
+            wrong.append("net 'deadnet' needs input_px 220")
+        if self.weights and self.net != "resnet18":
+            wrong.append("weights are for net 'resnet18' only")
+        if self.steps_per_epoch > self.steps:
+            wrong.append("steps_per_epoch is larger than steps")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+
+DEADNET_2017 = Profile(
+    name="DEADNET_2017",
+    source="Richmond et al. 2017, sections 2.3 and 2.4, Table 1; data set A. Initial rate 0.0003,"
+    " inverse decay (1 + 1e-5 i)^-0.75 from the published solver files.",
+    net="deadnet",
+    patch_px=256,
+    input_px=220,
+    stride_px=128,
+    warp_sigma_px=10,
+    warp_grid_px=128,
+    blur_px=(1.1, 1.5),
+    balance="none",
+    batch=20,
+    init="xavier_fan_in",
+    optimiser="nesterov",
+    lr=0.0003,
+    weight_decay=0.001,
+    schedule="inverse",
+    steps=500_000,
+    steps_per_epoch=1_000,
+)
+"""DeadNet as its paper says: days on a processor."""
+
+DEADNET_2017_SHORT = DEADNET_2017.model_copy(
+    update={
+        "name": "DEADNET_2017_SHORT",
+        "source": "Net and data path of DEADNET_2017; livewell's own shorter schedule: one cycle"
+        " up to 0.01 over 1,500 steps, classes drawn evenly.",
+        "balance": "class",
+        "schedule": "one_cycle",
+        "lr": 0.01,
+        "steps": 1_500,
+        "steps_per_epoch": 150,
+    }
+)
+"""The same net and data path, one cycle of 1,500 steps: under an hour on four cores."""
+
+FAST = Profile(
+    name="FAST",
+    source="livewell's own default",
+    net="compact",
+    patch_px=128,
+    input_px=112,
+    stride_px=64,
+    dropout=0.2,
+    rotate_deg=45,
+    scale=(0.85, 1.18),
+    blur_px=(0.0, 1.2),
+    blur_share=0.5,
+    shade=0.3,
+    gamma=(0.7, 1.4),
+    noise_sd=(0.0, 0.2),
+    balance="class_and_group",
+    batch=32,
+    optimiser="adamw",
+    lr=0.003,
+    weight_decay=0.05,
+    schedule="one_cycle",
+    label_smoothing=0.05,
+    ema=0.98,
+    precision="auto",
+    steps=600,
+    steps_per_epoch=50,
+)
+"""livewell's own default: minutes on a processor."""
+
+TINY = FAST.model_copy(
+    update={
+        "name": "TINY",
+        "source": "Only for testing!",
+        "patch_px": 64,
+        "input_px": 56,
+        "stride_px": 64,
+        "batch": 8,
+        "steps": 6,
+        "steps_per_epoch": 3,
+        "precision": "float32",
+    }
+)
+"""Only for testing!"""
+
+PROFILES = {profile.name: profile for profile in (DEADNET_2017, DEADNET_2017_SHORT, FAST, TINY)}
+"""Every recipe by name."""
+
+
+def profile(name: str) -> Profile:
+    """The recipe of that name, upper or lower case, ``-`` for ``_``.
+
+    Raises
+    ------
+    SpecError
+        There is none; the text lists what there is.
+    """
+    found = PROFILES.get(name.upper().replace("-", "_"))
+    if found is None:
+        raise SpecError("no such profile", expected=" or ".join(PROFILES), got=name)
+    return found
+
+
+def override(base: Profile, settings: Mapping[str, object]) -> Profile:
+    """`base` with single settings changed; all faults are told at once.
+
+    Parameters
+    ----------
+    base
+        The recipe to start from.
+    settings
+        Values, or their text as typed (``{"lr": "0.001", "blur_px": "0,1.5"}``).
+
+    Raises
+    ------
+    SpecError
+        A setting that does not exist, or a value out of range.
+    """
+    if not settings:
+        return base
+    known = list(Profile.model_fields)
+    faults = [
+        Fault("unknown-setting", name, f"no such setting{_hint(name, known)}")
+        for name in settings
+        if name not in known or name in ("name", "source")
+    ]
+    values = {
+        name: value.split(",") if isinstance(value, str) and "," in value else value
+        for name, value in settings.items()
+        if name in known
+    }
+    changed = ", ".join(f"{name}={settings[name]}" for name in sorted(settings))
+    values["source"] = f"{base.source} Changed: {changed}."
+    try:
+        result = Profile.model_validate(base.model_dump() | values)
+    except ValidationError as error:
+        faults += [
+            Fault("bad-value", ".".join(map(str, fault["loc"])) or "settings", fault["msg"])
+            for fault in error.errors()
+        ]
+    if faults:
+        raise SpecError(
+            f"settings of profile {base.name}",
+            got="; ".join(map(str, faults)),
+            expected=f"settings among {', '.join(n for n in known if n not in ('name', 'source'))}",
+        )
+    return result
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

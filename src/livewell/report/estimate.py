@@ -1,0 +1,78 @@
+"""A figure with its interval, as reports read it: anything with these five attributes will do."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+METRIC_NAMES = {
+    "roc_auc": "AUC",
+    "within_auc": "AUC within a group",
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "average_precision": "average precision",
+    "brier": "Brier score (0 is best)",
+    "prevalence_auc": "AUC of knowing only the group",
+}
+"""How figures are called in reports, by their names in `livewell.evaluation.metrics`."""
+
+
+class EstimateLike(Protocol):
+    """A metric with its 95% interval."""
+
+    @property
+    def value(self) -> float:
+        """Best guess."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95% interval; NaN where there is none."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95% interval; NaN where there is none."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """Number of groups it rests on."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What to know about it; may be empty."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A plain `EstimateLike`."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    groups: int = 0
+    note: str = ""
+
+
+def has_interval(estimate: EstimateLike) -> bool:
+    """Whether both ends of the interval are numbers."""
+    return math.isfinite(estimate.low) and math.isfinite(estimate.high)
+
+
+def short(estimate: EstimateLike) -> str:
+    """``0.96 (0.92-0.99)``, or without brackets where there is no interval."""
+    if not math.isfinite(estimate.value):
+        return "not defined"
+    text = f"{estimate.value:.2f}"
+    return f"{text} ({span(estimate)})" if has_interval(estimate) else text
+
+
+def span(estimate: EstimateLike) -> str:
+    """The interval as ``0.92-0.99``; with a word between where an end is below zero."""
+    between = "-" if min(estimate.low, estimate.high) >= 0 else " to "
+    return f"{estimate.low:.2f}{between}{estimate.high:.2f}"

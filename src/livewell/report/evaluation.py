@@ -1,0 +1,203 @@
+"""The report of a training run and its evaluation on unseen groups."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from sklearn.metrics import confusion_matrix
+
+from livewell.report import trust
+from livewell.report.curves import reliability, roc, score_histogram
+from livewell.report.estimate import METRIC_NAMES, EstimateLike, has_interval, short, span
+from livewell.report.figures import comparison, estimates, group_strip
+from livewell.report.maps import confusion
+from livewell.report.page import Note, Page, Section, Table, Tone
+from livewell.report.results import EvaluationResults, Named
+from livewell.report.trends import learning_curves
+
+
+def evaluation_page(results: EvaluationResults) -> Page:
+    """The page of a training run: verdict, trust, scores, groups, training, examples."""
+    notes = trust_notes(results)
+    sentence, tone = headline(results, notes)
+    sections = [_scores(results), _groups(results), _baselines(results), *_examples(results)]
+    sections += [_calibration(results), _training(results), _data(results)]
+    return Page(
+        title=results.title,
+        subtitle=results.subtitle,
+        verdict=sentence,
+        tone=tone,
+        lead=_lead(results),
+        trust=notes,
+        sections=[section for section in sections if section is not None],
+        settings=results.settings,
+        versions=results.versions,
+    )
+
+
+def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[str, Tone]:
+    """The result in one plain sentence, and its tone.
+
+    The tone is bad where guessing is not ruled out or a note says bad, caution where a note does.
+    """
+    negative, positive = results.classes
+    what = f"{positive.capitalize()} and {negative} patches of unseen {results.group_name}s"
+    head = results.estimates[0][1] if results.estimates else None
+    if head is None or not math.isfinite(head.value):
+        return f"{what} could not be compared: no {results.metric} could be computed.", "bad"
+    groups = results.scores["group"].nunique()
+    rests = [trust.plural(groups, results.group_name)] if groups else []
+    if has_interval(head):
+        rests.insert(0, f"95% interval {span(head)}")
+    figure = f"{results.metric} {head.value:.2f}" + (f" ({', '.join(rests)})" if rests else "")
+    if not trust.beats_guessing(head, results.guessing):
+        return f"{what} cannot be told apart with confidence: {figure}.", "bad"
+    tones = {note.tone for note in notes}
+    tone: Tone = "bad" if "bad" in tones else "warn" if "warn" in tones else "good"
+    return f"{what} are told apart with {figure}.", tone
+
+
+def named(figures: Mapping[str, EstimateLike], group_name: str = "group") -> list[Named]:
+    """Estimates by their names in `livewell.evaluation`, under the names that reports use."""
+    return [
+        (
+            METRIC_NAMES.get(name, name)
+            .replace("a group", f"a {group_name}")
+            .replace("the group", f"the {group_name}"),
+            estimate,
+        )
+        for name, estimate in figures.items()
+    ]
+
+
+def trust_notes(results: EvaluationResults) -> list[Note]:
+    """Every note on how far the result can be trusted, most serious first."""
+    notes = [Note("warn", text) for text in results.warnings]
+    if results.estimates:
+        name, head = results.estimates[0]
+        notes.append(
+            trust.against_guessing(head, results.metric, results.classes, results.guessing)
+        )
+        groups = results.scores["group"].nunique()
+        notes.append(trust.group_count(groups, head.groups or groups, results.group_name))
+        notes += trust.against_baselines(head, results.baselines, results.metric)
+        # Too few groups are said already.
+        if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
+            notes.append(Note("info", f"{name}: {head.note}"))
+    notes += trust.within_groups(results.pooled, results.within, results.group_name)
+    notes += trust.calibration(results.ece, results.classes[1])
+    return trust.sorted_notes([*notes, *results.notes])
+
+
+def _lead(results: EvaluationResults) -> str:
+    scores = results.scores
+    called = scores[scores["called"].notna()]
+    if called.empty:
+        return "No patch was scored."
+    right = int((called["called"].astype(int) == called["y"].astype(int)).sum())
+    return (
+        f"{right:,} of {len(called):,} patches were called right ({right / len(called):.1%}), by "
+        f"models that never saw their {results.group_name}. Threshold and band of doubt were "
+        f"chosen on validation {results.group_name}s."
+    )
+
+
+def _scores(results: EvaluationResults) -> Section:
+    scores, (negative, positive) = results.scores, results.classes
+    auc = next((e for n, e in results.estimates if n.lower().split()[:1] == ["auc"]), None)
+    auc = results.pooled or auc
+    called = scores[scores["called"].notna() & scores["y"].notna()]
+    matrix = (
+        confusion_matrix(called["y"].astype(int), called["called"].astype(int), labels=[0, 1])
+        if len(called)
+        else np.zeros((2, 2))
+    )
+    names = ["metric", "value (95% interval)", f"{results.group_name}s", "note"]
+    rows: list[tuple[str, ...]] = [
+        (n, short(e), str(e.groups or ""), e.note) for n, e in results.estimates
+    ]
+    if not any(row[3] for row in rows):
+        names, rows = names[:3], [row[:3] for row in rows]
+    histogram = score_histogram(
+        scores["y"], scores["p"], results.classes, results.threshold, results.band
+    )
+    return Section(
+        f"Scores on unseen {results.group_name}s",
+        f"Intervals resample whole {results.group_name}s. Sensitivity is the share of {positive} "
+        f"patches that were called {positive}, specificity the share of {negative} ones called "
+        f"{negative}.",
+        pictures=[
+            replace(estimates(results.estimates), wide=True),
+            roc(
+                scores["y"],
+                scores["p"],
+                scores["group"],
+                auc=auc,
+                band=results.roc_band,
+                group_name=results.group_name,
+            ),
+            confusion(matrix, results.classes),
+            replace(histogram, wide=True),
+        ],
+        tables=[Table(names, rows, align="lrrl"[: len(names)])],
+    )
+
+
+def _groups(results: EvaluationResults) -> Section | None:
+    if results.per_group is None:
+        return None
+    strip = group_strip(
+        results.per_group,
+        results.classes,
+        metric=results.per_group_metric,
+        group_name=results.group_name,
+    )
+    name = results.group_name.capitalize()
+    return Section(f"{name} by {results.group_name}", pictures=[strip])
+
+
+def _baselines(results: EvaluationResults) -> Section | None:
+    if not results.baselines or not results.estimates:
+        return None
+    rows = [("this net", results.estimates[0][1]), *results.baselines]
+    return Section(
+        "Against simple rules",
+        "The same patches, judged by rules that see less than the net does.",
+        pictures=[comparison(rows, results.metric, results.guessing)],
+    )
+
+
+def _examples(results: EvaluationResults) -> list[Section]:
+    negative, positive = results.classes
+    key = f"The edge shows the true class: blue {negative}, orange {positive}."
+    return [
+        Section(g.title, f"{g.lead} {key if g.labels else ''}".strip(), pictures=[g.picture()])
+        for g in results.galleries
+    ]
+
+
+def _calibration(results: EvaluationResults) -> Section | None:
+    if results.reliability is None:
+        return None
+    return Section(
+        "Do probabilities mean what they say?",
+        pictures=[reliability(results.reliability, results.classes[1], results.ece)],
+    )
+
+
+def _training(results: EvaluationResults) -> Section | None:
+    if not results.logs:
+        return None
+    pictures = []
+    for name, log in results.logs.items():
+        picture = learning_curves(log, log.attrs.get("best_epoch"))
+        caption = f"{name}. {picture.caption}" if len(results.logs) > 1 else picture.caption
+        pictures.append(replace(picture, caption=caption, wide=True))
+    return Section("Training", pictures=pictures)
+
+
+def _data(results: EvaluationResults) -> Section | None:
+    if results.counts is None:
+        return None
+    return Section("Data", tables=[Table.of(results.counts)])

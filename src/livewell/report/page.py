@@ -1,0 +1,236 @@
+"""The model of a page, and its rendering as one HTML file that needs nothing else."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from livewell import __version__
+from livewell.errors import OutputError
+
+Tone = Literal["good", "warn", "bad", "info"]
+Kind = Literal["svg", "png", "webp", "jpeg"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure or photograph, whole in memory.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    kind
+        Format of the file.
+    alt
+        What it shows, for those who cannot see it; not empty.
+    caption
+        Sentence below it.
+    wide
+        Takes the page's whole width even beside others.
+    """
+
+    data: bytes
+    kind: Kind
+    alt: str
+    caption: str = ""
+    wide: bool = False
+
+    @property
+    def uri(self) -> str:
+        """The picture as a ``data:`` address."""
+        mime = "image/svg+xml" if self.kind == "svg" else f"image/{self.kind}"
+        return _data_uri(self.data, mime)
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video, whole in memory; not printed.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    mime
+        Such as ``video/webm``.
+    caption
+        Sentence below it.
+    """
+
+    data: bytes
+    mime: str
+    caption: str = ""
+
+    @property
+    def uri(self) -> str:
+        """The video as a ``data:`` address."""
+        return _data_uri(self.data, self.mime)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; cells are text, already formatted.
+
+    Parameters
+    ----------
+    columns, rows
+        Names and cells.
+    caption
+        Sentence above it.
+    align
+        One of l, r, c a column; empty: l for the first, r for columns of numbers.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    align: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = [row for row in self.rows if len(row) != len(self.columns)]
+        if wrong or (self.align and len(self.align) != len(self.columns)):
+            raise OutputError(
+                "a table whose rows do not fit its columns",
+                where=self.caption,
+                expected=f"{len(self.columns)} cells",
+                got=str(wrong[0]) if wrong else f"align={self.align!r}",
+            )
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, caption: str = "", *, most: int = 200) -> "Table":
+        """A DataFrame without its index; at most `most` rows, and the caption says so."""
+        if len(frame) > most:
+            caption = f"{caption} (first {most} of {len(frame)} rows)".strip()
+        kinds = pd.api.types
+        align = "".join(
+            "r" if kinds.is_numeric_dtype(kind) and not kinds.is_bool_dtype(kind) else "l"
+            for kind in frame.dtypes
+        )
+        rows = [tuple(cell(value) for value in row) for row in frame.head(most).itertuples(False)]
+        return cls([str(name) for name in frame.columns], rows, caption, align)
+
+    @property
+    def short(self) -> bool:
+        """Whether it may be kept on one sheet of paper."""
+        return len(self.rows) <= 24
+
+    @property
+    def sides(self) -> str:
+        """One letter l, r or c a column."""
+        return self.align or "l" + "r" * (len(self.columns) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing to know before the result is trusted."""
+
+    tone: Tone
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page under its own heading: lead, notes, pictures, videos, tables."""
+
+    title: str
+    lead: str = ""
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    notes: Sequence[Note] = ()
+    videos: Sequence[Video] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that one report says.
+
+    Parameters
+    ----------
+    title, subtitle
+        What was done, on what.
+    verdict
+        The result in one plain sentence.
+    tone
+        Colour of the verdict's rule.
+    lead
+        One short paragraph below the verdict.
+    trust
+        How far the verdict can be trusted, most serious first.
+    sections
+        Figures, examples, tables.
+    settings, versions
+        Shown last; nested settings are flattened with dots.
+    """
+
+    title: str
+    subtitle: str
+    verdict: str
+    tone: Tone = "info"
+    lead: str = ""
+    trust: Sequence[Note] = ()
+    sections: Sequence[Section] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render(page: Page) -> str:
+    """One HTML file with style, pictures and videos inside; no script, no network."""
+    return _template().render(
+        page=page,
+        settings=list(flat(page.settings).items()),
+        versions=list(flat(page.versions).items()),
+        livewell=__version__,
+    )
+
+
+def cell(value: Any) -> str:
+    """A value as text for a table: integers whole, numbers to three digits, nothing for NaN."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        number = float(value)
+        if number != number:
+            return ""
+        return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    return str(value)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as one level, names joined by dots, values as text."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        elif isinstance(value, (list, tuple)):
+            found[f"{prefix}{name}"] = ", ".join(str(part) for part in value)
+        else:
+            found[f"{prefix}{name}"] = "none" if value is None else str(value)
+    return found
+
+
+def _data_uri(data: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+@cache
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("livewell.report", "templates")
+    # Names of files, wells and treatments come from users: everything is escaped.
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")

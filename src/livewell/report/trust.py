@@ -1,0 +1,138 @@
+"""How far a result can be trusted, in plain sentences; every rule is one function."""
+
+import math
+from collections.abc import Sequence
+
+from livewell.report.estimate import EstimateLike, has_interval, short, span
+from livewell.report.page import Note, Tone
+
+Named = tuple[str, EstimateLike]
+
+FEW_GROUPS = 10
+"""With fewer groups than this an interval from resampling groups is rough."""
+GOOD_ECE, POOR_ECE = 0.05, 0.10
+"""Expected calibration errors up to which probabilities can be taken as they are, or not."""
+FLATTERY = 0.05
+"""A pooled area this much above the one within groups comes from differences between groups."""
+_ORDER: dict[Tone, int] = {"bad": 0, "warn": 1, "info": 2, "good": 3}
+
+
+def sorted_notes(notes: Sequence[Note]) -> list[Note]:
+    """Most serious first, otherwise in the given order."""
+    return sorted(notes, key=lambda note: _ORDER[note.tone])
+
+
+def beats_guessing(estimate: EstimateLike, guessing: float = 0.5) -> bool:
+    """Whether the whole interval, or the value where there is none, lies above guessing."""
+    low = estimate.low if has_interval(estimate) else estimate.value
+    return math.isfinite(low) and low > guessing
+
+
+def against_guessing(
+    estimate: EstimateLike, metric: str, classes: tuple[str, str], guessing: float = 0.5
+) -> Note:
+    """Whether the classes are told apart at all."""
+    negative, positive = classes
+    if not math.isfinite(estimate.value):
+        return Note("bad", f"{metric} is not defined here: {estimate.note or 'one class only'}.")
+    if not has_interval(estimate):
+        return Note("warn", f"{metric} has no interval, so chance cannot be ruled out.")
+    if estimate.high < guessing:
+        return Note(
+            "bad",
+            f"The whole interval of {metric} ({span(estimate)}) lies below {guessing:g}, worse "
+            "than guessing: labels may be swapped, or differ from what was learnt.",
+        )
+    if not beats_guessing(estimate, guessing):
+        return Note(
+            "bad",
+            f"The interval of {metric} ({span(estimate)}) includes {guessing:g}, which is "
+            f"guessing: these data cannot tell whether {positive} and {negative} differ.",
+        )
+    return Note(
+        "good", f"The whole interval of {metric} ({span(estimate)}) lies above {guessing:g}."
+    )
+
+
+def group_count(groups: int, scarcer: int, group_name: str) -> Note:
+    """Whether there are enough groups, in all and of the scarcer class, for the intervals."""
+    named = plural(groups, group_name)
+    if scarcer < groups:
+        named += f", {scarcer} of them with the scarcer class,"
+    if min(groups, scarcer) < FEW_GROUPS:
+        return Note(
+            "warn",
+            f"The result rests on {named} and no more. Intervals from fewer than {FEW_GROUPS} are "
+            "rough, and the truth may well lie outside them.",
+        )
+    return Note(
+        "good",
+        f"Every score is of a {group_name} that the net never saw in training; intervals resample "
+        f"whole {group_name}s ({groups}), not patches.",
+    )
+
+
+def against_baselines(net: EstimateLike, baselines: Sequence[Named], metric: str) -> list[Note]:
+    """Whether the net is better than simple rules on the same patches."""
+    known = [(name, e) for name, e in baselines if math.isfinite(e.value)]
+    if not known or not math.isfinite(net.value):
+        return []
+    name, best = max(known, key=lambda row: row[1].value)
+    if best.value >= net.value:
+        return [
+            Note(
+                "bad",
+                f"A simple rule does as well: {name} reaches {metric} {short(best)}, the net "
+                f"{short(net)}. What the net saw may be no more than that.",
+            )
+        ]
+    if has_interval(net) and best.value >= net.low:
+        return [
+            Note(
+                "warn",
+                f"{name} reaches {metric} {short(best)}, which lies within the net's interval: "
+                "it is not clear that the net is better.",
+            )
+        ]
+    return [Note("good", f"The best simple rule, {name}, reaches {metric} {short(best)}.")]
+
+
+def calibration(ece: float | None, positive: str) -> list[Note]:
+    """Whether a probability means what it says."""
+    if ece is None or not math.isfinite(ece):
+        return []
+    by = f"off by {100 * ece:.1f} percentage points on average (expected calibration error)"
+    if ece > POOR_ECE:
+        return [
+            Note(
+                "warn",
+                f"Probabilities are {by}: read them as a ranking, not as a chance of {positive}.",
+            )
+        ]
+    if ece > GOOD_ECE:
+        return [Note("info", f"Probabilities are {by}.")]
+    return [Note("good", f"Probabilities mean what they say: {by}.")]
+
+
+def within_groups(
+    pooled: EstimateLike | None, within: EstimateLike | None, group_name: str
+) -> list[Note]:
+    """Whether the pooled area profits from differences between groups."""
+    if pooled is None or within is None:
+        return []
+    if not (math.isfinite(pooled.value) and math.isfinite(within.value)):
+        return []
+    if pooled.value - within.value < FLATTERY:
+        return []
+    return [
+        Note(
+            "warn",
+            f"Pooled AUC ({pooled.value:.2f}) is well above AUC within a {group_name} "
+            f"({within.value:.2f}): part of it only tells one {group_name} from another.",
+        )
+    ]
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 well``, ``12 wells``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,189 @@
+"""The reports of verdicts on new images and of a heat-map run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.report.figures import verdict_strip
+from livewell.report.maps import plate_view
+from livewell.report.page import Note, Page, Section, Table, Tone
+from livewell.report.results import AssessResults, HeatmapResults
+from livewell.report.trends import sick_curve
+from livewell.report.trust import plural, sorted_notes
+
+UNDECIDED = ("unsure", "nothing to judge")
+"""Verdicts that name no class."""
+
+
+def assess_page(results: AssessResults) -> Page:
+    """The page of verdicts on new images: how many of each, where, and what could not be read."""
+    sentence, tone = _assess_headline(results)
+    sections = [_pictures(results), *_plate(results)]
+    sections += [
+        Section(gallery.title, gallery.lead, pictures=[gallery.picture()])
+        for gallery in results.galleries
+    ]
+    sections.append(_listing(results))
+    return Page(
+        title=results.title,
+        subtitle=results.subtitle,
+        verdict=sentence,
+        tone=tone,
+        trust=sorted_notes([*_assess_notes(results), *results.notes]),
+        sections=[*sections, *_unread(results)],
+        settings={"model": dict(results.card), **results.settings}
+        if results.card
+        else results.settings,
+        versions=results.versions,
+    )
+
+
+def heatmap_page(results: HeatmapResults) -> Page:
+    """The page of a heat-map run: the curve of the sick area, the video, stills."""
+    positive, curve = results.classes[1], results.curve
+    share = curve["fraction"].to_numpy(float)
+    known = share[np.isfinite(share)]
+    x, label = _time_axis(curve)
+    band = (curve["low"], curve["high"]) if {"low", "high"} <= set(curve.columns) else None
+    notes = list(results.notes)
+    if known.size < share.size:
+        lost = plural(share.size - known.size, "frame")
+        notes.append(Note("info", f"Nothing was to judge in {lost} of {share.size}."))
+    sections = [
+        Section(
+            f"{positive.capitalize()} area over time",
+            f"An area counts as {positive} where its probability is {results.threshold:.2f} or "
+            "more. The heat map's scale is absolute: the same colour means the same probability "
+            "in every frame and movie.",
+            pictures=[sick_curve(x, share, band, x_label=label, positive=positive)],
+        )
+    ]
+    if results.video is not None or results.stills:
+        videos = [results.video] if results.video is not None else []
+        sections.append(Section("The movie", videos=videos, pictures=results.stills))
+    return Page(
+        title=results.title,
+        subtitle=results.subtitle,
+        verdict=_heatmap_headline(known, share.size, positive),
+        tone="info" if known.size else "bad",
+        trust=sorted_notes(notes),
+        sections=sections,
+        settings={"model": dict(results.card), **results.settings}
+        if results.card
+        else results.settings,
+        versions=results.versions,
+    )
+
+
+def _heatmap_headline(known: np.ndarray, frames: int, positive: str) -> str:
+    if not known.size:
+        return f"There was nothing to judge in any of {plural(frames, 'frame')}."
+    if known.size == 1:
+        return f"{known[0]:.0%} of the judged area looks {positive}."
+    return (
+        f"The {positive} area goes from {known[0]:.0%} to {known[-1]:.0%} of what was judged over "
+        f"{plural(frames, 'frame')}, and is {known.max():.0%} at most."
+    )
+
+
+def _time_axis(curve: pd.DataFrame) -> tuple[np.ndarray, str]:
+    if "time_s" not in curve or curve["time_s"].isna().any():
+        return curve["t"].to_numpy(float), "frame"
+    time_s = curve["time_s"].to_numpy(float)
+    for unit_s, name in ((3600, "h"), (60, "min")):
+        if np.ptp(time_s) >= 2 * unit_s:
+            return time_s / unit_s, f"time ({name})"
+    return time_s, "time (s)"
+
+
+def _assess_headline(results: AssessResults) -> tuple[str, Tone]:
+    table, (negative, positive) = results.verdicts, results.classes
+    failed = len(results.failures)
+    unread = f" {plural(failed, 'input')} could not be read." if failed else ""
+    if table.empty:
+        return f"No picture was judged.{unread}", "bad"
+    counts = table["verdict"].value_counts()
+    kinds = [positive, negative, *UNDECIDED]
+    said = [_said(int(counts[kind]), kind) for kind in kinds if counts.get(kind)]
+    judged = len(table) - int(counts.get("nothing to judge", 0))
+    tone: Tone = "warn" if failed or not judged else "info"
+    listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    return f"Of {plural(len(table), 'picture')}, {listed}.{unread}", tone
+
+
+def _said(count: int, kind: str) -> str:
+    if kind == "unsure":
+        return f"{count} {'is' if count == 1 else 'are'} unsure"
+    if kind == "nothing to judge":
+        return f"{count} {'has' if count == 1 else 'have'} nothing to judge"
+    return f"{count} look{'s' if count == 1 else ''} {kind}"
+
+
+def _assess_notes(results: AssessResults) -> list[Note]:
+    notes = []
+    counts: Mapping[Any, int] = (
+        results.verdicts["verdict"].value_counts().to_dict() if len(results.verdicts) else {}
+    )
+    if len(results.failures):
+        lost = plural(len(results.failures), "input")
+        notes.append(
+            Note("bad", f"{lost} could not be read and got no verdict; they are listed below.")
+        )
+    if counts.get("unsure"):
+        band = results.band
+        where = f" ({band[0]:.2f} to {band[1]:.2f})" if band else ""
+        notes.append(
+            Note(
+                "info",
+                f"The band of doubt{where}, where the model was too often wrong on its own "
+                f"validation data, holds {plural(int(counts['unsure']), 'picture')}: no verdict.",
+            )
+        )
+    if counts.get("nothing to judge"):
+        n = plural(int(counts["nothing to judge"]), "picture")
+        notes.append(
+            Note("info", f"Nothing to judge was found in {n}, as in fields without cells.")
+        )
+    notes.append(
+        Note(
+            "info",
+            "The model was judged on other images than these. Its verdicts hold as far as these "
+            "were taken alike: same optics, magnification, cells and culture.",
+        )
+    )
+    return notes
+
+
+def _pictures(results: AssessResults) -> Section:
+    strip = verdict_strip(
+        results.verdicts, results.threshold, results.band, positive=results.classes[1]
+    )
+    return Section("Picture by picture", pictures=[strip])
+
+
+def _plate(results: AssessResults) -> list[Section]:
+    table = results.verdicts
+    if "well" not in table or not table["well"].notna().any():
+        return []
+    wells = table[table["well"].notna()].groupby("well", sort=True)
+    share = wells["sick_fraction"].mean()
+    states = wells["verdict"].agg(lambda kinds: kinds.mode().iloc[0])
+    view = plate_view(
+        [str(name) for name in share.index],
+        share.to_numpy(float),
+        list(states),
+        positive=results.classes[1],
+    )
+    return [Section("Plate", "Mean over the pictures of each well.", pictures=[view])]
+
+
+def _listing(results: AssessResults) -> Section:
+    return Section("Verdicts", tables=[Table.of(results.verdicts)])
+
+
+def _unread(results: AssessResults) -> list[Section]:
+    if results.failures.empty:
+        return []
+    return [Section("Inputs that could not be read", tables=[Table.of(results.failures)])]

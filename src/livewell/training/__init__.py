@@ -1,0 +1,1 @@
+"""Training: augmentation, drawing of patches, Lightning module, checkpoints that are whole."""

@@ -1,0 +1,165 @@
+"""Augmentation of one patch: pure functions of pixels, parameters in pixels, and a generator.
+
+Sources are given function by function; the order is that of `augmented`.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from livewell.profiles import Profile
+
+Pixels = NDArray[np.float32]
+Places = NDArray[np.float64]
+
+
+def spline_shift(size_px: int, grid_px: int, sigma_px: float, rng: np.random.Generator) -> Pixels:
+    """Displacements of a thin-plate spline whose control points move by N(0, sigma).
+
+    Parameters
+    ----------
+    size_px
+        Edge of the square patch.
+    grid_px
+        Distance of the control points; they stand at 0, grid_px, ... up to the far edge.
+    sigma_px
+        Standard deviation of a control point's move, each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        (2, size_px, size_px) float32: displacement in y and in x, pixels.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.3, point 1; kernel r^2 log r (Bookstein 1989).
+    """
+    axis = np.unique(np.arange(0, size_px + grid_px, grid_px).clip(max=size_px)).astype(float)
+    grid = np.meshgrid(axis, axis, indexing="ij")
+    points: Places = np.stack(grid, axis=-1).reshape(-1, 2).astype(np.float64)
+    moves = rng.normal(0, sigma_px, size=points.shape)
+    count = len(points)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _kernel(points, points)
+    system[:count, count] = 1
+    system[:count, count + 1 :] = points
+    system[count:, :count] = system[:count, count:].T
+    weights = np.linalg.solve(system, np.concatenate([moves, np.zeros((3, 2))]))
+    pixels: Places = np.indices((size_px, size_px)).reshape(2, -1).T + 0.5
+    shift: Places = _kernel(pixels, points) @ weights[:count] + weights[count]
+    shift += pixels @ weights[count + 1 :]
+    return np.asarray(shift.T.reshape(2, size_px, size_px), dtype=np.float32)
+
+
+def _kernel(a: Places, b: Places) -> Places:
+    squared = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
+    result: Places = 0.5 * squared * np.log(np.maximum(squared, 1e-12))
+    return result
+
+
+def turn_and_scale(size_px: int, angle_deg: float, scale: float) -> Pixels:
+    """Displacements (2, size, size) in pixels that turn and enlarge a patch about its middle."""
+    angle = np.deg2rad(angle_deg)
+    middle = (size_px - 1) / 2
+    y, x = np.indices((size_px, size_px), dtype=np.float32) - middle
+    new_y = (np.cos(angle) * y - np.sin(angle) * x) / scale
+    new_x = (np.sin(angle) * y + np.cos(angle) * x) / scale
+    return np.stack([new_y - y, new_x - x]).astype(np.float32)
+
+
+def warp(patch: Pixels, shift: Pixels) -> Pixels:
+    """`patch` read at every pixel's place plus `shift`, bilinearly, mirrored at the edges."""
+    places = np.indices(patch.shape, dtype=np.float32) + shift
+    result: Pixels = ndimage.map_coordinates(patch, places, order=1, mode="mirror")
+    return result
+
+
+def turned(patch: Pixels, which: int) -> Pixels:
+    """One of the eight turns and mirrors (0-7); Richmond et al. 2017, section 2.3, point 2."""
+    result = np.rot90(patch, which % 4)
+    return result[:, ::-1] if which >= 4 else result
+
+
+def normalised(patch: Pixels) -> Pixels:
+    """Mean 0 and variance 1 (Richmond et al. 2017, section 2.3); constant becomes zeros."""
+    mean, sd = float(patch.mean()), float(patch.std())
+    result: Pixels = (patch - mean) / max(sd, 1e-6 * (1 + abs(mean)))
+    return result
+
+
+def gamma_changed(patch: Pixels, exponent: float) -> Pixels:
+    """Grey levels scaled to 0-1, raised to `exponent`, normalised again."""
+    low, high = float(patch.min()), float(patch.max())
+    if high <= low:
+        return patch
+    return normalised(((patch - low) / (high - low)) ** np.float32(exponent))
+
+
+def shaded(patch: Pixels, slope: float, angle_deg: float) -> Pixels:
+    """A linear shading added: `slope` standard deviations per half patch, towards `angle_deg`."""
+    angle = np.deg2rad(angle_deg)
+    y, x = (np.linspace(-1, 1, edge, dtype=np.float32) for edge in patch.shape)
+    plane = np.sin(angle) * y[:, None] + np.cos(angle) * x[None, :]
+    result: Pixels = patch + np.float32(slope) * plane.astype(np.float32)
+    return result
+
+
+def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
+    """A random near copy of a patch as the net sees it in training.
+
+    Parameters
+    ----------
+    patch
+        (patch_px, patch_px) float32, grey levels of the file.
+    profile
+        Which changes and how strong.
+    rng
+        Decides everything random here.
+
+    Returns
+    -------
+    numpy.ndarray
+        (input_px, input_px) float32, normalised.
+
+    Notes
+    -----
+    Warp, turns, blur, normalisation, noise and the random crop: Richmond et al. 2017, sections
+    2.3 and 2.4. Rotation, scale, shading, gamma and erasing are livewell's own.
+    """
+    shift = _geometry(profile, rng)
+    if shift is not None:
+        patch = warp(patch, shift)
+    if profile.turns:
+        patch = turned(patch, int(rng.integers(8)))
+    if profile.blur_px[1] > 0 and rng.random() < profile.blur_share:
+        patch = ndimage.gaussian_filter(patch, rng.uniform(*profile.blur_px), mode="mirror")
+    patch = normalised(patch)
+    if profile.gamma != (1.0, 1.0):
+        low, high = np.log(profile.gamma)
+        patch = gamma_changed(patch, float(np.exp(rng.uniform(low, high))))
+    if profile.shade:
+        patch = shaded(patch, rng.uniform(0, profile.shade), rng.uniform(0, 360))
+    if profile.noise_sd[1] > 0:
+        sd = np.float32(rng.uniform(*profile.noise_sd))
+        patch = patch + sd * rng.standard_normal(patch.shape, dtype=np.float32)
+    size = profile.input_px
+    top, left = rng.integers(0, patch.shape[0] - size + 1, size=2)
+    patch = np.array(patch[top : top + size, left : left + size], dtype=np.float32)
+    if profile.erase and rng.random() < profile.erase:
+        edge = int(rng.integers(size // 8, size // 3 + 1))
+        y, x = rng.integers(0, size - edge + 1, size=2)
+        patch[y : y + edge, x : x + edge] = 0
+    return patch
+
+
+def _geometry(profile: Profile, rng: np.random.Generator) -> Pixels | None:
+    size = profile.patch_px
+    shift: Pixels | None = None
+    if profile.warp_sigma_px:
+        shift = spline_shift(size, profile.warp_grid_px, profile.warp_sigma_px, rng)
+    if profile.rotate_deg or profile.scale != (1.0, 1.0):
+        low, high = np.log(profile.scale)
+        angle = rng.uniform(-profile.rotate_deg, profile.rotate_deg)
+        turn = turn_and_scale(size, angle, float(np.exp(rng.uniform(low, high))))
+        shift = turn if shift is None else shift + turn
+    return shift

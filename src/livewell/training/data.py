@@ -1,0 +1,103 @@
+"""Patches as a net takes them in: augmented for training, as they are for validation."""
+
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from livewell.image import PixelSource
+from livewell.patch import Patch
+from livewell.profiles import Profile
+from livewell.training.augment import augmented
+from livewell.training.draws import Draw, Draws
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Patches of one part of a split.
+
+    Parameters
+    ----------
+    patches
+        The keys.
+    positive
+        (n,) bool, whether each is of the positive class.
+    groups
+        Name of the group of each, never split.
+    """
+
+    patches: Sequence[Patch]
+    positive: NDArray[np.bool_]
+    groups: Sequence[str]
+
+
+class TrainingCrops(Dataset[tuple[Tensor, int]]):
+    """Augmented crops by draw; what a draw gives depends on seed, patch and draw alone."""
+
+    def __init__(
+        self, source: PixelSource, labelled: Labelled, profile: Profile, seed: int
+    ) -> None:
+        self._source, self._labelled = source, labelled
+        self._profile, self._seed = profile, seed
+
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
+        """(1, input_px, input_px) float32, normalised, and the class (0 or 1)."""
+        patch = self._labelled.patches[draw.row]
+        key = zlib.crc32(repr((patch.image, patch.t, patch.box.corners)).encode())
+        rng = np.random.default_rng([self._seed, key, draw.epoch, draw.number])
+        pixels = self._source.crop(patch.image, patch.t, patch.box)
+        crop = augmented(pixels, self._profile, rng)
+        return torch.from_numpy(crop)[None], int(self._labelled.positive[draw.row])
+
+
+class PlainCrops(Dataset[tuple[Tensor, int]]):
+    """Patches as they are in the file, in order."""
+
+    def __init__(self, source: PixelSource, patches: Sequence[Patch]) -> None:
+        self._source, self._patches = source, patches
+
+    def __len__(self) -> int:
+        return len(self._patches)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, int]:
+        """(patch_px, patch_px) float32 in grey levels, and the row."""
+        patch = self._patches[row]
+        return torch.from_numpy(self._source.crop(patch.image, patch.t, patch.box)), row
+
+
+def workers() -> int:
+    """How many processes cut and augment: one a core but for the one that trains, at most 8."""
+    return min(max((os.cpu_count() or 1) - 1, 1), 8)
+
+
+def training_loader(
+    source: PixelSource, labelled: Labelled, profile: Profile, seed: int, *, processes: int
+) -> DataLoader[tuple[Tensor, int]]:
+    """Batches of augmented crops for training, the same whatever the number of processes."""
+    return DataLoader(
+        TrainingCrops(source, labelled, profile, seed),
+        batch_size=profile.batch,
+        sampler=Draws(labelled.positive, labelled.groups, profile, seed),
+        num_workers=processes,
+        persistent_workers=processes > 0,
+        prefetch_factor=4 if processes else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def plain_loader(
+    source: PixelSource, patches: Sequence[Patch], *, batch: int, processes: int = 0
+) -> DataLoader[tuple[Tensor, int]]:
+    """Batches of patches as they are, in order."""
+    return DataLoader(
+        PlainCrops(source, patches),
+        batch_size=batch,
+        num_workers=processes,
+        pin_memory=torch.cuda.is_available(),
+    )

@@ -1,0 +1,85 @@
+"""Which patch is drawn when: decided by seed and epoch alone, so that a resumed run goes on."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from livewell.profiles import Profile
+
+
+class Draw(NamedTuple):
+    """One draw: the patch's row, and what seeds its augmentation."""
+
+    row: int
+    epoch: int
+    number: int
+
+
+class Draws(Sampler[Draw]):
+    """Draws the patches of one epoch.
+
+    Parameters
+    ----------
+    positive
+        (n,) bool, class of every patch.
+    groups
+        (n,) names of the groups.
+    profile
+        `balance`, `batch` and `steps_per_epoch` are used.
+    seed
+        Of the run.
+    """
+
+    def __init__(
+        self, positive: NDArray[np.bool_], groups: Sequence[str], profile: Profile, seed: int
+    ) -> None:
+        self._count = profile.batch * profile.steps_per_epoch
+        self._seed = seed
+        self.epoch = 0
+        names = np.asarray(groups)
+        rows = np.arange(len(positive))
+        if profile.balance == "none":
+            self._pools = [[rows]]
+        else:
+            classes = [rows[~positive], rows[positive]]
+            self._pools = [
+                [members[names[members] == name] for name in np.unique(names[members])]
+                if profile.balance == "class_and_group"
+                else [members]
+                for members in classes
+            ]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next (Lightning calls this)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng([self._seed, self.epoch, 1])
+        shares = _shuffled_shares(self._count, len(self._pools), rng)
+        rows = np.empty(self._count, dtype=np.int64)
+        for which, pool in enumerate(self._pools):
+            places = np.flatnonzero(shares == which)
+            groups = _shuffled_shares(len(places), len(pool), rng)
+            for number, members in enumerate(pool):
+                wanted = places[groups == number]
+                rows[wanted] = _cycled(members, len(wanted), rng)
+        for number, row in enumerate(rows):
+            yield Draw(int(row), self.epoch, number)
+
+
+def _shuffled_shares(count: int, parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` numbers below `parts`, each as often as the others but for one."""
+    order = rng.permutation(parts)
+    return rng.permutation(order[np.arange(count) % parts])
+
+
+def _cycled(members: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` of `members`, each as often as the others but for one, in random order."""
+    rounds = -(-count // len(members))
+    return np.concatenate([rng.permutation(members) for _ in range(rounds)] or [members])[:count]

@@ -1,0 +1,232 @@
+"""Training of one net on one fold: Lightning runs it, and it goes on where it was stopped."""
+
+import copy
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from livewell.files import whole_file
+from livewell.image import PixelSource
+from livewell.nets.catalog import build
+from livewell.profiles import Profile
+from livewell.progress import SILENT, Progress, Tick
+from livewell.training.checkpoints import WholeCheckpoints
+from livewell.training.data import Labelled, PlainCrops, training_loader, workers
+from livewell.training.module import Classifier
+
+VALIDATION_PATCHES = 2048
+"""At most so many validation patches are scored each epoch, drawn once, groups alike."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves.
+
+    Parameters
+    ----------
+    module
+        The net with the weights that are kept, in evaluation mode, on the processor.
+    log
+        One row an epoch: epoch, step, train_loss, val_loss, val_auc.
+    epoch
+        Epoch whose weights are kept.
+    precision
+        Number type that training computed in.
+    """
+
+    module: nn.Module
+    log: pd.DataFrame
+    epoch: int
+    precision: str
+
+
+def fit(
+    profile: Profile,
+    source: PixelSource,
+    train: Labelled,
+    validation: Labelled,
+    folder: Path,
+    *,
+    seed: int,
+    processes: int | None = None,
+    progress: Progress = SILENT,
+    what: str = "training",
+) -> Fitted:
+    """Train a net, or go on with a training that was stopped.
+
+    Parameters
+    ----------
+    profile
+        The recipe.
+    source
+        Where pixels come from.
+    train, validation
+        Patches of the two parts; no group is in both.
+    folder
+        Takes ``last.ckpt``, ``best.ckpt`` and ``log.csv``; if it holds a ``last.ckpt``, training
+        goes on from there and ends as if it had never stopped (same machine, same threads).
+    seed
+        Decides initial weights, draws, augmentation and dropout.
+    processes
+        Processes that cut and augment; 0 for none, ``None`` for one a core but one.
+    progress, what
+        Where and under which name to report.
+
+    Returns
+    -------
+    Fitted
+    """
+    torch.manual_seed(seed)
+    classifier = Classifier(build(profile), profile, seed)
+    log = EpochLog(folder / "log.csv")
+    best = ModelCheckpoint(
+        folder,
+        filename="best",
+        monitor="val_loss",
+        save_last=True,
+        save_top_k=1,
+        enable_version_counter=False,
+    )
+    callbacks: list[Callback] = [log, best]
+    if profile.patience:
+        callbacks.append(EarlyStopping("val_loss", patience=profile.patience))
+    precision = chosen_precision(profile)
+    last = folder / "last.ckpt"
+    with _calm(), progress.task(what, total=profile.steps) as tick:
+        trainer = pl.Trainer(
+            accelerator="auto",
+            devices=1,
+            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+            max_steps=profile.steps,
+            max_epochs=math.ceil(profile.steps / profile.steps_per_epoch),
+            callbacks=[*callbacks, _Report(tick)],
+            plugins=[WholeCheckpoints()],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=folder,
+        )
+        trainer.fit(
+            classifier,
+            training_loader(
+                source,
+                train,
+                profile,
+                seed,
+                processes=workers() if processes is None else processes,
+            ),
+            _validation_loader(source, validation, profile, seed),
+            ckpt_path=last if last.is_file() else None,
+            weights_only=True,
+        )
+    rows = pd.DataFrame(log.rows)
+    kept = int(rows["epoch"].iloc[-1])
+    if profile.select == "best":
+        state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+        classifier.load_state_dict(state["state_dict"])
+        kept = int(state["epoch"])
+    module = copy.deepcopy(classifier.kept).cpu().eval()
+    return Fitted(module, rows, kept, precision)
+
+
+def chosen_precision(profile: Profile) -> str:
+    """Number type that `profile` computes in on this machine: ``float32`` or ``bfloat16``."""
+    if profile.precision != "auto":
+        return profile.precision
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    capable = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return "bfloat16" if capable is not None and capable() else "float32"
+
+
+class EpochLog(Callback):
+    """Keeps one row an epoch and writes them as a CSV, also through a resume."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the row of the epoch that ends and write the file anew, whole."""
+        self.rows.append(dict(pl_module.epoch_row))  # type: ignore[arg-type]
+        with whole_file(self._path) as temporary:
+            pd.DataFrame(self.rows).to_csv(temporary, index=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Travels in the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the rows of the checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+
+class _Report(Callback):
+    """Tells the bar how many steps are done and how validation stands."""
+
+    def __init__(self, tick: Tick) -> None:
+        self._tick, self._done = tick, 0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self._tick(trainer.global_step - self._done)
+        self._done = trainer.global_step
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        row: Any = pl_module.epoch_row
+        self._tick(0, f"validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}")
+
+
+class _WithTarget(Dataset[tuple[Tensor, int, int]]):
+    def __init__(self, crops: PlainCrops, target: list[int]) -> None:
+        self._crops, self._target = crops, target
+
+    def __len__(self) -> int:
+        return len(self._target)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, int, int]:
+        pixels, _ = self._crops[row]
+        return pixels, row, self._target[row]
+
+
+def _validation_loader(
+    source: PixelSource, part: Labelled, profile: Profile, seed: int
+) -> DataLoader[tuple[Tensor, int, int]]:
+    """Validation patches; where there are too many, a draw that takes groups alike."""
+    rows = np.arange(len(part.patches))
+    if len(rows) > VALIDATION_PATCHES:
+        order = np.random.default_rng([seed, 2]).permutation(rows)
+        groups = pd.Series(np.asarray(part.groups)[order])
+        turn = groups.groupby(groups).cumcount().to_numpy()
+        rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
+    crops = PlainCrops(source, [part.patches[int(row)] for row in rows])
+    target = [int(part.positive[int(row)]) for row in rows]
+    return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.batch)
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Keep Lightning's hints to its own developers off the user's screen."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -1,0 +1,146 @@
+"""The Lightning module: one step of training, and what is watched on validation groups."""
+
+from functools import partial
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from livewell.nets.net import centre, normalise
+from livewell.profiles import Profile
+
+
+def inverse_decay(iteration: int) -> float:
+    """Factor on the learning rate: (1 + 1e-5 i)^-0.75.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.4 ("inverse schedule") and its published solver files.
+    """
+    return float((1 + 1e-5 * iteration) ** -0.75)
+
+
+class Classifier(pl.LightningModule):
+    """Trains a net of two classes as a profile says.
+
+    Parameters
+    ----------
+    net
+        (n, 1, input_px, input_px) -> (n, 2).
+    profile
+        Optimiser, schedule, mixup, moving average.
+    seed
+        Of the run; every step starts from it, so that a resumed run goes on as it would have.
+    """
+
+    def __init__(self, net: nn.Module, profile: Profile, seed: int) -> None:
+        super().__init__()
+        # channels-last convolutions are 1.4 to 3 times as fast on processors, and no slower on GPUs
+        self.net = net.to(memory_format=torch.channels_last)
+        self.profile, self._seed = profile, seed
+        self.average: AveragedModel | None = None
+        if profile.ema:
+            self.average = AveragedModel(
+                net,
+                multi_avg_fn=get_ema_multi_avg_fn(profile.ema),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
+        self._watched: list[tuple[Tensor, Tensor]] = []
+        self._losses: list[Tensor] = []
+        self.epoch_row: dict[str, float] = {}
+
+    @property
+    def kept(self) -> nn.Module:
+        """The module that is validated and kept: the moving average where there is one."""
+        return self.net if self.average is None else self.average.module
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the last epoch's losses."""
+        self._losses = []
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed dropout and mixup from the run's seed and the step."""
+        torch.manual_seed(self._seed * 10_000_019 + self.global_step)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Cross-entropy of one batch."""
+        inputs, target = batch
+        cost = partial(functional.cross_entropy, label_smoothing=self.profile.label_smoothing)
+        if self.profile.mixup:
+            alpha = torch.tensor(self.profile.mixup)
+            share = float(torch.distributions.Beta(alpha, alpha).sample())
+            order = torch.randperm(len(inputs), device=inputs.device)
+            scores = self.net(share * inputs + (1 - share) * inputs[order])
+            loss = share * cost(scores, target) + (1 - share) * cost(scores, target[order])
+        else:
+            loss = cost(self.net(inputs), target)
+        self._losses.append(loss.detach())
+        result: Tensor = loss
+        return result
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the average towards the weights of this step."""
+        if self.average is not None:
+            self.average.update_parameters(self.net)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's scores."""
+        self._watched = []
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+        """Scores of one batch of plain patches; its target rides along."""
+        patches, _rows, target = batch
+        scores = self.kept(centre(normalise(patches), self.profile.input_px)[:, None])
+        self._watched.append((scores.float().cpu(), target.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Class-balanced loss and AUC of the validation patches."""
+        scores = torch.cat([part for part, _ in self._watched])
+        target = torch.cat([part for _, part in self._watched])
+        counts = torch.bincount(target, minlength=2).clamp_min(1)
+        loss = functional.cross_entropy(scores, target, weight=len(target) / (2 * counts))
+        auc = roc_auc_score(target.numpy(), (scores[:, 1] - scores[:, 0]).numpy())
+        train_loss = torch.stack(self._losses).mean() if self._losses else torch.tensor(torch.nan)
+        self.log("val_loss", loss)
+        self.epoch_row = {
+            "epoch": self.current_epoch,
+            "step": self.global_step,
+            "train_loss": float(train_loss),
+            "val_loss": float(loss),
+            "val_auc": float(auc),
+        }
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and schedule of the profile."""
+        profile = self.profile
+        optimiser: Optimizer
+        if profile.optimiser == "nesterov":
+            optimiser = SGD(
+                self.net.parameters(),
+                lr=profile.lr,
+                momentum=profile.momentum,
+                nesterov=True,
+                weight_decay=profile.weight_decay,
+            )
+        else:
+            parts = list(self.net.parameters())
+            # norms and biases only scale and shift: decaying them helps nothing
+            groups: list[dict[str, Any]] = [
+                {"params": [p for p in parts if p.ndim > 1]},
+                {"params": [p for p in parts if p.ndim <= 1], "weight_decay": 0.0},
+            ]
+            optimiser = AdamW(groups, lr=profile.lr, weight_decay=profile.weight_decay)
+        schedule: LRScheduler
+        if profile.schedule == "inverse":
+            schedule = LambdaLR(optimiser, inverse_decay)
+        else:
+            schedule = OneCycleLR(
+                optimiser, max_lr=profile.lr, total_steps=profile.steps + 1, cycle_momentum=False
+            )
+        return [optimiser], [{"scheduler": schedule, "interval": "step"}]

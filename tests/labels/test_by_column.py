@@ -1,0 +1,83 @@
+"""Labels from a column."""
+
+import pandas as pd
+import pytest
+
+from livewell.errors import TableError
+from livewell.labels.by_column import by_column
+from livewell.tables import LABELS
+
+FIELDS = pd.DataFrame(
+    {
+        "image": ["a", "b", "c", "d"],
+        "treatment": ["CPT", "DMSO", "DMSO", "none"],
+        "dose": [0.0, 5.0, 5.0, 0.0],
+    }
+)
+CLASSES = {"CPT": "sick", "DMSO": "healthy"}
+
+
+def _codes(caught) -> list[str]:
+    return [fault.code for fault in caught.value.faults]
+
+
+def test_values_become_their_classes():
+    """Each image gets its value's class; left-out ones are counted, and the schema holds."""
+    made = by_column(FIELDS.set_axis([3, 3, 3, 3]), "treatment", CLASSES, others="drop")
+    assert dict(zip(made.table["image"], made.table["label"], strict=True)) == {
+        "a": "sick",
+        "b": "healthy",
+        "c": "healthy",
+    }
+    assert {count.step: count.count for count in made.counts} == {
+        "images": 4,
+        "without a value in treatment": 0,
+        "value without a class, dropped": 1,
+        "sick": 1,
+        "healthy": 2,
+    }
+    assert LABELS.faults(made.table) == []
+    assert list(made.table)[: len(LABELS.names)] == LABELS.names
+    assert made.table["t"].isna().all()
+
+
+def test_without_classes_every_value_is_one():
+    """Numbers are read as the user writes them: 5, not 5.0."""
+    made = by_column(FIELDS, "dose")
+    assert made.table["label"].tolist() == ["0", "5", "5", "0"]
+    assert by_column(FIELDS, "dose", {"0": "h", "5": "s"}).table["label"].tolist() == list("hssh")
+
+
+@pytest.mark.parametrize(
+    ("column", "classes", "codes", "hint"),
+    [
+        ("treatmant", CLASSES, ["missing-column"], "near it: treatment"),
+        ("treatment", CLASSES, ["unmapped-value"], "d"),
+        (
+            "treatment",
+            {"CPT": "x", "DMS0": "y"},
+            ["unknown-value", *["unmapped-value"] * 2],
+            "DMSO",
+        ),
+        ("treatment", {"CPT": "x", "DMSO": "x", "none": "x"}, ["one-class"], "only x"),
+    ],
+)
+def test_bad_input_is_refused_with_all_faults(column, classes, codes, hint):
+    """Misspelt columns and values are named, with what comes near."""
+    with pytest.raises(TableError) as caught:
+        by_column(FIELDS, column, classes)
+    assert _codes(caught) == codes
+    assert hint in str(caught.value)
+
+
+def test_empty_values_and_repeated_images_are_refused():
+    """An image without value is a fault unless dropped; an image in two rows always is."""
+    fields = FIELDS.assign(treatment=["CPT", None, " ", "DMSO"])
+    with pytest.raises(TableError, match="no value for b, c"):
+        by_column(fields, "treatment", CLASSES)
+    assert len(by_column(fields, "treatment", CLASSES, others="drop").table) == 2
+    with pytest.raises(TableError, match="several rows"):
+        by_column(FIELDS.assign(image="a"), "treatment", CLASSES, others="drop")
+    with pytest.raises(TableError) as caught:
+        by_column(FIELDS[:1], "treatment", {"CPT": "a"}, others="drop")
+    assert set(_codes(caught)) == {"one-class"}

@@ -87,17 +87,21 @@ def k_folds(
         raise SplitError("too few folds", expected="folds >= 2", got=str(folds))
     counts = group_counts(patches)
     values = counts.to_numpy(float)
-    ways = deals(values, np.full(folds, 1 / folds), seed) if can_cover(values, folds) else []
-    if not ways:
+    if not can_cover(values, folds):
         raise _starved(counts, folds, f"{folds} test parts")
-    rests_whole = [
-        way for way in ways if all(can_cover(values[way != fold], 2) for fold in range(folds))
-    ]
-    if not rests_whole:
+    share = np.full(folds, 1 / folds)
+    # Where one group is as big as all others, equal numbers of patches put it alone in a fold and
+    # leave nothing to validate on; equal numbers of groups are the way out.
+    ways = deals(values, share, seed) + deals((values > 0).astype(float), share, seed)
+    dealt = next(
+        (way for way in ways if all(can_cover(values[way != fold], 2) for fold in range(folds))),
+        None,
+    )
+    if dealt is None:
         raise _starved(counts, 3, "train, validation and test of every fold")
     parts = []
     for fold in range(folds):
-        test = rests_whole[0] == fold
+        test = dealt == fold
         roles = dict.fromkeys(counts.index[test], "test")
         parts.append((fold, roles | _train_validation(counts[~test], validation_fraction, seed)))
     return _folds(parts)

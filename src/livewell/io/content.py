@@ -63,6 +63,6 @@ def _known(cache: Path) -> dict[tuple[object, ...], pd.DataFrame]:
     """Digests that were kept, by image, size, time of change and shapes compared with."""
     try:
         table = pd.read_parquet(cache)
-        return {tuple(key): rows for key, rows in table.groupby(STAMPED, sort=False)}  # type: ignore[arg-type]
+        return {tuple(key): rows for key, rows in table.groupby(STAMPED, sort=False)}
     except (OSError, ValueError, KeyError):
         return {}

@@ -34,7 +34,7 @@ def spline_shift(size_px: int, grid_px: int, sigma_px: float, rng: np.random.Gen
     -----
     Source: Richmond et al. 2017, section 2.3, point 1; kernel r^2 log r (Bookstein 1989).
     """
-    axis = np.unique(np.arange(0, size_px + grid_px, grid_px).clip(max=size_px)).astype(float)
+    axis: Places = np.unique(np.arange(0, size_px + grid_px, grid_px).clip(max=size_px)) * 1.0
     grid = np.meshgrid(axis, axis, indexing="ij")
     points: Places = np.stack(grid, axis=-1).reshape(-1, 2).astype(np.float64)
     moves = rng.normal(0, sigma_px, size=points.shape)

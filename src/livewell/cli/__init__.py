@@ -1,0 +1,44 @@
+"""The command line: one command a job, no logic. Exit 0 done, 1 some inputs failed, 2 wrong use.
+
+Nothing heavy is imported before a command runs, so that every ``--help`` comes at once.
+"""
+
+import click
+
+from livewell import __version__
+from livewell.cli.labels import label
+from livewell.cli.learn import evaluate_, split_, train_
+from livewell.cli.prepare import index_, inspect_
+from livewell.cli.show import demo_, simulate
+from livewell.cli.use import assess_, heatmap_
+
+
+class InOrder(click.Group):
+    """Lists commands in the order of the work, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__)
+def main() -> None:
+    """Tell from unstained images whether living cells are well, and how sure that is."""
+
+
+for each in (
+    inspect_,
+    index_,
+    label,
+    split_,
+    train_,
+    evaluate_,
+    assess_,
+    heatmap_,
+    simulate,
+    demo_,
+):
+    main.add_command(each)

@@ -1,0 +1,128 @@
+"""Split, train, evaluate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livewell.cli.talk import PATH, Talk, command, pairs
+
+if TYPE_CHECKING:
+    from livewell.jobs.split import Scheme
+
+
+@command("split")
+@click.argument("study", type=PATH)
+@click.option("--by", required=True, help="What is never split: well, position, experiment ...")
+@click.option(
+    "--scheme",
+    type=click.Choice(["holdout", "folds", "leave-one-out", "named"]),
+    default="holdout",
+    show_default=True,
+)
+@click.option("--folds", type=int, default=5, show_default=True, help="For --scheme folds.")
+@click.option("--test", multiple=True, help="Group held out, for --scheme named.")
+@click.option("--patch-px", type=int, help="Edge of a patch; for labels on frames.")
+@click.option("--stride-px", type=int, help="From patch to patch; by default half a patch.")
+@click.option(
+    "--edge",
+    type=click.Choice(["drop", "shift"]),
+    default="drop",
+    show_default=True,
+    help="Rest at the far edges: left out, or covered by a patch moved back.",
+)
+@click.option("--every", type=int, default=1, show_default=True, help="Every n-th frame only.")
+@click.option(
+    "--empty",
+    type=click.Choice(["drop", "keep"]),
+    default="drop",
+    show_default=True,
+    help="Patches without cells.",
+)
+@click.option("--labels", default="labels", show_default=True)
+@click.option("--name", default="split", show_default=True)
+@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@click.option("--merge-duplicates", is_flag=True, help="Same pictures become one group.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def split_(talk: Talk, study: Path, **options: Any) -> None:
+    """Cut patches and deal whole groups to train, validation and test."""
+    from livewell.io.study import Study
+    from livewell.jobs.split import Grid, Holdout, KFolds, LeaveOneOut, Named, split
+
+    schemes: dict[str, Scheme] = {
+        "holdout": Holdout(),
+        "folds": KFolds(options.pop("folds")),
+        "leave-one-out": LeaveOneOut(),
+        "named": Named(options.pop("test")),
+    }
+    scheme = schemes[options.pop("scheme")]
+    patch_px, stride_px = options.pop("patch_px"), options.pop("stride_px")
+    rest = {name: options.pop(name) for name in ("edge", "every", "empty")}
+    grid = Grid(patch_px, stride_px or max(patch_px // 2, 1), **rest) if patch_px else None
+    made = split(Study.open(study), scheme=scheme, grid=grid, progress=talk.progress, **options)
+    talk.say(made.balance.to_string(index=False))
+    for warning in made.warnings:
+        talk.warn(warning)
+    balance = made.balance.to_dict("records")
+    talk.result({"balance": balance, "warnings": list(made.warnings)})
+
+
+@command("train")
+@click.argument("study", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Run folder; the same one to go on.")
+@click.option("--profile", default="FAST", show_default=True, help="Recipe.")
+@click.option("--set", "settings", multiple=True, callback=pairs, help="SETTING=VALUE.")
+@click.option("--split", default="split", show_default=True)
+@click.option("--fold", "folds", type=int, multiple=True, help="Only this fold (repeatable).")
+@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def train_(
+    talk: Talk, study: Path, out: Path, profile: str, settings: Any, folds: Any, **options: Any
+) -> None:
+    """Train, one model a fold; a run that was stopped goes on."""
+    from livewell import profiles
+    from livewell.io.study import Study
+    from livewell.jobs.train import train
+
+    recipe = profiles.override(profiles.profile(profile), settings)
+    made = train(
+        Study.open(study), out, recipe, folds=folds or None, progress=talk.progress, **options
+    )
+    for fold in made.cards:
+        talk.say(f"model of fold {fold}: {made.run.model(fold)}")
+    models = {fold: str(made.run.model(fold)) for fold in made.cards}
+    talk.result({"run": str(out), "models": models})
+
+
+@command("evaluate")
+@click.argument("run", type=PATH)
+@click.option("--out", type=PATH, help="Folder of the report; by default RUN/evaluation.")
+@click.option(
+    "--min-each",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Patches of each class a group needs in the AUC within groups.",
+)
+@click.option(
+    "--baselines/--no-baselines",
+    default=True,
+    show_default=True,
+    help="Trees on intensity and on texture, beside the net.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
+    """Measure a run on the groups it never saw, and write the report."""
+    from dataclasses import asdict
+
+    from livewell.jobs.evaluate import evaluate
+
+    made = evaluate(run, progress=talk.progress, **options)
+    for name, figure in made.figures.items():
+        talk.say(f"{name:<18} {figure.value:.3f}  ({figure.low:.3f} to {figure.high:.3f})")
+    for rival, found in made.baselines.items():
+        auc = found["roc_auc"]
+        talk.say(f"{rival:<18} {auc.value:.3f}  ({auc.low:.3f} to {auc.high:.3f})  pooled AUC")
+    talk.say(f"report: {made.page}")
+    figures = {name: asdict(figure) for name, figure in made.figures.items()}
+    talk.result({"figures": figures, "report": str(made.page)})

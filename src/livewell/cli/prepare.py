@@ -1,0 +1,63 @@
+"""Look at images, and make a study of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livewell.cli.talk import PATH, Talk, command, pairs, value_maps
+
+if TYPE_CHECKING:
+    pass
+
+
+@command("inspect")
+@click.argument("images", type=PATH, nargs=-1, required=True)
+@click.option("--pixel-um", type=float, help="Pixel size in micrometres, if the file has none.")
+@click.option("--frame-s", type=float, help="Seconds from frame to frame, if the file has none.")
+def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int:
+    """Show axes, type, channels, scale of images, and what looks wrong."""
+    from livewell.jobs.inspect import inspect_all, table
+
+    inspections, failures = inspect_all(images, **scale)
+    for inspection in inspections:
+        talk.say(table(inspection))
+    for failure in failures:
+        click.echo(f"error: {failure['error']}", err=True)
+    talk.result({"images": [each.to_dict() for each in inspections], "failures": failures})
+    return 1 if failures else 0
+
+
+@command("index")
+@click.argument("images", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Study folder to make.")
+@click.option("--pattern", help="File-name pattern, e.g. '{well}_p{position:int}.ome.tif'.")
+@click.option(
+    "--value",
+    "values",
+    multiple=True,
+    callback=value_maps,
+    help="PART:FOUND=MEANT, e.g. treatment:CPT2=CPT.",
+)
+@click.option("--metadata", type=PATH, help="CSV keyed by file (image) or by well.")
+@click.option("--column", "constants", multiple=True, callback=pairs, help="NAME=VALUE for all.")
+@click.option("--files", default="*", show_default=True, help="Only files with such names.")
+@click.option(
+    "--unmatched",
+    type=click.Choice(["refuse", "drop"]),
+    default="refuse",
+    show_default=True,
+    help="Files without a match or a row of metadata.",
+)
+@click.option("--pixel-um", type=float, help="Pixel size in micrometres, for all files.")
+@click.option("--frame-s", type=float, help="Seconds from frame to frame, for all files.")
+def index_(talk: Talk, images: Path, out: Path, **options: Any) -> None:
+    """Make a study of a folder of images and what is known about them."""
+    from livewell.jobs.index import index
+
+    made = index(images, out, **options)
+    known = [str(name) for name in made.fields if made.fields[name].notna().any()]
+    talk.say(f"{len(made.fields)} images in {out}, with {', '.join(known)}")
+    for note in made.notes:
+        talk.say(note)
+    talk.result({"images": len(made.fields), "columns": known, "notes": list(made.notes)})

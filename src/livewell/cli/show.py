@@ -1,0 +1,63 @@
+"""Simulated images, and the demo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livewell.cli.talk import PATH, Talk, command
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.group("simulate")
+def simulate() -> None:
+    """Make images with a known truth."""
+
+
+@command("culture", simulate)
+@click.option("--out", type=PATH, required=True, help="Folder for the plate.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--frames", type=int, default=12, show_default=True, help="Frames a movie.")
+@click.option("--wells-per-dose", type=int, help="Wells at each dose; by default 7, 2 and 7.")
+@click.option("--dose", "doses", type=float, multiple=True, help="Dose in s (repeatable).")
+def simulate_culture_(
+    talk: Talk, out: Path, wells_per_dose: int | None, doses: tuple[float, ...], **settings: Any
+) -> None:
+    """A plate of phase-contrast movies under doses of light."""
+    from livewell.jobs.simulate import simulate_culture
+    from livewell.simulate.culture import CultureSpec
+
+    if wells_per_dose:
+        settings["wells_per_dose"] = wells_per_dose
+    if doses:
+        settings["doses_s"] = doses
+        settings.setdefault("wells_per_dose", 4)
+    images = simulate_culture(CultureSpec(**settings), out, progress=talk.progress)
+    talk.say(f"images: {images}")
+    talk.result({"images": str(images), "plate": str(out / "plate.csv")})
+
+
+@command("demo")
+@click.option("--out", type=PATH, default=Path("demo"), show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def demo_(talk: Talk, out: Path, seed: int) -> None:
+    """Run the whole way once on a simulated plate: five minutes."""
+    from dataclasses import asdict
+
+    from livewell.jobs.demo import demo
+
+    made = demo(out, seed=seed, say=talk.say, progress=talk.progress)
+    auc, wells = made.auc, made.wells
+    unseen = " and ".join(f"{count} {name}" for name, count in wells.items())
+    talk.say("")
+    talk.say(
+        f"patch AUC on unseen wells: {auc.value:.3f} (95% interval {auc.low:.3f} to {auc.high:.3f};"
+        f" {unseen} wells)"
+    )
+    for name, page in made.pages.items():
+        talk.say(f"{name + ' report:':<20}{page}")
+    talk.say(f"{'video:':<20}{made.video}")
+    pages = {name: str(page) for name, page in made.pages.items()}
+    talk.result({"auc": asdict(auc), "wells": wells, "pages": pages, "video": str(made.video)})

@@ -1,0 +1,91 @@
+"""What all commands share: how they speak, how they fail, how options of pairs are read."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from livewell.errors import LivewellError
+from livewell.progress import SILENT, Bars, Progress
+
+PATH = click.Path(path_type=Path)
+Command = Callable[..., Any]
+
+
+class Talk:
+    """What a command says: text for people, or one JSON object for machines."""
+
+    def __init__(self, quiet: bool, as_json: bool) -> None:
+        self._quiet, self._json = quiet, as_json
+        self.progress: Progress = SILENT if quiet or as_json else Bars()
+
+    def say(self, text: str) -> None:
+        """A line for people, on standard output."""
+        if not (self._quiet or self._json):
+            click.echo(text)
+
+    def warn(self, text: str) -> None:
+        """A warning, on standard error, also when quiet."""
+        if not self._json:
+            click.echo(f"warning: {text}", err=True)
+
+    def result(self, values: dict[str, Any]) -> None:
+        """The result for machines, on standard output."""
+        if self._json:
+            click.echo(json.dumps(values, ensure_ascii=False, default=str, indent=2))
+
+
+def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:
+    """A command with ``--quiet`` and ``--json``, whose errors are told in plain words."""
+
+    def decorate(function: Command) -> click.Command:
+        @functools.wraps(function)
+        def run(quiet: bool, as_json: bool, **options: Any) -> None:
+            try:
+                code = function(Talk(quiet, as_json), **options)
+            except LivewellError as error:
+                if as_json:
+                    click.echo(json.dumps({"error": error.code, "message": str(error)}))
+                click.echo(f"error [{error.code}]: {error}", err=True)
+                sys.exit(2)
+            except KeyboardInterrupt:
+                click.echo("stopped; the same command goes on where it was", err=True)
+                sys.exit(130)
+            sys.exit(code or 0)
+
+        made = (group or click).command(name)(run)
+        made = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(made)
+        return click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")(
+            made
+        )
+
+    return decorate
+
+
+def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=VALUE`` options; ``NAME`` alone stands for itself."""
+    found = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not name or (equals and not rest):
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=parameter)
+        found[name] = rest if equals else name
+    return found
+
+
+def value_maps(
+    _: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, dict[str, str]]:
+    """``PART:FOUND=MEANT`` options."""
+    found: dict[str, dict[str, str]] = {}
+    for value in values:
+        part, colon, pair = value.partition(":")
+        old, equals, new = pair.partition("=")
+        if not (colon and equals and part and old and new):
+            raise click.BadParameter(f"{value!r} is not PART:FOUND=MEANT", param=parameter)
+        found.setdefault(part, {})[old] = new
+    return found

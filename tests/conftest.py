@@ -1,10 +1,23 @@
 """What every test may use."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
+from numpy.typing import NDArray
+from scipy import ndimage
 
 ROOT = Path(__file__).parents[1]
+
+PIXEL_UM, FRAME_S = 0.5, 600.0
+GRAIN_PX = {"healthy": 2.5, "sick": 1.0, "middle": 1.6}
+"""Coarseness of the texture of painted cells: what tells the classes apart."""
+
+Painter = Callable[..., NDArray[np.uint16]]
+Writer = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -13,4 +26,61 @@ def shared_data() -> Path:
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"no real images: {folder} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def paint() -> Painter:
+    """Painter of movies: noise with blobs of texture, coarse where healthy and fine where sick."""
+
+    def movie(
+        state: str, seed: int, shape: tuple[int, int, int] = (3, 128, 192)
+    ) -> NDArray[np.uint16]:
+        rng = np.random.default_rng(seed)
+        centres = np.zeros(shape[1:])
+        for y in range(32, shape[1], 64):
+            for x in range(32, shape[2], 64):
+                centres[y + rng.integers(-6, 7), x + rng.integers(-6, 7)] = 1
+        inside = ndimage.gaussian_filter(centres, 9) * 2 * np.pi * 81
+        frames = rng.normal(1000, 6, shape)
+        for frame in frames if state in GRAIN_PX else []:
+            grain = ndimage.gaussian_filter(rng.normal(size=shape[1:]), GRAIN_PX[state])
+            frame += 120 * inside * grain / grain.std()
+        return frames.round().astype(np.uint16)
+
+    return movie
+
+
+@pytest.fixture(scope="session")
+def write_movie() -> Writer:
+    """Writer of OME-TIFF movies with one channel, pixel size and frame interval inside."""
+
+    def write(
+        path: Path,
+        frames: NDArray[Any],
+        pixel_um: float | None = PIXEL_UM,
+        channel: str = "phase contrast",
+    ) -> Path:
+        metadata: dict[str, Any] = {"axes": "TYX", "Channel": {"Name": [channel]}}
+        metadata |= {"TimeIncrement": FRAME_S, "TimeIncrementUnit": "s"}
+        for axis in "XY" if pixel_um else "":
+            metadata |= {f"PhysicalSize{axis}": pixel_um, f"PhysicalSize{axis}Unit": "µm"}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path, frames, ome=True, photometric="minisblack", metadata=metadata)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def plate(tmp_path_factory: pytest.TempPathFactory, paint: Painter, write_movie: Writer) -> Path:
+    """A plate of eleven wells (rows A healthy, B sick, C01 between) and its ``plate.csv``."""
+    folder = tmp_path_factory.mktemp("plate")
+    wells = [(f"A{i:02}", 0, "healthy") for i in range(1, 6)]
+    wells += [(f"B{i:02}", 30, "sick") for i in range(1, 6)]
+    wells += [("C01", 10, "middle")]
+    for seed, (well, _, state) in enumerate(wells):
+        write_movie(folder / "images" / f"{well}_p1.ome.tif", paint(state, seed))
+    lines = [f"{well},{dose},s,{state}" for well, dose, state in wells]
+    (folder / "plate.csv").write_text("\n".join(["well,dose,dose_unit,look", *lines, ""]))
     return folder

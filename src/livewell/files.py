@@ -1,9 +1,11 @@
 """Folders and files that are whole or not there: temporary name first, then renamed."""
 
+import errno
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder of this name is there")
         temporary.touch()
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -65,7 +69,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             old = path.with_name(f"{TEMPORARY}old-{uuid4().hex[:8]}-{path.name}")
             path.rename(old)
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except OSError:
+                old.rename(path)
+                raise
             shutil.rmtree(old)
         else:
             temporary.rename(path)
@@ -75,9 +83,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON, whole or not at all."""
+    """Write `value` as strict JSON, whole or not at all; NaN and infinite become ``null``."""
+    text = json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False)
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        temporary.write_text(text + "\n", "utf-8")
 
 
 def read_json(path: Path, *, kind: str) -> dict[str, Any]:
@@ -164,6 +173,15 @@ def _unwritable(path: Path, error: OSError) -> OutputError:
         got=error.strerror or str(error),
         remedy="name a folder that you may write, or change its permissions",
     )
+
+
+def strict(value: Any) -> Any:
+    """`value` fit for strict JSON: NaN and infinite numbers, however deep, become ``None``."""
+    if isinstance(value, Mapping):
+        return {name: strict(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _sync(file: Path) -> None:

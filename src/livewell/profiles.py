@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from livewell.errors import Fault, SpecError
 
 Bounds = tuple[float, float]
+PAIRS = ("scale", "blur_px", "gamma", "noise_sd")
+"""Settings that are (low, high)."""
 
 
 class Profile(BaseModel):
@@ -80,8 +82,16 @@ class Profile(BaseModel):
     def _fits(self) -> "Profile":
         wrong = [
             f"{name} has low > high"
-            for name in ("scale", "blur_px", "gamma", "noise_sd")
+            for name in PAIRS
             if getattr(self, name)[0] > getattr(self, name)[1]
+        ]
+        wrong += [
+            f"{name} must be above 0" for name in ("scale", "gamma") if getattr(self, name)[0] <= 0
+        ]
+        wrong += [
+            f"{name} must not be below 0"
+            for name in ("blur_px", "noise_sd")
+            if getattr(self, name)[0] < 0
         ]
         if self.input_px > self.patch_px:
             wrong.append("input_px is larger than patch_px")
@@ -91,6 +101,8 @@ class Profile(BaseModel):
             wrong.append("weights are for net 'resnet18' only")
         if self.steps_per_epoch > self.steps:
             wrong.append("steps_per_epoch is larger than steps")
+        elif self.steps % self.steps_per_epoch:
+            wrong.append("steps is no whole number of epochs: a multiple of steps_per_epoch")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -212,14 +224,14 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
     """
     if not settings:
         return base
-    known = list(Profile.model_fields)
+    known = [name for name in Profile.model_fields if name not in ("name", "source")]
     faults = [
         Fault("unknown-setting", name, f"no such setting{_hint(name, known)}")
         for name in settings
-        if name not in known or name in ("name", "source")
+        if name not in known
     ]
     values = {
-        name: value.split(",") if isinstance(value, str) and "," in value else value
+        name: value.split(",") if isinstance(value, str) and name in PAIRS else value
         for name, value in settings.items()
         if name in known
     }
@@ -236,7 +248,7 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
         raise SpecError(
             f"settings of profile {base.name}",
             got="; ".join(map(str, faults)),
-            expected=f"settings among {', '.join(n for n in known if n not in ('name', 'source'))}",
+            expected=f"settings among {', '.join(known)}",
         )
     return result
 

@@ -67,7 +67,9 @@ class Schema:
             if column.name in table:
                 found += _column_faults(table[column.name], column)
         if all(name in table for name in self.key):
-            twice = table[table.duplicated(list(self.key), keep=False)]
+            kinds = {column.name: column.kind for column in self.columns}
+            keys = pd.DataFrame({k: _comparable(table[k], kinds[k]) for k in self.key})
+            twice = keys[keys.duplicated(keep=False)]
             for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
                 named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))
                 found.append(
@@ -89,10 +91,29 @@ class Schema:
         known = [name for name in self.names if name in table]
         rest = [name for name in table.columns if name not in known]
         table = table[known + rest].reset_index(drop=True)
-        kinds = {"text": "str", "integer": "Int64", "number": "float64"}
-        return table.astype(
-            {column.name: kinds[column.kind] for column in self.columns if column.name in table}
-        )
+        typed = {
+            column.name: _typed(table[column.name], column.kind)
+            for column in self.columns
+            if column.name in table
+        }
+        return table.assign(**typed)
+
+
+def _typed(values: pd.Series, kind: Kind) -> pd.Series:
+    if kind == "text":
+        return values.astype("str")
+    # to_numeric first: astype alone stumbles over a column of numbers and their text
+    return pd.to_numeric(values).astype("Int64" if kind == "integer" else "float64")
+
+
+def _comparable(values: pd.Series, kind: Kind) -> pd.Series:
+    """Key values as they will be once the table is checked: ``"01"`` and 1 are one number."""
+    if kind == "text":
+        return values.astype("str")
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    numbers = pd.to_numeric(values, errors="coerce").astype(object)
+    return numbers.where(numbers.notna(), values)
 
 
 def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
@@ -104,7 +125,7 @@ def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
         numbers = pd.to_numeric(values, errors="coerce")
         wrong = values.notna() & numbers.isna()
         if column.kind == "integer":
-            wrong |= numbers.notna() & (numbers % 1 != 0)
+            wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
         if wrong.any():
             shown = ", ".join(repr(value) for value in values[wrong].unique()[:3])
             noun = "a whole number" if column.kind == "integer" else "a number"

@@ -79,7 +79,7 @@ def test_refusal_lists_files_and_merging_mends_it():
     )
     groups = {"a.tif": "A", "b.tif": "B", "c.tif": "C"}
     with pytest.raises(
-        LeakError, match=r"a\.tif \(train, group A\) and b\.tif \(test.*merged_groups"
+        LeakError, match=r"a\.tif \(train, group A\) and b\.tif \(test.*merge-duplicates"
     ):
         leaks.refuse_leaks(clusters, groups, FOLDS)
     merged = leaks.merged_groups(clusters, groups)

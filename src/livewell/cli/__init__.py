@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so that every ``--help`` comes 
 import click
 
 from livewell import __version__
+from livewell.cli.bench import bench
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, split_, train_
 from livewell.cli.prepare import index_, inspect_
@@ -40,5 +41,6 @@ for each in (
     heatmap_,
     simulate,
     demo_,
+    bench,
 ):
     main.add_command(each)

@@ -59,10 +59,15 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
     patch_px, stride_px = options.pop("patch_px"), options.pop("stride_px")
     rest = {name: options.pop(name) for name in ("edge", "every", "empty")}
     grid = Grid(patch_px, stride_px or max(patch_px // 2, 1), **rest) if patch_px else None
-    made = split(Study.open(study), scheme=scheme, grid=grid, progress=talk.progress, **options)
+    made = split(
+        Study.open(study),
+        scheme=scheme,
+        grid=grid,
+        warn=talk.warn,
+        progress=talk.progress,
+        **options,
+    )
     talk.say(made.balance.to_string(index=False))
-    for warning in made.warnings:
-        talk.warn(warning)
     balance = made.balance.to_dict("records")
     talk.result({"balance": balance, "warnings": list(made.warnings)})
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from livewell.errors import LivewellError
+from livewell.files import strict
 from livewell.progress import SILENT, Bars, Progress
 
 PATH = click.Path(path_type=Path)
@@ -36,7 +37,7 @@ class Talk:
     def result(self, values: dict[str, Any]) -> None:
         """The result for machines, on standard output."""
         if self._json:
-            click.echo(json.dumps(values, ensure_ascii=False, default=str, indent=2))
+            click.echo(json.dumps(strict(values), ensure_ascii=False, default=str, indent=2))
 
 
 def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:

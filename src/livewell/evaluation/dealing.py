@@ -50,7 +50,7 @@ def deals(counts: Counts, fractions: NDArray[np.float64], seed: int) -> list[Dea
         kept small is the squared difference between a part's share of each class and its fraction,
         over the fraction; shares of the *groups* that hold the class count a tenth beside it.
     """
-    tries = int(np.clip(2000 // max(len(counts), 1), 2, 12))
+    tries = int(np.clip(400 // max(len(counts), 1), 2, 12))
     found = []
     for rng in np.random.default_rng(seed).spawn(tries):
         deal = _Deal.start(counts, fractions, rng)

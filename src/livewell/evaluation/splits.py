@@ -135,7 +135,7 @@ def leave_one_group_out(
             fold,
             {group: "test"}
             | _train_validation(
-                counts.drop(index=group), validation_fraction, seed, f"with {group!r} as test: "
+                counts.drop(index=group), validation_fraction, seed, f" beside {group!r} as test"
             ),
         )
         for fold, group in enumerate(counts.index)
@@ -211,7 +211,7 @@ def named_groups(
 def _train_validation(
     counts: pd.DataFrame, fraction: float, seed: int, where: str = ""
 ) -> dict[str, str]:
-    dealt = _deal(counts, (1 - fraction, fraction), seed, f"{where}train and validation")
+    dealt = _deal(counts, (1 - fraction, fraction), seed, f"train and validation{where}")
     return dict(zip(counts.index, np.array(PARTS)[dealt], strict=True))
 
 

@@ -130,7 +130,8 @@ def assess(
         "pixel_um": pixel_um,
     }
     claim(out, KIND, STAMP)
-    stamp(out, STAMP, KIND, **asked, images=str(images), versions=versions())
+    if not (out / STAMP).is_file():
+        stamp(out, STAMP, KIND, **asked, images=str(images), versions=versions())
     places = _places(names, pattern)
     scorer = Scorer(net)
     extremes = _Extremes()
@@ -157,6 +158,8 @@ def assess(
     warnings = _warnings(verdicts)
     results = _results(images, model, card, verdicts, failures, extremes, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
+    # last: until here older verdicts stand beside the settings they were made with
+    stamp(out, STAMP, KIND, **asked, images=str(images), versions=versions())
     journal.unlink(missing_ok=True)
     return Assessed(verdicts, failures, out / "report.html", warnings)
 

@@ -124,9 +124,12 @@ def evaluate(
     scores = SCORES.check(pd.concat(tables, ignore_index=True), where=str(run_folder))
     table = outcomes(scores, classes)
     figures = estimates(table, seed=seed, names=FIGURES, min_each=min_each)
+    if np.isnan(figures["within_auc"].value):
+        # every group holds one class, as wells of a dose do: the group's name is the label
+        del figures["prevalence_auc"]
     rivals: dict[str, dict[str, Estimate]] = {}
     if baselines:
-        rivals = _baselines(patches, folds, classes, pixels, min_each, seed, progress)
+        rivals = baseline_figures(patches, folds, classes, pixels, min_each, seed, progress)
     results = _results(run, study, meta, table, figures, rivals, cards, pixels, folds, patches)
     folder = out or run.folder / "evaluation"
     with whole_folder(folder) as temporary:
@@ -171,7 +174,7 @@ def _model(run: Run, fold: int) -> tuple[Any, Card]:
     return load_model(run.model(fold))
 
 
-def _baselines(
+def baseline_figures(
     patches: pd.DataFrame,
     folds: pd.DataFrame,
     classes: tuple[str, str],
@@ -180,6 +183,19 @@ def _baselines(
     seed: int,
     progress: Progress,
 ) -> dict[str, dict[str, Estimate]]:
+    """Pooled AUC and AUC within groups of trees on simple features of the same patches.
+
+    Parameters
+    ----------
+    patches, folds
+        A split; at most `BASELINE_PATCHES` patches are looked at, groups alike.
+    classes
+        (negative, positive).
+    pixels
+        Where the patches' pixels come from.
+    min_each, seed, progress
+        As in `evaluate`.
+    """
     order = patches.sample(frac=1, random_state=seed)
     turn = order.groupby("group").cumcount()
     some = order.loc[turn.sort_values(kind="stable").index[:BASELINE_PATCHES]]

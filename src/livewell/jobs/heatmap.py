@@ -93,18 +93,17 @@ def heatmap(
     net, card = load_model(model)
     claim(out, KIND, STAMP)
     stride = stride_px or max(net.patch_px // 4, 1)
+    said = {
+        "movie": str(movie),
+        "model": card.weights_sha256,
+        "stride_px": stride,
+        "engine": "windows",
+        "versions": versions(),
+    }
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         sliding = _Sliding(image, card, fit_to(card, image.header, channel, str(movie)), stride)
-        stamp(
-            out,
-            STAMP,
-            KIND,
-            movie=str(movie),
-            model=card.weights_sha256,
-            stride_px=stride,
-            engine="windows",
-            versions=versions(),
-        )
+        if not (out / STAMP).is_file():
+            stamp(out, STAMP, KIND, **said)
         header = image.header
         my, mx = sliding.shape
         with progress.task("sliding over frames", total=header.frames) as tick:
@@ -153,6 +152,8 @@ def heatmap(
             versions=versions(),
         )
     write_text(out / "report.html", render(heatmap_page(results)))
+    # last: a run that fails leaves the settings of the one whose files lie there
+    stamp(out, STAMP, KIND, **said)
     return Mapped(out, curve, film, out / "map.ome.tif", out / "report.html", tuple(warnings))
 
 

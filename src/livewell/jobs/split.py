@@ -1,12 +1,12 @@
 """Patches of a study, and which group plays which part."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from livewell.errors import LabelError, SplitError
+from livewell.errors import Fault, LabelError, LeakError, SplitError, TableError
 from livewell.evaluation import balance as balancing
 from livewell.evaluation import confounds, leaks, splits
 from livewell.geometry import Edge
@@ -101,6 +101,7 @@ def split(
     channel: str | None = None,
     merge_duplicates: bool = False,
     seed: int = 0,
+    warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
 ) -> Splitted:
     """Make patches and deal whole groups to train, validation and test.
@@ -123,6 +124,8 @@ def split(
         Give pictures with the same content one group instead of refusing them.
     seed
         Of the dealing.
+    warn
+        Told every warning as soon as it is known, also when the split is then refused.
     progress
         Where to report.
 
@@ -151,10 +154,15 @@ def split(
         names = leaks.merged_groups(clusters, _group_of_images(patches))
         patches["group"] = patches["image"].map(names)
     patches = PATCHES.check(patches, where=f"split {name}")
+    warnings = _ties(study.fields(), patches, by, meta)
+    for text in warnings:
+        warn(text)
     folds = _dealt(patches, scheme, seed)
-    leaks.refuse_leaks(clusters, _group_of_images(patches), folds)
+    _refuse_leaks(clusters, patches, folds)
     balance = balancing.balance(patches, folds)
-    warnings = [*balancing.warnings(patches, folds), *_ties(study.fields(), patches, by)]
+    for text in balancing.warnings(patches, folds):
+        warn(text)
+        warnings.append(text)
     study.write_split(
         name,
         patches,
@@ -206,7 +214,9 @@ def _patches(
             "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
             expected="no patch size" if boxed.any() else "a patch size and a stride",
         )
-    frames = study.headers(progress=progress).set_index("image")["frames"]
+    headers = study.headers(progress=progress).set_index("image")
+    _refuse_small(headers.loc[labels["image"].unique()], grid.patch_px)
+    frames = headers["frames"]
     wanted = [
         (str(image), frame, label, score)
         for image, t, label, score in zip(
@@ -226,6 +236,23 @@ def _patches(
             got=f"{len(wanted)} frames, {empty} empty patches",
         )
     return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def _refuse_small(headers: pd.DataFrame, patch_px: int) -> None:
+    """Refuse images that no patch fits into: left out in silence, a well could vanish."""
+    small = headers[headers[["height", "width"]].min(axis=1) < patch_px]
+    if len(small):
+        faults = [
+            Fault("image-content", str(image), f"smaller than a patch: {height} x {width} px")
+            for image, height, width in zip(
+                small.index, small["height"], small["width"], strict=True
+            )
+        ]
+        raise TableError(
+            f"labelled images too small for patches of {patch_px} px",
+            faults,
+            remedy="leave them out when indexing, or take a smaller --patch-px",
+        )
 
 
 def _gridded(
@@ -265,16 +292,15 @@ def _groups(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
             remedy="index with a pattern or a CSV that says it; single patches are never dealt",
         )
     parts = [name for name in UNITS.get(by, (by,)) if name in fields and fields[name].notna().any()]
-    table = fields.set_index("image")[parts]
-    names = table.astype("str").agg("/".join, axis=1)
-    return names.mask(table[by].isna())
+    names = fields[parts].astype("str").fillna("").agg("/".join, axis=1).mask(fields[by].isna())
+    return names.set_axis(fields["image"])
 
 
 def _refuse_groupless(patches: pd.DataFrame, by: str) -> None:
     without = patches.loc[patches["group"].isna(), "image"].unique()
     if len(without):
         raise SplitError(
-            f"{len(without)} labelled images have no {by}",
+            f"labelled images without a {by}: {len(without)}",
             where=f"column {by}",
             expected="a value for every labelled image",
             got=f"empty for {', '.join(without[:3])}{', ...' if len(without) > 3 else ''}",
@@ -282,15 +308,34 @@ def _refuse_groupless(patches: pd.DataFrame, by: str) -> None:
         )
 
 
+def _refuse_leaks(clusters: pd.DataFrame, patches: pd.DataFrame, folds: pd.DataFrame) -> None:
+    try:
+        leaks.refuse_leaks(clusters, _group_of_images(patches), folds)
+    except LeakError as error:
+        raise LeakError(
+            error.what,
+            expected=error.expected,
+            got=error.got,
+            remedy="give pictures that show the same one group (--merge-duplicates does), or leave"
+            " one of them out when indexing",
+        ) from error
+
+
 def _group_of_images(patches: pd.DataFrame) -> dict[str, str]:
     return dict(zip(patches["image"], patches["group"], strict=True))
 
 
-def _ties(fields: pd.DataFrame, patches: pd.DataFrame, by: str) -> list[str]:
+def _ties(
+    fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: Mapping[str, Any]
+) -> list[str]:
     """Warnings about batches that know the label; a raw picture counts once."""
-    label = patches.groupby("image")["label"].agg(lambda names: names.mode().iloc[0]).reset_index()
-    table = fields.merge(label, on="image")
+    name = str(meta["settings"].get("column") or meta["route"])
+    label = patches.groupby("image")["label"].agg(lambda names: names.mode().iloc[0])
+    table = fields[fields["image"].isin(label.index)].drop(columns=name, errors="ignore")
+    table = table.assign(**{name: table["image"].map(label)})
     raw = table[table["image"] == table["picture"]]
-    unit = next((name for name in ("well", "position") if name in raw), None)
-    found = confounds.ties(raw if len(raw) else table, unit=unit)
-    return confounds.warnings(found)
+    rows = raw if len(raw) else table
+    unit = next((name for name in ("well", "position") if name in rows), None)
+    # the groups' own column by itself: among several columns the test must be stricter
+    found = [confounds.ties(rows, name, [by]), confounds.ties(rows, name, unit=unit)]
+    return list(dict.fromkeys(text for each in found for text in confounds.warnings(each)))

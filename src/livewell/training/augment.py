@@ -45,7 +45,7 @@ def spline_shift(size_px: int, grid_px: int, sigma_px: float, rng: np.random.Gen
     system[:count, count + 1 :] = points
     system[count:, :count] = system[:count, count:].T
     weights = np.linalg.solve(system, np.concatenate([moves, np.zeros((3, 2))]))
-    pixels: Places = np.indices((size_px, size_px)).reshape(2, -1).T + 0.5
+    pixels: Places = np.indices((size_px, size_px)).reshape(2, -1).T.astype(np.float64) + 0.5
     shift: Places = _kernel(pixels, points) @ weights[:count] + weights[count]
     shift += pixels @ weights[count + 1 :]
     return np.asarray(shift.T.reshape(2, size_px, size_px), dtype=np.float32)

@@ -1,5 +1,6 @@
 """Checkpoints that are whole or not there, and are read without unpickling objects."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 
+from livewell.errors import StudyError
 from livewell.files import whole_file
 
 
@@ -23,8 +25,23 @@ class WholeCheckpoints(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read `path`; anything but tensors and plain values is refused (`weights_only`)."""
-        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        """Read `path`; anything but tensors and plain values is refused (`weights_only`).
+
+        Raises
+        ------
+        StudyError
+            Damaged, or holding anything else.
+        """
+        try:
+            loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            raise StudyError(
+                "a checkpoint that cannot be read",
+                where=str(path),
+                expected="tensors and plain values, as training wrote them",
+                got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                remedy="delete this fold's folder to train the fold from its beginning",
+            ) from error
         return loaded
 
     def remove_checkpoint(self, path: str | Path) -> None:

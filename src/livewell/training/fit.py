@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -91,18 +90,12 @@ def fit(
     """
     torch.manual_seed(seed)
     classifier = Classifier(build(profile), profile, seed)
-    log = EpochLog(folder / "log.csv")
-    best = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor="val_loss",
-        save_last=True,
-        save_top_k=1,
-        enable_version_counter=False,
-    )
-    callbacks: list[Callback] = [log, best]
+    number = workers() if processes is None else processes
+    batches = training_loader(source, train, profile, seed, processes=number)
+    log = EpochLog(folder / "log.csv", batches.sampler)
+    callbacks: list[Callback] = [log, _Keep(folder, log)]
     if profile.patience:
-        callbacks.append(EarlyStopping("val_loss", patience=profile.patience))
+        callbacks.append(_Patience("val_loss", patience=profile.patience))
     precision = chosen_precision(profile)
     last = folder / "last.ckpt"
     with _calm(), progress.task(what, total=profile.steps) as tick:
@@ -110,8 +103,8 @@ def fit(
             accelerator="auto",
             devices=1,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
-            max_steps=profile.steps,
-            max_epochs=math.ceil(profile.steps / profile.steps_per_epoch),
+            # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
+            max_epochs=profile.steps // profile.steps_per_epoch,
             callbacks=[*callbacks, _Report(tick)],
             plugins=[WholeCheckpoints()],
             logger=False,
@@ -122,13 +115,7 @@ def fit(
         )
         trainer.fit(
             classifier,
-            training_loader(
-                source,
-                train,
-                profile,
-                seed,
-                processes=workers() if processes is None else processes,
-            ),
+            batches,
             _validation_loader(source, validation, profile, seed),
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
@@ -136,7 +123,7 @@ def fit(
     rows = pd.DataFrame(log.rows)
     kept = int(rows["epoch"].iloc[-1])
     if profile.select == "best":
-        state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+        state = WholeCheckpoints().load_checkpoint(folder / "best.ckpt")
         classifier.load_state_dict(state["state_dict"])
         kept = int(state["epoch"])
     module = copy.deepcopy(classifier.kept).cpu().eval()
@@ -156,8 +143,8 @@ def chosen_precision(profile: Profile) -> str:
 class EpochLog(Callback):
     """Keeps one row an epoch and writes them as a CSV, also through a resume."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, draws: Any) -> None:
+        self._path, self._draws = path, draws
         self.rows: list[dict[str, float]] = []
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -173,6 +160,32 @@ class EpochLog(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the rows of the checkpoint."""
         self.rows = list(state_dict["rows"])
+        # worker processes draw ahead before Lightning says which epoch it resumes
+        self._draws.set_epoch(len(self.rows))
+
+
+class _Keep(Checkpoint):
+    """Writes ``best.ckpt`` where validation is better than ever, and ``last.ckpt`` every epoch.
+
+    Best by the log alone: Lightning's own callback forgets its best when the folder has moved.
+    """
+
+    def __init__(self, folder: Path, log: EpochLog) -> None:
+        self._folder, self._log = folder, log
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        losses = [row["val_loss"] for row in self._log.rows]
+        if losses[-1] < min(losses[:-1], default=float("inf")):
+            trainer.save_checkpoint(self._folder / "best.ckpt", weights_only=True)
+        trainer.save_checkpoint(self._folder / "last.ckpt")
+
+
+class _Patience(EarlyStopping):
+    """Stops early; a run that was killed after it had stopped does not go on when resumed."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
 
 
 class _Report(Callback):
@@ -224,9 +237,11 @@ def _calm() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -12,6 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from livewell.errors import SpecError
 from livewell.nets.net import centre, normalise
 from livewell.profiles import Profile
 
@@ -100,9 +101,21 @@ class Classifier(pl.LightningModule):
         self._watched.append((scores.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Class-balanced loss and AUC of the validation patches."""
+        """Class-balanced loss and AUC of the validation patches.
+
+        Raises
+        ------
+        SpecError
+            Training diverged.
+        """
         scores = torch.cat([part for part, _ in self._watched])
         target = torch.cat([part for _, part in self._watched])
+        if not scores.isfinite().all():
+            raise SpecError(
+                "training diverged: the net's scores are no numbers any more",
+                where=f"epoch {self.current_epoch}",
+                remedy=f"train anew with a lr below {self.profile.lr}, or in float32",
+            )
         counts = torch.bincount(target, minlength=2).clamp_min(1)
         loss = functional.cross_entropy(scores, target, weight=len(target) / (2 * counts))
         auc = roc_auc_score(target.numpy(), (scores[:, 1] - scores[:, 0]).numpy())

@@ -1,0 +1,94 @@
+"""The project's own benchmarks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from livewell.cli.talk import PATH, Talk, command
+
+if TYPE_CHECKING:
+    from livewell.bench.result import Result
+
+FOLDER = click.option(
+    "--out", type=PATH, default=Path("benchmarks"), show_default=True, help="Folder of results."
+)
+SEED = click.option("--seed", type=int, default=0, show_default=True)
+DATA = click.option(
+    "--data",
+    type=PATH,
+    default=Path("../shared/data"),
+    show_default=True,
+    help="Folder of real images.",
+)
+
+
+@click.group("bench")
+def bench() -> None:
+    """Measure livewell itself; each prints one table and writes JSON."""
+
+
+def _report(talk: Talk, out: Path, measure: "Callable[[], Result]") -> None:
+    result = measure()
+    result.write(out)
+    talk.say(result.text())
+    talk.result(dict(result.__dict__))
+
+
+@command("mcf7-cells", bench)
+@DATA
+@SEED
+@FOLDER
+@click.option("--runs", type=PATH, help="Where runs are kept, to go on after a stop.")
+def mcf7_cells(talk: Talk, data: Path, seed: int, out: Path, runs: Path | None) -> None:
+    """Dead among live MCF7 cells, leave one experiment out."""
+    from livewell.bench.mcf7 import cells
+
+    _report(talk, out, lambda: cells(data, seed=seed, folder=runs, progress=talk.progress))
+
+
+@command("mcf7-stain", bench)
+@DATA
+@SEED
+@FOLDER
+def mcf7_stain(talk: Talk, data: Path, seed: int, out: Path) -> None:
+    """Labels from propidium iodide: counts of every step."""
+    from livewell.bench.mcf7 import stain
+
+    _report(talk, out, lambda: stain(data, seed=seed, progress=talk.progress))
+
+
+@command("verdict-memory", bench)
+@click.option("--model", type=PATH, required=True, help="Model folder or training run.")
+@click.option("--frames", type=int, default=500, show_default=True)
+@SEED
+@FOLDER
+def verdict_memory(talk: Talk, model: Path, frames: int, seed: int, out: Path) -> None:
+    """Memory of verdicts on a long movie."""
+    from livewell.bench.memory import verdicts
+
+    _report(talk, out, lambda: verdicts(model, frames=frames, seed=seed, progress=talk.progress))
+
+
+@command("killed-training", bench)
+@click.option("--study", type=PATH, required=True, help="A study with a split.")
+@SEED
+@FOLDER
+def killed_training(talk: Talk, study: Path, seed: int, out: Path) -> None:
+    """Kill a training five times, go on, compare the weights."""
+    from livewell.bench.killed import training
+
+    _report(talk, out, lambda: training(study, seed=seed, progress=talk.progress))
+
+
+@command("render", bench)
+@FOLDER
+@click.option("--page", type=PATH, default=Path("BENCHMARKS.md"), show_default=True)
+def render_(talk: Talk, out: Path, page: Path) -> None:
+    """Write BENCHMARKS.md from all results."""
+    from livewell.bench.result import render
+    from livewell.io.runs import write_text
+
+    write_text(page, render(out))
+    talk.say(str(page))

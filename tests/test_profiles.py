@@ -1,0 +1,138 @@
+"""Recipes: frozen, checked, and changed one setting at a time."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from livewell.errors import SpecError
+from livewell.profiles import (
+    DEADNET_2017,
+    DEADNET_2017_SHORT,
+    FAST,
+    PROFILES,
+    TINY,
+    Profile,
+    override,
+    profile,
+)
+
+each = pytest.mark.parametrize("recipe", PROFILES.values(), ids=lambda recipe: recipe.name)
+
+
+@each
+def test_profiles_are_frozen(recipe: Profile) -> None:
+    """No setting of a named recipe can be changed in place."""
+    for name in Profile.model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(recipe, name, getattr(recipe, name))
+
+
+@each
+def test_profiles_hold_against_their_own_rules(recipe: Profile) -> None:
+    """Every named recipe passes the checks that overridden ones must pass, also through JSON."""
+    assert Profile.model_validate(recipe.model_dump(mode="json")) == recipe
+    assert Profile.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+@each
+def test_profiles_are_found_by_name(recipe: Profile) -> None:
+    """Case and dashes do not matter."""
+    assert profile(recipe.name) is recipe
+    assert profile(recipe.name.lower().replace("_", "-")) is recipe
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    """The text lists what there is."""
+    with pytest.raises(SpecError, match="DEADNET_2017 or .*FAST.*fastest"):
+        profile("fastest")
+
+
+def test_deadnet_is_as_in_the_paper() -> None:
+    """The numbers of FACTS.md, section 1: what the net sees, augmentation and optimiser."""
+    it = DEADNET_2017
+    assert (it.patch_px, it.input_px, it.stride_px) == (256, 220, 128)
+    assert (it.warp_sigma_px, it.warp_grid_px, it.blur_px, it.turns) == (10, 128, (1.1, 1.5), True)
+    assert (it.rotate_deg, it.scale, it.gamma) == (0, (1, 1), (1, 1))
+    assert (it.noise_sd, it.shade, it.erase, it.mixup) == ((0, 0), 0, 0, 0)
+    assert (it.batch, it.lr, it.momentum, it.weight_decay) == (20, 0.0003, 0.9, 0.001)
+    assert (it.optimiser, it.schedule, it.init, it.dropout) == (
+        "nesterov",
+        "inverse",
+        "xavier_fan_in",
+        0.5,
+    )
+    assert (it.steps, it.balance, it.label_smoothing, it.ema) == (500_000, "none", 0, 0)
+
+
+def test_the_short_schedule_keeps_net_and_data_path() -> None:
+    """DEADNET_2017_SHORT differs from the paper's in name, source, balance and schedule only."""
+    short, paper = DEADNET_2017_SHORT.model_dump(), DEADNET_2017.model_dump()
+    differ = {name for name in paper if paper[name] != short[name]}
+    assert differ == {"name", "source", "balance", "schedule", "lr", "steps", "steps_per_epoch"}
+
+
+def test_overriding_reads_text() -> None:
+    """Settings as typed become numbers, pairs, truth values and words."""
+    typed = {"lr": "0.001", "batch": "4", "blur_px": "0,1.5", "turns": "false", "balance": "class"}
+    got = override(TINY, typed)
+    assert (got.lr, got.batch, got.blur_px, got.turns) == (0.001, 4, (0.0, 1.5), False)
+    assert got.balance == "class"
+    assert "Changed: balance=class, batch=4, blur_px=0,1.5" in got.source
+    same = ("lr", "batch", "blur_px", "turns", "balance", "source")
+    assert {n for n in Profile.model_fields if getattr(got, n) != getattr(TINY, n)} <= set(same)
+
+
+def test_a_comma_in_a_path_stays() -> None:
+    """Only pairs are taken apart at the comma."""
+    got = override(TINY, {"net": "resnet18", "weights": "/data/a,b.safetensors"})
+    assert got.weights == "/data/a,b.safetensors"
+
+
+def test_nothing_overridden_is_the_recipe_itself() -> None:
+    """No settings, no change."""
+    assert override(FAST, {}) is FAST
+
+
+def test_all_faults_at_once_with_the_near_match() -> None:
+    """Unknown settings and bad values are told together, with the likely name."""
+    wrong = {"learning_rate": "1", "drop_out": "0.1", "batch": "many", "lr": "-1", "source": "me"}
+    with pytest.raises(SpecError) as caught:
+        override(TINY, wrong)
+    text = str(caught.value)
+    for part in ("learning_rate", "drop_out", "did you mean dropout?", "batch", "lr", "source"):
+        assert part in text
+    assert "did you mean source?" not in text
+    assert "steps_per_epoch" in caught.value.expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"blur_px": "2,1"}, "blur_px has low > high"),
+        ({"scale": "0,1"}, "scale must be above 0"),
+        ({"gamma": "-1,1"}, "gamma must be above 0"),
+        ({"noise_sd": "-1,1"}, "noise_sd must not be below 0"),
+        ({"input_px": TINY.patch_px + 1}, "input_px is larger than patch_px"),
+        ({"net": "deadnet"}, "needs input_px 220"),
+        ({"weights": "a.safetensors"}, "resnet18"),
+        ({"steps": "4", "steps_per_epoch": "5"}, "larger than steps"),
+        ({"steps": "7", "steps_per_epoch": "3"}, "multiple of steps_per_epoch"),
+        ({"blur_px": "1"}, "blur_px"),
+        ({"mixup": "a,b"}, "mixup"),
+        ({"net": "inception"}, "deadnet"),
+    ],
+)
+def test_values_that_cannot_be(settings: dict[str, object], says: str) -> None:
+    """Values out of range, and values that do not go together, are refused by name."""
+    with pytest.raises(SpecError, match=says):
+        override(TINY, settings)
+
+
+@given(st.floats(1e-6, 1), st.integers(1, 500), st.booleans())
+def test_values_and_their_text_mean_the_same(lr: float, batch: int, turns: bool) -> None:
+    """A setting as a value and as its text give the same recipe but for the words in `source`."""
+    settings = {"lr": lr, "batch": batch, "turns": turns}
+    by_value = override(TINY, settings)
+    by_text = override(TINY, {name: str(value) for name, value in settings.items()})
+    assert by_value == by_text

@@ -1,0 +1,124 @@
+"""Schemas: all faults of a table at once, and what a checked table is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livewell import tables
+from livewell.errors import TableError
+from livewell.geometry import Box
+from livewell.patch import Patch
+from livewell.tables import KEY, Column, Schema, key_table, patch_of, patches_of
+
+CELLS = Schema(
+    "cell",
+    (
+        Column("name", "text", "its name", required=True),
+        Column("t", "integer", "frame", required=True),
+        Column("area", "number", "um2"),
+    ),
+    key=("name", "t"),
+)
+ALL = [value for value in vars(tables).values() if isinstance(value, Schema)]
+cells = st.one_of(
+    st.none(),
+    st.integers(-3, 3),
+    st.floats(-3, 3),
+    st.sampled_from(["a", "3", "2.0", "1.5", " 7", "", "nan", float("inf"), 1e300, "1e3", True]),
+)
+rows = st.lists(st.tuples(cells, cells, cells), max_size=5)
+
+
+@settings(deadline=None)
+@given(rows)
+def test_a_table_is_refused_with_all_faults_or_comes_out_as_the_schema_says(values):
+    """Whatever is in a table: a TableError with what `faults` finds, or a table of the schema."""
+    table = pd.DataFrame(values, columns=["name", "t", "area"], dtype=object)
+    found = CELLS.faults(table)
+    try:
+        checked = CELLS.check(table, where="cells.csv")
+    except TableError as error:
+        assert found
+        assert error.faults == tuple(found)
+        return
+    assert not found
+    assert [str(kind) for kind in checked.dtypes] == ["str", "Int64", "Float64".lower()]
+    assert len(checked) == len(table)
+    assert checked[["name", "t"]].notna().all().all()
+    pd.testing.assert_frame_equal(CELLS.check(checked), checked)
+
+
+def test_every_kind_of_fault_is_told_at_once():
+    """A missing column, an empty value, wrong types and a doubled key come in one error."""
+    table = pd.DataFrame({"name": ["a", "a", None], "area": ["big", "1.5", None]})
+    with pytest.raises(TableError) as caught:
+        CELLS.check(table.assign(well=1), where="cells.csv", remedy="mend the rows")
+    told = {(fault.code, fault.where) for fault in caught.value.faults}
+    assert told == {
+        ("missing-column", "t"),
+        ("empty-value", "name, rows 2"),
+        ("wrong-type", "area, rows 0"),
+    }
+    assert str(caught.value).startswith("cells.csv: not a table of cells (3 faults)")
+    doubled = pd.DataFrame({"name": ["a", "b", "a"], "t": [1, 1, 1.5]})
+    codes = [fault.code for fault in CELLS.faults(doubled)]
+    assert codes == ["wrong-type"]
+    (fault,) = CELLS.faults(doubled.assign(t=1))
+    assert (fault.code, fault.where) == ("duplicate-row", "rows 0, 2")
+    assert "name=a, t=1" in fault.message
+
+
+def test_keys_are_compared_by_value_not_by_spelling():
+    """Rows whose keys are the same number, written in two ways, are doubled."""
+    doubled = pd.DataFrame({"name": ["a", "a"], "t": ["1", "01"]})
+    assert [fault.code for fault in CELLS.faults(doubled)] == ["duplicate-row"]
+
+
+def test_many_rows_are_counted_not_listed():
+    """A fault of many rows names the first five and says how many there are."""
+    table = pd.DataFrame({"name": "a", "t": range(9), "area": "big"})
+    (fault,) = CELLS.faults(table)
+    assert fault.where == "area, rows 0, 1, 2, 3, 4, ... (9 in all)"
+
+
+def test_known_columns_come_first_and_further_ones_are_kept():
+    """Columns that the schema does not know stay, behind the known ones, unchanged."""
+    table = pd.DataFrame({"look": ["x"], "t": [1.0], "name": [7]}, index=[4])
+    checked = CELLS.check(table)
+    assert list(checked.columns) == ["name", "t", "look"]
+    assert checked.iloc[0].tolist() == ["7", 1, "x"]
+    assert checked.index.tolist() == [0]
+
+
+@pytest.mark.parametrize("schema", ALL, ids=lambda schema: schema.name)
+def test_schemas_are_sound(schema):
+    """Column names are distinct, the key is among them, and an empty table of them passes."""
+    assert len(set(schema.names)) == len(schema.names)
+    assert set(schema.key) <= set(schema.names)
+    empty = schema.check(pd.DataFrame(columns=schema.names))
+    assert list(empty.columns) == schema.names
+    assert len(empty) == 0
+
+
+boxes = st.tuples(*[st.integers(-20, 900)] * 2, *[st.integers(1, 300)] * 2).map(
+    lambda b: Box.of(b[0], b[1], b[0] + b[2], b[1] + b[3])
+)
+patches = st.lists(st.builds(Patch, st.text(min_size=1), st.integers(0, 99), boxes), max_size=6)
+
+
+@settings(deadline=None)
+@given(patches)
+def test_keys_go_to_a_table_and_back(keys):
+    """Patches are read back from their table as they were, all together or row by row."""
+    table = key_table(keys)
+    assert list(table.columns) == KEY
+    assert patches_of(table) == keys
+    assert [patch_of(row) for _, row in table.iterrows()] == keys
+
+
+def test_patches_are_read_from_plain_integers_too():
+    """A key table as numpy's integers gives the same patches."""
+    table = key_table([Patch("a", 1, Box.of(0, 1, 2, 3))])
+    assert patches_of(table.astype(dict.fromkeys(KEY[1:], np.int32))) == patches_of(table)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from livewell.errors import Fault, SpecError
 
 Bounds = tuple[float, float]
+Normalisation = Literal["patch", "background"]
 PAIRS = ("scale", "blur_px", "gamma", "noise_sd")
 """Settings that are (low, high)."""
 
@@ -34,25 +35,37 @@ class Profile(BaseModel):
     input_px: int = Field(gt=0, description="edge of the crop of the patch that the net sees")
     stride_px: int = Field(gt=0, description="default stride of the patch grid")
     dropout: float = Field(0.5, ge=0, lt=1)
+    normalise: Normalisation = Field(
+        "patch",
+        description="patches to mean 0 and variance 1, or to contrast against their background",
+    )
 
     # augmentation, in this order
     warp_sigma_px: float = Field(0, ge=0, description="thin-plate spline, sd of control points")
     warp_grid_px: int = Field(128, gt=0, description="thin-plate spline, distance of points")
     rotate_deg: float = Field(0, ge=0, le=180, description="rotation in -rotate..rotate")
     scale: Bounds = (1.0, 1.0)
+    shift_px: float = Field(
+        -1, ge=-1, description="crop within so many pixels of the middle; -1: anywhere in the patch"
+    )
     turns: bool = Field(True, description="the eight reflections and right-angle rotations")
     blur_px: Bounds = Field((0.0, 0.0), description="sigma of a Gaussian blur")
     blur_share: float = Field(1.0, ge=0, le=1, description="share of crops that are blurred")
-    shade: float = Field(0, ge=0, description="slope of a linear shading, in sd per half patch")
+    sharpen: float = Field(0, ge=0, description="highest strength of an unsharp mask")
+    sharpen_share: float = Field(0, ge=0, le=1, description="share of crops that are sharpened")
+    shade: float = Field(0, ge=0, description="slope of a linear shading, per half patch")
     gamma: Bounds = Field((1.0, 1.0), description="exponent on crops scaled to 0-1")
-    noise_sd: Bounds = Field((0.0, 0.0), description="Gaussian noise after normalisation, in sd")
+    contrast: float = Field(0, ge=0, description="factor exp(-contrast..contrast) on contrast")
+    noise_sd: Bounds = Field((0.0, 0.0), description="Gaussian noise after normalisation")
     erase: float = Field(0, ge=0, le=1, description="share of crops with one erased square")
     mixup: float = Field(0, ge=0, description="alpha of mixup's beta distribution; 0 for none")
 
     # sampling
-    balance: Literal["none", "class", "class_and_group"] = Field(
+    balance: Literal["none", "class", "class_and_group", "paired"] = Field(
         "class_and_group",
-        description="draw patches evenly, classes evenly, or groups evenly within classes",
+        description="draw patches evenly; classes evenly; groups evenly within classes; or pairs"
+        " of both classes from groups evenly, where most patches lie in groups that hold both"
+        " (else as class_and_group)",
     )
     batch: int = Field(gt=0)
 
@@ -135,44 +148,50 @@ DEADNET_2017_SHORT = DEADNET_2017.model_copy(
     update={
         "name": "DEADNET_2017_SHORT",
         "source": "Net and data path of DEADNET_2017; livewell's own shorter schedule: one cycle"
-        " up to 0.01 over 1,500 steps, classes drawn evenly.",
+        " up to 0.01 over 500 steps, classes drawn evenly.",
         "balance": "class",
         "schedule": "one_cycle",
         "lr": 0.01,
-        "steps": 1_500,
-        "steps_per_epoch": 150,
+        "precision": "auto",
+        "steps": 500,
+        "steps_per_epoch": 50,
     }
 )
-"""The same net and data path, one cycle of 1,500 steps: under an hour on four cores."""
+"""The same net and data path, one cycle of 500 steps: minutes on four cores."""
 
 FAST = Profile(
     name="FAST",
-    source="livewell's own default",
+    source="livewell's own: a small residual net on contrast against the background, strong"
+    " augmentation, one cycle. Developed on six experiments of mcf7-pi, see BENCHMARKS.md.",
     net="compact",
-    patch_px=128,
-    input_px=112,
-    stride_px=64,
+    patch_px=112,
+    input_px=64,
+    stride_px=56,
     dropout=0.2,
-    rotate_deg=45,
-    scale=(0.85, 1.18),
-    blur_px=(0.0, 1.2),
-    blur_share=0.5,
-    shade=0.3,
-    gamma=(0.7, 1.4),
-    noise_sd=(0.0, 0.2),
-    balance="class_and_group",
+    normalise="background",
+    rotate_deg=180,
+    scale=(0.8, 1.25),
+    shift_px=4,
+    blur_px=(0.05, 1.5),
+    blur_share=0.4,
+    sharpen=1.0,
+    sharpen_share=0.2,
+    shade=0.1,
+    contrast=0.25,
+    noise_sd=(0.0, 0.05),
+    balance="paired",
     batch=32,
     optimiser="adamw",
     lr=0.003,
     weight_decay=0.05,
     schedule="one_cycle",
     label_smoothing=0.05,
-    ema=0.98,
     precision="auto",
-    steps=600,
-    steps_per_epoch=50,
+    steps=1_000,
+    steps_per_epoch=100,
+    select="last",
 )
-"""livewell's own default: minutes on a processor."""
+"""livewell's own default: a minute or two on a processor."""
 
 TINY = FAST.model_copy(
     update={

@@ -16,7 +16,10 @@ from livewell.nets.net import Net
 from livewell.profiles import Profile
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
-NORMALISATION = "every patch to mean 0 and variance 1"
+NORMALISATIONS = {
+    "patch": "every patch to mean 0 and variance 1",
+    "background": "every patch to (x / its median - 1) / 0.2",
+}
 
 
 class Card(BaseModel):
@@ -36,7 +39,8 @@ class Card(BaseModel):
     patch_px: int
     input_px: int
     stride_px: int
-    normalisation: str = NORMALISATION
+    normalisation: str
+    """In words; `profile.normalise` decides."""
     profile: Profile
     precision: str
     """Number type that training computed in."""
@@ -58,6 +62,7 @@ class Card(BaseModel):
             self.pixel_um,
             self.patch_px,
             self.input_px,
+            how=self.profile.normalise,
             turns=self.profile.test_turns,
         )
 

@@ -47,7 +47,20 @@ def common_pixel_um(study: Study, images: Iterable[str]) -> float | None:
 
 
 def channel_name(study: Study, images: Iterable[str], asked: str | int | None) -> str:
-    """Name of the channel that is used of these images; empty where the files name none."""
+    """Name of the channel that is used of these images; empty where the files name none.
+
+    Parameters
+    ----------
+    study, images
+        The study and names of its images; the first one's channels count for all.
+    asked
+        Name or number of a channel; ``None`` for the study's choice, else the transmitted one.
+
+    Raises
+    ------
+    ImageContentError
+        The channel is missing, or cannot be chosen.
+    """
     row = _rows(study, images).iloc[0]
     names = tuple(str(row["channels"]).split("|"))
     header = Header(

@@ -38,6 +38,17 @@ class Fit:
 def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> Fit:
     """Choose channel and scale of an image for a model.
 
+    Parameters
+    ----------
+    card
+        The model's.
+    header
+        The image's.
+    asked
+        Channel by name or number; ``None`` for the model's, or the transmitted one.
+    where
+        Name of the image, for errors.
+
     Raises
     ------
     ImageContentError
@@ -62,6 +73,15 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
 
 def model_frame(image: OpenImage, t: int, fit: Fit, where: str) -> tuple[Frame, Box]:
     """One frame at the model's pixel size, and its area without registration borders.
+
+    Parameters
+    ----------
+    image, t
+        The image and the number of its frame.
+    fit
+        Channel and scale, as `fit_to` chose them.
+    where
+        Name of the frame, for errors.
 
     Returns
     -------

@@ -12,6 +12,13 @@ def inspect_all(
 ) -> tuple[list[Inspection], list[dict[str, str]]]:
     """Inspect files or folders of frames; one that cannot be read does not stop the others.
 
+    Parameters
+    ----------
+    paths
+        What to look at, in this order.
+    pixel_um, frame_s
+        Micrometres and seconds, in place of what the files say.
+
     Returns
     -------
     list of Inspection, list of dict

@@ -239,6 +239,15 @@ def _by_stain(
 def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd.DataFrame:
     """Mean stain of every patch of a grid, and its ratio to the frame's background.
 
+    Parameters
+    ----------
+    study
+        All its images are measured.
+    route
+        Channel, grid and camera offset.
+    progress
+        Where to report.
+
     Returns
     -------
     DataFrame

@@ -38,14 +38,14 @@ class KFolds:
     """Every group tested once, in `folds` folds."""
 
     folds: int = 5
-    validation: float = 0.2
+    validation: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveOneOut:
     """Every group tested once, alone."""
 
-    validation: float = 0.2
+    validation: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)

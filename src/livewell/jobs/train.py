@@ -12,7 +12,7 @@ from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.evaluation.decisions import fit_patch_rule, fit_picture_rule
 from livewell.evaluation.pictures import by_picture
 from livewell.inference.windows import Scorer
-from livewell.io.models import Card, load_model, save_model
+from livewell.io.models import NORMALISATIONS, Card, load_model, save_model
 from livewell.io.pixels import StudyPixels
 from livewell.io.runs import Run, sha256, versions
 from livewell.io.study import Study
@@ -140,6 +140,7 @@ def _one_fold(
         meta["pixel_um"],
         profile.patch_px,
         profile.input_px,
+        how=profile.normalise,
         turns=profile.test_turns,
     )
     card = _card(net, fitted, parts["validation"], pixels, profile, progress)
@@ -173,6 +174,7 @@ def _card(
         patch_px=net.patch_px,
         input_px=net.input_px,
         stride_px=profile.stride_px,
+        normalisation=NORMALISATIONS[profile.normalise],
         profile=profile,
         precision=fitted.precision,
         seed=0,

@@ -4,10 +4,12 @@ Sources are given function by function; the order is that of `augmented`.
 """
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from livewell.profiles import Profile
+from livewell.nets.net import normalise
+from livewell.profiles import Normalisation, Profile
 
 Pixels = NDArray[np.float32]
 Places = NDArray[np.float64]
@@ -80,10 +82,9 @@ def turned(patch: Pixels, which: int) -> Pixels:
     return result[:, ::-1] if which >= 4 else result
 
 
-def normalised(patch: Pixels) -> Pixels:
-    """Mean 0 and variance 1 (Richmond et al. 2017, section 2.3); constant becomes zeros."""
-    mean, sd = float(patch.mean()), float(patch.std())
-    result: Pixels = (patch - mean) / max(sd, 1e-6 * (1 + abs(mean)))
+def normalised(patch: Pixels, how: Normalisation = "patch") -> Pixels:
+    """`livewell.nets.net.normalise` on an array."""
+    result: Pixels = normalise(torch.from_numpy(np.ascontiguousarray(patch)), how).numpy()
     return result
 
 
@@ -102,6 +103,23 @@ def shaded(patch: Pixels, slope: float, angle_deg: float) -> Pixels:
     plane = np.sin(angle) * y[:, None] + np.cos(angle) * x[None, :]
     result: Pixels = patch + np.float32(slope) * plane.astype(np.float32)
     return result
+
+
+def sharpened(patch: Pixels, strength: float, sigma_px: float) -> Pixels:
+    """An unsharp mask: `strength` times what a Gaussian of `sigma_px` takes away, added."""
+    blurred = ndimage.gaussian_filter(patch, sigma_px, mode="mirror")
+    result: Pixels = patch + np.float32(strength) * (patch - blurred)
+    return result
+
+
+def cropped(patch: Pixels, size_px: int, shift_px: float, rng: np.random.Generator) -> Pixels:
+    """A random square of a patch: anywhere, or within `shift_px` of the middle if not negative."""
+    room = patch.shape[0] - size_px
+    low, high = 0, room
+    if shift_px >= 0:
+        low, high = max(round(room / 2 - shift_px), 0), min(round(room / 2 + shift_px), room)
+    top, left = rng.integers(low, high + 1, size=2)
+    return np.array(patch[top : top + size_px, left : left + size_px], dtype=np.float32)
 
 
 def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
@@ -131,20 +149,24 @@ def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixe
         patch = warp(patch, shift)
     if profile.turns:
         patch = turned(patch, int(rng.integers(8)))
-    if profile.blur_px[1] > 0 and rng.random() < profile.blur_share:
+    which = rng.random()
+    if profile.blur_px[1] > 0 and which < profile.blur_share:
         patch = ndimage.gaussian_filter(patch, rng.uniform(*profile.blur_px), mode="mirror")
-    patch = normalised(patch)
+    elif which > 1 - profile.sharpen_share:
+        patch = sharpened(patch, rng.uniform(0, profile.sharpen), rng.uniform(0.5, 1.5))
+    patch = normalised(patch, profile.normalise)
     if profile.gamma != (1.0, 1.0):
         low, high = np.log(profile.gamma)
         patch = gamma_changed(patch, float(np.exp(rng.uniform(low, high))))
     if profile.shade:
         patch = shaded(patch, rng.uniform(0, profile.shade), rng.uniform(0, 360))
+    if profile.contrast:
+        patch = patch * np.float32(np.exp(rng.uniform(-profile.contrast, profile.contrast)))
     if profile.noise_sd[1] > 0:
         sd = np.float32(rng.uniform(*profile.noise_sd))
         patch = patch + sd * rng.standard_normal(patch.shape, dtype=np.float32)
+    patch = cropped(patch, profile.input_px, profile.shift_px, rng)
     size = profile.input_px
-    top, left = rng.integers(0, patch.shape[0] - size + 1, size=2)
-    patch = np.array(patch[top : top + size, left : left + size], dtype=np.float32)
     if profile.erase and rng.random() < profile.erase:
         edge = int(rng.integers(size // 8, size // 3 + 1))
         y, x = rng.integers(0, size - edge + 1, size=2)

@@ -41,15 +41,22 @@ class Draws(Sampler[Draw]):
         self.epoch = 0
         names = np.asarray(groups)
         rows = np.arange(len(positive))
+        by_class = [rows[~positive], rows[positive]]
+        both = np.intersect1d(names[~positive], names[positive])
+        paired = profile.balance == "paired" and all(
+            np.isin(names[members], both).mean() >= 0.5 for members in by_class
+        )
         if profile.balance == "none":
             self._pools = [[rows]]
+        elif profile.balance == "class":
+            self._pools = [[members] for members in by_class]
         else:
-            classes = [rows[~positive], rows[positive]]
             self._pools = [
-                [members[names[members] == name] for name in np.unique(names[members])]
-                if profile.balance == "class_and_group"
-                else [members]
-                for members in classes
+                [
+                    members[names[members] == name]
+                    for name in (both if paired else np.unique(names[members]))
+                ]
+                for members in by_class
             ]
 
     def set_epoch(self, epoch: int) -> None:

@@ -97,7 +97,9 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
         """Scores of one batch of plain patches; its target rides along."""
         patches, _rows, target = batch
-        scores = self.kept(centre(normalise(patches), self.profile.input_px)[:, None])
+        profile = self.profile
+        inputs = centre(normalise(patches, profile.normalise), profile.input_px)
+        scores = self.kept(inputs[:, None])
         self._watched.append((scores.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:
@@ -154,6 +156,12 @@ class Classifier(pl.LightningModule):
             schedule = LambdaLR(optimiser, inverse_decay)
         else:
             schedule = OneCycleLR(
-                optimiser, max_lr=profile.lr, total_steps=profile.steps + 1, cycle_momentum=False
+                optimiser,
+                max_lr=profile.lr,
+                total_steps=profile.steps + 1,
+                pct_start=0.25,
+                div_factor=10,
+                final_div_factor=100,
+                cycle_momentum=False,
             )
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]

@@ -1,0 +1,268 @@
+"""A plate of phase-contrast movies of cells under light, with the truth of every cell and frame."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.errors import SpecError
+from livewell.plate import Well
+from livewell.simulate.cells import Colony
+from livewell.simulate.layout import deal, sites
+from livewell.simulate.nature import Culture, draw_culture
+from livewell.simulate.optics import Camera, Optics, draw_optics
+from livewell.simulate.scene import Scene
+
+PAD_PX = 32
+"""Phase maps reach this far beyond the frame, so that haloes of cells out there are seen."""
+BALANCED = ("background", "ring", "blur_um", "density", "size", "thickness", "dome")
+"""What doses are balanced for when they are dealt out over the wells, see `wells`."""
+_PARTS = ("culture", "optics", "cells", "specks", "camera")
+
+
+@dataclass(frozen=True, slots=True)
+class CultureSpec:
+    """A simulated plate; the defaults are the demo's.
+
+    Parameters
+    ----------
+    doses_s
+        Doses, seconds of light, each once.
+    wells_per_dose
+        Wells at each dose: one number for all, or one for each dose.
+    positions_per_well, empty_positions
+        Movies a well; how many of all movies, drawn at random, show bare glass.
+    frames, frame_s
+        Frames a movie and seconds between them; the light is given at the first.
+    height_px, width_px, pixel_um
+        The frame. A 20x lens on a camera of 6.45 um pixels, two by two binned, makes 0.645 um.
+    cells
+        Cells in a frame at the start, on average over all positions.
+    seed
+        Everything random follows from it.
+    plate
+        Name of the plate.
+
+    Raises
+    ------
+    SpecError
+        A value that cannot be; every one is named.
+    """
+
+    doses_s: tuple[float, ...] = (0.0, 30.0, 120.0)
+    wells_per_dose: int | tuple[int, ...] = (7, 2, 7)
+    positions_per_well: int = 2
+    frames: int = 12
+    frame_s: float = 900.0
+    height_px: int = 512
+    width_px: int = 512
+    pixel_um: float = 0.645
+    cells: float = 28.0
+    seed: int = 0
+    empty_positions: int = 0
+    plate: str = "simulated"
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name} = {got!r} ({want})" for name, got, want, fine in self._checks() if not fine
+        ]
+        if faults:
+            raise SpecError(
+                "a culture that cannot be simulated: " + "; ".join(faults),
+                where="CultureSpec",
+                remedy="correct the values named",
+            )
+
+    def _checks(self) -> list[tuple[str, object, str, bool]]:
+        """Every setting with what it must be and whether it is."""
+        each = self.dose_wells
+        total, doses = sum(each), self.doses_s
+        whole = {
+            "positions_per_well": (1, 99),
+            "frames": (1, 10_000),
+            "height_px": (64, 4096),
+            "width_px": (64, 4096),
+            "seed": (0, 2**63),
+        }
+        real = {"frame_s": (1, 86_400), "pixel_um": (0.3, 2.0), "cells": (0, 1000)}
+        checks: list[tuple[str, object, str, bool]] = [
+            ("doses_s", doses, "at least one, each once, finite, from 0 up",
+             len(doses) > 0 and len(set(doses)) == len(doses)
+             and all(isfinite(dose) and dose >= 0 for dose in doses)),
+            ("wells_per_dose", self.wells_per_dose, "one number, or one for each dose, from 1 up",
+             len(each) == len(doses) and all(count >= 1 for count in each)),
+            ("wells_per_dose", total, "at most 1536 wells in all", total <= 1536),
+            ("empty_positions", self.empty_positions, "from 0 to the number of positions",
+             0 <= self.empty_positions <= total * max(self.positions_per_well, 0)),
+        ]  # fmt: skip
+        for limits in (whole, real):
+            for name, (low, high) in limits.items():
+                got = getattr(self, name)
+                fine = isfinite(got) and low <= got <= high
+                fine = fine and (limits is real or isinstance(got, int))
+                kind = "" if limits is real else "a whole number, "
+                checks.append((name, got, f"{kind}{low} to {high}", fine))
+        return checks
+
+    @property
+    def dose_wells(self) -> tuple[int, ...]:
+        """Wells at each dose, in the order of `doses_s`."""
+        if isinstance(self.wells_per_dose, int):
+            return (self.wells_per_dose,) * len(self.doses_s)
+        return tuple(self.wells_per_dose)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PositionKey:
+    """One stage position of a plate.
+
+    Parameters
+    ----------
+    well
+        Such as ``B07``.
+    position
+        Counted from 1 within the well.
+    dose_s
+        Seconds of light that the well got.
+    empty
+        Whether the position shows bare glass.
+    """
+
+    well: str
+    position: int
+    dose_s: float
+    empty: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the movie, such as ``B07_p1``."""
+        return f"{self.well}_p{self.position}"
+
+
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """What a position's camera saw, and what really happened.
+
+    Parameters
+    ----------
+    key
+        The position.
+    frames
+        uint16, shape (t, y, x).
+    truth
+        One row a cell and frame: ``t``; ``cell`` and ``parent`` (numbers within the movie, parent
+        empty for a cell that was there at the start); ``y_px``, ``x_px`` of its centre; ``area_px``
+        and ``radius_px`` (of a disc so large); ``angle`` of its long axis (radians, 0 to pi);
+        ``state`` (one of `livewell.simulate.dose.STATES`); ``damage`` from 0 (well) to 1 (dead);
+        ``inside``, whether the centre lies in the frame.
+    optics
+        What sets this position apart whatever its dose: microscope, camera, and culture.
+    """
+
+    key: PositionKey
+    frames: NDArray[np.uint16]
+    truth: pd.DataFrame
+    optics: dict[str, float]
+
+
+def wells(spec: CultureSpec) -> pd.DataFrame:
+    """The plate map: which well got which dose, dealt out at random over the plate.
+
+    Wells differ in brightness, contrast and density whatever their dose, and with a dozen of them
+    a plain random deal often ties one of these to the dose. So the deal is rerandomised.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a well, in the plate's order: ``plate``, ``well``, ``dose``, ``dose_unit`` (s).
+    """
+    doses = np.repeat(np.asarray(spec.doses_s, float), spec.dose_wells)
+    chosen = sites(len(doses))
+    looks = np.array([_look(spec, well) for well in chosen])
+    dealt = deal(doses, looks, np.random.default_rng([spec.seed, 1]))
+    return pd.DataFrame(
+        {
+            "plate": pd.array([spec.plate] * len(chosen), "str"),
+            "well": pd.array([str(well) for well in chosen], "str"),
+            "dose": dealt,
+            "dose_unit": pd.array(["s"] * len(chosen), "str"),
+        }
+    )
+
+
+def _look(spec: CultureSpec, well: Well) -> list[float]:
+    """What a well looks like whatever its dose: logarithms of `BALANCED`, mean over positions."""
+    natures = [_nature(spec, well, 1 + k) for k in range(spec.positions_per_well)]
+    looks = [culture.as_dict() | optics.as_dict() for culture, optics in natures]
+    return [float(np.mean([np.log(look[name]) for look in looks])) for name in BALANCED]
+
+
+def _nature(spec: CultureSpec, well: Well, position: int) -> tuple[Culture, Optics]:
+    """What sets a position apart, from differences between wells and between their positions."""
+    of_well = [_rng(spec, well, 0, part) for part in ("culture", "optics")]
+    of_position = [_rng(spec, well, position, part) for part in ("culture", "optics")]
+    return draw_culture(of_well[0], of_position[0]), draw_optics(of_well[1], of_position[1])
+
+
+def _rng(spec: CultureSpec, well: Well, position: int, part: str) -> np.random.Generator:
+    """A stream of chance of its own for each part of each position; position 0 is the well."""
+    seed = [spec.seed, well.row, well.column, position, _PARTS.index(part)]
+    return np.random.default_rng(seed)
+
+
+def positions(spec: CultureSpec) -> list[PositionKey]:
+    """Every position of the plate, each to be simulated on its own."""
+    plan = wells(spec)
+    keys = [
+        PositionKey(str(well), number, float(dose))
+        for well, dose in zip(plan["well"], plan["dose"], strict=True)
+        for number in range(1, spec.positions_per_well + 1)
+    ]
+    rng = np.random.default_rng([spec.seed, 2])
+    bare = set(rng.permutation(len(keys))[: spec.empty_positions].tolist())
+    return [PositionKey(k.well, k.position, k.dose_s, i in bare) for i, k in enumerate(keys)]
+
+
+def simulate_position(spec: CultureSpec, key: PositionKey) -> Movie:
+    """The movie of one position, the same whatever else was simulated before it.
+
+    It follows from the spec's seed, the well and the position: a movie of more frames begins with
+    the same ones, and the same position under another dose begins with the same first frame.
+
+    Parameters
+    ----------
+    spec
+        The plate.
+    key
+        One of `positions`, or one like it.
+
+    Raises
+    ------
+    GeometryError
+        The key's well is no well.
+    """
+    well = Well.parse(key.well)
+    culture, optics = _nature(spec, well, key.position)
+    cells, specks, camera_noise = (
+        _rng(spec, well, key.position, part) for part in ("cells", "specks", "camera")
+    )
+    frame = (spec.height_px, spec.width_px)
+    mean_cells = 0.0 if key.empty else spec.cells
+    colony = Colony(cells, culture, mean_cells, *frame, spec.pixel_um, key.dose_s)
+    scene = Scene(specks, culture, *frame, PAD_PX, spec.pixel_um)
+    camera = Camera(camera_noise, optics, *frame, PAD_PX, spec.pixel_um)
+
+    frames = np.empty((spec.frames, *frame), np.uint16)
+    truth = []
+    for t in range(spec.frames):
+        if t:
+            colony.step(spec.frame_s / 3600)
+        phase, now = scene.draw(colony)
+        now.insert(0, "t", t)
+        truth.append(now)
+        frames[t] = camera.shoot(phase)
+    return Movie(
+        key, frames, pd.concat(truth, ignore_index=True), optics.as_dict() | culture.as_dict()
+    )

@@ -1,0 +1,98 @@
+"""Patches scored one by one, from a study and from a frame."""
+
+import numpy as np
+import pytest
+import torch
+
+from livewell.errors import ImageContentError
+from livewell.geometry import Box, tiles
+from livewell.inference.windows import BATCH, Scorer, window_boxes
+from livewell.io.pixels import ArrayPixels
+from livewell.nets.catalog import build
+from livewell.nets.net import Net
+from livewell.patch import Patch, PatchGrid
+from livewell.profiles import TINY
+
+MOVIE = np.random.default_rng(0).integers(1, 60_000, (2, 150, 170), dtype=np.uint16)
+AREA = Box.of(0, 0, 150, 170)
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    torch.manual_seed(0)
+    module = build(TINY)
+    return Scorer(Net(module, ("healthy", "sick"), 0.5, TINY.patch_px, TINY.input_px))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, ">u2"])
+def test_a_frame_scores_as_its_patches_do(scorer: Scorer, dtype: str) -> None:
+    """Windows of a frame get the scores of the same boxes read as patches, in order."""
+    movie = (MOVIE // 256).astype(dtype)
+    patches = list(PatchGrid(TINY.patch_px, 20).patches("a", 1, AREA))
+    told: list[int] = []
+    by_patch = scorer.patches(
+        ArrayPixels({"a": movie}), patches, lambda n=1, note="": told.append(n)
+    )
+    by_frame = list(scorer.frame(movie[1], [patch.box for patch in patches]))
+    assert [box for box, _ in by_frame] == [patch.box for patch in patches]
+    np.testing.assert_allclose([score for _, score in by_frame], by_patch, atol=1e-4)
+    assert by_patch.dtype == np.float32
+    assert len(np.unique(by_patch)) == len(patches)
+    assert sum(told) == len(patches)
+    assert max(told) <= BATCH
+
+
+def test_scores_do_not_depend_on_the_company(scorer: Scorer) -> None:
+    """A patch scores the same alone as among others, whatever the batch."""
+    boxes = list(tiles(AREA, TINY.patch_px, 7))
+    assert len(boxes) > BATCH
+    together = dict(scorer.frame(MOVIE[0], boxes))
+    for box in boxes[:: len(boxes) // 5]:
+        ((_, alone),) = scorer.frame(MOVIE[0], [box])
+        assert alone == pytest.approx(together[box], abs=1e-4)
+
+
+def test_gain_and_offset_of_the_camera_do_not_matter(scorer: Scorer) -> None:
+    """Twice as bright or on a higher floor, a frame scores the same."""
+    boxes = list(tiles(AREA, TINY.patch_px, 50))
+    plain, other = (
+        np.array([score for _, score in scorer.frame(frame, boxes)])
+        for frame in (MOVIE[0].astype(np.float32), 2 * MOVIE[0].astype(np.float32) + 500)
+    )
+    np.testing.assert_allclose(plain, other, atol=1e-3)
+
+
+def test_the_frame_is_not_changed(scorer: Scorer) -> None:
+    """Scoring leaves the frame and torch's gradients alone."""
+    frame = MOVIE[0].copy()
+    list(scorer.frame(frame, list(tiles(AREA, TINY.patch_px, 50))))
+    np.testing.assert_array_equal(frame, MOVIE[0])
+    assert torch.is_grad_enabled()
+
+
+def test_nothing_to_score(scorer: Scorer) -> None:
+    """No patches and no boxes give no scores."""
+    assert scorer.patches(ArrayPixels({"a": MOVIE}), []).shape == (0,)
+    assert list(scorer.frame(MOVIE[0], [])) == []
+
+
+def test_the_net_is_scored_as_trained_to_be_used(scorer: Scorer) -> None:
+    """Dropout and batch norm are in evaluation mode: the same patch scores the same again."""
+    assert not any(part.training for part in scorer.net.module.modules())
+    patch = [Patch("a", 0, Box.of(3, 4, 3 + TINY.patch_px, 4 + TINY.patch_px))]
+    source = ArrayPixels({"a": MOVIE})
+    assert scorer.patches(source, patch) == scorer.patches(source, patch)
+
+
+def test_windows_of_a_frame() -> None:
+    """The windows of the paper's frame are its 63 tiles; with 'shift' they reach the edges."""
+    paper = Box.of(0, 0, 1024, 1344)
+    assert len(window_boxes(paper, 256, 128, where="a.tif")) == 63
+    reached = window_boxes(paper, 256, 128, where="a.tif", edge="shift")
+    assert max(box.x.stop for box in reached) == 1344
+
+
+def test_a_frame_smaller_than_a_patch_is_refused() -> None:
+    """The text names the image, both sizes and what to do."""
+    with pytest.raises(ImageContentError, match=r"a\.tif.*64 x 64.*63 x 90.*patch_px"):
+        window_boxes(Box.of(0, 0, 63, 90), 64, 32, where="a.tif")

@@ -1,0 +1,54 @@
+"""The whole way once, on a plate small enough for a test."""
+
+from pathlib import Path
+
+import av
+import pandas as pd
+import pytest
+
+from livewell.evaluation.intervals import Estimate
+from livewell.io.study import Study
+from livewell.jobs.demo import DemoSpec, demo
+from livewell.jobs.split import Holdout
+from livewell.profiles import TINY
+from livewell.simulate.culture import CultureSpec
+
+SPEC = DemoSpec(
+    culture=CultureSpec(
+        doses_s=(0.0, 30.0, 120.0),
+        wells_per_dose=(3, 1, 3),
+        positions_per_well=1,
+        frames=5,
+        height_px=192,
+        width_px=256,
+        cells=12.0,
+    ),
+    profile=TINY,
+    scheme=Holdout((0.4, 0.3, 0.3)),
+    window_s=(900.0, 4500.0),
+)
+
+
+@pytest.mark.long
+def test_demo(tmp_path: Path) -> None:
+    """From a simulated plate to verdicts and a video of a low dose; repeated, it goes on."""
+    said: list[str] = []
+    made = demo(tmp_path / "demo", spec=SPEC, say=said.append)
+    assert [line.split("/")[0] for line in said] == [str(step) for step in range(1, 8)]
+    assert isinstance(made.auc, Estimate)
+    assert 0 <= made.auc.value <= 1
+    assert made.wells == {"healthy": 1, "sick": 1}
+    assert made.low_dose.endswith("(30 s)")
+    assert all(page.stat().st_size > 10_000 for page in made.pages.values())
+    with av.open(str(made.video)) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 5
+    verdicts = pd.read_csv(tmp_path / "demo" / "verdicts" / "verdicts.csv")
+    assert len(verdicts) == 5
+    assert len(set(verdicts["image"])) == 1
+    study = Study.open(tmp_path / "demo" / "study")
+    patches, _, _ = study.split("split")
+    assert verdicts["image"].iloc[0] not in set(patches["image"])
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    again = demo(tmp_path / "demo", spec=SPEC)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == stamps
+    assert str(again.auc) == str(made.auc)

@@ -1,0 +1,105 @@
+"""What a net is given: normalised, cut to the middle, perhaps turned."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from torch import Tensor, nn
+
+from livewell.nets.catalog import build
+from livewell.nets.net import Net, centre, eight_turns, normalise
+from livewell.profiles import TINY, override
+
+levels = st.integers(0, 65_535).map(np.float32)
+stacks = arrays(
+    np.float32, array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=9), elements=levels
+)
+
+
+@settings(deadline=None)
+@given(stacks)
+def test_every_patch_gets_mean_0_and_variance_1_by_itself(stack):
+    """Each patch of a stack is normalised by itself; a constant one becomes zeros."""
+    got = normalise(torch.from_numpy(stack))
+    assert got.isfinite().all()
+    for patch, result in zip(stack, got, strict=True):
+        assert abs(result.mean().item()) < 1e-2
+        if patch.max() > patch.min():
+            assert result.std(correction=0).item() == pytest.approx(1, abs=2e-2)
+        else:
+            assert not result.any()
+
+
+@settings(deadline=None)
+@given(stacks, st.floats(0.1, 10), st.floats(0, 1000))
+def test_gain_and_offset_do_not_matter(stack, gain, offset):
+    """A brighter or stronger picture of the same scene is the same to the net."""
+    patches = torch.from_numpy(stack)
+    torch.testing.assert_close(
+        normalise(patches * gain + offset), normalise(patches), atol=2e-2, rtol=1e-2
+    )
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.data())
+def test_the_centre_is_in_the_middle(height, width, data):
+    """The centre has the asked size, and as much is cut on both sides, but for one pixel."""
+    size = data.draw(st.integers(1, min(height, width)))
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    for plane, edge in ((y, height), (x, width)):
+        got = centre(plane, size)
+        assert got.shape == (size, size)
+        before, after = int(got.min()), edge - 1 - int(got.max())
+        assert 0 <= after - before <= 1
+
+
+@given(st.integers(2, 7))
+def test_eight_turns_are_all_the_symmetries_of_a_square(size):
+    """Eight different views, closed under turning and mirroring, each with the same pixels."""
+    patch = torch.arange(size * size).reshape(1, size, size)
+    views = eight_turns(patch)
+    known = {tuple(view.flatten().tolist()) for view in views}
+    assert len(known) == 8
+    assert torch.equal(views[0], patch)
+    for view in views:
+        assert view.shape == patch.shape
+        assert {tuple(each.flatten().tolist()) for each in eight_turns(view)} == known
+
+
+class Corner(nn.Module):
+    """Log odds: what stands in the first pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 1, h, w) -> (n, 2)."""
+        value = x[:, 0, 0, 0]
+        return torch.stack([torch.zeros_like(value), value], dim=1)
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_logits_are_the_difference_of_scores_over_the_views(turns):
+    """Log odds are the difference of the scores of the normalised centre, averaged over views."""
+    patches = torch.rand(3, 8, 8) * 1000
+    inputs = centre(normalise(patches), 4)
+    corners = torch.stack([inputs[:, y, x] for y in (0, 3) for x in (0, 3)])
+    want = corners.mean(dim=0) if turns else corners[0]
+    net = Net(Corner(), ("healthy", "sick"), 0.5, patch_px=8, input_px=4, turns=turns)
+    torch.testing.assert_close(net.logits(patches), want)
+
+
+def test_averaged_logits_do_not_depend_on_the_turn():
+    """With `turns`, a patch and its turned copy get the same score."""
+    torch.manual_seed(0)
+    net = Net(build(TINY).eval(), ("a", "b"), None, 56, 56, turns=True)
+    patch = torch.rand(56, 56) * 500
+    scores = net.logits(torch.stack(eight_turns(patch)))
+    torch.testing.assert_close(scores, scores[:1].expand(8), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["compact", "resnet18"])
+@pytest.mark.parametrize("size", [32, 57])
+def test_small_nets_take_any_size_from_32(name, size):
+    """Both global-pooling nets give two scores a patch, for even and odd sizes."""
+    net = build(override(TINY, {"net": name})).eval()
+    with torch.inference_mode():
+        assert net(torch.randn(2, 1, size, size)).shape == (2, 2)

@@ -1,0 +1,92 @@
+"""Everything public says what it is and what it takes."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src" / "livewell").rglob("*.py"))
+ABOVE = {"cli", "bench", "__main__.py"}
+"""Rooms whose options say themselves what they are (``--help``)."""
+MANY = 4
+"""From so many parameters on each is explained by itself."""
+OWING = {
+    "livewell/geometry.py:Box.of",
+    "livewell/inference/windows.py:window_boxes",
+    "livewell/io/study.py:Study.write_split",
+    "livewell/patch.py:centred",
+    "livewell/report/trust.py:against_guessing",
+    "livewell/simulate/phase.py:Canvas.body",
+    "livewell/training/augment.py:spline_shift",
+    "livewell/training/data.py:training_loader",
+}
+"""Functions that still owe this explanation; the list only gets shorter."""
+SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?=^\S+\n-+$|\Z)", re.MULTILINE | re.DOTALL)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something public: where it stands, its node, the class or function round it."""
+
+    where: str
+    node: ast.Module | ast.ClassDef | Function
+    owner: ast.ClassDef | None
+
+
+def public(path: Path) -> Iterator[Named]:
+    """The module, and every public class, function and method in it."""
+    module = ast.parse(path.read_text("utf-8"))
+    name = path.relative_to(ROOT / "src").as_posix()
+    yield Named(name, module, None)
+    for node in module.body:
+        if not isinstance(node, ast.ClassDef | Function) or node.name.startswith("_"):
+            continue
+        yield Named(f"{name}:{node.name}", node, None)
+        for inner in node.body if isinstance(node, ast.ClassDef) else []:
+            if isinstance(inner, Function) and not inner.name.startswith("_"):
+                yield Named(f"{name}:{node.name}.{inner.name}", inner, node)
+
+
+def parameters(node: Function) -> list[str]:
+    """Names of its parameters, without self, cls and such as begin with an underscore."""
+    every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return [arg.arg for arg in every if arg.arg not in ("self", "cls") and arg.arg[0] != "_"]
+
+
+def inherited(found: Named) -> bool:
+    """Whether it fulfils what a base class says, such as a callback of Lightning."""
+    return found.owner is not None and bool(found.owner.bases)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    """Module, class, function, method: each begins with a sentence that ends."""
+    for found in public(path):
+        text = ast.get_docstring(found.node)
+        assert text, found.where
+        first = re.split(r"\n\s*\n", text)[0].rstrip()
+        assert first[-1] in ".:?", f"{found.where}: {first}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if path.relative_to(ROOT / "src" / "livewell").parts[0] not in ABOVE],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_parameters_are_explained(path: Path) -> None:
+    """A section on parameters names all of them; with many parameters there is such a section."""
+    for found in public(path):
+        if not isinstance(found.node, Function) or inherited(found) or found.where in OWING:
+            continue
+        text, names = ast.get_docstring(found.node) or "", parameters(found.node)
+        section = SECTION.search(text)
+        if section is None:
+            assert len(names) < MANY, f"{found.where} explains none of {', '.join(names)}"
+            continue
+        told = set(re.findall(r"\w+", " ".join(re.findall(r"^\S.*$", section[1], re.MULTILINE))))
+        assert not set(names) - told, f"{found.where}: {', '.join(sorted(set(names) - told))}"

@@ -1,0 +1,119 @@
+"""Schedules and the rules of one step."""
+
+import pytest
+import torch
+from torch import nn
+
+from livewell.errors import SpecError
+from livewell.nets.catalog import build
+from livewell.profiles import DEADNET_2017, TINY, override
+from livewell.training.module import Classifier, inverse_decay
+
+RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)]
+
+
+@pytest.mark.parametrize(("iteration", "rate"), RATES)
+def test_inverse_decay(iteration: int, rate: float) -> None:
+    """0.0003 x (1 + 1e-5 i)^-0.75: whole at 0, 59% at 100,000, 26% at 500,000 iterations."""
+    assert DEADNET_2017.lr * inverse_decay(iteration) == pytest.approx(rate)
+
+
+def classifier(**settings: object) -> Classifier:
+    torch.manual_seed(0)
+    profile = override(TINY, settings)
+    return Classifier(build(profile), profile, seed=1)
+
+
+def stepped(module: Classifier, steps: int) -> list[float]:
+    """Learning rates of the first steps."""
+    (optimiser,), (schedule,) = module.configure_optimizers()
+    assert schedule["interval"] == "step"
+    rates = []
+    for _ in range(steps):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule["scheduler"].step()
+    return rates
+
+
+def test_the_inverse_schedule_is_stepped_by_iteration() -> None:
+    """The optimiser's rates are those of the formula, iteration by iteration."""
+    rates = stepped(classifier(optimiser="nesterov", schedule="inverse", lr=0.0003), 5)
+    assert rates == pytest.approx([0.0003 * (1 + 1e-5 * i) ** -0.75 for i in range(5)])
+
+
+def test_one_cycle_rises_to_the_rate_and_falls() -> None:
+    """One cycle peaks at `lr` within the training and ends far below its start."""
+    rates = stepped(classifier(schedule="one_cycle", lr=0.01, steps=40, steps_per_epoch=40), 40)
+    assert max(rates) == pytest.approx(0.01, rel=0.02)
+    assert 0 < rates.index(max(rates)) < 39
+    assert rates[-1] < rates[0] < max(rates)
+
+
+def test_nesterov_as_the_paper_says() -> None:
+    """DeadNet's optimiser is Nesterov's with momentum 0.9; all weights decay by 0.001."""
+    module = Classifier(build(TINY), DEADNET_2017, seed=1)
+    ((optimiser,), _) = module.configure_optimizers()
+    (group,) = optimiser.param_groups
+    assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, True, 0.001)
+    assert len(group["params"]) == len(list(module.net.parameters()))
+
+
+def test_adamw_decays_weights_only() -> None:
+    """Norms and biases are not decayed, and no parameter is forgotten."""
+    module = classifier(optimiser="adamw", weight_decay=0.05)
+    ((optimiser,), _) = module.configure_optimizers()
+    weights, rest = optimiser.param_groups
+    assert (weights["weight_decay"], rest["weight_decay"]) == (0.05, 0)
+    assert {p.ndim for p in rest["params"]} == {1}
+    assert len(weights["params"]) + len(rest["params"]) == len(list(module.net.parameters()))
+
+
+def test_the_moving_average_follows_slowly() -> None:
+    """With `ema` the kept net is the average, moved by 1 - ema of the way at every step."""
+    module = classifier(ema=0.9)
+    module.on_train_batch_end(None, None, 0)
+    (kept, *_), (now, *_) = module.kept.parameters(), module.net.parameters()
+    before = kept.detach().clone()
+    with torch.no_grad():
+        now += 1
+    module.on_train_batch_end(None, None, 1)
+    torch.testing.assert_close(kept, before + 0.1)
+
+
+def test_without_average_the_net_itself_is_kept() -> None:
+    """With `ema` 0 what is trained is what is kept."""
+    module = classifier(ema=0)
+    assert module.kept is module.net
+
+
+@pytest.mark.parametrize("settings", [{}, {"mixup": 0.4}, {"label_smoothing": 0.1}])
+def test_a_step_costs_what_cross_entropy_says(settings: dict[str, object]) -> None:
+    """The loss is finite, its gradient reaches the net, and the same seed gives the same loss."""
+    module = classifier(ema=0, dropout=0.0, mixup=0.0, label_smoothing=0.0)
+    module.profile = override(module.profile, settings)
+    batch = (torch.randn(4, 1, TINY.input_px, TINY.input_px), torch.tensor([0, 1, 0, 1]))
+    losses = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        losses.append(module.training_step(batch, 0))
+    assert losses[0].item() == losses[1].item()
+    losses[0].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in module.net.parameters())
+    if not settings:
+        module.net.train()
+        want = nn.functional.cross_entropy(module.net(batch[0]), batch[1])
+        assert losses[0].item() == pytest.approx(want.item())
+
+
+def test_diverged_scores_are_told() -> None:
+    """Scores that are no numbers stop training with the rate and what to do."""
+    module = classifier(ema=0)
+    module.eval()
+    with torch.no_grad():
+        next(iter(module.net.parameters())).fill_(float("nan"))
+    module.on_validation_epoch_start()
+    patches = torch.rand(2, TINY.patch_px, TINY.patch_px)
+    module.validation_step((patches, torch.arange(2), torch.tensor([0, 1])), 0)
+    with pytest.raises(SpecError, match=f"diverged.*lr below {module.profile.lr}"):
+        module.on_validation_epoch_end()

@@ -43,7 +43,7 @@ def test_a_file_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExcept
     """After an error or an interruption the old file stands as it was, and nothing else."""
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(error), whole_file(path) as temporary:
+    with pytest.raises(error), whole_file(path) as temporary:  # noqa: PT012
         temporary.write_text("half")
         raise error
     assert path.read_text() == "old"
@@ -68,7 +68,7 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExce
     path = tmp_path / "model"
     path.mkdir()
     (path / "a.txt").write_text("old")
-    with pytest.raises(error), whole_folder(path) as temporary:
+    with pytest.raises(error), whole_folder(path) as temporary:  # noqa: PT012
         (temporary / "b.txt").write_text("half")
         raise error
     assert names(path) == ["a.txt"]

@@ -44,7 +44,7 @@ def test_profiles_are_found_by_name(recipe: Profile) -> None:
 
 def test_an_unknown_profile_is_refused() -> None:
     """The text lists what there is."""
-    with pytest.raises(SpecError, match="DEADNET_2017 or .*FAST.*fastest"):
+    with pytest.raises(SpecError, match=r"DEADNET_2017 or .*FAST.*fastest"):
         profile("fastest")
 
 
@@ -66,10 +66,13 @@ def test_deadnet_is_as_in_the_paper() -> None:
 
 
 def test_the_short_schedule_keeps_net_and_data_path() -> None:
-    """DEADNET_2017_SHORT differs from the paper's in name, source, balance and schedule only."""
+    """DEADNET_2017_SHORT differs in name, source, balance, precision and schedule only."""
     short, paper = DEADNET_2017_SHORT.model_dump(), DEADNET_2017.model_dump()
     differ = {name for name in paper if paper[name] != short[name]}
-    assert differ == {"name", "source", "balance", "schedule", "lr", "steps", "steps_per_epoch"}
+    assert differ == {
+        *("name", "source", "balance", "precision"),
+        *("schedule", "lr", "steps", "steps_per_epoch"),
+    }
 
 
 def test_overriding_reads_text() -> None:

@@ -81,7 +81,7 @@ class Profile(BaseModel):
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
     # length
-    steps: int = Field(gt=0, description="optimiser steps in all")
+    steps: int = Field(ge=3, description="optimiser steps in all")
     steps_per_epoch: int = Field(gt=0, description="steps between validations and checkpoints")
     patience: int = Field(0, ge=0, description="epochs without a better validation; 0: never stop")
     select: Literal["best", "last"] = Field(

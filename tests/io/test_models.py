@@ -14,6 +14,7 @@ from livewell.errors import ModelFileError
 from livewell.evaluation.decisions import PatchRule, PictureRule
 from livewell.io.models import (
     CARD,
+    NORMALISATIONS,
     WEIGHTS,
     Card,
     find_model,
@@ -33,7 +34,13 @@ def made(profile: Profile = TINY, seed: int = 0) -> tuple[Net, Card]:
     """A net that was never trained and a card that says all it can."""
     torch.manual_seed(seed)
     net = Net(
-        build(profile).eval(), CLASSES, 0.31, profile.patch_px, profile.input_px, profile.test_turns
+        build(profile).eval(),
+        CLASSES,
+        0.31,
+        profile.patch_px,
+        profile.input_px,
+        how=profile.normalise,
+        turns=profile.test_turns,
     )
     card = Card(
         classes=CLASSES,
@@ -43,6 +50,7 @@ def made(profile: Profile = TINY, seed: int = 0) -> tuple[Net, Card]:
         patch_px=profile.patch_px,
         input_px=profile.input_px,
         stride_px=profile.stride_px,
+        normalisation=NORMALISATIONS[profile.normalise],
         profile=profile,
         precision="float32",
         seed=seed,
@@ -62,7 +70,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"test_turns": True}, {"net": "resnet18", "weights": "/gone.safetensors"}]
+    "settings",
+    [
+        {"normalise": "patch"},
+        {"normalise": "background", "test_turns": True},
+        {"net": "resnet18", "weights": "/gone.safetensors"},
+    ],
 )
 def test_a_model_comes_back_as_it_was(tmp_path: Path, settings: dict[str, object]) -> None:
     """The same log odds, the same card; files of initial weights need not be there any more."""
@@ -76,7 +89,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, settings: dict[str, object
     assert read == saved
     assert read.model_copy(update={"weights_sha256": ""}) == card
     assert not loaded.module.training
-    for name in ("classes", "pixel_um", "patch_px", "input_px", "turns"):
+    for name in ("classes", "pixel_um", "patch_px", "input_px", "how", "turns"):
         assert getattr(loaded, name) == getattr(net, name)
 
 
@@ -86,7 +99,7 @@ def test_the_folder_holds_two_plain_files(folder: Path) -> None:
     card = json.loads((folder / CARD).read_text("utf-8"))
     assert card["kind"] == "livewell model"
     assert card["weights_sha256"] == sha256(folder / WEIGHTS)
-    assert card["normalisation"] == "every patch to mean 0 and variance 1"
+    assert card["normalisation"] == NORMALISATIONS[card["profile"]["normalise"]]
 
 
 def test_a_model_is_found_by_folder_file_or_run(folder: Path, tmp_path: Path) -> None:

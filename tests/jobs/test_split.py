@@ -30,10 +30,10 @@ def copy(study: Study, tmp_path: Path) -> Study:
     return Study.open(tmp_path / "study")
 
 
-def study_of(folder: Path, images: Path, table: str, **options: str) -> Study:
+def study_of(folder: Path, images: Path, table: str, files: str = "*") -> Study:
     """A study of `images` by a CSV, labelled by its column look."""
     (folder / "table.csv").write_text(table)
-    made = index(images, folder / "study", metadata=folder / "table.csv", **options)
+    made = index(images, folder / "study", metadata=folder / "table.csv", files=files)
     label(made.study, Column("look", LOOKS), CLASSES)
     return made.study
 

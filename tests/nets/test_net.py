@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from torch import Tensor, nn
 
+from livewell.errors import ImageContentError
 from livewell.nets.catalog import build
 from livewell.nets.net import Net, centre, eight_turns, normalise
 from livewell.profiles import TINY, override
@@ -40,6 +41,26 @@ def test_gain_and_offset_do_not_matter(stack, gain, offset):
     torch.testing.assert_close(
         normalise(patches * gain + offset), normalise(patches), atol=2e-2, rtol=1e-2
     )
+
+
+@settings(deadline=None)
+@given(stacks, st.floats(0.1, 10))
+def test_contrast_against_the_background(stack, gain):
+    """By the background, its level becomes 0, a fifth above it 1, and exposure does not matter."""
+    patches = torch.from_numpy(stack) + 10
+    got = normalise(patches, "background")
+    for patch, result in zip(patches, got, strict=True):
+        level = patch.median()
+        torch.testing.assert_close(result, (patch - level) / (0.2 * level))
+    torch.testing.assert_close(normalise(patches * gain, "background"), got, rtol=1e-3, atol=1e-3)
+
+
+def test_without_a_background_there_is_no_contrast():
+    """A patch whose median is not above zero is refused, and the text names the way out."""
+    patches = torch.ones(2, 3, 3)
+    patches[1] -= 1
+    with pytest.raises(ImageContentError, match="normalise=patch"):
+        normalise(patches, "background")
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.data())

@@ -56,5 +56,7 @@ def parts() -> tuple[Labelled, Labelled]:
 @pytest.fixture(scope="session")
 def recipe() -> Profile:
     """A few short epochs without what slows learning down."""
-    plain = {"ema": 0, "dropout": 0, "mixup": 0, "label_smoothing": 0, "lr": 0.003, "batch": 8}
-    return override(TINY, plain | {"steps": 12, "steps_per_epoch": 3})
+    plain = {"ema": 0, "dropout": 0, "mixup": 0, "label_smoothing": 0, "erase": 0}
+    usual = {"lr": 0.003, "batch": 8, "balance": "class_and_group", "normalise": "patch"}
+    length = {"steps": 12, "steps_per_epoch": 3, "patience": 0, "select": "best"}
+    return override(TINY, plain | usual | length | {"precision": "float32"})

@@ -4,20 +4,28 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from livewell.nets.net import centre
+from livewell.nets.net import normalise as normalise_by
 from livewell.profiles import DEADNET_2017, FAST, TINY, Profile, override
 from livewell.training import augment
 
 PATCH = np.random.default_rng(0).normal(1000, 100, (64, 64)).astype(np.float32)
 PLAIN = {
     "turns": False, "rotate_deg": 0, "scale": (1, 1), "blur_px": (0, 0), "shade": 0,
-    "gamma": (1, 1), "noise_sd": (0, 0), "erase": 0, "warp_sigma_px": 0,
+    "gamma": (1, 1), "noise_sd": (0, 0), "erase": 0, "warp_sigma_px": 0, "shift_px": -1,
+    "sharpen": 0, "sharpen_share": 0, "contrast": 0, "normalise": "patch",
 }  # fmt: skip
 EVERYTHING = override(
-    TINY, {"warp_sigma_px": 3, "warp_grid_px": 32, "erase": 1, "noise_sd": (0.1, 0.2), "shade": 1}
+    TINY,
+    {"warp_sigma_px": 3, "warp_grid_px": 32, "erase": 1, "noise_sd": (0.1, 0.2), "shade": 1}
+    | {"blur_px": (0.5, 1), "blur_share": 0.5, "sharpen": 1, "sharpen_share": 0.5}
+    | {"gamma": (0.7, 1.4), "contrast": 0.2, "scale": (0.8, 1.2), "rotate_deg": 45},
 )
 CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "warp": lambda p: augment.warp(p, np.full((2, *p.shape), 1.5, dtype=np.float32)),
@@ -25,6 +33,8 @@ CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "normalised": augment.normalised,
     "gamma": lambda p: augment.gamma_changed(p, 0.7),
     "shaded": lambda p: augment.shaded(p, 0.3, 40),
+    "sharpened": lambda p: augment.sharpened(p, 0.7, 1.2),
+    "cropped": lambda p: augment.cropped(p, 50, 4, np.random.default_rng(3)),
     "augmented": lambda p: augment.augmented(p, EVERYTHING, np.random.default_rng(3)),
 }
 
@@ -77,6 +87,49 @@ def test_all_places_of_the_crop_are_drawn() -> None:
         for seed in range(100)
     }
     assert len(corners) == 9
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(0, 20), st.floats(0, 30), st.integers(0, 99))
+def test_crops_near_the_middle(size: int, room: int, shift: float, seed: int) -> None:
+    """With a shift the crop lies inside, and its middle no further than it from the patch's."""
+    y, x = np.indices((size + room, size + room), dtype=np.float32)
+    places = []
+    for plane in (y, x):
+        crop = augment.cropped(plane, size, shift, np.random.default_rng(seed))
+        assert crop.shape == (size, size)
+        assert np.ptp(crop) == size - 1
+        places.append(crop.min())
+    assert max(abs(place - room / 2) for place in places) <= shift + 0.5
+
+
+@pytest.mark.parametrize("normalise", ["patch", "background"])
+def test_plain_crops_are_what_the_net_sees_when_it_scores(normalise: str) -> None:
+    """Without changes a crop in the middle is the patch as it is scored, for either measure."""
+    recipe = override(TINY, PLAIN | {"shift_px": 0, "normalise": normalise})
+    patch = np.random.default_rng(2).normal(900, 50, (recipe.patch_px,) * 2).astype(np.float32)
+    crop = augment.augmented(patch, recipe, np.random.default_rng(0))
+    scored = centre(normalise_by(torch.from_numpy(patch), recipe.normalise), recipe.input_px)
+    np.testing.assert_array_equal(crop, scored.numpy())
+
+
+def test_contrast_is_a_factor_within_its_bounds() -> None:
+    """Contrast alone multiplies the normalised patch by exp(-c..c), as often up as down."""
+    recipe = override(TINY, PLAIN | {"contrast": 0.25, "input_px": TINY.patch_px})
+    factors = [
+        augment.augmented(PATCH, recipe, np.random.default_rng(seed)).std() for seed in range(200)
+    ]
+    assert np.exp(-0.25) - 1e-4 <= min(factors) < 0.85
+    assert 1.2 < max(factors) <= np.exp(0.25) + 1e-4
+    assert np.mean(np.log(factors)) == pytest.approx(0, abs=0.05)
+
+
+def test_sharpening_undoes_some_blur() -> None:
+    """Strength 0 changes nothing; a blurred patch sharpened is nearer to what it was."""
+    np.testing.assert_array_equal(augment.sharpened(PATCH, 0, 1), PATCH)
+    blurred = ndimage.gaussian_filter(PATCH, 0.6, mode="mirror")
+    sharp = augment.sharpened(blurred, 0.7, 0.6)
+    assert np.abs(sharp - PATCH).mean() < 0.9 * np.abs(blurred - PATCH).mean()
 
 
 def test_a_spline_without_moves_is_the_identity() -> None:

@@ -39,7 +39,7 @@ def draws(counts: list[tuple[int, int]], balance: str, batch: int = 8, seed: int
 def test_classes_are_drawn_evenly(counts, batch, seed):
     """Half of an epoch's draws are of each class, but for one, whatever the data's shares."""
     positive, _ = world(counts)
-    for balance in ("class", "class_and_group"):
+    for balance in ("class", "class_and_group", "paired"):
         drawn = draws(counts, balance, batch, seed)
         rows = [draw.row for draw in drawn]
         assert len(rows) == len(drawn) == batch * TINY.steps_per_epoch
@@ -68,6 +68,25 @@ def test_groups_are_drawn_evenly_within_classes(counts, batch, seed):
 
 
 @settings(deadline=None)
+@given(worlds, st.integers(1, 20), st.integers(0, 5))
+def test_pairs_come_from_groups_that_hold_both(counts, batch, seed):
+    """Where most patches of each class lie in groups of both, both classes take those alike."""
+    positive, names = world(counts)
+    groups = np.array(names)
+    both = sorted(set(groups[positive]) & set(groups[~positive]))
+    drawn = [draw.row for draw in draws(counts, "paired", batch, seed)]
+    shares = [np.isin(groups[positive == one], both).mean() for one in (False, True)]
+    if min(shares) < 0.5:
+        assert drawn == [draw.row for draw in draws(counts, "class_and_group", batch, seed)]
+        return
+    for one in (False, True):
+        mine = Counter(groups[row] for row in drawn if positive[row] == one)
+        assert set(mine) <= set(both)
+        times = [mine[name] for name in both]
+        assert max(times) - min(times) <= 1
+
+
+@settings(deadline=None)
 @given(worlds, st.integers(1, 20))
 def test_without_balance_patches_are_drawn_evenly(counts, batch):
     """With balance 'none' every patch is drawn as often as another."""
@@ -77,7 +96,7 @@ def test_without_balance_patches_are_drawn_evenly(counts, batch):
     assert max(times) - min(times) <= 1
 
 
-@pytest.mark.parametrize("balance", ["none", "class", "class_and_group"])
+@pytest.mark.parametrize("balance", ["none", "class", "class_and_group", "paired"])
 def test_epochs_repeat_by_seed_and_differ_from_each_other(balance):
     """An epoch is the same whenever it is drawn, and other epochs and seeds give other draws."""
     counts = [(6, 1), (2, 9), (3, 3)]

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from livewell.errors import StudyError
+from livewell.errors import ImageContentError, StudyError
 from livewell.files import TEMPORARY
 from livewell.geometry import Box
 from livewell.inference.windows import Scorer
@@ -27,7 +27,7 @@ from livewell.training.fit import VALIDATION_PATCHES, Fitted, chosen_precision, 
 Parts = tuple[Labelled, Labelled]
 
 
-class Broken(RuntimeError):
+class BrokenError(RuntimeError):
     """What a test breaks a training with."""
 
 
@@ -41,7 +41,7 @@ class Breaking:
         """A crop, or an error."""
         self._left -= 1
         if self._left < 0:
-            raise Broken
+            raise BrokenError
         return self._pixels.crop(image, t, box)
 
 
@@ -109,9 +109,9 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(
     epoch: int,
     steps: int,
 ) -> None:
-    """Broken off at any step and resumed, weights and log end as those of an undisturbed run."""
+    """Broken off at any step and resumed, weights and log are those of an undisturbed run."""
     breaking = Breaking(pixels, crops_until(recipe, parts, epoch, steps))
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         trained(recipe, breaking, parts, tmp_path)
     assert (tmp_path / "last.ckpt").is_file() == (epoch > 0)
     (tmp_path / f"{TEMPORARY}0123-last.ckpt").write_bytes(b"half of a checkpoint")
@@ -129,7 +129,7 @@ def test_going_on_with_everything_that_is_random(
     random = override(recipe, settings)
     whole = trained(random, pixels, parts, tmp_path / "whole")
     breaking = Breaking(pixels, crops_until(recipe, parts, 2, 1))
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         trained(random, breaking, parts, tmp_path / "broken")
     fitted = trained(random, pixels, parts, tmp_path / "broken", processes=2)
     assert same(fitted.module, whole.module)
@@ -182,7 +182,7 @@ def test_the_best_is_remembered_when_the_folder_moves(
     tmp_path: Path,
 ) -> None:
     """A run that is moved between break and resume still ends with its best weights."""
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         trained(recipe, Breaking(pixels, crops_until(recipe, parts, 3)), parts, tmp_path / "a")
     (tmp_path / "a").rename(tmp_path / "b")
     fitted = trained(recipe, pixels, parts, tmp_path / "b")
@@ -197,7 +197,7 @@ def test_best_and_last_are_kept(
     undisturbed: tuple[Fitted, Path],
     tmp_path: Path,
 ) -> None:
-    """`best` keeps the epoch of the least validation loss, `last` the last one; both files stand."""
+    """`best` keeps the epoch of the least validation loss, `last` the last one; both stand."""
     fitted, folder = undisturbed
     assert fitted.epoch == fitted.log["val_loss"].idxmin()
     last = trained(override(recipe, {"select": "last"}), pixels, parts, tmp_path)
@@ -294,7 +294,7 @@ def test_lightnings_voice_comes_back(
     """Lightning's logger is as loud after a training that broke as it was before."""
     logger = logging.getLogger("lightning.pytorch")
     before = logger.level
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         trained(recipe, Breaking(pixels, 3), parts, tmp_path)
     assert logger.level == before != logging.ERROR
 
@@ -315,3 +315,25 @@ def test_bfloat16_trains(
     assert fitted.precision == "bfloat16"
     assert {part.dtype for part in fitted.module.parameters()} == {torch.float32}
     assert np.isfinite(fitted.log["val_loss"]).all()
+
+
+def test_an_error_of_a_loading_process_keeps_its_kind(
+    recipe: Profile, parts: Parts, tmp_path: Path
+) -> None:
+    """What is wrong with a picture is told as such also where another process reads it."""
+    size = 2 * recipe.patch_px
+    dark = ArrayPixels(
+        {patch.image: np.eye(size, dtype=np.uint16)[None] for patch in parts[0].patches}
+    )
+    against = override(recipe, {"normalise": "background"})
+    with pytest.raises(ImageContentError, match="median grey level"):
+        trained(against, dark, parts, tmp_path, processes=1)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_the_shortest_trainings(
+    recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path: Path, steps: int
+) -> None:
+    """One cycle of very few steps trains as well."""
+    short = override(recipe, {"steps": steps, "steps_per_epoch": steps, "schedule": "one_cycle"})
+    assert trained(short, pixels, parts, tmp_path).log["step"].tolist() == [steps]

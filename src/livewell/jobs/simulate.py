@@ -1,15 +1,15 @@
 """A simulated plate as files: movies, plate map, truth."""
 
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import json
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 import tifffile
+from joblib import Parallel, cpu_count, delayed
 
-from livewell.files import claim, stamp, whole_file
+from livewell.errors import OutputError
+from livewell.files import claim, read_json, stamp, whole_file, write_json
 from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import (
     CultureSpec,
@@ -19,7 +19,7 @@ from livewell.simulate.culture import (
     wells,
 )
 
-KIND, STAMP = "simulated culture", "culture.json"
+KIND, STAMP, PARTS = "simulated culture", "culture.json", "parts"
 PATTERN = "{well}_p{position:int}.ome.tif"
 
 
@@ -46,39 +46,55 @@ def simulate_culture(
     -------
     Path
         The folder ``images``.
+
+    Raises
+    ------
+    OutputError
+        The folder holds something else, or a plate with other settings.
     """
     claim(out, KIND, STAMP)
-    stamp(out, STAMP, KIND, spec=asdict(spec))
-    images = out / "images"
+    wanted = json.loads(json.dumps(asdict(spec)))
+    if (out / STAMP).is_file() and read_json(out / STAMP, kind=KIND).get("spec") != wanted:
+        raise OutputError(
+            "this plate was begun with other settings",
+            where=str(out),
+            remedy="name a new folder, or repeat the settings to go on",
+        )
+    stamp(out, STAMP, KIND, spec=wanted)
     with whole_file(out / "plate.csv") as temporary:
         wells(spec).to_csv(temporary, index=False)
     keys = positions(spec)
-    truths, optics = [], []
-    count = workers or os.cpu_count() or 1
-    with (
-        progress.task("simulating positions", total=len(keys)) as tick,
-        ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool,
-    ):
-        jobs = {pool.submit(_position, spec, key, images): key for key in keys}
-        for job in as_completed(jobs):
-            truth, light = job.result()
-            truths.append(truth)
-            optics.append(light)
+    with progress.task("simulating positions", total=len(keys)) as tick:
+        pool = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+        for _ in pool(delayed(_position)(spec, key, out) for key in keys):
             tick()
-    truth = pd.concat(truths, ignore_index=True).sort_values(["image", "t", "cell"])
+    names = sorted(_name(key) for key in keys)
+    truth = pd.concat(
+        [pd.read_parquet(out / PARTS / f"{name}.parquet") for name in names], ignore_index=True
+    )
+    optics = [read_json(out / PARTS / f"{name}.json", kind="optics") for name in names]
     with whole_file(out / "truth.parquet") as temporary:
         truth.to_parquet(temporary, index=False)
     with whole_file(out / "optics.csv") as temporary:
-        pd.DataFrame(optics).sort_values("image").to_csv(temporary, index=False)
-    return images
+        pd.DataFrame(optics).to_csv(temporary, index=False)
+    return out / "images"
 
 
-def _position(
-    spec: CultureSpec, key: PositionKey, images: Path
-) -> tuple[pd.DataFrame, dict[str, float | str]]:
+def _name(key: PositionKey) -> str:
+    return f"{key.well}_p{key.position}.ome.tif"
+
+
+def _position(spec: CultureSpec, key: PositionKey, out: Path) -> None:
+    """Write one movie and its truth, unless both stand there already."""
+    name = _name(key)
+    parts = [out / PARTS / f"{name}{suffix}" for suffix in (".parquet", ".json")]
+    if all(path.is_file() for path in (out / "images" / name, *parts)):
+        return
     movie = simulate_position(spec, key)
-    name = f"{key.well}_p{key.position}.ome.tif"
-    with whole_file(images / name) as temporary:
+    with whole_file(parts[0]) as temporary:
+        movie.truth.assign(image=name).to_parquet(temporary, index=False)
+    write_json(parts[1], {"image": name, **movie.optics})
+    with whole_file(out / "images" / name) as temporary:
         tifffile.imwrite(
             temporary,
             movie.frames,
@@ -95,4 +111,3 @@ def _position(
                 "TimeIncrementUnit": "s",
             },
         )
-    return movie.truth.assign(image=name), {"image": name, **movie.optics}

@@ -99,6 +99,7 @@ def damage(fate: Fate, dose_s: float, time_h: float) -> tuple[Floats, NDArray[np
     severity = np.maximum(dose_s / fate.lethal_s, 1e-9)
     plateau = RETRACTED / (1 + (SICK_RATIO / severity) ** 6)
     onset_h = 0.3 * fate.lag * np.clip(severity, 0.3, 10) ** -0.4
+    plateau = np.where(plateau < 1e-3, 0, plateau)
     early = plateau * -np.expm1(-np.maximum(time_h - onset_h, 0) / 0.25)
 
     mend_h = 4.0 * fate.repair * np.clip(severity, 0.3, 1)
@@ -110,7 +111,7 @@ def damage(fate: Fate, dose_s: float, time_h: float) -> tuple[Floats, NDArray[np
     late = np.where(lethal, np.clip((time_h - rounding_h) / 2.5, 0, 1), 0)
     light = early + (1 - early) * late
     own = np.clip((time_h - fate.own_death_h) / 3, 0, 1)
-    return np.maximum(light, own), (back_h > 0) & (light >= own)
+    return np.maximum(light, own), (back_h > 0) & (light > own)
 
 
 def states(

@@ -63,7 +63,7 @@ def draw_culture(well: np.random.Generator, position: np.random.Generator) -> Cu
         cycle=factor(0.15, 0.05),
         thickness=factor(0.22, 0.12),
         dome=factor(0.4, 0.15),
-        grain=0.14 * factor(0.4, 0.15),
+        grain=0.17 * factor(0.4, 0.15),
         granules=45 * factor(0.4, 0.15),
         granule_depth=factor(0.4, 0.2),
         nucleolus_depth=factor(0.35, 0.15),

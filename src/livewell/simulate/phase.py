@@ -23,7 +23,7 @@ def draw_grain(rng: np.random.Generator, grain_px: float, depth: float) -> Map:
     fine = gaussian_filter(noise, grain_px, mode="wrap")
     broad = gaussian_filter(noise, 3 * grain_px, mode="wrap")
     grain = fine / fine.std() + broad / broad.std()
-    return np.asarray(1 + depth * grain / np.sqrt(2), np.float32)
+    return np.asarray(1 + depth * (grain - grain.mean()) / grain.std(), np.float32)
 
 
 class Canvas:

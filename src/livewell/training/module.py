@@ -159,7 +159,8 @@ class Classifier(pl.LightningModule):
                 optimiser,
                 max_lr=profile.lr,
                 total_steps=profile.steps + 1,
-                pct_start=0.25,
+                # a rise needs two steps, or torch divides by its length of zero
+                pct_start=max(0.25, 2 / (profile.steps + 1)),
                 div_factor=10,
                 final_div_factor=100,
                 cycle_momentum=False,

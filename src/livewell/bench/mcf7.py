@@ -89,7 +89,14 @@ def cells(
         _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed, progress)
         patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
         found = baseline_figures(
-            patches, folds, CLASSES, StudyPixels(study), LEAST_EACH, seed, progress
+            patches,
+            folds,
+            CLASSES,
+            StudyPixels(study),
+            LEAST_EACH,
+            seed,
+            progress,
+            most=len(patches),
         )
         rows += [
             _row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()

@@ -49,6 +49,13 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 @click.option("--model", type=PATH, required=True, help="Model folder or training run.")
 @click.option("--out", type=PATH, required=True, help="Folder for map, video and report.")
 @click.option("--stride-px", type=int, help="From window to window; by default a quarter patch.")
+@click.option(
+    "--edges",
+    type=click.Choice(["drop", "mirror"]),
+    default="drop",
+    show_default=True,
+    help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
+)
 @click.option("--channel", help="Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=float, help="Pixel size in micrometres.")
 @click.option("--frame-s", type=float, help="Seconds from frame to frame.")

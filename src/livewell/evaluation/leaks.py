@@ -133,8 +133,7 @@ def refuse_leaks(clusters: pd.DataFrame, groups: Mapping[str, str], folds: pd.Da
             "the same picture content is on two sides of the split",
             expected="images that show the same in one part",
             got="; ".join(str(leak) for leak in leaks[:_SHOWN]) + more,
-            remedy="give images that show the same one group (--merge-duplicates does), or leave one"
-            " of them out",
+            remedy="give them one group (--merge-duplicates does), or leave one of them out",
         )
 
 

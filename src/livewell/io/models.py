@@ -125,7 +125,7 @@ def load_model(path: Path) -> tuple[Net, Card]:
 
 
 def find_model(path: Path) -> Path:
-    """The model folder meant by `path`: itself, a file in it, or a training run of one fold.
+    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold.
 
     Raises
     ------
@@ -141,8 +141,9 @@ def find_model(path: Path) -> Path:
             where=str(path),
             expected=f"a model folder with {WEIGHTS} and {CARD}",
         )
-    if (path / CARD).is_file():
-        return path
+    for folder in (path, path / "model"):
+        if (folder / CARD).is_file():
+            return folder
     models = sorted(card.parent for card in path.glob(f"fold-*/model/{CARD}"))
     if len(models) == 1:
         return models[0]

@@ -124,7 +124,7 @@ def assess(
     root = images.parent if images.is_file() else images
     names = [path.relative_to(root).as_posix() for path in paths]
     asked = {
-        "model": card.weights_sha256,
+        "weights": card.weights_sha256,
         "stride_px": stride_px or net.patch_px,
         "channel": channel,
         "pixel_um": pixel_um,

@@ -37,11 +37,11 @@ class DemoSpec:
 
     culture: CultureSpec = field(
         default_factory=lambda: CultureSpec(
-            wells_per_dose=(15, 2, 15), positions_per_well=1, frames=10
+            wells_per_dose=(18, 2, 18), positions_per_well=1, frames=10
         )
     )
     profile: Profile = field(default_factory=lambda: override(FAST, SETTINGS))
-    scheme: Holdout = field(default_factory=lambda: Holdout((0.45, 0.15, 0.4)))
+    scheme: Holdout = field(default_factory=lambda: Holdout((0.45, 0.2, 0.35)))
     window_s: tuple[float, float] = WINDOW_S
 
 
@@ -107,7 +107,9 @@ def demo(
         images / name, run.folder, out / "verdicts", pattern=PATTERN, progress=progress
     )
     say("7/7  heat-map video of that movie")
-    mapped = heatmap(images / name, run.folder, out / "heatmap", progress=progress)
+    mapped = heatmap(
+        images / name, run.folder, out / "heatmap", stride_px=26, edges="mirror", progress=progress
+    )
     tested = made.folds.loc[made.folds["part"] == "test", "group"]
     wells = (
         made.patches[made.patches["group"].isin(tested)].groupby("label")["group"].nunique()

@@ -42,7 +42,7 @@ FIGURES = (
     "calibration_error",
 )
 BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
-BASELINE_PATCHES = 4000
+BASELINE_PATCHES = 1500
 """Baselines look at most at so many patches, drawn once, groups alike."""
 SHOWN = 12
 """Patches in each gallery."""
@@ -182,23 +182,26 @@ def baseline_figures(
     min_each: int,
     seed: int,
     progress: Progress,
+    most: int = BASELINE_PATCHES,
 ) -> dict[str, dict[str, Estimate]]:
     """Pooled AUC and AUC within groups of trees on simple features of the same patches.
 
     Parameters
     ----------
     patches, folds
-        A split; at most `BASELINE_PATCHES` patches are looked at, groups alike.
+        A split.
     classes
         (negative, positive).
     pixels
         Where the patches' pixels come from.
     min_each, seed, progress
         As in `evaluate`.
+    most
+        At most so many patches are looked at, drawn once, groups alike.
     """
     order = patches.sample(frac=1, random_state=seed)
     turn = order.groupby("group").cumcount()
-    some = order.loc[turn.sort_values(kind="stable").index[:BASELINE_PATCHES]]
+    some = order.loc[turn.sort_values(kind="stable").index[:most]]
     y = (some["label"] == classes[1]).to_numpy(int)
     found = {}
     keys = patches_of(some)

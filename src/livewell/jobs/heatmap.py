@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ from livewell.report.maps import still
 from livewell.report.page import Note, Video, render
 from livewell.report.results import HeatmapResults
 from livewell.report.verdicts import heatmap_page
+
+Edges = Literal["drop", "mirror"]
 
 KIND, STAMP = "heat map", "heatmap.json"
 STILLS = 6
@@ -53,6 +56,7 @@ def heatmap(
     out: Path,
     *,
     stride_px: int | None = None,
+    edges: Edges = "drop",
     channel: str | None = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
@@ -72,6 +76,10 @@ def heatmap(
         Takes ``map.ome.tif``, ``overlay.webm``, ``stills``, ``curve.csv`` and ``report.html``.
     stride_px
         From window to window, in the model's pixels; by default a quarter of a patch.
+    edges
+        ``drop``: windows lie wholly in the frame, and nearer than half a window to its edge
+        nothing is said. ``mirror``: windows are centred up to the edge, and see the frame mirrored
+        beyond it.
     channel, pixel_um, frame_s
         As in `assess`.
     fps
@@ -97,11 +105,13 @@ def heatmap(
         "movie": str(movie),
         "model": card.weights_sha256,
         "stride_px": stride,
+        "edges": edges,
         "engine": "windows",
         "versions": versions(),
     }
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
-        sliding = _Sliding(image, card, fit_to(card, image.header, channel, str(movie)), stride)
+        fit = fit_to(card, image.header, channel, str(movie))
+        sliding = _Sliding(image, card, fit, stride, edges)
         if not (out / STAMP).is_file():
             stamp(out, STAMP, KIND, **said)
         header = image.header
@@ -135,6 +145,9 @@ def heatmap(
         chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
         stills(out / "stills", sliding.overlay(maps, chosen), look)
         warnings = (*sliding.fit.notes, *header.notes)
+        notes = [Note("warn", text) for text in warnings]
+        if edges == "mirror":
+            notes.append(Note("info", "Windows near the edge saw the frame mirrored beyond it."))
         results = HeatmapResults(
             title=f"Heat map of {movie.name}",
             subtitle=f"{header.frames} frames, windows of {net.patch_px} px every {stride} px",
@@ -147,8 +160,8 @@ def heatmap(
                 for frame, map01, time_s, t in sliding.overlay(maps, chosen)
             ],
             card=summary(card),
-            notes=[Note("warn", text) for text in warnings],
-            settings={"stride_px": stride, "engine": "windows", "movie": str(movie)},
+            notes=notes,
+            settings={name: said[name] for name in ("movie", "stride_px", "edges", "engine")},
             versions=versions(),
         )
     write_text(out / "report.html", render(heatmap_page(results)))
@@ -158,17 +171,22 @@ def heatmap(
 
 
 class _Sliding:
-    """A movie and the windows of a model on it."""
+    """A movie and the windows of a model on it; boxes lie in the frame with its margin."""
 
-    def __init__(self, image: OpenImage, card: Card, fit: Fit, stride_px: int) -> None:
+    def __init__(
+        self, image: OpenImage, card: Card, fit: Fit, stride_px: int, edges: Edges
+    ) -> None:
         self.image, self.card, self.fit = image, card, fit
         header, scale = image.header, fit.scale
-        whole = Box.of(0, 0, round(header.height * scale), round(header.width * scale))
+        self.margin_px = card.patch_px // 2 if edges == "mirror" else 0
+        height, width = round(header.height * scale), round(header.width * scale)
+        around = 2 * self.margin_px
+        whole = Box.of(0, 0, height + around, width + around)
         self.boxes = window_boxes(whole, card.patch_px, stride_px, where=image.source)
         rows, columns = {box.y for box in self.boxes}, {box.x for box in self.boxes}
         self.shape = len(rows), len(columns)
-        first = self.boxes[0].centre
-        self.transform = MapTransform(stride_px / scale, (first[0] / scale, first[1] / scale))
+        y, x = (place - self.margin_px for place in self.boxes[0].centre)
+        self.transform = MapTransform(stride_px / scale, (y / scale, x / scale))
 
     def maps(self, scorer: Scorer) -> Iterator[NDArray[np.float32]]:
         """Frame by frame the calibrated probabilities; NaN where nothing is to judge."""
@@ -180,13 +198,25 @@ class _Sliding:
             except ImageContentError:
                 yield values.reshape(self.shape)
                 continue
-            full = shares(textured(frame, self.card.pixel_um), self.boxes) >= LEAST_SHARE
-            inside = np.array([area.contains(box) for box in self.boxes])
+            mask = np.pad(textured(frame, self.card.pixel_um), self.margin_px, mode="reflect")
+            full = shares(mask, self.boxes) >= LEAST_SHARE
+            usable = self._with_margin(area, frame.shape)
+            inside = np.array([usable.contains(box) for box in self.boxes])
             judged = np.flatnonzero(full & inside)
-            scored = scorer.frame(frame, [self.boxes[index] for index in judged])
+            padded = np.pad(frame, self.margin_px, mode="reflect")
+            scored = scorer.frame(padded, [self.boxes[index] for index in judged])
             logits = np.array([logit for _, logit in scored])
             values[judged] = self.card.patch_rule.probability(logits)
             yield values.reshape(self.shape)
+
+    def _with_margin(self, area: Box, shape: tuple[int, ...]) -> Box:
+        """`area` in the frame with its margin; it reaches into the margin at the frame's edge."""
+        m = self.margin_px
+        ends = []
+        for span, length in zip((area.y, area.x), shape, strict=True):
+            start = 0 if span.start == 0 else span.start + m
+            ends.append((start, length + 2 * m if span.stop == length else span.stop + m))
+        return Box.of(ends[0][0], ends[1][0], ends[0][1], ends[1][1])
 
     def look(self) -> Look:
         """How every frame is drawn; the display range comes from a few frames over the movie."""

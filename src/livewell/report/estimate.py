@@ -14,6 +14,7 @@ METRIC_NAMES = {
     "specificity": "specificity",
     "average_precision": "average precision",
     "brier": "Brier score (0 is best)",
+    "calibration_error": "calibration error (0 is best)",
     "prevalence_auc": "AUC of knowing only the group",
 }
 """How figures are called in reports, by their names in `livewell.evaluation.metrics`."""

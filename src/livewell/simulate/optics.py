@@ -129,13 +129,22 @@ class Camera:
         """Relative intensity, 1 on a bare spot; Zernike's phase contrast by Fourier optics."""
         o = self.optics
         square, ring, blur = _frequencies(phase.shape, self.pixel_um, o.halo_um, o.blur_um)
-        defocus = np.exp(np.complex64(-1j * np.pi * WAVELENGTH_UM * self.focus_um) * square)
+        defocus = _wave(np.float32(-np.pi * WAVELENGTH_UM * self.focus_um) * square)
         direct = np.complex64(-1j * o.ring - 1)  # the ring delays by a quarter wave and dims
-        light = fft.fft2(np.exp(np.complex64(1j) * phase), overwrite_x=True)
-        light *= blur * (defocus + ring * direct * defocus)
+        light = fft.fft2(_wave(phase), overwrite_x=True)
+        light *= defocus
+        light *= blur + direct * (blur * ring)
         seen = fft.ifft2(light, overwrite_x=True)
         seen = seen[self.pad : -self.pad, self.pad : -self.pad]
         return np.asarray((seen.real**2 + seen.imag**2) / np.float32(o.ring**2), np.float32)
+
+
+def _wave(phase: Map) -> NDArray[np.complex64]:
+    """exp(i phase), by real functions, which numpy computes several times faster."""
+    wave = np.empty(phase.shape, np.complex64)
+    np.cos(phase, out=wave.real)
+    np.sin(phase, out=wave.imag)
+    return wave
 
 
 @lru_cache(maxsize=4)

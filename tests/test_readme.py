@@ -1,0 +1,69 @@
+"""Every command of the README runs, in the order in which it stands there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from livewell.cli import main
+from livewell.jobs.demo import DemoSpec, demo
+from livewell.jobs.split import Holdout
+from livewell.profiles import TINY
+from livewell.simulate.culture import CultureSpec
+
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+SHORT = ["--set", "steps=4", "--set", "steps_per_epoch=4", "--set", "batch=8", "--fold", "0"]
+"""Appended to training commands, so that they take seconds."""
+
+
+def commands() -> list[list[str]]:
+    """Command lines in the README's fenced blocks without a language."""
+    blocks = re.findall(r"^```\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def run(words: list[str]) -> None:
+    """Run one livewell command in this process; a failure shows what it said."""
+    extra = SHORT if words[1] == "train" else []
+    done = CliRunner().invoke(main, [*words[1:], *extra], catch_exceptions=False)
+    assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
+
+
+def test_every_command_is_livewell_or_a_target_of_make():
+    """No block holds a command that the two tests below would miss."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    for words in commands():
+        assert words[0] in ("livewell", "make")
+        assert words[0] == "livewell" or words[1] in targets
+
+
+@pytest.mark.filterwarnings("default")
+def test_commands_on_real_images_run(shared_data: Path, tmp_path, monkeypatch):
+    """The tutorial's commands work as they stand, with a training cut short."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "data").symlink_to(shared_data)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    chosen = [words for words in commands() if words[0] == "livewell" and "demo" not in str(words)]
+    assert len(chosen) >= 9
+    for words in chosen:
+        run(words)
+
+
+@pytest.mark.filterwarnings("default")
+def test_commands_on_the_demo_run(tmp_path, monkeypatch):
+    """Verdicts and heat map work on what the demo leaves, here a tiny one."""
+    monkeypatch.chdir(tmp_path)
+    culture = CultureSpec(
+        doses_s=(0.0, 120.0), wells_per_dose=4, positions_per_well=1, frames=6, frame_s=1800.0,
+        height_px=256, width_px=256, cells=10,
+    )  # fmt: skip
+    demo(Path("demo"), spec=DemoSpec(culture, TINY, Holdout((0.5, 0.25, 0.25)), (1800.0, 9000.0)))
+    chosen = [words for words in commands() if words[0] == "livewell" and "demo" in str(words)]
+    assert len(chosen) >= 2
+    for words in chosen:
+        run(words)

@@ -13,7 +13,6 @@ from livewell.jobs.split import Holdout
 from livewell.profiles import TINY
 from livewell.simulate.culture import CultureSpec
 
-
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 SHORT = ["--set", "steps=4", "--set", "steps_per_epoch=4", "--set", "batch=8", "--fold", "0"]

@@ -71,7 +71,7 @@ def test_leave_one_group_out_tests_each_group_alone(counts, seed):
     assume(patches["label"].nunique() == 2)
     rests = [{k: v for k, v in counts.items() if k != group} for group in counts]
     if not all(coverable(rest, 2) for rest in rests):
-        with pytest.raises(SplitError, match="train and validation beside .* as test"):
+        with pytest.raises(SplitError, match=r"train and validation beside .* as test"):
             splits.leave_one_group_out(patches, seed=seed)
         return
     folds = splits.leave_one_group_out(patches, seed=seed)

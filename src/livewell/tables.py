@@ -122,7 +122,8 @@ def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
         rows = values.index[values.isna()]
         found.append(Fault("empty-value", f"{column.name}, rows {_listed(rows)}", column.doc))
     if column.kind != "text":
-        numbers = pd.to_numeric(values, errors="coerce")
+        # as floats, so that truth values and small types compare with any bound
+        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
         wrong = values.notna() & numbers.isna()
         if column.kind == "integer":
             wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))

@@ -1,12 +1,12 @@
 """Patches as a net takes them in: augmented for training, as they are for validation."""
 
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -73,7 +73,7 @@ class PlainCrops(Dataset[tuple[Tensor, int]]):
 
 def workers() -> int:
     """How many processes cut and augment: one a core but for the one that trains, at most 8."""
-    return min(max((os.cpu_count() or 1) - 1, 1), 8)
+    return min(max(int(cpu_count()) - 1, 1), 8)
 
 
 def training_loader(

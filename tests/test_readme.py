@@ -57,11 +57,10 @@ def test_commands_on_real_images_run(shared_data: Path, tmp_path, monkeypatch):
 def test_commands_on_the_demo_run(tmp_path, monkeypatch):
     """Verdicts and heat map work on what the demo leaves, here a tiny one."""
     monkeypatch.chdir(tmp_path)
-    culture = CultureSpec(
-        doses_s=(0.0, 120.0), wells_per_dose=4, positions_per_well=1, frames=6, frame_s=1800.0,
-        height_px=256, width_px=256, cells=10,
-    )  # fmt: skip
-    demo(Path("demo"), spec=DemoSpec(culture, TINY, Holdout((0.5, 0.25, 0.25)), (1800.0, 9000.0)))
+    small = {"positions_per_well": 1, "height_px": 256, "width_px": 256, "cells": 10}
+    plate = CultureSpec((0.0, 120.0), 4, frames=4, frame_s=1800.0, **small)
+    movie = CultureSpec((30.0,), 1, frames=2, **small)
+    demo(Path("demo"), spec=DemoSpec(plate, movie, TINY, Holdout((0.5, 0.25, 0.25))))
     chosen = [words for words in commands() if words[0] == "livewell" and "demo" in str(words)]
     assert len(chosen) >= 2
     for words in chosen:

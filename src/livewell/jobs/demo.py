@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from livewell.evaluation.intervals import Estimate
+from livewell.io.listing import find_images
 from livewell.io.study import Study
 from livewell.jobs.assess import assess
 from livewell.jobs.evaluate import Evaluated, evaluate
@@ -16,15 +17,15 @@ from livewell.jobs.split import Grid, Holdout, split
 from livewell.jobs.train import train
 from livewell.profiles import FAST, Profile, override
 from livewell.progress import SILENT, Progress
-from livewell.simulate.culture import CultureSpec, positions
+from livewell.simulate.culture import CultureSpec
 
 CLASSES = ("healthy", "sick")
-WINDOW_S = (3600.0, 9000.0)
+WINDOW_S = (3600.0, 7200.0)
 """Frames from one hour after the light on: before that nobody could see anything."""
 SETTINGS = {
     "patch_px": 208,
     "input_px": 176,
-    "stride_px": 96,
+    "stride_px": 152,
     "shift_px": 16,
     "steps": 500,
 }
@@ -33,11 +34,20 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class DemoSpec:
-    """Size of the demo: the plate, the recipe, and how wells are dealt."""
+    """Size of the demo: plate and low-dose movie, recipe, and how wells are dealt."""
 
     culture: CultureSpec = field(
         default_factory=lambda: CultureSpec(
-            wells_per_dose=(18, 2, 18), positions_per_well=1, frames=10
+            doses_s=(0.0, 120.0),
+            wells_per_dose=30,
+            positions_per_well=2,
+            frames=5,
+            frame_s=1800.0,
+        )
+    )
+    low_dose: CultureSpec = field(
+        default_factory=lambda: CultureSpec(
+            doses_s=(30.0,), wells_per_dose=1, positions_per_well=1, frames=20, frame_s=1800.0
         )
     )
     profile: Profile = field(default_factory=lambda: override(FAST, SETTINGS))
@@ -52,7 +62,6 @@ class Demonstrated:
     evaluated: Evaluated
     auc: Estimate
     wells: dict[str, int]
-    low_dose: str
     pages: dict[str, Path]
     video: Path
 
@@ -99,16 +108,18 @@ def demo(
     say("5/7  training")
     run = train(study, out / "run", spec.profile, seed=seed, progress=progress).run
     evaluated = evaluate(run.folder, seed=seed, progress=progress)
-    say("6/7  verdicts on positions that got a low dose, which no part of the split holds")
-    middle = [key for key in positions(culture) if key.dose_s not in (doses[0], doses[-1])]
-    shown = middle[0] if middle else positions(culture)[0]
-    name = f"{shown.well}_p{shown.position}.ome.tif"
-    verdicts = assess(
-        images / name, run.folder, out / "verdicts", pattern=PATTERN, progress=progress
-    )
+    say("6/7  verdicts on a movie of cells that got a low dose, of a plate that was never seen")
+    low = replace(spec.low_dose, seed=seed + 1, plate="low dose")
+    movies = simulate_culture(low, out / "low-dose", progress=progress)
+    verdicts = assess(movies, run.folder, out / "verdicts", pattern=PATTERN, progress=progress)
     say("7/7  heat-map video of that movie")
     mapped = heatmap(
-        images / name, run.folder, out / "heatmap", stride_px=26, edges="mirror", progress=progress
+        find_images(movies)[0],
+        run.folder,
+        out / "heatmap",
+        stride_px=spec.profile.patch_px // 8,
+        edges="mirror",
+        progress=progress,
     )
     tested = made.folds.loc[made.folds["part"] == "test", "group"]
     wells = (
@@ -118,7 +129,6 @@ def demo(
         evaluated,
         evaluated.figures["roc_auc"],
         {str(label): int(count) for label, count in wells.items()},
-        f"{name} ({shown.dose_s:g} s)",
         {"evaluation": evaluated.page, "verdicts": verdicts.page, "heat map": mapped.page},
         mapped.video,
     )

@@ -52,6 +52,8 @@ def simulate_culture(
     OutputError
         The folder holds something else, or a plate with other settings.
     """
+    # worker processes may stand in another folder
+    out = out.resolve()
     claim(out, KIND, STAMP)
     wanted = json.loads(json.dumps(asdict(spec)))
     if (out / STAMP).is_file() and read_json(out / STAMP, kind=KIND).get("spec") != wanted:

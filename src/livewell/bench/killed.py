@@ -10,13 +10,14 @@ from pathlib import Path
 
 from livewell.bench.result import Result
 from livewell.io.models import WEIGHTS
+from livewell.io.study import Study
 from livewell.progress import SILENT, Progress
 
 KILLS = 5
 
 
 def training(
-    study: Path, *, seed: int = 0, steps: int = 120, progress: Progress = SILENT
+    study: Path, *, seed: int = 0, steps: int = 200, progress: Progress = SILENT
 ) -> Result:
     """Kill a training with SIGKILL at five random moments and compare the weights.
 
@@ -67,7 +68,8 @@ def training(
 
 
 def _train(study: Path, out: Path, seed: int, steps: int) -> "subprocess.Popen[bytes]":
-    settings = [f"steps={steps}", "steps_per_epoch=10"]
+    patch_px = Study.open(study).split("split")[2]["patch_px"]
+    settings = [f"steps={steps}", "steps_per_epoch=10", f"patch_px={patch_px}"]
     command = [sys.executable, "-m", "livewell", "train", str(study), "--out", str(out), "--quiet"]
     command += ["--seed", str(seed), *(part for each in settings for part in ("--set", each))]
     return subprocess.Popen(command)  # noqa: S603

@@ -82,6 +82,17 @@ def killed_training(talk: Talk, study: Path, seed: int, out: Path) -> None:
     _report(talk, out, lambda: training(study, seed=seed, progress=talk.progress))
 
 
+@command("demo", bench)
+@click.option("--demo", type=PATH, default=Path("demo"), show_default=True, help="Of the demo.")
+@SEED
+@FOLDER
+def demo_figures(talk: Talk, demo: Path, seed: int, out: Path) -> None:
+    """Figures of a demo that was run."""
+    from livewell.bench.demo import figures
+
+    _report(talk, out, lambda: figures(demo, seed=seed))
+
+
 @command("render", bench)
 @FOLDER
 @click.option("--page", type=PATH, default=Path("BENCHMARKS.md"), show_default=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class _Movie:
     areas: NDArray[np.int32]
 
 
-class _Pixels:
+class _Pixels(ABC):
     """What both sources share: cutting boxes from movies, mirrored at the valid area's edges."""
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
@@ -83,8 +84,9 @@ class _Pixels:
         t, y, x = self._movie(image).pixels.shape
         return t, y, x
 
+    @abstractmethod
     def _movie(self, image: str) -> _Movie:
-        raise NotImplementedError
+        """The movie of that name."""
 
     def _at(self, image: str, t: int) -> tuple[_Movie, Box]:
         movie = self._movie(image)

@@ -43,7 +43,7 @@ def training(
         rows = []
         for number in range(1, KILLS + 1):
             process = _train(study, folder / "killed", seed, steps)
-            time.sleep(moments.uniform(0.3, 0.6) * whole)
+            time.sleep(moments.uniform(0.3, 0.42) * whole)
             process.kill()
             ended = process.wait() == 0
             log = folder / "killed" / "fold-00" / "log.csv"

@@ -126,8 +126,8 @@ def cells(
         [
             f"Within each experiment, {each}.",
             "Nine experiments, and one of them holds 65% of the dead cells: intervals are wide.",
-            "The plate-only line gives every cell the share of dead in its own experiment, the most"
-            " that knowing the experiment can tell; knowing plate-110-810 from the rest gives 0.715.",
+            "The plate-only line gives every cell the share of dead in its own experiment: the most"
+            " that knowing the experiment can tell. Knowing plate-110-810 alone gives 0.715.",
             "FAST was developed on the six experiments other than december, february and march, by"
             " leaving one of the six out; about 18 settings were compared there.",
         ],

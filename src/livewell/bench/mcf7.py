@@ -65,7 +65,6 @@ def cells(
         for profile in profiles:
             name = f"cells-{profile.patch_px}"
             _prepare(study, data, name, profile.patch_px, seed, progress)
-            start = time.monotonic()
             run = train(
                 study,
                 base / f"run-{profile.name}",
@@ -74,7 +73,8 @@ def cells(
                 seed=seed,
                 progress=progress,
             ).run
-            minutes = (time.monotonic() - start) / 60
+            logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
+            minutes = sum(log["seconds"].sum() for log in logs) / 60
             made = evaluate(
                 run.folder, min_each=LEAST_EACH, baselines=False, seed=seed, progress=progress
             )

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ class Fitted:
     module
         The net with the weights that are kept, in evaluation mode, on the processor.
     log
-        One row an epoch: epoch, step, train_loss, val_loss, val_auc.
+        One row an epoch: epoch, step, train_loss, val_loss, val_auc, seconds (of this epoch).
     epoch
         Epoch whose weights are kept.
     precision
@@ -146,10 +147,14 @@ class EpochLog(Callback):
     def __init__(self, path: Path, draws: Any) -> None:
         self._path, self._draws = path, draws
         self.rows: list[dict[str, float]] = []
+        self._began = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Add the row of the epoch that ends and write the file anew, whole."""
-        self.rows.append(dict(pl_module.epoch_row))  # type: ignore[arg-type]
+        now = time.monotonic()
+        row: Any = pl_module.epoch_row
+        self.rows.append({**row, "seconds": round(now - self._began, 2)})
+        self._began = now
         with whole_file(self._path) as temporary:
             pd.DataFrame(self.rows).to_csv(temporary, index=False)
 

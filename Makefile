@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-long check format lock bench clean
+.PHONY: demo test test-long check format lock clean
 
 demo: $(STAMP)  ## the main job once, on a simulated plate
 	$(BIN)/livewell demo --out demo
@@ -26,7 +26,7 @@ format: $(STAMP)
 	$(BIN)/ruff format
 
 lock: $(STAMP)  ## pin every package anew
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --no-emit-index-url \
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev \
 	  --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml

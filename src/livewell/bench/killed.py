@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pandas as pd
+
 from livewell.bench.result import Result
 from livewell.io.models import WEIGHTS
 from livewell.io.study import Study
@@ -36,19 +38,20 @@ def training(
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary, progress.task("killing", KILLS + 2) as tick:
         folder = Path(temporary)
-        start = time.monotonic()
         _train(study, folder / "whole", seed, steps).wait()
-        whole = time.monotonic() - start
         tick()
+        epoch_s = pd.read_csv(_log(folder / "whole"))["seconds"].median()
         rows = []
         for number in range(1, KILLS + 1):
             process = _train(study, folder / "killed", seed, steps)
-            time.sleep(moments.uniform(0.3, 0.42) * whole)
+            _wait_for(
+                process, folder / "killed", _epochs(folder / "killed") + moments.randint(0, 2)
+            )
+            time.sleep(moments.uniform(0, 1) * epoch_s)
             process.kill()
             ended = process.wait() == 0
-            log = folder / "killed" / "fold-00" / "log.csv"
-            epochs = len(log.read_text().splitlines()) - 1 if log.is_file() else 0
-            rows.append([str(number), "had ended" if ended else "killed", str(epochs)])
+            written = _epochs(folder / "killed")
+            rows.append([str(number), "had ended" if ended else "killed", str(written)])
             tick()
         _train(study, folder / "killed", seed, steps).wait()
         tick()
@@ -59,10 +62,11 @@ def training(
         "Killing: a training killed five times ends with the weights of an undisturbed one",
         f"livewell bench killed-training --study demo/study --seed {seed}",
         seed,
-        ["kill", "what happened", "epochs in the log"],
+        ["kill", "what happened", "epochs done"],
         rows,
-        f"FAST, {steps} steps, killed (-9) at random moments and started again by the same command;"
-        f" sha256 of the weights: undisturbed {hashes[0][:16]}, killed {hashes[1][:16]}.",
+        f"FAST, {steps} steps, killed (-9) at random moments of the training and started again by"
+        " the same command; sha256 of the weights: undisturbed"
+        f" {hashes[0][:16]}, killed {hashes[1][:16]}.",
         time.monotonic() - began,
     )
 
@@ -73,6 +77,20 @@ def _train(study: Path, out: Path, seed: int, steps: int) -> "subprocess.Popen[b
     command = [sys.executable, "-m", "livewell", "train", str(study), "--out", str(out), "--quiet"]
     command += ["--seed", str(seed), *(part for each in settings for part in ("--set", each))]
     return subprocess.Popen(command)  # noqa: S603
+
+
+def _log(run: Path) -> Path:
+    return run / "fold-00" / "log.csv"
+
+
+def _epochs(run: Path) -> int:
+    return len(pd.read_csv(_log(run))) if _log(run).is_file() else 0
+
+
+def _wait_for(process: "subprocess.Popen[bytes]", run: Path, epochs: int) -> None:
+    """Wait until it trains beyond this many epochs, or has ended."""
+    while process.poll() is None and _epochs(run) <= epochs:
+        time.sleep(0.1)
 
 
 def _hash(run: Path) -> str:

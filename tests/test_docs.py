@@ -14,20 +14,6 @@ ABOVE = {"cli", "bench", "__main__.py"}
 """Rooms whose options say themselves what they are (``--help``)."""
 MANY = 4
 """From so many parameters on each is explained by itself."""
-OWING = {
-    "livewell/geometry.py:Box.of",
-    "livewell/inference/windows.py:window_boxes",
-    "livewell/io/study.py:Study.write_split",
-    "livewell/patch.py:centred",
-    "livewell/report/trust.py:against_guessing",
-    "livewell/simulate/phase.py:Canvas.body",
-    "livewell/simulate/phase.py:Canvas.discs",
-    "livewell/training/augment.py:cropped",
-    "livewell/training/augment.py:spline_shift",
-    "livewell/training/data.py:plain_loader",
-    "livewell/training/data.py:training_loader",
-}
-"""Functions that still owe this explanation; the list only gets shorter."""
 SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?=^\S+\n-+$|\Z)", re.MULTILINE | re.DOTALL)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -86,7 +72,7 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
 def test_parameters_are_explained(path: Path) -> None:
     """A section on parameters names all of them; with many parameters there is such a section."""
     for found in public(path):
-        if not isinstance(found.node, Function) or inherited(found) or found.where in OWING:
+        if not isinstance(found.node, Function) or inherited(found):
             continue
         text, names = ast.get_docstring(found.node) or "", parameters(found.node)
         section = SECTION.search(text)

@@ -55,7 +55,20 @@ class Box:
 
     @classmethod
     def of(cls, y0: int, x0: int, y1: int, x1: int) -> "Box":
-        """Box from its corners, in pixels, half-open."""
+        """Box from its corners.
+
+        Parameters
+        ----------
+        y0, x0
+            First row and column inside, pixels.
+        y1, x1
+            First row and column beyond, pixels.
+
+        Raises
+        ------
+        GeometryError
+            Less than one pixel high or wide.
+        """
         return cls(Span(int(y0), int(y1)), Span(int(x0), int(x1)))
 
     @property

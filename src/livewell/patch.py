@@ -52,7 +52,21 @@ class PatchGrid:
 def centred(
     image: str, t: int, points: Iterable[tuple[float, float]], size_px: int
 ) -> Iterator[Patch]:
-    """Patches centred on points ``(y, x)`` in pixels, rounded to the nearest whole box.
+    """Patches centred on points, rounded to the nearest whole box.
+
+    Parameters
+    ----------
+    image, t
+        The frame that the points lie in.
+    points
+        ``(y, x)`` in pixels.
+    size_px
+        Edge of a patch, pixels.
+
+    Yields
+    ------
+    Patch
+        One a point, in order; it may reach beyond the frame.
 
     Raises
     ------

@@ -72,6 +72,22 @@ def window_boxes(
 ) -> list[Box]:
     """The windows of one frame.
 
+    Parameters
+    ----------
+    area
+        The part of the frame that is judged, such as `registered_area` finds it.
+    patch_px, stride_px
+        Edge of a window and distance from window to window, pixels.
+    where
+        Image and frame, for the error.
+    edge
+        What happens at the far edges, see `livewell.geometry.Edge`.
+
+    Returns
+    -------
+    list of Box
+        Row by row, at least one.
+
     Raises
     ------
     ImageContentError

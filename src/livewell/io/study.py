@@ -242,7 +242,26 @@ class Study:
     def write_split(
         self, name: str, patches: pd.DataFrame, folds: pd.DataFrame, meta: Mapping[str, Any]
     ) -> None:
-        """Write a split whole, in place of an older one of this name."""
+        """Write a split whole, in place of an older one of this name.
+
+        Parameters
+        ----------
+        name
+            Letters, digits, dots, dashes, underscores.
+        patches
+            One row a patch, columns as in `livewell.tables.PATCHES`.
+        folds
+            One row a group and fold: the side it stands on; columns as in `livewell.tables.FOLDS`.
+        meta
+            How it was made, for ``split.json``.
+
+        Raises
+        ------
+        SpecError
+            The name is not usable.
+        TableError
+            A column is missing, or of the wrong type.
+        """
         patches = PATCHES.check(patches, where=f"split {_named(name)}")
         folds = FOLDS.check(folds, where=f"split {name}")
         with whole_folder(self.folder / "splits" / name) as folder:

@@ -31,7 +31,19 @@ def beats_guessing(estimate: EstimateLike, guessing: float = 0.5) -> bool:
 def against_guessing(
     estimate: EstimateLike, metric: str, classes: tuple[str, str], guessing: float = 0.5
 ) -> Note:
-    """Whether the classes are told apart at all."""
+    """Whether the classes are told apart at all.
+
+    Parameters
+    ----------
+    estimate
+        The metric on unseen groups.
+    metric
+        What it is called, e.g. ``AUC``.
+    classes
+        The negative and the positive one.
+    guessing
+        The metric's value for answers by chance.
+    """
     negative, positive = classes
     if not math.isfinite(estimate.value):
         return Note("bad", f"{metric} is not defined here: {estimate.note or 'one class only'}.")

@@ -44,7 +44,17 @@ class Canvas:
         self.phase: Map = np.zeros((height_px + 2 * pad_px, width_px + 2 * pad_px), np.float32)
 
     def body(self, y: float, x: float, outline: Outline, i: int, flat: float, dome: float) -> None:
-        """Add the body of cell `i`: a thin margin of phase `flat`, a dome of `dome` on it."""
+        """Add the body of a cell: a thin margin, and a dome on it.
+
+        Parameters
+        ----------
+        y, x
+            Its middle in the frame, pixels; it may lie outside.
+        outline, i
+            Outlines of all cells, and which one this is.
+        flat, dome
+            Phase of the margin and of the dome's top, radians.
+        """
         cy, cx = round(y) + self.pad, round(x) + self.pad
         reach = min(int(outline.margin[i].max()) + 3, _REACH)
         height, width = self.phase.shape
@@ -78,12 +88,14 @@ class Canvas:
         long: float = 1.0,
         angle: Floats | None = None,
     ) -> None:
-        """Add small discs with edges `soft` px wide.
+        """Add small discs or ellipses.
 
         Parameters
         ----------
         y, x, radius, phase
             Pixels and radians; they broadcast to one shape.
+        soft
+            Width of the edge, pixels.
         long, angle
             Length over width of ellipses, and the direction of their long axes, shape as `y`.
         """

@@ -25,7 +25,9 @@ def spline_shift(size_px: int, grid_px: int, sigma_px: float, rng: np.random.Gen
     grid_px
         Distance of the control points; they stand at 0, grid_px, ... up to the far edge.
     sigma_px
-        Standard deviation of a control point's move, each axis.
+        Standard deviation of a control point's move, each axis, pixels.
+    rng
+        Decides the moves.
 
     Returns
     -------
@@ -113,7 +115,28 @@ def sharpened(patch: Pixels, strength: float, sigma_px: float) -> Pixels:
 
 
 def cropped(patch: Pixels, size_px: int, shift_px: float, rng: np.random.Generator) -> Pixels:
-    """A random square of a patch: anywhere, or within `shift_px` of the middle if not negative."""
+    """A random square of a patch.
+
+    Parameters
+    ----------
+    patch
+        (patch_px, patch_px), any number type.
+    size_px
+        Edge of the square, at most the patch's.
+    shift_px
+        How far from the middle it may lie, pixels on each axis; anywhere if negative.
+    rng
+        Decides where.
+
+    Returns
+    -------
+    numpy.ndarray
+        (size_px, size_px) float32, a copy.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.3 (220 px of 256 px).
+    """
     room = patch.shape[0] - size_px
     low, high = 0, room
     if shift_px >= 0:

@@ -79,7 +79,27 @@ def workers() -> int:
 def training_loader(
     source: PixelSource, labelled: Labelled, profile: Profile, seed: int, *, processes: int
 ) -> DataLoader[tuple[Tensor, int]]:
-    """Batches of augmented crops for training, the same whatever the number of processes."""
+    """Batches of augmented crops for training, the same whatever the number of processes.
+
+    Parameters
+    ----------
+    source
+        Where the pixels come from.
+    labelled
+        Patches with classes and groups.
+    profile
+        Batch, augmentation, and how patches are drawn.
+    seed
+        Of the draws and of every augmentation.
+    processes
+        How many beside this one read and augment.
+
+    Returns
+    -------
+    DataLoader
+        Of (batch, 1, input_px, input_px) float32, normalised, and classes (0 or 1); one epoch of
+        ``steps_per_epoch`` batches each time it is gone through.
+    """
     return DataLoader(
         TrainingCrops(source, labelled, profile, seed),
         batch_size=profile.batch,
@@ -94,7 +114,24 @@ def training_loader(
 def plain_loader(
     source: PixelSource, patches: Sequence[Patch], *, batch: int, processes: int = 0
 ) -> DataLoader[tuple[Tensor, int]]:
-    """Batches of patches as they are, in order."""
+    """Batches of patches as they are, in order.
+
+    Parameters
+    ----------
+    source
+        Where the pixels come from.
+    patches
+        Which ones; each wholly inside its frame.
+    batch
+        How many together.
+    processes
+        How many beside this one read; none by default.
+
+    Returns
+    -------
+    DataLoader
+        Of (batch, patch_px, patch_px) float32 in grey levels, and rows of `patches`.
+    """
     return DataLoader(
         PlainCrops(source, patches),
         batch_size=batch,

@@ -121,3 +121,42 @@ def test_missing_labels_are_refused():
             confounds.ties(table, label)
     with pytest.raises(LabelError):
         confounds.number_ties(pd.DataFrame({"mean": [1.0, 2.0]}), ["a", "b"], "sick")
+
+
+def mixed(rng: np.random.Generator, shares: list[float]) -> pd.DataFrame:
+    """Ten pictures an experiment, each with forty patches of which a share around this is dead."""
+    rows = []
+    for number, share in enumerate(shares):
+        for picture in range(10):
+            dead = int(rng.binomial(40, np.clip(rng.normal(share, 0.1), 0, 1)))
+            for label, count in (("dead", dead), ("live", 40 - dead)):
+                rows.append((f"{number}-{picture}", f"e{number}", label, count))
+    return pd.DataFrame(rows, columns=["picture", "experiment", "label", "patches"])
+
+
+def test_pictures_of_both_classes_are_dealt_whole():
+    """A rare class in every picture, but commoner in one experiment: the tie is found."""
+    table = mixed(np.random.default_rng(0), [0.1, 0.1, 0.35])
+    found = confounds.ties(
+        table, columns=["experiment"], unit="picture", count="patches", noun="patches"
+    )
+    told = confounds.warnings(found)
+    assert len(told) == 1
+    assert "dead patches are of e2" in told[0]
+
+
+def test_patches_of_one_picture_are_no_evidence_of_their_own():
+    """Experiments that differ no more than their pictures do are warned of in about 5%."""
+    false = 0
+    for study in range(STUDIES):
+        table = mixed(np.random.default_rng(study), [0.2, 0.2, 0.2])
+        found = confounds.ties(
+            table,
+            columns=["experiment"],
+            unit="picture",
+            count="patches",
+            seed=study,
+            permutations=299,
+        )
+        false += bool(confounds.warnings(found))
+    assert false <= stats.binom.ppf(0.99, STUDIES, 0.05)

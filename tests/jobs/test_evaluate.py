@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from livewell.errors import StudyError
+from livewell.errors import SplitError, StudyError
 from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated, evaluate
-from livewell.jobs.split import Grid, KFolds, Named, split
+from livewell.jobs.split import Grid, Holdout, KFolds, Named, split
 from livewell.jobs.train import Trained, train
 from livewell.profiles import TINY
 from livewell.tables import SCORES
@@ -112,3 +112,14 @@ def test_one_class_in_the_test_part(study: Study, tmp_path: Path) -> None:
     assert results["figures"]["roc_auc"]["value"] is None
     assert results["figures"]["specificity"]["value"] is not None
     assert made.page.is_file()
+
+
+def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
+    """Wells that were trained on are not tested on after the split was dealt again."""
+    shutil.copytree(study.folder, tmp_path / "study")
+    copy = Study.open(tmp_path / "study")
+    run = train(copy, tmp_path / "run", TINY, processes=0).run
+    split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), grid=Grid(64, 64), seed=5)
+    with pytest.raises(SplitError, match=r"made anew since this run was trained.*train again"):
+        evaluate(run.folder)
+    assert not (run.folder / "evaluation").exists()

@@ -12,7 +12,7 @@ import tifffile
 from livewell.errors import LabelError, LeakError, SplitError
 from livewell.io.study import Study
 from livewell.jobs.index import index
-from livewell.jobs.label import Column, label
+from livewell.jobs.label import Column, Points, label
 from livewell.jobs.split import Grid, Holdout, KFolds, LeaveOneOut, Named, Scheme, split
 
 Writer = Callable[..., Path]
@@ -176,3 +176,55 @@ def test_ties_are_told(plate: Path, tmp_path: Path) -> None:
     made = split(study, by="well", scheme=LEAST, grid=GRID)
     assert any("replicate" in warning for warning in made.warnings)
     assert study.split("split")[2]["warnings"] == list(made.warnings)
+
+
+def two_positions(plate: Path, tmp_path: Path, write_movie: Writer, place: str = "well") -> Study:
+    """Eight wells, each of two frames of a movie by itself; one look a `place`."""
+    images = tmp_path / "images"
+    images.mkdir()
+    rows = [f"image,{place},position,look"]
+    for source in sorted((plate / "images").glob("[AB]0[1234]*")):
+        well, movie = source.name[:3], tifffile.imread(source)
+        for position in (1, 2):
+            name = f"{well}_{position}.ome.tif"
+            write_movie(images / name, movie[position - 1 : position])
+            rows.append(f"{name},{well},{position},{'healthy' if well < 'B' else 'sick'}")
+    return study_of(tmp_path, images, "\n".join(rows))
+
+
+def test_positions_of_a_well(plate: Path, tmp_path: Path, write_movie: Writer) -> None:
+    """Dealing single positions tears wells, and is warned of; a well's own label is no tie."""
+    study = two_positions(plate, tmp_path, write_movie)
+    warnings = split(study, by="well", scheme=LEAST, grid=GRID).warnings
+    assert not [text for text in warnings if "tied" in text or "stand in several" in text]
+    warnings = split(study, by="position", scheme=LEAST, grid=GRID).warnings
+    assert [text for text in warnings if "8 wells stand in several groups, such as A01" in text]
+
+
+def test_tiles_stay_with_their_picture(plate: Path, tmp_path: Path, write_movie: Writer) -> None:
+    """Tiles that are known to be of one picture cannot be dealt singly."""
+    study = two_positions(plate, tmp_path, write_movie, "picture")
+    with pytest.raises(LeakError, match=r"image tears pictures.*split by picture"):
+        split(study, by="image", scheme=LEAST, grid=GRID)
+    split(study, by="picture", scheme=LEAST, grid=GRID)
+
+
+def test_every_picture_mostly_live(plate: Path, tmp_path: Path) -> None:
+    """Pictures of both classes, most cells of all of them live: split, as nothing is tied."""
+    names = sorted(path.name for path in (plate / "images").glob("[AB]*"))
+    study = study_of(
+        tmp_path,
+        plate / "images",
+        "\n".join(
+            ["image,well,look", *(f"{n},{n[:3]},{'healthy' if n < 'B' else 'sick'}" for n in names)]
+        ),
+        files="[AB]*",
+    )
+    places = [(40, 40, "live"), (40, 90, "live"), (80, 90, "dead")]
+    cells = [f"{n},{y},{x},{state}" for n in names for y, x, state in places]
+    (tmp_path / "cells.csv").write_text("\n".join(["image,y,x,state", *cells]))
+    route = Points(tmp_path / "cells.csv", {"live": "live", "dead": "dead"}, 64)
+    label(study, route, ("live", "dead"), name="cells")
+    made = split(study, by="well", scheme=LEAST, labels="cells")
+    assert made.warnings == ()
+    assert made.patches.groupby("image")["label"].nunique().eq(2).all()

@@ -35,6 +35,7 @@ def ties(
     columns: Sequence[str] | None = None,
     *,
     unit: str | None = None,
+    count: str | None = None,
     noun: str = "pictures",
     seed: int = 0,
     permutations: int = 9999,
@@ -53,6 +54,10 @@ def ties(
     unit
         Column that names what a label was given to, such as ``well``: its pictures count once for
         every label and level, for they are no evidence of their own.
+    count
+        Column that says how many patches of that label a row stands for, where one picture holds
+        several labels; then the patches of one `unit` (one row by default) and level go together,
+        and the test deals such bundles anew among the levels.
     noun
         What a row is, for the text.
     seed, permutations
@@ -75,15 +80,16 @@ def ties(
     rows = []
     for number, column in enumerate(name for name in chosen if name in table and name != label):
         part = table.dropna(subset=[column])
-        if unit is not None and unit in part and unit != column:
-            again = part.duplicated([unit, label, column]) & part[unit].notna()
-            part = part[~again]
-        counts = pd.crosstab(part[column].astype("str"), part[label].astype("str"))
-        if min(counts.shape) < 2 or len(counts) == len(part):
+        bundles = _bundles(part, label, column, unit, count)
+        counts = bundles.groupby(level=-1).sum()
+        if min(counts.shape) < 2 or len(counts) == len(bundles):
             continue
         values = counts.to_numpy()
         rng = np.random.default_rng([seed, number])
-        p = _permuted(values, rng, permutations)
+        if count is None:
+            p = _permuted(values, rng, permutations)
+        else:
+            p = _shuffled(bundles, rng, permutations)
         v = _cramers_v(values)
         rows.append((column, len(counts), v, _auc(values), p, _text(counts, label, v, p, noun)))
     found = pd.DataFrame(rows, columns=TIES)
@@ -177,6 +183,38 @@ def _labelled(table: pd.DataFrame, label: str) -> pd.DataFrame:
             got=", ".join(map(str, rows[label].unique())) or "no label",
         )
     return rows
+
+
+def _bundles(
+    table: pd.DataFrame, label: str, column: str, unit: str | None, count: str | None
+) -> pd.DataFrame:
+    """One row an independent thing, its level last in the index; how much of each class it has."""
+    level, name = table[column].astype("str"), table[label].astype("str")
+    own = pd.Series(np.arange(len(table)), index=table.index).astype("str")
+    if unit is not None and unit in table:
+        own = table[unit].astype("str").where(table[unit].notna(), "\0" + own)
+    number = 1 if count is None else table[count]
+    found = pd.DataFrame({"own": own, column: level, label: name, "number": number})
+    if count is None:
+        # a class of its own is a thing of its own, and counts once
+        found = found.drop_duplicates(["own", column, label])
+        found["own"] += "\0" + found[label]
+    return found.pivot_table(
+        index=["own", column], columns=label, values="number", aggfunc="sum", fill_value=0
+    )
+
+
+def _shuffled(bundles: pd.DataFrame, rng: np.random.Generator, permutations: int) -> float:
+    held = bundles.to_numpy(float)
+    level, _ = pd.factorize(bundles.index.get_level_values(-1))
+    at = np.eye(level.max() + 1)[level].T
+    least = _chi2(at @ held) * (1 - 1e-9)
+    as_strong = 0
+    at_once = max(1, 2_000_000 // len(held))
+    for first in range(0, permutations, at_once):
+        order = np.tile(np.arange(len(held)), (min(at_once, permutations - first), 1))
+        as_strong += int((_chi2(at @ held[rng.permuted(order, axis=1)]) >= least).sum())
+    return (as_strong + 1) / (permutations + 1)
 
 
 def _chi2(tables: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:

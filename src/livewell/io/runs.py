@@ -10,6 +10,7 @@ from typing import Any
 
 from livewell.errors import OutputError, StudyError
 from livewell.files import claim, read_json, stamp, whole_file
+from livewell.io.study import Study
 
 RUN = "run.json"
 PACKAGES = (
@@ -107,6 +108,12 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed as a package"
     return found
+
+
+def split_hashes(study: Study, split: str) -> dict[str, str]:
+    """Hashes of a split's tables: what a run was trained on, and is tested on."""
+    folder = study.folder / "splits" / split
+    return {name: sha256(folder / name) for name in ("patches.parquet", "folds.parquet")}
 
 
 def sha256(path: Path) -> str:

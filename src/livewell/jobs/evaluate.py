@@ -19,7 +19,7 @@ from livewell.files import whole_folder, write_json
 from livewell.inference.windows import Scorer
 from livewell.io.models import Card, load_model, rewrite_card
 from livewell.io.pixels import StudyPixels
-from livewell.io.runs import Run, versions
+from livewell.io.runs import Run, split_hashes, versions
 from livewell.io.study import Study
 from livewell.measure import intensity, texture
 from livewell.patch import Patch
@@ -94,13 +94,20 @@ def evaluate(
     Raises
     ------
     SplitError
-        No fold has a test group.
+        No fold has a test group, or the split is no longer the one that was trained on.
     StudyError
         The run is not finished, or its study has gone.
     """
     run = Run.open(run_folder)
     study = Study.open(Path(run.spec["study"]))
     patches, folds, meta = study.split(run.spec["split"])
+    if run.spec["inputs"] != split_hashes(study, run.spec["split"]):
+        raise SplitError(
+            "the split was made anew since this run was trained: what was trained on would be"
+            " tested on",
+            where=f"{study.folder}, split {run.spec['split']}",
+            remedy="train again, and give another split another --name",
+        )
     folds = folds[folds["fold"].isin(run.folds)]
     tested = patches.merge(folds[folds["part"] == "test"], on="group")
     if tested.empty:

@@ -9,6 +9,7 @@ import pandas as pd
 from livewell.errors import Fault, LabelError, LeakError, SplitError, TableError
 from livewell.evaluation import balance as balancing
 from livewell.evaluation import confounds, leaks, splits
+from livewell.evaluation.units import NESTED, UNITS, straddling, unit_names
 from livewell.geometry import Edge
 from livewell.io.content import content
 from livewell.io.pixels import StudyPixels
@@ -18,12 +19,6 @@ from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.patch import Patch, PatchGrid
 from livewell.progress import SILENT, Progress, Tick
 from livewell.tables import BOX, PATCHES, key_table
-
-UNITS = {
-    "well": ("plate", "well"),
-    "position": ("plate", "well", "position"),
-}
-"""Groups whose name needs the plate's, and the well's, where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +141,7 @@ def split(
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     patches, counts = _patches(study, table, grid, pixels, progress)
-    patches["group"] = patches["image"].map(_groups(study.fields(), by))
+    patches["group"] = patches["image"].map(unit_names(study.fields(), by))
     _refuse_groupless(patches, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates(), progress)
     clusters = leaks.same_content(digests)
@@ -154,7 +149,7 @@ def split(
         names = leaks.merged_groups(clusters, _group_of_images(patches))
         patches["group"] = patches["image"].map(names)
     patches = PATCHES.check(patches, where=f"split {name}")
-    warnings = _ties(study.fields(), patches, by, meta)
+    warnings = _torn(study.fields(), patches, by) + _ties(study.fields(), patches, by, meta)
     for text in warnings:
         warn(text)
     folds = _dealt(patches, scheme, seed)
@@ -282,20 +277,6 @@ def _gridded(
     return table, empty
 
 
-def _groups(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
-    """Name of the group of every image."""
-    if by not in fields:
-        raise SplitError(
-            "no such group",
-            where=by,
-            expected=f"a column of the fields table: {', '.join(fields.columns)}",
-            remedy="index with a pattern or a CSV that says it; single patches are never dealt",
-        )
-    parts = [name for name in UNITS.get(by, (by,)) if name in fields and fields[name].notna().any()]
-    names = fields[parts].astype("str").fillna("").agg("/".join, axis=1).mask(fields[by].isna())
-    return names.set_axis(fields["image"])
-
-
 def _refuse_groupless(patches: pd.DataFrame, by: str) -> None:
     without = patches.loc[patches["group"].isna(), "image"].unique()
     if len(without):
@@ -325,17 +306,49 @@ def _group_of_images(patches: pd.DataFrame) -> dict[str, str]:
     return dict(zip(patches["image"], patches["group"], strict=True))
 
 
+def _torn(fields: pd.DataFrame, patches: pd.DataFrame, by: str) -> list[str]:
+    """Warnings about units that the groups tear; a torn picture is refused."""
+    group = pd.Series(_group_of_images(patches))
+    torn = straddling(fields, group)
+    if "picture" in torn:
+        raise LeakError(
+            f"{by} tears pictures: tiles of one picture stand in several groups",
+            expected="a picture in one group",
+            got=", ".join(torn["picture"][:3]) + (", ..." if len(torn["picture"]) > 3 else ""),
+            remedy="split by picture or by something coarser",
+        )
+    fine = NESTED.index(by) if by in NESTED else len(NESTED)
+    return [
+        f"{len(names)} {unit}s stand in several groups, such as {names[0]}: a net that knows the"
+        f" {unit} may pass for one that knows health; split by {unit} if there are enough"
+        for unit, names in torn.items()
+        if NESTED.index(unit) < fine
+    ]
+
+
 def _ties(
     fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: Mapping[str, Any]
 ) -> list[str]:
-    """Warnings about batches that know the label; a raw picture counts once."""
+    """Warnings about batches that know the label; what a treatment was given to counts once."""
     name = str(meta["settings"].get("column") or meta["route"])
-    label = patches.groupby("image")["label"].agg(lambda names: names.mode().iloc[0])
-    table = fields[fields["image"].isin(label.index)].drop(columns=name, errors="ignore")
-    table = table.assign(**{name: table["image"].map(label)})
-    raw = table[table["image"] == table["picture"]]
-    rows = raw if len(raw) else table
-    unit = next((name for name in ("well", "position") if name in rows), None)
+    counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
+    table = counts.rename(columns={"label": name}).merge(
+        fields.drop(columns=name, errors="ignore"), on="image"
+    )
+    unit = next((u for u in UNITS if u in table and table[u].notna().any()), "picture")
+    table["unit"] = table["image"].map(unit_names(fields, unit)).fillna(table["picture"])
+    mixed = bool(table["image"].duplicated().any())
     # the groups' own column by itself: among several columns the test must be stricter
-    found = [confounds.ties(rows, name, [by]), confounds.ties(rows, name, unit=unit)]
+    asked: list[list[str] | None] = [None] if by in UNITS else [[by], None]
+    found = [
+        confounds.ties(
+            table,
+            name,
+            columns,
+            unit="unit",
+            count="patches" if mixed else None,
+            noun="patches" if mixed else f"{unit}s",
+        )
+        for columns in asked
+    ]
     return list(dict.fromkeys(text for each in found for text in confounds.warnings(each)))

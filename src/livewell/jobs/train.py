@@ -14,7 +14,7 @@ from livewell.evaluation.pictures import by_picture
 from livewell.inference.windows import Scorer
 from livewell.io.models import NORMALISATIONS, Card, load_model, save_model
 from livewell.io.pixels import StudyPixels
-from livewell.io.runs import Run, sha256, versions
+from livewell.io.runs import Run, split_hashes, versions
 from livewell.io.study import Study
 from livewell.nets.net import Net
 from livewell.profiles import Profile
@@ -83,7 +83,6 @@ def train(
     patches, parts, meta = study.split(split)
     _check_size(meta, profile)
     chosen = _chosen_folds(parts, folds)
-    files = study.folder / "splits" / split
     run = Run.claim(
         out,
         {
@@ -95,7 +94,7 @@ def train(
             "classes": meta["classes"],
             "group": meta["by"],
             "folds": chosen,
-            "inputs": {name: sha256(files / name) for name in ("patches.parquet", "folds.parquet")},
+            "inputs": split_hashes(study, split),
             "versions": versions(),
         },
     )

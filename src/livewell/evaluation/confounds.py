@@ -213,7 +213,11 @@ def _shuffled(bundles: pd.DataFrame, rng: np.random.Generator, permutations: int
     at_once = max(1, 2_000_000 // len(held))
     for first in range(0, permutations, at_once):
         order = np.tile(np.arange(len(held)), (min(at_once, permutations - first), 1))
-        as_strong += int((_chi2(at @ held[rng.permuted(order, axis=1)]) >= least).sum())
+        dealt = held[rng.permuted(order, axis=1)]
+        # one product of two matrices, many times faster than one for each deal
+        sums = at @ dealt.transpose(1, 0, 2).reshape(len(held), -1)
+        tables = sums.reshape(len(at), len(order), -1).transpose(1, 0, 2)
+        as_strong += int((_chi2(tables) >= least).sum())
     return (as_strong + 1) / (permutations + 1)
 
 

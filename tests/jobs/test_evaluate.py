@@ -12,6 +12,7 @@ from livewell.errors import SplitError, StudyError
 from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated, evaluate
+from livewell.jobs.label import Points, label
 from livewell.jobs.split import Grid, Holdout, KFolds, Named, split
 from livewell.jobs.train import Trained, train
 from livewell.profiles import TINY
@@ -123,3 +124,24 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
     with pytest.raises(SplitError, match=r"made anew since this run was trained.*train again"):
         evaluate(run.folder)
     assert not (run.folder / "evaluation").exists()
+
+
+def test_wells_of_both_classes_are_judged_within(study: Study, tmp_path: Path) -> None:
+    """Where wells hold both classes, the headline is what tells cells of one well apart."""
+    shutil.copytree(study.folder, tmp_path / "study")
+    copy = Study.open(tmp_path / "study")
+    images = sorted(set(copy.split("split")[0]["image"]))
+    rows = [
+        f"{image},{y},{x},{state}"
+        for image in images
+        for y, x, state in ((40, 40, "live"), (40, 100, "dead"), (90, 90, "live"))
+    ]
+    (tmp_path / "cells.csv").write_text("\n".join(["image,y,x,state", *rows]))
+    route = Points(tmp_path / "cells.csv", {"live": "live", "dead": "dead"}, 64)
+    label(copy, route, ("live", "dead"), name="cells")
+    split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), labels="cells", name="cells")
+    run = train(copy, tmp_path / "run", TINY, split="cells", processes=0).run
+    made = evaluate(run.folder)
+    assert json.loads((made.folder / "results.json").read_text())["headline"] == "within_auc"
+    page = made.page.read_text("utf-8")
+    assert re.search(r"cannot be told apart with confidence: AUC within one well 0\.\d\d", page)

@@ -165,7 +165,7 @@ def test_the_whole_page_holds_every_part() -> None:
 def test_the_evaluation_rooms_names_are_spelt_out() -> None:
     """`roc_auc` becomes AUC, and the group is called by its name."""
     rows = named({"roc_auc": Estimate(1), "within_auc": Estimate(1), "odd": Estimate(1)}, "well")
-    assert [name for name, _ in rows] == ["AUC", "AUC within a well", "odd"]
+    assert [name for name, _ in rows] == ["AUC", "AUC within one well", "odd"]
 
 
 def test_estimates_are_short() -> None:

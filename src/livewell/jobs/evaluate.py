@@ -143,6 +143,7 @@ def evaluate(
         scores.to_parquet(temporary / "scores.parquet", index=False)
         summary = {
             "kind": "evaluation",
+            "headline": _headline(figures, scores["group"].nunique()),
             "figures": {name: asdict(figure) for name, figure in figures.items()},
             "baselines": {
                 rival: {name: asdict(figure) for name, figure in found.items()}
@@ -249,6 +250,8 @@ def _results(
 ) -> EvaluationResults:
     classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
     group = str(meta["by"]).replace("_", " ")
+    head = _headline(figures, table["group"].nunique())
+    ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
     images = patches["image"].nunique()
     return EvaluationResults(
@@ -257,8 +260,9 @@ def _results(
         f" {group}s, labelled by {meta['label_meta']['route']}; profile"
         f" {run.spec['profile']['name']}",
         classes=classes,
-        estimates=named({k: v for k, v in figures.items() if not np.isnan(v.value)}, group),
+        estimates=named(ordered, group),
         scores=table,
+        metric=next(iter(named({head: figures[head]}, group)))[0],
         group_name=group,
         pooled=figures["roc_auc"],
         within=figures["within_auc"] if not np.isnan(figures["within_auc"].value) else None,
@@ -269,7 +273,7 @@ def _results(
         band=None,
         logs=_logs(run),
         galleries=_galleries(table, classes, pixels),
-        baselines=[(name, found["roc_auc"]) for name, found in rivals.items()],
+        baselines=[(name, found[head]) for name, found in rivals.items()],
         warnings=meta["warnings"],
         counts=balancing.balance(patches, folds),
         settings={
@@ -281,6 +285,12 @@ def _results(
         },
         versions=versions(),
     )
+
+
+def _headline(figures: dict[str, Estimate], groups: int) -> str:
+    """The area within groups where most groups hold both classes: no plate can flatter it."""
+    within = figures["within_auc"]
+    return "within_auc" if not np.isnan(within.value) and 2 * within.groups >= groups else "roc_auc"
 
 
 def _logs(run: Run) -> dict[str, pd.DataFrame]:

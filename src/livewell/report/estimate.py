@@ -6,7 +6,7 @@ from typing import Protocol
 
 METRIC_NAMES = {
     "roc_auc": "AUC",
-    "within_auc": "AUC within a group",
+    "within_auc": "AUC within one group",
     "auc": "AUC",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",

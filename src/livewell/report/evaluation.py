@@ -63,7 +63,7 @@ def named(figures: Mapping[str, EstimateLike], group_name: str = "group") -> lis
     return [
         (
             METRIC_NAMES.get(name, name)
-            .replace("a group", f"a {group_name}")
+            .replace("one group", f"one {group_name}")
             .replace("the group", f"the {group_name}"),
             estimate,
         )

@@ -139,7 +139,7 @@ def within_groups(
     return [
         Note(
             "warn",
-            f"Pooled AUC ({pooled.value:.2f}) is well above AUC within a {group_name} "
+            f"Pooled AUC ({pooled.value:.2f}) is well above AUC within one {group_name} "
             f"({within.value:.2f}): part of it only tells one {group_name} from another.",
         )
     ]

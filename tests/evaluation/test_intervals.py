@@ -267,3 +267,56 @@ def test_settings_out_of_range_are_refused(scored):
     ):
         with pytest.raises(SpecError):
             call()
+
+
+def test_one_error_is_hardly_more_certain_than_none():
+    """One wrong patch of a thousand in five groups leaves an interval as wide as none does."""
+    table = perfect([(f"g{number}", 1) for number in range(5)], patches=200)
+    without = cluster_interval(table, "sensitivity", seed=0)
+    table.loc[0, "called"] = 0
+    one = cluster_interval(table, "sensitivity", seed=0)
+    assert one.value == pytest.approx(0.999)
+    assert one.low == pytest.approx(without.low, abs=0.01)
+    assert one.high == 1
+
+
+def test_a_class_in_one_group_leaves_figures_over_all_groups_open(scored):
+    """With one sick well no resample knows how wells of sick cells differ; that is said."""
+    table = scored(np.random.default_rng(0), 13, 50, pure=True)
+    table["y"] = (table["group"] == "g000").astype(int)
+    found = cluster_interval(table, "accuracy", seed=0)
+    assert (found.low, found.high, found.method) == (0, 1, "none")
+
+
+def test_two_groups_of_a_class_widen_the_interval():
+    """Sick cells in two wells that weigh most: the truth is held in at least 78 of 100 studies."""
+    rng = np.random.default_rng(7)
+    held, widths = 0, []
+    for study in range(100):
+        shares = rng.beta(4, 1.5, 14)
+        sizes = np.where(np.arange(14) < 2, 200, 50)
+        group = np.repeat(np.arange(14), sizes)
+        right = rng.random(len(group)) < shares[group]
+        y = (group < 2).astype(int)
+        table = pd.DataFrame({"group": group.astype(str), "y": y, "p": 0.5})
+        table["called"] = np.where(right, y, 1 - y)
+        found = cluster_interval(table, "accuracy", seed=study, resamples=400)
+        held += found.low <= 4 / 5.5 <= found.high
+        widths.append(found.high - found.low)
+    assert held >= 78
+    assert np.mean(widths) < 0.6
+
+
+def test_calibration_error_of_honest_scores_may_be_none():
+    """Perfectly calibrated scores: the interval reaches below what chance alone adds."""
+    lows = []
+    for study in range(20):
+        rng = np.random.default_rng(study)
+        p = rng.uniform(0.02, 0.98, 1000)
+        y = (rng.random(1000) < p).astype(int)
+        table = pd.DataFrame({"group": np.repeat(np.arange(20), 50).astype(str), "y": y, "p": p})
+        table["called"] = (p >= 0.5).astype(int)
+        found = cluster_interval(table, "calibration_error", seed=study)
+        assert found.low <= found.value <= found.high
+        lows.append(found.low)
+    assert np.mean(lows) < 0.01

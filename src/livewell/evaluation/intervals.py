@@ -12,7 +12,7 @@ from livewell.errors import SpecError
 from livewell.evaluation.outcomes import Floats, Outcomes
 from livewell.evaluation.resampling import draws, strata_of
 from livewell.evaluation.tails import bca_tails, expanded_tails, students
-from livewell.evaluation.weighted import STATISTICS, Statistic, within_auc
+from livewell.evaluation.weighted import STATISTICS, Statistic, Weigh, within_auc
 
 Method = Literal["percentile", "bca"]
 
@@ -108,7 +108,9 @@ def cluster_interval(
 
     Groups are drawn with replacement within strata: those with negatives only, with positives only,
     with both; a stratum of one group joins another. Where the figure is 0 or 1, or no resample
-    moves it, the interval is the exact binomial one over groups.
+    moves it, the interval is the exact binomial one over groups; it holds that one where more than
+    one resample in twenty is 0 or 1, for then one or two groups hold everything that differs.
+    Where one group is the only holder of its class, figures over all groups have none.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def interval(
     groups: int,
     level: float = 0.95,
     *,
-    strata: int = 1,
+    free: float | None = None,
     jackknife: Floats | None = None,
     reason: str = "",
 ) -> Estimate:
@@ -189,8 +191,8 @@ def interval(
         Number of groups that it rests on.
     level
         Coverage.
-    strata
-        Number of strata that these groups were drawn in; each costs a degree of freedom.
+    free
+        Degrees of freedom of the spread; one less than `groups` where ``None``.
     jackknife
         The figure with each group left out in turn; then the interval is the BCa one.
     reason
@@ -201,7 +203,7 @@ def interval(
         return Estimate(value, value, value, groups, "undefined", reason or "not defined")
     rough = f"rough: {groups} groups" if groups < ROUGH_GROUPS else ""
     known = values[np.isfinite(values)]
-    free = groups - strata
+    free = groups - 1 if free is None else free
     if free < 1 or len(known) < len(values) / 2:
         note = "rests on one group, nothing to resample"
         note = note if groups < 2 else "too few groups to resample"
@@ -216,11 +218,22 @@ def interval(
         tails, method = moved, "bca"
     elif groups < ROUGH_GROUPS:
         low, high = students(value, known, free, level)
-        return Estimate(value, low, high, groups, "t", rough)
+        return Estimate(*_held(value, low, high, known, groups, level), groups, "t", rough)
     low, high = np.quantile(known, tails)
+    return Estimate(*_held(value, low, high, known, groups, level), groups, method, rough)
+
+
+def _held(
+    value: float, low: float, high: float, known: Floats, groups: int, level: float
+) -> tuple[float, float, float]:
+    """The figure and its interval, which holds the figure, and the exact one where it must."""
     # A skewed resampling can miss its own estimate, which would only puzzle the reader.
     low, high = min(float(low), value), max(float(high), value)
-    return Estimate(value, low, high, groups, method, rough)
+    if (np.minimum(known, 1 - known) < 1e-9).mean() > 1 - level:
+        # Resamples often miss all groups that differ: there may be others that were not met.
+        exact = exact_binomial(value * groups, groups, level)
+        low, high = min(low, exact[0]), max(high, exact[1])
+    return value, low, high
 
 
 def _estimate(
@@ -234,16 +247,47 @@ def _estimate(
     figure = statistic.figure(data.frame())
     jackknife = weigh(1 - np.eye(len(data.names))) if method == "bca" else None
     groups = statistic.rests_on(data)
+    values = weigh(weights)
+    # A figure of one class, or of groups with both, is drawn in one stratum or nearly so.
+    free = _freedom(data, weigh, weights) if groups == len(data.names) else groups - 1
+    if statistic.inflated and np.isfinite(figure.value):
+        return _lowered(figure.value, values, groups, level, free)
     return interval(
-        figure.value,
-        weigh(weights),
-        groups,
-        level,
-        # A figure of one class, or of groups with both, is drawn in one stratum or nearly so.
-        strata=len(strata_of(data)) if groups == len(data.names) else 1,
-        jackknife=jackknife,
-        reason=figure.reason,
+        figure.value, values, groups, level, free=free, jackknife=jackknife, reason=figure.reason
     )
+
+
+def _freedom(data: Outcomes, weigh: Weigh, weights: Floats) -> float:
+    """Degrees of freedom of a spread that adds up from strata (Satterthwaite 1946).
+
+    Each stratum counts by the spread that it makes; one group alone in its stratum, whose spread
+    nobody knows, leaves none.
+    """
+    strata = strata_of(data)
+    if len(strata) == 1:
+        return len(data.names) - 1
+    if min(len(members) for members in strata) < 2:
+        return 0
+    above = below = 0.0
+    for members in strata:
+        alone = np.ones_like(weights)
+        alone[:, members] = weights[:, members]
+        spread = float(np.nanvar(weigh(alone)))
+        above, below = above + spread, below + spread**2 / (len(members) - 1)
+    return above**2 / below if below > 0 else len(data.names) - len(strata)
+
+
+def _lowered(value: float, values: Floats, groups: int, level: float, free: float) -> Estimate:
+    """Interval of a figure that chance only raises, and resampling once more."""
+    plain = interval(value, values, groups, level, free=free)
+    if plain.method in ("none", "exact", "undefined"):
+        return plain
+    known = values[np.isfinite(values)]
+    raised = known.mean() - value
+    low, high = np.quantile(known - 2 * raised, expanded_tails(level, free))
+    low, high = float(np.clip(low, 0, value)), float(np.clip(high, value, 1))
+    note = "; ".join(filter(None, [plain.note, "interval less what chance adds"]))
+    return Estimate(value, low, high, groups, "percentile", note)
 
 
 def _statistic(chosen: str | Statistic) -> Statistic:

@@ -7,7 +7,7 @@ from scipy.special import expit, logit
 from livewell.evaluation.outcomes import Floats
 
 
-def expanded_tails(level: float, free: int) -> tuple[float, float]:
+def expanded_tails(level: float, free: float) -> tuple[float, float]:
     """Tails of an expanded percentile interval (Hesterberg 2015, Am. Stat. 69:371).
 
     Resampling n groups makes the spread too small by ``sqrt((n - 1) / n)``, and quantiles ignore
@@ -25,7 +25,7 @@ def expanded_tails(level: float, free: int) -> tuple[float, float]:
     return tail, 1 - tail
 
 
-def students(value: float, known: Floats, free: int, level: float) -> tuple[float, float]:
+def students(value: float, known: Floats, free: float, level: float) -> tuple[float, float]:
     """Student's t interval around the log odds of a figure in (0, 1).
 
     Parameters

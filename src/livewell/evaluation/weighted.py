@@ -39,12 +39,15 @@ class Statistic:
         The figure of an outcomes frame.
     prepare
         Makes the function of the weights from the outcomes.
+    inflated
+        Whether chance makes it too high, and a resample by as much again.
     """
 
     name: str
     rests_on: Callable[[Outcomes], int]
     figure: Callable[[pd.DataFrame], Figure]
     prepare: Callable[[Outcomes], Weigh]
+    inflated: bool = False
 
 
 def within_auc(min_each: int = 1) -> Statistic:
@@ -83,7 +86,7 @@ def calibration_error(bins: int = 10) -> Statistic:
         data = Outcomes.of(scores)
         return Figure(float(prepare(data)(np.ones((1, len(data.names))))[0]))
 
-    return Statistic("calibration_error", _groups, figure, prepare)
+    return Statistic("calibration_error", _groups, figure, prepare, inflated=True)
 
 
 def _groups(data: Outcomes) -> int:

@@ -198,3 +198,22 @@ def test_what_is_no_probability_has_no_verdict():
         fit_picture_rule(pd.DataFrame({"group": ["a"], "y": [1]}), 1, CLASSES)
     with pytest.raises(LabelError):
         fit_picture_rule(pictures([], []), 1, CLASSES)
+
+
+def test_a_wholly_wrong_well_is_not_outvoted_by_long_movies():
+    """Of three wells the short one is wrong: the band opens, though 200 of 205 frames are right."""
+    p = np.r_[np.full(100, 0.05), np.full(100, 0.95), np.full(5, 0.98)]
+    y = np.r_[np.zeros(100), np.ones(100), np.zeros(5)]
+    group = np.repeat(["a", "b", "c"], [100, 100, 5])
+    rule = fit_picture_rule(pictures(log_odds(p), y.astype(int), group), 1.0, CLASSES)
+    assert rule.verdict(float(rule.probability(log_odds(0.98)))) == "unsure"
+
+
+def test_frames_of_one_well_are_one_witness():
+    """A hundred frames a well make p no surer than one frame does."""
+    few = pictures([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1], list("abcd"))
+    many = few.loc[np.repeat(few.index, 100)]
+    one, hundred = (fit_picture_rule(table, 1.0, CLASSES) for table in (few, many))
+    one = fit_picture_rule(pd.concat([few, few]), 1.0, CLASSES)
+    assert hundred.probability(2.0) == pytest.approx(float(one.probability(2.0)), abs=1e-3)
+    assert hundred.probability(2.0) < 0.9

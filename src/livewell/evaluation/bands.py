@@ -11,7 +11,12 @@ LEAST_BAND = 0.1
 
 
 def narrowest_band(
-    p: ArrayLike, y: ArrayLike, threshold: float, max_error: float = 0.05
+    p: ArrayLike,
+    y: ArrayLike,
+    threshold: float,
+    max_error: float = 0.05,
+    *,
+    weight: ArrayLike | None = None,
 ) -> tuple[float, float]:
     """The narrowest band around a threshold outside of which at most `max_error` are wrong.
 
@@ -24,6 +29,8 @@ def narrowest_band(
         apart wholly do not leave an empty band; clipped to [0, 1].
     max_error
         Highest share of wrong ones among those with ``p < low`` or ``p > high``, in [0, 1).
+    weight
+        What each picture counts in that share; one each by default.
 
     Returns
     -------
@@ -46,9 +53,10 @@ def narrowest_band(
     highs = _thinned(np.unique(np.concatenate([[ceiling, 1.0], values[values > ceiling]])))
     below = values[:, None] < lows
     above = values[:, None] > highs
-    wrong = below[truth].sum(axis=0)[:, None] + above[~truth].sum(axis=0)[None, :]
-    decided = below.sum(axis=0)[:, None] + above.sum(axis=0)[None, :]
-    good = wrong <= max_error * decided + 1e-12
+    counts = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=float).ravel()
+    wrong = (counts[truth] @ below[truth])[:, None] + (counts[~truth] @ above[~truth])[None, :]
+    decided = (counts @ below)[:, None] + (counts @ above)[None, :]
+    good = wrong <= max_error * decided + 1e-9
     width = np.where(good, np.round(highs[None, :] - lows[:, None], 12), np.inf)
     candidates = np.argwhere(width == width.min())
     best = max(candidates, key=lambda place: decided[tuple(place)])

@@ -163,8 +163,8 @@ def fit_picture_rule(
     """Probability, threshold and unsure band from validation pictures.
 
     The mean calibrated patch logit goes through Platt's (1999, Probabilistic outputs for support
-    vector machines, section 2.2) logistic with smoothed targets, slope at least 0; groups weigh
-    alike within a class. The unsure band around the threshold is
+    vector machines, section 2.2) logistic with smoothed targets, slope at least 0; groups
+    count, not pictures. The unsure band around the threshold is
     `livewell.evaluation.bands.narrowest_band`.
 
     Parameters
@@ -177,7 +177,7 @@ def fit_picture_rule(
     classes
         (negative, positive).
     max_error
-        Highest share of wrong verdicts among decided validation pictures.
+        Highest share of wrong verdicts among decided validation pictures, groups weighing alike.
 
     Raises
     ------
@@ -208,7 +208,9 @@ def fit_picture_rule(
         )
     p = np.asarray(expit(slope * x + intercept))
     threshold = choose_threshold(p, y, pictures["group"]) if min(counts) else 0.5
-    low, high = narrowest_band(p, y, threshold, max_error)
+    # a well of many frames counts no more than one of few
+    weight = 1 / pictures.groupby("group")["y"].transform("size").to_numpy(float)
+    low, high = narrowest_band(p, y, threshold, max_error, weight=weight)
     decided = (p < low) | (p > high)
     wrong = int((decided & ((p > high) != (y == 1))).sum())
     notes.append(f"{wrong} of {int(decided.sum())} decided ones wrong")

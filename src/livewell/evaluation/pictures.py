@@ -3,6 +3,7 @@
 import pandas as pd
 
 from livewell.errors import Fault, SplitError, TableError
+from livewell.evaluation.intervals import Estimate, cluster_interval
 from livewell.evaluation.outcomes import outcomes
 
 _SHOWN = 5
@@ -62,6 +63,36 @@ def by_picture(scores: pd.DataFrame, classes: tuple[str, str] | None = None) -> 
     kinds = dict.fromkeys(("mean_logit", "sick_fraction", "mean_p", "positive_share"), "float64")
     table = pd.DataFrame(found)
     return table.astype({k: v for k, v in kinds.items() if k in table}).reset_index()
+
+
+def verdict_figures(
+    pictures: pd.DataFrame, classes: tuple[str, str], *, seed: int
+) -> dict[str, Estimate]:
+    """How often verdicts on pictures of unseen groups are given, and right.
+
+    Parameters
+    ----------
+    pictures
+        Columns group, y (0/1) and verdict, one row a picture.
+    classes
+        (negative, positive); any other verdict is none.
+    seed
+        Of the resampling.
+
+    Returns
+    -------
+    dict
+        ``pictures_decided``, the share that got a verdict, and ``pictures_right``, the share of
+        right ones among these; intervals resample groups.
+    """
+    decided = pictures["verdict"].isin(classes)
+    given = pictures.assign(p=0.5, called=decided.astype(int), y=1)
+    found = {"pictures_decided": cluster_interval(given, "accuracy", seed=seed)}
+    if decided.any():
+        table = pictures[decided].assign(p=0.5)
+        table["called"] = (table["verdict"] == classes[1]).astype(int)
+        found["pictures_right"] = cluster_interval(table, "accuracy", seed=seed)
+    return found
 
 
 def _check_whole(groups: pd.Series) -> None:

@@ -19,14 +19,16 @@ def fit_logistic(x: Floats, y: NDArray[np.int64], group: NDArray[Any]) -> tuple[
     x, y
         Score and truth 0/1 of every picture, both classes, shape (pictures,).
     group
-        Groups weigh alike within a class.
+        Groups weigh alike within a class, and are what the targets count: many frames of two wells
+        are two witnesses.
 
     Returns
     -------
     slope, intercept
-        Most likely ones for the smoothed targets ``(n1 + 1) / (n1 + 2)`` and ``1 / (n0 + 2)``.
+        Most likely ones for the smoothed targets ``(n1 + 1) / (n1 + 2)`` and ``1 / (n0 + 2)``,
+        with n1 and n0 groups of each class.
     """
-    positive, negative = int((y == 1).sum()), int((y == 0).sum())
+    positive, negative = (len(np.unique(group[y == truth])) for truth in (1, 0))
     target = np.where(y == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
     weight = group_weight(y, group) * np.where(y == 1, positive, negative)
     # Solved in standard units, so that the search does not depend on the scale of the logits.

@@ -15,6 +15,7 @@ from livewell.evaluation.baselines import grouped_trees
 from livewell.evaluation.calibration import expected_calibration_error, reliability
 from livewell.evaluation.intervals import Estimate, estimates
 from livewell.evaluation.outcomes import outcomes
+from livewell.evaluation.pictures import by_picture, verdict_figures
 from livewell.files import whole_folder, write_json
 from livewell.inference.windows import Scorer
 from livewell.io.models import Card, load_model, rewrite_card
@@ -134,6 +135,7 @@ def evaluate(
     if np.isnan(figures["within_auc"].value):
         # every group holds one class, as wells of a dose do: the group's name is the label
         del figures["prevalence_auc"]
+    figures |= _verdicts(table, cards, classes, seed)
     rivals: dict[str, dict[str, Estimate]] = {}
     if baselines:
         rivals = baseline_figures(patches, folds, classes, pixels, min_each, seed, progress)
@@ -285,6 +287,20 @@ def _results(
         },
         versions=versions(),
     )
+
+
+def _verdicts(
+    table: pd.DataFrame, cards: dict[int, Card], classes: tuple[str, str], seed: int
+) -> dict[str, Estimate]:
+    """Figures of the verdicts on whole pictures; none where pictures hold both classes."""
+    pictures = by_picture(table)
+    if pictures["positive_share"].between(0, 1, inclusive="neither").any():
+        return {}
+    verdicts = []
+    for fold, logit in zip(pictures["fold"], pictures["mean_logit"], strict=True):
+        rule = cards[int(fold)].picture_rule
+        verdicts.append(rule.verdict(float(rule.probability(logit))))
+    return verdict_figures(pictures.assign(verdict=verdicts), classes, seed=seed)
 
 
 def _headline(figures: dict[str, Estimate], groups: int) -> str:

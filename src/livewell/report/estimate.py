@@ -15,6 +15,8 @@ METRIC_NAMES = {
     "average_precision": "average precision",
     "brier": "Brier score (0 is best)",
     "calibration_error": "calibration error (0 is best)",
+    "pictures_decided": "pictures with a verdict",
+    "pictures_right": "right among these",
     "prevalence_auc": "AUC of knowing only the group",
 }
 """How figures are called in reports, by their names in `livewell.evaluation.metrics`."""

@@ -86,6 +86,7 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
         if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
             notes.append(Note("info", f"{name}: {head.note}"))
     notes += trust.within_groups(results.pooled, results.within, results.group_name)
+    notes += trust.verdicts(dict(results.estimates).get(METRIC_NAMES["pictures_right"]))
     notes += trust.calibration(results.ece, results.classes[1])
     return trust.sorted_notes([*notes, *results.notes])
 

@@ -14,6 +14,8 @@ GOOD_ECE, POOR_ECE = 0.05, 0.10
 """Expected calibration errors up to which probabilities can be taken as they are, or not."""
 FLATTERY = 0.05
 """A pooled area this much above the one within groups comes from differences between groups."""
+MAX_ERROR = 0.05
+"""Share of wrong verdicts that the band of doubt is chosen for."""
 _ORDER: dict[Tone, int] = {"bad": 0, "warn": 1, "info": 2, "good": 3}
 
 
@@ -124,6 +126,19 @@ def calibration(ece: float | None, positive: str) -> list[Note]:
     if ece > GOOD_ECE:
         return [Note("info", f"Probabilities are {by}.")]
     return [Note("good", f"Probabilities mean what they say: {by}.")]
+
+
+def verdicts(right: EstimateLike | None) -> list[Note]:
+    """Whether verdicts on unseen pictures are as often right as their band was chosen for."""
+    if right is None or not math.isfinite(right.value) or right.value >= 1 - MAX_ERROR:
+        return []
+    return [
+        Note(
+            "warn",
+            f"Of verdicts on whole pictures {right.value:.0%} were right ({span(right)}), fewer"
+            f" than the {1 - MAX_ERROR:.0%} that the band of doubt was chosen for.",
+        )
+    ]
 
 
 def within_groups(

@@ -149,7 +149,27 @@ def test_wells_that_were_not_imaged(tmp_path: Path) -> None:
     text = "well,dose\nA1,1\nA2,2\n"
     with pytest.raises(TableError, match="row-without-file"):
         joined(tmp_path, text, table)
-    assert joined(tmp_path, text, table, allow_unused=True)["dose"].tolist() == [1.0]
+    assert joined(tmp_path, text, table, drop=True)["dose"].tolist() == [1.0]
+
+
+def test_files_without_a_row(tmp_path: Path) -> None:
+    """On demand, files without a row are left out, but never all of them."""
+    table = fields("1.tif", "2.tif", "3.tif", well=["A01", "A02", "A03"])
+    found = joined(tmp_path, "well,dose\nA3,3\nA1,1\n", table, drop=True)
+    assert found["image"].tolist() == ["1.tif", "3.tif"]
+    assert found["dose"].tolist() == [1.0, 3.0]
+    with pytest.raises(TableError) as caught:
+        joined(tmp_path, "well,dose\nB3,3\n", table, drop=True)
+    codes = [fault.code for fault in caught.value.faults]
+    assert codes == ["file-without-row"] * 3 + ["row-without-file"]
+
+
+def test_plate_that_is_no_key_is_kept(tmp_path: Path) -> None:
+    """Where file names say no plate, the table's plate is a column like any other."""
+    table = fields("1.tif", "2.tif", well=["A01", "A02"])
+    found = joined(tmp_path, "plate,well,dose\nP1,A1,0\nP1,A2,9\n", table)
+    assert found["plate"].tolist() == ["P1", "P1"]
+    assert found["dose"].tolist() == [0.0, 9.0]
 
 
 def test_empty_values_are_filled(tmp_path: Path) -> None:

@@ -53,6 +53,17 @@ def test_files_that_do_not_fit(plate: Path, tmp_path: Path) -> None:
     assert made.notes == ("6 files that do not fit the pattern are left out",)
 
 
+def test_files_without_metadata(plate: Path, tmp_path: Path) -> None:
+    """Files without a row of metadata are refused; on demand they are left out and counted."""
+    (tmp_path / "some.csv").write_text("well,dose\nA01,0\nB02,30\nH12,3\n")
+    options = {"pattern": PATTERN, "metadata": tmp_path / "some.csv"}
+    with pytest.raises(TableError, match="file-without-row"):
+        index(plate / "images", tmp_path / "study", **options)
+    made = index(plate / "images", tmp_path / "study", **options, unmatched="drop")
+    assert made.fields["well"].tolist() == ["A01", "B02"]
+    assert made.notes[-1] == "9 files without a row of metadata are left out"
+
+
 def test_only_some_files(plate: Path, tmp_path: Path) -> None:
     """Files are chosen by name, whatever the letter case; none at all is refused."""
     made = index(plate / "images", tmp_path / "study", files="b0[12]*")

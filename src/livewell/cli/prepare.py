@@ -47,7 +47,7 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
     type=click.Choice(["refuse", "drop"]),
     default="refuse",
     show_default=True,
-    help="Files without a match or a row of metadata.",
+    help="Files without a match or a row of metadata, and rows without a file.",
 )
 @click.option("--pixel-um", type=float, help="Pixel size in micrometres, for all files.")
 @click.option("--frame-s", type=float, help="Seconds from frame to frame, for all files.")

@@ -13,7 +13,7 @@ _LINE = "line"
 
 
 def join_metadata(
-    fields: pd.DataFrame, metadata: Metadata, where: str = "", *, allow_unused: bool = False
+    fields: pd.DataFrame, metadata: Metadata, where: str = "", *, drop: bool = False
 ) -> pd.DataFrame:
     """The fields table with the columns of a metadata table.
 
@@ -26,14 +26,15 @@ def join_metadata(
         ``well`` (and ``plate`` where there are several).
     where
         Name of the table for errors; its path if empty.
-    allow_unused
-        Let rows pass that no file belongs to, such as wells that were not imaged.
+    drop
+        Leave out files that have no row, and rows that no file belongs to, such as wells that
+        were not imaged; at least one file must have a row.
 
     Returns
     -------
     DataFrame
-        As many rows in the same order; columns that were there keep their values and are
-        filled where they were empty.
+        The files in the same order; columns that were there keep their values and are filled
+        where they were empty.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def join_metadata(
         rows = _by_file(fields, table[file_column], faults)
         table = _canonical_wells(table, faults)
     elif "well" in table and "well" in fields:
-        used = [name for name in ("well", "plate") if name in table]
+        used = ["well", "plate"] if "plate" in table and "plate" in fields else ["well"]
         rows = _by_well(fields, table, faults)
     else:
         raise LayoutError(
@@ -62,19 +63,8 @@ def join_metadata(
             "from the file names",
             got=", ".join(str(name) for name in table),
         )
-    missing = [image for image, line in zip(fields["image"], rows, strict=True) if line is None]
-    faults += [
-        Fault("file-without-row", image, "no row of the table is its own") for image in missing
-    ]
-    if not allow_unused:
-        taken = {line for line in rows if line is not None}
-        blamed = {fault.where for fault in faults}
-        keys = _keys(table, used)
-        faults += [
-            Fault("row-without-file", f"{_LINE} {line}", f"no file fits {keys[line]}")
-            for line in table.index
-            if line not in taken and f"{_LINE} {line}" not in blamed
-        ]
+    if not drop or not any(line is not None for line in rows):
+        faults += _unmatched(fields, table, rows, _keys(table, used), faults)
     joined = _joined(fields, table.drop(columns=used), rows, faults)
     if faults:
         raise TableError(
@@ -83,7 +73,28 @@ def join_metadata(
             where=where,
             remedy="correct the table (or the pattern that chose the files) and index again",
         )
-    return joined
+    return joined[[line is not None for line in rows]].reset_index(drop=True)
+
+
+def _unmatched(
+    fields: pd.DataFrame,
+    table: pd.DataFrame,
+    rows: list[int | None],
+    keys: dict[int, str],
+    known: list[Fault],
+) -> list[Fault]:
+    """Faults of files without a row, and of rows without a file that no known fault is about."""
+    found = [
+        Fault("file-without-row", image, "no row of the table is its own")
+        for image, line in zip(fields["image"], rows, strict=True)
+        if line is None
+    ]
+    taken, blamed = set(rows), {fault.where for fault in known}
+    return found + [
+        Fault("row-without-file", f"{_LINE} {line}", f"no file fits {keys[line]}")
+        for line in table.index
+        if line not in taken and f"{_LINE} {line}" not in blamed
+    ]
 
 
 def _number_faults(table: pd.DataFrame) -> list[Fault]:

@@ -57,7 +57,8 @@ def index(
     files
         Only files whose name fits this (``*.ome.tif``).
     unmatched
-        ``refuse`` or ``drop`` files that do not fit the pattern or have no row of metadata.
+        ``refuse`` or ``drop`` files that do not fit the pattern or have no row of metadata, and
+        rows without a file.
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
 
@@ -83,7 +84,10 @@ def index(
     if metadata:
         table = read_metadata(metadata)
         notes += table.notes
-        fields = join_metadata(fields, table, str(metadata), allow_unused=unmatched == "drop")
+        known = join_metadata(fields, table, str(metadata), drop=unmatched == "drop")
+        if len(known) < len(fields):
+            notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
+        fields = known
     for column, value in (constants or {}).items():
         fields[column] = value
     if "picture" not in fields:

@@ -82,6 +82,15 @@ def test_commands_stand_in_the_order_of_the_work() -> None:
         (["train", "x", "--out", "y", "--steps", "3"], "--steps"),
         (["index", "x", "--out", "y", "--value", "treatment"], "PART:FOUND=MEANT"),
         (["train", "x", "--out", "y", "--set", "=3"], "NAME=VALUE"),
+        (["train", "x", "--out", "y", "--set", "steps"], "'steps' is not NAME=VALUE"),
+        (["train", "x", "--out", "y", "--set", "lr=1", "--set", "lr=2"], "'lr' is given twice"),
+        (["index", "x", "--out", "y", "--column", "dose"], "write dose=VALUE"),
+        (["index", "x", "--out", "y", "--metadata", "a", "--metadata", "b"], "given 2 times"),
+        (["index", "x", "--out", "y", "--value", "t:a=b", "--value", "t:a=c"], "t:a is given twi"),
+        (
+            ["label", "column", "x", "--column", "d", "--class", "0=h", "--class", "0=s"],
+            "'0' is given twice",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from livewell.errors import LayoutError, OutputError, TableError
+from livewell.errors import GeometryError, LayoutError, OutputError, SpecError, TableError
 from livewell.io.study import Study
 from livewell.jobs.index import index
 from livewell.jobs.label import Column, label
@@ -98,3 +98,47 @@ def test_foreign_folder_is_not_written(plate: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"not empty.*thesis\.txt.*new folder"):
         index(plate / "images", tmp_path, pattern=PATTERN)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+REFUSED_CONSTANTS = [
+    ("well", "A01", "well has other values.*Got: A02, A03, A04, A05, B01, ...", SpecError),
+    ("dose", "30", "dose has other values.*Got: 0.0, 10.0", SpecError),
+    ("image", "3", "image cannot be set", SpecError),
+    ("path", "3", "path cannot be set", SpecError),
+    ("picture", "3", "picture cannot be set", SpecError),
+    ("well", "3", "not the name of a well", GeometryError),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "message", "kind"), REFUSED_CONSTANTS)
+def test_constants_never_override(
+    plate: Path, tmp_path: Path, column: str, value: str, message: str, kind: type[Exception]
+) -> None:
+    """A constant against what names or table say is refused with these values, and so are keys."""
+    known = {"pattern": PATTERN, "metadata": plate / "plate.csv", "constants": {column: value}}
+    with pytest.raises(kind, match=message):
+        index(plate / "images", tmp_path / "study", **known)
+    assert not (tmp_path / "study").exists()
+
+
+def test_constants_that_agree(plate: Path, tmp_path: Path) -> None:
+    """A constant that says what is known already passes, however its number is written."""
+    known = {"dose_unit": "s", "dose": "30.00", "well": "b2"}
+    made = index(
+        plate / "images",
+        tmp_path / "study",
+        pattern=PATTERN,
+        metadata=plate / "plate.csv",
+        files="B02*",
+        unmatched="drop",
+        constants=known,
+    )
+    assert made.fields[list(known)].iloc[0].tolist() == ["s", 30.0, "B02"]
+
+
+def test_patterns_that_say_nothing(plate: Path, tmp_path: Path) -> None:
+    """An empty pattern is refused, and so is a new name for a value that no file name holds."""
+    with pytest.raises(LayoutError, match="no named part"):
+        index(plate / "images", tmp_path / "study", pattern="")
+    with pytest.raises(LayoutError, match=r"no file name holds.*any of A01, .*Got: b99"):
+        index(plate / "images", tmp_path / "study", pattern=PATTERN, values={"well": {"B99": "B2"}})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command, pairs
+from livewell.cli.talk import PATH, Talk, command, named_values
 
 if TYPE_CHECKING:
     from livewell.jobs.split import Scheme
@@ -76,7 +76,9 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
 @click.argument("study", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Run folder; the same one to go on.")
 @click.option("--profile", default="FAST", show_default=True, help="Recipe.")
-@click.option("--set", "settings", multiple=True, callback=pairs, help="SETTING=VALUE.")
+@click.option(
+    "--set", "settings", multiple=True, callback=named_values, help="SETTING=VALUE (repeatable)."
+)
 @click.option("--split", default="split", show_default=True)
 @click.option("--fold", "folds", type=int, multiple=True, help="Only this fold (repeatable).")
 @click.option("--channel", help="Transmitted-light channel, if its name does not tell.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command, pairs, value_maps
+from livewell.cli.talk import PATH, Talk, command, named_values, once, value_maps
 
 if TYPE_CHECKING:
     pass
@@ -31,7 +31,12 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
 @command("index")
 @click.argument("images", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Study folder to make.")
-@click.option("--pattern", help="File-name pattern, e.g. '{well}_p{position:int}.ome.tif'.")
+@click.option(
+    "--pattern",
+    multiple=True,
+    callback=once,
+    help="File-name pattern, e.g. '{well}_p{position:int}.ome.tif'.",
+)
 @click.option(
     "--value",
     "values",
@@ -39,8 +44,16 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
     callback=value_maps,
     help="PART:FOUND=MEANT, e.g. treatment:CPT2=CPT.",
 )
-@click.option("--metadata", type=PATH, help="CSV keyed by file (image) or by well.")
-@click.option("--column", "constants", multiple=True, callback=pairs, help="NAME=VALUE for all.")
+@click.option(
+    "--metadata",
+    type=PATH,
+    multiple=True,
+    callback=once,
+    help="CSV keyed by file (image) or by well.",
+)
+@click.option(
+    "--column", "constants", multiple=True, callback=named_values, help="NAME=VALUE for all."
+)
 @click.option("--files", default="*", show_default=True, help="Only files with such names.")
 @click.option(
     "--unmatched",

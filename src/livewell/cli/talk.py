@@ -69,13 +69,36 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
 
 def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """``NAME=VALUE`` options; ``NAME`` alone stands for itself."""
-    found = {}
+    found: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
         if not name or (equals and not rest):
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=parameter)
+        if name in found:
+            raise click.BadParameter(
+                f"{name!r} is given twice; each stands for one thing", param=parameter
+            )
         found[name] = rest if equals else name
     return found
+
+
+def named_values(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """``NAME=VALUE`` options, never without their value."""
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(
+                f"{value!r} is not NAME=VALUE; write {value}=VALUE", param=parameter
+            )
+    return pairs(context, parameter, values)
+
+
+def once(_: click.Context, parameter: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """The one value of an option that would otherwise take the last of several unsaid."""
+    if len(values) > 1:
+        raise click.BadParameter(f"given {len(values)} times; name one", param=parameter)
+    return values[0] if values else None
 
 
 def value_maps(
@@ -88,5 +111,7 @@ def value_maps(
         old, equals, new = pair.partition("=")
         if not (colon and equals and part and old and new):
             raise click.BadParameter(f"{value!r} is not PART:FOUND=MEANT", param=parameter)
-        found.setdefault(part, {})[old] = new
+        if old in found.setdefault(part, {}):
+            raise click.BadParameter(f"{part}:{old} is given twice", param=parameter)
+        found[part][old] = new
     return found

@@ -16,6 +16,8 @@ from livewell.plate import Well
 Maps = Mapping[str, Mapping[str, str]]
 """For a part's name: what its values are to be called; letter case of the old value is ignored."""
 _DTYPES = {"int": "Int64", "number": "float64"}
+SHOWN = 10
+"""Values listed in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,28 @@ class NamePattern:
         if "t" in table and "t0" not in table:
             table = table.rename(columns={"t": "t0"})
         return table, unmatched
+
+    def check_maps(self, paths: Iterable[str]) -> None:
+        """Refuse a value map for a value that no name holds.
+
+        Raises
+        ------
+        LayoutError
+            Naming these values, and those that there are.
+        """
+        fits = [self._regex.fullmatch(self.subject(path)) for path in paths]
+        for name, values in self.maps.items():
+            there = sorted({found[name] for found in fits if found and found[name] is not None})
+            absent = sorted(set(values) - {text.casefold() for text in there})
+            if absent:
+                more = ", ..." if len(there) > SHOWN else ""
+                raise LayoutError(
+                    "a value map for values that no file name holds",
+                    where=f"part {name} of {self.text}",
+                    expected="any of " + ", ".join(there[:SHOWN]) + more if there else "",
+                    got=", ".join(absent),
+                    remedy="write the value as it stands in the file names",
+                )
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:

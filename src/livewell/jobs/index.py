@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from livewell.errors import LayoutError
+from livewell.errors import LayoutError, SpecError
 from livewell.io.layout import NamePattern
 from livewell.io.listing import find_images
 from livewell.io.metadata import read_metadata
 from livewell.io.platemap import join_metadata
 from livewell.io.study import Study
+from livewell.plate import Well
 from livewell.tables import FIELDS
 
 SHOWN = 5
+NAMING = ("image", "path", "picture")
+"""Columns that name files and pictures: never one value for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ def index(
     Raises
     ------
     LayoutError
-        No image, or files that do not fit the pattern.
+        No image, files that do not fit the pattern, or a value map for values that none holds.
+    SpecError
+        A constant for what names the files, or against what names or table say.
     TableError
         Metadata that do not fit the files, with every fault.
     """
@@ -79,7 +84,7 @@ def index(
     names = [path.relative_to(images).as_posix() for path in found]
     notes: list[str] = []
     fields = pd.DataFrame({"image": names, "path": names})
-    if pattern:
+    if pattern is not None:
         fields = _matched(fields, NamePattern.parse(pattern, values), unmatched, notes)
     if metadata:
         table = read_metadata(metadata)
@@ -89,7 +94,7 @@ def index(
             notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
         fields = known
     for column, value in (constants or {}).items():
-        fields[column] = value
+        fields[column] = _constant(fields, column, value)
     if "picture" not in fields:
         fields["picture"] = fields["image"]
     fields["picture"] = fields["picture"].fillna(fields["image"])
@@ -113,6 +118,34 @@ def _matched(
             got=shown + ("; ..." if len(rest) > SHOWN else ""),
             remedy="correct the pattern, choose files by name, or say that unmatched are dropped",
         )
+    pattern.check_maps(fields["image"])
     if rest:
         notes.append(f"{len(rest)} files that do not fit the pattern are left out")
     return parts
+
+
+def _constant(fields: pd.DataFrame, column: str, value: str) -> str:
+    """The value that a constant column takes; what is known otherwise is never overwritten."""
+    where = f"--column {column}={value}"
+    if column in NAMING:
+        raise SpecError(
+            f"{column} cannot be set",
+            where=where,
+            expected="a column that does not name the files, such as cell_line",
+            remedy="name files and pictures with --pattern or --metadata",
+        )
+    if column == "well":
+        value = str(Well.parse(value))
+    known = fields[column].dropna() if column in fields else pd.Series(dtype="str")
+    same = known.astype("str") == value
+    if pd.api.types.is_numeric_dtype(known):
+        same = known == pd.to_numeric(pd.Series([value]), errors="coerce")[0]
+    others = known[~same].astype("str").unique()
+    if len(others):
+        raise SpecError(
+            f"the column {column} has other values from the file names or the table",
+            where=where,
+            got=", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else ""),
+            remedy="leave this --column out, or name a column of its own",
+        )
+    return value

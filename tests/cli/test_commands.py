@@ -122,7 +122,22 @@ def test_some_inputs_failed_is_exit_1(world: Path, livewell: Run) -> None:
     looked = livewell("inspect", world / "images" / "bad.tif", good)
     assert looked.exit_code == 1
     assert str(good) in looked.stdout
+    assert looked.stderr.startswith("error [image-unreadable]: ")
     assert "bad.tif" in looked.stderr
+
+
+def test_a_folder_of_movies_is_no_movie(world: Path, livewell: Run) -> None:
+    """`inspect` tells a folder of movies as a table; `heatmap` refuses it in one sentence."""
+    looked = livewell("inspect", world / "images")
+    assert looked.exit_code == 0
+    assert "11 of 11 files hold several frames each" in looked.stdout.splitlines()[0]
+    assert len(looked.stdout.splitlines()) == 1 + 1 + 11
+    mapped = livewell(
+        "heatmap", world / "images", "--model", world / "run", "--out", world / "heat"
+    )
+    assert mapped.exit_code == 2
+    assert mapped.stderr.count("frames of one") == 1
+    assert f"name a file of it, such as {world / 'images' / 'A01_p1.ome.tif'}" in mapped.stderr
 
 
 def test_errors_as_json(world: Path, livewell: Run) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from livewell.jobs.inspect import inspect_all, table
+from livewell.jobs.inspect import LISTED, inspect_all, listing, table, unfolded
 
 
 def test_table_of_a_movie(plate: Path) -> None:
@@ -58,3 +59,39 @@ def test_long_movie_says_which_frames(
     write_movie(tmp_path / "long.ome.tif", paint("sick", 0, (9, 64, 64)))
     (inspection,), _ = inspect_all([tmp_path / "long.ome.tif"])
     assert "frames 0, 2, 4, 6, 8" in table(inspection)
+
+
+def test_folder_of_movies(plate: Path, tmp_path: Path) -> None:
+    """A folder of movies is told as movies, a row each; a folder of frames stays one image."""
+    for i in range(2):
+        tifffile.imwrite(tmp_path / f"t{i}.tif", np.full((9, 9), 7, np.uint8))
+    paths, (note,) = unfolded([plate / "images", tmp_path, tmp_path / "absent"])
+    assert paths[-2:] == [tmp_path, tmp_path / "absent"]
+    assert "11 of 11 files hold several frames each: they are movies, not the frames" in note
+    heading, *rows = listing(inspect_all(paths[:-2])[0]).splitlines()
+    assert "frames" in heading
+    assert len(rows) == 11
+    assert " ".join(rows[0].split()) == (
+        "A01_p1.ome.tif 3 128 x 192 uint16 phase contrast 0.5 600 -"
+    )
+
+
+def test_long_folder_is_cut_short(tmp_path: Path) -> None:
+    """Of a large folder of images the first are looked at, and the note says how many."""
+    for i in range(LISTED + 2):
+        tifffile.imwrite(tmp_path / f"{i}.tif", np.zeros((9 + i, 9), np.uint8))
+    paths, (note,) = unfolded([tmp_path])
+    assert len(paths) == LISTED
+    assert f"the first {LISTED} of {LISTED + 2} are told" in note
+
+
+def test_frames_that_cannot_be_read_are_failures(tmp_path: Path) -> None:
+    """An image with an intact header and spoilt pixels is told, and is a failure."""
+    path = tmp_path / "bad.png"
+    data = imagecodecs.png_encode(np.arange(4096, dtype=np.uint16).reshape(64, 64))
+    at = data.index(b"IDAT") + 8
+    path.write_bytes(data[:at] + bytes(len(data) - at - 12) + data[-12:])
+    (inspection,), (failure,) = inspect_all([path])
+    assert inspection.shape == (1, 1, 64, 64)
+    assert failure["code"] == "image-unreadable"
+    assert "bad.png: cannot be read as an image" in failure["error"]

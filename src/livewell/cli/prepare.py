@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 @click.option("--pixel-um", type=float, help="Pixel size in micrometres, if the file has none.")
 @click.option("--frame-s", type=float, help="Seconds from frame to frame, if the file has none.")
 def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int:
-    """Show axes, type, channels, scale of images, and what looks wrong."""
-    from livewell.jobs.inspect import inspect_all, table
+    """Show axes, type, channels, scale of images or a folder, and what looks wrong."""
+    from livewell.jobs.inspect import inspect_all, listing, table, unfolded
 
-    inspections, failures = inspect_all(images, **scale)
-    for inspection in inspections:
-        talk.say(table(inspection))
+    paths, notes = unfolded(images)
+    inspections, failures = inspect_all(paths, **scale)
+    for note in notes:
+        talk.say(note)
+    if notes and inspections:
+        talk.say(listing(inspections))
+    else:
+        for inspection in inspections:
+            talk.say(table(inspection))
     for failure in failures:
-        click.echo(f"error: {failure['error']}", err=True)
-    talk.result({"images": [each.to_dict() for each in inspections], "failures": failures})
+        click.echo(f"error [{failure['code']}]: {failure['error']}", err=True)
+    found = [each.to_dict() for each in inspections]
+    talk.result({"images": found, "failures": failures, "notes": notes})
     return 1 if failures else 0
 
 

@@ -36,6 +36,8 @@ class Format:
 def _open_folder(path: Path) -> Image:
     """A folder of single frames, in the natural order of their names."""
     paths = frames_in(path)
+    reader = SequenceImage(paths, open_file, strict=False)
+    reader.refuse_movies()
     same, doubt = numbering([file.name for file in paths])
     if not same:
         raise ImageReadError(
@@ -45,7 +47,8 @@ def _open_folder(path: Path) -> Image:
             got=", ".join(file.name for file in paths[:3]),
             remedy="name the files of one movie yourself, or put them into a folder of their own",
         )
-    return SequenceImage(paths, open_file)
+    reader.refuse_odd()
+    return reader
 
 
 FORMATS: dict[str, Format] = {

@@ -81,18 +81,16 @@ class SequenceImage:
         headers = [self._header_of(path) for path in self.paths]
         first = headers[0]
         self.odd = tuple(
-            Fault("frame-differs", path.name, f"{_said(header)}; the first file is {_said(first)}")
+            Fault("frame-differs", path.name, _oddity(header, first))
             for path, header in zip(self.paths, headers, strict=True)
             if header.frames != 1 or _said(header) != _said(first)
         )
-        if strict and self.odd:
-            raise ImageReadError(
-                f"{len(self.odd)} of {len(paths)} files cannot be frames of one movie: "
-                + "; ".join(f"{fault.where}: {fault.message}" for fault in self.odd[:5]),
-                where=str(self.paths[0].parent),
-                expected="one frame a file, all of one size, number type and channels",
-                remedy="move the odd files away, or name the files of one movie yourself",
-            )
+        self._movies = [
+            path for path, header in zip(self.paths, headers, strict=True) if header.frames > 1
+        ]
+        if strict:
+            self.refuse_movies()
+            self.refuse_odd()
         _, doubt = numbering([path.name for path in self.paths])
         notes = dict.fromkeys(note for header in headers for note in header.notes)
         self._header = Header(
@@ -104,6 +102,40 @@ class SequenceImage:
             pixel_um=first.pixel_um if len({h.pixel_um for h in headers}) == 1 else None,
             notes=(*notes, *([doubt] if doubt else [])),
         )
+
+    def refuse_movies(self) -> None:
+        """Refuse files that hold several frames each.
+
+        Raises
+        ------
+        ImageReadError
+            Saying how many they are.
+        """
+        if self._movies:
+            raise ImageReadError(
+                f"{len(self._movies)} of {len(self.paths)} files hold several frames each:"
+                " they are movies, not the frames of one",
+                where=str(self.paths[0].parent),
+                expected="one frame a file",
+                remedy=f"name a file of it, such as {self._movies[0]}",
+            )
+
+    def refuse_odd(self) -> None:
+        """Refuse files that differ from the first.
+
+        Raises
+        ------
+        ImageReadError
+            Naming them.
+        """
+        if self.odd:
+            raise ImageReadError(
+                f"{len(self.odd)} of {len(self.paths)} files cannot be frames of one movie: "
+                + "; ".join(f"{fault.where}: {fault.message}" for fault in self.odd[:5]),
+                where=str(self.paths[0].parent),
+                expected="one frame a file, all of one size, number type and channels",
+                remedy="move the odd files away, or name the files of one movie yourself",
+            )
 
     @property
     def header(self) -> Header:
@@ -141,6 +173,12 @@ class SequenceImage:
             return image.header
         finally:
             image.close()
+
+
+def _oddity(header: Header, first: Header) -> str:
+    if header.frames != 1:
+        return f"holds {header.frames} frames, not one"
+    return f"{_said(header)}; the first file is {_said(first)}"
 
 
 def _said(header: Header) -> str:

@@ -13,6 +13,7 @@ from livewell.profiles import (
     PROFILES,
     TINY,
     Profile,
+    described,
     override,
     profile,
 )
@@ -130,6 +131,33 @@ def test_values_that_cannot_be(settings: dict[str, object], says: str) -> None:
     """Values out of range, and values that do not go together, are refused by name."""
     with pytest.raises(SpecError, match=says):
         override(TINY, settings)
+
+
+def test_bad_values_are_told_in_plain_words() -> None:
+    """Bad values stand with what was given and what must be, without a list of all settings."""
+    with pytest.raises(SpecError) as caught:
+        override(TINY, {"lr": "-5", "steps": "many", "blur_px": "1"})
+    assert caught.value.got.split("; ") == [
+        "[bad-value] blur_px=1: must be two numbers, LOW,HIGH",
+        "[bad-value] lr=-5: must be greater than 0",
+        "[bad-value] steps=many: must be a valid integer",
+    ]
+    assert caught.value.expected == ""
+    assert "--settings-of TINY" in caught.value.remedy
+    with pytest.raises(SpecError) as caught:
+        override(TINY, {"blur_px": "2,1"})
+    assert caught.value.got == "[bad-value] blur_px=2,1: blur_px has low > high"
+
+
+@each
+def test_every_setting_is_described(recipe: Profile) -> None:
+    """Every setting has a line with its value, as `override` reads it."""
+    heading, *lines = described(recipe).splitlines()
+    assert heading == f"{recipe.name}: {recipe.source}"
+    said = dict(line.split("  (")[0].split("=", 1) for line in lines)
+    assert ["name", "source", *said] == list(Profile.model_fields)
+    again = override(recipe, {name: text for name, text in said.items() if text})
+    assert again == recipe.model_copy(update={"source": again.source})
 
 
 @given(st.floats(1e-6, 1), st.integers(1, 500), st.booleans())

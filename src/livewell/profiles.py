@@ -5,11 +5,14 @@ A recipe is frozen; `override` makes another one with single settings changed.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from livewell.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Bounds = tuple[float, float]
 Normalisation = Literal["patch", "background"]
@@ -222,7 +225,12 @@ def profile(name: str) -> Profile:
     """
     found = PROFILES.get(name.upper().replace("-", "_"))
     if found is None:
-        raise SpecError("no such profile", expected=" or ".join(PROFILES), got=name)
+        raise SpecError(
+            "no such profile",
+            expected=" or ".join(PROFILES),
+            got=name,
+            remedy="name one of these with --profile",
+        )
     return found
 
 
@@ -259,17 +267,39 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
     try:
         result = Profile.model_validate(base.model_dump() | values)
     except ValidationError as error:
-        faults += [
-            Fault("bad-value", ".".join(map(str, fault["loc"])) or "settings", fault["msg"])
-            for fault in error.errors()
-        ]
+        faults += [_bad_value(each, settings) for each in error.errors()]
     if faults:
+        unknown = any(fault.code == "unknown-setting" for fault in faults)
         raise SpecError(
             f"settings of profile {base.name}",
             got="; ".join(map(str, faults)),
-            expected=f"settings among {', '.join(known)}",
+            expected=f"settings among {', '.join(known)}" if unknown else "",
+            remedy=f"see `livewell train --settings-of {base.name}` for every setting",
         )
     return result
+
+
+def described(base: Profile) -> str:
+    """A recipe's name and source, then every setting with value and meaning, one a line."""
+    lines = [f"{base.name}: {base.source}"]
+    for name, field in Profile.model_fields.items():
+        if name in ("name", "source"):
+            continue
+        value = getattr(base, name)
+        text = ",".join(map(str, value)) if name in PAIRS else str(value)
+        lines.append(f"{name}={text}" + (f"  ({field.description})" if field.description else ""))
+    return "\n".join(lines)
+
+
+def _bad_value(error: "ErrorDetails", settings: Mapping[str, object]) -> Fault:
+    """A fault of pydantic's in plain words, with what was given."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    given = [name] if name in settings else sorted(settings)
+    where = ", ".join(f"{each}={settings[each]}" for each in given)
+    if error["type"] in ("missing", "too_long", "tuple_type"):
+        return Fault("bad-value", where, "must be two numbers, LOW,HIGH")
+    text = error["msg"].removeprefix("Value error, ").split(", unable to parse")[0]
+    return Fault("bad-value", where, text.replace("Input should be", "must be"))
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from livewell.cli import main
+from livewell.profiles import PROFILES
 
 HEAVY = ("torch", "torchvision", "lightning", "pandas", "sklearn", "scipy", "skimage", "matplotlib")
 
@@ -72,6 +73,19 @@ def test_commands_stand_in_the_order_of_the_work() -> None:
     shown = CliRunner().invoke(main, ["--help"]).stdout
     places = [shown.index(f"\n  {name}") for name in work]
     assert places == sorted(places)
+
+
+def test_train_tells_its_recipes_and_their_settings() -> None:
+    """The help of train names the recipes; --settings-of lists one's settings and ends."""
+    shown = CliRunner().invoke(main, ["train", "--help"]).stdout
+    for name in PROFILES:
+        assert name in shown or name == "TINY"
+    listed = CliRunner().invoke(main, ["train", "--settings-of", "fast"])
+    assert listed.exit_code == 0
+    assert f"lr={PROFILES['FAST'].lr}" in listed.stdout.splitlines()
+    wrong = CliRunner().invoke(main, ["train", "--settings-of", "fats"])
+    assert wrong.exit_code == 2
+    assert "no such profile" in wrong.stderr
 
 
 @pytest.mark.parametrize(

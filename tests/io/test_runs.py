@@ -39,11 +39,19 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     other = SPEC | {"seed": 4, "profile": override(TINY, {"lr": 0.5}).model_dump(mode="json")}
     with pytest.raises(OutputError, match="begun with other settings") as caught:
         Run.claim(tmp_path, other)
-    assert "seed=3" in caught.value.expected
-    assert "seed=4" in caught.value.got
-    assert "profile=" in caught.value.got
-    assert "study" not in caught.value.got
+    assert caught.value.expected == f"lr={TINY.lr}, seed=3"
+    assert caught.value.got == "lr=0.5, seed=4"
     assert Run.open(tmp_path).spec["seed"] == 3
+
+
+def test_another_profile_is_named(tmp_path: Path) -> None:
+    """A run of another profile is refused by the profile's name; its words alone are told too."""
+    Run.claim(tmp_path, SPEC)
+    profile = SPEC["profile"]
+    for change, told in ({"name": "FAST"}, "profile=FAST"), ({"source": "me"}, "source=me"):
+        with pytest.raises(OutputError) as caught:
+            Run.claim(tmp_path, SPEC | {"profile": profile | change})
+        assert caught.value.got == told
 
 
 def test_a_foreign_folder_is_no_run(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livewell.cli.talk import PATH, Talk, command, named_values
+from livewell.errors import SpecError
 
 if TYPE_CHECKING:
     from livewell.jobs.split import Scheme
@@ -72,12 +73,41 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
     talk.result({"balance": balance, "warnings": list(made.warnings)})
 
 
+def _show_settings(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    if name is None or context.resilient_parsing:
+        return
+    from livewell import profiles
+
+    try:
+        click.echo(profiles.described(profiles.profile(name)))
+    except SpecError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+    context.exit()
+
+
 @command("train")
 @click.argument("study", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Run folder; the same one to go on.")
-@click.option("--profile", default="FAST", show_default=True, help="Recipe.")
 @click.option(
-    "--set", "settings", multiple=True, callback=named_values, help="SETTING=VALUE (repeatable)."
+    "--profile",
+    default="FAST",
+    show_default=True,
+    help="Recipe: FAST, DEADNET_2017_SHORT or DEADNET_2017.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=named_values,
+    help="SETTING=VALUE, e.g. steps=2000 or lr=0.001 (repeatable).",
+)
+@click.option(
+    "--settings-of",
+    metavar="PROFILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_show_settings,
+    help="Print every setting of this recipe, and end.",
 )
 @click.option("--split", default="split", show_default=True)
 @click.option("--fold", "folds", type=int, multiple=True, help="Only this fold (repeatable).")

@@ -30,6 +30,22 @@ def test_the_text_says_everything_once():
     assert str(error) == "a.tif: bad. Expected: x. Got: y. What to do: do z."
 
 
+def test_lines_of_faults_end_in_a_full_stop():
+    """A text of several lines has no lone full stop; what to do stands on a line of its own."""
+    faults = [Fault("code", "row 1", "wrong"), Fault("code", "row 2", "bad")]
+    head = "t.csv: not a table (2 faults)\n  [code] row 1: wrong\n  [code] row 2: bad."
+    assert str(TableError("not a table", faults, where="t.csv")) == head
+    text = str(TableError("not a table", faults, where="t.csv", remedy="mend it"))
+    assert text == f"{head}\nWhat to do: mend it."
+
+
+def test_a_fault_of_an_error_names_its_place_once():
+    """An error becomes a fault with its code; its own place is not told twice."""
+    error = TableError("bad", [], where="a.tif")
+    assert str(Fault.of(error, "a.tif")).count("a.tif") == 1
+    assert str(Fault.of(error, "b.tif")).startswith("[table] b.tif: a.tif: bad")
+
+
 def test_a_table_error_shows_the_first_twenty_and_keeps_all():
     """Up to twenty faults are shown, the rest counted, all kept."""
     faults = [Fault("code", f"row {i}", "wrong") for i in range(25)]

@@ -69,6 +69,11 @@ def test_every_kind_of_fault_is_told_at_once():
     assert "name=a, t=1" in fault.message
 
 
+def test_many_are_named_in_the_plural():
+    """Messages speak of patches and fields, not of patchs."""
+    assert (tables.PATCHES.plural, tables.FIELDS.plural) == ("patches", "fields")
+
+
 def test_keys_are_compared_by_value_not_by_spelling():
     """Rows whose keys are the same number, written in two ways, are doubled."""
     doubled = pd.DataFrame({"name": ["a", "a"], "t": ["1", "01"]})

@@ -37,7 +37,10 @@ class LivewellError(Exception):
             parts.append(f"Got: {got}.")
         if remedy:
             parts.append(f"What to do: {remedy}.")
-        super().__init__(" ".join(part if part.endswith(".") else part + "." for part in parts))
+        # what has several lines, such as the faults of a table, is followed by a line of its own
+        apart = "\n" if "\n" in what else " "
+        head, *rest = [part if part.endswith(".") else part + "." for part in parts]
+        super().__init__(apart.join([head, " ".join(rest)]) if rest else head)
 
 
 class GeometryError(LivewellError, ValueError):
@@ -130,6 +133,19 @@ class Fault:
     where: str
     message: str
 
+    @classmethod
+    def of(cls, error: LivewellError, where: str) -> "Fault":
+        """An error as a fault of a table; its place is told once.
+
+        Parameters
+        ----------
+        error
+            What was raised.
+        where
+            Column, row or value.
+        """
+        return cls(error.code, where, str(error).removeprefix(f"{where}: "))
+
     def __str__(self) -> str:
         return f"[{self.code}] {self.where}: {self.message}"
 
@@ -159,8 +175,7 @@ class TableError(LivewellError, ValueError):
             lines.append(f"  ... and {len(self.faults) - self.shown} more")
         super().__init__(
             f"{what} ({len(self.faults)} fault{'s' if len(self.faults) != 1 else ''})\n"
-            + "\n".join(lines)
-            + "\n",
+            + "\n".join(lines),
             where=where,
             remedy=remedy,
         )

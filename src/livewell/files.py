@@ -111,10 +111,12 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
             f"no {kind} here", where=str(path), remedy="check the path, or make it first"
         ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StudyError(f"cannot be read as a {kind}", where=str(path), got=str(error)) from error
+        raise StudyError(
+            f"cannot be read as {article(kind)}", where=str(path), got=str(error)
+        ) from error
     if not isinstance(value, dict):
         raise StudyError(
-            f"cannot be read as a {kind}",
+            f"cannot be read as {article(kind)}",
             where=str(path),
             expected="a JSON object",
             got=type(value).__name__,
@@ -151,10 +153,10 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
         found = read_json(folder / stamp, kind=kind).get("kind")
         if found == kind:
             return
-        foreign = [f"a {found}"]
+        foreign = [article(str(found))]
     if foreign:
         raise OutputError(
-            f"not a {kind} of livewell and not empty",
+            f"not {article(kind)} of livewell and not empty",
             where=str(folder),
             got=", ".join(sorted(foreign)[:3]),
             remedy="name a new folder, or empty this one",
@@ -164,6 +166,11 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
 def stamp(folder: Path, name: str, kind: str, **content: Any) -> None:
     """Write the JSON file that marks `folder` as ours, with livewell's version."""
     write_json(folder / name, {"kind": kind, "livewell": __version__, **content})
+
+
+def article(noun: str) -> str:
+    """A noun with ``a`` or ``an`` before it."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

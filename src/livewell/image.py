@@ -1,11 +1,13 @@
 """What an image is to the rest of livewell: a lazy (t, c, y, x) array that knows its scale."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livewell.errors import SpecError
 from livewell.geometry import Box
 
 Frame = NDArray[Any]
@@ -48,6 +50,27 @@ class Header:
     def area(self) -> Box:
         """The whole frame as a box."""
         return Box.of(0, 0, self.height, self.width)
+
+
+def check_scale(pixel_um: float | None, frame_s: float | None) -> None:
+    """Refuse a pixel size or a frame interval that cannot be; ``None`` is none given.
+
+    Raises
+    ------
+    SpecError
+        Naming the option.
+    """
+    for name, value, unit in (
+        ("pixel_um", pixel_um, "micrometres a pixel"),
+        ("frame_s", frame_s, "seconds from frame to frame"),
+    ):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise SpecError(
+                f"{name} must be a finite number above zero",
+                where=f"--{name.replace('_', '-')}",
+                got=str(value),
+                remedy=f"give {unit}, or leave it out to believe the files",
+            )
 
 
 class Image(Protocol):

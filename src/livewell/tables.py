@@ -56,6 +56,11 @@ class Schema:
         """Names of the known columns, in order."""
         return [column.name for column in self.columns]
 
+    @property
+    def plural(self) -> str:
+        """The name for messages of many rows."""
+        return self.name + ("es" if self.name.endswith("ch") else "s")
+
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
         found = [
@@ -87,7 +92,7 @@ class Schema:
         """
         found = self.faults(table)
         if found:
-            raise TableError(f"not a table of {self.name}s", found, where=where, remedy=remedy)
+            raise TableError(f"not a table of {self.plural}", found, where=where, remedy=remedy)
         known = [name for name in self.names if name in table]
         rest = [name for name in table.columns if name not in known]
         table = table[known + rest].reset_index(drop=True)

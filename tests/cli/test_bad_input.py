@@ -234,6 +234,12 @@ def broken_card(world: Path) -> Words:
     return assess(world, card)
 
 
+def fields_cut_off(world: Path) -> Words:
+    """The study's table of images lacks its end."""
+    truncated(world / "study" / "fields.parquet")
+    return ("train", world / "study", "--out", world / "new", "--profile", "tiny")
+
+
 def label(*words: object) -> Callable[[Path], Words]:
     """Labelling by a column anew, under the name of older labels."""
     return lambda world: ("label", "column", world / "study", *CLASSES, *words)
@@ -280,7 +286,12 @@ CASES = {
     ),
     "other classes than said": Case(
         label("--column", "look", "--class", "healthy=well", "--class", "sick", "--others", "drop"),
-        ("labels labels", "healthy (negative) and sick (positive)", "sick, well", "check the"),
+        (
+            "set of labels 'labels'",
+            "healthy (negative) and sick (positive)",
+            "sick, well",
+            "check the",
+        ),
     ),
     "label column misspelt": Case(label("--column", "loook", *LOOKS), ("loook", "look")),
     "class of a value that is not there": Case(
@@ -335,7 +346,49 @@ CASES = {
     "card of another hash": Case(
         other_hash, ("weights.safetensors", "sha256 0000000000", "copy the model folder again")
     ),
-    "card cut off": Case(broken_card, ("card.json", "card cannot be read")),
+    "card cut off": Case(
+        broken_card, ("card.json", "card cannot be read", "copy the model folder again")
+    ),
+    "pixel size without end": Case(
+        lambda world: ("index", world / "images", "--out", world / "study", "--pixel-um", "inf"),
+        ("--pixel-um: pixel_um must be a finite number above zero. Got: inf", "What to do"),
+    ),
+    "index of one file": Case(
+        lambda world: ("index", world / "images" / BAD, "--out", world / "study"),
+        (BAD, "a file, not a folder", "--files"),
+    ),
+    "frames cut without a patch size": Case(
+        lambda world: ("split", world / "study", "--by", "well"), ("need a grid", "--patch-px")
+    ),
+    "long row": Case(
+        plate_csv(lambda lines: [*lines, "C01,5,s,sick,more"]),
+        ("bad.csv", "long-row", "more cells than the heading has.\nWhat to do: correct"),
+    ),
+    "dose of all that is no number": Case(
+        lambda world: (
+            "index",
+            world / "images",
+            "--out",
+            world / "study",
+            "--column",
+            "dose=much",
+        ),
+        ("wrong-type", "'much' is not a number", "\nWhat to do: correct --column"),
+    ),
+    "assess into a folder of something else": Case(
+        lambda world: (
+            "assess",
+            world / "images",
+            "--model",
+            world / "run",
+            "--out",
+            world / "study",
+        ),
+        ("not an assessment of livewell", "name a new folder"),
+    ),
+    "fields table cut off": Case(
+        fields_cut_off, ("fields.parquet", "cannot be read as a table of fields", "What to do")
+    ),
     "no model there": Case(lambda world: assess(world, world / "study"), ("study", "card.json")),
     "profile setting that does not exist": Case(
         train("--profile", "tiny", "--set", "learning_rat=3", "--set", "batch=none"),
@@ -377,7 +430,7 @@ CASES = {
     ),
     "pixel size of zero": Case(
         lambda world: ("index", world / "images", "--out", world / "study", "--pixel-um", 0),
-        ("pixel_um", "above zero"),
+        ("--pixel-um: pixel_um", "above zero", "micrometres a pixel"),
     ),
 }
 
@@ -393,4 +446,6 @@ def test_refusal(name: str, world: Path, livewell: Run) -> None:
     for text in case.told:
         assert text in made.stderr, made.stderr
     assert "Traceback" not in made.output
+    assert made.stderr.count("Got: ") <= 1
+    assert "\n." not in made.stderr
     assert not lost(before, snapshot(world))

@@ -38,6 +38,14 @@ def test_from_images_to_a_model(chain: dict[str, Result]) -> None:
     assert {name: made.exit_code for name, made in chain.items()} == dict.fromkeys(chain, 0)
 
 
+def test_undefined_figures_say_why(world: Path, livewell: Run) -> None:
+    """A figure that is not defined is told with its reason, not as nan."""
+    made = livewell("evaluate", world / "run", "--no-baselines")
+    assert "nan" not in made.stdout
+    (line,) = [line for line in made.stdout.splitlines() if line.startswith("within_auc")]
+    assert len(line.split("not defined: ")[1]) > 10
+
+
 def words_of(name: str, world: Path) -> tuple[object, ...]:
     image, study, run = world / "images" / "B01_p1.ome.tif", world / "study", world / "run"
     classes = ("--negative", "healthy", "--positive", "sick")

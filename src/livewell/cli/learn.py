@@ -9,6 +9,7 @@ from livewell.cli.talk import PATH, Talk, command, named_values
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
+    from livewell.evaluation.intervals import Estimate
     from livewell.jobs.split import Scheme
 
 
@@ -131,6 +132,12 @@ def train_(
     talk.result({"run": str(out), "models": models})
 
 
+def _told(figure: "Estimate") -> str:
+    if figure.method == "undefined":
+        return f"not defined: {figure.note}"
+    return f"{figure.value:.3f}  ({figure.low:.3f} to {figure.high:.3f})"
+
+
 @command("evaluate")
 @click.argument("run", type=PATH)
 @click.option("--out", type=PATH, help="Folder of the report; by default RUN/evaluation.")
@@ -156,10 +163,9 @@ def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
 
     made = evaluate(run, progress=talk.progress, **options)
     for name, figure in made.figures.items():
-        talk.say(f"{name:<18} {figure.value:.3f}  ({figure.low:.3f} to {figure.high:.3f})")
+        talk.say(f"{name:<18} {_told(figure)}")
     for rival, found in made.baselines.items():
-        auc = found["roc_auc"]
-        talk.say(f"{rival:<18} {auc.value:.3f}  ({auc.low:.3f} to {auc.high:.3f})  pooled AUC")
+        talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC")
     talk.say(f"report: {made.page}")
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
     talk.result({"figures": figures, "report": str(made.page)})

@@ -50,7 +50,7 @@ def read_headers(
                     fresh += 1
                 rows.append(row)
             except LivewellError as error:
-                faults.append(Fault(error.code, image, str(error)))
+                faults.append(Fault.of(error, image))
             tick()
     columns = [*HEADERS.names, "notes"]
     table = HEADERS.check(pd.DataFrame(rows, columns=columns).astype({"notes": "str"}))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from livewell.errors import ImageContentError, SpecError
-from livewell.image import Frame, Header
+from livewell.errors import ImageContentError
+from livewell.image import Frame, Header, check_scale
 from livewell.io.formats import SUFFIXES as SUFFIXES
 from livewell.io.formats import OpenImage, open_file
 from livewell.io.plain import RGB
@@ -142,11 +142,10 @@ def check_frame(frame: Frame, where: str) -> None:
 def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None) -> OpenImage:
     header, notes = image.header, image.header.notes
     try:
+        check_scale(pixel_um, frame_s)
         for name, given in (("pixel_um", pixel_um), ("frame_s", frame_s)):
             if given is None:
                 continue
-            if not (math.isfinite(given) and given > 0):
-                raise SpecError(f"{name} must be above zero", got=str(given))
             said = getattr(header, name)
             if said is None or not math.isclose(said, given, rel_tol=1e-6):
                 told = "the file says none" if said is None else f"the file says {said:.6g}"

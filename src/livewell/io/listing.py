@@ -19,7 +19,7 @@ def find_images(root: Path | str) -> list[Path]:
     Raises
     ------
     ImageReadError
-        No such folder, or no image in it.
+        No such folder, no folder, or no image in it.
     """
     root = Path(root)
     found: list[str] = []
@@ -33,6 +33,12 @@ def find_images(root: Path | str) -> list[Path]:
             for name in names
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
         ]
+    if root.is_file():
+        raise ImageReadError(
+            "a file, not a folder",
+            where=str(root),
+            remedy="name the folder that it lies in, and choose files with --files",
+        )
     if not found:
         raise ImageReadError(
             "no image files here" if root.is_dir() else "no such folder",

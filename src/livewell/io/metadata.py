@@ -77,7 +77,12 @@ def read_metadata(path: Path | str) -> Metadata:
         if any(cell.strip() for cell in row[len(heading) :]):
             faults.append(Fault("long-row", f"line {i}", "more cells than the heading has"))
     if faults:
-        raise TableError("not a readable table", faults, where=str(path))
+        raise TableError(
+            "not a readable table",
+            faults,
+            where=str(path),
+            remedy="correct these lines of the table; a cell with a separator needs quotes",
+        )
     cells = [
         [cell.strip() or None for cell in (row + [""] * len(heading))[: len(heading)]]
         for _, row in filled[1:]

@@ -177,8 +177,11 @@ def _read_card(path: Path) -> Card:
         return Card.model_validate(read_json(path, kind="model card"))
     except StudyError as error:
         raise ModelFileError(
-            "the model card cannot be read", where=str(path), got=str(error)
-        ) from (error)
+            "the model card cannot be read",
+            where=str(path),
+            got=error.got or error.what,
+            remedy="copy the model folder again, both files together",
+        ) from error
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5]

@@ -171,8 +171,8 @@ class StudyPixels(_Pixels):
         TableError
             If `strict`: holding these faults. What could be copied, was.
         """
-        names = self.study.fields()["image"].tolist() if images is None else images
-        names = list(dict.fromkeys(names))
+        known = self.study.fields()["image"].tolist()
+        names = list(dict.fromkeys(known if images is None else images))
         faults: list[Fault] = []
         with progress.task("copying pixels", len(names)) as tick:
             for image in names:
@@ -184,7 +184,7 @@ class StudyPixels(_Pixels):
                         except ImageContentError as error:
                             faults.append(Fault(error.code, f"{image}, frame {t}", error.what))
                 except LivewellError as error:
-                    faults.append(Fault(error.code, image, str(error)))
+                    faults.append(Fault.of(error, image))
                 tick()
         if strict and faults:
             raise TableError(

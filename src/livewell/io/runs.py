@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from livewell.errors import OutputError, StudyError
-from livewell.files import claim, read_json, stamp, whole_file
+from livewell.files import article, claim, read_json, stamp, whole_file
 from livewell.io.study import Study
 
 RUN = "run.json"
@@ -81,7 +81,9 @@ class Run:
         spec = read_json(folder / RUN, kind="training run")
         if spec.get("kind") != "training run":
             raise StudyError(
-                "not a training run", where=str(folder), got=f"a {spec.get('kind', 'JSON file')}"
+                "not a training run",
+                where=str(folder),
+                got=article(str(spec.get("kind", "JSON file"))),
             )
         return cls(folder, spec)
 

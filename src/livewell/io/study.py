@@ -13,6 +13,7 @@ import pandas as pd
 
 from livewell.errors import Fault, SpecError, StudyError, TableError
 from livewell.files import claim, read_json, stamp, whole_folder, write_json
+from livewell.image import check_scale
 from livewell.io.headers import read_headers
 from livewell.io.listing import STAMP
 from livewell.io.tablefiles import read_table, write_table
@@ -85,9 +86,7 @@ class Study:
             The folder holds something else or cannot be written.
         """
         folder, root = Path(folder), Path(root).resolve()
-        for name, value in (("pixel_um", pixel_um), ("frame_s", frame_s)):
-            if value is not None and not 0 < value < float("inf"):
-                raise SpecError(f"{name} must be above zero", got=str(value))
+        check_scale(pixel_um, frame_s)
         table = FIELDS.check(fields, where=str(folder))
         if table.empty:
             fault = Fault("no-rows", "image", "no file at all")
@@ -212,7 +211,7 @@ class Study:
 
     def write_labels(self, name: str, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
         """Write a labels table and how it was made, in place of an older one of this name."""
-        table = LABELS.check(table, where=f"labels {_named(name)}")
+        table = LABELS.check(table, where=f"set of labels {_named(name)!r}")
         write_table(self.folder / "labels" / f"{name}.parquet", table)
         write_json(self.folder / "labels" / f"{name}.json", dict(meta))
 

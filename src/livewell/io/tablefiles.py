@@ -29,7 +29,7 @@ def read_table(path: Path, schema: Schema) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise StudyError(
-            f"cannot be read as a table of {schema.name}s",
+            f"cannot be read as a table of {schema.plural}",
             where=str(path),
             got=str(error)[:200],
             remedy="make it again",

@@ -98,7 +98,9 @@ def index(
     if "picture" not in fields:
         fields["picture"] = fields["image"]
     fields["picture"] = fields["picture"].fillna(fields["image"])
-    fields = FIELDS.check(fields, where=str(images))
+    fields = FIELDS.check(
+        fields, where=str(images), remedy="correct --column, the pattern or the table"
+    )
     sources = [f"pattern {pattern}"] * bool(pattern) + [f"table {metadata}"] * bool(metadata)
     study = Study.create(
         out, images, fields, pixel_um=pixel_um, frame_s=frame_s, sources=[*sources, *notes]

@@ -160,7 +160,7 @@ def label(
     if found != set(classes):
         raise LabelError(
             "one class only" if len(found) < 2 else "other classes than said",
-            where=f"labels {name}",
+            where=f"set of labels {name!r}",
             expected=f"{classes[0]} (negative) and {classes[1]} (positive)",
             got=", ".join(sorted(found)) or "no label at all",
             remedy="check the classes, the thresholds or the time window",

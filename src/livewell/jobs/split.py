@@ -208,6 +208,7 @@ def _patches(
         raise LabelError(
             "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
             expected="no patch size" if boxed.any() else "a patch size and a stride",
+            remedy="leave --patch-px out" if boxed.any() else "give --patch-px, such as 112",
         )
     headers = study.headers(progress=progress).set_index("image")
     _refuse_small(headers.loc[labels["image"].unique()], grid.patch_px)

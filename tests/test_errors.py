@@ -28,6 +28,7 @@ def test_the_text_says_everything_once():
     """The text holds all five parts, in order, each ended by one full stop."""
     error = LivewellError("bad.", where="a.tif", expected="x", got="y", remedy="do z")
     assert str(error) == "a.tif: bad. Expected: x. Got: y. What to do: do z."
+    assert str(LivewellError("bad", got="a, b, ...")) == "bad. Got: a, b, ..."
 
 
 def test_lines_of_faults_end_in_a_full_stop():

@@ -32,11 +32,11 @@ class LivewellError(Exception):
         self.got, self.remedy = got, remedy
         parts = [f"{where}: {what}" if where else what]
         if expected:
-            parts.append(f"Expected: {expected}.")
+            parts.append(f"Expected: {expected}")
         if got:
-            parts.append(f"Got: {got}.")
+            parts.append(f"Got: {got}")
         if remedy:
-            parts.append(f"What to do: {remedy}.")
+            parts.append(f"What to do: {remedy}")
         # what has several lines, such as the faults of a table, is followed by a line of its own
         apart = "\n" if "\n" in what else " "
         head, *rest = [part if part.endswith(".") else part + "." for part in parts]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from livewell.errors import LayoutError, SpecError
+from livewell.errors import GeometryError, LayoutError, SpecError
 from livewell.io.layout import NamePattern
 from livewell.io.listing import find_images
 from livewell.io.metadata import read_metadata
@@ -137,7 +137,7 @@ def _constant(fields: pd.DataFrame, column: str, value: str) -> str:
             remedy="name files and pictures with --pattern or --metadata",
         )
     if column == "well":
-        value = str(Well.parse(value))
+        value = _well(value, where)
     known = fields[column].dropna() if column in fields else pd.Series(dtype="str")
     same = known.astype("str") == value
     if pd.api.types.is_numeric_dtype(known):
@@ -151,3 +151,15 @@ def _constant(fields: pd.DataFrame, column: str, value: str) -> str:
             remedy="leave this --column out, or name a column of its own",
         )
     return value
+
+
+def _well(value: str, where: str) -> str:
+    try:
+        return str(Well.parse(value))
+    except GeometryError as error:
+        raise SpecError(
+            error.what,
+            where=where,
+            expected=error.expected,
+            remedy="write a well, or name a column of its own",
+        ) from error

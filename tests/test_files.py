@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_folder_appears_when_whole(tmp_path: Path) -> None:
     """A folder takes the old one's place, all of it, only at the end."""
     path = tmp_path / "model"
     for text in ("one", "two"):
-        with whole_folder(path) as temporary:
+        with whole_folder(path, ("one", "a.txt")) as temporary:
             (temporary / text).mkdir()
             (temporary / text / "a.txt").write_text(text)
             assert names(path) == ["one"] if path.exists() else text == "one"
@@ -68,11 +69,26 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: type[BaseExce
     path = tmp_path / "model"
     path.mkdir()
     (path / "a.txt").write_text("old")
-    with pytest.raises(error), whole_folder(path) as temporary:  # noqa: PT012
+    with pytest.raises(error), whole_folder(path, ("one", "a.txt")) as temporary:  # noqa: PT012
         (temporary / "b.txt").write_text("half")
         raise error
     assert names(path) == ["a.txt"]
     assert names(tmp_path) == ["model"]
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    """A folder of images given by mistake is refused, and keeps its images."""
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.tif").write_text("pixels")
+    (images / "a.txt").write_text("old")
+    with (
+        pytest.raises(OutputError, match=r"would be lost.*a\.tif"),
+        whole_folder(images, ["a.txt"]),
+    ):
+        pass
+    assert names(images) == ["a.tif", "a.txt"]
+    assert names(tmp_path) == ["images"]
 
 
 def test_what_stands_in_the_way_is_told(tmp_path: Path) -> None:
@@ -81,7 +97,8 @@ def test_what_stands_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for make, path in (
         (whole_file, tmp_path / "file" / "a"),
-        (whole_folder, tmp_path / "file" / "a"),
+        (partial(whole_folder, holds=()), tmp_path / "file" / "a"),
+        (partial(whole_folder, holds=()), tmp_path / "file"),
         (whole_file, tmp_path / "folder"),
     ):
         with pytest.raises(OutputError, match="cannot be written") as caught, make(path):

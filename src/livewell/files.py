@@ -5,7 +5,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,19 +45,34 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends without an error.
 
-    A folder that stood there before is replaced only then.
+    Parameters
+    ----------
+    path
+        The folder; one that stood there before is replaced only then.
+    holds
+        Names that may be replaced with it.
 
     Raises
     ------
     OutputError
-        The folder cannot be made or written.
+        The folder cannot be made or written, or holds something else.
     """
     temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        foreign = [entry.name for entry in path.iterdir()] if path.exists() else []
+        foreign = [n for n in foreign if n not in holds and not n.startswith(TEMPORARY)]
+        if foreign:
+            raise OutputError(
+                "the folder holds something else, which would be lost",
+                where=str(path),
+                expected=f"nothing but {', '.join(sorted(holds))}",
+                got=", ".join(sorted(foreign)[:3]),
+                remedy="name a new folder",
+            )
         temporary.mkdir()
     except OSError as error:
         raise _unwritable(path, error) from error

@@ -4,11 +4,12 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Never
 
 import pandas as pd
 import pytest
 
-from livewell.errors import SplitError, StudyError
+from livewell.errors import OutputError, SplitError, StudyError
 from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated, evaluate
@@ -21,6 +22,13 @@ from livewell.tables import SCORES
 
 def refuse_constant(name: str) -> None:
     raise AssertionError(f"not strict JSON: {name}")
+
+
+class NoWork:
+    """Refuses every task."""
+
+    def task(self, what: str, total: int) -> Never:
+        raise AssertionError(what)
 
 
 def test_scores(evaluated: Evaluated, study: Study) -> None:
@@ -76,6 +84,16 @@ def test_same_seed_same_figures(evaluated: Evaluated, trained: Trained, tmp_path
     }
     assert (tmp_path / "again" / "report.html").is_file()
     assert not again.baselines
+
+
+def test_a_foreign_folder_keeps_its_files(trained: Trained, tmp_path: Path) -> None:
+    """Images in the folder of the report, by mistake, are refused before any work, and stay."""
+    (tmp_path / "image.tif").write_text("pixels")
+    for out in (tmp_path, tmp_path / "image.tif"):
+        with pytest.raises(OutputError):
+            evaluate(trained.run.folder, out=out, progress=NoWork())
+    assert [path.name for path in tmp_path.iterdir()] == ["image.tif"]
+    assert (tmp_path / "image.tif").read_text() == "pixels"
 
 
 def test_unfinished_run(trained: Trained, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
     def decorate(function: Command) -> click.Command:
         @functools.wraps(function)
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
+            before = signal.signal(signal.SIGTERM, _terminated)
             try:
                 code = function(Talk(quiet, as_json), **options)
             except LivewellError as error:
@@ -53,9 +55,11 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
                     click.echo(json.dumps({"error": error.code, "message": str(error)}))
                 click.echo(f"error [{error.code}]: {error}", err=True)
                 sys.exit(2)
-            except KeyboardInterrupt:
-                click.echo("stopped; the same command goes on where it was", err=True)
-                sys.exit(130)
+            except KeyboardInterrupt as stop:
+                click.echo("stopped; give the same command again to go on", err=True)
+                sys.exit(128 + (signal.SIGTERM if _by_term(stop) else signal.SIGINT))
+            finally:
+                signal.signal(signal.SIGTERM, before)
             sys.exit(code or 0)
 
         made = (group or click).command(name)(run)
@@ -65,6 +69,20 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         )
 
     return decorate
+
+
+class _Terminated(KeyboardInterrupt):
+    """Ends a command as Ctrl-C does, when a scheduler or a shutdown says so."""
+
+
+def _terminated(*_: object) -> None:
+    raise _Terminated
+
+
+def _by_term(stop: BaseException | None) -> bool:
+    while stop is not None and not isinstance(stop, _Terminated):
+        stop = stop.__cause__ or stop.__context__
+    return stop is not None
 
 
 def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

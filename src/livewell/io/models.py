@@ -70,7 +70,7 @@ class Card(BaseModel):
 def save_model(folder: Path, net: Net, card: Card) -> Card:
     """Write a model folder, whole or not at all; returns the card with the weights' hash."""
     state = {name: value.contiguous() for name, value in net.module.state_dict().items()}
-    with whole_folder(folder) as temporary:
+    with whole_folder(folder, (CARD, WEIGHTS)) as temporary:
         save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
         card = card.model_copy(update={"weights_sha256": sha256(temporary / WEIGHTS)})
         write_json(temporary / CARD, card.model_dump(mode="json"))

@@ -263,7 +263,8 @@ class Study:
         """
         patches = PATCHES.check(patches, where=f"split {_named(name)}")
         folds = FOLDS.check(folds, where=f"split {name}")
-        with whole_folder(self.folder / "splits" / name) as folder:
+        files = ("patches.parquet", "folds.parquet", "split.json")
+        with whole_folder(self.folder / "splits" / name, files) as folder:
             patches.to_parquet(folder / "patches.parquet", index=False)
             folds.to_parquet(folder / "folds.parquet", index=False)
             write_json(folder / "split.json", dict(meta))

@@ -16,7 +16,7 @@ from livewell.evaluation.calibration import expected_calibration_error, reliabil
 from livewell.evaluation.intervals import Estimate, estimates
 from livewell.evaluation.outcomes import outcomes
 from livewell.evaluation.pictures import by_picture, verdict_figures
-from livewell.files import whole_folder, write_json
+from livewell.files import claim, whole_folder, write_json
 from livewell.inference.windows import Scorer
 from livewell.io.models import Card, load_model, rewrite_card
 from livewell.io.pixels import StudyPixels
@@ -30,6 +30,8 @@ from livewell.report.page import render
 from livewell.report.results import EvaluationResults, Gallery
 from livewell.tables import KEY, SCORES, patches_of
 
+KIND = "evaluation"
+RESULTS, SCORES_FILE, REPORT = "results.json", "scores.parquet", "report.html"
 FIGURES = (
     "roc_auc",
     "within_auc",
@@ -96,6 +98,8 @@ def evaluate(
     ------
     SplitError
         No fold has a test group, or the split is no longer the one that was trained on.
+    OutputError
+        `out` holds something else, or cannot be written.
     StudyError
         The run is not finished, or its study has gone.
     """
@@ -115,6 +119,8 @@ def evaluate(
         raise SplitError(
             "no group is held out for testing", where=str(run_folder), remedy="split with a test"
         )
+    folder = out or run.folder / "evaluation"
+    claim(folder, KIND, RESULTS)
     pixels = StudyPixels(study, run.spec["channel"])
     cards: dict[int, Card] = {}
     tables = []
@@ -140,11 +146,10 @@ def evaluate(
     if baselines:
         rivals = baseline_figures(patches, folds, classes, pixels, min_each, seed, progress)
     results = _results(run, study, meta, table, figures, rivals, cards, pixels, folds, patches)
-    folder = out or run.folder / "evaluation"
-    with whole_folder(folder) as temporary:
-        scores.to_parquet(temporary / "scores.parquet", index=False)
+    with whole_folder(folder, (RESULTS, SCORES_FILE, REPORT)) as temporary:
+        scores.to_parquet(temporary / SCORES_FILE, index=False)
         summary = {
-            "kind": "evaluation",
+            "kind": KIND,
             "headline": _headline(figures, scores["group"].nunique()),
             "figures": {name: asdict(figure) for name, figure in figures.items()},
             "baselines": {
@@ -160,8 +165,8 @@ def evaluate(
             "warnings": meta["warnings"],
             "versions": versions(),
         }
-        write_json(temporary / "results.json", summary)
-        (temporary / "report.html").write_text(render(evaluation_page(results)), "utf-8")
+        write_json(temporary / RESULTS, summary)
+        (temporary / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     for fold, card in cards.items():
         rows = [
             {"name": name, **asdict(figure)}
@@ -170,7 +175,7 @@ def evaluate(
         ]
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
     return Evaluated(
-        folder, scores, figures, rivals, metrics.per_group(table), folder / "report.html"
+        folder, scores, figures, rivals, metrics.per_group(table), folder / REPORT
     )
 
 

@@ -6,7 +6,7 @@ from math import ceil, floor
 import numpy as np
 from skimage.transform import resize
 
-from livewell.errors import LivewellError
+from livewell.errors import ImageContentError, LivewellError
 from livewell.geometry import Box
 from livewell.image import Frame, Header
 from livewell.io.formats import OpenImage
@@ -14,6 +14,9 @@ from livewell.io.images import check_frame, choose_channel
 from livewell.io.models import Card
 from livewell.io.scale import SAME
 from livewell.measure.borders import valid_area
+
+MOST_SCALE = 8
+"""Pixels this many times larger or smaller show other things than the model has learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
     Raises
     ------
     ImageContentError
-        The channel is missing, or cannot be chosen.
+        The channel is missing, or cannot be chosen; or the pixel size is more than `MOST_SCALE`
+        times another one.
     """
     notes: list[str] = []
     if asked is None and card.channel in header.channels:
@@ -65,6 +69,15 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
         notes.append("the model's pixel size is not known: judged as it is")
     elif abs(header.pixel_um / card.pixel_um - 1) > SAME:
         scale = header.pixel_um / card.pixel_um
+        if not 1 / MOST_SCALE <= scale <= MOST_SCALE:
+            raise ImageContentError(
+                "the pixel size is too far from the model's to rescale",
+                where=where,
+                expected=f"{card.pixel_um / MOST_SCALE:.3g} to {card.pixel_um * MOST_SCALE:.3g} um"
+                f" a pixel, the model's is {card.pixel_um:.4g}",
+                got=f"{header.pixel_um:.4g} um",
+                remedy="give the right one with --pixel-um, or train at this magnification",
+            )
         notes.append(
             f"rescaled by {scale:.3f}, from {header.pixel_um:.4g} to {card.pixel_um:.4g} um a pixel"
         )

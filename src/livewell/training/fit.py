@@ -114,13 +114,17 @@ def fit(
             num_sanity_val_steps=0,
             default_root_dir=folder,
         )
-        trainer.fit(
-            classifier,
-            batches,
-            _validation_loader(source, validation, profile, seed),
-            ckpt_path=last if last.is_file() else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                classifier,
+                batches,
+                _validation_loader(source, validation, profile, seed),
+                ckpt_path=last if last.is_file() else None,
+                weights_only=True,
+            )
+        except SystemExit as stopped:
+            # Lightning makes an exit of Ctrl-C and of SIGTERM, the latter with code 0
+            raise KeyboardInterrupt from stopped
     rows = pd.DataFrame(log.rows)
     kept = int(rows["epoch"].iloc[-1])
     if profile.select == "best":

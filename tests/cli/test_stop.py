@@ -1,0 +1,34 @@
+"""A command that is stopped says so, to people and to schedulers."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "terminated"]
+)
+def test_a_stopped_training(world: Path, tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    """In the midst of training both signals end with their exit code and one plain sentence."""
+    words = ["train", world / "study", "--out", tmp_path / "run", "--profile", "tiny"]
+    words += ["--set", "steps=100000", "--set", "steps_per_epoch=5", "--quiet"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "livewell", *map(str, words)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run" / "fold-00" / "last.ckpt").is_file():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(sent)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert told.strip().splitlines()[-1] == "stopped; give the same command again to go on"
+    assert "Traceback" not in told

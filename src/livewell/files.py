@@ -178,6 +178,36 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
         )
 
 
+def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any]) -> None:
+    """As `claim`, and what lies there was made with these settings, or the folder is new.
+
+    Parameters
+    ----------
+    folder, kind, stamp
+        As in `claim`.
+    settings
+        Compared with those of the same names in the stamp.
+
+    Raises
+    ------
+    OutputError
+        As in `claim`, or made with others.
+    """
+    claim(folder, kind, stamp)
+    if not (folder / stamp).is_file():
+        return
+    made = read_json(folder / stamp, kind=kind)
+    differ = sorted(name for name, value in settings.items() if made.get(name) != strict(value))
+    if differ:
+        raise OutputError(
+            f"the {kind} here was made with other settings, and would be lost",
+            where=str(folder),
+            expected=", ".join(f"{name}={made.get(name)}" for name in differ),
+            got=", ".join(f"{name}={settings[name]}" for name in differ),
+            remedy="name a new folder",
+        )
+
+
 def stamp(folder: Path, name: str, kind: str, **content: Any) -> None:
     """Write the JSON file that marks `folder` as ours, with livewell's version."""
     write_json(folder / name, {"kind": kind, "livewell": __version__, **content})

@@ -13,6 +13,8 @@ import pytest
 import tifffile
 from click.testing import Result
 
+from livewell.io.study import Study
+
 Run = Callable[..., Result]
 Words = tuple[object, ...]
 
@@ -48,6 +50,15 @@ def rewrite(path: Path, frames: np.ndarray) -> None:
     metadata = {"axes": "TYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "TimeIncrement": 600}
     metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
     tifffile.imwrite(path, frames, ome=True, photometric="minisblack", metadata=metadata)
+
+
+def relabelled(world: Path) -> tuple[object, ...]:
+    """Sick and healthy change places after the split."""
+    study = Study.open(world / "study")
+    table, meta = study.labels("labels"), study.label_meta("labels")
+    other = table["label"].map({"healthy": "sick", "sick": "healthy"})
+    study.write_labels("labels", table.assign(label=other), meta)
+    return ("train", world / "study", "--out", world / "new", "--profile", "tiny")
 
 
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -428,9 +439,34 @@ CASES = {
         ),
         ("PI", "phase contrast", "--channel"),
     ),
+    "test groups of a split that holds none out": Case(
+        lambda world: ("split", world / "study", *GRID, "--test", "B02"),
+        ("--test", "--scheme named"),
+    ),
+    "folds of a split without folds": Case(
+        lambda world: ("split", world / "study", *GRID, "--folds", 3),
+        ("--folds", "--scheme folds"),
+    ),
+    "every no frame": Case(
+        lambda world: ("split", world / "study", *GRID, "--every", 0), ("--every", "x>=1")
+    ),
+    "seed below zero": Case(train("--seed", -1), ("--seed", "x>=0")),
+    "heat map at no speed": Case(
+        lambda world: (
+            "heatmap",
+            world / "images" / BAD,
+            *("--model", world / "run", "--out", world / "map", "--fps", "nan"),
+        ),
+        ("--fps", "finite"),
+    ),
+    "held-out group that is not there": Case(
+        lambda world: ("split", world / "study", *GRID, "--scheme", "named", "--test", "Z99"),
+        ("Z99", "A01"),
+    ),
+    "labels made anew after the split": Case(relabelled, ("made anew", "split again")),
     "pixel size of zero": Case(
         lambda world: ("index", world / "images", "--out", world / "study", "--pixel-um", 0),
-        ("--pixel-um: pixel_um", "above zero", "micrometres a pixel"),
+        ("--pixel-um", "x>0"),
     ),
 }
 

@@ -15,7 +15,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from livewell.errors import ImageReadError, ModelFileError, OutputError
+from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
 from livewell.jobs.assess import assess
 from livewell.progress import Tick
 
@@ -216,9 +216,8 @@ def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:
     notes = assess(images, model, stopped).verdicts.set_index(["image", "t"])["note"]
     kept = notes[notes == "from the journal"].index.tolist()
     assert kept == [(entries[0]["image"], 0), (entries[2]["image"], 0)]
-    journal.write_text(text, "utf-8")
-    other = assess(images, model, stopped, stride_px=32)
-    assert "from the journal" not in set(other.verdicts["note"])
+    with pytest.raises(OutputError, match=r"other settings.*stride_px=64.*stride_px=32"):
+        assess(images, model, stopped, stride_px=32)
 
 
 def test_stopped_judging_leaves_older_results_whole(
@@ -229,10 +228,27 @@ def test_stopped_judging_leaves_older_results_whole(
     assess(images, model, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(KillError):
-        assess(images, model, out, stride_px=32, progress=StopsAfter(1))
+        assess(images, model, out, progress=StopsAfter(1))
     after = {path.name: path.read_bytes() for path in out.iterdir()}
     assert after.pop("journal.jsonl")
     assert after == before
+
+
+def test_a_pattern_that_fits_nothing(images: Path, model: Path, tmp_path: Path) -> None:
+    """A pattern that no name fits is refused before any work; one that some fit is warned of."""
+    with pytest.raises(SpecError, match="fits no image"):
+        assess(images, model, tmp_path / "out", pattern="{well}-{position}.png")
+    assert not (tmp_path / "out").exists()
+    (images / "overview.tif").write_bytes((images / "A01_p1.ome.tif").read_bytes())
+    made = assess(images, model, tmp_path / "out", pattern="{well}_p{position}.ome.tif")
+    assert "1 name that the pattern does not fit, such as overview.tif" in made.warnings[0]
+
+
+def test_pixel_sizes_that_cannot_be(images: Path, model: Path, tmp_path: Path) -> None:
+    """A pixel size a hundred times the model's fails every picture and enlarges none."""
+    made = assess(images, model, tmp_path / "out", pixel_um=50)
+    assert made.verdicts.empty
+    assert made.failures["error"].str.contains("too far from the model's").all()
 
 
 def test_other_pixel_size_is_rescaled(

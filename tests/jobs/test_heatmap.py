@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from livewell.errors import ImageContentError, ImageReadError
+from livewell.errors import ImageContentError, ImageReadError, OutputError
 from livewell.io.heatmaps import read_map
 from livewell.jobs.heatmap import Mapped, heatmap
 
@@ -96,7 +96,8 @@ def test_stills_and_page(mapped: Mapped) -> None:
     page = mapped.page.read_text("utf-8")
     assert "data:video/webm;base64," in page
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)""", page)
-    assert mapped.warnings == ()
+    (warning,) = mapped.warnings
+    assert re.search(r"not judged: .*frame 2", warning)
 
 
 def test_other_pixel_size(movie: Path, model: Path, tmp_path: Path, write_movie: Writer) -> None:
@@ -135,6 +136,20 @@ def test_frames_smaller_than_a_patch(model: Path, tmp_path: Path, write_movie: W
         heatmap(small, model, tmp_path / "out")
 
 
+def test_nothing_but_blank_frames(model: Path, tmp_path: Path, write_movie: Writer) -> None:
+    """A movie without one frame to judge is refused like a picture, and leaves no map."""
+    blank = write_movie(tmp_path / "blank.ome.tif", np.zeros((2, 128, 128), np.uint16))
+    with pytest.raises(ImageContentError, match=r"blank\.ome\.tif, frame 0"):
+        heatmap(blank, model, tmp_path / "out")
+    assert not (tmp_path / "out" / "map.ome.tif").exists()
+
+
+def test_windows_that_leave_gaps(movie: Path, model: Path, tmp_path: Path) -> None:
+    """A stride above the window's edge is warned of."""
+    made = heatmap(movie, model, tmp_path / "out", stride_px=96)
+    assert any("96 px from patch to patch leave gaps" in text for text in made.warnings)
+
+
 def test_truncated_movie_keeps_the_older_map(movie: Path, model: Path, tmp_path: Path) -> None:
     """A movie that breaks off is refused, and what an older run wrote stays whole."""
     data = movie.read_bytes()
@@ -144,6 +159,8 @@ def test_truncated_movie_keeps_the_older_map(movie: Path, model: Path, tmp_path:
     names = ("map.ome.tif", "heatmap.json", "curve.csv")
     before = [(tmp_path / "out" / name).read_bytes() for name in names]
     with pytest.raises(ImageReadError, match=r"cut\.ome\.tif"):
-        heatmap(bad, model, tmp_path / "out")
+        heatmap(bad, model, tmp_path / "other")
+    with pytest.raises(OutputError, match="other settings"):
+        heatmap(movie, model, tmp_path / "out", stride_px=32)
     assert [(tmp_path / "out" / name).read_bytes() for name in names] == before
     assert not list((tmp_path / "out").glob(".livewell-tmp*"))

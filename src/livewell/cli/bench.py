@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command
+from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 
 if TYPE_CHECKING:
     from livewell.bench.result import Result
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FOLDER = click.option(
     "--out", type=PATH, default=Path("benchmarks"), show_default=True, help="Folder of results."
 )
-SEED = click.option("--seed", type=int, default=0, show_default=True)
+SEEDED = click.option("--seed", type=SEED, default=0, show_default=True)
 DATA = click.option(
     "--data",
     type=PATH,
@@ -38,7 +38,7 @@ def _report(talk: Talk, out: Path, measure: "Callable[[], Result]") -> None:
 
 @command("mcf7-cells", bench)
 @DATA
-@SEED
+@SEEDED
 @FOLDER
 @click.option("--runs", type=PATH, help="Where runs are kept, to go on after a stop.")
 def mcf7_cells(talk: Talk, data: Path, seed: int, out: Path, runs: Path | None) -> None:
@@ -50,7 +50,7 @@ def mcf7_cells(talk: Talk, data: Path, seed: int, out: Path, runs: Path | None) 
 
 @command("mcf7-stain", bench)
 @DATA
-@SEED
+@SEEDED
 @FOLDER
 def mcf7_stain(talk: Talk, data: Path, seed: int, out: Path) -> None:
     """Labels from propidium iodide: counts of every step."""
@@ -61,8 +61,8 @@ def mcf7_stain(talk: Talk, data: Path, seed: int, out: Path) -> None:
 
 @command("verdict-memory", bench)
 @click.option("--model", type=PATH, required=True, help="Model folder or training run.")
-@click.option("--frames", type=int, default=500, show_default=True)
-@SEED
+@click.option("--frames", type=COUNT, default=500, show_default=True)
+@SEEDED
 @FOLDER
 def verdict_memory(talk: Talk, model: Path, frames: int, seed: int, out: Path) -> None:
     """Memory of verdicts on a long movie."""
@@ -73,7 +73,7 @@ def verdict_memory(talk: Talk, model: Path, frames: int, seed: int, out: Path) -
 
 @command("killed-training", bench)
 @click.option("--study", type=PATH, required=True, help="A study with a split.")
-@SEED
+@SEEDED
 @FOLDER
 def killed_training(talk: Talk, study: Path, seed: int, out: Path) -> None:
     """Kill a training five times, go on, compare the weights."""
@@ -84,7 +84,7 @@ def killed_training(talk: Talk, study: Path, seed: int, out: Path) -> None:
 
 @command("demo", bench)
 @click.option("--demo", type=PATH, default=Path("demo"), show_default=True, help="Of the demo.")
-@SEED
+@SEEDED
 @FOLDER
 def demo_figures(talk: Talk, demo: Path, seed: int, out: Path) -> None:
     """Figures of a demo that was run."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import PATH, Command, Talk, command, pairs
+from livewell.cli.talk import COUNT, PATH, SEED, Command, Talk, command, pairs
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def label() -> None:
 
 def _labelling(function: Command) -> Command:
     for option in (
-        click.option("--seed", type=int, default=0, show_default=True),
+        click.option("--seed", type=SEED, default=0, show_default=True),
         click.option("--name", default="labels", show_default=True, help="Name of these labels."),
         click.option("--positive", required=True, help="Class to find, such as sick or dead."),
         click.option("--negative", required=True, help="The other class, such as healthy."),
@@ -106,7 +106,7 @@ def label_dose(
 @command("points", label)
 @_labelling
 @click.option("--csv", type=PATH, required=True, help="One row a cell: image, y, x, state.")
-@click.option("--patch-px", type=int, required=True, help="Edge of a patch, centred on a cell.")
+@click.option("--patch-px", type=COUNT, required=True, help="Edge of a patch, centred on a cell.")
 @_CLASSES
 @_OTHERS
 @click.option("--y", default="y", show_default=True, help="Column with y, pixels.")
@@ -124,8 +124,8 @@ def label_points(talk: Talk, **options: Any) -> None:
 @command("stain", label)
 @_labelling
 @click.option("--channel", required=True, help="The stain's channel.")
-@click.option("--patch-px", type=int, default=224, show_default=True)
-@click.option("--stride-px", type=int, default=112, show_default=True)
+@click.option("--patch-px", type=COUNT, default=224, show_default=True)
+@click.option("--stride-px", type=COUNT, default=112, show_default=True)
 @click.option(
     "--on",
     type=click.Choice(["mean", "ratio"]),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command, named_values
+from livewell.cli.talk import COUNT, PATH, SEED, Talk, command, named_values
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     default="holdout",
     show_default=True,
 )
-@click.option("--folds", type=int, default=5, show_default=True, help="For --scheme folds.")
+@click.option("--folds", type=COUNT, help="For --scheme folds; 5 by default.")
 @click.option("--test", multiple=True, help="Group held out, for --scheme named.")
-@click.option("--patch-px", type=int, help="Edge of a patch; for labels on frames.")
-@click.option("--stride-px", type=int, help="From patch to patch; by default half a patch.")
+@click.option("--patch-px", type=COUNT, help="Edge of a patch; for labels on frames.")
+@click.option("--stride-px", type=COUNT, help="From patch to patch; by default half a patch.")
 @click.option(
     "--edge",
     type=click.Choice(["drop", "shift"]),
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Rest at the far edges: left out, or covered by a patch moved back.",
 )
-@click.option("--every", type=int, default=1, show_default=True, help="Every n-th frame only.")
+@click.option("--every", type=COUNT, default=1, show_default=True, help="Every n-th frame only.")
 @click.option(
     "--empty",
     type=click.Choice(["drop", "keep"]),
@@ -45,19 +45,23 @@ if TYPE_CHECKING:
 @click.option("--name", default="split", show_default=True)
 @click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
 @click.option("--merge-duplicates", is_flag=True, help="Same pictures become one group.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 def split_(talk: Talk, study: Path, **options: Any) -> None:
     """Cut patches and deal whole groups to train, validation and test."""
     from livewell.io.study import Study
     from livewell.jobs.split import Grid, Holdout, KFolds, LeaveOneOut, Named, split
 
+    chosen, folds, test = (options.pop(name) for name in ("scheme", "folds", "test"))
+    for option, given, needed in (("--folds", folds, "folds"), ("--test", test, "named")):
+        if given and chosen != needed:
+            raise click.UsageError(f"{option} is for --scheme {needed}, not {chosen}")
     schemes: dict[str, Scheme] = {
         "holdout": Holdout(),
-        "folds": KFolds(options.pop("folds")),
+        "folds": KFolds(folds or 5),
         "leave-one-out": LeaveOneOut(),
-        "named": Named(options.pop("test")),
+        "named": Named(test),
     }
-    scheme = schemes[options.pop("scheme")]
+    scheme = schemes[chosen]
     patch_px, stride_px = options.pop("patch_px"), options.pop("stride_px")
     rest = {name: options.pop(name) for name in ("edge", "every", "empty")}
     grid = Grid(patch_px, stride_px or max(patch_px // 2, 1), **rest) if patch_px else None
@@ -111,9 +115,9 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     help="Print every setting of this recipe, and end.",
 )
 @click.option("--split", default="split", show_default=True)
-@click.option("--fold", "folds", type=int, multiple=True, help="Only this fold (repeatable).")
+@click.option("--fold", "folds", type=SEED, multiple=True, help="Only this fold (repeatable).")
 @click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 def train_(
     talk: Talk, study: Path, out: Path, profile: str, settings: Any, folds: Any, **options: Any
 ) -> None:
@@ -143,7 +147,7 @@ def _told(figure: "Estimate") -> str:
 @click.option("--out", type=PATH, help="Folder of the report; by default RUN/evaluation.")
 @click.option(
     "--min-each",
-    type=int,
+    type=COUNT,
     default=1,
     show_default=True,
     help="Patches of each class a group needs in the AUC within groups.",
@@ -154,7 +158,7 @@ def _told(figure: "Estimate") -> str:
     show_default=True,
     help="Trees on intensity and on texture, beside the net.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
     """Measure a run on the groups it never saw, and write the report."""
     from dataclasses import asdict

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command, named_values, once, value_maps
+from livewell.cli.talk import PATH, POSITIVE, Talk, command, named_values, once, value_maps
 
 if TYPE_CHECKING:
     pass
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @command("inspect")
 @click.argument("images", type=PATH, nargs=-1, required=True)
-@click.option("--pixel-um", type=float, help="Pixel size in micrometres, if the file has none.")
-@click.option("--frame-s", type=float, help="Seconds from frame to frame, if the file has none.")
+@click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, if the file has none.")
+@click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, if the file has none.")
 def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int:
     """Show axes, type, channels, scale of images or a folder, and what looks wrong."""
     from livewell.jobs.inspect import inspect_all, listing, table, unfolded
@@ -69,8 +69,8 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
     show_default=True,
     help="Files without a match or a row of metadata, and rows without a file.",
 )
-@click.option("--pixel-um", type=float, help="Pixel size in micrometres, for all files.")
-@click.option("--frame-s", type=float, help="Seconds from frame to frame, for all files.")
+@click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
+@click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 def index_(talk: Talk, images: Path, out: Path, **options: Any) -> None:
     """Make a study of a folder of images and what is known about them."""
     from livewell.jobs.index import index

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command
+from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 
 if TYPE_CHECKING:
     pass
@@ -18,8 +18,8 @@ def simulate() -> None:
 
 @command("culture", simulate)
 @click.option("--out", type=PATH, required=True, help="Folder for the plate.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--frames", type=int, default=12, show_default=True, help="Frames a movie.")
+@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--frames", type=COUNT, default=12, show_default=True, help="Frames a movie.")
 @click.option("--wells-per-dose", type=int, help="Wells at each dose; by default 7, 2 and 7.")
 @click.option("--dose", "doses", type=float, multiple=True, help="Dose in s (repeatable).")
 def simulate_culture_(
@@ -41,7 +41,7 @@ def simulate_culture_(
 
 @command("demo")
 @click.option("--out", type=PATH, default=Path("demo"), show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 def demo_(talk: Talk, out: Path, seed: int) -> None:
     """Run the whole way once on a simulated plate: five minutes."""
     from dataclasses import asdict

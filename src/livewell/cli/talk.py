@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import signal
 import sys
 from collections.abc import Callable
@@ -15,6 +16,21 @@ from livewell.files import strict
 from livewell.progress import SILENT, Bars, Progress
 
 PATH = click.Path(path_type=Path)
+COUNT, SEED = click.IntRange(min=1), click.IntRange(min=0)
+
+
+class Positive(click.FloatRange):
+    """A number above zero; not infinite, not NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a usage error."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Positive(min=0, min_open=True)
 Command = Callable[..., Any]
 
 

@@ -1,25 +1,22 @@
 """Judge new images and movies."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from livewell.cli.talk import PATH, Talk, command
-
-if TYPE_CHECKING:
-    pass
+from livewell.cli.talk import COUNT, PATH, POSITIVE, Talk, command
 
 
 @command("assess")
 @click.argument("images", type=PATH)
 @click.option("--model", type=PATH, required=True, help="Model folder or training run.")
 @click.option("--out", type=PATH, required=True, help="Folder for verdicts and report.")
-@click.option("--stride-px", type=int, help="From patch to patch; by default they touch.")
+@click.option("--stride-px", type=COUNT, help="From patch to patch; by default they touch.")
 @click.option("--pattern", help="File-name pattern with {well} and {position}.")
 @click.option("--channel", help="Channel to judge; by default the model's.")
-@click.option("--pixel-um", type=float, help="Pixel size in micrometres, for all files.")
-@click.option("--frame-s", type=float, help="Seconds from frame to frame, for all files.")
+@click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
+@click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Judge pictures: healthy, sick, unsure, or nothing to judge."""
     from livewell.jobs.assess import assess
@@ -48,7 +45,7 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 @click.argument("movie", type=PATH)
 @click.option("--model", type=PATH, required=True, help="Model folder or training run.")
 @click.option("--out", type=PATH, required=True, help="Folder for map, video and report.")
-@click.option("--stride-px", type=int, help="From window to window; by default a quarter patch.")
+@click.option("--stride-px", type=COUNT, help="From window to window; by default a quarter patch.")
 @click.option(
     "--edges",
     type=click.Choice(["drop", "mirror"]),
@@ -57,9 +54,9 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
     help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
 )
 @click.option("--channel", help="Channel to judge; by default the model's.")
-@click.option("--pixel-um", type=float, help="Pixel size in micrometres.")
-@click.option("--frame-s", type=float, help="Seconds from frame to frame.")
-@click.option("--fps", type=float, default=5.0, show_default=True, help="Of the video.")
+@click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres.")
+@click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame.")
+@click.option("--fps", type=POSITIVE, default=5.0, show_default=True, help="Of the video.")
 @click.option(
     "--video",
     type=click.Choice(["webm", "mp4"]),

@@ -147,9 +147,8 @@ def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None)
             if given is None:
                 continue
             said = getattr(header, name)
-            if said is None or not math.isclose(said, given, rel_tol=1e-6):
-                told = "the file says none" if said is None else f"the file says {said:.6g}"
-                notes = (*notes, f"{name} {given:.6g} as given; {told}")
+            if said is not None and not math.isclose(said, given, rel_tol=1e-6):
+                notes = (*notes, f"{name} {given:.6g} as given; the file says {said:.6g}")
         header = replace(
             header,
             pixel_um=header.pixel_um if pixel_um is None else float(pixel_um),

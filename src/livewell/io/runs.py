@@ -118,6 +118,11 @@ def split_hashes(study: Study, split: str) -> dict[str, str]:
     return {name: sha256(folder / name) for name in ("patches.parquet", "folds.parquet")}
 
 
+def label_hash(study: Study, labels: str) -> str:
+    """Hash of a labels table: what a split was made of."""
+    return sha256(study.folder / "labels" / f"{labels}.parquet")
+
+
 def sha256(path: Path) -> str:
     """Hash of a file's bytes."""
     with path.open("rb") as file:

@@ -211,7 +211,7 @@ class Study:
 
     def write_labels(self, name: str, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
         """Write a labels table and how it was made, in place of an older one of this name."""
-        table = LABELS.check(table, where=f"set of labels {_named(name)!r}")
+        table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
         write_table(self.folder / "labels" / f"{name}.parquet", table)
         write_json(self.folder / "labels" / f"{name}.json", dict(meta))
 
@@ -261,7 +261,7 @@ class Study:
         TableError
             A column is missing, or of the wrong type.
         """
-        patches = PATCHES.check(patches, where=f"split {_named(name)}")
+        patches = PATCHES.check(patches, where=f"split {checked_name(name)}")
         folds = FOLDS.check(folds, where=f"split {name}")
         files = ("patches.parquet", "folds.parquet", "split.json")
         with whole_folder(self.folder / "splits" / name, files) as folder:
@@ -288,7 +288,14 @@ class Study:
             )
 
 
-def _named(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A name of labels or of a split, fit to be a file's.
+
+    Raises
+    ------
+    SpecError
+        It is not.
+    """
     if not _NAME.fullmatch(name):
         raise SpecError(
             f"not a usable name: {name!r}", expected="letters, digits, dots, dashes, underscores"

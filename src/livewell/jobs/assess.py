@@ -1,8 +1,8 @@
 """Verdicts on new images: one row a picture and frame."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from heapq import heappush, heappushpop
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import ImageReadError, LivewellError
-from livewell.files import claim, stamp, whole_file
+from livewell.errors import ImageReadError, LivewellError, SpecError
+from livewell.files import claim_same, stamp, whole_file
 from livewell.inference.windows import Scorer, window_boxes
 from livewell.io.formats import OpenImage
 from livewell.io.images import open_image
@@ -20,11 +20,12 @@ from livewell.io.layout import NamePattern
 from livewell.io.listing import find_images, fingerprint
 from livewell.io.models import Card, find_model, load_model
 from livewell.io.runs import versions, write_text
-from livewell.jobs.frames import Fit, fit_to, model_frame, why
+from livewell.jobs.frames import Fit, fit_to, gaps, model_frame, why
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import SILENT, Progress, Tick
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
+from livewell.report.trust import plural
 from livewell.report.verdicts import assess_page
 
 COLUMNS = [
@@ -123,19 +124,21 @@ def assess(
     paths = [images] if images.is_file() else find_images(images)
     root = images.parent if images.is_file() else images
     names = [path.relative_to(root).as_posix() for path in paths]
+    stride = stride_px or net.patch_px
     asked = {
+        "images": str(images.resolve()),
         "weights": card.weights_sha256,
-        "stride_px": stride_px or net.patch_px,
+        "stride_px": stride,
         "channel": channel,
         "pixel_um": pixel_um,
     }
-    claim(out, KIND, STAMP)
+    places, unplaced = _places(names, pattern)
+    claim_same(out, KIND, STAMP, asked)
     if not (out / STAMP).is_file():
-        stamp(out, STAMP, KIND, **asked, images=str(images), versions=versions())
-    places = _places(names, pattern)
+        stamp(out, STAMP, KIND, **asked, versions=versions())
     scorer = Scorer(net)
     extremes = _Extremes()
-    judged = _Judged(scorer, card, stride_px or net.patch_px, extremes)
+    judged = _Judged(scorer, card, stride, extremes)
     journal = out / JOURNAL
     done = _done(journal, asked)
     entries = []
@@ -155,11 +158,11 @@ def assess(
     for name, table in (("verdicts.csv", verdicts), ("failures.csv", failures)):
         with whole_file(out / name) as temporary:
             table.to_csv(temporary, index=False)
-    warnings = _warnings(verdicts)
+    warnings = (*unplaced, *gaps(net.patch_px, stride), *_warnings(verdicts))
     results = _results(images, model, card, verdicts, failures, extremes, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
     # last: until here older verdicts stand beside the settings they were made with
-    stamp(out, STAMP, KIND, **asked, images=str(images), versions=versions())
+    stamp(out, STAMP, KIND, **asked, versions=versions())
     journal.unlink(missing_ok=True)
     return Assessed(verdicts, failures, out / "report.html", warnings)
 
@@ -212,6 +215,7 @@ def _judge_file(
     try:
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
             fit = fit_to(judged.card, image.header, channel, name)
+            fit = replace(fit, notes=(*fit.notes, *image.header.notes))
             for t in range(image.header.frames):
                 try:
                     rows.append(judged.frame(image, t, fit, name))
@@ -230,14 +234,27 @@ def _fingerprint(path: Path) -> tuple[int, int]:
         return (0, 0)
 
 
-def _places(names: Iterable[str], pattern: str | None) -> pd.DataFrame:
+def _places(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
+    """Well and position of every image by its name, and a warning about those without."""
     table = pd.DataFrame({"image": list(names), "well": None, "position": None})
     if pattern is None:
-        return table
-    parts, _ = NamePattern.parse(pattern).match_all(table["image"])
-    return table[["image"]].merge(
+        return table, []
+    parts, unmatched = NamePattern.parse(pattern).match_all(names)
+    if parts.empty:
+        raise SpecError(
+            "the pattern fits no image",
+            where=f"--pattern {pattern}",
+            expected=f"names such as {names[0]}",
+            got=str(unmatched[0]),
+        )
+    table = table[["image"]].merge(
         parts.reindex(columns=["image", "well", "position"]), on="image", how="left"
     )
+    return table, [
+        f"no well and position for {plural(len(unmatched), 'name')} that the pattern does not fit,"
+        f" such as {each.name}"
+        for each in unmatched[:1]
+    ]
 
 
 def _done(journal: Path, asked: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -174,9 +174,7 @@ def evaluate(
             if not np.isnan(figure.value)
         ]
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
-    return Evaluated(
-        folder, scores, figures, rivals, metrics.per_group(table), folder / REPORT
-    )
+    return Evaluated(folder, scores, figures, rivals, metrics.per_group(table), folder / REPORT)
 
 
 def _model(run: Run, fold: int) -> tuple[Any, Card]:

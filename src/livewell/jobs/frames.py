@@ -134,6 +134,13 @@ def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
     return Box.of(ends[0][0], ends[1][0], ends[0][1], ends[1][1])
 
 
+def gaps(patch_px: int, stride_px: int) -> tuple[str, ...]:
+    """A warning where patches leave parts of a picture unseen."""
+    if stride_px <= patch_px:
+        return ()
+    return (f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px",)
+
+
 def why(error: LivewellError) -> str:
     """The reason in one line, for a table of failures."""
     return f"[{error.code}] {' '.join(str(error).split())}"

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.errors import ImageContentError
-from livewell.files import claim, stamp, whole_file
+from livewell.files import claim_same, stamp, whole_file
 from livewell.geometry import Box
 from livewell.inference.windows import Scorer, window_boxes
 from livewell.io.formats import OpenImage
@@ -21,7 +21,7 @@ from livewell.io.overlay import Look
 from livewell.io.runs import versions, write_text
 from livewell.io.video import OverlayFrame, display_range, stills, write_overlay
 from livewell.jobs.assess import summary
-from livewell.jobs.frames import Fit, fit_to, model_frame
+from livewell.jobs.frames import Fit, fit_to, gaps, model_frame, why
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import SILENT, Progress
 from livewell.report.maps import still
@@ -96,24 +96,27 @@ def heatmap(
     Raises
     ------
     ImageReadError, ImageContentError
-        The movie cannot be read, or no window fits.
+        The movie cannot be read, no window fits, or no frame can be judged.
+    OutputError
+        `out` cannot be written or holds something else.
     """
     net, card = load_model(model)
-    claim(out, KIND, STAMP)
     stride = stride_px or max(net.patch_px // 4, 1)
     said = {
-        "movie": str(movie),
+        "movie": str(movie.resolve()),
         "model": card.weights_sha256,
         "stride_px": stride,
         "edges": edges,
+        "channel": channel,
+        "pixel_um": pixel_um,
         "engine": "windows",
-        "versions": versions(),
     }
+    claim_same(out, KIND, STAMP, said)
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         fit = fit_to(card, image.header, channel, str(movie))
         sliding = _Sliding(image, card, fit, stride, edges)
         if not (out / STAMP).is_file():
-            stamp(out, STAMP, KIND, **said)
+            stamp(out, STAMP, KIND, **said, versions=versions())
         header = image.header
         my, mx = sliding.shape
         with progress.task("sliding over frames", total=header.frames) as tick:
@@ -132,6 +135,9 @@ def heatmap(
                 engine="windows",
                 tick=tick,
             )
+        if len(sliding.failed) == header.frames:
+            (out / "map.ome.tif").unlink()
+            raise sliding.failed[0]
         maps, _ = read_map(out / "map.ome.tif")
         curve = _curve(maps, card.patch_rule.threshold, header.frame_s)
         with whole_file(out / "curve.csv") as temporary:
@@ -144,7 +150,12 @@ def heatmap(
             )
         chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
         stills(out / "stills", sliding.overlay(maps, chosen), look)
-        warnings = (*sliding.fit.notes, *header.notes)
+        warnings = (
+            *sliding.fit.notes,
+            *header.notes,
+            *gaps(card.patch_px, stride),
+            *(f"not judged: {why(error)}" for error in sliding.failed),
+        )
         notes = [Note("warn", text) for text in warnings]
         if edges == "mirror":
             notes.append(Note("info", "Windows near the edge saw the frame mirrored beyond it."))
@@ -166,7 +177,7 @@ def heatmap(
         )
     write_text(out / "report.html", render(heatmap_page(results)))
     # last: a run that fails leaves the settings of the one whose files lie there
-    stamp(out, STAMP, KIND, **said)
+    stamp(out, STAMP, KIND, **said, versions=versions())
     return Mapped(out, curve, film, out / "map.ome.tif", out / "report.html", tuple(warnings))
 
 
@@ -177,6 +188,7 @@ class _Sliding:
         self, image: OpenImage, card: Card, fit: Fit, stride_px: int, edges: Edges
     ) -> None:
         self.image, self.card, self.fit = image, card, fit
+        self.failed: list[ImageContentError] = []
         header, scale = image.header, fit.scale
         self.margin_px = card.patch_px // 2 if edges == "mirror" else 0
         height, width = round(header.height * scale), round(header.width * scale)
@@ -195,7 +207,8 @@ class _Sliding:
             try:
                 where = f"{self.image.source}, frame {t}"
                 frame, area = model_frame(self.image, t, self.fit, where)
-            except ImageContentError:
+            except ImageContentError as error:
+                self.failed.append(error)
                 yield values.reshape(self.shape)
                 continue
             mask = np.pad(textured(frame, self.card.pixel_um), self.margin_px, mode="reflect")

@@ -6,15 +6,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from livewell.errors import Fault, LabelError, LeakError, SplitError, TableError
+from livewell.errors import Fault, LabelError, LeakError, SpecError, SplitError, TableError
 from livewell.evaluation import balance as balancing
 from livewell.evaluation import confounds, leaks, splits
 from livewell.evaluation.units import NESTED, UNITS, straddling, unit_names
 from livewell.geometry import Edge
 from livewell.io.content import content
 from livewell.io.pixels import StudyPixels
+from livewell.io.runs import label_hash
 from livewell.io.scale import channel_name, common_pixel_um
-from livewell.io.study import Study
+from livewell.io.study import Study, checked_name
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.patch import Patch, PatchGrid
 from livewell.progress import SILENT, Progress, Tick
@@ -73,6 +74,14 @@ class Grid:
     edge: Edge = "drop"
     every: int = 1
     empty: Literal["drop", "keep"] = "drop"
+
+    def __post_init__(self) -> None:
+        if min(self.patch_px, self.stride_px, self.every) < 1:
+            raise SpecError(
+                "not a grid",
+                expected="patch_px, stride_px and every of at least 1",
+                got=f"{self.patch_px}, {self.stride_px} and {self.every}",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +147,13 @@ def split(
         Labels on patches and a grid asked for, or neither.
     """
     table, meta = study.labels(labels), study.label_meta(labels)
+    checked_name(name)
+    groups = unit_names(study.fields(), by)
+    _check_scheme(scheme, groups[groups.index.isin(table["image"])])
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     patches, counts = _patches(study, table, grid, pixels, progress)
-    patches["group"] = patches["image"].map(unit_names(study.fields(), by))
+    patches["group"] = patches["image"].map(groups)
     _refuse_groupless(patches, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates(), progress)
     clusters = leaks.same_content(digests)
@@ -165,6 +177,7 @@ def split(
         {
             "labels": labels,
             "label_meta": meta,
+            "labels_sha256": label_hash(study, labels),
             "classes": meta["classes"],
             "by": by,
             "scheme": type(scheme).__name__,
@@ -180,6 +193,30 @@ def split(
         },
     )
     return Splitted(patches, folds, balance, tuple(warnings))
+
+
+def _check_scheme(scheme: Scheme, groups: "pd.Series[str]") -> None:
+    """Refuse what cannot be before any pixel is read."""
+    there = sorted(groups.dropna().unique())
+    match scheme:
+        case KFolds() if not 2 <= scheme.folds <= len(there):
+            raise SplitError(
+                "no such number of folds",
+                where="--folds",
+                expected=f"2 to {len(there)}, the number of groups",
+                got=str(scheme.folds),
+            )
+        case Named():
+            absent = [
+                name for name in (*scheme.test, *(scheme.validation or ())) if name not in there
+            ]
+            if absent or not scheme.test:
+                raise SplitError(
+                    "no such group" if absent else "no group is named to be held out",
+                    where="--test",
+                    expected=f"some of {', '.join(there[:12])}{', ...' if len(there) > 12 else ''}",
+                    got=", ".join(absent) or "none",
+                )
 
 
 def _dealt(patches: pd.DataFrame, scheme: Scheme, seed: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from livewell.evaluation.pictures import by_picture
 from livewell.inference.windows import Scorer
 from livewell.io.models import NORMALISATIONS, Card, load_model, save_model
 from livewell.io.pixels import StudyPixels
-from livewell.io.runs import Run, split_hashes, versions
+from livewell.io.runs import Run, label_hash, split_hashes, versions
 from livewell.io.study import Study
 from livewell.nets.net import Net
 from livewell.profiles import Profile
@@ -76,11 +76,12 @@ def train(
     SpecError
         Patches of another size than the profile's.
     SplitError
-        No such fold.
+        No such fold, or the labels were made anew after the split.
     OutputError
         `out` holds something else, or a run with other settings.
     """
     patches, parts, meta = study.split(split)
+    _check_labels(study, split, meta)
     _check_size(meta, profile)
     chosen = _chosen_folds(parts, folds)
     run = Run.claim(
@@ -212,6 +213,16 @@ def _summary(run: Run, fold: int, patches: pd.DataFrame) -> dict[str, Any]:
             for part, names in patches.groupby("part")["group"]
         },
     }
+
+
+def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
+    name, made_of = meta["labels"], meta.get("labels_sha256")
+    if made_of and name in study.label_names() and made_of != label_hash(study, name):
+        raise SplitError(
+            "the labels were made anew after the split, which holds the old ones",
+            where=f"{study.folder}, split {split}",
+            remedy="split again, or give other labels another --name",
+        )
 
 
 def _check_size(meta: Mapping[str, Any], profile: Profile) -> None:

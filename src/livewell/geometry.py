@@ -41,6 +41,16 @@ class Span:
         """Whether the two spans share a pixel."""
         return self.start < other.stop and other.start < self.stop
 
+    def common(self, other: "Span") -> "Span":
+        """The part that both share.
+
+        Raises
+        ------
+        GeometryError
+            They share no pixel.
+        """
+        return Span(max(self.start, other.start), min(self.stop, other.stop))
+
     def contains(self, other: "Span") -> bool:
         """Whether `other` lies wholly inside."""
         return self.start <= other.start and other.stop <= self.stop
@@ -94,6 +104,12 @@ class Box:
     def contains(self, other: "Box") -> bool:
         """Whether `other` lies wholly inside."""
         return self.y.contains(other.y) and self.x.contains(other.x)
+
+    def common(self, other: "Box") -> "Box | None":
+        """The box that both share; ``None`` where they share no pixel."""
+        if not self.overlaps(other):
+            return None
+        return Box(self.y.common(other.y), self.x.common(other.x))
 
     def overlaps(self, other: "Box") -> bool:
         """Whether the two boxes share a pixel."""

@@ -51,7 +51,7 @@ def test_results_are_strict_json(evaluated: Evaluated) -> None:
         if figure["value"] is not None:
             assert figure["low"] <= figure["value"] <= figure["high"]
             assert figure["low"] < figure["high"]
-    assert set(results["baselines"]) == {"trees on intensity", "trees on texture"}
+    assert set(results["baselines"]) == {"this net", "trees on intensity", "trees on texture"}
     assert results["classes"] == ["healthy", "sick"]
     assert results["group"] == "well"
     assert results["patches"] == len(evaluated.scores)

@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 
 from livewell.errors import LabelError, TableError
 from livewell.io.study import Study
 from livewell.jobs.index import index
 from livewell.jobs.label import Column, Dose, Points, Route, Stain, Words, label
+
+Painter = Callable[..., NDArray[np.uint16]]
 
 CLASSES = ("healthy", "sick")
 LOOKS = {"healthy": "healthy", "sick": "sick"}
@@ -96,7 +100,7 @@ def test_stain(tmp_path: Path) -> None:
             metadata={"axes": "CYX", "Channel": {"Name": ["brightfield", "PI"]}},
         )
     study = index(tmp_path / "images", tmp_path / "study").study
-    made = label(study, Stain("PI", 64, 64, on="mean"), ("live", "dead"))
+    made = label(study, Stain("PI", 64, 64, on="mean", empty="keep"), ("live", "dead"))
     table = study.labels("labels")
     row = ((table["y0"] // 64) * 4 + table["x0"] // 64 + table["image"].str[1].astype(int)) % 2
     assert (table["label"] == row.map({0: "live", 1: "dead"})).all()
@@ -108,6 +112,37 @@ def test_stain(tmp_path: Path) -> None:
     assert 200 < mixture["live_below"] < mixture["dead_above"] < 1200
     with pytest.raises(LabelError, match="experiment"):
         label(study, Stain("PI", 64, 64, per="experiment"), ("live", "dead"))
+
+
+def test_stain_where_no_cells_are(tmp_path: Path, paint: Painter) -> None:
+    """Empty patches are dark like living cells, and make no label; nor do borders of zeros."""
+    rng = np.random.default_rng(1)
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(4):
+        cells, empty = paint("sick", number, (1, 256, 128)), paint("empty", number, (1, 256, 128))
+        brightfield = np.concatenate([cells, empty], axis=2)[0]
+        brightfield[:, :40] = 0
+        stain = rng.normal(200, 3, (256, 256))
+        for patch in range(8):
+            y, x = divmod(patch, 2)
+            level = rng.normal(900, 40) if (patch + number + y) % 2 else rng.normal(250, 15)
+            stain[64 * y : 64 * y + 64, 64 * x : 64 * x + 64] += level
+        tifffile.imwrite(
+            images / f"e{number}.ome.tif",
+            np.stack([brightfield, stain]).astype(np.uint16),
+            ome=True,
+            photometric="minisblack",
+            metadata={"axes": "CYX", "Channel": {"Name": ["brightfield", "PI"]}},
+        )
+    study = index(images, tmp_path / "study", pixel_um=0.5).study
+    made = label(study, Stain("PI", 64, 32, on="mean"), ("live", "dead"))
+    counts = dict(made.meta["counts"])
+    assert counts["on the grid"] == counts["patches"] + counts["without cells, left out"]
+    assert counts["without cells, left out"] > 0
+    table = study.labels("labels")
+    assert table["x0"].min() == 40
+    assert table["x0"].max() < 128
 
 
 def test_wrong_names_of_classes_keep_older_labels(copy: Study) -> None:

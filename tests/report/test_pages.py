@@ -100,7 +100,12 @@ def test_enough_groups_are_not_called_rough() -> None:
 )
 def test_the_net_is_held_against_simple_rules(baseline: float, tone: str, words: str) -> None:
     """A rule that does as well is a problem, one within the interval a caution."""
-    rules = [("intensity", Estimate(baseline, 0.5, 0.99, 12)), ("nothing", Estimate(NAN))]
+    net = GOOD.estimates[0][1]
+    rules = [
+        ("this net", net),
+        ("intensity", Estimate(baseline, 0.5, 0.99, 12)),
+        ("nothing", Estimate(NAN)),
+    ]
     results = replace(GOOD, baselines=rules)
     assert words in said(results, tone)
     assert headline(results, trust_notes(results))[1] == tone
@@ -143,7 +148,7 @@ def test_the_whole_page_holds_every_part() -> None:
         reliability=pd.DataFrame({"p": [0.2, 0.8], "observed": [0.1, 0.9], "patches": [9, 9]}),
         logs={"fold 0": log, "fold 1": log},
         galleries=[Gallery("Wrong calls", [np.eye(8)] * 2, ["a", "b"], [0, 1], "Look.")],
-        baselines=[("intensity", Estimate(0.6, 0.5, 0.7, 12))],
+        baselines=[("this net", Estimate(0.9)), ("intensity", Estimate(0.6, 0.5, 0.7, 12))],
         counts=pd.DataFrame({"part": ["train"], "patches": [9]}),
         settings={"seed": 1},
         versions={"torch": "2"},

@@ -31,8 +31,8 @@ def figures(demo: Path, *, seed: int = 0) -> Result:
         for name, title in NAMES.items()
     ]
     rows += [
-        [f"{rival}: AUC", _shown(each["roc_auc"]), str(each["roc_auc"]["groups"])]
-        for rival, each in found["baselines"].items()
+        [f"{rival}: AUC, {found['compared']} patches", _shown(auc), str(auc["groups"])]
+        for rival, auc in ((r, each["roc_auc"]) for r, each in found["baselines"].items())
     ]
     return Result(
         "demo",

@@ -96,7 +96,6 @@ def cells(
             LEAST_EACH,
             seed,
             progress,
-            most=len(patches),
         )
         rows += [
             _row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()

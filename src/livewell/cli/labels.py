@@ -142,6 +142,14 @@ def label_points(talk: Talk, **options: Any) -> None:
     show_default=True,
     help="Groups in which no two components show.",
 )
+@click.option("--transmitted", help="Transmitted-light channel, if its name does not tell.")
+@click.option(
+    "--empty",
+    type=click.Choice(["drop", "keep"]),
+    default="drop",
+    show_default=True,
+    help="Patches without cells, which are dark in any stain.",
+)
 @click.option("--reference", help="COLUMN=VALUE of the images to fit on, e.g. treatment=none.")
 def label_stain(talk: Talk, reference: str | None, **options: Any) -> None:
     """Label patches by a death stain (Pattarone's mixture of two)."""
@@ -154,5 +162,6 @@ def label_stain(talk: Talk, reference: str | None, **options: Any) -> None:
             raise SpecError("not COLUMN=VALUE", where="--reference", got=reference)
         pair = (column, value)
     names = ("channel", "patch_px", "stride_px", "on", "offset_counts", "per", "unfit")
+    names += ("transmitted", "empty")
     route = Stain(**{name: options.pop(name) for name in names}, reference=pair)
     _label(talk, route=route, **options)

@@ -169,7 +169,7 @@ def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
     for name, figure in made.figures.items():
         talk.say(f"{name:<18} {_told(figure)}")
     for rival, found in made.baselines.items():
-        talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC")
+        talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC, same patches")
     talk.say(f"report: {made.page}")
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
     talk.result({"figures": figures, "report": str(made.page)})

@@ -47,6 +47,9 @@ FIGURES = (
 BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
 BASELINE_PATCHES = 1500
 """Baselines look at most at so many patches, drawn once, groups alike."""
+NET = "this net"
+AREAS = ("roc_auc", "within_auc")
+"""What the net is compared with baselines in, on the patches that they saw."""
 SHOWN = 12
 """Patches in each gallery."""
 
@@ -84,7 +87,8 @@ def evaluate(
     min_each
         Patches of each class that a group needs to count in the AUC within groups.
     baselines
-        Whether trees on intensity and on texture are trained on the same patches, for comparison.
+        Whether trees on intensity and on texture are trained too, and compared with the net on the
+        same patches, at most `BASELINE_PATCHES`.
     seed
         Of resampling and of baselines.
     progress
@@ -144,7 +148,10 @@ def evaluate(
     figures |= _verdicts(table, cards, classes, seed)
     rivals: dict[str, dict[str, Estimate]] = {}
     if baselines:
-        rivals = baseline_figures(patches, folds, classes, pixels, min_each, seed, progress)
+        some = drawn_alike(patches, BASELINE_PATCHES, seed)
+        rivals = baseline_figures(some, folds, classes, pixels, min_each, seed, progress)
+        same = table.merge(some[KEY], on=KEY)
+        rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
     results = _results(run, study, meta, table, figures, rivals, cards, pixels, folds, patches)
     with whole_folder(folder, (RESULTS, SCORES_FILE, REPORT)) as temporary:
         scores.to_parquet(temporary / SCORES_FILE, index=False)
@@ -195,29 +202,23 @@ def baseline_figures(
     min_each: int,
     seed: int,
     progress: Progress,
-    most: int = BASELINE_PATCHES,
 ) -> dict[str, dict[str, Estimate]]:
-    """Pooled AUC and AUC within groups of trees on simple features of the same patches.
+    """Pooled AUC and AUC within groups of trees on simple features.
 
     Parameters
     ----------
     patches, folds
-        A split.
+        A split; trees learn from and judge these patches.
     classes
         (negative, positive).
     pixels
         Where the patches' pixels come from.
     min_each, seed, progress
         As in `evaluate`.
-    most
-        At most so many patches are looked at, drawn once, groups alike.
     """
-    order = patches.sample(frac=1, random_state=seed)
-    turn = order.groupby("group").cumcount()
-    some = order.loc[turn.sort_values(kind="stable").index[:most]]
-    y = (some["label"] == classes[1]).to_numpy(int)
+    y = (patches["label"] == classes[1]).to_numpy(int)
     found = {}
-    keys = patches_of(some)
+    keys = patches_of(patches)
     with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
         for name, measure in BASELINES.items():
             tables = []
@@ -226,15 +227,20 @@ def baseline_figures(
                 tables.append(measure(stack))
                 tick(len(stack))
             features = pd.concat(tables, ignore_index=True)
-            p = grouped_trees(features, y, some["group"], folds, seed, workers=-1)
+            p = grouped_trees(features, y, patches["group"], folds, seed, workers=-1)
             known = ~np.isnan(p)
             table = pd.DataFrame(
-                {"group": some["group"].to_numpy(), "y": y, "p": p, "called": p >= 0.5}
+                {"group": patches["group"].to_numpy(), "y": y, "p": p, "called": p >= 0.5}
             )[known].astype({"called": int})
-            found[name] = estimates(
-                table, seed=seed, names=("roc_auc", "within_auc"), min_each=min_each
-            )
+            found[name] = estimates(table, seed=seed, names=AREAS, min_each=min_each)
     return found
+
+
+def drawn_alike(patches: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """At most so many patches, drawn so that every group gives as many as it can."""
+    order = patches.sample(frac=1, random_state=seed)
+    turn = order.groupby("group").cumcount()
+    return order.loc[turn.sort_values(kind="stable").index[:most]]
 
 
 def _stack(pixels: StudyPixels, keys: Sequence[Patch]) -> Any:

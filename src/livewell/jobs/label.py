@@ -1,7 +1,7 @@
 """Labels for a study, by one of five routes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,14 +10,16 @@ import pandas as pd
 from livewell.errors import LabelError
 from livewell.io.metadata import read_metadata
 from livewell.io.pixels import StudyPixels
+from livewell.io.scale import common_pixel_um
 from livewell.io.study import Study
 from livewell.labels.by_column import by_column
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_fluorescence import Fluorescence, by_fluorescence
 from livewell.labels.by_words import by_words
-from livewell.labels.made import Labelled, Others
+from livewell.labels.made import Count, Labelled, Others
 from livewell.labels.points import by_points
 from livewell.measure import stain
+from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.patch import PatchGrid
 from livewell.progress import SILENT, Progress
 from livewell.tables import key_table
@@ -83,6 +85,11 @@ class Stain:
         ``column=value`` of the images to fit on, such as ``treatment=none``; all by default.
     unfit
         Groups without two components: refuse or drop.
+    transmitted
+        Transmitted-light channel, name or number; found by its name where ``None``.
+    empty
+        Whether patches without any cell-scale texture in transmitted light are left out: they are
+        dark in the stain, and would pass for living cells.
     """
 
     channel: str
@@ -93,6 +100,8 @@ class Stain:
     per: str | None = None
     reference: tuple[str, str] | None = None
     unfit: Others = "refuse"
+    transmitted: str | None = None
+    empty: Literal["drop", "keep"] = "drop"
 
 
 Route = Column | Words | Dose | Points | Stain
@@ -207,7 +216,8 @@ def _by_points(study: Study, route: Points, progress: Progress) -> Labelled:
 def _by_stain(
     study: Study, route: Stain, classes: tuple[str, str], seed: int, progress: Progress
 ) -> Labelled:
-    measured = measure_stain(study, route, progress)
+    every = measure_stain(study, route, progress)
+    measured = every[every["cells"] >= LEAST_SHARE] if route.empty == "drop" else every
     fields = study.fields()
     columns = [name for name in (route.per, (route.reference or (None,))[0]) if name]
     absent = [name for name in columns if name not in fields]
@@ -225,7 +235,7 @@ def _by_stain(
     if route.reference:
         column, value = route.reference
         reference = measured[column].astype("str") == value
-    return by_fluorescence(
+    made = by_fluorescence(
         measured,
         route.on,
         seed,
@@ -234,10 +244,15 @@ def _by_stain(
         unfit=route.unfit,
         classes=classes,
     )
+    first = (
+        Count("on the grid", len(every)),
+        Count("without cells, left out", len(every) - len(measured)),
+    )
+    return replace(made, counts=(*first, *made.counts))
 
 
 def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd.DataFrame:
-    """Mean stain of every patch of a grid, and its ratio to the frame's background.
+    """Mean stain of every patch of a grid, its ratio to the background, and how much is cells.
 
     Parameters
     ----------
@@ -251,20 +266,27 @@ def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd
     Returns
     -------
     DataFrame
-        Columns `livewell.tables.KEY`, ``mean`` (counts) and ``ratio``; patches in registration
-        borders of zeros are left out.
+        Columns `livewell.tables.KEY`, ``mean`` (counts), ``ratio`` and ``cells``, the share of the
+        patch with cell-scale texture in transmitted light; patches in registration borders of
+        zeros of either channel are left out.
     """
-    pixels = StudyPixels(study, route.channel)
+    stained, seen = StudyPixels(study, route.channel), StudyPixels(study, route.transmitted)
+    seen.prepare(study.fields()["image"], progress=progress)
+    pixel_um = common_pixel_um(study, study.fields()["image"])
     headers = study.headers(progress=progress)
     grid = PatchGrid(route.patch_px, route.stride_px)
     tables = []
     with progress.task("measuring the stain", total=len(headers)) as tick:
         for image, frames in zip(headers["image"], headers["frames"], strict=True):
             for t in range(int(frames)):
-                patches = list(grid.patches(str(image), t, pixels.area(str(image), t)))
-                frame = pixels.frame(str(image), t)
+                key = str(image), t
+                area = stained.area(*key).common(seen.area(*key))
+                patches = list(grid.patches(*key, area)) if area else []
+                boxes = [patch.box for patch in patches]
+                frame = stained.frame(*key)
                 table = key_table(patches)
-                table["mean"] = stain.means(frame, [patch.box for patch in patches])
+                table["mean"] = stain.means(frame, boxes)
+                table["cells"] = shares(textured(seen.frame(*key), pixel_um), boxes)
                 level = stain.background(frame)
                 table["ratio"] = stain.ratio(
                     table["mean"].to_numpy(float), level, route.offset_counts

@@ -81,7 +81,7 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
         )
         groups = results.scores["group"].nunique()
         notes.append(trust.group_count(groups, head.groups or groups, results.group_name))
-        notes += trust.against_baselines(head, results.baselines, results.metric)
+        notes += trust.against_baselines(results.baselines, results.metric)
         # Too few groups are said already.
         if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
             notes.append(Note("info", f"{name}: {head.note}"))
@@ -159,13 +159,13 @@ def _groups(results: EvaluationResults) -> Section | None:
 
 
 def _baselines(results: EvaluationResults) -> Section | None:
-    if not results.baselines or not results.estimates:
+    if not results.baselines:
         return None
-    rows = [("this net", results.estimates[0][1]), *results.baselines]
     return Section(
         "Against simple rules",
-        "The same patches, judged by rules that see less than the net does.",
-        pictures=[comparison(rows, results.metric, results.guessing)],
+        "The same patches, a part of all where there are many, judged by rules that see less than"
+        " the net does.",
+        pictures=[comparison(results.baselines, results.metric, results.guessing)],
     )
 
 

@@ -92,7 +92,7 @@ class EvaluationResults:
     galleries
         Right and wrong examples.
     baselines
-        Simple rules on the same patches, in the headline metric.
+        The net, then simple rules, on the same patches, in the headline metric.
     warnings
         Confounds found (tied columns and the like), one sentence each.
     counts

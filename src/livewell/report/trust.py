@@ -86,8 +86,11 @@ def group_count(groups: int, scarcer: int, group_name: str) -> Note:
     )
 
 
-def against_baselines(net: EstimateLike, baselines: Sequence[Named], metric: str) -> list[Note]:
-    """Whether the net is better than simple rules on the same patches."""
+def against_baselines(rows: Sequence[Named], metric: str) -> list[Note]:
+    """Whether the net, the first of the rows, is better than simple rules on the same patches."""
+    if not rows:
+        return []
+    (_, net), *baselines = rows
     known = [(name, e) for name, e in baselines if math.isfinite(e.value)]
     if not known or not math.isfinite(net.value):
         return []

@@ -100,16 +100,12 @@ def test_enough_groups_are_not_called_rough() -> None:
 )
 def test_the_net_is_held_against_simple_rules(baseline: float, tone: str, words: str) -> None:
     """A rule that does as well is a problem, one within the interval a caution."""
-    net = GOOD.estimates[0][1]
-    rules = [
-        ("this net", net),
-        ("intensity", Estimate(baseline, 0.5, 0.99, 12)),
-        ("nothing", Estimate(NAN)),
-    ]
+    rival = Estimate(baseline, 0.5, 0.99, 12)
+    rules = [("this net", GOOD.estimates[0][1]), ("trees", rival), ("nothing", Estimate(NAN))]
     results = replace(GOOD, baselines=rules)
     assert words in said(results, tone)
     assert headline(results, trust_notes(results))[1] == tone
-    assert "intensity" in render(evaluation_page(results))
+    assert "trees" in render(evaluation_page(results))
 
 
 @pytest.mark.parametrize(("ece", "tone"), [(0.02, "good"), (0.07, "info"), (0.3, "warn")])

@@ -147,10 +147,12 @@ def evaluate(
         del figures["prevalence_auc"]
     figures |= _verdicts(table, cards, classes, seed)
     rivals: dict[str, dict[str, Estimate]] = {}
+    compared = 0
     if baselines:
         some = drawn_alike(patches, BASELINE_PATCHES, seed)
         rivals = baseline_figures(some, folds, classes, pixels, min_each, seed, progress)
         same = table.merge(some[KEY], on=KEY)
+        compared = len(same)
         rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
     results = _results(run, study, meta, table, figures, rivals, cards, pixels, folds, patches)
     with whole_folder(folder, (RESULTS, SCORES_FILE, REPORT)) as temporary:
@@ -167,6 +169,7 @@ def evaluate(
             "group": meta["by"],
             "groups": int(scores["group"].nunique()),
             "patches": len(scores),
+            "compared": compared,
             "min_each": min_each,
             "seed": seed,
             "warnings": meta["warnings"],

@@ -162,6 +162,6 @@ def label_stain(talk: Talk, reference: str | None, **options: Any) -> None:
             raise SpecError("not COLUMN=VALUE", where="--reference", got=reference)
         pair = (column, value)
     names = ("channel", "patch_px", "stride_px", "on", "offset_counts", "per", "unfit")
-    names += ("transmitted", "empty")
-    route = Stain(**{name: options.pop(name) for name in names}, reference=pair)
+    more = ("transmitted", "empty")
+    route = Stain(**{name: options.pop(name) for name in names + more}, reference=pair)
     _label(talk, route=route, **options)

@@ -12,6 +12,8 @@ NAMES = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
     "calibration_error": "expected calibration error",
+    "pictures_decided": "pictures with a verdict",
+    "pictures_right": "right among these",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from livewell.errors import LayoutError, OutputError, SpecError, TableError
 from livewell.io.study import Study
 from livewell.jobs.index import index
-from livewell.jobs.label import Column, label
+from livewell.jobs.label import Column, Dose, label
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 
@@ -142,3 +142,13 @@ def test_patterns_that_say_nothing(plate: Path, tmp_path: Path) -> None:
         index(plate / "images", tmp_path / "study", pattern="")
     with pytest.raises(LayoutError, match=r"no file name holds.*any of A01, .*Got: b99"):
         index(plate / "images", tmp_path / "study", pattern=PATTERN, values={"well": {"B99": "B2"}})
+
+
+def test_indexing_again_tells_what_is_kept(plate: Path, tmp_path: Path) -> None:
+    """Labels made before a new index stay, and are named."""
+    again = {"pattern": PATTERN, "metadata": plate / "plate.csv"}
+    made = index(plate / "images", tmp_path / "study", **again)
+    label(made.study, Dose(30, (0, 1800)), ("healthy", "sick"), name="by-dose")
+    made = index(plate / "images", tmp_path / "study", **again)
+    assert any("by-dose" in note and "label and split again" in note for note in made.notes)
+    assert made.study.label_names() == ["by-dose"]

@@ -105,6 +105,11 @@ def index(
     study = Study.create(
         out, images, fields, pixel_um=pixel_um, frame_s=frame_s, sources=[*sources, *notes]
     )
+    if study.label_names():
+        notes.append(
+            f"kept, as made before: {', '.join((*study.label_names(), *study.split_names()))};"
+            " label and split again if what they rest on has changed"
+        )
     return Indexed(study, fields, tuple(notes))
 
 

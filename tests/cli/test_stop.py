@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 
+def heed_interrupts() -> None:
+    """Take Ctrl-C as a terminal's program does; what runs in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "terminated"]
 )
@@ -16,19 +21,20 @@ def test_a_stopped_training(world: Path, tmp_path: Path, sent: signal.Signals, c
     """In the midst of training both signals end with their exit code and one plain sentence."""
     words = ["train", world / "study", "--out", tmp_path / "run", "--profile", "tiny"]
     words += ["--set", "steps=100000", "--set", "steps_per_epoch=5", "--quiet"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "livewell", *map(str, words)], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "run" / "fold-00" / "last.ckpt").is_file():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(sent)
-        _, told = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    command = [sys.executable, "-m", "livewell", *map(str, words)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "run" / "fold-00" / "last.ckpt").is_file():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(sent)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert told.strip().splitlines()[-1] == "stopped; give the same command again to go on"
     assert "Traceback" not in told

@@ -107,7 +107,11 @@ def render(folder: Path) -> str:
         parts += [""] + [f"- {note}" for note in found["notes"]]
         parts += [
             f"- Command: `{found['command']}`; {found['date']}; seed {found['seed']};"
-            f" {found['seconds'] / 60:.0f} min.",
+            f" {_duration(found['seconds'])}.",
             f"- Machine: {found['machine']}; {shown}.",
         ]
     return "\n".join(parts) + "\n"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -16,6 +16,13 @@ from livewell.report.trust import plural, sorted_notes
 UNDECIDED = ("unsure", "nothing to judge")
 """Verdicts that name no class."""
 
+ELSEWHERE = Note(
+    "info",
+    "The model was judged on other images than these. What it says holds as far as these were "
+    "taken alike: same optics, magnification, cells and culture.",
+)
+"""Stands on every page of new images."""
+
 
 def assess_page(results: AssessResults) -> Page:
     """The page of verdicts on new images: how many of each, where, and what could not be read."""
@@ -51,6 +58,14 @@ def heatmap_page(results: HeatmapResults) -> Page:
     if known.size < share.size:
         lost = plural(share.size - known.size, "frame")
         notes.append(Note("info", f"Nothing was to judge in {lost} of {share.size}."))
+    notes += [
+        Note(
+            "info",
+            "A place is coloured by the whole window around it: the map tells where in the frame, "
+            "not which cell.",
+        ),
+        ELSEWHERE,
+    ]
     sections = [
         Section(
             f"{positive.capitalize()} area over time",
@@ -146,14 +161,7 @@ def _assess_notes(results: AssessResults) -> list[Note]:
         notes.append(
             Note("info", f"Nothing to judge was found in {n}, as in fields without cells.")
         )
-    notes.append(
-        Note(
-            "info",
-            "The model was judged on other images than these. Its verdicts hold as far as these "
-            "were taken alike: same optics, magnification, cells and culture.",
-        )
-    )
-    return notes
+    return [*notes, ELSEWHERE]
 
 
 def _pictures(results: AssessResults) -> Section:

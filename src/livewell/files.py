@@ -179,32 +179,31 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
 
 
 def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any]) -> None:
-    """As `claim`, and what lies there was made with these settings, or the folder is new.
+    """As `claim`, and what lies there was begun with these settings, or the folder is new.
 
     Parameters
     ----------
     folder, kind, stamp
         As in `claim`.
     settings
-        Compared with those of the same names in the stamp.
+        Compared with those of the same names in the stamp; of nested ones, one by one.
 
     Raises
     ------
     OutputError
-        As in `claim`, or made with others.
+        As in `claim`, or begun with others, which are named.
     """
     claim(folder, kind, stamp)
     if not (folder / stamp).is_file():
         return
-    made = read_json(folder / stamp, kind=kind)
-    differ = sorted(name for name, value in settings.items() if made.get(name) != strict(value))
+    differ = _differences(read_json(folder / stamp, kind=kind), settings)
     if differ:
         raise OutputError(
-            f"the {kind} here was made with other settings, and would be lost",
+            f"the {kind} here was begun with other settings",
             where=str(folder),
-            expected=", ".join(f"{name}={made.get(name)}" for name in differ),
-            got=", ".join(f"{name}={settings[name]}" for name in differ),
-            remedy="name a new folder",
+            expected=", ".join(f"{name}={_short(old)}" for name, old, _ in differ),
+            got=", ".join(f"{name}={_short(new)}" for name, _, new in differ),
+            remedy="name a new folder, or repeat the settings to go on",
         )
 
 
@@ -239,3 +238,27 @@ def strict(value: Any) -> Any:
 def _sync(file: Path) -> None:
     with file.open("rb") as handle:
         os.fsync(handle.fileno())
+
+
+def _differences(
+    begun: Mapping[str, Any], settings: Mapping[str, Any]
+) -> list[tuple[str, object, object]]:
+    """Name, old and new value of what differs; of nested settings, one by one."""
+    found: list[tuple[str, object, object]] = []
+    for name, new in sorted(strict(settings).items()):
+        old = begun.get(name)
+        if old == new:
+            continue
+        if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+            found.append((name, old, new))
+            continue
+        inner = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+        # a profile's source only repeats which of its settings were changed
+        inner = [k for k in inner if k != "source"] or inner
+        found += [(name if k == "name" else k, old.get(k), new.get(k)) for k in inner]
+    return found
+
+
+def _short(value: object, most: int = 60) -> str:
+    text = str(value)
+    return text if len(text) <= most else text[: most - 3] + "..."

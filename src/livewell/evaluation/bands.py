@@ -6,6 +6,8 @@ from numpy.typing import ArrayLike
 from livewell.errors import SpecError
 from livewell.evaluation.outcomes import Floats
 
+MAX_ERROR = 0.05
+"""Highest share of wrong verdicts among decided pictures that a band is chosen for."""
 LEAST_BAND = 0.1
 """The unsure band reaches at least so far to either side of the threshold."""
 
@@ -14,7 +16,7 @@ def narrowest_band(
     p: ArrayLike,
     y: ArrayLike,
     threshold: float,
-    max_error: float = 0.05,
+    max_error: float = MAX_ERROR,
     *,
     weight: ArrayLike | None = None,
 ) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from livewell.errors import Fault, LabelError, SpecError, TableError
-from livewell.evaluation.bands import narrowest_band
+from livewell.evaluation.bands import MAX_ERROR, narrowest_band
 from livewell.evaluation.calibration import fit_temperature, probability
 from livewell.evaluation.outcomes import Floats
 from livewell.evaluation.platt import fit_logistic, group_weight
@@ -158,7 +158,7 @@ def fit_picture_rule(
     pictures: pd.DataFrame,
     temperature: float,
     classes: tuple[str, str],
-    max_error: float = 0.05,
+    max_error: float = MAX_ERROR,
 ) -> PictureRule:
     """Probability, threshold and unsure band from validation pictures.
 

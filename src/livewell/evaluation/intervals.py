@@ -206,7 +206,7 @@ def interval(
     free = groups - 1 if free is None else free
     if free < 1 or len(known) < len(values) / 2:
         note = "rests on one group, nothing to resample"
-        note = note if groups < 2 else "too few groups to resample"
+        note = note if groups < 2 else "too few groups of a class to resample"
         return Estimate(value, 0.0, 1.0, groups, "none", note)
     if np.ptp(known) < 1e-9 or min(value, 1 - value) < 1e-9:
         low, high = exact_binomial(np.clip(value, 0, 1) * groups, groups, level)

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from livewell.errors import OutputError, StudyError
-from livewell.files import article, claim, read_json, stamp, whole_file
+from livewell.errors import StudyError
+from livewell.files import article, claim_same, read_json, stamp, whole_file
 from livewell.io.study import Study
 
 RUN = "run.json"
@@ -53,19 +53,10 @@ class Run:
         OutputError
             The folder holds something else, or a run with another spec.
         """
-        claim(folder, "training run", RUN)
+        settings = {name: value for name, value in spec.items() if name != "versions"}
+        claim_same(folder, "training run", RUN, settings)
         if (folder / RUN).is_file():
-            begun = read_json(folder / RUN, kind="training run")
-            differ = _differences(begun, spec)
-            if differ:
-                raise OutputError(
-                    "this run was begun with other settings",
-                    where=str(folder),
-                    expected=", ".join(f"{name}={_short(old)}" for name, old, _ in differ),
-                    got=", ".join(f"{name}={_short(new)}" for name, _, new in differ),
-                    remedy="name a new folder, or repeat the settings to go on",
-                )
-            return cls(folder, begun)
+            return cls(folder, read_json(folder / RUN, kind="training run"))
         stamp(folder, RUN, "training run", **spec)
         return cls(folder, dict(spec))
 
@@ -133,25 +124,3 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, "utf-8")
-
-
-def _differences(
-    begun: Mapping[str, Any], spec: Mapping[str, Any]
-) -> list[tuple[str, object, object]]:
-    """Name, old and new value of what differs; of a profile, its settings one by one."""
-    found: list[tuple[str, object, object]] = []
-    for name in sorted(k for k in spec if k != "versions" and begun.get(k) != spec[k]):
-        old, new = begun.get(name), spec[name]
-        if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-            found.append((name, old, new))
-            continue
-        inner = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
-        # a profile's source only repeats which of its settings were changed
-        inner = [k for k in inner if k != "source"] or inner
-        found += [(name if k == "name" else k, old.get(k), new.get(k)) for k in inner]
-    return found
-
-
-def _short(value: object, most: int = 60) -> str:
-    text = str(value)
-    return text if len(text) <= most else text[: most - 3] + "..."

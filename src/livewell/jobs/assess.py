@@ -118,7 +118,9 @@ def assess(
     ImageReadError
         No image at all. A single image that cannot be read is a row of ``failures.csv``.
     OutputError
-        `out` cannot be written or holds something else.
+        `out` cannot be written, holds something else, or verdicts begun with other settings.
+    SpecError
+        The pattern fits no image.
     """
     net, card = load_model(model)
     paths = [images] if images.is_file() else find_images(images)
@@ -134,8 +136,7 @@ def assess(
     }
     places, unplaced = _places(names, pattern)
     claim_same(out, KIND, STAMP, asked)
-    if not (out / STAMP).is_file():
-        stamp(out, STAMP, KIND, **asked, versions=versions())
+    stamp(out, STAMP, KIND, **asked, versions=versions())
     scorer = Scorer(net)
     extremes = _Extremes()
     judged = _Judged(scorer, card, stride, extremes)
@@ -161,8 +162,6 @@ def assess(
     warnings = (*unplaced, *gaps(net.patch_px, stride), *_warnings(verdicts))
     results = _results(images, model, card, verdicts, failures, extremes, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
-    # last: until here older verdicts stand beside the settings they were made with
-    stamp(out, STAMP, KIND, **asked, versions=versions())
     journal.unlink(missing_ok=True)
     return Assessed(verdicts, failures, out / "report.html", warnings)
 

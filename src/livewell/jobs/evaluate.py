@@ -154,12 +154,15 @@ def evaluate(
         same = table.merge(some[KEY], on=KEY)
         compared = len(same)
         rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
-    results = _results(run, study, meta, table, figures, rivals, cards, pixels, folds, patches)
+    head = _headline(figures, scores["group"].nunique())
+    results = _results(
+        run, study, meta, table, head, figures, rivals, cards, pixels, folds, patches
+    )
     with whole_folder(folder, (RESULTS, SCORES_FILE, REPORT)) as temporary:
         scores.to_parquet(temporary / SCORES_FILE, index=False)
         summary = {
             "kind": KIND,
-            "headline": _headline(figures, scores["group"].nunique()),
+            "headline": head,
             "figures": {name: asdict(figure) for name, figure in figures.items()},
             "baselines": {
                 rival: {name: asdict(figure) for name, figure in found.items()}
@@ -255,6 +258,7 @@ def _results(
     study: Study,
     meta: dict[str, Any],
     table: pd.DataFrame,
+    head: str,
     figures: dict[str, Estimate],
     rivals: dict[str, dict[str, Estimate]],
     cards: dict[int, Card],
@@ -264,7 +268,6 @@ def _results(
 ) -> EvaluationResults:
     classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
     group = str(meta["by"]).replace("_", " ")
-    head = _headline(figures, table["group"].nunique())
     ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
     images = patches["image"].nunique()

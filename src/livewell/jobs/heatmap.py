@@ -27,6 +27,7 @@ from livewell.progress import SILENT, Progress
 from livewell.report.maps import still
 from livewell.report.page import Note, Video, render
 from livewell.report.results import HeatmapResults
+from livewell.report.trust import plural
 from livewell.report.verdicts import heatmap_page
 
 Edges = Literal["drop", "mirror"]
@@ -98,7 +99,7 @@ def heatmap(
     ImageReadError, ImageContentError
         The movie cannot be read, no window fits, or no frame can be judged.
     OutputError
-        `out` cannot be written or holds something else.
+        `out` cannot be written, holds something else, or a map begun with other settings.
     """
     net, card = load_model(model)
     stride = stride_px or max(net.patch_px // 4, 1)
@@ -115,8 +116,7 @@ def heatmap(
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         fit = fit_to(card, image.header, channel, str(movie))
         sliding = _Sliding(image, card, fit, stride, edges)
-        if not (out / STAMP).is_file():
-            stamp(out, STAMP, KIND, **said, versions=versions())
+        stamp(out, STAMP, KIND, **said, versions=versions())
         header = image.header
         my, mx = sliding.shape
         with progress.task("sliding over frames", total=header.frames) as tick:
@@ -154,7 +154,10 @@ def heatmap(
             *sliding.fit.notes,
             *header.notes,
             *gaps(card.patch_px, stride),
-            *(f"not judged: {why(error)}" for error in sliding.failed),
+            *(
+                f"{plural(len(sliding.failed), 'frame')} not judged: {why(error)}"
+                for error in sliding.failed[:1]
+            ),
         )
         notes = [Note("warn", text) for text in warnings]
         if edges == "mirror":
@@ -176,8 +179,6 @@ def heatmap(
             versions=versions(),
         )
     write_text(out / "report.html", render(heatmap_page(results)))
-    # last: a run that fails leaves the settings of the one whose files lie there
-    stamp(out, STAMP, KIND, **said, versions=versions())
     return Mapped(out, curve, film, out / "map.ome.tif", out / "report.html", tuple(warnings))
 
 

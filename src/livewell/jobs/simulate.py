@@ -1,6 +1,5 @@
 """A simulated plate as files: movies, plate map, truth."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import pandas as pd
 import tifffile
 from joblib import Parallel, cpu_count, delayed
 
-from livewell.errors import OutputError
-from livewell.files import claim, read_json, stamp, whole_file, write_json
+from livewell.files import claim_same, read_json, stamp, whole_file, write_json
 from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import (
     CultureSpec,
@@ -54,15 +52,9 @@ def simulate_culture(
     """
     # worker processes may stand in another folder
     out = out.resolve()
-    claim(out, KIND, STAMP)
-    wanted = json.loads(json.dumps(asdict(spec)))
-    if (out / STAMP).is_file() and read_json(out / STAMP, kind=KIND).get("spec") != wanted:
-        raise OutputError(
-            "this plate was begun with other settings",
-            where=str(out),
-            remedy="name a new folder, or repeat the settings to go on",
-        )
-    stamp(out, STAMP, KIND, spec=wanted)
+    wanted = {"spec": asdict(spec)}
+    claim_same(out, KIND, STAMP, wanted)
+    stamp(out, STAMP, KIND, **wanted)
     with whole_file(out / "plate.csv") as temporary:
         wells(spec).to_csv(temporary, index=False)
     keys = positions(spec)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from livewell.evaluation.bands import MAX_ERROR
 from livewell.report.estimate import EstimateLike, has_interval, short, span
 from livewell.report.page import Note, Tone
 
@@ -14,8 +15,6 @@ GOOD_ECE, POOR_ECE = 0.05, 0.10
 """Expected calibration errors up to which probabilities can be taken as they are, or not."""
 FLATTERY = 0.05
 """A pooled area this much above the one within groups comes from differences between groups."""
-MAX_ERROR = 0.05
-"""Share of wrong verdicts that the band of doubt is chosen for."""
 _ORDER: dict[Tone, int] = {"bad": 0, "warn": 1, "info": 2, "good": 3}
 
 

@@ -135,7 +135,7 @@ def cropped(patch: Pixels, size_px: int, shift_px: float, rng: np.random.Generat
 
     Notes
     -----
-    Source: Richmond et al. 2017, section 2.3 (220 px of 256 px).
+    Source: Richmond et al. 2017, section 2.4 (220 px of 256 px).
     """
     room = patch.shape[0] - size_px
     low, high = 0, room

@@ -121,7 +121,7 @@ def plain_loader(
     source
         Where the pixels come from.
     patches
-        Which ones; each wholly inside its frame.
+        Which ones; beyond the valid area the picture is mirrored.
     batch
         How many together.
     processes

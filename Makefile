@@ -26,7 +26,7 @@ format: $(STAMP)
 	$(BIN)/ruff format
 
 lock: $(STAMP)  ## pin every package anew
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev \
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --all-extras \
 	  --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml

@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,9 @@ def plate(tmp_path_factory: pytest.TempPathFactory, paint: Painter, write_movie:
     lines = [f"{well},{dose},s,{state}" for well, dose, state in wells]
     (folder / "plate.csv").write_text("\n".join(["well,dose,dose_unit,look", *lines, ""]))
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests measure of the machine is not remembered for the user."""
+    os.environ["LIVEWELL_CACHE"] = str(tmp_path_factory.mktemp("cache"))

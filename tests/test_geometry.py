@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livewell.errors import GeometryError
-from livewell.geometry import Box, Span, starts, tiles
+from livewell.geometry import Box, Span, WindowGrid, cover, starts, tiles
 
 sizes = st.integers(1, 90)
 spans = st.tuples(st.integers(-50, 50), st.integers(1, 60)).map(lambda s: Span(s[0], s[0] + s[1]))
@@ -94,3 +94,55 @@ def test_an_empty_span_is_refused(stop):
     """A span holds at least one pixel."""
     with pytest.raises(GeometryError, match="empty span"):
         Span(3, stop)
+
+
+@given(
+    windows=st.integers(1, 200),
+    window=st.integers(1, 60),
+    stride=st.integers(1, 20),
+    halo=st.integers(0, 3),
+    room=st.integers(0, 300),
+)
+def test_tiles_of_an_axis_hold_every_window_once(windows, window, stride, halo, room):
+    """What tiles write follows one on the other; each reads its windows with their halo, alike."""
+    halo_px = halo * stride
+    tile_px = window + 2 * halo_px + room
+    found = cover(windows, window_px=window, stride_px=stride, tile_px=tile_px, halo_px=halo_px)
+    assert [i for tile in found for i in range(tile.write.start, tile.write.stop)] == list(
+        range(windows)
+    )
+    assert len({tile.read.size for tile in found}) == 1
+    for tile in found:
+        assert tile.read.size <= tile_px
+        assert tile.keep.size == tile.write.size
+        first = tile.read.start + halo_px + tile.keep.start * stride
+        assert first == tile.write.start * stride
+        last = tile.read.start + halo_px + (tile.keep.stop - 1) * stride
+        assert last + window + halo_px <= tile.read.stop
+    assert found[0].read.start == -halo_px
+    assert found[-1].read.stop == (windows - 1) * stride + window + halo_px
+
+
+@pytest.mark.parametrize("wrong", [{"tile_px": 25}, {"halo_px": 3}, {"windows": 0}])
+def test_an_axis_that_cannot_be_tiled(wrong):
+    """A tile below one window with its halo, a halo off the stride, no windows: refused."""
+    asked = {"windows": 5, "window_px": 10, "stride_px": 4, "tile_px": 40, "halo_px": 8} | wrong
+    with pytest.raises(GeometryError):
+        cover(asked.pop("windows"), **asked)
+
+
+@given(st.integers(1, 120), st.integers(1, 120), sizes, sizes)
+def test_a_grid_of_windows_is_that_of_tiles(height, width, size, stride):
+    """A grid over an area has the boxes of its tiles; smaller areas than a window are refused."""
+    area = Box.of(-7, 3, height - 7, width + 3)
+    boxes = list(tiles(area, size, stride))
+    if not boxes:
+        with pytest.raises(GeometryError):
+            WindowGrid.over(area, size, stride)
+        return
+    grid = WindowGrid.over(area, size, stride)
+    assert grid.boxes() == boxes
+    inner = grid.centred(max(size - 2, 1))
+    assert inner.shape == grid.shape
+    if size > 2:
+        assert inner.box(0, 0).centre == grid.box(0, 0).centre

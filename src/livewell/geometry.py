@@ -1,7 +1,7 @@
 """Spans and boxes in pixels; half-open, axis order (y, x)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from livewell.errors import GeometryError
@@ -50,6 +50,14 @@ class Span:
             They share no pixel.
         """
         return Span(max(self.start, other.start), min(self.stop, other.stop))
+
+    def to(self, other: "Span") -> "Span":
+        """From the first pixel of this one to the last of `other`."""
+        return Span(self.start, other.stop)
+
+    def moved(self, by: int) -> "Span":
+        """The span so many pixels further on."""
+        return Span(self.start + by, self.stop + by)
 
     def contains(self, other: "Span") -> bool:
         """Whether `other` lies wholly inside."""
@@ -100,6 +108,12 @@ class Box:
     def slices(self) -> tuple[slice, slice]:
         """The box as an index ``[y, x]``; only where it lies inside the image."""
         return self.y.slice, self.x.slice
+
+    def widened(self, by: int) -> "Box":
+        """The box with so many pixels more on every side."""
+        return Box(
+            Span(self.y.start - by, self.y.stop + by), Span(self.x.start - by, self.x.stop + by)
+        )
 
     def contains(self, other: "Box") -> bool:
         """Whether `other` lies wholly inside."""
@@ -168,3 +182,152 @@ def tiles(area: Box, size_px: int, stride_px: int, edge: Edge = "drop") -> Itera
         for x in columns:
             top, left = area.y.start + y, area.x.start + x
             yield Box.of(top, left, top + size_px, left + size_px)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowGrid:
+    """Square windows in rows and columns: where the cells of a map look.
+
+    Parameters
+    ----------
+    y0, x0
+        First row and column of the first window, pixels; negative where it begins before the frame.
+    rows, columns
+        How many windows, at least one each.
+    size_px, stride_px
+        Edge of a window and distance from window to window, pixels.
+
+    Raises
+    ------
+    GeometryError
+        No window, or a size or stride below one pixel.
+    """
+
+    y0: int
+    x0: int
+    rows: int
+    columns: int
+    size_px: int
+    stride_px: int
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.columns, self.size_px, self.stride_px) < 1:
+            raise GeometryError(
+                "a grid of windows that cannot be",
+                expected="rows, columns, size_px and stride_px of at least 1",
+                got=f"{self.rows}, {self.columns}, {self.size_px}, {self.stride_px}",
+            )
+
+    @classmethod
+    def over(cls, area: Box, size_px: int, stride_px: int) -> "WindowGrid":
+        """All windows that lie wholly in `area`, the first at its first pixel.
+
+        Raises
+        ------
+        GeometryError
+            The area is smaller than a window.
+        """
+        rows, columns = (len(starts(span.size, size_px, stride_px)) for span in (area.y, area.x))
+        return cls(area.y.start, area.x.start, rows, columns, size_px, stride_px)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(rows, columns)``."""
+        return self.rows, self.columns
+
+    def box(self, row: int, column: int) -> Box:
+        """The window of one cell."""
+        y, x = self.y0 + row * self.stride_px, self.x0 + column * self.stride_px
+        return Box.of(y, x, y + self.size_px, x + self.size_px)
+
+    def boxes(self) -> list[Box]:
+        """Every window, row by row."""
+        return [self.box(row, column) for row in range(self.rows) for column in range(self.columns)]
+
+    def centred(self, size_px: int) -> "WindowGrid":
+        """The same cells with windows of another size, about the same centres.
+
+        A size of another parity lies half a pixel towards the first pixel.
+        """
+        off = (self.size_px - size_px) // 2
+        return replace(self, y0=self.y0 + off, x0=self.x0 + off, size_px=size_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What one tile of an axis reads, and which of its windows are its own.
+
+    Parameters
+    ----------
+    read
+        Pixels of the axis, counted from the first window's first pixel; with a halo it begins
+        before 0 and ends beyond the last window.
+    keep
+        Windows counted from the tile's first one behind the halo: those that are no other tile's.
+    write
+        The same windows counted along the axis.
+    """
+
+    read: Span
+    keep: Span
+    write: Span
+
+
+def cover(
+    windows: int, *, window_px: int, stride_px: int, tile_px: int, halo_px: int = 0
+) -> list[Tile]:
+    """Tiles of one axis that together hold every window once, all of the same length.
+
+    Parameters
+    ----------
+    windows
+        How many windows lie along the axis.
+    window_px, stride_px
+        Length of a window and distance from window to window, pixels.
+    tile_px
+        Most pixels that a tile may read, halo included.
+    halo_px
+        Pixels beyond a tile's windows that must be read on both sides, so that nothing is felt of
+        the tile's ends; a multiple of the stride.
+
+    Returns
+    -------
+    list of Tile
+        In order; what they write follows one on the other and covers ``[0, windows)``.
+
+    Raises
+    ------
+    GeometryError
+        Not one window with its halo fits into a tile, or the halo is no multiple of the stride.
+    """
+    if halo_px % stride_px or min(windows, window_px, stride_px) < 1 or halo_px < 0:
+        raise GeometryError(
+            "an axis that cannot be tiled",
+            expected="windows, window_px and stride_px of at least 1, halo_px a multiple of stride",
+            got=f"{windows}, {window_px}, {stride_px}, halo_px={halo_px}",
+        )
+    most = (tile_px - window_px - 2 * halo_px) // stride_px + 1
+    if most < 1:
+        raise GeometryError(
+            "a tile that does not hold one window with its halo",
+            expected=f"tile_px >= {window_px + 2 * halo_px}",
+            got=str(tile_px),
+        )
+    number = -(-windows // most)
+    each = -(-windows // number)
+    found = []
+    for begin in range(0, windows, each):
+        # the last one is moved back, so that all read the same number of pixels
+        first = min(begin, windows - each)
+        end = min(begin + each, windows)
+        found.append(
+            Tile(
+                Span(
+                    first * stride_px - halo_px,
+                    (first + each - 1) * stride_px + window_px + halo_px,
+                ),
+                Span(begin - first, end - first),
+                Span(begin, end),
+            )
+        )
+    return found

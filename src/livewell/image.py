@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livewell.errors import SpecError
-from livewell.geometry import Box
+from livewell.geometry import Box, Span
 
 Frame = NDArray[Any]
 """One channel of one time point, shape (y, x), in the file's own number type."""
@@ -101,3 +101,32 @@ class PixelSource(Protocol):
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
         """Pixels of one patch as float32, in grey levels of the file, shape ``box.shape``."""
         ...
+
+
+def mirrored(frame: Frame, area: Box, box: Box) -> Frame:
+    """Pixels of `box`, which may reach beyond `area`: there the picture is mirrored.
+
+    Parameters
+    ----------
+    frame
+        Shape (y, x).
+    area
+        The part of the frame that holds picture, at least one pixel.
+    box
+        Wanted pixels; as ``numpy.pad`` mirrors in mode ``reflect``, again and again if need be.
+
+    Returns
+    -------
+    ndarray
+        Shape ``box.shape``, the frame's number type; a view where nothing is mirrored.
+    """
+    if area.contains(box):
+        return frame[box.slices]
+    return frame[np.ix_(_reflected(box.y, area.y), _reflected(box.x, area.x))]
+
+
+def _reflected(wanted: Span, inside: Span) -> NDArray[np.intp]:
+    """For every pixel of `wanted` the one of `inside` that stands for it, mirrored at its ends."""
+    period = max(2 * (inside.size - 1), 1)
+    steps = (np.arange(wanted.start, wanted.stop) - inside.start) % period
+    return inside.start + np.minimum(steps, period - steps)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Bounds = tuple[float, float]
-Normalisation = Literal["patch", "background"]
+Normalisation = Literal["patch", "background", "local", "local_background"]
+Padding = Literal["same", "valid"]
+LEAST_VALID_PX = {"deadnet": 82, "compact": 89, "resnet18": 435}
+"""Smallest crop that leaves a net without padding anything to see."""
 PAIRS = ("scale", "blur_px", "gamma", "noise_sd")
 """Settings that are (low, high)."""
 
@@ -40,7 +43,14 @@ class Profile(BaseModel):
     dropout: float = Field(0.5, ge=0, lt=1)
     normalise: Normalisation = Field(
         "patch",
-        description="patches to mean 0 and variance 1, or to contrast against their background",
+        description="patch: every patch to mean 0 and variance 1; background: to contrast against"
+        " its median; local, local_background: the same at every pixel, by mean and variance of a"
+        " square of the patch's size around it",
+    )
+    padding: Padding = Field(
+        "same",
+        description="zeros around the maps of every convolution, or none (valid); without them and"
+        " with local normalisation a whole frame can be scored at once, exactly",
     )
 
     # augmentation, in this order
@@ -113,6 +123,9 @@ class Profile(BaseModel):
             wrong.append("input_px is larger than patch_px")
         if self.net == "deadnet" and self.input_px != 220:
             wrong.append("net 'deadnet' needs input_px 220")
+        least = LEAST_VALID_PX[self.net]
+        if self.padding == "valid" and self.input_px < least:
+            wrong.append(f"net '{self.net}' without padding needs input_px of at least {least}")
         if self.weights and self.net != "resnet18":
             wrong.append("weights are for net 'resnet18' only")
         if self.steps_per_epoch > self.steps:
@@ -162,6 +175,20 @@ DEADNET_2017_SHORT = DEADNET_2017.model_copy(
 )
 """The same net and data path, one cycle of 300 steps: minutes on four cores."""
 
+DEADNET_DENSE = DEADNET_2017_SHORT.model_copy(
+    update={
+        "name": "DEADNET_DENSE",
+        "source": "DEADNET_2017_SHORT in livewell's own form for whole frames: convolutions without"
+        " padding, normalisation at every pixel by the square of a patch around it, 600 steps."
+        " Windows and dense maps agree exactly.",
+        "normalise": "local",
+        "padding": "valid",
+        "steps": 600,
+        "steps_per_epoch": 100,
+    }
+)
+"""DeadNet in a form that scores whole frames at once, exactly."""
+
 FAST = Profile(
     name="FAST",
     source="livewell's own: a small residual net on contrast against the background, strong"
@@ -196,6 +223,20 @@ FAST = Profile(
 )
 """livewell's own default: a minute or two on a processor."""
 
+FAST_DENSE = FAST.model_copy(
+    update={
+        "name": "FAST_DENSE",
+        "source": "FAST in a form for whole frames: convolutions without padding, contrast against"
+        " the mean of the square around every pixel. Windows and dense maps agree exactly.",
+        "patch_px": 144,
+        "input_px": 105,
+        "stride_px": 72,
+        "normalise": "local_background",
+        "padding": "valid",
+    }
+)
+"""`FAST` in a form that scores whole frames at once, exactly."""
+
 TINY = FAST.model_copy(
     update={
         "name": "TINY",
@@ -211,7 +252,10 @@ TINY = FAST.model_copy(
 )
 """Only for testing!"""
 
-PROFILES = {profile.name: profile for profile in (DEADNET_2017, DEADNET_2017_SHORT, FAST, TINY)}
+PROFILES = {
+    profile.name: profile
+    for profile in (DEADNET_2017, DEADNET_2017_SHORT, DEADNET_DENSE, FAST, FAST_DENSE, TINY)
+}
 """Every recipe by name."""
 
 

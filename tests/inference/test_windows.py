@@ -33,7 +33,7 @@ def test_a_frame_scores_as_its_patches_do(scorer: Scorer, dtype: str) -> None:
     by_patch = scorer.patches(
         ArrayPixels({"a": movie}), patches, lambda n=1, note="": told.append(n)
     )
-    by_frame = list(scorer.frame(movie[1], [patch.box for patch in patches]))
+    by_frame = list(scorer.frame(movie[1], AREA, [patch.box for patch in patches]))
     assert [box for box, _ in by_frame] == [patch.box for patch in patches]
     np.testing.assert_allclose([score for _, score in by_frame], by_patch, atol=1e-4)
     assert by_patch.dtype == np.float32
@@ -46,9 +46,9 @@ def test_scores_do_not_depend_on_the_company(scorer: Scorer) -> None:
     """A patch scores the same alone as among others, whatever the batch."""
     boxes = list(tiles(AREA, TINY.patch_px, 7))
     assert len(boxes) > BATCH
-    together = dict(scorer.frame(MOVIE[0], boxes))
+    together = dict(scorer.frame(MOVIE[0], AREA, boxes))
     for box in boxes[:: len(boxes) // 5]:
-        ((_, alone),) = scorer.frame(MOVIE[0], [box])
+        ((_, alone),) = scorer.frame(MOVIE[0], AREA, [box])
         assert alone == pytest.approx(together[box], abs=1e-4)
 
 
@@ -56,7 +56,7 @@ def test_gain_and_offset_of_the_camera_do_not_matter(scorer: Scorer) -> None:
     """Twice as bright or on a higher floor, a frame scores the same."""
     boxes = list(tiles(AREA, TINY.patch_px, 50))
     plain, other = (
-        np.array([score for _, score in scorer.frame(frame, boxes)])
+        np.array([score for _, score in scorer.frame(frame, AREA, boxes)])
         for frame in (MOVIE[0].astype(np.float32), 2 * MOVIE[0].astype(np.float32) + 500)
     )
     np.testing.assert_allclose(plain, other, atol=1e-3)
@@ -65,7 +65,7 @@ def test_gain_and_offset_of_the_camera_do_not_matter(scorer: Scorer) -> None:
 def test_the_frame_is_not_changed(scorer: Scorer) -> None:
     """Scoring leaves the frame and torch's gradients alone."""
     frame = MOVIE[0].copy()
-    list(scorer.frame(frame, list(tiles(AREA, TINY.patch_px, 50))))
+    list(scorer.frame(frame, AREA, list(tiles(AREA, TINY.patch_px, 50))))
     np.testing.assert_array_equal(frame, MOVIE[0])
     assert torch.is_grad_enabled()
 
@@ -73,7 +73,7 @@ def test_the_frame_is_not_changed(scorer: Scorer) -> None:
 def test_nothing_to_score(scorer: Scorer) -> None:
     """No patches and no boxes give no scores."""
     assert scorer.patches(ArrayPixels({"a": MOVIE}), []).shape == (0,)
-    assert list(scorer.frame(MOVIE[0], [])) == []
+    assert list(scorer.frame(MOVIE[0], AREA, [])) == []
 
 
 def test_the_net_is_scored_as_trained_to_be_used(scorer: Scorer) -> None:

@@ -1,5 +1,7 @@
 """A heat map of a movie: map, transform, video, stills, curve and page."""
 
+import html
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +14,16 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from livewell.errors import ImageContentError, ImageReadError, OutputError
+from livewell.errors import ImageContentError, ImageReadError, OutputError, SpecError
 from livewell.io.heatmaps import read_map
+from livewell.io.study import Study
+from livewell.jobs.assess import assess
+from livewell.jobs.engines import NEAR
+from livewell.jobs.evaluate import evaluate
 from livewell.jobs.heatmap import Mapped, heatmap
+from livewell.jobs.split import Grid, Holdout, split
+from livewell.jobs.train import train
+from livewell.profiles import TINY, override
 
 Painter = Callable[..., NDArray[np.uint16]]
 Writer = Callable[..., Path]
@@ -164,3 +173,80 @@ def test_truncated_movie_keeps_the_older_map(movie: Path, model: Path, tmp_path:
         heatmap(movie, model, tmp_path / "out", stride_px=32)
     assert [(tmp_path / "out" / name).read_bytes() for name in names] == before
     assert not list((tmp_path / "out").glob(".livewell-tmp*"))
+
+
+def test_engines_say_the_same_and_what_they_are(
+    mapped: Mapped, movie: Path, model: Path, tmp_path: Path
+) -> None:
+    """The engine, its backend and the measured deviation stand in map, result and report."""
+    forced = heatmap(movie, model, tmp_path / "dense", engine="dense", backend="torch")
+    windows = heatmap(movie, model, tmp_path / "windows", engine="windows")
+    assert (forced.used.engine, forced.used.backend, forced.used.exact) == ("dense", "torch", False)
+    assert forced.used.compared > 0
+    assert windows.used.engine == "windows"
+    for made in (forced, windows, mapped):
+        maps, transform = read_map(made.map)
+        assert maps.shape == (4, 5, 13)
+        assert transform.stride_px == 16
+        with tifffile.TiffFile(made.map) as file:
+            noted = re.search(r'"engine">(\{.*?\})<', html.unescape(file.ome_metadata or ""))
+            assert noted is not None
+            assert json.loads(noted[1]) == made.used.noted()
+        assert html.escape(made.used.told(), quote=False)[:40] in made.page.read_text("utf-8")
+    near, plain = (read_map(made.map)[0] for made in (forced, windows))
+    assert np.array_equal(np.isnan(near), np.isnan(plain))
+    difference = np.abs(near - plain)[np.isfinite(near)]
+    assert np.percentile(difference, 95) <= max(3 * forced.used.p95, 1e-3)
+
+
+def test_auto_takes_windows_where_dense_would_differ(
+    mapped: Mapped, movie: Path, model: Path, tmp_path: Path
+) -> None:
+    """Without being asked, a dense form that is not exact is taken only where it is near enough."""
+    forced = heatmap(movie, model, tmp_path / "dense", engine="dense", backend="torch")
+    if forced.used.p95 > NEAR:
+        assert mapped.used.engine == "windows"
+        assert "--engine dense" in mapped.used.because
+    else:
+        assert mapped.used.engine == "dense"
+
+
+def test_a_net_for_whole_frames(movie: Path, study: Study, tmp_path: Path) -> None:
+    """A profile without padding and with local normalisation trains, and its maps are exact."""
+    changes = {"input_px": 105, "patch_px": 112, "padding": "valid", "normalise": "local"}
+    profile = override(TINY, changes | {"select": "last"})
+    split(study, by="well", grid=Grid(112, 40), scheme=Holdout((0.4, 0.2, 0.4)), name="large")
+    run = train(study, tmp_path / "run", profile, split="large", processes=0).run
+    made = heatmap(movie, run.folder, tmp_path / "dense")
+    windows = heatmap(movie, run.folder, tmp_path / "windows", engine="windows")
+    assert made.used.engine == "dense"
+    assert made.used.exact
+    assert made.used.p95 < 1e-5
+    pair = [read_map(each.map)[0] for each in (made, windows)]
+    np.testing.assert_allclose(pair[0], pair[1], atol=1e-5)
+    assert evaluate(run.folder, baselines=False).page.is_file()
+    verdicts = assess(movie, run.folder, tmp_path / "verdicts").verdicts
+    assert verdicts["p_sick"].notna().any()
+
+
+def test_what_dense_cannot_do(movie: Path, model: Path, tmp_path: Path) -> None:
+    """Strides and memory that do not fit are refused when dense is asked for, else told."""
+    with pytest.raises(SpecError, match="a stride of 9 px"):
+        heatmap(movie, model, tmp_path / "a", stride_px=9, engine="dense")
+    with pytest.raises(SpecError, match="too little memory"):
+        heatmap(movie, model, tmp_path / "b", engine="dense", memory_gb=0.001)
+    made = heatmap(movie, model, tmp_path / "c", stride_px=24)
+    assert made.used.engine == "windows"
+    assert "a stride of 24 px" in made.used.because
+
+
+def test_large_frames_are_drawn_smaller(
+    movie: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames wider than a video can be are drawn at every n-th pixel; the map stays whole."""
+    monkeypatch.setattr("livewell.jobs.sliding.WIDEST_PX", 100)
+    made = heatmap(movie, model, tmp_path / "out")
+    maps, transform = read_map(made.map)
+    assert maps.shape == (4, 5, 13)
+    assert transform.origin_px == (32, 32)
+    assert "one pixel in 3" in made.page.read_text("utf-8")

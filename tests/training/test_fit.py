@@ -333,7 +333,7 @@ def test_an_error_of_a_loading_process_keeps_its_kind(
         {patch.image: np.eye(size, dtype=np.uint16)[None] for patch in parts[0].patches}
     )
     against = override(recipe, {"normalise": "background"})
-    with pytest.raises(ImageContentError, match="median grey level"):
+    with pytest.raises(ImageContentError, match="grey level is not above zero"):
         trained(against, dark, parts, tmp_path, processes=1)
 
 

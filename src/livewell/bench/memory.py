@@ -58,7 +58,7 @@ def verdicts(
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary, progress.task("judging", 1) as tick:
         movie = Path(temporary) / "movie.ome.tif"
-        _write_movie(movie, frames, seed)
+        write_movie(movie, frames, seed)
         command = [sys.executable, "-c", _CHILD, str(movie), str(model), f"{temporary}/out"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
         found = json.loads(done.stdout.splitlines()[-1])
@@ -78,7 +78,8 @@ def verdicts(
     )
 
 
-def _write_movie(path: Path, frames: int, seed: int) -> None:
+def write_movie(path: Path, frames: int, seed: int) -> None:
+    """Write a movie of 16-bit frames with blobs that drift."""
     rng = np.random.default_rng(seed)
     base = rng.normal(2000, 60, (HEIGHT, WIDTH))
     y, x = np.ogrid[:HEIGHT, :WIDTH]

@@ -23,6 +23,8 @@ DATA = click.option(
     help="Folder of real images.",
 )
 
+RUNS = click.option("--runs", type=PATH, help="Where models are kept, to go on after a stop.")
+
 
 @click.group("bench")
 def bench() -> None:
@@ -80,6 +82,69 @@ def killed_training(talk: Talk, study: Path, seed: int, out: Path) -> None:
     from livewell.bench.killed import training
 
     _report(talk, out, lambda: training(study, seed=seed, progress=talk.progress))
+
+
+@command("dense", bench)
+@RUNS
+@SEEDED
+@FOLDER
+def dense_(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
+    """Dense maps against windows: time, answer, the machine's own speed."""
+    from livewell.bench.dense import table
+
+    _report(talk, out, lambda: table(runs=runs, seed=seed, progress=talk.progress))
+
+
+@command("dense-real", bench)
+@DATA
+@RUNS
+@click.option("--model", "models", type=PATH, multiple=True, help="A further model (repeatable).")
+@SEEDED
+@FOLDER
+def dense_real(
+    talk: Talk, data: Path, runs: Path | None, models: tuple[Path, ...], seed: int, out: Path
+) -> None:
+    """How far dense maps are from windows on real images."""
+    from livewell.bench.movies import real_images
+
+    _report(
+        talk,
+        out,
+        lambda: real_images(data, runs=runs, models=models, seed=seed, progress=talk.progress),
+    )
+
+
+@command("movie", bench)
+@RUNS
+@click.option("--frames", type=COUNT, default=500, show_default=True)
+@SEEDED
+@FOLDER
+def movie_(talk: Talk, runs: Path | None, frames: int, seed: int, out: Path) -> None:
+    """A long movie from file to map and video: memory and time."""
+    from livewell.bench.movies import movie
+
+    _report(talk, out, lambda: movie(runs=runs, frames=frames, seed=seed, progress=talk.progress))
+
+
+@command("large-image", bench)
+@RUNS
+@SEEDED
+@FOLDER
+def large_image_(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
+    """Memory of a map of 20,000 x 20,000 px."""
+    from livewell.bench.movies import large_image
+
+    _report(talk, out, lambda: large_image(runs=runs, seed=seed, progress=talk.progress))
+
+
+@command("training-speed", bench)
+@SEEDED
+@FOLDER
+def training_speed(talk: Talk, seed: int, out: Path) -> None:
+    """Crops a second with full augmentation, as a share of the net alone."""
+    from livewell.bench.training import speed
+
+    _report(talk, out, lambda: speed(seed=seed, progress=talk.progress))
 
 
 @command("demo", bench)

@@ -97,7 +97,8 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     "--profile",
     default="FAST",
     show_default=True,
-    help="Recipe: FAST, DEADNET_2017_SHORT or DEADNET_2017.",
+    help="Recipe: FAST, DEADNET_2017_SHORT or DEADNET_2017; FAST_DENSE or DEADNET_DENSE for exact"
+    " maps of whole frames.",
 )
 @click.option(
     "--set",

@@ -47,6 +47,23 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 @click.option("--out", type=PATH, required=True, help="Folder for map, video and report.")
 @click.option("--stride-px", type=COUNT, help="From window to window; by default a quarter patch.")
 @click.option(
+    "--engine",
+    type=click.Choice(["auto", "dense", "windows"]),
+    default="auto",
+    show_default=True,
+    help="Whole frames at once, or window by window; auto: dense where its answer is the same.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]),
+    default="auto",
+    show_default=True,
+    help="What computes dense maps; auto: the fastest here that agrees on your frames.",
+)
+@click.option(
+    "--memory-gb", type=POSITIVE, default=2.0, show_default=True, help="What tiles may take."
+)
+@click.option(
     "--edges",
     type=click.Choice(["drop", "mirror"]),
     default="drop",
@@ -71,6 +88,15 @@ def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) ->
     made = heatmap(movie, model, out, progress=talk.progress, **options)
     for warning in made.warnings:
         talk.warn(warning)
+    talk.say(made.used.told())
     talk.say(f"video: {made.video}")
     talk.say(f"report: {made.page}")
-    talk.result({"video": str(made.video), "map": str(made.map), "report": str(made.page)})
+    talk.result(
+        {
+            "video": str(made.video),
+            "map": str(made.map),
+            "report": str(made.page),
+            "engine": made.used.noted(),
+            "warnings": list(made.warnings),
+        }
+    )

@@ -19,6 +19,9 @@ WEIGHTS, CARD = "weights.safetensors", "card.json"
 NORMALISATIONS = {
     "patch": "every patch to mean 0 and variance 1",
     "background": "every patch to (x / its median - 1) / 0.2",
+    "local": "every pixel by mean and variance of the square of patch_px + 1 around it",
+    "local_background": "every pixel to (x / mean of the square of patch_px + 1 around it - 1)"
+    " / 0.2",
 }
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from livewell.errors import Fault, ImageContentError, ImageReadError, LivewellError, TableError
 from livewell.files import whole_file
-from livewell.geometry import Box, Span
-from livewell.image import Frame
+from livewell.geometry import Box
+from livewell.image import Frame, mirrored
 from livewell.io.formats import OpenImage
 from livewell.io.images import check_frame, choose_channel, open_image
 from livewell.io.listing import fingerprint
@@ -64,11 +64,7 @@ class _Pixels(ABC):
             No such frame, or one of NaN or of one value only.
         """
         movie, area = self._at(image, t)
-        pixels = movie.pixels[t]
-        if area.contains(box):
-            return np.asarray(pixels[box.slices], dtype=np.float32)
-        index = np.ix_(_mirrored(box.y, area.y), _mirrored(box.x, area.x))
-        return np.asarray(pixels[index], dtype=np.float32)
+        return np.asarray(mirrored(movie.pixels[t], area, box), dtype=np.float32)
 
     def frame(self, image: str, t: int) -> Frame:
         """One whole (y, x) frame in the file's number type, as a copy; errors as in `crop`."""
@@ -265,10 +261,3 @@ def _corners(frame: Frame) -> tuple[int, int, int, int]:
     except ImageContentError:
         return 0, 0, 0, 0
     return valid_area(frame).corners
-
-
-def _mirrored(wanted: Span, inside: Span) -> NDArray[np.intp]:
-    """For every pixel of `wanted` the one of `inside` that stands for it, mirrored at its ends."""
-    period = max(2 * (inside.size - 1), 1)
-    steps = (np.arange(wanted.start, wanted.stop) - inside.start) % period
-    return inside.start + np.minimum(steps, period - steps)

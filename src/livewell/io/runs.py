@@ -3,6 +3,7 @@
 import hashlib
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +27,7 @@ PACKAGES = (
     "tifffile",
     "imagecodecs",
 )
+EXTRAS = ("onnxruntime", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,9 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed as a package"
+    for name in EXTRAS:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
     return found
 
 

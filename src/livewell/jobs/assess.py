@@ -176,7 +176,7 @@ class _Judged:
     def frame(self, image: OpenImage, t: int, fit: Fit, name: str) -> dict[str, Any]:
         """The row of one frame."""
         where = f"{name}, frame {t}"
-        frame, area = model_frame(image, t, fit, where)
+        frame, area = model_frame(image.frame(t, fit.channel), fit, where)
         net, card = self.scorer.net, self.card
         boxes = window_boxes(area, net.patch_px, self.stride_px, where=where, edge="shift")
         mask = textured(frame, card.pixel_um)
@@ -185,7 +185,7 @@ class _Judged:
         row: dict[str, Any] = {"t": t, "n_patches": len(boxes), "note": "; ".join(fit.notes)}
         if not boxes:
             return row | {"sick_fraction": None, "p_sick": None, "verdict": NOTHING}
-        logits = np.array([logit for _, logit in self.scorer.frame(frame, boxes)])
+        logits = np.array([logit for _, logit in self.scorer.frame(frame, area, boxes)])
         p = card.patch_rule.probability(logits)
         for index in {int(p.argmin()), int(p.argmax())}:
             pixels = np.array(frame[boxes[index].slices], dtype=np.float32)

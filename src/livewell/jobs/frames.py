@@ -9,7 +9,6 @@ from skimage.transform import resize
 from livewell.errors import ImageContentError, LivewellError
 from livewell.geometry import Box
 from livewell.image import Frame, Header
-from livewell.io.formats import OpenImage
 from livewell.io.images import check_frame, choose_channel
 from livewell.io.models import Card
 from livewell.io.scale import SAME
@@ -84,13 +83,13 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
     return Fit(channel, scale, tuple(notes))
 
 
-def model_frame(image: OpenImage, t: int, fit: Fit, where: str) -> tuple[Frame, Box]:
+def model_frame(frame: Frame, fit: Fit, where: str) -> tuple[Frame, Box]:
     """One frame at the model's pixel size, and its area without registration borders.
 
     Parameters
     ----------
-    image, t
-        The image and the number of its frame.
+    frame
+        (y, x) as the file holds it.
     fit
         Channel and scale, as `fit_to` chose them.
     where
@@ -107,7 +106,6 @@ def model_frame(image: OpenImage, t: int, fit: Fit, where: str) -> tuple[Frame, 
     ImageContentError
         NaN, all zero, or one value only.
     """
-    frame = image.frame(t, fit.channel)
     check_frame(frame, where)
     area = valid_area(frame)
     if fit.scale == 1.0:

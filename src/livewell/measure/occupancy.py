@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livewell.errors import ImageContentError
-from livewell.geometry import Box
-from livewell.image import Frame
+from livewell.geometry import Box, WindowGrid, cover
+from livewell.image import Frame, mirrored
 from livewell.measure.borders import valid_area
 from livewell.measure.noise import Noise, energies, fine_scale, grey_step, noise_of
 
@@ -17,6 +17,8 @@ RISE = 3.0
 LEAST_SHARE = 0.002
 """A field with less than this share of its area textured is empty (about one spread cell of
 60 px in a frame of 1344 x 1024)."""
+WHOLE_PX, TILE_PX, SAMPLED = 2**25, 2048, 9
+"""Pictures of more pixels are looked at in tiles; of so many of them the noise is taken."""
 
 
 def textured(
@@ -50,13 +52,45 @@ def textured(
     area = valid_area(frame)
     found = np.zeros(frame.shape, dtype=bool)
     picture = frame[area.slices]
-    if picture.min() != picture.max():
-        fine_px = floor.fine_px if floor else fine_scale(pixel_um)
-        band, fine = energies(picture, fine_px)
-        if floor is None:
-            floor = noise_of(band, fine, grey_step(picture), fine_px, homogeneous=True)
-        found[area.slices] = band > (RISE * floor.amplitude) ** 2
+    if picture.min() == picture.max():
+        return found
+    fine_px = floor.fine_px if floor else fine_scale(pixel_um)
+    if picture.size > WHOLE_PX:
+        _textured_by_tiles(picture, fine_px, floor, found[area.slices])
+        return found
+    band, fine = energies(picture, fine_px)
+    if floor is None:
+        floor = noise_of(band, fine, grey_step(picture), fine_px, homogeneous=True)
+    found[area.slices] = band > (RISE * floor.amplitude) ** 2
     return found
+
+
+def _textured_by_tiles(
+    picture: Frame, fine_px: float, floor: Noise | None, found: NDArray[np.bool_]
+) -> None:
+    """`textured` of a picture too large for its filters, tile by tile into `found`.
+
+    The noise is that of `SAMPLED` tiles spread over the picture.
+    """
+    halo = round(20 * fine_px)
+    edge = TILE_PX + 2 * halo
+    down, across = (
+        cover(-(-length // TILE_PX), window_px=TILE_PX, stride_px=TILE_PX, tile_px=TILE_PX)
+        for length in picture.shape
+    )
+    boxes = [Box(row.read, column.read) for row in down for column in across]
+    whole = Box.of(0, 0, *picture.shape)
+    if floor is None:
+        some = [boxes[i] for i in np.linspace(0, len(boxes) - 1, SAMPLED).astype(int)]
+        pairs = [energies(mirrored(picture, whole, box), fine_px) for box in some]
+        band, fine = (np.stack(each) for each in zip(*pairs, strict=True))
+        floor = noise_of(band, fine, grey_step(picture), fine_px, homogeneous=True)
+    for box in boxes:
+        band, _ = energies(mirrored(picture, whole, box.widened(halo)), fine_px)
+        own = box.common(whole)
+        if own is not None:
+            inner = band[halo : edge - halo, halo : edge - halo][: own.y.size, : own.x.size]
+            found[own.slices] = inner > (RISE * floor.amplitude) ** 2
 
 
 def occupancy(frame: Frame, pixel_um: float | None = None, floor: Noise | None = None) -> float:
@@ -100,6 +134,32 @@ def shares(mask: NDArray[np.bool_], boxes: Sequence[Box]) -> NDArray[np.float64]
         for y0, x0, y1, x1 in (box.corners for box in boxes)
     ]
     return np.array([part.mean() if part.size else 0.0 for part in parts], dtype=np.float64)
+
+
+def grid_shares(mask: NDArray[np.bool_], grid: WindowGrid) -> NDArray[np.float64]:
+    """Share of every window of a grid that a mask such as `textured` covers.
+
+    Parameters
+    ----------
+    mask
+        Shape (y, x); mirrored beyond its edges.
+    grid
+        The windows.
+
+    Returns
+    -------
+    array of float64
+        Shape (rows, columns), 0 to 1.
+    """
+    whole = Box.of(0, 0, *mask.shape)
+    found = np.empty(grid.shape)
+    starts = np.arange(grid.columns) * grid.stride_px
+    for row in range(grid.rows):
+        first, last = grid.box(row, 0), grid.box(row, grid.columns - 1)
+        strip = mirrored(mask, whole, Box(first.y, first.x.to(last.x)))
+        summed = np.concatenate([[0], strip.sum(axis=0, dtype=np.int64).cumsum()])
+        found[row] = summed[starts + grid.size_px] - summed[starts]
+    return found / grid.size_px**2
 
 
 def has_cells(

@@ -4,19 +4,36 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
-from torchvision.models import resnet18 as torchvision_resnet18
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from livewell.errors import ModelFileError
+from livewell.profiles import Padding
 
 
-def resnet18(classes: int = 2, *, weights: str = "") -> nn.Module:
+class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
+    """torchvision's block of ResNet-18 without padding: its shortcut is cut to the same size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, d, h', w'), four cells less, or half and two less."""
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        identity = x if self.downsample is None else self.downsample(x)
+        trim = 2 if self.downsample is None else 1
+        height, width = out.shape[-2:]
+        result: Tensor = self.relu(out + identity[..., trim : trim + height, trim : trim + width])
+        return result
+
+
+def resnet18(classes: int = 2, *, padding: Padding = "same", weights: str = "") -> nn.Module:
     """ResNet-18 for one channel, from scratch or from a local file of ImageNet weights.
 
     Parameters
     ----------
     classes
         Number of outputs.
+    padding
+        ``same`` as published, or ``valid``: no zeros around the maps, which needs at least 435 px.
     weights
         Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. The
         three input channels are summed into one, the last layer is left out.
@@ -25,6 +42,7 @@ def resnet18(classes: int = 2, *, weights: str = "") -> nn.Module:
     -------
     torch.nn.Module
         (n, 1, h, w) float, h and w at least 32 -> (n, classes) scores before softmax.
+        11,171,266 parameters for two classes.
 
     Raises
     ------
@@ -35,8 +53,13 @@ def resnet18(classes: int = 2, *, weights: str = "") -> nn.Module:
     -----
     Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
     """
-    net: nn.Module = torchvision_resnet18(weights=None, num_classes=classes)
+    block = BasicBlock if padding == "same" else ValidBlock
+    net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=classes)
     net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    if padding == "valid":
+        for part in net.modules():
+            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+                part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
     if weights:
         _load_backbone(net, Path(weights))
     return net

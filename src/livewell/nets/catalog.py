@@ -12,11 +12,11 @@ def build(profile: Profile) -> nn.Module:
     """A new net of two classes for `profile`, its weights drawn from torch's generator."""
     match profile.net:
         case "deadnet":
-            net: nn.Module = deadnet(dropout=profile.dropout)
+            net: nn.Module = deadnet(padding=profile.padding, dropout=profile.dropout)
         case "compact":
-            net = compact(dropout=profile.dropout)
+            net = compact(padding=profile.padding, dropout=profile.dropout)
         case "resnet18":
-            net = resnet18(weights=profile.weights)
+            net = resnet18(padding=profile.padding, weights=profile.weights)
     if profile.init == "xavier_fan_in":
         xavier_fan_in(net)
     return net

@@ -5,37 +5,47 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from livewell.profiles import Padding
+
 WIDTHS = (16, 32, 64, 128)
 
 
 class Block(nn.Module):
     """Two 3 x 3 convolutions with batch norm and a shortcut, halving the map."""
 
-    def __init__(self, before: int, width: int) -> None:
+    def __init__(self, before: int, width: int, padding: Padding = "same") -> None:
         super().__init__()
+        zeros = int(padding == "same")
+        # without padding the map shrinks by one more cell on each side, and the shortcut with it
+        self.trim = 1 - zeros
         last = nn.BatchNorm2d(width)
         # a block that begins as its shortcut trains faster
         nn.init.zeros_(last.weight)
         self.body = nn.Sequential(
-            nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False),
+            nn.Conv2d(before, width, 3, stride=2, padding=zeros, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.Conv2d(width, width, 3, padding=zeros, bias=False),
             last,
         )
         self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True),
+            nn.AvgPool2d(2, ceil_mode=bool(zeros)),
             nn.Conv2d(before, width, 1, bias=False),
             nn.BatchNorm2d(width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, before, h, w) -> (n, width, h / 2, w / 2), rounded up."""
-        out: Tensor = torch.relu(self.body(x) + self.shortcut(x))
+        """(n, before, h, w) -> (n, width, h / 2, w / 2), rounded up; less without padding."""
+        body = self.body(x)
+        shortcut = self.shortcut(x)
+        if self.trim:
+            height, width = body.shape[-2:]
+            shortcut = shortcut[..., 1 : 1 + height, 1 : 1 + width]
+        out: Tensor = torch.relu(body + shortcut)
         return out
 
 
-def compact(classes: int = 2, *, dropout: float = 0.2) -> nn.Sequential:
+def compact(classes: int = 2, *, padding: Padding = "same", dropout: float = 0.2) -> nn.Sequential:
     """The small residual net of the profile `FAST`, livewell's own.
 
     A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
@@ -45,6 +55,8 @@ def compact(classes: int = 2, *, dropout: float = 0.2) -> nn.Sequential:
     ----------
     classes
         Number of outputs.
+    padding
+        ``same``, or ``valid``: no zeros around the maps, which needs at least 89 px.
     dropout
         Share of the pooled features dropped in training.
 
@@ -54,9 +66,10 @@ def compact(classes: int = 2, *, dropout: float = 0.2) -> nn.Sequential:
         (n, 1, h, w) float, h and w at least 16 -> (n, classes) scores before softmax. 303,090
         parameters for two classes.
     """
-    blocks = [Block(before, width) for before, width in itertools.pairwise(WIDTHS)]
+    blocks = [Block(before, width, padding) for before, width in itertools.pairwise(WIDTHS)]
+    zeros = 2 if padding == "same" else 0
     return nn.Sequential(
-        nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=2, bias=False),
+        nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=zeros, bias=False),
         nn.BatchNorm2d(WIDTHS[0]),
         nn.ReLU(inplace=True),
         *blocks,

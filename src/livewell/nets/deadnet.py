@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from livewell.profiles import Padding
+
 WIDTHS = (16, 32, 64, 128)
 """Feature maps of the four blocks (Table 1)."""
 INPUT_PX = 220
@@ -17,6 +19,7 @@ def deadnet(
     *,
     fc_batch_norm: bool = True,
     pooling: Literal["floor", "ceil"] = "floor",
+    padding: Padding = "same",
     dropout: float = 0.5,
 ) -> nn.Sequential:
     """DeadNet: eight convolutions in four blocks, then three fully connected layers.
@@ -30,6 +33,9 @@ def deadnet(
     pooling
         ``floor`` as in the paper's Table 1 (53 -> 26 -> 13), ``ceil`` as its published files ran
         in Caffe (53 -> 27 -> 14).
+    padding
+        ``same`` as in Table 1 (1 around the maps of all but the first convolution), ``valid``
+        none: 9 x 9 cells instead of 13 x 13 reach fc1, and nothing depends on where a crop ends.
     dropout
         Share of fc1 and fc2 dropped in training.
 
@@ -37,7 +43,8 @@ def deadnet(
     -------
     torch.nn.Sequential
         (n, 1, 220, 220) float -> (n, classes) scores before softmax. Named layers as in Table 1.
-        11,637,170 parameters as the text says; 13,404,594 as published.
+        11,637,170 parameters as the text says; 13,404,594 as published; 5,870,002 without
+        padding.
 
     Notes
     -----
@@ -48,14 +55,14 @@ def deadnet(
     for block, width in enumerate(WIDTHS, start=1):
         for step in (1, 2):
             first = block == step == 1
-            kernel, padding = (9, 0) if first else (3, 1)
+            kernel, zeros = (9, 0) if first else (3, int(padding == "same"))
             name = f"{block}_{step}"
-            layers[f"conv{name}"] = nn.Conv2d(before, width, kernel, padding=padding)
+            layers[f"conv{name}"] = nn.Conv2d(before, width, kernel, padding=zeros)
             layers[f"bn{name}"] = nn.BatchNorm2d(width, momentum=0.05)
             layers[f"relu{name}"] = nn.ReLU()
             before = width
         layers[f"pool{block}"] = nn.MaxPool2d(2, ceil_mode=pooling == "ceil")
-    edge = 14 if pooling == "ceil" else 13
+    edge = {"same": {"floor": 13, "ceil": 14}, "valid": {"floor": 9, "ceil": 10}}[padding][pooling]
     layers["flatten"] = nn.Flatten()
     before = WIDTHS[-1] * edge * edge
     for number in (1, 2):

@@ -3,12 +3,15 @@
 Sources are given function by function; the order is that of `augmented`.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch.nn import functional
 
-from livewell.nets.net import normalise
+from livewell.nets.net import context_px, normalise
 from livewell.profiles import Normalisation, Profile
 
 Pixels = NDArray[np.float32]
@@ -38,21 +41,31 @@ def spline_shift(size_px: int, grid_px: int, sigma_px: float, rng: np.random.Gen
     -----
     Source: Richmond et al. 2017, section 2.3, point 1; kernel r^2 log r (Bookstein 1989).
     """
+    effects = _spline_effects(size_px, grid_px)
+    moves = rng.normal(0, sigma_px, size=(effects.shape[1], 2))
+    # torch's product keeps to the one thread that a loading process has; numpy's takes all cores
+    shift = torch.from_numpy(moves.T.astype(np.float32)) @ effects.T
+    result: Pixels = shift.reshape(2, size_px, size_px).numpy()
+    return result
+
+
+@cache
+def _spline_effects(size_px: int, grid_px: int) -> torch.Tensor:
+    """What a move of each control point by 1 px does to every pixel, (pixels, points)."""
     axis: Places = np.unique(np.arange(0, size_px + grid_px, grid_px).clip(max=size_px)) * 1.0
     grid = np.meshgrid(axis, axis, indexing="ij")
     points: Places = np.stack(grid, axis=-1).reshape(-1, 2).astype(np.float64)
-    moves = rng.normal(0, sigma_px, size=points.shape)
     count = len(points)
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _kernel(points, points)
     system[:count, count] = 1
     system[:count, count + 1 :] = points
     system[count:, :count] = system[:count, count:].T
-    weights = np.linalg.solve(system, np.concatenate([moves, np.zeros((3, 2))]))
     pixels: Places = np.indices((size_px, size_px)).reshape(2, -1).T.astype(np.float64) + 0.5
-    shift: Places = _kernel(pixels, points) @ weights[:count] + weights[count]
-    shift += pixels @ weights[count + 1 :]
-    return np.asarray(shift.T.reshape(2, size_px, size_px), dtype=np.float32)
+    terms = np.hstack([_kernel(pixels, points), np.ones((len(pixels), 1)), pixels])
+    # weights are linear in the moves, so one solution serves all of them
+    effects: Places = terms @ np.linalg.solve(system, np.eye(count + 3)[:, :count])
+    return torch.from_numpy(effects.astype(np.float32))
 
 
 def _kernel(a: Places, b: Places) -> Places:
@@ -73,8 +86,17 @@ def turn_and_scale(size_px: int, angle_deg: float, scale: float) -> Pixels:
 
 def warp(patch: Pixels, shift: Pixels) -> Pixels:
     """`patch` read at every pixel's place plus `shift`, bilinearly, mirrored at the edges."""
-    places = np.indices(patch.shape, dtype=np.float32) + shift
-    result: Pixels = ndimage.map_coordinates(patch, places, order=1, mode="mirror")
+    height, width = patch.shape
+    places = torch.from_numpy(np.ascontiguousarray(shift))
+    y = places[0] + torch.arange(height, dtype=torch.float32)[:, None]
+    x = places[1] + torch.arange(width, dtype=torch.float32)
+    # torch counts places from -1 to 1 between the centres of the outermost pixels
+    grid = torch.stack([x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1], dim=-1)
+    source = torch.from_numpy(np.ascontiguousarray(patch))[None, None]
+    found = functional.grid_sample(
+        source, grid[None], mode="bilinear", padding_mode="reflection", align_corners=True
+    )
+    result: Pixels = found[0, 0].numpy()
     return result
 
 
@@ -84,10 +106,16 @@ def turned(patch: Pixels, which: int) -> Pixels:
     return result[:, ::-1] if which >= 4 else result
 
 
-def normalised(patch: Pixels, how: Normalisation = "patch") -> Pixels:
+def normalised(patch: Pixels, how: Normalisation = "patch", context: int = 0) -> Pixels:
     """`livewell.nets.net.normalise` on an array."""
-    result: Pixels = normalise(torch.from_numpy(np.ascontiguousarray(patch)), how).numpy()
+    result: Pixels = normalise(torch.from_numpy(np.ascontiguousarray(patch)), how, context).numpy()
     return result
+
+
+def with_spread(patch: Pixels, spread: float) -> Pixels:
+    """`patch` stretched about its mean to a standard deviation of `spread`."""
+    mean, found = patch.mean(), patch.std()
+    return patch if found == 0 else mean + (patch - mean) * np.float32(spread / found)
 
 
 def gamma_changed(patch: Pixels, exponent: float) -> Pixels:
@@ -151,7 +179,8 @@ def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixe
     Parameters
     ----------
     patch
-        (patch_px, patch_px) float32, grey levels of the file.
+        (edge, edge) float32, grey levels of the file; edge is patch_px, and with local
+        normalisation twice its context more.
     profile
         Which changes and how strong.
     rng
@@ -165,11 +194,34 @@ def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixe
     Notes
     -----
     Warp, turns, blur, normalisation, noise and the random crop: Richmond et al. 2017, sections
-    2.3 and 2.4. Rotation, scale, shading, gamma and erasing are livewell's own.
+    2.3 and 2.4. Rotation, scale, shading, gamma and erasing are livewell's own. Local
+    normalisation comes first, as it looks at pixels around the patch; a warp hardly changes it, and
+    the spread that a blur takes away is given back.
     """
+    around = context_px(profile.normalise, profile.patch_px)
+    if around:
+        patch = normalised(patch, profile.normalise, around)
+    spread = patch.std() if profile.normalise == "local" else 0.0
     shift = _geometry(profile, rng)
     if shift is not None:
         patch = warp(patch, shift)
+    patch = _focus(patch, profile, rng)
+    if not around:
+        patch = normalised(patch, profile.normalise)
+    elif spread:
+        patch = with_spread(patch, float(spread))
+    patch = _light(patch, profile, rng)
+    patch = cropped(patch, profile.input_px, profile.shift_px, rng)
+    size = profile.input_px
+    if profile.erase and rng.random() < profile.erase:
+        edge = int(rng.integers(size // 8, size // 3 + 1))
+        y, x = rng.integers(0, size - edge + 1, size=2)
+        patch[y : y + edge, x : x + edge] = 0
+    return patch
+
+
+def _focus(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
+    """A turn, then a blur or a sharpening."""
     if profile.turns:
         patch = turned(patch, int(rng.integers(8)))
     which = rng.random()
@@ -177,7 +229,11 @@ def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixe
         patch = ndimage.gaussian_filter(patch, rng.uniform(*profile.blur_px), mode="mirror")
     elif which > 1 - profile.sharpen_share:
         patch = sharpened(patch, rng.uniform(0, profile.sharpen), rng.uniform(0.5, 1.5))
-    patch = normalised(patch, profile.normalise)
+    return patch
+
+
+def _light(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
+    """Gamma, shading, contrast and noise on a normalised patch."""
     if profile.gamma != (1.0, 1.0):
         low, high = np.log(profile.gamma)
         patch = gamma_changed(patch, float(np.exp(rng.uniform(low, high))))
@@ -188,12 +244,6 @@ def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixe
     if profile.noise_sd[1] > 0:
         sd = np.float32(rng.uniform(*profile.noise_sd))
         patch = patch + sd * rng.standard_normal(patch.shape, dtype=np.float32)
-    patch = cropped(patch, profile.input_px, profile.shift_px, rng)
-    size = profile.input_px
-    if profile.erase and rng.random() < profile.erase:
-        edge = int(rng.integers(size // 8, size // 3 + 1))
-        y, x = rng.integers(0, size - edge + 1, size=2)
-        patch[y : y + edge, x : x + edge] = 0
     return patch
 
 

@@ -1,7 +1,9 @@
 """Patches as a net takes them in: augmented for training, as they are for validation."""
 
+import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from livewell.image import PixelSource
+from livewell.nets.net import context_px
 from livewell.patch import Patch
 from livewell.profiles import Profile
 from livewell.training.augment import augmented
@@ -51,7 +54,8 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
         patch = self._labelled.patches[draw.row]
         key = zlib.crc32(repr((patch.image, patch.t, patch.box.corners)).encode())
         rng = np.random.default_rng([self._seed, key, draw.epoch, draw.number])
-        pixels = self._source.crop(patch.image, patch.t, patch.box)
+        box = patch.box.widened(context_px(self._profile.normalise, self._profile.patch_px))
+        pixels = self._source.crop(patch.image, patch.t, box)
         crop = augmented(pixels, self._profile, rng)
         return torch.from_numpy(crop)[None], int(self._labelled.positive[draw.row])
 
@@ -59,21 +63,40 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
 class PlainCrops(Dataset[tuple[Tensor, int]]):
     """Patches as they are in the file, in order."""
 
-    def __init__(self, source: PixelSource, patches: Sequence[Patch]) -> None:
-        self._source, self._patches = source, patches
+    def __init__(self, source: PixelSource, patches: Sequence[Patch], context: int = 0) -> None:
+        self._source, self._patches, self._context = source, patches, context
 
     def __len__(self) -> int:
         return len(self._patches)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        """(patch_px, patch_px) float32 in grey levels, and the row."""
+        """(edge, edge) float32 in grey levels, the patch with its context, and the row."""
         patch = self._patches[row]
-        return torch.from_numpy(self._source.crop(patch.image, patch.t, patch.box)), row
+        box = patch.box.widened(self._context)
+        return torch.from_numpy(self._source.crop(patch.image, patch.t, box)), row
 
 
 def workers() -> int:
     """How many processes cut and augment: one a core but for the one that trains, at most 8."""
     return min(max(int(cpu_count()) - 1, 1), 8)
+
+
+@contextmanager
+def beside(processes: int) -> Iterator[None]:
+    """Leave one of four cores or more to the processes that cut and augment."""
+    number = torch.get_num_threads()
+    if processes and number >= 4:
+        torch.set_num_threads(number - 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
+
+
+def _yielding(_: int) -> None:
+    """Let the net's threads go first: they wait for each other, so one held up holds up all."""
+    if hasattr(os, "nice"):
+        os.nice(19)
 
 
 def training_loader(
@@ -107,12 +130,18 @@ def training_loader(
         num_workers=processes,
         persistent_workers=processes > 0,
         prefetch_factor=4 if processes else None,
+        worker_init_fn=_yielding if processes else None,
         pin_memory=torch.cuda.is_available(),
     )
 
 
 def plain_loader(
-    source: PixelSource, patches: Sequence[Patch], *, batch: int, processes: int = 0
+    source: PixelSource,
+    patches: Sequence[Patch],
+    *,
+    batch: int,
+    processes: int = 0,
+    context: int = 0,
 ) -> DataLoader[tuple[Tensor, int]]:
     """Batches of patches as they are, in order.
 
@@ -126,14 +155,16 @@ def plain_loader(
         How many together.
     processes
         How many beside this one read; none by default.
+    context
+        Pixels around every patch that are read with it.
 
     Returns
     -------
     DataLoader
-        Of (batch, patch_px, patch_px) float32 in grey levels, and rows of `patches`.
+        Of (batch, edge, edge) float32 in grey levels, and rows of `patches`.
     """
     return DataLoader(
-        PlainCrops(source, patches),
+        PlainCrops(source, patches, context),
         batch_size=batch,
         num_workers=processes,
         pin_memory=torch.cuda.is_available(),

@@ -21,10 +21,11 @@ from torch.utils.data import DataLoader, Dataset
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.nets.catalog import build
+from livewell.nets.net import context_px
 from livewell.profiles import Profile
 from livewell.progress import SILENT, Progress, Tick
 from livewell.training.checkpoints import WholeCheckpoints
-from livewell.training.data import Labelled, PlainCrops, training_loader, workers
+from livewell.training.data import Labelled, PlainCrops, beside, training_loader, workers
 from livewell.training.module import Classifier
 
 VALIDATION_PATCHES = 2048
@@ -99,7 +100,7 @@ def fit(
         callbacks.append(_Patience("val_loss", patience=profile.patience))
     precision = chosen_precision(profile)
     last = folder / "last.ckpt"
-    with _calm(), progress.task(what, total=profile.steps) as tick:
+    with calm(), beside(number), progress.task(what, total=profile.steps) as tick:
         trainer = pl.Trainer(
             accelerator="auto",
             devices=1,
@@ -234,13 +235,14 @@ def _validation_loader(
         groups = pd.Series(np.asarray(part.groups)[order])
         turn = groups.groupby(groups).cumcount().to_numpy()
         rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
-    crops = PlainCrops(source, [part.patches[int(row)] for row in rows])
+    around = context_px(profile.normalise, profile.patch_px)
+    crops = PlainCrops(source, [part.patches[int(row)] for row in rows], around)
     target = [int(part.positive[int(row)]) for row in rows]
     return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.batch)
 
 
 @contextmanager
-def _calm() -> Iterator[None]:
+def calm() -> Iterator[None]:
     """Keep Lightning's hints to its own developers off the user's screen."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]

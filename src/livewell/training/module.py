@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
-from livewell.nets.net import centre, normalise
+from livewell.nets.net import centre, context_px, normalise
 from livewell.profiles import Profile
 
 
@@ -98,7 +98,8 @@ class Classifier(pl.LightningModule):
         """Scores of one batch of plain patches; its target rides along."""
         patches, _rows, target = batch
         profile = self.profile
-        inputs = centre(normalise(patches, profile.normalise), profile.input_px)
+        around = context_px(profile.normalise, profile.patch_px)
+        inputs = centre(normalise(patches, profile.normalise, around), profile.input_px)
         scores = self.kept(inputs[:, None])
         self._watched.append((scores.float().cpu(), target.cpu()))
 

@@ -1,0 +1,203 @@
+"""What computes the trunk of a dense form: torch, ONNX Runtime or OpenVINO, in two number types."""
+
+import copy
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from livewell.errors import MissingExtraError, SpecError
+from livewell.inference.device import device
+
+Backend = Literal["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+Trunk = Callable[[Tensor], Tensor]
+"""(n, 1, h, w) normalised -> (n, maps, rows, columns) of the same number type."""
+_NEEDS = {"onnxruntime": ("onnxruntime", "onnx", "onnxscript"), "openvino": ("openvino",)}
+_EXTRA = {"onnxruntime": "onnx", "openvino": "openvino"}
+
+
+def bfloat16_is_fast() -> bool:
+    """Whether this machine multiplies in bfloat16 by instructions made for it."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+
+
+def available() -> list[Backend]:
+    """Backends that are installed here and not known to be slow; torch alone on a GPU."""
+    fast = bfloat16_is_fast()
+    return [
+        name
+        for name in BACKENDS
+        if _installed(name)
+        and (fast or not name.endswith("-bf16"))
+        and (name.startswith("torch") or device().type == "cpu")
+    ]
+
+
+def _installed(backend: Backend) -> bool:
+    packages = _NEEDS.get(backend.removesuffix("-bf16"), ())
+    return all(find_spec(package) is not None for package in packages)
+
+
+def require(backend: Backend) -> None:
+    """Refuse a backend that cannot run here.
+
+    Raises
+    ------
+    MissingExtraError
+        Its package is not installed.
+    SpecError
+        There is no such backend.
+    """
+    if backend not in BACKENDS:
+        raise SpecError("no such backend", expected=" or ".join(("auto", *BACKENDS)), got=backend)
+    if not _installed(backend):
+        extra = _EXTRA[backend.removesuffix("-bf16")]
+        raise MissingExtraError(
+            f"the backend {backend} is not installed",
+            where="--backend",
+            expected=f"packages {', '.join(_NEEDS[backend.removesuffix('-bf16')])}",
+            remedy=f"pip install 'livewell[{extra}]', or --backend auto for what there is",
+        )
+
+
+def trunk_on(backend: Backend, trunk: nn.Module) -> Trunk:
+    """`trunk` ready to compute on a backend; compiled for a shape when that shape first comes.
+
+    Parameters
+    ----------
+    backend
+        Where and in which number type.
+    trunk
+        (n, 1, h, w) float32 -> (n, maps, rows, columns), in evaluation mode, on the processor.
+
+    Raises
+    ------
+    MissingExtraError
+        Its package is not installed.
+    """
+    require(backend)
+    if backend == "onnxruntime":
+        return _OnnxRuntime(trunk)
+    if backend.startswith("openvino"):
+        return _OpenVino(trunk, "bf16" if backend.endswith("-bf16") else "f32")
+    return _Torch(trunk, torch.bfloat16 if backend.endswith("-bf16") else None)
+
+
+class _Torch:
+    """Plain torch on the first GPU or the processor, in channels-last layout."""
+
+    def __init__(self, trunk: nn.Module, dtype: torch.dtype | None) -> None:
+        self._dtype = dtype
+        placed = copy.deepcopy(trunk).to(device())
+        placed = placed.to(dtype) if dtype else placed
+        self._trunk = placed.to(memory_format=torch.channels_last)
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        kind = picture.dtype
+        picture = picture.to(device(), self._dtype or kind, non_blocking=True)
+        found: Tensor = self._trunk(picture.contiguous(memory_format=torch.channels_last))
+        return found.to(kind)
+
+
+class _OnnxRuntime:
+    """ONNX Runtime on the processor, float32."""
+
+    def __init__(self, trunk: nn.Module) -> None:
+        self._model = _exported(trunk)
+        self._sessions: dict[tuple[int, ...], Any] = {}
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        import onnxruntime
+
+        shape = tuple(picture.shape)
+        if shape not in self._sessions:
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            # threads that wait by spinning would take the cores from the head
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            self._sessions = {
+                shape: onnxruntime.InferenceSession(
+                    self._model, options, providers=["CPUExecutionProvider"]
+                )
+            }
+        session = self._sessions[shape]
+        name = session.get_inputs()[0].name
+        return torch.from_numpy(session.run(None, {name: picture.numpy()})[0])
+
+
+def _exported(trunk: nn.Module) -> bytes:
+    """`trunk` in the ONNX format, for pictures of any size."""
+    axes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    example = torch.zeros(2, 1, 448, 480)
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder, _hushed("torch.onnx"):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            trunk, (example,), dynamo=True, dynamic_shapes=(axes,), verbose=False, optimize=True
+        )
+        path = Path(folder) / "trunk.onnx"
+        program.save(path, external_data=False)  # type: ignore[union-attr]  # dynamo gives one
+        return path.read_bytes()
+
+
+class _hushed:  # noqa: N801  # reads as a word
+    """Keeps a library's progress talk off the user's screen."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def __enter__(self) -> None:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.setLevel(self._level)
+
+
+class _OpenVino:
+    """OpenVINO on the processor."""
+
+    def __init__(self, trunk: nn.Module, precision: Literal["f32", "bf16"]) -> None:
+        self._trunk, self._precision = trunk, precision
+        self._compiled: dict[tuple[int, ...], Any] = {}
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        shape = tuple(picture.shape)
+        if shape not in self._compiled:
+            self._compiled = {shape: self._for(shape)}
+        # the result's memory is reused by the next call
+        return torch.from_numpy(self._compiled[shape](picture.numpy())[0].copy())
+
+    def _for(self, shape: tuple[int, ...]) -> Any:
+        import openvino
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # not openvino.convert_model, which reports its use to the vendor
+            decoder = TorchScriptPythonDecoder(self._trunk, example_input=torch.zeros(shape))
+            frontend = FrontEndManager().load_by_framework("pytorch")
+            model = frontend.convert(frontend.load(decoder))
+        model.reshape({model.inputs[0]: list(shape)})
+        settings = {
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        return openvino.Core().compile_model(model, "CPU", settings)
+
+
+def threads() -> int:
+    """Processor cores that a backend computes on."""
+    return torch.get_num_threads() or os.cpu_count() or 1

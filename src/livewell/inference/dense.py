@@ -1,0 +1,319 @@
+"""Whole frames at once, in tiles where memory asks for it: shared computation done once."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from livewell.errors import SpecError
+from livewell.geometry import Box, Tile, WindowGrid, cover
+from livewell.image import mirrored
+from livewell.inference.backends import Backend, trunk_on
+from livewell.inference.device import device
+from livewell.inference.engine import EngineName, View
+from livewell.nets.dense import DenseForm
+from livewell.nets.net import Net, contrast, eight_turns, normalise
+from livewell.nets.spectral import SpectralConv
+from livewell.threads import ahead
+
+MEMORY_GB = 2.0
+"""What an engine may take by default, beside torch's own."""
+BATCH = 16
+"""Most tiles computed together on a GPU; on a processor one by one is as fast."""
+MEDIAN_STEP = 4
+"""Every so many pixels are looked at for the median of a patch."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One tile of one view at one shift: what is read, and which cells it fills."""
+
+    view: View
+    last: bool
+    picture: Tensor | None
+    row: Tile
+    column: Tile
+    rows: slice
+    columns: slice
+
+
+class Dense:
+    """Scores every window of a frame in one pass of the net's dense form.
+
+    Parameters
+    ----------
+    net
+        The trained net.
+    backend
+        What computes the trunk.
+    memory_gb
+        What tiles may take, gigabytes (1e9 bytes), beside torch's own and the frame.
+    dtype
+        Number type of pixels and head.
+    """
+
+    name: EngineName = "dense"
+
+    def __init__(
+        self,
+        net: Net,
+        *,
+        backend: Backend = "torch",
+        memory_gb: float = MEMORY_GB,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.net, self.backend = net, backend
+        self.form = DenseForm(net).to(dtype)
+        self._trunk = trunk_on(backend, self.form.trunk)
+        self._head = self.form.head.to(device())
+        self._dtype = dtype
+        self._most_px = self._budget_px(memory_gb)
+
+    def stream(
+        self, views: Iterable[View], grid: WindowGrid
+    ) -> Iterator[tuple[View, NDArray[np.float32]]]:
+        """As `livewell.inference.engine.Engine.stream`.
+
+        The net's own stride, multiples of it, and its divisors (by shifting and stitching).
+
+        Raises
+        ------
+        SpecError
+            Another stride, or too little memory for one window.
+        ImageContentError
+            A background of zero or below, for a net on contrast against it.
+        """
+        step, shifts = self._steps(grid.stride_px)
+        fine = replace(
+            grid,
+            rows=(grid.rows - 1) * step + 1,
+            columns=(grid.columns - 1) * step + 1,
+            stride_px=grid.stride_px // step,
+        )
+        found = np.full(fine.shape, np.nan, dtype=self._numpy)
+        for batch in _batched(ahead(self._parts(views, fine, step, shifts)), self._batch):
+            pictures = [part.picture for part in batch if part.picture is not None]
+            scores = iter(self._score(torch.stack(pictures)) if pictures else ())
+            for part in batch:
+                if part.picture is not None:
+                    own = next(scores)[part.row.keep.slice, part.column.keep.slice]
+                    cells = found[part.rows, part.columns]
+                    # a shifted grid may be a row or column shorter
+                    cells[...] = own[: cells.shape[0], : cells.shape[1]]
+                if part.last:
+                    whole = found[::step, ::step]
+                    yield part.view, np.where(part.view.wanted, whole, np.float32(np.nan))
+                    found = np.full(fine.shape, np.nan, dtype=self._numpy)
+
+    def check(self, grid: WindowGrid) -> None:
+        """Refuse a grid that cannot be done, before anything is read; errors as in `stream`."""
+        step, shifts = self._steps(grid.stride_px)
+        self._tiles(*(-(-((n - 1) * step + 1) // shifts) for n in grid.shape))
+
+    @property
+    def _numpy(self) -> Any:
+        return np.float64 if self._dtype == torch.float64 else np.float32
+
+    @property
+    def _batch(self) -> int:
+        return BATCH if device().type == "cuda" else 1
+
+    def _steps(self, stride_px: int) -> tuple[int, int]:
+        """Every how many cells are kept, and into how many shifts a cell is divided."""
+        own = self.form.reach.stride_px
+        if stride_px % own == 0:
+            return stride_px // own, 1
+        if own % stride_px == 0:
+            return 1, own // stride_px
+        raise SpecError(
+            f"a stride of {stride_px} px, which the dense engine cannot make",
+            where=f"--stride-px {stride_px}",
+            expected=f"a multiple of this net's own stride, {own} px, or one that divides it",
+            remedy=f"take {max(own, round(stride_px / own) * own)}, or --engine windows",
+        )
+
+    def _parts(
+        self, views: Iterable[View], grid: WindowGrid, step: int, shifts: int
+    ) -> Iterator[_Part]:
+        """Every tile of every view, normalised; only where something is wanted."""
+        inner = grid.centred(self.net.input_px)
+        rows, columns = (-(-count // shifts) for count in grid.shape)
+        down, across = self._tiles(rows, columns)
+        places = [
+            (row, column, y, x)
+            for y in range(shifts)
+            for x in range(shifts)
+            for row in down
+            for column in across
+        ]
+        for view in views:
+            wanted = np.zeros(grid.shape, dtype=bool)
+            wanted[::step, ::step] = view.wanted
+            levels = self._levels(view, grid) if self.net.how == "background" else None
+            for number, (row, column, y, x) in enumerate(places, start=1):
+                lines, files = (
+                    slice(
+                        shift + tile.write.start * shifts, shift + tile.write.stop * shifts, shifts
+                    )
+                    for shift, tile in ((y, row), (x, column))
+                )
+                picture = None
+                if wanted[lines, files].any():
+                    box = Box(
+                        row.read.moved(inner.y0 + y * grid.stride_px),
+                        column.read.moved(inner.x0 + x * grid.stride_px),
+                    )
+                    picture = self._picture(view, box, grid, levels)
+                yield _Part(view, number == len(places), picture, row, column, lines, files)
+
+    def _tiles(self, rows: int, columns: int) -> tuple[list[Tile], list[Tile]]:
+        reach, halo = self.form.reach, self.form.halo_px
+        least = self.net.input_px + 2 * halo
+        lengths = [least + (count - 1) * reach.stride_px for count in (rows, columns)]
+        if least**2 > self._most_px:
+            raise SpecError(
+                "too little memory for one window",
+                where="--memory-gb",
+                expected=f"at least {self._needed_gb(least**2):.2f} for a tile of {least} px",
+                got=f"room for {max(self._most_px, 0):,.0f} pixels",
+                remedy="allow more memory, or take --engine windows",
+            )
+        # as square as the memory allows, for least is read twice then
+        width = min(lengths[1], max(least, math.isqrt(int(self._most_px))))
+        height = min(lengths[0], int(self._most_px / width))
+        width = min(lengths[1], int(self._most_px / height))
+        common = {
+            "window_px": self.net.input_px,
+            "stride_px": reach.stride_px,
+            "halo_px": halo,
+        }
+        return (
+            cover(rows, tile_px=height, **common),
+            cover(columns, tile_px=width, **common),
+        )
+
+    def _picture(
+        self, view: View, box: Box, grid: WindowGrid, levels: NDArray[np.float32] | None
+    ) -> Tensor:
+        """(1, h, w) pixels of `box`, normalised; by surroundings where windows do it one by one."""
+        how = self.net.how
+        around = 0 if how == "background" else self.net.patch_px // 2
+        wide = mirrored(view.frame, view.area, box.widened(around))
+        numbers = np.ascontiguousarray(wide, dtype=np.float32)
+        pixels = torch.from_numpy(numbers).to(self._dtype)
+        if levels is not None:
+            level = _between(levels, grid, box)
+            return contrast(pixels, torch.from_numpy(level).to(self._dtype))[None]
+        return normalise(pixels, "local" if how == "patch" else how, around)[None]
+
+    def _levels(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
+        """The median of every patch, as windows are normalised by: (rows, columns)."""
+        found = np.empty(grid.shape, dtype=np.float32)
+        for row in range(grid.rows):
+            first, last = grid.box(row, 0), grid.box(row, grid.columns - 1)
+            strip = Box(first.y, first.x.to(last.x))
+            pixels = mirrored(view.frame, view.area, strip)[::MEDIAN_STEP]
+            patches = np.lib.stride_tricks.sliding_window_view(pixels, grid.size_px, axis=1)
+            chosen = patches[:, :: grid.stride_px, ::MEDIAN_STEP]
+            found[row] = np.median(chosen, axis=(0, 2))
+        return found
+
+    def _score(self, pictures: Tensor) -> NDArray[Any]:
+        """Log odds of the windows of (n, 1, h, w) tiles, their halo left out."""
+        with torch.inference_mode():
+            views = eight_turns(pictures) if self.net.turns else [pictures]
+            total: Tensor | None = None
+            for turn, view in enumerate(views):
+                scores = self._head(self._trunk(view.contiguous()).to(device()))[:, 0]
+                scores = _unturned(self._own(scores, view), turn)
+                total = scores if total is None else total + scores
+            if total is None:
+                raise AssertionError("no view")
+            result: NDArray[Any] = (total / len(views)).cpu().numpy()
+        return result
+
+    def _own(self, scores: Tensor, picture: Tensor) -> Tensor:
+        """The scores of windows that lie in the picture with their halo."""
+        reach, halo = self.form.reach, self.form.halo_px
+        first = halo // reach.stride_px
+        rows, columns = (
+            (edge - 2 * halo - self.net.input_px) // reach.stride_px + 1
+            for edge in picture.shape[-2:]
+        )
+        return scores[:, first : first + rows, first : first + columns]
+
+    def _budget_px(self, memory_gb: float) -> float:
+        return (memory_gb * 1e9 - self._fixed_bytes()) / self._bytes_a_px() / self._batch
+
+    def _needed_gb(self, pixels: float) -> float:
+        return (pixels * self._bytes_a_px() * self._batch + self._fixed_bytes()) / 1e9
+
+    def _fixed_bytes(self) -> float:
+        """Weights, and the spectrum of a large kernel."""
+        weights = sum(part.numel() * part.element_size() for part in self.form.parameters())
+        large = [part for part in self.form.head if isinstance(part, SpectralConv)]
+        return float(weights + sum(part.spectrum_bytes for part in large))
+
+    def _bytes_a_px(self) -> float:
+        """Most that lives at a time for one pixel of a tile: two maps of the widest layer, twice.
+
+        Twice because a library may keep a reordered copy; normalisation needs less.
+        """
+        size = 8 if self._dtype == torch.float64 else 4
+        return 2 * 2 * size * _widest(self.form.trunk) + 64
+
+
+def _widest(trunk: nn.Module) -> float:
+    """Numbers a pixel in the widest map of a trunk."""
+    widest, stride = 1.0, 1
+    for part in trunk.modules():
+        if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+            step = part.stride[0] if isinstance(part.stride, tuple) else part.stride
+            if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1):
+                continue
+            stride *= int(step)
+            if isinstance(part, nn.Conv2d):
+                widest = max(widest, part.out_channels / stride**2)
+    return widest
+
+
+def _unturned(maps: Tensor, turn: int) -> Tensor:
+    """The inverse of turn number `turn` of `eight_turns`, for maps (n, rows, columns)."""
+    if turn >= 4:
+        maps = maps.flip(-1)
+    return torch.rot90(maps, -(turn % 4), dims=(-2, -1))
+
+
+def _between(levels: NDArray[np.float32], grid: WindowGrid, box: Box) -> NDArray[np.float32]:
+    """Levels of patches at the pixels of `box`: bilinear between centres, the outer beyond."""
+    weights: list[NDArray[np.float32]] = []
+    for span, origin, count in (
+        (box.y, grid.y0, levels.shape[0]),
+        (box.x, grid.x0, levels.shape[1]),
+    ):
+        centre = np.arange(span.start, span.stop) + 0.5 - origin - grid.size_px / 2
+        place = np.clip(centre / grid.stride_px, 0, count - 1)
+        low = np.minimum(place.astype(int), max(count - 2, 0))
+        share = (place - low).astype(np.float32)
+        matrix = np.zeros((span.size, count), dtype=np.float32)
+        lines = np.arange(span.size)
+        matrix[lines, low] += 1 - share
+        matrix[lines, np.minimum(low + 1, count - 1)] += share
+        weights.append(matrix)
+    return np.asarray(weights[0] @ levels @ weights[1].T, dtype=np.float32)
+
+
+def _batched(parts: Iterable[_Part], size: int) -> Iterator[list[_Part]]:
+    batch: list[_Part] = []
+    for part in parts:
+        batch.append(part)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

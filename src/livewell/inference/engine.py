@@ -1,0 +1,60 @@
+"""What every way of scoring a movie takes and gives, whatever it does in between."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livewell.geometry import Box, WindowGrid
+from livewell.image import Frame
+
+EngineName = Literal["windows", "dense"]
+
+
+@dataclass(frozen=True)
+class View:
+    """One frame as an engine needs it.
+
+    Parameters
+    ----------
+    frame
+        (y, x), any number type, at the net's pixel size.
+    area
+        The part that holds picture; beyond it the picture is mirrored.
+    wanted
+        (rows, columns) bool: cells of the grid that are asked for.
+    t
+        Number of the frame.
+    """
+
+    frame: Frame
+    area: Box
+    wanted: NDArray[np.bool_]
+    t: int = 0
+
+
+class Engine(Protocol):
+    """Scores the windows of frames."""
+
+    name: EngineName
+
+    def stream(
+        self, views: Iterable[View], grid: WindowGrid
+    ) -> Iterator[tuple[View, NDArray[np.float32]]]:
+        """Log odds of the positive class in every wanted cell, NaN elsewhere, view by view.
+
+        Parameters
+        ----------
+        views
+            Frames of one size.
+        grid
+            Patches of the net's ``patch_px``, in pixels of the frame; they may lie beyond it.
+
+        Yields
+        ------
+        (View, numpy.ndarray)
+            In order; (rows, columns) float32.
+        """
+        ...

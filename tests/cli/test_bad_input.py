@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from click.testing import Result
 
+from livewell.inference import backends
 from livewell.io.study import Study
 
 Run = Callable[..., Result]
@@ -50,6 +51,20 @@ def rewrite(path: Path, frames: np.ndarray) -> None:
     metadata = {"axes": "TYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "TimeIncrement": 600}
     metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
     tifffile.imwrite(path, frames, ome=True, photometric="minisblack", metadata=metadata)
+
+
+def mapped(*options: object) -> Callable[[Path], Words]:
+    """A heat map of one movie with further options."""
+    return lambda world: (
+        *("heatmap", world / "images" / BAD, "--model", world / "run", "--out", world / "map"),
+        *options,
+    )
+
+
+def without_openvino(world: Path) -> Words:
+    """A machine on which the extra was not installed."""
+    backends.find_spec = lambda name: None  # type: ignore[attr-defined]
+    return mapped("--backend", "openvino")(world)
 
 
 def relabelled(world: Path) -> tuple[object, ...]:
@@ -459,6 +474,20 @@ CASES = {
         ),
         ("--fps", "finite"),
     ),
+    "heat map by an engine at a stride that it cannot make": Case(
+        mapped("--engine", "dense", "--stride-px", 9),
+        ("--stride-px 9", "16 px", "--engine windows"),
+    ),
+    "heat map with too little memory for one window": Case(
+        mapped("--engine", "dense", "--memory-gb", 0.001),
+        ("--memory-gb", "too little memory", "at least"),
+    ),
+    "heat map by a backend that does not exist": Case(
+        mapped("--backend", "tensorrt"), ("--backend", "tensorrt", "onnxruntime")
+    ),
+    "heat map by a backend that is not installed": Case(
+        without_openvino, ("--backend", "openvino", "pip install 'livewell[openvino]'")
+    ),
     "held-out group that is not there": Case(
         lambda world: ("split", world / "study", *GRID, "--scheme", "named", "--test", "Z99"),
         ("Z99", "A01"),
@@ -472,8 +501,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_refusal(name: str, world: Path, livewell: Run) -> None:
+def test_refusal(name: str, world: Path, livewell: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends with 2 (1 if only inputs failed), tells what to do, and loses nothing."""
+    # put back what a case takes away
+    monkeypatch.setattr(backends, "find_spec", backends.find_spec)
     case = CASES[name]
     words = case.prepare(world)
     before = snapshot(world)

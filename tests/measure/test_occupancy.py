@@ -11,9 +11,17 @@ from scipy import ndimage
 from skimage.io import imread
 
 from livewell.errors import ImageContentError
-from livewell.geometry import Box
+from livewell.geometry import Box, WindowGrid
+from livewell.measure import occupancy as measuring
 from livewell.measure.noise import noise
-from livewell.measure.occupancy import has_cells, occupancies, occupancy, shares, textured
+from livewell.measure.occupancy import (
+    grid_shares,
+    has_cells,
+    occupancies,
+    occupancy,
+    shares,
+    textured,
+)
 
 Y, X = np.mgrid[0:1:384j, 0:1:448j]
 LIGHT = 0.6 + 0.4 * Y + 0.3 * X - 0.5 * (X - 0.4) ** 2
@@ -119,3 +127,33 @@ def test_real_fields_hold_cells(shared_data: Path, folder, pattern, least):
     for path in sorted((shared_data / folder).glob(pattern))[::3]:
         frame = tifffile.imread(path) if path.suffix == ".tif" else imread(path)
         assert occupancy(frame[0] if frame.ndim == 3 else frame) > least, path.name
+
+
+@pytest.mark.parametrize(("margin", "size", "stride"), [(0, 64, 16), (30, 61, 7), (0, 384, 1)])
+def test_shares_of_a_grid_are_those_of_its_boxes(margin: int, size: int, stride: int) -> None:
+    """Every window of a grid has the share that its box has in the mirrored mask."""
+    mask = np.random.default_rng(0).random((384, 448)) < 0.1
+    grid = WindowGrid.over(Box.of(0, 0, *mask.shape).widened(margin), size, stride)
+    padded = np.pad(mask, margin, mode="reflect")
+    boxes = [
+        Box(box.y.moved(margin), box.x.moved(margin))
+        for box in grid.boxes()[:: max(grid.rows * grid.columns // 200, 1)]
+    ]
+    found = grid_shares(mask, grid).ravel()[:: max(grid.rows * grid.columns // 200, 1)]
+    np.testing.assert_allclose(found, shares(padded, boxes), atol=1e-12)
+
+
+@pytest.mark.parametrize("border", [0, 9])
+def test_a_very_large_frame_is_looked_at_in_tiles(
+    border: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In tiles almost the same places are textured as in one piece, cut at no tile's edge."""
+    frame = (2000 * LIGHT + 120 * _cells(14) + 12 * _noise(0.4)).astype(np.uint16)
+    frame[:border] = 0
+    whole = textured(frame, 0.65)
+    monkeypatch.setattr(measuring, "WHOLE_PX", 1)
+    monkeypatch.setattr(measuring, "TILE_PX", 100)
+    tiled = textured(frame, 0.65)
+    assert whole.any()
+    assert not tiled[:border].any()
+    assert (whole != tiled).mean() < 0.02

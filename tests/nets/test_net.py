@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from livewell.errors import ImageContentError
 from livewell.nets.catalog import build
-from livewell.nets.net import Net, centre, eight_turns, normalise
+from livewell.nets.net import Net, centre, context_px, eight_turns, normalise
 from livewell.profiles import TINY, override
 
 levels = st.integers(0, 65_535).map(np.float32)
@@ -124,3 +124,41 @@ def test_small_nets_take_any_size_from_32(name, size):
     net = build(override(TINY, {"net": name})).eval()
     with torch.inference_mode():
         assert net(torch.randn(2, 1, size, size)).shape == (2, 2)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 9), st.integers(0, 40), st.integers(0, 40), st.booleans())
+def test_local_normalisation_is_that_of_the_square_around(context, down, right, background):
+    """Each pixel is normalised by mean and variance (or mean) of the square around it."""
+    rng = np.random.default_rng(context + 100 * down)
+    picture = rng.integers(1, 65_535, (2 * context + 3 + down, 2 * context + 3 + right))
+    how = "local_background" if background else "local"
+    found = normalise(torch.from_numpy(picture.astype(np.float32)), how, context).numpy()
+    assert found.shape == (3 + down, 3 + right)
+    for y, x in ((0, 0), (2 + down, 2 + right), (down // 2, right // 2)):
+        square = picture[y : y + 2 * context + 1, x : x + 2 * context + 1].astype(float)
+        middle = square[context, context]
+        expected = (
+            (middle / square.mean() - 1) / 0.2
+            if background
+            else (middle - square.mean()) / square.std()
+        )
+        assert found[y, x] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_local_normalisation_of_nothing() -> None:
+    """A constant surrounding gives zeros, a black one no contrast."""
+    flat = torch.full((40, 40), 700.0)
+    assert not normalise(flat, "local", 5).any()
+    assert not normalise(flat, "local_background", 5).any()
+    with pytest.raises(ImageContentError, match="not above zero"):
+        normalise(torch.zeros(40, 40), "local_background", 5)
+
+
+def test_only_local_normalisation_looks_around() -> None:
+    """Half a patch on every side for the local ones, nothing for the others."""
+    assert {how: context_px(how, 256) for how in ("patch", "background", "local")} == {
+        "patch": 0,
+        "background": 0,
+        "local": 128,
+    }

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from livewell.nets.net import centre
+from livewell.nets.net import centre, context_px
 from livewell.nets.net import normalise as normalise_by
-from livewell.profiles import DEADNET_2017, FAST, TINY, Profile, override
+from livewell.profiles import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, TINY, Profile, override
 from livewell.training import augment
 
 PATCH = np.random.default_rng(0).normal(1000, 100, (64, 64)).astype(np.float32)
@@ -50,10 +50,14 @@ def test_changes_are_pure(name: str) -> None:
     assert not np.shares_memory(first, given_patch) or name == "turned"
 
 
-@pytest.mark.parametrize("recipe", [DEADNET_2017, FAST, TINY, EVERYTHING], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "recipe",
+    [DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, TINY, EVERYTHING],
+    ids=lambda r: r.name,
+)
 def test_augmented_crops(recipe: Profile) -> None:
     """Every recipe gives finite float32 crops of its input size; seeds decide, and differ."""
-    size = recipe.patch_px
+    size = recipe.patch_px + 2 * context_px(recipe.normalise, recipe.patch_px)
     patch = np.random.default_rng(1).normal(1000, 100, (size, size)).astype(np.float32)
     crops = [augment.augmented(patch, recipe, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert {crop.shape for crop in crops} == {(recipe.input_px, recipe.input_px)}
@@ -231,3 +235,23 @@ def test_erasing_puts_zeros_in_one_square() -> None:
         assert height == width
         assert len(rows) == height * width
         assert TINY.input_px // 8 <= height <= TINY.input_px // 3 + 1
+
+
+def test_a_blur_takes_no_spread_from_local_crops() -> None:
+    """Normalised by surroundings, a blurred crop is as strong as a sharp one is when scored."""
+    recipe = override(DEADNET_DENSE, {"warp_sigma_px": 0, "blur_px": (1.1, 1.5)})
+    edge = recipe.patch_px + 2 * context_px("local", recipe.patch_px)
+    patch = np.random.default_rng(1).normal(1000, 100, (edge, edge)).astype(np.float32)
+    crops = [augment.augmented(patch, recipe, np.random.default_rng(seed)) for seed in range(4)]
+    assert np.std(crops) == pytest.approx(1, abs=0.05)
+
+
+def test_the_spline_is_that_of_its_equations() -> None:
+    """At the control points the spline moves as far as they do, at a point off them in between."""
+    size, grid = 64, 32
+    rng, same = np.random.default_rng(5), np.random.default_rng(5)
+    shift = augment.spline_shift(size, grid, 4, rng)
+    moves = same.normal(0, 4, size=(9, 2)).reshape(3, 3, 2)
+    for row, y in enumerate((0, 32, 63)):
+        for column, x in enumerate((0, 32, 63)):
+            assert shift[:, y, x] == pytest.approx(moves[row, column], abs=0.6)

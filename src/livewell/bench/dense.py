@@ -86,8 +86,8 @@ def table(
         f" wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain torch"
         f" in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
         " multiplied. MONAI: PatchInferer with SlidingWindowSplitter. Dense: from pixels to map,"
-        " normalisation included. Differences are from float32 windows on one frame; AUC is of every"
-        f" {AUC_STEP}th cell in rows and columns of every test frame.",
+        " normalisation included. Differences are from float32 windows on one frame; AUC is of"
+        f" every {AUC_STEP}th cell in rows and columns of every test frame.",
         time.monotonic() - began,
         notes,
         values,

@@ -325,7 +325,7 @@ def _deviation(
         thinned[::every, ::every] = view.wanted[::every, ::every]
         view = replace(view, wanted=thinned)
         both = [next(e.stream([view], sliding.grid))[1][view.wanted] for e in (windows, dense)]
-        pairs.append(np.asarray(card.patch_rule.probability(np.stack(both))))
+        pairs.append(np.stack([np.asarray(card.patch_rule.probability(logits)) for logits in both]))
         tick(1, f"{card.profile.name}, {name}")
     found = np.concatenate(pairs, axis=1)
     difference = np.abs(found[0] - found[1])
@@ -334,7 +334,7 @@ def _deviation(
         f"{len(frames)} frames of {name}",
         f"{found.shape[1]:,}",
         "yes" if dense.form.reach.exact else "; ".join(dense.form.reach.because),
-        f"{np.corrcoef(found)[0, 1]:.4f}",
+        f"{np.asarray(np.corrcoef(found))[0, 1]:.4f}",
         f"{np.percentile(difference, 95):.2g}",
         f"{difference.max():.2g}",
     ]

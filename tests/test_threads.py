@@ -97,3 +97,25 @@ def test_half_of_the_items_make_no_whole_result() -> None:
     with pytest.raises(KeyError, match="giver"):
         give()
     assert not finished
+
+
+def test_what_is_left_half_way_is_closed() -> None:
+    """A generator behind a loop that ends early is closed, and so is one behind that."""
+    closed = []
+
+    def inner() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.append("inner")
+
+    def outer() -> Iterator[int]:
+        try:
+            yield from ahead(inner())
+        finally:
+            closed.append("outer")
+
+    found = ahead(outer())
+    assert next(found) == 0
+    found.close()
+    assert sorted(closed) == ["inner", "outer"]

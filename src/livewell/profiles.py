@@ -104,6 +104,11 @@ class Profile(BaseModel):
     # inference
     test_turns: bool = Field(False, description="average the eight turns of a patch when scoring")
 
+    @property
+    def whole_frames(self) -> bool:
+        """Whether dense maps of its net equal windows one by one, but for rounding."""
+        return self.padding == "valid" and self.normalise in ("local", "local_background")
+
     @model_validator(mode="after")
     def _fits(self) -> "Profile":
         wrong = [

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -16,7 +16,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:
     """The same items in the same order, made in a thread of their own, at most `depth` ahead.
 
     Parameters
@@ -43,6 +43,9 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
                     return
         except BaseException as error:
             end = _End(error)
+        finally:
+            # a generator that is left half-way lets go of what it holds, here and not some day
+            getattr(items, "close", lambda: None)()
         _put(waiting, end, left)
 
     thread = threading.Thread(target=fill, name="livewell-ahead", daemon=True)
@@ -102,7 +105,12 @@ class Aside(Generic[T]):
         at: TracebackType | None,
     ) -> None:
         _put(self._waiting, _End(error), self._ended)
-        self._thread.join()
+        try:
+            self._thread.join()
+        except BaseException:
+            # what is being finished is finished, or nothing of it is there
+            self._thread.join()
+            raise
         if error is None and self._error is not None:
             raise self._error
 

@@ -9,7 +9,7 @@ import torch
 
 from livewell.errors import MissingExtraError, SpecError
 from livewell.geometry import Box, WindowGrid
-from livewell.inference import backends, choice
+from livewell.inference import backends, choice, dense
 from livewell.inference.backends import BACKENDS, available, require, trunk_on
 from livewell.inference.choice import choose, memory_file
 from livewell.inference.dense import Dense
@@ -160,3 +160,19 @@ def test_engines_run_on_every_backend() -> None:
     for name, found in maps.items():
         near = float(maps["torch"].std()) if name.endswith("-bf16") else 1e-6
         np.testing.assert_allclose(found, maps["torch"], atol=near)
+
+
+def test_a_broken_backend_is_one_that_cannot_be_chosen(
+    asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An optional backend that raises is left out; torch goes on."""
+
+    def broken(backend: str, trunk: torch.nn.Module):
+        if backend != "torch":
+            raise ImportError("libfoo.so")
+        return trunk_on(backend, trunk)
+
+    monkeypatch.setattr(dense, "trunk_on", broken)
+    found = asked()
+    assert found.backend == "torch"
+    assert set(found.differences) == {"torch"}

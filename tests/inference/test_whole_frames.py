@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from livewell.errors import ImageContentError, SpecError
+from livewell.errors import SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
@@ -180,7 +180,7 @@ def test_only_what_is_wanted() -> None:
         assert np.isnan(first[~some.wanted]).all()
 
 
-def test_a_net_by_its_background_is_near(tmp_path) -> None:
+def test_a_net_by_its_background_is_near() -> None:
     """The dense form of a net on contrast against the patch's median follows windows closely."""
     net = APPROXIMATE["compact"]
     frame = picture(net.patch_px + 100, net.patch_px + 130)
@@ -188,8 +188,23 @@ def test_a_net_by_its_background_is_near(tmp_path) -> None:
     view = view_of(frame, grid)
     pair = [scored(engine, view, grid).ravel() for engine in (Dense(net), Windows(net))]
     assert np.corrcoef(pair)[0, 1] > 0.5
-    with pytest.raises(ImageContentError, match="not above zero"):
-        scored(Dense(net), replace(view, frame=np.zeros_like(frame)), grid)
+
+
+@pytest.mark.parametrize("engine", [Dense, Windows])
+@pytest.mark.parametrize("net", [APPROXIMATE["compact"], NETS["compact"]], ids=["patch", "local"])
+def test_a_frame_that_cannot_be_scored_does_not_stop_the_others(engine, net: Net) -> None:
+    """A dark frame among others gives no numbers and its reason; the others are scored."""
+    frame = picture(net.patch_px + 40, net.patch_px + 40)
+    grid = WindowGrid.over(Box.of(0, 0, *frame.shape), net.patch_px, 16)
+    good = view_of(frame, grid)
+    dark = replace(good, frame=np.zeros_like(frame), t=1)
+    scorer = engine(net)
+    found = [logits for _, logits in scorer.stream([good, dark, replace(good, t=2)], grid)]
+    assert np.isnan(found[1]).all()
+    assert list(scorer.failed) == [1]
+    assert "not above zero" in str(scorer.failed[1])
+    np.testing.assert_allclose(found[0], found[2], atol=1e-6)
+    assert np.isfinite(found[0]).all()
 
 
 @pytest.mark.parametrize("stride", [5, 12, 24, 40])

@@ -16,11 +16,12 @@ from PIL import Image
 
 from livewell.errors import ImageContentError, ImageReadError, OutputError, SpecError
 from livewell.io.heatmaps import read_map
+from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.assess import assess
 from livewell.jobs.engines import NEAR
 from livewell.jobs.evaluate import evaluate
-from livewell.jobs.heatmap import Mapped, heatmap
+from livewell.jobs.heatmap import Mapped, heatmap, usual_stride
 from livewell.jobs.split import Grid, Holdout, split
 from livewell.jobs.train import train
 from livewell.profiles import TINY, override
@@ -250,3 +251,23 @@ def test_large_frames_are_drawn_smaller(
     assert maps.shape == (4, 5, 13)
     assert transform.origin_px == (32, 32)
     assert "one pixel in 3" in made.page.read_text("utf-8")
+
+
+def test_samples_that_cannot_be_judged_are_replaced(
+    movie: Path, model: Path, tmp_path: Path, write_movie: Writer
+) -> None:
+    """A movie whose first, middle and last frames are blank is measured on others."""
+    frames = tifffile.imread(movie)[[2, 0, 1, 2, 3, 0, 2]]
+    blinking = write_movie(tmp_path / "blinking.ome.tif", frames)
+    made = heatmap(blinking, model, tmp_path / "out", engine="dense")
+    assert made.used.compared > 0
+    assert made.curve["n_windows"].gt(0).tolist() == [False, True, True, False, True, True, False]
+
+
+def test_the_stride_of_a_quarter_patch_is_made_to_fit(movie: Path, model: Path) -> None:
+    """Where dense is asked for and no stride is named, the nearest that fits is taken."""
+    _, card = load_model(model)
+    other = card.model_copy(update={"patch_px": 112})
+    assert usual_stride(other, "windows") == 28
+    assert usual_stride(other, "auto") == 28
+    assert usual_stride(other, "dense") == 16

@@ -51,17 +51,18 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
     type=click.Choice(["auto", "dense", "windows"]),
     default="auto",
     show_default=True,
-    help="Whole frames at once, or window by window; auto: dense where its answer is the same.",
+    help="Whole frames at once, or window by window; auto: dense where exact or measured near.",
 )
 @click.option(
     "--backend",
     type=click.Choice(["auto", "torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]),
     default="auto",
     show_default=True,
-    help="What computes dense maps; auto: the fastest here that agrees on your frames.",
+    help="What computes dense maps; auto: the fastest here that agrees on your frames"
+    " (movies of 30 frames or more; shorter ones torch).",
 )
 @click.option(
-    "--memory-gb", type=POSITIVE, default=2.0, show_default=True, help="What tiles may take."
+    "--memory-gb", type=POSITIVE, help="What tiles may take: 2, on a GPU half of what is free."
 )
 @click.option(
     "--edges",

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import MissingExtraError, SpecError
-from livewell.inference.device import device
+from livewell.inference.device import device, plain_float32
 
 Backend = Literal["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -98,6 +97,7 @@ class _Torch:
     """Plain torch on the first GPU or the processor, in channels-last layout."""
 
     def __init__(self, trunk: nn.Module, dtype: torch.dtype | None) -> None:
+        plain_float32()
         self._dtype = dtype
         placed = copy.deepcopy(trunk).to(device())
         placed = placed.to(dtype) if dtype else placed
@@ -110,30 +110,44 @@ class _Torch:
         return found.to(kind)
 
 
+class _Shapes:
+    """What was compiled for a shape; two are kept, for a picture and its quarter turn."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, ...], Any] = {}
+
+    def get(self, shape: tuple[int, ...], make: Callable[[tuple[int, ...]], Any]) -> Any:
+        """What `make` makes of a shape, made when it is first wanted."""
+        if shape not in self._made:
+            while len(self._made) >= 2:
+                del self._made[next(iter(self._made))]
+            self._made[shape] = make(shape)
+        return self._made[shape]
+
+
 class _OnnxRuntime:
     """ONNX Runtime on the processor, float32."""
 
     def __init__(self, trunk: nn.Module) -> None:
         self._model = _exported(trunk)
-        self._sessions: dict[tuple[int, ...], Any] = {}
+        self._sessions = _Shapes()
 
     def __call__(self, picture: Tensor) -> Tensor:
-        import onnxruntime
-
-        shape = tuple(picture.shape)
-        if shape not in self._sessions:
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = torch.get_num_threads()
-            # threads that wait by spinning would take the cores from the head
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._sessions = {
-                shape: onnxruntime.InferenceSession(
-                    self._model, options, providers=["CPUExecutionProvider"]
-                )
-            }
-        session = self._sessions[shape]
+        session = self._sessions.get(tuple(picture.shape), self._for)
         name = session.get_inputs()[0].name
         return torch.from_numpy(session.run(None, {name: picture.numpy()})[0])
+
+    def _for(self, shape: tuple[int, ...]) -> Any:
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        # threads that wait by spinning would take the cores from the head
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return onnxruntime.InferenceSession(
+            self._model, options, providers=["CPUExecutionProvider"]
+        )
 
 
 def _exported(trunk: nn.Module) -> bytes:
@@ -169,14 +183,12 @@ class _OpenVino:
 
     def __init__(self, trunk: nn.Module, precision: Literal["f32", "bf16"]) -> None:
         self._trunk, self._precision = trunk, precision
-        self._compiled: dict[tuple[int, ...], Any] = {}
+        self._compiled = _Shapes()
 
     def __call__(self, picture: Tensor) -> Tensor:
-        shape = tuple(picture.shape)
-        if shape not in self._compiled:
-            self._compiled = {shape: self._for(shape)}
+        compiled = self._compiled.get(tuple(picture.shape), self._for)
         # the result's memory is reused by the next call
-        return torch.from_numpy(self._compiled[shape](picture.numpy())[0].copy())
+        return torch.from_numpy(compiled(picture.numpy())[0].copy())
 
     def _for(self, shape: tuple[int, ...]) -> Any:
         import openvino
@@ -196,8 +208,3 @@ class _OpenVino:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
         return openvino.Core().compile_model(model, "CPU", settings)
-
-
-def threads() -> int:
-    """Processor cores that a backend computes on."""
-    return torch.get_num_threads() or os.cpu_count() or 1

@@ -1,7 +1,8 @@
 """Whole frames at once, in tiles where memory asks for it: shared computation done once."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from livewell.errors import SpecError
+from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box, Tile, WindowGrid, cover
 from livewell.image import mirrored
 from livewell.inference.backends import Backend, trunk_on
@@ -22,7 +23,9 @@ from livewell.nets.spectral import SpectralConv
 from livewell.threads import ahead
 
 MEMORY_GB = 2.0
-"""What an engine may take by default, beside torch's own."""
+"""What an engine may take by default on a processor, beside torch's own."""
+GPU_SHARE = 0.5
+"""What it may take by default of the memory that is free on a GPU."""
 BATCH = 16
 """Most tiles computed together on a GPU; on a processor one by one is as fast."""
 MEDIAN_STEP = 4
@@ -52,7 +55,8 @@ class Dense:
     backend
         What computes the trunk.
     memory_gb
-        What tiles may take, gigabytes (1e9 bytes), beside torch's own and the frame.
+        What tiles may take, gigabytes (1e9 bytes), beside torch's own and the frame; ``None`` for
+        `MEMORY_GB`, on a GPU for half of what is free there.
     dtype
         Number type of pixels and head.
     """
@@ -64,19 +68,23 @@ class Dense:
         net: Net,
         *,
         backend: Backend = "torch",
-        memory_gb: float = MEMORY_GB,
+        memory_gb: float | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.net, self.backend = net, backend
+        self.failed: dict[int, ImageContentError] = {}
+        self._device = device() if backend.startswith("torch") else torch.device("cpu")
         self.form = DenseForm(net).to(dtype)
         self._trunk = trunk_on(backend, self.form.trunk)
-        self._head = self.form.head.to(device())
+        self._head = self.form.head.to(self._device)
         self._dtype = dtype
-        self._most_px = self._budget_px(memory_gb)
+        self._most_px = self._budget_px(
+            _memory_gb(self._device) if memory_gb is None else memory_gb
+        )
 
     def stream(
         self, views: Iterable[View], grid: WindowGrid
-    ) -> Iterator[tuple[View, NDArray[np.float32]]]:
+    ) -> Generator[tuple[View, NDArray[np.float32]]]:
         """As `livewell.inference.engine.Engine.stream`.
 
         The net's own stride, multiples of it, and its divisors (by shifting and stitching).
@@ -85,8 +93,6 @@ class Dense:
         ------
         SpecError
             Another stride, or too little memory for one window.
-        ImageContentError
-            A background of zero or below, for a net on contrast against it.
         """
         step, shifts = self._steps(grid.stride_px)
         fine = replace(
@@ -95,20 +101,23 @@ class Dense:
             columns=(grid.columns - 1) * step + 1,
             stride_px=grid.stride_px // step,
         )
+        tiles = self._tiles(*(-(-count // shifts) for count in fine.shape))
         found = np.full(fine.shape, np.nan, dtype=self._numpy)
-        for batch in _batched(ahead(self._parts(views, fine, step, shifts)), self._batch):
-            pictures = [part.picture for part in batch if part.picture is not None]
-            scores = iter(self._score(torch.stack(pictures)) if pictures else ())
-            for part in batch:
-                if part.picture is not None:
-                    own = next(scores)[part.row.keep.slice, part.column.keep.slice]
-                    cells = found[part.rows, part.columns]
-                    # a shifted grid may be a row or column shorter
-                    cells[...] = own[: cells.shape[0], : cells.shape[1]]
-                if part.last:
-                    whole = found[::step, ::step]
-                    yield part.view, np.where(part.view.wanted, whole, np.float32(np.nan))
-                    found = np.full(fine.shape, np.nan, dtype=self._numpy)
+        with closing(ahead(self._parts(views, fine, step, shifts, tiles))) as parts:
+            for batch in _batched(parts, self._batch(tiles)):
+                pictures = [part.picture for part in batch if part.picture is not None]
+                scores = iter(self._score(torch.stack(pictures)) if pictures else ())
+                for part in batch:
+                    if part.picture is not None:
+                        own = next(scores)[part.row.keep.slice, part.column.keep.slice]
+                        cells = found[part.rows, part.columns]
+                        # a shifted grid may be a row or column shorter
+                        cells[...] = own[: cells.shape[0], : cells.shape[1]]
+                    if part.last:
+                        fine_wanted = part.view.wanted & (part.view.t not in self.failed)
+                        whole = np.where(fine_wanted, found[::step, ::step], np.float32(np.nan))
+                        yield part.view, whole
+                        found = np.full(fine.shape, np.nan, dtype=self._numpy)
 
     def check(self, grid: WindowGrid) -> None:
         """Refuse a grid that cannot be done, before anything is read; errors as in `stream`."""
@@ -119,9 +128,12 @@ class Dense:
     def _numpy(self) -> Any:
         return np.float64 if self._dtype == torch.float64 else np.float32
 
-    @property
-    def _batch(self) -> int:
-        return BATCH if device().type == "cuda" else 1
+    def _batch(self, tiles: tuple[list[Tile], list[Tile]]) -> int:
+        """How many tiles are computed together: one on a processor, as many as fit on a GPU."""
+        if self._device.type != "cuda":
+            return 1
+        pixels = tiles[0][0].read.size * tiles[1][0].read.size
+        return max(1, min(BATCH, int(self._most_px / pixels)))
 
     def _steps(self, stride_px: int) -> tuple[int, int]:
         """Every how many cells are kept, and into how many shifts a cell is divided."""
@@ -138,12 +150,15 @@ class Dense:
         )
 
     def _parts(
-        self, views: Iterable[View], grid: WindowGrid, step: int, shifts: int
+        self,
+        views: Iterable[View],
+        grid: WindowGrid,
+        step: int,
+        shifts: int,
+        tiles: tuple[list[Tile], list[Tile]],
     ) -> Iterator[_Part]:
         """Every tile of every view, normalised; only where something is wanted."""
-        inner = grid.centred(self.net.input_px)
-        rows, columns = (-(-count // shifts) for count in grid.shape)
-        down, across = self._tiles(rows, columns)
+        down, across = tiles
         places = [
             (row, column, y, x)
             for y in range(shifts)
@@ -152,24 +167,40 @@ class Dense:
             for column in across
         ]
         for view in views:
-            wanted = np.zeros(grid.shape, dtype=bool)
-            wanted[::step, ::step] = view.wanted
-            levels = self._levels(view, grid) if self.net.how == "background" else None
-            for number, (row, column, y, x) in enumerate(places, start=1):
-                lines, files = (
-                    slice(
-                        shift + tile.write.start * shifts, shift + tile.write.stop * shifts, shifts
-                    )
-                    for shift, tile in ((y, row), (x, column))
+            try:
+                yield from self._parts_of(view, grid, step, shifts, places)
+            except ImageContentError as error:
+                self.failed[view.t] = error
+                row, column = down[0], across[0]
+                yield _Part(view, True, None, row, column, slice(0, 0), slice(0, 0))
+
+    def _parts_of(
+        self,
+        view: View,
+        grid: WindowGrid,
+        step: int,
+        shifts: int,
+        places: list[tuple[Tile, Tile, int, int]],
+    ) -> Iterator[_Part]:
+        inner = grid.centred(self.net.input_px)
+        wanted = np.zeros(grid.shape, dtype=bool)
+        wanted[::step, ::step] = view.wanted
+        levels = None
+        if self.net.how == "background" and view.wanted.any():
+            levels = self._levels(view, grid)
+        for number, (row, column, y, x) in enumerate(places, start=1):
+            lines, files = (
+                slice(shift + tile.write.start * shifts, shift + tile.write.stop * shifts, shifts)
+                for shift, tile in ((y, row), (x, column))
+            )
+            picture = None
+            if wanted[lines, files].any():
+                box = Box(
+                    row.read.moved(inner.y0 + y * grid.stride_px),
+                    column.read.moved(inner.x0 + x * grid.stride_px),
                 )
-                picture = None
-                if wanted[lines, files].any():
-                    box = Box(
-                        row.read.moved(inner.y0 + y * grid.stride_px),
-                        column.read.moved(inner.x0 + x * grid.stride_px),
-                    )
-                    picture = self._picture(view, box, grid, levels)
-                yield _Part(view, number == len(places), picture, row, column, lines, files)
+                picture = self._picture(view, box, grid, levels)
+            yield _Part(view, number == len(places), picture, row, column, lines, files)
 
     def _tiles(self, rows: int, columns: int) -> tuple[list[Tile], list[Tile]]:
         reach, halo = self.form.reach, self.form.halo_px
@@ -229,7 +260,7 @@ class Dense:
             views = eight_turns(pictures) if self.net.turns else [pictures]
             total: Tensor | None = None
             for turn, view in enumerate(views):
-                scores = self._head(self._trunk(view.contiguous()).to(device()))[:, 0]
+                scores = self._head(self._trunk(view.contiguous()).to(self._device))[:, 0]
                 scores = _unturned(self._own(scores, view), turn)
                 total = scores if total is None else total + scores
             if total is None:
@@ -248,10 +279,10 @@ class Dense:
         return scores[:, first : first + rows, first : first + columns]
 
     def _budget_px(self, memory_gb: float) -> float:
-        return (memory_gb * 1e9 - self._fixed_bytes()) / self._bytes_a_px() / self._batch
+        return (memory_gb * 1e9 - self._fixed_bytes()) / self._bytes_a_px()
 
     def _needed_gb(self, pixels: float) -> float:
-        return (pixels * self._bytes_a_px() * self._batch + self._fixed_bytes()) / 1e9
+        return (pixels * self._bytes_a_px() + self._fixed_bytes()) / 1e9
 
     def _fixed_bytes(self) -> float:
         """Weights, and the spectrum of a large kernel."""
@@ -266,6 +297,12 @@ class Dense:
         """
         size = 8 if self._dtype == torch.float64 else 4
         return 2 * 2 * size * _widest(self.form.trunk) + 64
+
+
+def _memory_gb(where: torch.device) -> float:
+    if where.type != "cuda":
+        return MEMORY_GB
+    return GPU_SHARE * torch.cuda.mem_get_info()[0] / 1e9
 
 
 def _widest(trunk: nn.Module) -> float:

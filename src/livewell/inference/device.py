@@ -11,5 +11,12 @@ def device() -> torch.device:
 
 def placed(module: nn.Module) -> nn.Module:
     """`module` in evaluation mode on `device`, in the layout that convolutions are fast in."""
+    plain_float32()
     placed = module.eval().to(device())
     return placed.to(memory_format=torch.channels_last)
+
+
+def plain_float32() -> None:
+    """On a GPU, float32 is float32: not the ten bits of TF32 that cuDNN takes unasked."""
+    if torch.cuda.is_available():
+        torch.backends.cudnn.allow_tf32 = False

@@ -1,12 +1,13 @@
 """What every way of scoring a movie takes and gives, whatever it does in between."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
 
@@ -39,10 +40,12 @@ class Engine(Protocol):
     """Scores the windows of frames."""
 
     name: EngineName
+    failed: dict[int, ImageContentError]
+    """By number of the frame, why it could not be scored."""
 
     def stream(
         self, views: Iterable[View], grid: WindowGrid
-    ) -> Iterator[tuple[View, NDArray[np.float32]]]:
+    ) -> Generator[tuple[View, NDArray[np.float32]]]:
         """Log odds of the positive class in every wanted cell, NaN elsewhere, view by view.
 
         Parameters
@@ -55,6 +58,7 @@ class Engine(Protocol):
         Yields
         ------
         (View, numpy.ndarray)
-            In order; (rows, columns) float32.
+            In order; (rows, columns) float32. All NaN for a frame that cannot be scored, such as
+            one without a background above zero; see `failed`.
         """
         ...

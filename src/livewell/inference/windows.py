@@ -1,6 +1,6 @@
 """Patches scored one by one: the reference that every faster way is held against."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -83,24 +83,33 @@ class Windows:
 
     def __init__(self, net: Net) -> None:
         self._net = replace(net, module=placed(net.module))
+        self.failed: dict[int, ImageContentError] = {}
 
     def stream(
         self, views: Iterable[View], grid: WindowGrid
-    ) -> Iterator[tuple[View, NDArray[np.float32]]]:
+    ) -> Generator[tuple[View, NDArray[np.float32]]]:
         """As `livewell.inference.engine.Engine.stream`."""
         for view in views:
-            found = np.full(grid.shape, np.nan, dtype=np.float32)
-            cells: list[tuple[int, int]] = []
-            batch: list[Tensor] = []
-            for cell, patch in self.patches(view, grid):
-                cells.append(cell)
-                batch.append(patch)
-                if len(batch) == BATCH:
-                    found[tuple(zip(*cells, strict=True))] = self._logits(batch)
-                    cells, batch = [], []
-            if batch:
-                found[tuple(zip(*cells, strict=True))] = self._logits(batch)
+            try:
+                found = self._map(view, grid)
+            except ImageContentError as error:
+                self.failed[view.t] = error
+                found = np.full(grid.shape, np.nan, dtype=np.float32)
             yield view, found
+
+    def _map(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
+        found = np.full(grid.shape, np.nan, dtype=np.float32)
+        cells: list[tuple[int, int]] = []
+        batch: list[Tensor] = []
+        for cell, patch in self.patches(view, grid):
+            cells.append(cell)
+            batch.append(patch)
+            if len(batch) == BATCH:
+                found[tuple(zip(*cells, strict=True))] = self._logits(batch)
+                cells, batch = [], []
+        if batch:
+            found[tuple(zip(*cells, strict=True))] = self._logits(batch)
+        return found
 
     def _logits(self, batch: list[Tensor]) -> NDArray[np.float32]:
         pixels = torch.stack(batch).to(device())

@@ -339,6 +339,9 @@ def summary(card: Card) -> dict[str, Any]:
         "profile": card.profile.name,
         "pixel_um": card.pixel_um,
         "patch_px": card.patch_px,
+        "dense maps": "equal to windows"
+        if card.profile.whole_frames
+        else "near windows at best; heat maps measure how near",
         "verdicts": card.picture_rule.note,
         "trained on": card.data.get("study", ""),
         "results on unseen groups": shown or "not evaluated",

@@ -1,7 +1,7 @@
 """Which engine and backend a job takes, and how far its answers are from windows one by one."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from livewell.errors import SpecError
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import Backend, require
 from livewell.inference.choice import Choice, choose
-from livewell.inference.dense import MEMORY_GB, Dense
+from livewell.inference.dense import Dense
 from livewell.inference.engine import Engine, View
 from livewell.inference.windows import Windows
 from livewell.io.models import Card
@@ -37,7 +37,7 @@ class Used:
     engine, backend, precision
         What computed, and in which number type.
     exact
-        Whether the net's dense form is windows' equal by construction.
+        Whether the answer is windows' by construction, but for the rounding of float32.
     because
         Why not, or why windows were taken.
     compared
@@ -90,7 +90,7 @@ def engine_for(
     engine: AskedEngine = "auto",
     backend: AskedBackend = "auto",
     frames: int = 1,
-    memory_gb: float = MEMORY_GB,
+    memory_gb: float | None = None,
     progress: Progress = SILENT,
 ) -> tuple[Engine, Used]:
     """The engine for a movie, and what is to be said of it.
@@ -128,38 +128,24 @@ def engine_for(
         return windows, Used("windows", "torch")
     judged = [view for view in samples if view.wanted.any()]
     try:
-        choice = _choice(net, card, judged, grid, backend, frames, memory_gb, progress)
-        dense = Dense(net, backend=choice.backend, memory_gb=memory_gb)
+        dense = Dense(net, backend="torch" if backend == "auto" else backend, memory_gb=memory_gb)
         dense.check(grid)
     except SpecError as error:
         if engine == "dense":
             raise
         return windows, Used("windows", "torch", because=error.what)
-    used = _compared(net, card, dense, windows, judged, grid, choice)
-    if engine == "auto" and not used.exact and not used.p95 <= NEAR:
+    used = _compared(card, dense, windows, judged, grid)
+    if engine == "auto" and not dense.form.reach.exact and not used.p95 <= NEAR:
         because = (
-            f"dense would differ by up to {used.p95:.2g} in 95% of windows, for"
-            f" {used.because}; --engine dense takes it, or train with a profile for whole frames"
+            f"dense would differ by up to {used.p95:.2g} in 95% of windows, for {used.because};"
+            " --engine dense takes it, or train with a profile for whole frames"
+            if used.compared
+            else f"dense is not exact, for {used.because}, and no frame was there to compare on"
         )
-        return windows, Used("windows", "torch", exact=True, because=because)
-    return dense, used
-
-
-def _choice(
-    net: Net,
-    card: Card,
-    judged: Sequence[View],
-    grid: WindowGrid,
-    backend: AskedBackend,
-    frames: int,
-    memory_gb: float,
-    progress: Progress,
-) -> Choice:
-    if backend != "auto":
-        return Choice(backend, {}, {})
-    if not judged:
-        return Choice("torch", {}, {})
-    return choose(
+        return windows, Used("windows", "torch", because=because)
+    if backend != "auto" or not used.compared:
+        return dense, used
+    choice = choose(
         net,
         judged[0],
         grid,
@@ -169,16 +155,23 @@ def _choice(
         memory_gb=memory_gb,
         progress=progress,
     )
+    if choice.backend != "torch":
+        dense = Dense(net, backend=choice.backend, memory_gb=memory_gb)
+        used = _compared(card, dense, windows, judged, grid)
+    return dense, replace(used, **_measured(choice))
+
+
+def _measured(choice: Choice) -> dict[str, Any]:
+    seconds = {name: round(value, 4) for name, value in choice.seconds.items()}
+    return {"seconds": seconds, "remembered": choice.remembered}
 
 
 def _compared(
-    net: Net,
     card: Card,
     dense: Dense,
     windows: Windows,
     judged: Sequence[View],
     grid: WindowGrid,
-    choice: Choice,
 ) -> Used:
     """Dense against windows, at places drawn with a fixed seed."""
     reach = dense.form.reach
@@ -193,16 +186,17 @@ def _compared(
         both = [next(each.stream([some], grid))[1][wanted] for each in (windows, dense)]
         pairs.append(card.patch_rule.probability(np.stack(both)))
     found = np.concatenate(pairs, axis=1) if pairs else np.empty((2, 0))
+    found = found[:, np.isfinite(found).all(axis=0)]
     spread = found.std(axis=1).min() if found.size else 0.0
+    half = dense.backend.endswith("-bf16")
+    reasons = [*reach.because, *(["the trunk is rounded to bfloat16"] if half else [])]
     return Used(
         "dense",
         dense.backend,
-        "bfloat16" if dense.backend.endswith("-bf16") else "float32",
-        reach.exact,
-        " and ".join(reach.because),
+        "bfloat16" if half else "float32",
+        not reasons,
+        " and ".join(reasons),
         found.shape[1],
-        float(np.percentile(np.abs(found[0] - found[1]), 95)) if found.size else 0.0,
+        float(np.percentile(np.abs(found[0] - found[1]), 95)) if found.size else float("nan"),
         float(np.corrcoef(found)[0, 1]) if spread > 1e-6 else float("nan"),
-        {name: round(value, 4) for name, value in choice.seconds.items()},
-        choice.remembered,
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.files import claim_same, stamp, whole_file
-from livewell.inference.dense import MEMORY_GB
 from livewell.inference.engine import Engine
 from livewell.io.heatmaps import Map, read_map, write_map
 from livewell.io.images import open_image
@@ -36,7 +36,7 @@ Edges = Literal["drop", "mirror"]
 
 KIND, STAMP = "heat map", "heatmap.json"
 MAP = "map.ome.tif"
-STILLS, COMPARED = 6, 3
+STILLS, SAMPLED = 6, 5
 EMBEDDED_MB = 24
 """A video up to this size is held in the page; a larger one lies beside it."""
 
@@ -63,7 +63,7 @@ def heatmap(
     edges: Edges = "drop",
     engine: AskedEngine = "auto",
     backend: AskedBackend = "auto",
-    memory_gb: float = MEMORY_GB,
+    memory_gb: float | None = None,
     channel: str | None = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
@@ -114,7 +114,7 @@ def heatmap(
         `out` cannot be written, holds something else, or a map begun with other settings.
     """
     net, card = load_model(model)
-    stride = stride_px or usual_stride(card)
+    stride = stride_px or usual_stride(card, engine)
     said = {
         "movie": str(movie.resolve()),
         "model": card.weights_sha256,
@@ -131,10 +131,11 @@ def heatmap(
         fit = fit_to(card, header, channel, str(movie))
         margin = card.patch_px // 2 if edges == "mirror" else 0
         sliding = Sliding(image, card, fit, stride, margin)
+        samples = sliding.samples(SAMPLED)
         scorer, used = engine_for(
             net,
             card,
-            sliding.samples(COMPARED),
+            samples[::2],
             sliding.grid,
             engine=engine,
             backend=backend,
@@ -143,7 +144,7 @@ def heatmap(
             progress=progress,
         )
         stamp(out, STAMP, KIND, **said, versions=versions())
-        film, look = out / f"overlay.{video}", sliding.look()
+        film, look = out / f"overlay.{video}", sliding.look(samples)
         slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
         maps, _ = read_map(out / MAP)
         curve = _curve(maps, card.patch_rule.threshold, header.frame_s)
@@ -185,10 +186,11 @@ def heatmap(
     return Mapped(out, curve, film, out / MAP, out / "report.html", used, tuple(warnings))
 
 
-def usual_stride(card: Card) -> int:
-    """A quarter of a patch, in whole strides of the net where it is larger."""
+def usual_stride(card: Card, engine: AskedEngine) -> int:
+    """A quarter of a patch; in whole strides of the net where frames are scored whole."""
     quarter, own = max(card.patch_px // 4, 1), TRUNKS[card.profile.net][0]
-    return quarter if quarter < own else quarter // own * own
+    whole = engine == "dense" or card.profile.whole_frames
+    return max(quarter // own, 1) * own if whole else quarter
 
 
 def slide(
@@ -250,13 +252,17 @@ def slide(
         Aside(write_maps) as to_file,
         Aside(write_video) as to_film,
     ):
-        for view, logits in engine.stream(ahead(sliding.views(range(header.frames))), grid):
-            values = np.full(grid.shape, np.nan, dtype=np.float32)
-            values[view.wanted] = card.patch_rule.probability(logits[view.wanted])
-            to_file.give(values)
-            if isinstance(view, Shot) and view.raw is not None:
-                to_film.give(sliding.drawn(view.raw, values, view.t))
-            tick()
+        scored = engine.stream(ahead(sliding.views(range(header.frames))), grid)
+        with closing(scored):
+            for view, logits in scored:
+                values = np.full(grid.shape, np.nan, dtype=np.float32)
+                values[view.wanted] = card.patch_rule.probability(logits[view.wanted])
+                to_file.give(values)
+                if isinstance(view, Shot) and view.raw is not None:
+                    to_film.give(sliding.drawn(view.raw, values, view.t))
+                if view.t in engine.failed:
+                    sliding.failed.append(engine.failed[view.t])
+                tick()
         if len(sliding.failed) == header.frames:
             raise sliding.failed[0]
 

@@ -1,6 +1,7 @@
 """A movie and the windows of a model on it: what is judged, where it lies, how it is drawn."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,6 @@ from livewell.io.video import OverlayFrame, display_range
 from livewell.jobs.frames import Fit, model_frame
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
 
-SAMPLED = 5
 WIDEST_PX = 4096
 """Larger frames are drawn smaller, by a whole number: every n-th pixel of every n-th row."""
 
@@ -79,12 +79,14 @@ class Sliding:
 
     def samples(self, number: int) -> list[Shot]:
         """Frames spread over the movie, as far as they can be judged."""
-        found = []
-        for t in self._spread(number):
-            try:
+        found: list[Shot] = []
+        spread = self._spread(number)
+        others = [t for t in self._spread(4 * number) if t not in spread]
+        for t in spread + others:
+            if len(found) == number or (t in others and found):
+                break
+            with suppress(ImageContentError):
                 found.append(self._view(t))
-            except ImageContentError:
-                continue
         return found
 
     def _spread(self, number: int) -> list[int]:
@@ -110,14 +112,15 @@ class Sliding:
             lines.append((at >= start) & (at + self.grid.size_px <= stop))
         return lines[0][:, None] & lines[1][None, :]
 
-    def look(self) -> Look:
-        """How every frame is drawn; the display range comes from a few frames over the movie."""
-        sampled = self._spread(SAMPLED)
+    def look(self, samples: Sequence[Shot]) -> Look:
+        """How every frame is drawn; the display range is that of `samples` in the whole movie."""
         by, pixel_um = self.shrunk, self.image.header.pixel_um
         origin_y, origin_x = self.transform.origin_px
         return Look(
             MapTransform(self.transform.stride_px / by, (origin_y / by, origin_x / by)),
-            display_range(self.image.frame(t, self.fit.channel)[::by, ::by] for t in sampled),
+            display_range(shot.raw[::by, ::by] for shot in samples if shot.raw is not None)
+            if samples
+            else (0.0, 1.0),
             self.card.classes[1],
             None if pixel_um is None else pixel_um * by,
             f"livewell {self.card.profile.name} {self.card.weights_sha256[:8]}",
@@ -126,7 +129,8 @@ class Sliding:
     def drawn(self, raw: Frame, values: Map, t: int) -> OverlayFrame:
         """One frame with its map, as it is drawn."""
         frame_s = self.image.header.frame_s
-        shown = raw[:: self.shrunk, :: self.shrunk]
+        # a copy where it is smaller, for a view would keep the whole frame alive
+        shown = raw if self.shrunk == 1 else raw[:: self.shrunk, :: self.shrunk].copy()
         return shown, np.asarray(values), None if frame_s is None else t * frame_s, t
 
     def overlay(self, maps: NDArray[np.float32], chosen: Sequence[int]) -> Iterator[OverlayFrame]:

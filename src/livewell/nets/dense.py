@@ -89,6 +89,7 @@ class DenseForm(nn.Module):
         }
         because = tuple(reason for reason, holds in reasons.items() if holds)
         self.reach = Reach(stride, field, before if padded else 0, cells, not because, because)
+        self.cpu()
         for part in self.parameters():
             part.requires_grad_(False)
 

@@ -63,13 +63,14 @@ class SpectralConv(nn.Module):
         """The kernels' transform, (frequencies, in, out), made when it is first wanted."""
         key = like.dtype, like.device
         if key not in self._ready:
-            kernels = self.weight.to(like.device, torch.float64)
-            waves = torch.fft.rfft2(kernels, s=(self.block, self.block)).conj()
-            complex_type = torch.complex128 if like.dtype == torch.float64 else torch.complex64
-            self._ready[key] = (
-                waves.to(complex_type)
-                .permute(2, 3, 1, 0)
-                .reshape(-1, kernels.shape[1], kernels.shape[0])
-                .contiguous()
-            )
+            after, before = self.weight.shape[:2]
+            kind = torch.complex128 if like.dtype == torch.float64 else torch.complex64
+            number = self.block * (self.block // 2 + 1)
+            made = torch.empty(number, before, after, dtype=kind, device=like.device)
+            # some at a time: all at once would take five times the memory of the result
+            for first in range(0, after, 32):
+                kernels = self.weight[first : first + 32].to(like.device, torch.float64)
+                waves = torch.fft.rfft2(kernels, s=(self.block, self.block)).conj()
+                made[..., first : first + 32] = waves.permute(2, 3, 1, 0).flatten(0, 1)
+            self._ready[key] = made
         return self._ready[key]

@@ -22,7 +22,9 @@ _WHERE = {
     "load_model": "livewell.io.models",
     "DEADNET_2017": "livewell.profiles",
     "DEADNET_2017_SHORT": "livewell.profiles",
+    "DEADNET_DENSE": "livewell.profiles",
     "FAST": "livewell.profiles",
+    "FAST_DENSE": "livewell.profiles",
     "override": "livewell.profiles",
     "LivewellError": "livewell.errors",
 }

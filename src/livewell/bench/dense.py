@@ -188,7 +188,7 @@ def _ways(model: Trained) -> dict[str, _Way]:
     for layout in ("default layout", "channels-last"):
         for half in (False, True):
             name = f"windows, {layout}, {'bfloat16' if half else 'float32'}"
-            plain = PlainWindows(model.net, layout == "channels-last", half)
+            plain = PlainWindows(model.net, layout == "channels-last", half=half)
             found[name] = _Way(
                 lambda plain=plain: share * _timed(lambda: plain(view, rows)),  # type: ignore[misc]
                 half,

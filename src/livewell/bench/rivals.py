@@ -20,7 +20,7 @@ from livewell.nets.net import Net, centre, normalise
 class PlainWindows:
     """Windows as anybody would write them in torch."""
 
-    def __init__(self, net: Net, channels_last: bool, half: bool) -> None:
+    def __init__(self, net: Net, channels_last: bool, *, half: bool) -> None:
         self._dtype = torch.bfloat16 if half else torch.float32
         module = copy.deepcopy(net.module).to(device(), self._dtype)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format

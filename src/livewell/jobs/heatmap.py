@@ -145,6 +145,8 @@ def heatmap(
         )
         stamp(out, STAMP, KIND, **said, versions=versions())
         film, look = out / f"overlay.{video}", sliding.look(samples)
+        # whole frames, which may be large
+        del samples
         slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
         maps, _ = read_map(out / MAP)
         curve = _curve(maps, card.patch_rule.threshold, header.frame_s)

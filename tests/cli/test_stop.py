@@ -4,9 +4,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+Painter = Callable[..., NDArray[np.uint16]]
+Writer = Callable[..., Path]
 
 
 def heed_interrupts() -> None:
@@ -38,3 +44,32 @@ def test_a_stopped_training(world: Path, tmp_path: Path, sent: signal.Signals, c
     assert process.returncode == code
     assert told.strip().splitlines()[-1] == "stopped; give the same command again to go on"
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("engine", ["windows", "dense"])
+def test_a_stopped_heat_map(
+    world: Path, tmp_path: Path, engine: str, paint: Painter, write_movie: Writer
+) -> None:
+    """In the midst of a movie Ctrl-C ends reading, computing and writing; nothing half is left."""
+    frames = np.tile(paint("sick", 0, (1, 256, 256)), (3000, 1, 1))
+    movie = write_movie(tmp_path / "long.ome.tif", frames)
+    out = tmp_path / "out"
+    words = ["heatmap", movie, "--model", world / "run", "--out", out, "--engine", engine]
+    command = [sys.executable, "-m", "livewell", *map(str, [*words, "--quiet"])]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not list(out.glob(".livewell-tmp-*")):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert [path.name for path in out.iterdir()] == ["heatmap.json"]

@@ -299,13 +299,18 @@ def real_images(
     return Result(
         "dense-real",
         "Real images: dense maps against windows one by one",
-        f"livewell bench dense-real --data ../shared/data --seed {seed}",
+        " ".join(
+            [
+                f"livewell bench dense-real --data ../shared/data --seed {seed}",
+                *(f"--model {path}" for path in models),
+            ]
+        ),
         seed,
         ["model", "images", "windows", "exact", "r of maps", "95% of |difference| in p", "largest"],
         rows,
         f"Dense float32 against float32 windows, every {every}nd window in rows and columns of the"
-        f" map with {STRIDE} px steps, where there are cells. Models of the simulated culture,"
-        " judged here only for whether both ways say the same.",
+        f" map with {STRIDE} px steps, where there are cells. Models of the simulated culture (and"
+        " those named in the command), judged here only for whether both ways say the same.",
         time.monotonic() - began,
     )
 

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from livewell import __version__
 from livewell.errors import GeometryError, ImageReadError, OutputError
@@ -103,11 +102,17 @@ class MapTransform:
     def _interpolated(
         self, values: NDArray[np.float64], shape: tuple[int, int]
     ) -> NDArray[np.float64]:
-        offset = [(0.5 - origin) / self.stride_px for origin in self.origin_px]
-        found: NDArray[np.float64] = ndimage.affine_transform(
-            values, [1 / self.stride_px] * 2, offset, output_shape=shape, order=1, mode="nearest"
-        )
-        return found
+        """Bilinear between cells, the outermost beyond; one axis after the other."""
+        for axis in (0, 1):
+            last = values.shape[axis] - 1
+            place = np.clip(self._places(axis, shape[axis]), 0, last)
+            low = np.minimum(place.astype(int), max(last - 1, 0))
+            share = np.expand_dims(place - low, 1 - axis)
+            near, far = (values.take(np.minimum(low + n, last), axis) for n in (0, 1))
+            far -= near
+            far *= share
+            values = near + far
+        return values
 
 
 def write_map(

@@ -58,8 +58,8 @@ def tint(p: NDArray[Any]) -> NDArray[np.float32]:
 
     The scale is absolute. NaN is transparent.
     """
-    shade = np.clip(np.nan_to_num(np.asarray(p, dtype=np.float64), nan=0.0), 0, 1)
-    found: NDArray[np.float32] = _ramp()[np.rint(shade * 255).astype(np.uint8)]
+    shade = np.nan_to_num(np.asarray(p, dtype=np.float32), nan=0.0)
+    found: NDArray[np.float32] = _ramp()[np.rint(shade.clip(0, 1) * 255).astype(np.uint8)]
     return found
 
 
@@ -108,14 +108,16 @@ def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look
         enlarged = look.transform.enlarge(map01, brightness.shape)
         colour = tint(enlarged)
         alpha = colour[..., 3:]
-        picture = picture * (1 - alpha) + colour[..., :3] * alpha
+        picture *= 1 - alpha
+        picture += colour[..., :3] * alpha
         unknown = np.isnan(enlarged)
         hatched = bool(unknown.any())
     zoom = max(1, math.ceil(NARROWEST_PX / brightness.shape[1]))
-    picture = picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    picture = _enlarged(picture, zoom)
     if hatched:
-        picture = _hatch(picture, unknown.repeat(zoom, axis=0).repeat(zoom, axis=1))
-    image = Pillow.fromarray(np.rint(picture * 255).astype(np.uint8))
+        picture = _hatch(picture, _enlarged(unknown, zoom))
+    picture *= 255
+    image = Pillow.fromarray(np.rint(picture, out=picture).astype(np.uint8))
     text_px = max(13, round(image.width / 62 * look.text_scale))
     _scale_bar(image, look.pixel_um, zoom, text_px)
     stamp = f"frame {index}" if time_s is None else f"{clock(time_s)} · frame {index}"
@@ -124,6 +126,10 @@ def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look
     notes += [f"model {look.model}"] if look.model else []
     strip = _strip(image.width, text_px, stamp, " · ".join(notes), look.class_name)
     return np.concatenate([strip, np.asarray(image)])
+
+
+def _enlarged(values: NDArray[Any], zoom: int) -> NDArray[Any]:
+    return values if zoom == 1 else values.repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
 def clock(time_s: float) -> str:

@@ -101,9 +101,9 @@ def render(folder: Path) -> str:
         found = read_json(path, kind=KIND)
         shown = ", ".join(f"{name} {found['versions'][name]}" for name in SHOWN_VERSIONS)
         parts += ["", f"## {found['title']}", "", found["lead"], ""]
-        parts += ["| " + " | ".join(found["columns"]) + " |"]
-        parts += ["|" + "---|" * len(found["columns"])]
-        parts += ["| " + " | ".join(row) + " |" for row in found["rows"]]
+        lines = [found["columns"], *found["rows"]]
+        head, *rest = ["| " + " | ".join(map(_cell, line)) + " |" for line in lines]
+        parts += [head, "|" + "---|" * len(found["columns"]), *rest]
         parts += [""] + [f"- {note}" for note in found["notes"]]
         parts += [
             f"- Command: `{found['command']}`; {found['date']}; seed {found['seed']};"
@@ -111,6 +111,11 @@ def render(folder: Path) -> str:
             f"- Machine: {found['machine']}; {shown}.",
         ]
     return "\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A cell of a table in Markdown, where a bar would begin the next one."""
+    return text.replace("|", "\\|")
 
 
 def _duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ Bounds = tuple[float, float]
 Normalisation = Literal["patch", "background", "local", "local_background"]
 Padding = Literal["same", "valid"]
 LEAST_VALID_PX = {"deadnet": 82, "compact": 89, "resnet18": 435}
-"""Smallest crop that leaves a net without padding anything to see."""
+"""Field of one cell of a net's last map: the smallest crop without padding."""
 PAIRS = ("scale", "blur_px", "gamma", "noise_sd")
 """Settings that are (low, high)."""
 

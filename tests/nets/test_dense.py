@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from livewell.nets.backbones import resnet18
+from livewell.nets.catalog import build
 from livewell.nets.compact import compact
 from livewell.nets.deadnet import deadnet
 from livewell.nets.dense import DenseForm
 from livewell.nets.net import Net
 from livewell.nets.spectral import SpectralConv
+from livewell.profiles import PROFILES
 
 BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
 VALID = {"deadnet": 220, "compact": 105, "resnet18": 435}
@@ -171,3 +173,11 @@ def test_the_net_itself_is_left_alone() -> None:
     for name, value in module.state_dict().items():
         torch.testing.assert_close(value, before[name], atol=0, rtol=0)
     assert all(part.requires_grad for part in module.parameters())
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles_say_what_their_nets_say(name: str) -> None:
+    """A profile calls itself fit for whole frames just where its net's dense form is exact."""
+    profile = PROFILES[name]
+    net = net_of(build(profile).eval(), profile.input_px, profile.normalise)
+    assert profile.whole_frames == DenseForm(net).reach.exact

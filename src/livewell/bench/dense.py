@@ -269,10 +269,9 @@ def direct_operations(net: Net, grid: WindowGrid) -> float:
         if isinstance(part, nn.Conv2d)
     ]
     with torch.inference_mode():
-        features = form.trunk(torch.zeros(1, 1, *edges))
+        form.trunk(torch.zeros(1, 1, *edges))
     for handle in handles:
         handle.remove()
     places = float(np.prod(grid.shape))
     counted += sum(2.0 * part.numel() * places for part in form.head.parameters() if part.ndim > 1)
-    del features
     return counted

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import tifffile
-import torch
 
 from livewell.bench.memory import write_movie
 from livewell.bench.models import FORMS, trained
@@ -34,7 +33,15 @@ from livewell.progress import SILENT, Progress, Tick
 STRIDE = 16
 ALONE = 40
 """Frames that are scored without reading and writing, to compare."""
-_CHILD = "import sys; from livewell.bench.movies import child; child(*sys.argv[1:])"
+_CHILD = """
+import sys
+import torch, torchvision, lightning.pytorch
+torch.nn.Conv2d(1, 8, 3)(torch.zeros(1, 1, 64, 64))
+status = open("/proc/self/status").read()
+base = int(status.split("VmRSS:")[1].split()[0]) / 1024
+from livewell.bench.movies import child
+child(base, *sys.argv[1:])
+"""
 
 
 def movie(
@@ -135,7 +142,7 @@ def large_image(
             tick()
     rows = [
         ["peak resident memory of the process, MiB", f"{found['peak']:.0f}"],
-        ["of which torch and what it imports, MiB", f"{found['base']:.0f}"],
+        ["of which torch, torchvision and lightning, MiB", f"{found['base']:.0f}"],
         ["from file to map and page, s", f"{found['total']:.0f}"],
         ["windows", f"{(side_px - 256) // STRIDE + 1:,} x {(side_px - 256) // STRIDE + 1:,}"],
     ]
@@ -159,11 +166,13 @@ def _run(movie: Path, model: Path, out: Path, backend: str, alone: int = ALONE) 
     return found
 
 
-def child(movie: str, model: str, out: str, backend: Backend, alone: str) -> None:
+def child(base: float, movie: str, model: str, out: str, backend: Backend, alone: str) -> None:
     """What `movie` and `large_image` run in a process of its own; prints one JSON object.
 
     Parameters
     ----------
+    base
+        Resident memory before livewell was imported, MiB.
     movie, model, out
         Paths.
     backend
@@ -171,8 +180,6 @@ def child(movie: str, model: str, out: str, backend: Backend, alone: str) -> Non
     alone
         Frames scored without reading and writing.
     """
-    torch.nn.Conv2d(1, 8, 3)(torch.zeros(1, 1, 64, 64))
-    base = resident_mib()
     seconds = _alone(Path(movie), Path(model), backend, int(alone)) if int(alone) else 0.0
     watch = Watch()
     began = time.perf_counter()

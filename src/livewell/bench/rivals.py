@@ -17,39 +17,35 @@ from livewell.inference.windows import BATCH, Windows
 from livewell.nets.net import Net, centre, normalise
 
 
-class PlainWindows:
-    """Windows as anybody would write them in torch."""
+class PlainWindows(Windows):
+    """Windows as anybody would write them in torch: the reference in any layout and number type.
+
+    Parameters
+    ----------
+    net
+        The net.
+    channels_last
+        Layout of weights and pixels; torch's default otherwise.
+    half
+        In bfloat16.
+    """
 
     def __init__(self, net: Net, channels_last: bool, *, half: bool) -> None:
+        super().__init__(net)
         self._dtype = torch.bfloat16 if half else torch.float32
         module = copy.deepcopy(net.module).to(device(), self._dtype)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self._module = module.to(memory_format=self._layout)
-        self._net = net
 
     def __call__(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
         """(rows, columns) log odds of the grid's wanted cells."""
-        found = np.full(grid.shape, np.nan, dtype=np.float32)
         wanted = view.wanted[: grid.rows, : grid.columns]
-        windows = Windows(self._net)
-        batch: list[Tensor] = []
-        cells: list[tuple[int, int]] = []
-        some = replace(view, wanted=wanted)
-        for cell, patch in windows.patches(some, grid):
-            batch.append(patch)
-            cells.append(cell)
-            if len(batch) == BATCH:
-                found[tuple(zip(*cells, strict=True))] = self._score(batch)
-                batch, cells = [], []
-        if batch:
-            found[tuple(zip(*cells, strict=True))] = self._score(batch)
-        return found
+        return self.scored(replace(view, wanted=wanted), grid)
 
-    def _score(self, batch: list[Tensor]) -> NDArray[np.float32]:
-        net = self._net
+    def _logits(self, batch: list[Tensor]) -> NDArray[np.float32]:
         pixels = torch.stack(batch).to(device())
-        if not net.context_px:
-            pixels = centre(normalise(pixels, net.how), net.input_px)
+        if not self._net.context_px:
+            pixels = centre(normalise(pixels, self._net.how), self._net.input_px)
         inputs = pixels[:, None].to(self._dtype).contiguous(memory_format=self._layout)
         scores = self._module(inputs).float()
         result: NDArray[np.float32] = (scores[:, 1] - scores[:, 0]).cpu().numpy()
@@ -82,7 +78,7 @@ def monai_windows(net: Net, view: View, grid: WindowGrid) -> Callable[[], object
     picture = normalise(torch.from_numpy(pixels.astype(np.float32)))[None, None]
     splitter = SlidingWindowSplitter((edge, edge), overlap=edge - grid.stride_px, pad_mode=None)
     inferer = PatchInferer(splitter=splitter, merger_cls=Collect, batch_size=BATCH)
-    module = copy.deepcopy(net.module).to(device())
+    module = copy.deepcopy(net.module).to(device()).to(memory_format=torch.contiguous_format)
 
     def network(batch: Tensor) -> Tensor:
         scores: Tensor = module(batch)

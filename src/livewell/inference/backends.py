@@ -4,7 +4,8 @@ import copy
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -164,18 +165,16 @@ def _exported(trunk: nn.Module) -> bytes:
         return path.read_bytes()
 
 
-class _hushed:  # noqa: N801  # reads as a word
-    """Keeps a library's progress talk off the user's screen."""
-
-    def __init__(self, name: str) -> None:
-        self._logger = logging.getLogger(name)
-
-    def __enter__(self) -> None:
-        self._level = self._logger.level
-        self._logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.setLevel(self._level)
+@contextmanager
+def _hushed(name: str) -> Iterator[None]:
+    """Keep a library's progress talk off the user's screen."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _OpenVino:

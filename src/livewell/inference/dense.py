@@ -258,14 +258,11 @@ class Dense:
         """Log odds of the windows of (n, 1, h, w) tiles, their halo left out."""
         with torch.inference_mode():
             views = eight_turns(pictures) if self.net.turns else [pictures]
-            total: Tensor | None = None
+            maps = []
             for turn, view in enumerate(views):
                 scores = self._head(self._trunk(view.contiguous()).to(self._device))[:, 0]
-                scores = _unturned(self._own(scores, view), turn)
-                total = scores if total is None else total + scores
-            if total is None:
-                raise AssertionError("no view")
-            result: NDArray[Any] = (total / len(views)).cpu().numpy()
+                maps.append(_unturned(self._own(scores, view), turn))
+            result: NDArray[Any] = torch.stack(maps).mean(dim=0).cpu().numpy()
         return result
 
     def _own(self, scores: Tensor, picture: Tensor) -> Tensor:

@@ -91,13 +91,20 @@ class Windows:
         """As `livewell.inference.engine.Engine.stream`."""
         for view in views:
             try:
-                found = self._map(view, grid)
+                found = self.scored(view, grid)
             except ImageContentError as error:
                 self.failed[view.t] = error
                 found = np.full(grid.shape, np.nan, dtype=np.float32)
             yield view, found
 
-    def _map(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
+    def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
+        """Log odds of one view, (rows, columns), NaN where they are not wanted.
+
+        Raises
+        ------
+        ImageContentError
+            The frame has no background above zero, for a net on contrast against it.
+        """
         found = np.full(grid.shape, np.nan, dtype=np.float32)
         cells: list[tuple[int, int]] = []
         batch: list[Tensor] = []
@@ -149,7 +156,7 @@ def window_boxes(
     Parameters
     ----------
     area
-        The part of the frame that is judged, such as `registered_area` finds it.
+        The part of the frame that is judged, as `livewell.measure.borders.valid_area` finds it.
     patch_px, stride_px
         Edge of a window and distance from window to window, pixels.
     where

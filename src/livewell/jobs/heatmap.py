@@ -153,7 +153,8 @@ def heatmap(
         with whole_file(out / "curve.csv") as temporary:
             curve.to_csv(temporary, index=False)
         chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
-        stills(out / "stills", sliding.overlay(maps, chosen), look)
+        shown = list(sliding.overlay(maps, chosen))
+        stills(out / "stills", shown, look)
         warnings = (
             *fit.notes,
             *header.notes,
@@ -176,7 +177,7 @@ def heatmap(
             video=_embedded(film, video),
             stills=[
                 still(frame, map01, look, index=t, time_s=time_s, caption=f"Frame {t}")
-                for frame, map01, time_s, t in sliding.overlay(maps, chosen)
+                for frame, map01, time_s, t in shown
             ],
             card=summary(card),
             notes=notes,

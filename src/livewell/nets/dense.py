@@ -17,6 +17,7 @@ from torchvision.models.resnet import ResNet
 from livewell.nets.compact import Block
 from livewell.nets.net import Net
 from livewell.nets.spectral import SpectralConv
+from livewell.profiles import LEAST_VALID_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,11 @@ class Reach:
         return -(-max(self.before_px, after, 0) // self.stride_px) * self.stride_px
 
 
-TRUNKS = {"deadnet": (16, 82, 29), "compact": (16, 89, 44), "resnet18": (32, 435, 217)}
+TRUNKS = {
+    "deadnet": (16, LEAST_VALID_PX["deadnet"], 29),
+    "compact": (16, LEAST_VALID_PX["compact"], 44),
+    "resnet18": (32, LEAST_VALID_PX["resnet18"], 217),
+}
 """By net: stride, field and how far padding lets the first cell see beyond, pixels."""
 
 

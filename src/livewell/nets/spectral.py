@@ -12,7 +12,7 @@ class SpectralConv(nn.Module):
     """A valid convolution of stride 1, in blocks that overlap by the kernel (overlap-save).
 
     DeadNet's first fully connected layer slid over a frame is a 13 x 13 convolution of 128 to 512
-    maps: two thirds of all operations of the dense net as plain sums, a tenth of its time this way.
+    maps: two thirds of all operations of the dense net as plain sums, a quarter of their time here.
 
     Parameters
     ----------

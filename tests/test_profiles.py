@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from livewell.errors import SpecError
-from livewell.profiles import (
+from livewell.profiles.profile import Profile, described, override
+from livewell.profiles.recipes import (
     DEADNET_2017,
+    DEADNET_2017_B,
+    DEADNET_2017_PUBLISHED,
     DEADNET_2017_SHORT,
     FAST,
     PROFILES,
     TINY,
-    Profile,
-    described,
-    override,
     profile,
 )
 
@@ -66,11 +66,28 @@ def test_deadnet_is_as_in_the_paper() -> None:
     assert (it.steps, it.balance, it.label_smoothing, it.ema) == (500_000, "none", 0, 0)
 
 
+def test_data_set_b_has_noise_and_no_warp() -> None:
+    """DEADNET_2017_B differs in the warp, which it lacks, and in noise of 0.5."""
+    assert differing(DEADNET_2017_B) == {"name", "source", "warp_sigma_px", "noise_sd"}
+    assert (DEADNET_2017_B.warp_sigma_px, DEADNET_2017_B.noise_sd) == (0, (0.5, 0.5))
+
+
+def test_the_published_files_differ_where_facts_say() -> None:
+    """Batch norm, pooling, decay, rates and the highest number of iterations."""
+    settings = {"fc_batch_norm", "pooling", "weight_decay", "rates", "steps"}
+    assert differing(DEADNET_2017_PUBLISHED) == {"name", "source"} | settings
+    assert DEADNET_2017_PUBLISHED.weight_decay == 0.0001
+
+
+def differing(recipe: Profile) -> set[str]:
+    """Settings in which a recipe is not DEADNET_2017."""
+    mine, paper = recipe.model_dump(), DEADNET_2017.model_dump()
+    return {name for name in paper if paper[name] != mine[name]}
+
+
 def test_the_short_schedule_keeps_net_and_data_path() -> None:
     """DEADNET_2017_SHORT differs in name, source, balance, precision and schedule only."""
-    short, paper = DEADNET_2017_SHORT.model_dump(), DEADNET_2017.model_dump()
-    differ = {name for name in paper if paper[name] != short[name]}
-    assert differ == {
+    assert differing(DEADNET_2017_SHORT) == {
         *("name", "source", "balance", "precision"),
         *("schedule", "lr", "steps", "steps_per_epoch"),
     }
@@ -120,6 +137,8 @@ def test_all_faults_at_once_with_the_near_match() -> None:
         ({"input_px": TINY.patch_px + 1}, "input_px is larger than patch_px"),
         ({"net": "deadnet"}, "needs input_px 220"),
         ({"weights": "a.safetensors"}, "resnet18"),
+        ({"pooling": "ceil"}, "for net 'deadnet' only"),
+        ({"rates": "caffe"}, "for optimiser 'nesterov' only"),
         ({"steps": "4", "steps_per_epoch": "5"}, "larger than steps"),
         ({"steps": "7", "steps_per_epoch": "3"}, "multiple of steps_per_epoch"),
         ({"blur_px": "1"}, "blur_px"),

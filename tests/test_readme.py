@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from livewell.cli import main
 from livewell.jobs.demo import DemoSpec, demo
 from livewell.jobs.split import Holdout
-from livewell.profiles import TINY
+from livewell.profiles.recipes import TINY
 from livewell.simulate.culture import CultureSpec
 
 ROOT = Path(__file__).parents[1]

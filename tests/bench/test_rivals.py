@@ -12,7 +12,8 @@ from livewell.inference.engine import View
 from livewell.inference.windows import Windows
 from livewell.nets.catalog import build
 from livewell.nets.net import Net
-from livewell.profiles import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, Profile
+from livewell.profiles.profile import Profile
+from livewell.profiles.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
 
 
 def net_of(profile: Profile) -> Net:

@@ -17,7 +17,8 @@ from livewell.inference.engine import View
 from livewell.nets.catalog import build
 from livewell.nets.dense import DenseForm
 from livewell.nets.net import Net
-from livewell.profiles import DEADNET_DENSE, FAST, FAST_DENSE, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import DEADNET_DENSE, FAST, FAST_DENSE
 
 RESNET = override(FAST, {"net": "resnet18", "input_px": 112, "patch_px": 128, "normalise": "patch"})
 

@@ -18,7 +18,8 @@ from livewell.io.pixels import ArrayPixels
 from livewell.nets.catalog import build
 from livewell.nets.net import Net
 from livewell.patch import Patch
-from livewell.profiles import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
 
 RNG = np.random.default_rng(0)
 

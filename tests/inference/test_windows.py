@@ -11,7 +11,7 @@ from livewell.io.pixels import ArrayPixels
 from livewell.nets.catalog import build
 from livewell.nets.net import Net
 from livewell.patch import Patch, PatchGrid
-from livewell.profiles import TINY
+from livewell.profiles.recipes import TINY
 
 MOVIE = np.random.default_rng(0).integers(1, 60_000, (2, 150, 170), dtype=np.uint16)
 AREA = Box.of(0, 0, 150, 170)

@@ -25,7 +25,8 @@ from livewell.io.models import (
 from livewell.io.runs import sha256
 from livewell.nets.catalog import build
 from livewell.nets.net import Net
-from livewell.profiles import TINY, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import TINY
 
 CLASSES = ("live", "dead")
 

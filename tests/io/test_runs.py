@@ -8,7 +8,8 @@ import pytest
 
 from livewell.errors import OutputError, StudyError
 from livewell.io.runs import EXTRAS, PACKAGES, RUN, Run, sha256, versions, write_text
-from livewell.profiles import TINY, override
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import TINY
 
 SPEC = {
     "study": "/data/study",

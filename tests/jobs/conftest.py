@@ -8,9 +8,11 @@ from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated, evaluate
 from livewell.jobs.index import index
 from livewell.jobs.label import Dose, label
-from livewell.jobs.split import Grid, Holdout, split
+from livewell.jobs.patches import Grid
+from livewell.jobs.split import Holdout, split
 from livewell.jobs.train import Trained, train
-from livewell.profiles import TINY, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import TINY
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 PROFILE = override(TINY, {"steps": 45, "steps_per_epoch": 15})

@@ -9,7 +9,7 @@ import pytest
 from livewell.evaluation.intervals import Estimate
 from livewell.jobs.demo import DemoSpec, demo
 from livewell.jobs.split import Holdout
-from livewell.profiles import TINY
+from livewell.profiles.recipes import TINY
 from livewell.simulate.culture import CultureSpec
 
 SPEC = DemoSpec(

@@ -14,9 +14,10 @@ from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated, evaluate
 from livewell.jobs.label import Points, label
-from livewell.jobs.split import Grid, Holdout, KFolds, Named, split
+from livewell.jobs.patches import Grid
+from livewell.jobs.split import Holdout, KFolds, Named, split
 from livewell.jobs.train import Trained, train
-from livewell.profiles import TINY
+from livewell.profiles.recipes import TINY
 from livewell.tables import SCORES
 
 

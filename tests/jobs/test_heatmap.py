@@ -22,9 +22,11 @@ from livewell.jobs.assess import assess
 from livewell.jobs.engines import NEAR
 from livewell.jobs.evaluate import evaluate
 from livewell.jobs.heatmap import Mapped, heatmap, usual_stride
-from livewell.jobs.split import Grid, Holdout, split
+from livewell.jobs.patches import Grid
+from livewell.jobs.split import Holdout, split
 from livewell.jobs.train import train
-from livewell.profiles import TINY, override
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import TINY
 
 Painter = Callable[..., NDArray[np.uint16]]
 Writer = Callable[..., Path]

@@ -13,7 +13,8 @@ from livewell.errors import LabelError, LeakError, SplitError
 from livewell.io.study import Study
 from livewell.jobs.index import index
 from livewell.jobs.label import Column, Points, label
-from livewell.jobs.split import Grid, Holdout, KFolds, LeaveOneOut, Named, Scheme, split
+from livewell.jobs.patches import Grid
+from livewell.jobs.split import Holdout, KFolds, LeaveOneOut, Named, Scheme, split
 
 Writer = Callable[..., Path]
 

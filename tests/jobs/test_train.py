@@ -11,7 +11,8 @@ from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated
 from livewell.jobs.train import Trained, train
-from livewell.profiles import TINY, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import TINY
 
 
 def test_card_says_what_the_model_is(trained: Trained, study: Study, profile: Profile) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import TableError
-from livewell.labels.by_dose import ANY_TIME, FROM_ZERO, DoseRule, by_dose
+from livewell.labels.by_dose import ANY_TIME, DoseRule, by_dose
+from livewell.labels.times import FROM_ZERO
 
 FIELDS = pd.DataFrame(
     {"image": ["c", "m", "s", "d"], "dose": [0, 40, 100, 200], "time_s": [0.0, 0, 0, 0]}

@@ -12,7 +12,8 @@ from torchvision.models import resnet18 as colour_resnet18
 from livewell.errors import ModelFileError
 from livewell.nets.backbones import resnet18
 from livewell.nets.catalog import build
-from livewell.profiles import TINY, override
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import TINY
 
 State = dict[str, Tensor]
 

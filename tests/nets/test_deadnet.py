@@ -6,7 +6,8 @@ from torch import nn
 
 from livewell.nets.catalog import build
 from livewell.nets.deadnet import deadnet, xavier_fan_in
-from livewell.profiles import DEADNET_2017
+from livewell.profiles.profile import Profile
+from livewell.profiles.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED
 
 TABLE_1 = [
     ("relu1_1", (16, 212, 212)),
@@ -70,6 +71,16 @@ def test_kernels_and_what_follows_a_convolution() -> None:
 def test_numbers_of_parameters(settings: dict[str, object], number: int) -> None:
     """As the text says, without batch norm on fc layers, and as published."""
     assert sum(part.numel() for part in deadnet(**settings).parameters()) == number
+
+
+@pytest.mark.parametrize(
+    ("recipe", "number"), [(DEADNET_2017, 11_637_170), (DEADNET_2017_PUBLISHED, 13_404_594)]
+)
+def test_recipes_build_the_nets_they_name(recipe: Profile, number: int) -> None:
+    """The paper's recipe and that of its published files differ in layers and pooling."""
+    net = build(recipe)
+    assert sum(part.numel() for part in net.parameters()) == number
+    assert net.eval()(torch.zeros(1, 1, recipe.input_px, recipe.input_px)).shape == (1, 2)
 
 
 def test_caffes_pooling_rounds_up() -> None:

@@ -13,7 +13,7 @@ from livewell.nets.deadnet import deadnet
 from livewell.nets.dense import DenseForm
 from livewell.nets.net import Net
 from livewell.nets.spectral import SpectralConv
-from livewell.profiles import PROFILES
+from livewell.profiles.recipes import PROFILES
 
 BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
 VALID = {"deadnet": 220, "compact": 105, "resnet18": 435}

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from livewell.errors import ImageContentError
 from livewell.nets.catalog import build
 from livewell.nets.net import Net, centre, context_px, eight_turns, normalise
-from livewell.profiles import TINY, override
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import TINY
 
 levels = st.integers(0, 65_535).map(np.float32)
 stacks = arrays(

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livewell.errors import SpecError
 from livewell.simulate.anatomy import draw_anatomy
+from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import damage, draw_fates
 from livewell.simulate.nature import draw_culture
 from livewell.simulate.optics import Camera, Optics, draw_optics
@@ -130,3 +132,28 @@ def test_differences_between_wells_are_shared_by_their_positions() -> None:
         for w in range(60)
     ]
     assert np.corrcoef(np.log(pairs).T)[0, 1] > 0.5
+
+
+def test_only_sensitive_cells_feel_the_light() -> None:
+    """Of cells under a lethal dose about the share that is sensitive is harmed, and light harms
+    nobody where none is; the cells themselves stay the same."""
+    spec = CultureSpec(
+        doses_s=(0.0, 200.0), wells_per_dose=1, positions_per_well=1, frames=3, cells=120, seed=4
+    )
+    lit = next(key for key in positions(spec) if key.dose_s)
+    harmed = {}
+    for share in (0.0, 0.3, 1.0):
+        truth = simulate_position(replace(spec, sensitive=share), lit).truth
+        last = truth[truth["t"] == 2]
+        harmed[share] = float((last["damage"] > 0.2).mean())
+        first = truth[truth["t"] == 0]
+        assert first["cell"].tolist() == list(range(len(first)))
+    assert harmed[0.0] < 0.15
+    assert abs(harmed[0.3] - harmed[0.0] - 0.3) < 0.15
+    assert harmed[1.0] > 0.95
+
+
+def test_sensitivity_is_a_share() -> None:
+    """Below 0 and above 1 are refused by name."""
+    with pytest.raises(SpecError, match="sensitive"):
+        CultureSpec(sensitive=1.5)

@@ -10,7 +10,8 @@ from scipy import ndimage
 from livewell.geometry import Box
 from livewell.io.pixels import ArrayPixels
 from livewell.patch import PatchGrid
-from livewell.profiles import TINY, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import TINY
 from livewell.training.data import Labelled
 
 GROUPS = tuple(f"{look}{number}" for number in range(3) for look in ("coarse", "fine"))

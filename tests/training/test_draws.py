@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.io.pixels import ArrayPixels
-from livewell.profiles import TINY, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import TINY
 from livewell.training.data import Labelled, PlainCrops, plain_loader, training_loader
 from livewell.training.draws import Draw, Draws
 
@@ -147,6 +148,19 @@ def test_a_patch_drawn_twice_is_changed_in_two_ways(pixels, parts, recipe):
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert label == int(parts[0].positive[5])
+
+
+def test_draws_together_are_draws_one_by_one(pixels, parts, recipe):
+    """What a loader gets for a whole batch is what each of its draws gives alone."""
+    crops = training_loader(pixels, parts[0], recipe, 1, processes=0).dataset
+    batch = [Draw(row, 3, number) for number, row in enumerate([5, 0, 5, 11, 7])]
+    together = crops.__getitems__(batch)
+    assert len(together) == len(batch)
+    for draw, (crop, label) in zip(batch, together, strict=True):
+        alone, same = crops[draw]
+        assert crop.shape == alone.shape == (1, recipe.input_px, recipe.input_px)
+        torch.testing.assert_close(crop, alone, atol=1e-6, rtol=1e-6)
+        assert label == same
 
 
 def test_plain_patches_come_in_order_in_grey_levels(pixels, parts):

@@ -19,7 +19,7 @@ from livewell.inference.windows import Scorer
 from livewell.io.pixels import ArrayPixels
 from livewell.nets.net import Net
 from livewell.patch import Patch
-from livewell.profiles import Profile, override
+from livewell.profiles.profile import Profile, override
 from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import Labelled
 from livewell.training.fit import VALIDATION_PATCHES, Fitted, chosen_precision, fit

@@ -6,7 +6,8 @@ from torch import nn
 
 from livewell.errors import SpecError
 from livewell.nets.catalog import build
-from livewell.profiles import DEADNET_2017, TINY, override
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED, TINY
 from livewell.training.module import Classifier, inverse_decay
 
 RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)]
@@ -57,6 +58,23 @@ def test_nesterov_as_the_paper_says() -> None:
     (group,) = optimiser.param_groups
     assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, True, 0.001)
     assert len(group["params"]) == len(list(module.net.parameters()))
+
+
+def test_the_published_files_rates() -> None:
+    """Convolution biases learn twice as fast and do not decay; batch norms and fc biases decay."""
+    module = Classifier(build(DEADNET_2017_PUBLISHED), DEADNET_2017_PUBLISHED, seed=1)
+    ((optimiser,), (schedule,)) = module.configure_optimizers()
+    rest, biases = optimiser.param_groups
+    assert (rest["lr"], rest["weight_decay"]) == (0.0003, 0.0001)
+    assert (biases["lr"], biases["weight_decay"]) == (0.0006, 0.0)
+    assert [p.numel() for p in biases["params"]] == [16, 16, 32, 32, 64, 64, 128, 128]
+    kept = {id(p) for p in rest["params"]}
+    assert {id(module.net.bn1_1.weight), id(module.net.fc1.bias)} <= kept
+    assert len(kept) + 8 == len(list(module.net.parameters()))
+    optimiser.step()
+    schedule["scheduler"].step()
+    assert biases["lr"] == pytest.approx(2 * rest["lr"])
+    assert rest["lr"] == pytest.approx(0.0003 * (1 + 1e-5) ** -0.75)
 
 
 def test_adamw_decays_weights_only() -> None:

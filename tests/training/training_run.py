@@ -11,7 +11,8 @@ from scipy import ndimage
 from livewell.geometry import Box
 from livewell.io.pixels import ArrayPixels
 from livewell.patch import PatchGrid
-from livewell.profiles import TINY, override
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import TINY
 from livewell.training.data import Labelled
 from livewell.training.fit import fit
 

@@ -25,7 +25,7 @@ from livewell.inference.engine import View
 from livewell.inference.windows import BATCH, Windows
 from livewell.nets.dense import DenseForm
 from livewell.nets.net import Net
-from livewell.profiles import DEADNET_DENSE
+from livewell.profiles.recipes import DEADNET_DENSE
 from livewell.progress import SILENT, Progress
 
 PARTS = 4

@@ -19,7 +19,8 @@ from livewell.jobs.index import index
 from livewell.jobs.label import Points, Stain, label
 from livewell.jobs.split import LeaveOneOut, split
 from livewell.jobs.train import train
-from livewell.profiles import DEADNET_2017_SHORT, FAST, Profile
+from livewell.profiles.profile import Profile
+from livewell.profiles.recipes import DEADNET_2017_SHORT, FAST
 from livewell.progress import SILENT, Progress
 
 CLASSES = ("live", "dead")

@@ -11,11 +11,13 @@ from livewell.io.models import Card, load_model
 from livewell.io.pixels import StudyPixels
 from livewell.jobs.index import index
 from livewell.jobs.label import Dose, label
+from livewell.jobs.patches import Grid
 from livewell.jobs.simulate import PATTERN, simulate_culture
-from livewell.jobs.split import Grid, Holdout, split
+from livewell.jobs.split import Holdout, split
 from livewell.jobs.train import train
 from livewell.nets.net import Net
-from livewell.profiles import DEADNET_2017_SHORT, DEADNET_DENSE, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import DEADNET_2017_SHORT, DEADNET_DENSE
 from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 

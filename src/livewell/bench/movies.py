@@ -27,7 +27,7 @@ from livewell.io.models import load_model
 from livewell.jobs.frames import fit_to
 from livewell.jobs.heatmap import heatmap
 from livewell.jobs.sliding import Sliding
-from livewell.profiles import DEADNET_DENSE
+from livewell.profiles.recipes import DEADNET_DENSE
 from livewell.progress import SILENT, Progress, Tick
 
 STRIDE = 16

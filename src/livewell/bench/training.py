@@ -20,7 +20,8 @@ from livewell.jobs.index import index
 from livewell.jobs.simulate import PATTERN, simulate_culture
 from livewell.nets.catalog import build
 from livewell.patch import PatchGrid
-from livewell.profiles import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
 from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 from livewell.training.data import Labelled, beside, training_loader, workers

@@ -7,6 +7,10 @@ import click
 
 from livewell import __version__
 from livewell.cli.bench import bench
+from livewell.cli.budget import budget_
+from livewell.cli.dataset import dataset_
+from livewell.cli.experiment import timelapse_
+from livewell.cli.inside import explain_
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, split_, train_
 from livewell.cli.prepare import index_, inspect_
@@ -34,11 +38,15 @@ for each in (
     inspect_,
     index_,
     label,
+    dataset_,
     split_,
     train_,
     evaluate_,
+    explain_,
     assess_,
     heatmap_,
+    timelapse_,
+    budget_,
     simulate,
     demo_,
     bench,

@@ -147,6 +147,37 @@ def training_speed(talk: Talk, seed: int, out: Path) -> None:
     _report(talk, out, lambda: speed(seed=seed, progress=talk.progress))
 
 
+@command("budget-cultures", bench)
+@RUNS
+@SEEDED
+@FOLDER
+def budget_cultures(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
+    """The light budget end to end on three simulated cultures."""
+    from livewell.bench.cultures import cultures
+
+    _report(talk, out, lambda: cultures(runs=runs, seed=seed, progress=talk.progress))
+
+
+@command("budget-tables", bench)
+@SEEDED
+@FOLDER
+def budget_tables(talk: Talk, seed: int, out: Path) -> None:
+    """The light budget on simulated tables of wells: false safes, ED50, verdicts."""
+    from livewell.bench.budget import tables
+
+    _report(talk, out, lambda: tables(seed=seed, progress=talk.progress))
+
+
+@command("interval-coverage", bench)
+@SEEDED
+@FOLDER
+def interval_coverage(talk: Talk, seed: int, out: Path) -> None:
+    """How often the paper's interval and ours hold the truth on grouped data."""
+    from livewell.bench.budget import coverage
+
+    _report(talk, out, lambda: coverage(seed=seed, progress=talk.progress))
+
+
 @command("demo", bench)
 @click.option("--demo", type=PATH, default=Path("demo"), show_default=True, help="Of the demo.")
 @SEEDED

@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 def split_(talk: Talk, study: Path, **options: Any) -> None:
     """Cut patches and deal whole groups to train, validation and test."""
     from livewell.io.study import Study
-    from livewell.jobs.split import Grid, Holdout, KFolds, LeaveOneOut, Named, split
+    from livewell.jobs.patches import Grid
+    from livewell.jobs.split import Holdout, KFolds, LeaveOneOut, Named, split
 
     chosen, folds, test = (options.pop(name) for name in ("scheme", "folds", "test"))
     for option, given, needed in (("--folds", folds, "folds"), ("--test", test, "named")):
@@ -81,10 +82,11 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
 def _show_settings(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
     if name is None or context.resilient_parsing:
         return
-    from livewell import profiles
+    from livewell.profiles.profile import described
+    from livewell.profiles.recipes import profile
 
     try:
-        click.echo(profiles.described(profiles.profile(name)))
+        click.echo(described(profile(name)))
     except SpecError as error:
         raise click.BadParameter(str(error), param=parameter) from error
     context.exit()
@@ -98,7 +100,8 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     default="FAST",
     show_default=True,
     help="Recipe: FAST, DEADNET_2017_SHORT or DEADNET_2017; FAST_DENSE or DEADNET_DENSE for exact"
-    " maps of whole frames.",
+    " maps of whole frames; DEADNET_2017_B for data set B, DEADNET_2017_PUBLISHED for the published"
+    " files.",
 )
 @click.option(
     "--set",
@@ -123,11 +126,12 @@ def train_(
     talk: Talk, study: Path, out: Path, profile: str, settings: Any, folds: Any, **options: Any
 ) -> None:
     """Train, one model a fold; a run that was stopped goes on."""
-    from livewell import profiles
     from livewell.io.study import Study
     from livewell.jobs.train import train
+    from livewell.profiles.profile import override
+    from livewell.profiles.recipes import profile as recipe_of
 
-    recipe = profiles.override(profiles.profile(profile), settings)
+    recipe = override(recipe_of(profile), settings)
     made = train(
         Study.open(study), out, recipe, folds=folds or None, progress=talk.progress, **options
     )

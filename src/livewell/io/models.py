@@ -13,7 +13,7 @@ from livewell.files import read_json, whole_file, whole_folder, write_json
 from livewell.io.runs import sha256
 from livewell.nets.catalog import build
 from livewell.nets.net import Net
-from livewell.profiles import Profile
+from livewell.profiles.profile import Profile
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 NORMALISATIONS = {

@@ -12,10 +12,12 @@ from livewell.jobs.evaluate import Evaluated, evaluate
 from livewell.jobs.heatmap import heatmap
 from livewell.jobs.index import index
 from livewell.jobs.label import Dose, label
+from livewell.jobs.patches import Grid
 from livewell.jobs.simulate import PATTERN, simulate_culture
-from livewell.jobs.split import Grid, Holdout, split
+from livewell.jobs.split import Holdout, split
 from livewell.jobs.train import train
-from livewell.profiles import FAST, Profile, override
+from livewell.profiles.profile import Profile, override
+from livewell.profiles.recipes import FAST
 from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 

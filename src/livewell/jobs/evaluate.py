@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from livewell.errors import SplitError, StudyError
 from livewell.evaluation import balance as balancing
 from livewell.evaluation import metrics
 from livewell.evaluation.baselines import grouped_trees
@@ -17,18 +16,18 @@ from livewell.evaluation.intervals import Estimate, estimates
 from livewell.evaluation.outcomes import outcomes
 from livewell.evaluation.pictures import by_picture, verdict_figures
 from livewell.files import claim, whole_folder, write_json
-from livewell.inference.windows import Scorer
-from livewell.io.models import Card, load_model, rewrite_card
+from livewell.io.models import Card, rewrite_card
 from livewell.io.pixels import StudyPixels
-from livewell.io.runs import Run, split_hashes, versions
+from livewell.io.runs import Run, versions
 from livewell.io.study import Study
+from livewell.jobs.scores import Tested
 from livewell.measure import intensity, texture
 from livewell.patch import Patch
 from livewell.progress import SILENT, Progress
 from livewell.report.evaluation import evaluation_page, named
 from livewell.report.page import render
 from livewell.report.results import EvaluationResults, Gallery
-from livewell.tables import KEY, SCORES, patches_of
+from livewell.tables import KEY, patches_of
 
 KIND = "evaluation"
 RESULTS, SCORES_FILE, REPORT = "results.json", "scores.parquet", "report.html"
@@ -107,39 +106,13 @@ def evaluate(
     StudyError
         The run is not finished, or its study has gone.
     """
-    run = Run.open(run_folder)
-    study = Study.open(Path(run.spec["study"]))
-    patches, folds, meta = study.split(run.spec["split"])
-    if run.spec["inputs"] != split_hashes(study, run.spec["split"]):
-        raise SplitError(
-            "the split was made anew since this run was trained: what was trained on would be"
-            " tested on",
-            where=f"{study.folder}, split {run.spec['split']}",
-            remedy="train again, and give another split another --name",
-        )
-    folds = folds[folds["fold"].isin(run.folds)]
-    tested = patches.merge(folds[folds["part"] == "test"], on="group")
-    if tested.empty:
-        raise SplitError(
-            "no group is held out for testing", where=str(run_folder), remedy="split with a test"
-        )
+    tested = Tested.open(run_folder)
+    run, study, meta, pixels = tested.run, tested.study, tested.meta, tested.pixels
+    patches, folds = tested.patches, tested.folds
     folder = out or run.folder / "evaluation"
     claim(folder, KIND, RESULTS)
-    pixels = StudyPixels(study, run.spec["channel"])
-    cards: dict[int, Card] = {}
-    tables = []
-    with progress.task("scoring unseen groups", total=len(tested)) as tick:
-        for fold in sorted(int(number) for number in tested["fold"].unique()):
-            part = tested[tested["fold"] == fold]
-            net, card = _model(run, fold)
-            logit = Scorer(net).patches(pixels, patches_of(part), tick).astype(float)
-            rule = card.patch_rule
-            tables.append(
-                part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
-            )
-            cards[fold] = card
-    classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
-    scores = SCORES.check(pd.concat(tables, ignore_index=True), where=str(run_folder))
+    scores, cards = tested.scores(progress)
+    classes = tested.classes
     table = outcomes(scores, classes)
     figures = estimates(table, seed=seed, names=FIGURES, min_each=min_each)
     if np.isnan(figures["within_auc"].value):
@@ -188,16 +161,6 @@ def evaluate(
         ]
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
     return Evaluated(folder, scores, figures, rivals, metrics.per_group(table), folder / REPORT)
-
-
-def _model(run: Run, fold: int) -> tuple[Any, Card]:
-    if not (run.model(fold) / "card.json").is_file():
-        raise StudyError(
-            f"fold {fold} is not trained to its end",
-            where=str(run.folder),
-            remedy="run the same training command again, it goes on where it was",
-        )
-    return load_model(run.model(fold))
 
 
 def baseline_figures(

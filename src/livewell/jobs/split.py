@@ -1,25 +1,23 @@
 """Patches of a study, and which group plays which part."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from livewell.errors import Fault, LabelError, LeakError, SpecError, SplitError, TableError
+from livewell.errors import LeakError, SplitError
 from livewell.evaluation import balance as balancing
 from livewell.evaluation import confounds, leaks, splits
 from livewell.evaluation.units import NESTED, UNITS, straddling, unit_names
-from livewell.geometry import Edge
 from livewell.io.content import content
 from livewell.io.pixels import StudyPixels
 from livewell.io.runs import label_hash
 from livewell.io.scale import channel_name, common_pixel_um
 from livewell.io.study import Study, checked_name
-from livewell.measure.occupancy import LEAST_SHARE, shares, textured
-from livewell.patch import Patch, PatchGrid
-from livewell.progress import SILENT, Progress, Tick
-from livewell.tables import BOX, PATCHES, key_table
+from livewell.jobs.patches import Grid, patches_of_labels
+from livewell.progress import SILENT, Progress
+from livewell.tables import PATCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +51,6 @@ class Named:
 
 
 Scheme = Holdout | KFolds | LeaveOneOut | Named
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Patches of labelled frames: a grid, frame by frame.
-
-    Parameters
-    ----------
-    patch_px, stride_px, edge
-        See `livewell.patch.PatchGrid`.
-    every
-        Take every n-th labelled frame only: neighbours in time are nearly the same picture.
-    empty
-        Whether patches without any cell-scale texture are kept or dropped.
-    """
-
-    patch_px: int
-    stride_px: int
-    edge: Edge = "drop"
-    every: int = 1
-    empty: Literal["drop", "keep"] = "drop"
-
-    def __post_init__(self) -> None:
-        if min(self.patch_px, self.stride_px, self.every) < 1:
-            raise SpecError(
-                "not a grid",
-                expected="patch_px, stride_px and every of at least 1",
-                got=f"{self.patch_px}, {self.stride_px} and {self.every}",
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +121,7 @@ def split(
     _check_scheme(scheme, groups[groups.index.isin(table["image"])])
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
-    patches, counts = _patches(study, table, grid, pixels, progress)
+    patches, counts = patches_of_labels(study, table, grid, pixels, progress)
     patches["group"] = patches["image"].map(groups)
     _refuse_groupless(patches, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates(), progress)
@@ -229,90 +198,6 @@ def _dealt(patches: pd.DataFrame, scheme: Scheme, seed: int) -> pd.DataFrame:
             return splits.leave_one_group_out(patches, scheme.validation, seed)
         case Named():
             return splits.named_groups(patches, scheme.test, scheme.validation, seed)
-
-
-def _patches(
-    study: Study,
-    labels: pd.DataFrame,
-    grid: Grid | None,
-    pixels: StudyPixels,
-    progress: Progress,
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    boxed = labels[BOX].notna().all(axis=1)
-    if boxed.all() and grid is None:
-        return labels.copy(), {"patches": len(labels)}
-    if boxed.any() or grid is None:
-        raise LabelError(
-            "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
-            expected="no patch size" if boxed.any() else "a patch size and a stride",
-            remedy="leave --patch-px out" if boxed.any() else "give --patch-px, such as 112",
-        )
-    headers = study.headers(progress=progress).set_index("image")
-    _refuse_small(headers.loc[labels["image"].unique()], grid.patch_px)
-    frames = headers["frames"]
-    wanted = [
-        (str(image), frame, label, score)
-        for image, t, label, score in zip(
-            labels["image"], labels["t"], labels["label"], labels["score"], strict=True
-        )
-        for frame in (range(int(frames[image])) if pd.isna(t) else [int(t)])
-    ]
-    wanted = [row for row in wanted if row[1] % grid.every == 0]
-    pixel_um = common_pixel_um(study, labels["image"])
-    with progress.task("making patches", total=len(wanted)) as tick:
-        table, empty = _gridded(wanted, grid, pixels, pixel_um, tick)
-    table["route"] = labels["route"].iloc[0]
-    if not len(table):
-        raise LabelError(
-            "no patch is left",
-            expected=f"frames of at least {grid.patch_px} px with cells",
-            got=f"{len(wanted)} frames, {empty} empty patches",
-        )
-    return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
-
-
-def _refuse_small(headers: pd.DataFrame, patch_px: int) -> None:
-    """Refuse images that no patch fits into: left out in silence, a well could vanish."""
-    small = headers[headers[["height", "width"]].min(axis=1) < patch_px]
-    if len(small):
-        faults = [
-            Fault("image-content", str(image), f"smaller than a patch: {height} x {width} px")
-            for image, height, width in zip(
-                small.index, small["height"], small["width"], strict=True
-            )
-        ]
-        raise TableError(
-            f"labelled images too small for patches of {patch_px} px",
-            faults,
-            remedy="leave them out when indexing, or take a smaller --patch-px",
-        )
-
-
-def _gridded(
-    wanted: Sequence[tuple[str, int, str, float]],
-    grid: Grid,
-    pixels: StudyPixels,
-    pixel_um: float | None,
-    tick: Tick,
-) -> tuple[pd.DataFrame, int]:
-    kept: list[Patch] = []
-    rows: list[tuple[str, float]] = []
-    empty = 0
-    layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
-    for image, t, label, score in wanted:
-        patches = list(layout.patches(image, t, pixels.area(image, t)))
-        if grid.empty == "drop" and patches:
-            mask = textured(pixels.frame(image, t), pixel_um)
-            full = shares(mask, [patch.box for patch in patches]) >= LEAST_SHARE
-            empty += int((~full).sum())
-            patches = [patch for patch, holds in zip(patches, full, strict=True) if holds]
-        kept += patches
-        rows += [(label, score)] * len(patches)
-        tick()
-    table = key_table(kept)
-    table["label"] = [label for label, _ in rows]
-    table["score"] = [score for _, score in rows]
-    return table, empty
 
 
 def _refuse_groupless(patches: pd.DataFrame, by: str) -> None:

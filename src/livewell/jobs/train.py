@@ -17,7 +17,7 @@ from livewell.io.pixels import StudyPixels
 from livewell.io.runs import Run, label_hash, split_hashes, versions
 from livewell.io.study import Study
 from livewell.nets.net import Net
-from livewell.profiles import Profile
+from livewell.profiles.profile import Profile
 from livewell.progress import SILENT, Progress
 from livewell.tables import patches_of
 from livewell.training.data import Labelled

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from livewell.errors import Fault
+from livewell.labels.doses import doses
 from livewell.labels.made import (
     Count,
     Labelled,
@@ -14,10 +15,10 @@ from livewell.labels.made import (
     column_faults,
     image_faults,
     label_table,
-    listed,
     near,
     refuse,
 )
+from livewell.labels.times import frame_times
 
 ROUTE = "dose"
 
@@ -27,8 +28,6 @@ ANY_TIME = (
     " instead of how well. Match the times to be safe."
 )
 """Note of labels whose healthy frames are not matched in time."""
-FROM_ZERO = "No file says when it begins (time_s, t0); each is taken to begin at 0 s."
-"""Note of labels of files without any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,8 @@ def by_dose(
         found.append(Fault("dose", "sick_from", f"{rule.sick_from:g} is not more than the control"))
     refuse(found, ROUTE)
     fields = fields.reset_index(drop=True)
-    dose, dose_faults = _doses(fields, rule)
-    times, note, time_faults = _times(fields, headers)
+    dose, dose_faults = doses(fields, rule.sick_from)
+    times, note, time_faults = frame_times(fields, headers)
     found = dose_faults + time_faults + _end_faults(fields, dead_by_end)
     refuse(found, ROUTE, "complete the table of fields, or change the rule")
 
@@ -135,76 +134,6 @@ def by_dose(
     )
     notes = ([ANY_TIME] if rule.healthy_any_time else []) + ([note] if note else [])
     return Labelled(table, counts, tuple(notes))
-
-
-def _doses(fields: pd.DataFrame, rule: DoseRule) -> "tuple[pd.Series[float], list[Fault]]":
-    dose = pd.to_numeric(fields["dose"], errors="coerce").astype("float64")
-    found = []
-    rows = {
-        "dose-missing": fields["dose"].isna(),
-        "dose-not-a-number": fields["dose"].notna() & dose.isna(),
-        "dose-negative": dose < 0,
-    }
-    for code, wrong in rows.items():
-        if wrong.any():
-            values = (
-                "" if code == "dose-missing" else f" ({listed(fields['dose'][wrong].unique())})"
-            )
-            found.append(Fault(code, "dose", listed(fields["image"][wrong]) + values))
-    units = list(fields["dose_unit"].dropna().unique()) if "dose_unit" in fields else []
-    if len(units) > 1:
-        text = f"doses in {listed(units)} cannot be compared"
-        found.append(Fault("mixed-units", "dose_unit", text))
-    levels = sorted(dose.dropna().unique())
-    if len(levels) == 1:
-        found.append(Fault("one-dose", "dose", f"every position has {levels[0]:g}"))
-    if 0.0 not in levels:
-        least = f"; the least is {levels[0]:g}" if levels else ""
-        found.append(Fault("no-control", "dose", f"no position has dose 0{least}"))
-    if not any(level >= rule.sick_from for level in levels):
-        most = f"; the highest is {levels[-1]:g}" if levels else ""
-        text = f"no position has dose {rule.sick_from:g} or more{most}"
-        found.append(Fault("no-high-dose", "dose", text))
-    return dose, found
-
-
-def _times(fields: pd.DataFrame, headers: pd.DataFrame) -> tuple[pd.DataFrame, str, list[Fault]]:
-    """Every frame's time, a note, and what is missing for it."""
-    columns = [name for name in ("frames", "frame_s") if name in headers]
-    known = headers.drop_duplicates("image").set_index("image")[columns]
-    files = fields[["image"]].join(known, on="image")
-    for name in ("time_s", "t0"):
-        files[name] = fields[name] if name in fields else float("nan")
-    for name in ("frames", "frame_s", "time_s", "t0"):
-        values = files[name] if name in files else pd.Series(float("nan"), index=files.index)
-        files[name] = pd.to_numeric(values, errors="coerce").astype("float64")
-    note = ""
-    start = files["time_s"].fillna(files["t0"] * files["frame_s"])
-    if files["time_s"].isna().all() and files["t0"].isna().all():
-        start, note = pd.Series(0.0, index=files.index), FROM_ZERO
-    lacking = {
-        "no-header": (files["frames"].isna(), "no number of frames is known"),
-        "no-frame-interval": (
-            files["frame_s"].isna() & ((files["frames"] > 1) | start.isna() & files["t0"].notna()),
-            "the time from frame to frame is not known",
-        ),
-        "no-time": (
-            start.isna() & files["t0"].isna(),
-            "neither time_s nor t0 says when it begins, though other files have one",
-        ),
-    }
-    found = [
-        Fault(code, listed(files["image"][rows]), text)
-        for code, (rows, text) in lacking.items()
-        if rows.any()
-    ]
-    if found:
-        return files, note, found
-    counts = files["frames"].astype("int64")
-    frames = files.assign(start=start).loc[files.index.repeat(counts)].reset_index(drop=True)
-    frames["t"] = frames.groupby("image").cumcount()
-    frames["time_s"] = frames["start"] + frames["t"] * frames["frame_s"].fillna(0.0)
-    return frames[["image", "t", "time_s"]], note, []
 
 
 def _end_faults(fields: pd.DataFrame, dead_by_end: Collection[str] | None) -> list[Fault]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from livewell.errors import ModelFileError
-from livewell.profiles import Padding
+from livewell.profiles.profile import Padding
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped

@@ -5,14 +5,19 @@ from torch import nn
 from livewell.nets.backbones import resnet18
 from livewell.nets.compact import compact
 from livewell.nets.deadnet import deadnet, xavier_fan_in
-from livewell.profiles import Profile
+from livewell.profiles.profile import Profile
 
 
 def build(profile: Profile) -> nn.Module:
     """A new net of two classes for `profile`, its weights drawn from torch's generator."""
     match profile.net:
         case "deadnet":
-            net: nn.Module = deadnet(padding=profile.padding, dropout=profile.dropout)
+            net: nn.Module = deadnet(
+                fc_batch_norm=profile.fc_batch_norm,
+                pooling=profile.pooling,
+                padding=profile.padding,
+                dropout=profile.dropout,
+            )
         case "compact":
             net = compact(padding=profile.padding, dropout=profile.dropout)
         case "resnet18":

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from livewell.profiles import Padding
+from livewell.profiles.profile import Padding
 
 WIDTHS = (16, 32, 64, 128)
 

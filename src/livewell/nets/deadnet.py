@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from livewell.profiles import Padding
+from livewell.profiles.profile import Padding
 
 WIDTHS = (16, 32, 64, 128)
 """Feature maps of the four blocks (Table 1)."""

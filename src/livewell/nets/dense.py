@@ -17,7 +17,7 @@ from torchvision.models.resnet import ResNet
 from livewell.nets.compact import Block
 from livewell.nets.net import Net
 from livewell.nets.spectral import SpectralConv
-from livewell.profiles import LEAST_VALID_PX
+from livewell.profiles.profile import LEAST_VALID_PX
 
 
 @dataclass(frozen=True, slots=True)

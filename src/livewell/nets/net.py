@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import ImageContentError
-from livewell.profiles import Normalisation
+from livewell.profiles.profile import Normalisation
 
 CONTRAST = 0.2
 """Contrast against the background that becomes 1: that of typical structures in a cell."""

@@ -105,6 +105,20 @@ class Colony:
             anatomy=draw_anatomy(rng, cells, self.culture.elongation),
         )
 
+    def spare(self, rng: np.random.Generator, sensitive: float) -> None:
+        """Let only a share of the cells, drawn at random, feel the light; daughters do as mothers.
+
+        Parameters
+        ----------
+        rng
+            Source of chance, apart from the colony's own.
+        sensitive
+            Probability that a cell feels it, 0 to 1.
+        """
+        fate = self.cells.fate
+        fate.lethal_s = np.where(rng.random(len(self.cells)) < sensitive, fate.lethal_s, np.inf)
+        self._weigh()
+
     def step(self, hours: float) -> None:
         """Let time pass: cells age, walk, change shape and divide."""
         self.time_h += hours

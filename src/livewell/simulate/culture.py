@@ -19,7 +19,7 @@ PAD_PX = 32
 """Phase maps reach this far beyond the frame, so that haloes of cells out there are seen."""
 BALANCED = ("background", "ring", "blur_um", "density", "size", "thickness", "dome")
 """What doses are balanced for when they are dealt out over the wells, see `wells`."""
-_PARTS = ("culture", "optics", "cells", "specks", "camera")
+_PARTS = ("culture", "optics", "cells", "specks", "camera", "sensitive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class CultureSpec:
         Everything random follows from it.
     plate
         Name of the plate.
+    sensitive
+        Share of cells that light can harm, each drawn at random; the others do not feel it.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class CultureSpec:
     seed: int = 0
     empty_positions: int = 0
     plate: str = "simulated"
+    sensitive: float = 1.0
 
     def __post_init__(self) -> None:
         faults = [
@@ -86,7 +89,12 @@ class CultureSpec:
             "width_px": (64, 4096),
             "seed": (0, 2**63),
         }
-        real = {"frame_s": (1, 86_400), "pixel_um": (0.3, 2.0), "cells": (0, 1000)}
+        real = {
+            "frame_s": (1, 86_400),
+            "pixel_um": (0.3, 2.0),
+            "cells": (0, 1000),
+            "sensitive": (0, 1),
+        }
         checks: list[tuple[str, object, str, bool]] = [
             ("doses_s", doses, "at least one, each once, finite, from 0 up",
              len(doses) > 0 and len(set(doses)) == len(doses)
@@ -251,6 +259,8 @@ def simulate_position(spec: CultureSpec, key: PositionKey) -> Movie:
     frame = (spec.height_px, spec.width_px)
     mean_cells = 0.0 if key.empty else spec.cells
     colony = Colony(cells, culture, mean_cells, *frame, spec.pixel_um, key.dose_s)
+    if spec.sensitive < 1:
+        colony.spare(_rng(spec, well, key.position, "sensitive"), spec.sensitive)
     scene = Scene(specks, culture, *frame, PAD_PX, spec.pixel_um)
     camera = Camera(camera_noise, optics, *frame, PAD_PX, spec.pixel_um)
 

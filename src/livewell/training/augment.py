@@ -1,195 +1,203 @@
-"""Augmentation of one patch: pure functions of pixels, parameters in pixels, and a generator.
+"""Augmentation of stacks of patches: pure functions of pixels, with parameters in pixels.
 
-Sources are given function by function; the order is that of `augmented`.
+Stacks are (n, h, w) float32 and parameters (n,), one an item; a single patch is a stack of one.
+What becomes of an item never depends on the others. Sources are given function by function; the
+order is that of `augmented`.
 """
 
-from functools import cache
+import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
-from torch.nn import functional
+from numpy.typing import ArrayLike, NDArray
 
 from livewell.nets.net import context_px, normalise
-from livewell.profiles import Normalisation, Profile
+from livewell.profiles.profile import Normalisation, Profile
+from livewell.training.warps import (
+    Pixels,
+    corner,
+    cropped,
+    spline_points,
+    spline_shifts,
+    turn_and_scale,
+    turned,
+    warp,
+)
 
-Pixels = NDArray[np.float32]
-Places = NDArray[np.float64]
+Numbers = NDArray[np.float32]
+Rngs = Sequence[np.random.Generator]
+
+_TOGETHER = 2**18
+"""Pixels that are augmented together: with what is made of them, they fit into a core's cache."""
 
 
-def spline_shift(size_px: int, grid_px: int, sigma_px: float, rng: np.random.Generator) -> Pixels:
-    """Displacements of a thin-plate spline whose control points move by N(0, sigma).
+def generator(seed: int, key: tuple[object, ...], *numbers: int) -> np.random.Generator:
+    """What decides everything random about one copy of what `key` names.
 
     Parameters
     ----------
-    size_px
-        Edge of the square patch.
-    grid_px
-        Distance of the control points; they stand at 0, grid_px, ... up to the far edge.
-    sigma_px
-        Standard deviation of a control point's move, each axis, pixels.
-    rng
-        Decides the moves.
+    seed
+        Of the run.
+    key
+        Names pixels, e.g. image, frame and corners; its text counts.
+    *numbers
+        Which copy.
+    """
+    return np.random.default_rng([seed, zlib.crc32(repr(key).encode()), *numbers])
+
+
+def per_item(values: ArrayLike) -> Numbers:
+    """(n,) as (n, 1, 1) float32, to be set against a stack."""
+    return np.asarray(values, dtype=np.float32)[:, None, None]
+
+
+def blurred(patches: Pixels, sigmas_px: ArrayLike) -> Pixels:
+    """Each patch blurred by a Gaussian, cut off at four sigma, mirrored at the edges.
+
+    Parameters
+    ----------
+    patches
+        (n, h, w) float32.
+    sigmas_px
+        (n,) standard deviations, pixels; 0 for none.
 
     Returns
     -------
     numpy.ndarray
-        (2, size_px, size_px) float32: displacement in y and in x, pixels.
+        (n, h, w) float32, a copy.
 
     Notes
     -----
-    Source: Richmond et al. 2017, section 2.3, point 1; kernel r^2 log r (Bookstein 1989).
+    Source: Richmond et al. 2017, section 2.3, point 3. As `scipy.ndimage.gaussian_filter` in mode
+    ``mirror``, but for rounding, in about half of its time.
     """
-    effects = _spline_effects(size_px, grid_px)
-    moves = rng.normal(0, sigma_px, size=(effects.shape[1], 2))
-    # torch's product keeps to the one thread that a loading process has; numpy's takes all cores
-    shift = torch.from_numpy(moves.T.astype(np.float32)) @ effects.T
-    result: Pixels = shift.reshape(2, size_px, size_px).numpy()
+    weights = _gaussians(np.asarray(sigmas_px, dtype=np.float64))
+    result = torch.from_numpy(np.array(patches, dtype=np.float32))
+    if weights.shape[1] == 1:
+        return _array(result)
+    for axis in (1, 2):
+        result = _along(result, weights, axis)
+    return _array(result)
+
+
+def _gaussians(sigmas_px: NDArray[np.float64]) -> torch.Tensor:
+    """(n, reach + 1, 1, 1): weights at distances 0, 1, ...; both sides of each sum up to 1."""
+    reaches = (4 * sigmas_px + 0.5).astype(int)[:, None]
+    distances = np.arange(reaches.max(initial=0) + 1)
+    spreads = np.maximum(sigmas_px, 1e-6)[:, None]
+    weights = np.exp(-0.5 * (distances / spreads) ** 2) * (distances <= reaches)
+    weights /= 2 * weights.sum(axis=1, keepdims=True) - weights[:, :1]
+    return torch.from_numpy(weights.astype(np.float32))[:, :, None, None]
+
+
+def _along(patches: torch.Tensor, weights: torch.Tensor, axis: int) -> torch.Tensor:
+    """Weighted sums along one axis. Products of whole slices: rounded alike whatever n is."""
+    reach, length = weights.shape[1] - 1, patches.shape[axis]
+    mirror = torch.from_numpy(np.pad(np.arange(length), reach, mode="reflect"))
+    wide = patches.index_select(axis, mirror)
+    result = patches * weights[:, 0]
+    both = torch.empty_like(patches)
+    for distance in range(1, reach + 1):
+        before = wide.narrow(axis, reach - distance, length)
+        torch.add(before, wide.narrow(axis, reach + distance, length), out=both)
+        result.addcmul_(both, weights[:, distance])
     return result
 
 
-@cache
-def _spline_effects(size_px: int, grid_px: int) -> torch.Tensor:
-    """What a move of each control point by 1 px does to every pixel, (pixels, points)."""
-    axis: Places = np.unique(np.arange(0, size_px + grid_px, grid_px).clip(max=size_px)) * 1.0
-    grid = np.meshgrid(axis, axis, indexing="ij")
-    points: Places = np.stack(grid, axis=-1).reshape(-1, 2).astype(np.float64)
-    count = len(points)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _kernel(points, points)
-    system[:count, count] = 1
-    system[:count, count + 1 :] = points
-    system[count:, :count] = system[:count, count:].T
-    pixels: Places = np.indices((size_px, size_px)).reshape(2, -1).T.astype(np.float64) + 0.5
-    terms = np.hstack([_kernel(pixels, points), np.ones((len(pixels), 1)), pixels])
-    # weights are linear in the moves, so one solution serves all of them
-    effects: Places = terms @ np.linalg.solve(system, np.eye(count + 3)[:, :count])
-    return torch.from_numpy(effects.astype(np.float32))
-
-
-def _kernel(a: Places, b: Places) -> Places:
-    squared = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
-    result: Places = 0.5 * squared * np.log(np.maximum(squared, 1e-12))
+def _array(values: torch.Tensor) -> Pixels:
+    result: Pixels = values.numpy()
     return result
 
 
-def turn_and_scale(size_px: int, angle_deg: float, scale: float) -> Pixels:
-    """Displacements (2, size, size) in pixels that turn and enlarge a patch about its middle."""
-    angle = np.deg2rad(angle_deg)
-    middle = (size_px - 1) / 2
-    y, x = np.indices((size_px, size_px), dtype=np.float32) - middle
-    new_y = (np.cos(angle) * y - np.sin(angle) * x) / scale
-    new_x = (np.sin(angle) * y + np.cos(angle) * x) / scale
-    return np.stack([new_y - y, new_x - x]).astype(np.float32)
+def sharpened(patches: Pixels, strengths: ArrayLike, sigmas_px: ArrayLike) -> Pixels:
+    """An unsharp mask: `strengths` times what Gaussians of `sigmas_px` take away, added."""
+    return patches + per_item(strengths) * (patches - blurred(patches, sigmas_px))
 
 
-def warp(patch: Pixels, shift: Pixels) -> Pixels:
-    """`patch` read at every pixel's place plus `shift`, bilinearly, mirrored at the edges."""
-    height, width = patch.shape
-    places = torch.from_numpy(np.ascontiguousarray(shift))
-    y = places[0] + torch.arange(height, dtype=torch.float32)[:, None]
-    x = places[1] + torch.arange(width, dtype=torch.float32)
-    # torch counts places from -1 to 1 between the centres of the outermost pixels
-    grid = torch.stack([x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1], dim=-1)
-    source = torch.from_numpy(np.ascontiguousarray(patch))[None, None]
-    found = functional.grid_sample(
-        source, grid[None], mode="bilinear", padding_mode="reflection", align_corners=True
-    )
-    result: Pixels = found[0, 0].numpy()
+def normalised(patches: Pixels, how: Normalisation = "patch", context: int = 0) -> Pixels:
+    """`livewell.nets.net.normalise` on arrays: each patch to mean 0 and variance 1, or as `how`."""
+    given = torch.from_numpy(np.ascontiguousarray(patches))
+    # one by one: torch takes four times as long for the deviations of several, and the squares
+    # around every pixel of several leave no room in the cache
+    return _array(torch.stack([normalise(patch, how, context) for patch in given]))
+
+
+def with_spread(patches: Pixels, spreads: ArrayLike) -> Pixels:
+    """Each patch stretched about its mean to a standard deviation of `spreads`."""
+    flat = patches.reshape(len(patches), -1)
+    means, found = per_item(flat.mean(axis=1)), per_item(flat.std(axis=1))
+    factors = per_item(spreads) / np.where(found > 0, found, 1)
+    return np.where(found > 0, means + (patches - means) * factors, patches)
+
+
+def gamma_changed(patches: Pixels, exponents: ArrayLike) -> Pixels:
+    """Each patch's grey levels scaled to 0-1, raised to `exponents`, normalised again.
+
+    Constant patches stay as they are.
+    """
+    flat = patches.reshape(len(patches), -1)
+    lows, highs = per_item(flat.min(axis=1)), per_item(flat.max(axis=1))
+    rooms = np.where(highs > lows, highs - lows, 1)
+    raised: Pixels = ((patches - lows) / rooms).astype(np.float32) ** per_item(exponents)
+    return np.where(highs > lows, normalised(raised), patches)
+
+
+def shaded(patches: Pixels, slopes: ArrayLike, angles_deg: ArrayLike) -> Pixels:
+    """Linear shading added: `slopes` standard deviations per half patch, towards `angles_deg`."""
+    angles, strengths = np.deg2rad(angles_deg), np.asarray(slopes)
+    y, x = (np.linspace(-1, 1, edge, dtype=np.float32) for edge in patches.shape[1:])
+    rows = per_item(strengths * np.sin(angles)) * y[:, None]
+    result: Pixels = patches + rows
+    result += per_item(strengths * np.cos(angles)) * x
     return result
 
 
-def turned(patch: Pixels, which: int) -> Pixels:
-    """One of the eight turns and mirrors (0-7); Richmond et al. 2017, section 2.3, point 2."""
-    result = np.rot90(patch, which % 4)
-    return result[:, ::-1] if which >= 4 else result
-
-
-def normalised(patch: Pixels, how: Normalisation = "patch", context: int = 0) -> Pixels:
-    """`livewell.nets.net.normalise` on an array."""
-    result: Pixels = normalise(torch.from_numpy(np.ascontiguousarray(patch)), how, context).numpy()
-    return result
-
-
-def with_spread(patch: Pixels, spread: float) -> Pixels:
-    """`patch` stretched about its mean to a standard deviation of `spread`."""
-    mean, found = patch.mean(), patch.std()
-    return patch if found == 0 else mean + (patch - mean) * np.float32(spread / found)
-
-
-def gamma_changed(patch: Pixels, exponent: float) -> Pixels:
-    """Grey levels scaled to 0-1, raised to `exponent`, normalised again."""
-    low, high = float(patch.min()), float(patch.max())
-    if high <= low:
-        return patch
-    return normalised(((patch - low) / (high - low)) ** np.float32(exponent))
-
-
-def shaded(patch: Pixels, slope: float, angle_deg: float) -> Pixels:
-    """A linear shading added: `slope` standard deviations per half patch, towards `angle_deg`."""
-    angle = np.deg2rad(angle_deg)
-    y, x = (np.linspace(-1, 1, edge, dtype=np.float32) for edge in patch.shape)
-    plane = np.sin(angle) * y[:, None] + np.cos(angle) * x[None, :]
-    result: Pixels = patch + np.float32(slope) * plane.astype(np.float32)
-    return result
-
-
-def sharpened(patch: Pixels, strength: float, sigma_px: float) -> Pixels:
-    """An unsharp mask: `strength` times what a Gaussian of `sigma_px` takes away, added."""
-    blurred = ndimage.gaussian_filter(patch, sigma_px, mode="mirror")
-    result: Pixels = patch + np.float32(strength) * (patch - blurred)
-    return result
-
-
-def cropped(patch: Pixels, size_px: int, shift_px: float, rng: np.random.Generator) -> Pixels:
-    """A random square of a patch.
+def noisy(patches: Pixels, sds: ArrayLike, rngs: Rngs) -> Pixels:
+    """Gaussian noise added to each patch; Richmond et al. 2017, section 2.3, point 6.
 
     Parameters
     ----------
-    patch
-        (patch_px, patch_px), any number type.
-    size_px
-        Edge of the square, at most the patch's.
-    shift_px
-        How far from the middle it may lie, pixels on each axis; anywhere if negative.
-    rng
-        Decides where.
-
-    Returns
-    -------
-    numpy.ndarray
-        (size_px, size_px) float32, a copy.
-
-    Notes
-    -----
-    Source: Richmond et al. 2017, section 2.4 (220 px of 256 px).
+    patches
+        (n, h, w) float32, normalised.
+    sds
+        (n,) standard deviations, 0.5 in the paper.
+    rngs
+        One an item: they make the noise.
     """
-    room = patch.shape[0] - size_px
-    low, high = 0, room
-    if shift_px >= 0:
-        low, high = max(round(room / 2 - shift_px), 0), min(round(room / 2 + shift_px), room)
-    top, left = rng.integers(low, high + 1, size=2)
-    return np.array(patch[top : top + size_px, left : left + size_px], dtype=np.float32)
+    noise = np.empty(patches.shape, dtype=np.float32)
+    for out, rng in zip(noise, rngs, strict=True):
+        rng.standard_normal(out=out, dtype=np.float32)
+    noise *= per_item(sds)
+    noise += patches
+    return noise
 
 
-def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
-    """A random near copy of a patch as the net sees it in training.
+def erased(patches: Pixels, squares: Sequence[tuple[int, int, int]]) -> Pixels:
+    """Zeros in a square (y, x, edge) of each patch, pixels; edge 0 for none."""
+    result = patches.copy()
+    for patch, (y, x, edge) in zip(result, squares, strict=True):
+        patch[y : y + edge, x : x + edge] = 0
+    return result
+
+
+def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
+    """Random near copies of patches as the net sees them in training.
 
     Parameters
     ----------
-    patch
-        (edge, edge) float32, grey levels of the file; edge is patch_px, and with local
+    patches
+        (n, edge, edge) float32, grey levels of the file; edge is patch_px, and with local
         normalisation twice its context more.
     profile
         Which changes and how strong.
-    rng
-        Decides everything random here.
+    rngs
+        One an item: each decides everything random about its own, in the same order.
 
     Returns
     -------
     numpy.ndarray
-        (input_px, input_px) float32, normalised.
+        (n, input_px, input_px) float32, normalised.
 
     Notes
     -----
@@ -198,63 +206,106 @@ def augmented(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixe
     normalisation comes first, as it looks at pixels around the patch; a warp hardly changes it, and
     the spread that a blur takes away is given back.
     """
-    around = context_px(profile.normalise, profile.patch_px)
+    many = max(_TOGETHER // profile.patch_px**2, 1)
+    result = np.empty((len(patches), profile.input_px, profile.input_px), dtype=np.float32)
+    for first in range(0, len(patches), many):
+        some = slice(first, first + many)
+        result[some] = _augmented(patches[some], profile, rngs[some])
+    return result
+
+
+def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
+    around, spreads = context_px(profile.normalise, profile.patch_px), None
     if around:
-        patch = normalised(patch, profile.normalise, around)
-    spread = patch.std() if profile.normalise == "local" else 0.0
-    shift = _geometry(profile, rng)
-    if shift is not None:
-        patch = warp(patch, shift)
-    patch = _focus(patch, profile, rng)
+        patches = normalised(patches, profile.normalise, around)
+    if profile.normalise == "local":
+        spreads = patches.reshape(len(patches), -1).std(axis=1)
+    patches = _moved(patches, profile, rngs)
+    patches = _focused(patches, profile, rngs)
     if not around:
-        patch = normalised(patch, profile.normalise)
-    elif spread:
-        patch = with_spread(patch, float(spread))
-    patch = _light(patch, profile, rng)
-    patch = cropped(patch, profile.input_px, profile.shift_px, rng)
+        patches = normalised(patches, profile.normalise)
+    elif spreads is not None:
+        patches = np.where(per_item(spreads) > 0, with_spread(patches, spreads), patches)
+    patches = _lit(patches, profile, rngs)
     size = profile.input_px
-    if profile.erase and rng.random() < profile.erase:
-        edge = int(rng.integers(size // 8, size // 3 + 1))
-        y, x = rng.integers(0, size - edge + 1, size=2)
-        patch[y : y + edge, x : x + edge] = 0
-    return patch
+    corners = [corner(profile.patch_px, size, profile.shift_px, rng) for rng in rngs]
+    patches = cropped(patches, corners, size)
+    if profile.erase:
+        patches = erased(patches, [_hole(profile, rng) for rng in rngs])
+    return patches
 
 
-def _focus(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
-    """A turn, then a blur or a sharpening."""
-    if profile.turns:
-        patch = turned(patch, int(rng.integers(8)))
-    which = rng.random()
-    if profile.blur_px[1] > 0 and which < profile.blur_share:
-        patch = ndimage.gaussian_filter(patch, rng.uniform(*profile.blur_px), mode="mirror")
-    elif which > 1 - profile.sharpen_share:
-        patch = sharpened(patch, rng.uniform(0, profile.sharpen), rng.uniform(0.5, 1.5))
-    return patch
-
-
-def _light(patch: Pixels, profile: Profile, rng: np.random.Generator) -> Pixels:
-    """Gamma, shading, contrast and noise on a normalised patch."""
-    if profile.gamma != (1.0, 1.0):
-        low, high = np.log(profile.gamma)
-        patch = gamma_changed(patch, float(np.exp(rng.uniform(low, high))))
-    if profile.shade:
-        patch = shaded(patch, rng.uniform(0, profile.shade), rng.uniform(0, 360))
-    if profile.contrast:
-        patch = patch * np.float32(np.exp(rng.uniform(-profile.contrast, profile.contrast)))
-    if profile.noise_sd[1] > 0:
-        sd = np.float32(rng.uniform(*profile.noise_sd))
-        patch = patch + sd * rng.standard_normal(patch.shape, dtype=np.float32)
-    return patch
-
-
-def _geometry(profile: Profile, rng: np.random.Generator) -> Pixels | None:
-    size = profile.patch_px
-    shift: Pixels | None = None
+def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
+    """A warp, rotation and scale together, then a turn."""
+    size, shifts = profile.patch_px, None
     if profile.warp_sigma_px:
-        shift = spline_shift(size, profile.warp_grid_px, profile.warp_sigma_px, rng)
+        grid = profile.warp_grid_px
+        shape = (len(spline_points(size, size, grid)), 2)
+        moves = np.stack([rng.normal(0, profile.warp_sigma_px, size=shape) for rng in rngs])
+        shifts = spline_shifts(size, size, grid, moves)
     if profile.rotate_deg or profile.scale != (1.0, 1.0):
         low, high = np.log(profile.scale)
-        angle = rng.uniform(-profile.rotate_deg, profile.rotate_deg)
-        turn = turn_and_scale(size, angle, float(np.exp(rng.uniform(low, high))))
-        shift = turn if shift is None else shift + turn
-    return shift
+        angles, powers = _drawn(
+            rngs, (-profile.rotate_deg, profile.rotate_deg), (float(low), float(high))
+        )
+        turns = turn_and_scale(size, angles, np.exp(powers))
+        shifts = turns if shifts is None else shifts + turns
+    if shifts is not None:
+        patches = warp(patches, shifts)
+    if profile.turns:
+        patches = turned(patches, [int(rng.integers(8)) for rng in rngs])
+    return patches
+
+
+def _focused(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
+    """A blur or a sharpening, by chance."""
+    soft, sharp, sigmas, strengths = [], [], [], []
+    for row, rng in enumerate(rngs):
+        which = rng.random()
+        if profile.blur_px[1] > 0 and which < profile.blur_share:
+            soft.append(row)
+            sigmas.append(rng.uniform(*profile.blur_px))
+        elif which > 1 - profile.sharpen_share:
+            sharp.append(row)
+            strengths.append((rng.uniform(0, profile.sharpen), rng.uniform(0.5, 1.5)))
+    if len(soft) == len(patches):
+        return blurred(patches, sigmas)
+    result = patches.copy()
+    if soft:
+        result[soft] = blurred(patches[soft], sigmas)
+    if sharp:
+        result[sharp] = sharpened(patches[sharp], *np.transpose(strengths))
+    return result
+
+
+def _lit(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
+    """Gamma, shading, contrast and noise on normalised patches."""
+    if profile.gamma != (1.0, 1.0):
+        low, high = np.log(profile.gamma)
+        (powers,) = _drawn(rngs, (float(low), float(high)))
+        patches = gamma_changed(patches, np.exp(powers))
+    if profile.shade:
+        patches = shaded(patches, *_drawn(rngs, (0, profile.shade), (0, 360)))
+    if profile.contrast:
+        (powers,) = _drawn(rngs, (-profile.contrast, profile.contrast))
+        patches = patches * per_item(np.exp(powers))
+    if profile.noise_sd[1] > 0:
+        (sds,) = _drawn(rngs, profile.noise_sd)
+        patches = noisy(patches, sds, rngs)
+    return patches
+
+
+def _drawn(rngs: Rngs, *bounds: tuple[float, float]) -> NDArray[np.float64]:
+    """(bounds, n): for every item one uniform number in each bounds, an item's one by one."""
+    drawn = [[rng.uniform(low, high) for low, high in bounds] for rng in rngs]
+    return np.transpose(np.array(drawn).reshape(-1, len(bounds)))
+
+
+def _hole(profile: Profile, rng: np.random.Generator) -> tuple[int, int, int]:
+    """Row, column and edge of the square that is erased; edge 0 for none."""
+    size = profile.input_px
+    if rng.random() >= profile.erase:
+        return 0, 0, 0
+    edge = int(rng.integers(size // 8, size // 3 + 1))
+    y, x = rng.integers(0, size - edge + 1, size=2)
+    return int(y), int(x), edge

@@ -1,7 +1,6 @@
 """Patches as a net takes them in: augmented for training, as they are for validation."""
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from livewell.image import PixelSource
 from livewell.nets.net import context_px
 from livewell.patch import Patch
-from livewell.profiles import Profile
-from livewell.training.augment import augmented
+from livewell.profiles.profile import Profile
+from livewell.training.augment import augmented, generator
 from livewell.training.draws import Draw, Draws
 
 
@@ -51,13 +50,20 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
         """(1, input_px, input_px) float32, normalised, and the class (0 or 1)."""
-        patch = self._labelled.patches[draw.row]
-        key = zlib.crc32(repr((patch.image, patch.t, patch.box.corners)).encode())
-        rng = np.random.default_rng([self._seed, key, draw.epoch, draw.number])
-        box = patch.box.widened(context_px(self._profile.normalise, self._profile.patch_px))
-        pixels = self._source.crop(patch.image, patch.t, box)
-        crop = augmented(pixels, self._profile, rng)
-        return torch.from_numpy(crop)[None], int(self._labelled.positive[draw.row])
+        return self.__getitems__([draw])[0]
+
+    def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
+        """What `__getitem__` gives of each draw, all augmented together; loaders ask for this."""
+        around = context_px(self._profile.normalise, self._profile.patch_px)
+        pixels, rngs = [], []
+        for draw in draws:
+            patch = self._labelled.patches[draw.row]
+            pixels.append(self._source.crop(patch.image, patch.t, patch.box.widened(around)))
+            key = (patch.image, patch.t, patch.box.corners)
+            rngs.append(generator(self._seed, key, draw.epoch, draw.number))
+        crops = torch.from_numpy(augmented(np.stack(pixels), self._profile, rngs))
+        classes = [int(self._labelled.positive[draw.row]) for draw in draws]
+        return list(zip(crops[:, None], classes, strict=True))
 
 
 class PlainCrops(Dataset[tuple[Tensor, int]]):

@@ -1,0 +1,217 @@
+"""Which layers of a net can be looked at, and where their cells lie over the pixels."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import torch
+from torch import Tensor, nn
+
+from livewell.errors import SpecError
+from livewell.inference.device import placed
+from livewell.nets.backbones import ValidBlock
+from livewell.nets.compact import Block
+
+BESIDE = ("shortcut", "downsample")
+"""Parts of residual blocks that run beside the convolutions; they see no farther than these."""
+SHORTCUT = 0.75
+"""How far a block looks where its shortcut does, rather than its convolutions. In ten trained
+compact nets the gradients' centre of mass lay 5.3 px on average (3.4 to 7.6) from the middle of the
+last block's field, where the shortcuts lie 7 px from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer whose maps are looked at; they are rectified, as Grad-CAM asks for.
+
+    Parameters
+    ----------
+    name
+        As it is told: in Table 1's words for DeadNet (``conv4_2``).
+    path
+        Of the part of the module whose output it is (``relu4_2``).
+    module
+        That part.
+    stride_px
+        From cell to cell, pixels of the input.
+    field_px
+        Edge of the square of pixels that one cell sees.
+    first_px
+        Pixel that the first cell answers to most, counted from 0 at the centre of the input's first
+        pixel: the middle of its field, but for blocks whose shortcut looks elsewhere.
+    """
+
+    name: str
+    path: str
+    module: nn.Module
+    stride_px: int
+    field_px: int
+    first_px: float
+
+    @property
+    def margin_px(self) -> int:
+        """How far the nearest cell may lie from what it answers to, pixels: half a stride."""
+        return self.stride_px // 2
+
+    def enlarged(self, maps: Tensor, size_px: int) -> Tensor:
+        """Maps of the layer at the pixels of the input, bilinear between the cells' centres.
+
+        Beyond the outermost centres a map keeps the value it has there.
+
+        Parameters
+        ----------
+        maps
+            (..., rows, columns), one value a cell.
+        size_px
+            Edge of the input.
+
+        Returns
+        -------
+        torch.Tensor
+            (..., size_px, size_px), in the same units: of a cell, not of a pixel.
+        """
+        rows, columns = (self._mix(cells, size_px, maps) for cells in maps.shape[-2:])
+        return rows @ maps @ columns.T
+
+    def _mix(self, cells: int, size_px: int, like: Tensor) -> Tensor:
+        """What each pixel of an axis takes of each cell, (size_px, cells)."""
+        pixels = torch.arange(size_px, device=like.device, dtype=torch.float64)
+        at = ((pixels - self.first_px) / self.stride_px).clamp(0, cells - 1)
+        apart = at[:, None] - torch.arange(cells, device=like.device)
+        return (1 - apart.abs()).clamp_min(0).to(like.dtype)
+
+
+def names(module: nn.Module) -> dict[str, str]:
+    """Layers that can be looked at, from first to last, and the part of the module each means.
+
+    A convolution's name means its map after batch norm and rectification, as in Table 1 of Richmond
+    et al. 2017; so ``conv4_2`` and ``relu4_2`` are the same. Blocks of the compact net are
+    ``block1`` to ``block3``, those of ResNet-18 have torchvision's names (``layer4``,
+    ``layer4.0``).
+    """
+    found: dict[str, str] = {}
+    convolution, blocks = "", 0
+    for name, part in module.named_children():
+        if isinstance(part, nn.Conv2d):
+            convolution = name
+        elif isinstance(part, nn.ReLU) and convolution:
+            if not convolution.isdigit():
+                found[convolution] = name
+            found[name] = name
+            convolution = ""
+        elif isinstance(part, nn.MaxPool2d):
+            found[name] = name
+        elif isinstance(part, Block):
+            blocks += 1
+            found[f"block{blocks}"] = found[name] = name
+        elif isinstance(part, nn.Sequential):
+            within = [f"{name}.{number}" for number, _ in part.named_children()]
+            found |= {each: each for each in [*within, name]}
+    return found
+
+
+def layer(module: nn.Module, name: str | None = None) -> Layer:
+    """The layer of that name, or the last convolutional one.
+
+    That is DeadNet's conv4_2 (26 x 26 cells in Table 1's form) as the paper looked at it, the last
+    stage of the compact net and of ResNet-18.
+
+    Parameters
+    ----------
+    module
+        A net of `livewell.nets`.
+    name
+        One of `names`; ``None`` for the last.
+
+    Raises
+    ------
+    SpecError
+        There is no such layer; the text names those there are.
+    """
+    known = names(module)
+    if name is None:
+        last = [
+            each for each in known.values() if not isinstance(_part(module, each), nn.MaxPool2d)
+        ]
+        if not last:
+            raise SpecError("no layer of this net can be looked at", expected="a convolution")
+        name = next(each for each, path in known.items() if path == last[-1])
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        raise SpecError(
+            "no such layer",
+            where="layer",
+            expected="one of " + ", ".join(known),
+            got=name,
+            remedy=f"did you mean {near[0]}?" if near else "leave it out for the last one",
+        )
+    path = known[name]
+    return Layer(name, path, _part(module, path), *_geometry(module, path))
+
+
+def class_number(classes: Sequence[str], name: str) -> int:
+    """Which output of a net is the score of the class `name`.
+
+    Raises
+    ------
+    SpecError
+        The net has no such class; the text names those it has.
+    """
+    if name in classes:
+        return classes.index(name)
+    near = get_close_matches(name, classes, n=1)
+    raise SpecError(
+        "the model has no such class",
+        where="class",
+        expected=" or ".join(classes),
+        got=name,
+        remedy=f"did you mean {near[0]}?" if near else "name one of the model's classes",
+    )
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """A copy in evaluation mode on the device of inference, whose weights ask for no gradient."""
+    return placed(copy.deepcopy(module)).requires_grad_(False)
+
+
+def _part(module: nn.Module, path: str) -> nn.Module:
+    return module.get_submodule(path)
+
+
+def _geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
+    """Stride, field and first centre of a layer, from the windows of all before and in it."""
+    stride, field, first = 1, 1, 0.0
+    reached = False
+    for name, part in module.named_modules():
+        within = f"{name}.".startswith(f"{path}.")
+        if reached and not within:
+            break
+        reached = reached or within
+        first += _aside(part) * stride
+        if not isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            continue
+        if any(each in BESIDE for each in name.split(".")):
+            continue
+        kernel, step, zeros = (_edge(v) for v in (part.kernel_size, part.stride, part.padding))
+        first += ((kernel - 1) / 2 - zeros) * stride
+        field += (kernel - 1) * stride
+        stride *= step
+    return stride, field, first
+
+
+def _aside(part: nn.Module) -> float:
+    """How far a block's answer lies from the middle of its convolutions, cells before the block.
+
+    The two ways through a halving block need not look at the same place. In the compact net the
+    shortcut takes the mean of cells 2 i and 2 i + 1, half a cell from where the convolutions are
+    centred; in ResNet-18 without padding it looks a whole cell before them.
+    """
+    if isinstance(part, Block):
+        return -SHORTCUT / 2 if part.trim else SHORTCUT / 2
+    return -SHORTCUT if isinstance(part, ValidBlock) and part.downsample is not None else 0.0
+
+
+def _edge(value: int | str | tuple[int, ...]) -> int:
+    """The one number of a square kernel, step or rim."""
+    return int(value[0] if isinstance(value, tuple) else value)

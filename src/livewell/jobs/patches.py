@@ -1,0 +1,227 @@
+"""Patches of labelled frames: a grid, frame by frame, without those that show no cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from livewell.errors import Fault, LabelError, SpecError, TableError
+from livewell.geometry import Box, Edge
+from livewell.io.pixels import StudyPixels
+from livewell.io.scale import common_pixel_um
+from livewell.io.study import Study
+from livewell.labels.by_votes import SEQUENCE
+from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.patch import Patch, PatchGrid
+from livewell.progress import Progress, Tick
+from livewell.tables import BOX, key_table
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Patches of labelled frames: a grid, frame by frame.
+
+    Parameters
+    ----------
+    patch_px, stride_px, edge
+        See `livewell.patch.PatchGrid`.
+    every
+        Take every n-th labelled frame only: neighbours in time are nearly the same picture.
+    empty
+        Whether patches without any cell-scale texture are kept or dropped.
+    """
+
+    patch_px: int
+    stride_px: int
+    edge: Edge = "drop"
+    every: int = 1
+    empty: Literal["drop", "keep"] = "drop"
+
+    def __post_init__(self) -> None:
+        if min(self.patch_px, self.stride_px, self.every) < 1:
+            raise SpecError(
+                "not a grid",
+                expected="patch_px, stride_px and every of at least 1",
+                got=f"{self.patch_px}, {self.stride_px} and {self.every}",
+            )
+
+
+def patches_of_labels(
+    study: Study,
+    labels: pd.DataFrame,
+    grid: Grid | None,
+    pixels: StudyPixels,
+    progress: Progress,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Patches of labelled frames, or the labelled patches themselves, and how many there were.
+
+    Parameters
+    ----------
+    study, labels
+        The study and its labels (`livewell.tables.LABELS`).
+    grid
+        Where patches lie in labelled frames; ``None`` where the labels are on patches.
+    pixels, progress
+        The study's pixels, and where to report.
+
+    Returns
+    -------
+    (DataFrame, dict)
+        Columns of `livewell.tables.PATCHES` but for the group; counts by name.
+
+    Raises
+    ------
+    LabelError
+        Labels on patches and a grid, or neither; or no patch is left.
+    TableError
+        Images smaller than a patch.
+    """
+    boxed = labels[BOX].notna().all(axis=1)
+    if boxed.all() and grid is None:
+        return labels.copy(), {"patches": len(labels)}
+    if boxed.any() or grid is None:
+        raise LabelError(
+            "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
+            expected="no patch size" if boxed.any() else "a patch size and a stride",
+            remedy="leave --patch-px out" if boxed.any() else "give --patch-px, such as 112",
+        )
+    headers = study.headers(progress=progress).set_index("image")
+    refuse_small(headers.loc[labels["image"].unique()], grid.patch_px)
+    frames = headers["frames"]
+    wanted = [
+        (str(image), frame, label, score)
+        for image, t, label, score in zip(
+            labels["image"], labels["t"], labels["label"], labels["score"], strict=True
+        )
+        for frame in (range(int(frames[image])) if pd.isna(t) else [int(t)])
+    ]
+    wanted = [row for row in wanted if row[1] % grid.every == 0]
+    pixel_um = common_pixel_um(study, labels["image"])
+    with progress.task("making patches", total=len(wanted)) as tick:
+        table, empty = gridded(wanted, grid, pixels, pixel_um, tick)
+    table["route"] = labels["route"].iloc[0]
+    if not len(table):
+        raise LabelError(
+            "no patch is left",
+            expected=f"frames of at least {grid.patch_px} px with cells",
+            got=f"{len(wanted)} frames, {empty} empty patches",
+        )
+    return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def refuse_small(headers: pd.DataFrame, patch_px: int) -> None:
+    """Refuse images that no patch fits into: left out in silence, a well could vanish."""
+    small = headers[headers[["height", "width"]].min(axis=1) < patch_px]
+    if len(small):
+        faults = [
+            Fault("image-content", str(image), f"smaller than a patch: {height} x {width} px")
+            for image, height, width in zip(
+                small.index, small["height"], small["width"], strict=True
+            )
+        ]
+        raise TableError(
+            f"labelled images too small for patches of {patch_px} px",
+            faults,
+            remedy="leave them out when indexing, or take a smaller --patch-px",
+        )
+
+
+def gridded(
+    wanted: Sequence[tuple[str, int, str, float]],
+    grid: Grid,
+    pixels: StudyPixels,
+    pixel_um: float | None,
+    tick: Tick,
+) -> tuple[pd.DataFrame, int]:
+    """Patches of some frames.
+
+    Parameters
+    ----------
+    wanted
+        Image, frame, label and score of every frame.
+    grid
+        Where patches lie, and whether those without cells are dropped.
+    pixels
+        The study's pixels.
+    pixel_um
+        Edge of a pixel, for the scale of cells' texture.
+    tick
+        Told after every frame.
+
+    Returns
+    -------
+    (DataFrame, int)
+        Columns `livewell.tables.KEY`, label and score; and how many were dropped.
+    """
+    kept: list[Patch] = []
+    rows: list[tuple[str, float]] = []
+    empty = 0
+    layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
+    for image, t, label, score in wanted:
+        patches = list(layout.patches(image, t, pixels.area(image, t)))
+        if grid.empty == "drop" and patches:
+            mask = textured(pixels.frame(image, t), pixel_um)
+            full = shares(mask, [patch.box for patch in patches]) >= LEAST_SHARE
+            empty += int((~full).sum())
+            patches = [patch for patch, holds in zip(patches, full, strict=True) if holds]
+        kept += patches
+        rows += [(label, score)] * len(patches)
+        tick()
+    table = key_table(kept)
+    table["label"] = [label for label, _ in rows]
+    table["score"] = [score for _, score in rows]
+    return table, empty
+
+
+def sequences(
+    headers: pd.DataFrame,
+    pixels: StudyPixels,
+    patch_px: int,
+    frames: int,
+    empty: Literal["drop", "keep"],
+    pixel_um: float | None,
+    progress: Progress,
+) -> tuple[pd.DataFrame, int]:
+    """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
+
+    Parameters
+    ----------
+    headers
+        Of the images to cut (`livewell.tables.HEADERS`); shorter or smaller ones give none.
+    pixels
+        The study's pixels.
+    patch_px, frames
+        Edge of a crop; frames of a sequence, which do not overlap in time either.
+    empty
+        Whether crops without cells in their first frame are dropped.
+    pixel_um, progress
+        As in `gridded`.
+
+    Returns
+    -------
+    (DataFrame, int)
+        Columns `livewell.labels.by_votes.SEQUENCE`; and how many were dropped.
+    """
+    rows: list[dict[str, object]] = []
+    left = 0
+    layout = PatchGrid(patch_px, patch_px)
+    with progress.task("making sequences", total=len(headers)) as tick:
+        for image, count in zip(headers["image"], headers["frames"], strict=True):
+            for first in range(0, int(count) - frames + 1, frames):
+                area: Box | None = pixels.area(image, first)
+                for t in range(first + 1, first + frames):
+                    area = area and area.common(pixels.area(image, t))
+                boxes = [patch.box for patch in layout.patches(image, first, area)] if area else []
+                full = shares(textured(pixels.frame(image, first), pixel_um), boxes) >= LEAST_SHARE
+                for box, holds in zip(boxes, full, strict=True):
+                    left += not holds
+                    if holds or empty == "keep":
+                        name = f"{image}:{first}:{box.y.start}:{box.x.start}"
+                        place = dict(zip(BOX, box.corners, strict=True))
+                        rows.append(
+                            {"sequence": name, "image": image, "t": first, **place}
+                            | {"frames": frames}
+                        )
+            tick()
+    return pd.DataFrame(rows, columns=SEQUENCE), left

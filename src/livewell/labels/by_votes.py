@@ -1,0 +1,177 @@
+"""Labels from experts' votes on short sequences: DeadNet's data set B."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from livewell.errors import Fault
+from livewell.labels.made import (
+    Count,
+    Labelled,
+    as_text,
+    class_counts,
+    column_faults,
+    label_table,
+    listed,
+    refuse,
+)
+from livewell.tables import BOX
+
+ROUTE = "votes"
+SEQUENCE = ["sequence", "image", "t", *BOX, "frames"]
+"""Columns of a table of sequences: name, image, first frame, box in pixels, number of frames."""
+UNSURE = "unsure"
+
+Doubt = Literal["drop", "ignore"]
+"""A sequence that somebody is unsure of is left out, or counts by the other votes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two experts agree, and what that says of the labels.
+
+    Parameters
+    ----------
+    pairs
+        Sequences that two experts or more scored, none of them unsure.
+    disagreed
+        Those on which they did not say the same.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 3.1. On an ambiguous sequence two experts agree by chance
+    half of the time, so twice as many are ambiguous as are disagreed on.
+    """
+
+    pairs: int
+    disagreed: int
+
+    @property
+    def share(self) -> float:
+        """Share of disagreement; NaN where nothing was scored twice."""
+        return self.disagreed / self.pairs if self.pairs else float("nan")
+
+    @property
+    def ambiguous(self) -> float:
+        """Share of ambiguous sequences, at most all."""
+        return min(2 * self.share, 1.0)
+
+    @property
+    def left(self) -> float:
+        """Share of ambiguous ones among those that are kept when disagreements are dropped."""
+        return (self.ambiguous - self.share) / (1 - self.share) if self.share < 1 else 1.0
+
+    @property
+    def ceiling(self) -> float:
+        """The paper's upper limit of accuracy: right on all that are not ambiguous."""
+        return 1 - self.left
+
+    @property
+    def chance_ceiling(self) -> float:
+        """The limit of one that is also right on half of the ambiguous ones."""
+        return 1 - self.left / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Voted(Labelled):
+    """Labels by votes, and how far the experts agreed."""
+
+    agreement: Agreement = Agreement(0, 0)
+
+
+def by_votes(
+    sequences: pd.DataFrame,
+    votes: pd.DataFrame,
+    classes: Mapping[str, str],
+    *,
+    doubt: Doubt = "drop",
+    least: int = 1,
+) -> Voted:
+    """Label every frame of the sequences on which all experts agree.
+
+    Parameters
+    ----------
+    sequences
+        Columns `SEQUENCE`; the box's columns may be empty for whole frames.
+    votes
+        One row a vote: ``sequence``, ``expert``, ``vote``; more columns are no matter.
+    classes
+        Class of each vote, such as ``{"healthy": "healthy", "sick": "sick"}``; votes are compared
+        without regard to capitals. ``unsure`` is known.
+    doubt
+        What to do with sequences that somebody is unsure of.
+    least
+        Fewest votes that a sequence needs, unsure ones left aside.
+
+    Returns
+    -------
+    Voted
+        One label a frame and box; the score is the number of votes.
+
+    Raises
+    ------
+    TableError
+        Holding every fault: a column missing, a vote without name, expert or answer, an answer that
+        is no class, a sequence that does not exist, an expert who scored a sequence twice.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.2, data set B: all frames take the sequence's label;
+    sequences on which experts disagree are dropped.
+    """
+    refuse(column_faults(votes, ["sequence", "expert", "vote"]), ROUTE)
+    said = {str(word).casefold(): name for word, name in classes.items()} | {UNSURE: UNSURE}
+    table = pd.DataFrame({name: as_text(votes[name]) for name in ("sequence", "expert", "vote")})
+    table["vote"] = table["vote"].str.casefold()
+    refuse(_faults(table, set(sequences["sequence"]), set(said)), ROUTE, "correct the votes")
+    table["label"] = table["vote"].map(said)
+    sure = table[table["label"] != UNSURE]
+    per = sure.groupby("sequence")["label"].agg(votes="size", kinds="nunique", label="first")
+    doubted = set(table.loc[table["label"] == UNSURE, "sequence"])
+    twice = per[(per["votes"] >= 2) & ~per.index.isin(doubted)]
+    agreed = per[per["kinds"] == 1]
+    if doubt == "drop":
+        agreed = agreed[~agreed.index.isin(doubted)]
+    kept = agreed[agreed["votes"] >= least]
+    rows = sequences[sequences["sequence"].isin(kept.index)]
+    frames = rows.loc[rows.index.repeat(rows["frames"])].reset_index(drop=True)
+    frames["t"] = frames["t"] + frames.groupby("sequence").cumcount()
+    labels = frames["sequence"].map(kept["label"]).tolist()
+    made = label_table(frames, labels, ROUTE, frames["sequence"].map(kept["votes"]))
+    agreement = Agreement(len(twice), int((twice["kinds"] > 1).sum()))
+    by_class = kept["label"].value_counts()
+    counts = (
+        Count("sequences", len(sequences)),
+        Count("scored by somebody", int(table["sequence"].nunique())),
+        Count("scored by two or more, none unsure", agreement.pairs),
+        Count("experts disagree, dropped", int((per["kinds"] > 1).sum())),
+        Count("somebody unsure" + (", dropped" if doubt == "drop" else ""), len(doubted)),
+        Count(f"fewer than {least} votes, dropped", len(agreed) - len(kept)),
+        Count("sequences left", len(kept)),
+        *(
+            Count(f"sequences {name}", int(by_class.get(name, 0)))
+            for name in dict.fromkeys(classes.values())
+        ),
+        *class_counts(made, dict.fromkeys(classes.values())),
+    )
+    return Voted(made, counts, (), agreement)
+
+
+def _faults(table: pd.DataFrame, known: set[str], words: set[str]) -> list[Fault]:
+    found = [
+        Fault("empty-value", name, f"empty in {int(table[name].isna().sum())} rows")
+        for name in ("sequence", "expert", "vote")
+        if table[name].isna().any()
+    ]
+    for name, there in (("sequence", known), ("vote", words)):
+        odd = table[name].dropna()[~table[name].dropna().isin(there)].unique()
+        if len(odd):
+            expected = f"; known: {listed(sorted(there), 8)}"
+            found.append(Fault(f"unknown-{name}", name, f"{listed(odd)}{expected}"))
+    twice = table[table.duplicated(["sequence", "expert"]) & table["sequence"].notna()]
+    if len(twice):
+        pairs = [f"{s} by {e}" for s, e in zip(twice["sequence"], twice["expert"], strict=True)]
+        found.append(Fault("duplicate-row", "sequence, expert", f"scored twice: {listed(pairs)}"))
+    return found

@@ -1,0 +1,1 @@
+"""Named training recipes with their source: plain values, no torch."""

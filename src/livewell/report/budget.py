@@ -1,0 +1,290 @@
+"""The report of a light budget: sick share against dose, what was tested, what would be needed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.errors import GeometryError
+from livewell.evaluation.dose_response import DoseResponse
+from livewell.evaluation.equivalence import Budget
+from livewell.report.doses import differences, dose_curve, dose_text
+from livewell.report.estimate import EstimateLike, span
+from livewell.report.maps import plate_view
+from livewell.report.page import Note, Page, Section, Table, Tone
+from livewell.report.trust import beats_guessing, plural, sorted_notes
+
+TONES: dict[str, Tone] = {
+    "no harm found": "good",
+    "budget": "good",
+    "harm at the lowest dose": "bad",
+    "cannot tell": "warn",
+}
+
+
+@dataclass(frozen=True)
+class BudgetResults:
+    """What `budget_page` shows.
+
+    Parameters
+    ----------
+    title, subtitle
+        What was done, on what.
+    classes
+        (negative, positive).
+    budget, response
+        The tests, and the curve of dose and response.
+    wells
+        One row a well: well, dose, patches, positive, fraction.
+    doses
+        One row a dose: dose, wells, fraction, low, high, patches.
+    unit
+        Of the doses.
+    sees
+        Area under the ROC curve between unlit wells and the sickest ones, unseen ones; ``None``
+        where the wells' table came from elsewhere.
+    sick_from
+        Lowest dose that was learnt as sick.
+    group_name
+        What a well is called.
+    notes, settings, versions
+        As in `livewell.report.page.Page`.
+    """
+
+    title: str
+    subtitle: str
+    classes: tuple[str, str]
+    budget: Budget
+    response: DoseResponse
+    wells: pd.DataFrame
+    doses: pd.DataFrame
+    unit: str
+    sees: EstimateLike | None = None
+    sick_from: float = math.nan
+    group_name: str = "well"
+    notes: Sequence[Note] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def budget_page(results: BudgetResults) -> Page:
+    """The page of a light budget."""
+    budget, positive = results.budget, results.classes[1]
+    margin = f"{100 * budget.margin:g} percentage points"
+    return Page(
+        title=results.title,
+        subtitle=results.subtitle,
+        verdict=headline(results),
+        tone="warn" if _blind(results) else TONES[budget.verdict],
+        lead=f"Every {results.group_name} was judged by a model that never saw it. A dose is safe"
+        f" here where the share of patches called {positive} is shown to be less than {margin}"
+        " above that without light. That margin was chosen by whoever ran this; another one gives"
+        " another budget.",
+        trust=sorted_notes([*_notes(results), *results.notes]),
+        sections=[_curve(results), _tests(results), _response(results), *_plate(results)],
+        settings=results.settings,
+        versions=results.versions,
+    )
+
+
+def headline(results: BudgetResults) -> str:
+    """The budget in one plain sentence."""
+    budget, positive = results.budget, results.classes[1]
+    margin = f"{100 * budget.margin:g} percentage points"
+    sure = f"{1 - budget.alpha:.0%} sure"
+    if budget.verdict == "no harm found":
+        most = dose_text(budget.dose, results.unit)
+        return f"No harm found up to {most}, the highest dose tested (margin {margin}, {sure})."
+    stop = dose_text(budget.stopped_at, results.unit)
+    if budget.verdict == "budget":
+        most = dose_text(budget.dose, results.unit)
+        shown = next(t for t in budget.tests if t.dose == budget.stopped_at).decision == "worse"
+        if not shown:
+            start = f"No harm found up to {most}"
+            return f"{start} (margin {margin}, {sure}); at {stop} {_ending(budget)}."
+        return (
+            f"Up to {most} {positive} patches are not more frequent than without light by"
+            f" {margin} or more ({sure}); at {stop} {_ending(budget)}."
+        )
+    if budget.verdict == "harm at the lowest dose":
+        return f"The lowest dose tested, {stop}, already does harm: the budget lies below it."
+    return f"This experiment cannot tell: at {stop}, the lowest dose, {_ending(budget)}."
+
+
+def _ending(budget: Budget) -> str:
+    """Why testing stopped, and what would be needed."""
+    stop = next(test for test in budget.tests if test.dose == budget.stopped_at)
+    if stop.decision == "worse":
+        return "they are shown to be"
+    if stop.wells < 2 or budget.control_wells < 2:
+        return "there is one well only, so nobody knows how wells differ"
+    text = "nothing is shown"
+    if stop.wells_needed:
+        text += f"; about {stop.wells_needed} wells a dose would tell if it does no harm"
+    return text
+
+
+def _blind(results: BudgetResults) -> bool:
+    """Whether the net is not shown to see the harm of the highest doses."""
+    return results.sees is not None and not beats_guessing(results.sees)
+
+
+def _notes(results: BudgetResults) -> list[Note]:
+    notes = []
+    budget, group = results.budget, results.group_name
+    if results.sees is not None:
+        auc = f"AUC {results.sees.value:.2f} ({span(results.sees)})"
+        from_ = dose_text(results.sick_from, results.unit)
+        text = f"The net tells unseen {group}s without light from those of {from_} or more with"
+        if _blind(results):
+            notes.append(
+                Note(
+                    "warn",
+                    f"The net does not tell unseen {group}s of {from_} or more from those without "
+                    f"light: {auc}. Either there is no harm, or this net does not see it; only a "
+                    "dose that is known to harm tells these two apart.",
+                )
+            )
+        else:
+            notes.append(Note("good", f"{text} {auc}: it sees the harm of those doses."))
+    fewest = min(budget.control_wells, *(test.wells for test in budget.tests))
+    if fewest < 4:
+        notes.append(
+            Note("warn", f"Fewest {group}s at a dose: {fewest}. Only large differences show.")
+        )
+    if budget.control_fraction > 0.3:
+        notes.append(
+            Note(
+                "warn",
+                f"{budget.control_fraction:.0%} of patches without light are called"
+                f" {results.classes[1]}: the net errs often, or the cells were not well before.",
+            )
+        )
+    notes.append(
+        Note(
+            "info",
+            "The margin is one of called patches. A net that misses some and errs on others makes "
+            "a true difference look smaller; the share at the highest dose shows by how much.",
+        )
+    )
+    notes.append(
+        Note("info", "Holds for these cells, this light, and the time after it that was judged.")
+    )
+    return notes
+
+
+def _curve(results: BudgetResults) -> Section:
+    positive = results.classes[1]
+    picture = dose_curve(
+        results.wells,
+        results.doses,
+        results.budget,
+        results.response,
+        unit=results.unit,
+        positive=positive,
+    )
+    table = results.doses[["dose", "wells", "patches"]].assign(
+        share=[f"{value:.1%}" for value in results.doses["fraction"]],
+        interval=[
+            f"{low:.1%} to {high:.1%}"
+            for low, high in zip(results.doses["low"], results.doses["high"], strict=True)
+        ],
+    )
+    table.columns = pd.Index(
+        [f"dose ({results.unit})", "wells", "patches", f"{positive}", "95% interval"]
+    )
+    return Section(
+        f"{positive.capitalize()} patches against dose",
+        "One mark a well; wells of a dose weigh alike. Bars are 95% intervals that resample wells.",
+        pictures=[replace(picture, wide=True)],
+        tables=[Table.of(table)],
+    )
+
+
+def _tests(results: BudgetResults) -> Section:
+    budget, unit = results.budget, results.unit
+    rows = []
+    for test in budget.tests:
+        needed = "more than can be asked for" if test.wells_needed is None else test.wells_needed
+        rows.append(
+            (
+                f"{test.dose:g}",
+                str(test.wells),
+                _points(test.difference),
+                f"{_points(test.lower)} to {_points(test.upper)}",
+                "" if math.isnan(test.p) else f"{test.p:.3g}",
+                test.decision,
+                "" if min(test.wells, budget.control_wells) < 2 else str(needed),
+            )
+        )
+    names = (f"dose ({unit})", "wells", "difference", "bounds", "p", "decision", "wells needed")
+    alpha = f"{budget.alpha:.0%}"
+    lead = (
+        f"Difference from no light ({plural(budget.control_wells, 'well')}, "
+        f"{budget.control_fraction:.1%} called {results.classes[1]}), in percentage points, with "
+        f"one-sided bounds of {1 - budget.alpha:.0%} each. Doses are tested from the lowest up,"
+        " and the first that fails ends it, so the chance of naming any harmful dose safe stays at"
+        f" {alpha} whatever the shape of the curve. Wells needed: at this dose and as many without"
+        " light, for four chances in five of showing a harmless dose to be so."
+    )
+    if budget.wells_needed_as_observed and budget.stopped_at is not None:
+        lead += (
+            f" If the difference observed at {dose_text(budget.stopped_at, unit)} is the true one, "
+            f"{budget.wells_needed_as_observed} wells would be needed there."
+        )
+    return Section(
+        "Dose by dose",
+        lead,
+        pictures=[replace(differences(budget, unit=unit), wide=True)],
+        tables=[Table(names, rows, align="rrrrrlr")],
+    )
+
+
+def _response(results: BudgetResults) -> Section:
+    response = results.response
+    rows = [
+        (f"ED{100 * share:g}", _number(found.value), _interval(found), found.note)
+        for share, found in response.doses.items()
+    ]
+    notes = [Note("info", response.note)] if response.note else []
+    return Section(
+        "Doses that do a tenth and half of the harm",
+        "Four-parameter log-logistic curve of the wells' shares. ED50 is the dose half way from"
+        " the lower to the upper end of the curve, ED10 a tenth of the way: a net's misses and"
+        " false alarms move both ends, not these doses.",
+        tables=[Table(("", f"dose ({results.unit})", "95% interval", ""), rows, align="lrll")],
+        notes=notes,
+    )
+
+
+def _plate(results: BudgetResults) -> list[Section]:
+    names = [str(name).rsplit("/", 1)[-1] for name in results.wells["well"]]
+    if len(set(names)) < len(names):
+        return []
+    try:
+        picture = plate_view(
+            names, results.wells["fraction"].to_numpy(float), positive=results.classes[1]
+        )
+    except GeometryError:
+        return []
+    return [Section("The plate", "A gradient over the plate would be another reason than light.",
+                    pictures=[picture])]  # fmt: skip
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "unknown"
+
+
+def _interval(found: Any) -> str:
+    if not math.isfinite(found.value) and found.low <= 0 and math.isinf(found.high):
+        return "any"
+    low = f"{found.low:.3g}" if found.low > 0 else "below the doses tested"
+    high = f"{found.high:.3g}" if math.isfinite(found.high) else "beyond the doses tested"
+    return f"{low} to {high}"

@@ -1,0 +1,184 @@
+"""Figures against dose: wells and curve, and differences from no light beside the margin."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from numpy.typing import NDArray
+
+from livewell.evaluation.dose_response import DoseResponse
+from livewell.evaluation.equivalence import Budget
+from livewell.report.page import Picture
+from livewell.report.style import FAINT, HEALTHY, INK, SICK, UNSURE, Sheet
+
+DECISIONS = {
+    "not worse": (HEALTHY, "o"),
+    "worse": (SICK, "s"),
+    "cannot tell": (UNSURE, "D"),
+    "not tested": (UNSURE, "x"),
+}
+"""Colour and shape of every decision, so that colour is never the only sign."""
+
+
+def dose_text(dose: float | None, unit: str) -> str:
+    """``20 s``; the unit is left out where nobody knows it."""
+    return f"{dose:g} {unit}".strip() if dose is not None else "no dose"
+
+
+class DoseAxis:
+    """A logarithmic axis of doses with no light at its left end, apart.
+
+    Parameters
+    ----------
+    doses
+        All doses, 0 among them.
+    """
+
+    def __init__(self, doses: NDArray[np.float64]) -> None:
+        self.levels = np.unique(doses)
+        lit = self.levels[self.levels > 0]
+        steps = np.diff(np.log10(lit))
+        self.gap = float(np.clip(np.median(steps) if len(steps) else 0.5, 0.25, 1.0)) * 1.2
+        self.zero = float(np.log10(lit[0])) - self.gap
+
+    def at(self, doses: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Places of doses on the axis."""
+        values = np.asarray(doses, dtype=float)
+        with np.errstate(divide="ignore"):
+            return np.where(values > 0, np.log10(np.maximum(values, 1e-300)), self.zero)
+
+    def dress(self, axes: Axes, unit: str) -> None:
+        """Ticks at the doses, a break between no light and the lowest one."""
+        places = self.at(self.levels)
+        names = ["0" if level == 0 else f"{level:g}" for level in self.levels]
+        axes.xaxis.set_major_locator(FixedLocator(places.tolist()))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FixedFormatter(names))
+        axes.set_xlim(places[0] - 0.4 * self.gap, places[-1] + 0.4 * self.gap)
+        axes.set_xlabel(f"dose ({unit})" if unit else "dose")
+        middle = self.zero + self.gap / 2
+        for shift in (-0.03, 0.03):
+            at = middle + shift * self.gap * 2
+            tilt = 0.05 * self.gap
+            axes.plot(
+                [at - tilt, at + tilt],
+                [-0.018, 0.018],
+                color="#6B7177",
+                lw=0.9,
+                clip_on=False,
+                transform=axes.get_xaxis_transform(),
+            )
+
+
+def dose_curve(
+    wells: pd.DataFrame,
+    doses: pd.DataFrame,
+    budget: Budget,
+    response: DoseResponse,
+    *,
+    unit: str = "",
+    positive: str = "sick",
+) -> Picture:
+    """Share of patches called positive against dose: wells, means, curve, margin and budget.
+
+    Parameters
+    ----------
+    wells
+        Columns dose and fraction, one row a well.
+    doses
+        Columns dose, fraction, low, high.
+    budget, response
+        The tests and the fitted curve.
+    unit
+        Of the doses.
+    positive
+        Name of the positive class.
+    """
+    axis = DoseAxis(wells["dose"].to_numpy(float))
+    decided = {0.0: "control"} | {test.dose: str(test.decision) for test in budget.tests}
+    with Sheet(8.0, 4.2) as sheet:
+        axes = sheet.axes
+        if budget.dose is not None:
+            right = float(axis.at(budget.dose)) + 0.18 * axis.gap
+            axes.axvspan(axis.zero - axis.gap, right, color=HEALTHY, alpha=0.08, lw=0)
+        limit = 100 * (budget.control_fraction + budget.margin)
+        axes.axhline(limit, color=INK, lw=1, ls=(0, (4, 3)))
+        note = f"no light + margin, {limit:.0f}%"
+        axes.annotate(note, (1, limit), (-4, 3), ha="right", size=9, textcoords="offset points",
+                      xycoords=("axes fraction", "data"))  # fmt: skip
+        if response.fitted:
+            fine = np.geomspace(axis.levels[axis.levels > 0][0], axis.levels[-1], 200)
+            axes.plot(axis.at(fine), 100 * response.curve(fine), color=INK, lw=1.6, alpha=0.75)
+        rng = np.random.default_rng(0)
+        shown: set[str] = set()
+        for dose, group in wells.groupby("dose"):
+            kind = decided[float(str(dose))]
+            colour, mark = DECISIONS.get(kind, (INK, "o"))
+            jitter = rng.uniform(-0.1, 0.1, len(group)) * axis.gap
+            axes.scatter(
+                axis.at(group["dose"].to_numpy(float)) + jitter,
+                100 * group["fraction"],
+                s=30,
+                marker=mark,
+                color=colour,
+                alpha=0.85,
+                zorder=3,
+                edgecolors=None if mark == "x" else "white",
+                linewidths=1.2 if mark == "x" else 0.6,
+                label="no light" if kind == "control" else kind if kind not in shown else None,
+            )
+            shown.add(kind)
+        at = axis.at(doses["dose"].to_numpy(float))
+        mean = 100 * doses["fraction"].to_numpy(float)
+        low, high = (100 * doses[name].to_numpy(float) for name in ("low", "high"))
+        axes.vlines(at, low, high, color=INK, lw=1.3, zorder=4)
+        axes.hlines(mean, at - 0.13 * axis.gap, at + 0.13 * axis.gap, color=INK, lw=2, zorder=4)
+        axis.dress(axes, unit)
+        axes.set_ylim(-3, 103)
+        axes.set_ylabel(f"patches called {positive} (%)")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=5, handletextpad=0.2)
+        said = "; ".join(
+            f"{dose_text(float(dose), unit)} {value:.0f}%"
+            for dose, value in zip(doses["dose"], mean, strict=True)
+        )
+        shade = "" if budget.dose is None else " Shaded: the budget."
+        line = " The line is the fitted curve." if response.fitted else ""
+        return sheet.picture(
+            f"Patches called {positive} against dose: {said}.",
+            f"Patches called {positive} in every well.{line} Dashed: no light plus the margin."
+            f"{shade}",
+        )
+
+
+def differences(budget: Budget, *, unit: str = "") -> Picture:
+    """Difference from no light at every dose, with its bounds, beside the margin."""
+    tests = budget.tests
+    with Sheet(8.0, 1.0 + 0.32 * len(tests)) as sheet:
+        axes = sheet.axes
+        rows = np.arange(len(tests))[::-1]
+        axes.axvline(0, color=FAINT, lw=1)
+        axes.axvline(100 * budget.margin, color=INK, lw=1, ls=(0, (4, 3)))
+        for row, test in zip(rows, tests, strict=True):
+            colour, mark = DECISIONS[str(test.decision)]
+            if not math.isnan(test.p):
+                ends = 100 * test.lower, 100 * test.upper
+                axes.hlines(row, *ends, color=colour, lw=2, alpha=0.6)
+            axes.scatter(100 * test.difference, row, s=38, color=colour, marker=mark, zorder=3)
+            axes.annotate(test.decision, (1, row), (8, 0), va="center",
+                          textcoords="offset points", xycoords=("axes fraction", "data"),
+                          annotation_clip=False)  # fmt: skip
+        axes.set_yticks(rows, [dose_text(test.dose, unit) for test in tests])
+        axes.set_ylim(-0.6, len(tests) - 0.4)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("difference from no light (percentage points), one-sided bounds")
+        said = "; ".join(
+            f"{dose_text(test.dose, unit)} {100 * test.difference:+.0f}, {test.decision}"
+            for test in tests
+        )
+        return sheet.picture(
+            f"Difference from no light: {said}.",
+            f"Dashed: the margin, {100 * budget.margin:g}. A dose passes where its bar ends left "
+            "of it, and all lower doses pass too.",
+        )

@@ -1,0 +1,278 @@
+"""Where pixels of stacks come from: thin-plate spline, turn and scale, eight turns, crop.
+
+Pure functions: (n, h, w) float32 in and out, with parameters an item in pixels.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch.nn import functional
+
+from livewell.geometry import Box
+
+Pixels = NDArray[np.float32]
+Places = NDArray[np.float64]
+
+_KEPT_NUMBERS = 2**24
+"""Largest matrix of displacements that is kept: pixels times control points."""
+_BAND_NUMBERS = 2**20
+"""How much of a larger one is looked at together."""
+
+
+@lru_cache(maxsize=8)
+def spline_points(height_px: int, width_px: int, grid_px: int) -> Places:
+    """(points, 2) y and x of a spline's control points, pixels: 0, grid_px, ... and the far edge.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.3, point 1.
+    """
+    y, x = (
+        np.unique(np.arange(0, edge + grid_px, grid_px).clip(max=edge)) * 1.0
+        for edge in (height_px, width_px)
+    )
+    points = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1).reshape(-1, 2)
+    points.flags.writeable = False
+    return points
+
+
+def spline_shifts(height_px: int, width_px: int, grid_px: int, moves: Places) -> Pixels:
+    """Displacements of thin-plate splines whose control points move.
+
+    Parameters
+    ----------
+    height_px, width_px
+        Size of the pictures.
+    grid_px
+        Distance of the control points, see `spline_points`.
+    moves
+        (n, points, 2): how far every control point of an item moves in y and in x, pixels;
+        N(0, 10 px) in the paper.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2, height_px, width_px) float32: displacement in y and in x, pixels.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.3, point 1; kernel r^2 log r (Bookstein 1989).
+    A patch's displacements are one product with a matrix that is kept; a full frame, whose matrix
+    would fill the memory, is gone through in bands of rows.
+    """
+    count = len(moves)
+    if height_px * width_px * moves.shape[1] <= _KEPT_NUMBERS:
+        effects = _spline_effects(height_px, width_px, grid_px)
+        # torch's product keeps to the one thread that a loading process has; numpy's takes all
+        # cores. A product for each item, of the same shape, rounds alike whatever n is.
+        each = torch.from_numpy(moves.transpose(0, 2, 1).astype(np.float32))
+        shift = torch.bmm(each, effects.expand(count, -1, -1))
+        kept: Pixels = shift.reshape(count, 2, height_px, width_px).numpy()
+        return kept
+    result = np.empty((count, 2, height_px, width_px), dtype=np.float32)
+    points, solution = _spline_solution(height_px, width_px, grid_px)
+    weights = solution @ torch.from_numpy(np.ascontiguousarray(moves, dtype=np.float64))
+    rows = max(_BAND_NUMBERS // (width_px * len(points)), 1)
+    for top in range(0, height_px, rows):
+        terms = _spline_terms(points, top, min(top + rows, height_px), width_px)
+        band = terms.expand(count, -1, -1).bmm(weights).transpose(1, 2)
+        result[:, :, top : top + rows] = band.reshape(count, 2, -1, width_px).numpy()
+    return result
+
+
+@lru_cache(maxsize=8)
+def _spline_effects(height_px: int, width_px: int, grid_px: int) -> torch.Tensor:
+    """What a move of each control point by 1 px does to every pixel, (points, pixels) float32."""
+    points, solution = _spline_solution(height_px, width_px, grid_px)
+    # weights are linear in the moves, so one solution serves all of them
+    effects = _spline_terms(points, 0, height_px, width_px) @ solution
+    return effects.T.float().contiguous()
+
+
+def _spline_solution(
+    height_px: int, width_px: int, grid_px: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Control points, and the weights of `_spline_terms` when one of them moves by 1 px."""
+    points = torch.from_numpy(spline_points(height_px, width_px, grid_px).copy())
+    count = len(points)
+    system = torch.zeros((count + 3, count + 3), dtype=torch.float64)
+    system[:count, :count] = _kernel(points, points)
+    system[:count, count] = 1
+    system[:count, count + 1 :] = points
+    system[count:, :count] = system[:count, count:].T.clone()
+    moved = torch.eye(count + 3, dtype=torch.float64)[:, :count]
+    return points, torch.linalg.solve(system, moved)
+
+
+def _spline_terms(points: torch.Tensor, top: int, bottom: int, width_px: int) -> torch.Tensor:
+    """(pixels, points + 3): kernels, 1, y and x at the middle of every pixel of some rows."""
+    y = torch.arange(top, bottom, dtype=torch.float64) + 0.5
+    x = torch.arange(width_px, dtype=torch.float64) + 0.5
+    pixels = torch.cartesian_prod(y, x)
+    ones = torch.ones((len(pixels), 1), dtype=torch.float64)
+    return torch.hstack([_kernel(pixels, points), ones, pixels])
+
+
+def _kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(a, b): half of r^2 log r^2 between each of `a` and each of `b`, 0 where they are one."""
+    squared = (a[:, None, 0] - b[:, 0]).square_() + (a[:, None, 1] - b[:, 1]).square_()
+    return squared.clamp_min(1e-12).log_().mul_(squared).mul_(0.5)
+
+
+def turn_and_scale(size_px: int, angles_deg: ArrayLike, scales: ArrayLike) -> Pixels:
+    """Displacements that turn and enlarge square patches about their middles.
+
+    Parameters
+    ----------
+    size_px
+        Edge of the patches.
+    angles_deg, scales
+        (n,): how far each is turned, and how many times as large it becomes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2, size_px, size_px) float32: displacement in y and in x, pixels.
+    """
+    angles, factors = np.deg2rad(angles_deg), np.asarray(scales, dtype=np.float64)
+    along = (np.cos(angles) / factors - 1)[:, None] * (np.arange(size_px) - (size_px - 1) / 2)
+    across = (np.sin(angles) / factors)[:, None] * (np.arange(size_px) - (size_px - 1) / 2)
+    result = np.empty((len(along), 2, size_px, size_px), dtype=np.float32)
+    np.subtract(along[:, :, None], across[:, None, :], out=result[:, 0], casting="same_kind")
+    np.add(across[:, :, None], along[:, None, :], out=result[:, 1], casting="same_kind")
+    return result
+
+
+def warp(patches: Pixels, shifts: Pixels) -> Pixels:
+    """Patches read at every pixel's place plus a shift, bilinearly, mirrored at the edges.
+
+    Parameters
+    ----------
+    patches
+        (n, h, w) float32.
+    shifts
+        (n, 2, h, w) float32, in y and in x, pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, h, w) float32.
+    """
+    count, height, width = patches.shape
+    places = torch.from_numpy(np.ascontiguousarray(shifts))
+    grid = torch.empty((count, height, width, 2))
+    axes = (torch.arange(height, dtype=torch.float32)[:, None], torch.arange(width).float())
+    for axis, (start, edge) in enumerate(zip(axes, (height, width), strict=True)):
+        # torch counts places from -1 to 1 between the centres of the outermost pixels, x first
+        place = places[:, axis] + start
+        torch.sub(place.mul_(2 / max(edge - 1, 1)), 1, out=grid[..., 1 - axis])
+    source = torch.from_numpy(np.ascontiguousarray(patches))[:, None]
+    found = functional.grid_sample(
+        source, grid, mode="bilinear", padding_mode="reflection", align_corners=True
+    )
+    result: Pixels = found[:, 0].numpy()
+    return result
+
+
+def turned(patches: Pixels, which: ArrayLike) -> Pixels:
+    """Each patch in one of its eight turns and mirrors.
+
+    Parameters
+    ----------
+    patches
+        (n, h, w); square, or all of them turned by a right angle or none.
+    which
+        (n,): 0-3 right angles anticlockwise, 4-7 the same and then mirrored left to right.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, h, w), or (n, w, h) where patches that are not square are turned by a right angle.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.3, point 2.
+    """
+    views = []
+    for patch, number in zip(patches, np.asarray(which).tolist(), strict=True):
+        view = np.rot90(patch, number % 4)
+        views.append(view[:, ::-1] if number >= 4 else view)
+    # not np.stack, which would lay a single transposed view down by columns
+    result = np.empty((len(views), *views[0].shape), dtype=np.float32)
+    for place, view in zip(result, views, strict=True):
+        place[:] = view
+    return result
+
+
+def before(box: Box, turn: int, height_px: int, width_px: int) -> Box:
+    """Where pixels of a turned frame came from.
+
+    Parameters
+    ----------
+    box
+        Pixels of the frame after `turn`.
+    turn
+        See `turned`.
+    height_px, width_px
+        Of the frame before it was turned.
+    """
+    y0, x0, y1, x1 = box.corners
+    sizes = (height_px, width_px) if turn % 2 == 0 else (width_px, height_px)
+    if turn >= 4:
+        x0, x1 = sizes[1] - x1, sizes[1] - x0
+    for _ in range(turn % 4):
+        # a right angle back: rows were columns counted from the other end
+        height = sizes[0]
+        y0, x0, y1, x1 = x0, height - y1, x1, height - y0
+        sizes = (sizes[1], sizes[0])
+    return Box.of(y0, x0, y1, x1)
+
+
+def corner(
+    edge_px: int, size_px: int, shift_px: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(2,) first row and column of a random square inside a larger one, see `cropped`.
+
+    Parameters
+    ----------
+    edge_px, size_px
+        Edges of the larger square and of the one inside.
+    shift_px
+        How far from the middle it may lie, pixels on each axis; anywhere if negative.
+    rng
+        Decides where.
+    """
+    room = edge_px - size_px
+    low, high = 0, room
+    if shift_px >= 0:
+        low, high = max(round(room / 2 - shift_px), 0), min(round(room / 2 + shift_px), room)
+    return rng.integers(low, high + 1, size=2)
+
+
+def cropped(patches: Pixels, corners: ArrayLike, size_px: int) -> Pixels:
+    """A square of each patch.
+
+    Parameters
+    ----------
+    patches
+        (n, h, w), any number type.
+    corners
+        (n, 2): first row and column of each square, see `corner`.
+    size_px
+        Edge of the squares.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, size_px, size_px) float32, a copy.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.4 (220 px of 256 px).
+    """
+    result = np.empty((len(patches), size_px, size_px), dtype=np.float32)
+    for square, patch, (top, left) in zip(result, patches, np.asarray(corners), strict=True):
+        square[:] = patch[top : top + size_px, left : left + size_px]
+    return result

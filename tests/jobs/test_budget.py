@@ -8,7 +8,7 @@ import pytest
 from livewell.errors import OutputError, SpecError, TableError
 from livewell.io.study import Study
 from livewell.jobs.budget import Budgeted, budget
-from livewell.jobs.crossfit import Plan, doses_by_unit, highest_dose
+from livewell.jobs.dosed import Plan, doses_by_unit, highest_dose
 from livewell.jobs.index import index
 
 PATTERN = "{well}_p{position:int}.ome.tif"

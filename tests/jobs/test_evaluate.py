@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from livewell.errors import OutputError, SplitError, StudyError
+from livewell.files import read_json
 from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.evaluate import Evaluated, evaluate
@@ -164,3 +165,13 @@ def test_wells_of_both_classes_are_judged_within(study: Study, tmp_path: Path) -
     assert json.loads((made.folder / "results.json").read_text())["headline"] == "within_auc"
     page = made.page.read_text("utf-8")
     assert re.search(r"cannot be told apart with confidence: AUC within one well 0\.\d\d", page)
+
+
+def test_the_papers_interval_stands_beside_ours(evaluated: Evaluated) -> None:
+    """Accuracy over virtual batches is in results and page, and said to be too narrow."""
+    found = read_json(evaluated.folder / "results.json", kind="evaluation")["virtual_batches"]
+    assert found["method"] == "virtual batches"
+    assert found["value"] == pytest.approx(evaluated.figures["balanced_accuracy"].value, abs=0.1)
+    text = evaluated.page.read_text("utf-8")
+    assert "balanced accuracy over virtual batches" in text
+    assert "too narrow" in text

@@ -99,9 +99,9 @@ def tables(*, seed: int, plates: int = 100, progress: Progress = SILENT) -> Resu
         f"Beta-binomial wells: {spec.wells} a dose, {spec.patches[0]}-{spec.patches[1]} patches"
         f" each, correlation {spec.correlation:g}, {spec.lower:.0%} called sick without light,"
         f" doses {', '.join(f'{dose:g}' for dose in spec.doses_s)} s; margin {MARGIN:g},"
-        " alpha 0.05; other wells and margins where a row says so. Harmful is a dose whose true difference"
-        " is the margin or more. The last row has one dose, whose true difference is the margin: as"
-        " hard as it can be.",
+        " alpha 0.05; other wells and margins where a row says so. Harmful is a dose whose true"
+        " difference is the margin or more. The last row has one dose, whose true difference is"
+        " the margin: as hard as it can be.",
         time.monotonic() - began,
         [
             "'budget, unknown above': no harm up to a dose, and nothing shown at the next;"

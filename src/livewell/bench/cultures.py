@@ -11,8 +11,9 @@ import pandas as pd
 from livewell.bench.result import Result
 from livewell.io.study import Study
 from livewell.jobs.budget import Budgeted, budget
-from livewell.jobs.crossfit import Plan
 from livewell.jobs.demo import SETTINGS, WINDOW_S
+from livewell.jobs.dosed import Plan
+from livewell.jobs.evaluate import evaluate
 from livewell.jobs.index import index
 from livewell.jobs.simulate import PATTERN, simulate_culture
 from livewell.profiles.profile import override
@@ -66,6 +67,8 @@ def cultures(*, runs: Path | None = None, seed: int = 0, progress: Progress = SI
             at = folder / case.name.replace(" ", "-")
             made, truth = _one(case, at, seed + number, progress)
             found = {case.name: made}
+            if number == 0:
+                evaluate(at / "budget" / "run", baselines=False, seed=seed, progress=progress)
             if case.name == ELSEWHERE:
                 model = folder / CASES[0].name.replace(" ", "-") / "budget" / "run" / "fold-00"
                 found[f"{case.name}, judged by a model of the first culture"] = _budget(

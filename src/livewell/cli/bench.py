@@ -178,6 +178,29 @@ def interval_coverage(talk: Talk, seed: int, out: Path) -> None:
     _report(talk, out, lambda: coverage(seed=seed, progress=talk.progress))
 
 
+@command("explain-planted", bench)
+@RUNS
+@SEEDED
+@FOLDER
+def explain_planted(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
+    """Grad-CAM on planted sick cells: do the peaks lie on them, do crops agree."""
+    from livewell.bench.planted import planted
+
+    _report(talk, out, lambda: planted(runs=runs, seed=seed, progress=talk.progress))
+
+
+@command("mcf7-explain", bench)
+@DATA
+@click.option("--runs", type=PATH, required=True, help="Where `bench mcf7-cells` kept its runs.")
+@SEEDED
+@FOLDER
+def mcf7_explain(talk: Talk, data: Path, runs: Path, seed: int, out: Path) -> None:
+    """Share of evidence off the cells on real images, right and wrong patches shown."""
+    from livewell.bench.mcf7 import evidence
+
+    _report(talk, out, lambda: evidence(data, runs=runs, seed=seed, progress=talk.progress))
+
+
 @command("demo", bench)
 @click.option("--demo", type=PATH, default=Path("demo"), show_default=True, help="Of the demo.")
 @SEEDED

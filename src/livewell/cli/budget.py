@@ -50,7 +50,7 @@ def budget_(
     """Find the highest dose of light shown to be not worse than none."""
     from livewell.io.study import Study
     from livewell.jobs.budget import budget
-    from livewell.jobs.crossfit import Plan, highest_dose
+    from livewell.jobs.dosed import Plan, highest_dose
     from livewell.profiles.profile import override
     from livewell.profiles.recipes import profile as recipe_of
 

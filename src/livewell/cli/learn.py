@@ -173,6 +173,7 @@ def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
     made = evaluate(run, progress=talk.progress, **options)
     for name, figure in made.figures.items():
         talk.say(f"{name:<18} {_told(figure)}")
+    talk.say(f"{'virtual batches':<18} {_told(made.paper)}  as DeadNet's paper, too narrow")
     for rival, found in made.baselines.items():
         talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC, same patches")
     talk.say(f"report: {made.page}")

@@ -129,8 +129,9 @@ def cluster_interval(
         groups of one kind, or more of several) Student's t on the log odds with the spread of the
         resamples, for resamples of few groups reach no farther than these (with two to four groups
         the interval held the truth in 52-89% of simulations by percentiles, in 93% and more by t;
-        with five groups of each class that differ much in 87 and 95%). ``bca``: bias-corrected and accelerated (Efron 1987,
-        JASA 82:171), acceleration by leaving out one group at a time, expanded alike.
+        with five groups of each class that differ much in 87 and 95%). ``bca``: bias-corrected and
+        accelerated (Efron 1987, JASA 82:171), acceleration by leaving out one group at a time,
+        expanded alike.
 
     Raises
     ------

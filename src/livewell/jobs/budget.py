@@ -16,11 +16,12 @@ from livewell.evaluation.wells import by_dose, check_wells
 from livewell.files import claim_same, stamp, whole_file, write_json
 from livewell.io.runs import versions, write_text
 from livewell.io.study import Study, checked_name
-from livewell.jobs.crossfit import Plan, cross_fit, doses_by_unit, judge
+from livewell.jobs.crossfit import cross_fit, judge
+from livewell.jobs.dosed import Plan, doses_by_unit
 from livewell.profiles.profile import Profile
 from livewell.profiles.recipes import FAST
 from livewell.progress import SILENT, Progress
-from livewell.report.budget import BudgetResults, budget_page
+from livewell.report.budget import BudgetResults, blind, budget_page
 from livewell.report.page import Note, render
 
 KIND, STAMP, RESULTS = "light budget", "budget.json", "results.json"
@@ -189,6 +190,8 @@ def budget(
         unit=unit,
         sees=fitted.sees,
         sick_from=plan.sick_from,
+        elsewhere=model is not None,
+        proven=fitted.proven,
         group_name=plan.by,
         notes=[Note("warn", text) for text in fitted.warnings],
         settings={k: v for k, v in said.items() if k != "profile"}
@@ -196,9 +199,13 @@ def budget(
         versions=versions(),
     )
     write_text(out / "report.html", render(budget_page(results)))
-    made = Budgeted(
-        out, found, response, wells, fitted.sees, unit, out / "report.html", fitted.warnings
-    )
+    warnings = fitted.warnings
+    if blind(results):
+        text = "the net is not shown to see harm at all: a dose that passes says nothing yet"
+        warnings = (*warnings, text)
+        warn(text)
+    made = Budgeted(out, found, response, wells, fitted.sees, unit, out / "report.html", warnings)
+
     write_json(out / RESULTS, {"kind": KIND, **made.as_json(), "versions": versions()})
     return made
 

@@ -9,18 +9,17 @@ import pandas as pd
 from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.evaluation.crossfit import scoring_folds
 from livewell.evaluation.intervals import Estimate, cluster_interval
-from livewell.evaluation.units import unit_names
 from livewell.inference.windows import Scorer
 from livewell.io.models import Card, load_model
 from livewell.io.pixels import StudyPixels
 from livewell.io.scale import SAME, common_pixel_um
 from livewell.io.study import Study
+from livewell.jobs.dosed import Plan, doses_by_unit
 from livewell.jobs.label import Dose, label
 from livewell.jobs.patches import Grid, patches_of_labels
 from livewell.jobs.split import KFolds, split
 from livewell.jobs.train import train
 from livewell.jobs.unseen import models_of, scorers
-from livewell.labels.doses import doses
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
 from livewell.profiles.profile import Profile
@@ -29,37 +28,6 @@ from livewell.tables import patches_of
 
 VALIDATION = 0.25
 """Share of the training wells that thresholds are chosen on: of one or two they would be noise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What models learn from, and what they then judge.
-
-    Parameters
-    ----------
-    sick_from
-        Lowest dose whose wells are learnt as sick, in the study's unit.
-    window_s
-        Frames that are learnt from: from and to, seconds since the start; all where ``None``.
-    at_s
-        Frames that are judged; the same where ``None``.
-    folds
-        How many models, each tested on wells that it never saw.
-    by
-        Column that names the units that got one dose each, and are never split.
-    every
-        Every n-th frame only.
-    stride_px
-        From patch to patch; the profile's where ``None``.
-    """
-
-    sick_from: float
-    window_s: tuple[float, float] | None = None
-    at_s: tuple[float, float] | None = None
-    folds: int = 4
-    by: str = "well"
-    every: int = 1
-    stride_px: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +44,9 @@ class CrossFitted:
         Area under the ROC curve between unlit wells and wells learnt as sick, unseen ones.
     models
         How many models judged.
+    proven
+        AUC of a model of other images on unseen groups of its own; ``None`` where models were
+        trained here, or the model was never evaluated.
     warnings
         What a careful user should know.
     """
@@ -85,50 +56,7 @@ class CrossFitted:
     sees: Estimate
     models: int
     warnings: tuple[str, ...]
-
-
-def doses_by_unit(study: Study, plan: Plan) -> "tuple[pd.Series[float], pd.Series[str]]":
-    """Dose by unit and unit by image, after everything about doses was checked.
-
-    Raises
-    ------
-    TableError
-        Every fault at once: no column of doses, doses that are text, missing, negative or infinite,
-        one dose only, no control, none as high as `Plan.sick_from`, several doses in one unit,
-        images without a unit.
-    """
-    fields = study.fields()
-    where = str(study.folder / "fields.parquet")
-    remedy = "correct the plate map and index again"
-    if "dose" not in fields:
-        fault = Fault("missing-column", "dose", "the study's images have no dose")
-        raise TableError("no doses to compare", [fault], where=where, remedy=remedy)
-    units = unit_names(fields, plan.by)
-    values, faults = doses(fields, plan.sick_from)
-    if units.isna().any():
-        text = f"no {plan.by} for {int(units.isna().sum())} images"
-        faults.append(Fault("empty-value", plan.by, text))
-    table = pd.DataFrame({"unit": units.to_numpy(), "dose": values.to_numpy()})
-    kinds = table.dropna().groupby("unit")["dose"].nunique()
-    faults += [
-        Fault("several-doses", f"{plan.by} {unit}", "its images have different doses")
-        for unit in kinds.index[kinds > 1]
-    ]
-    if faults:
-        raise TableError("no doses to compare", faults, where=where, remedy=remedy)
-    return table.groupby("unit")["dose"].first(), units
-
-
-def highest_dose(study: Study) -> float:
-    """The highest dose of a study.
-
-    Raises
-    ------
-    TableError
-        Everything wrong with the doses.
-    """
-    dose, _ = doses_by_unit(study, Plan(0.0, by="image"))
-    return float(dose.max())
+    proven: Estimate | None = None
 
 
 def cross_fit(
@@ -278,7 +206,15 @@ def judge(
     folders = {number: each.folder for number, each in enumerate(models)}
     found = _judged(table, fold, folders, plan, seed, StudyPixels(study, channel), progress)
     lost = _lost(dose, found.wells, plan, warn)
-    return replace(found, warnings=(*notes, *lost))
+    return replace(found, warnings=(*notes, *lost), proven=_proven(card))
+
+
+def _proven(card: Card) -> Estimate | None:
+    """The pooled AUC that stands in a model's card."""
+    for row in card.results:
+        if row.get("name") == "roc_auc":
+            return Estimate(**{name: value for name, value in row.items() if name != "name"})
+    return None
 
 
 def _same_scale(study: Study, card: Card) -> None:

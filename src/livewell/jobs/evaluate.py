@@ -1,7 +1,7 @@
 """What a trained run is worth on groups that it never saw: figures, intervals, a page."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from livewell.evaluation.calibration import expected_calibration_error, reliabil
 from livewell.evaluation.intervals import Estimate, estimates
 from livewell.evaluation.outcomes import outcomes
 from livewell.evaluation.pictures import by_picture, verdict_figures
+from livewell.evaluation.virtual_batches import paper_interval
 from livewell.files import claim, whole_folder, write_json
 from livewell.io.models import Card, rewrite_card
 from livewell.io.pixels import StudyPixels
@@ -55,13 +56,14 @@ SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What `evaluate` made."""
+    """What `evaluate` made; `paper` is the accuracy with the interval of DeadNet's paper."""
 
     folder: Path
     scores: pd.DataFrame
     figures: dict[str, Estimate]
     baselines: dict[str, dict[str, Estimate]]
     per_group: pd.DataFrame
+    paper: Estimate
     page: Path
 
 
@@ -119,6 +121,7 @@ def evaluate(
         # every group holds one class, as wells of a dose do: the group's name is the label
         del figures["prevalence_auc"]
     figures |= _verdicts(table, cards, classes, seed)
+    paper = paper_interval(table["y"], table["called"], seed=seed)
     rivals: dict[str, dict[str, Estimate]] = {}
     compared = 0
     if baselines:
@@ -131,6 +134,7 @@ def evaluate(
     results = _results(
         run, study, meta, table, head, figures, rivals, cards, pixels, folds, patches
     )
+    results = replace(results, paper=paper)
     with whole_folder(folder, (RESULTS, SCORES_FILE, REPORT)) as temporary:
         scores.to_parquet(temporary / SCORES_FILE, index=False)
         summary = {
@@ -141,6 +145,7 @@ def evaluate(
                 rival: {name: asdict(figure) for name, figure in found.items()}
                 for rival, found in rivals.items()
             },
+            "virtual_batches": asdict(paper),
             "classes": classes,
             "group": meta["by"],
             "groups": int(scores["group"].nunique()),
@@ -160,7 +165,8 @@ def evaluate(
             if not np.isnan(figure.value)
         ]
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
-    return Evaluated(folder, scores, figures, rivals, metrics.per_group(table), folder / REPORT)
+    each = metrics.per_group(table)
+    return Evaluated(folder, scores, figures, rivals, each, paper, folder / REPORT)
 
 
 def baseline_figures(

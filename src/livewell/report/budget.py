@@ -48,6 +48,8 @@ class BudgetResults:
         where the wells' table came from elsewhere.
     sick_from
         Lowest dose that was learnt as sick.
+    elsewhere, proven
+        Whether the model was trained on other images, and then its AUC on unseen groups of these.
     group_name
         What a well is called.
     notes, settings, versions
@@ -64,6 +66,8 @@ class BudgetResults:
     unit: str
     sees: EstimateLike | None = None
     sick_from: float = math.nan
+    elsewhere: bool = False
+    proven: EstimateLike | None = None
     group_name: str = "well"
     notes: Sequence[Note] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -78,7 +82,7 @@ def budget_page(results: BudgetResults) -> Page:
         title=results.title,
         subtitle=results.subtitle,
         verdict=headline(results),
-        tone="warn" if _blind(results) else TONES[budget.verdict],
+        tone="warn" if blind(results) else TONES[budget.verdict],
         lead=f"Every {results.group_name} was judged by a model that never saw it. A dose is safe"
         f" here where the share of patches called {positive} is shown to be less than {margin}"
         " above that without light. That margin was chosen by whoever ran this; another one gives"
@@ -91,7 +95,14 @@ def budget_page(results: BudgetResults) -> Page:
 
 
 def headline(results: BudgetResults) -> str:
-    """The budget in one plain sentence."""
+    """The budget in one plain sentence; a net that sees nothing is not believed."""
+    text = _headline(results)
+    if blind(results) and results.budget.dose is not None:
+        return f"{text} But the net is not shown to see harm at all, so this says nothing yet."
+    return text
+
+
+def _headline(results: BudgetResults) -> str:
     budget, positive = results.budget, results.classes[1]
     margin = f"{100 * budget.margin:g} percentage points"
     sure = f"{1 - budget.alpha:.0%} sure"
@@ -127,19 +138,23 @@ def _ending(budget: Budget) -> str:
     return text
 
 
-def _blind(results: BudgetResults) -> bool:
-    """Whether the net is not shown to see the harm of the highest doses."""
+def blind(results: BudgetResults) -> bool:
+    """Whether the net is not shown to see harm: here, or where it was trained."""
+    if results.elsewhere:
+        return results.proven is None or not beats_guessing(results.proven)
     return results.sees is not None and not beats_guessing(results.sees)
 
 
 def _notes(results: BudgetResults) -> list[Note]:
     notes = []
     budget, group = results.budget, results.group_name
-    if results.sees is not None:
+    if results.elsewhere:
+        notes.append(_elsewhere(results))
+    elif results.sees is not None:
         auc = f"AUC {results.sees.value:.2f} ({span(results.sees)})"
         from_ = dose_text(results.sick_from, results.unit)
         text = f"The net tells unseen {group}s without light from those of {from_} or more with"
-        if _blind(results):
+        if blind(results):
             notes.append(
                 Note(
                     "warn",
@@ -174,6 +189,21 @@ def _notes(results: BudgetResults) -> list[Note]:
         Note("info", "Holds for these cells, this light, and the time after it that was judged.")
     )
     return notes
+
+
+def _elsewhere(results: BudgetResults) -> Note:
+    """What is known of a model that was trained on other images."""
+    if results.proven is None:
+        return Note(
+            "warn",
+            "The model was never evaluated on groups that it had not seen: nobody knows whether it"
+            " sees harm. Run `livewell evaluate` on its training run.",
+        )
+    auc = f"AUC {results.proven.value:.2f} ({span(results.proven)})"
+    text = f"On unseen groups of its own images the model tells the classes apart with {auc}"
+    if blind(results):
+        return Note("warn", f"{text}: it is not shown to see harm.")
+    return Note("good", f"{text}. Whether it sees harm in these cells as well is not measured.")
 
 
 def _curve(results: BudgetResults) -> Section:

@@ -17,6 +17,7 @@ METRIC_NAMES = {
     "calibration_error": "calibration error (0 is best)",
     "pictures_decided": "pictures with a verdict",
     "pictures_right": "right among these",
+    "virtual_batches": "balanced accuracy over virtual batches",
     "prevalence_auc": "AUC of knowing only the group",
 }
 """How figures are called in reports, by their names in `livewell.evaluation.metrics`."""

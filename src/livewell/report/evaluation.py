@@ -86,6 +86,9 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
         if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
             notes.append(Note("info", f"{name}: {head.note}"))
     notes += trust.within_groups(results.pooled, results.within, results.group_name)
+    notes += trust.virtual_batches(
+        results.paper, dict(results.estimates).get(METRIC_NAMES["balanced_accuracy"])
+    )
     notes += trust.verdicts(dict(results.estimates).get(METRIC_NAMES["pictures_right"]))
     notes += trust.calibration(results.ece, results.classes[1])
     return trust.sorted_notes([*notes, *results.notes])
@@ -118,6 +121,9 @@ def _scores(results: EvaluationResults) -> Section:
     rows: list[tuple[str, ...]] = [
         (n, short(e), str(e.groups or ""), e.note) for n, e in results.estimates
     ]
+    if results.paper is not None and has_interval(results.paper):
+        text = "as DeadNet's paper: too narrow, it resamples patches"
+        rows.append((METRIC_NAMES["virtual_batches"], short(results.paper), "", text))
     if not any(row[3] for row in rows):
         names, rows = names[:3], [row[:3] for row in rows]
     histogram = score_histogram(

@@ -93,6 +93,8 @@ class EvaluationResults:
         Right and wrong examples.
     baselines
         The net, then simple rules, on the same patches, in the headline metric.
+    paper
+        Accuracy with the interval of DeadNet's paper, over virtual batches.
     warnings
         Confounds found (tied columns and the like), one sentence each.
     counts
@@ -123,6 +125,7 @@ class EvaluationResults:
     logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
     baselines: Sequence[Named] = ()
+    paper: EstimateLike | None = None
     warnings: Sequence[str] = ()
     counts: pd.DataFrame | None = None
     notes: Sequence[Note] = ()

@@ -162,6 +162,22 @@ def within_groups(
     ]
 
 
+def virtual_batches(paper: EstimateLike | None, ours: EstimateLike | None) -> list[Note]:
+    """How much narrower the interval of DeadNet's paper is than the one that resamples groups."""
+    if paper is None or ours is None or not (has_interval(paper) and has_interval(ours)):
+        return []
+    ratio = (ours.high - ours.low) / max(paper.high - paper.low, 1e-9)
+    narrower = f"{ratio:.1f} times narrower" if 1.05 < ratio < 100 else "of another width"
+    return [
+        Note(
+            "info",
+            f"The interval of DeadNet's paper, over virtual batches of patches, would be"
+            f" {span(paper)}, {narrower} than {span(ours)} from resampling groups. It says how well"
+            " these patches are known, not how it goes on new ones.",
+        )
+    ]
+
+
 def plural(count: int, noun: str) -> str:
     """``1 well``, ``12 wells``."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -167,12 +167,16 @@ class Movie:
         ``inside``, whether the centre lies in the frame.
     optics
         What sets this position apart whatever its dose: microscope, camera, and culture.
+    footprints
+        uint16, shape (t, y, x): number of the cell at each pixel and 1, 0 for bare glass; only if
+        asked for.
     """
 
     key: PositionKey
     frames: NDArray[np.uint16]
     truth: pd.DataFrame
     optics: dict[str, float]
+    footprints: NDArray[np.uint16] | None = None
 
 
 def wells(spec: CultureSpec) -> pd.DataFrame:
@@ -233,7 +237,7 @@ def positions(spec: CultureSpec) -> list[PositionKey]:
     return [PositionKey(k.well, k.position, k.dose_s, i in bare) for i, k in enumerate(keys)]
 
 
-def simulate_position(spec: CultureSpec, key: PositionKey) -> Movie:
+def simulate_position(spec: CultureSpec, key: PositionKey, *, footprints: bool = False) -> Movie:
     """The movie of one position, the same whatever else was simulated before it.
 
     It follows from the spec's seed, the well and the position: a movie of more frames begins with
@@ -245,6 +249,8 @@ def simulate_position(spec: CultureSpec, key: PositionKey) -> Movie:
         The plate.
     key
         One of `positions`, or one like it.
+    footprints
+        Whether to say of every pixel which cell lies there.
 
     Raises
     ------
@@ -265,6 +271,7 @@ def simulate_position(spec: CultureSpec, key: PositionKey) -> Movie:
     camera = Camera(camera_noise, optics, *frame, PAD_PX, spec.pixel_um)
 
     frames = np.empty((spec.frames, *frame), np.uint16)
+    lying = np.zeros((spec.frames, *frame), np.uint16) if footprints else None
     truth = []
     for t in range(spec.frames):
         if t:
@@ -273,6 +280,7 @@ def simulate_position(spec: CultureSpec, key: PositionKey) -> Movie:
         now.insert(0, "t", t)
         truth.append(now)
         frames[t] = camera.shoot(phase)
-    return Movie(
-        key, frames, pd.concat(truth, ignore_index=True), optics.as_dict() | culture.as_dict()
-    )
+        if lying is not None:
+            lying[t] = scene.footprints(colony)
+    looks = optics.as_dict() | culture.as_dict()
+    return Movie(key, frames, pd.concat(truth, ignore_index=True), looks, lying)

@@ -26,6 +26,36 @@ def draw_grain(rng: np.random.Generator, grain_px: float, depth: float) -> Map:
     return np.asarray(1 + depth * (grain - grain.mean()) / grain.std(), np.float32)
 
 
+def footprint(
+    labels: NDArray[np.uint16], y: float, x: float, outline: Outline, i: int, number: int
+) -> None:
+    """Write `number` wherever a cell lies, processes and fibres too.
+
+    Parameters
+    ----------
+    labels
+        The frame, shape (y, x); changed in place.
+    y, x
+        The cell's middle in the frame, pixels; it may lie outside.
+    outline, i
+        Outlines of all cells, and which one this is.
+    number
+        What is written.
+    """
+    cy, cx = round(y), round(x)
+    reach = min(int(outline.margin[i].max()) + 1, _REACH)
+    height, width = labels.shape
+    y0, y1 = max(cy - reach, 0), min(cy + reach + 1, height)
+    x0, x1 = max(cx - reach, 0), min(cx + reach + 1, width)
+    if y0 >= y1 or x0 >= x1:
+        return
+    window = (
+        slice(y0 - cy + _REACH, y1 - cy + _REACH),
+        slice(x0 - cx + _REACH, x1 - cx + _REACH),
+    )
+    labels[y0:y1, x0:x1][_RADIUS[window] <= outline.margin[i][_DIRECTION[window]]] = number
+
+
 class Canvas:
     """A phase map, wider than the frame by `pad_px` on each side, and what is put on it.
 

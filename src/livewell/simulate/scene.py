@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from livewell.simulate.anatomy import GRANULES, VESICLES
 from livewell.simulate.cells import MITOSIS_H, Cells, Colony
 from livewell.simulate.dose import RETRACTED, Floats, states
 from livewell.simulate.nature import Culture
 from livewell.simulate.outline import ANGLES, Outline, outlines
-from livewell.simulate.phase import Canvas, Map, draw_grain
+from livewell.simulate.phase import Canvas, Map, draw_grain, footprint
 
 FLAT, DOME, BALL = 0.17, 0.2, 3.0
 """Phase of a spread cell's margin, of the dome over it, of a rounded cell; radians.
@@ -100,15 +101,7 @@ class Scene:
             One row a cell, columns as in `livewell.simulate.culture.Movie` but for ``t``.
         """
         stages, cells = Stages.of(colony), colony.cells
-        shape = outlines(
-            cells.anatomy,
-            colony.radius_px,
-            cells.angle,
-            stages.retracted,
-            stages.round_,
-            1.0 / self.pixel_um,
-        )
-        shape = _shrunk(shape, 1 - 0.3 * stages.dead)
+        shape = self._shape(colony, stages)
         canvas = Canvas(*self.size_px, self.pad_px, self.pixel_um, self.grain)
         canvas.phase += self.glass
         thick = self.culture.thickness * (1 - 0.08 * stages.retracted)
@@ -123,6 +116,33 @@ class Scene:
         self._vesicles(canvas, colony, shape, stages)
         self._blebs(canvas, cells, shape, stages)
         return canvas.phase, self._truth(colony, shape)
+
+    def footprints(self, colony: Colony) -> NDArray[np.uint16]:
+        """Which cell lies where now: its number and 1, 0 for bare glass; the last drawn on top.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint16, shape (height, width).
+        """
+        labels = np.zeros(self.size_px, dtype=np.uint16)
+        shape, cells = self._shape(colony, Stages.of(colony)), colony.cells
+        for i in range(len(cells)):
+            number = int(cells.number[i]) + 1
+            footprint(labels, float(cells.y[i]), float(cells.x[i]), shape, i, number)
+        return labels
+
+    def _shape(self, colony: Colony, stages: Stages) -> Outline:
+        cells = colony.cells
+        shape = outlines(
+            cells.anatomy,
+            colony.radius_px,
+            cells.angle,
+            stages.retracted,
+            stages.round_,
+            1.0 / self.pixel_um,
+        )
+        return _shrunk(shape, 1 - 0.3 * stages.dead)
 
     def _nuclei(self, canvas: Canvas, colony: Colony, stages: Stages) -> None:
         cells, part = colony.cells, colony.cells.anatomy

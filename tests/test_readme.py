@@ -17,6 +17,13 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 SHORT = ["--set", "steps=4", "--set", "steps_per_epoch=4", "--set", "batch=8", "--fold", "0"]
 """Appended to training commands, so that they take seconds."""
+SMALLER = {
+    "train": SHORT,
+    "simulate": ["--wells-per-dose", "4"],
+    "budget": [*SHORT[:-2], "--folds", "2"],
+    "explain": ["--steps", "5"],
+}
+"""What is appended to commands by their name."""
 
 
 def commands() -> list[list[str]]:
@@ -27,9 +34,14 @@ def commands() -> list[list[str]]:
 
 def run(words: list[str]) -> None:
     """Run one livewell command in this process; a failure shows what it said."""
-    extra = SHORT if words[1] == "train" else []
+    extra = SMALLER.get(words[1], [])
     done = CliRunner().invoke(main, [*words[1:], *extra], catch_exceptions=False)
     assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
+
+
+def kinds(words: list[str]) -> set[str]:
+    """Which of the README's examples a command is of: the demo, the light budget, real images."""
+    return {name for name in ("demo", "light") if name in " ".join(words)}
 
 
 def test_every_command_is_livewell_or_a_target_of_make():
@@ -49,7 +61,7 @@ def test_commands_on_real_images_run(shared_data: Path, tmp_path, monkeypatch):
     (tmp_path / "shared" / "data").symlink_to(shared_data)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    chosen = [words for words in commands() if words[0] == "livewell" and "demo" not in str(words)]
+    chosen = [w for w in commands() if w[0] == "livewell" and not {"demo", "light"} & kinds(w)]
     assert len(chosen) >= 9
     for words in chosen:
         run(words)
@@ -63,7 +75,18 @@ def test_commands_on_the_demo_run(tmp_path, monkeypatch):
     plate = CultureSpec((0.0, 120.0), 4, frames=4, frame_s=1800.0, **small)
     movie = CultureSpec((30.0,), 1, frames=2, **small)
     demo(Path("demo"), spec=DemoSpec(plate, movie, TINY, Holdout((0.5, 0.25, 0.25))))
-    chosen = [words for words in commands() if words[0] == "livewell" and "demo" in str(words)]
-    assert len(chosen) >= 2
+    chosen = [words for words in commands() if words[0] == "livewell" and "demo" in kinds(words)]
+    assert len(chosen) >= 4
     for words in chosen:
         run(words)
+
+
+@pytest.mark.filterwarnings("default")
+def test_commands_of_the_light_budget_run(tmp_path, monkeypatch):
+    """From a simulated plate to its budget, with fewer wells and steps."""
+    monkeypatch.chdir(tmp_path)
+    chosen = [words for words in commands() if "light" in kinds(words)]
+    assert [words[1] for words in chosen] == ["simulate", "index", "budget"]
+    for words in chosen:
+        run(words)
+    assert (tmp_path / "light-budget" / "report.html").is_file()

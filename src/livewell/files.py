@@ -4,9 +4,12 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -262,3 +265,16 @@ def _differences(
 def _short(value: object, most: int = 60) -> str:
     text = str(value)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def folder_names(images: Sequence[str]) -> dict[str, str]:
+    """A folder's name for every image of a study, each once, whatever is made of upper case."""
+    stems = [re.sub(r"(\.ome)?\.\w+$", "", image, flags=re.IGNORECASE) for image in images]
+    plain = [re.sub(r"[^\w+-]+", "_", stem)[:80] for stem in stems]
+    counts = Counter(name.lower() for name in plain)
+    return {
+        image: name
+        if counts[name.lower()] == 1
+        else f"{name}-{sha256(image.encode()).hexdigest()[:8]}"
+        for image, name in zip(images, plain, strict=True)
+    }

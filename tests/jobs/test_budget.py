@@ -1,15 +1,19 @@
 """The light budget of a study, end to end."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from livewell.errors import OutputError, SpecError, TableError
+from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
+from livewell.io.models import load_model, rewrite_card
 from livewell.io.study import Study
 from livewell.jobs.budget import Budgeted, budget
 from livewell.jobs.dosed import Plan, doses_by_unit, highest_dose
 from livewell.jobs.index import index
+from livewell.jobs.label import Dose, label
+from livewell.profiles.profile import override
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 LOOKS = {0: "healthy", 5: "healthy", 10: "middle", 30: "sick"}
@@ -69,15 +73,119 @@ def test_the_budget_ends_where_cells_look_sick(made: Budgeted) -> None:
     assert "40 percentage points" in text
 
 
-def test_a_budget_goes_on_and_refuses_another_margin(made: Budgeted, doses: Study, profile) -> None:
-    """The same command gives the same wells without training anew; other settings are refused."""
+def test_a_budget_goes_on_and_tells_every_margin_tried(
+    made: Budgeted, doses: Study, profile
+) -> None:
+    """The same command trains nothing anew; another margin may be asked, and is told; another seed
+    is refused."""
     weights = sorted((made.folder / "run").rglob("weights.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
     again = budget(doses, made.folder, PLAN, margin=0.4, profile=profile, processes=0)
     pd.testing.assert_frame_equal(again.wells, made.wells)
+    assert not any("margins tried" in text for text in again.warnings)
+    other = budget(doses, made.folder, PLAN, margin=0.2, profile=profile, processes=0)
     assert [path.stat().st_mtime_ns for path in weights] == before
-    with pytest.raises(OutputError, match="margin"):
-        budget(doses, made.folder, PLAN, margin=0.2, profile=profile, processes=0)
+    assert any("margins tried on this experiment: 0.4, 0.2" in text for text in other.warnings)
+    with pytest.raises(OutputError, match="seed"):
+        budget(doses, made.folder, PLAN, margin=0.4, profile=profile, processes=0, seed=9)
+
+
+def test_each_dose_is_judged_by_all_models_alike(made: Budgeted) -> None:
+    """Six wells a dose and two models: three of each dose by each, learnt doses and others."""
+    counts = made.wells.groupby(["dose", "fold"]).size()
+    assert set(counts) == {3}
+
+
+@pytest.mark.parametrize(
+    ("low", "says"),
+    [
+        (0.8, "of its own images the model tells"),
+        (0.4, "not shown to see harm"),
+        (None, "never evalu"),
+    ],
+)
+def test_a_model_of_other_images_may_judge(
+    doses: Study, model: Path, tmp_path: Path, low: float | None, says: str
+) -> None:
+    """What it reached on unseen groups of its own decides whether it is believed."""
+    shutil.copytree(model, tmp_path / "model")
+    _, card = load_model(model)
+    area = {"name": "roc_auc", "value": 0.9, "low": low, "high": 1.0, "groups": 12, "method": "t"}
+    rows = [] if low is None else [area]
+    rewrite_card(tmp_path / "model", card.model_copy(update={"results": rows}))
+    found = budget(doses, tmp_path / "out", PLAN, margin=0.4, model=tmp_path / "model")
+    assert not (tmp_path / "out" / "run").exists()
+    assert found.budget.verdict in ("budget", "no harm found")
+    text = found.page.read_text("utf-8")
+    assert says in text
+    assert ("says nothing yet" in text) == (low != 0.8)
+
+
+def test_the_own_folds_may_judge_and_a_model_that_saw_wells_may_not(
+    made: Budgeted, doses: Study, tmp_path: Path
+) -> None:
+    """The run of a budget gives the same wells again; one of its models alone is refused."""
+    again = budget(doses, tmp_path / "again", PLAN, margin=0.4, model=made.folder / "run")
+    ends, names = made.wells["dose"].isin([0, 30]), ["well", "fold", "positive"]
+    pd.testing.assert_frame_equal(again.wells[ends][names], made.wells[ends][names])
+    with pytest.raises(SplitError, match="has learnt from"):
+        budget(doses, tmp_path / "one", PLAN, margin=0.4, model=made.folder / "run" / "fold-00")
+    assert not list((tmp_path / "one").glob("*"))
+
+
+def test_wells_without_a_cell_left_stop_the_testing(
+    doses: Study, model: Path, tmp_path: Path, paint, write_movie
+) -> None:
+    """A dose whose wells are bare is not left out: nothing above it is named safe."""
+    shutil.copytree(doses.root, tmp_path / "images")
+    for column in range(1, 7):
+        write_movie(
+            tmp_path / "images" / f"B{column:02}_p1.ome.tif", paint("bare", column, (3, 128, 192))
+        )
+    bare = Study.create(tmp_path / "study", tmp_path / "images", doses.fields())
+    found = budget(bare, tmp_path / "out", PLAN, margin=0.4, model=model)
+    assert found.budget.dose is None
+    assert found.budget.stopped_at == 5
+    assert "no cell is left to judge in any of its 6 wells" in found.budget.why
+    assert any("dose 5" in text and "wholly sick" in text for text in found.warnings)
+
+
+def test_copies_of_learnt_pictures_are_refused(doses: Study, tmp_path: Path, profile) -> None:
+    """A well whose pictures are copies of a control's is not judged by that one's model."""
+    shutil.copytree(doses.root, tmp_path / "images")
+    for column in range(1, 7):
+        name = f"{column:02}_p1.ome.tif"
+        shutil.copy(tmp_path / "images" / f"A{name}", tmp_path / "images" / f"B{name}")
+    copied = Study.create(tmp_path / "study", tmp_path / "images", doses.fields())
+    brief = override(profile, {"steps": 3, "steps_per_epoch": 3})
+    with pytest.raises(LeakError, match="same picture under another name"):
+        budget(copied, tmp_path / "out", PLAN, margin=0.4, profile=brief, processes=0)
+
+
+def test_labels_that_something_else_made_are_kept(doses: Study, tmp_path: Path) -> None:
+    """Labels of the user's that bear the budget's name are not written over."""
+    label(doses, Dose(30, (0, 1800)), ("healthy", "sick"), name="mine")
+    before = doses.labels("mine")
+    with pytest.raises(SpecError, match="--name mine"):
+        budget(doses, tmp_path / "out", PLAN, margin=0.4, name="mine")
+    pd.testing.assert_frame_equal(doses.labels("mine"), before)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_doses_that_differ_in_time_and_plate_are_told(
+    doses: Study, model: Path, tmp_path: Path, paint, write_movie
+) -> None:
+    """A dose judged at other times than the control, on a plate of its own, is warned about."""
+    shutil.copytree(doses.root, tmp_path / "images")
+    fields = doses.fields()
+    fields["plate"] = ["P2" if dose in (5, 10) else "P1" for dose in fields["dose"]]
+    for image in fields.loc[fields["dose"].isin([5, 10]), "image"]:
+        write_movie(tmp_path / "images" / image, paint("healthy", len(image), (1, 128, 192)))
+    apart = Study.create(tmp_path / "study", tmp_path / "images", fields)
+    plan = Plan(30, None, folds=2)
+    found = budget(apart, tmp_path / "out", plan, margin=0.4, model=model)
+    assert any("may be one of time" in text for text in found.warnings)
+    assert any("plate" in text and "tied" in text for text in found.warnings)
 
 
 @pytest.mark.parametrize(

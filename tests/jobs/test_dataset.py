@@ -76,7 +76,8 @@ def test_data_set_a_takes_early_frames_of_positions_that_die(movies: Study) -> N
     assert step(made, size) == "6 = 3x2"
     assert step(made, "the same as the paper counts") == "2 = 2x1"
     assert len(labels) == 6 * 2 * 6 - int(step(made, "crops without cells, left out"))
-    assert "2,592" in step(made, "near copies of a full image")
+    assert step(made, "near copies of a full image") == "288 = 3x8x2x6"
+    assert next(each.paper for each in made.steps if each.paper.startswith("2,592"))
     positions = pd.read_csv(made.file)
     assert not positions.set_index("position")["dead"].filter(like=LIVES).any()
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from livewell.cli.experiment import timelapse_
 from livewell.errors import ModelFileError, OutputError, SpecError, StudyError
-from livewell.io.models import load_model
+from livewell.files import folder_names
 from livewell.io.runs import Run
 from livewell.io.study import Study
 from livewell.jobs import timelapse as module
@@ -25,9 +25,9 @@ from livewell.jobs.engines import Used
 from livewell.jobs.heatmap import Mapped
 from livewell.jobs.index import index
 from livewell.jobs.split import Grid, KFolds, split
-from livewell.jobs.timelapse import Filmed, folder_names, timelapse
+from livewell.jobs.timelapse import Filmed, timelapse
 from livewell.jobs.train import Trained, train
-from livewell.jobs.unseen import models_of, scorers
+from livewell.jobs.unseen import candidates, scorers
 from livewell.profiles.profile import override
 from livewell.profiles.recipes import TINY
 from livewell.progress import Progress, Tick
@@ -225,11 +225,12 @@ def test_a_run_of_several_folds_scores_by_unseen_models(
     study: Study, folds: Run, tmp_path: Path, mapped: list[str]
 ) -> None:
     """Every image gets a model that was tested on its well, or one that knows nothing of it."""
-    models, run = models_of(folds.folder, study)
+    found = candidates(folds.folder, study)
+    models = found.models
     assert len(models) == 3
-    scored, notes = scorers(study, study.fields(), models, run)
+    scored = scorers(study, found)
     assert not scored["seen"].any()
-    assert notes == ()
+    assert found.notes == ()
     for row in scored.itertuples():
         parts = models[row.model].card.data["groups"]
         assert row.group not in [*parts["train"], *parts["validation"]]
@@ -245,30 +246,6 @@ def test_a_run_of_several_folds_scores_by_unseen_models(
         assert record["asked"]["model"] == hashes[str(row.scorer)]
     assert mapped == chosen
     assert made.curves.doses["dose"].unique().tolist() == [0, 10, 30]
-
-
-def test_several_folds_of_another_study(folds: Run, small: Study, tmp_path: Path) -> None:
-    """On other images no fold is better than another: the user names one, and all is unseen."""
-    with pytest.raises(ModelFileError, match="one a fold"):
-        timelapse(small, folds.folder, tmp_path / "out")
-    models, run = models_of(folds.fold(1), small)
-    assert run is None
-    assert not scorers(small, small.fields(), models, run)[0]["seen"].any()
-
-
-def test_a_copied_model_is_known_by_names(study: Study, trained: Trained, tmp_path: Path) -> None:
-    """Away from its run a model tells by study and wells what it saw; in doubt all is seen."""
-    shutil.copytree(trained.run.model(0), tmp_path / "copy")
-    models, run = models_of(tmp_path / "copy", study)
-    scored, notes = scorers(study, study.fields(), models, run)
-    groups = load_model(tmp_path / "copy")[1].data["groups"]
-    expected = {*groups["train"], *groups["validation"]}
-    assert set(scored.loc[scored["seen"], "group"]) == expected
-    assert "told by 'well' alone" in notes[0]
-    bare = index(study.root, tmp_path / study.folder.name).study
-    assert bare.root == study.root
-    models, run = models_of(trained.run.folder, bare)
-    assert scorers(bare, bare.fields(), models, run)[0]["seen"].all()
 
 
 def test_without_wells_and_doses(
@@ -331,7 +308,8 @@ def test_progress_is_one_bar(small: Study, net: Path, tmp_path: Path, mapped: li
     timelapse(small, net, tmp_path / "out", only=FOUR[:1], **COARSE)
     timelapse(small, net, tmp_path / "out", only=FOUR[:2], progress=Spy(), **COARSE)
     assert [task for task in tasks if task[0] == "mapping positions"] == [("mapping positions", 1)]
-    assert all(what in ("mapping positions", "reading headers") for what, _ in tasks)
+    others = {what for what, _ in tasks} - {"mapping positions"}
+    assert others <= {"reading headers", "looking whether pictures were learnt from"}
     assert sum(steps) == 1
     assert "A02_p1.ome.tif, 3/3" in notes
     assert mapped == FOUR[:2]

@@ -1,6 +1,7 @@
 """Whether Grad-CAM finds planted sick cells, and whether averaged weights make crops agree."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from livewell.bench.models import FORMS, trained
 from livewell.bench.result import Result
 from livewell.evaluation.intervals import wilson
 from livewell.explain.fields import field_map
@@ -18,7 +20,6 @@ from livewell.explain.gradcam import Cam, class_weights
 from livewell.geometry import Box, WindowGrid
 from livewell.io.models import load_model
 from livewell.io.pixels import StudyPixels
-from livewell.io.runs import Run
 from livewell.io.study import Study
 from livewell.jobs.demo import SETTINGS, WINDOW_S
 from livewell.jobs.index import index
@@ -28,8 +29,8 @@ from livewell.jobs.simulate import PATTERN, simulate_culture
 from livewell.jobs.split import Holdout, split
 from livewell.jobs.train import train
 from livewell.nets.net import Net
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import DEADNET_2017_SHORT, DEADNET_DENSE, FAST
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import FAST
 from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import VISIBLE
@@ -44,21 +45,9 @@ FRAME = 3
 """Frame looked at: an hour and a half after the light."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A net to look into, and the layer."""
-
-    name: str
-    profile: Profile
-    layer: str | None = None
-
-
-STEPS = {"steps": DEADNET_DENSE.steps, "steps_per_epoch": DEADNET_DENSE.steps_per_epoch}
-KINDS = (
-    Kind("FAST, demo's patches, 1,000 steps, block3", override(FAST, SETTINGS | {"steps": 1_000})),
-    Kind("DeadNet, 600 steps, conv4_2", override(DEADNET_2017_SHORT, STEPS)),
-    Kind("DEADNET_DENSE, conv4_2", DEADNET_DENSE),
-)
+FAST_KIND = "FAST, demo's patches, 1,000 steps, block3"
+FAST_PROFILE = override(FAST, SETTINGS | {"steps": 1_000})
+DEADNETS = {f"DeadNet, {form}, 600 steps, conv4_2": profile for form, profile in FORMS.items()}
 
 
 @dataclass
@@ -87,24 +76,22 @@ def planted(*, runs: Path | None = None, seed: int = 0, progress: Progress = SIL
     values = {}
     with TemporaryDirectory() as temporary:
         folder = runs or Path(temporary)
-        study = _study(folder, seed, progress)
         fields = _fields(seed + 1)
-        for kind in KINDS:
-            net, run = _trained(kind, study, folder, seed, progress)
-            found = _looked(kind, net, run, study, fields, progress)
+        for kind, net, study, split_name in _nets(folder, seed, progress):
+            found = _looked(kind, net, study, split_name, fields, progress)
             for name, each in found.items():
                 hits, low, high = sum(each.hits), *wilson(sum(each.hits), len(each.hits))
                 share = f"{hits} of {len(each.hits)} = {hits / len(each.hits):.0%}"
                 rows.append(
                     [
-                        kind.name,
+                        kind,
                         name,
                         f"{share} ({low:.0%}-{high:.0%})",
                         f"{np.mean(each.chance):.1%}",
                         f"{np.median(each.disagreement):.2f}",
                     ]
                 )
-                values[f"{kind.name}, {name}"] = {
+                values[f"{kind}, {name}"] = {
                     "hits": hits,
                     "fields": len(each.hits),
                     "disagreement": each.disagreement,
@@ -197,24 +184,30 @@ def _study(folder: Path, seed: int, progress: Progress) -> Study:
     return study
 
 
-def _trained(
-    kind: Kind, study: Study, folder: Path, seed: int, progress: Progress
-) -> tuple[Net, Run]:
-    profile = kind.profile
-    name = f"px{profile.patch_px}"
-    if name not in study.split_names():
-        grid = Grid(profile.patch_px, profile.stride_px)
+def _nets(folder: Path, seed: int, progress: Progress) -> Iterator[tuple[str, Net, Study, str]]:
+    """Name, net, study and split of every net that is looked into."""
+    study = _study(folder / "fast", seed, progress)
+    if "split" not in study.split_names():
+        grid = Grid(FAST_PROFILE.patch_px, FAST_PROFILE.stride_px)
         scheme = Holdout((0.7, 0.2, 0.1))
-        split(study, by="well", scheme=scheme, grid=grid, name=name, seed=seed, progress=progress)
-    run = train(study, folder / profile.name, profile, split=name, seed=seed, progress=progress).run
-    return load_model(run.model(0))[0], run
+        split(study, by="well", scheme=scheme, grid=grid, seed=seed, progress=progress)
+    run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed, progress=progress).run
+    yield FAST_KIND, load_model(run.model(0))[0], study, "split"
+    for name, profile in DEADNETS.items():
+        made = trained(folder / "deadnet", profile, seed=seed, progress=progress)
+        yield name, made.net, Study.open(folder / "deadnet" / "study"), "split"
 
 
 def _looked(
-    kind: Kind, net: Net, run: Run, study: Study, fields: list[Planted], progress: Progress
+    kind: str,
+    net: Net,
+    study: Study,
+    split_name: str,
+    fields: list[Planted],
+    progress: Progress,
 ) -> dict[str, Found]:
-    cam = Cam(net, kind.layer)
-    patches, folds, _ = study.split(str(run.spec["split"]))
+    cam = Cam(net)
+    patches, folds, _ = study.split(split_name)
     train_groups = folds.loc[folds["part"] == "train", "group"]
     own: pd.DataFrame = patches[
         patches["group"].isin(train_groups) & (patches["label"] == CLASSES[1])
@@ -222,7 +215,7 @@ def _looked(
     weights = class_weights(cam, StudyPixels(study), patches_of(own), 1, most=500)
     ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
     found = {name: Found() for name in ways}
-    with progress.task(f"looking, {kind.name}", total=len(fields) * len(ways)) as tick:
+    with progress.task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:
         for each in fields:
             area = Box.of(0, 0, *each.frame.shape)
             whole = area.widened((net.patch_px - net.input_px) // 2)

@@ -33,7 +33,7 @@ ONLY_B = {"votes", "dose_to", "doubt", "least"}
     help="A: every crop of the grid (63 of 1344 x 1024 px; default), or the paper's count (54).",
 )
 @click.option("--votes", type=PATH, help="B: CSV with sequence, expert, vote.")
-@click.option("--dose-to", type=float, help="B: highest dose taken; 80 by default, -1 for all.")
+@click.option("--dose-to", type=float, help="B: highest dose taken; 80 s by default, -1 for all.")
 @click.option(
     "--doubt",
     type=click.Choice(["drop", "ignore"]),
@@ -73,7 +73,7 @@ def dataset_(talk: Talk, study: Path, recipe: str, **options: Any) -> None:
         made = deadnet_a(where, DeadNetA(**given), classes, name=name, progress=talk.progress)
     else:
         if given.get("dose_to") == -1:
-            given["dose_to"] = None
+            given["dose_to"] = float("inf")
         made = deadnet_b(where, DeadNetB(**given), classes, name=name, progress=talk.progress)
     for note in made.notes:
         talk.warn(note)

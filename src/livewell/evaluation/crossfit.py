@@ -10,9 +10,9 @@ def scoring_folds(doses: "pd.Series[float]", folds: pd.DataFrame, seed: int) -> 
     """Which fold's model scores every group.
 
     Groups that were dealt are scored by the fold that tests them. Groups that no model was trained
-    on (doses between none and the sick ones) are dealt to the folds evenly within each dose: so at
-    every dose the same models speak in the same shares, and a model that calls more patches sick
-    than the others does so at all doses alike.
+    on (doses between none and the sick ones) are dealt to the folds within each dose, as evenly as
+    their number allows: so a model that calls more patches sick than the others does so at all
+    doses nearly alike (`livewell.evaluation.splits.stratified_folds` deals the others so).
 
     Parameters
     ----------

@@ -4,12 +4,15 @@ Wells are the unit; what is compared is the mean over wells of the share of patc
 ``fraction(dose) - fraction(0)``. Doses are tested from the lowest up, each at the whole alpha, and
 the first that fails ends the testing (fixed sequence: Maurer, Hothorn and Lehmacher 1995; Westfall
 and Krishen 2001, J. Stat. Plan. Inference 99:25). A harmful dose is named safe only if the lowest
-harmful one passes its own test, so the chance of naming any stays at alpha whatever the shape.
+harmful one passes its own test, so the chance of naming any is that of this one test, whatever the
+shape: alpha where the wells of a dose are alike but for chance. It is higher where harm takes whole
+wells and leaves others untouched, which few wells cannot show.
 
 `livewell.evaluation.noninferiority` holds the test of one dose, and how well it keeps its level.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +52,8 @@ class DoseTest:
     wells_needed
         Wells of this dose, and as many controls, for power `POWER` if in truth there is no
         difference and wells differ as observed; None if more than `MOST_WELLS`, or not known.
+    lost
+        Wells of this dose in which nothing was left to judge.
     """
 
     dose: float
@@ -61,6 +66,7 @@ class DoseTest:
     p_worse: float
     decision: Decision
     wells_needed: int | None
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +118,17 @@ class Budget:
     def told(self, unit: str) -> str:
         """The result in plain English, doses in `unit`."""
         more = f"higher than without light by {self.margin:g} or more"
-        sure = f"{1 - self.alpha:.0%} sure"
+        sure = f"{100 * (1 - self.alpha):g}% sure"
         if self.dose is None:
             text = f"No light budget at a margin of {self.margin:g}."
         else:
             text = (
-                f"Up to {self.dose:g} {unit} the share of patches called sick is not {more}"
+                f"Up to {_dose(self.dose, unit)} the share of patches called sick is not {more}"
                 f" ({sure})."
             )
         if self.stopped_at is None:
             return f"{text} That is the highest dose tested: no harm was found."
-        text += f" Testing stopped at {self.stopped_at:g} {unit}: {self.why}."
+        text += f" Testing stopped at {_dose(self.stopped_at, unit)}: {self.why}."
         needed, observed = self.wells_needed[self.stopped_at], self.wells_needed_as_observed
         if self._stop.decision == "cannot tell" and needed is not None:
             text += (
@@ -137,7 +143,17 @@ class Budget:
         return next(test for test in self.tests if test.dose == self.stopped_at)
 
 
-def light_budget(wells: pd.DataFrame, margin: float, *, alpha: float = 0.05) -> Budget:
+def _dose(dose: float, unit: str) -> str:
+    return f"{dose:g} {unit}".strip()
+
+
+def light_budget(
+    wells: pd.DataFrame,
+    margin: float,
+    *,
+    alpha: float = 0.05,
+    lost: Mapping[float, int] | None = None,
+) -> Budget:
     """Find the highest dose at which wells are shown to be no sicker than without light.
 
     Parameters
@@ -149,6 +165,10 @@ def light_budget(wells: pd.DataFrame, margin: float, *, alpha: float = 0.05) -> 
         (0, 1). It is the user's to choose, before the wells are looked at.
     alpha
         Chance of naming any dose safe whose true difference is the margin or more, in (0, 0.5).
+    lost
+        By dose, wells in which nothing was left to judge. Cells that die let go, so for the test
+        that a dose is not worse a lost well counts as wholly sick; it is no evidence that a dose is
+        worse. Lost wells without light are left out.
 
     Raises
     ------
@@ -168,20 +188,22 @@ def light_budget(wells: pd.DataFrame, margin: float, *, alpha: float = 0.05) -> 
     if not 0 < alpha < 0.5:
         raise SpecError("no such level", where="alpha", expected="in (0, 0.5)", got=str(alpha))
     table = check_wells(wells)
-    doses = np.unique(table["dose"].to_numpy(float))
-    groups = [Group.of(table[table["dose"] == dose]) for dose in doses]
-    control = groups[0]
+    gone = {dose: number for dose, number in (lost or {}).items() if dose > 0 and number > 0}
+    control = Group.of(table[table["dose"] == 0])
     tests: list[DoseTest] = []
     stop: DoseTest | None = None
-    for dose, group in zip(doses[1:], groups[1:], strict=True):
-        found = _tested(float(dose), control, group, margin, alpha, ended=stop is not None)
+    for dose in sorted({float(dose) for dose in table["dose"]} | set(gone)):
+        if dose == 0:
+            continue
+        rows, ended = table[table["dose"] == dose], stop is not None
+        found = _tested(dose, control, rows, gone.get(dose, 0), margin, alpha, ended=ended)
         tests.append(found)
         if stop is None and found.decision != "not worse":
             stop = found
     passed = [test.dose for test in tests if test.decision == "not worse"]
     observed = None
     if stop is not None and stop.difference < margin and not math.isnan(stop.p):
-        held = groups[1 + tests.index(stop)]
+        held = Group.of(table[table["dose"] == stop.dose])
         observed = wells_needed(control, held, margin, alpha, stop.difference)
     return Budget(
         _verdict(passed, stop),
@@ -208,9 +230,13 @@ def _verdict(passed: list[float], stop: DoseTest | None) -> Verdict:
 def _why(stop: DoseTest, controls: int, margin: float) -> str:
     if controls < 2:
         return "there is one control well, so nobody knows how wells differ; two are the least"
+    if not stop.wells:
+        return f"no cell is left to judge in any of its {stop.lost} wells"
     if stop.wells < 2:
         return "this dose has one well, so nobody knows how its wells differ; two are the least"
     seen = f"the observed difference is {stop.difference:.3f}"
+    if stop.lost:
+        seen += f" in {stop.wells} wells, {stop.lost} more have no cell left and count as sick"
     if stop.decision == "worse":
         return f"harm is shown, {seen} and the true one at least {stop.lower:.3f}"
     return (
@@ -220,17 +246,29 @@ def _why(stop: DoseTest, controls: int, margin: float) -> str:
 
 
 def _tested(
-    dose: float, control: Group, group: Group, margin: float, alpha: float, *, ended: bool
+    dose: float,
+    control: Group,
+    rows: pd.DataFrame,
+    lost: int,
+    margin: float,
+    alpha: float,
+    *,
+    ended: bool,
 ) -> DoseTest:
-    difference = float(group.mean - control.mean)
-    known = dose, int(group.wells), float(group.mean), difference
     decision: Decision = "not tested" if ended else "cannot tell"
+    if rows.empty:
+        unknown = (math.nan,) * 2
+        return DoseTest(dose, 0, *unknown, -1.0, 1.0, *unknown, decision, None, lost)
+    group = Group.of(rows)
+    known = dose, int(group.wells), float(group.mean), float(group.mean - control.mean)
     if min(control.wells, group.wells) < 2:
-        return DoseTest(*known, -1.0, 1.0, math.nan, math.nan, decision, None)
+        return DoseTest(*known, -1.0, 1.0, math.nan, math.nan, decision, None, lost)
+    sick = pd.DataFrame({"fraction": [1.0] * lost, "patches": int(rows["patches"].median())})
+    worst = Group.of(pd.concat([rows[["fraction", "patches"]], sick])) if lost else group
     at = np.unique(np.append(np.arange(-1 + _STEP, 1 - _STEP / 2, _STEP), margin))
     place = int(np.searchsorted(at, margin))
     # A bound is where no value beyond is still possible, so a larger margin never lowers a budget.
-    below, above = p_values(control, group, at)
+    below, above = p_values(control, worst, at)[0], p_values(control, group, at)[1]
     below = np.maximum.accumulate(below[::-1])[::-1]
     above = np.maximum.accumulate(above)
     if not ended and below[place] <= alpha:
@@ -245,6 +283,7 @@ def _tested(
         float(above[place]),
         decision,
         wells_needed(control, group, margin, alpha, 0.0),
+        lost,
     )
 
 

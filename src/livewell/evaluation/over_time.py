@@ -335,6 +335,9 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
     # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
     half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
     low, high = (2 * end - 1 for end in _ends(half))
+    if half.method == "exact":
+        # all wells of each dose agree: the binomial interval is one of shares, not of differences
+        low = high = np.nan
     difference = Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
     return Contrast(lowest.dose, highest.dose, lowest.unit or "", difference)
 

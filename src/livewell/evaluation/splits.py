@@ -1,6 +1,6 @@
 """Splits by group: no group is ever on two sides, and both classes stand on every side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,65 @@ def k_folds(
         roles = dict.fromkeys(counts.index[test], "test")
         parts.append((fold, roles | _train_validation(counts[~test], validation_fraction, seed)))
     return _folds(parts)
+
+
+def stratified_folds(
+    patches: pd.DataFrame,
+    strata: Mapping[str, float],
+    folds: int = 5,
+    validation_fraction: float = 0.15,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Folds that together test every group once, the groups of each stratum spread over all folds.
+
+    Parameters
+    ----------
+    patches
+        As in `livewell.evaluation.groups.group_counts`.
+    strata
+        Stratum of every group, such as its dose.
+    folds
+        Number of folds, at least 2; no more than there are groups.
+    validation_fraction
+        Share of the groups outside the test part, above 0 and below 1.
+    seed
+        Of the dealing.
+
+    Returns
+    -------
+    DataFrame
+        `livewell.tables.FOLDS`. Two folds differ by one group of a stratum at most; train and
+        validation hold every class, a test part may lack one.
+
+    Raises
+    ------
+    SplitError
+        Fewer than two folds, more folds than groups, or too few groups of a class.
+    """
+    _check_fraction(validation_fraction)
+    counts = group_counts(patches)
+    if not 2 <= folds <= len(counts):
+        expected = f"2 to {len(counts)}, the number of groups"
+        raise SplitError("no such number of folds", expected=expected, got=str(folds))
+    rng = np.random.default_rng([seed, 5])
+    order = rng.permutation(folds)
+    dealt: dict[str, int] = {}
+    for stratum in sorted({strata[group] for group in counts.index}):
+        members = sorted(group for group in counts.index if strata[group] == stratum)
+        # each stratum goes on where the last one ended, so that folds stay of one size
+        for group in rng.permutation(members):
+            dealt[str(group)] = int(order[len(dealt) % folds])
+    test = counts.index.map(dealt)
+    return _folds(
+        (
+            fold,
+            dict.fromkeys(counts.index[test == fold], "test")
+            | _train_validation(
+                counts[test != fold], validation_fraction, seed, f" beside fold {fold} as test"
+            ),
+        )
+        for fold in range(folds)
+    )
 
 
 def leave_one_group_out(

@@ -1,10 +1,15 @@
 """Digests of a study's pictures, made once and kept."""
 
+from collections.abc import Iterable
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from livewell.errors import LivewellError
+from livewell.io.images import choose_channel, open_image
 from livewell.io.listing import fingerprint
 from livewell.io.pixels import StudyPixels
 from livewell.io.study import Study
@@ -66,3 +71,44 @@ def _known(cache: Path) -> dict[tuple[object, ...], pd.DataFrame]:
         return {tuple(key): rows for key, rows in table.groupby(STAMPED, sort=False)}
     except (OSError, ValueError, KeyError):
         return {}
+
+
+def first_frames(
+    study: Study,
+    images: Iterable[str],
+    channel: str | int | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, str]:
+    """A digest of every image's first frame: the same pixels, whatever file or folder they lie in.
+
+    Parameters
+    ----------
+    study
+        The study.
+    images
+        Names of its images.
+    channel
+        The channel that is looked at; found by its name where ``None``.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    dict
+        Digest by image; empty text for a file that cannot be read.
+    """
+    names = list(dict.fromkeys(images))
+    asked = study.channel if channel is None else channel
+    found = {}
+    with progress.task("looking whether pictures were learnt from", total=len(names)) as tick:
+        for name in names:
+            try:
+                with open_image(study.path(name)) as image:
+                    frame = image.frame(0, choose_channel(image.header, asked, name))
+                made = sha256(repr((frame.shape, frame.dtype.str)).encode())
+                made.update(np.ascontiguousarray(frame).tobytes())
+                found[name] = made.hexdigest()[:20]
+            except LivewellError:
+                found[name] = ""
+            tick()
+    return found

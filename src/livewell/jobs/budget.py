@@ -13,10 +13,10 @@ from livewell.evaluation.dose_response import DoseResponse, fit_dose_response
 from livewell.evaluation.equivalence import Budget, light_budget
 from livewell.evaluation.intervals import Estimate
 from livewell.evaluation.wells import by_dose, check_wells
-from livewell.files import claim_same, stamp, whole_file, write_json
+from livewell.files import claim_same, read_json, stamp, whole_file, write_json
 from livewell.io.runs import versions, write_text
 from livewell.io.study import Study, checked_name
-from livewell.jobs.crossfit import cross_fit, judge
+from livewell.jobs.crossfit import cross_fit, judge, prepare
 from livewell.jobs.dosed import Plan, doses_by_unit
 from livewell.profiles.profile import Profile
 from livewell.profiles.recipes import FAST
@@ -129,7 +129,8 @@ def budget(
     SplitError
         Too few wells to learn from.
     OutputError
-        `out` holds something else, or a budget with other settings.
+        `out` holds something else, or a budget with other settings; another margin or alpha may be
+        asked of the same one, and all margins that were tried are told.
     """
     _check(margin, alpha)
     checked_name(name)
@@ -137,24 +138,30 @@ def budget(
     said = {
         "study": str(study.folder.resolve()),
         "plan": asdict(plan),
-        "margin": margin,
-        "alpha": alpha,
         "profile": profile.model_dump(mode="json") if model is None else None,
         "model": None if model is None else str(model.resolve()),
         "channel": channel,
         "seed": seed,
     }
     claim_same(out, KIND, STAMP, said)
-    stamp(out, STAMP, KIND, **said, versions=versions())
     if model is None:
-        fitted = cross_fit(
+        prepared = prepare(
             study,
-            out / RUN,
             profile,
             plan,
             classes=classes,
             name=name,
             channel=channel,
+            seed=seed,
+            warn=warn,
+            progress=progress,
+        )
+        # only now: what is wrong with the settings must not claim the folder for them
+        stamp(out, STAMP, KIND, **said, versions=versions())
+        fitted = cross_fit(
+            prepared,
+            out / RUN,
+            profile,
             seed=seed,
             processes=processes,
             warn=warn,
@@ -163,15 +170,23 @@ def budget(
         by = f"{fitted.models} models of profile {profile.name}"
     else:
         fitted = judge(study, model, plan, channel=channel, seed=seed, warn=warn, progress=progress)
+        stamp(out, STAMP, KIND, **said, versions=versions())
         by = f"judged by {model}"
     wells = check_wells(fitted.wells)
     with progress.task("testing dose by dose", total=3) as tick:
-        found = light_budget(wells, margin, alpha=alpha)
+        found = light_budget(wells, margin, alpha=alpha, lost=fitted.lost)
         tick()
         response = fit_dose_response(wells)
         tick()
         levels = by_dose(wells, seed=seed)
         tick()
+    tried = _margins(out, margin)
+    warnings = [*fitted.warnings]
+    if len(tried) > 1:
+        listed = ", ".join(f"{each:g}" for each in tried)
+        text = f"margins tried on this experiment: {listed}; one chosen afterwards is no promise"
+        warnings.append(text)
+        warn(text)
     unit = _unit(study)
     for file, table in (("wells.csv", wells), ("doses.csv", levels)):
         with whole_file(out / file) as temporary:
@@ -190,24 +205,35 @@ def budget(
         unit=unit,
         sees=fitted.sees,
         sick_from=plan.sick_from,
-        elsewhere=model is not None,
+        elsewhere=fitted.elsewhere,
         proven=fitted.proven,
         group_name=plan.by,
-        notes=[Note("warn", text) for text in fitted.warnings],
+        notes=[Note("warn", text) for text in warnings],
         settings={k: v for k, v in said.items() if k != "profile"}
+        | {"margin": margin, "alpha": alpha}
         | ({} if model else {"profile": profile.name}),
         versions=versions(),
     )
     write_text(out / "report.html", render(budget_page(results)))
-    warnings = fitted.warnings
     if blind(results):
         text = "the net is not shown to see harm at all: a dose that passes says nothing yet"
-        warnings = (*warnings, text)
+        warnings.append(text)
         warn(text)
-    made = Budgeted(out, found, response, wells, fitted.sees, unit, out / "report.html", warnings)
-
-    write_json(out / RESULTS, {"kind": KIND, **made.as_json(), "versions": versions()})
+    page = out / "report.html"
+    made = Budgeted(out, found, response, wells, fitted.sees, unit, page, tuple(warnings))
+    write_json(
+        out / RESULTS,
+        {"kind": KIND, "margins_tried": tried, **made.as_json(), "versions": versions()},
+    )
     return made
+
+
+def _margins(out: Path, margin: float) -> list[float]:
+    """Every margin that was tried in this folder, in order."""
+    before: list[float] = []
+    if (out / RESULTS).is_file():
+        before = list(read_json(out / RESULTS, kind=KIND).get("margins_tried", []))
+    return list(dict.fromkeys([*before, margin]))
 
 
 def results_json(found: Budget, response: DoseResponse, unit: str) -> dict[str, Any]:

@@ -1,67 +1,71 @@
 """Scores of all wells of a study by models that never saw them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
+from livewell.evaluation import confounds
 from livewell.evaluation.crossfit import scoring_folds
-from livewell.evaluation.intervals import Estimate, cluster_interval
-from livewell.inference.windows import Scorer
-from livewell.io.models import Card, load_model
-from livewell.io.pixels import StudyPixels
+from livewell.evaluation.intervals import Estimate
+from livewell.io.content import first_frames
+from livewell.io.models import Card
 from livewell.io.scale import SAME, common_pixel_um
 from livewell.io.study import Study
 from livewell.jobs.dosed import Plan, doses_by_unit
+from livewell.jobs.judging import CrossFitted, Judging
 from livewell.jobs.label import Dose, label
-from livewell.jobs.patches import Grid, patches_of_labels
-from livewell.jobs.split import KFolds, split
+from livewell.jobs.patches import Grid
+from livewell.jobs.split import Stratified, split
 from livewell.jobs.train import train
-from livewell.jobs.unseen import models_of, scorers
+from livewell.jobs.unseen import candidates, scorers
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
 from livewell.profiles.profile import Profile
 from livewell.progress import SILENT, Progress
-from livewell.tables import patches_of
 
+KIND = "light budget"
 VALIDATION = 0.25
 """Share of the training wells that thresholds are chosen on: of one or two they would be noise."""
 
 
-@dataclass(frozen=True, slots=True)
-class CrossFitted:
-    """What `cross_fit` made.
+@dataclass(frozen=True)
+class Prepared:
+    """A study that is ready for cross-fitting: labelled, split, its judged frames known.
 
     Parameters
     ----------
-    wells
-        One row a well: well, dose, fold, patches, positive, mean_p.
-    scores
-        One row a patch: key, well, dose, fold, logit, p, called.
-    sees
-        Area under the ROC curve between unlit wells and wells learnt as sick, unseen ones.
-    models
-        How many models judged.
-    proven
-        AUC of a model of other images on unseen groups of its own; ``None`` where models were
-        trained here, or the model was never evaluated.
+    study, plan, name, channel
+        As in `prepare`.
+    dose, units
+        Dose by unit, and unit by image.
+    window_s
+        Times that are judged.
+    frames
+        Every judged frame, as labels on frames.
+    folds
+        Parts of the units that are learnt from.
     warnings
         What a careful user should know.
     """
 
-    wells: pd.DataFrame
-    scores: pd.DataFrame
-    sees: Estimate
-    models: int
+    study: Study
+    plan: Plan
+    name: str
+    channel: str | None
+    dose: "pd.Series[float]"
+    units: "pd.Series[str]"
+    window_s: tuple[float, float]
+    frames: pd.DataFrame
+    folds: pd.DataFrame
     warnings: tuple[str, ...]
-    proven: Estimate | None = None
 
 
-def cross_fit(
+def prepare(
     study: Study,
-    out: Path,
     profile: Profile,
     plan: Plan,
     *,
@@ -69,20 +73,17 @@ def cross_fit(
     name: str = "budget",
     channel: str | None = None,
     seed: int = 0,
-    processes: int | None = None,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
-) -> CrossFitted:
-    """Learn sick from unlit wells, and judge every well by a model that never saw it.
+) -> Prepared:
+    """Label the extremes of a study by dose and deal its units to folds, evenly within each dose.
 
     Parameters
     ----------
     study
         With doses, and times of frames.
-    out
-        Takes the run of all folds; a run that was stopped goes on.
     profile
-        The recipe.
+        The recipe, for the size of patches.
     plan
         What is learnt and what is judged.
     classes
@@ -92,32 +93,42 @@ def cross_fit(
     channel
         Transmitted-light channel; found by its name where ``None``.
     seed
-        Of everything.
-    processes
-        As in `livewell.jobs.train.train`.
+        Of the dealing.
     warn
-        Told every warning of the split as soon as it is known.
+        Told every warning as soon as it is known.
     progress
         Where to report.
 
     Raises
     ------
     TableError
-        As `doses_by_unit`, or times that are not known.
+        As `doses_by_unit`, times that are not known, or doses without a frame to judge.
     SplitError
-        Too few wells to train, validate and test on.
+        Too few units to train, validate and test on.
+    SpecError
+        Labels of that name which something else made.
     """
     dose, units = doses_by_unit(study, plan)
-    times = _times(study, progress)
+    times, notes = _times(study, progress)
     window = plan.window_s or _whole(times)
-    label(study, Dose(plan.sick_from, window), classes, name=name, seed=seed)
-    stride = plan.stride_px or profile.stride_px
-    grid = Grid(profile.patch_px, stride, every=plan.every)
-    made = split(
+    judged = plan.at_s or window
+    frames = _frames(times, units, dose, judged)
+    said = {"made_by": KIND, "plan": str(plan), "seed": seed}
+    if name in study.label_names() and study.label_meta(name).get("made_by") != said["made_by"]:
+        raise SpecError(
+            "the study has labels of this name, which something else made",
+            where=f"--name {name}",
+            remedy="give another --name; labels and split of that name are then made",
+        )
+    made = label(study, Dose(plan.sick_from, window), classes, name=name, seed=seed)
+    study.write_labels(name, made.labelled.table, made.meta | said)
+    dealt = split(
         study,
         by=plan.by,
-        scheme=KFolds(plan.folds, VALIDATION),
-        grid=grid,
+        scheme=Stratified(
+            {str(unit): float(level) for unit, level in dose.items()}, plan.folds, VALIDATION
+        ),
+        grid=_grid(plan, profile.patch_px, profile.stride_px),
         labels=name,
         name=name,
         channel=channel,
@@ -125,22 +136,65 @@ def cross_fit(
         warn=warn,
         progress=progress,
     )
+    notes += [*made.labelled.notes, *_unlike(study, plan, dose, units, times, judged)]
+    for note in notes:
+        warn(note)
+    found = tuple(dict.fromkeys([*dealt.warnings, *notes]))
+    return Prepared(study, plan, name, channel, dose, units, judged, frames, dealt.folds, found)
+
+
+def cross_fit(
+    prepared: Prepared,
+    out: Path,
+    profile: Profile,
+    *,
+    seed: int = 0,
+    processes: int | None = None,
+    warn: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
+) -> CrossFitted:
+    """Learn sick from unlit units, and judge every unit by a model that never saw it.
+
+    Parameters
+    ----------
+    prepared
+        As `prepare` returns it.
+    out
+        Takes the run of all folds; a run that was stopped goes on.
+    profile
+        The recipe.
+    seed
+        Of everything.
+    processes
+        As in `livewell.jobs.train.train`.
+    warn
+        Told every warning as soon as it is known.
+    progress
+        Where to report.
+
+    Raises
+    ------
+    LeakError
+        A judged picture is a copy of one that its model has learnt from.
+    """
+    study, plan = prepared.study, prepared.plan
     trained = train(
         study,
         out,
         profile,
-        split=name,
-        channel=channel,
+        split=prepared.name,
+        channel=prepared.channel,
         seed=seed,
         processes=processes,
         progress=progress,
     )
-    fold = units.map(scoring_folds(dose, made.folds, seed))
+    fold = prepared.units.map(scoring_folds(prepared.dose, prepared.folds, seed))
     folders = {number: trained.run.model(number) for number in trained.cards}
-    table = _patches(study, units, dose, times, plan.at_s or window, grid, channel, progress)
-    found = _judged(table, fold, folders, plan, seed, StudyPixels(study, channel), progress)
-    lost = _lost(dose, found.wells, plan, warn)
-    return replace(found, warnings=(*made.warnings, *lost))
+    digests = first_frames(study, prepared.units.index, prepared.channel, progress)
+    judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channel, digests)
+    grid = _grid(plan, profile.patch_px, profile.stride_px)
+    found = judging.judged(prepared.frames, grid, fold, folders, seed, warn, progress)
+    return replace(found, warnings=(*prepared.warnings, *found.warnings))
 
 
 def judge(
@@ -153,15 +207,15 @@ def judge(
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
 ) -> CrossFitted:
-    """Judge every well by a model of other images, or by the folds of a run that never saw it.
+    """Judge every unit by a model of other images, or by the folds of a run that never saw it.
 
     Parameters
     ----------
     study
         With doses, and times of frames.
     model
-        A model, or a training run; of a run on this study with several folds each well is judged by
-        a model that never saw it.
+        A model, or a training run; of a run on this study with several folds each unit is judged by
+        a model that has not learnt from any image of it.
     plan
         What is judged; nothing is learnt.
     channel
@@ -178,35 +232,43 @@ def judge(
     TableError
         As `doses_by_unit`, or times that are not known.
     SplitError
-        The model has learnt from wells that it would judge.
+        The model has learnt from units that it would judge, or does not say what it learnt from.
     SpecError
         Another pixel size than the model's.
     """
     dose, units = doses_by_unit(study, plan)
-    times = _times(study, progress)
-    models, run = models_of(model, study)
-    scored, notes = scorers(study, study.fields(), models, run)
-    for note in notes:
-        warn(note)
-    seen = sorted(set(scored.loc[scored["seen"], "image"].map(units)))
-    if seen:
+    times, notes = _times(study, progress)
+    judged = plan.at_s or plan.window_s or _whole(times)
+    frames = _frames(times, units, dose, judged)
+    found = candidates(model, study, progress)
+    scored = scorers(study, found, units)
+    seen = sorted(set(scored.loc[scored["seen"], "group"]))
+    if seen or found.notes:
         raise SplitError(
-            f"the model has learnt from {len(seen)} {plan.by}s that it would judge",
+            f"the model has learnt from {len(seen)} {plan.by}s that it would judge"
+            if seen
+            else "the model does not say which images it learnt from",
             where=str(model),
             expected="a model of other images, or the folds of a run that never saw them",
             got=", ".join(seen[:4]) + (", ..." if len(seen) > 4 else ""),
             remedy="leave --model out: models are then trained so that each well is new to one",
         )
-    card = models[0].card
+    card = found.models[0].card
     _same_scale(study, card)
-    window = plan.at_s or plan.window_s or _whole(times)
-    grid = Grid(card.patch_px, plan.stride_px or card.stride_px, every=plan.every)
-    table = _patches(study, units, dose, times, window, grid, channel, progress)
+    notes += _unlike(study, plan, dose, units, times, judged)
+    for note in notes:
+        warn(note)
     fold = scored.set_index("image")["model"]
-    folders = {number: each.folder for number, each in enumerate(models)}
-    found = _judged(table, fold, folders, plan, seed, StudyPixels(study, channel), progress)
-    lost = _lost(dose, found.wells, plan, warn)
-    return replace(found, warnings=(*notes, *lost), proven=_proven(card))
+    folders = {number: each.folder for number, each in enumerate(found.models)}
+    judging = Judging(study, plan, dose, units, channel, found.digests)
+    grid = _grid(plan, card.patch_px, card.stride_px)
+    made = judging.judged(frames, grid, fold, folders, seed, warn, progress)
+    return replace(
+        made,
+        warnings=(*notes, *made.warnings),
+        elsewhere=not found.same_study,
+        proven=_proven(card),
+    )
 
 
 def _proven(card: Card) -> Estimate | None:
@@ -230,71 +292,8 @@ def _same_scale(study: Study, card: Card) -> None:
         )
 
 
-def _patches(
-    study: Study,
-    units: "pd.Series[str]",
-    dose: "pd.Series[float]",
-    times: pd.DataFrame,
-    window_s: tuple[float, float],
-    grid: Grid,
-    channel: str | None,
-    progress: Progress,
-) -> pd.DataFrame:
-    """Every patch that is judged, with its well and dose."""
-    pixels = StudyPixels(study, channel)
-    pixels.prepare(units.index, progress=progress)
-    frames = _frames(times, units, dose, window_s)
-    table, _ = patches_of_labels(study, frames, grid, pixels, progress)
-    table["well"] = table["image"].map(units)
-    table["dose"] = table["well"].map(dose)
-    return table.drop(columns=["label", "score", "route"])
-
-
-def _judged(
-    table: pd.DataFrame,
-    fold: "pd.Series[int]",
-    folders: Mapping[int, Path],
-    plan: Plan,
-    seed: int,
-    pixels: StudyPixels,
-    progress: Progress,
-) -> CrossFitted:
-    """Scores of all patches, each by its image's model, summed up by well."""
-    table = table.assign(fold=table["image"].map(fold))
-    parts = []
-    with progress.task("judging all wells by models new to them", total=len(table)) as tick:
-        for number, part in table.groupby("fold", sort=True):
-            net, card = load_model(folders[int(str(number))])
-            logit = Scorer(net).patches(pixels, patches_of(part), tick).astype(float)
-            rule = card.patch_rule
-            parts.append(
-                part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
-            )
-    scores = pd.concat(parts, ignore_index=True)
-    wells = (
-        scores.groupby("well")
-        .agg(
-            dose=("dose", "first"),
-            fold=("fold", "first"),
-            patches=("called", "size"),
-            positive=("called", "sum"),
-            mean_p=("p", "mean"),
-        )
-        .reset_index()
-    )
-    return CrossFitted(wells, scores, _sees(scores, plan, seed), len(folders), ())
-
-
-def _lost(
-    dose: "pd.Series[float]", wells: pd.DataFrame, plan: Plan, warn: Callable[[str], None]
-) -> tuple[str, ...]:
-    """A warning about wells without anything to judge."""
-    lost = sorted(set(dose.index) - set(wells["well"]))
-    if not lost:
-        return ()
-    text = f"no cell in any judged frame of {len(lost)} {plan.by}s, such as {lost[0]}: left out"
-    warn(text)
-    return (text,)
+def _grid(plan: Plan, patch_px: int, stride_px: int) -> Grid:
+    return Grid(patch_px, plan.stride_px or stride_px, every=plan.every)
 
 
 def _whole(times: pd.DataFrame) -> tuple[float, float]:
@@ -302,12 +301,12 @@ def _whole(times: pd.DataFrame) -> tuple[float, float]:
     return float(times["time_s"].min()), float(times["time_s"].max()) + 1
 
 
-def _times(study: Study, progress: Progress) -> pd.DataFrame:
-    """Every frame's time; columns image, t, time_s."""
-    times, _, faults = frame_times(study.fields(), study.headers(progress=progress))
+def _times(study: Study, progress: Progress) -> tuple[pd.DataFrame, list[str]]:
+    """Every frame's time (image, t, time_s), and a note where no file says when it begins."""
+    times, note, faults = frame_times(study.fields(), study.headers(progress=progress))
     if faults:
         raise TableError("no times of frames", faults, where=str(study.folder))
-    return times
+    return times, [note] if note else []
 
 
 def _frames(
@@ -328,8 +327,29 @@ def _frames(
     return label_table(frames, [f"dose {level:g}" for level in held], "dose", held)
 
 
-def _sees(scores: pd.DataFrame, plan: Plan, seed: int) -> Estimate:
-    """How well the models tell unseen unlit wells from unseen sick ones."""
-    ends = scores[(scores["dose"] == 0) | (scores["dose"] >= plan.sick_from)]
-    table = ends.assign(group=ends["well"], y=(ends["dose"] > 0).astype(int))
-    return cluster_interval(table, "roc_auc", seed=seed)
+def _unlike(
+    study: Study,
+    plan: Plan,
+    dose: "pd.Series[float]",
+    units: "pd.Series[str]",
+    times: pd.DataFrame,
+    window_s: tuple[float, float],
+) -> list[str]:
+    """Warnings where doses differ in more than the dose: in plate, experiment, or times judged."""
+    fields = study.fields().assign(unit=units.to_numpy())
+    fields["dose"] = fields["unit"].map(dose).map("{:g}".format)
+    found = confounds.ties(fields, "dose", None, unit="unit", noun=f"{plan.by}s")
+    texts = list(confounds.warnings(found))
+    inside = times[times["time_s"].ge(window_s[0]) & times["time_s"].lt(window_s[1])]
+    held = inside["image"].map(units).map(dose)
+    ends = inside.groupby(held)["time_s"].agg(["min", "max"])
+    unlit = ends.loc[0.0]
+    away = ends[(ends - unlit).abs().max(axis=1) > 0.1 * max(np.ptp(ends.to_numpy()), 1)]
+    if len(away):
+        level, row = away.index[0], away.iloc[0]
+        texts.append(
+            f"dose {level:g} is judged from {row['min']:g} s to {row['max']:g} s, no light from"
+            f" {unlit['min']:g} s to {unlit['max']:g} s: a difference may be one of time; judge the"
+            " same times with --at-s"
+        )
+    return texts

@@ -1,14 +1,15 @@
 """DeadNet's data sets A and B as recipes over a study, with the paper's counts beside ours."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from livewell.errors import Fault, LabelError, TableError
-from livewell.evaluation.units import unit_names
+from livewell.errors import Fault, LabelError, SpecError, TableError
+from livewell.evaluation.over_time import places
 from livewell.files import whole_file
 from livewell.geometry import Edge, starts
 from livewell.io.metadata import read_metadata
@@ -21,8 +22,9 @@ from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_votes import SEQUENCE, Agreement, Doubt, by_votes
 from livewell.labels.doses import doses
 from livewell.labels.made import Count, label_table
+from livewell.labels.times import frame_times
 from livewell.progress import SILENT, Progress
-from livewell.training.expansion import COPIES_A, COPIES_B
+from livewell.training.expansion import COPIES_B, EXPANSION_A_2017
 
 PATCH_PX, STRIDE_PX, FRAMES = 256, 128, 10
 """Edge of a crop, from crop to crop of data set A, frames of a sequence of data set B."""
@@ -66,7 +68,8 @@ class DeadNetB:
     votes
         CSV with columns sequence, expert, vote; ``None`` makes the sequences only.
     dose_to
-        Highest dose of the positions taken, in the study's unit; ``None`` for all.
+        Highest dose of the positions taken, in the study's unit; ``None`` for the paper's 80 s,
+        where the unit is seconds or nobody knows it; infinite for all.
     doubt
         What to do with sequences that somebody is unsure of.
     least
@@ -76,7 +79,7 @@ class DeadNetB:
     """
 
     votes: Path | None = None
-    dose_to: float | None = 80.0
+    dose_to: float | None = None
     doubt: Doubt = "drop"
     least: int = 1
     empty: Literal["drop", "keep"] = "drop"
@@ -152,6 +155,9 @@ def deadnet_a(
     values, faults = doses(fields, recipe.sick_from) if "dose" in fields else (None, [_NO_DOSE])
     if faults or values is None:
         raise TableError("no data set A", faults, where=str(study.folder / "fields.parquet"))
+    _, _, faults = frame_times(fields, headers)
+    if faults:
+        raise TableError("no times of frames", faults, where=str(study.folder))
     used = fields[((values == 0) | (values >= recipe.sick_from)).to_numpy()]
     refuse_small(headers[headers["image"].isin(used["image"])].set_index("image"), PATCH_PX)
     positions = positions_of(fields)
@@ -186,6 +192,15 @@ def deadnet_a(
             zip(rows["image"], rows["t"].astype(int), rows["label"], rows["score"], strict=True)
         )
         crops, empty = gridded(wanted, grid, pixels, pixel_um, tick)
+    without = sorted(set(classes) - set(crops["label"]))
+    if without:
+        raise LabelError(
+            f"no crop of {' and '.join(without)} is left",
+            where=str(study.folder),
+            expected=f"crops of {PATCH_PX} px with cells, of both classes",
+            got=f"{len(crops)} crops of {len(rows)} frames, {empty} without cells",
+            remedy="take --crops full, --empty keep, or another window",
+        )
     table = label_table(crops, crops["label"].tolist(), "deadnet-a", crops["score"])
     notes = list(frames.notes)
     unlit = sorted(end.dead - lit)
@@ -208,7 +223,7 @@ def deadnet_a(
                 classes, ("about 2,000 of both to train on", "126 of both to test on"), strict=True
             )
         ),
-        Step("near copies of a full image", f"{COPIES_A.total:,} = {COPIES_A}", "2,592 = 3x8x2x54"),
+        _copies(headers[headers["image"].isin(used["image"])], grid.edge),
     )
     counts = (*frames.counts, Count("crops without cells", empty), Count("crops", len(table)))
     _write(study, name, table, counts, notes, asdict(recipe), classes)
@@ -254,7 +269,8 @@ def deadnet_b(
     """
     checked_name(name)
     fields, headers = study.fields(), study.headers(progress=progress)
-    if recipe.dose_to is not None:
+    most = _dose_to(fields, recipe.dose_to)
+    if most < math.inf:
         if "dose" not in fields:
             raise TableError("no data set B", [_NO_DOSE], where=str(study.folder))
         values, faults = doses(fields)
@@ -262,7 +278,7 @@ def deadnet_b(
         faults = [fault for fault in faults if fault.code not in kinds]
         if faults:
             raise TableError("no data set B", faults, where=str(study.folder))
-        fields = fields[(values <= recipe.dose_to).to_numpy()]
+        fields = fields[(values <= most).to_numpy()]
     headers = headers[headers["image"].isin(fields["image"])]
     pixels = StudyPixels(study)
     pixels.prepare(fields["image"], progress=progress)
@@ -310,6 +326,21 @@ def deadnet_b(
     return DataSet(tuple(steps), (), name, file)
 
 
+def _dose_to(fields: pd.DataFrame, asked: float | None) -> float:
+    """The highest dose that is taken."""
+    if asked is not None:
+        return asked
+    units = set(fields["dose_unit"].dropna()) if "dose_unit" in fields else set()
+    if units - {"s"}:
+        raise SpecError(
+            "the paper's highest dose of data set B is 80 s, and these doses are in another unit",
+            where="--dose-to",
+            got=", ".join(sorted(map(str, units))),
+            remedy="give --dose-to in the study's unit, or -1 for all",
+        )
+    return 80.0
+
+
 _NO_DOSE = Fault("missing-column", "dose", "the study's images have no dose")
 _LEFT = {"drop": ", left out", "keep": ", kept (not counted)"}
 PAPER = Agreement(263, 49)
@@ -338,18 +369,13 @@ def _percent(share: float) -> str:
 
 
 def positions_of(fields: pd.DataFrame) -> "pd.Series[str]":
-    """Name of the stage position of every image; the image's own name where none is known."""
-    by = "position" if "position" in fields and fields["position"].notna().any() else "image"
-    if by == "image":
-        return pd.Series(fields["image"].to_numpy(), index=fields["image"])
-    names = unit_names(fields, by)
-    return names.fillna(pd.Series(names.index, index=names.index))
+    """Name of the stage position by image, see `livewell.evaluation.over_time.places`."""
+    return places(fields).set_axis(fields["image"])
 
 
 def _grids(headers: pd.DataFrame) -> list[Step]:
     """Crops an image in the full grid and in the paper's count, of the commonest frame size."""
-    sizes = headers.groupby(["height", "width"]).size()
-    height, width = (int(edge) for edge in sizes.index[int(sizes.argmax())])
+    height, width = _commonest(headers)
     found = {}
     kinds: tuple[Edge, Edge] = ("drop", "exclusive")
     for edge in kinds:
@@ -360,6 +386,19 @@ def _grids(headers: pd.DataFrame) -> list[Step]:
         Step(f"crops of an image of {size}, full grid", found["drop"], "63 = 9x7 of 1344 x 1024"),
         Step("the same as the paper counts", found["exclusive"], "54 = 9x6"),
     ]
+
+
+def _copies(headers: pd.DataFrame, edge: Edge) -> Step:
+    """Near copies of a full image by the paper's augmentation, of the commonest frame size."""
+    height, width = _commonest(headers)
+    found = replace(EXPANSION_A_2017, edge=edge).counts(height, width)
+    return Step("near copies of a full image", f"{found.total:,} = {found}", "2,592 = 3x8x2x54")
+
+
+def _commonest(headers: pd.DataFrame) -> tuple[int, int]:
+    sizes = headers.groupby(["height", "width"]).size()
+    height, width = sizes.index[int(sizes.argmax())]
+    return int(height), int(width)
 
 
 def _write(

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from livewell.inference.windows import Scorer, window_boxes
 from livewell.io.images import open_image
-from livewell.io.models import load_model
+from livewell.io.models import Card, load_model
 from livewell.io.pixels import StudyPixels
 from livewell.io.scale import common_pixel_um
 from livewell.io.study import Study
 from livewell.jobs.frames import fit_to, model_frame
 from livewell.labels.ending import EVERY, SHRUNK, Ending, by_area, by_said, by_share
 from livewell.labels.times import frame_times
-from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.measure.occupancy import LEAST_SHARE, has_cells, shares, textured
 from livewell.progress import Progress
 
 ENDS = 3
@@ -83,8 +84,9 @@ def ending(
         frames = frames.sort_values(["position", "time_s"], kind="stable")
     if isinstance(rule, LastFrames):
         return by_area(_covered(study, frames, pixels, progress), rule.most)
-    last = frames.groupby("position").tail(1)
-    return by_share(_called(study, last, rule, progress), rule.least)
+    groups = frames.groupby("position")
+    begun = groups.head(1).set_index("position")
+    return by_share(_called(study, groups.tail(1), begun, rule, progress), rule.least)
 
 
 def _covered(
@@ -110,8 +112,23 @@ def _covered(
     return pd.DataFrame(rows)
 
 
-def _called(study: Study, last: pd.DataFrame, rule: Judged, progress: Progress) -> pd.DataFrame:
-    """Share of each position's last frame that a model calls positive; NaN where nothing is."""
+def _has_cells(study: Study, row: "pd.Series[Any]", card: Card) -> bool:
+    """Whether a frame shows any cell."""
+    image = str(row["image"])
+    with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
+        fit = fit_to(card, opened.header, study.channel, image)
+        frame, _ = model_frame(opened.frame(int(row["t"]), fit.channel), fit, image)
+    return has_cells(frame, card.pixel_um)
+
+
+def _called(
+    study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: Judged, progress: Progress
+) -> pd.DataFrame:
+    """Share of each position's last frame that a model calls positive.
+
+    All of it where no cell is left of those that were there first: cells that die let go. NaN where
+    there never was one.
+    """
     net, card = load_model(rule.model)
     scorer = Scorer(net)
     rows = []
@@ -126,6 +143,8 @@ def _called(study: Study, last: pd.DataFrame, rule: Judged, progress: Progress) 
             boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
             logits = [logit for _, logit in scorer.frame(frame, area, boxes)]
             share = float(card.patch_rule.called(logits).mean()) if boxes else float("nan")
+            if not boxes and _has_cells(study, begun.loc[position], card):
+                share = 1.0
             rows.append({"position": position, "share": share})
             tick()
     return pd.DataFrame(rows)

@@ -11,7 +11,7 @@ from livewell.explain.gradcam import Cam
 from livewell.explain.layers import class_number
 from livewell.files import claim_same, stamp, whole_file, write_json
 from livewell.io.runs import versions, write_text
-from livewell.jobs.inside import Inside, Look
+from livewell.jobs.inside import MOST_TRAINING, Inside, Look
 from livewell.jobs.scores import Tested
 from livewell.progress import SILENT, Progress
 from livewell.report.explain import ExplainResults, explain_page
@@ -100,7 +100,7 @@ def explain(
         for number, (each, groups) in measured.items()
     }
     warnings = tuple(text for name, each in found.items() if (text := warning(each, name)))
-    pairs = inside.pairs(table, numbers, top)
+    pairs = inside.pairs(table, numbers)
     fields, disagreement = inside.fields(table, numbers, top, folder)
     models = inside.models(table, numbers) if look.models else None
     with whole_file(folder / "patches.csv") as temporary:
@@ -113,7 +113,7 @@ def explain(
         f" {table['group'].nunique()} {tested.meta['by']}s",
         classes=tested.classes,
         layer=cam.layer.name,
-        weights="weights averaged over the training patches of the class"
+        weights=f"weights averaged over training patches of the class, at most {MOST_TRAINING}"
         if look.weights == "class"
         else "weights of each crop",
         top=top,

@@ -15,7 +15,7 @@ from livewell.explain.background import OffCells, off_cells
 from livewell.explain.class_model import EQUATION_4, Ascent, class_model
 from livewell.explain.fields import FieldMap, field_map
 from livewell.explain.gradcam import Cam, PatchMap, class_weights, patch_maps
-from livewell.files import whole_file
+from livewell.files import folder_names, whole_file
 from livewell.geometry import Box, WindowGrid
 from livewell.image import mirrored
 from livewell.io.scale import common_pixel_um
@@ -161,7 +161,7 @@ class Inside:
         return np.asarray(mirrored(self.masks[key], pixels.area(*key), box))
 
     def pairs(
-        self, table: pd.DataFrame, numbers: Sequence[int], top: float
+        self, table: pd.DataFrame, numbers: Sequence[int]
     ) -> list[tuple[str, list[Evidence]]]:
         """The surest calls of each class, right and wrong, at most two of one picture."""
         sure = table.assign(sure=np.where(table["called"] == 1, table["p"], 1 - table["p"]))
@@ -209,6 +209,7 @@ class Inside:
             Takes the maps, as TIFF of 32-bit numbers.
         """
         pictures, disagreement = [], []
+        files = folder_names(self.tested.study.fields()["image"].tolist())
         jobs = []
         for number in numbers:
             rows = table[table["y"] == number]
@@ -227,7 +228,7 @@ class Inside:
                 name = self.tested.classes[number]
                 title = f"{image}, frame {t}"
                 disagreement.append((title, name, by_crop.disagreement, by_class.disagreement))
-                path = folder / "fields" / f"{Path(image).name.split('.')[0]}-{t}-{name}.tif"
+                path = folder / "fields" / f"{files[image]}-{t}-{name}.tif"
                 with whole_file(path) as temporary:
                     tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
                 grey = self.tested.pixels.frame(image, t).astype(np.float32)

@@ -50,7 +50,16 @@ class Named:
     validation: tuple[str, ...] | None = None
 
 
-Scheme = Holdout | KFolds | LeaveOneOut | Named
+@dataclass(frozen=True, slots=True)
+class Stratified:
+    """Every group tested once, in folds over which the groups of each stratum are spread."""
+
+    strata: Mapping[str, float]
+    folds: int = 5
+    validation: float = 0.1
+
+
+Scheme = Holdout | KFolds | LeaveOneOut | Named | Stratified
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +177,7 @@ def _check_scheme(scheme: Scheme, groups: "pd.Series[str]") -> None:
     """Refuse what cannot be before any pixel is read."""
     there = sorted(groups.dropna().unique())
     match scheme:
-        case KFolds() if not 2 <= scheme.folds <= len(there):
+        case KFolds() | Stratified() if not 2 <= scheme.folds <= len(there):
             raise SplitError(
                 "no such number of folds",
                 where="--folds",
@@ -194,6 +203,10 @@ def _dealt(patches: pd.DataFrame, scheme: Scheme, seed: int) -> pd.DataFrame:
             return splits.holdout(patches, scheme.fractions, seed)
         case KFolds():
             return splits.k_folds(patches, scheme.folds, scheme.validation, seed)
+        case Stratified():
+            return splits.stratified_folds(
+                patches, scheme.strata, scheme.folds, scheme.validation, seed
+            )
         case LeaveOneOut():
             return splits.leave_one_group_out(patches, scheme.validation, seed)
         case Named():

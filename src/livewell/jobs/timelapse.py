@@ -1,11 +1,8 @@
 """Heat maps of a whole experiment, and the curve of sick area per position, well and dose."""
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import pandas as pd
 
 from livewell.errors import GeometryError, ImageContentError, ImageReadError, StudyError
 from livewell.evaluation import over_time
-from livewell.files import claim_same, read_json, stamp, whole_file, write_json
+from livewell.files import claim_same, folder_names, read_json, stamp, whole_file, write_json
 from livewell.io.listing import fingerprint
 from livewell.io.runs import versions, write_text
 from livewell.io.study import Study
@@ -21,7 +18,7 @@ from livewell.jobs.assess import summary
 from livewell.jobs.engines import AskedBackend, AskedEngine
 from livewell.jobs.frames import why
 from livewell.jobs.heatmap import MAP, Edges, heatmap, usual_stride
-from livewell.jobs.unseen import Scorer, models_of, scorers
+from livewell.jobs.unseen import Scorer, candidates, scorers
 from livewell.progress import SILENT, Progress, Tick
 from livewell.report.page import render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
@@ -110,12 +107,14 @@ def timelapse(
     OutputError
         `out` cannot be written, holds something else, or was begun with other settings.
     """
-    models, run = models_of(model, study)
     every = study.fields()
     for image in only:
         study.path(image)
     fields = every[every["image"].isin(only)] if only else every
-    scored, notes = scorers(study, fields, models, run)
+    found = candidates(model, study, progress)
+    models, notes = found.models, found.notes
+    scored = scorers(study, found)
+    scored = scored[scored["image"].isin(fields["image"])].reset_index(drop=True)
     card = models[0].card
     asked = {
         "stride_px": stride_px or usual_stride(card, engine),
@@ -158,7 +157,7 @@ def timelapse(
         failures=failures,
         thresholds=tuple(sorted({m.card.patch_rule.threshold for m in models})),
         warnings={image: record["warnings"] for image, record in batch.records.items()},
-        same_study=run is not None,
+        same_study=found.same_study,
         notes=notes,
         settings={"model": summary(card), **said},
         versions=versions(),
@@ -264,19 +263,6 @@ class _Words:
             self.outer(0, f"{self.image}, {count}/{total}")
 
         yield tick
-
-
-def folder_names(images: Sequence[str]) -> dict[str, str]:
-    """A folder's name for every image of a study, each once, whatever is made of upper case."""
-    stems = [re.sub(r"(\.ome)?\.\w+$", "", image, flags=re.IGNORECASE) for image in images]
-    plain = [re.sub(r"[^\w+-]+", "_", stem)[:80] for stem in stems]
-    counts = Counter(name.lower() for name in plain)
-    return {
-        image: name
-        if counts[name.lower()] == 1
-        else f"{name}-{sha256(image.encode()).hexdigest()[:8]}"
-        for image, name in zip(images, plain, strict=True)
-    }
 
 
 def _positions(fields: pd.DataFrame, mapped: pd.DataFrame, batch: _Batch) -> pd.DataFrame:

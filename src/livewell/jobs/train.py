@@ -12,6 +12,7 @@ from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.evaluation.decisions import fit_patch_rule, fit_picture_rule
 from livewell.evaluation.pictures import by_picture
 from livewell.inference.windows import Scorer
+from livewell.io.content import first_frames
 from livewell.io.models import NORMALISATIONS, Card, load_model, save_model
 from livewell.io.pixels import StudyPixels
 from livewell.io.runs import Run, label_hash, split_hashes, versions
@@ -145,7 +146,11 @@ def _one_fold(
     )
     card = _card(net, fitted, parts["validation"], pixels, profile, progress)
     card = card.model_copy(
-        update={"channel": meta["channel"], "seed": seed, "data": _summary(run, fold, patches)}
+        update={
+            "channel": meta["channel"],
+            "seed": seed,
+            "data": _summary(run, fold, patches) | {"learnt": _learnt(pixels, parts, progress)},
+        }
     )
     save_model(run.model(fold), net, card)
 
@@ -191,6 +196,15 @@ def _labelled(part: pd.DataFrame, classes: tuple[str, str]) -> Labelled:
         np.asarray(part["label"] == classes[1], dtype=bool),
         part["group"].tolist(),
     )
+
+
+def _learnt(
+    pixels: StudyPixels, parts: Mapping[str, pd.DataFrame], progress: Progress
+) -> list[str]:
+    """What tells the images of training and validation again, wherever they may lie."""
+    images = sorted({image for part in parts.values() for image in part["image"]})
+    found = first_frames(pixels.study, images, pixels.channel, progress)
+    return sorted(set(found.values()) - {""})
 
 
 def _summary(run: Run, fold: int, patches: pd.DataFrame) -> dict[str, Any]:

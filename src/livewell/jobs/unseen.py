@@ -1,20 +1,27 @@
-"""Which model may score which image: one that never saw the image's group, where there is one."""
+"""Which model may score which image: one that has not learnt from its unit, where there is one.
 
-from collections.abc import Sequence
+What a model has learnt from is told by content, not by names: its card holds a digest of the first
+frame of every training and validation image. So copies, renamed files and moved folders are known
+again, and another plate with the same names of wells is not taken for this one.
+"""
+
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 
-from livewell.errors import StudyError
 from livewell.evaluation.units import unit_names
+from livewell.io.content import first_frames
 from livewell.io.models import Card, find_model, load_model
-from livewell.io.runs import RUN, Run, split_hashes
+from livewell.io.runs import RUN, Run
 from livewell.io.study import Study
+from livewell.progress import SILENT, Progress
 
-TRAINED = ("train", "validation")
-"""Parts of a split that a model has learnt from, or that its threshold was chosen on."""
+UNTOLD = (
+    "The card of this model does not say which images it learnt from (an older version wrote it):"
+    " nothing is known of what it has seen."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,90 +37,128 @@ class Scorer:
         """The model in a folder."""
         return cls(folder, name, load_model(folder)[1])
 
-    def groups(self, *parts: str) -> set[str]:
-        """Groups that stood in these parts, or in any, when it was trained."""
-        every = self.card.data.get("groups", {})
-        return {group for part in parts or every for group in every.get(part, ())}
+    @property
+    def learnt(self) -> frozenset[str]:
+        """Digests of the first frames of the images that it was trained or calibrated on."""
+        return learnt_by(self.card)
+
+    def tested(self) -> set[str]:
+        """Names of the groups that it was tested on."""
+        return set(self.card.data.get("groups", {}).get("test", ()))
 
 
-def models_of(path: Path, study: Study) -> tuple[list[Scorer], Run | None]:
-    """The models meant by `path`, and their run if it was trained on this study's images."""
-    if (path / RUN).is_file():
-        run = Run.open(path)
-        if len(run.folds) > 1 and _same_images(run, study):
-            return [Scorer.of(run.model(fold), run.fold(fold).name) for fold in run.folds], run
-    folder = find_model(path)
-    # run/fold-00/model
-    above = folder.parent.parent
-    if (above / RUN).is_file():
-        run = Run.open(above)
-        return [Scorer.of(folder, folder.parent.name)], run if _same_images(run, study) else None
-    alone = Scorer.of(folder, folder.name)
-    data, fields = alone.card.data, study.fields()
-    named = data.get("study") == study.folder.name and data.get("group") in fields
-    # of a copied model only names are known: rather called seen than flattering
-    same = named and set(unit_names(fields, data["group"])) & alone.groups()
-    return [alone], Run(above, data) if same else None
-
-
-def _same_images(run: Run, study: Study) -> bool:
-    """Whether a run was trained on this study, or on another one of the same image folder."""
-    folder = Path(str(run.spec["study"]))
-    try:
-        return Study.open(folder).root == study.root
-    except StudyError:
-        return folder.name == study.folder.name
-
-
-def scorers(
-    study: Study, fields: pd.DataFrame, models: Sequence[Scorer], run: Run | None
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Which model scores which image, and whether that model has seen the image's group.
-
-    A model that was tested on the group comes first, then those that know nothing of it, dealt by
-    a hash of the group's name; where all have learnt from it the first one scores it, as seen.
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Models that may score a study.
 
     Parameters
     ----------
-    study, fields
-        The study, and rows of the images to be scored.
-    models, run
-        As `models_of` returns them.
+    models
+        One, or one a fold.
+    digests
+        Of every image of the study, see `livewell.io.content.first_frames`.
+    group
+        Column that the models' groups were named by; empty if nobody knows.
+    """
+
+    models: tuple[Scorer, ...]
+    digests: dict[str, str]
+    group: str = ""
+
+    @property
+    def same_study(self) -> bool:
+        """Whether a model has learnt from an image of the study."""
+        known = set(self.digests.values()) - {""}
+        return any(model.learnt & known for model in self.models)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of them."""
+        return () if all("learnt" in model.card.data for model in self.models) else (UNTOLD,)
+
+
+def learnt_by(card: Card) -> frozenset[str]:
+    """Digests of the first frames of the images that a model was trained or calibrated on."""
+    return frozenset(card.data.get("learnt", ()))
+
+
+def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candidates:
+    """The models meant by `path`: one, or all folds of a run that learnt from this study.
+
+    Parameters
+    ----------
+    path
+        Model folder or training run.
+    study
+        The study that is to be scored.
+    progress
+        Where to report.
+
+    Raises
+    ------
+    ModelFileError
+        No usable model; a fold that is not trained to its end; several folds of other images.
+    """
+    several = (path / RUN).is_file() and len(Run.open(path).folds) > 1
+    if not several:
+        folder = find_model(path)
+        models: tuple[Scorer, ...] = (Scorer.of(folder, folder.parent.name),)
+    else:
+        run = Run.open(path)
+        models = tuple(Scorer.of(run.model(fold), run.fold(fold).name) for fold in run.folds)
+    asked = study.channel if study.channel is not None else models[0].card.channel or None
+    digests = first_frames(study, study.fields()["image"], asked, progress)
+    found = Candidates(models, digests, str(models[0].card.data.get("group", "")))
+    if several and not found.same_study:
+        # several folds of other images: which of them is meant?
+        find_model(path)
+    return found
+
+
+def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = None) -> pd.DataFrame:
+    """Which model scores which image, and whether that model has learnt from the image's unit.
+
+    A unit is scored by one model. One that was tested on it comes first, then those that have not
+    learnt from any image of it, dealt by a hash of its name; where all have, the first one scores
+    it, as seen.
+
+    Parameters
+    ----------
+    study
+        All its images.
+    found
+        As `candidates` returns them.
+    units
+        Name of the unit by image; by default the groups that the models were trained with, or each
+        image alone where the study has no such column.
 
     Returns
     -------
-    DataFrame, tuple of str
-        Columns image, group, model (its number), name (of it), seen; and what to know of it.
+    DataFrame
+        Columns image, group (the unit), model (its number), name (of it), seen.
     """
-    if run is None:
-        return fields[["image"]].assign(group="", model=0, name=models[0].name, seen=False), ()
-    groups, notes = _groups(study, run, set.union(*(model.groups() for model in models)))
-    learnt, tested = ([m.groups(*parts) for m in models] for parts in (TRAINED, ("test",)))
-    rows = []
-    for image in fields["image"]:
-        group = groups[image]
-        unseen = [n for n, names in enumerate(learnt) if group and group not in names]
-        best = [n for n in unseen if group in tested[n]] or unseen
-        turn = int(sha256(group.encode()).hexdigest(), 16)
-        chosen = best[turn % len(best)] if best else 0
-        rows.append((image, group, chosen, models[chosen].name, not best))
-    return pd.DataFrame(rows, columns=["image", "group", "model", "name", "seen"]), notes
-
-
-def _groups(study: Study, run: Run, known: set[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The group of every image, by its split or else by name; empty where it cannot be told."""
-    fields, column, split = study.fields(), str(run.spec["group"]), str(run.spec["split"])
+    fields = study.fields()
     images = fields["image"].tolist()
-    named = unit_names(fields, column).dropna().to_dict() if column in fields else {}
-    if split in study.split_names() and run.spec.get("inputs") == split_hashes(study, split):
-        patches = study.split(split)[0].drop_duplicates("image")
-        # an image of no group was in no part; its own name keeps it apart
-        found = dict(zip(images, images, strict=True)) | named
-        return found | dict(zip(patches["image"], patches["group"], strict=True)), ()
-    # a group of the training that nobody bears here may have been any image that is not named
-    sure = known if known - set(named.values()) else known | set(named.values())
-    found = {image: named[image] if named.get(image) in sure else "" for image in images}
-    return found, (
-        f"The split of the model's training is not here: what it saw is told by {column!r} alone,"
-        " and where that does not tell, an image counts as seen.",
-    )
+    if units is None:
+        names = unit_names(fields, found.group) if found.group in fields else None
+        known = {} if names is None else names.dropna().to_dict()
+        unit = {image: str(known.get(image, image)) for image in images}
+    else:
+        unit = {image: str(units[image]) for image in images}
+    learnt = [
+        {unit[image] for image in images if found.digests[image] in model.learnt}
+        for model in found.models
+    ]
+    tested = [model.tested() for model in found.models]
+    chosen = {}
+    for name in dict.fromkeys(unit.values()):
+        unseen = [n for n in range(len(found.models)) if name not in learnt[n]]
+        best = [n for n in unseen if found.same_study and name in tested[n]] or unseen
+        turn = int(sha256(name.encode()).hexdigest(), 16)
+        chosen[name] = (best[turn % len(best)], False) if best else (0, True)
+    rows = [
+        (image, unit[image], chosen[unit[image]][0], chosen[unit[image]][1]) for image in images
+    ]
+    table = pd.DataFrame(rows, columns=["image", "group", "model", "seen"])
+    table.insert(3, "name", [found.models[number].name for number in table["model"]])
+    return table

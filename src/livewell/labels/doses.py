@@ -42,6 +42,10 @@ def doses(
     if len(units) > 1:
         text = f"doses in {listed(units)} cannot be compared"
         found.append(Fault("mixed-units", "dose_unit", text))
+    if len(units) == 1 and fields["dose_unit"].isna().any():
+        without = listed(fields.loc[fields["dose_unit"].isna(), "image"])
+        text = f"some doses are in {units[0]}, others have no unit: {without}"
+        found.append(Fault("unit-missing", "dose_unit", text))
     levels = sorted(dose.dropna().unique())
     if len(levels) == 1:
         found.append(Fault("one-dose", "dose", f"every position has {levels[0]:g}"))

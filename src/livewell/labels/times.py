@@ -56,7 +56,7 @@ def frame_times(
         if rows.any()
     ]
     if found:
-        return files, note, found
+        return pd.DataFrame(columns=["image", "t", "time_s"]), note, found
     counts = files["frames"].astype("int64")
     frames = files.assign(start=start).loc[files.index.repeat(counts)].reset_index(drop=True)
     frames["t"] = frames.groupby("image").cumcount()

@@ -11,8 +11,8 @@ import pandas as pd
 from livewell.errors import GeometryError
 from livewell.evaluation.dose_response import DoseResponse
 from livewell.evaluation.equivalence import Budget
-from livewell.report.doses import differences, dose_curve, dose_text
-from livewell.report.estimate import EstimateLike, span
+from livewell.report.doses import differences, dose_curve, dose_head, dose_text
+from livewell.report.estimate import EstimateLike, short
 from livewell.report.maps import plate_view
 from livewell.report.page import Note, Page, Section, Table, Tone
 from livewell.report.trust import beats_guessing, plural, sorted_notes
@@ -105,7 +105,7 @@ def headline(results: BudgetResults) -> str:
 def _headline(results: BudgetResults) -> str:
     budget, positive = results.budget, results.classes[1]
     margin = f"{100 * budget.margin:g} percentage points"
-    sure = f"{1 - budget.alpha:.0%} sure"
+    sure = f"{100 * (1 - budget.alpha):g}% sure"
     if budget.verdict == "no harm found":
         most = dose_text(budget.dose, results.unit)
         return f"No harm found up to {most}, the highest dose tested (margin {margin}, {sure})."
@@ -130,6 +130,8 @@ def _ending(budget: Budget) -> str:
     stop = next(test for test in budget.tests if test.dose == budget.stopped_at)
     if stop.decision == "worse":
         return "they are shown to be"
+    if not stop.wells:
+        return f"no cell is left to judge in any of its {stop.lost} wells"
     if stop.wells < 2 or budget.control_wells < 2:
         return "there is one well only, so nobody knows how wells differ"
     text = "nothing is shown"
@@ -151,7 +153,7 @@ def _notes(results: BudgetResults) -> list[Note]:
     if results.elsewhere:
         notes.append(_elsewhere(results))
     elif results.sees is not None:
-        auc = f"AUC {results.sees.value:.2f} ({span(results.sees)})"
+        auc = f"AUC {short(results.sees)}"
         from_ = dose_text(results.sick_from, results.unit)
         text = f"The net tells unseen {group}s without light from those of {from_} or more with"
         if blind(results):
@@ -199,7 +201,7 @@ def _elsewhere(results: BudgetResults) -> Note:
             "The model was never evaluated on groups that it had not seen: nobody knows whether it"
             " sees harm. Run `livewell evaluate` on its training run.",
         )
-    auc = f"AUC {results.proven.value:.2f} ({span(results.proven)})"
+    auc = f"AUC {short(results.proven)}"
     text = f"On unseen groups of its own images the model tells the classes apart with {auc}"
     if blind(results):
         return Note("warn", f"{text}: it is not shown to see harm.")
@@ -224,7 +226,7 @@ def _curve(results: BudgetResults) -> Section:
         ],
     )
     table.columns = pd.Index(
-        [f"dose ({results.unit})", "wells", "patches", f"{positive}", "95% interval"]
+        [dose_head(results.unit), "wells", "patches", f"{positive}", "95% interval"]
     )
     return Section(
         f"{positive.capitalize()} patches against dose",
@@ -242,7 +244,7 @@ def _tests(results: BudgetResults) -> Section:
         rows.append(
             (
                 f"{test.dose:g}",
-                str(test.wells),
+                f"{test.wells}" + (f" + {test.lost} lost" if test.lost else ""),
                 _points(test.difference),
                 f"{_points(test.lower)} to {_points(test.upper)}",
                 "" if math.isnan(test.p) else f"{test.p:.3g}",
@@ -250,15 +252,17 @@ def _tests(results: BudgetResults) -> Section:
                 "" if min(test.wells, budget.control_wells) < 2 else str(needed),
             )
         )
-    names = (f"dose ({unit})", "wells", "difference", "bounds", "p", "decision", "wells needed")
-    alpha = f"{budget.alpha:.0%}"
+    names = (dose_head(unit), "wells", "difference", "bounds", "p", "decision", "wells needed")
+    alpha = f"{100 * budget.alpha:g}%"
     lead = (
         f"Difference from no light ({plural(budget.control_wells, 'well')}, "
         f"{budget.control_fraction:.1%} called {results.classes[1]}), in percentage points, with "
-        f"one-sided bounds of {1 - budget.alpha:.0%} each. Doses are tested from the lowest up,"
-        " and the first that fails ends it, so the chance of naming any harmful dose safe stays at"
-        f" {alpha} whatever the shape of the curve. Wells needed: at this dose and as many without"
-        " light, for four chances in five of showing a harmless dose to be so."
+        f"one-sided bounds of {100 * (1 - budget.alpha):g}% each. Doses are tested from the lowest"
+        " up, and the first that fails ends it, so the chance of naming any harmful dose safe stays"
+        f" at about {alpha}, whatever the shape of the curve, where the wells of a dose are alike;"
+        " not for harm that takes some wells whole and leaves the others. Wells needed: at this"
+        " dose and as many without light, for four chances in five of showing a harmless dose to be"
+        " so."
     )
     if budget.wells_needed_as_observed and budget.stopped_at is not None:
         lead += (
@@ -285,7 +289,7 @@ def _response(results: BudgetResults) -> Section:
         "Four-parameter log-logistic curve of the wells' shares. ED50 is the dose half way from"
         " the lower to the upper end of the curve, ED10 a tenth of the way: a net's misses and"
         " false alarms move both ends, not these doses.",
-        tables=[Table(("", f"dose ({results.unit})", "95% interval", ""), rows, align="lrll")],
+        tables=[Table(("", dose_head(results.unit), "95% interval", ""), rows, align="lrll")],
         notes=notes,
     )
 
@@ -305,7 +309,7 @@ def _plate(results: BudgetResults) -> list[Section]:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    return f"{100 * value:+.1f}" if np.isfinite(value) else ""
 
 
 def _number(value: float) -> str:

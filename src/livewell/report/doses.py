@@ -27,6 +27,11 @@ def dose_text(dose: float | None, unit: str) -> str:
     return f"{dose:g} {unit}".strip() if dose is not None else "no dose"
 
 
+def dose_head(unit: str) -> str:
+    """``dose (s)``; ``dose`` where nobody knows the unit."""
+    return f"dose ({unit})" if unit else "dose"
+
+
 class DoseAxis:
     """A logarithmic axis of doses with no light at its left end, apart.
 
@@ -57,7 +62,7 @@ class DoseAxis:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FixedFormatter(names))
         axes.set_xlim(places[0] - 0.4 * self.gap, places[-1] + 0.4 * self.gap)
-        axes.set_xlabel(f"dose ({unit})" if unit else "dose")
+        axes.set_xlabel(dose_head(unit))
         middle = self.zero + self.gap / 2
         for shift in (-0.03, 0.03):
             at = middle + shift * self.gap * 2
@@ -174,7 +179,9 @@ def differences(budget: Budget, *, unit: str = "") -> Picture:
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("difference from no light (percentage points), one-sided bounds")
         said = "; ".join(
-            f"{dose_text(test.dose, unit)} {100 * test.difference:+.0f}, {test.decision}"
+            f"{dose_text(test.dose, unit)}"
+            + ("" if math.isnan(test.difference) else f" {100 * test.difference:+.0f}")
+            + f", {test.decision}"
             for test in tests
         )
         return sheet.picture(

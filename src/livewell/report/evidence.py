@@ -47,11 +47,11 @@ class Evidence:
 def overlaid(evidence: Evidence, top: float) -> NDArray[np.float64]:
     """The grey picture under its evidence, (h, w, 3), 0 to 1; `top` and more are shown alike."""
     grey = _stretched(evidence.grey)[..., None]
-    share = np.clip(np.nan_to_num(evidence.map) / top if top > 0 else 0.0 * evidence.map, 0, 1)
+    known = np.nan_to_num(evidence.map).astype(np.float64)
+    share = np.clip(known / top, 0, 1) if top > 0 else np.zeros_like(known)
     alpha = COVER * share[..., None]
     colour = np.array(to_rgb(CLASS_COLOURS[evidence.number]))
-    result: NDArray[np.float64] = (1 - alpha) * grey + alpha * colour
-    return result
+    return np.asarray(np.clip((1 - alpha) * grey + alpha * colour, 0, 1), dtype=np.float64)
 
 
 def evidence_pairs(

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from livewell.explain.background import Background, warning
-from livewell.report.estimate import span
+from livewell.explain.background import LEAST_AREA, Background, told, warning
+from livewell.report.estimate import short
 from livewell.report.evidence import Evidence, evidence_pairs
 from livewell.report.page import Note, Page, Picture, Section, Table
 from livewell.report.trust import sorted_notes
@@ -66,14 +66,18 @@ class ExplainResults:
 
 def explain_page(results: ExplainResults) -> Page:
     """The page of looking inside a net."""
-    warnings = {name: warning(found, name) for name, found in results.background.items()}
-    notes = [Note("warn", text) for text in warnings.values() if text]
+    notes = [
+        Note("warn" if warning(found, name) else "info", told(found, name))
+        for name, found in results.background.items()
+    ]
+    doubt = any(note.tone == "warn" for note in notes)
+    bare = all(found.area.value < LEAST_AREA for found in results.background.values())
     sections = [_patches(results), *_fields(results), *_models(results), _background(results)]
     return Page(
         title=results.title,
         subtitle=results.subtitle,
         verdict=headline(results),
-        tone="warn" if notes else "good",
+        tone="warn" if doubt else "info" if bare else "good",
         lead=f"Grad-CAM at layer {results.layer}, {results.weights}. Every patch is of groups that"
         " its model never saw.",
         trust=sorted_notes([*notes, *results.notes, HONEST]),
@@ -85,14 +89,17 @@ def explain_page(results: ExplainResults) -> Page:
 
 def headline(results: ExplainResults) -> str:
     """How much of the evidence lies on cells, in one sentence."""
-    parts = []
+    parts, area = [], []
     for name, found in results.background.items():
         evidence = found.evidence
         if evidence.value == evidence.value:
             parts.append(f"{1 - evidence.value:.0%} of the evidence for {name}")
+            area.append(1 - found.area.value)
     if not parts:
         return "Where the evidence lies could not be measured."
-    return " and ".join(parts) + " lies on cells."
+    ends = f"{min(area):.0%}", f"{max(area):.0%}"
+    cover = ends[0] if ends[0] == ends[1] else "-".join(ends)
+    return " and ".join(parts) + f" lies on cells, which cover {cover} of the patches."
 
 
 def _patches(results: ExplainResults) -> Section:
@@ -157,8 +164,8 @@ def _background(results: ExplainResults) -> Section:
     rows = [
         (
             name,
-            f"{found.evidence.value:.0%} ({span(found.evidence)})",
-            f"{found.area.value:.0%}",
+            short(found.evidence),
+            short(found.area),
             f"{found.patches:,}",
             str(found.evidence.groups),
             str(found.without_cells),

@@ -208,3 +208,36 @@ def test_a_bad_table_is_refused_with_its_faults():
     """The table is checked before anything is tested."""
     with pytest.raises(TableError, match="no-control"):
         light_budget(plate([0.1, 0.1]).query("dose > 0"), 0.1)
+
+
+def test_lost_wells_count_as_sick_against_safety_and_not_as_harm() -> None:
+    """Wells without a cell left keep a dose from passing, and alone do not show harm."""
+    wells = plate([0.08, 0.08, 0.08], 10, seed=4)
+    assert light_budget(wells, 0.2).dose == 10
+    found = light_budget(wells, 0.2, lost={5.0: 5})
+    assert found.dose is None
+    assert found.tests[0].lost == 5
+    assert found.tests[0].decision == "cannot tell"
+    assert "5 more have no cell left" in found.why
+
+
+def test_a_dose_that_lost_all_its_wells_ends_the_testing() -> None:
+    """No dose above it is named safe, and the reason says how many wells were lost."""
+    wells = plate([0.08, 0.08, 0.08], 10, seed=4)
+    found = light_budget(wells[wells["dose"] != 5], 0.2, lost={5.0: 10})
+    assert (found.dose, found.stopped_at, found.verdict) == (None, 5.0, "cannot tell")
+    assert [test.decision for test in found.tests] == ["cannot tell", "not tested"]
+    assert "no cell is left to judge in any of its 10 wells" in found.told("s")
+
+
+def test_lost_controls_are_left_out() -> None:
+    """A control well without cells says nothing of light."""
+    wells = plate([0.08, 0.08], 10, seed=4)
+    assert light_budget(wells, 0.2, lost={0.0: 4}) == light_budget(wells, 0.2)
+
+
+def test_the_sentence_without_a_unit() -> None:
+    """No double space where nobody knows the unit, and an odd alpha is told as it is."""
+    text = light_budget(plate([0.08, 0.08], 10, seed=4), 0.2, alpha=0.025).told("")
+    assert "  " not in text
+    assert "97.5% sure" in text

@@ -223,3 +223,32 @@ def test_three_classes_are_dealt_too():
     rows = [(f"g{i}", name) for i in range(12) for name in ("live", "dead", "dying")]
     patches = pd.DataFrame(rows, columns=["group", "label"])
     balance.check(patches, splits.k_folds(patches, 3), tested_once=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(3, 9), min_size=2, max_size=4), st.integers(2, 4), st.integers(0, 9))
+def test_stratified_folds_spread_every_stratum(sizes, folds, seed):
+    """Every group is tested once, and two folds differ by one group of a stratum at most."""
+    strata = {f"d{k}-{i}": float(k) for k, n in enumerate(sizes) for i in range(n)}
+    patches = patches_of({g: (1, 0) if level == 0 else (0, 1) for g, level in strata.items()})
+    assume(all(n - -(-n // folds) >= 2 for n in (sizes[0], sum(sizes[1:]))))
+    made = splits.stratified_folds(patches, strata, folds, 0.25, seed)
+    tested = made[made["part"] == "test"].set_index("group")["fold"]
+    assert sorted(tested.index) == sorted(strata)
+    for level in set(strata.values()):
+        members = [group for group in strata if strata[group] == level]
+        counts = tested[members].value_counts().reindex(range(folds), fill_value=0)
+        assert counts.max() - counts.min() <= 1
+    sizes_ = tested.value_counts().reindex(range(folds), fill_value=0)
+    assert sizes_.max() - sizes_.min() <= 1
+    for fold, part in made.groupby("fold"):
+        for role in ("train", "validation"):
+            held = {g[1] == "0" for g in part.loc[part["part"] == role, "group"]}
+            assert held == {True, False}, fold
+
+
+def test_more_folds_than_groups_cannot_be():
+    """The error says how many there may be."""
+    patches = patches_of({"a": (1, 0), "b": (0, 1)})
+    with pytest.raises(SplitError, match="2 to 2"):
+        splits.stratified_folds(patches, {"a": 0.0, "b": 1.0}, 5)

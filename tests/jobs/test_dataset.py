@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
-from livewell.errors import LabelError, TableError
+from livewell.errors import LabelError, SpecError, TableError
 from livewell.geometry import starts
 from livewell.io.study import Study
 from livewell.jobs.dataset import DataSet, DeadNetA, DeadNetB, deadnet_a, deadnet_b
@@ -167,3 +168,45 @@ def test_votes_of_one_class_only_are_refused(movies: Study, tmp_path: Path) -> N
     votes.write_text(f"sequence,expert,vote\n{sequences['sequence'][0]},ann,sick\n")
     with pytest.raises(LabelError, match="one class only"):
         deadnet_b(movies, DeadNetB(votes))
+
+
+def test_movies_without_a_frame_interval_are_told(tmp_path: Path, paint) -> None:
+    """Files that say no time between frames are named before any pixel is looked at."""
+    for well in ("A01", "B01"):
+        frames = paint("healthy", 5, (4, HEIGHT, WIDTH))
+        (tmp_path / "images").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / "images" / f"{well}_p1.tif", frames, photometric="minisblack")
+    fields = pd.DataFrame({"image": ["A01_p1.tif", "B01_p1.tif"], "dose": [0.0, 200.0]})
+    fields["path"] = fields["image"]
+    study = Study.create(tmp_path / "study", tmp_path / "images", fields)
+    with pytest.raises(TableError, match="no-frame-interval"):
+        deadnet_a(study, recipe())
+
+
+def test_a_class_without_a_crop_is_refused(tmp_path: Path, paint, write_movie) -> None:
+    """Labels of one class only are not written where the sick positions show no cell at all."""
+    rows = ["well,dose,dose_unit,end"]
+    for well, look in (("A01", "healthy"), ("B01", "bare")):
+        frames = paint(look, 3, (4, HEIGHT, WIDTH))
+        write_movie(tmp_path / "images" / f"{well}_p1.ome.tif", frames)
+        rows.append(f"{well},{200 if look == 'bare' else 0},s,yes")
+    (tmp_path / "plate.csv").write_text("\n".join([*rows, ""]))
+    made = index(
+        tmp_path / "images",
+        tmp_path / "study",
+        pattern="{well}_p{position:int}.ome.tif",
+        metadata=tmp_path / "plate.csv",
+    )
+    with pytest.raises(LabelError, match="no crop of sick is left"):
+        deadnet_a(made.study, recipe(dead=Said("end")))
+    assert made.study.label_names() == []
+
+
+def test_eighty_seconds_are_not_eighty_joules(movies: Study, tmp_path: Path) -> None:
+    """The paper's highest dose is taken for seconds only; another unit must be asked for."""
+    fields = movies.fields().assign(dose_unit="J/cm2")
+    other = Study.create(tmp_path / "study", movies.root, fields)
+    with pytest.raises(SpecError, match="another unit"):
+        deadnet_b(other, DeadNetB())
+    made = deadnet_b(other, DeadNetB(dose_to=float("inf")))
+    assert step(made, "positions") == "8"

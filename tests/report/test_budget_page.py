@@ -187,12 +187,45 @@ def test_an_undefined_area_is_blind() -> None:
     assert "it sees the harm" not in said(page, "good")
 
 
-@pytest.mark.xfail(strict=True, reason="an undefined AUC is told as 'AUC nan (nan-nan)'")
 def test_an_undefined_area_is_told_in_words() -> None:
     """An area that is not defined is told so, with its reason, not as nan."""
     unknown = Estimate(NAN, NAN, NAN, 0, "one class only")
     page = budget_page(simulated("harmless", sees=unknown))
     assert "nan" not in said(page, "warn")
+
+
+@pytest.mark.parametrize(
+    ("proven", "tone", "words_"),
+    [
+        (None, "warn", "was never evaluated"),
+        (Estimate(0.6, 0.4, 0.8, 8), "warn", "it is not shown to see harm"),
+        (SEES, "good", "Whether it sees harm in these cells as well is not measured"),
+    ],
+)
+def test_a_model_of_other_images_is_believed_as_far_as_it_was_tested(
+    proven: Estimate | None, tone: str, words_: str
+) -> None:
+    """What such a model sees is told by its own unseen groups; unknown or blind is no good news."""
+    page = budget_page(simulated("harmless", elsewhere=True, proven=proven))
+    assert page.tone == tone
+    assert words_ in said(page, tone)
+    assert ("this says nothing yet" in page.verdict) == (tone == "warn")
+
+
+def test_a_dose_whose_wells_are_all_lost_cannot_tell() -> None:
+    """Where no cell is left to judge the headline says so, and the table counts the lost wells."""
+    wells = counted({0: [2, 3, 2, 1, 2, 3], 10: [2, 1, 2, 3, 2, 2]})
+    results = results_of(wells)
+    results = replace(results, budget=light_budget(results.wells, 0.15, lost={5.0: 6, 10.0: 1}))
+    page = budget_page(results)
+    assert page.tone == "warn"
+    assert "at 5 s, the lowest dose, no cell is left to judge in any of its 6 wells" in page.verdict
+    rows = page.sections[1].tables[0].rows
+    assert [row[1] for row in rows] == ["0 + 6 lost", "6 + 1 lost"]
+    assert "nan" not in " ".join(cell for row in rows for cell in row)
+    for picture in pictures(page):
+        ElementTree.fromstring(picture.data)
+        assert "nan" not in picture.alt
 
 
 def test_many_called_sick_without_light_is_told() -> None:
@@ -274,7 +307,6 @@ def test_a_unit_that_nobody_knows_is_left_out() -> None:
     assert re.search(r": 5 [+-]\d+, not worse", differences(results.budget).alt)
 
 
-@pytest.mark.xfail(strict=True, reason="tables head their doses 'dose ()' without a unit")
 def test_a_unit_that_nobody_knows_leaves_no_brackets() -> None:
     """No table heads a column with empty brackets."""
     assert "()" not in render(budget_page(simulated("harm later", unit="")))
@@ -311,8 +343,7 @@ def test_decisions_in_the_table_are_those_of_the_tests(plate: str) -> None:
         assert row[5] == test.decision
         assert (row[4] == "") == (plate == "one well")
     if plate == "one well":
-        assert rows[0][3] == "-100.0 to +100.0"
-        assert rows[0][6] == ""
+        assert (rows[0][3], rows[0][6]) == ("-100.0 to +100.0", "")
 
 
 @pytest.mark.parametrize(

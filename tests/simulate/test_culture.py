@@ -215,3 +215,24 @@ def test_all_faults_are_named_at_once() -> None:
     with pytest.raises(SpecError) as caught:
         CultureSpec(frames=0, cells=-1.0, width_px=3)
     assert all(name in str(caught.value) for name in ("frames", "cells", "width_px"))
+
+
+def test_footprints_say_which_cell_lies_where() -> None:
+    """Where a footprint names a cell, that cell's truth is near; they cover what the truth covers,
+    and asking for them changes no pixel."""
+    spec = replace(SMALL, seed=3)
+    key = positions(spec)[0]
+    movie = simulate_position(spec, key, footprints=True)
+    assert movie.footprints is not None
+    np.testing.assert_array_equal(movie.frames, simulate_position(spec, key).frames)
+    for t in range(spec.frames):
+        truth = movie.truth[movie.truth["t"] == t].set_index("cell")
+        lying = movie.footprints[t]
+        for number in np.unique(lying[lying > 0]):
+            y, x = np.nonzero(lying == number)
+            cell = truth.loc[int(number) - 1]
+            far = np.hypot(y - cell["y_px"], x - cell["x_px"])
+            assert np.median(far) < 2 * cell["radius_px"] + 2
+        middle = truth[truth["y_px"].between(60, 196) & truth["x_px"].between(60, 196)]
+        for number, cell in middle.iterrows():
+            assert (lying == number + 1).sum() <= 1.1 * cell["area_px"] + 20

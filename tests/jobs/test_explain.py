@@ -152,9 +152,6 @@ def test_fields_are_maps_of_the_frames_size(made: Explained, study: Study) -> No
             assert file.series[0].axes == "YX"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="windows stop up to a stride before the far edges of a field"
-)
 def test_the_rim_of_a_field_is_looked_at_too(made: Explained) -> None:
     """Windows reach beyond the field on all sides, so that no pixel of it is left out."""
     assert all(np.isfinite(values).all() for values in maps(made).values())

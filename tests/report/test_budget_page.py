@@ -25,7 +25,7 @@ SEES = Estimate(0.95, 0.9, 0.99, 8)
 SHORT = (0.0, 10.0, 20.0, 40.0)
 PLATES = {
     "harmless": PlateSpec("none", doses_s=SHORT, wells=12),
-    "uncertain": PlateSpec("threshold", wells=12),
+    "uncertain": PlateSpec("threshold", doses_s=SHORT, wells=12),
     "harm later": PlateSpec("threshold", doses_s=(0.0, 5.0, 60.0), wells=12),
     "harm at once": PlateSpec("smooth", ed50_s=2, doses_s=(0.0, 40.0, 80.0), wells=8),
     "few wells": PlateSpec("smooth", doses_s=SHORT, wells=2),
@@ -293,12 +293,12 @@ def test_decisions_are_told_apart_without_colour() -> None:
 def test_a_unit_that_nobody_knows_is_left_out() -> None:
     """Verdict, figures and notes say doses alone where the unit is empty."""
     assert (dose_text(20, ""), dose_text(20, "s"), dose_text(None, "s")) == (
-        "20",
+        "dose 20",
         "20 s",
         "no dose",
     )
     results = simulated("harm later", unit="")
-    assert headline(results).startswith("Up to 5 sick patches")
+    assert headline(results).startswith("Up to dose 5 ")
     curve = dose_curve(
         results.wells, results.doses, results.budget, results.response, positive="sick"
     )

@@ -75,10 +75,9 @@ def test_colour_depends_on_evidence_and_scale_alone(level: float, top: float, nu
     np.testing.assert_allclose(found[left], (1 - alpha) * dark[left] + alpha * colour, atol=1e-6)
     np.testing.assert_array_equal(found[right], dark[right])
     assert found.min() >= 0
-    assert found.max() <= 1 + 1e-6
+    assert found.max() <= 1
 
 
-@pytest.mark.xfail(strict=True, reason="mixed in float32, faint evidence on white exceeds 1")
 def test_faint_evidence_stays_within_the_range_of_colours() -> None:
     """Colours are 0 to 1 exactly, so that nothing is logged of values that had to be clipped."""
     assert overlaid(patch(6e-8, number=0), 2.0).max() <= 1
@@ -136,7 +135,6 @@ def test_a_scale_of_zero_shows_no_evidence() -> None:
     ElementTree.fromstring(field_evidence(item, CLASSES, 0.0).data)
 
 
-@pytest.mark.xfail(strict=True, reason="a scale of 0 keeps NaN evidence as NaN colour")
 def test_a_scale_of_zero_where_nobody_looked() -> None:
     """With `top` 0 NaN evidence leaves the grey picture too."""
     item = patch(0.0)
@@ -324,7 +322,6 @@ def test_nothing_measured_is_no_good_news() -> None:
     assert explain_page(results_of(background={}, pairs=[])).tone != "good"
 
 
-@pytest.mark.xfail(strict=True, reason="a dark class stands in the table as 'nan% (nan-nan)'")
 def test_an_unknown_share_is_not_told_as_nan() -> None:
     """The table of shares says in words, or not at all, what is not known."""
     table = explain_page(results_of(background={"sick": dark()})).sections[-1].tables[0]
@@ -335,8 +332,9 @@ def test_shares_stand_in_a_table() -> None:
     """One row a class: evidence and area off cells, patches, groups, patches without cells."""
     without = replace(off(0.2, 0.5), without_cells=3, patches=1234)
     table = explain_page(results_of(background={"sick": without})).sections[-1].tables[0]
-    assert re.fullmatch(r"20% \(0\.\d+-0\.\d+\)", table.rows[0][1])
-    assert table.rows[0][2:] == ("50%", "1,234", "6", "3")
+    assert re.fullmatch(r"0\.20 \(0\.\d+-0\.\d+\)", table.rows[0][1])
+    assert re.match(r"0\.50\b", table.rows[0][2])
+    assert table.rows[0][3:] == ("1,234", "6", "3")
 
 
 def test_disagreement_stands_in_a_table_beside_fields() -> None:

@@ -60,7 +60,8 @@ def dataset_(talk: Talk, study: Path, recipe: str, **options: Any) -> None:
     classes = (options.pop("negative"), options.pop("positive"))
     name = options.pop("name") or recipe
     for wrong in sorted(ONLY_B if recipe == "deadnet-a" else ONLY_A):
-        if options.pop(wrong):
+        given_ = options.pop(wrong)
+        if given_ is not None and given_ is not False:
             raise click.UsageError(f"--{_flag(wrong)} is not for --recipe {recipe}")
     given = {key: value for key, value in options.items() if value is not None}
     where = Study.open(study)

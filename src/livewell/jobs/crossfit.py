@@ -112,7 +112,7 @@ def prepare(
     times, notes = _times(study, progress)
     window = plan.window_s or _whole(times)
     judged = plan.at_s or window
-    frames = _frames(times, units, dose, judged)
+    frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
     said = {"made_by": KIND, "plan": str(plan), "seed": seed}
     if name in study.label_names() and study.label_meta(name).get("made_by") != said["made_by"]:
         raise SpecError(
@@ -239,7 +239,7 @@ def judge(
     dose, units = doses_by_unit(study, plan)
     times, notes = _times(study, progress)
     judged = plan.at_s or plan.window_s or _whole(times)
-    frames = _frames(times, units, dose, judged)
+    frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
     found = candidates(model, study, progress)
     scored = scorers(study, found, units)
     seen = sorted(set(scored.loc[scored["seen"], "group"]))
@@ -314,6 +314,7 @@ def _frames(
     units: "pd.Series[str]",
     dose: "pd.Series[float]",
     window_s: tuple[float, float],
+    option: str,
 ) -> pd.DataFrame:
     """Every frame that is judged, as labels on frames."""
     start, stop = window_s
@@ -323,7 +324,7 @@ def _frames(
     if missing:
         levels = ", ".join(f"{level:g}" for level in missing)
         fault = Fault("window-empty", f"{start:g} s to {stop:g} s", f"no frame of dose {levels}")
-        raise TableError("nothing to judge", [fault], remedy="choose other times with --at-s")
+        raise TableError("nothing to judge", [fault], remedy=f"choose other times with {option}")
     return label_table(frames, [f"dose {level:g}" for level in held], "dose", held)
 
 

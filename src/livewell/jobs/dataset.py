@@ -159,7 +159,11 @@ def deadnet_a(
     if faults:
         raise TableError("no times of frames", faults, where=str(study.folder))
     used = fields[((values == 0) | (values >= recipe.sick_from)).to_numpy()]
-    refuse_small(headers[headers["image"].isin(used["image"])].set_index("image"), PATCH_PX)
+    refuse_small(
+        headers[headers["image"].isin(used["image"])].set_index("image"),
+        PATCH_PX,
+        "for DeadNet's crops have this size; or use `livewell label dose`",
+    )
     positions = positions_of(fields)
     pixels = StudyPixels(study)
     pixels.prepare(used["image"], progress=progress)
@@ -305,7 +309,15 @@ def deadnet_b(
         return DataSet(tuple(steps), (note,), "", file)
     votes = read_metadata(recipe.votes).table
     words = dict(zip(classes, classes, strict=True))
-    voted = by_votes(made, votes, words, doubt=recipe.doubt, least=recipe.least)
+    try:
+        voted = by_votes(made, votes, words, doubt=recipe.doubt, least=recipe.least)
+    except TableError as error:
+        raise TableError(
+            "votes that cannot be used",
+            error.faults,
+            where=str(recipe.votes),
+            remedy=f"correct the votes; the sequences are those of {file}",
+        ) from error
     found = set(voted.table["label"])
     if found != set(classes):
         raise LabelError(
@@ -329,6 +341,8 @@ def deadnet_b(
 def _dose_to(fields: pd.DataFrame, asked: float | None) -> float:
     """The highest dose that is taken."""
     if asked is not None:
+        if not asked >= 0:
+            raise SpecError("not a dose", where="--dose-to", expected="0 or more", got=f"{asked:g}")
         return asked
     units = set(fields["dose_unit"].dropna()) if "dose_unit" in fields else set()
     if units - {"s"}:

@@ -68,6 +68,8 @@ def doses_by_unit(study: Study, plan: Plan) -> "tuple[pd.Series[float], pd.Serie
         Fault("several-doses", f"{plan.by} {unit}", "its images have different doses")
         for unit in kinds.index[kinds > 1]
     ]
+    if {fault.code for fault in faults} == {"no-high-dose"}:
+        remedy = f"give a --sick-from of at most {float(values.max()):g}"
     if faults:
         raise TableError("no doses to compare", faults, where=where, remedy=remedy)
     return table.groupby("unit")["dose"].first(), units

@@ -228,7 +228,7 @@ class Inside:
                 name = self.tested.classes[number]
                 title = f"{image}, frame {t}"
                 disagreement.append((title, name, by_crop.disagreement, by_class.disagreement))
-                path = folder / "fields" / f"{files[image]}-{t}-{name}.tif"
+                path = folder / "fields" / f"{files[image]}-{t}-{folder_names([name])[name]}.tif"
                 with whole_file(path) as temporary:
                     tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
                 grey = self.tested.pixels.frame(image, t).astype(np.float32)
@@ -245,7 +245,7 @@ class Inside:
         stride = self.look.stride_px or max(net.patch_px // 4, 1)
         # windows reach beyond the field, so that its rim is looked at too
         whole = area.widened((net.patch_px - net.input_px) // 2)
-        grid = WindowGrid.over(_at_least(whole, net.patch_px), net.patch_px, stride)
+        grid = WindowGrid.over(_covered(whole, net.patch_px, stride), net.patch_px, stride)
         return field_map(cam, frame, area, grid, number, weights=weights)
 
     def models(self, table: pd.DataFrame, numbers: Sequence[int]) -> Picture:
@@ -294,10 +294,13 @@ class Inside:
         return class_models(rows)
 
 
-def _at_least(box: Box, size_px: int) -> Box:
-    """The box, or one about its middle that holds a window."""
-    short = max(size_px - min(box.shape), 0)
-    return box.widened(-(-short // 2)) if short else box
+def _covered(box: Box, size_px: int, stride_px: int) -> Box:
+    """The box, reaching farther down and right so that windows cover all of it."""
+    (y0, x0, *_), ends = box.corners, []
+    for length in box.shape:
+        over = max(length - size_px, 0)
+        ends.append(size_px + -(-over // stride_px) * stride_px)
+    return Box.of(y0, x0, y0 + ends[0], x0 + ends[1])
 
 
 def _climb(scores: NDArray[np.float32], number: int) -> str:

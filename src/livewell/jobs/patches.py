@@ -110,7 +110,9 @@ def patches_of_labels(
     return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
 
 
-def refuse_small(headers: pd.DataFrame, patch_px: int) -> None:
+def refuse_small(
+    headers: pd.DataFrame, patch_px: int, remedy: str = "or take a smaller --patch-px"
+) -> None:
     """Refuse images that no patch fits into: left out in silence, a well could vanish."""
     small = headers[headers[["height", "width"]].min(axis=1) < patch_px]
     if len(small):
@@ -123,7 +125,7 @@ def refuse_small(headers: pd.DataFrame, patch_px: int) -> None:
         raise TableError(
             f"labelled images too small for patches of {patch_px} px",
             faults,
-            remedy="leave them out when indexing, or take a smaller --patch-px",
+            remedy=f"leave them out when indexing, {remedy}",
         )
 
 

@@ -23,8 +23,10 @@ DECISIONS = {
 
 
 def dose_text(dose: float | None, unit: str) -> str:
-    """``20 s``; the unit is left out where nobody knows it."""
-    return f"{dose:g} {unit}".strip() if dose is not None else "no dose"
+    """``20 s``; ``dose 20`` where nobody knows the unit."""
+    if dose is None:
+        return "no dose"
+    return f"{dose:g} {unit}" if unit else f"dose {dose:g}"
 
 
 def dose_head(unit: str) -> str:

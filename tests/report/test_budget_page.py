@@ -302,9 +302,9 @@ def test_a_unit_that_nobody_knows_is_left_out() -> None:
     curve = dose_curve(
         results.wells, results.doses, results.budget, results.response, positive="sick"
     )
-    assert "dose (" not in words(curve)
-    assert re.search(r": 0 \d+%; 5 \d+%", curve.alt)
-    assert re.search(r": 5 [+-]\d+, not worse", differences(results.budget).alt)
+    assert "()" not in words(curve)
+    assert re.search(r": dose 0 \d+%; dose 5 \d+%", curve.alt)
+    assert re.search(r": dose 5 [+-]\d+, not worse", differences(results.budget).alt)
 
 
 def test_a_unit_that_nobody_knows_leaves_no_brackets() -> None:

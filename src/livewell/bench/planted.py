@@ -107,12 +107,14 @@ def planted(*, runs: Path | None = None, seed: int = 0, progress: Progress = SIL
         f" light that {SENSITIVE:.0%} of the cells feel; fields in which at least one harmed cell"
         f" lies whole, and harmed cells cover under {MOST_AREA:.0%} of the area (outlines with"
         " processes and fibres; cells that died by themselves do not count). Whole-field maps of"
-        " the class sick from crops every quarter patch; a hit is a highest pixel on a harmed cell"
-        " or within half the layer's stride of it. Chance: the share of the area that would be a"
-        " hit. Disagreement of overlapping crops: 0 they agree, 1.41 they have nothing in common;"
+        " the class sick from crops every eighth of a patch; a hit is a highest pixel on a harmed"
+        " cell or within half the layer's stride of it. Chance: the share of the area that would be"
+        " a hit. Disagreement of overlapping crops: 0 they agree, 1.41 they have nothing in common;"
         " median over fields.",
         time.monotonic() - began,
-        ["Behind an average pool (FAST) every crop has the class's weights, so averaging changes"
+        ["Crops every eighth of a patch were chosen on 60 other fields (plate of seed 7): 59 hits"
+         " for FAST, against 53 with a quarter.",
+         "Behind an average pool (FAST) every crop has the class's weights, so averaging changes"
          " nothing there."],
         values,
     )  # fmt: skip
@@ -219,7 +221,7 @@ def _looked(
         for each in fields:
             area = Box.of(0, 0, *each.frame.shape)
             whole = area.widened((net.patch_px - net.input_px) // 2)
-            grid = WindowGrid.over(whole, net.patch_px, net.patch_px // 4)
+            grid = WindowGrid.over(whole, net.patch_px, net.patch_px // 8)
             target = each.near(cam.layer.margin_px)
             for name, weighed in ways.items():
                 made = field_map(cam, each.frame, area, grid, 1, weights=weighed)

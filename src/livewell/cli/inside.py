@@ -22,7 +22,7 @@ from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 )
 @click.option("--patches", type=COUNT, default=6, show_default=True, help="Shown of each kind.")
 @click.option("--fields", type=SEED, default=1, show_default=True, help="Whole fields a class.")
-@click.option("--stride-px", type=COUNT, help="From crop to crop in fields; a quarter patch.")
+@click.option("--stride-px", type=COUNT, help="From crop to crop in fields; an eighth of a patch.")
 @click.option("--models/--no-models", default=True, show_default=True, help="Class models.")
 @click.option("--steps", type=COUNT, default=500, show_default=True, help="Of class models.")
 @click.option("--fold", "folds", type=SEED, multiple=True, help="Only this fold (repeatable).")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,23 +11,20 @@ import pandas as pd
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.evaluation.over_time import places
 from livewell.files import whole_file
-from livewell.geometry import Edge, starts
 from livewell.io.metadata import read_metadata
 from livewell.io.pixels import StudyPixels
 from livewell.io.scale import common_pixel_um
 from livewell.io.study import Study, checked_name
+from livewell.jobs.counts import FRAMES, PATCH_PX, STRIDE_PX, Step, agreement, copies, grids
 from livewell.jobs.endings import Dead, ending
 from livewell.jobs.patches import Grid, gridded, refuse_small, sequences
 from livewell.labels.by_dose import DoseRule, by_dose
-from livewell.labels.by_votes import SEQUENCE, Agreement, Doubt, by_votes
+from livewell.labels.by_votes import SEQUENCE, Doubt, by_votes
 from livewell.labels.doses import doses
 from livewell.labels.made import Count, label_table
 from livewell.labels.times import frame_times
 from livewell.progress import SILENT, Progress
-from livewell.training.expansion import COPIES_B, EXPANSION_A_2017
-
-PATCH_PX, STRIDE_PX, FRAMES = 256, 128, 10
-"""Edge of a crop, from crop to crop of data set A, frames of a sequence of data set B."""
+from livewell.training.expansion import COPIES_B
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +80,6 @@ class DeadNetB:
     doubt: Doubt = "drop"
     least: int = 1
     empty: Literal["drop", "keep"] = "drop"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of what was made: here, and in the paper where it says so."""
-
-    step: str
-    here: str
-    paper: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +207,7 @@ def deadnet_a(
             Step(f"frames, {label}", str(int((rows["label"] == label).sum())), text)
             for label, text in zip(classes, ("dose 0, any time", "the beginning"), strict=True)
         ),
-        *_grids(headers[headers["image"].isin(used["image"])]),
+        *grids(headers[headers["image"].isin(used["image"])]),
         Step("crops without cells" + _LEFT[recipe.empty], str(empty)),
         *(
             Step(f"crops, {label}", str(int((crops["label"] == label).sum())), text)
@@ -227,7 +215,7 @@ def deadnet_a(
                 classes, ("about 2,000 of both to train on", "126 of both to test on"), strict=True
             )
         ),
-        _copies(headers[headers["image"].isin(used["image"])], grid.edge),
+        copies(headers[headers["image"].isin(used["image"])], grid.edge),
     )
     counts = (*frames.counts, Count("crops without cells", empty), Count("crops", len(table)))
     _write(study, name, table, counts, notes, asdict(recipe), classes)
@@ -333,7 +321,7 @@ def deadnet_b(
         for count in voted.counts
         if count.step not in skipped
     ]
-    steps += _agreement(voted.agreement)
+    steps += agreement(voted.agreement)
     _write(study, name, voted.table, voted.counts, (), asdict(recipe), classes)
     return DataSet(tuple(steps), (), name, file)
 
@@ -357,62 +345,11 @@ def _dose_to(fields: pd.DataFrame, asked: float | None) -> float:
 
 _NO_DOSE = Fault("missing-column", "dose", "the study's images have no dose")
 _LEFT = {"drop": ", left out", "keep": ", kept (not counted)"}
-PAPER = Agreement(263, 49)
-"""Sequences that two of the paper's experts scored, and on how many they disagreed."""
-
-
-def _agreement(found: Agreement) -> list[Step]:
-    """What the experts' agreement says, and what the paper's said."""
-    pairs = [Step("scored by two or more, none unsure", str(found.pairs), str(PAPER.pairs))]
-    pairs.append(Step("of these experts disagree, dropped", str(found.disagreed), "49"))
-    named = {
-        "share of disagreement": "share",
-        "ambiguous before": "ambiguous",
-        "ambiguous after": "left",
-        "highest accuracy to expect, as the paper says": "ceiling",
-        "the same, right on half of the ambiguous": "chance_ceiling",
-    }
-    return pairs + [
-        Step(text, _percent(getattr(found, at)), _percent(getattr(PAPER, at)))
-        for text, at in named.items()
-    ]
-
-
-def _percent(share: float) -> str:
-    return "unknown" if share != share else f"{100 * share:.1f}%"
 
 
 def positions_of(fields: pd.DataFrame) -> "pd.Series[str]":
     """Name of the stage position by image, see `livewell.evaluation.over_time.places`."""
     return places(fields).set_axis(fields["image"])
-
-
-def _grids(headers: pd.DataFrame) -> list[Step]:
-    """Crops an image in the full grid and in the paper's count, of the commonest frame size."""
-    height, width = _commonest(headers)
-    found = {}
-    kinds: tuple[Edge, Edge] = ("drop", "exclusive")
-    for edge in kinds:
-        rows, columns = (len(starts(e, PATCH_PX, STRIDE_PX, edge)) for e in (height, width))
-        found[edge] = f"{rows * columns} = {columns}x{rows}"
-    size = f"{width} x {height} px"
-    return [
-        Step(f"crops of an image of {size}, full grid", found["drop"], "63 = 9x7 of 1344 x 1024"),
-        Step("the same as the paper counts", found["exclusive"], "54 = 9x6"),
-    ]
-
-
-def _copies(headers: pd.DataFrame, edge: Edge) -> Step:
-    """Near copies of a full image by the paper's augmentation, of the commonest frame size."""
-    height, width = _commonest(headers)
-    found = replace(EXPANSION_A_2017, edge=edge).counts(height, width)
-    return Step("near copies of a full image", f"{found.total:,} = {found}", "2,592 = 3x8x2x54")
-
-
-def _commonest(headers: pd.DataFrame) -> tuple[int, int]:
-    sizes = headers.groupby(["height", "width"]).size()
-    height, width = sizes.index[int(sizes.argmax())]
-    return int(height), int(width)
 
 
 def _write(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import tifffile
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 ROOT = Path(__file__).parents[1]
+
+# speed is a matter of benchmarks: on a busy machine any example may take its time
+hypothesis.settings.register_profile("livewell", deadline=None)
+hypothesis.settings.load_profile("livewell")
 
 PIXEL_UM, FRAME_S = 0.5, 600.0
 GRAIN_PX = {"healthy": 2.5, "sick": 1.0, "middle": 1.6}

@@ -137,7 +137,7 @@ def prepare(
         progress=progress,
     )
     notes += [*made.labelled.notes, *_unlike(study, plan, dose, units, times, judged)]
-    for note in notes:
+    for note in dict.fromkeys(notes):
         warn(note)
     found = tuple(dict.fromkeys([*dealt.warnings, *notes]))
     return Prepared(study, plan, name, channel, dose, units, judged, frames, dealt.folds, found)

@@ -140,3 +140,17 @@ def test_files_that_cannot_be_read_have_no_digest(study: Study, tmp_path: Path) 
     assert found[first.name] == ""
     assert found[second.name] == found["Z09_p1.ome.tif"] != ""
     assert len(set(found.values())) == len(found) - 1
+
+
+def test_blank_frames_make_no_two_movies_alike(tmp_path: Path, paint, write_movie) -> None:
+    """Movies that begin with a black frame are told apart by their first picture, and one that is
+    black throughout has no digest."""
+    for number, name in enumerate(("A01", "A02", "A03")):
+        frames = paint("healthy", number)
+        frames[: 1 if number < 2 else None] = 0
+        write_movie(tmp_path / "images" / f"{name}_p1.ome.tif", frames)
+    study = index(tmp_path / "images", tmp_path / "study", pattern=PATTERN).study
+    first, second, black = first_frames(study, sorted(study.fields()["image"])).values()
+    assert first != second
+    assert "" not in (first, second)
+    assert black == ""

@@ -36,7 +36,7 @@ OPTIONS = (
         show_default=True,
         help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
     ),
-    click.option("--channel", help="Channel to judge; by default the model's."),
+    click.option("--channel", help="Channel to judge; by default the study's, else the model's."),
     click.option(
         "--fps", type=POSITIVE, default=5.0, show_default=True, help="Frames a second of videos."
     ),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import LivewellError
+from livewell.image import Frame
 from livewell.io.images import choose_channel, open_image
 from livewell.io.listing import fingerprint
 from livewell.io.pixels import StudyPixels
@@ -79,7 +80,7 @@ def first_frames(
     channel: str | int | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, str]:
-    """A digest of every image's first frame: the same pixels, whatever file or folder they lie in.
+    """A digest of every image's first frame with a picture, whatever file or folder it lies in.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def first_frames(
     Returns
     -------
     dict
-        Digest by image; empty text for a file that cannot be read.
+        Digest by image; empty text for a file that cannot be read. Frames of one value only are
+        passed over: blank frames are alike in movies that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
     asked = study.channel if channel is None else channel
@@ -104,11 +106,16 @@ def first_frames(
         for name in names:
             try:
                 with open_image(study.path(name)) as image:
-                    frame = image.frame(0, choose_channel(image.header, asked, name))
-                made = sha256(repr((frame.shape, frame.dtype.str)).encode())
-                made.update(np.ascontiguousarray(frame).tobytes())
-                found[name] = made.hexdigest()[:20]
+                    channel = choose_channel(image.header, asked, name)
+                    frames = (image.frame(t, channel) for t in range(image.header.frames))
+                    found[name] = next((_digest(f) for f in frames if f.min() < f.max()), "")
             except LivewellError:
                 found[name] = ""
             tick()
     return found
+
+
+def _digest(frame: Frame) -> str:
+    made = sha256(repr((frame.shape, frame.dtype.str)).encode())
+    made.update(np.ascontiguousarray(frame).tobytes())
+    return made.hexdigest()[:20]

@@ -54,10 +54,10 @@ class Look:
     fields
         How many whole fields of each class.
     stride_px
-        From crop to crop in a field; an eighth of a patch where ``None``: with a quarter, peaks of
-        planted sick cells were missed twice as often and more (`livewell.bench.planted`).
+        From crop to crop in a field; an eighth of a patch where ``None``, which was chosen on
+        planted sick cells (`livewell.bench.planted`).
     models
-        Whether class models are made (500 steps each).
+        Whether class models are made.
     ascent
         How class models climb.
     """
@@ -258,13 +258,7 @@ class Inside:
         with self.progress.task("class models", total=total) as tick:
             for number in numbers:
                 name, other = self.tested.classes[number], self.tested.classes[1 - number]
-                none = class_model(
-                    cam.net,
-                    number,
-                    ascent=self.look.ascent,
-                    every=self.look.ascent.steps,
-                    tick=tick,
-                )
+                none = class_model(cam.net, number, ascent=ascent, every=ascent.steps, tick=tick)
                 shown: list[tuple[str, NDArray[np.float32] | None]] = [
                     (f"from zeros, {_climb(none.scores, number)}", none.image)
                 ]

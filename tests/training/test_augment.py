@@ -115,7 +115,7 @@ def test_draws_come_in_a_fixed_order() -> None:
     moves = rng.normal(0, recipe.warp_sigma_px, size=(count, 2))
     shift = warps.spline_shifts(size, size, grid, moves[None])
     angle, scale = rng.uniform(-45, 45), np.exp(rng.uniform(np.log(0.8), np.log(1.2)))
-    patch = warps.warp(PATCH[None], shift + warps.turn_and_scale(size, [angle], [scale]))
+    patch = warps.warp(PATCH[None], shift + warps.turn_and_scale(size, size, [angle], [scale]))
     patch = warps.turned(patch, [rng.integers(8)])
     if rng.random() < recipe.blur_share:
         patch = augment.blurred(patch, [rng.uniform(*recipe.blur_px)])
@@ -287,7 +287,7 @@ def test_a_warped_ramp_is_the_ramp_at_the_shifted_places(
 @pytest.mark.parametrize(("angle", "turns"), [(90, 1), (180, 2), (-90, 3)])
 def test_a_right_angle_turns_the_patch(angle: float, turns: int) -> None:
     """Turned by a right angle, pixels land on pixels: one of the eight turns."""
-    (got,) = warps.warp(PATCH[None], warps.turn_and_scale(64, [angle], [1]))
+    (got,) = warps.warp(PATCH[None], warps.turn_and_scale(64, 64, [angle], [1]))
     assert min(
         np.abs(got - np.rot90(PATCH, k)).max() for k in (turns, -turns % 4)
     ) == pytest.approx(0, abs=0.1)
@@ -297,7 +297,7 @@ def test_scaling_enlarges_about_the_middle() -> None:
     """At twice the size a blob in the middle is twice as wide and stays in the middle."""
     y, x = np.indices((65, 65)) - 32
     blob = np.exp(-(y**2 + x**2) / (2 * 5.0**2)).astype(np.float32)
-    (got,) = warps.warp(blob[None], warps.turn_and_scale(65, [0], [2]))
+    (got,) = warps.warp(blob[None], warps.turn_and_scale(65, 65, [0], [2]))
     want = np.exp(-(y**2 + x**2) / (2 * 10.0**2))
     np.testing.assert_allclose(got, want, atol=0.02)
 

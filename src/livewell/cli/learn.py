@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--test", multiple=True, help="Group held out, for --scheme named.")
 @click.option("--patch-px", type=COUNT, help="Edge of a patch; for labels on frames.")
 @click.option("--stride-px", type=COUNT, help="From patch to patch; by default half a patch.")
+@click.option("--whole", is_flag=True, help="Whole frames, for nets such as WSCNN_FAST.")
 @click.option(
     "--edge",
     type=click.Choice(["drop", "shift"]),
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 def split_(talk: Talk, study: Path, **options: Any) -> None:
     """Cut patches and deal whole groups to train, validation and test."""
     from livewell.io.study import Study
-    from livewell.jobs.patches import Grid
+    from livewell.jobs.patches import Grid, Whole
     from livewell.jobs.split import Holdout, KFolds, LeaveOneOut, Named, split
 
     chosen, folds, test = (options.pop(name) for name in ("scheme", "folds", "test"))
@@ -65,7 +66,13 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
     scheme = schemes[chosen]
     patch_px, stride_px = options.pop("patch_px"), options.pop("stride_px")
     rest = {name: options.pop(name) for name in ("edge", "every", "empty")}
-    grid = Grid(patch_px, stride_px or max(patch_px // 2, 1), **rest) if patch_px else None
+    grid: Grid | Whole | None = None
+    if options.pop("whole"):
+        if patch_px or stride_px:
+            raise click.UsageError("--whole takes no --patch-px and no --stride-px")
+        grid = Whole(rest["every"])
+    elif patch_px:
+        grid = Grid(patch_px, stride_px or max(patch_px // 2, 1), **rest)
     made = split(
         Study.open(study),
         scheme=scheme,

@@ -147,7 +147,7 @@ def layer(module: nn.Module, name: str | None = None) -> Layer:
             remedy=f"did you mean {near[0]}?" if near else "leave it out for the last one",
         )
     path = known[name]
-    return Layer(name, path, _part(module, path), *_geometry(module, path))
+    return Layer(name, path, _part(module, path), *geometry(module, path))
 
 
 def class_number(classes: Sequence[str], name: str) -> int:
@@ -179,8 +179,21 @@ def _part(module: nn.Module, path: str) -> nn.Module:
     return module.get_submodule(path)
 
 
-def _geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
-    """Stride, field and first centre of a layer, from the windows of all before and in it."""
+def geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
+    """Stride, field and first centre of a layer, from the windows of all before and in it.
+
+    Parameters
+    ----------
+    module
+        A net of `livewell.nets`, or a part of one that begins at the pixels.
+    path
+        Name of the part whose maps are meant.
+
+    Returns
+    -------
+    (int, int, float)
+        As `Layer`'s ``stride_px``, ``field_px`` and ``first_px``.
+    """
     stride, field, first = 1, 1, 0.0
     reached = False
     for name, part in module.named_modules():
@@ -207,6 +220,8 @@ def _aside(part: nn.Module) -> float:
     shortcut takes the mean of cells 2 i and 2 i + 1, half a cell from where the convolutions are
     centred; in ResNet-18 without padding it looks a whole cell before them.
     """
+    if isinstance(part, Block) and part.stride == 1:
+        return 0.0
     if isinstance(part, Block):
         return -SHORTCUT / 2 if part.trim else SHORTCUT / 2
     return -SHORTCUT if isinstance(part, ValidBlock) and part.downsample is not None else 0.0

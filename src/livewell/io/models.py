@@ -22,6 +22,7 @@ NORMALISATIONS = {
     "local": "every pixel by mean and variance of the square of patch_px + 1 around it",
     "local_background": "every pixel to (x / mean of the square of patch_px + 1 around it - 1)"
     " / 0.2",
+    "mean_image": "every frame less the mean training image",
 }
 
 
@@ -38,7 +39,7 @@ class Card(BaseModel):
     """Name of the channel it was trained on; empty if the files name none."""
     pixel_um: float | None
     frame_px: tuple[int, int] | None = None
-    """Height and width of the training frames, for information."""
+    """Height and width of the training frames; decides for nets that see whole frames."""
     patch_px: int
     input_px: int
     stride_px: int
@@ -52,6 +53,9 @@ class Card(BaseModel):
     """Study, split, fold, groups and patches of every part."""
     patch_rule: PatchRule
     picture_rule: PictureRule
+    place_rule: PatchRule | None = None
+    """From the log odds of a frame's place to its probability and call, for nets that see whole
+    frames: chosen on the highest place of every validation frame, by labels of frames alone."""
     results: list[dict[str, Any]] = []
     """Figures on test groups with their intervals, once evaluated."""
     versions: dict[str, str]
@@ -67,6 +71,7 @@ class Card(BaseModel):
             self.input_px,
             how=self.profile.normalise,
             turns=self.profile.test_turns,
+            frame_px=self.frame_px if self.profile.sees_frames else None,
         )
 
 
@@ -86,8 +91,15 @@ def rewrite_card(folder: Path, card: Card) -> None:
         temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def load_model(path: Path) -> tuple[Net, Card]:
+def load_model(path: Path, *, frames: bool = False) -> tuple[Net, Card]:
     """Read a model: its folder, or one of the two files in it.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    frames
+        Whether nets that see whole frames are welcome.
 
     Returns
     -------
@@ -97,10 +109,19 @@ def load_model(path: Path) -> tuple[Net, Card]:
     Raises
     ------
     ModelFileError
-        Missing, a pickle, a card that is not whole, weights of another hash or shape.
+        Missing, a pickle, a card that is not whole, weights of another hash or shape; a net that
+        sees whole frames where patches are judged.
     """
     folder = find_model(path)
     card = _read_card(folder / CARD)
+    if card.profile.sees_frames and not frames:
+        raise ModelFileError(
+            "this model judges whole frames, and here patches are judged",
+            where=str(folder),
+            expected="a model of a profile such as FAST",
+            got=f"profile {card.profile.name}",
+            remedy="use `livewell localise`, or `livewell evaluate` for its run",
+        )
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise ModelFileError("the model has a card but no weights", where=str(weights))
@@ -114,7 +135,7 @@ def load_model(path: Path) -> tuple[Net, Card]:
             remedy="copy the model folder again, both files together",
         )
     # initial weights are overwritten: a file of ImageNet weights need not be there any more
-    module = build(card.profile.model_copy(update={"weights": ""}))
+    module = build(card.profile.model_copy(update={"weights": ""}), card.frame_px)
     try:
         module.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:

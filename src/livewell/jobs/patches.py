@@ -47,10 +47,35 @@ class Grid:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Whole labelled frames, one patch each.
+
+    All are seen through a window of one size, that of the highest and of the widest frame, centred
+    on the frame; beyond a smaller frame the picture is mirrored. Frames less than
+    `LEAST_OF_LARGEST` times as high or wide as the largest are refused: too much would be mirrored.
+
+    Parameters
+    ----------
+    every
+        Take every n-th labelled frame only.
+    """
+
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise SpecError("not a choice of frames", expected="every >= 1", got=str(self.every))
+
+
+LEAST_OF_LARGEST = 0.75
+"""Least height or width of a whole frame, of the largest one's."""
+
+
 def patches_of_labels(
     study: Study,
     labels: pd.DataFrame,
-    grid: Grid | None,
+    grid: Grid | Whole | None,
     pixels: StudyPixels,
     progress: Progress,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -61,7 +86,8 @@ def patches_of_labels(
     study, labels
         The study and its labels (`livewell.tables.LABELS`).
     grid
-        Where patches lie in labelled frames; ``None`` where the labels are on patches.
+        Where patches lie in labelled frames, or whole frames; ``None`` where the labels are on
+        patches.
     pixels, progress
         The study's pixels, and where to report.
 
@@ -75,7 +101,7 @@ def patches_of_labels(
     LabelError
         Labels on patches and a grid, or neither; or no patch is left.
     TableError
-        Images smaller than a patch.
+        Images smaller than a patch, or whole frames of too different sizes.
     """
     boxed = labels[BOX].notna().all(axis=1)
     if boxed.all() and grid is None:
@@ -84,10 +110,12 @@ def patches_of_labels(
         raise LabelError(
             "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
             expected="no patch size" if boxed.any() else "a patch size and a stride",
-            remedy="leave --patch-px out" if boxed.any() else "give --patch-px, such as 112",
+            remedy="leave --patch-px and --whole out"
+            if boxed.any()
+            else "give --patch-px, such as 112, or --whole for nets that see whole frames",
         )
     headers = study.headers(progress=progress).set_index("image")
-    refuse_small(headers.loc[labels["image"].unique()], grid.patch_px)
+    labelled = headers.loc[labels["image"].unique()]
     frames = headers["frames"]
     wanted = [
         (str(image), frame, label, score)
@@ -97,6 +125,9 @@ def patches_of_labels(
         for frame in (range(int(frames[image])) if pd.isna(t) else [int(t)])
     ]
     wanted = [row for row in wanted if row[1] % grid.every == 0]
+    if isinstance(grid, Whole):
+        return _whole(wanted, labelled, labels["route"].iloc[0])
+    refuse_small(labelled, grid.patch_px)
     pixel_um = common_pixel_um(study, labels["image"])
     with progress.task("making patches", total=len(wanted)) as tick:
         table, empty = gridded(wanted, grid, pixels, pixel_um, tick)
@@ -108,6 +139,50 @@ def patches_of_labels(
             got=f"{len(wanted)} frames, {empty} empty patches",
         )
     return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def _whole(
+    wanted: Sequence[tuple[str, int, str, float]], headers: pd.DataFrame, route: str
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Whole frames as patches of one size, and how many there are."""
+    sizes = headers[["height", "width"]].astype(int)
+    largest = (int(sizes["height"].max()), int(sizes["width"].max()))
+    smaller = (sizes < largest).any(axis=1)
+    faults = [
+        Fault("image-content", str(image), f"{height} x {width} px")
+        for image, height, width in sizes[
+            (sizes < [LEAST_OF_LARGEST * edge for edge in largest]).any(axis=1)
+        ].itertuples()
+    ]
+    if faults:
+        raise TableError(
+            f"images too small beside the largest, {largest[0]} x {largest[1]} px, to be seen whole"
+            " by one net",
+            faults,
+            remedy="leave them out when indexing, or make studies of images of like size",
+        )
+    boxes = {
+        str(image): _centred_box(height, width, largest)
+        for image, height, width in sizes.itertuples()
+    }
+    table = key_table([Patch(image, t, boxes[image]) for image, t, _, _ in wanted])
+    table["label"] = [label for _, _, label, _ in wanted]
+    table["score"] = [score for _, _, _, score in wanted]
+    table["route"] = route
+    if not len(table):
+        raise LabelError("no frame is left", expected="labelled frames", got="none")
+    return table, {"frames": len(wanted), "images mirrored at their edges": int(smaller.sum())}
+
+
+def _centred_box(height: int, width: int, size: tuple[int, int]) -> Box:
+    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    return Box.of(top, left, top + size[0], left + size[1])
+
+
+def frame_of(patches: pd.DataFrame) -> list[int]:
+    """Height and width of whole frames as patches, pixels."""
+    first = patches.iloc[0]
+    return [int(first["y1"] - first["y0"]), int(first["x1"] - first["x0"])]
 
 
 def refuse_small(

@@ -109,7 +109,7 @@ class Tested:
                 where=str(self.run.folder),
                 remedy="run the same training command again, it goes on where it was",
             )
-        return load_model(self.run.model(fold))
+        return load_model(self.run.model(fold), frames=True)
 
     def scores(self, progress: Progress) -> tuple[pd.DataFrame, dict[int, Card]]:
         """Scores of all test groups (`livewell.tables.SCORES`), and the card of every fold."""

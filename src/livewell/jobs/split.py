@@ -15,7 +15,7 @@ from livewell.io.pixels import StudyPixels
 from livewell.io.runs import label_hash
 from livewell.io.scale import channel_name, common_pixel_um
 from livewell.io.study import Study, checked_name
-from livewell.jobs.patches import Grid, patches_of_labels
+from livewell.jobs.patches import Grid, Whole, frame_of, patches_of_labels
 from livewell.progress import SILENT, Progress
 from livewell.tables import PATCHES
 
@@ -77,7 +77,7 @@ def split(
     *,
     by: str,
     scheme: Scheme,
-    grid: Grid | None = None,
+    grid: Grid | Whole | None = None,
     labels: str = "labels",
     name: str = "split",
     channel: str | None = None,
@@ -97,7 +97,7 @@ def split(
     scheme
         How groups are dealt.
     grid
-        Patches of labelled frames; ``None`` where the labels are on patches already.
+        Patches of labelled frames, or whole frames; ``None`` where the labels are on patches.
     labels, name
         Labels to use, and the split's name in the study.
     channel
@@ -145,6 +145,7 @@ def split(
     folds = _dealt(patches, scheme, seed)
     _refuse_leaks(clusters, patches, folds)
     balance = balancing.balance(patches, folds)
+    whole = isinstance(grid, Whole)
     for text in balancing.warnings(patches, folds):
         warn(text)
         warnings.append(text)
@@ -161,7 +162,8 @@ def split(
             "scheme": type(scheme).__name__,
             "scheme_settings": asdict(scheme),
             "grid": asdict(grid) if grid else None,
-            "patch_px": int(patches["y1"].iloc[0] - patches["y0"].iloc[0]),
+            "patch_px": 0 if whole else int(patches["y1"].iloc[0] - patches["y0"].iloc[0]),
+            "frame_px": frame_of(patches) if whole else None,
             "channel": channel_name(study, patches["image"], channel),
             "pixel_um": common_pixel_um(study, patches["image"]),
             "counts": counts,

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
-from livewell.evaluation.decisions import fit_patch_rule, fit_picture_rule
+from livewell.evaluation.decisions import PatchRule, fit_patch_rule, fit_picture_rule
 from livewell.evaluation.pictures import by_picture
-from livewell.inference.windows import Scorer
+from livewell.explain.places import Finder, Look
+from livewell.inference.windows import BATCH, Scorer
 from livewell.io.content import first_frames
 from livewell.io.models import NORMALISATIONS, Card, load_model, save_model
 from livewell.io.pixels import StudyPixels
@@ -21,7 +23,7 @@ from livewell.nets.net import Net
 from livewell.profiles.profile import Profile
 from livewell.progress import SILENT, Progress
 from livewell.tables import patches_of
-from livewell.training.data import Labelled
+from livewell.training.data import Labelled, plain_loader
 from livewell.training.fit import Fitted, fit
 
 
@@ -107,7 +109,7 @@ def train(
         if not (run.model(fold) / "card.json").is_file():
             part = patches.merge(parts[parts["fold"] == fold], on="group")
             _one_fold(run, fold, part, meta, pixels, profile, seed, processes, progress)
-        cards[fold] = load_model(run.model(fold))[1]
+        cards[fold] = load_model(run.model(fold), frames=True)[1]
     return Trained(run, cards)
 
 
@@ -143,6 +145,7 @@ def _one_fold(
         profile.input_px,
         how=profile.normalise,
         turns=profile.test_turns,
+        frame_px=(meta["frame_px"][0], meta["frame_px"][1]) if profile.sees_frames else None,
     )
     card = _card(net, fitted, parts["validation"], pixels, profile, progress)
     card = card.model_copy(
@@ -176,6 +179,7 @@ def _card(
         classes=net.classes,
         channel="",
         pixel_um=net.pixel_um,
+        frame_px=net.frame_px,
         patch_px=net.patch_px,
         input_px=net.input_px,
         stride_px=profile.stride_px,
@@ -186,8 +190,19 @@ def _card(
         data={},
         patch_rule=patch_rule,
         picture_rule=picture_rule,
+        place_rule=_place_rule(net, validation, y, pixels) if profile.sees_frames else None,
         versions=versions(),
     )
+
+
+def _place_rule(net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyPixels) -> PatchRule:
+    """Which places of a frame are called, by the highest place of every validation frame."""
+    finder = Finder(net, Look())
+    highest = []
+    for batch, _ in plain_loader(pixels, patches_of(validation), batch=BATCH):
+        _, maps = finder.maps(batch)
+        highest.append((maps[:, 1] - maps[:, 0]).reshape(len(maps), -1).max(axis=1))
+    return fit_patch_rule(np.concatenate(highest).astype(float), y, validation["group"])
 
 
 def _labelled(part: pd.DataFrame, classes: tuple[str, str]) -> Labelled:
@@ -240,12 +255,20 @@ def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
 
 
 def _check_size(meta: Mapping[str, Any], profile: Profile) -> None:
+    if profile.sees_frames and meta["patch_px"]:
+        raise SpecError(
+            "the split holds patches, and the profile's net sees whole frames",
+            where=f"profile {profile.name}",
+            expected="a split made with --whole",
+            got=f"patches of {meta['patch_px']} px",
+            remedy="split again with --whole",
+        )
     if meta["patch_px"] != profile.patch_px:
         raise SpecError(
             "the split's patches are of another size than the profile's",
             where=f"profile {profile.name}",
             expected=f"patches of {profile.patch_px} px",
-            got=f"{meta['patch_px']} px",
+            got=f"{meta['patch_px']} px" if meta["patch_px"] else "whole frames",
             remedy=f"split again with --patch-px {profile.patch_px}, or set patch_px and input_px",
         )
 

@@ -1,6 +1,7 @@
 """The small net of the profile `FAST`."""
 
 import itertools
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,25 +12,28 @@ WIDTHS = (16, 32, 64, 128)
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions with batch norm and a shortcut, halving the map."""
+    """Two 3 x 3 convolutions with batch norm and a shortcut, halving the map, or not (stride 1)."""
 
-    def __init__(self, before: int, width: int, padding: Padding = "same") -> None:
+    def __init__(
+        self, before: int, width: int, padding: Padding = "same", stride: Literal[1, 2] = 2
+    ) -> None:
         super().__init__()
         zeros = int(padding == "same")
         # without padding the map shrinks by one more cell on each side, and the shortcut with it
         self.trim = 1 - zeros
+        self.stride = stride
         last = nn.BatchNorm2d(width)
         # a block that begins as its shortcut trains faster
         nn.init.zeros_(last.weight)
         self.body = nn.Sequential(
-            nn.Conv2d(before, width, 3, stride=2, padding=zeros, bias=False),
+            nn.Conv2d(before, width, 3, stride=stride, padding=zeros, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=zeros, bias=False),
             last,
         )
         self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=bool(zeros)),
+            nn.AvgPool2d(2, ceil_mode=bool(zeros)) if stride == 2 else nn.Identity(),
             nn.Conv2d(before, width, 1, bias=False),
             nn.BatchNorm2d(width),
         )

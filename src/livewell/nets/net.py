@@ -19,19 +19,23 @@ class Net:
     Parameters
     ----------
     module
-        (n, 1, input_px, input_px) float32, normalised -> (n, 2) scores before softmax.
+        (n, 1, input_px, input_px) float32, normalised -> (n, 2) scores before softmax; of whole
+        frames (n, 1, h, w).
     classes
         ``(negative, positive)``, e.g. ``("healthy", "sick")``.
     pixel_um
         Edge of a pixel it was trained on, micrometres; ``None`` if nobody knew.
     patch_px
-        Edge of the patch that is cut from the image and normalised.
+        Edge of the patch that is cut from the image and normalised; 0: it sees whole frames.
     input_px
-        Edge of the centre of the patch that the module sees.
+        Edge of the centre of the patch that the module sees; 0: all of it.
     how
         How patches are normalised, see `normalise`.
     turns
-        Whether the scores of the eight turns and mirrors of a patch are averaged.
+        Whether the scores of the eight turns and mirrors of a patch are averaged; of a frame the
+        four that keep height and width.
+    frame_px
+        Height and width of the training frames, for a net that sees whole frames.
     """
 
     module: nn.Module
@@ -41,6 +45,7 @@ class Net:
     input_px: int
     how: Normalisation = "patch"
     turns: bool = False
+    frame_px: tuple[int, int] | None = None
 
     @property
     def context_px(self) -> int:
@@ -55,7 +60,7 @@ class Net:
         ----------
         patches
             (n, edge, edge) float32, grey levels as in the file; edge is patch_px and twice
-            `context_px`.
+            `context_px`. For a net of whole frames (n, h, w).
 
         Returns
         -------
@@ -68,7 +73,7 @@ class Net:
     def scores(self, patches: Tensor) -> Tensor:
         """As `logits`, of patches that are normalised: (n, edge, edge), edge at least input_px."""
         inputs = centre(patches, self.input_px)[:, None]
-        views = eight_turns(inputs) if self.turns else [inputs]
+        views = turns_of(inputs) if self.turns else [inputs]
         total = torch.zeros(len(patches), device=patches.device, dtype=patches.dtype)
         for view in views:
             found = self.module(view).to(patches.dtype)
@@ -93,6 +98,7 @@ def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -
         ``background``: contrast against the patch's median grey level, which is taken for the
         background: ``(x / median - 1) / 0.2``, so that how much light a cell takes away or gathers
         is kept, and exposure does not matter.
+        ``mean_image``: as they are, for the module takes the mean training image off itself.
         ``local``, ``local_background``: the same at every pixel, by mean and variance (or mean) of
         the square of ``2 * context + 1`` pixels around it; so a pixel's value does not depend on
         which patch it is looked at in.
@@ -116,6 +122,8 @@ def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -
     """
     if how in ("local", "local_background"):
         return _by_surroundings(patches, how, context)
+    if how == "mean_image":
+        return patches
     if how == "background":
         level = patches.flatten(-2).median(dim=-1).values[..., None, None]
         return contrast(patches, level)
@@ -170,9 +178,19 @@ def _box_sum(values: Tensor, edge: int) -> Tensor:
 
 
 def centre(patches: Tensor, size_px: int) -> Tensor:
-    """The middle `size_px` x `size_px` of (..., h, w)."""
+    """The middle `size_px` x `size_px` of (..., h, w); all of it where `size_px` is 0."""
+    if not size_px:
+        return patches
     top, left = ((edge - size_px) // 2 for edge in patches.shape[-2:])
     return patches[..., top : top + size_px, left : left + size_px]
+
+
+def turns_of(inputs: Tensor) -> list[Tensor]:
+    """The turns and mirrors of (..., h, w) that keep its shape: eight, or four if not square."""
+    if inputs.shape[-1] == inputs.shape[-2]:
+        return eight_turns(inputs)
+    half = inputs.flip(-1)
+    return [inputs, inputs.flip((-2, -1)), half, half.flip((-2, -1))]
 
 
 def eight_turns(inputs: Tensor) -> list[Tensor]:

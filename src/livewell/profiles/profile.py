@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Bounds = tuple[float, float]
-Normalisation = Literal["patch", "background", "local", "local_background"]
+Normalisation = Literal["patch", "background", "local", "local_background", "mean_image"]
+GlobalPool = Literal["max", "average", "connected", "log_sum_exp", "noisy_or"]
 Padding = Literal["same", "valid"]
+FRAME_NETS = ("wscnn4", "wscnn6", "wscnn_small")
+"""Nets that see whole frames and learn from labels of images."""
 LEAST_VALID_PX = {"deadnet": 82, "compact": 89, "resnet18": 435}
 """Field of one cell of a net's last map: the smallest crop without padding."""
 PAIRS = ("scale", "blur_px", "gamma", "noise_sd")
@@ -35,17 +38,22 @@ class Profile(BaseModel):
     source: str
 
     # what the net is and sees
-    net: Literal["deadnet", "compact", "resnet18"]
+    net: Literal["deadnet", "compact", "resnet18", "wscnn4", "wscnn6", "wscnn_small"]
     weights: str = Field("", description="local safetensors file of ImageNet weights (resnet18)")
-    patch_px: int = Field(gt=0, description="edge of the patch that is cut from the image")
-    input_px: int = Field(gt=0, description="edge of the crop of the patch that the net sees")
-    stride_px: int = Field(gt=0, description="default stride of the patch grid")
+    patch_px: int = Field(
+        ge=0, description="edge of the patch that is cut from the image; 0: the whole frame"
+    )
+    input_px: int = Field(
+        ge=0, description="edge of the crop of the patch that the net sees; 0: all of it"
+    )
+    stride_px: int = Field(ge=0, description="default stride of the patch grid; 0: whole frames")
     dropout: float = Field(0.5, ge=0, lt=1)
     normalise: Normalisation = Field(
         "patch",
         description="patch: every patch to mean 0 and variance 1; background: to contrast against"
         " its median; local, local_background: the same at every pixel, by mean and variance of a"
-        " square of the patch's size around it",
+        " square of the patch's size around it; mean_image: grey levels less the mean training"
+        " image (wscnn nets)",
     )
     padding: Padding = Field(
         "same",
@@ -61,15 +69,39 @@ class Profile(BaseModel):
         description="maps of odd size are pooled down (floor), or up as Caffe did (deadnet)",
     )
 
+    global_pool: GlobalPool = Field(
+        "max",
+        description="how the class maps become one score a class: the highest place, the mean of"
+        " all, one fully connected layer, a smooth maximum, or the chance that one place at least"
+        " is positive (wscnn nets)",
+    )
+    second_kernel: int = Field(
+        3, description="edge of the second convolution: 3 for shapes, 7 for cells (wscnn4, wscnn6)"
+    )
+    narrowing: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="share of the steps in which max pooling narrows from the mean of all places to"
+        " the highest one; 0: the highest one from the start",
+    )
+
     # augmentation, in this order
     warp_sigma_px: float = Field(0, ge=0, description="thin-plate spline, sd of control points")
     warp_grid_px: int = Field(128, gt=0, description="thin-plate spline, distance of points")
     rotate_deg: float = Field(0, ge=0, le=180, description="rotation in -rotate..rotate")
     scale: Bounds = (1.0, 1.0)
+    move_px: float = Field(
+        0, ge=0, description="shift of all that is seen, along each axis, mirrored at the edges"
+    )
     shift_px: float = Field(
         -1, ge=-1, description="crop within so many pixels of the middle; -1: anywhere in the patch"
     )
-    turns: bool = Field(True, description="the eight reflections and right-angle rotations")
+    turns: bool = Field(
+        True,
+        description="the eight reflections and right-angle rotations; of whole frames the four that"
+        " keep height and width",
+    )
     blur_px: Bounds = Field((0.0, 0.0), description="sigma of a Gaussian blur")
     blur_share: float = Field(1.0, ge=0, le=1, description="share of crops that are blurred")
     sharpen: float = Field(0, ge=0, description="highest strength of an unsharp mask")
@@ -92,7 +124,7 @@ class Profile(BaseModel):
 
     # optimisation
     init: Literal["default", "xavier_fan_in"] = "default"
-    optimiser: Literal["nesterov", "adamw"]
+    optimiser: Literal["sgd", "nesterov", "adamw"]
     lr: float = Field(gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(ge=0)
@@ -101,7 +133,10 @@ class Profile(BaseModel):
         description="one rate and decay for all, or convolution biases at twice the rate and not"
         " decayed (caffe; nesterov only)",
     )
-    schedule: Literal["inverse", "one_cycle"]
+    schedule: Literal["inverse", "one_cycle", "plateau"]
+    plateau_epochs: int = Field(
+        10, gt=0, description="epochs without a better validation before the rate is divided by 10"
+    )
     label_smoothing: float = Field(0, ge=0, lt=0.5)
     ema: float = Field(0, ge=0, lt=1, description="decay of the weights' moving average; 0: none")
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
@@ -116,6 +151,11 @@ class Profile(BaseModel):
 
     # inference
     test_turns: bool = Field(False, description="average the eight turns of a patch when scoring")
+
+    @property
+    def sees_frames(self) -> bool:
+        """Whether its net sees whole frames, not patches."""
+        return self.net in FRAME_NETS
 
     @property
     def whole_frames(self) -> bool:
@@ -139,9 +179,10 @@ class Profile(BaseModel):
         ]
         if self.input_px > self.patch_px:
             wrong.append("input_px is larger than patch_px")
+        wrong += self._wrong_for_frames()
         if self.net == "deadnet" and self.input_px != 220:
             wrong.append("net 'deadnet' needs input_px 220")
-        least = LEAST_VALID_PX[self.net]
+        least = LEAST_VALID_PX.get(self.net, 0)
         if self.padding == "valid" and self.input_px < least:
             wrong.append(f"net '{self.net}' without padding needs input_px of at least {least}")
         if self.net != "deadnet" and (not self.fc_batch_norm or self.pooling != "floor"):
@@ -157,6 +198,30 @@ class Profile(BaseModel):
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def _wrong_for_frames(self) -> list[str]:
+        """What contradicts itself between nets of frames and nets of patches."""
+        edges = (self.patch_px, self.input_px, self.stride_px)
+        wrong = [] if self.second_kernel in (3, 7) else ["second_kernel must be 3 or 7"]
+        if self.sees_frames:
+            if max(edges):
+                wrong.append(
+                    f"net '{self.net}' sees frames: patch_px, input_px and stride_px must be 0"
+                )
+            if self.normalise in ("local", "local_background"):
+                wrong.append("whole frames are not normalised by the square of a patch")
+            if self.padding == "valid":
+                wrong.append("padding 'valid' is for nets of patches")
+            if self.narrowing and self.global_pool != "max":
+                wrong.append("narrowing is for global_pool 'max'")
+        else:
+            if not min(edges):
+                wrong.append(f"net '{self.net}' needs patch_px, input_px and stride_px above 0")
+            if self.global_pool != "max" or self.narrowing or self.second_kernel != 3:
+                wrong.append("global_pool, narrowing and second_kernel are for wscnn nets only")
+            if self.normalise == "mean_image":
+                wrong.append("normalise 'mean_image' is for wscnn nets only")
+        return wrong
 
 
 def override(base: Profile, settings: Mapping[str, object]) -> Profile:

@@ -129,6 +129,69 @@ FAST_DENSE = FAST.model_copy(
 )
 """`FAST` in a form that scores whole frames at once, exactly."""
 
+WSCNN_2017 = Profile(
+    name="WSCNN_2017",
+    source="Sailem et al., sections 2.3, 3.2 and 3.3: SGD, momentum 0.9, weight decay 0.0005, batch"
+    " 50, rate 0.0001 divided by 10 as the error plateaus, mean image subtracted; flips, rotation"
+    " by -20..20 or 160..200 degrees, shift by up to 40 px, scale by up to 50 px of 280. Not said"
+    " there, livewell's own: how long (200 epochs of 27 steps, a pass over 1,333 images) and what a"
+    " plateau is (10 epochs).",
+    net="wscnn4",
+    patch_px=0,
+    input_px=0,
+    stride_px=0,
+    normalise="mean_image",
+    rotate_deg=20,
+    scale=(230 / 280, 330 / 280),
+    move_px=40,
+    balance="none",
+    batch=50,
+    optimiser="sgd",
+    lr=0.0001,
+    weight_decay=0.0005,
+    schedule="plateau",
+    plateau_epochs=10,
+    steps=5_400,
+    steps_per_epoch=27,
+)
+"""WSCNN on simulated shapes as its paper says: hours on a processor."""
+
+WSCNN_2017_CELLS = WSCNN_2017.model_copy(
+    update={
+        "name": "WSCNN_2017_CELLS",
+        "source": WSCNN_2017.source + " Cells: the second convolution is 7 x 7 (section 4.1); six"
+        " layers with --set net=wscnn6.",
+        "second_kernel": 7,
+    }
+)
+"""WSCNN on cells as its paper says."""
+
+WSCNN_FAST = Profile(
+    name="WSCNN_FAST",
+    source="livewell's own: a small residual body under global max pooling, on contrast against the"
+    " background; pooling narrows from the mean of all places to the highest one, so that every"
+    " place learns first. Mirrors and half turns only. Developed on simulated shapes, see"
+    " BENCHMARKS.md.",
+    net="wscnn_small",
+    patch_px=0,
+    input_px=0,
+    stride_px=0,
+    normalise="background",
+    narrowing=0.6,
+    balance="class",
+    batch=32,
+    optimiser="adamw",
+    lr=0.003,
+    weight_decay=0.05,
+    schedule="one_cycle",
+    label_smoothing=0.02,
+    precision="auto",
+    steps=1_000,
+    steps_per_epoch=50,
+    select="last",
+)
+"""livewell's own recipe for labels of whole images: minutes on a processor."""
+
 TINY = FAST.model_copy(
     update={
         "name": "TINY",
@@ -154,6 +217,9 @@ PROFILES = {
         DEADNET_DENSE,
         FAST,
         FAST_DENSE,
+        WSCNN_2017,
+        WSCNN_2017_CELLS,
+        WSCNN_FAST,
         TINY,
     )
 }

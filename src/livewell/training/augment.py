@@ -5,6 +5,7 @@ What becomes of an item never depends on the others. Sources are given function 
 order is that of `augmented`.
 """
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -188,7 +189,7 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     ----------
     patches
         (n, edge, edge) float32, grey levels of the file; edge is patch_px, and with local
-        normalisation twice its context more.
+        normalisation twice its context more. Of nets that see whole frames (n, h, w).
     profile
         Which changes and how strong.
     rngs
@@ -197,7 +198,7 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     Returns
     -------
     numpy.ndarray
-        (n, input_px, input_px) float32, normalised.
+        (n, input_px, input_px) float32, normalised; whole frames stay (n, h, w).
 
     Notes
     -----
@@ -206,8 +207,9 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     normalisation comes first, as it looks at pixels around the patch; a warp hardly changes it, and
     the spread that a blur takes away is given back.
     """
-    many = max(_TOGETHER // profile.patch_px**2, 1)
-    result = np.empty((len(patches), profile.input_px, profile.input_px), dtype=np.float32)
+    size = (profile.input_px,) * 2 if profile.input_px else patches.shape[1:]
+    many = max(_TOGETHER // math.prod(patches.shape[1:]), 1)
+    result = np.empty((len(patches), *size), dtype=np.float32)
     for first in range(0, len(patches), many):
         some = slice(first, first + many)
         result[some] = _augmented(patches[some], profile, rngs[some])
@@ -228,32 +230,40 @@ def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
         patches = np.where(per_item(spreads) > 0, with_spread(patches, spreads), patches)
     patches = _lit(patches, profile, rngs)
     size = profile.input_px
-    corners = [corner(profile.patch_px, size, profile.shift_px, rng) for rng in rngs]
-    patches = cropped(patches, corners, size)
+    if size:
+        corners = [corner(profile.patch_px, size, profile.shift_px, rng) for rng in rngs]
+        patches = cropped(patches, corners, size)
     if profile.erase:
-        patches = erased(patches, [_hole(profile, rng) for rng in rngs])
+        patches = erased(patches, [_hole(profile, patches.shape[1:], rng) for rng in rngs])
     return patches
 
 
 def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    """A warp, rotation and scale together, then a turn."""
-    size, shifts = profile.patch_px, None
+    """A warp, rotation, scale and shift together, then a turn."""
+    (height, width), shifts = patches.shape[1:], None
     if profile.warp_sigma_px:
         grid = profile.warp_grid_px
-        shape = (len(spline_points(size, size, grid)), 2)
+        shape = (len(spline_points(height, width, grid)), 2)
         moves = np.stack([rng.normal(0, profile.warp_sigma_px, size=shape) for rng in rngs])
-        shifts = spline_shifts(size, size, grid, moves)
+        shifts = spline_shifts(height, width, grid, moves)
     if profile.rotate_deg or profile.scale != (1.0, 1.0):
         low, high = np.log(profile.scale)
         angles, powers = _drawn(
             rngs, (-profile.rotate_deg, profile.rotate_deg), (float(low), float(high))
         )
-        turns = turn_and_scale(size, angles, np.exp(powers))
+        turns = turn_and_scale(height, width, angles, np.exp(powers))
         shifts = turns if shifts is None else shifts + turns
+    if profile.move_px:
+        far = (-profile.move_px, profile.move_px)
+        drawn = _drawn(rngs, far, far).T.astype(np.float32)[:, :, None, None]
+        drawn = np.broadcast_to(drawn, (len(patches), 2, height, width))
+        shifts = drawn if shifts is None else shifts + drawn
     if shifts is not None:
         patches = warp(patches, shifts)
     if profile.turns:
-        patches = turned(patches, [int(rng.integers(8)) for rng in rngs])
+        # of those that are not square only whole half turns and mirrors
+        step = 1 if height == width else 2
+        patches = turned(patches, [step * int(rng.integers(8 // step)) for rng in rngs])
     return patches
 
 
@@ -301,11 +311,13 @@ def _drawn(rngs: Rngs, *bounds: tuple[float, float]) -> NDArray[np.float64]:
     return np.transpose(np.array(drawn).reshape(-1, len(bounds)))
 
 
-def _hole(profile: Profile, rng: np.random.Generator) -> tuple[int, int, int]:
+def _hole(
+    profile: Profile, shape: tuple[int, ...], rng: np.random.Generator
+) -> tuple[int, int, int]:
     """Row, column and edge of the square that is erased; edge 0 for none."""
-    size = profile.input_px
+    size = min(shape)
     if rng.random() >= profile.erase:
         return 0, 0, 0
     edge = int(rng.integers(size // 8, size // 3 + 1))
-    y, x = rng.integers(0, size - edge + 1, size=2)
-    return int(y), int(x), edge
+    y, x = (int(rng.integers(0, length - edge + 1)) for length in shape)
+    return y, x, edge

@@ -49,7 +49,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
         self._profile, self._seed = profile, seed
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        """(1, input_px, input_px) float32, normalised, and the class (0 or 1)."""
+        """(1, input_px, input_px) float32, normalised, or a whole frame; and the class (0 or 1)."""
         return self.__getitems__([draw])[0]
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
@@ -126,8 +126,8 @@ def training_loader(
     Returns
     -------
     DataLoader
-        Of (batch, 1, input_px, input_px) float32, normalised, and classes (0 or 1); one epoch of
-        ``steps_per_epoch`` batches each time it is gone through.
+        Of (batch, 1, input_px, input_px) float32, normalised, or of whole frames (batch, 1, h, w);
+        and classes (0 or 1); one epoch of ``steps_per_epoch`` batches each time it is gone through.
     """
     return DataLoader(
         TrainingCrops(source, labelled, profile, seed),

@@ -91,7 +91,10 @@ def fit(
     Fitted
     """
     torch.manual_seed(seed)
-    classifier = Classifier(build(profile), profile, seed)
+    net = build(profile, train.patches[0].box.shape if profile.sees_frames else None)
+    if profile.normalise == "mean_image":
+        set_mean_image(net, source, train)
+    classifier = Classifier(net, profile, seed)
     number = workers() if processes is None else processes
     batches = training_loader(source, train, profile, seed, processes=number)
     log = EpochLog(folder / "log.csv", batches.sampler)
@@ -134,6 +137,15 @@ def fit(
         kept = int(state["epoch"])
     module = copy.deepcopy(classifier.kept).cpu().eval()
     return Fitted(module, rows, kept, precision)
+
+
+def set_mean_image(net: nn.Module, source: PixelSource, train: Labelled) -> None:
+    """Give a net that sees whole frames the mean of the training frames, float64 inside."""
+    total = np.zeros(train.patches[0].box.shape)
+    for patch in train.patches:
+        total += source.crop(patch.image, patch.t, patch.box)
+    mean = torch.from_numpy((total / len(train.patches)).astype(np.float32))
+    net.get_submodule("mean").get_buffer("mean").copy_(mean)
 
 
 def chosen_precision(profile: Profile) -> str:

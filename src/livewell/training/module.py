@@ -9,11 +9,12 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
 from livewell.nets.net import centre, context_px, normalise
+from livewell.nets.wscnn import WeaklySupervised
 from livewell.profiles.profile import Profile
 
 
@@ -52,7 +53,7 @@ class Classifier(pl.LightningModule):
     Parameters
     ----------
     net
-        (n, 1, input_px, input_px) -> (n, 2).
+        (n, 1, input_px, input_px) -> (n, 2); of whole frames (n, 1, h, w).
     profile
         Optimiser, schedule, mixup, moving average.
     seed
@@ -87,6 +88,8 @@ class Classifier(pl.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout and mixup from the run's seed and the step."""
         torch.manual_seed(self._seed * 10_000_019 + self.global_step)
+        if self.profile.narrowing and isinstance(self.net, WeaklySupervised):
+            self.net.head.narrow(self.global_step / (self.profile.narrowing * self.profile.steps))
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Cross-entropy of one batch."""
@@ -155,12 +158,12 @@ class Classifier(pl.LightningModule):
         """Optimiser and schedule of the profile."""
         profile = self.profile
         optimiser: Optimizer
-        if profile.optimiser == "nesterov":
+        if profile.optimiser in ("nesterov", "sgd"):
             optimiser = SGD(
                 parameter_groups(self.net, profile),
                 lr=profile.lr,
                 momentum=profile.momentum,
-                nesterov=True,
+                nesterov=profile.optimiser == "nesterov",
                 weight_decay=profile.weight_decay,
             )
         else:
@@ -174,6 +177,11 @@ class Classifier(pl.LightningModule):
         schedule: LRScheduler
         if profile.schedule == "inverse":
             schedule = LambdaLR(optimiser, inverse_decay)
+        elif profile.schedule == "plateau":
+            # "lowered by a factor of 10 as the error plateaus": Sailem et al., section 3.2
+            falling = ReduceLROnPlateau(optimiser, factor=0.1, patience=profile.plateau_epochs)
+            watched = {"scheduler": falling, "interval": "epoch", "monitor": "val_loss"}
+            return {"optimizer": optimiser, "lr_scheduler": watched}
         else:
             schedule = OneCycleLR(
                 optimiser,

@@ -121,27 +121,31 @@ def _kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return squared.clamp_min(1e-12).log_().mul_(squared).mul_(0.5)
 
 
-def turn_and_scale(size_px: int, angles_deg: ArrayLike, scales: ArrayLike) -> Pixels:
-    """Displacements that turn and enlarge square patches about their middles.
+def turn_and_scale(
+    height_px: int, width_px: int, angles_deg: ArrayLike, scales: ArrayLike
+) -> Pixels:
+    """Displacements that turn and enlarge patches about their middles.
 
     Parameters
     ----------
-    size_px
-        Edge of the patches.
+    height_px, width_px
+        Size of the patches.
     angles_deg, scales
         (n,): how far each is turned, and how many times as large it becomes.
 
     Returns
     -------
     numpy.ndarray
-        (n, 2, size_px, size_px) float32: displacement in y and in x, pixels.
+        (n, 2, height_px, width_px) float32: displacement in y and in x, pixels.
     """
     angles, factors = np.deg2rad(angles_deg), np.asarray(scales, dtype=np.float64)
-    along = (np.cos(angles) / factors - 1)[:, None] * (np.arange(size_px) - (size_px - 1) / 2)
-    across = (np.sin(angles) / factors)[:, None] * (np.arange(size_px) - (size_px - 1) / 2)
-    result = np.empty((len(along), 2, size_px, size_px), dtype=np.float32)
-    np.subtract(along[:, :, None], across[:, None, :], out=result[:, 0], casting="same_kind")
-    np.add(across[:, :, None], along[:, None, :], out=result[:, 1], casting="same_kind")
+    along, across = (np.cos(angles) / factors - 1)[:, None], (np.sin(angles) / factors)[:, None]
+    rows, columns = (np.arange(edge) - (edge - 1) / 2 for edge in (height_px, width_px))
+    result = np.empty((len(along), 2, height_px, width_px), dtype=np.float32)
+    down, aside = (along * rows)[:, :, None], (across * columns)[:, None, :]
+    np.subtract(down, aside, out=result[:, 0], casting="same_kind")
+    down, aside = (across * rows)[:, :, None], (along * columns)[:, None, :]
+    np.add(down, aside, out=result[:, 1], casting="same_kind")
     return result
 
 

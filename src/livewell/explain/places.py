@@ -1,0 +1,196 @@
+"""Where in a frame a net that learnt from labels of images sees the positive class."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from livewell.errors import SpecError
+from livewell.explain.layers import frozen, geometry
+from livewell.inference.device import device
+from livewell.measure.peaks import Map, grounds, peaks, smoothed
+from livewell.nets.net import Net, normalise
+from livewell.nets.wscnn import WeaklySupervised
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How places are found.
+
+    Parameters
+    ----------
+    least
+        Log odds of a place from which on it is listed; calibrated by nothing.
+    sigma_px
+        Of the Gaussian that smooths the saliency, pixels.
+    share
+        An object's pixels are those with at least this share of its peak's smoothed saliency.
+    apart
+        Nearest that two places may lie, cells of the class maps.
+
+    Raises
+    ------
+    SpecError
+        A number out of range.
+    """
+
+    least: float = 0.0
+    sigma_px: float = 4.0
+    share: float = 0.3
+    apart: int = 1
+
+    def __post_init__(self) -> None:
+        rules = {
+            "sigma_px >= 0": self.sigma_px >= 0,
+            "0 < share <= 1": 0 < self.share <= 1,
+            "apart >= 1": self.apart >= 1,
+        }
+        broken = [rule for rule, holds in rules.items() if not holds]
+        if broken:
+            raise SpecError(
+                "no way to look for places",
+                expected="; ".join(broken),
+                got=f"sigma_px={self.sigma_px}, share={self.share}, apart={self.apart}",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What a net sees where in one frame.
+
+    Parameters
+    ----------
+    logit
+        Log odds of the positive class for the frame, as the net scores it.
+    maps
+        (2, rows, columns) float32: class maps, scores before softmax, negative and positive.
+    saliency
+        (h, w) float32: gradient of what was found, smoothed; no unit.
+    y, x
+        (n,) of every place, pixels; pixel i covers [i, i + 1).
+    score
+        (n,) log odds of every place, the highest first.
+    labels
+        (h, w) int32: pixels of each place, counted from 1; 0 for none.
+    boxes
+        (n, 4) first row and column inside and beyond.
+    """
+
+    logit: float
+    maps: Map
+    saliency: Map
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    score: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    boxes: NDArray[np.int64]
+
+    @property
+    def odds(self) -> Map:
+        """(rows, columns): log odds of the positive class at every place of the class maps."""
+        odds: Map = self.maps[1] - self.maps[0]
+        return odds
+
+
+class Finder:
+    """Finds the places of frames, on the GPU where there is one.
+
+    The class maps say how sure, a cell every few pixels; what the pixels say is had by
+    back-propagation. The paper back-propagates "the class specific scores in the penultimate
+    layer", that is before the global pooling: behind a maximum only one place would be left. Here
+    it is the log odds of all peaks of the class maps that are `Look.least` or higher, in one pass;
+    then Gaussian, peaks, threshold.
+
+    Parameters
+    ----------
+    net
+        A net that sees whole frames.
+    look
+        How.
+
+    Raises
+    ------
+    SpecError
+        A net of patches.
+
+    Notes
+    -----
+    Source: Sailem et al., section 2.2; saliency by Simonyan et al. 2014, section 3.
+    """
+
+    def __init__(self, net: Net, look: Look) -> None:
+        if not isinstance(net.module, WeaklySupervised):
+            raise SpecError(
+                "this net has no class maps",
+                expected="a net that sees whole frames, such as WSCNN_FAST's",
+                remedy="use `livewell explain` for nets of patches",
+            )
+        self.net, self.look = net, look
+        self._module: WeaklySupervised = frozen(net.module)  # type: ignore[assignment]
+        last = str(len(net.module.body) - 1)
+        self.stride_px, self.field_px, self.first_px = geometry(net.module.body, last)
+
+    def maps(self, frames: Tensor) -> tuple[NDArray[np.float32], Map]:
+        """Log odds (n,) and class maps (n, 2, rows, columns) of (n, h, w) frames, no gradient."""
+        with torch.inference_mode():
+            maps = self._module.maps(self._taken(frames))
+            scores = self._module.head(maps)
+        logits: NDArray[np.float32] = (scores[:, 1] - scores[:, 0]).cpu().numpy()
+        return logits, maps.cpu().numpy()
+
+    def __call__(self, frames: Tensor) -> Iterator[Places]:
+        """What is seen in each of (n, h, w) float32 frames, in grey levels as in the file."""
+        inputs = self._taken(frames).requires_grad_(True)
+        maps = self._module.maps(inputs)
+        with torch.no_grad():
+            scores = self._module.head(maps)
+            logits = (scores[:, 1] - scores[:, 0]).cpu().numpy()
+        odds = maps[:, 1] - maps[:, 0]
+        values = odds.detach().cpu().numpy()
+        cells = [peaks(each, apart=self.look.apart, least=self.look.least) for each in values]
+        found = [
+            odds[i, at[:, 0], at[:, 1]].sum() for i, at in enumerate(map(torch.from_numpy, cells))
+        ]
+        torch.autograd.backward(torch.stack(found).sum())
+        gradient = inputs.grad
+        saliency = np.zeros((len(frames), *frames.shape[-2:]), dtype=np.float32)
+        if gradient is not None:
+            saliency = gradient[:, 0].abs().cpu().numpy()
+        kept = maps.detach().cpu().numpy()
+        for i, at in enumerate(cells):
+            yield self._placed(float(logits[i]), kept[i], values[i], at, saliency[i])
+
+    def _taken(self, frames: Tensor) -> Tensor:
+        return normalise(frames.to(device()), self.net.how)[:, None]
+
+    def _placed(
+        self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map
+    ) -> Places:
+        """Places of one frame: every cell's own peak of the saliency, and its ground."""
+        evidence = smoothed(raw, self.look.sigma_px)
+        tops = [self._top(evidence, cell) for cell in at]
+        # two cells may lead up to one peak: the surer one has it
+        first: dict[tuple[int, int], int] = {}
+        for number, top in enumerate(tops):
+            first.setdefault(top, number)
+        where = np.array(list(first), dtype=np.int64).reshape(-1, 2)
+        score = odds[at[:, 0], at[:, 1]].astype(np.float64)[list(first.values())]
+        ground = grounds(evidence, where, self.look.share)
+        y, x = where.T.astype(np.float64) + 0.5
+        return Places(logit, maps, evidence, y, x, score, ground.labels, ground.boxes)
+
+    def _top(self, evidence: Map, cell: NDArray[np.int64]) -> tuple[int, int]:
+        """The highest pixel of the smoothed saliency within a stride and a half of a cell."""
+        reach = self.stride_px * 1.5
+        height, width = evidence.shape
+        y, x = (self.first_px + self.stride_px * int(index) for index in cell)
+        rows = slice(max(int(y - reach), 0), min(int(y + reach) + 1, height))
+        columns = slice(max(int(x - reach), 0), min(int(x + reach) + 1, width))
+        part = evidence[rows, columns]
+        if not part.size:
+            return min(max(round(y), 0), height - 1), min(max(round(x), 0), width - 1)
+        down, along = np.unravel_index(int(part.argmax()), part.shape)
+        return rows.start + int(down), columns.start + int(along)

@@ -1,0 +1,275 @@
+"""Pictures of ellipses with a few circles among them, and the truth of every object."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.errors import SpecError
+
+Ellipses = Literal["flat", "literal"]
+"""Readings of what the paper leaves open: how flat an ellipse is.
+
+``flat``: the long axis is 15 to 20 px, the short one 0.5 to 0.75 of it. ``literal``: both axes are
+15 to 20 px, as its text says, and differ by 2 px at least.
+"""
+Pixels = NDArray[np.uint8]
+
+OBJECTS = ["image", "kind", "y", "x", "a_px", "b_px", "angle_deg", "y0", "x0", "y1", "x1", "hidden"]
+"""Columns of the truth, see `Picture`."""
+_LEAST_DIFFERENCE_PX = 2.0
+_FLATTEST, _ROUNDEST = 0.5, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeSpec:
+    """What pictures of shapes are like.
+
+    Parameters
+    ----------
+    ellipses
+        How flat ellipses are, see `Ellipses`.
+    images
+        How many pictures; every other one is positive.
+    circle_share
+        Share of the objects of a positive picture that are circles, rounded to a whole number, one
+        at least.
+    circles
+        How many there are of them instead, whatever the number of objects.
+    objects
+        Least and greatest number of objects, at most one a place of the grid.
+    rows, columns, pitch_px
+        The grid of places, and the distance from place to place.
+    shift_px
+        Least and greatest distance of an object's upper left corner from its place's, downwards and
+        to the right.
+    size_px
+        Least and greatest axis, whole lengths.
+    grey
+        Least and greatest grey level of an object.
+    background, noise_sd
+        Grey level between objects, and standard deviation of the noise on everything.
+    filled
+        Whether objects are filled, or outlines of 2 px.
+    seed
+        Decides everything; picture i is the same whatever `images` is.
+
+    Raises
+    ------
+    SpecError
+        A number out of range.
+
+    Notes
+    -----
+    Source: Sailem et al., section 3.1 (Sim. Data 1 and 2): 6 x 8 places, 30 to 48 objects, shift of
+    1 to 20 px, sizes of 15 to 20 px, 10% or 20% circles, 210 x 280 px. Not in the paper, livewell's
+    own: the readings of an ellipse, that shifts point down and right, grey levels and noise.
+    """
+
+    ellipses: Ellipses = "flat"
+    images: int = 4000
+    circle_share: float = 0.1
+    circles: int | None = None
+    objects: tuple[int, int] = (30, 48)
+    rows: int = 6
+    columns: int = 8
+    pitch_px: int = 35
+    shift_px: tuple[int, int] = (1, 20)
+    size_px: tuple[float, float] = (15.0, 20.0)
+    grey: tuple[float, float] = (120.0, 220.0)
+    background: float = 40.0
+    noise_sd: float = 6.0
+    filled: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        places = self.rows * self.columns
+        low, high = self.objects
+        rules = {
+            "ellipses is flat or literal": self.ellipses in ("flat", "literal"),
+            "images >= 1": self.images >= 1,
+            "0 < circle_share <= 1": 0 < self.circle_share <= 1,
+            f"1 <= objects <= rows x columns = {places}, ascending": 1 <= low <= high <= places,
+            "1 <= circles <= least number of objects": self.circles is None
+            or 1 <= self.circles <= low,
+            "0 <= shift_px, ascending": 0 <= self.shift_px[0] <= self.shift_px[1],
+            "4 <= size_px <= pitch_px, ascending": 4
+            <= self.size_px[0]
+            <= self.size_px[1]
+            <= self.pitch_px,
+            "literal ellipses need sizes that differ by 2 px": self.ellipses == "flat"
+            or self.size_px[1] - self.size_px[0] > _LEAST_DIFFERENCE_PX,
+            "0 <= background and grey <= 255, ascending": 0 <= self.grey[0] <= self.grey[1] <= 255
+            and 0 <= self.background <= 255,
+            "noise_sd >= 0": self.noise_sd >= 0,
+            "seed >= 0": self.seed >= 0,
+        }
+        broken = [rule for rule, holds in rules.items() if not holds]
+        if broken:
+            raise SpecError("not a specification of shapes", expected="; ".join(broken))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a picture, pixels."""
+        return self.rows * self.pitch_px, self.columns * self.pitch_px
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture and what is in it.
+
+    Parameters
+    ----------
+    pixels
+        (height, width) uint8.
+    positive
+        Whether it holds circles.
+    objects
+        One row an object, `OBJECTS` but for the image: kind (circle or ellipse), middle (y, x;
+        pixel i covers [i, i + 1)), long and short axis, angle of the long axis (degrees from x
+        towards y), bounding box (first row and column inside and beyond, pixels), and which share
+        of it is hidden by objects drawn later.
+    """
+
+    pixels: Pixels
+    positive: bool
+    objects: pd.DataFrame
+
+
+@dataclass(slots=True)
+class _Shape:
+    kind: str
+    long_px: float
+    short_px: float
+    angle: float
+    y: float = 0.0
+    x: float = 0.0
+
+    def half(self) -> tuple[float, float]:
+        """Half of the bounding box's height and width."""
+        sine, cosine = math.sin(self.angle), math.cos(self.angle)
+        long, short = self.long_px / 2, self.short_px / 2
+        return math.hypot(long * sine, short * cosine), math.hypot(long * cosine, short * sine)
+
+
+def picture(spec: ShapeSpec, number: int) -> Picture:
+    """Draw one picture; those with odd numbers are positive.
+
+    Parameters
+    ----------
+    spec
+        What it is like.
+    number
+        Which one, counted from 0.
+    """
+    rng = np.random.default_rng([spec.seed, number])
+    positive = number % 2 == 1
+    low, high = spec.objects
+    count = int(rng.integers(low, high + 1))
+    circles = 0
+    if positive:
+        circles = spec.circles or max(round(spec.circle_share * count), 1)
+    round_ones = set(rng.permutation(count)[:circles].tolist())
+    places = np.sort(rng.permutation(spec.rows * spec.columns)[:count])
+    height, width = spec.shape
+    canvas = np.full(spec.shape, spec.background, dtype=np.float32)
+    owner = np.full(spec.shape, -1, dtype=np.int32)
+    shapes: list[_Shape] = []
+    areas: list[int] = []
+    for index, place in enumerate(places.tolist()):
+        shape = _drawn(spec, index in round_ones, rng)
+        half_y, half_x = shape.half()
+        top = place // spec.columns * spec.pitch_px + int(rng.integers(*_closed(spec.shift_px)))
+        left = place % spec.columns * spec.pitch_px + int(rng.integers(*_closed(spec.shift_px)))
+        # those of the last row and column are kept whole
+        shape.y = min(top + half_y, height - half_y)
+        shape.x = min(left + half_x, width - half_x)
+        grey = float(rng.uniform(*spec.grey))
+        areas.append(_paint(canvas, owner, index, shape, grey, filled=spec.filled))
+        shapes.append(shape)
+    if spec.noise_sd:
+        canvas += rng.normal(0, spec.noise_sd, size=canvas.shape).astype(np.float32)
+    seen = np.bincount(owner[owner >= 0], minlength=count)
+    rows = [
+        _row(shape, 1 - int(shown) / max(area, 1))
+        for shape, area, shown in zip(shapes, areas, seen, strict=True)
+    ]
+    pixels = canvas.round().clip(0, 255).astype(np.uint8)
+    return Picture(pixels, positive, pd.DataFrame(rows, columns=OBJECTS[1:]))
+
+
+def _closed(bounds: tuple[int, int]) -> tuple[int, int]:
+    return bounds[0], bounds[1] + 1
+
+
+def _drawn(spec: ShapeSpec, circle: bool, rng: np.random.Generator) -> _Shape:
+    """A shape of random size and angle, not yet placed."""
+    low, high = spec.size_px
+    long = float(rng.uniform(low, high))
+    angle = float(rng.uniform(0, math.pi))
+    if circle:
+        return _Shape("circle", long, long, angle)
+    if spec.ellipses == "flat":
+        return _Shape("ellipse", long, long * float(rng.uniform(_FLATTEST, _ROUNDEST)), angle)
+    short = float(rng.uniform(low, high))
+    while abs(long - short) < _LEAST_DIFFERENCE_PX:
+        long, short = (float(number) for number in rng.uniform(low, high, size=2))
+    return _Shape("ellipse", max(long, short), min(long, short), angle)
+
+
+def _paint(
+    canvas: NDArray[np.float32],
+    owner: NDArray[np.int32],
+    index: int,
+    shape: _Shape,
+    grey: float,
+    *,
+    filled: bool,
+) -> int:
+    """Draw one shape over what is there, its edge smooth over a pixel; returns its pixels."""
+    y0, x0, y1, x1 = _box(shape, *canvas.shape, margin=2)
+    y = np.arange(y0, y1)[:, None] + 0.5 - shape.y
+    x = np.arange(x0, x1)[None, :] + 0.5 - shape.x
+    sine, cosine = math.sin(shape.angle), math.cos(shape.angle)
+    u = (x * cosine + y * sine) / (shape.long_px / 2)
+    v = (y * cosine - x * sine) / (shape.short_px / 2)
+    radius = np.hypot(u, v)
+    slope = np.hypot(u / (shape.long_px / 2), v / (shape.short_px / 2)) / np.maximum(radius, 1e-9)
+    # distance to the edge, to first order, pixels; positive inside
+    inside = (1 - radius) / np.maximum(slope, 1e-9)
+    cover = np.clip(inside + 0.5, 0, 1)
+    if not filled:
+        cover = np.minimum(cover, np.clip(2.5 - inside, 0, 1))
+    window = canvas[y0:y1, x0:x1]
+    window += (cover * (grey - window)).astype(np.float32)
+    own = inside >= 0
+    owner[y0:y1, x0:x1][own] = index
+    return int(own.sum())
+
+
+def _box(
+    shape: _Shape, height_px: int, width_px: int, margin: int = 0
+) -> tuple[int, int, int, int]:
+    """Corners of the bounding box in whole pixels, inside the picture."""
+    half_y, half_x = shape.half()
+    return (
+        max(math.floor(shape.y - half_y) - margin, 0),
+        max(math.floor(shape.x - half_x) - margin, 0),
+        min(math.ceil(shape.y + half_y) + margin, height_px),
+        min(math.ceil(shape.x + half_x) + margin, width_px),
+    )
+
+
+def _row(shape: _Shape, hidden: float) -> tuple[object, ...]:
+    half_y, half_x = shape.half()
+    corners = (
+        math.floor(shape.y - half_y + 1e-9),
+        math.floor(shape.x - half_x + 1e-9),
+        math.ceil(shape.y + half_y - 1e-9),
+        math.ceil(shape.x + half_x - 1e-9),
+    )
+    axes = (shape.long_px, shape.short_px, math.degrees(shape.angle))
+    return (shape.kind, shape.y, shape.x, *axes, *corners, hidden)

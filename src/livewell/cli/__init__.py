@@ -13,6 +13,7 @@ from livewell.cli.experiment import timelapse_
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, split_, train_
+from livewell.cli.mosaic import mosaic_
 from livewell.cli.prepare import index_, inspect_
 from livewell.cli.show import demo_, simulate
 from livewell.cli.use import assess_, heatmap_
@@ -40,6 +41,7 @@ for each in (
     label,
     dataset_,
     split_,
+    mosaic_,
     train_,
     evaluate_,
     explain_,

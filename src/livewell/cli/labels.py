@@ -1,4 +1,4 @@
-"""Label a study by one of five routes."""
+"""Label a study by one of six routes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group("label")
 def label() -> None:
-    """Label a study: by column, words, dose, stain or points."""
+    """Label a study: by column, words, dose, stain, points or boxes."""
 
 
 def _labelling(function: Command) -> Command:
@@ -118,6 +118,51 @@ def label_points(talk: Talk, **options: Any) -> None:
 
     names = ("csv", "classes", "patch_px", "y", "x", "state", "others")
     route = Points(**{name: options.pop(name) for name in names})
+    _label(talk, route=route, **options)
+
+
+def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(","))
+    if len(names) != 4 or not all(names):
+        raise click.BadParameter(f"{value!r} is not four names with commas", param=parameter)
+    return names
+
+
+@command("boxes", label)
+@_labelling
+@click.option("--csv", type=PATH, required=True, help="One row a cell: image, state, its box.")
+@_CLASSES
+@_OTHERS
+@click.option("--image", default="image", show_default=True, help="Column with the image.")
+@click.option("--state", default="state", show_default=True, help="Column with the state.")
+@click.option(
+    "--corners",
+    default="ymin,xmin,ymax,xmax",
+    show_default=True,
+    callback=_corners,
+    help="Columns with first row, first column, row beyond, column beyond, pixels.",
+)
+@click.option(
+    "--at-least",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="So many cells of the positive class make an image positive.",
+)
+@click.option(
+    "--unboxed",
+    type=click.Choice(["negative", "drop", "refuse"]),
+    default="refuse",
+    show_default=True,
+    help="Images without a box: looked at and without a cell, left out, or an error.",
+)
+@click.option("--clip", is_flag=True, help="Cut boxes at the image's edge, do not refuse them.")
+def label_boxes(talk: Talk, **options: Any) -> None:
+    """Label images by whether a boxed cell in them is positive, such as dead."""
+    from livewell.jobs.label_boxes import Boxes
+
+    names = ("csv", "classes", "image", "state", "corners", "at_least", "unboxed", "others", "clip")
+    route = Boxes(**{name: options.pop(name) for name in names})
     _label(talk, route=route, **options)
 
 

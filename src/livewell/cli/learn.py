@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 @click.option("--by", required=True, help="What is never split: well, position, experiment ...")
 @click.option(
     "--scheme",
-    type=click.Choice(["holdout", "folds", "leave-one-out", "named"]),
+    type=click.Choice(["holdout", "folds", "leave-one-out", "named", "parts"]),
     default="holdout",
     show_default=True,
 )
 @click.option("--folds", type=COUNT, help="For --scheme folds; 5 by default.")
 @click.option("--test", multiple=True, help="Group held out, for --scheme named.")
+@click.option("--parts", help="Column with each group's part, for --scheme parts.")
 @click.option("--patch-px", type=COUNT, help="Edge of a patch; for labels on frames.")
 @click.option("--stride-px", type=COUNT, help="From patch to patch; by default half a patch.")
 @click.option("--whole", is_flag=True, help="Whole frames, for nets such as WSCNN_FAST.")
@@ -51,17 +52,22 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
     """Cut patches and deal whole groups to train, validation and test."""
     from livewell.io.study import Study
     from livewell.jobs.patches import Grid, Whole
-    from livewell.jobs.split import Holdout, KFolds, LeaveOneOut, Named, split
+    from livewell.jobs.split import Holdout, KFolds, LeaveOneOut, Named, Parts, split
 
-    chosen, folds, test = (options.pop(name) for name in ("scheme", "folds", "test"))
-    for option, given, needed in (("--folds", folds, "folds"), ("--test", test, "named")):
-        if given and chosen != needed:
+    names = ("scheme", "folds", "test", "parts")
+    chosen, folds, test, parts = (options.pop(name) for name in names)
+    given = {"--folds": (folds, "folds"), "--test": (test, "named"), "--parts": (parts, "parts")}
+    for option, (value, needed) in given.items():
+        if value and chosen != needed:
             raise click.UsageError(f"{option} is for --scheme {needed}, not {chosen}")
+    if chosen == "parts" and not parts:
+        raise click.UsageError("--scheme parts needs --parts COLUMN")
     schemes: dict[str, Scheme] = {
         "holdout": Holdout(),
         "folds": KFolds(folds or 5),
         "leave-one-out": LeaveOneOut(),
         "named": Named(test),
+        "parts": Parts(parts),
     }
     scheme = schemes[chosen]
     patch_px, stride_px = options.pop("patch_px"), options.pop("stride_px")
@@ -108,7 +114,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     show_default=True,
     help="Recipe: FAST, DEADNET_2017_SHORT or DEADNET_2017; FAST_DENSE or DEADNET_DENSE for exact"
     " maps of whole frames; DEADNET_2017_B for data set B, DEADNET_2017_PUBLISHED for the published"
-    " files.",
+    " files; WSCNN_FAST, WSCNN_2017 or WSCNN_2017_CELLS for labels of whole images.",
 )
 @click.option(
     "--set",

@@ -39,6 +39,41 @@ def simulate_culture_(
     talk.result({"images": str(images), "plate": str(out / "plate.csv")})
 
 
+@command("shapes", simulate)
+@click.option("--out", type=PATH, required=True, help="Folder for images and their truth.")
+@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--images", type=COUNT, default=4000, show_default=True, help="Half are positive.")
+@click.option(
+    "--ellipses",
+    type=click.Choice(["flat", "literal"]),
+    default="flat",
+    show_default=True,
+    help="Short axis 0.5 to 0.75 of the long one, or both 15 to 20 px and 2 px apart.",
+)
+@click.option(
+    "--circle-share",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of circles in positive images: 0.1 is Sim 1, 0.2 is Sim 2.",
+)
+@click.option("--circles", type=COUNT, help="So many circles instead, in every positive image.")
+@click.option("--objects", type=(int, int), default=(30, 48), show_default=True)
+@click.option("--outlined", is_flag=True, help="Outlines of 2 px instead of filled objects.")
+def simulate_shapes_(talk: Talk, out: Path, outlined: bool, **settings: Any) -> None:
+    """Ellipses with a few circles among them: the paper's Sim 1 and Sim 2."""
+    from livewell.jobs.shapes import simulate_shapes
+    from livewell.simulate.shapes import ShapeSpec
+
+    spec = ShapeSpec(filled=not outlined, **settings)
+    images = simulate_shapes(spec, out, progress=talk.progress)
+    talk.say(f"images: {images}")
+    labels, objects = str(out / "images.csv"), str(out / "objects.csv")
+    talk.say(f"labels: {labels}")
+    talk.say(f"objects: {objects}")
+    talk.result({"images": str(images), "labels": labels, "objects": objects})
+
+
 @command("demo")
 @click.option("--out", type=PATH, default=Path("demo"), show_default=True)
 @click.option("--seed", type=SEED, default=0, show_default=True)

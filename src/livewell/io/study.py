@@ -14,6 +14,7 @@ import pandas as pd
 from livewell.errors import Fault, SpecError, StudyError, TableError
 from livewell.files import claim, read_json, stamp, whole_folder, write_json
 from livewell.image import check_scale
+from livewell.io.boxes import BOXED_CELLS
 from livewell.io.headers import read_headers
 from livewell.io.listing import STAMP
 from livewell.io.tablefiles import read_table, write_table
@@ -210,8 +211,12 @@ class Study:
         return read_json(self.folder / "labels" / f"{name}.json", kind="label description")
 
     def write_labels(self, name: str, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
-        """Write a labels table and how it was made, in place of an older one of this name."""
+        """Write a labels table and how it was made, in place of an older one of this name.
+
+        Boxes that were kept with the older one go: they are not what these labels were made from.
+        """
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
+        self._boxes(name).unlink(missing_ok=True)
         write_table(self.folder / "labels" / f"{name}.parquet", table)
         write_json(self.folder / "labels" / f"{name}.json", dict(meta))
 
@@ -221,6 +226,41 @@ class Study:
         return sorted(
             file.stem for file in folder.glob("*.parquet") if file.with_suffix(".json").is_file()
         )
+
+    def boxes(self, name: str) -> pd.DataFrame:
+        """The cells in boxes that labels were made from (`livewell.io.boxes.BOXED_CELLS`).
+
+        Raises
+        ------
+        StudyError
+            There are no labels of this name, or they were not made from boxes.
+        """
+        self._must_know("label", name, self.label_names())
+        if not self._boxes(name).is_file():
+            raise StudyError(
+                f"no boxes were kept with the labels {name!r}",
+                where=str(self.folder),
+                expected="labels made from boxes",
+                got=f"labels by {self.label_meta(name).get('route')}",
+                remedy="make them with `livewell label boxes`",
+            )
+        return read_table(self._boxes(name), BOXED_CELLS)
+
+    def write_boxes(self, name: str, table: pd.DataFrame) -> None:
+        """Keep the cells in boxes that the labels of this name were made from; labels first.
+
+        Raises
+        ------
+        StudyError
+            There are no labels of this name.
+        TableError
+            A column is missing, or of the wrong type, or a cell stands twice.
+        """
+        self._must_know("label", name, self.label_names())
+        write_table(self._boxes(name), BOXED_CELLS.check(table, where=f"boxes of {name!r}"))
+
+    def _boxes(self, name: str) -> Path:
+        return self.folder / "boxes" / f"{name}.parquet"
 
     def split(self, name: str) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
         """Patches, folds and how they were made.

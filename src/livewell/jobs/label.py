@@ -1,4 +1,4 @@
-"""Labels for a study, by one of five routes."""
+"""Labels for a study, by one of six routes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +12,7 @@ from livewell.io.metadata import read_metadata
 from livewell.io.pixels import StudyPixels
 from livewell.io.scale import common_pixel_um
 from livewell.io.study import Study
+from livewell.jobs.label_boxes import Boxes, label_boxes, sizes_of
 from livewell.labels.by_column import by_column
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_fluorescence import Fluorescence, by_fluorescence
@@ -104,7 +105,7 @@ class Stain:
     empty: Literal["drop", "keep"] = "drop"
 
 
-Route = Column | Words | Dose | Points | Stain
+Route = Column | Words | Dose | Points | Stain | Boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def label(
     TableError
         What the route found wrong, all at once.
     """
+    boxes = None
     match route:
         case Column():
             labelled = by_column(study.fields(), route.column, route.classes, others=route.others)
@@ -165,6 +167,8 @@ def label(
             labelled = _by_points(study, route, progress)
         case Stain():
             labelled = _by_stain(study, route, classes, seed, progress)
+        case Boxes():
+            labelled, boxes = label_boxes(study, route, classes, progress)
     found = set(labelled.table["label"])
     if found != set(classes):
         raise LabelError(
@@ -189,21 +193,16 @@ def label(
             for group, mixture in labelled.mixtures.items()
         }
     study.write_labels(name, labelled.table, meta)
+    if boxes is not None:
+        study.write_boxes(name, boxes)
     return Made(labelled, meta)
 
 
 def _by_points(study: Study, route: Points, progress: Progress) -> Labelled:
-    headers = study.headers(progress=progress)
-    shapes = {
-        str(image): (int(height), int(width))
-        for image, height, width in zip(
-            headers["image"], headers["height"], headers["width"], strict=True
-        )
-    }
     return by_points(
         read_metadata(route.csv).table,
         route.classes,
-        shapes,
+        sizes_of(study.headers(progress=progress)),
         route.patch_px,
         others=route.others,
         y=route.y,

@@ -147,12 +147,11 @@ def _whole(
     """Whole frames as patches of one size, and how many there are."""
     sizes = headers[["height", "width"]].astype(int)
     largest = (int(sizes["height"].max()), int(sizes["width"].max()))
-    smaller = (sizes < largest).any(axis=1)
+    relative = sizes / list(largest)
+    smaller = (relative < 1).any(axis=1)
     faults = [
         Fault("image-content", str(image), f"{height} x {width} px")
-        for image, height, width in sizes[
-            (sizes < [LEAST_OF_LARGEST * edge for edge in largest]).any(axis=1)
-        ].itertuples()
+        for image, height, width in sizes[(relative < LEAST_OF_LARGEST).any(axis=1)].itertuples()
     ]
     if faults:
         raise TableError(

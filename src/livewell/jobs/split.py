@@ -19,6 +19,8 @@ from livewell.jobs.patches import Grid, Whole, frame_of, patches_of_labels
 from livewell.progress import SILENT, Progress
 from livewell.tables import PATCHES
 
+PART_NAMES = ("train", "validation", "test")
+
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
@@ -51,6 +53,13 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Every group's part stands in a column: train, validation or test."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stratified:
     """Every group tested once, in folds over which the groups of each stratum are spread."""
 
@@ -59,7 +68,8 @@ class Stratified:
     validation: float = 0.1
 
 
-Scheme = Holdout | KFolds | LeaveOneOut | Named | Stratified
+Dealing = Holdout | KFolds | LeaveOneOut | Named | Stratified
+Scheme = Dealing | Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +137,9 @@ def split(
     table, meta = study.labels(labels), study.label_meta(labels)
     checked_name(name)
     groups = unit_names(study.fields(), by)
-    _check_scheme(scheme, groups[groups.index.isin(table["image"])])
+    labelled = groups[groups.index.isin(table["image"])]
+    dealing = _named(scheme, study.fields(), labelled) if isinstance(scheme, Parts) else scheme
+    _check_scheme(dealing, labelled)
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     patches, counts = patches_of_labels(study, table, grid, pixels, progress)
@@ -142,7 +154,7 @@ def split(
     warnings = _torn(study.fields(), patches, by) + _ties(study.fields(), patches, by, meta)
     for text in warnings:
         warn(text)
-    folds = _dealt(patches, scheme, seed)
+    folds = _dealt(patches, dealing, seed)
     _refuse_leaks(clusters, patches, folds)
     balance = balancing.balance(patches, folds)
     whole = isinstance(grid, Whole)
@@ -175,7 +187,35 @@ def split(
     return Splitted(patches, folds, balance, tuple(warnings))
 
 
-def _check_scheme(scheme: Scheme, groups: "pd.Series[str]") -> None:
+def _named(scheme: Parts, fields: pd.DataFrame, groups: "pd.Series[str]") -> Named:
+    """The groups of a column's parts."""
+    if scheme.column not in fields:
+        raise SplitError(
+            "no such column",
+            where="--parts",
+            expected="a column of the study's images with train, validation or test",
+            got=scheme.column,
+            remedy="index with --metadata",
+        )
+    part = fields.set_index("image")[scheme.column].reindex(groups.index)
+    told = pd.DataFrame({"group": groups, "part": part.fillna("")}).drop_duplicates()
+    wrong = sorted(set(told["part"]) - set(PART_NAMES))
+    torn = sorted(told.loc[told["group"].duplicated(), "group"].unique())
+    if wrong or torn:
+        raise SplitError(
+            "the column does not give every group one part",
+            where=f"column {scheme.column}",
+            expected=", ".join(PART_NAMES),
+            got=", ".join([repr(name) for name in wrong[:3]] or [f"several for {torn[0]}"]),
+            remedy="mend the table and index again",
+        )
+    test, validation = (
+        tuple(told.loc[told["part"] == name, "group"]) for name in ("test", "validation")
+    )
+    return Named(test, validation)
+
+
+def _check_scheme(scheme: Dealing, groups: "pd.Series[str]") -> None:
     """Refuse what cannot be before any pixel is read."""
     there = sorted(groups.dropna().unique())
     match scheme:
@@ -199,7 +239,7 @@ def _check_scheme(scheme: Scheme, groups: "pd.Series[str]") -> None:
                 )
 
 
-def _dealt(patches: pd.DataFrame, scheme: Scheme, seed: int) -> pd.DataFrame:
+def _dealt(patches: pd.DataFrame, scheme: Dealing, seed: int) -> pd.DataFrame:
     match scheme:
         case Holdout():
             return splits.holdout(patches, scheme.fractions, seed)

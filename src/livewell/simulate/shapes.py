@@ -230,7 +230,7 @@ def _paint(
     filled: bool,
 ) -> int:
     """Draw one shape over what is there, its edge smooth over a pixel; returns its pixels."""
-    y0, x0, y1, x1 = _box(shape, *canvas.shape, margin=2)
+    y0, x0, y1, x1 = _around(shape, (canvas.shape[0], canvas.shape[1]))
     y = np.arange(y0, y1)[:, None] + 0.5 - shape.y
     x = np.arange(x0, x1)[None, :] + 0.5 - shape.x
     sine, cosine = math.sin(shape.angle), math.cos(shape.angle)
@@ -250,16 +250,14 @@ def _paint(
     return int(own.sum())
 
 
-def _box(
-    shape: _Shape, height_px: int, width_px: int, margin: int = 0
-) -> tuple[int, int, int, int]:
-    """Corners of the bounding box in whole pixels, inside the picture."""
+def _around(shape: _Shape, shape_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Corners of the bounding box in whole pixels, two more on every side, inside the picture."""
     half_y, half_x = shape.half()
     return (
-        max(math.floor(shape.y - half_y) - margin, 0),
-        max(math.floor(shape.x - half_x) - margin, 0),
-        min(math.ceil(shape.y + half_y) + margin, height_px),
-        min(math.ceil(shape.x + half_x) + margin, width_px),
+        max(math.floor(shape.y - half_y) - 2, 0),
+        max(math.floor(shape.x - half_x) - 2, 0),
+        min(math.ceil(shape.y + half_y) + 2, shape_px[0]),
+        min(math.ceil(shape.x + half_x) + 2, shape_px[1]),
     )
 
 

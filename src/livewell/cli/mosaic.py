@@ -1,0 +1,74 @@
+"""Mosaics of a study's images."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
+
+FULL = "full"
+
+
+def _pair(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int] | None:
+    """Two whole numbers above zero, such as ``356x462``; ``None`` for ``full``."""
+    sized = parameter.name == "size_px"
+    if sized and value == FULL:
+        return None
+    numbers = value.lower().split("x")
+    if len(numbers) != 2 or not all(each.isdecimal() and int(each) > 0 for each in numbers):
+        also = f" or {FULL}" if sized else ""
+        raise click.BadParameter(f"{value!r} is not {parameter.metavar}{also}", param=parameter)
+    return int(numbers[0]), int(numbers[1])
+
+
+@command("mosaic")
+@click.argument("study", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder to make; the same one to go on.")
+@click.option("--split", default="split", show_default=True, help="Says which image is where.")
+@click.option("--fold", type=SEED, help="Fold of the split; the first one by default.")
+@click.option(
+    "--grid",
+    metavar="ROWSxCOLUMNS",
+    callback=_pair,
+    default="2x2",
+    show_default=True,
+    help="Images in a mosaic.",
+)
+@click.option(
+    "--repeats",
+    type=COUNT,
+    default=8,
+    show_default=True,
+    help="Training mosaics that begin with each training image.",
+)
+@click.option(
+    "--size",
+    "size_px",
+    metavar="HEIGHTxWIDTH",
+    callback=_pair,
+    default="356x462",
+    show_default=True,
+    help="Pixels of a mosaic after reduction; full to keep all.",
+)
+@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@click.option("--seed", type=SEED, default=0, show_default=True)
+def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
+    """Make mosaics of images of one class and part, as WSCNN's paper did."""
+    from livewell.io.study import Study
+    from livewell.jobs.mosaic import mosaics
+
+    made = mosaics(Study.open(study), out, progress=talk.progress, **options)
+    for note in made.notes:
+        talk.warn(note)
+    talk.say(made.balance.to_string(index=False))
+    talk.say(f"images: {made.images}")
+    talk.say(f"metadata for `livewell index`: {made.table}")
+    talk.result(
+        {
+            "images": str(made.images),
+            "metadata": str(made.table),
+            "balance": made.balance.to_dict("records"),
+            "notes": list(made.notes),
+        }
+    )

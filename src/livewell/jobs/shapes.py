@@ -1,0 +1,92 @@
+"""Simulated pictures of shapes as files: images, their labels, and the truth of every object."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, cpu_count, delayed
+from PIL import Image
+
+from livewell.files import claim_same, stamp, whole_file
+from livewell.progress import SILENT, Progress
+from livewell.simulate.shapes import OBJECTS, ShapeSpec, picture
+
+KIND, STAMP, PARTS = "simulated shapes", "shapes.json", "parts"
+CLASSES = ("ellipses", "circles")
+"""Labels of pictures without and with circles."""
+TOGETHER = 100
+"""Pictures that one process draws before it is given others."""
+
+
+def simulate_shapes(
+    spec: ShapeSpec, out: Path, *, workers: int | None = None, progress: Progress = SILENT
+) -> Path:
+    """Write simulated pictures of ellipses and circles.
+
+    Parameters
+    ----------
+    spec
+        What they are like; its seed decides everything.
+    out
+        Takes ``images/00000.png`` (8 bit), ``images.csv`` (image, label: ellipses or circles) and
+        ``objects.csv``, one row an object: `livewell.simulate.shapes.Picture`. Pictures that stand
+        there already are kept, if the spec is the same.
+    workers
+        Processes; one a core by default.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    Path
+        The folder ``images``.
+
+    Raises
+    ------
+    OutputError
+        The folder holds something else, or shapes with other settings.
+    """
+    # worker processes may stand in another folder
+    out = out.resolve()
+    wanted = {"spec": asdict(spec)}
+    claim_same(out, KIND, STAMP, wanted)
+    stamp(out, STAMP, KIND, **wanted)
+    firsts = range(0, spec.images, TOGETHER)
+    with progress.task("drawing shapes", total=spec.images) as tick:
+        pool = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+        for count in pool(delayed(_some)(spec, first, out) for first in firsts):
+            tick(count)
+    parts = [pd.read_parquet(_part(out, first)) for first in firsts]
+    objects = pd.concat(parts, ignore_index=True)[OBJECTS]
+    with whole_file(out / "objects.csv") as temporary:
+        objects.to_csv(temporary, index=False, float_format="%.4f")
+    labels = [CLASSES[number % 2] for number in range(spec.images)]
+    names = [_name(number) for number in range(spec.images)]
+    with whole_file(out / "images.csv") as temporary:
+        pd.DataFrame({"image": names, "label": labels}).to_csv(temporary, index=False)
+    return out / "images"
+
+
+def _name(number: int) -> str:
+    return f"{number:05d}.png"
+
+
+def _part(out: Path, first: int) -> Path:
+    return out / PARTS / f"{first:05d}.parquet"
+
+
+def _some(spec: ShapeSpec, first: int, out: Path) -> int:
+    """Draw and write some pictures and their objects, unless they stand there already."""
+    numbers = range(first, min(first + TOGETHER, spec.images))
+    images = out / "images"
+    if _part(out, first).is_file() and all((images / _name(n)).is_file() for n in numbers):
+        return len(numbers)
+    tables = []
+    for number in numbers:
+        made = picture(spec, number)
+        with whole_file(images / _name(number)) as temporary:
+            Image.fromarray(made.pixels).save(temporary, format="png", compress_level=1)
+        tables.append(made.objects.assign(image=_name(number)))
+    with whole_file(_part(out, first)) as temporary:
+        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
+    return len(numbers)

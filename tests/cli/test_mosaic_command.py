@@ -1,0 +1,114 @@
+"""``livewell mosaic``: from images to a data set of mosaics, by commands alone."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+CLASSES = ("--negative", "wild-type", "--positive", "kd", "--class", "wild-type", "--class", "kd")
+CUT = ("--patch-px", 64, "--empty", "keep")
+
+
+@pytest.fixture(scope="module")
+def study(livewell: Run, write_movie, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty small images of five donors, labelled and split by donor."""
+    folder = tmp_path_factory.mktemp("mosaic")
+    rng = np.random.default_rng(0)
+    rows = ["image,treatment,donor"]
+    for i in range(40):
+        state = ("wild-type", "kd")[i % 2]
+        frames = rng.normal(3000, 40 if i % 2 else 400, (1, 32, 48)).round().astype(np.uint16)
+        name = write_movie(folder / "raw" / f"{state}_{i:02}.ome.tif", frames).name
+        rows.append(f"{name},{state},d{i // 8}")
+    (folder / "raw.csv").write_text("\n".join([*rows, ""]))
+    made = folder / "study"
+    steps = (
+        ("index", folder / "raw", "--out", made, "--metadata", folder / "raw.csv"),
+        ("label", "column", made, "--column", "treatment", *CLASSES),
+        ("split", made, "--by", "donor", "--patch-px", 32, "--empty", "keep"),
+    )
+    for words in steps:
+        done = livewell(*words)
+        assert done.exit_code == 0, done.output
+    return made
+
+
+def test_mosaics_go_the_whole_way(livewell: Run, study: Path, tmp_path: Path) -> None:
+    """Index, label and split take the folder that `mosaic` made, and parts stay what they were."""
+    out, again = tmp_path / "mosaics", tmp_path / "study"
+    made = livewell("mosaic", study, "--out", out, "--repeats", 3, "--size", "64x96", "--json")
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout)
+    balance = pd.DataFrame(told["balance"]).set_index(["part", "label"])
+    train = balance.loc[("train", "kd")]
+    assert train["mosaics"] == 3 * train["raw_images"]
+    steps = (
+        ("index", told["images"], "--out", again, "--metadata", told["metadata"]),
+        ("label", "column", again, "--column", "label", *CLASSES),
+        ("split", again, "--by", "part", "--scheme", "named", "--test", "test", *CUT),
+    )
+    for words in steps:
+        done = livewell(*words)
+        assert done.exit_code == 0, done.output
+    folds = pd.read_parquet(again / "splits" / "split" / "folds.parquet")
+    assert (folds["group"] == folds["part"]).all()
+
+
+def test_mosaic_groups_can_be_named(livewell: Run, study: Path, tmp_path: Path) -> None:
+    """Test groups named one by one stay the test part; single mosaics are never dealt."""
+    out, again = tmp_path / "mosaics", tmp_path / "study"
+    few = ("--repeats", 1, "--size", "full", "--quiet")
+    assert livewell("mosaic", study, "--out", out, *few).exit_code == 0
+    livewell("index", out / "images", "--out", again, "--metadata", out / "mosaics.csv")
+    livewell("label", "column", again, "--column", "label", *CLASSES)
+    table = pd.read_csv(out / "mosaics.csv")
+    tested = table.loc[table["part"] == "test", "mosaic_group"].unique()
+    named = [word for group in tested for word in ("--test", group)]
+    done = livewell("split", again, "--by", "mosaic_group", "--scheme", "named", *named, *CUT)
+    assert done.exit_code == 0, done.output
+    folds = pd.read_parquet(again / "splits" / "split" / "folds.parquet")
+    assert set(folds.loc[folds["part"] == "test", "group"]) == set(tested)
+    torn = livewell("split", again, "--by", "image", *CUT)
+    assert torn.exit_code == 2
+    assert "error [leak]: image tears pictures" in torn.stderr
+
+
+def test_what_it_says_to_people(livewell: Run, study: Path, tmp_path: Path) -> None:
+    """Counts by part and class, where the files are, and warnings on standard error."""
+    made = livewell("mosaic", study, "--out", tmp_path / "out", "--repeats", 1, "--size", "64x72")
+    assert made.exit_code == 0
+    for word in ("raw_images", "mosaic_groups", "left_out", "validation", "mosaics.csv"):
+        assert word in made.stdout
+    assert "warning: height shrinks 1.000 times and width 1.333 times" in made.stderr
+    other = livewell("mosaic", study, "--out", tmp_path / "out", "--repeats", 2, "--size", "64x72")
+    assert other.exit_code == 2
+    assert "begun with other settings" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--size", "356"), "'356' is not HEIGHTxWIDTH or full"),
+        (("--size", "0x4"), "'0x4' is not HEIGHTxWIDTH or full"),
+        (("--grid", "full"), "'full' is not ROWSxCOLUMNS"),
+        (("--grid", "2x-2"), "'2x-2' is not ROWSxCOLUMNS"),
+        (("--repeats", "0"), "--repeats"),
+        ((), "never enlarged"),
+        (("--size", "full", "--fold", "7"), "no such fold"),
+        (("--size", "full", "--grid", "9x9"), "a mosaic needs 81"),
+        (("--size", "full", "--split", "none"), "no split named 'none'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_use(livewell: Run, study: Path, tmp_path: Path, words, told) -> None:
+    """What cannot be is exit code 2 with a word on it, and nothing is written."""
+    made = livewell("mosaic", study, "--out", tmp_path / "out", *words)
+    assert made.exit_code == 2
+    assert told in made.stderr
+    assert not (tmp_path / "out").exists()

@@ -222,3 +222,69 @@ def render_(talk: Talk, out: Path, page: Path) -> None:
 
     write_text(page, render(out))
     talk.say(str(page))
+
+
+PICTURES = click.option("--images", type=COUNT, default=10_000, show_default=True)
+KEPT = click.option(
+    "--runs", type=PATH, default=Path("runs"), show_default=True, help="Where models are kept."
+)
+
+
+@command("wscnn-table1", bench)
+@KEPT
+@PICTURES
+@SEEDED
+@FOLDER
+def wscnn_table1(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> None:
+    """WSCNN's Table 1: which images hold circles."""
+    from livewell.bench.table1 import table
+
+    _report(talk, out, lambda: table(runs=runs, images=images, seed=seed, progress=talk.progress))
+
+
+@command("wscnn-table3", bench)
+@KEPT
+@PICTURES
+@SEEDED
+@FOLDER
+def wscnn_table3(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> None:
+    """WSCNN's Table 3: where the circles are."""
+    from livewell.bench.table3 import table
+
+    _report(talk, out, lambda: table(runs=runs, images=images, seed=seed, progress=talk.progress))
+
+
+@command("wscnn-rare", bench)
+@KEPT
+@click.option("--images", type=COUNT, default=2_000, show_default=True)
+@SEEDED
+@FOLDER
+def wscnn_rare(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> None:
+    """Accuracy and localisation against rarity."""
+    from livewell.bench.rare import curve
+
+    _report(talk, out, lambda: curve(runs=runs, images=images, seed=seed, progress=talk.progress))
+
+
+@command("wscnn-mislabels", bench)
+@KEPT
+@click.option("--images", type=COUNT, default=4_000, show_default=True)
+@SEEDED
+@FOLDER
+def wscnn_mislabels(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> None:
+    """Find labels that were flipped on purpose."""
+    from livewell.bench.mislabels import flipped
+
+    _report(talk, out, lambda: flipped(runs=runs, images=images, seed=seed, progress=talk.progress))
+
+
+@command("haemocytometer", bench)
+@DATA
+@KEPT
+@SEEDED
+@FOLDER
+def haemocytometer_(talk: Talk, data: Path, runs: Path, seed: int, out: Path) -> None:
+    """Dead cells in a counting chamber, from labels of images."""
+    from livewell.bench.haemocytometer import table
+
+    _report(talk, out, lambda: table(data, runs=runs, seed=seed, progress=talk.progress))

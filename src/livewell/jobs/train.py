@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,26 @@ from livewell.training.data import Labelled, plain_loader
 from livewell.training.fit import Fitted, fit
 
 
+class Fitter(Protocol):
+    """How one fold is trained: `livewell.training.fit.fit`, or what stands in for it."""
+
+    def __call__(
+        self,
+        profile: Profile,
+        source: StudyPixels,
+        train: Labelled,
+        validation: Labelled,
+        folder: Path,
+        *,
+        seed: int,
+        processes: int | None,
+        progress: Progress,
+        what: str,
+    ) -> Fitted:
+        """As `livewell.training.fit.fit`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """What `train` made: the run, and the card of every fold's model."""
@@ -45,6 +65,7 @@ def train(
     channel: str | None = None,
     seed: int = 0,
     processes: int | None = None,
+    fitter: Fitter = fit,
     progress: Progress = SILENT,
 ) -> Trained:
     """Train the folds of a split; a run that was stopped goes on where it was.
@@ -67,6 +88,8 @@ def train(
         Of the run.
     processes
         Processes that cut and augment; by default one a core but one.
+    fitter
+        What trains a fold; a benchmark may bring another.
     progress
         Where to report.
 
@@ -100,6 +123,7 @@ def train(
             "folds": chosen,
             "inputs": split_hashes(study, split),
             "versions": versions(),
+            **({} if fitter is fit else {"fitter": type(fitter).__name__}),
         },
     )
     pixels = StudyPixels(study, channel)
@@ -108,7 +132,7 @@ def train(
     for fold in chosen:
         if not (run.model(fold) / "card.json").is_file():
             part = patches.merge(parts[parts["fold"] == fold], on="group")
-            _one_fold(run, fold, part, meta, pixels, profile, seed, processes, progress)
+            _one_fold(run, fold, part, meta, pixels, profile, seed, processes, fitter, progress)
         cards[fold] = load_model(run.model(fold), frames=True)[1]
     return Trained(run, cards)
 
@@ -122,11 +146,12 @@ def _one_fold(
     profile: Profile,
     seed: int,
     processes: int | None,
+    fitter: Fitter,
     progress: Progress,
 ) -> None:
     classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
     parts = {name: patches[patches["part"] == name] for name in ("train", "validation")}
-    fitted = fit(
+    fitted = fitter(
         profile,
         pixels,
         _labelled(parts["train"], classes),

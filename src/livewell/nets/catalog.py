@@ -37,7 +37,7 @@ def build(profile: Profile, frame_px: tuple[int, int] | None = None) -> nn.Modul
             net = compact(padding=profile.padding, dropout=profile.dropout)
         case "resnet18":
             net = resnet18(padding=profile.padding, weights=profile.weights)
-        case "wscnn4" | "wscnn6" | "wscnn_small":
+        case "wscnn4" | "wscnn6" | "wscnn_small" | "wscnn_resnet18":
             if frame_px is None:
                 raise SpecError("no frame size for a net that sees whole frames", where=profile.net)
             net = weakly_supervised(

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+from collections import OrderedDict
 from typing import Literal
 
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.errors import SpecError
+from livewell.nets.backbones import resnet18
 from livewell.nets.compact import Block
 from livewell.profiles.profile import GlobalPool
 
-Body = Literal["wscnn4", "wscnn6", "wscnn_small"]
+Body = Literal["wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18"]
 
 SHARPNESS = 5.0
 """r of log-sum-exp pooling."""
@@ -143,7 +145,7 @@ def four_layers(second_kernel: int = 3) -> nn.Sequential:
     """The paper's four convolutions; 210 x 280 px make class maps of 21 x 30 places, stride 8.
 
     11 x 11 x 50, 3 x 3 x 100 (7 x 7 for cells), 5 x 5 x 100, 5 x 5 x 2, the last two padded by 1;
-    batch norm, ReLU and 2 x 2 max pooling after all but the last. 567,154 parameters with 3 x 3.
+    batch norm, ReLU and 2 x 2 max pooling after all but the last. 306,802 parameters with 3 x 3.
 
     Notes
     -----
@@ -200,6 +202,17 @@ def small() -> nn.Sequential:
     )
 
 
+def resnet() -> nn.Sequential:
+    """ResNet-18's convolutions, and one of 1 x 1 to the two class maps; stride 32.
+
+    Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
+    """
+    whole = resnet18()
+    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+    parts = [(name, whole.get_submodule(name)) for name in names]
+    return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, 2, 1))]))
+
+
 def weakly_supervised(
     body: Body,
     frame_px: tuple[int, int],
@@ -213,7 +226,7 @@ def weakly_supervised(
     Parameters
     ----------
     body
-        ``wscnn4``, ``wscnn6`` or ``wscnn_small``.
+        ``wscnn4``, ``wscnn6``, ``wscnn_small`` or ``wscnn_resnet18``.
     frame_px
         Height and width of the training frames. All but fully connected heads take other sizes too.
     pooling
@@ -232,8 +245,15 @@ def weakly_supervised(
     SpecError
         Frames so small that nothing is left of the class maps.
     """
-    made = {"wscnn4": four_layers, "wscnn6": six_layers}
-    layers = made[body](second_kernel) if body in made else small()
+    match body:
+        case "wscnn4":
+            layers = four_layers(second_kernel)
+        case "wscnn6":
+            layers = six_layers(second_kernel)
+        case "wscnn_small":
+            layers = small()
+        case "wscnn_resnet18":
+            layers = resnet()
     rows, columns = map_shape(layers, frame_px)
     last = layers[-1]
     if pooling == "noisy_or" and isinstance(last, nn.Conv2d) and last.bias is not None:

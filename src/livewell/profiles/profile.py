@@ -18,11 +18,11 @@ Bounds = tuple[float, float]
 Normalisation = Literal["patch", "background", "local", "local_background", "mean_image"]
 GlobalPool = Literal["max", "average", "connected", "log_sum_exp", "noisy_or"]
 Padding = Literal["same", "valid"]
-FRAME_NETS = ("wscnn4", "wscnn6", "wscnn_small")
+FRAME_NETS = ("wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18")
 """Nets that see whole frames and learn from labels of images."""
 LEAST_VALID_PX = {"deadnet": 82, "compact": 89, "resnet18": 435}
 """Field of one cell of a net's last map: the smallest crop without padding."""
-PAIRS = ("scale", "blur_px", "gamma", "noise_sd")
+PAIRS = ("scale", "blur_px", "gamma", "noise_sd", "narrowing")
 """Settings that are (low, high)."""
 
 
@@ -38,7 +38,9 @@ class Profile(BaseModel):
     source: str
 
     # what the net is and sees
-    net: Literal["deadnet", "compact", "resnet18", "wscnn4", "wscnn6", "wscnn_small"]
+    net: Literal[
+        "deadnet", "compact", "resnet18", "wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18"
+    ]
     weights: str = Field("", description="local safetensors file of ImageNet weights (resnet18)")
     patch_px: int = Field(
         ge=0, description="edge of the patch that is cut from the image; 0: the whole frame"
@@ -78,12 +80,10 @@ class Profile(BaseModel):
     second_kernel: int = Field(
         3, description="edge of the second convolution: 3 for shapes, 7 for cells (wscnn4, wscnn6)"
     )
-    narrowing: float = Field(
-        0,
-        ge=0,
-        le=1,
-        description="share of the steps in which max pooling narrows from the mean of all places to"
-        " the highest one; 0: the highest one from the start",
+    narrowing: Bounds = Field(
+        (0.0, 0.0),
+        description="shares of the steps between which max pooling narrows from the mean of all"
+        " places to the highest one; 0,0: the highest one from the start",
     )
 
     # augmentation, in this order
@@ -174,7 +174,7 @@ class Profile(BaseModel):
         ]
         wrong += [
             f"{name} must not be below 0"
-            for name in ("blur_px", "noise_sd")
+            for name in ("blur_px", "noise_sd", "narrowing")
             if getattr(self, name)[0] < 0
         ]
         if self.input_px > self.patch_px:
@@ -210,14 +210,16 @@ class Profile(BaseModel):
                 )
             if self.normalise in ("local", "local_background"):
                 wrong.append("whole frames are not normalised by the square of a patch")
+            if self.narrowing[1] > 1:
+                wrong.append("narrowing must end at 1 at the latest")
             if self.padding == "valid":
                 wrong.append("padding 'valid' is for nets of patches")
-            if self.narrowing and self.global_pool != "max":
+            if self.narrowing[1] and self.global_pool != "max":
                 wrong.append("narrowing is for global_pool 'max'")
         else:
             if not min(edges):
                 wrong.append(f"net '{self.net}' needs patch_px, input_px and stride_px above 0")
-            if self.global_pool != "max" or self.narrowing or self.second_kernel != 3:
+            if self.global_pool != "max" or self.narrowing[1] or self.second_kernel != 3:
                 wrong.append("global_pool, narrowing and second_kernel are for wscnn nets only")
             if self.normalise == "mean_image":
                 wrong.append("normalise 'mean_image' is for wscnn nets only")

@@ -88,8 +88,10 @@ class Classifier(pl.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout and mixup from the run's seed and the step."""
         torch.manual_seed(self._seed * 10_000_019 + self.global_step)
-        if self.profile.narrowing and isinstance(self.net, WeaklySupervised):
-            self.net.head.narrow(self.global_step / (self.profile.narrowing * self.profile.steps))
+        start, end = self.profile.narrowing
+        if end and isinstance(self.net, WeaklySupervised):
+            done = self.global_step / self.profile.steps
+            self.net.head.narrow((done - start) / max(end - start, 1 / self.profile.steps))
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Cross-entropy of one batch."""

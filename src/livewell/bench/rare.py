@@ -1,0 +1,91 @@
+"""How rare may circles be: accuracy and localisation, for max and average pooling."""
+
+import time
+from pathlib import Path
+
+from livewell.bench.places import chosen_look, look_at, place_threshold
+from livewell.bench.result import Result
+from livewell.bench.shapes import Trial, fresh, scored, trained
+from livewell.bench.table1 import figures
+from livewell.explain.places import Finder
+from livewell.profiles.profile import override
+from livewell.profiles.recipes import WSCNN_FAST
+from livewell.progress import SILENT, Progress
+from livewell.simulate.shapes import ShapeSpec
+
+CIRCLES = (8, 4, 2, 1)
+POOLS = {"max": {}, "average": {"global_pool": "average", "narrowing": (0, 0)}}
+OBJECTS = 48
+IMAGES = 2_000
+
+
+def curve(
+    *, runs: Path, images: int = IMAGES, seed: int = 0, progress: Progress = SILENT
+) -> Result:
+    """Train nets on pictures with 1, 2, 4 and 8 circles among 48 objects, and test them.
+
+    Parameters
+    ----------
+    runs
+        Where pictures and models are kept; what stands there is not made again.
+    images
+        Fresh pictures of each rarity, half of them positive.
+    seed
+        Of pictures and trainings.
+    progress
+        Where to report.
+    """
+    began = time.monotonic()
+    rows, values = [], []
+    for pool, changed in POOLS.items():
+        for circles in CIRCLES:
+            spec = ShapeSpec(circles=circles, objects=(OBJECTS, OBJECTS), seed=seed)
+            profile = override(WSCNN_FAST, changed)
+            one = Trial(spec, profile, f"rare-{pool}-{circles}-{seed}")
+            model = trained(one, runs, seed=seed, progress=progress)
+            found = figures(scored(model, spec, images, progress=progress))
+            least = place_threshold(model)
+            finder = Finder(model.net, chosen_look(model, spec, 100))
+            with progress.task(f"finding circles, {pool}, {circles}", total=images) as tick:
+                places = look_at(finder, fresh(spec, images), least, tick)
+            usual, counts = places.usual(least), places.table3()
+            rows.append(
+                [
+                    pool,
+                    f"{circles} of {OBJECTS}",
+                    f"{100 * found['accuracy']:.1f} ({100 * found['low']:.1f}-"
+                    f"{100 * found['high']:.1f})",
+                    f"{found['auc']:.4f}",
+                    f"{100 * usual['precision']:.1f}",
+                    f"{100 * usual['recall']:.1f}",
+                    f"{100 * usual['f1']:.1f}",
+                    f"{usual['average_precision']:.3f}",
+                    f"{100 * counts.precision:.1f}",
+                    f"{100 * counts.recall:.1f}",
+                ]
+            )
+            values.append({"pool": pool, "circles": circles} | found | {"places": usual})
+    return Result(
+        name="wscnn-rare",
+        title="WSCNN: how rare may circles be",
+        command=f"livewell bench wscnn-rare --runs RUNS --images {images} --seed {seed}",
+        seed=seed,
+        columns=[
+            "pooling",
+            "circles",
+            "accuracy (95% interval)",
+            "AUC",
+            "peaks: precision",
+            "recall",
+            "F1",
+            "average precision",
+            "paper's measure: precision",
+            "recall",
+        ],
+        rows=rows,
+        lead=f"Ellipses of ratio 0.5-0.75; each net learnt from a third of 4,000 pictures of"
+        f" {OBJECTS} objects with so many circles, half of the pictures with none, and is tested on"
+        f" {images:,} fresh ones of the same kind. Percent, but for AUC and average precision.",
+        seconds=time.monotonic() - began,
+        values={"rows": values},
+    )

@@ -1,0 +1,121 @@
+"""Nets trained on simulated shapes, and fresh pictures that they are tested on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+
+from livewell.inference.windows import Scorer
+from livewell.io.models import Card, load_model
+from livewell.io.study import Study
+from livewell.jobs.index import index
+from livewell.jobs.label import Column, label
+from livewell.jobs.patches import Whole
+from livewell.jobs.shapes import CLASSES, simulate_shapes
+from livewell.jobs.split import Holdout, split
+from livewell.jobs.train import train
+from livewell.nets.net import Net
+from livewell.profiles.profile import Profile
+from livewell.progress import SILENT, Progress
+from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
+
+READINGS: dict[Ellipses, str] = {
+    "flat": "ratio 0.5-0.75",
+    "literal": "both axes 15-20 px, 2 px apart",
+}
+THIRDS = Holdout((1 / 3, 1 / 3, 1 / 3))
+"""The paper's three equal parts."""
+FRESH = 1_000_000
+"""Added to the seed for pictures that no training has seen."""
+TOGETHER = 100
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One net on one set of pictures.
+
+    Parameters
+    ----------
+    spec
+        The 4,000 pictures that are split into thirds.
+    profile
+        The recipe.
+    name
+        Folder of its run; trials on one set share a study.
+    """
+
+    spec: ShapeSpec
+    profile: Profile
+    name: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained net, its card and its log."""
+
+    net: Net
+    card: Card
+    log: pd.DataFrame
+    study: Study
+
+    @property
+    def minutes(self) -> float:
+        """How long training took."""
+        return float(self.log["seconds"].sum()) / 60
+
+
+def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> Study:
+    """The study of a set of pictures in `folder`, split into thirds, or the one that is there."""
+    out = folder / "study"
+    if (out / "splits").is_dir():
+        return Study.open(out)
+    images = simulate_shapes(spec, folder / "pictures", progress=progress)
+    index(images, out, metadata=folder / "pictures" / "images.csv")
+    study = Study.open(out)
+    label(study, Column("label", {name: name for name in CLASSES}), CLASSES, seed=spec.seed)
+    split(study, by="picture", scheme=THIRDS, grid=Whole(), seed=spec.seed, progress=progress)
+    return study
+
+
+def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT) -> Model:
+    """The net of a trial, trained now or before; a training that was stopped goes on."""
+    spec = trial.spec
+    data = f"{spec.ellipses}-{spec.circles or f'{spec.circle_share:g}'}-{spec.seed}"
+    study = study_of(spec, runs / "data" / data, progress=progress)
+    made = train(study, runs / trial.name, trial.profile, seed=seed, progress=progress)
+    net, card = load_model(made.run.model(0), frames=True)
+    return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), study)
+
+
+def fresh(spec: ShapeSpec, images: int, further: int = FRESH) -> Iterator[list[Picture]]:
+    """Pictures like those of `spec` that nothing was trained on, some at a time."""
+    other = replace(spec, images=images, seed=spec.seed + further)
+    firsts = range(0, images, TOGETHER)
+    pool = Parallel(n_jobs=2, return_as="generator")
+    yield from pool(
+        delayed(_pictures)(other, range(first, min(first + TOGETHER, images))) for first in firsts
+    )
+
+
+def _pictures(spec: ShapeSpec, numbers: range) -> list[Picture]:
+    return [picture(spec, number) for number in numbers]
+
+
+def scored(
+    model: Model, spec: ShapeSpec, images: int, *, progress: Progress = SILENT
+) -> pd.DataFrame:
+    """Truth and call of fresh pictures: columns y, logit, called; threshold from validation."""
+    scorer = Scorer(model.net)
+    rows = []
+    with progress.task("scoring fresh pictures", total=images) as tick:
+        for some in fresh(spec, images):
+            pixels = torch.from_numpy(np.stack([made.pixels for made in some])).float()
+            logit = scorer.logits(pixels)
+            rows += list(zip([int(made.positive) for made in some], logit.tolist(), strict=True))
+            tick(len(some))
+    table = pd.DataFrame(rows, columns=["y", "logit"])
+    return table.assign(called=model.card.patch_rule.called(table["logit"]))

@@ -22,7 +22,10 @@ FLOOR = 8.0
 TUNING = 2_000_000
 """Added to the seed for pictures on which smoothing and mask are chosen."""
 LOOKS = tuple(
-    Look(sigma_px=sigma, share=share) for sigma in (3.0, 4.0, 5.0, 6.0) for share in (0.1, 0.2, 0.3)
+    Look(sigma_px=sigma, share=share, times_input=times)
+    for times in (False, True)
+    for sigma in (3.0, 4.0, 5.0, 6.0)
+    for share in (0.1, 0.2, 0.3)
 )
 TOGETHER = 20
 

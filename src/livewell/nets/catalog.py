@@ -44,6 +44,7 @@ def build(profile: Profile, frame_px: tuple[int, int] | None = None) -> nn.Modul
                 profile.net,
                 frame_px,
                 pooling=profile.global_pool,
+                widest=profile.widest,
                 second_kernel=profile.second_kernel,
                 mean_image=profile.normalise == "mean_image",
             )

@@ -54,7 +54,7 @@ class GlobalPooling(nn.Module):
     """One score a class of its map.
 
     ``max``: the highest place. While training narrows (`narrow`), the mean of the k highest places,
-    k going from all of them to one, so that every place learns before one speaks for all.
+    k going from many of them to one, so that many places learn before one speaks for all.
     ``average``: the mean. ``log_sum_exp``: ``log(mean(exp(r a))) / r``, r = 5, between the two
     (Pinheiro and Collobert 2015, equation 6). ``noisy_or``: log odds that one place at least is
     positive, ``1 - prod(1 - sigmoid(a_1 - a_0))`` (Viola, Platt and Zhang 2005), against 0.
@@ -66,6 +66,8 @@ class GlobalPooling(nn.Module):
         Which one.
     cells
         Places of a class map of the training frames, for ``connected``.
+    widest
+        Share of the places that narrowing begins with.
 
     Notes
     -----
@@ -73,14 +75,14 @@ class GlobalPooling(nn.Module):
     is livewell's own.
     """
 
-    def __init__(self, kind: GlobalPool, cells: int = 0) -> None:
+    def __init__(self, kind: GlobalPool, cells: int = 0, widest: float = 1.0) -> None:
         super().__init__()
-        self.kind, self.cells = kind, cells
+        self.kind, self.cells, self.widest = kind, cells, widest
         self.open = 0.0
         self.connected = nn.Linear(2 * cells, 2) if kind == "connected" else None
 
     def narrow(self, done: float) -> None:
-        """How far narrowing has come, 0 (the mean of all places) to 1 (the highest one)."""
+        """How far narrowing has come, 0 (the mean of many places) to 1 (the highest one)."""
         self.open = 1 - min(max(done, 0.0), 1.0)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -106,7 +108,7 @@ class GlobalPooling(nn.Module):
                 )
             scores: Tensor = self.connected(places.flatten(1))
             return scores
-        kept = round(count**self.open) if self.training else 1
+        kept = max(round((self.widest * count) ** self.open), 1) if self.training else 1
         return places.topk(kept, dim=-1, sorted=False).values.mean(dim=-1)
 
 
@@ -218,6 +220,7 @@ def weakly_supervised(
     frame_px: tuple[int, int],
     *,
     pooling: GlobalPool = "max",
+    widest: float = 1.0,
     second_kernel: int = 3,
     mean_image: bool = False,
 ) -> WeaklySupervised:
@@ -231,6 +234,8 @@ def weakly_supervised(
         Height and width of the training frames. All but fully connected heads take other sizes too.
     pooling
         See `GlobalPooling`.
+    widest
+        Share of the places that narrowing begins with.
     second_kernel
         Of ``wscnn4`` and ``wscnn6``: 3 (shapes) or 7 (cells).
     mean_image
@@ -260,7 +265,7 @@ def weakly_supervised(
         # with even odds at every place, some hundred places would say yes together
         with torch.no_grad():
             last.bias.copy_(torch.tensor([0.0, math.log(SELDOM / (rows * columns))]))
-    head = GlobalPooling(pooling, rows * columns)
+    head = GlobalPooling(pooling, rows * columns, widest)
     return WeaklySupervised(layers, head, MeanImage(frame_px) if mean_image else None)
 
 

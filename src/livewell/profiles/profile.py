@@ -82,8 +82,12 @@ class Profile(BaseModel):
     )
     narrowing: Bounds = Field(
         (0.0, 0.0),
-        description="shares of the steps between which max pooling narrows from the mean of all"
-        " places to the highest one; 0,0: the highest one from the start",
+        description="shares of the steps between which max pooling narrows from the mean of many"
+        " places (widest) to the highest one; 0,0: the highest one from the start",
+    )
+
+    widest: float = Field(
+        1.0, gt=0, le=1, description="share of the places that narrowing begins with"
     )
 
     # augmentation, in this order

@@ -177,7 +177,7 @@ WSCNN_FAST = Profile(
     input_px=0,
     stride_px=0,
     normalise="background",
-    narrowing=(0.5, 0.85),
+    narrowing=(0.5, 0.8),
     balance="class",
     batch=16,
     optimiser="adamw",
@@ -186,7 +186,7 @@ WSCNN_FAST = Profile(
     schedule="one_cycle",
     label_smoothing=0.02,
     precision="auto",
-    steps=2_000,
+    steps=3_000,
     steps_per_epoch=100,
     select="last",
 )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from livewell.errors import SpecError
 from livewell.explain.layers import frozen, geometry
+from livewell.geometry import Box, Span
 from livewell.inference.device import device
 from livewell.measure.peaks import Map, grounds, peaks, smoothed
 from livewell.nets.net import Net, normalise
@@ -146,6 +147,37 @@ class Finder:
             scores = self._module.head(maps)
         logits: NDArray[np.float32] = (scores[:, 1] - scores[:, 0]).cpu().numpy()
         return logits, maps.cpu().numpy()
+
+    def pooled(self, maps: Map, within: Box) -> float:
+        """Log odds of the positive class by the places of class maps that lie in a box of pixels.
+
+        A fully connected head takes all places; any head does where none lies in the box.
+
+        Parameters
+        ----------
+        maps
+            (2, rows, columns), of one frame.
+        within
+            Pixels of the frame.
+        """
+        rows, columns = (
+            self._cells(span, count)
+            for span, count in zip((within.y, within.x), maps.shape[1:], strict=True)
+        )
+        part = maps[:, rows, columns]
+        if self._module.head.kind == "connected" or not part.size:
+            part = maps
+        with torch.inference_mode():
+            (scores,) = self._module.head(
+                torch.from_numpy(np.ascontiguousarray(part))[None].to(device())
+            )
+        return float(scores[1] - scores[0])
+
+    def _cells(self, span: Span, count: int) -> slice:
+        """Cells of an axis whose centres lie in a span."""
+        centres = self.first_px + 0.5 + self.stride_px * np.arange(count)
+        inside = np.flatnonzero((centres >= span.start) & (centres < span.stop))
+        return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
     def __call__(self, frames: Tensor) -> Iterator[Places]:
         """What is seen in each of (n, h, w) float32 frames, in grey levels as in the file."""

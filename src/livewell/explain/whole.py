@@ -12,6 +12,9 @@ from livewell.explain.places import Finder, Places
 from livewell.geometry import Box, Span, starts
 from livewell.image import Frame, mirrored
 
+SEAM = 1.5
+"""Places of two windows nearer than this are one, strides of the class maps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -20,7 +23,8 @@ class Seen:
     Parameters
     ----------
     logit
-        Log odds of the positive class for the picture: the highest of its windows.
+        Log odds of the positive class for the picture: the highest of its windows, each pooled over
+        the places that lie in the picture.
     places
         Of the whole picture: ``saliency`` and ``labels`` are (h, w) of the picture; ``maps`` are
         those of the surest window.
@@ -37,8 +41,8 @@ def windows(area: Box, frame_px: tuple[int, int], overlap_px: int) -> list[tuple
     """Windows of the training frames' size over a picture, and the part that is each one's own.
 
     A picture of the training frames' size has one window, and so has a smaller one: it lies in the
-    window's middle, and beyond it the picture is mirrored. A larger one has several that overlap;
-    what is found is listed for the window whose own part it lies in, so nothing is listed twice.
+    window's middle, and beyond it the picture is mirrored. A larger one has several that overlap,
+    each with a part of its own.
 
     Parameters
     ----------
@@ -106,50 +110,104 @@ def look_over(finder: Finder, frame: Frame, area: Box) -> Seen:
     for window, own in windows(area, finder.net.frame_px, finder.field_px):
         pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
         (found,) = finder(torch.from_numpy(pixels)[None])
-        parts.append((window, own, found))
-    window, _, surest = max(parts, key=lambda part: part[2].logit)
-    return Seen(surest.logit, _joined(parts, surest, frame.shape), window)
-
-
-def _joined(parts: list[tuple[Box, Box, Places]], surest: Places, shape: tuple[int, ...]) -> Places:
-    """Places of all windows, each window's own only, in pixels of the picture."""
-    saliency = np.zeros(shape, dtype=np.float32)
-    labels = np.zeros(shape, dtype=np.int32)
-    y, x, score, boxes = [], [], [], []
-    count = 0
-    for window, own, found in parts:
+        # what is mirrored beyond the picture is not in it
+        seen = window.common(area) or window
         top, left = window.y.start, window.x.start
+        logit = finder.pooled(found.maps, Box(seen.y.moved(-top), seen.x.moved(-left)))
+        parts.append(_Part(window, own, found, logit))
+    surest = max(parts, key=lambda part: part.logit)
+    places = _joined(parts, surest.places, area, frame.shape, SEAM * finder.stride_px)
+    return Seen(surest.logit, replace(places, logit=surest.logit), surest.window)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One window, its own part, and what was found in it."""
+
+    window: Box
+    own: Box
+    places: Places
+    logit: float
+
+
+def _joined(
+    parts: list[_Part], surest: Places, area: Box, shape: tuple[int, ...], seam_px: float
+) -> Places:
+    """Places of all windows in pixels of the picture, each once.
+
+    A window lists what lies in its own part and a little beyond, for two windows may see one object
+    on either side of their border; of places so near each other the surer one is kept.
+    """
+    saliency = np.zeros(shape, dtype=np.float32)
+    near = [_near(part, area, seam_px) for part in parts]
+    which = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(near)])
+    rows = np.concatenate(near)
+    y, x, score, boxes = (
+        np.concatenate([_moved(part, name)[mine] for part, mine in zip(parts, near, strict=True)])
+        for name in ("y", "x", "score", "boxes")
+    )
+    kept = _once(which, y, x, score, seam_px)
+    labels = np.zeros(shape, dtype=np.int32)
+    for number, part in enumerate(parts):
+        window = part.window
         seen = window.common(Box.of(0, 0, *shape))
         if seen is None:
             continue
-        inside = (found.y + top >= own.y.start) & (found.y + top < own.y.stop)
-        inside &= (found.x + left >= own.x.start) & (found.x + left < own.x.stop)
-        numbers = np.zeros(len(found.y) + 1, dtype=np.int32)
-        numbers[1:][inside] = count + 1 + np.arange(int(inside.sum()))
-        count += int(inside.sum())
+        top, left = window.y.start, window.x.start
         within = np.s_[
             seen.y.start - top : seen.y.stop - top, seen.x.start - left : seen.x.stop - left
         ]
-        saliency[seen.slices] = np.maximum(saliency[seen.slices], found.saliency[within])
-        own_labels = numbers[found.labels[within]]
+        saliency[seen.slices] = np.maximum(saliency[seen.slices], part.places.saliency[within])
+        numbers = np.zeros(len(part.places.y) + 1, dtype=np.int32)
+        mine = np.flatnonzero(which[kept] == number)
+        numbers[rows[kept[mine]] + 1] = mine + 1
+        own = numbers[part.places.labels[within]]
         view = labels[seen.slices]
-        view[own_labels > 0] = own_labels[own_labels > 0]
-        y.append(found.y[inside] + top)
-        x.append(found.x[inside] + left)
-        score.append(found.score[inside])
-        boxes.append(_cut(found.boxes[inside] + np.array([top, left, top, left]), shape))
-    order = np.argsort(-np.concatenate(score), kind="stable")
-    rank = np.zeros(count + 1, dtype=np.int32)
-    rank[order + 1] = np.arange(1, count + 1)
+        view[own > 0] = own[own > 0]
     return replace(
         surest,
         saliency=saliency,
-        y=np.concatenate(y)[order],
-        x=np.concatenate(x)[order],
-        score=np.concatenate(score)[order],
-        labels=rank[labels],
-        boxes=np.concatenate(boxes)[order],
+        y=y[kept],
+        x=x[kept],
+        score=score[kept],
+        labels=labels,
+        boxes=_cut(boxes[kept].astype(np.int64), shape),
     )
+
+
+def _moved(part: _Part, name: str) -> NDArray[np.float64]:
+    """A column of a window's places, in pixels of the picture."""
+    top, left = part.window.y.start, part.window.x.start
+    off = {"y": np.array(top), "x": np.array(left), "boxes": np.array([top, left, top, left])}
+    values: NDArray[np.float64] = getattr(part.places, name) + off.get(name, np.array(0))
+    return values
+
+
+def _near(part: _Part, area: Box, seam_px: float) -> NDArray[np.int64]:
+    """Rows of a window's places that lie in the picture, in its own part or a little beyond."""
+    y, x = _moved(part, "y"), _moved(part, "x")
+    inside = np.ones(len(y), dtype=bool)
+    for at, own, whole in ((y, part.own.y, area.y), (x, part.own.x, area.x)):
+        inside &= at >= max(own.start - seam_px, whole.start)
+        inside &= at < min(own.stop + seam_px, whole.stop)
+    return np.flatnonzero(inside)
+
+
+def _once(
+    which: NDArray[np.int64],
+    y: NDArray[np.float64],
+    x: NDArray[np.float64],
+    score: NDArray[np.float64],
+    seam_px: float,
+) -> NDArray[np.int64]:
+    """Rows from the surest on, without those that another window has seen surer near by."""
+    kept: list[int] = []
+    for row in np.argsort(-score, kind="stable").tolist():
+        others = [one for one in kept if which[one] != which[row]]
+        far = np.maximum(np.abs(y[others] - y[row]), np.abs(x[others] - x[row])) > seam_px
+        if bool(far.all()):
+            kept.append(row)
+    return np.array(kept, dtype=np.int64)
 
 
 def _cut(boxes: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -32,8 +32,7 @@ class Net:
     how
         How patches are normalised, see `normalise`.
     turns
-        Whether the scores of the eight turns and mirrors of a patch are averaged; of a frame the
-        four that keep height and width.
+        Whether the scores of the eight turns and mirrors of a patch are averaged.
     frame_px
         Height and width of the training frames, for a net that sees whole frames.
     """
@@ -73,7 +72,7 @@ class Net:
     def scores(self, patches: Tensor) -> Tensor:
         """As `logits`, of patches that are normalised: (n, edge, edge), edge at least input_px."""
         inputs = centre(patches, self.input_px)[:, None]
-        views = turns_of(inputs) if self.turns else [inputs]
+        views = eight_turns(inputs) if self.turns else [inputs]
         total = torch.zeros(len(patches), device=patches.device, dtype=patches.dtype)
         for view in views:
             found = self.module(view).to(patches.dtype)
@@ -183,14 +182,6 @@ def centre(patches: Tensor, size_px: int) -> Tensor:
         return patches
     top, left = ((edge - size_px) // 2 for edge in patches.shape[-2:])
     return patches[..., top : top + size_px, left : left + size_px]
-
-
-def turns_of(inputs: Tensor) -> list[Tensor]:
-    """The turns and mirrors of (..., h, w) that keep its shape: eight, or four if not square."""
-    if inputs.shape[-1] == inputs.shape[-2]:
-        return eight_turns(inputs)
-    half = inputs.flip(-1)
-    return [inputs, inputs.flip((-2, -1)), half, half.flip((-2, -1))]
 
 
 def eight_turns(inputs: Tensor) -> list[Tensor]:

@@ -206,28 +206,32 @@ class Profile(BaseModel):
     def _wrong_for_frames(self) -> list[str]:
         """What contradicts itself between nets of frames and nets of patches."""
         edges = (self.patch_px, self.input_px, self.stride_px)
-        wrong = [] if self.second_kernel in (3, 7) else ["second_kernel must be 3 or 7"]
+        rules = {"second_kernel must be 3 or 7": self.second_kernel in (3, 7)}
         if self.sees_frames:
-            if max(edges):
-                wrong.append(
-                    f"net '{self.net}' sees frames: patch_px, input_px and stride_px must be 0"
-                )
-            if self.normalise in ("local", "local_background"):
-                wrong.append("whole frames are not normalised by the square of a patch")
-            if self.narrowing[1] > 1:
-                wrong.append("narrowing must end at 1 at the latest")
-            if self.padding == "valid":
-                wrong.append("padding 'valid' is for nets of patches")
-            if self.narrowing[1] and self.global_pool != "max":
-                wrong.append("narrowing is for global_pool 'max'")
+            rules |= {
+                f"net '{self.net}' sees frames: patch_px, input_px, stride_px must be 0": not any(
+                    edges
+                ),
+                "whole frames are not normalised by the square of a patch": self.normalise
+                not in ("local", "local_background"),
+                "narrowing must end at 1 at the latest": self.narrowing[1] <= 1,
+                "narrowing is for global_pool 'max'": self.global_pool == "max"
+                or not self.narrowing[1],
+                "test_turns is for nets of patches": not self.test_turns,
+                "padding 'valid' is for nets of patches": self.padding == "same",
+            }
         else:
-            if not min(edges):
-                wrong.append(f"net '{self.net}' needs patch_px, input_px and stride_px above 0")
-            if self.global_pool != "max" or self.narrowing[1] or self.second_kernel != 3:
-                wrong.append("global_pool, narrowing and second_kernel are for wscnn nets only")
-            if self.normalise == "mean_image":
-                wrong.append("normalise 'mean_image' is for wscnn nets only")
-        return wrong
+            rules |= {
+                f"net '{self.net}' needs patch_px, input_px and stride_px above 0": all(edges),
+                "global_pool, narrowing and second_kernel are for wscnn nets only": (
+                    self.global_pool,
+                    self.narrowing[1],
+                    self.second_kernel,
+                )
+                == ("max", 0, 3),
+                "normalise 'mean_image' is for wscnn nets only": self.normalise != "mean_image",
+            }
+        return [rule for rule, holds in rules.items() if not holds]
 
 
 def override(base: Profile, settings: Mapping[str, object]) -> Profile:

@@ -186,11 +186,23 @@ WSCNN_FAST = Profile(
     schedule="one_cycle",
     label_smoothing=0.02,
     precision="auto",
-    steps=3_000,
+    steps=2_000,
     steps_per_epoch=100,
     select="last",
 )
 """livewell's own recipe for labels of whole images: minutes on a processor."""
+
+WSCNN_FAST_CELLS = WSCNN_FAST.model_copy(
+    update={
+        "name": "WSCNN_FAST_CELLS",
+        "source": "WSCNN_FAST for images in which one cell decides: pooling narrows from 3% of the"
+        " places, and sooner. Developed on validation images of one fold of haemocytometer.",
+        "widest": 0.03,
+        "narrowing": (0.1, 0.5),
+        "steps": 3_000,
+    }
+)
+"""`WSCNN_FAST` for cells: minutes on a processor."""
 
 TINY = FAST.model_copy(
     update={
@@ -220,6 +232,7 @@ PROFILES = {
         WSCNN_2017,
         WSCNN_2017_CELLS,
         WSCNN_FAST,
+        WSCNN_FAST_CELLS,
         TINY,
     )
 }

@@ -26,14 +26,14 @@ from livewell.jobs.split import KFolds, split
 from livewell.jobs.train import Fitter, train
 from livewell.measure.peaks import peaks, smoothed
 from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import WSCNN_FAST
+from livewell.profiles.recipes import WSCNN_FAST_CELLS
 from livewell.progress import SILENT, Progress
 from livewell.tables import BOX
 from livewell.training.fit import fit
 
 CLASSES = ("living", "dead")
 RESNET = override(
-    WSCNN_FAST,
+    WSCNN_FAST_CELLS,
     {
         "net": "wscnn_resnet18",
         "global_pool": "average",
@@ -59,9 +59,9 @@ class Rival:
 
 
 RIVALS = (
-    Rival("WSCNN_FAST, image labels", "fast", WSCNN_FAST),
+    Rival("WSCNN_FAST_CELLS, image labels", "fast", WSCNN_FAST_CELLS),
     Rival("ResNet-18, average pooling, image labels", "resnet", RESNET),
-    Rival("WSCNN_FAST, box supervision (upper bound)", "boxed", WSCNN_FAST, boxes=True),
+    Rival("WSCNN_FAST_CELLS, box supervision (upper bound)", "boxed", WSCNN_FAST_CELLS, boxes=True),
 )
 
 

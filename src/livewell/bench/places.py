@@ -90,8 +90,7 @@ def place_threshold(model: Model) -> float:
     rule = model.card.place_rule
     if rule is None:
         raise ValueError("a net of whole frames has a rule for places")
-    odds = np.clip(rule.threshold, 1e-9, 1 - 1e-9)
-    return float(np.log(odds / (1 - odds)) * rule.temperature)
+    return rule.log_odds(rule.threshold)
 
 
 def look_at(

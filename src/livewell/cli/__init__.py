@@ -13,6 +13,7 @@ from livewell.cli.experiment import timelapse_
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, split_, train_
+from livewell.cli.localise import localise_
 from livewell.cli.mosaic import mosaic_
 from livewell.cli.prepare import index_, inspect_
 from livewell.cli.show import demo_, simulate
@@ -46,6 +47,7 @@ for each in (
     evaluate_,
     explain_,
     assess_,
+    localise_,
     heatmap_,
     timelapse_,
     budget_,

@@ -114,7 +114,8 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     show_default=True,
     help="Recipe: FAST, DEADNET_2017_SHORT or DEADNET_2017; FAST_DENSE or DEADNET_DENSE for exact"
     " maps of whole frames; DEADNET_2017_B for data set B, DEADNET_2017_PUBLISHED for the published"
-    " files; WSCNN_FAST, WSCNN_2017 or WSCNN_2017_CELLS for labels of whole images.",
+    " files; WSCNN_FAST_CELLS, WSCNN_FAST, WSCNN_2017 or WSCNN_2017_CELLS for labels of whole"
+    " images.",
 )
 @click.option(
     "--set",
@@ -154,6 +155,9 @@ def train_(
     talk.result({"run": str(out), "models": models})
 
 
+PLACED = ("precision", "recall", "f1")
+
+
 def _told(figure: "Estimate") -> str:
     if figure.method == "undefined":
         return f"not defined: {figure.note}"
@@ -186,9 +190,18 @@ def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
     made = evaluate(run, progress=talk.progress, **options)
     for name, figure in made.figures.items():
         talk.say(f"{name:<18} {_told(figure)}")
-    talk.say(f"{'virtual batches':<18} {_told(made.paper)}  as DeadNet's paper, too narrow")
+    if made.places.figures:
+        for how, found in made.places.figures["thresholds"].items():
+            three = ", ".join(f"{name} {found[name]['value']:.3f}" for name in PLACED)
+            talk.say(f"{'places':<18} {three}; threshold {how}")
+    else:
+        talk.say(f"{'virtual batches':<18} {_told(made.paper)}  as DeadNet's paper, too narrow")
     for rival, found in made.baselines.items():
         talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC, same patches")
+    suspects = made.folder / "suspects.csv"
+    talk.say(f"{len(made.suspects):,} labels contradicted: {suspects}")
     talk.say(f"report: {made.page}")
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
-    talk.result({"figures": figures, "report": str(made.page)})
+    places = dict(made.places.figures)
+    found = {"suspects": str(suspects), "places": places, "report": str(made.page)}
+    talk.result({"figures": figures, **found})

@@ -81,6 +81,11 @@ class PatchRule:
         """1 where the patch is called positive, else 0."""
         return (self.probability(logit) >= self.threshold).astype(np.int64)
 
+    def log_odds(self, p: float) -> float:
+        """The uncalibrated logit that gets the probability `p`; finite for 0 and 1 too."""
+        near = np.clip(p, 1e-12, 1 - 1e-12)
+        return float(self.temperature * np.log(near / (1 - near)))
+
 
 def fit_patch_rule(logit: ArrayLike, y: ArrayLike, group: ArrayLike) -> PatchRule:
     """Temperature and threshold from validation patches; raises as `choose_threshold`."""

@@ -46,7 +46,7 @@ class Look:
     least: float = 0.0
     sigma_px: float = 5.0
     share: float = 0.3
-    apart: int = 1
+    apart: int = 2
     times_input: bool = True
 
     def __post_init__(self) -> None:
@@ -74,6 +74,8 @@ class Places:
         Log odds of the positive class for the frame, as the net scores it.
     maps
         (2, rows, columns) float32: class maps, scores before softmax, negative and positive.
+    odds
+        (rows, columns) float32: log odds of every place, `livewell.nets.wscnn.GlobalPooling.odds`.
     saliency
         (h, w) float32: gradient of what was found, smoothed; no unit.
     y, x
@@ -88,18 +90,13 @@ class Places:
 
     logit: float
     maps: Map
+    odds: Map
     saliency: Map
     y: NDArray[np.float64]
     x: NDArray[np.float64]
     score: NDArray[np.float64]
     labels: NDArray[np.int32]
     boxes: NDArray[np.int64]
-
-    @property
-    def odds(self) -> Map:
-        """(rows, columns): log odds of the positive class at every place of the class maps."""
-        odds: Map = self.maps[1] - self.maps[0]
-        return odds
 
 
 class Finder:
@@ -140,13 +137,12 @@ class Finder:
         last = next(reversed(dict(net.module.body.named_children())))
         self.stride_px, self.field_px, self.first_px = geometry(net.module.body, last)
 
-    def maps(self, frames: Tensor) -> tuple[NDArray[np.float32], Map]:
-        """Log odds (n,) and class maps (n, 2, rows, columns) of (n, h, w) frames, no gradient."""
+    def odds(self, frames: Tensor) -> Map:
+        """Log odds of every place of (n, h, w) frames, (n, rows, columns); no gradient."""
         with torch.inference_mode():
-            maps = self._module.maps(self._taken(frames))
-            scores = self._module.head(maps)
-        logits: NDArray[np.float32] = (scores[:, 1] - scores[:, 0]).cpu().numpy()
-        return logits, maps.cpu().numpy()
+            odds = self._module.head.odds(self._module.maps(self._taken(frames)))
+        found: Map = odds.cpu().numpy()
+        return found
 
     def pooled(self, maps: Map, within: Box) -> float:
         """Log odds of the positive class by the places of class maps that lie in a box of pixels.
@@ -186,7 +182,7 @@ class Finder:
         with torch.no_grad():
             scores = self._module.head(maps)
             logits = (scores[:, 1] - scores[:, 0]).cpu().numpy()
-        odds = maps[:, 1] - maps[:, 0]
+        odds = self._module.head.odds(maps)
         values = odds.detach().cpu().numpy()
         cells = [peaks(each, apart=self.look.apart, least=self.look.least) for each in values]
         found = [
@@ -222,7 +218,7 @@ class Finder:
         score = odds[at[:, 0], at[:, 1]].astype(np.float64)[list(first.values())]
         ground = grounds(evidence, where, self.look.share)
         y, x = where.T.astype(np.float64) + 0.5
-        return Places(logit, maps, evidence, y, x, score, ground.labels, ground.boxes)
+        return Places(logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes)
 
     def _top(self, evidence: Map, cell: NDArray[np.int64]) -> tuple[int, int]:
         """The highest pixel of the smoothed saliency within a stride and a half of a cell."""

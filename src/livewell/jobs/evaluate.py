@@ -21,17 +21,25 @@ from livewell.io.models import Card, rewrite_card
 from livewell.io.pixels import StudyPixels
 from livewell.io.runs import Run, versions
 from livewell.io.study import Study
+from livewell.jobs.examples import FILE as SUSPECTS_FILE
+from livewell.jobs.examples import Examples
+from livewell.jobs.found import models_of
 from livewell.jobs.scores import Tested
+from livewell.jobs.where import Where, where
 from livewell.measure import intensity, texture
 from livewell.patch import Patch
 from livewell.progress import SILENT, Progress
 from livewell.report.evaluation import evaluation_page, named
 from livewell.report.page import render
-from livewell.report.results import EvaluationResults, Gallery
+from livewell.report.results import EvaluationResults
+from livewell.report.words import PATCH, several
 from livewell.tables import KEY, patches_of
 
 KIND = "evaluation"
 RESULTS, SCORES_FILE, REPORT = "results.json", "scores.parquet", "report.html"
+PLACES, DETECTIONS = "places.json", "detections.csv"
+FILES = (RESULTS, SCORES_FILE, REPORT, SUSPECTS_FILE, PLACES, DETECTIONS)
+"""What may lie in the folder of an evaluation."""
 FIGURES = (
     "roc_auc",
     "within_auc",
@@ -46,17 +54,35 @@ FIGURES = (
 )
 BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
 BASELINE_PATCHES = 1500
-"""Baselines look at most at so many patches, drawn once, groups alike."""
+"""Baselines look at most at so many patches or frames, drawn once, groups alike."""
+BASELINE_PX = 200_000_000
+"""And at most at so many pixels: four to five minutes."""
+AT_ONCE_PX = 4_000_000
+"""Pixels that baselines measure together, in 64 patches at most."""
 NET = "this net"
 AREAS = ("roc_auc", "within_auc")
 """What the net is compared with baselines in, on the patches that they saw."""
-SHOWN = 12
-"""Patches in each gallery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What `evaluate` made; `paper` is the accuracy with the interval of DeadNet's paper."""
+    """What `evaluate` made.
+
+    Parameters
+    ----------
+    folder, page
+        All of it, and the report in it.
+    scores
+        `livewell.tables.SCORES`.
+    figures, baselines, per_group
+        On unseen groups: the net's, simple rules', and group by group.
+    paper
+        Accuracy with the interval of DeadNet's paper.
+    suspects
+        Images whose label the net contradicts, `livewell.evaluation.suspects.SUSPECTS`.
+    places
+        What is known of places, where the net sees whole frames.
+    """
 
     folder: Path
     scores: pd.DataFrame
@@ -65,6 +91,8 @@ class Evaluated:
     per_group: pd.DataFrame
     paper: Estimate
     page: Path
+    suspects: pd.DataFrame
+    places: Where
 
 
 def evaluate(
@@ -83,13 +111,14 @@ def evaluate(
     run_folder
         A finished training run.
     out
-        Folder for ``scores.parquet``, ``results.json`` and ``report.html``; by default
-        ``evaluation`` in the run.
+        Folder for ``scores.parquet``, ``results.json``, ``report.html``, ``suspects.csv`` and,
+        where a net of whole frames could be held against boxes, ``places.json`` and
+        ``detections.csv``; by default ``evaluation`` in the run.
     min_each
         Patches of each class that a group needs to count in the AUC within groups.
     baselines
         Whether trees on intensity and on texture are trained too, and compared with the net on the
-        same patches, at most `BASELINE_PATCHES`.
+        same patches, at most `BASELINE_PATCHES` and `BASELINE_PX`.
     seed
         Of resampling and of baselines.
     progress
@@ -125,18 +154,32 @@ def evaluate(
     rivals: dict[str, dict[str, Estimate]] = {}
     compared = 0
     if baselines:
-        some = drawn_alike(patches, BASELINE_PATCHES, seed)
+        first = patches.iloc[0]
+        area = int((first["y1"] - first["y0"]) * (first["x1"] - first["x0"]))
+        some = drawn_alike(patches, min(BASELINE_PATCHES, BASELINE_PX // area), seed)
         rivals = baseline_figures(some, folds, classes, pixels, min_each, seed, progress)
         same = table.merge(some[KEY], on=KEY)
         compared = len(same)
         rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
     head = _headline(figures, scores["group"].nunique())
-    results = _results(
-        run, study, meta, table, head, figures, rivals, cards, pixels, folds, patches
+    noun = _noun(meta, patches)
+    models = models_of(tested) if noun != PATCH else {}
+    places = where(tested, models, noun, seed=seed, progress=progress) if models else Where()
+    examples = Examples(tested, models)
+    suspected, section = examples.suspects(table)
+    results = replace(
+        _results(run, study, meta, table, head, figures, rivals, cards, noun, folds, patches),
+        paper=None if models else paper,
+        galleries=examples.calls(table),
+        further=[*places.sections, section],
+        notes=places.notes,
     )
-    results = replace(results, paper=paper)
-    with whole_folder(folder, (RESULTS, SCORES_FILE, REPORT)) as temporary:
+    with whole_folder(folder, FILES) as temporary:
         scores.to_parquet(temporary / SCORES_FILE, index=False)
+        suspected.to_csv(temporary / SUSPECTS_FILE, index=False)
+        if places.detections is not None:
+            places.detections.to_csv(temporary / DETECTIONS, index=False)
+            write_json(temporary / PLACES, places.figures)
         summary = {
             "kind": KIND,
             "headline": head,
@@ -166,7 +209,9 @@ def evaluate(
         ]
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
     each = metrics.per_group(table)
-    return Evaluated(folder, scores, figures, rivals, each, paper, folder / REPORT)
+    return Evaluated(
+        folder, scores, figures, rivals, each, paper, folder / REPORT, suspected, places
+    )
 
 
 def baseline_figures(
@@ -194,11 +239,13 @@ def baseline_figures(
     y = (patches["label"] == classes[1]).to_numpy(int)
     found = {}
     keys = patches_of(patches)
+    edges = keys[0].box.shape
+    step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
     with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
         for name, measure in BASELINES.items():
             tables = []
-            for first in range(0, len(keys), 64):
-                stack = _stack(pixels, keys[first : first + 64])
+            for first in range(0, len(keys), step):
+                stack = _stack(pixels, keys[first : first + step])
                 tables.append(measure(stack))
                 tick(len(stack))
             features = pd.concat(tables, ignore_index=True)
@@ -231,7 +278,7 @@ def _results(
     figures: dict[str, Estimate],
     rivals: dict[str, dict[str, Estimate]],
     cards: dict[int, Card],
-    pixels: StudyPixels,
+    noun: str,
     folds: pd.DataFrame,
     patches: pd.DataFrame,
 ) -> EvaluationResults:
@@ -240,9 +287,10 @@ def _results(
     ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
     images = patches["image"].nunique()
+    seen = "" if noun == "image" else f", {len(patches):,} {several(noun)}"
     return EvaluationResults(
         title=f"{classes[1].capitalize()} or {classes[0]}: {study.folder.name}",
-        subtitle=f"{images} images, {len(patches):,} patches of {patches['group'].nunique()}"
+        subtitle=f"{images} images{seen} of {patches['group'].nunique()}"
         f" {group}s, labelled by {meta['label_meta']['route']}; profile"
         f" {run.spec['profile']['name']}",
         classes=classes,
@@ -258,7 +306,7 @@ def _results(
         threshold=one.patch_rule.threshold if one else None,
         band=None,
         logs=_logs(run),
-        galleries=_galleries(table, classes, pixels),
+        noun=noun,
         baselines=[(name, found[head]) for name, found in rivals.items()],
         warnings=meta["warnings"],
         counts=balancing.balance(patches, folds),
@@ -271,6 +319,13 @@ def _results(
         },
         versions=versions(),
     )
+
+
+def _noun(meta: dict[str, Any], patches: pd.DataFrame) -> str:
+    """What the net sees: patch, frame, or image where each image has one frame."""
+    if meta["patch_px"]:
+        return PATCH
+    return "image" if patches["image"].is_unique else "frame"
 
 
 def _verdicts(
@@ -301,29 +356,3 @@ def _logs(run: Run) -> dict[str, pd.DataFrame]:
             log.attrs["best_epoch"] = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
         logs[f"fold {fold}"] = log
     return logs
-
-
-def _galleries(table: pd.DataFrame, classes: tuple[str, str], pixels: StudyPixels) -> list[Gallery]:
-    """The surest patches, right and wrong, at most two of one picture."""
-    found = []
-    right = table["called"].astype(int) == table["y"]
-    for name, rows in (("right", table[right]), ("wrong", table[~right])):
-        sure = (rows["p"] - 0.5).abs().sort_values(ascending=False).index
-        rows = rows.loc[sure]
-        rows = rows[rows.groupby(["image", "y"]).cumcount() < 2]
-        rows = pd.concat([rows[rows["y"] == y].head(SHOWN // 2) for y in (0, 1)])
-        if rows.empty:
-            continue
-        found.append(
-            Gallery(
-                title=f"Surest {name} calls",
-                lead="",
-                stack=list(_stack(pixels, patches_of(rows[KEY]))),
-                captions=[
-                    f"{classes[y]}, p {p:.2f}\n{group}"
-                    for y, p, group in zip(rows["y"], rows["p"], rows["group"], strict=True)
-                ],
-                labels=[int(y) for y in rows["y"]],
-            )
-        )
-    return found

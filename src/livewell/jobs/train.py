@@ -225,8 +225,8 @@ def _place_rule(net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyP
     finder = Finder(net, Look())
     highest = []
     for batch, _ in plain_loader(pixels, patches_of(validation), batch=BATCH):
-        _, maps = finder.maps(batch)
-        highest.append((maps[:, 1] - maps[:, 0]).reshape(len(maps), -1).max(axis=1))
+        odds = finder.odds(batch)
+        highest.append(odds.reshape(len(odds), -1).max(axis=1))
     return fit_patch_rule(np.concatenate(highest).astype(float), y, validation["group"])
 
 

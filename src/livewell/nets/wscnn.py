@@ -85,6 +85,18 @@ class GlobalPooling(nn.Module):
         """How far narrowing has come, 0 (the mean of many places) to 1 (the highest one)."""
         self.open = 1 - min(max(done, 0.0), 1.0)
 
+    def odds(self, maps: Tensor) -> Tensor:
+        """Log odds of every place: (n, 2, rows, columns) -> (n, rows, columns).
+
+        Under ``max`` what the frame's log odds would be if the place were the highest: the positive
+        map less the pooled score of the negative one, which passes no gradient. So a frame's log
+        odds are those of its highest place, and a frame is called where a place is. Otherwise the
+        positive map less the negative one.
+        """
+        if self.kind == "max":
+            return maps[:, 1] - maps[:, 0].amax(dim=(-2, -1), keepdim=True).detach()
+        return maps[:, 1] - maps[:, 0]
+
     def forward(self, maps: Tensor) -> Tensor:
         """(n, 2, rows, columns) -> (n, 2) scores before softmax."""
         places = maps.flatten(2)

@@ -1,6 +1,7 @@
 """The report of a training run and its evaluation on unseen groups."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from livewell.report.maps import confusion
 from livewell.report.page import Note, Page, Section, Table, Tone
 from livewell.report.results import EvaluationResults, Named
 from livewell.report.trends import learning_curves
+from livewell.report.words import note_of, picture_of, several
 
 
 def evaluation_page(results: EvaluationResults) -> Page:
@@ -22,7 +24,7 @@ def evaluation_page(results: EvaluationResults) -> Page:
     notes = trust_notes(results)
     sentence, tone = headline(results, notes)
     sections = [_scores(results), _groups(results), _baselines(results), *_examples(results)]
-    sections += [_calibration(results), _training(results), _data(results)]
+    sections += [*results.further, _calibration(results), _training(results), _data(results)]
     return Page(
         title=results.title,
         subtitle=results.subtitle,
@@ -42,7 +44,8 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
     The tone is bad where guessing is not ruled out or a note says bad, caution where a note does.
     """
     negative, positive = results.classes
-    what = f"{positive.capitalize()} and {negative} patches of unseen {results.group_name}s"
+    seen = several(results.noun)
+    what = f"{positive.capitalize()} and {negative} {seen} of unseen {results.group_name}s"
     head = results.estimates[0][1] if results.estimates else None
     if head is None or not math.isfinite(head.value):
         return f"{what} could not be compared: no {results.metric} could be computed.", "bad"
@@ -73,7 +76,7 @@ def named(figures: Mapping[str, EstimateLike], group_name: str = "group") -> lis
 
 def trust_notes(results: EvaluationResults) -> list[Note]:
     """Every note on how far the result can be trusted, most serious first."""
-    notes = [Note("warn", text) for text in results.warnings]
+    notes: list[Note] = []
     if results.estimates:
         name, head = results.estimates[0]
         notes.append(
@@ -91,19 +94,21 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
     )
     notes += trust.verdicts(dict(results.estimates).get(METRIC_NAMES["pictures_right"]))
     notes += trust.calibration(results.ece, results.classes[1])
-    return trust.sorted_notes([*notes, *results.notes])
+    told = [Note("warn", text) for text in results.warnings]
+    told += [note_of(note, results.noun) for note in notes]
+    return trust.sorted_notes([*told, *results.notes])
 
 
 def _lead(results: EvaluationResults) -> str:
     scores = results.scores
     called = scores[scores["called"].notna()]
     if called.empty:
-        return "No patch was scored."
+        return f"No {results.noun} was scored."
     right = int((called["called"].astype(int) == called["y"].astype(int)).sum())
     return (
-        f"{right:,} of {len(called):,} patches were called right ({right / len(called):.1%}), by "
-        f"models that never saw their {results.group_name}. Threshold and band of doubt were "
-        f"chosen on validation {results.group_name}s."
+        f"{right:,} of {len(called):,} {several(results.noun)} were called right "
+        f"({right / len(called):.1%}), by models that never saw their {results.group_name}. "
+        f"Threshold and band of doubt were chosen on validation {results.group_name}s."
     )
 
 
@@ -129,30 +134,30 @@ def _scores(results: EvaluationResults) -> Section:
     histogram = score_histogram(
         scores["y"], scores["p"], results.classes, results.threshold, results.band
     )
+    curve = roc(
+        scores["y"],
+        scores["p"],
+        scores["group"],
+        auc=auc,
+        band=results.roc_band,
+        group_name=results.group_name,
+    )
+    figures = (curve, confusion(matrix, results.classes), replace(histogram, wide=True))
     return Section(
         f"Scores on unseen {results.group_name}s",
         f"Intervals resample whole {results.group_name}s. Sensitivity is the share of {positive} "
-        f"patches that were called {positive}, specificity the share of {negative} ones called "
-        f"{negative}.",
+        f"{several(results.noun)} that were called {positive}, specificity the share of {negative} "
+        f"ones called {negative}.",
         pictures=[
             replace(estimates(results.estimates), wide=True),
-            roc(
-                scores["y"],
-                scores["p"],
-                scores["group"],
-                auc=auc,
-                band=results.roc_band,
-                group_name=results.group_name,
-            ),
-            confusion(matrix, results.classes),
-            replace(histogram, wide=True),
+            *(picture_of(picture, results.noun) for picture in figures),
         ],
         tables=[Table(names, rows, align="lrrl"[: len(names)])],
     )
 
 
 def _groups(results: EvaluationResults) -> Section | None:
-    if results.per_group is None:
+    if results.per_group is None or (results.per_group["patches"] == 1).all():
         return None
     strip = group_strip(
         results.per_group,
@@ -161,7 +166,7 @@ def _groups(results: EvaluationResults) -> Section | None:
         group_name=results.group_name,
     )
     name = results.group_name.capitalize()
-    return Section(f"{name} by {results.group_name}", pictures=[strip])
+    return Section(f"{name} by {results.group_name}", pictures=[picture_of(strip, results.noun)])
 
 
 def _baselines(results: EvaluationResults) -> Section | None:
@@ -169,8 +174,8 @@ def _baselines(results: EvaluationResults) -> Section | None:
         return None
     return Section(
         "Against simple rules",
-        "The same patches, a part of all where there are many, judged by rules that see less than"
-        " the net does.",
+        f"The same {several(results.noun)}, a part of all where there are many, judged by rules"
+        " that see less than the net does.",
         pictures=[comparison(results.baselines, results.metric, results.guessing)],
     )
 
@@ -187,9 +192,10 @@ def _examples(results: EvaluationResults) -> list[Section]:
 def _calibration(results: EvaluationResults) -> Section | None:
     if results.reliability is None:
         return None
+    diagram = reliability(results.reliability, results.classes[1], results.ece)
     return Section(
         "Do probabilities mean what they say?",
-        pictures=[reliability(results.reliability, results.classes[1], results.ece)],
+        pictures=[picture_of(diagram, results.noun)],
     )
 
 
@@ -207,4 +213,6 @@ def _training(results: EvaluationResults) -> Section | None:
 def _data(results: EvaluationResults) -> Section | None:
     if results.counts is None:
         return None
-    return Section("Data", tables=[Table.of(results.counts)])
+    seen = several(results.noun)
+    table = results.counts.rename(columns=lambda name: re.sub("^patches(?=_|$)", seen, str(name)))
+    return Section("Data", tables=[Table.of(table)])

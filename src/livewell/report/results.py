@@ -9,7 +9,8 @@ import pandas as pd
 
 from livewell.report.estimate import EstimateLike
 from livewell.report.galleries import patch_gallery
-from livewell.report.page import Note, Picture, Video
+from livewell.report.marked import Marked, marked_frames
+from livewell.report.page import Note, Picture, Section, Video
 from livewell.report.style import CLASS_COLOURS
 
 Named = tuple[str, EstimateLike]
@@ -17,7 +18,7 @@ Named = tuple[str, EstimateLike]
 
 @dataclass(frozen=True)
 class Gallery:
-    """Example patches under one heading.
+    """Example patches, or whole frames, under one heading.
 
     Parameters
     ----------
@@ -31,6 +32,8 @@ class Gallery:
         True class of each patch as 0 or 1, which colours its edge; empty: no edges.
     levels
         As in `livewell.report.galleries.patch_gallery`.
+    frames
+        Whole frames with their marks, captions and classes, in place of the stack.
     """
 
     title: str
@@ -39,9 +42,12 @@ class Gallery:
     labels: Sequence[int] = ()
     lead: str = ""
     levels: tuple[float, float] | None = None
+    frames: Sequence[Marked] = ()
 
     def picture(self, columns: int = 6) -> Picture:
         """The gallery as a figure."""
+        if self.frames:
+            return marked_frames(self.frames, title=self.title)
         tones = [CLASS_COLOURS[label] for label in self.labels] or None
         return patch_gallery(
             self.stack,
@@ -57,6 +63,8 @@ class Gallery:
 class EvaluationResults:
     """What `evaluation_page` shows; everything but the first five may be left out.
 
+    Where the net sees whole frames, "patch" below means a frame.
+
     Parameters
     ----------
     title, subtitle
@@ -69,6 +77,8 @@ class EvaluationResults:
         One row a scored patch of unseen groups: `y` (0/1), `p`, `called` (0/1), `group`, `fold`.
     metric
         Short name of the headline metric.
+    noun
+        What the net sees and scores: patch, frame, or image where every image has one frame.
     guessing
         Value of the headline metric that means guessing.
     group_name
@@ -91,6 +101,8 @@ class EvaluationResults:
         an entry may hold the best epoch in ``log.attrs["best_epoch"]``.
     galleries
         Right and wrong examples.
+    further
+        Sections that follow the examples: labels that the net contradicts, places.
     baselines
         The net, then simple rules, on the same patches, in the headline metric.
     paper
@@ -111,6 +123,7 @@ class EvaluationResults:
     estimates: Sequence[Named]
     scores: pd.DataFrame
     metric: str = "AUC"
+    noun: str = "patch"
     guessing: float = 0.5
     group_name: str = "well"
     pooled: EstimateLike | None = None
@@ -124,6 +137,7 @@ class EvaluationResults:
     band: tuple[float, float] | None = None
     logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
+    further: Sequence[Section] = ()
     baselines: Sequence[Named] = ()
     paper: EstimateLike | None = None
     warnings: Sequence[str] = ()

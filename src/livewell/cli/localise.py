@@ -1,0 +1,72 @@
+"""Find where in new images the positive class is."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from livewell.cli.talk import PATH, POSITIVE, SEED, Talk, command
+
+
+@command("localise")
+@click.argument("images", type=PATH)
+@click.option("--model", type=PATH, required=True, help="Model of whole frames, or its run.")
+@click.option("--out", type=PATH, required=True, help="Folder for tables, masks and report.")
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Least probability of a place; by default the model's own.",
+)
+@click.option(
+    "--sigma-px",
+    type=click.FloatRange(0),
+    help="Gaussian that smooths the saliency, pixels of the model; more joins what is close.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="A place's outline, as a share of its highest saliency; less draws it wider.",
+)
+@click.option(
+    "--figures", type=SEED, default=24, show_default=True, help="Overlays at most; 0: no figure."
+)
+@click.option("--pattern", help="File-name pattern with {well} and {position}.")
+@click.option("--channel", help="Channel to judge; by default the model's.")
+@click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
+def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
+    """Find where pictures hold what a model learnt from labels of images."""
+    from livewell.jobs.localise import localise
+    from livewell.report.trust import plural
+
+    made = localise(images, model, out, progress=talk.progress, **options)
+    counts = made.pictures["verdict"].value_counts()
+    for verdict, count in counts.items():
+        talk.say(f"{count:>8,}  {verdict}")
+    holding = int((made.pictures["found"] > 0).sum())
+    places = f"{plural(len(made.detections), 'place')} of p {made.least:.2f} or more"
+    talk.say(f"{places} in {plural(holding, 'picture')}")
+    for warning in made.warnings:
+        talk.warn(warning)
+    for row in made.failures.itertuples():
+        talk.warn(f"not judged: {row.error}")
+    talk.say(f"places: {out / 'detections.csv'}")
+    talk.say(f"report: {made.page}")
+    talk.result(
+        {
+            "verdicts": {str(verdict): int(count) for verdict, count in counts.items()},
+            "pictures": len(made.pictures),
+            "detections": len(made.detections),
+            "pictures_with_places": holding,
+            "least": made.least,
+            "failures": len(made.failures),
+            "warnings": list(made.warnings),
+            "tables": {
+                name: str(out / f"{name}.csv") for name in ("pictures", "detections", "failures")
+            },
+            "masks": str(out / "masks"),
+            "overlays": str(out / "overlays"),
+            "figure3": made.figure3 and str(made.figure3),
+            "report": str(made.page),
+        }
+    )
+    return 1 if len(made.failures) else 0

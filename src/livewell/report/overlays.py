@@ -1,0 +1,174 @@
+"""Pictures in grey under the places that were found in them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from scipy import ndimage
+from skimage.measure import find_contours
+
+from livewell.io.overlay import grey, nice_length
+from livewell.report.galleries import PERCENTILES
+from livewell.report.page import Picture
+from livewell.report.style import SICK, Sheet
+from livewell.report.trust import plural
+
+FILL = 0.28
+"""Opacity of a place's pixels over the picture."""
+NARROWEST_PX, WIDEST_PX = 640, 1600
+"""Overlays narrower are enlarged, longer ones reduced, both by a whole number."""
+FEW = 12
+"""Up to so many places the probability stands beside each one's number."""
+DPI, PAGE_QUALITY = 100, 88
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One picture and the places found in it.
+
+    Parameters
+    ----------
+    pixels
+        (h, w), grey levels of the file.
+    labels
+        (h, w), number of the place, counted from 1; 0 for none.
+    p
+        (n,) probability of every place, in the order of their numbers.
+    headline, name
+        What is said of the picture, and what it is called.
+    pixel_um
+        Edge of a pixel, micrometres; ``None`` for no scale bar.
+    """
+
+    pixels: NDArray[Any]
+    labels: NDArray[np.integer]
+    p: Sequence[float]
+    headline: str
+    name: str
+    pixel_um: float | None = None
+
+
+def overlay(item: Overlay) -> Picture:
+    """A picture in grey, its places outlined, filled lightly and numbered, as PNG.
+
+    Notes
+    -----
+    Source: Sailem et al., Figures 4 and 5.
+    """
+    by = math.ceil(max(item.pixels.shape) / WIDEST_PX)
+    small = item.pixels[::by, ::by]
+    height, width = item.pixels.shape
+    # a narrow strip is not enlarged beyond all measure; its words stand over white then
+    zoom = max(min(math.ceil(NARROWEST_PX / small.shape[1]), WIDEST_PX // max(small.shape)), 1)
+    drawn_px, high_px = small.shape[1] * zoom, small.shape[0] * zoom
+    wide_px = max(drawn_px, NARROWEST_PX)
+    text_px = max(wide_px / 38, 14.0)
+    head_px, foot_px = 3.5 * text_px, 1.9 * text_px
+    full_px = high_px + head_px + foot_px
+    low, high = np.percentile(small, PERCENTILES)
+    with Sheet(wide_px / DPI, full_px / DPI) as sheet:
+        sheet.figure.set_layout_engine("none")
+        axes, pt = sheet.axes, text_px * 72 / DPI
+        axes.set_position((0, foot_px / full_px, drawn_px / wide_px, high_px / full_px))
+        axes.set_axis_off()
+        tinted = _tinted(grey(small, (low, high)), item.labels[::by, ::by])
+        axes.imshow(tinted, extent=(0, width, height, 0), interpolation="nearest")
+        _outlined(axes, item, pt, 0.6 * text_px * width / drawn_px)
+        if item.pixel_um is not None:
+            _scale_bar(axes, item.pixels.shape, item.pixel_um, pt)
+        axes.set_xlim(0, width)
+        axes.set_ylim(height, 0)
+        write = sheet.figure.text
+        left = 0.4 * text_px / wide_px
+        write(left, 1 - 0.45 * text_px / full_px, item.headline, size=pt, weight="bold", va="top")
+        write(left, 1 - 1.95 * text_px / full_px, _cut(item.name), size=pt * 0.9, va="top")
+        drawn = f", one pixel in {by} drawn" if by > 1 else ""
+        said = f"grey levels {low:.5g} to {high:.5g} shown (for display only){drawn}"
+        write(left, 0.5 * text_px / full_px, said, size=pt * 0.85, color="#565D64")
+        buffer = BytesIO()
+        sheet.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "livewell"})
+    many = plural(len(item.p), "place")
+    return Picture(buffer.getvalue(), "png", f"{item.name}: {item.headline}. {many} outlined.")
+
+
+def for_page(picture: Picture) -> Picture:
+    """The same as WebP, a fraction of the size."""
+    buffer = BytesIO()
+    Pillow.open(BytesIO(picture.data)).convert("RGB").save(buffer, "WEBP", quality=PAGE_QUALITY)
+    return replace(picture, data=buffer.getvalue(), kind="webp")
+
+
+def _tinted(shown: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.float32]:
+    """The picture, (h, w, 3), 0 to 1, with colour over the places' pixels."""
+    found = np.repeat(shown[..., None], 3, axis=2)
+    inside = labels > 0
+    found[inside] = (1 - FILL) * found[inside] + FILL * np.array(to_rgb(SICK), dtype=np.float32)
+    return found
+
+
+def _outlined(axes: Axes, item: Overlay, pt: float, top: float) -> None:
+    """Outline and number of every place; no number stands higher than row `top`."""
+    lines = []
+    width = item.labels.shape[1]
+    halo = [withStroke(linewidth=pt / 3.5, foreground="black")]
+    parts: Sequence[Any] = ndimage.find_objects(item.labels)
+    for number, part in enumerate(parts, 1):
+        if part is None:
+            continue
+        rows, columns = part
+        inside = np.pad(item.labels[part] == number, 1).astype(float)
+        # contours run through centres of pixels, and pixel i is drawn from i to i + 1
+        corner = np.array([columns.start - 0.5, rows.start - 0.5])
+        found = find_contours(inside, 0.5)  # type: ignore[no-untyped-call]
+        lines += [line[:, ::-1] + corner for line in found]
+        right = columns.stop < 0.88 * width
+        said = f"{number}"
+        if len(item.p) <= FEW and number <= len(item.p):
+            said += f" ({item.p[number - 1]:.2f})"
+        axes.annotate(
+            said,
+            (columns.stop if right else columns.start, max(rows.start, top)),
+            (pt / 5 if right else -pt / 5, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            size=pt * 0.85,
+            color="white",
+            path_effects=halo,
+        )
+    axes.add_collection(LineCollection(lines, colors=SICK, linewidths=pt / 9))
+
+
+def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_um: float, pt: float) -> None:
+    """Lower left, over a fifth of the picture at most."""
+    height, width = shape
+    length_um = nice_length(width / 5 * pixel_um)
+    left, thick = 0.025 * width, 0.011 * width
+    top = height - left - thick
+    bar = Rectangle((left, top), length_um / pixel_um, thick, fc="white", ec="black")
+    axes.add_patch(bar)
+    axes.annotate(
+        f"{length_um:g} µm",
+        (left + length_um / pixel_um / 2, top),
+        (0, pt / 4),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        size=pt * 0.9,
+        color="white",
+        path_effects=[withStroke(linewidth=pt / 3.5, foreground="black")],
+    )
+
+
+def _cut(name: str, most: int = 52) -> str:
+    return name if len(name) <= most else f"...{name[-most + 3 :]}"

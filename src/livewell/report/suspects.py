@@ -1,0 +1,68 @@
+"""Images whose label the net contradicts, for the page of an evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from livewell.report.page import Picture, Section
+from livewell.report.words import several
+
+
+@dataclass(frozen=True)
+class SuspectsResults:
+    """What `suspects_section` shows.
+
+    Parameters
+    ----------
+    classes
+        Names of (negative, positive).
+    noun
+        What has a label: image, or patch where labels stand on patches.
+    contradicted
+        How many are contradicted, by direction.
+    scored, labelled
+        How many images were scored by a model that never saw them, and how many have a label.
+    listed, file
+        Longest list of each direction in the table, and its name.
+    pictures
+        The surest ones, one figure a direction.
+    """
+
+    classes: tuple[str, str]
+    noun: str
+    contradicted: dict[str, int]
+    scored: int
+    labelled: int
+    listed: int
+    file: str
+    pictures: Sequence[Picture]
+
+
+def suspects_section(results: SuspectsResults) -> Section:
+    """For a person to look at, with what was scored and how."""
+    total = sum(results.contradicted.values())
+    counts = "; ".join(f"{number:,} {name}" for name, number in results.contradicted.items())
+    some = (
+        f"Only {results.scored:,} of the {results.labelled:,} labelled images were scored: the test"
+        " part of this split. Split into folds to have all of them scored."
+        if results.scored < results.labelled
+        else f"All {results.labelled:,} labelled images were scored, each by a model that learnt"
+        " neither from it nor from its group."
+    )
+    if total:
+        said = (
+            f"The net gives the other class more than even odds for {total:,}"
+            f" {several(results.noun) if total > 1 else results.noun}"
+            f" ({counts}). These are for a person to look at: the label may be wrong, or the net."
+            " Nothing is relabelled."
+        )
+        most = max(results.contradicted.values())
+        cut = f", the {results.listed:,} surest of each direction" if most > results.listed else ""
+        said += (
+            f" All stand in {results.file}{cut}; the surest are shown, with the colour of their"
+            f" label round them: blue {results.classes[0]}, orange {results.classes[1]}."
+        )
+    else:
+        said = f"The net gives no {results.noun}'s other class more than even odds."
+    return Section(
+        "Labels that the net contradicts", f"{said} {some}", pictures=list(results.pictures)
+    )

@@ -1,0 +1,190 @@
+"""Curves of places and frames with their marks: valid, described, not thrown by thin data."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from livewell.evaluation.detection import DetectionCounts
+from livewell.evaluation.froc import RATES, Froc
+from livewell.evaluation.intervals import Estimate
+from livewell.evaluation.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
+from livewell.report.detection import Point, froc_curve, precision_recall
+from livewell.report.marked import FOUND, MISSED, WRONG, Marked, marked_frames
+from livewell.report.page import Note, Page, Picture, render
+from livewell.report.places import PlacesResults, headline, places_sections
+from livewell.report.suspects import SuspectsResults, suspects_section
+from livewell.report.words import note_of, picture_of, said_of, several
+
+NAN = float("nan")
+RNG = np.random.default_rng(0)
+CURVE = pd.DataFrame(
+    {"threshold": [2.0, 1.0, 0.0], "precision": [1.0, 1.0, 2 / 3], "recall": [0.25, 0.5, 0.5]}
+)
+FROC = pd.DataFrame(
+    {
+        "threshold": [np.inf, 2.0, 1.0, 0.0],
+        "sensitivity": [0.0, 0.25, 0.5, 0.5],
+        "false_positives_per_image": [0.0, 0.0, 0.0, 0.25],
+    }
+)
+AREA = Estimate(0.5, 0.2, 0.8, 12, "percentile")
+POINTS = [Point("from labels alone", 1.0, 0.5, 0.0), Point("from validation boxes", NAN, 0.0, 0.0)]
+BOX = np.array([[10, 12, 20, 24]])
+PEAK = np.array([[15.0, 18.0]])
+GREY = RNG.normal(100, 20, (60, 80)).astype(np.float32)
+MASK = np.zeros((60, 80), dtype=bool)
+MASK[8:22, 10:26] = True
+HELD = Marked(GREY, "a & b <1>\n1 right", 1, right=PEAK, wrong=PEAK + 20, found=BOX,
+              missed=BOX + 30, mask=MASK)  # fmt: skip
+
+CASES: dict[str, Callable[[], Picture]] = {
+    "precision and recall": lambda: precision_recall(CURVE, POINTS, AREA),
+    "without a point": lambda: precision_recall(CURVE, []),
+    "nothing found": lambda: precision_recall(CURVE[:0], POINTS, AREA),
+    "nothing to find": lambda: precision_recall(CURVE.assign(recall=NAN), POINTS, AREA),
+    "froc": lambda: froc_curve(FROC, POINTS, RATES, AREA),
+    "froc of nothing": lambda: froc_curve(FROC[:1], POINTS, RATES),
+    "froc without objects": lambda: froc_curve(FROC.assign(sensitivity=NAN), [], RATES),
+    "frames": lambda: marked_frames([HELD, Marked(GREY, "plain")]),
+    "frames of places": lambda: marked_frames([Marked(GREY, "x", 0, places=PEAK)]),
+    "no frame": lambda: marked_frames([]),
+    "wide frame": lambda: marked_frames([Marked(np.zeros((40, 2000), np.uint16), "wide")]),
+    "frame of NaN": lambda: marked_frames([Marked(np.full((9, 9), NAN), "empty")]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_figures_are_whole(name):
+    """Each is an SVG with a size, a text for those who cannot see it, and no NaN in it."""
+    picture = CASES[name]()
+    root = ElementTree.fromstring(picture.data)
+    assert root.tag.endswith("svg")
+    assert picture.alt
+    assert not re.search(rb'="[^"]*\bnan\b', picture.data)
+
+
+def test_captions_tell_the_figures():
+    """Average precision and mean sensitivity stand in the captions, thresholds in the texts."""
+    curve, rates = CASES["precision and recall"](), CASES["froc"]()
+    assert "average precision 0.50 (0.20-0.80)" in curve.caption
+    assert "mean sensitivity 0.50 (0.20-0.80)" in rates.caption
+    assert "from labels alone: precision 1.00, recall 0.50" in curve.alt
+    assert b">1/8<" in rates.data
+    assert b">from labels alone<" in rates.data
+    # a threshold that calls nothing has no precision: it is on one curve, not on the other
+    assert b">from validation boxes<" not in curve.data
+
+
+def test_the_legend_names_what_is_there():
+    """Right, wrong, missed and pixels each have a sign; what no frame shows is not explained."""
+    all_signs = CASES["frames"]().data.decode()
+    for name in ("right place", "wrong place", "true box, found", "true box, missed"):
+        assert f">{name}<" in all_signs
+    assert ">place, not checked<" not in all_signs
+    places = CASES["frames of places"]().data.decode()
+    assert ">place, not checked<" in places
+    assert ">right place<" not in places
+    assert "1 right, 1 wrong, 1 missed" in CASES["frames"]().alt
+    assert "One pixel in 5 is drawn." in CASES["wide frame"]().caption
+
+
+def test_colours_differ_for_those_who_see_few():
+    """Right, wrong and missed keep apart in grey and for those blind to red or green."""
+    # Vienot, Brettel and Mollon 1999, equations in linear RGB
+    blind = {
+        "none": np.eye(3),
+        "protan": np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]]),
+        "deutan": np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]]),
+    }
+    for matrix in blind.values():
+        seen = [matrix @ np.array(to_rgb(name)) ** 2.2 for name in (FOUND, WRONG, MISSED)]
+        for one, other in product(range(3), repeat=2):
+            if one < other:
+                assert np.abs(seen[one] - seen[other]).max() > 0.15
+
+
+def results(**others: object) -> PlacesResults:
+    each = dict.fromkeys(("precision", "recall", "f1"), AREA)
+    counts = DetectionCounts(5, 2, 5, 20)
+    figures = PlaceFigures(
+        {FROM_LABELS: AtThreshold(each, counts), FROM_BOXES: AtThreshold(each, counts)},
+        AREA,
+        AREA,
+        CURVE,
+        Froc(FROC, dict.fromkeys(RATES, 0.5), 0.5),
+        {"accuracy": AREA, "precision": AREA, "recall": AREA},
+    )
+    made = PlacesResults("dead", "image", "well", 20, 6, 10, 40, 3, figures, [HELD], ["A remark."])
+    return replace(made, **others)
+
+
+def test_the_section_says_what_used_boxes():
+    """What was chosen by labels, what by boxes, how folds are joined, and what is missing."""
+    page = render(Page("t", "s", "v", sections=places_sections(results())))
+    for text in (
+        "20 unseen images, 6 of them with 10 boxes of dead",
+        "the first threshold too was chosen by these; boxes only measure",
+        "best F1 on boxes of validation images",
+        "Each of the 3 models has its own thresholds",
+        "A remark.",
+        "As Table 3 of Sailem et al.",
+        "wrong ones an image",
+        "intervals resample whole wells",
+    ):
+        assert text in page, text
+    assert "precision 0.50 (0.20-0.80), recall 0.50 (0.20-0.80)" in headline(results())
+    figures = results().figures
+    alone = replace(figures, thresholds={FROM_LABELS: figures.thresholds[FROM_LABELS]}, covered={})
+    page = render(Page("t", "s", "v", sections=places_sections(results(folds=1, figures=alone))))
+    for text in ("best F1", "own thresholds", "Table 3", "from validation boxes"):
+        assert text not in page, text
+
+
+def suspected(**others: object) -> str:
+    made = SuspectsResults(
+        classes=("live", "dead"),
+        noun="image",
+        contradicted={"labelled live, called dead": 3},
+        scored=40,
+        labelled=40,
+        listed=200,
+        file="suspects.csv",
+        pictures=[],
+    )
+    return suspects_section(replace(made, **others)).lead
+
+
+def test_suspects_are_for_people_and_honest_about_what_was_scored():
+    """A list is no verdict; with one test part the rest of the images was not looked at."""
+    assert "for a person to look at" in suspected()
+    assert "Nothing is relabelled" in suspected()
+    assert "All 40 labelled images were scored" in suspected()
+    assert "Only 12 of the 40 labelled images were scored" in suspected(scored=12)
+    assert "the 2 surest of each direction" in suspected(listed=2)
+    none = suspected(contradicted={"labelled live, called dead": 0})
+    assert "no image's other class" in none
+    assert "3 patches" in suspected(noun="patch")
+
+
+def test_pages_of_frames_do_not_speak_of_patches():
+    """Captions, notes and axes are said of frames; runs of patches keep every byte."""
+    picture = Picture(b"<svg><text>patches</text><text>patches.png</text></svg>", "svg", "alt",
+                      "Patches by class; a patch.")  # fmt: skip
+    said = picture_of(picture, "frame")
+    assert said.caption == "Frames by class; a frame."
+    assert said.data == b"<svg><text>frames</text><text>patches.png</text></svg>"
+    assert picture_of(picture, "patch") is picture
+    assert said_of("dispatched patch_px of 3 patches", "image") == "dispatched patch_px of 3 images"
+    assert [several(noun) for noun in ("patch", "frame", "image")] == [
+        "patches",
+        "frames",
+        "images",
+    ]
+    assert note_of(Note("info", "No patch."), "image").text == "No image."

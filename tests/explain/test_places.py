@@ -181,6 +181,17 @@ def test_the_least_log_odds_decide_what_is_listed() -> None:
     assert both.score[1] == pytest.approx(0.5 * (both.score[0] + 4) - 4, abs=0.3)
 
 
+@pytest.mark.xfail(strict=True, reason="the highest pixel within reach need not be a peak")
+def test_a_weak_blob_is_not_listed_on_a_strong_ones_flank() -> None:
+    """Listed blobs of different strength keep their own peaks of the saliency."""
+    for offset in np.linspace(0, 8, 9):
+        strong, weak = (48.3, 30 + offset), (48.3, 50 + offset)
+        frame = 4 * scene(FRAME_PX, [strong], noise=0.0) + scene(FRAME_PX, [weak])
+        found = seen(detector(), frame)
+        for y, x in zip(found.y, found.x, strict=True):
+            assert min(np.hypot(y - b, x - a) for b, a in (strong, weak)) < 3
+
+
 def test_a_blob_between_cells_is_listed_once() -> None:
     """Wherever a blob lies over the 8 x 8 px of the cells, it is one place."""
     for offset in np.linspace(0, 8, 17):

@@ -190,7 +190,7 @@ def test_no_place_lies_outside_the_picture(
     inside = np.zeros(shape, dtype=bool)
     inside[area.slices] = True
     frame[~inside] = 0
-    found = over(frame, area).places
+    found = over(frame, area, apart=2).places
     assert ((found.y > area.y.start) & (found.y < area.y.stop)).all()
     assert ((found.x > area.x.start) & (found.x < area.x.stop)).all()
     assert len(found.y) <= len(spots)

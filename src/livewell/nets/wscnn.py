@@ -194,13 +194,13 @@ def _stage(before: int, width: int, kernel: int, padding: int = 0) -> list[nn.Mo
     ]
 
 
-WIDTHS = (16, 32, 64, 96)
+WIDTHS = (16, 32, 48, 64)
 """Feature maps of the small body's stem and blocks."""
 STRIDES: tuple[Literal[1, 2], ...] = (2, 1, 2)
 
 
 def small() -> nn.Sequential:
-    """A small residual body of stride 8, livewell's own: a fifth of `four_layers`' operations.
+    """A small residual body of stride 8, livewell's own: a seventh of `four_layers`' operations.
 
     A stem of stride 2, three blocks of two 3 x 3 convolutions with strides 2, 1 and 2, and a 1 x 1
     convolution to the two class maps; a place sees 57 px.

@@ -186,7 +186,7 @@ WSCNN_FAST = Profile(
     schedule="one_cycle",
     label_smoothing=0.02,
     precision="auto",
-    steps=2_000,
+    steps=3_000,
     steps_per_epoch=100,
     select="last",
 )
@@ -199,7 +199,6 @@ WSCNN_FAST_CELLS = WSCNN_FAST.model_copy(
         " places, and sooner. Developed on validation images of one fold of haemocytometer.",
         "widest": 0.03,
         "narrowing": (0.1, 0.5),
-        "steps": 3_000,
     }
 )
 """`WSCNN_FAST` for cells: minutes on a processor."""

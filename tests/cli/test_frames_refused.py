@@ -47,21 +47,9 @@ COMMANDS = {
     ),
     "explain": ("explain", "{run}", "--out", "{out}", "--steps", "3"),
 }
-NOT_YET = {
-    "budget of a recipe": "a grid of 0 px is refused, not the recipe",
-    "explain": "begins, claims its folder, and ends with an empty span",
-}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[name]))
-        if name in NOT_YET
-        else name
-        for name in COMMANDS
-    ],
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_models_of_frames_are_refused(
     livewell: Run, frames: Path, plate: Path, tmp_path: Path, name: str
 ) -> None:

@@ -181,7 +181,6 @@ def test_the_least_log_odds_decide_what_is_listed() -> None:
     assert both.score[1] == pytest.approx(0.5 * (both.score[0] + 4) - 4, abs=0.3)
 
 
-@pytest.mark.xfail(strict=True, reason="the highest pixel within reach need not be a peak")
 def test_a_weak_blob_is_not_listed_on_a_strong_ones_flank() -> None:
     """Listed blobs of different strength keep their own peaks of the saliency."""
     for offset in np.linspace(0, 8, 9):

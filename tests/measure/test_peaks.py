@@ -69,12 +69,7 @@ def test_equal_heights_lie_apart_too(values: np.ndarray, apart: int) -> None:
 @pytest.mark.parametrize(
     "apart",
     [
-        pytest.param(
-            1,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the library spaces peaks only from a distance of 2"
-            ),
-        ),
+        1,
         2,
         3,
     ],
@@ -107,7 +102,6 @@ def test_low_and_tiny_maps() -> None:
     assert peaks(np.ones((1, 1), dtype=np.float32), apart=1, least=1.5).shape == (0, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="the library finds no peak in a map of one value")
 def test_a_constant_map_above_the_threshold_has_a_peak() -> None:
     """Where all places are equally sure, at least one is told."""
     assert len(peaks(np.ones((4, 5), dtype=np.float32), apart=1, least=0.5)) >= 1
@@ -171,7 +165,6 @@ TORN = np.array(
 """Evidence whose second ground reaches a ninth row of pixels only by way of the third's."""
 
 
-@pytest.mark.xfail(strict=True, reason="pixels are joined through the ground of a neighbour")
 def test_every_ground_is_connected() -> None:
     """A pixel that hangs together with its peak only through a neighbour's ground is not its."""
     found = grounds(TORN, np.array([[0, 7], [3, 2], [7, 7]]), 0.5076523927196431)

@@ -148,12 +148,7 @@ def test_noisy_or_begins_seldom() -> None:
     "init",
     [
         "default",
-        pytest.param(
-            "xavier_fan_in",
-            marks=pytest.mark.xfail(
-                strict=True, reason="Xavier zeroes the bias that makes noisy-or begin seldom"
-            ),
-        ),
+        "xavier_fan_in",
     ],
 )
 def test_noisy_or_begins_seldom_on_random_frames(init: str) -> None:

@@ -301,12 +301,7 @@ def test_narrowing_runs_from_start_to_end(
 @pytest.mark.parametrize(
     "profile",
     [
-        pytest.param(
-            PLATEAU,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the checkpoint is written before the plateau is judged"
-            ),
-        ),
+        PLATEAU,
         NARROWING,
         override(NARROWING, {"ema": 0.5, "mixup": 0.4, "normalise": "mean_image"}),
     ],

@@ -30,7 +30,7 @@ class Look:
     share
         An object's pixels are those with at least this share of its peak's smoothed saliency.
     apart
-        Nearest that two places may lie, cells of the class maps.
+        Places lie farther apart than this, on one axis at least; cells of the class maps.
     times_input
         Whether the gradient is multiplied by how far every pixel is from the frame's median
         (Shrikumar et al. 2017). The gradient alone, as in the paper, is highest at the rims of
@@ -221,14 +221,15 @@ class Finder:
         return Places(logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes)
 
     def _top(self, evidence: Map, cell: NDArray[np.int64]) -> tuple[int, int]:
-        """The highest pixel of the smoothed saliency within a stride and a half of a cell."""
-        reach = self.stride_px * 1.5
+        """The peak of the smoothed saliency that is reached uphill from a cell, if it is near."""
         height, width = evidence.shape
-        y, x = (self.first_px + self.stride_px * int(index) for index in cell)
-        rows = slice(max(int(y - reach), 0), min(int(y + reach) + 1, height))
-        columns = slice(max(int(x - reach), 0), min(int(x + reach) + 1, width))
-        part = evidence[rows, columns]
-        if not part.size:
-            return min(max(round(y), 0), height - 1), min(max(round(x), 0), width - 1)
-        down, along = np.unravel_index(int(part.argmax()), part.shape)
-        return rows.start + int(down), columns.start + int(along)
+        y, x = (round(self.first_px + self.stride_px * int(index)) for index in cell)
+        y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
+        for _ in range(2 * self.stride_px):
+            rows, columns = max(y - 1, 0), max(x - 1, 0)
+            part = evidence[rows : y + 2, columns : x + 2]
+            down, along = divmod(int(part.argmax()), part.shape[1])
+            if part[down, along] <= evidence[y, x]:
+                break
+            y, x = rows + down, columns + along
+        return y, x

@@ -125,7 +125,7 @@ def budget(
     TableError
         Everything wrong with the doses at once.
     SpecError
-        A margin or a level that cannot be.
+        A margin or a level that cannot be; a recipe whose net sees whole frames.
     SplitError
         Too few wells to learn from.
     OutputError
@@ -133,6 +133,12 @@ def budget(
         asked of the same one, and all margins that were tried are told.
     """
     _check(margin, alpha)
+    if model is None and profile.sees_frames:
+        raise SpecError(
+            "a budget counts patches, and this recipe's net sees whole frames",
+            where=f"profile {profile.name}",
+            remedy="take FAST; for places in whole frames use `livewell localise`",
+        )
     checked_name(name)
     doses_by_unit(study, plan)
     said = {

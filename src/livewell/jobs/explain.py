@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from livewell.errors import SpecError
 from livewell.evaluation.outcomes import outcomes
 from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
@@ -13,6 +14,7 @@ from livewell.files import claim_same, stamp, whole_file, write_json
 from livewell.io.runs import versions, write_text
 from livewell.jobs.inside import MOST_TRAINING, Inside, Look
 from livewell.jobs.scores import Tested
+from livewell.profiles.profile import FRAME_NETS
 from livewell.progress import SILENT, Progress
 from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.page import render
@@ -72,7 +74,7 @@ def explain(
     Raises
     ------
     SpecError
-        A class or a layer that the model lacks.
+        A class or a layer that the model lacks; a run of nets that see whole frames.
     SplitError, StudyError
         As `livewell.jobs.scores.Tested.open`.
     OutputError
@@ -80,6 +82,12 @@ def explain(
     """
     look = look or Look()
     tested = Tested.open(run_folder, folds)
+    if tested.run.spec["profile"]["net"] in FRAME_NETS:
+        raise SpecError(
+            "this run's nets see whole frames, and here patches are explained",
+            where=str(run_folder),
+            remedy="use `livewell localise`, or `livewell evaluate` where cells have boxes",
+        )
     names = look.classes or tested.classes
     numbers = [class_number(tested.classes, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())

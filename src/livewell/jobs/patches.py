@@ -174,7 +174,8 @@ def _whole(
 
 
 def _centred_box(height: int, width: int, size: tuple[int, int]) -> Box:
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    # rounded as `livewell.explain.whole` places its window
+    top, left = -((size[0] - height) // 2), -((size[1] - width) // 2)
     return Box.of(top, left, top + size[0], left + size[1])
 
 

@@ -53,7 +53,8 @@ def simulate_shapes(
     stamp(out, STAMP, KIND, **wanted)
     firsts = range(0, spec.images, TOGETHER)
     with progress.task("drawing shapes", total=spec.images) as tick:
-        pool = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+        number = min(workers or cpu_count(), len(firsts))
+        pool = Parallel(n_jobs=number, return_as="generator_unordered")
         for count in pool(delayed(_some)(spec, first, out) for first in firsts):
             tick(count)
     parts = [pd.read_parquet(_part(out, first)) for first in firsts]

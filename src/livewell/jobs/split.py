@@ -138,8 +138,10 @@ def split(
     checked_name(name)
     groups = unit_names(study.fields(), by)
     labelled = groups[groups.index.isin(table["image"])]
-    dealing = _named(scheme, study.fields(), labelled) if isinstance(scheme, Parts) else scheme
-    _check_scheme(dealing, labelled)
+    if isinstance(scheme, Parts):
+        _named(scheme, study.fields(), labelled)
+    else:
+        _check_scheme(scheme, labelled)
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     patches, counts = patches_of_labels(study, table, grid, pixels, progress)
@@ -154,6 +156,9 @@ def split(
     warnings = _torn(study.fields(), patches, by) + _ties(study.fields(), patches, by, meta)
     for text in warnings:
         warn(text)
+    # copies may have become one group since
+    merged = pd.Series(_group_of_images(patches))
+    dealing = _named(scheme, study.fields(), merged) if isinstance(scheme, Parts) else scheme
     folds = _dealt(patches, dealing, seed)
     _refuse_leaks(clusters, patches, folds)
     balance = balancing.balance(patches, folds)
@@ -197,8 +202,9 @@ def _named(scheme: Parts, fields: pd.DataFrame, groups: "pd.Series[str]") -> Nam
             got=scheme.column,
             remedy="index with --metadata",
         )
-    part = fields.set_index("image")[scheme.column].reindex(groups.index)
-    told = pd.DataFrame({"group": groups, "part": part.fillna("")}).drop_duplicates()
+    part = pd.Series(fields[scheme.column].to_numpy(), index=fields["image"].to_numpy())
+    words = ["" if pd.isna(word) else str(word) for word in part.reindex(groups.index)]
+    told = pd.DataFrame({"group": groups.to_numpy(), "part": words}).drop_duplicates()
     wrong = sorted(set(told["part"]) - set(PART_NAMES))
     torn = sorted(told.loc[told["group"].duplicated(), "group"].unique())
     if wrong or torn:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.feature import peak_local_max
+from skimage.measure import label as measured
 from skimage.segmentation import watershed
 
 Map = NDArray[np.float32]
@@ -39,7 +39,7 @@ def peaks(values: NDArray[np.floating], *, apart: int, least: float) -> NDArray[
     values
         (h, w).
     apart
-        Nearest that two peaks may lie on both axes, pixels (or cells), at least 1.
+        Peaks lie farther apart than this, on one axis at least; pixels (or cells), 1 or more.
     least
         Lower places are no peaks.
 
@@ -52,16 +52,14 @@ def peaks(values: NDArray[np.floating], *, apart: int, least: float) -> NDArray[
     -----
     Source: Sailem et al., section 2.2 ("local non-maximum suppression").
     """
-    # the library's threshold is strict; a constant map has no peak there, here it has
-    floor = np.nextafter(np.float64(least), -np.inf)
-    found: NDArray[np.int64] = peak_local_max(  # type: ignore[no-untyped-call]
-        values.astype(np.float64),
-        min_distance=apart,
-        threshold_abs=floor,
-        exclude_border=False,
-        p_norm=np.inf,
-    )
-    return found.astype(np.int64)
+    highest = ndimage.maximum_filter(values, size=2 * apart + 1, mode="nearest")
+    found = np.argwhere((values >= highest) & (values >= least)).astype(np.int64)
+    heights = values[found[:, 0], found[:, 1]]
+    kept: list[NDArray[np.int64]] = []
+    for place in found[np.argsort(-heights, kind="stable")]:
+        if all(np.abs(place - other).max() > apart for other in kept):
+            kept.append(place)
+    return np.array(kept, dtype=np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def grounds(evidence: Map, at: NDArray[np.int64], share: float) -> Grounds:
     basins = watershed(-evidence, markers, mask=evidence > 0)  # type: ignore[no-untyped-call]
     kept = np.where(evidence >= share * tops[basins], basins, 0).astype(np.int32)
     # what is high enough but lies behind a valley is not the object
-    parts, _ = ndimage.label(kept > 0)
+    parts = measured(kept, connectivity=1)  # type: ignore[no-untyped-call]
     kept[parts != parts[at[:, 0], at[:, 1]][kept - 1]] = 0
     kept[at[:, 0], at[:, 1]] = numbers
     boxes = [

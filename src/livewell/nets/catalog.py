@@ -6,7 +6,7 @@ from livewell.errors import SpecError
 from livewell.nets.backbones import resnet18
 from livewell.nets.compact import compact
 from livewell.nets.deadnet import deadnet, xavier_fan_in
-from livewell.nets.wscnn import weakly_supervised
+from livewell.nets.wscnn import WeaklySupervised, begin_seldom, weakly_supervised
 from livewell.profiles.profile import Profile
 
 
@@ -50,4 +50,6 @@ def build(profile: Profile, frame_px: tuple[int, int] | None = None) -> nn.Modul
             )
     if profile.init == "xavier_fan_in":
         xavier_fan_in(net)
+        if isinstance(net, WeaklySupervised):
+            begin_seldom(net)
     return net

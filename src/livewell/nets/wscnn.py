@@ -200,7 +200,7 @@ STRIDES: tuple[Literal[1, 2], ...] = (2, 1, 2)
 
 
 def small() -> nn.Sequential:
-    """A small residual body of stride 8, livewell's own: a seventh of `four_layers`' operations.
+    """A small residual body of stride 8, livewell's own: a sixth of `four_layers`' operations.
 
     A stem of stride 2, three blocks of two 3 x 3 convolutions with strides 2, 1 and 2, and a 1 x 1
     convolution to the two class maps; a place sees 57 px.
@@ -272,13 +272,21 @@ def weakly_supervised(
         case "wscnn_resnet18":
             layers = resnet()
     rows, columns = map_shape(layers, frame_px)
-    last = layers[-1]
-    if pooling == "noisy_or" and isinstance(last, nn.Conv2d) and last.bias is not None:
-        # with even odds at every place, some hundred places would say yes together
-        with torch.no_grad():
-            last.bias.copy_(torch.tensor([0.0, math.log(SELDOM / (rows * columns))]))
     head = GlobalPooling(pooling, rows * columns, widest)
-    return WeaklySupervised(layers, head, MeanImage(frame_px) if mean_image else None)
+    net = WeaklySupervised(layers, head, MeanImage(frame_px) if mean_image else None)
+    begin_seldom(net)
+    return net
+
+
+def begin_seldom(net: WeaklySupervised) -> None:
+    """Give a new net with noisy-or pooling odds so low that few frames are positive, in place.
+
+    With even odds at every place, some hundred places would say yes together.
+    """
+    last = net.body[-1]
+    if net.head.kind == "noisy_or" and isinstance(last, nn.Conv2d) and last.bias is not None:
+        with torch.no_grad():
+            last.bias.copy_(torch.tensor([0.0, math.log(SELDOM / net.head.cells)]))
 
 
 def map_shape(body: nn.Sequential, frame_px: tuple[int, int]) -> tuple[int, int]:

@@ -90,7 +90,7 @@ class ShapeSpec:
         low, high = self.objects
         rules = {
             "ellipses is flat or literal": self.ellipses in ("flat", "literal"),
-            "images >= 1": self.images >= 1,
+            "images, rows and columns >= 1": min(self.images, self.rows, self.columns) >= 1,
             "0 < circle_share <= 1": 0 < self.circle_share <= 1,
             f"1 <= objects <= rows x columns = {places}, ascending": 1 <= low <= high <= places,
             "1 <= circles <= least number of objects": self.circles is None
@@ -100,11 +100,11 @@ class ShapeSpec:
             <= self.size_px[0]
             <= self.size_px[1]
             <= self.pitch_px,
-            "literal ellipses need sizes that differ by 2 px": self.ellipses == "flat"
-            or self.size_px[1] - self.size_px[0] > _LEAST_DIFFERENCE_PX,
+            "literal ellipses need sizes that differ by 3 px": self.ellipses == "flat"
+            or self.size_px[1] - self.size_px[0] >= _LEAST_DIFFERENCE_PX + 1,
             "0 <= background and grey <= 255, ascending": 0 <= self.grey[0] <= self.grey[1] <= 255
             and 0 <= self.background <= 255,
-            "noise_sd >= 0": self.noise_sd >= 0,
+            "0 <= noise_sd <= 255": 0 <= self.noise_sd <= 255,
             "seed >= 0": self.seed >= 0,
         }
         broken = [rule for rule, holds in rules.items() if not holds]

@@ -17,6 +17,9 @@ from livewell.nets.net import centre, context_px, normalise
 from livewell.nets.wscnn import WeaklySupervised
 from livewell.profiles.profile import Profile
 
+NEVER = 2**31
+"""Epochs between two steps of a schedule that Lightning only saves."""
+
 
 def inverse_decay(iteration: int) -> float:
     """Factor on the learning rate: (1 + 1e-5 i)^-0.75.
@@ -155,6 +158,9 @@ class Classifier(pl.LightningModule):
             "val_loss": float(loss),
             "val_auc": float(auc),
         }
+        falling = self.lr_schedulers()
+        if isinstance(falling, ReduceLROnPlateau):
+            falling.step(float(loss))
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the profile."""
@@ -182,7 +188,8 @@ class Classifier(pl.LightningModule):
         elif profile.schedule == "plateau":
             # "lowered by a factor of 10 as the error plateaus": Sailem et al., section 3.2
             falling = ReduceLROnPlateau(optimiser, factor=0.1, patience=profile.plateau_epochs)
-            watched = {"scheduler": falling, "interval": "epoch", "monitor": "val_loss"}
+            # stepped below: Lightning would judge the epoch only after its checkpoint is written
+            watched = {"scheduler": falling, "monitor": "val_loss", "frequency": NEVER}
             return {"optimizer": optimiser, "lr_scheduler": watched}
         else:
             schedule = OneCycleLR(

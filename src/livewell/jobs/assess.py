@@ -1,7 +1,5 @@
 """Verdicts on new images: one row a picture and frame."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappush, heappushpop
 from pathlib import Path
@@ -11,21 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import ImageReadError, LivewellError, SpecError
+from livewell.errors import LivewellError
 from livewell.files import claim_same, stamp, whole_file
 from livewell.inference.windows import Scorer, window_boxes
 from livewell.io.formats import OpenImage
 from livewell.io.images import open_image
-from livewell.io.layout import NamePattern
-from livewell.io.listing import find_images, fingerprint
+from livewell.io.listing import find_images
 from livewell.io.models import Card, find_model, load_model
 from livewell.io.runs import versions, write_text
 from livewell.jobs.frames import Fit, fit_to, gaps, model_frame, why
+from livewell.jobs.journal import JOURNAL, Journal, version_of
+from livewell.jobs.named import wells
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import SILENT, Progress, Tick
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
-from livewell.report.trust import plural
 from livewell.report.verdicts import assess_page
 
 COLUMNS = [
@@ -40,7 +38,7 @@ COLUMNS = [
     "note",
 ]
 NOTHING = "nothing to judge"
-KIND, STAMP, JOURNAL = "assessment", "assessment.json", "journal.jsonl"
+KIND, STAMP = "assessment", "assessment.json"
 SHOWN = 6
 
 
@@ -134,21 +132,21 @@ def assess(
         "channel": channel,
         "pixel_um": pixel_um,
     }
-    places, unplaced = _places(names, pattern)
+    places, unplaced = wells(names, pattern)
     claim_same(out, KIND, STAMP, asked)
     stamp(out, STAMP, KIND, **asked, versions=versions())
     scorer = Scorer(net)
     extremes = _Extremes()
     judged = _Judged(scorer, card, stride, extremes)
-    journal = out / JOURNAL
-    done = _done(journal, asked)
+    journal = Journal(out / JOURNAL, asked)
+    done = journal.entries()
     entries = []
     with progress.task("judging pictures", total=len(paths)) as tick:
         for path, name in zip(paths, names, strict=True):
             entry = done.get(name)
-            if entry is None or entry["file"] != list(_fingerprint(path)):
+            if entry is None or entry["file"] != version_of(path):
                 entry = _judge_file(path, name, judged, channel, pixel_um, frame_s, tick)
-                _append(journal, entry | {"asked": asked})
+                journal.add(entry)
             entries.append(entry)
             tick()
     verdicts = _verdicts(entries, places)
@@ -162,7 +160,7 @@ def assess(
     warnings = (*unplaced, *gaps(net.patch_px, stride), *_warnings(verdicts))
     results = _results(images, model, card, verdicts, failures, extremes, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
-    journal.unlink(missing_ok=True)
+    journal.end()
     return Assessed(verdicts, failures, out / "report.html", warnings)
 
 
@@ -210,7 +208,7 @@ def _judge_file(
     """The journal entry of one file; nothing that is wrong with it stops the others."""
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    entry = {"image": name, "rows": rows, "failures": failures, "file": list(_fingerprint(path))}
+    entry = {"image": name, "rows": rows, "failures": failures, "file": version_of(path)}
     try:
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
             fit = fit_to(judged.card, image.header, channel, name)
@@ -224,57 +222,6 @@ def _judge_file(
     except LivewellError as error:
         failures.append({"t": None, "error": why(error)})
     return entry
-
-
-def _fingerprint(path: Path) -> tuple[int, int]:
-    try:
-        return fingerprint(path)
-    except ImageReadError:
-        return (0, 0)
-
-
-def _places(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """Well and position of every image by its name, and a warning about those without."""
-    table = pd.DataFrame({"image": list(names), "well": None, "position": None})
-    if pattern is None:
-        return table, []
-    parts, unmatched = NamePattern.parse(pattern).match_all(names)
-    if parts.empty:
-        raise SpecError(
-            "the pattern fits no image",
-            where=f"--pattern {pattern}",
-            expected=f"names such as {names[0]}",
-            got=str(unmatched[0]),
-        )
-    table = table[["image"]].merge(
-        parts.reindex(columns=["image", "well", "position"]), on="image", how="left"
-    )
-    return table, [
-        f"no well and position for {plural(len(unmatched), 'name')} that the pattern does not fit,"
-        f" such as {each.name}"
-        for each in unmatched[:1]
-    ]
-
-
-def _done(journal: Path, asked: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Entries of a judging that was stopped; a line that is not whole is judged again."""
-    found: dict[str, dict[str, Any]] = {}
-    if not journal.is_file():
-        return found
-    for line in journal.read_text("utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if entry.get("asked") == asked:
-            found[entry["image"]] = entry
-    return found
-
-
-def _append(journal: Path, entry: dict[str, Any]) -> None:
-    with journal.open("a", encoding="utf-8") as file:
-        # a line that was cut off by a kill must not swallow this one
-        file.write("\n" + json.dumps(entry) + "\n")
 
 
 def _verdicts(entries: list[dict[str, Any]], places: pd.DataFrame) -> pd.DataFrame:

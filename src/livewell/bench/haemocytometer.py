@@ -174,7 +174,7 @@ def _shown(figure: Estimate) -> str:
 def _darkness(tested: Tested, dead: pd.DataFrame, seed: int, progress: Progress) -> list[list[str]]:
     """Dead cells by darkness; the threshold from boxes of validation images."""
     found = []
-    objects = dead[["image", *BOX]].reset_index(drop=True)
+    objects = dead[["image", "kind", *BOX]].reset_index(drop=True)
     frames = tested.patches
     dark = {}
     with progress.task("darkness", total=len(frames)) as tick:

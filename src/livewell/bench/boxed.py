@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 
 from livewell.explain.layers import geometry
 from livewell.files import whole_file
@@ -27,7 +25,8 @@ from livewell.progress import SILENT, Progress
 from livewell.tables import BOX
 from livewell.training.data import Labelled
 from livewell.training.draws import Draws
-from livewell.training.fit import Fitted
+from livewell.training.fit import Fitted, chosen_precision
+from livewell.training.module import Classifier
 from livewell.training.warps import turned
 
 MOST_WEIGHT = 20.0
@@ -39,7 +38,8 @@ class Boxed:
     """Trains the class maps of a net on boxes: a place is positive where its centre lies in one.
 
     In place of `livewell.training.fit.fit`: the same net, draws, turns, optimiser and schedule;
-    cross-entropy at every place instead of one a frame. Not resumed.
+    cross-entropy at every place instead of one a frame. Turns are its only augmentation. Computes
+    on the processor, and is not resumed.
 
     Parameters
     ----------
@@ -67,9 +67,8 @@ class Boxed:
         net = build(profile, train.patches[0].box.shape)
         if not isinstance(net, WeaklySupervised):
             raise TypeError("only nets that see whole frames have class maps")
-        net = net.to(memory_format=torch.channels_last)
-        optimiser = AdamW(net.parameters(), lr=profile.lr, weight_decay=profile.weight_decay)
-        rates = OneCycleLR(optimiser, profile.lr, profile.steps + 1, cycle_momentum=False)
+        (optimiser,), (watched,) = Classifier(net, profile, seed).configure_optimizers()
+        precision = chosen_precision(profile)
         frames, masks = self._loaded(source, train.patches)
         held, _ = self._loaded(source, validation.patches)
         draws = Draws(train.positive, train.groups, profile, seed)
@@ -86,11 +85,11 @@ class Boxed:
                     turns = _turns(frames.shape[1:], len(some), rng)
                     pixels = torch.from_numpy(turned(frames[some], turns))
                     inputs = normalise(pixels, profile.normalise)[:, None]
-                    loss = _loss(net, inputs, turned(masks[some], turns))
+                    loss = _loss(net, inputs, turned(masks[some], turns), precision)
                     optimiser.zero_grad()
                     torch.autograd.backward(loss)
                     optimiser.step()
-                    rates.step()
+                    watched["scheduler"].step()
                     losses.append(float(loss.detach()))
                     tick()
                 net.eval()
@@ -105,7 +104,7 @@ class Boxed:
         table = pd.DataFrame(log)
         with whole_file(folder / "log.csv") as temporary:
             table.to_csv(temporary, index=False)
-        return Fitted(net.eval(), table, epochs - 1, "bfloat16")
+        return Fitted(net.eval(), table, epochs - 1, precision)
 
     def _loaded(
         self, source: PixelSource, keys: Sequence[Patch]
@@ -126,9 +125,11 @@ def _turns(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> NDAr
     return step * rng.integers(0, 8 // step, size=count)
 
 
-def _loss(net: WeaklySupervised, inputs: Tensor, masks: NDArray[np.float32]) -> Tensor:
+def _loss(
+    net: WeaklySupervised, inputs: Tensor, masks: NDArray[np.float32], precision: str
+) -> Tensor:
     """Cross-entropy of every place, places in boxes weighed up."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         maps = net.maps(inputs)
     odds = maps[:, 1] - maps[:, 0]
     target = _at_places(net, masks, odds.shape[-2:])

@@ -28,6 +28,7 @@ LOOKS = tuple(
     for share in (0.1, 0.2, 0.3)
 )
 TOGETHER = 20
+NOTHING = pd.DataFrame({"y": [], "x": [], "score": []}, dtype=float)
 
 
 @dataclass
@@ -50,19 +51,16 @@ class Found:
     kinds: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
 
-    def see(self, made: Picture, places: Places, least: float) -> None:
-        """Take in one picture; the mask is of places that reach `least`."""
+    def see(self, made: Picture, called: Places, less_sure: pd.DataFrame) -> None:
+        """Take in one picture: the places that are called, and others that are not."""
         name = str(len(self.images))
         self.images.append(name)
-        self.detections.append(
-            pd.DataFrame({"image": name, "y": places.y, "x": places.x, "score": places.score})
-        )
+        found = pd.concat([_table(called), less_sure], ignore_index=True)
+        self.detections.append(found.assign(image=name))
         circles = made.objects[made.objects["kind"] == CIRCLE]
         self.objects.append(circles[["kind", *BOX]].assign(image=name))
         if made.positive:
-            called = 1 + np.flatnonzero(places.score >= least)
-            mask = np.isin(places.labels, called)
-            self.shares += covered(mask, made.objects[BOX]).tolist()
+            self.shares += covered(called.labels > 0, made.objects[BOX]).tolist()
             self.kinds += made.objects["kind"].tolist()
 
     def table3(self) -> CoveredCounts:
@@ -93,17 +91,45 @@ def place_threshold(model: Model) -> float:
     return rule.log_odds(rule.threshold)
 
 
+def _table(places: Places) -> pd.DataFrame:
+    return pd.DataFrame({"y": places.y, "x": places.x, "score": places.score})
+
+
 def look_at(
-    finder: Finder, pictures: Iterable[list[Picture]], least: float, tick: Tick | None = None
+    model: Model,
+    look: Look,
+    pictures: Iterable[list[Picture]],
+    *,
+    curve: bool = True,
+    tick: Tick | None = None,
 ) -> Found:
-    """What a finder sees in pictures; `least` decides which places are in the mask."""
+    """What a net sees in pictures.
+
+    Places that are called, and their mask, are what `livewell localise` finds: those of a look at
+    the threshold. Less sure ones come from a second look, for they would move the others' masks.
+
+    Parameters
+    ----------
+    model, look
+        The net, and how its places are found; `Look.least` is not used.
+    pictures
+        Some at a time.
+    curve
+        Whether less sure places are looked for too, down to `FLOOR`.
+    tick
+        Told after every few pictures.
+    """
+    least = place_threshold(model)
+    sure = Finder(model.net, replace(look, least=least))
+    low = Finder(model.net, replace(look, least=least - FLOOR))
     found = Found()
     for some in pictures:
         for first in range(0, len(some), TOGETHER):
             few = some[first : first + TOGETHER]
             pixels = torch.from_numpy(np.stack([made.pixels for made in few])).float()
-            for made, places in zip(few, finder(pixels), strict=True):
-                found.see(made, places, least)
+            others = [_table(each) for each in low(pixels)] if curve else [NOTHING] * len(few)
+            for made, called, table in zip(few, sure(pixels), others, strict=True):
+                found.see(made, called, table[table["score"] < least])
             if tick:
                 tick(len(few))
     return found
@@ -111,12 +137,10 @@ def look_at(
 
 def chosen_look(model: Model, spec: ShapeSpec, images: int = 200) -> Look:
     """Smoothing and mask with the best F1 of the paper's measure on pictures for choosing."""
-    least = place_threshold(model)
     some = list(fresh(spec, images, TUNING))
     scores = []
     for look in LOOKS:
-        finder = Finder(model.net, replace(look, least=least - FLOOR))
-        found = look_at(finder, some, least).table3()
+        found = look_at(model, look, some, curve=False).table3()
         top = 2 * found.precision * found.recall / max(found.precision + found.recall, 1e-9)
         scores.append(np.nan_to_num(top))
-    return replace(LOOKS[int(np.argmax(scores))], least=least - FLOOR)
+    return LOOKS[int(np.argmax(scores))]

@@ -7,7 +7,6 @@ from livewell.bench.places import chosen_look, look_at, place_threshold
 from livewell.bench.result import Result
 from livewell.bench.shapes import Trial, fresh, scored, trained
 from livewell.bench.table1 import figures
-from livewell.explain.places import Finder
 from livewell.profiles.profile import override
 from livewell.profiles.recipes import WSCNN_FAST
 from livewell.progress import SILENT, Progress
@@ -44,11 +43,10 @@ def curve(
             one = Trial(spec, profile, f"rare-{pool}-{circles}-{seed}")
             model = trained(one, runs, seed=seed, progress=progress)
             found = figures(scored(model, spec, images, progress=progress))
-            least = place_threshold(model)
-            finder = Finder(model.net, chosen_look(model, spec, 100))
+            look = chosen_look(model, spec, 100)
             with progress.task(f"finding circles, {pool}, {circles}", total=images) as tick:
-                places = look_at(finder, fresh(spec, images), least, tick)
-            usual, counts = places.usual(least), places.table3()
+                places = look_at(model, look, fresh(spec, images), tick=tick)
+            usual, counts = places.usual(place_threshold(model)), places.table3()
             rows.append(
                 [
                     pool,

@@ -7,7 +7,6 @@ from livewell.bench.places import Found, chosen_look, look_at, place_threshold
 from livewell.bench.result import Result
 from livewell.bench.shapes import READINGS, fresh, trained
 from livewell.bench.table1 import IMAGES, NETS, trial
-from livewell.explain.places import Finder
 from livewell.progress import SILENT, Progress
 
 PAPER = ("99.995", "93.00", "97.19")
@@ -40,10 +39,9 @@ def table(
                 one = trial(net, reading, number)
                 model = trained(one, runs, seed=number, progress=progress)
                 look = chosen_look(model, one.spec)
-                least = place_threshold(model)
                 with progress.task(f"finding circles, {net.told}", total=images) as tick:
-                    found = look_at(Finder(model.net, look), fresh(one.spec, images), least, tick)
-                usual = found.usual(least)
+                    found = look_at(model, look, fresh(one.spec, images), tick=tick)
+                usual = found.usual(place_threshold(model))
                 paper = PAPER if net.pooling == "max" else ("", "", "")
                 rows.append([told, net.told, str(number), *paper, *_shown(found, usual)])
                 notes.append(

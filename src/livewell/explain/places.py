@@ -34,8 +34,7 @@ class Look:
     times_input
         Whether the gradient is multiplied by how far every pixel is from the frame's median
         (Shrikumar et al. 2017). The gradient alone, as in the paper, is highest at the rims of
-        objects and beside them: on haemocytometer its peaks lay in 96% of the cells' boxes, those
-        of the product in all.
+        objects and beside them, so that its peaks miss them more often.
 
     Raises
     ------
@@ -77,7 +76,8 @@ class Places:
     odds
         (rows, columns) float32: log odds of every place, `livewell.nets.wscnn.GlobalPooling.odds`.
     saliency
-        (h, w) float32: gradient of what was found, smoothed; no unit.
+        (h, w) float32: gradient of what was found, times the input where `Look` says so,
+        smoothed; no unit.
     y, x
         (n,) of every place, pixels; pixel i covers [i, i + 1).
     score
@@ -188,15 +188,13 @@ class Finder:
         found = [
             odds[i, at[:, 0], at[:, 1]].sum() for i, at in enumerate(map(torch.from_numpy, cells))
         ]
-        torch.autograd.backward(torch.stack(found).sum())
-        gradient = inputs.grad
-        saliency = np.zeros((len(frames), *frames.shape[-2:]), dtype=np.float32)
-        if gradient is not None:
-            if self.look.times_input:
-                values_in = inputs.detach()
-                middle = values_in.flatten(1).median(dim=1).values[:, None, None, None]
-                gradient = gradient * (values_in - middle)
-            saliency = gradient[:, 0].abs().cpu().numpy()
+        (gradient,) = torch.autograd.grad(torch.stack(found).sum(), inputs)
+        if self.look.times_input:
+            levels = inputs.detach()
+            gradient = gradient * (
+                levels - levels.flatten(1).median(dim=1).values[:, None, None, None]
+            )
+        saliency = gradient[:, 0].abs().cpu().numpy()
         kept = maps.detach().cpu().numpy()
         for i, at in enumerate(cells):
             yield self._placed(float(logits[i]), kept[i], values[i], at, saliency[i])

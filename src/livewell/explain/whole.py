@@ -51,8 +51,8 @@ def windows(area: Box, frame_px: tuple[int, int], overlap_px: int) -> list[tuple
     frame_px
         Height and width of the training frames.
     overlap_px
-        How far neighbours overlap at least: a place's field of view, so that each place is judged
-        with all that it sees.
+        How far neighbours overlap at least, but for half a window at most: a place's field of
+        view, so that each place is judged with all that it sees.
 
     Returns
     -------

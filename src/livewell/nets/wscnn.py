@@ -179,10 +179,9 @@ def six_layers(second_kernel: int = 3) -> nn.Sequential:
     -----
     Source: Sailem et al., section 4.1 ("a deeper architecture of six convolutional layers").
     """
-    layers = _stage(1, 50, 11) + _stage(50, 100, second_kernel) + _stage(100, 100, 5, padding=1)
-    for _ in range(2):
-        layers += _stage(100, 100, 3, padding=1)[:-1]
-    return nn.Sequential(*layers, nn.Conv2d(100, 2, 5, padding=1))
+    *before, last = four_layers(second_kernel)
+    between = [part for _ in range(2) for part in _stage(100, 100, 3, padding=1)[:-1]]
+    return nn.Sequential(*before, *between, last)
 
 
 def _stage(before: int, width: int, kernel: int, padding: int = 0) -> list[nn.Module]:

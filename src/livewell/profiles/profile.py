@@ -85,7 +85,6 @@ class Profile(BaseModel):
         description="shares of the steps between which max pooling narrows from the mean of many"
         " places (widest) to the highest one; 0,0: the highest one from the start",
     )
-
     widest: float = Field(
         1.0, gt=0, le=1, description="share of the places that narrowing begins with"
     )
@@ -223,12 +222,13 @@ class Profile(BaseModel):
         else:
             rules |= {
                 f"net '{self.net}' needs patch_px, input_px and stride_px above 0": all(edges),
-                "global_pool, narrowing and second_kernel are for wscnn nets only": (
+                "global_pool, narrowing, widest and second_kernel are for wscnn nets only": (
                     self.global_pool,
                     self.narrowing[1],
+                    self.widest,
                     self.second_kernel,
                 )
-                == ("max", 0, 3),
+                == ("max", 0, 1, 3),
                 "normalise 'mean_image' is for wscnn nets only": self.normalise != "mean_image",
             }
         return [rule for rule, holds in rules.items() if not holds]

@@ -1,17 +1,18 @@
 """Where nets see circles in fresh pictures, held against the truth of every object."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 
-from livewell.bench.shapes import Model, fresh
+from livewell.bench.shapes import FRESH, Model, on_fresh
 from livewell.evaluation.covered import CoveredCounts, covered, table3
 from livewell.evaluation.detection import average_precision, counts_at, matched
 from livewell.evaluation.froc import froc
 from livewell.explain.places import Finder, Look, Places
+from livewell.nets.net import Net
 from livewell.progress import Tick
 from livewell.simulate.shapes import Picture, ShapeSpec
 from livewell.tables import BOX
@@ -27,7 +28,6 @@ LOOKS = tuple(
     for sigma in (3.0, 4.0, 5.0, 6.0)
     for share in (0.1, 0.2, 0.3)
 )
-TOGETHER = 20
 NOTHING = pd.DataFrame({"y": [], "x": [], "score": []}, dtype=float)
 
 
@@ -53,7 +53,7 @@ class Found:
 
     def see(self, made: Picture, called: Places, less_sure: pd.DataFrame) -> None:
         """Take in one picture: the places that are called, and others that are not."""
-        name = str(len(self.images))
+        name = str(made.number)
         self.images.append(name)
         found = pd.concat([_table(called), less_sure], ignore_index=True)
         self.detections.append(found.assign(image=name))
@@ -62,6 +62,14 @@ class Found:
         if made.positive:
             self.shares += covered(called.labels > 0, made.objects[BOX]).tolist()
             self.kinds += made.objects["kind"].tolist()
+
+    def add(self, other: "Found") -> None:
+        """Take in what was found in other pictures."""
+        self.detections += other.detections
+        self.objects += other.objects
+        self.shares += other.shares
+        self.kinds += other.kinds
+        self.images += other.images
 
     def table3(self) -> CoveredCounts:
         """The paper's measure."""
@@ -98,12 +106,14 @@ def _table(places: Places) -> pd.DataFrame:
 def look_at(
     model: Model,
     look: Look,
-    pictures: Iterable[list[Picture]],
+    spec: ShapeSpec,
+    images: int,
     *,
+    further: int = FRESH,
     curve: bool = True,
     tick: Tick | None = None,
 ) -> Found:
-    """What a net sees in pictures.
+    """What a net sees in fresh pictures.
 
     Places that are called, and their mask, are what `livewell localise` finds: those of a look at
     the threshold. Less sure ones come from a second look, for they would move the others' masks.
@@ -112,35 +122,38 @@ def look_at(
     ----------
     model, look
         The net, and how its places are found; `Look.least` is not used.
-    pictures
-        Some at a time.
+    spec, images, further
+        As `livewell.bench.shapes.on_fresh` takes them.
     curve
         Whether less sure places are looked for too, down to `FLOOR`.
     tick
         Told after every few pictures.
     """
-    least = place_threshold(model)
-    sure = Finder(model.net, replace(look, least=least))
-    low = Finder(model.net, replace(look, least=least - FLOOR))
+    told = partial(_seen, model.net, replace(look, least=place_threshold(model)), curve)
     found = Found()
-    for some in pictures:
-        for first in range(0, len(some), TOGETHER):
-            few = some[first : first + TOGETHER]
-            pixels = torch.from_numpy(np.stack([made.pixels for made in few])).float()
-            others = [_table(each) for each in low(pixels)] if curve else [NOTHING] * len(few)
-            for made, called, table in zip(few, sure(pixels), others, strict=True):
-                found.see(made, called, table[table["score"] < least])
-            if tick:
-                tick(len(few))
+    for part in on_fresh(told, spec, images, further):
+        found.add(part)
+        if tick:
+            tick(len(part.images))
+    return found
+
+
+def _seen(net: Net, look: Look, curve: bool, pictures: list[Picture]) -> Found:
+    """What is found in a few pictures."""
+    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
+    low = Finder(net, replace(look, least=look.least - FLOOR))
+    others = [_table(each) for each in low(pixels)] if curve else [NOTHING] * len(pictures)
+    found = Found()
+    for made, called, table in zip(pictures, Finder(net, look)(pixels), others, strict=True):
+        found.see(made, called, table[table["score"] < look.least])
     return found
 
 
 def chosen_look(model: Model, spec: ShapeSpec, images: int = 200) -> Look:
     """Smoothing and mask with the best F1 of the paper's measure on pictures for choosing."""
-    some = list(fresh(spec, images, TUNING))
     scores = []
     for look in LOOKS:
-        found = look_at(model, look, some, curve=False).table3()
+        found = look_at(model, look, spec, images, further=TUNING, curve=False).table3()
         top = 2 * found.precision * found.recall / max(found.precision + found.recall, 1e-9)
         scores.append(np.nan_to_num(top))
     return LOOKS[int(np.argmax(scores))]

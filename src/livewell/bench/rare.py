@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livewell.bench.places import chosen_look, look_at, place_threshold
 from livewell.bench.result import Result
-from livewell.bench.shapes import Trial, fresh, scored, trained
+from livewell.bench.shapes import Trial, scored, trained
 from livewell.bench.table1 import figures
 from livewell.profiles.profile import override
 from livewell.profiles.recipes import WSCNN_FAST
@@ -45,7 +45,7 @@ def curve(
             found = figures(scored(model, spec, images, progress=progress))
             look = chosen_look(model, spec, 100)
             with progress.task(f"finding circles, {pool}, {circles}", total=images) as tick:
-                places = look_at(model, look, fresh(spec, images), tick=tick)
+                places = look_at(model, look, spec, images, tick=tick)
             usual, counts = places.usual(place_threshold(model)), places.table3()
             rows.append(
                 [

@@ -1,14 +1,17 @@
 """Nets trained on simulated shapes, and fresh pictures that they are tested on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
+from livewell.files import whole_file
 from livewell.inference.windows import Scorer
 from livewell.io.models import Card, load_model
 from livewell.io.study import Study
@@ -31,7 +34,8 @@ THIRDS = Holdout((1 / 3, 1 / 3, 1 / 3))
 """The paper's three equal parts."""
 FRESH = 1_000_000
 """Added to the seed for pictures that no training has seen."""
-TOGETHER = 100
+TOGETHER = 50
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Model:
     net: Net
     card: Card
     log: pd.DataFrame
-    study: Study
+    folder: Path
 
     @property
     def minutes(self) -> float:
@@ -88,34 +92,61 @@ def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT)
     study = study_of(spec, runs / "data" / data, progress=progress)
     made = train(study, runs / trial.name, trial.profile, seed=seed, progress=progress)
     net, card = load_model(made.run.model(0), frames=True)
-    return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), study)
+    return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
 
 
-def fresh(spec: ShapeSpec, images: int, further: int = FRESH) -> Iterator[list[Picture]]:
-    """Pictures like those of `spec` that nothing was trained on, some at a time."""
+def on_fresh(
+    told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int, further: int = FRESH
+) -> Iterator[T]:
+    """What is told of pictures like those of `spec` that nothing was trained on, some at a time.
+
+    Parameters
+    ----------
+    told
+        Asked in several processes; can be pickled.
+    spec
+        Kind and seed.
+    images
+        How many.
+    further
+        Added to the seed.
+    """
     other = replace(spec, images=images, seed=spec.seed + further)
-    firsts = range(0, images, TOGETHER)
-    pool = Parallel(n_jobs=2, return_as="generator")
-    yield from pool(
-        delayed(_pictures)(other, range(first, min(first + TOGETHER, images))) for first in firsts
-    )
+    parts = [range(at, min(at + TOGETHER, images)) for at in range(0, images, TOGETHER)]
+    pool = Parallel(n_jobs=min(cpu_count(), len(parts)), return_as="generator")
+    yield from pool(delayed(_told)(told, other, part) for part in parts)
 
 
-def _pictures(spec: ShapeSpec, numbers: range) -> list[Picture]:
-    return [picture(spec, number) for number in numbers]
+def _told(told: Callable[[list[Picture]], T], spec: ShapeSpec, numbers: range) -> T:
+    return told([picture(spec, number) for number in numbers])
 
 
 def scored(
     model: Model, spec: ShapeSpec, images: int, *, progress: Progress = SILENT
 ) -> pd.DataFrame:
-    """Truth and call of fresh pictures: columns y, logit, called; threshold from validation."""
-    scorer = Scorer(model.net)
-    rows = []
-    with progress.task("scoring fresh pictures", total=images) as tick:
-        for some in fresh(spec, images):
-            pixels = torch.from_numpy(np.stack([made.pixels for made in some])).float()
-            logit = scorer.logits(pixels)
-            rows += list(zip([int(made.positive) for made in some], logit.tolist(), strict=True))
-            tick(len(some))
-    table = pd.DataFrame(rows, columns=["y", "logit"])
+    """Truth and call of fresh pictures: columns y, logit, called; threshold from validation.
+
+    They are kept in the model's folder, and not scored again.
+    """
+    share = spec.circles or f"{spec.circle_share:g}"
+    kept = model.folder / f"fresh-{share}-{images}-{model.card.weights_sha256[:8]}.csv"
+    if not kept.is_file():
+        with whole_file(kept) as temporary:
+            _scores(model.net, spec, images, progress).to_csv(temporary, index=False)
+    table = pd.read_csv(kept)
     return table.assign(called=model.card.patch_rule.called(table["logit"]))
+
+
+def _scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.DataFrame:
+    parts = []
+    with progress.task("scoring fresh pictures", total=images) as tick:
+        for part in on_fresh(partial(_logits, net), spec, images):
+            parts.append(part)
+            tick(len(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _logits(net: Net, pictures: list[Picture]) -> pd.DataFrame:
+    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
+    logit = Scorer(net).logits(pixels)
+    return pd.DataFrame({"y": [int(made.positive) for made in pictures], "logit": logit})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livewell.bench.places import Found, chosen_look, look_at, place_threshold
 from livewell.bench.result import Result
-from livewell.bench.shapes import READINGS, fresh, trained
+from livewell.bench.shapes import READINGS, trained
 from livewell.bench.table1 import IMAGES, NETS, trial
 from livewell.progress import SILENT, Progress
 
@@ -40,7 +40,7 @@ def table(
                 model = trained(one, runs, seed=number, progress=progress)
                 look = chosen_look(model, one.spec)
                 with progress.task(f"finding circles, {net.told}", total=images) as tick:
-                    found = look_at(model, look, fresh(one.spec, images), tick=tick)
+                    found = look_at(model, look, one.spec, images, tick=tick)
                 usual = found.usual(place_threshold(model))
                 paper = PAPER if net.pooling == "max" else ("", "", "")
                 rows.append([told, net.told, str(number), *paper, *_shown(found, usual)])

@@ -123,6 +123,8 @@ class Picture:
 
     Parameters
     ----------
+    number
+        Counted from 0.
     pixels
         (height, width) uint8.
     positive
@@ -134,6 +136,7 @@ class Picture:
         of it is hidden by objects drawn later.
     """
 
+    number: int
     pixels: Pixels
     positive: bool
     objects: pd.DataFrame
@@ -198,7 +201,7 @@ def picture(spec: ShapeSpec, number: int) -> Picture:
         for shape, area, shown in zip(shapes, areas, seen, strict=True)
     ]
     pixels = canvas.round().clip(0, 255).astype(np.uint8)
-    return Picture(pixels, positive, pd.DataFrame(rows, columns=OBJECTS[1:]))
+    return Picture(number, pixels, positive, pd.DataFrame(rows, columns=OBJECTS[1:]))
 
 
 def _closed(bounds: tuple[int, int]) -> tuple[int, int]:

@@ -10,9 +10,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from livewell.errors import SpecError
 from livewell.explain.layers import geometry
 from livewell.files import whole_file
 from livewell.image import PixelSource
@@ -66,7 +67,7 @@ class Boxed:
         torch.manual_seed(seed)
         net = build(profile, train.patches[0].box.shape)
         if not isinstance(net, WeaklySupervised):
-            raise TypeError("only nets that see whole frames have class maps")
+            raise SpecError("only nets that see whole frames have class maps", got=profile.net)
         (optimiser,), (watched,) = Classifier(net, profile, seed).configure_optimizers()
         precision = chosen_precision(profile)
         frames, masks = self._loaded(source, train.patches)
@@ -92,6 +93,7 @@ class Boxed:
                     watched["scheduler"].step()
                     losses.append(float(loss.detach()))
                     tick()
+                _say_difference(net)
                 net.eval()
                 known = validation.positive
                 seconds = round(time.monotonic() - began, 2)
@@ -116,8 +118,24 @@ class Boxed:
         for mask, key in zip(masks, keys, strict=True):
             for y0, x0, y1, x1 in of_image.get(key.image, self.boxes[:0])[BOX].to_numpy():
                 top, left = key.box.y.start, key.box.x.start
-                mask[max(y0 - top, 0) : y1 - top, max(x0 - left, 0) : x1 - left] = 1
+                y0, y1, x0, x1 = (max(end, 0) for end in (y0 - top, y1 - top, x0 - left, x1 - left))
+                mask[y0:y1, x0:x1] = 1
         return frames, masks
+
+
+def _say_difference(net: WeaklySupervised) -> None:
+    """Make the negative map nothing and the positive one what was their difference.
+
+    Boxes train the difference of the maps, place by place. A head that holds the positive map
+    against the highest place of the negative one then reads just that.
+    """
+    last = net.body[-1]
+    if not isinstance(last, nn.Conv2d) or last.bias is None:
+        raise SpecError("no last convolution with a bias", got=type(last).__name__)
+    with torch.no_grad():
+        for values in (last.weight, last.bias):
+            values[1] -= values[0]
+            values[0] = 0
 
 
 def _turns(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,13 +1,13 @@
 """Where nets see circles in fresh pictures, held against the truth of every object."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 
-from livewell.bench.shapes import FRESH, Model, on_fresh
+from livewell.bench.shapes import Model, on_fresh
 from livewell.evaluation.covered import CoveredCounts, covered, table3
 from livewell.evaluation.detection import average_precision, counts_at, matched
 from livewell.evaluation.froc import froc
@@ -20,15 +20,6 @@ from livewell.tables import BOX
 CIRCLE = "circle"
 FLOOR = 8.0
 """How far below the threshold places are listed, log odds, so that curves are whole."""
-TUNING = 2_000_000
-"""Added to the seed for pictures on which smoothing and mask are chosen."""
-LOOKS = tuple(
-    Look(sigma_px=sigma, share=share, times_input=times)
-    for times in (False, True)
-    for sigma in (3.0, 4.0, 5.0, 6.0)
-    for share in (0.1, 0.2, 0.3)
-)
-NOTHING = pd.DataFrame({"y": [], "x": [], "score": []}, dtype=float)
 
 
 @dataclass
@@ -103,16 +94,7 @@ def _table(places: Places) -> pd.DataFrame:
     return pd.DataFrame({"y": places.y, "x": places.x, "score": places.score})
 
 
-def look_at(
-    model: Model,
-    look: Look,
-    spec: ShapeSpec,
-    images: int,
-    *,
-    further: int = FRESH,
-    curve: bool = True,
-    tick: Tick | None = None,
-) -> Found:
+def look_at(model: Model, spec: ShapeSpec, images: int, *, tick: Tick | None = None) -> Found:
     """What a net sees in fresh pictures.
 
     Places that are called, and their mask, are what `livewell localise` finds: those of a look at
@@ -120,40 +102,27 @@ def look_at(
 
     Parameters
     ----------
-    model, look
-        The net, and how its places are found; `Look.least` is not used.
-    spec, images, further
+    model
+        The net.
+    spec, images
         As `livewell.bench.shapes.on_fresh` takes them.
-    curve
-        Whether less sure places are looked for too, down to `FLOOR`.
     tick
         Told after every few pictures.
     """
-    told = partial(_seen, model.net, replace(look, least=place_threshold(model)), curve)
+    told = partial(_seen, model.net, place_threshold(model))
     found = Found()
-    for part in on_fresh(told, spec, images, further):
+    for part in on_fresh(told, spec, images):
         found.add(part)
         if tick:
             tick(len(part.images))
     return found
 
 
-def _seen(net: Net, look: Look, curve: bool, pictures: list[Picture]) -> Found:
+def _seen(net: Net, least: float, pictures: list[Picture]) -> Found:
     """What is found in a few pictures."""
     pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
-    low = Finder(net, replace(look, least=look.least - FLOOR))
-    others = [_table(each) for each in low(pixels)] if curve else [NOTHING] * len(pictures)
+    sure, low = (Finder(net, Look(least=at))(pixels) for at in (least, least - FLOOR))
     found = Found()
-    for made, called, table in zip(pictures, Finder(net, look)(pixels), others, strict=True):
-        found.see(made, called, table[table["score"] < look.least])
+    for made, called, less_sure in zip(pictures, sure, map(_table, low), strict=True):
+        found.see(made, called, less_sure[less_sure["score"] < least])
     return found
-
-
-def chosen_look(model: Model, spec: ShapeSpec, images: int = 200) -> Look:
-    """Smoothing and mask with the best F1 of the paper's measure on pictures for choosing."""
-    scores = []
-    for look in LOOKS:
-        found = look_at(model, look, spec, images, further=TUNING, curve=False).table3()
-        top = 2 * found.precision * found.recall / max(found.precision + found.recall, 1e-9)
-        scores.append(np.nan_to_num(top))
-    return LOOKS[int(np.argmax(scores))]

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from livewell.bench.places import chosen_look, look_at, place_threshold
+from livewell.bench.places import look_at, place_threshold
 from livewell.bench.result import Result
 from livewell.bench.shapes import Trial, scored, trained
 from livewell.bench.table1 import figures
@@ -43,9 +43,8 @@ def curve(
             one = Trial(spec, profile, f"rare-{pool}-{circles}-{seed}")
             model = trained(one, runs, seed=seed, progress=progress)
             found = figures(scored(model, spec, images, progress=progress))
-            look = chosen_look(model, spec, 100)
             with progress.task(f"finding circles, {pool}, {circles}", total=images) as tick:
-                places = look_at(model, look, spec, images, tick=tick)
+                places = look_at(model, spec, images, tick=tick)
             usual, counts = places.usual(place_threshold(model)), places.table3()
             rows.append(
                 [
@@ -62,7 +61,10 @@ def curve(
                     f"{100 * counts.recall:.1f}",
                 ]
             )
-            values.append({"pool": pool, "circles": circles} | found | {"places": usual})
+            paper = {"precision": counts.precision, "recall": counts.recall}
+            values.append(
+                {"pool": pool, "circles": circles} | found | {"places": usual, "paper": paper}
+            )
     return Result(
         name="wscnn-rare",
         title="WSCNN: how rare may circles be",

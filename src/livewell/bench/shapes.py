@@ -68,16 +68,22 @@ class Model:
 
     @property
     def minutes(self) -> float:
-        """How long training took."""
-        return float(self.log["seconds"].sum()) / 60
+        """How long training took: its median epoch times its epochs, for some wait for others."""
+        return float(self.log["seconds"].median() * len(self.log)) / 60
 
 
 def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> Study:
-    """The study of a set of pictures in `folder`, split into thirds, or the one that is there."""
+    """The study of a set of pictures in `folder`, split into thirds, or the one that is there.
+
+    Raises
+    ------
+    OutputError
+        The pictures that are there are others.
+    """
     out = folder / "study"
+    images = simulate_shapes(spec, folder / "pictures", progress=progress)
     if (out / "splits").is_dir():
         return Study.open(out)
-    images = simulate_shapes(spec, folder / "pictures", progress=progress)
     index(images, out, metadata=folder / "pictures" / "images.csv")
     study = Study.open(out)
     label(study, Column("label", {name: name for name in CLASSES}), CLASSES, seed=spec.seed)

@@ -16,6 +16,8 @@ from livewell.evaluation.outcomes import Floats
 from livewell.evaluation.platt import fit_logistic, group_weight
 
 UNSURE = "unsure"
+WORSE, ABOVE = 0.01, 0.1
+"""How the threshold of places is chosen, see `fit_place_rule`."""
 LEAST_PICTURES = 4
 """With fewer validation pictures of a class the picture's probability is not fitted."""
 
@@ -42,6 +44,19 @@ def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
     LabelError
         Only one class, or probabilities outside [0, 1].
     """
+    low, high = _stretch(p, y, group)
+    middle = float((low + high) / 2)
+    # Between neighbouring floats the middle may round down to the lower one, which is not called.
+    return middle if middle > low else float(high)
+
+
+def _stretch(
+    p: ArrayLike, y: ArrayLike, group: ArrayLike, worse: float = 1e-9
+) -> tuple[float, float]:
+    """The widest stretch of thresholds as good as the best or so much worse; not its lower end.
+
+    How good is sensitivity less false alarms.
+    """
     values, truth, weight = _validated(p, y, group)
     signed = np.where(truth == 1, weight, -weight)
     levels, place = np.unique(values, return_inverse=True)
@@ -49,13 +64,10 @@ def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
     gain = -np.bincount(place, signed)
     score = np.concatenate([[0.0], np.cumsum(gain)])
     lows, highs = np.concatenate([[0.0], levels]), np.concatenate([levels, [1.0]])
-    best = score >= score.max() - 1e-9
+    best = score >= score.max() - worse
     edges = np.flatnonzero(np.diff(np.concatenate([[False], best, [False]]).astype(int)))
     stretches = [(lows[a], highs[b - 1]) for a, b in edges.reshape(-1, 2)]
-    low, high = max(stretches, key=lambda s: (round(s[1] - s[0], 12), -abs(s[0] + s[1] - 1)))
-    middle = float((low + high) / 2)
-    # Between neighbouring floats the middle may round down to the lower one, which is not called.
-    return middle if middle > low else float(high)
+    return max(stretches, key=lambda s: (round(s[1] - s[0], 12), -abs(s[0] + s[1] - 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,35 @@ def fit_patch_rule(logit: ArrayLike, y: ArrayLike, group: ArrayLike) -> PatchRul
     """Temperature and threshold from validation patches; raises as `choose_threshold`."""
     temperature = fit_temperature(logit, y)
     return PatchRule(temperature, choose_threshold(probability(logit, temperature), y, group))
+
+
+def fit_place_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> PatchRule:
+    """Which places of a frame are called, from labels of frames alone.
+
+    All places of a negative frame are false, so the threshold lies above the highest of nearly all
+    negative frames. Of those that tell frames apart almost equally well, `WORSE` at most from the
+    best, a low one is taken, for other objects of a positive frame are less sure than its surest:
+    `ABOVE` of the way, in log odds, from the lowest of them to the highest.
+
+    Parameters
+    ----------
+    highest
+        Log odds of the highest place of every validation frame.
+    y, group
+        Label 0/1 and group of every frame.
+
+    Raises
+    ------
+    LabelError
+        Only one class.
+    """
+    rule = fit_patch_rule(highest, y, group)
+    ends = _stretch(rule.probability(highest), y, group, WORSE)
+    if ends[0] <= 0 or ends[1] >= 1:
+        return rule
+    low, high = (rule.log_odds(end) for end in ends)
+    least = float(rule.probability(low + ABOVE * (high - low)))
+    return PatchRule(rule.temperature, least) if least > ends[0] else rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def matched(detections: pd.DataFrame, objects: pd.DataFrame, images: Images) -> 
     """
     listed = listed_images(images)
     faults = detection_faults(detections, listed)
-    faults += object_faults(objects, listed) or box_faults(objects)
+    faults += object_faults(objects, listed) + box_faults(objects)
     if faults:
         raise TableError("detections and objects that cannot be matched", faults)
     corners = objects[BOX].to_numpy(float)

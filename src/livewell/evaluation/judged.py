@@ -141,8 +141,11 @@ def detection_faults(
 
 
 def object_faults(objects: pd.DataFrame, listed: pd.DataFrame) -> list[Fault]:
-    """Images that were not judged, several kinds, and an index that cannot name objects."""
-    faults = _unjudged(objects, listed, "objects")
+    """Images that were not judged, several kinds, and an index that cannot name objects.
+
+    A missing column is told by `livewell.evaluation.boxes.box_faults`.
+    """
+    faults = _unjudged(objects, listed, "objects") if "image" in objects else []
     if "kind" in objects and len(kinds := objects["kind"].unique().tolist()) > 1:
         faults.append(
             Fault(

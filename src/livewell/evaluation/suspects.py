@@ -50,11 +50,10 @@ def suspects(
     Returns
     -------
     DataFrame
-        Columns `SUSPECTS`, one row an image: first those labelled negative and called positive,
-        then the others. rank counts from 1 in each direction, the surest first, equal ones by name.
-        p is the probability of the positive class, sure that of the class which the image is not
-        labelled as, patches how many were judged. fold, group, t and the box are those of the
-        image's surest patch.
+        Columns `SUSPECTS`, one row an image: first those labelled negative, then the others. rank
+        counts from 1 in each direction, the surest first, equal ones by name. p is the probability
+        of the positive class, sure that of the class which the image is not labelled as, patches
+        how many were judged. fold, group, t and the box are those of the image's surest patch.
 
     Raises
     ------
@@ -97,7 +96,7 @@ def suspects(
 
 def direction(classes: tuple[str, str], y: int) -> str:
     """What stands against what, for images labelled `y` (0 or 1)."""
-    return f"labelled {classes[y]}, called {classes[1 - y]}"
+    return f"labelled {classes[y]}, more likely {classes[1 - y]}"
 
 
 def labels_on_patches(scores: pd.DataFrame) -> bool:

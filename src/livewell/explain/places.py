@@ -43,9 +43,9 @@ class Look:
     """
 
     least: float = 0.0
-    sigma_px: float = 5.0
-    share: float = 0.3
-    apart: int = 2
+    sigma_px: float = 7.0
+    share: float = 0.2
+    apart: int = 1
     times_input: bool = True
 
     def __post_init__(self) -> None:
@@ -223,7 +223,7 @@ class Finder:
         height, width = evidence.shape
         y, x = (round(self.first_px + self.stride_px * int(index)) for index in cell)
         y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
-        for _ in range(2 * self.stride_px):
+        for _ in range(self.field_px):
             rows, columns = max(y - 1, 0), max(x - 1, 0)
             part = evidence[rows : y + 2, columns : x + 2]
             down, along = divmod(int(part.argmax()), part.shape[1])

@@ -37,7 +37,9 @@ class Seen:
     window: Box
 
 
-def windows(area: Box, frame_px: tuple[int, int], overlap_px: int) -> list[tuple[Box, Box]]:
+def windows(
+    shape: tuple[int, ...], area: Box, frame_px: tuple[int, int], overlap_px: int
+) -> list[tuple[Box, Box]]:
     """Windows of the training frames' size over a picture, and the part that is each one's own.
 
     A picture of the training frames' size has one window, and so has a smaller one: it lies in the
@@ -46,8 +48,10 @@ def windows(area: Box, frame_px: tuple[int, int], overlap_px: int) -> list[tuple
 
     Parameters
     ----------
+    shape
+        Height and width of the picture.
     area
-        The part that holds picture, without registration borders.
+        Its part that holds picture, without registration borders.
     frame_px
         Height and width of the training frames.
     overlap_px
@@ -60,7 +64,8 @@ def windows(area: Box, frame_px: tuple[int, int], overlap_px: int) -> list[tuple
         Window and own part; the own parts cover `area` once.
     """
     lines = [
-        _line(span, size, overlap_px) for span, size in zip((area.y, area.x), frame_px, strict=True)
+        _line(whole, span, size, overlap_px)
+        for whole, span, size in zip(shape, (area.y, area.x), frame_px, strict=True)
     ]
     return [
         (Box(window_y, window_x), Box(own_y, own_x))
@@ -69,10 +74,11 @@ def windows(area: Box, frame_px: tuple[int, int], overlap_px: int) -> list[tuple
     ]
 
 
-def _line(span: Span, size: int, overlap: int) -> list[tuple[Span, Span]]:
+def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, Span]]:
     """Windows of one axis, and their own parts."""
     if span.size <= size:
-        first = span.start - (size - span.size) // 2
+        # as training frames lie: round the picture's middle, borders or not
+        first = -((size - whole) // 2) if whole <= size else span.start - (size - span.size) // 2
         return [(Span(first, first + size), span)]
     step = max(size - overlap, size // 2)
     found = [span.start + at for at in starts(span.size, size, step, "shift")]
@@ -107,7 +113,7 @@ def look_over(finder: Finder, frame: Frame, area: Box) -> Seen:
     if finder.net.frame_px is None:
         raise SpecError("the net does not say how large its training frames were")
     parts = []
-    for window, own in windows(area, finder.net.frame_px, finder.field_px):
+    for window, own in windows(frame.shape, area, finder.net.frame_px, finder.field_px):
         pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
         (found,) = finder(torch.from_numpy(pixels)[None])
         # what is mirrored beyond the picture is not in it

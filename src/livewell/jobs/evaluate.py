@@ -136,12 +136,16 @@ def evaluate(
         `out` holds something else, or cannot be written.
     StudyError
         The run is not finished, or its study has gone.
+    ModelFileError
+        The card of a model of whole frames has no rule for places.
     """
     tested = Tested.open(run_folder)
     run, study, meta, pixels = tested.run, tested.study, tested.meta, tested.pixels
     patches, folds = tested.patches, tested.folds
     folder = out or run.folder / "evaluation"
     claim(folder, KIND, RESULTS)
+    noun = _noun(meta, patches)
+    models = models_of(tested) if noun != PATCH else {}
     scores, cards = tested.scores(progress)
     classes = tested.classes
     table = outcomes(scores, classes)
@@ -162,8 +166,6 @@ def evaluate(
         compared = len(same)
         rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
     head = _headline(figures, scores["group"].nunique())
-    noun = _noun(meta, patches)
-    models = models_of(tested) if noun != PATCH else {}
     places = where(tested, models, noun, seed=seed, progress=progress) if models else Where()
     examples = Examples(tested, models)
     suspected, section = examples.suspects(table)

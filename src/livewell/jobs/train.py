@@ -10,7 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
-from livewell.evaluation.decisions import PatchRule, fit_patch_rule, fit_picture_rule
+from livewell.evaluation.decisions import (
+    PatchRule,
+    fit_patch_rule,
+    fit_picture_rule,
+    fit_place_rule,
+)
 from livewell.evaluation.pictures import by_picture
 from livewell.explain.places import Finder, Look
 from livewell.inference.windows import BATCH, Scorer
@@ -227,7 +232,7 @@ def _place_rule(net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyP
     for batch, _ in plain_loader(pixels, patches_of(validation), batch=BATCH):
         odds = finder.odds(batch)
         highest.append(odds.reshape(len(odds), -1).max(axis=1))
-    return fit_patch_rule(np.concatenate(highest).astype(float), y, validation["group"])
+    return fit_place_rule(np.concatenate(highest).astype(float), y, validation["group"])
 
 
 def _labelled(part: pd.DataFrame, classes: tuple[str, str]) -> Labelled:

@@ -94,7 +94,7 @@ def grounds(evidence: Map, at: NDArray[np.int64], share: float) -> Grounds:
     evidence
         (h, w), smooth and not negative.
     at
-        (n, 2) row and column of every peak.
+        (n, 2) row and column of every peak, all different.
     share
         In (0, 1]: threshold, relative to the peak.
 

@@ -26,7 +26,7 @@ SELDOM = 0.01
 class MeanImage(nn.Module):
     """Takes the mean training image off; zeros until it is set.
 
-    A picture of another size than the training frames' is taken off its mean grey level instead.
+    Off a picture of another size than the training frames' the mean image's mean is taken.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class GlobalPooling(nn.Module):
     kind
         Which one.
     cells
-        Places of a class map of the training frames, for ``connected``.
+        Places of a class map of the training frames, for ``connected`` and ``noisy_or``.
     widest
         Share of the places that narrowing begins with.
 

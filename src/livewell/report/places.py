@@ -175,7 +175,7 @@ def _covered(results: PlacesResults) -> Table:
         "As Table 3 of Sailem et al.: a box is found where pixels of called places cover at least"
         f" 90% of it; positive {results.noun}s only"
     )
-    if results.others:
+    if "precision" in known:
         said += (
             f"; boxes of anything else, {results.others:,} in all {results.noun}s, should not be"
         )

@@ -248,7 +248,7 @@ def _paint(
         cover = np.minimum(cover, np.clip(2.5 - inside, 0, 1))
     window = canvas[y0:y1, x0:x1]
     window += (cover * (grey - window)).astype(np.float32)
-    own = inside >= 0
+    own = cover >= 0.5
     owner[y0:y1, x0:x1][own] = index
     return int(own.sum())
 

@@ -83,6 +83,20 @@ def test_boxes_are_their_two_spans(y, x, v, u):
     assert box.centre == (np.mean([y.start, y.stop]), np.mean([x.start, x.stop]))
 
 
+@given(spans, spans, spans, spans)
+def test_a_box_seen_in_a_window_is_counted_from_its_corner(y, x, v, u):
+    """What a window shows of a box has the pixels that both share, moved to the window's corner."""
+    box, window = Box(y, x), Box(v, u)
+    shared = box.common(window)
+    if shared is None:
+        with pytest.raises(GeometryError):
+            box.seen_in(window)
+    else:
+        seen = box.seen_in(window)
+        assert seen.shape == shared.shape
+        assert seen.corners[:2] == (shared.y.start - v.start, shared.x.start - u.start)
+
+
 def test_a_box_is_an_index():
     """A box cuts what its corners say from an array."""
     frame = np.arange(30).reshape(5, 6)

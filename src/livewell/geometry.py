@@ -127,6 +127,17 @@ class Box:
             return None
         return Box(self.y.common(other.y), self.x.common(other.x))
 
+    def seen_in(self, window: "Box") -> "Box":
+        """What a window shows of the box, counted from the window's first row and column.
+
+        Raises
+        ------
+        GeometryError
+            They share no pixel.
+        """
+        y, x = self.y.common(window.y), self.x.common(window.x)
+        return Box(y.moved(-window.y.start), x.moved(-window.x.start))
+
     def overlaps(self, other: "Box") -> bool:
         """Whether the two boxes share a pixel."""
         return self.y.overlaps(other.y) and self.x.overlaps(other.x)

@@ -30,21 +30,29 @@ def matched(found: Places, spots: list[tuple[float, float]], reach: float = 3.0)
 
 
 @given(
-    top=st.integers(-5, 40),
-    left=st.integers(-5, 40),
+    top=st.integers(0, 40),
+    left=st.integers(0, 40),
     height=SIDES,
     width=SIDES,
+    beyond=st.tuples(st.integers(0, 40), st.integers(0, 40)),
     frame_px=st.tuples(st.integers(8, 100), st.integers(8, 100)),
     overlap=st.integers(0, 120),
 )
 @settings(max_examples=150)
 def test_own_parts_cover_the_area_once(
-    top: int, left: int, height: int, width: int, frame_px: tuple[int, int], overlap: int
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    beyond: tuple[int, int],
+    frame_px: tuple[int, int],
+    overlap: int,
 ) -> None:
     """Every pixel of the area is in just one own part, and in that part's window."""
     area = Box.of(top, left, top + height, left + width)
+    shape = (top + height + beyond[0], left + width + beyond[1])
     counted = np.zeros((height, width), dtype=int)
-    for window, own in windows(area, frame_px, overlap):
+    for window, own in windows(shape, area, frame_px, overlap):
         assert window.shape == frame_px
         assert window.contains(own)
         assert area.contains(own)
@@ -53,7 +61,7 @@ def test_own_parts_cover_the_area_once(
 
 
 @given(
-    start=st.integers(-5, 40), length=SIDES, size=st.integers(8, 100), overlap=st.integers(0, 120)
+    start=st.integers(0, 40), length=SIDES, size=st.integers(8, 100), overlap=st.integers(0, 120)
 )
 @settings(max_examples=150)
 def test_own_parts_see_half_the_overlap_around(
@@ -65,7 +73,7 @@ def test_own_parts_see_half_the_overlap_around(
     """
     area = Box.of(0, start, 1, start + length)
     around = min(overlap, size - size // 2) // 2
-    for window, own in windows(area, (1, size), overlap):
+    for window, own in windows((1, start + length), area, (1, size), overlap):
         if length > size:
             assert area.x.contains(window.x)
         if own.x.start > area.x.start:
@@ -77,18 +85,30 @@ def test_own_parts_see_half_the_overlap_around(
 @pytest.mark.parametrize("shape", [(96, 96), (60, 96), (96, 31), (1, 1), (90, 94)])
 def test_smaller_pictures_have_one_window_about_their_middle(shape: tuple[int, int]) -> None:
     """A picture no larger than the training frames has one window, and lies in its middle."""
-    area = Box.of(10, 20, 10 + shape[0], 20 + shape[1])
-    ((window, own),) = windows(area, FRAME_PX, 30)
+    area = Box.of(0, 0, *shape)
+    ((window, own),) = windows(shape, area, FRAME_PX, 30)
     assert own == area
     assert window.shape == FRAME_PX
     for here, there in zip(window.centre, area.centre, strict=True):
         assert abs(here - there) <= 0.5
 
 
+def test_registration_borders_move_no_window() -> None:
+    """A frame of the training frames' size is seen as training saw it, whatever its borders hide.
+
+    Only where the frame is larger does the window lie about the part that holds picture.
+    """
+    area = Box.of(13, 20, 90, 96)
+    assert windows(FRAME_PX, area, FRAME_PX, 30) == [(Box.of(0, 0, *FRAME_PX), area)]
+    ((window, own),) = windows((150, 150), area, FRAME_PX, 30)
+    assert own == area
+    assert window == Box.of(4, 10, 100, 106)
+
+
 @pytest.mark.parametrize("shape", [(96, 97), (97, 97), (200, 333), (60, 300)])
 def test_larger_pictures_have_several(shape: tuple[int, int]) -> None:
     """One row or column of windows more as soon as one pixel does not fit; none is needless."""
-    found = windows(Box.of(0, 0, *shape), FRAME_PX, 24)
+    found = windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     rows, columns = (len({window.corners[axis] for window, _ in found}) for axis in (0, 1))
     want = [1 if edge <= 96 else -(-(edge - 96) // 72) + 1 for edge in shape]
     assert [rows, columns] == want
@@ -115,7 +135,9 @@ def test_blobs_on_seams_are_listed_once(step: int) -> None:
     """
     shape = (96, 260)
     finder = Finder(detector(step), Look())
-    seams = [own.x.stop for _, own in windows(Box.of(0, 0, *shape), FRAME_PX, finder.field_px)][:-1]
+    seams = [
+        own.x.stop for _, own in windows(shape, Box.of(0, 0, *shape), FRAME_PX, finder.field_px)
+    ][:-1]
     assert len(seams) == 3
     rng = np.random.default_rng(step)
     for seed in range(25):
@@ -128,12 +150,27 @@ def test_blobs_on_seams_are_listed_once(step: int) -> None:
 def test_two_blobs_beside_a_seam_stay_two() -> None:
     """Blobs that one window alone tells apart are told apart across a seam as well."""
     shape = (96, 168)
-    ((_, own), _) = windows(Box.of(0, 0, *shape), FRAME_PX, Finder(detector(), Look()).field_px)
+    ((_, own), _) = windows(
+        shape, Box.of(0, 0, *shape), FRAME_PX, Finder(detector(), Look()).field_px
+    )
     for offset in range(-20, 21, 2):
         spots = [(40.5, own.x.stop + offset - 9.0), (40.5, own.x.stop + offset + 9.0)]
         found = over(scene(shape, spots), sigma_px=2.0).places
         assert matched(found, spots) == [1, 1], offset
         assert len(found.y) == 2, offset
+
+
+@pytest.mark.parametrize("off", [1.0, 3.0, 6.0, 9.0, 14.0])
+def test_blobs_beside_a_border_are_found_in_the_picture(off: float) -> None:
+    """A blob and its mirror image beyond a registration border have one peak: it is the blob's."""
+    border = 20
+    spot = (border + off, 50.0)
+    frame = scene(FRAME_PX, [spot], 3)
+    frame[:border] = 0
+    found = over(frame, Box.of(border, 0, *FRAME_PX)).places
+    assert matched(found, [spot], 4.0) == [1]
+    assert len(found.y) == 1
+    assert not found.labels[:border].any()
 
 
 def test_a_large_picture_holds_what_its_crops_hold() -> None:
@@ -143,7 +180,7 @@ def test_a_large_picture_holds_what_its_crops_hold() -> None:
     frame = scene(shape, spots)
     whole = over(frame).places
     checked = 0
-    for window, own in windows(Box.of(0, 0, *shape), FRAME_PX, 24):
+    for window, own in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24):
         alone = over(frame[window.slices]).places
         for number, (y, x) in enumerate(zip(whole.y, whole.x, strict=True)):
             top, left = window.y.start, window.x.start
@@ -208,7 +245,7 @@ def test_the_picture_is_as_sure_as_its_surest_window() -> None:
     net = detector()
     alone = [
         float(net.logits(torch.from_numpy(frame[window.slices])[None])[0])
-        for window, _ in windows(Box.of(0, 0, *shape), FRAME_PX, 24)
+        for window, _ in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     ]
     assert seen.logit == seen.places.logit == pytest.approx(max(alone), abs=1e-4)
     assert seen.window.x.start <= 200 < seen.window.x.stop

@@ -142,7 +142,7 @@ def test_training_and_localising_see_the_same_window(tmp_path: Path, size: tuple
     """A smaller picture lies in the window where `look_over` lays it, to the pixel."""
     study = study_of(tmp_path, MIXED | {"i0.tif": (100, 90), "i2.tif": size}, part=PARTS)
     made = split(study, by="picture", scheme=Parts("part"), grid=Whole())
-    ((window, _),) = windows(Box.of(0, 0, *size), (100, 120), 57)
+    ((window, _),) = windows(size, Box.of(0, 0, *size), (100, 120), 57)
     assert boxes(made.patches)["i2.tif"] == window.corners
 
 

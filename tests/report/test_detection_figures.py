@@ -151,7 +151,7 @@ def suspected(**others: object) -> str:
     made = SuspectsResults(
         classes=("live", "dead"),
         noun="image",
-        contradicted={"labelled live, called dead": 3},
+        contradicted={"labelled live, more likely dead": 3},
         scored=40,
         labelled=40,
         listed=200,
@@ -168,7 +168,7 @@ def test_suspects_are_for_people_and_honest_about_what_was_scored():
     assert "All 40 labelled images were scored" in suspected()
     assert "Only 12 of the 40 labelled images were scored" in suspected(scored=12)
     assert "the 2 surest of each direction" in suspected(listed=2)
-    none = suspected(contradicted={"labelled live, called dead": 0})
+    none = suspected(contradicted={"labelled live, more likely dead": 0})
     assert "no image's other class" in none
     assert "3 patches" in suspected(noun="patch")
 

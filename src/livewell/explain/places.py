@@ -1,6 +1,6 @@
 """Where in a frame a net that learnt from labels of images sees the positive class."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,8 +175,17 @@ class Finder:
         inside = np.flatnonzero((centres >= span.start) & (centres < span.stop))
         return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
-    def __call__(self, frames: Tensor) -> Iterator[Places]:
-        """What is seen in each of (n, h, w) float32 frames, in grey levels as in the file."""
+    def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Places]:
+        """What is seen in each of some frames.
+
+        Parameters
+        ----------
+        frames
+            (n, h, w) float32, in grey levels as in the file.
+        within
+            Part of each frame that is no mirror image of the rest, all by default. What lies at
+            its edge is found in it; places that lie beyond are of no use.
+        """
         inputs = self._taken(frames).requires_grad_(True)
         maps = self._module.maps(inputs)
         with torch.no_grad():
@@ -197,17 +206,22 @@ class Finder:
         saliency = gradient[:, 0].abs().cpu().numpy()
         kept = maps.detach().cpu().numpy()
         for i, at in enumerate(cells):
-            yield self._placed(float(logits[i]), kept[i], values[i], at, saliency[i])
+            real = within[i] if within else None
+            yield self._placed(float(logits[i]), kept[i], values[i], at, saliency[i], real)
 
     def _taken(self, frames: Tensor) -> Tensor:
         return normalise(frames.to(device()), self.net.how)[:, None]
 
     def _placed(
-        self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map
+        self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map, real: Box | None
     ) -> Places:
         """Places of one frame: every cell's own peak of the saliency, and its ground."""
         evidence = smoothed(raw, self.look.sigma_px)
-        tops = [self._top(evidence, cell) for cell in at]
+        tops = [self._top(evidence, self._middle(cell)) for cell in at]
+        if real is not None and real.shape != raw.shape:
+            evidence = np.zeros_like(evidence)
+            evidence[real.slices] = smoothed(raw[real.slices], self.look.sigma_px)
+            tops = [self._in_picture(evidence, top, real) for top in tops]
         # two cells may lead up to one peak: the surer one has it
         first: dict[tuple[int, int], int] = {}
         for number, top in enumerate(tops):
@@ -218,11 +232,27 @@ class Finder:
         y, x = where.T.astype(np.float64) + 0.5
         return Places(logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes)
 
-    def _top(self, evidence: Map, cell: NDArray[np.int64]) -> tuple[int, int]:
-        """The peak of the smoothed saliency that is reached uphill from a cell, if it is near."""
-        height, width = evidence.shape
+    def _middle(self, cell: NDArray[np.int64]) -> tuple[int, int]:
+        """The pixel in the middle of what a cell of the class maps sees."""
         y, x = (round(self.first_px + self.stride_px * int(index)) for index in cell)
-        y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
+        return y, x
+
+    def _in_picture(self, alone: Map, top: tuple[int, int], real: Box) -> tuple[int, int]:
+        """A peak by what the picture says alone, if it lies there or is one with its mirror image.
+
+        Two bumps have one peak between them if they are up to two standard deviations apart.
+        """
+        near = [
+            min(max(at, span.start), span.stop - 1)
+            for at, span in zip(top, (real.y, real.x), strict=True)
+        ]
+        off = max(abs(at - inside) for at, inside in zip(top, near, strict=True))
+        return self._top(alone, (near[0], near[1])) if off <= self.look.sigma_px else top
+
+    def _top(self, evidence: Map, start: tuple[int, int]) -> tuple[int, int]:
+        """The peak of the smoothed saliency that is reached uphill from a pixel, if it is near."""
+        height, width = evidence.shape
+        y, x = min(max(start[0], 0), height - 1), min(max(start[1], 0), width - 1)
         for _ in range(self.field_px):
             rows, columns = max(y - 1, 0), max(x - 1, 0)
             part = evidence[rows : y + 2, columns : x + 2]

@@ -115,11 +115,10 @@ def look_over(finder: Finder, frame: Frame, area: Box) -> Seen:
     parts = []
     for window, own in windows(frame.shape, area, finder.net.frame_px, finder.field_px):
         pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
-        (found,) = finder(torch.from_numpy(pixels)[None])
         # what is mirrored beyond the picture is not in it
-        seen = window.common(area) or window
-        top, left = window.y.start, window.x.start
-        logit = finder.pooled(found.maps, Box(seen.y.moved(-top), seen.x.moved(-left)))
+        seen = area.seen_in(window)
+        (found,) = finder(torch.from_numpy(pixels)[None], [seen])
+        logit = finder.pooled(found.maps, seen)
         parts.append(_Part(window, own, found, logit))
     surest = max(parts, key=lambda part: part.logit)
     places = _joined(parts, surest.places, area, frame.shape, SEAM * finder.stride_px)

@@ -122,11 +122,12 @@ def seen(
     height, width = keys[0].box.shape
     finder = model.finder(below)
     batch = max(1, AT_ONCE_PX // (height * width))
+    areas = [tested.pixels.area(key.image, key.t) for key in keys]
+    real = [area.seen_in(key.box) for area, key in zip(areas, keys, strict=True)]
     number = 0
     for pixels, _ in plain_loader(tested.pixels, keys, batch=batch):
-        for places in finder(pixels):
-            key = keys[number]
-            yield Seen(number, key.box, tested.pixels.area(key.image, key.t), places)
+        for places in finder(pixels, real[number : number + len(pixels)]):
+            yield Seen(number, keys[number].box, areas[number], places)
             number += 1
             if tick:
                 tick()

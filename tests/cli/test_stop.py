@@ -51,7 +51,7 @@ def test_a_stopped_heat_map(
     world: Path, tmp_path: Path, engine: str, paint: Painter, write_movie: Writer
 ) -> None:
     """In the midst of a movie Ctrl-C ends reading, computing and writing; nothing half is left."""
-    frames = np.tile(paint("sick", 0, (1, 256, 256)), (3000, 1, 1))
+    frames = np.tile(paint("sick", 0, (1, 256, 256)), (1200, 1, 1))
     movie = write_movie(tmp_path / "long.ome.tif", frames)
     out = tmp_path / "out"
     words = ["heatmap", movie, "--model", world / "run", "--out", out, "--engine", engine]

@@ -114,7 +114,7 @@ def test_the_band_holds_the_truth() -> None:
     """Of simulated doses of eight wells the band at one time holds the true mean nearly always."""
     rng = np.random.default_rng(1)
     held = []
-    for seed in range(120):
+    for seed in range(60):
         shares = rng.beta(4, 6, 8)
         frames = rows(*((f"A{n:02}", 5, [[share]]) for n, share in enumerate(shares)))
         row = by_dose(curves_of(frames).wells, seed=seed).iloc[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import LabelError, SpecError, TableError
@@ -114,6 +114,7 @@ def test_tables_that_cannot_be_judged_are_refused():
     ),
     st.randoms(use_true_random=False),
 )
+@settings(max_examples=40)
 def test_the_list_is_one_of_the_data(rows, random):
     """Order of rows changes nothing; ranks count up as sureness goes down, above one half."""
     label = {name: CLASSES[number % 2] for number, name in enumerate("abcde")}

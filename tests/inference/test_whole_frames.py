@@ -96,7 +96,7 @@ def test_exact_nets_say_what_windows_say(name, height, width, stride, margin, cu
     np.testing.assert_allclose(found, scored(Windows(net), view, grid), atol=1e-5)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 @given(
     name=st.sampled_from(sorted(NETS)),
     height=st.integers(0, 120),

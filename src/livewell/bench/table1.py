@@ -63,6 +63,7 @@ NETS = (
         "the paper's four layers, 1,500 steps of FAST's schedule, max",
         "max",
         {"net": "wscnn4", "steps": 1_500},
+        readings=("flat",),
     ),
     Net("WSCNN_FAST, average", "average", {"global_pool": "average", "narrowing": (0, 0)}),
     Net(

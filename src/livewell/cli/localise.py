@@ -20,12 +20,12 @@ from livewell.cli.talk import PATH, POSITIVE, SEED, Talk, command
 @click.option(
     "--sigma-px",
     type=click.FloatRange(0),
-    help="Gaussian that smooths the saliency, pixels of the model; more joins what is close.",
+    help="Gaussian that smooths the saliency, pixels of the model (7); more joins what is close.",
 )
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True),
-    help="A place's outline, as a share of its highest saliency; less draws it wider.",
+    help="A place's outline, as a share of its highest saliency (0.2); less draws it wider.",
 )
 @click.option(
     "--figures", type=SEED, default=24, show_default=True, help="Overlays at most; 0: no figure."
@@ -43,7 +43,7 @@ def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) 
     for verdict, count in counts.items():
         talk.say(f"{count:>8,}  {verdict}")
     holding = int((made.pictures["found"] > 0).sum())
-    places = f"{plural(len(made.detections), 'place')} of p {made.least:.2f} or more"
+    places = f"{plural(len(made.detections), 'place')} of p {made.least:.2g} or more"
     talk.say(f"{places} in {plural(holding, 'picture')}")
     for warning in made.warnings:
         talk.warn(warning)

@@ -244,7 +244,7 @@ def _maps(results: LocaliseResults) -> list[Section]:
 def _meaning(results: LocaliseResults) -> Section:
     positive = results.classes[1]
     how = (
-        "the one that told validation frames apart best by their highest place"
+        "a low one of those that told validation frames apart best by their highest place"
         if results.chosen
         else "as you asked"
     )
@@ -263,7 +263,7 @@ def _meaning(results: LocaliseResults) -> Section:
         ),
         Note(
             "info",
-            f"A place is listed from p {results.least:.2f} on, {how}. That p was fitted to labels"
+            f"A place is listed from p {results.least:.2g} on, {how}. That p was fitted to labels"
             " of images, not to marked objects: it ranks places, and is not the chance that one"
             f" holds {positive}.",
         ),

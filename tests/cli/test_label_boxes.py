@@ -186,6 +186,15 @@ def test_all_faults_come_at_once(label: Callable[..., Result]) -> None:
     assert told["message"].count("What to do") == 1
 
 
+def test_names_that_fit_no_image_are_one_fault_each(label: Callable[..., Result]) -> None:
+    """Names without their ending are unknown images, and no fault is told that is none."""
+    made = label(("a,dead,1,2,9,9", "b,living,1,2,9,9"), "--json")
+    assert made.exit_code == 2
+    told = json.loads(made.stdout)["message"]
+    assert "unknown-image" in told
+    assert "empty-value" not in told
+
+
 def test_a_movie_is_refused(study: Path, label: Callable[..., Result]) -> None:
     """Boxes on an image of several frames do not say which they mean."""
     frames = np.random.default_rng(1).integers(1, 200, (3, 40, 60), np.uint16)

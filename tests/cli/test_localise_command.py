@@ -79,7 +79,7 @@ def test_what_it_says_to_people(world: Path, livewell: Run, tmp_path: Path) -> N
     assert "places of p" in made.stdout or "1 place of p" in made.stdout
     assert "detections.csv" in made.stdout
     assert "report.html" in made.stdout
-    assert "warning: not judged: [image-unreadable]" in made.stderr
+    assert "warning: not judged: bad.tif: [image-unreadable]" in made.stderr
     other = livewell("localise", tmp_path / "new", *words, "--least", 0.9)
     assert other.exit_code == 2
     assert "begun with other settings" in other.stderr

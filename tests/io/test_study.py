@@ -47,13 +47,16 @@ def split_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_find_images(root: Path) -> None:
-    """Images are found in natural order; hidden, unfinished and other files are not."""
+    """Images are found in natural order; hidden, unfinished, other files and results are not."""
     for name in (".hidden.tif", ".livewell-tmp-1-x.tif", "notes.txt", ".git/c.tif"):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("x")
     (root / "out").mkdir()
     (root / "out" / "study.json").write_text("{}")
     (root / "out" / "still.png").write_text("x")
+    (root / "places" / "masks").mkdir(parents=True)
+    (root / "places" / "localisation.json").write_text("{}")
+    (root / "places" / "masks" / "a.tif").write_text("x")
     found = [path.relative_to(root).as_posix() for path in find_images(root)]
     assert found == ["a.tif", "p/b2.tif", "p/b10.tif"]
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
 from livewell.explain.places import Look
+from livewell.io.content import first_frame
 from livewell.io.images import open_image
 from livewell.io.masks import read_mask
 from livewell.io.models import load_model, rewrite_card, save_model
@@ -189,7 +190,8 @@ def test_other_settings_are_refused(images: Path, bright: Path, tmp_path: Path) 
     [
         ({"least": 0.0}, "probability of a place"),
         ({"least": 1.5}, "probability of a place"),
-        ({"sigma_px": -1.0}, "sigma_px >= 0"),
+        ({"sigma_px": -1.0}, "sigma_px from 0 to 1000"),
+        ({"sigma_px": float("inf")}, "sigma_px from 0 to 1000"),
         ({"share": 0.0}, "share <= 1"),
         ({"pattern": "{well}-{position}.png"}, "fits no image"),
     ],
@@ -298,6 +300,43 @@ def test_what_it_wrote_is_no_image(images: Path, bright: Path) -> None:
     for _ in range(2):
         made = localise(images, bright, images / "places", figures=1)
         assert len(made.pictures) == 3
+
+
+def test_what_an_earlier_call_wrote_is_no_image(images: Path, bright: Path) -> None:
+    """Masks and overlays in another output folder among the images are not judged either."""
+    localise(images, bright, images / "places", figures=1)
+    made = localise(images, bright, images / "again", figures=1)
+    assert len(made.pictures) == 3
+
+
+def test_masks_of_images_that_are_gone_go(images: Path, bright: Path, tmp_path: Path) -> None:
+    """Done again without an image, the folder holds no mask of it."""
+    localise(images, bright, tmp_path / "out", figures=0)
+    (images / "A02.ome.tif").unlink()
+    made = localise(images, bright, tmp_path / "out", figures=0)
+    assert {path.name for path in (made.folder / "masks").iterdir()} == {"A01.tif", "B01.tif"}
+
+
+def test_images_that_it_learnt_from_are_told(images: Path, bright: Path, tmp_path: Path) -> None:
+    """An image of the training data is known by its content, whatever its name."""
+    with open_image(images / "A01.ome.tif") as image:
+        digest = first_frame(image, 0)
+    net, card = load_model(bright, frames=True)
+    save_model(tmp_path / "model", net, card.model_copy(update={"data": {"learnt": [digest]}}))
+    made = localise(images, tmp_path / "model", tmp_path / "out", figures=0)
+    assert made.pictures["learnt"].tolist() == [1, 0, 0]
+
+
+def test_a_scrap_is_no_picture(bright: Path, tmp_path: Path, write_movie: Writer) -> None:
+    """Half a training frame is judged, less is a failure that says what was expected."""
+    least = (SHAPE[0] // 2, SHAPE[1] // 2)
+    frame = blobs([(24, 30)], seed=4)
+    write_movie(tmp_path / "images" / "half.ome.tif", frame[None, : least[0], : least[1]])
+    write_movie(tmp_path / "images" / "less.ome.tif", frame[None, : least[0] - 1, : least[1]])
+    made = localise(tmp_path / "images", bright, tmp_path / "out", figures=0)
+    assert made.pictures["image"].tolist() == ["half.ome.tif"]
+    assert made.failures["image"].tolist() == ["less.ome.tif"]
+    assert f"at least {least[0]} x {least[1]} px" in made.failures["error"].iloc[0]
 
 
 def test_a_model_of_patches_is_refused(images: Path, bright: Path, tmp_path: Path) -> None:

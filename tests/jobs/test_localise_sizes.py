@@ -71,7 +71,7 @@ def test_a_movie_has_a_row_a_frame(bright: Path, tmp_path: Path, write_movie: Wr
 
 
 def test_larger_and_smaller_pictures(bright: Path, tmp_path: Path, write_movie: Writer) -> None:
-    """Larger pictures are seen in windows, smaller ones mirrored; both are noted and warned of."""
+    """Larger pictures are seen in windows, much smaller ones mirrored; both are warned of."""
     corners = [(20, 20), (150, 300), (20, 300), (150, 24)]
     large = blobs(corners, [(80, 160)], (180, 320))
     small = blobs([(30, 40)], [], (70, 100))
@@ -81,10 +81,10 @@ def test_larger_and_smaller_pictures(bright: Path, tmp_path: Path, write_movie: 
     made = localise(tmp_path / "images", bright, tmp_path / "out", figures=0)
     pictures = made.pictures.set_index("image")
     assert pictures.loc["large.ome.tif", "note"].startswith("larger than the training frames of 96")
-    assert pictures.loc["small.ome.tif", "note"].startswith("smaller than the training frames")
+    assert pictures.loc["small.ome.tif", "note"].startswith("smaller (without borders)")
     assert [warning.split(" than")[0] for warning in made.warnings] == [
         "2 images: larger",
-        "1 image: smaller",
+        "1 image: smaller (without borders)",
     ]
     own = found_in(made.detections, "large.ome.tif")
     assert (nearest(own, corners) < NEAR_PX).all()

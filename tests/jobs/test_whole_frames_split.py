@@ -15,6 +15,7 @@ from livewell.io.models import load_model
 from livewell.io.study import Study
 from livewell.jobs.index import index
 from livewell.jobs.label import Column, Points, label
+from livewell.jobs.label_boxes import Boxes
 from livewell.jobs.patches import LEAST_OF_LARGEST, Grid, Whole
 from livewell.jobs.split import Holdout, Named, Parts, split
 from livewell.jobs.train import train
@@ -252,6 +253,17 @@ def test_labels_on_patches_are_refused(tmp_path: Path) -> None:
     label(study, route, CLASSES, name="cells")
     with pytest.raises(LabelError, match=r"labels on patches take no grid.*--whole"):
         split(study, by="picture", scheme=Parts("part"), grid=Whole(), labels="cells")
+
+
+def test_labels_by_boxes_take_no_grid(tmp_path: Path) -> None:
+    """A patch of an image that holds a cell somewhere need not hold it."""
+    study = alike(tmp_path, part=PARTS)
+    rows = [f"i{n}.tif,{CLASSES[n % 2]},4,4,20,20" for n in range(6)]
+    (tmp_path / "boxes.csv").write_text("\n".join(["image,state,xmin,ymin,xmax,ymax", *rows]))
+    route = Boxes(tmp_path / "boxes.csv", {name: name for name in CLASSES})
+    label(study, route, CLASSES, name="boxed")
+    with pytest.raises(LabelError, match=r"not each of its patches.*--whole"):
+        split(study, by="picture", scheme=Parts("part"), grid=Grid(32, 32), labels="boxed")
 
 
 def test_labels_on_frames_need_a_grid_or_whole(tmp_path: Path) -> None:

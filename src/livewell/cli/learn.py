@@ -194,7 +194,7 @@ def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
         for how, found in made.places.figures["thresholds"].items():
             three = ", ".join(f"{name} {found[name]['value']:.3f}" for name in PLACED)
             talk.say(f"{'places':<18} {three}; threshold {how}")
-    else:
+    elif made.paper:
         talk.say(f"{'virtual batches':<18} {_told(made.paper)}  as DeadNet's paper, too narrow")
     for rival, found in made.baselines.items():
         talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC, same patches")

@@ -19,7 +19,7 @@ from livewell.cli.talk import PATH, POSITIVE, SEED, Talk, command
 )
 @click.option(
     "--sigma-px",
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 1000),
     help="Gaussian that smooths the saliency, pixels of the model (7); more joins what is close.",
 )
 @click.option(
@@ -48,7 +48,7 @@ def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) 
     for warning in made.warnings:
         talk.warn(warning)
     for row in made.failures.itertuples():
-        talk.warn(f"not judged: {row.error}")
+        talk.warn(f"not judged: {row.image}: {row.error}")
     talk.say(f"places: {out / 'detections.csv'}")
     talk.say(f"report: {made.page}")
     talk.result(

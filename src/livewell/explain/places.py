@@ -16,6 +16,9 @@ from livewell.measure.peaks import Map, grounds, peaks, smoothed
 from livewell.nets.net import Net, normalise
 from livewell.nets.wscnn import WeaklySupervised
 
+MOST_SIGMA_PX = 1000.0
+"""Wider Gaussians say nothing of where."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -50,7 +53,7 @@ class Look:
 
     def __post_init__(self) -> None:
         rules = {
-            "sigma_px >= 0": self.sigma_px >= 0,
+            "sigma_px from 0 to 1000": 0 <= self.sigma_px <= MOST_SIGMA_PX,
             "0 < share <= 1": 0 < self.share <= 1,
             "apart >= 1": self.apart >= 1,
         }

@@ -10,6 +10,7 @@ import pandas as pd
 
 from livewell.errors import LivewellError
 from livewell.image import Frame
+from livewell.io.formats import OpenImage
 from livewell.io.images import choose_channel, open_image
 from livewell.io.listing import fingerprint
 from livewell.io.pixels import StudyPixels
@@ -106,13 +107,17 @@ def first_frames(
         for name in names:
             try:
                 with open_image(study.path(name)) as image:
-                    channel = choose_channel(image.header, asked, name)
-                    frames = (image.frame(t, channel) for t in range(image.header.frames))
-                    found[name] = next((_digest(f) for f in frames if f.min() < f.max()), "")
+                    found[name] = first_frame(image, choose_channel(image.header, asked, name))
             except LivewellError:
                 found[name] = ""
             tick()
     return found
+
+
+def first_frame(image: OpenImage, channel: int) -> str:
+    """A digest of the first frame with a picture of an open file; empty text where none has."""
+    frames = (image.frame(t, channel) for t in range(image.header.frames))
+    return next((_digest(frame) for frame in frames if frame.min() < frame.max()), "")
 
 
 def _digest(frame: Frame) -> str:

@@ -9,12 +9,26 @@ from livewell.io.sequence import natural_key
 
 STAMP = "study.json"
 """The file that marks a study folder."""
+RESULTS = frozenset(
+    f"{name}.json"
+    for name in (
+        "assessment",
+        "budget",
+        "explain",
+        "heatmap",
+        "localisation",
+        "run",
+        "timelapse",
+    )
+)
+"""Files that mark folders of results: what was drawn there is no image to judge."""
 
 
 def find_images(root: Path | str) -> list[Path]:
     """Every file below `root` whose ending livewell reads, in the natural order of the names.
 
-    Hidden and unfinished files are left out, and so are study folders; nothing is opened.
+    Hidden and unfinished files are left out, and so are study folders and folders of results below
+    `root`; nothing is opened.
 
     Raises
     ------
@@ -24,7 +38,7 @@ def find_images(root: Path | str) -> list[Path]:
     root = Path(root)
     found: list[str] = []
     for folder, inner, names in os.walk(root):
-        if STAMP in names:
+        if STAMP in names or (not RESULTS.isdisjoint(names) and Path(folder) != root):
             inner.clear()
             continue
         inner[:] = [name for name in inner if not name.startswith(".")]

@@ -15,6 +15,7 @@ from livewell.evaluation.calibration import expected_calibration_error, reliabil
 from livewell.evaluation.intervals import Estimate, estimates
 from livewell.evaluation.outcomes import outcomes
 from livewell.evaluation.pictures import by_picture, verdict_figures
+from livewell.evaluation.places import FROM_LABELS
 from livewell.evaluation.virtual_batches import paper_interval
 from livewell.files import claim, whole_folder, write_json
 from livewell.io.models import Card, rewrite_card
@@ -77,7 +78,7 @@ class Evaluated:
     figures, baselines, per_group
         On unseen groups: the net's, simple rules', and group by group.
     paper
-        Accuracy with the interval of DeadNet's paper.
+        Accuracy with the interval of DeadNet's paper; ``None`` where the net sees whole frames.
     suspects
         Images whose label the net contradicts, `livewell.evaluation.suspects.SUSPECTS`.
     places
@@ -89,7 +90,7 @@ class Evaluated:
     figures: dict[str, Estimate]
     baselines: dict[str, dict[str, Estimate]]
     per_group: pd.DataFrame
-    paper: Estimate
+    paper: Estimate | None
     page: Path
     suspects: pd.DataFrame
     places: Where
@@ -154,7 +155,7 @@ def evaluate(
         # every group holds one class, as wells of a dose do: the group's name is the label
         del figures["prevalence_auc"]
     figures |= _verdicts(table, cards, classes, seed)
-    paper = paper_interval(table["y"], table["called"], seed=seed)
+    paper = None if models else paper_interval(table["y"], table["called"], seed=seed)
     rivals: dict[str, dict[str, Estimate]] = {}
     compared = 0
     if baselines:
@@ -171,7 +172,7 @@ def evaluate(
     suspected, section = examples.suspects(table)
     results = replace(
         _results(run, study, meta, table, head, figures, rivals, cards, noun, folds, patches),
-        paper=None if models else paper,
+        paper=paper,
         galleries=examples.calls(table),
         further=[*places.sections, section],
         notes=places.notes,
@@ -190,7 +191,7 @@ def evaluate(
                 rival: {name: asdict(figure) for name, figure in found.items()}
                 for rival, found in rivals.items()
             },
-            "virtual_batches": asdict(paper),
+            "virtual_batches": paper and asdict(paper),
             "classes": classes,
             "group": meta["by"],
             "groups": int(scores["group"].nunique()),
@@ -203,12 +204,12 @@ def evaluate(
         }
         write_json(temporary / RESULTS, summary)
         (temporary / REPORT).write_text(render(evaluation_page(results)), "utf-8")
+    rows = [{"name": name, **asdict(figure)} for name, figure in figures.items()]
+    if places.figures:
+        found = places.figures["thresholds"][FROM_LABELS]
+        rows += [{"name": f"place_{name}", **found[name]} for name in ("precision", "recall", "f1")]
+    rows = [row for row in rows if not np.isnan(row["value"])]
     for fold, card in cards.items():
-        rows = [
-            {"name": name, **asdict(figure)}
-            for name, figure in figures.items()
-            if not np.isnan(figure.value)
-        ]
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
     each = metrics.per_group(table)
     return Evaluated(

@@ -62,7 +62,9 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
         asked = card.channel
     channel = choose_channel(header, asked, where)
     scale = 1.0
-    if header.pixel_um is None:
+    if header.pixel_um is None and card.pixel_um is None:
+        notes.append("neither the image's pixel size nor the model's is known: judged as it is")
+    elif header.pixel_um is None:
         notes.append("no pixel size is known: judged as it is, as if it were the model's")
     elif card.pixel_um is None:
         notes.append("the model's pixel size is not known: judged as it is")

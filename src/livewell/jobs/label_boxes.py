@@ -104,7 +104,7 @@ def label_boxes(
     remedies = [text for code, text in _REMEDIES.items() if code in {fault.code for fault in found}]
     if not found:
         checked = checked_boxes(known, sizes, str(route.csv), clip=route.clip)
-        boxes = pd.concat([checked.assign(kind=boxes["kind"]), boxes[~placed]])
+        boxes = pd.concat([checked.assign(kind=boxes.loc[placed, "kind"]), boxes[~placed]])
     try:
         labelled = by_boxes(
             study.fields(),

@@ -22,7 +22,7 @@ from livewell.report.page import Note, render
 from livewell.report.trust import plural
 
 KIND, STAMP = "localisation", "localisation.json"
-PICTURES = ["image", "t", "well", "position", "p", "verdict", "found", "note", "mask"]
+PICTURES = ["image", "t", "well", "position", "p", "verdict", "found", "note", "learnt", "mask"]
 """Columns of ``pictures.csv``."""
 DETECTIONS = ["image", "t", "number", "y", "x", "score", "p", "y0", "x0", "y1", "x1"]
 """Columns of ``detections.csv``."""
@@ -137,6 +137,7 @@ def localise(
     for name, table in (("pictures", pictures), ("detections", detections), ("failures", failures)):
         with whole_file(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
+    _remove_others(out / "masks", pictures["mask"])
     shown = show(files, pictures, detections, locator, opened, most=figures, progress=progress)
     warnings = (*unplaced, *_warnings(entries))
     results = LocaliseResults(
@@ -171,6 +172,14 @@ def localise(
         out / "report.html",
         warnings,
     )
+
+
+def _remove_others(folder: Path, named: "pd.Series[str]") -> None:
+    """Masks of images that an earlier call saw here and that are gone."""
+    kept = {Path(name).name for name in named}
+    for path in folder.glob("*.tif"):
+        if path.name not in kept:
+            path.unlink()
 
 
 def _look(sigma_px: float | None, share: float | None) -> Look:
@@ -218,7 +227,8 @@ def _tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Pictures, detections and failures."""
     rows = [
-        {"image": entry["image"], **row, "note": "; ".join(row["notes"])}
+        {"image": entry["image"], "learnt": int(entry["learnt"]), **row}
+        | {"note": "; ".join(row["notes"])}
         for entry in entries
         for row in entry["rows"]
     ]
@@ -229,7 +239,7 @@ def _tables(
     whole = {"t": "Int64", "number": "int64", **dict.fromkeys(DETECTIONS[-4:], "int64")}
     numbers = dict.fromkeys(("y", "x", "score", "p"), "float64")
     return (
-        pictures.astype({"t": "Int64", "p": "float64", "found": "int64"}),
+        pictures.astype({"t": "Int64", "p": "float64", "found": "int64", "learnt": "int64"}),
         pd.DataFrame(places, columns=DETECTIONS).astype(whole | numbers),
         pd.DataFrame(failed, columns=["image", "t", "error"]).astype({"t": "Int64"}),
     )

@@ -1,5 +1,6 @@
 """Where a net sees the positive class in the pictures of one file, in pixels of that file."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from livewell.errors import LivewellError, ModelFileError, OutputError, SpecError
+from livewell.errors import ImageContentError, LivewellError, ModelFileError, OutputError, SpecError
 from livewell.explain.places import Finder, Look, Places
 from livewell.explain.whole import Seen, look_over
 from livewell.geometry import Box
 from livewell.image import Frame
+from livewell.io.content import first_frame
 from livewell.io.formats import OpenImage
 from livewell.io.images import open_image
 from livewell.io.masks import write_mask
@@ -20,11 +22,15 @@ from livewell.io.models import Card
 from livewell.jobs.frames import Fit, fit_to, model_frame, why
 from livewell.jobs.journal import version_of
 from livewell.jobs.named import frame_name
+from livewell.jobs.patches import LEAST_OF_LARGEST
+from livewell.jobs.unseen import learnt_by
 from livewell.measure.borders import valid_area
 from livewell.measure.occupancy import LEAST_SHARE, textured
 from livewell.nets.net import Net
 from livewell.progress import Tick
 
+LEAST_OF_FRAME = 0.5
+"""Least height and width of a picture, of the training frames'."""
 NOTHING = "nothing to judge"
 """Verdict of a picture without texture above the noise."""
 
@@ -132,7 +138,7 @@ class Locator:
                 expected="above 0 and below 1",
                 got=str(least),
             )
-        self.card, self.rule = card, card.place_rule
+        self.card, self.rule, self.learnt = card, card.place_rule, learnt_by(card)
         self.least = card.place_rule.threshold if least is None else least
         self.look = replace(look, least=card.place_rule.log_odds(self.least))
         self.finder = Finder(net, self.look)
@@ -166,10 +172,12 @@ class Locator:
         Raises
         ------
         ImageContentError
-            NaN, or one value only; or no background above zero, for a net on contrast against it.
+            NaN, or one value only; no background above zero, for a net on contrast against it; or
+            less than `LEAST_OF_FRAME` as high or wide as the training frames.
         """
         raw = image.frame(t, fit.channel)
         frame, area = model_frame(raw, fit, where)
+        self._refuse_scraps(area, where)
         seen = self.seen(frame, area)
         if seen is None:
             return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
@@ -178,6 +186,19 @@ class Locator:
         notes = [*fit.notes, *size_notes(area, self.frame_px)]
         verdict = self.card.picture_rule.verdict(p)
         return {"p": p, "verdict": verdict, "found": len(own.score), "notes": notes}, own
+
+    def _refuse_scraps(self, area: Box, where: str) -> None:
+        """That a thing is not in a scrap says little about a whole picture."""
+        least = [math.ceil(LEAST_OF_FRAME * edge) for edge in self.frame_px]
+        if any(edge < low for edge, low in zip(area.shape, least, strict=True)):
+            raise ImageContentError(
+                "too small a picture for this model",
+                where=where,
+                expected=f"at least {least[0]} x {least[1]} px without borders, half a training"
+                " frame",
+                got=f"{area.shape[0]} x {area.shape[1]} px at the model's pixel size",
+                remedy="give whole pictures, or train on frames of this size",
+            )
 
     def rows(self, own: InFile) -> list[dict[str, Any]]:
         """One row a place, as the table of detections has them."""
@@ -205,8 +226,13 @@ def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
             f"larger than {trained}: seen in windows that overlap, p is the surest one's, and so"
             " higher than a single window's"
         )
-    if any(edge < usual for edge, usual in zip(area.shape, frame_px, strict=True)):
-        notes.append(f"smaller than {trained}: mirrored beyond its edges")
+    if any(
+        edge < LEAST_OF_LARGEST * usual for edge, usual in zip(area.shape, frame_px, strict=True)
+    ):
+        notes.append(
+            f"smaller (without borders) than {trained}: mirrored beyond its edges, more than any of"
+            " them"
+        )
     return notes
 
 
@@ -246,18 +272,20 @@ def locate(
     Returns
     -------
     dict
-        ``image``, ``name`` (`base`), ``file`` (size and time), ``rows`` (one a judged frame),
-        ``places`` (one a place) and ``failures``.
+        ``image``, ``name`` (`base`), ``file`` (size and time), ``learnt`` (whether the model was
+        trained or calibrated on its first frame), ``rows`` (one a judged frame), ``places`` (one a
+        place) and ``failures``.
     """
     rows: list[dict[str, Any]] = []
     places: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    entry = {"image": name, "name": base, "file": version_of(path)}
+    entry = {"image": name, "name": base, "file": version_of(path), "learnt": False}
     try:
         with open_image(path, pixel_um=asked.pixel_um) as image:
             header = image.header
             fit = fit_to(locator.card, header, asked.channel, name)
             fit = replace(fit, notes=(*fit.notes, *header.notes))
+            entry["learnt"] = first_frame(image, fit.channel) in locator.learnt
             for t in range(header.frames):
                 try:
                     row, own = locator.picture(image, t, fit, f"{name}, frame {t}")

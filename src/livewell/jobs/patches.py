@@ -99,7 +99,7 @@ def patches_of_labels(
     Raises
     ------
     LabelError
-        Labels on patches and a grid, or neither; or no patch is left.
+        Labels on patches and a grid, or neither; labels by boxes and a grid; or no patch is left.
     TableError
         Images smaller than a patch, or whole frames of too different sizes.
     """
@@ -113,6 +113,13 @@ def patches_of_labels(
             remedy="leave --patch-px and --whole out"
             if boxed.any()
             else "give --patch-px, such as 112, or --whole for nets that see whole frames",
+        )
+    if isinstance(grid, Grid) and (labels["route"] == "boxes").any():
+        raise LabelError(
+            "labels by boxes say what an image holds, not each of its patches",
+            expected="whole frames",
+            got=f"patches of {grid.patch_px} px",
+            remedy="split with --whole, or label patches round points with `livewell label points`",
         )
     headers = study.headers(progress=progress).set_index("image")
     labelled = headers.loc[labels["image"].unique()]

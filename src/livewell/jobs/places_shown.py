@@ -20,6 +20,7 @@ from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.overlays import Overlay, for_page, overlay
 from livewell.report.page import Picture
 from livewell.report.trust import plural
+from livewell.report.words import chance, threshold_p
 
 FIGURE3 = "figure3.png"
 NEGATIVES, UNSURE = 6, 4
@@ -111,7 +112,7 @@ def show(
                     shot.frame,
                     read_mask(asked.out / row["mask"]),
                     detections.loc[own, "p"].tolist(),
-                    f"{row['verdict']}, p {row['p']:.2f}, {plural(row['found'], 'place')}",
+                    f"{row['verdict']}, p {chance(row['p'], 2)}, {plural(row['found'], 'place')}",
                     _called(row, pictures),
                     shot.pixel_um,
                 )
@@ -178,7 +179,8 @@ def _figure3(
         seen = locator.seen(frame, area)
         if seen is None:
             continue
-        title = f"{name}, p {float(row['p']):.2f}\n{_short(_called(row, pictures))}"
+        part = "" if seen.window.contains(area) else "part of "
+        title = f"{name}\np {chance(float(row['p']), 2)}\n{part}{_called(row, pictures)}"
         corner = np.array([seen.window.y.start, seen.window.x.start] * 2)
         boxes = seen.places.boxes - corner
         within = (boxes[:, :2] < seen.window.shape).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
@@ -191,6 +193,7 @@ def _figure3(
                 [(y0, x0, y1, x1) for y0, x0, y1, x1 in boxes[within].tolist()],
                 locator.finder.stride_px,
                 locator.finder.first_px,
+                area.seen_in(seen.window).corners,
             )
         )
     if not items:
@@ -224,10 +227,6 @@ def _called(row: Mapping[str, Any], pictures: pd.DataFrame) -> str:
     return str(row["image"]) if alone else f"{row['image']}, frame {row['t']}"
 
 
-def _short(name: str, most: int = 30) -> str:
-    return name if len(name) <= most else f"...{name[-most + 3 :]}"
-
-
 def model_summary(card: Card) -> dict[str, Any]:
     """What the report says of a model of whole frames."""
     rule = card.place_rule
@@ -238,7 +237,7 @@ def model_summary(card: Card) -> dict[str, Any]:
         "global pooling": card.profile.global_pool,
         "pixel_um": card.pixel_um,
         "frame_px": " x ".join(map(str, card.frame_px or ())),
-        "threshold of a place": "none" if rule is None else f"p {rule.threshold:.3f}",
+        "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",
         "temperature of a place": "none" if rule is None else f"{rule.temperature:.3f}",
         "verdicts": card.picture_rule.note,
         "trained on": card.data.get("study", ""),

@@ -299,7 +299,10 @@ def _check_size(meta: Mapping[str, Any], profile: Profile) -> None:
             where=f"profile {profile.name}",
             expected=f"patches of {profile.patch_px} px",
             got=f"{meta['patch_px']} px" if meta["patch_px"] else "whole frames",
-            remedy=f"split again with --patch-px {profile.patch_px}, or set patch_px and input_px",
+            remedy=f"split again with --patch-px {profile.patch_px}, or set patch_px and input_px"
+            if meta["patch_px"]
+            else "train a profile for whole frames, such as WSCNN_FAST, or split again with"
+            f" --patch-px {profile.patch_px}",
         )
 
 

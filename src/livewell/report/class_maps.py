@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter
@@ -19,6 +20,7 @@ from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
 from livewell.report.style import CLASS_COLOURS, INK, SICK, Sheet, empty
 from livewell.report.trust import plural
+from livewell.report.words import threshold_p
 
 Values = NDArray[np.floating]
 BINS, DPI = 60, 130
@@ -27,12 +29,17 @@ WIDE_IN, HEAD_IN, FOOT_IN, GAP_IN, PANEL_IN = 12.0, 0.32, 0.95, 0.26, 2.05
 COLUMNS_IN = ((0.5, PANEL_IN), (2.65, PANEL_IN), (4.8, PANEL_IN), (7.55, 1.85), (10.05, 1.85))
 """Left edge and width of its columns."""
 SAID = (
-    "One cell of a map is one place that the net judges by itself. Cells outlined in vermillion"
-    " reach the threshold of a place; boxes in the input are the places found. Counts are"
-    " logarithmic: nearly all cells say the same in every picture, and what sets pictures apart is"
-    " the right tail of the positive map. Inputs are shown between percentiles of their grey"
-    " levels, for display only."
+    "One cell of a map is one place. Cells outlined in vermillion reach the threshold of a place;"
+    " boxes in the input are the places found. Counts are logarithmic. Look whether the histograms"
+    " of the rows differ, and where: at the right end alone, where few cells decide, or throughout."
+    " Inputs are shown between percentiles of their grey levels, for display only."
 )
+EDGE_SAID = (
+    " The dashed white line is the edge of the picture: beyond it the picture is mirrored, and"
+    " cells there are not counted."
+)
+WHITE_DASH: dict[str, Any] = {"ec": "white", "lw": 1.2, "ls": (0, (3, 2))}
+TITLE_PT = 8.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class ClassMaps:
     Parameters
     ----------
     title
-        One or two lines.
+        Up to three lines; those that are too long for the row are cut in the middle.
     pixels
         (h, w), grey levels as the net saw them.
     maps
@@ -54,6 +61,9 @@ class ClassMaps:
     stride_px, first_px
         From cell to cell of the maps, and where the first cell's centre lies, counted from 0 at the
         centre of the first pixel.
+    inside
+        (y0, x0, y1, x1) of the part that is picture, beyond which it is mirrored; all of it where
+        ``None``.
     """
 
     title: str
@@ -63,6 +73,24 @@ class ClassMaps:
     boxes: Sequence[tuple[int, int, int, int]]
     stride_px: int
     first_px: float
+    inside: tuple[int, int, int, int] | None = None
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a part of it is no picture."""
+        return self.inside is not None and self.inside != (0, 0, *self.pixels.shape)
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """(rows, columns) whether the centre of each cell lies in the picture.
+
+        All of them where none does, as they all speak for the picture then.
+        """
+        rows, columns = self.maps.shape[1:]
+        y0, x0, y1, x1 = self.inside or (0, 0, *self.pixels.shape)
+        y, x = (self.first_px + 0.5 + self.stride_px * np.arange(n) for n in (rows, columns))
+        found = np.outer((y >= y0) & (y < y1), (x >= x0) & (x < x1))
+        return found if found.any() else np.ones_like(found)
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
@@ -110,7 +138,7 @@ def class_maps(
                 axes.set_position(
                     (left / WIDE_IN, bottom / full_in, width / WIDE_IN, row_in / full_in)
                 )
-            _input(panels[0], item)
+            _input(panels[0], item, _fitted(sheet, item.title, row_in + 0.7 * GAP_IN))
             for axes, values in zip(panels[1:3], item.maps, strict=True):
                 _map(axes, item, values, scale)
             _called(panels[2], item, least)
@@ -130,28 +158,48 @@ def class_maps(
         buffer = BytesIO()
         sheet.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "livewell"})
     alt = f"{title}, beside {plural(len(items), 'input')} and histograms of their values."
-    return Picture(buffer.getvalue(), "png", alt, SAID, wide=True)
+    said = SAID + (EDGE_SAID if any(item.mirrored for item in items) else "")
+    return Picture(buffer.getvalue(), "png", alt, said, wide=True)
 
 
 def _heads(grid: Sequence[Sequence[Axes]], classes: tuple[str, str]) -> None:
     """Names of the columns, and of the histograms' axes."""
     negative, positive = classes
-    heads = ("input", f"map of {negative}", f"map of {positive}", "values of both maps",
-             f"log odds of {positive}")  # fmt: skip
+    heads = ("input", f"class map: {negative}", f"class map: {positive}", "values of both maps",
+             f"log odds: {positive}")  # fmt: skip
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, size=10)
     for axes, said in zip(grid[-1][3:], ("score before softmax", "log odds"), strict=True):
         axes.set_xlabel(said, size=9)
 
 
-def _input(axes: Axes, item: ClassMaps) -> None:
+def _fitted(sheet: Sheet, title: str, room_in: float) -> str:
+    """The lines of a title, each cut in its middle until it fits the height of its row."""
+    measure = sheet.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    font = FontProperties(family="DejaVu Sans", size=TITLE_PT)
+
+    def wide_in(line: str) -> float:
+        pixels, _, _ = measure.get_text_width_height_descent(line, font, False)
+        return float(pixels) / sheet.figure.dpi
+
+    lines = []
+    for line in title.split("\n"):
+        shown, kept = line, len(line)
+        while wide_in(shown) > room_in and kept > 2:
+            kept -= 1
+            shown = f"{line[: kept // 2]}...{line[-(kept - kept // 2) :]}"
+        lines.append(shown)
+    return "\n".join(lines)
+
+
+def _input(axes: Axes, item: ClassMaps, title: str) -> None:
     height, width = item.pixels.shape
     low, high = np.percentile(item.pixels, PERCENTILES)
     shown = grey(item.pixels, (low, high))
     axes.imshow(shown, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
     for y0, x0, y1, x1 in item.boxes:
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=SICK, lw=1.1))
-    axes.set_ylabel(item.title, size=8.5, color=INK)
+    axes.set_ylabel(title, size=TITLE_PT, color=INK)
     _bare(axes, item)
 
 
@@ -162,8 +210,11 @@ def _map(axes: Axes, item: ClassMaps, values: Values, scale: Normalize) -> None:
 
 
 def _bare(axes: Axes, item: ClassMaps) -> None:
-    """The same part in every panel of a row, without ticks."""
+    """The same part in every panel of a row, without ticks, and the edge of the picture."""
     height, width = item.pixels.shape
+    if item.inside is not None and item.mirrored:
+        y0, x0, y1, x1 = item.inside
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **WHITE_DASH))
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_xticks([])
@@ -174,7 +225,7 @@ def _bare(axes: Axes, item: ClassMaps) -> None:
 def _called(axes: Axes, item: ClassMaps, least: float) -> None:
     """Cells of the positive map that reach the threshold, outlined as in the paper's Figure 3."""
     step = item.stride_px
-    for row, column in np.argwhere(item.odds >= least):
+    for row, column in np.argwhere(item.counted & (item.odds >= least)):
         corner = (item.extent[0] + column * step, item.extent[3] + row * step)
         axes.add_patch(Rectangle(corner, step, step, fill=False, ec=SICK, lw=0.9))
 
@@ -182,16 +233,17 @@ def _called(axes: Axes, item: ClassMaps, least: float) -> None:
 def _both(axes: Axes, item: ClassMaps, least: float, ends: tuple[float, float]) -> None:
     bins = np.linspace(ends[0], max(ends[1], ends[0] + 1e-6), BINS + 1)
     for values, colour in zip(item.maps, CLASS_COLOURS, strict=True):
-        axes.stairs(np.histogram(values, bins)[0], bins, color=colour, lw=1.4)
-    called = np.histogram(item.maps[1][item.odds >= least], bins)[0]
+        axes.stairs(np.histogram(values[item.counted], bins)[0], bins, color=colour, lw=1.4)
+    called = np.histogram(item.maps[1][item.counted & (item.odds >= least)], bins)[0]
     axes.stairs(called, bins, color=SICK, alpha=0.85, fill=True)
     _counted(axes, item)
 
 
 def _difference(axes: Axes, item: ClassMaps, least: float, ends: tuple[float, float]) -> None:
     bins = np.linspace(*ends, BINS + 1)
-    axes.stairs(np.histogram(item.odds, bins)[0], bins, color="#B9BEC3", fill=True)
-    called = np.histogram(item.odds[item.odds >= least], bins)[0]
+    odds = item.odds[item.counted]
+    axes.stairs(np.histogram(odds, bins)[0], bins, color="#B9BEC3", fill=True)
+    called = np.histogram(odds[odds >= least], bins)[0]
     axes.stairs(called, bins, color=SICK, alpha=0.85, fill=True)
     if ends[0] <= least <= ends[1]:
         axes.axvline(least, color=INK, lw=1.1, ls=(0, (4, 2)))
@@ -209,7 +261,7 @@ def _counted(axes: Axes, item: ClassMaps) -> None:
 
 def _ends(items: Sequence[ClassMaps], least: float) -> tuple[float, float]:
     """Of the log odds of all rows, with the threshold unless it is far off."""
-    odds = np.concatenate([item.odds.ravel() for item in items])
+    odds = np.concatenate([item.odds[item.counted] for item in items])
     low, high = float(odds.min()), float(odds.max())
     span = max(high - low, 1e-6)
     if low - span <= least <= high + span:
@@ -220,10 +272,10 @@ def _ends(items: Sequence[ClassMaps], least: float) -> tuple[float, float]:
 def _legend(sheet: Sheet, classes: tuple[str, str], least: float, least_p: float) -> None:
     """What colours and the dashed line mean, beside the colour bar."""
     marks: list[Any] = [
-        Patch(fill=False, ec=colour, lw=1.4, label=f"map of {name}")
+        Patch(fill=False, ec=colour, lw=1.4, label=f"class map: {name}")
         for name, colour in zip(classes, CLASS_COLOURS, strict=True)
     ]
-    said = f"called: log odds {least:.3g} or more (p {least_p:.2g})"
+    said = f"called: log odds {least:.3g} or more (p {threshold_p(least_p)})"
     marks += [
         Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="threshold of a place"),
         Patch(fc=SICK, label=said),

@@ -13,7 +13,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from livewell.io.overlay import grey as brightness
 from livewell.report.galleries import PERCENTILES
+from livewell.report.overlays import levels, reduced
 from livewell.report.page import Picture
 from livewell.report.style import CLASS_COLOURS, INK, UNSURE, Sheet, empty
 
@@ -111,12 +113,12 @@ def marked_frames(
                 labelcolor="white",
             )
         by = max(_step(frame.grey.shape) for frame in frames)
-        drawn = f" One pixel in {by} is drawn." if by > 1 else ""
+        drawn = f" Means of up to {by} x {by} pixels are drawn." if by > 1 else ""
         told = "; ".join(_told(frame) for frame in frames)
         picture = sheet.picture(
             f"{title}: {len(frames)}. {told}",
             f"Each is shown from its {PERCENTILES[0]}th to its {PERCENTILES[1]}th percentile of"
-            f" grey levels.{drawn}",
+            f" grey levels, registration borders aside.{drawn}",
         )
         return replace(picture, wide=True)
 
@@ -139,11 +141,10 @@ def _step(shape: tuple[int, ...]) -> int:
 def _draw(axes: Axes, frame: Marked) -> None:
     height, width = frame.grey.shape
     by = _step(frame.grey.shape)
-    shown = _coloured(
-        frame.grey[::by, ::by], None if frame.mask is None else frame.mask[::by, ::by]
-    )
-    # pixel i covers [i, i + 1), as in the tables
-    axes.imshow(shown, extent=(0, width, height, 0), interpolation="none")
+    shown = _coloured(frame.grey, frame.mask, by)
+    # pixel i covers [i, i + 1), as in the tables; the last squares may reach beyond the frame
+    extent = (0, shown.shape[1] * by, shown.shape[0] * by, 0)
+    axes.imshow(shown, extent=extent, interpolation="none")
     styles = ((frame.found, FOUND, "-"), (frame.missed, MISSED, (0, (2.2, 1.4))))
     for boxes, colour, line in styles:
         for y0, x0, y1, x1 in boxes.tolist():
@@ -182,7 +183,7 @@ def _signs(frames: Sequence[Marked]) -> list[Line2D | Swatch]:
     kinds = {
         "right": ("right place", FOUND, "+", "none"),
         "wrong": ("wrong place", WRONG, "x", "none"),
-        "places": ("place, not checked", MISSED, "o", "none"),
+        "places": ("place", MISSED, "o", "none"),
         "found": ("true box, found", FOUND, "", "-"),
         "missed": ("true box, missed", MISSED, "", (0, (2.2, 1.4))),
     }
@@ -198,13 +199,10 @@ def _signs(frames: Sequence[Marked]) -> list[Line2D | Swatch]:
     return signs
 
 
-def _coloured(grey: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    """(h, w, 3): grey levels stretched, pixels of places tinted."""
-    values = np.asarray(grey, dtype=np.float32)
-    known = values[np.isfinite(values)]
-    low, high = np.percentile(known, PERCENTILES) if known.size else (0.0, 1.0)
-    stretched = (np.nan_to_num(values, nan=float(low)) - low) / ((high - low) or 1.0)
-    shown = np.repeat(np.clip(stretched, 0, 1)[..., None], 3, axis=2)
+def _coloured(grey: NDArray[Any], mask: NDArray[np.bool_] | None, by: int = 1) -> NDArray[np.uint8]:
+    """(h, w, 3): grey levels stretched, pixels of places tinted; means of `by` x `by` pixels."""
+    shown = np.repeat(brightness(reduced(grey, by), levels(grey, by))[..., None], 3, axis=2)
     if mask is not None:
-        shown[mask] = (1 - COVER) * shown[mask] + COVER * np.array(to_rgb(MASK))
+        cover = COVER * np.asarray(reduced(mask, by), dtype=np.float32)[..., None]
+        shown = (1 - cover) * shown + cover * np.array(to_rgb(MASK))
     return np.asarray(np.rint(255 * shown), dtype=np.uint8)

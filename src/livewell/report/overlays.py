@@ -18,10 +18,12 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from livewell.io.overlay import grey, nice_length
+from livewell.measure.borders import valid_area
 from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
 from livewell.report.style import SICK, Sheet
 from livewell.report.trust import plural
+from livewell.report.words import chance
 
 FILL = 0.28
 """Opacity of a place's pixels over the picture."""
@@ -29,6 +31,10 @@ NARROWEST_PX, WIDEST_PX = 640, 1600
 """Overlays narrower are enlarged, longer ones reduced, both by a whole number."""
 FEW = 12
 """Up to so many places the probability stands beside each one's number."""
+MOST_NUMBERED = 60
+"""Of more places none is numbered: the numbers would hide the picture."""
+LARGEST, SMALLEST = 0.85, 0.55
+"""Size of numbers, of the words above the picture: where places are far apart, and near."""
 DPI, PAGE_QUALITY = 100, 88
 
 
@@ -66,8 +72,7 @@ def overlay(item: Overlay) -> Picture:
     Source: Sailem et al., Figures 4 and 5.
     """
     by = math.ceil(max(item.pixels.shape) / WIDEST_PX)
-    small = item.pixels[::by, ::by]
-    height, width = item.pixels.shape
+    small = reduced(item.pixels, by)
     # a narrow strip is not enlarged beyond all measure; its words stand over white then
     zoom = max(min(math.ceil(NARROWEST_PX / small.shape[1]), WIDEST_PX // max(small.shape)), 1)
     drawn_px, high_px = small.shape[1] * zoom, small.shape[0] * zoom
@@ -75,15 +80,19 @@ def overlay(item: Overlay) -> Picture:
     text_px = max(wide_px / 38, 14.0)
     head_px, foot_px = 3.5 * text_px, 1.9 * text_px
     full_px = high_px + head_px + foot_px
-    low, high = np.percentile(small, PERCENTILES)
+    display = levels(item.pixels, by)
     with Sheet(wide_px / DPI, full_px / DPI) as sheet:
         sheet.figure.set_layout_engine("none")
         axes, pt = sheet.axes, text_px * 72 / DPI
         axes.set_position((0, foot_px / full_px, drawn_px / wide_px, high_px / full_px))
         axes.set_axis_off()
-        tinted = _tinted(grey(small, (low, high)), item.labels[::by, ::by])
+        # the last square of a row or column may reach beyond the picture
+        height, width = small.shape[0] * by, small.shape[1] * by
+        tinted = _tinted(grey(small, display), reduced(item.labels > 0, by))
         axes.imshow(tinted, extent=(0, width, height, 0), interpolation="nearest")
-        _outlined(axes, item, pt, 0.6 * text_px * width / drawn_px)
+        _outlined(axes, item, pt)
+        if len(item.p) <= MOST_NUMBERED:
+            _numbered(axes, item, _size(item, pt, by / zoom * text_px), by / zoom * text_px)
         if item.pixel_um is not None:
             _scale_bar(axes, item.pixels.shape, item.pixel_um, pt)
         axes.set_xlim(0, width)
@@ -92,13 +101,43 @@ def overlay(item: Overlay) -> Picture:
         left = 0.4 * text_px / wide_px
         write(left, 1 - 0.45 * text_px / full_px, item.headline, size=pt, weight="bold", va="top")
         write(left, 1 - 1.95 * text_px / full_px, _cut(item.name), size=pt * 0.9, va="top")
-        drawn = f", one pixel in {by} drawn" if by > 1 else ""
-        said = f"grey levels {low:.5g} to {high:.5g} shown (for display only){drawn}"
-        write(left, 0.5 * text_px / full_px, said, size=pt * 0.85, color="#565D64")
+        said = f"grey levels {display[0]:.5g} to {display[1]:.5g} shown (for display only)"
+        said += f", means of {by} x {by} px" if by > 1 else ""
+        said += ", too many places for numbers" if len(item.p) > MOST_NUMBERED else ""
+        # a long line shrinks to the width: a character takes 0.6 of its height
+        small_pt = min(pt * 0.85, wide_px * 72 / DPI / (0.6 * len(said)))
+        write(left, 0.5 * text_px / full_px, said, size=small_pt, color="#565D64")
         buffer = BytesIO()
         sheet.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "livewell"})
     many = plural(len(item.p), "place")
     return Picture(buffer.getvalue(), "png", f"{item.name}: {item.headline}. {many} outlined.")
+
+
+def levels(pixels: NDArray[Any], by: int = 1) -> tuple[float, float]:
+    """Grey levels of a frame that are shown as black and as white.
+
+    Percentiles of galleries, of what `reduced` makes of the frame without registration borders.
+    """
+    whole = pixels[valid_area(pixels).slices] if pixels.any() else pixels
+    shown = reduced(whole, by)
+    known = shown[np.isfinite(shown)]
+    low, high = np.percentile(known, PERCENTILES) if known.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def reduced(values: NDArray[Any], by: int) -> NDArray[Any]:
+    """Means of squares of `by` x `by` pixels, so that no pattern arises that is not there.
+
+    The last ones of a row or column may hold fewer. With `by` 1 the values themselves.
+    """
+    if by == 1:
+        return values
+    height, width = values.shape
+    rows, columns = np.arange(0, height, by), np.arange(0, width, by)
+    sums = np.add.reduceat(np.asarray(values, dtype=np.float64), rows, axis=0)
+    sums = np.add.reduceat(sums, columns, axis=1)
+    counts = np.outer(np.minimum(by, height - rows), np.minimum(by, width - columns))
+    return np.asarray(sums / counts)
 
 
 def for_page(picture: Picture) -> Picture:
@@ -108,45 +147,70 @@ def for_page(picture: Picture) -> Picture:
     return replace(picture, data=buffer.getvalue(), kind="webp")
 
 
-def _tinted(shown: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.float32]:
-    """The picture, (h, w, 3), 0 to 1, with colour over the places' pixels."""
-    found = np.repeat(shown[..., None], 3, axis=2)
-    inside = labels > 0
-    found[inside] = (1 - FILL) * found[inside] + FILL * np.array(to_rgb(SICK), dtype=np.float32)
-    return found
+def _tinted(shown: NDArray[np.float32], inside: NDArray[Any]) -> NDArray[np.float32]:
+    """The picture, (h, w, 3), 0 to 1, with colour where pixels, or a share of them, are inside."""
+    cover = FILL * np.asarray(inside, dtype=np.float32)[..., None]
+    tint = np.array(to_rgb(SICK), dtype=np.float32)
+    return np.asarray((1 - cover) * shown[..., None] + cover * tint)
 
 
-def _outlined(axes: Axes, item: Overlay, pt: float, top: float) -> None:
-    """Outline and number of every place; no number stands higher than row `top`."""
+def _outlined(axes: Axes, item: Overlay, pt: float) -> None:
+    """Outline of every place."""
     lines = []
-    width = item.labels.shape[1]
-    halo = [withStroke(linewidth=pt / 3.5, foreground="black")]
-    parts: Sequence[Any] = ndimage.find_objects(item.labels)
-    for number, part in enumerate(parts, 1):
-        if part is None:
-            continue
+    for number, part in _parts(item):
         rows, columns = part
         inside = np.pad(item.labels[part] == number, 1).astype(float)
         # contours run through centres of pixels, and pixel i is drawn from i to i + 1
         corner = np.array([columns.start - 0.5, rows.start - 0.5])
         found = find_contours(inside, 0.5)  # type: ignore[no-untyped-call]
         lines += [line[:, ::-1] + corner for line in found]
+    axes.add_collection(LineCollection(lines, colors=SICK, linewidths=pt / 9))
+
+
+def _numbered(axes: Axes, item: Overlay, size: float, text: float) -> None:
+    """Number of every place, `size` points high, none above the picture.
+
+    `text` is the height of the words above the picture, pixels of the picture.
+    """
+    width = item.labels.shape[1]
+    # a wide halo makes one blob of small letters
+    halo = [withStroke(linewidth=size / 6, foreground="black")]
+    for number, (rows, columns) in _parts(item):
         right = columns.stop < 0.88 * width
         said = f"{number}"
         if len(item.p) <= FEW and number <= len(item.p):
-            said += f" ({item.p[number - 1]:.2f})"
+            said += f" ({chance(item.p[number - 1], 2)})"
         axes.annotate(
             said,
-            (columns.stop if right else columns.start, max(rows.start, top)),
-            (pt / 5 if right else -pt / 5, 0),
+            (columns.stop if right else columns.start, max(rows.start, 0.6 * text)),
+            (size / 4 if right else -size / 4, 0),
             textcoords="offset points",
             ha="left" if right else "right",
             va="center",
-            size=pt * 0.85,
+            size=size,
             color="white",
             path_effects=halo,
         )
-    axes.add_collection(LineCollection(lines, colors=SICK, linewidths=pt / 9))
+
+
+def _size(item: Overlay, pt: float, text: float) -> float:
+    """Size of numbers in points: half the distance of neighbouring places in the picture.
+
+    `pt` points are `text` pixels of the picture.
+    """
+    corners = np.array([(part[0].start, part[1].stop) for _, part in _parts(item)], dtype=float)
+    if len(corners) < 2:
+        return LARGEST * pt
+    apart = np.hypot(*(corners[:, None] - corners[None]).transpose(2, 0, 1))
+    np.fill_diagonal(apart, np.inf)
+    share = 0.5 * float(np.median(apart.min(axis=1))) / text
+    return pt * min(max(share, SMALLEST), LARGEST)
+
+
+def _parts(item: Overlay) -> list[tuple[int, tuple[slice, slice]]]:
+    """Number of every place and its part of the picture."""
+    parts: Sequence[Any] = ndimage.find_objects(item.labels)
+    return [(number, part) for number, part in enumerate(parts, 1) if part is not None]
 
 
 def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_um: float, pt: float) -> None:
@@ -166,7 +230,7 @@ def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_um: float, pt: float) -
         va="bottom",
         size=pt * 0.9,
         color="white",
-        path_effects=[withStroke(linewidth=pt / 3.5, foreground="black")],
+        path_effects=[withStroke(linewidth=pt / 5, foreground="black")],
     )
 
 

@@ -202,6 +202,10 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
         tmp_path / "whole" / "verdicts.csv"
     ).read_bytes()
     assert not journal.exists()
+    pages = [folder / "report.html" for folder in (tmp_path / "whole", stopped)]
+    figures = [re.findall(r"base64,[A-Za-z0-9+/=]+", page.read_text("utf-8")) for page in pages]
+    assert figures[0] == figures[1]
+    assert len(figures[0]) >= 3
 
 
 def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:

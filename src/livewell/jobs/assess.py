@@ -1,13 +1,11 @@
 """Verdicts on new images: one row a picture and frame."""
 
-from dataclasses import dataclass, field, replace
-from heapq import heappush, heappushpop
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from livewell.errors import LivewellError
 from livewell.files import claim_same, stamp, whole_file
@@ -17,6 +15,7 @@ from livewell.io.images import open_image
 from livewell.io.listing import find_images
 from livewell.io.models import Card, find_model, load_model
 from livewell.io.runs import versions, write_text
+from livewell.jobs.extremes import extremes, galleries
 from livewell.jobs.frames import Fit, fit_to, gaps, model_frame, why
 from livewell.jobs.journal import JOURNAL, Journal, version_of
 from livewell.jobs.named import wells
@@ -39,7 +38,6 @@ COLUMNS = [
 ]
 NOTHING = "nothing to judge"
 KIND, STAMP = "assessment", "assessment.json"
-SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +48,6 @@ class Assessed:
     failures: pd.DataFrame
     page: Path
     warnings: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Extremes:
-    """The patches with the highest and the lowest probability seen so far."""
-
-    high: list[tuple[float, int, NDArray[np.float32], str]] = field(default_factory=list)
-    low: list[tuple[float, int, NDArray[np.float32], str]] = field(default_factory=list)
-    count: int = 0
-
-    def see(self, p: float, pixels: NDArray[np.float32], caption: str) -> None:
-        self.count += 1
-        for heap, key in ((self.high, p), (self.low, -p)):
-            item = (key, self.count, pixels, caption)
-            if len(heap) < SHOWN:
-                heappush(heap, item)
-            elif key > heap[0][0]:
-                heappushpop(heap, item)
 
 
 def assess(
@@ -136,8 +116,7 @@ def assess(
     claim_same(out, KIND, STAMP, asked)
     stamp(out, STAMP, KIND, **asked, versions=versions())
     scorer = Scorer(net)
-    extremes = _Extremes()
-    judged = _Judged(scorer, card, stride, extremes)
+    judged = _Judged(scorer, card, stride)
     journal = Journal(out / JOURNAL, asked)
     done = journal.entries()
     entries = []
@@ -158,7 +137,8 @@ def assess(
         with whole_file(out / name) as temporary:
             table.to_csv(temporary, index=False)
     warnings = (*unplaced, *gaps(net.patch_px, stride), *_warnings(verdicts))
-    results = _results(images, model, card, verdicts, failures, extremes, warnings, asked)
+    shown = galleries(entries, dict(zip(names, paths, strict=True)), card, channel, pixel_um)
+    results = _results(images, model, card, verdicts, failures, shown, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
     journal.end()
     return Assessed(verdicts, failures, out / "report.html", warnings)
@@ -169,7 +149,6 @@ class _Judged:
     scorer: Scorer
     card: Card
     stride_px: int
-    extremes: _Extremes
 
     def frame(self, image: OpenImage, t: int, fit: Fit, name: str) -> dict[str, Any]:
         """The row of one frame."""
@@ -185,14 +164,12 @@ class _Judged:
             return row | {"sick_fraction": None, "p_sick": None, "verdict": NOTHING}
         logits = np.array([logit for _, logit in self.scorer.frame(frame, area, boxes)])
         p = card.patch_rule.probability(logits)
-        for index in {int(p.argmin()), int(p.argmax())}:
-            pixels = np.array(frame[boxes[index].slices], dtype=np.float32)
-            self.extremes.see(float(p[index]), pixels, f"p {p[index]:.2f}\n{name}, frame {t}")
         p_sick = float(card.picture_rule.probability(logits.mean()))
         return row | {
             "sick_fraction": float((p >= card.patch_rule.threshold).mean()),
             "p_sick": p_sick,
             "verdict": card.picture_rule.verdict(p_sick),
+            "extremes": extremes(p, boxes),
         }
 
 
@@ -245,20 +222,10 @@ def _results(
     card: Card,
     verdicts: pd.DataFrame,
     failures: pd.DataFrame,
-    extremes: _Extremes,
+    shown: list[Gallery],
     warnings: tuple[str, ...],
     asked: dict[str, Any],
 ) -> AssessResults:
-    galleries = []
-    for title, heap in (
-        (f"Patches that look most {card.classes[1]}", extremes.high),
-        (f"Patches that look most {card.classes[0]}", extremes.low),
-    ):
-        items = sorted(heap, key=lambda item: item[:2], reverse=True)
-        if items:
-            galleries.append(
-                Gallery(title, [item[2] for item in items], [item[3] for item in items])
-            )
     return AssessResults(
         title=f"Verdicts on {images.name}",
         subtitle=f"by the model {find_model(model)}",
@@ -268,7 +235,7 @@ def _results(
         card=summary(card),
         threshold=card.picture_rule.threshold,
         band=(card.picture_rule.low, card.picture_rule.high),
-        galleries=galleries,
+        galleries=shown,
         notes=[Note("warn", text) for text in warnings],
         settings=asked,
         versions=versions(),

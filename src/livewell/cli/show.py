@@ -61,7 +61,10 @@ def simulate_culture_(
 @click.option("--objects", type=(int, int), default=(30, 48), show_default=True)
 @click.option("--outlined", is_flag=True, help="Outlines of 2 px instead of filled objects.")
 def simulate_shapes_(talk: Talk, out: Path, outlined: bool, **settings: Any) -> None:
-    """Ellipses with a few circles among them: the paper's Sim 1 and Sim 2."""
+    """Ellipses with a few circles among them: the paper's Sim 1 and Sim 2.
+
+    Of its objects.csv `label boxes` makes labels with --state kind --corners y0,x0,y1,x1.
+    """
     from livewell.jobs.shapes import simulate_shapes
     from livewell.simulate.shapes import ShapeSpec
 

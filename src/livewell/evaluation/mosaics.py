@@ -149,7 +149,7 @@ def _checked(images: pd.DataFrame, cells: int) -> pd.DataFrame:
     ]
     faults += _torn(raw, ["image", "t"], "label", "labels-on-patches", "images of several classes")
     if faults and faults[-1].code == "labels-on-patches":
-        remedy = "label whole images (label column, words or dose) and split again"
+        remedy = "label whole images (label column, words, dose or boxes) and split again"
     faults += _torn(raw, ["image", "t"], "group", "several-groups", "images of several groups")
     faults += _torn(raw, ["group"], "part", "several-parts", "groups in several parts")
     if not faults:

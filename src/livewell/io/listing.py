@@ -33,7 +33,7 @@ def find_images(root: Path | str) -> list[Path]:
     Raises
     ------
     ImageReadError
-        No such folder, no folder, or no image in it.
+        Nothing of that name, no folder, or no image in it.
     """
     root = Path(root)
     found: list[str] = []
@@ -55,7 +55,7 @@ def find_images(root: Path | str) -> list[Path]:
         )
     if not found:
         raise ImageReadError(
-            "no image files here" if root.is_dir() else "no such folder",
+            "no image files here" if root.is_dir() else "no such file or folder",
             where=str(root),
             expected="files ending in " + ", ".join(SUFFIXES),
             remedy="check the path",

@@ -180,7 +180,7 @@ def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
         raise LabelError(
             f"the labels {name!r} are on patches; a mosaic takes its class from whole images",
             where=where,
-            expected="labels on images or frames (label column, words or dose)",
+            expected="labels on images or frames (label column, words, dose or boxes)",
             got=f"labels by {meta['label_meta'].get('route', 'patch')}",
         )
 

@@ -47,7 +47,7 @@ class ShapeSpec:
         Least and greatest distance of an object's upper left corner from its place's, downwards and
         to the right.
     size_px
-        Least and greatest axis, whole lengths.
+        Least and greatest long axis, whole lengths; short axes of flat ellipses are shorter.
     grey
         Least and greatest grey level of an object.
     background, noise_sd
@@ -90,12 +90,16 @@ class ShapeSpec:
         low, high = self.objects
         rules = {
             "ellipses is flat or literal": self.ellipses in ("flat", "literal"),
-            "images, rows and columns >= 1": min(self.images, self.rows, self.columns) >= 1,
+            "images >= 2, rows and columns >= 1": self.images >= 2
+            and min(self.rows, self.columns) >= 1,
             "0 < circle_share <= 1": 0 < self.circle_share <= 1,
             f"1 <= objects <= rows x columns = {places}, ascending": 1 <= low <= high <= places,
             "1 <= circles <= least number of objects": self.circles is None
             or 1 <= self.circles <= low,
-            "0 <= shift_px, ascending": 0 <= self.shift_px[0] <= self.shift_px[1],
+            "0 <= shift_px <= pitch_px, ascending": 0
+            <= self.shift_px[0]
+            <= self.shift_px[1]
+            <= self.pitch_px,
             "4 <= size_px <= pitch_px, ascending": 4
             <= self.size_px[0]
             <= self.size_px[1]

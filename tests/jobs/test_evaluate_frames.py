@@ -224,8 +224,8 @@ def test_the_page_speaks_of_images(case: Case) -> None:
     text = text_of(case.made.page)
     assert not re.search(r"\bpatch(es)?\b", text, re.IGNORECASE)
     for said in (
-        "Circles and ellipses images of unseen pictures",
-        "Where the net sees circles",
+        "On unseen pictures, images labelled circles and ellipses",
+        "Places of class circles",
         "Places held against boxes",
         "Labels that the net contradicts",
         "neither right nor wrong" if "unknown" in text else "Surest",
@@ -252,10 +252,10 @@ def test_without_boxes_places_are_not_checked(shapes: Path, tmp_path: Path) -> N
         "suspects.csv",
     }
     text = text_of(made.page)
-    assert "Where in images the net sees circles is not checked" in text
+    assert "Places of class circles are not checked" in text
     assert "livewell label boxes" in text
     assert f"Only {len(made.scores)} of the {SPEC.images} labelled images were scored" in text
-    assert "Where the net sees circles" not in text
+    assert "A place is right where its peak" not in text
     assert made.places.detections is None
     assert not made.places.figures
 

@@ -1,19 +1,24 @@
 """Parts of a localisation by themselves: pixels of the file, names, what is drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from discs import SHAPE, blobs, save_by_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livewell.evaluation.decisions import PatchRule
 from livewell.explain.places import Places
 from livewell.geometry import Box
+from livewell.jobs import places_shown
+from livewell.jobs.localise import localise
 from livewell.jobs.located import in_file
 from livewell.jobs.named import picture_names
 from livewell.jobs.places_shown import chosen, three
+from livewell.report.class_maps import ClassMaps, class_maps
 
 CLASSES = ("dim", "bright")
 
@@ -112,3 +117,33 @@ def test_which_three_make_figure_3() -> None:
         "surest dim",
     ]
     assert three(table(dim=[]), CLASSES, 0.5) == []
+
+
+def test_figure_3_says_what_part_of_a_picture_it_shows(
+    tmp_path: Path, write_movie: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One window of a large picture is called a part; of a small one the edge and no more."""
+    shown: list[ClassMaps] = []
+
+    def caught(items: Sequence[ClassMaps], *others: object) -> object:
+        shown.extend(items)
+        return class_maps(items, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(places_shown, "class_maps", caught)
+    height, width = SHAPE
+    large = blobs([(30, 40)], shape=(height, 2 * width))
+    small = blobs([], [(20, 30)], shape=(height - 20, width - 40), seed=1)
+    write_movie(tmp_path / "images" / "large.ome.tif", large[None])
+    write_movie(tmp_path / "images" / "small.ome.tif", small[None])
+    made = localise(tmp_path / "images", save_by_hand(tmp_path / "m"), tmp_path / "o", figures=1)
+    of = {item.title.split("\n")[-1]: item for item in shown}
+    assert list(of) == ["part of large.ome.tif", "small.ome.tif"]
+    part, mirrored = of.values()
+    assert part.title.startswith("surest bright\np ")
+    assert part.inside == (0, 0, *SHAPE)
+    assert part.counted.all()
+    assert not part.mirrored
+    assert mirrored.inside == (10, 20, height - 10, width - 20)
+    assert mirrored.mirrored
+    assert 0 < mirrored.counted.sum() < mirrored.counted.size
+    assert made.figure3 is not None

@@ -17,10 +17,11 @@ from livewell.evaluation.intervals import Estimate
 from livewell.evaluation.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
 from livewell.report.detection import Point, froc_curve, precision_recall
 from livewell.report.marked import FOUND, MISSED, WRONG, Marked, marked_frames
+from livewell.report.overlays import levels
 from livewell.report.page import Note, Page, Picture, render
 from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.report.suspects import SuspectsResults, suspects_section
-from livewell.report.words import note_of, picture_of, said_of, several
+from livewell.report.words import chance, note_of, picture_of, said_of, several, threshold_p
 
 NAN = float("nan")
 RNG = np.random.default_rng(0)
@@ -87,12 +88,12 @@ def test_the_legend_names_what_is_there():
     all_signs = CASES["frames"]().data.decode()
     for name in ("right place", "wrong place", "true box, found", "true box, missed"):
         assert f">{name}<" in all_signs
-    assert ">place, not checked<" not in all_signs
+    assert ">place<" not in all_signs
     places = CASES["frames of places"]().data.decode()
-    assert ">place, not checked<" in places
+    assert ">place<" in places
     assert ">right place<" not in places
     assert "1 right, 1 wrong, 1 missed" in CASES["frames"]().alt
-    assert "One pixel in 5 is drawn." in CASES["wide frame"]().caption
+    assert "Means of up to 5 x 5 pixels are drawn." in CASES["wide frame"]().caption
 
 
 def test_colours_differ_for_those_who_see_few():
@@ -129,7 +130,8 @@ def test_the_section_says_what_used_boxes():
     """What was chosen by labels, what by boxes, how folds are joined, and what is missing."""
     page = render(Page("t", "s", "v", sections=places_sections(results())))
     for text in (
-        "20 unseen images, 6 of them with 10 boxes of dead",
+        "20 unseen images, 6 of them with boxes of class dead, 10 in all",
+        "<h2>Places of class dead</h2>",
         "the first threshold too was chosen by these; boxes only measure",
         "best F1 on boxes of validation images",
         "Each of the 3 models has its own thresholds",
@@ -145,6 +147,56 @@ def test_the_section_says_what_used_boxes():
     page = render(Page("t", "s", "v", sections=places_sections(results(folds=1, figures=alone))))
     for text in ("best F1", "own thresholds", "Table 3", "from validation boxes"):
         assert text not in page, text
+
+
+@pytest.mark.parametrize(
+    ("by_lot", "said"),
+    [
+        (4, "The first 4 were drawn by lot among the images with such boxes, the last 2 are those"
+            " with the most errors."),
+        (5, "The first 5 were drawn by lot among the images with such boxes, the last one has the"
+            " most errors."),
+        (1, "The first one was drawn by lot"),
+        (6, "They were drawn by lot among the images with such boxes."),
+        (0, "They are the images with the most errors."),
+        (None, "the last ones are those with the most errors"),
+    ],
+)  # fmt: skip
+def test_which_frames_are_shown_is_said(by_lot, said):
+    """How many were drawn by lot, and how many for their errors."""
+    assert said in places_sections(results(frames=[HELD] * 6, by_lot=by_lot))[1].lead
+
+
+def covered(**others: object) -> dict[str, str]:
+    """The table of covered boxes, by column."""
+    table = places_sections(results(**others))[0].tables[-1]
+    assert "Table 3" in table.caption
+    return dict(zip(table.columns, table.rows[0], strict=True))
+
+
+def test_a_net_that_covers_nothing_shows_no_accuracy():
+    """Without a covered box accuracy is only the share of the other boxes: it is left out."""
+    none, zero = replace(AREA, value=NAN), replace(AREA, value=0.0, low=NAN, high=NAN)
+    nothing = {"accuracy": AREA, "precision": none, "recall": zero}
+    figures = replace(results().figures, covered=nothing)
+    assert covered(figures=figures, unmarked=0.9) == {"precision": "not defined", "recall": "0.00"}
+
+
+def test_accuracy_stands_beside_that_of_marking_nothing():
+    """What a mask of nothing would reach is told first, where it is known."""
+    known = covered(unmarked=0.9)
+    assert list(known) == ["accuracy", "accuracy of marking nothing", "precision", "recall"]
+    assert known["accuracy of marking nothing"] == "0.90"
+    assert list(covered()) == ["accuracy", "precision", "recall"]
+
+
+def test_marked_frames_are_stretched_without_their_borders():
+    """What registration left at the edges of a frame does not change how the rest is shown."""
+    framed = np.pad(GREY, ((9, 0), (0, 16)))
+    assert levels(framed) == levels(GREY)
+    known = np.where(GREY > 150, NAN, GREY)
+    assert np.isfinite(levels(known)).all()
+    assert levels(np.zeros((9, 9))) == (0.0, 0.0)
 
 
 def suspected(**others: object) -> str:
@@ -167,6 +219,11 @@ def test_suspects_are_for_people_and_honest_about_what_was_scored():
     assert "Nothing is relabelled" in suspected()
     assert "All 40 labelled images were scored" in suspected()
     assert "Only 12 of the 40 labelled images were scored" in suspected(scored=12)
+    assert "Split into folds to have all of them scored" in suspected(scored=12)
+    folds = suspected(scored=12, folds=1, of_folds=3)
+    assert "the test parts of 1 of 3 folds. Train the other folds too" in folds
+    assert "Split into folds" not in folds
+    assert "Split into folds" not in suspected(scored=12, folds=3, of_folds=3)
     assert "the 2 surest of each direction" in suspected(listed=2)
     none = suspected(contradicted={"labelled live, more likely dead": 0})
     assert "no image's other class" in none
@@ -188,3 +245,21 @@ def test_pages_of_frames_do_not_speak_of_patches():
         "images",
     ]
     assert note_of(Note("info", "No patch."), "image").text == "No image."
+
+
+@pytest.mark.parametrize(
+    ("p", "digits", "shown"),
+    [(0.9996, 3, ">0.999"), (0.9994, 3, "0.999"), (0.996, 2, ">0.99"), (1.0, 2, ">0.99"),
+     (0.0, 3, "<0.001"), (0.0004, 3, "<0.001"), (0.5, 2, "0.50"), (NAN, 2, "")],
+)  # fmt: skip
+def test_no_probability_is_shown_as_sure(p, digits, shown):
+    """A probability is never rounded to 0 or to 1."""
+    assert chance(p, digits) == shown
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(0.68, "0.68"), (0.9996, "0.99960"), (0.052, "0.052"), (1.0, "1.00")]
+)
+def test_thresholds_near_one_are_told_from_it(p, shown):
+    """A threshold has as many digits as it takes to tell how far from 0 and 1 it is."""
+    assert threshold_p(p) == shown

@@ -1,167 +1,17 @@
-"""Figures and page of places: what is drawn is what was found, and the page claims no more."""
+"""The page of places: it claims no more than was found."""
 
+import re
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from matplotlib.colors import to_rgb
-from numpy.typing import NDArray
-from PIL import Image
 
-from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.localise import LocaliseResults, headline, localise_page
-from livewell.report.overlays import FILL, WIDEST_PX, Overlay, for_page, overlay
 from livewell.report.page import Page, Picture, render
-from livewell.report.style import SICK
 
 CLASSES = ("ellipses", "circles")
-
-
-def opened(picture: Picture) -> NDArray[np.float64]:
-    """(h, w, 3), 0 to 1."""
-    return np.asarray(Image.open(BytesIO(picture.data)).convert("RGB")) / 255
-
-
-def item(shape: tuple[int, int] = (60, 80), scale: float = 1.0) -> Overlay:
-    """A ramp from left to right with two places."""
-    pixels = np.tile(np.linspace(500, 2500, shape[1]), (shape[0], 1)).astype(np.uint16)
-    labels = np.zeros(shape, dtype=np.uint16)
-    h, w = shape
-    labels[h // 6 : h // 2, w // 8 : w // 3] = 1
-    labels[h // 2 : h - 4, w - w // 4 : w] = 2
-    return Overlay(pixels, labels, [0.91, 0.66], "circles, p 0.98, 2 places", "n1.tif", scale)
-
-
-def in_picture(shown: NDArray[np.float64], of: Overlay, y: float, x: float) -> NDArray[np.float64]:
-    """Colour of the overlay at a pixel of the file; the picture fills the width."""
-    height, width = of.pixels.shape
-    zoom = shown.shape[1] / width
-    text = max(shown.shape[1] / 38, 14.0)
-    top = shown.shape[0] - 1.9 * text - height * zoom
-    return shown[round(top + (y + 0.5) * zoom), round((x + 0.5) * zoom)]
-
-
-def test_places_are_tinted_and_the_rest_stays_grey() -> None:
-    """Inside a place the picture is mixed with one colour, lightly; elsewhere it has none."""
-    one = replace(item(), pixel_um=None)
-    shown = opened(overlay(one))
-    assert shown.shape[1] == 640
-    colour = np.array(to_rgb(SICK))
-    for y, x in ((20, 18), (45, 70)):
-        low, high = np.percentile(one.pixels, (0.5, 99.5))
-        grey = np.clip((one.pixels[y, x] - low) / (high - low), 0, 1)
-        expected = (1 - FILL) * grey + FILL * colour
-        np.testing.assert_allclose(in_picture(shown, one, y, x), expected, atol=0.02)
-    for y, x in ((50, 20), (3, 60)):
-        found = in_picture(shown, one, y, x)
-        assert np.ptp(found) < 0.01
-    # the outline, half a pixel wide on either side of the place's edge
-    edge = np.array([in_picture(shown, one, y - 0.5, 20) for y in (10, 30)])
-    np.testing.assert_allclose(edge, [colour, colour], atol=0.1)
-
-
-def white(of: Overlay, rows: range, columns: range) -> int:
-    """How many pixels of the overlay are white over that part of the file, 60 x 80 px."""
-    shown = opened(overlay(of))
-    zoom, text = 8, 640 / 38
-    top = round(shown.shape[0] - 1.9 * text - 60 * zoom) + 1
-    part = shown[top + rows.start * zoom : top + rows.stop * zoom - 2]
-    return int((part[:, columns.start * zoom : columns.stop * zoom].min(axis=2) > 0.9).sum())
-
-
-def test_every_place_is_numbered() -> None:
-    """Beside a place stands its number, and its probability while there are few."""
-    one = replace(item(), pixels=np.full((60, 80), 7, np.uint16), pixel_um=None)
-    beside, further = (range(7, 14), range(26, 29)), (range(7, 14), range(29, 40))
-    many = replace(one, p=[0.9] * 30)
-    assert white(one, *beside)
-    assert white(many, *beside)
-    assert white(one, *further)
-    assert white(many, *further) == 0
-    bare = replace(one, labels=np.zeros_like(one.labels), p=[])
-    assert white(bare, range(60), range(80)) == 0
-
-
-def test_a_scale_bar_needs_a_pixel_size() -> None:
-    """With a pixel size there is a white bar at the lower left, without one there is none."""
-    dark = replace(item(), pixels=np.full((60, 80), 7, np.uint16), labels=np.zeros((60, 80), int))
-    corner = {}
-    for pixel_um in (0.5, None):
-        shown = opened(overlay(replace(dark, pixel_um=pixel_um)))
-        corner[pixel_um] = in_picture(shown, dark, 57.2, 3).min()
-    assert corner[0.5] > 0.9
-    assert corner[None] < 0.1
-
-
-def test_large_frames_are_drawn_smaller() -> None:
-    """Frames of several thousand pixels are reduced by a whole number; strips stay strips."""
-    shown = opened(overlay(item((300, 4 * WIDEST_PX + 8))))
-    assert WIDEST_PX * 0.75 < shown.shape[1] <= WIDEST_PX
-    high, wide, _ = opened(overlay(item((3000, 20)))).shape
-    assert wide == 640
-    assert WIDEST_PX * 0.9 < high < WIDEST_PX * 1.1
-
-
-def test_the_page_takes_a_lighter_copy() -> None:
-    """The page's copy is WebP of the same size, says the same, and looks the same."""
-    picture = overlay(item())
-    light = for_page(picture)
-    assert (light.kind, light.alt) == ("webp", picture.alt)
-    assert light.data[8:12] == b"WEBP"
-    assert "n1.tif: circles, p 0.98, 2 places" in light.alt
-    np.testing.assert_allclose(opened(light).mean(), opened(picture).mean(), atol=0.01)
-
-
-def maps(peak: float = 9.0, title: str = "surest circles, p 0.99\nn1.tif") -> ClassMaps:
-    """A picture of 60 x 80 px whose positive map has one high cell."""
-    rng = np.random.default_rng(0)
-    values = rng.normal(0, 0.5, (2, 8, 10)).astype(np.float32)
-    values[1, 3, 4] += peak
-    odds = values[1] - values[0]
-    return ClassMaps(title, item().pixels, values, odds, [(20, 30, 36, 46)], 8, 2.25)
-
-
-def test_cells_lie_where_they_look() -> None:
-    """The first cell is drawn about its centre, the others every stride."""
-    left, right, bottom, top = maps().extent
-    assert (left, top) == (2.75 - 4, 2.75 - 4)
-    assert right - left == 80
-    assert bottom - top == 64
-
-
-@pytest.mark.parametrize("least", [2.0, -300.0, 300.0])
-def test_class_maps_are_drawn_with_any_threshold(least: float) -> None:
-    """One or three rows, a threshold that all, some or no cell reaches."""
-    three = [maps(9, "a"), maps(1, "b"), maps(-1, "c")]
-    for items in (three[:1], three) if least == 2 else (three[:1],):
-        picture = class_maps(items, CLASSES, least, 0.6)
-        shown = opened(picture)
-        assert shown.shape[1] == 1560
-        assert picture.wide
-        assert "ellipses and circles" in picture.alt
-        assert "threshold of a place" in picture.caption
-
-
-def test_constant_maps_are_drawn() -> None:
-    """A net that says the same everywhere gives a figure, not an error."""
-    flat = replace(maps(), maps=np.zeros((2, 8, 10), np.float32), boxes=[])
-    assert opened(class_maps([flat], CLASSES, 0.5, 0.6)).shape[1] == 1560
-    assert class_maps([], CLASSES, 0.5, 0.6).kind == "svg"
-
-
-def test_called_cells_stand_out() -> None:
-    """Vermillion marks the cells that reach the threshold: with none there is less of it."""
-    colour = np.array(to_rgb(SICK))
-
-    def much(least: float) -> int:
-        shown = opened(class_maps([maps()], CLASSES, least, 0.6))
-        return int((np.abs(shown - colour).max(axis=2) < 0.03).sum())
-
-    assert much(0.5) > much(5.0) > much(500.0)
+DRAWN = Picture(b"RIFF", "webp", "a picture under its places")
 
 
 def results(**changed: object) -> LocaliseResults:
@@ -203,7 +53,7 @@ def test_headline_counts_pictures_and_places() -> None:
     said, tone = headline(results())
     assert said == (
         "Of 4 pictures, 1 is called circles, 1 is called ellipses, 1 is unsure and 1 has nothing to"
-        " judge. 4 places in 2 pictures look circles."
+        " judge. 4 places of class circles were found in 2 pictures."
     )
     assert tone == "info"
     failures = pd.DataFrame([("x.tif", None, "[image-unreadable] no")], columns=["image", "t", "e"])
@@ -221,7 +71,7 @@ def test_the_page_says_what_a_place_is_not() -> None:
     assert "trained on labels of images alone" in page
     assert "from p 0.68 on, a low one of those that told validation frames apart best" in page
     assert "no exact count" in page
-    assert "1 place of 4 lie in 1 picture not called circles" in page
+    assert "Of 4 places, 1 lies in 1 picture not called circles" in page
     assert "(0.30 to 0.60)" in page
     assert "as you asked" in texts(localise_page(results(chosen=False)))
     assert "&lt;d&gt;.tif" in page
@@ -245,19 +95,115 @@ def test_the_page_knows_the_pooling_and_leaves_bare_columns_out() -> None:
     assert "all places together" in texts(localise_page(results(pooling="noisy_or")))
 
 
+def trusted(page: Page, tone: str) -> str:
+    """What the notes of that tone say."""
+    return " ".join(note.text for note in page.trust if note.tone == tone)
+
+
 def test_figures_of_the_model_are_shown_if_there_are_any() -> None:
-    """A measured model's figures stand in a table; one that was not measured is cautioned of."""
-    assert "was not measured on unseen groups" in texts(localise_page(results()))
-    page = texts(localise_page(results(measured=[("place recall", 0.91, 0.85, 0.95)])))
-    assert "place recall" in page
-    assert "0.850 to 0.950" in page
-    assert "was not measured" not in page
+    """A measured model's figures have names that people read, those of places last."""
+    rows = [
+        ("place_recall", 0.91, 0.85, 0.95),
+        ("place_f1", 0.9, np.nan, np.nan),
+        ("roc_auc", 0.93, 0.88, 0.97),
+        ("pictures_decided", 0.8, 0.7, 0.9),
+    ]
+    page = localise_page(results(measured=rows))
+    said = texts(page)
+    names = ("AUC", "pictures with a verdict", "places: recall", "places: F1")
+    places = [said.index(f">{name}<") for name in names]
+    assert places == sorted(places)
+    assert "0.850 to 0.950" in said
+    assert "nan" not in re.sub('base64,[^"]*', "", said)
+    for raw in ("roc_auc", "place_recall", "pictures_decided", "was not measured"):
+        assert raw not in said
+    assert trusted(page, "bad") == ""
+    assert "figures were measured on other images" in trusted(page, "info")
+
+
+def test_a_model_without_figures_is_cautioned_of() -> None:
+    """Where nothing was measured, a note above says so, and nothing claims that it was."""
+    page = localise_page(results())
+    assert "was not measured on unseen groups" in trusted(page, "warn")
+    assert "other images" not in texts(page)
+    assert "`" not in " ".join(note.text for note in page.trust)
+
+
+@pytest.mark.parametrize("area", [(0.55, 0.4, 0.7), (0.3, 0.2, 0.4), (0.5, np.nan, np.nan)])
+def test_a_model_without_skill_is_a_problem(area: tuple[float, float, float]) -> None:
+    """An AUC whose interval does not rule guessing out stands above, and colours the headline."""
+    made = results(measured=[("roc_auc", *area)])
+    assert "0.5, which is guessing" in trusted(localise_page(made), "bad")
+    assert headline(made)[1] == "warn"
+    skilled = results(measured=[("roc_auc", 0.8, 0.6, 0.9)])
+    assert trusted(localise_page(skilled), "bad") == ""
+    assert headline(skilled)[1] == "info"
+
+
+def test_images_that_the_model_learnt_are_named() -> None:
+    """What a model says of images that it learnt from is no evidence, and the page says so."""
+    some = localise_page(results(learnt=3))
+    assert "3 of 4 images are ones that the model was trained or calibrated on" in texts(some)
+    assert "taken alike" in texts(some)
+    assert "1 of 4 images is one" in trusted(localise_page(results(learnt=1)), "bad")
+    assert "taken alike" not in texts(localise_page(results(learnt=4)))
+    assert "calibrated on" not in texts(localise_page(results()))
+    marked = results().pictures.assign(learnt=[1, 0, 0, 0])
+    assert ">learnt<" in texts(localise_page(results(pictures=marked)))
+    none = results().pictures.assign(learnt=0)
+    assert ">learnt<" not in texts(localise_page(results(pictures=none)))
+
+
+@pytest.mark.parametrize("classes", [("living", "dead"), ("ellipses", "circles")])
+def test_sentences_bear_adjectives_and_nouns(classes: tuple[str, str]) -> None:
+    """Whether the classes are things or states of things, no sentence breaks."""
+    positive = classes[1]
+    page = texts(localise_page(results(classes=classes)))
+    for broken in (f"hold {positive}", f"holds {positive}", f"look {positive}", "showed it one",
+                   f"evidence for {positive} ", f"which is {positive}"):  # fmt: skip
+        assert broken not in page
+    assert f"whole images labelled {positive} or {classes[0]}" in page
+    assert f"places of class {positive} were found" in page
+
+
+def test_one_word_for_a_frame_and_no_p_of_one() -> None:
+    """All tables call t a frame, and a probability below 1 is not shown as 1."""
+    pictures = results().pictures.assign(p=[0.9996, 0.0002, 0.5, np.nan])
+    failures = pd.DataFrame([("x.tif", 0, "no")], columns=["image", "t", "error"])
+    page = localise_page(results(pictures=pictures, failures=failures, least=0.9996))
+    tables = [table for section in page.sections for table in section.tables]
+    assert sum("frame" in table.columns for table in tables) == 3
+    assert not any({"t", "found"} & set(table.columns) for table in tables)
+    every = next(section.tables[0] for section in page.sections if section.title == "All pictures")
+    at = list(every.columns).index("p")
+    assert [row[at] for row in every.rows] == [">0.999", "<0.001", "0.500", ""]
+    assert every.sides[at] == "r"
+    assert "from p 0.99960 on" in texts(page)
+
+
+def test_two_probabilities_are_explained() -> None:
+    """Beside table and overlays stands that a picture may have a lower p than its place."""
+    page = localise_page(results(overlays=[DRAWN]))
+    leads = {section.title: section.lead for section in page.sections}
+    for title in ("Pictures with most places", "Pictures under their places"):
+        assert "may lie below that of its surest place" in leads[title]
+    assert "with up to 12 places, its p stands beside it" in leads["Pictures under their places"]
+    assert "more than 60 there is no number" in leads["Pictures under their places"]
+    assert "a few pixels beside the middle of an object" in texts(page)
+
+
+def test_without_overlays_nobody_is_sent_to_them() -> None:
+    """A page without figures does not tell its reader to look at them."""
+    assert "look at the overlays" not in texts(localise_page(results()))
+    shown = results(overlays=[DRAWN])
+    assert "look at the overlays before you count" in texts(localise_page(shown))
 
 
 def test_pages_without_places_or_pictures() -> None:
     """Nothing found, nothing judged, everything failed: each has its page."""
     empty = results().detections.head(0)
     none = localise_page(results(pictures=results().pictures.assign(found=0), detections=empty))
+    assert "No place of class circles was found." in texts(none)
     assert "No place reached the threshold." in texts(none)
     assert "1 picture called circles without any place" in texts(none)
     assert "without any place" not in texts(localise_page(results()))
@@ -265,31 +211,21 @@ def test_pages_without_places_or_pictures() -> None:
         [("x.tif", 0, "[image-content] blank")], columns=["image", "t", "error"]
     )
     bare = results(pictures=results().pictures.head(0), detections=empty, failures=failures)
-    page = texts(localise_page(bare))
-    assert "Inputs that could not be judged" in page
-    assert "x.tif" in page
+    page = localise_page(bare)
+    assert [section.title for section in page.sections] == ["Inputs that could not be judged"]
+    assert [note.text for note in page.trust] == [
+        "1 input could not be judged; it is listed below."
+    ]
+    assert "x.tif" in texts(page)
+    twice = localise_page(replace(bare, failures=pd.concat([failures, failures])))
+    assert "2 inputs could not be judged; they are listed below." in texts(twice)
 
 
 def test_pictures_stand_in_one_gallery() -> None:
     """Overlays keep their order, and Figure 3 follows."""
-    pictures = [replace(for_page(overlay(item())), alt=f"picture {n}") for n in range(3)]
-    page = texts(
-        localise_page(results(overlays=pictures, maps=class_maps([maps()], CLASSES, 1.0, 0.6)))
-    )
+    pictures = [replace(DRAWN, alt=f"picture {n}") for n in range(3)]
+    page = texts(localise_page(results(overlays=pictures, maps=replace(DRAWN, alt="the maps"))))
     places = [page.index(f'alt="picture {n}"') for n in range(3)]
     assert places == sorted(places)
     assert "3 of 4 pictures" in page
-    assert page.index("Class maps of ellipses and circles") > places[-1]
-
-
-@settings(max_examples=8)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 3))
-def test_frames_of_any_shape_are_drawn(height: int, width: int, places: int) -> None:
-    """One pixel or a strip: the figure has the frame's proportions and room for its words."""
-    labels = np.zeros((height, width), dtype=np.uint16)
-    labels.flat[:places] = np.arange(1, min(places, labels.size) + 1)[: labels.size]
-    one = Overlay(np.full((height, width), 5, np.uint8), labels, [0.5] * places, "x", "y", 0.3)
-    wide, high = Image.open(BytesIO(overlay(one).data)).size
-    assert 640 <= wide <= WIDEST_PX
-    assert high >= height * 640 // max(width, height) * 0.99
-    assert high <= WIDEST_PX * 1.1
+    assert page.index('alt="the maps"') > places[-1]

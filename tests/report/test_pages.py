@@ -51,7 +51,7 @@ def test_a_good_result_is_said_in_one_sentence() -> None:
     """Metric, interval and number of wells stand in the verdict."""
     sentence, tone = headline(GOOD, trust_notes(GOOD))
     assert sentence == (
-        "Sick and healthy patches of unseen wells are told apart with AUC 0.96 "
+        "On unseen wells, patches labelled sick and healthy are told apart with AUC 0.96 "
         "(95% interval 0.92-0.99, 12 wells)."
     )
     assert tone == "good"
@@ -92,6 +92,22 @@ def test_few_groups_make_intervals_rough(groups: int, scarcer: int) -> None:
 def test_enough_groups_are_not_called_rough() -> None:
     """With twelve wells of either class there is no such caution."""
     assert "rough" not in said(GOOD, "warn")
+
+
+def test_groups_of_one_image_are_not_set_against_images() -> None:
+    """Where every group is one image, resampling groups is no merit over resampling images."""
+    assert "resample whole wells (12), not patches" in said(GOOD, "good")
+    single = replace(GOOD, scores=scores().drop_duplicates("group"), noun="image")
+    assert "intervals resample wells (12)." in said(single, "good")
+    assert "not images" not in said(single, "good")
+
+
+@pytest.mark.parametrize(("many", "there"), [([1, 1, 1, 9], False), ([1, 2, 2, 9], True)])
+def test_groups_of_one_frame_have_no_strip(many: list[int], there: bool) -> None:
+    """Where most groups are one frame, an accuracy for each of them says nothing."""
+    per_group = pd.DataFrame({"group": WELLS[:4], "patches": many, "positives": 1, "accuracy": 1.0})
+    titles = [s.title for s in evaluation_page(replace(GOOD, per_group=per_group)).sections]
+    assert ("Well by well" in titles) == there
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ class Net:
         How many times it is trained.
     readings
         Readings of the ellipse that it is trained for.
+    searched
+        In how many fresh pictures its places are looked for, at most.
     """
 
     told: str
@@ -50,6 +52,7 @@ class Net:
     changed: Mapping[str, object]
     seeds: int = 1
     readings: tuple[Ellipses, ...] = ("flat", "literal")
+    searched: int = IMAGES
 
     @property
     def profile(self) -> Profile:
@@ -64,6 +67,7 @@ NETS = (
         "max",
         {"net": "wscnn4", "steps": 1_500},
         readings=("flat",),
+        searched=2_000,
     ),
     Net("WSCNN_FAST, average", "average", {"global_pool": "average", "narrowing": (0, 0)}),
     Net(

@@ -41,11 +41,13 @@ def table(
             for number in range(seed, seed + net.seeds):
                 one = trial(net, reading, number)
                 model = trained(one, runs, seed=number, progress=progress)
-                with progress.task(f"finding circles, {net.told}", total=images) as tick:
-                    found = look_at(model, one.spec, images, tick=tick)
+                some = min(images, net.searched)
+                with progress.task(f"finding circles, {net.told}", total=some) as tick:
+                    found = look_at(model, one.spec, some, tick=tick)
                 usual = found.usual(place_threshold(model))
                 paper = PAPER if net.pooling == "max" else ("", "", "")
-                rows.append([told, net.told, str(number), *paper, *_shown(found, usual)])
+                about = [told, net.told, str(number), f"{some:,}"]
+                rows.append([*about, *paper, *_shown(found, usual)])
                 values.append(
                     {"reading": reading, "net": net.told, "seed": number}
                     | {"paper": asdict(found.table3())}
@@ -60,6 +62,7 @@ def table(
             "ellipses",
             "net",
             "seed",
+            "pictures",
             "paper: accuracy",
             "precision",
             "recall",
@@ -73,7 +76,7 @@ def table(
             "FROC",
         ],
         rows=rows,
-        lead=f"Percent, {images:,} fresh pictures of Sim 1. The paper's measure: a circle counts as"
+        lead="Percent, fresh pictures of Sim 1. The paper's measure: a circle counts as"
         " found where the mask covers 90% of its box, an ellipse so covered as a false alarm,"
         " positive pictures only. Peaks: a detection is right where its peak lies in a circle's box"
         " that no surer one has claimed, over all pictures; threshold from labels of validation"

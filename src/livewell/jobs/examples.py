@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from livewell.evaluation.places import frame_names
 from livewell.evaluation.suspects import direction, labels_on_patches, suspects
 from livewell.jobs.found import Model
 from livewell.jobs.pictured import pictured
@@ -13,6 +14,7 @@ from livewell.report.marked import Marked
 from livewell.report.page import Section
 from livewell.report.results import Gallery
 from livewell.report.suspects import SuspectsResults, suspects_section
+from livewell.report.words import chance
 from livewell.tables import KEY, patches_of
 
 SHOWN, FRAMES_SHOWN = 12, 6
@@ -20,6 +22,8 @@ SHOWN, FRAMES_SHOWN = 12, 6
 LISTED = 200
 """Longest list of suspects of each direction."""
 FILE = "suspects.csv"
+LONGEST = 44
+"""Characters of a name below a picture; of a longer one the end is shown."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,17 @@ class Examples:
             rows = rows[rows.groupby(["image", "y"]).cumcount() < 2]
             rows = pd.concat([rows[rows["y"] == y].head(self.shown // 2) for y in (0, 1)])
             captions = [
-                f"{self.tested.classes[y]}, p {p:.2f}\n{group}"
-                for y, p, group in zip(rows["y"], rows["p"], rows["group"], strict=True)
+                f"{self.tested.classes[y]}, p {chance(p, 2)}\n{name}"
+                for y, p, name in zip(rows["y"], rows["p"], self._names(rows), strict=True)
             ]
             if not rows.empty:
                 found.append(self._gallery(f"Surest {name} calls", rows, captions))
         return found
+
+    def _names(self, rows: pd.DataFrame) -> list[str]:
+        """What stands below a picture: the group of a patch, the image and number of a frame."""
+        named = frame_names(rows) if self.models else rows["group"].astype(str)
+        return [name if len(name) <= LONGEST else f"...{name[3 - LONGEST :]}" for name in named]
 
     def suspects(self, table: pd.DataFrame) -> tuple[pd.DataFrame, Section]:
         """The list of suspects among outcomes, and its section of the page."""
@@ -70,13 +79,15 @@ class Examples:
             counts[name] = len(rows)
             rows = rows.head(FRAMES_SHOWN).assign(y=y)
             captions = [
-                f"{image}\n{sure:.0%} sure of {classes[1 - y]}"
+                f"{image}\n{'>99%' if sure >= 0.995 else f'{sure:.0%}'} sure of {classes[1 - y]}"
                 for image, sure in zip(rows["image"], rows["sure"], strict=True)
             ]
             if not rows.empty:
                 made = self._gallery(name, rows, captions).picture()
                 said = f"{name.capitalize()}. {made.caption}"
                 pictures.append(replace(made, caption=said))
+        run = self.tested.run
+        _, folds, _ = self.tested.study.split(run.spec["split"])
         section = suspects_section(
             SuspectsResults(
                 classes=classes,
@@ -87,6 +98,8 @@ class Examples:
                 listed=LISTED,
                 file=FILE,
                 pictures=pictures,
+                folds=self.tested.folds["fold"].nunique(),
+                of_folds=folds["fold"].nunique(),
             )
         )
         return every[every["rank"] <= LISTED], section

@@ -154,6 +154,7 @@ def localise(
         chosen=least is None,
         overlays=shown.overlays,
         maps=shown.maps,
+        learnt=int(pictures["learnt"].sum()),
         measured=[(r["name"], r["value"], r["low"], r["high"]) for r in card.results],
         card=model_summary(card),
         notes=[Note("warn", text) for text in warnings],

@@ -65,8 +65,8 @@ def where(
     boxes = _boxes(tested)
     if isinstance(boxes, str):
         text = (
-            f"Where in {noun}s the net sees {positive} is not checked: {boxes}. Box some cells and"
-            " label with `livewell label boxes` to have it measured."
+            f"Places of class {positive} are not checked: {boxes}. Box some cells and label with"
+            " livewell label boxes to have them measured."
         )
         return Where(notes=(Note("info", text),))
     names = ("validation", "test")
@@ -99,6 +99,8 @@ def where(
         figures=figures,
         frames=_shown(tested, models, judged, frames, seed),
         remarks=_remarks(judged),
+        by_lot=min(BY_LOT, judged.objects["image"].nunique()),
+        unmarked=float((pd.concat(shares)["kind"] != positive).mean()),
     )
     counts = {
         "images": results.images,

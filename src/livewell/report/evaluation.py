@@ -45,7 +45,7 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
     """
     negative, positive = results.classes
     seen = several(results.noun)
-    what = f"{positive.capitalize()} and {negative} {seen} of unseen {results.group_name}s"
+    what = f"On unseen {results.group_name}s, {seen} labelled {positive} and {negative}"
     head = results.estimates[0][1] if results.estimates else None
     if head is None or not math.isfinite(head.value):
         return f"{what} could not be compared: no {results.metric} could be computed.", "bad"
@@ -82,8 +82,7 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
         notes.append(
             trust.against_guessing(head, results.metric, results.classes, results.guessing)
         )
-        groups = results.scores["group"].nunique()
-        notes.append(trust.group_count(groups, head.groups or groups, results.group_name))
+        notes.append(_group_count(results, head))
         notes += trust.against_baselines(results.baselines, results.metric)
         # Too few groups are said already.
         if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
@@ -97,6 +96,13 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
     told = [Note("warn", text) for text in results.warnings]
     told += [note_of(note, results.noun) for note in notes]
     return trust.sorted_notes([*told, *results.notes])
+
+
+def _group_count(results: EvaluationResults, head: EstimateLike) -> Note:
+    """Whether there are enough groups, and what intervals resample."""
+    groups = results.scores["group"].nunique()
+    alone = groups == len(results.scores)
+    return trust.group_count(groups, head.groups or groups, results.group_name, each_one=alone)
 
 
 def _lead(results: EvaluationResults) -> str:
@@ -145,9 +151,9 @@ def _scores(results: EvaluationResults) -> Section:
     figures = (curve, confusion(matrix, results.classes), replace(histogram, wide=True))
     return Section(
         f"Scores on unseen {results.group_name}s",
-        f"Intervals resample whole {results.group_name}s. Sensitivity is the share of {positive} "
-        f"{several(results.noun)} that were called {positive}, specificity the share of {negative} "
-        f"ones called {negative}.",
+        f"Intervals resample whole {results.group_name}s. Sensitivity is the share of"
+        f" {several(results.noun)} labelled {positive} that were called {positive}, specificity the"
+        f" share of those labelled {negative} that were called {negative}.",
         pictures=[
             replace(estimates(results.estimates), wide=True),
             *(picture_of(picture, results.noun) for picture in figures),
@@ -157,7 +163,8 @@ def _scores(results: EvaluationResults) -> Section:
 
 
 def _groups(results: EvaluationResults) -> Section | None:
-    if results.per_group is None or (results.per_group["patches"] == 1).all():
+    # of a single patch the accuracy is 0 or 1: nothing to compare
+    if results.per_group is None or results.per_group["patches"].median() == 1:
         return None
     strip = group_strip(
         results.per_group,

@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from scipy import ndimage
+from scipy.spatial import KDTree
 from skimage.measure import find_contours
 
 from livewell.io.overlay import grey, nice_length
@@ -33,6 +34,7 @@ FEW = 12
 """Up to so many places the probability stands beside each one's number."""
 MOST_NUMBERED = 60
 """Of more places none is numbered: the numbers would hide the picture."""
+TOO_MANY = "too many places for numbers"
 LARGEST, SMALLEST = 0.85, 0.55
 """Size of numbers, of the words above the picture: where places are far apart, and near."""
 DPI, PAGE_QUALITY = 100, 88
@@ -90,9 +92,11 @@ def overlay(item: Overlay) -> Picture:
         height, width = small.shape[0] * by, small.shape[1] * by
         tinted = _tinted(grey(small, display), reduced(item.labels > 0, by))
         axes.imshow(tinted, extent=(0, width, height, 0), interpolation="nearest")
-        _outlined(axes, item, pt)
+        text = by / zoom * text_px
+        size = _size(item, pt, text)
+        _outlined(axes, item, size / 8)
         if len(item.p) <= MOST_NUMBERED:
-            _numbered(axes, item, _size(item, pt, by / zoom * text_px), by / zoom * text_px)
+            _numbered(axes, item, size, text)
         if item.pixel_um is not None:
             _scale_bar(axes, item.pixels.shape, item.pixel_um, pt)
         axes.set_xlim(0, width)
@@ -103,14 +107,16 @@ def overlay(item: Overlay) -> Picture:
         write(left, 1 - 1.95 * text_px / full_px, _cut(item.name), size=pt * 0.9, va="top")
         said = f"grey levels {display[0]:.5g} to {display[1]:.5g} shown (for display only)"
         said += f", means of {by} x {by} px" if by > 1 else ""
-        said += ", too many places for numbers" if len(item.p) > MOST_NUMBERED else ""
+        said += f", {TOO_MANY}" if len(item.p) > MOST_NUMBERED else ""
         # a long line shrinks to the width: a character takes 0.6 of its height
         small_pt = min(pt * 0.85, wide_px * 72 / DPI / (0.6 * len(said)))
         write(left, 0.5 * text_px / full_px, said, size=small_pt, color="#565D64")
         buffer = BytesIO()
         sheet.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "livewell"})
     many = plural(len(item.p), "place")
-    return Picture(buffer.getvalue(), "png", f"{item.name}: {item.headline}. {many} outlined.")
+    bare = f", {TOO_MANY}" if len(item.p) > MOST_NUMBERED else ""
+    alt = f"{item.name}: {item.headline}. {many} outlined{bare}."
+    return Picture(buffer.getvalue(), "png", alt)
 
 
 def levels(pixels: NDArray[Any], by: int = 1) -> tuple[float, float]:
@@ -154,8 +160,8 @@ def _tinted(shown: NDArray[np.float32], inside: NDArray[Any]) -> NDArray[np.floa
     return np.asarray((1 - cover) * shown[..., None] + cover * tint)
 
 
-def _outlined(axes: Axes, item: Overlay, pt: float) -> None:
-    """Outline of every place."""
+def _outlined(axes: Axes, item: Overlay, line: float) -> None:
+    """Outline of every place, `line` points wide."""
     lines = []
     for number, part in _parts(item):
         rows, columns = part
@@ -164,7 +170,7 @@ def _outlined(axes: Axes, item: Overlay, pt: float) -> None:
         corner = np.array([columns.start - 0.5, rows.start - 0.5])
         found = find_contours(inside, 0.5)  # type: ignore[no-untyped-call]
         lines += [line[:, ::-1] + corner for line in found]
-    axes.add_collection(LineCollection(lines, colors=SICK, linewidths=pt / 9))
+    axes.add_collection(LineCollection(lines, colors=SICK, linewidths=line))
 
 
 def _numbered(axes: Axes, item: Overlay, size: float, text: float) -> None:
@@ -194,16 +200,15 @@ def _numbered(axes: Axes, item: Overlay, size: float, text: float) -> None:
 
 
 def _size(item: Overlay, pt: float, text: float) -> float:
-    """Size of numbers in points: half the distance of neighbouring places in the picture.
+    """Size of numbers in points, by which lines go too: half the distance of neighbouring places.
 
     `pt` points are `text` pixels of the picture.
     """
     corners = np.array([(part[0].start, part[1].stop) for _, part in _parts(item)], dtype=float)
     if len(corners) < 2:
         return LARGEST * pt
-    apart = np.hypot(*(corners[:, None] - corners[None]).transpose(2, 0, 1))
-    np.fill_diagonal(apart, np.inf)
-    share = 0.5 * float(np.median(apart.min(axis=1))) / text
+    apart, _ = KDTree(corners).query(corners, k=2)
+    share = 0.5 * float(np.median(np.asarray(apart)[:, 1])) / text
     return pt * min(max(share, SMALLEST), LARGEST)
 
 

@@ -37,6 +37,12 @@ class PlacesResults:
         Some frames with what is right, wrong and missed.
     remarks
         What else is to be said, sentences.
+    by_lot
+        How many of the frames were drawn by lot, the first ones; the others are those with the most
+        errors. ``None`` where that is not known.
+    unmarked
+        Accuracy of marking nothing, in the table of covered boxes: the share of the boxes in
+        positive frames that are not of the class sought; NaN where that is not known.
     """
 
     positive: str
@@ -50,6 +56,8 @@ class PlacesResults:
     figures: PlaceFigures
     frames: Sequence[Marked]
     remarks: Sequence[str] = ()
+    by_lot: int | None = None
+    unmarked: float = math.nan
 
 
 def places_sections(results: PlacesResults) -> list[Section]:
@@ -66,13 +74,12 @@ def places_sections(results: PlacesResults) -> list[Section]:
     if figures.covered:
         tables.append(_covered(results))
     shown = (
-        f"True boxes of {results.positive}, and the places that the threshold from labels alone"
-        f" calls. Some {results.noun}s were drawn by lot among those that hold any, the last ones"
-        " are those with the most errors."
+        f"True boxes of class {results.positive}, and the places that the threshold from labels"
+        f" alone calls. {_drawn(results)}"
     )
     return [
         Section(
-            f"Where the net sees {results.positive}",
+            f"Places of class {results.positive}",
             _lead(results),
             curves,
             tables,
@@ -86,6 +93,22 @@ def places_sections(results: PlacesResults) -> list[Section]:
     ]
 
 
+def _drawn(results: PlacesResults) -> str:
+    """Which frames are shown."""
+    noun, many = results.noun, len(results.frames)
+    lot = f"by lot among the {noun}s with such boxes"
+    if results.by_lot is None:
+        return f"Some were drawn {lot}, the last ones are those with the most errors."
+    worst = many - results.by_lot
+    if worst <= 0:
+        return f"They were drawn {lot}."
+    last = "the last one has" if worst == 1 else f"the last {worst} are those with"
+    if not results.by_lot:
+        return f"They are the {noun}s with the most errors."
+    first = "The first one was" if results.by_lot == 1 else f"The first {results.by_lot} were"
+    return f"{first} drawn {lot}, {last} the most errors."
+
+
 def _point(name: str, at: AtThreshold) -> Point:
     counts = at.counts
     return Point(name, counts.precision, counts.recall, counts.false_positives_per_image)
@@ -95,20 +118,21 @@ def headline(results: PlacesResults) -> str:
     """Precision and recall in one sentence, for the notes above."""
     known = next(iter(results.figures.thresholds.values())).estimates
     boxes = f"{results.objects:,} box{'' if results.objects == 1 else 'es'}"
+    precision, recall = (short(known[name]) for name in ("precision", "recall"))
     return (
-        f"Places of {results.positive}, learnt from labels of {results.noun}s alone: precision"
-        f" {short(known['precision'])}, recall {short(known['recall'])}, held against {boxes}."
+        f"Places of class {results.positive}, learnt from labels of {results.noun}s alone:"
+        f" precision {precision}, recall {recall}, held against {boxes}."
     )
 
 
 def _lead(results: PlacesResults) -> str:
     noun, positive = results.noun, results.positive
     return (
-        f"{results.images:,} unseen {noun}s, {results.holding:,} of them with {results.objects:,}"
-        f" boxes of {positive} between them. A place is right where its peak lies in a box that no"
-        " surer one has claimed; a second one in the same box is wrong, and so is one on anything"
-        f" else. The net learnt from labels of whole {noun}s, and the first threshold too was"
-        " chosen by these; boxes only measure."
+        f"{results.images:,} unseen {noun}s, {results.holding:,} of them with boxes of class"
+        f" {positive}, {results.objects:,} in all. A place is right where its peak lies in a box"
+        " that no surer one has claimed; a second one in the same box is wrong, and so is one on"
+        f" anything else. The net learnt from labels of whole {noun}s, and the first threshold too"
+        " was chosen by these; boxes only measure."
     )
 
 
@@ -170,7 +194,7 @@ def _rate(rate: float) -> str:
 
 
 def _covered(results: PlacesResults) -> Table:
-    known = results.figures.covered
+    known = {name: short(each) for name, each in results.figures.covered.items()}
     said = (
         "As Table 3 of Sailem et al.: a box is found where pixels of called places cover at least"
         f" 90% of it; positive {results.noun}s only"
@@ -179,6 +203,10 @@ def _covered(results: PlacesResults) -> Table:
         said += (
             f"; boxes of anything else, {results.others:,} in all {results.noun}s, should not be"
         )
-    return Table(
-        list(known), [tuple(short(each) for each in known.values())], said, "r" * len(known)
-    )
+    if "precision" in known and not math.isfinite(results.figures.covered["precision"].value):
+        # with nothing covered it is the share of the other boxes, and no merit
+        known.pop("accuracy", None)
+    if "accuracy" in known and math.isfinite(results.unmarked):
+        bare = f"{results.unmarked:.2f}"
+        known = {"accuracy": known.pop("accuracy"), "accuracy of marking nothing": bare} | known
+    return Table(list(known), [tuple(known.values())], said, "r" * len(known))

@@ -25,6 +25,8 @@ class SuspectsResults:
         Longest list of each direction in the table, and its name.
     pictures
         The surest ones, one figure a direction.
+    folds, of_folds
+        How many folds were scored, and how many the split has.
     """
 
     classes: tuple[str, str]
@@ -35,19 +37,15 @@ class SuspectsResults:
     listed: int
     file: str
     pictures: Sequence[Picture]
+    folds: int = 1
+    of_folds: int = 1
 
 
 def suspects_section(results: SuspectsResults) -> Section:
     """For a person to look at, with what was scored and how."""
     total = sum(results.contradicted.values())
     counts = "; ".join(f"{number:,} {name}" for name, number in results.contradicted.items())
-    some = (
-        f"Only {results.scored:,} of the {results.labelled:,} labelled images were scored: the test"
-        " part of this split. Split into folds to have all of them scored."
-        if results.scored < results.labelled
-        else f"All {results.labelled:,} labelled images were scored, each by a model that learnt"
-        " neither from it nor from its group."
-    )
+    some = _scored(results)
     if total:
         said = (
             f"The net gives the other class more than even odds for {total:,}"
@@ -66,3 +64,21 @@ def suspects_section(results: SuspectsResults) -> Section:
     return Section(
         "Labels that the net contradicts", f"{said} {some}", pictures=list(results.pictures)
     )
+
+
+def _scored(results: SuspectsResults) -> str:
+    """How many images were scored, and how to have all of them scored."""
+    if results.scored >= results.labelled:
+        return (
+            f"All {results.labelled:,} labelled images were scored, each by a model that learnt"
+            " neither from it nor from its group."
+        )
+    some = f"Only {results.scored:,} of the {results.labelled:,} labelled images were scored"
+    if results.folds < results.of_folds:
+        return (
+            f"{some}: the test parts of {results.folds} of {results.of_folds} folds. Train the"
+            " other folds too, in one run, to have more of them scored."
+        )
+    if results.of_folds > 1:
+        return f"{some}: the test parts of this split."
+    return f"{some}: the test part of this split. Split into folds to have all of them scored."

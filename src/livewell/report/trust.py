@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from livewell.evaluation.bands import MAX_ERROR
+from livewell.files import article
 from livewell.report.estimate import EstimateLike, has_interval, short, span
 from livewell.report.page import Note, Tone
 
@@ -67,8 +68,18 @@ def against_guessing(
     )
 
 
-def group_count(groups: int, scarcer: int, group_name: str) -> Note:
-    """Whether there are enough groups, in all and of the scarcer class, for the intervals."""
+def group_count(groups: int, scarcer: int, group_name: str, *, each_one: bool = False) -> Note:
+    """Whether there are enough groups for the intervals.
+
+    Parameters
+    ----------
+    groups, scarcer
+        How many were scored, and how many of these hold the scarcer class.
+    group_name
+        What a group is.
+    each_one
+        Whether every group is one patch, so that to resample either is the same.
+    """
     named = plural(groups, group_name)
     if scarcer < groups:
         named += f", {scarcer} of them with the scarcer class,"
@@ -78,10 +89,13 @@ def group_count(groups: int, scarcer: int, group_name: str) -> Note:
             f"The result rests on {named} and no more. Intervals from fewer than {FEW_GROUPS} are "
             "rough, and the truth may well lie outside them.",
         )
+    units = f"whole {group_name}s ({groups}), not patches"
+    if each_one:
+        units = f"{group_name}s ({groups})"
     return Note(
         "good",
-        f"Every score is of a {group_name} that the net never saw in training; intervals resample "
-        f"whole {group_name}s ({groups}), not patches.",
+        f"Every score is of {article(group_name)} that the net never saw in training; intervals"
+        f" resample {units}.",
     )
 
 
@@ -122,7 +136,8 @@ def calibration(ece: float | None, positive: str) -> list[Note]:
         return [
             Note(
                 "warn",
-                f"Probabilities are {by}: read them as a ranking, not as a chance of {positive}.",
+                f"Probabilities are {by}: read them as a ranking, not as the chance of class"
+                f" {positive}.",
             )
         ]
     if ece > GOOD_ECE:
@@ -160,6 +175,56 @@ def within_groups(
             f"({within.value:.2f}): part of it only tells one {group_name} from another.",
         )
     ]
+
+
+NOT_MEASURED = Note(
+    "warn",
+    "The model was not measured on unseen groups. Run livewell evaluate on its training run.",
+)
+"""Said of new images judged by a model whose card has no figures."""
+
+
+def learnt_from(learnt: int, images: int) -> list[Note]:
+    """Whether the model has learnt from some of the images that it judges."""
+    if not learnt:
+        return []
+    those, them = ("is one", "it") if learnt == 1 else ("are ones", "these")
+    return [
+        Note(
+            "bad",
+            f"{learnt:,} of {plural(images, 'image')} {those} that the model was trained or"
+            f" calibrated on: what it says of {them} is no evidence.",
+        )
+    ]
+
+
+def without_skill(area: EstimateLike) -> list[Note]:
+    """Whether a model that judges new images was no better than guessing (0.5) on unseen groups."""
+    if not math.isfinite(area.value) or beats_guessing(area):
+        return []
+    if not has_interval(area) or area.value <= 0.5:
+        how = "no better than 0.5, which is guessing"
+    else:
+        how = "an interval that includes 0.5, which is guessing"
+    return [
+        Note(
+            "bad",
+            f"On unseen groups the model's AUC was {short(area)}, {how}. Believe neither its"
+            " verdicts nor its places.",
+        )
+    ]
+
+
+def taken_alike(measured: bool) -> Note:
+    """What a model's figures on other images, if it has any, say of the images that it judges."""
+    what = "The model's figures were measured on other images, and hold"
+    if not measured:
+        what = "What the model learnt holds"
+    return Note(
+        "info",
+        f"{what} here as far as these images were taken alike: same optics, magnification, cells"
+        " and culture.",
+    )
 
 
 def virtual_batches(paper: EstimateLike | None, ours: EstimateLike | None) -> list[Note]:

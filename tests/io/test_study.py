@@ -65,9 +65,7 @@ def test_find_images_where_there_are_none(tmp_path: Path) -> None:
     """A folder without images, or no folder, is refused with its path."""
     with pytest.raises(ImageReadError, match="no image files"):
         find_images(tmp_path)
-    with pytest.raises(
-        ImageReadError, match="no such file or folder"
-    ):
+    with pytest.raises(ImageReadError, match="no such file or folder"):
         find_images(tmp_path / "absent")
 
 

@@ -132,9 +132,13 @@ def test_poor_calibration_is_said(ece: float, tone: str) -> None:
 
 def test_a_flattering_pooled_score_is_named() -> None:
     """A pooled area far above the one within groups is a caution."""
-    results = replace(GOOD, pooled=Estimate(0.96), within=Estimate(0.7))
+    within = Estimate(0.7, groups=GOOD.scores["group"].nunique())
+    results = replace(GOOD, pooled=Estimate(0.96), within=within)
     assert "tells one well from another" in said(results, "warn")
-    assert not said(replace(results, within=Estimate(0.95)), "warn")
+    assert not said(replace(results, within=replace(within, value=0.95)), "warn")
+    few = replace(results, within=replace(within, groups=0))
+    assert not said(few, "warn")
+    assert "hold both classes" in said(few, "info")
 
 
 def test_problems_come_first() -> None:

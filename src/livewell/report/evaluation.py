@@ -87,7 +87,8 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
         # Too few groups are said already.
         if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
             notes.append(Note("info", f"{name}: {head.note}"))
-    notes += trust.within_groups(results.pooled, results.within, results.group_name)
+    groups = results.scores["group"].nunique()
+    notes += trust.within_groups(results.pooled, results.within, results.group_name, groups)
     notes += trust.virtual_batches(
         results.paper, dict(results.estimates).get(METRIC_NAMES["balanced_accuracy"])
     )

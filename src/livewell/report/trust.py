@@ -16,6 +16,8 @@ GOOD_ECE, POOR_ECE = 0.05, 0.10
 """Expected calibration errors up to which probabilities can be taken as they are, or not."""
 FLATTERY = 0.05
 """A pooled area this much above the one within groups comes from differences between groups."""
+TELLING = 0.1
+"""Share of the groups that have to hold both classes for the area within groups to be telling."""
 _ORDER: dict[Tone, int] = {"bad": 0, "warn": 1, "info": 2, "good": 3}
 
 
@@ -159,15 +161,24 @@ def verdicts(right: EstimateLike | None) -> list[Note]:
 
 
 def within_groups(
-    pooled: EstimateLike | None, within: EstimateLike | None, group_name: str
+    pooled: EstimateLike | None, within: EstimateLike | None, group_name: str, groups: int
 ) -> list[Note]:
-    """Whether the pooled area profits from differences between groups."""
+    """Whether the pooled area profits from differences between groups, where that can be told."""
     if pooled is None or within is None:
         return []
     if not (math.isfinite(pooled.value) and math.isfinite(within.value)):
         return []
     if pooled.value - within.value < FLATTERY:
         return []
+    if within.groups < TELLING * groups:
+        return [
+            Note(
+                "info",
+                f"Only {within.groups} of {groups} {group_name}s hold both classes: whether the AUC"
+                f" tells one {group_name} from another, AUC within them ({within.value:.2f}) does"
+                " not say.",
+            )
+        ]
     return [
         Note(
             "warn",

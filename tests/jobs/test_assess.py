@@ -16,7 +16,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
+from livewell.io.models import load_model, rewrite_card
 from livewell.jobs.assess import assess
+from livewell.jobs.train import Trained
 from livewell.progress import Tick
 
 COLUMNS = ["image", "t", "well", "position", "n_patches", "sick_fraction", "p_sick", "verdict"]
@@ -25,6 +27,16 @@ PATTERN = "{well}_p{position:int}.ome.tif"
 
 Painter = Callable[..., NDArray[np.uint16]]
 Writer = Callable[..., Path]
+
+
+@pytest.fixture(scope="module", name="model")
+def stranger(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model, as if it had learnt from other images than these."""
+    folder = tmp_path_factory.mktemp("stranger") / "model"
+    shutil.copytree(model, folder)
+    _, card = load_model(folder)
+    rewrite_card(folder, card.model_copy(update={"data": card.data | {"learnt": []}}))
+    return folder
 
 
 @pytest.fixture
@@ -206,6 +218,20 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
     figures = [re.findall(r"base64,[A-Za-z0-9+/=]+", page.read_text("utf-8")) for page in pages]
     assert figures[0] == figures[1]
     assert len(figures[0]) >= 3
+
+
+def test_images_that_it_learnt_from_are_told(
+    images: Path, trained: Trained, tmp_path: Path
+) -> None:
+    """Training images are known by their content, and warned of; others are not."""
+    other = tifffile.imread(images / "A01_p1.ome.tif")[0, ::-1]
+    tifffile.imwrite(images / "other.tif", other)
+    made = assess(images, trained.run.model(0), tmp_path / "out")
+    learnt = made.verdicts["note"].str.contains("trained or calibrated on it")
+    told = learnt.groupby(made.verdicts["image"]).any()
+    assert told.any()
+    assert not told["other.tif"]
+    assert any("its verdict is no evidence" in warning for warning in made.warnings)
 
 
 def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:

@@ -259,7 +259,7 @@ def test_a_heat_map_page_says_how_the_area_went(fraction: list[float], words: st
     page = heatmap_page(replace(results, video=Video(b"x", "video/webm", "v")))
     assert words in page.verdict
     assert "<video" in render(page)
-    assert any("judged on other images than these" in note.text for note in page.trust)
+    assert any("as far as these images were taken like those" in note.text for note in page.trust)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,17 @@ def verdicts(right: EstimateLike | None) -> list[Note]:
 def within_groups(
     pooled: EstimateLike | None, within: EstimateLike | None, group_name: str, groups: int
 ) -> list[Note]:
-    """Whether the pooled area profits from differences between groups, where that can be told."""
+    """Whether the pooled area profits from differences between groups, where that can be told.
+
+    Parameters
+    ----------
+    pooled, within
+        Area over all scores, and the mean of those within groups of both classes.
+    group_name
+        What is never split.
+    groups
+        How many groups were scored.
+    """
     if pooled is None or within is None:
         return []
     if not (math.isfinite(pooled.value) and math.isfinite(within.value)):

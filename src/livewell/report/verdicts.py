@@ -18,8 +18,8 @@ UNDECIDED = ("unsure", "nothing to judge")
 
 ELSEWHERE = Note(
     "info",
-    "The model was judged on other images than these. What it says holds as far as these were "
-    "taken alike: same optics, magnification, cells and culture.",
+    "What the model says holds as far as these images were taken like those that it learnt from "
+    "and was measured on: same optics, magnification, cells and culture.",
 )
 """Stands on every page of new images."""
 

@@ -15,8 +15,9 @@ from scipy import ndimage
 ROOT = Path(__file__).parents[1]
 
 # speed is a matter of benchmarks: on a busy machine any example may take its time
-hypothesis.settings.register_profile("livewell", deadline=None)
-hypothesis.settings.load_profile("livewell")
+hypothesis.settings.register_profile("livewell", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "livewell"))
 
 PIXEL_UM, FRAME_S = 0.5, 600.0
 GRAIN_PX = {"healthy": 2.5, "sick": 1.0, "middle": 1.6}

@@ -38,7 +38,7 @@ def matched(found: Places, spots: list[tuple[float, float]], reach: float = 3.0)
     frame_px=st.tuples(st.integers(8, 100), st.integers(8, 100)),
     overlap=st.integers(0, 120),
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_own_parts_cover_the_area_once(
     top: int,
     left: int,
@@ -63,7 +63,7 @@ def test_own_parts_cover_the_area_once(
 @given(
     start=st.integers(0, 40), length=SIDES, size=st.integers(8, 100), overlap=st.integers(0, 120)
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_own_parts_see_half_the_overlap_around(
     start: int, length: int, size: int, overlap: int
 ) -> None:

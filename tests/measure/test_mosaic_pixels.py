@@ -31,7 +31,7 @@ def by_repeating(frame: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return fine.reshape(shape[0], height, shape[1], width).mean(axis=(1, 3))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(frames_and_sizes())
 def test_every_new_pixel_is_the_mean_of_its_area(case):
     """Also where factors are not whole; whole numbers are rounded, no type is left."""

@@ -16,8 +16,10 @@ from livewell.errors import (
     StudyError,
     TableError,
 )
-from livewell.io.listing import find_images
+from livewell.io.listing import RESULTS, find_images
+from livewell.io.runs import RUN
 from livewell.io.study import Study
+from livewell.jobs import assess, budget, explain, heatmap, localise, timelapse
 
 PICTURE = np.arange(1, 101, dtype=np.uint16).reshape(10, 10)
 
@@ -59,6 +61,12 @@ def test_find_images(root: Path) -> None:
     (root / "places" / "masks" / "a.tif").write_text("x")
     found = [path.relative_to(root).as_posix() for path in find_images(root)]
     assert found == ["a.tif", "p/b2.tif", "p/b10.tif"]
+
+
+def test_every_folder_of_results_is_known() -> None:
+    """What marks the folders of jobs that draw pictures is on the list that is searched for."""
+    jobs = (assess, budget, explain, heatmap, localise, timelapse)
+    assert {job.STAMP for job in jobs} | {RUN} == RESULTS
 
 
 def test_find_images_where_there_are_none(tmp_path: Path) -> None:

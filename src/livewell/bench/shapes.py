@@ -101,9 +101,7 @@ def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT)
     return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
 
 
-def on_fresh(
-    told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int, further: int = FRESH
-) -> Iterator[T]:
+def on_fresh(told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int) -> Iterator[T]:
     """What is told of pictures like those of `spec` that nothing was trained on, some at a time.
 
     Parameters
@@ -114,10 +112,8 @@ def on_fresh(
         Kind and seed.
     images
         How many.
-    further
-        Added to the seed.
     """
-    other = replace(spec, images=images, seed=spec.seed + further)
+    other = replace(spec, images=images, seed=spec.seed + FRESH)
     parts = [range(at, min(at + TOGETHER, images)) for at in range(0, images, TOGETHER)]
     pool = Parallel(n_jobs=min(cpu_count(), len(parts)), return_as="generator")
     yield from pool(delayed(_told)(told, other, part) for part in parts)

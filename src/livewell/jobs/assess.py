@@ -10,7 +10,6 @@ import pandas as pd
 from livewell.errors import LivewellError
 from livewell.files import claim_same, stamp, whole_file
 from livewell.inference.windows import Scorer, window_boxes
-from livewell.io.content import first_frame
 from livewell.io.formats import OpenImage
 from livewell.io.images import open_image
 from livewell.io.listing import find_images
@@ -20,7 +19,7 @@ from livewell.jobs.extremes import extremes, galleries
 from livewell.jobs.frames import Fit, fit_to, gaps, model_frame, why
 from livewell.jobs.journal import JOURNAL, Journal, version_of
 from livewell.jobs.named import wells
-from livewell.jobs.unseen import learnt_by
+from livewell.jobs.unseen import learnt, learnt_by
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import SILENT, Progress, Tick
 from livewell.report.page import Note, render
@@ -193,7 +192,7 @@ def _judge_file(
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
             fit = fit_to(judged.card, image.header, channel, name)
             fit = replace(fit, notes=(*fit.notes, *image.header.notes))
-            if first_frame(image, fit.channel) in learnt_by(judged.card):
+            if learnt(image, fit.channel, learnt_by(judged.card)):
                 fit = replace(fit, notes=(*fit.notes, LEARNT))
             for t in range(image.header.frames):
                 try:

@@ -14,7 +14,6 @@ from livewell.explain.places import Finder, Look, Places
 from livewell.explain.whole import Seen, look_over
 from livewell.geometry import Box
 from livewell.image import Frame
-from livewell.io.content import first_frame
 from livewell.io.formats import OpenImage
 from livewell.io.images import open_image
 from livewell.io.masks import write_mask
@@ -23,7 +22,7 @@ from livewell.jobs.frames import Fit, fit_to, model_frame, why
 from livewell.jobs.journal import version_of
 from livewell.jobs.named import frame_name
 from livewell.jobs.patches import LEAST_OF_LARGEST
-from livewell.jobs.unseen import learnt_by
+from livewell.jobs.unseen import learnt, learnt_by
 from livewell.measure.borders import valid_area
 from livewell.measure.occupancy import LEAST_SHARE, textured
 from livewell.nets.net import Net
@@ -285,7 +284,7 @@ def locate(
             header = image.header
             fit = fit_to(locator.card, header, asked.channel, name)
             fit = replace(fit, notes=(*fit.notes, *header.notes))
-            entry["learnt"] = first_frame(image, fit.channel) in locator.learnt
+            entry["learnt"] = learnt(image, fit.channel, locator.learnt)
             for t in range(header.frames):
                 try:
                     row, own = locator.picture(image, t, fit, f"{name}, frame {t}")

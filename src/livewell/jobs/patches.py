@@ -11,6 +11,7 @@ from livewell.geometry import Box, Edge
 from livewell.io.pixels import StudyPixels
 from livewell.io.scale import common_pixel_um
 from livewell.io.study import Study
+from livewell.labels.by_boxes import ROUTE
 from livewell.labels.by_votes import SEQUENCE
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.patch import Patch, PatchGrid
@@ -114,7 +115,7 @@ def patches_of_labels(
             if boxed.any()
             else "give --patch-px, such as 112, or --whole for nets that see whole frames",
         )
-    if isinstance(grid, Grid) and (labels["route"] == "boxes").any():
+    if isinstance(grid, Grid) and (labels["route"] == ROUTE).any():
         raise LabelError(
             "labels by boxes say what an image holds, not each of its patches",
             expected="whole frames",

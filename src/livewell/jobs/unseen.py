@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from livewell.errors import LivewellError
 from livewell.evaluation.units import unit_names
-from livewell.io.content import first_frames
+from livewell.io.content import first_frame, first_frames
+from livewell.io.formats import OpenImage
 from livewell.io.models import Card, find_model, load_model
 from livewell.io.runs import RUN, Run
 from livewell.io.study import Study
@@ -80,6 +82,18 @@ class Candidates:
 def learnt_by(card: Card) -> frozenset[str]:
     """Digests of the first frames of the images that a model was trained or calibrated on."""
     return frozenset(card.data.get("learnt", ()))
+
+
+def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
+    """Whether an open file's first frame is one of those that a model has learnt from.
+
+    A file whose first frames cannot be read is none of them: who reads its frames one by one tells
+    which.
+    """
+    try:
+        return bool(digests) and first_frame(image, channel) in digests
+    except LivewellError:
+        return False
 
 
 def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candidates:

@@ -1,0 +1,51 @@
+"""The README's commands, and how they are run."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from livewell.cli import main
+
+README = Path(__file__).parents[2] / "README.md"
+SHORT = ["--set", "steps=4", "--set", "steps_per_epoch=4", "--set", "batch=8", "--fold", "0"]
+"""Appended to training commands, so that they take seconds."""
+SMALLER = {
+    "train": SHORT,
+    "simulate": ["--wells-per-dose", "4"],
+    "budget": [*SHORT[:-2], "--folds", "2"],
+    "explain": ["--steps", "5"],
+}
+"""What is appended to commands by their name."""
+
+Commands = list[list[str]]
+Runner = Callable[[str], Commands]
+
+
+@pytest.fixture(scope="session")
+def commands() -> Commands:
+    """Command lines in the README's fenced blocks without a language, as words."""
+    blocks = re.findall(r"^```\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="session")
+def run_commands(commands: Commands) -> Runner:
+    """Runner, in this process, of the commands of an example: "demo", "light" or "real"."""
+
+    def example(words: list[str]) -> str:
+        line = " ".join(words)
+        return next((name for name in ("demo", "light") if name in line), "real")
+
+    def run(name: str) -> Commands:
+        chosen = [each for each in commands if each[0] == "livewell" and example(each) == name]
+        for words in chosen:
+            given = [*words[1:], *SMALLER.get(words[1], [])]
+            done = CliRunner().invoke(main, given, catch_exceptions=False)
+            assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
+        return chosen
+
+    return run

@@ -215,6 +215,23 @@ def stamp(folder: Path, name: str, kind: str, **content: Any) -> None:
     write_json(folder / name, {"kind": kind, "livewell": __version__, **content})
 
 
+def remove_others(folder: Path, pattern: str, kept: Collection[str]) -> None:
+    """Remove the files of a folder of results that an earlier call wrote and this one did not.
+
+    Parameters
+    ----------
+    folder
+        May be absent.
+    pattern
+        Of the names that the job writes there, such as ``"*.tif"``.
+    kept
+        Names that stay.
+    """
+    for path in folder.glob(pattern):
+        if path.name not in kept:
+            path.unlink()
+
+
 def article(noun: str) -> str:
     """A noun with ``a`` or ``an`` before it."""
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

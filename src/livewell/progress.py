@@ -1,14 +1,17 @@
 """How long work says how far it is; silent unless somebody watches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+ROUNDING = 1e-6
+T = TypeVar("T")
 
 
 class Tick(Protocol):
     """Says that `done` more units are finished; `note` is shown beside the bar."""
 
-    def __call__(self, done: int = 1, note: str = "") -> None:
+    def __call__(self, done: float = 1, note: str = "") -> None:
         """Say it."""
 
 
@@ -27,7 +30,7 @@ class Silent:
     def task(self, what: str, total: int) -> Iterator[Tick]:
         """A bar that nobody sees."""
 
-        def tick(done: int = 1, note: str = "") -> None:
+        def tick(done: float = 1, note: str = "") -> None:
             """Ignore the step."""
 
         yield tick
@@ -60,16 +63,62 @@ class Bars:
         )
         with RichProgress(*columns, console=Console(stderr=True)) as bars:
             bar = bars.add_task(what, total=total, note="")
+            at = 0.0
 
-            def tick(done: int = 1, note: str = "") -> None:
+            def tick(done: float = 1, note: str = "") -> None:
                 """Move the bar."""
+                nonlocal at
+                at += done
+                # the parts of a unit add up to it but for rounding
+                shown = round(at) if abs(at - round(at)) < ROUNDING else at
                 if note:
-                    bars.update(bar, advance=done, note=note)
+                    bars.update(bar, completed=shown, note=note)
                 else:
-                    bars.update(bar, advance=done)
+                    bars.update(bar, completed=shown)
 
             yield tick
 
 
 SILENT = Silent()
 """The default everywhere."""
+
+
+def each(items: Iterable[T], tick: Tick, share: float = 1) -> Iterator[tuple[T, Tick]]:
+    """Items, and what tells how far each one is.
+
+    Where a bar counts files, a file of many frames moves it frame by frame, and the time left is
+    known before the file ends.
+
+    Parameters
+    ----------
+    items
+        What is worked on one after the other.
+    tick
+        Of the bar, or of the item that these are parts of.
+    share
+        Units of `tick` that an item makes: 1 over their number where they are parts of one item.
+
+    Yields
+    ------
+    item, tick
+        A tick of one unit, the item. What was not told of an item is told when the next is asked
+        for.
+    """
+    for item in items:
+        part = _Part(tick, share)
+        yield item, part
+        part(part.left)
+
+
+class _Part:
+    """One unit that is `share` of a larger one."""
+
+    def __init__(self, tick: Tick, share: float) -> None:
+        self.tick, self.share, self.left = tick, share, 1.0
+
+    def __call__(self, done: float = 1, note: str = "") -> None:
+        """Tell a part, never more than the unit."""
+        step = min(done, self.left)
+        self.left -= step
+        if step > 0 or note:
+            self.tick(step * self.share, note)

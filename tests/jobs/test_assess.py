@@ -19,7 +19,7 @@ from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecErr
 from livewell.io.models import load_model, rewrite_card
 from livewell.jobs.assess import assess
 from livewell.jobs.train import Trained
-from livewell.progress import Tick
+from livewell.progress import ROUNDING, Tick
 
 COLUMNS = ["image", "t", "well", "position", "n_patches", "sick_fraction", "p_sick", "verdict"]
 VERDICTS = {"healthy", "sick", "unsure", "nothing to judge"}
@@ -177,16 +177,16 @@ class KillError(Exception):
 class StopsAfter:
     """A progress that breaks the job off after so many finished pictures."""
 
-    pictures: int
+    pictures: float
 
     @contextmanager
     def task(self, what: str, total: int) -> Iterator[Tick]:
         """Count finished pictures; `what` and `total` do not matter."""
 
-        def tick(done: int = 1, note: str = "") -> None:
-            self.pictures -= done
-            if self.pictures <= 0:
+        def tick(done: float = 1, note: str = "") -> None:
+            if self.pictures < ROUNDING:
                 raise KillError
+            self.pictures -= done
 
         yield tick
 

@@ -26,7 +26,7 @@ from livewell.nets.net import Net
 from livewell.nets.wscnn import weakly_supervised
 from livewell.profiles.profile import override
 from livewell.profiles.recipes import TINY, WSCNN_FAST
-from livewell.progress import Tick
+from livewell.progress import ROUNDING, Tick
 
 Writer = Callable[..., Path]
 
@@ -113,16 +113,16 @@ class KillError(Exception):
 class StopsAfter:
     """A progress that breaks the job off after so many finished files."""
 
-    files: int
+    files: float
 
     @contextmanager
     def task(self, what: str, total: int) -> Iterator[Tick]:
         """Count finished files; `what` and `total` do not matter."""
 
-        def tick(done: int = 1, note: str = "") -> None:
-            self.files -= done
-            if self.files <= 0:
+        def tick(done: float = 1, note: str = "") -> None:
+            if self.files < ROUNDING:
                 raise KillError
+            self.files -= done
 
         yield tick
 
@@ -224,6 +224,10 @@ def test_overlays_of_an_earlier_call_go(images: Path, bright: Path, tmp_path: Pa
     assert {path.stem for path in folder.iterdir()} == {"A01", "A02", "B01"}
     with Image.open(folder / "A01.png") as picture:
         assert picture.width >= 640
+    (images / "A02.ome.tif").unlink()
+    localise(images, bright, tmp_path / "out")
+    for name in ("overlays", "masks"):
+        assert {path.stem for path in (made.folder / name).iterdir()} == {"A01", "B01"}
     localise(images, bright, tmp_path / "out", figures=0)
     assert not list(folder.iterdir())
     assert not (made.folder / "figure3.png").exists()

@@ -291,14 +291,14 @@ def test_progress_is_one_bar(small: Study, net: Path, tmp_path: Path, mapped: li
     """Only positions that are made count, and the frames of each are told in words beside."""
     tasks: list[tuple[str, int]] = []
     notes: list[str] = []
-    steps: list[int] = []
+    steps: list[float] = []
 
     class Spy:
         @contextmanager
         def task(self, what: str, total: int) -> Iterator[Tick]:
             tasks.append((what, total))
 
-            def tick(done: int = 1, note: str = "") -> None:
+            def tick(done: float = 1, note: str = "") -> None:
                 if what == "mapping positions":
                     steps.append(done)
                     notes.append(note)

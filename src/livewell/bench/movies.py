@@ -256,7 +256,7 @@ class Watch:
     def task(self, what: str, total: int) -> Iterator[Tick]:
         """Steps of the task that slides over frames."""
 
-        def tick(done: int = 1, note: str = "") -> None:
+        def tick(done: float = 1, note: str = "") -> None:
             if what == "sliding over frames":
                 self.seen.append((time.perf_counter(), resident_mib()))
 

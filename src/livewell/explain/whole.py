@@ -11,6 +11,7 @@ from livewell.errors import SpecError
 from livewell.explain.places import Finder, Places
 from livewell.geometry import Box, Span, starts
 from livewell.image import Frame, mirrored
+from livewell.progress import Tick
 
 SEAM = 1.5
 """Places of two windows nearer than this are one, strides of the class maps."""
@@ -91,7 +92,7 @@ def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, S
     ]
 
 
-def look_over(finder: Finder, frame: Frame, area: Box) -> Seen:
+def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> Seen:
     """Where a net sees the positive class in one picture.
 
     Parameters
@@ -102,6 +103,8 @@ def look_over(finder: Finder, frame: Frame, area: Box) -> Seen:
         (y, x), any number type, at the net's pixel size.
     area
         The part that holds picture.
+    tick
+        Of one unit, the picture: told of every window.
 
     Raises
     ------
@@ -113,13 +116,16 @@ def look_over(finder: Finder, frame: Frame, area: Box) -> Seen:
     if finder.net.frame_px is None:
         raise SpecError("the net does not say how large its training frames were")
     parts = []
-    for window, own in windows(frame.shape, area, finder.net.frame_px, finder.field_px):
+    laid = windows(frame.shape, area, finder.net.frame_px, finder.field_px)
+    for window, own in laid:
         pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
         # what is mirrored beyond the picture is not in it
         seen = area.seen_in(window)
         (found,) = finder(torch.from_numpy(pixels)[None], [seen])
         logit = finder.pooled(found.maps, seen)
         parts.append(_Part(window, own, found, logit))
+        if tick:
+            tick(1 / len(laid))
     surest = max(parts, key=lambda part: part.logit)
     places = _joined(parts, surest.places, area, frame.shape, SEAM * finder.stride_px)
     return Seen(surest.logit, replace(places, logit=surest.logit), surest.window)

@@ -21,7 +21,7 @@ from livewell.jobs.journal import JOURNAL, Journal, version_of
 from livewell.jobs.named import wells
 from livewell.jobs.unseen import learnt, learnt_by
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
-from livewell.progress import SILENT, Progress, Tick
+from livewell.progress import SILENT, Progress, Tick, each
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
 from livewell.report.verdicts import assess_page
@@ -123,13 +123,12 @@ def assess(
     done = journal.entries()
     entries = []
     with progress.task("judging pictures", total=len(paths)) as tick:
-        for path, name in zip(paths, names, strict=True):
+        for (path, name), part in each(zip(paths, names, strict=True), tick):
             entry = done.get(name)
             if entry is None or entry["file"] != version_of(path):
-                entry = _judge_file(path, name, judged, channel, pixel_um, frame_s, tick)
+                entry = _judge_file(path, name, judged, channel, pixel_um, frame_s, part)
                 journal.add(entry)
             entries.append(entry)
-            tick()
     verdicts = _verdicts(entries, places)
     failures = pd.DataFrame(
         [(e["image"], row["t"], row["error"]) for e in entries for row in e["failures"]],
@@ -194,12 +193,13 @@ def _judge_file(
             fit = replace(fit, notes=(*fit.notes, *image.header.notes))
             if learnt(image, fit.channel, learnt_by(judged.card)):
                 fit = replace(fit, notes=(*fit.notes, LEARNT))
-            for t in range(image.header.frames):
+            frames = image.header.frames
+            for t, _ in each(range(frames), tick, 1 / frames):
+                tick(0, f"{name}, frame {t + 1} of {frames}")
                 try:
                     rows.append(judged.frame(image, t, fit, name))
                 except LivewellError as error:
                     failures.append({"t": t, "error": why(error)})
-                tick(0, f"{name}, frame {t + 1} of {image.header.frames}")
     except LivewellError as error:
         failures.append({"t": None, "error": why(error)})
     return entry

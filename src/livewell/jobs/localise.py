@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from livewell.explain.places import Look
-from livewell.files import claim_same, stamp, whole_file
+from livewell.files import claim_same, remove_others, stamp, whole_file
 from livewell.io.listing import find_images
 from livewell.io.models import find_model, load_model
 from livewell.io.runs import versions, write_text
@@ -16,7 +16,7 @@ from livewell.jobs.journal import JOURNAL, Journal, version_of
 from livewell.jobs.located import Asked, Locator, locate
 from livewell.jobs.named import picture_names, wells
 from livewell.jobs.places_shown import model_summary, show
-from livewell.progress import SILENT, Progress
+from livewell.progress import SILENT, Progress, each
 from livewell.report.localise import LocaliseResults, localise_page
 from livewell.report.page import Note, render
 from livewell.report.trust import plural
@@ -137,7 +137,7 @@ def localise(
     for name, table in (("pictures", pictures), ("detections", detections), ("failures", failures)):
         with whole_file(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
-    _remove_others(out / "masks", pictures["mask"])
+    remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
     shown = show(files, pictures, detections, locator, opened, most=figures, progress=progress)
     warnings = (*unplaced, *_warnings(entries))
     results = LocaliseResults(
@@ -175,14 +175,6 @@ def localise(
     )
 
 
-def _remove_others(folder: Path, named: "pd.Series[str]") -> None:
-    """Masks of images that an earlier call saw here and that are gone."""
-    kept = {Path(name).name for name in named}
-    for path in folder.glob("*.tif"):
-        if path.name not in kept:
-            path.unlink()
-
-
 def _look(sigma_px: float | None, share: float | None) -> Look:
     usual = Look()
     return Look(
@@ -207,13 +199,12 @@ def _entries(
     bases, done = picture_names(list(files)), journal.entries()
     entries = []
     with progress.task("locating", total=len(files)) as tick:
-        for name, path in files.items():
+        for (name, path), part in each(files.items(), tick):
             entry = done.get(name)
             if entry is None or not _holds(entry, path, bases[name], asked.out):
-                entry = locate(path, name, bases[name], locator, asked, tick)
+                entry = locate(path, name, bases[name], locator, asked, part)
                 journal.add(entry)
             entries.append(entry)
-            tick()
     return entries
 
 

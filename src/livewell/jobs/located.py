@@ -26,7 +26,7 @@ from livewell.jobs.unseen import learnt, learnt_by
 from livewell.measure.borders import valid_area
 from livewell.measure.occupancy import LEAST_SHARE, textured
 from livewell.nets.net import Net
-from livewell.progress import Tick
+from livewell.progress import Tick, each
 
 LEAST_OF_FRAME = 0.5
 """Least height and width of a picture, of the training frames'."""
@@ -143,7 +143,7 @@ class Locator:
         self.finder = Finder(net, self.look)
         self.frame_px = card.frame_px or (0, 0)
 
-    def seen(self, frame: Frame, area: Box) -> Seen | None:
+    def seen(self, frame: Frame, area: Box, tick: Tick | None = None) -> Seen | None:
         """What the net sees in a frame at its own pixel size; ``None`` where there is nothing.
 
         That is where less than `LEAST_SHARE` of a training frame's pixels have texture above the
@@ -152,10 +152,10 @@ class Locator:
         least = LEAST_SHARE * min(self.frame_px[0] * self.frame_px[1], area.y.size * area.x.size)
         if textured(frame, self.card.pixel_um)[area.slices].sum() < least:
             return None
-        return look_over(self.finder, frame, area)
+        return look_over(self.finder, frame, area, tick)
 
     def picture(
-        self, image: OpenImage, t: int, fit: Fit, where: str
+        self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
     ) -> tuple[dict[str, Any], InFile | None]:
         """Row of one frame, and its places in pixels of the file; ``None``: nothing to judge.
 
@@ -167,6 +167,8 @@ class Locator:
             How the file fits the model.
         where
             Name of the frame, for errors.
+        tick
+            Of one unit, the frame.
 
         Raises
         ------
@@ -177,7 +179,7 @@ class Locator:
         raw = image.frame(t, fit.channel)
         frame, area = model_frame(raw, fit, where)
         self._refuse_scraps(area, where)
-        seen = self.seen(frame, area)
+        seen = self.seen(frame, area, tick)
         if seen is None:
             return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
         own = in_file(seen.places, raw.shape, valid_area(raw))
@@ -266,7 +268,7 @@ def locate(
     asked
         How it is opened.
     tick
-        Told of every frame.
+        Of one unit, the file.
 
     Returns
     -------
@@ -285,9 +287,10 @@ def locate(
             fit = fit_to(locator.card, header, asked.channel, name)
             fit = replace(fit, notes=(*fit.notes, *header.notes))
             entry["learnt"] = learnt(image, fit.channel, locator.learnt)
-            for t in range(header.frames):
+            for t, part in each(range(header.frames), tick, 1 / header.frames):
+                tick(0, f"{name}, frame {t + 1} of {header.frames}")
                 try:
-                    row, own = locator.picture(image, t, fit, f"{name}, frame {t}")
+                    row, own = locator.picture(image, t, fit, f"{name}, frame {t}", part)
                 except LivewellError as error:
                     failures.append({"t": t, "error": why(error)})
                 else:
@@ -297,7 +300,6 @@ def locate(
                     write_mask(asked.out / mask, labels, header.pixel_um)
                     rows.append({"t": t, **row, "mask": mask})
                     places += [{"t": t, **each} for each in locator.rows(own)] if own else []
-                tick(0, f"{name}, frame {t + 1} of {header.frames}")
     except OutputError:
         # a mask that cannot be written is no fault of the image
         raise

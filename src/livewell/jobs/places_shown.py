@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from livewell.files import whole_file
+from livewell.files import remove_others, whole_file
 from livewell.image import Frame, mirrored
 from livewell.io.images import open_image
 from livewell.io.masks import read_mask
@@ -100,11 +100,11 @@ def show(
     classes = locator.card.classes
     table = chosen(pictures, classes, most)
     folder = asked.out / "overlays"
-    for mask in set(pictures["mask"]) - set(table["mask"]):
-        (folder / f"{Path(mask).stem}.png").unlink(missing_ok=True)
+    names = [f"{Path(mask).stem}.png" for mask in table["mask"]]
+    remove_others(folder, "*.png", names)
     overlays = []
     with progress.task("drawing", total=len(table) + 1) as tick:
-        for row in _records(table):
+        for row, name in zip(_records(table), names, strict=True):
             shot = _shot(files, row, locator, asked)
             own = (detections["image"] == row["image"]) & (detections["t"] == row["t"])
             picture = overlay(
@@ -117,7 +117,7 @@ def show(
                     shot.pixel_um,
                 )
             )
-            with whole_file(folder / f"{Path(row['mask']).stem}.png") as temporary:
+            with whole_file(folder / name) as temporary:
                 temporary.write_bytes(picture.data)
             overlays.append(for_page(picture))
             tick()

@@ -257,9 +257,9 @@ class _Words:
         """A bar told in words."""
         count = 0
 
-        def tick(done: int = 1, note: str = "") -> None:
+        def tick(done: float = 1, note: str = "") -> None:
             nonlocal count
-            count += done
+            count += round(done)
             self.outer(0, f"{self.image}, {count}/{total}")
 
         yield tick

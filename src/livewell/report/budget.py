@@ -199,7 +199,7 @@ def _elsewhere(results: BudgetResults) -> Note:
         return Note(
             "warn",
             "The model was never evaluated on groups that it had not seen: nobody knows whether it"
-            " sees harm. Run `livewell evaluate` on its training run.",
+            " sees harm. Run livewell evaluate on its training run.",
         )
     auc = f"AUC {short(results.proven)}"
     text = f"On unseen groups of its own images the model tells the classes apart with {auc}"

@@ -140,8 +140,8 @@ def score_histogram(
             if (truth == side).any()
         )
         return sheet.picture(
-            f"Histogram of the probability of {classes[1]} by true class: {means}.",
-            f"Probability of {classes[1]} of patches of either class." + dropped,
+            f'Histogram of the probability of "{classes[1]}" by true class: {means}.',
+            f'Probability of "{classes[1]}", patches of either class.' + dropped,
         )
 
 

@@ -133,7 +133,7 @@ def verdict_strip(
         Name of the positive class.
     """
     judged = table[table["p_sick"].notna()]
-    title = f"Probability of {positive} of every picture"
+    title = f'Probability of "{positive}" of every picture'
     if judged.empty:
         return empty("No picture had anything to judge.", title)
     images = list(dict.fromkeys(judged["image"].astype(str)))

@@ -72,7 +72,10 @@ def test_other_schemes_take_whole_frames(livewell: Run, study: Path) -> None:
     ("words", "told"),
     [
         ((*WHOLE, "--patch-px", 64), "--whole takes no --patch-px"),
-        ((*WHOLE, "--stride-px", 64), "no --stride-px"),
+        ((*WHOLE, "--stride-px", 64), "--stride-px is for patches of --patch-px"),
+        ((*WHOLE, "--edge", "shift"), "--edge is for patches of --patch-px"),
+        ((*WHOLE, "--empty", "keep"), "--empty is for patches of --patch-px"),
+        (("--by", "picture", "--every", 2), "--every is for frames of --patch-px or --whole"),
         (("--by", "picture", "--whole", "--parts", "part"), "--parts is for --scheme parts"),
         (("--by", "picture", "--whole", "--scheme", "parts"), "needs --parts COLUMN"),
         ((*WHOLE, "--folds", 3), "--folds is for --scheme folds, not parts"),

@@ -31,17 +31,13 @@ if TYPE_CHECKING:
 @click.option(
     "--edge",
     type=click.Choice(["drop", "shift"]),
-    default="drop",
-    show_default=True,
-    help="Rest at the far edges: left out, or covered by a patch moved back.",
+    help="Rest at the far edges: left out (default), or covered by a patch moved back.",
 )
 @click.option("--every", type=COUNT, default=1, show_default=True, help="Every n-th frame only.")
 @click.option(
     "--empty",
     type=click.Choice(["drop", "keep"]),
-    default="drop",
-    show_default=True,
-    help="Patches without cells.",
+    help="Patches without cells: left out (default) or kept.",
 )
 @click.option("--labels", default="labels", show_default=True)
 @click.option("--name", default="split", show_default=True)
@@ -70,15 +66,20 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
         "parts": Parts(parts),
     }
     scheme = schemes[chosen]
-    patch_px, stride_px = options.pop("patch_px"), options.pop("stride_px")
-    rest = {name: options.pop(name) for name in ("edge", "every", "empty")}
+    patch_px, every, whole = (options.pop(name) for name in ("patch_px", "every", "whole"))
+    of_grid = {name: options.pop(name) for name in ("stride_px", "edge", "empty")}
+    of_grid = {name: value for name, value in of_grid.items() if value}
+    if whole and patch_px:
+        raise click.UsageError("--whole takes no --patch-px")
+    for name in () if patch_px else of_grid:
+        raise click.UsageError(f"--{name.replace('_', '-')} is for patches of --patch-px")
+    if every > 1 and not (whole or patch_px):
+        raise click.UsageError("--every is for frames of --patch-px or --whole")
     grid: Grid | Whole | None = None
-    if options.pop("whole"):
-        if patch_px or stride_px:
-            raise click.UsageError("--whole takes no --patch-px and no --stride-px")
-        grid = Whole(rest["every"])
+    if whole:
+        grid = Whole(every)
     elif patch_px:
-        grid = Grid(patch_px, stride_px or max(patch_px // 2, 1), **rest)
+        grid = Grid(patch_px, **{"stride_px": max(patch_px // 2, 1)} | of_grid, every=every)
     made = split(
         Study.open(study),
         scheme=scheme,

@@ -344,3 +344,15 @@ def test_the_shortest_trainings(
     """One cycle of very few steps trains as well."""
     short = override(recipe, {"steps": steps, "steps_per_epoch": steps, "schedule": "one_cycle"})
     assert trained(short, pixels, parts, tmp_path).log["step"].tolist() == [steps]
+
+
+def test_training_begins_with_given_weights(recipe, pixels, parts, tmp_path: Path) -> None:
+    """With hardly any step it ends where it began, whatever its seed would have drawn."""
+    learnt = trained(recipe, pixels, parts, tmp_path / "learnt").module.state_dict()
+    still = override(recipe, {"lr": 1e-12, "weight_decay": 0, "steps": 3})
+    made = fit(still, pixels, *parts, tmp_path / "on", seed=9, processes=0, begin=learnt)
+    other = fit(still, pixels, *parts, tmp_path / "anew", seed=9, processes=0)
+    name = next(name for name in learnt if name.endswith("weight"))
+    ends = [each.module.state_dict()[name] for each in (made, other)]
+    torch.testing.assert_close(ends[0], learnt[name])
+    assert not torch.allclose(ends[1], learnt[name], atol=1e-3)

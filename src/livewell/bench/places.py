@@ -1,7 +1,8 @@
 """Where nets see circles in fresh pictures, held against the truth of every object."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,14 @@ from livewell.evaluation.covered import CoveredCounts, covered, table3
 from livewell.evaluation.detection import average_precision, counts_at, matched
 from livewell.evaluation.froc import froc
 from livewell.explain.places import Finder, Look, Places
+from livewell.files import read_json, write_json
 from livewell.nets.net import Net
-from livewell.progress import Tick
+from livewell.progress import SILENT, Progress, Tick
 from livewell.simulate.shapes import Picture, ShapeSpec
 from livewell.tables import BOX
 
 CIRCLE = "circle"
+KIND = "places of fresh pictures"
 FLOOR = 8.0
 """How far below the threshold places are listed, log odds, so that curves are whole."""
 
@@ -82,6 +85,46 @@ class Found:
         }
 
 
+@dataclass(frozen=True)
+class Told:
+    """The figures of what was found: the paper's measure, and the usual ones."""
+
+    paper: CoveredCounts
+    usual: dict[str, float]
+
+
+def told(
+    model: Model, spec: ShapeSpec, images: int, what: str, progress: Progress = SILENT
+) -> Told:
+    """How well a net finds the circles of fresh pictures.
+
+    The figures are kept in the model's folder, with the threshold and the look that they are of,
+    and not made again.
+
+    Parameters
+    ----------
+    model
+        The net.
+    spec, images
+        As `livewell.bench.shapes.on_fresh` takes them.
+    what
+        Name of the bar.
+    progress
+        Where to report.
+    """
+    kept = model.kept(spec, images, "json")
+    of = {"threshold": place_threshold(model), "look": asdict(Look()), "floor": FLOOR}
+    found = read_json(kept, kind=KIND) if kept.is_file() else {}
+    if found.get("of") != of:
+        with progress.task(what, total=images) as tick:
+            places = look_at(model, spec, images, tick=tick)
+        usual = places.usual(place_threshold(model))
+        write_json(kept, {"of": of, "paper": asdict(places.table3()), "usual": usual})
+        found = read_json(kept, kind=KIND)
+    usual = {name: nan if value is None else value for name, value in found["usual"].items()}
+    return Told(CoveredCounts(**found["paper"]), usual)
+
+
 def place_threshold(model: Model) -> float:
     """Log odds from which on a place is called: from labels of validation frames alone."""
     rule = model.card.place_rule
@@ -109,9 +152,9 @@ def look_at(model: Model, spec: ShapeSpec, images: int, *, tick: Tick | None = N
     tick
         Told after every few pictures.
     """
-    told = partial(_seen, model.net, place_threshold(model))
+    seen = partial(_seen, model.net, place_threshold(model))
     found = Found()
-    for part in on_fresh(told, spec, images):
+    for part in on_fresh(seen, spec, images):
         found.add(part)
         if tick:
             tick(len(part.images))

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from livewell.bench.places import look_at, place_threshold
+from livewell.bench.places import told
 from livewell.bench.result import Result
 from livewell.bench.shapes import Trial, scored, trained
 from livewell.bench.table1 import figures
@@ -43,9 +43,9 @@ def curve(
             one = Trial(spec, profile, f"rare-{pool}-{circles}-{seed}")
             model = trained(one, runs, seed=seed, progress=progress)
             found = figures(scored(model, spec, images, progress=progress))
-            with progress.task(f"finding circles, {pool}, {circles}", total=images) as tick:
-                places = look_at(model, spec, images, tick=tick)
-            usual, counts = places.usual(place_threshold(model)), places.table3()
+            what = f"finding circles, {pool}, {circles}"
+            places = told(model, spec, images, what, progress)
+            usual, counts = places.usual, places.paper
             rows.append(
                 [
                     pool,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,12 @@ from livewell.jobs.label import Column, label
 from livewell.jobs.patches import Whole
 from livewell.jobs.shapes import CLASSES, simulate_shapes
 from livewell.jobs.split import Holdout, split
-from livewell.jobs.train import train
+from livewell.jobs.train import Fitter, train
 from livewell.nets.net import Net
 from livewell.profiles.profile import Profile
 from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
+from livewell.training.fit import Fitted, fit
 
 READINGS: dict[Ellipses, str] = {
     "flat": "ratio 0.5-0.75",
@@ -50,11 +51,14 @@ class Trial:
         The recipe.
     name
         Folder of its run; trials on one set share a study.
+    begin
+        A trial whose net the training begins with, on pictures of another kind.
     """
 
     spec: ShapeSpec
     profile: Profile
     name: str
+    begin: "Trial | None" = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,22 @@ class Model:
     def minutes(self) -> float:
         """How long training took: its median epoch times its epochs, for some wait for others."""
         return float(self.log["seconds"].median() * len(self.log)) / 60
+
+    def kept(self, spec: ShapeSpec, images: int, kind: str) -> Path:
+        """File that keeps what these weights say of so many fresh pictures like `spec`."""
+        share = spec.circles or f"{spec.circle_share:g}"
+        return self.folder / f"fresh-{share}-{images}-{self.card.weights_sha256[:8]}.{kind}"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """`livewell.training.fit.fit`, beginning with the weights of another net."""
+
+    first: Net
+
+    def __call__(self, *args: Any, **settings: Any) -> Fitted:
+        """As `livewell.training.fit.fit`."""
+        return fit(*args, **settings, begin=self.first.module.state_dict())
 
 
 def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> Study:
@@ -96,7 +116,12 @@ def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT)
     spec = trial.spec
     data = f"{spec.ellipses}-{spec.circles or f'{spec.circle_share:g}'}-{spec.seed}"
     study = study_of(spec, runs / "data" / data, progress=progress)
-    made = train(study, runs / trial.name, trial.profile, seed=seed, progress=progress)
+    fitter: Fitter = fit
+    if trial.begin:
+        first = trained(trial.begin, runs, seed=seed, progress=progress)
+        fitter = Begun(first.net)
+    out = runs / trial.name
+    made = train(study, out, trial.profile, seed=seed, fitter=fitter, progress=progress)
     net, card = load_model(made.run.model(0), frames=True)
     return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
 
@@ -130,8 +155,7 @@ def scored(
 
     They are kept in the model's folder, and not scored again.
     """
-    share = spec.circles or f"{spec.circle_share:g}"
-    kept = model.folder / f"fresh-{share}-{images}-{model.card.weights_sha256[:8]}.csv"
+    kept = model.kept(spec, images, "csv")
     if not kept.is_file():
         with whole_file(kept) as temporary:
             _scores(model.net, spec, images, progress).to_csv(temporary, index=False)

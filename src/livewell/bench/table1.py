@@ -45,6 +45,8 @@ class Net:
         Readings of the ellipse that it is trained for.
     searched
         In how many fresh pictures its places are looked for, at most.
+    begin
+        The reading whose net of the same seed it begins with; ``None``: with random weights.
     """
 
     told: str
@@ -53,6 +55,7 @@ class Net:
     seeds: int = 1
     readings: tuple[Ellipses, ...] = ("flat", "literal")
     searched: int = IMAGES
+    begin: Ellipses | None = None
 
     @property
     def profile(self) -> Profile:
@@ -69,7 +72,19 @@ NETS = (
         readings=("flat",),
         searched=2_000,
     ),
-    Net("WSCNN_FAST, average", "average", {"global_pool": "average", "narrowing": (0, 0)}),
+    Net(
+        "WSCNN_FAST's net for ratio 0.5-0.75, 1,500 further steps, max",
+        "max",
+        {"steps": 1_500, "lr": 0.001, "narrowing": (0, 0)},
+        readings=("literal",),
+        begin="flat",
+    ),
+    Net(
+        "WSCNN_FAST, average",
+        "average",
+        {"global_pool": "average", "narrowing": (0, 0)},
+        searched=2_000,
+    ),
     Net(
         "WSCNN_FAST, fully connected",
         "connected",
@@ -94,7 +109,10 @@ def trial(net: Net, reading: Ellipses, seed: int) -> Trial:
     """A net of the table on Sim 1."""
     kind, body = net.profile.global_pool, net.profile.net
     name = f"table1-{reading}-{body}-{kind}-{seed}"
-    return Trial(ShapeSpec(ellipses=reading, seed=seed), net.profile, name)
+    begin = trial(NETS[0], net.begin, seed) if net.begin else None
+    if net.begin:
+        name += f"-from-{net.begin}"
+    return Trial(ShapeSpec(ellipses=reading, seed=seed), net.profile, name, begin)
 
 
 def table(

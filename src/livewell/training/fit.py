@@ -4,7 +4,7 @@ import copy
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ def fit(
     processes: int | None = None,
     progress: Progress = SILENT,
     what: str = "training",
+    begin: Mapping[str, Tensor] | None = None,
 ) -> Fitted:
     """Train a net, or go on with a training that was stopped.
 
@@ -85,6 +86,9 @@ def fit(
         Processes that cut and augment; 0 for none, ``None`` for one a core but one.
     progress, what
         Where and under which name to report.
+    begin
+        Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
+        gives some sees to it that they have learnt nothing of these validation and test images.
 
     Returns
     -------
@@ -92,6 +96,8 @@ def fit(
     """
     torch.manual_seed(seed)
     net = build(profile, train.patches[0].box.shape if profile.sees_frames else None)
+    if begin is not None:
+        net.load_state_dict(begin)
     if profile.normalise == "mean_image":
         set_mean_image(net, source, train)
     classifier = Classifier(net, profile, seed)

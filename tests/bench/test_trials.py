@@ -8,7 +8,7 @@ import torch
 from livewell.bench import places
 from livewell.bench.places import told
 from livewell.bench.shapes import Model, Trial, trained
-from livewell.bench.table1 import NETS, trial
+from livewell.bench.table1 import NETS, trials
 from livewell.files import read_json
 from livewell.io.runs import RUN
 from livewell.profiles.profile import override
@@ -61,14 +61,17 @@ def test_a_trial_begins_with_another(model: Model, runs: Path) -> None:
 
 def test_every_net_of_the_table_has_its_own_folder() -> None:
     """No two trials share a run, and those that begin with another's net name one of the table."""
-    trials = [
-        trial(net, reading, seed)
-        for net in NETS
-        for reading in net.readings
-        for seed in range(net.seeds)
-    ]
-    names = [each.name for each in trials]
+    every = [one for *_, one in trials(0)]
+    names = [each.name for each in every]
     assert len(set(names)) == len(names)
-    begun = [each.begin for each in trials if each.begin]
+    begun = [each.begin for each in every if each.begin]
     assert begun
-    assert all(first in trials for first in begun)
+    assert all(first in every for first in begun)
+
+
+def test_nets_are_trained_for_their_own_readings() -> None:
+    """What begins with the net for flat ellipses is trained for literal ones only, and so on."""
+    made = [(net, reading) for net, reading, *_ in trials(3)]
+    assert all(reading in net.readings for net, reading in made)
+    assert {net.told for net, _ in made} == {net.told for net in NETS}
+    assert len(made) == sum(net.seeds * len(net.readings) for net in NETS)

@@ -1,7 +1,7 @@
 """Table 1 of the WSCNN paper: which images hold circles, by pooling."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ NETS = (
         "WSCNN_FAST's net for ratio 0.5-0.75, 1,500 further steps, max",
         "max",
         {"steps": 1_500, "lr": 0.001, "narrowing": (0, 0)},
+        seeds=3,
         readings=("literal",),
         begin="flat",
     ),
@@ -118,6 +119,14 @@ def trial(net: Net, reading: Ellipses, seed: int) -> Trial:
     return Trial(ShapeSpec(ellipses=reading, seed=seed), net.profile, name, begin)
 
 
+def trials(seed: int) -> Iterator[tuple[Net, Ellipses, int, Trial]]:
+    """Every training of the table: net, reading, its seed (from `seed` on) and trial."""
+    for reading in READINGS:
+        for net in (each for each in NETS if reading in each.readings):
+            for number in range(seed, seed + net.seeds):
+                yield net, reading, number, trial(net, reading, number)
+
+
 def table(
     *, runs: Path, images: int = IMAGES, seed: int = 0, progress: Progress = SILENT
 ) -> Result:
@@ -138,34 +147,22 @@ def table(
     rows: list[list[str]] = []
     values: list[dict[str, object]] = []
     curves: list[str] = []
-    for reading, told in READINGS.items():
-        for net in (each for each in NETS if reading in each.readings):
-            for number in range(seed, seed + net.seeds):
-                one = trial(net, reading, number)
-                model = trained(one, runs, seed=number, progress=progress)
-                sets = {"Sim 1": one.spec}
-                if net.pooling == "max":
-                    sets["Sim 2"] = replace(one.spec, circle_share=0.2)
-                for data, spec in sets.items():
-                    found = figures(scored(model, spec, images, progress=progress))
-                    paper = PAPER.get((data, net.pooling), ("", "", ""))
-                    rows.append(
-                        [
-                            data,
-                            told,
-                            net.told,
-                            str(number),
-                            *paper,
-                            *_shown(found),
-                            f"{model.minutes:.0f}",
-                        ]
-                    )
-                    values.append(
-                        {"data": data, "reading": reading, "net": net.told, "seed": number}
-                        | found
-                        | {"minutes": model.minutes}
-                    )
-                curves.append(f"{net.told}, {told}, seed {number}: {_curve(model)}")
+    for net, reading, number, one in trials(seed):
+        model = trained(one, runs, seed=number, progress=progress)
+        sets = {"Sim 1": one.spec}
+        if net.pooling == "max":
+            sets["Sim 2"] = replace(one.spec, circle_share=0.2)
+        for data, spec in sets.items():
+            found = figures(scored(model, spec, images, progress=progress))
+            paper = PAPER.get((data, net.pooling), ("", "", ""))
+            about = [data, READINGS[reading], net.told, str(number)]
+            rows.append([*about, *paper, *_shown(found), f"{model.minutes:.0f}"])
+            values.append(
+                {"data": data, "reading": reading, "net": net.told, "seed": number}
+                | found
+                | {"minutes": model.minutes}
+            )
+        curves.append(f"{net.told}, {READINGS[reading]}, seed {number}: {_curve(model)}")
     return Result(
         name="wscnn-table1",
         title="WSCNN, Table 1: which images hold circles",

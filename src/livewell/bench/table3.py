@@ -7,11 +7,13 @@ from pathlib import Path
 from livewell.bench.places import Told, told
 from livewell.bench.result import Result
 from livewell.bench.shapes import READINGS, trained
-from livewell.bench.table1 import IMAGES, NETS, trial
+from livewell.bench.table1 import IMAGES, trials
 from livewell.explain.places import Look
 from livewell.progress import SILENT, Progress
 
 LOOK = Look()
+POOLS = ("max", "average")
+"""Those of Table 1 whose places are looked for."""
 LITERAL_SEARCHED = 2_000
 """Pictures of the literal reading: nets that begin anew find nothing in them."""
 PAPER = ("99.995", "93.00", "97.19")
@@ -36,24 +38,21 @@ def table(
     """
     began = time.monotonic()
     rows, values = [], []
-    for reading, ellipses in READINGS.items():
-        for net in NETS:
-            if net.pooling not in ("max", "average"):
-                continue
-            for number in range(seed, seed + net.seeds):
-                one = trial(net, reading, number)
-                model = trained(one, runs, seed=number, progress=progress)
-                anew = reading == "literal" and net.begin is None
-                some = min(images, net.searched, LITERAL_SEARCHED if anew else images)
-                found = told(model, one.spec, some, f"finding circles, {net.told}", progress)
-                paper = PAPER if net.pooling == "max" else ("", "", "")
-                about = [ellipses, net.told, str(number), f"{some:,}"]
-                rows.append([*about, *paper, *_shown(found)])
-                values.append(
-                    {"reading": reading, "net": net.told, "seed": number}
-                    | {"paper": asdict(found.paper)}
-                    | found.usual
-                )
+    for net, reading, number, one in trials(seed):
+        if net.pooling not in POOLS:
+            continue
+        model = trained(one, runs, seed=number, progress=progress)
+        anew = reading == "literal" and net.begin is None
+        some = min(images, net.searched, LITERAL_SEARCHED if anew else images)
+        found = told(model, one.spec, some, f"finding circles, {net.told}", progress)
+        paper = PAPER if net.pooling == "max" else ("", "", "")
+        about = [READINGS[reading], net.told, str(number), f"{some:,}"]
+        rows.append([*about, *paper, *_shown(found)])
+        values.append(
+            {"reading": reading, "net": net.told, "seed": number}
+            | {"paper": asdict(found.paper)}
+            | found.usual
+        )
     return Result(
         name="wscnn-table3",
         title="WSCNN, Table 3: where the circles are",

@@ -271,14 +271,14 @@ def test_wrong_looks_are_refused_at_once() -> None:
 @given(corner=st.tuples(st.integers(-20, 80), st.integers(-20, 80)), size=st.integers(1, 120))
 @settings(max_examples=40)
 def test_pooling_within_a_box_takes_its_places_only(corner: tuple[int, int], size: int) -> None:
-    """Of the class maps those places count whose centre lies in the box; all, where none does."""
+    """Those places count that have a part of the box, 8 px each; all of them, where none has."""
     finder = Finder(detector(), Look())
     maps = np.random.default_rng(size).normal(size=(2, 12, 12)).astype(np.float32)
     y, x = corner
-    centres = np.arange(12) * 8 + 4
+    first = np.arange(12) * 8
     inside = np.ix_(
-        (centres >= y) & (centres < y + size),
-        (centres >= x) & (centres < x + size),
+        (first + 8 > y) & (first < y + size),
+        (first + 8 > x) & (first < x + size),
     )
     some = [each[inside] for each in maps]
     high = [float((part if part.size else maps[k]).max()) for k, part in enumerate(some)]
@@ -286,12 +286,10 @@ def test_pooling_within_a_box_takes_its_places_only(corner: tuple[int, int], siz
     assert found == pytest.approx(high[1] - high[0], abs=1e-6)
 
 
-def test_a_connected_head_takes_all_places() -> None:
-    """A fully connected layer knows no part of a frame: whatever the box, the net's log odds."""
+def test_a_connected_head_tells_no_places() -> None:
+    """A fully connected layer may weigh places with any sign: it is refused, with what to do."""
     torch.manual_seed(0)
     module = weakly_supervised("wscnn_small", (64, 64), pooling="connected").eval()
     net = Net(module, ("no", "yes"), None, 0, 0, how="mean_image", frame_px=(64, 64))
-    frame = torch.rand(1, 64, 64)
-    (found,) = Finder(net, Look())(frame)
-    pooled = Finder(net, Look()).pooled(found.maps, Box.of(0, 0, 20, 64))
-    assert pooled == pytest.approx(float(net.logits(frame)[0]), abs=1e-5)
+    with pytest.raises(SpecError, match=r"does not tell where.*global_pool=max"):
+        Finder(net, Look())

@@ -14,6 +14,9 @@ from livewell.errors import SpecError
 from livewell.explain.places import Finder, Look, Places
 from livewell.explain.whole import Seen, look_over, windows
 from livewell.geometry import Box
+from livewell.nets.net import Net
+from livewell.nets.wscnn import Body, weakly_supervised
+from livewell.profiles.profile import GlobalPool
 
 SIDES = st.integers(1, 260)
 
@@ -260,6 +263,23 @@ def test_a_frame_of_the_training_size_is_seen_as_it_is() -> None:
     found = over(frame).places
     for name in Places.__slots__:
         np.testing.assert_allclose(getattr(found, name), getattr(want, name), err_msg=name)
+
+
+@pytest.mark.parametrize("body", ["wscnn_small", "wscnn4", "wscnn_resnet18"])
+@pytest.mark.parametrize("pooling", ["max", "average", "log_sum_exp", "noisy_or"])
+@pytest.mark.parametrize("shape", [(210, 280), (220, 225), (203, 219)])
+def test_any_net_is_as_sure_as_without_the_detour(
+    body: Body, pooling: GlobalPool, shape: tuple[int, int]
+) -> None:
+    """Places at the far edges count too, whose middles lie beyond it where strides do not fit."""
+    torch.manual_seed(7)
+    module = weakly_supervised(body, shape, pooling=pooling).eval()
+    frame = torch.rand(1, *shape) * 100 + 1000
+    frame[0, -9:] += 400
+    frame[0, :, -9:] -= 300
+    net = Net(module, ("no", "yes"), None, 0, 0, how="background", frame_px=shape)
+    seen = look_over(Finder(net, Look()), frame[0].numpy(), Box.of(0, 0, *shape))
+    assert seen.logit == pytest.approx(float(net.logits(frame)[0]), abs=1e-5)
 
 
 def test_a_picture_of_nothing_has_no_places() -> None:

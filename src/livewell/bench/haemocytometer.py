@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from livewell.bench.boxed import Boxed
+from livewell.bench.darkness import DARKNESS, area, darkness, shown
 from livewell.bench.result import Result
 from livewell.errors import StudyError
-from livewell.evaluation.detection import best_threshold, matched
+from livewell.evaluation.detection import matched
 from livewell.evaluation.detection_intervals import detection_estimates
 from livewell.evaluation.intervals import Estimate, cluster_interval
 from livewell.evaluation.outcomes import outcomes
@@ -25,7 +25,6 @@ from livewell.jobs.patches import Whole
 from livewell.jobs.scores import Tested
 from livewell.jobs.split import KFolds, split
 from livewell.jobs.train import Fitter, train
-from livewell.measure.peaks import peaks, smoothed
 from livewell.profiles.profile import Profile, override
 from livewell.profiles.recipes import WSCNN_FAST_CELLS
 from livewell.progress import SILENT, Progress
@@ -47,8 +46,6 @@ RESNET = override(
 """ResNet-18 from scratch under average pooling, as most tools classify images."""
 DEVELOPED = 0
 """Seed of the folds whose first one recipes were developed on: its validation and test images."""
-SIGMA_PX, APART_PX = 3.0, 8
-"""Smoothing and distance of the baseline by darkness: about a third of a cell."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +117,8 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
         if seed == DEVELOPED:
             rows.append(_apart(Tested.open(folder), made, dead, seed))
     tested = Tested.open(runs / "haemocytometer" / RIVALS[0].name)
-    rows.append(_darkness(tested, dead, seed, progress))
-    rows.append(["name prefix alone", _shown(_prefix(tested, seed)), *[""] * 6])
+    rows += darkness(tested, dead, seed, progress)
+    rows.append(["name prefix alone", shown(_prefix(tested, seed)), *[""] * 6])
     images = study.fields()
     return Result(
         name="haemocytometer",
@@ -152,7 +149,7 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
             " training, but the choices have seen them: figures without their clusters stand below"
             " each net's.",
             "Labels hold some errors (data/README): what a net finds beside the boxes may be dead.",
-            f"Darkness: background less grey level, smoothed by {SIGMA_PX:g} px; peaks.",
+            DARKNESS,
         ],
         values=values,
     )
@@ -173,13 +170,13 @@ def _apart(tested: Tested, made: Evaluated, dead: pd.DataFrame, seed: int) -> li
     found = matched(places.assign(score=places["relative"]), objects, images)
     figures = detection_estimates(found, objects, images, 0.0, seed=seed)
     scores = outcomes(made.scores, CLASSES)
-    area = cluster_interval(scores[scores["group"].isin(images["group"])], "roc_auc", seed=seed)
+    auc = cluster_interval(scores[scores["group"].isin(images["group"])], "roc_auc", seed=seed)
     return [
         f"the same on {len(images)} images of other clusters",
-        _shown(area),
+        shown(auc),
         "from_labels",
-        *(_shown(figures[name]) for name in ("precision", "recall", "f1")),
-        _shown(figures["average_precision"]),
+        *(shown(figures[name]) for name in ("precision", "recall", "f1")),
+        shown(figures["average_precision"]),
         "",
     ]
 
@@ -192,82 +189,14 @@ def _rows(told: str, auc: Estimate, places: Mapping[str, Any]) -> list[list[str]
         first = number == 0
         rest = [_told(places["average_precision"]), _told(places["froc_score"])]
         rows.append(
-            [told if first else "", _shown(auc) if first else "", how, *three]
+            [told if first else "", shown(auc) if first else "", how, *three]
             + (rest if first else ["", ""])
         )
     return rows
 
 
 def _told(figure: Mapping[str, Any]) -> str:
-    return _shown(Estimate(**figure))
-
-
-def _shown(figure: Estimate) -> str:
-    if np.isnan(figure.value):
-        return "undefined"
-    return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"
-
-
-def _darkness(tested: Tested, dead: pd.DataFrame, seed: int, progress: Progress) -> list[str]:
-    """Dead cells by darkness; the threshold from boxes of validation images."""
-    found = []
-    objects = dead[["image", "kind", *BOX]].reset_index(drop=True)
-    frames = tested.patches
-    dark = {}
-    with progress.task("darkness", total=len(frames)) as tick:
-        for image in frames["image"]:
-            dark[image] = _dark(tested.pixels.frame(image, 0).astype(np.float32))
-            tick()
-    listed = pd.concat(
-        [
-            pd.DataFrame({"image": image, "y": at[:, 0] + 0.5, "x": at[:, 1] + 0.5, "score": score})
-            for image, (at, score) in dark.items()
-        ],
-        ignore_index=True,
-    )
-    tops = listed.groupby("image")["score"].max()
-    scores = []
-    for fold in tested.run.folds:
-        held, part = tested.part("validation", fold), tested.part("test", fold)
-        known = held[["image", "group"]]
-        mine = objects[objects["image"].isin(known["image"])]
-        least = best_threshold(
-            matched(listed[listed["image"].isin(known["image"])], mine, known), mine, known
-        )
-        some = listed[listed["image"].isin(part["image"])]
-        found.append(some.assign(score=some["score"] - least))
-        y = (part["label"] == CLASSES[1]).to_numpy(int)
-        darkest = part["image"].map(tops).fillna(0).to_numpy(float) - least
-        scores.append(pd.DataFrame({"group": part["group"], "y": y, "p": darkest}))
-    images = tested.part("test")[["image", "group"]]
-    all_found = matched(pd.concat(found, ignore_index=True), objects, images)
-    figures = detection_estimates(all_found, objects, images, 0.0, seed=seed)
-    three = [_shown(figures[name]) for name in ("precision", "recall", "f1")]
-    area = _area(pd.concat(scores, ignore_index=True), seed)
-    return [
-        "darkness threshold",
-        _shown(area),
-        "from_boxes",
-        *three,
-        _shown(figures["average_precision"]),
-        "",
-    ]
-
-
-def _dark(frame: Any) -> tuple[Any, Any]:
-    """Peaks of how much darker a frame is than its background, and by how much."""
-    below = np.maximum(np.median(frame) - frame, 0)
-    smooth = smoothed(below, SIGMA_PX)
-    at = peaks(smooth, apart=APART_PX, least=1.0)
-    return at, smooth[at[:, 0], at[:, 1]].astype(float)
-
-
-def _area(table: pd.DataFrame, seed: int) -> Estimate:
-    """AUC over groups of scores that need not be probabilities."""
-    ranks = table["p"].rank() / (len(table) + 1)
-    return cluster_interval(
-        table.assign(p=ranks, called=(ranks >= 0.5).astype(int)), "roc_auc", seed=seed
-    )
+    return shown(Estimate(**figure))
 
 
 def _prefix(tested: Tested, seed: int) -> Estimate:
@@ -280,4 +209,4 @@ def _prefix(tested: Tested, seed: int) -> Estimate:
         p = part["image"].map(prefix).map(share).fillna(share.mean())
         y = (part["label"] == CLASSES[1]).to_numpy(int)
         tables.append(pd.DataFrame({"group": part["group"], "y": y, "p": p.to_numpy(float)}))
-    return _area(pd.concat(tables, ignore_index=True), seed)
+    return area(pd.concat(tables, ignore_index=True), seed)

@@ -1,5 +1,6 @@
 """Where nets see circles in fresh pictures, held against the truth of every object."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from math import nan
@@ -10,7 +11,8 @@ import torch
 
 from livewell.bench.shapes import Model, on_fresh
 from livewell.evaluation.covered import CoveredCounts, covered, table3
-from livewell.evaluation.detection import average_precision, counts_at, matched
+from livewell.evaluation.detection import counts_at, matched
+from livewell.evaluation.detection_intervals import detection_estimates
 from livewell.evaluation.froc import froc
 from livewell.explain.places import Finder, Look, Places
 from livewell.files import read_json, write_json
@@ -21,6 +23,7 @@ from livewell.tables import BOX
 
 CIRCLE = "circle"
 KIND = "places of fresh pictures"
+WITH_INTERVAL = ("precision", "recall", "f1", "average_precision")
 FLOOR = 8.0
 """How far below the threshold places are listed, log odds, so that curves are whole."""
 
@@ -70,16 +73,20 @@ class Found:
         return table3(self.shares, self.kinds, CIRCLE)
 
     def usual(self, threshold: float) -> dict[str, float]:
-        """Precision, recall, F1, average precision and FROC over all pictures."""
+        """Precision, recall, F1, average precision and FROC over all pictures.
+
+        The first four with the ends of their 95% intervals (NAME_low, NAME_high), which draw whole
+        pictures anew.
+        """
         objects = pd.concat(self.objects, ignore_index=True)
         images = pd.DataFrame({"image": self.images})
         table = matched(pd.concat(self.detections, ignore_index=True), objects, images)
         counts = counts_at(table, objects, images, threshold)
-        return {
-            "precision": counts.precision,
-            "recall": counts.recall,
-            "f1": counts.f1,
-            "average_precision": average_precision(table, objects, images),
+        figures = detection_estimates(table, objects, images, threshold, seed=0)
+        told = {name: figures[name].value for name in WITH_INTERVAL}
+        told |= {f"{name}_low": figures[name].low for name in WITH_INTERVAL}
+        told |= {f"{name}_high": figures[name].high for name in WITH_INTERVAL}
+        return told | {
             "froc": froc(table, objects, images).score,
             "false_positives_per_image": counts.false_positives_per_image,
         }
@@ -113,7 +120,12 @@ def told(
         Where to report.
     """
     kept = model.kept(spec, images, "json")
-    of = {"threshold": place_threshold(model), "look": asdict(Look()), "floor": FLOOR}
+    of = {
+        "threshold": place_threshold(model),
+        "look": asdict(Look()),
+        "floor": FLOOR,
+        "with_interval": list(WITH_INTERVAL),
+    }
     found = read_json(kept, kind=KIND) if kept.is_file() else {}
     if found.get("of") != of:
         with progress.task(what, total=images) as tick:
@@ -123,6 +135,14 @@ def told(
         found = read_json(kept, kind=KIND)
     usual = {name: nan if value is None else value for name, value in found["usual"].items()}
     return Told(CoveredCounts(**found["paper"]), usual)
+
+
+def with_interval(usual: Mapping[str, float], name: str, digits: int) -> str:
+    """A figure and its interval, percent, as tables print them."""
+    value, low, high = (
+        f"{100 * usual[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high")
+    )
+    return f"{value} ({low}-{high})"
 
 
 def place_threshold(model: Model) -> float:

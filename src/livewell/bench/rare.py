@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from livewell.bench.places import told
+from livewell.bench.places import told, with_interval
 from livewell.bench.result import Result
-from livewell.bench.shapes import Trial, scored, trained
+from livewell.bench.shapes import Model, Trial, scored, trained
 from livewell.bench.table1 import figures
 from livewell.profiles.profile import override
 from livewell.profiles.recipes import WSCNN_FAST
@@ -50,7 +51,7 @@ def curve(
         Where to report.
     """
     began = time.monotonic()
-    rows, values = [], []
+    rows, values, notes = [], [], []
     for pool, circles, one in trials(seed):
         model = trained(one, runs, seed=seed, progress=progress)
         found = figures(scored(model, one.spec, images, progress=progress))
@@ -64,9 +65,7 @@ def curve(
                 f"{100 * found['accuracy']:.1f} ({100 * found['low']:.1f}-"
                 f"{100 * found['high']:.1f})",
                 f"{found['auc']:.4f}",
-                f"{100 * usual['precision']:.1f}",
-                f"{100 * usual['recall']:.1f}",
-                f"{100 * usual['f1']:.1f}",
+                *(with_interval(usual, name, 1) for name in ("precision", "recall", "f1")),
                 f"{usual['average_precision']:.3f}",
                 f"{100 * counts.precision:.1f}",
                 f"{100 * counts.recall:.1f}",
@@ -76,6 +75,8 @@ def curve(
         values.append(
             {"pool": pool, "circles": circles} | found | {"places": usual, "paper": paper}
         )
+        if circles == max(CIRCLES):
+            notes.append(_on_rarer(pool, model, one.spec, images, progress))
     return Result(
         name="wscnn-rare",
         title="WSCNN: how rare may circles be",
@@ -86,7 +87,7 @@ def curve(
             "circles",
             "accuracy (95% interval)",
             "AUC",
-            "peaks: precision",
+            "peaks: precision (95% interval)",
             "recall",
             "F1",
             "average precision",
@@ -98,5 +99,24 @@ def curve(
         f" {OBJECTS} objects with so many circles, half of the pictures with none, and is tested on"
         f" {images:,} fresh ones of the same kind. Percent, but for AUC and average precision.",
         seconds=time.monotonic() - began,
+        notes=notes,
         values={"rows": values},
+    )
+
+
+def _on_rarer(pool: str, model: Model, spec: ShapeSpec, images: int, progress: Progress) -> str:
+    """What a net that learnt with many circles says of fewer: whether it counts them."""
+    tables = {
+        circles: scored(model, replace(spec, circles=circles), images, progress=progress)
+        for circles in CIRCLES
+    }
+    shares = [f"{figures(table)['accuracy']:.1%}" for table in tables.values()]
+    none = next(iter(tables.values()))
+    logits = {0: none.loc[none["y"] == 0, "logit"]}
+    logits |= {circles: table.loc[table["y"] == 1, "logit"] for circles, table in tables.items()}
+    medians = ", ".join(f"{circles}: {logits[circles].median():.1f}" for circles in sorted(logits))
+    return (
+        f"The net of {pool} pooling that learnt with {max(CIRCLES)} circles is right on"
+        f" {', '.join(shares)} of pictures with {', '.join(map(str, CIRCLES))} or none; its median"
+        f" log odds by number of circles are {medians}."
     )

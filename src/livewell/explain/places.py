@@ -121,7 +121,7 @@ class Finder:
     Raises
     ------
     SpecError
-        A net of patches.
+        A net of patches, or one with a fully connected head.
 
     Notes
     -----
@@ -134,6 +134,13 @@ class Finder:
                 "this net has no class maps",
                 expected="a net that sees whole frames, such as WSCNN_FAST's",
                 remedy="use `livewell explain` for nets of patches",
+            )
+        if net.module.head.kind == "connected":
+            raise SpecError(
+                "a net with a fully connected head does not tell where",
+                expected="a head that judges every place alike, such as global_pool=max",
+                got="global_pool=connected, which is free to weigh places with any sign",
+                remedy="use `livewell evaluate` for images, or train with global_pool=max",
             )
         self.net, self.look = net, look
         self._module: WeaklySupervised = frozen(net.module)  # type: ignore[assignment]
@@ -148,9 +155,9 @@ class Finder:
         return found
 
     def pooled(self, maps: Map, within: Box) -> float:
-        """Log odds of the positive class by the places of class maps that lie in a box of pixels.
+        """Log odds of the positive class by the places of class maps in a box of pixels.
 
-        A fully connected head takes all places; any head does where none lies in the box.
+        Any head takes all places where none lies in the box.
 
         Parameters
         ----------
@@ -164,7 +171,7 @@ class Finder:
             for span, count in zip((within.y, within.x), maps.shape[1:], strict=True)
         )
         part = maps[:, rows, columns]
-        if self._module.head.kind == "connected" or not part.size:
+        if not part.size:
             part = maps
         with torch.inference_mode():
             (scores,) = self._module.head(
@@ -173,9 +180,9 @@ class Finder:
         return float(scores[1] - scores[0])
 
     def _cells(self, span: Span, count: int) -> slice:
-        """Cells of an axis whose centres lie in a span."""
-        centres = self.first_px + 0.5 + self.stride_px * np.arange(count)
-        inside = np.flatnonzero((centres >= span.start) & (centres < span.stop))
+        """Cells of an axis that have a part of a span, a stride each round their centres."""
+        firsts = self.first_px + 0.5 + self.stride_px * (np.arange(count) - 0.5)
+        inside = np.flatnonzero((firsts + self.stride_px > span.start) & (firsts < span.stop))
         return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
     def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Places]:

@@ -146,7 +146,8 @@ def evaluate(
     folder = out or run.folder / "evaluation"
     claim(folder, KIND, RESULTS)
     noun = _noun(meta, patches)
-    models = models_of(tested) if noun != PATCH else {}
+    frames = noun != PATCH
+    models = models_of(tested) if frames else {}
     scores, cards = tested.scores(progress)
     classes = tested.classes
     table = outcomes(scores, classes)
@@ -155,7 +156,7 @@ def evaluate(
         # every group holds one class, as wells of a dose do: the group's name is the label
         del figures["prevalence_auc"]
     figures |= _verdicts(table, cards, classes, seed)
-    paper = None if models else paper_interval(table["y"], table["called"], seed=seed)
+    paper = None if frames else paper_interval(table["y"], table["called"], seed=seed)
     rivals: dict[str, dict[str, Estimate]] = {}
     compared = 0
     if baselines:
@@ -167,7 +168,7 @@ def evaluate(
         compared = len(same)
         rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
     head = _headline(figures, scores["group"].nunique())
-    places = where(tested, models, noun, seed=seed, progress=progress) if models else Where()
+    places = where(tested, models, noun, seed=seed, progress=progress) if frames else Where()
     examples = Examples(tested, models)
     suspected, section = examples.suspects(table)
     results = replace(

@@ -220,7 +220,7 @@ def _shares(each: Seen, model: Model, boxes: pd.DataFrame) -> list[dict[str, Any
 
 
 def models_of(tested: Tested) -> dict[int, Model]:
-    """The models of a run whose nets see whole frames, by fold.
+    """The models of a run whose nets see whole frames, by fold; none if they tell no places.
 
     Raises
     ------
@@ -230,6 +230,8 @@ def models_of(tested: Tested) -> dict[int, Model]:
     found = {}
     for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
         net, card = tested.model(fold)
+        if not card.profile.tells_places:
+            return {}
         if card.place_rule is None:
             raise ModelFileError(
                 "the card has no rule for places",

@@ -123,6 +123,15 @@ class Locator:
                 remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
                 " evidence lies",
             )
+        if not card.profile.tells_places:
+            raise ModelFileError(
+                "a model with a fully connected head does not tell where",
+                where=where,
+                expected="a head that judges every place alike, such as global_pool=max",
+                got=f"global_pool={card.profile.global_pool}",
+                remedy="hold it against labels with `livewell evaluate`, or train with"
+                " global_pool=max",
+            )
         if card.place_rule is None:
             raise ModelFileError(
                 "the card has no rule for places",

@@ -220,7 +220,7 @@ def _card(
         data={},
         patch_rule=patch_rule,
         picture_rule=picture_rule,
-        place_rule=_place_rule(net, validation, y, pixels) if profile.sees_frames else None,
+        place_rule=_place_rule(net, validation, y, pixels) if profile.tells_places else None,
         versions=versions(),
     )
 

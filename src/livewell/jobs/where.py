@@ -53,7 +53,7 @@ def where(
     Parameters
     ----------
     tested, models
-        A run whose nets see whole frames, and its models by fold.
+        A run whose nets see whole frames, and its models by fold; none if they tell no places.
     noun
         What the nets see: image or frame.
     seed
@@ -62,6 +62,9 @@ def where(
         Where to report.
     """
     positive = tested.classes[1]
+    if not models:
+        text = f"A net with a fully connected head does not tell where it sees class {positive}."
+        return Where(notes=(Note("info", text),))
     boxes = _boxes(tested)
     if isinstance(boxes, str):
         text = (

@@ -161,6 +161,11 @@ class Profile(BaseModel):
         return self.net in FRAME_NETS
 
     @property
+    def tells_places(self) -> bool:
+        """Whether its net says where: a fully connected head may weigh places with any sign."""
+        return self.sees_frames and self.global_pool != "connected"
+
+    @property
     def whole_frames(self) -> bool:
         """Whether dense maps of its net equal windows one by one, but for rounding."""
         return self.padding == "valid" and self.normalise in ("local", "local_background")

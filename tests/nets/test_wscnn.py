@@ -326,7 +326,7 @@ def test_models_of_frames_are_refused_where_patches_are_judged(tmp_path: Path) -
         ({"normalise": "local"}, "square of a patch"),
         ({"patch_px": 64, "input_px": 56}, "patch_px, input_px"),
         ({"second_kernel": 5}, "second_kernel"),
-        ({"global_pool": "average"}, "narrowing is for global_pool 'max'"),
+        ({"global_pool": "average"}, "is for global_pool 'max': also give narrowing=0,0"),
         ({"narrowing": "0.2,1.1"}, "narrowing must end at 1"),
         ({"narrowing": "0.8,0.2"}, "narrowing has low > high"),
         ({"narrowing": "-0.1,0.2"}, "narrowing must not be below 0"),
@@ -338,6 +338,13 @@ def test_settings_that_contradict_are_refused(settings: dict[str, object], told:
     """What a net of whole frames cannot do is refused with its setting."""
     with pytest.raises(SpecError, match=told):
         override(WSCNN_FAST, settings)
+
+
+def test_another_pooling_is_had_as_the_refusal_says() -> None:
+    """With narrowing=0,0, as typed or as numbers, `WSCNN_FAST` takes another pooling than max."""
+    for none in ("0,0", (0, 0)):
+        made = override(WSCNN_FAST, {"global_pool": "average", "narrowing": none})
+        assert (made.global_pool, made.narrowing) == ("average", (0, 0))
 
 
 @pytest.mark.parametrize(

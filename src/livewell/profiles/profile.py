@@ -219,7 +219,8 @@ class Profile(BaseModel):
                 "whole frames are not normalised by the square of a patch": self.normalise
                 not in ("local", "local_background"),
                 "narrowing must end at 1 at the latest": self.narrowing[1] <= 1,
-                "narrowing is for global_pool 'max'": self.global_pool == "max"
+                "narrowing is for global_pool 'max': also give narrowing=0,0": self.global_pool
+                == "max"
                 or not self.narrowing[1],
                 "test_turns is for nets of patches": not self.test_turns,
                 "padding 'valid' is for nets of patches": self.padding == "same",

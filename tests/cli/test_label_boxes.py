@@ -121,7 +121,7 @@ BAD: dict[str, tuple[tuple[str, ...], tuple[object, ...], tuple[str, ...]]] = {
     "none positive": (
         tuple(line.replace("dead", "living") for line in GOOD),
         (),
-        ("unknown-value", "'dead'", "known: living"),
+        ("unknown-value", "'dead'", "known: living", "or add images that hold such cells"),
     ),
     "image that is not in the study": (
         (*GOOD, "e1.tif,dead,1,2,11,12"),

@@ -126,6 +126,14 @@ def test_labels_all_of_one_class_are_refused(boxes, at_least, told):
     assert "take images with and without such cells" in refused.value.remedy
 
 
+def test_without_a_positive_box_the_remedy_is_more_images():
+    """Correct boxes of the other class only: the class's name is to be checked, or images added."""
+    with pytest.raises(TableError, match="unknown-value") as refused:
+        by_boxes(FIELDS, BOXES[BOXES["kind"] == "living"], STATES, CLASSES, unboxed="drop")
+    assert "no box is of class 'dead': check how its states are written" in refused.value.remedy
+    assert "or add images that hold such cells" in refused.value.remedy
+
+
 def test_all_faults_of_boxes_come_at_once():
     """Images not known, states without a class or of a third, a box that is two things."""
     boxes = cells(("a", "dead"), ("a", "living"), ("B", "living"), ("c", "round"), (None, "dead"))
@@ -146,6 +154,7 @@ def test_all_faults_of_boxes_come_at_once():
     assert "rows 0, 1" in str(refused.value)
     assert "near it: b" in str(refused.value)
     assert "correct the boxes" in refused.value.remedy
+    assert "no box is of" not in refused.value.remedy
 
 
 def test_classes_and_columns_that_cannot_be_are_refused():
@@ -153,6 +162,7 @@ def test_classes_and_columns_that_cannot_be_are_refused():
     with pytest.raises(TableError, match="no-positive") as refused:
         by_boxes(FIELDS, BOXES, {"living": "living"}, CLASSES, others="drop")
     assert "dead, living" in str(refused.value)
+    assert "no box is of class 'dead'" in refused.value.remedy
     with pytest.raises(TableError, match="one-class"):
         by_boxes(FIELDS, BOXES, dict.fromkeys(STATES, "dead"), ("dead", "dead"))
     with pytest.raises(TableError, match="missing-column") as refused:

@@ -70,6 +70,43 @@ def test_bad_input_is_refused_with_all_faults(column, classes, codes, hint):
     assert hint in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "classes", "remedy"),
+    [
+        (
+            ["CPT"] * 4,
+            CLASSES,
+            "add images of class healthy, or label by a column whose values differ",
+        ),
+        (["CPT"] * 4, None, "add images of another class, or label by a column"),
+        (
+            ["CPT", "CPT", "DMS0", "DMS0"],
+            CLASSES,
+            "name the value of treatment that is of class healthy (without a class: DMS0)",
+        ),
+        (["CPT", "DMSO"] * 2, dict.fromkeys(CLASSES, "x"), "for one of the values CPT, DMSO"),
+    ],
+    ids=["one value", "one value, no classes", "misspelt", "one name for both"],
+)
+def test_one_class_alone_is_told_how_to_get_two(values, classes, remedy):
+    """Naming or dropping values makes no second class: the remedy names what is lacking."""
+    for others in ("refuse", "drop"):
+        with pytest.raises(TableError) as caught:
+            by_column(FIELDS.assign(treatment=values), "treatment", classes, others=others)
+        told = caught.value.remedy
+        assert told.startswith("two classes are needed: add images of ")
+        assert remedy in told
+        unnamed = "unmapped-value" in _codes(caught)
+        assert ("name a class for every value" in told) == unnamed
+
+
+def test_values_that_do_not_occur_are_told_what_to_do():
+    """Where two classes are there, a value more that no image has is to be corrected."""
+    with pytest.raises(TableError) as caught:
+        by_column(FIELDS[:3], "treatment", CLASSES | {"H2O": "healthy"})
+    assert caught.value.remedy.startswith("write values as they stand in the column")
+
+
 def test_empty_values_and_repeated_images_are_refused():
     """An image without value is a fault unless dropped; an image in two rows always is."""
     fields = FIELDS.assign(treatment=["CPT", None, " ", "DMSO"])

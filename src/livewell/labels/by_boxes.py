@@ -88,7 +88,8 @@ def by_boxes(
     boxes = classed(boxes, states)
     found = class_faults(classes) + _state_faults(boxes, states, classes, others)
     found += _image_faults(fields, boxes, unboxed)
-    refuse(found, ROUTE, _remedy({fault.code for fault in found}))
+    lacking = "" if (boxes["label"] == classes[1]).any() else classes[1]
+    refuse(found, ROUTE, _remedy({fault.code for fault in found}, lacking))
 
     images = fields["image"]
     cells = boxes["image"].value_counts().reindex(images, fill_value=0)
@@ -185,7 +186,8 @@ def _one_class(positive: "pd.Series[bool]", classes: tuple[str, str], at_least: 
     return Fault("one-class", "boxes", f"{text}; two classes are needed to tell apart")
 
 
-def _remedy(codes: set[str]) -> str:
+def _remedy(codes: set[str], lacking: str = "") -> str:
+    """What to do about faults of these codes, and about a class that no box has."""
     parts = {
         "no-box": "give --unboxed negative if images without a box were looked at and hold no such"
         " cell, --unboxed drop if nobody looked at them",
@@ -195,6 +197,11 @@ def _remedy(codes: set[str]) -> str:
     said = [text for code, text in parts.items() if code in codes]
     if codes - set(parts):
         said.insert(0, "correct the boxes, their images' names or the classes of states")
+    if lacking:
+        said.append(
+            f"no box is of class {lacking!r}: check how its states are written, or add images that"
+            " hold such cells, with their boxes"
+        )
     return "; ".join(said)
 
 

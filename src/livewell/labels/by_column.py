@@ -79,7 +79,7 @@ def by_column(
         found += _left_out(fields, texts, labels, column)
     elif labels.nunique() < 2:
         found.append(Fault("one-class", column, "images of fewer than two classes are left"))
-    refuse(found, ROUTE, "name a class for every value, or say that others are dropped")
+    refuse(found, ROUTE, _remedy({fault.code for fault in found}, column, texts, mapping))
     kept = labels.notna()
     table = label_table(fields.loc[kept, ["image"]], labels[kept].tolist(), ROUTE)
     counts = (
@@ -103,3 +103,32 @@ def _left_out(
         images = listed(fields.loc[rows.index, "image"], 3)
         found.append(Fault("unmapped-value", f"{column}, {value!r}", f"no class is said: {images}"))
     return found
+
+
+def _remedy(
+    codes: set[str], column: str, texts: "pd.Series[str]", mapping: Mapping[str, str]
+) -> str:
+    labels = texts.map(mapping)
+    said = [_second_class(column, texts, labels, mapping)] if labels.nunique() < 2 else []
+    if "unknown-value" in codes:
+        said.append("write values as they stand in the column, and leave out those that do not")
+    if codes & {"unmapped-value", "empty-value"}:
+        said.append("name a class for every value, or say that others are dropped")
+    return "; ".join(said)
+
+
+def _second_class(
+    column: str, texts: "pd.Series[str]", labels: "pd.Series[str]", mapping: Mapping[str, str]
+) -> str:
+    """How labels of fewer than two classes come to have two."""
+    there = set(labels.dropna())
+    lacking = [name for name in dict.fromkeys(mapping.values()) if name not in there]
+    wanted = f"class {' or '.join(lacking)}" if lacking else "another class"
+    values, free = (sorted(found.dropna().unique()) for found in (texts, texts[labels.isna()]))
+    if free:
+        other = f"name the value of {column} that is of {wanted} (without a class: {listed(free)})"
+    elif len(values) > 1:
+        other = f"name {wanted} for one of the values {listed(values)}"
+    else:
+        other = "label by a column whose values differ"
+    return f"two classes are needed: add images of {wanted}, or {other}"

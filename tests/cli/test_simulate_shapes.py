@@ -80,8 +80,9 @@ def test_in_words_it_says_where_things_are(livewell: Run, tmp_path: Path) -> Non
         (("--circle-share", 0), "circle_share"),
         (("--circle-share", "nan"), "circle_share"),
         (("--objects", 40, 60), "objects"),
-        (("--circles", 40), "circles"),
+        (("--circles", 40), "Got: circles = 40, objects = (30, 48)"),
         (("--images", 0), "--images"),
+        (("--images", 1), "'--images': 1 is not in the range x>=2"),
         (("--ellipses", "round"), "--ellipses"),
     ],
 )

@@ -265,6 +265,26 @@ def test_wrong_numbers_are_refused(name: str) -> None:
         ShapeSpec(**{name: WRONG[name]})
 
 
+@pytest.mark.parametrize(
+    ("settings", "got"),
+    [
+        ({"circles": 40}, "circles = 40, objects = (30, 48)"),
+        ({"images": 1}, "images = 1"),
+        ({"rows": 0}, "objects = (30, 48), rows = 0, columns = 8"),
+        (
+            {"ellipses": "literal", "size_px": (15.0, 17.0)},
+            "ellipses = 'literal', size_px = (15.0, 17.0)",
+        ),
+    ],
+)
+def test_broken_rules_tell_what_came(settings: dict[str, object], got: str) -> None:
+    """The values of all settings that a broken rule names are told, and no others."""
+    with pytest.raises(SpecError) as caught:
+        ShapeSpec(**settings)
+    assert caught.value.got == got
+    assert caught.value.remedy == "correct the values named"
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     """One error names every broken rule."""
     with pytest.raises(SpecError) as caught:

@@ -42,7 +42,13 @@ def simulate_culture_(
 @command("shapes", simulate)
 @click.option("--out", type=PATH, required=True, help="Folder for images and their truth.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
-@click.option("--images", type=COUNT, default=4000, show_default=True, help="Half are positive.")
+@click.option(
+    "--images",
+    type=click.IntRange(min=2),
+    default=4000,
+    show_default=True,
+    help="Every other one is positive.",
+)
 @click.option(
     "--ellipses",
     type=click.Choice(["flat", "literal"]),

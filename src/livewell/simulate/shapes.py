@@ -1,7 +1,8 @@
 """Pictures of ellipses with a few circles among them, and the truth of every object."""
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -90,8 +91,8 @@ class ShapeSpec:
         low, high = self.objects
         rules = {
             "ellipses is flat or literal": self.ellipses in ("flat", "literal"),
-            "images >= 2, rows and columns >= 1": self.images >= 2
-            and min(self.rows, self.columns) >= 1,
+            "images >= 2": self.images >= 2,
+            "rows and columns >= 1": min(self.rows, self.columns) >= 1,
             "0 < circle_share <= 1": 0 < self.circle_share <= 1,
             f"1 <= objects <= rows x columns = {places}, ascending": 1 <= low <= high <= places,
             "1 <= circles <= least number of objects": self.circles is None
@@ -104,16 +105,22 @@ class ShapeSpec:
             <= self.size_px[0]
             <= self.size_px[1]
             <= self.pitch_px,
-            "literal ellipses need sizes that differ by 3 px": self.ellipses == "flat"
+            "literal ellipses need 3 px between the ends of size_px": self.ellipses == "flat"
             or self.size_px[1] - self.size_px[0] >= _LEAST_DIFFERENCE_PX + 1,
             "0 <= background and grey <= 255, ascending": 0 <= self.grey[0] <= self.grey[1] <= 255
             and 0 <= self.background <= 255,
             "0 <= noise_sd <= 255": 0 <= self.noise_sd <= 255,
             "seed >= 0": self.seed >= 0,
         }
-        broken = [rule for rule, holds in rules.items() if not holds]
+        broken = "; ".join(rule for rule, holds in rules.items() if not holds)
         if broken:
-            raise SpecError("not a specification of shapes", expected="; ".join(broken))
+            named = [each.name for each in fields(self) if each.name in re.findall(r"\w+", broken)]
+            raise SpecError(
+                "not a specification of shapes",
+                expected=broken,
+                got=", ".join(f"{name} = {getattr(self, name)!r}" for name in named),
+                remedy="correct the values named",
+            )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,13 +1,17 @@
 """Places come back to the file, whatever its size, pixel size, depth and number of frames."""
 
+import html
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from discs import BRIGHT, DIM, NEAR_PX, blobs, found_in, nearest, save_by_hand
+from discs import BRIGHT, DIM, NEAR_PX, SHAPE, blobs, found_in, nearest, save_by_hand
 
 from livewell.io.masks import read_mask
+from livewell.io.models import load_model, save_model
 from livewell.jobs.localise import localise
 
 Writer = Callable[..., Path]
@@ -94,6 +98,29 @@ def test_larger_and_smaller_pictures(bright: Path, tmp_path: Path, write_movie: 
     assert len(own) == 1
     assert (nearest(own, [(30, 40)]) < NEAR_PX).all()
     assert read_mask(made.folder / "masks" / "small.tif").shape == (70, 100)
+
+
+def test_unknown_pixel_sizes_are_told_once(
+    bright: Path, tmp_path: Path, write_movie: Writer
+) -> None:
+    """Where the model learnt without one too, a note of the report says so, and no row does."""
+    net, card = load_model(bright, frames=True)
+    save_model(tmp_path / "model", net, card.model_copy(update={"pixel_um": None}))
+    for name, shape in (("a", SHAPE), ("b", SHAPE), ("large", (180, 320))):
+        frame = blobs(shape=shape)[None]
+        write_movie(tmp_path / "images" / f"{name}.ome.tif", frame, pixel_um=None)
+    made = localise(tmp_path / "images", tmp_path / "model", tmp_path / "out", figures=0)
+    notes = pd.read_csv(tmp_path / "out" / "pictures.csv").set_index("image")["note"]
+    assert notes.isna().tolist() == [True, True, False]
+    assert notes["large.ome.tif"].startswith("larger than the training frames")
+    told = "3 images: neither the image's pixel size nor the model's is known: judged as it is"
+    assert [warning for warning in made.warnings if "pixel size" in warning] == [told]
+    page = html.unescape(made.page.read_text("utf-8"))
+    assert page.count("pixel size nor") == 1
+    notes_of_page = re.findall(r'<li class="(\w+)"><span[^>]*>\w+</span> <span>([^<]*)<', page)
+    assert ("info", told) in notes_of_page
+    larger = next(warning for warning in made.warnings if "larger than" in warning)
+    assert ("warn", larger) in notes_of_page
 
 
 def test_registration_borders_hold_no_place(

@@ -16,6 +16,8 @@ from livewell.measure.borders import valid_area
 
 MOST_SCALE = 8
 """Pixels this many times larger or smaller show other things than the model has learnt."""
+UNSCALED = "neither the image's pixel size nor the model's is known: judged as it is"
+"""Note on an image without a pixel size, for a model that learnt from such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
     channel = choose_channel(header, asked, where)
     scale = 1.0
     if header.pixel_um is None and card.pixel_um is None:
-        notes.append("neither the image's pixel size nor the model's is known: judged as it is")
+        notes.append(UNSCALED)
     elif header.pixel_um is None:
         notes.append("no pixel size is known: judged as it is, as if it were the model's")
     elif card.pixel_um is None:

@@ -12,13 +12,14 @@ from livewell.files import claim_same, remove_others, stamp, whole_file
 from livewell.io.listing import find_images
 from livewell.io.models import find_model, load_model
 from livewell.io.runs import versions, write_text
+from livewell.jobs.frames import UNSCALED
 from livewell.jobs.journal import JOURNAL, Journal, version_of
 from livewell.jobs.located import Asked, Locator, locate
 from livewell.jobs.named import picture_names, wells
 from livewell.jobs.places_shown import model_summary, show
 from livewell.progress import SILENT, Progress, each
 from livewell.report.localise import LocaliseResults, localise_page
-from livewell.report.page import Note, render
+from livewell.report.page import Note, Tone, render
 from livewell.report.trust import plural
 
 KIND, STAMP = "localisation", "localisation.json"
@@ -157,7 +158,7 @@ def localise(
         learnt=int(pictures["learnt"].sum()),
         measured=[(r["name"], r["value"], r["low"], r["high"]) for r in card.results],
         card=model_summary(card),
-        notes=[Note("warn", text) for text in warnings],
+        notes=[Note(_tone(text), text) for text in warnings],
         settings=asked | {"figures": figures},
         versions=versions(),
     )
@@ -217,10 +218,14 @@ def _holds(entry: dict[str, Any], path: Path, base: str, out: Path) -> bool:
 def _tables(
     entries: Sequence[dict[str, Any]], placed: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Pictures, detections and failures."""
+    """Pictures, detections and failures.
+
+    Pictures without a pixel size are as the model's own were, and no row of theirs says so:
+    `_warnings` does, once for all of them.
+    """
     rows = [
         {"image": entry["image"], "learnt": int(entry["learnt"]), **row}
-        | {"note": "; ".join(row["notes"])}
+        | {"note": "; ".join(note for note in row["notes"] if note != UNSCALED)}
         for entry in entries
         for row in entry["rows"]
     ]
@@ -245,3 +250,8 @@ def _warnings(entries: Sequence[dict[str, Any]]) -> tuple[str, ...]:
             for note in row["notes"]:
                 images.setdefault(note, set()).add(entry["image"])
     return tuple(f"{plural(len(found), 'image')}: {note}" for note, found in images.items())
+
+
+def _tone(warning: str) -> Tone:
+    """How grave it is: that nothing could be rescaled to a size nobody knows is none to heed."""
+    return "info" if warning.endswith(UNSCALED) else "warn"

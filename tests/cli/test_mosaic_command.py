@@ -1,6 +1,7 @@
 """``livewell mosaic``: from images to a data set of mosaics, by commands alone."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
+
+from livewell.io.models import find_model
 
 Run = Callable[..., Result]
 
@@ -45,6 +48,7 @@ def test_mosaics_go_the_whole_way(livewell: Run, study: Path, tmp_path: Path) ->
     made = livewell("mosaic", study, "--out", out, "--repeats", 3, "--size", "64x96", "--json")
     assert made.exit_code == 0, made.output
     told = json.loads(made.stdout)
+    assert set(told) == {"images", "metadata", "balance", "notes"}
     balance = pd.DataFrame(told["balance"]).set_index(["part", "label"])
     train = balance.loc[("train", "kd")]
     assert train["mosaics"] == 3 * train["raw_images"]
@@ -58,6 +62,26 @@ def test_mosaics_go_the_whole_way(livewell: Run, study: Path, tmp_path: Path) ->
         assert done.exit_code == 0, done.output
     folds = pd.read_parquet(again / "splits" / "split" / "folds.parquet")
     assert (folds["group"] == folds["part"]).all()
+
+
+def test_the_commands_that_it_prints_train_a_net(
+    livewell: Run, study: Path, tmp_path: Path
+) -> None:
+    """Copied as they stand, from a folder with a space, they keep the parts and end in a model."""
+    out = tmp_path / "my mosaics"
+    made = livewell("mosaic", study, "--out", out, "--repeats", 1, "--size", "64x96")
+    lines = made.stdout.partition("to train on them:\n")[2].splitlines()
+    steps = [shlex.split(line) for line in lines]
+    assert [words[1] for words in steps] == ["index", "label", "split", "train"]
+    for program, *words in steps:
+        short = ("steps=4", "steps_per_epoch=2", "batch=4") if words[0] == "train" else ()
+        done = livewell(*words, *(word for value in short for word in ("--set", value)))
+        assert program == "livewell"
+        assert done.exit_code == 0, done.output
+    folds = pd.read_parquet(f"{out}-study/splits/split/folds.parquet").set_index("group")["part"]
+    table = pd.read_csv(out / "mosaics.csv").drop_duplicates("mosaic_group")
+    assert folds.to_dict() == table.set_index("mosaic_group")["part"].to_dict()
+    assert find_model(Path(f"{out}-run")).is_dir()
 
 
 def test_mosaic_groups_can_be_named(livewell: Run, study: Path, tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ SHORT = ["--set", "steps=4", "--set", "steps_per_epoch=4", "--set", "batch=8", "
 """Appended to training commands, so that they take seconds."""
 SMALLER = {
     "train": SHORT,
-    "simulate": ["--wells-per-dose", "4"],
+    "simulate culture": ["--wells-per-dose", "4"],
+    "simulate shapes": ["--images", "40"],
     "budget": [*SHORT[:-2], "--folds", "2"],
     "explain": ["--steps", "5"],
 }
-"""What is appended to commands by their name."""
+"""What is appended to commands by their first words."""
 
 Commands = list[list[str]]
 Runner = Callable[[str], Commands]
@@ -34,16 +35,18 @@ def commands() -> Commands:
 
 @pytest.fixture(scope="session")
 def run_commands(commands: Commands) -> Runner:
-    """Runner, in this process, of the commands of an example: "demo", "light" or "real"."""
+    """Runner, in this process, of an example's commands: "demo", "light", "shapes" or "real"."""
 
     def example(words: list[str]) -> str:
         line = " ".join(words)
-        return next((name for name in ("demo", "light") if name in line), "real")
+        return next((name for name in ("demo", "light", "shapes") if name in line), "real")
 
     def run(name: str) -> Commands:
         chosen = [each for each in commands if each[0] == "livewell" and example(each) == name]
         for words in chosen:
-            given = [*words[1:], *SMALLER.get(words[1], [])]
+            line = " ".join(words[1:])
+            more = (extra for first, extra in SMALLER.items() if line.startswith(f"{first} "))
+            given = [*words[1:], *next(more, [])]
             done = CliRunner().invoke(main, given, catch_exceptions=False)
             assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
         return chosen

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from livewell.io.models import find_model
 from livewell.jobs.demo import DemoSpec, demo
 from livewell.jobs.split import Holdout
 from livewell.profiles.recipes import TINY
@@ -40,3 +41,12 @@ def test_commands_of_the_light_budget_run(run_commands, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert [words[1] for words in run_commands("light")] == ["simulate", "index", "budget"]
     assert (tmp_path / "light-budget" / "report.html").is_file()
+
+
+@pytest.mark.filterwarnings("default")
+def test_commands_on_shapes_run(run_commands, tmp_path, monkeypatch):
+    """From simulated shapes to a model of whole frames, with fewer pictures and steps."""
+    monkeypatch.chdir(tmp_path)
+    names = [words[1] for words in run_commands("shapes")]
+    assert names == ["simulate", "index", "label", "split", "train"]
+    assert find_model(tmp_path / "shapes-run").is_dir()

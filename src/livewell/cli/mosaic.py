@@ -1,11 +1,15 @@
 """Mosaics of a study's images."""
 
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
+
+if TYPE_CHECKING:
+    from livewell.jobs.mosaic import Mosaics
 
 FULL = "full"
 
@@ -54,7 +58,10 @@ def _pair(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int
 @click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
-    """Make mosaics of images of one class and part, as WSCNN's paper did."""
+    """Make mosaics of images of one class and part, as WSCNN's paper did.
+
+    It ends with the commands that train a net on them, parts and groups as they were dealt.
+    """
     from livewell.io.study import Study
     from livewell.jobs.mosaic import mosaics
 
@@ -64,6 +71,9 @@ def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
     talk.say(made.balance.to_string(index=False))
     talk.say(f"images: {made.images}")
     talk.say(f"metadata for `livewell index`: {made.table}")
+    talk.say("to train on them:")
+    for words in _next(made, out):
+        talk.say(f"  {shlex.join(words)}")
     talk.result(
         {
             "images": str(made.images),
@@ -72,3 +82,19 @@ def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
             "notes": list(made.notes),
         }
     )
+
+
+def _next(made: "Mosaics", out: Path) -> list[list[str]]:
+    """Commands from the folder of mosaics to a model, as words."""
+    study, run = f"{out}-study", f"{out}-run"
+    negative, positive = made.classes
+    classes = ["--class", negative, "--class", positive]
+    classes += ["--negative", negative, "--positive", positive]
+    by = ["--by", "mosaic_group", "--scheme", "parts", "--parts", "part"]
+    steps = [
+        ["index", str(made.images), "--out", study, "--metadata", str(made.table)],
+        ["label", "column", study, "--column", "label", *classes],
+        ["split", study, *by, "--whole"],
+        ["train", study, "--out", run, "--profile", "WSCNN_FAST"],
+    ]
+    return [["livewell", *words] for words in steps]

@@ -38,6 +38,8 @@ class Mosaics:
         Folder of the files.
     table
         ``mosaics.csv``, metadata for `livewell.jobs.index.index`.
+    classes
+        ``(negative, positive)``, as they stand in its column label.
     balance
         One row a part and class: raw images, those left out, mosaics, and mosaic groups.
     notes
@@ -46,6 +48,7 @@ class Mosaics:
 
     images: Path
     table: Path
+    classes: tuple[str, str]
     balance: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -161,7 +164,10 @@ def mosaics(
         wide.to_csv(temporary, index=False)
     rest = left_out(raw, table)
     notes = [*_scale_notes(look), *_dealing_notes(table, rest), *_border_notes(table, look, pixels)]
-    return Mosaics(out / "images", out / "mosaics.csv", _balance(table, rest), tuple(notes))
+    classes = (meta["classes"][0], meta["classes"][1])
+    return Mosaics(
+        out / "images", out / "mosaics.csv", classes, _balance(table, rest), tuple(notes)
+    )
 
 
 def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:

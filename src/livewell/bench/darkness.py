@@ -45,10 +45,11 @@ class _Known:
         return matched(mine, self.objects, self.images)
 
     def best(self, listed: pd.DataFrame) -> tuple[float, float]:
-        """The highest F1 of these places, and its threshold."""
+        """The highest F1 of these places, and its threshold; above all where none is right."""
         judged = self.judged(listed)
         least = best_threshold(judged, self.objects, self.images)
-        return counts_at(judged, self.objects, self.images, least).f1, least
+        none = float(listed["score"].max()) + 1
+        return counts_at(judged, self.objects, self.images, least).f1, min(least, none)
 
 
 def darkness(tested: Tested, dead: pd.DataFrame, seed: int, progress: Progress) -> list[list[str]]:

@@ -41,7 +41,7 @@ TRAINED = [
 IMAGES, OTHERS = 6, 2
 """Fresh pictures that are looked at, and of which no more where ellipses are literal."""
 SHOWN = re.compile(r"-?[\d,.]+( \([\d.]+-[\d.]+\))?")
-UNDEFINED = re.compile(r"nan|undefined")
+UNDEFINED = re.compile("undefined")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from livewell.bench.result import percent
 from livewell.bench.shapes import Model, on_fresh
 from livewell.evaluation.covered import CoveredCounts, covered, table3
 from livewell.evaluation.detection import counts_at, matched
@@ -140,7 +141,7 @@ def told(
 def with_interval(usual: Mapping[str, float], name: str, digits: int) -> str:
     """A figure and its interval, percent, as tables print them."""
     value, low, high = (
-        f"{100 * usual[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high")
+        percent(usual[key], digits) for key in (name, f"{name}_low", f"{name}_high")
     )
     return f"{value} ({low}-{high})"
 

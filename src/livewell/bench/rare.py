@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from livewell.bench.places import told, with_interval
-from livewell.bench.result import Result
+from livewell.bench.result import Result, percent
 from livewell.bench.shapes import Model, Trial, scored, trained
 from livewell.bench.table1 import figures
 from livewell.profiles.profile import override
@@ -62,13 +62,13 @@ def curve(
             [
                 pool,
                 f"{circles} of {OBJECTS}",
-                f"{100 * found['accuracy']:.1f} ({100 * found['low']:.1f}-"
-                f"{100 * found['high']:.1f})",
+                f"{percent(found['accuracy'], 1)} ({percent(found['low'], 1)}-"
+                f"{percent(found['high'], 1)})",
                 f"{found['auc']:.4f}",
                 *(with_interval(usual, name, 1) for name in ("precision", "recall", "f1")),
                 f"{usual['average_precision']:.3f}",
-                f"{100 * counts.precision:.1f}",
-                f"{100 * counts.recall:.1f}",
+                percent(counts.precision, 1),
+                percent(counts.recall, 1),
             ]
         )
         paper = {"precision": counts.precision, "recall": counts.recall}

@@ -1,5 +1,6 @@
 """One result of a benchmark, with what is needed to believe it and to make it again."""
 
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -113,6 +114,11 @@ def render(folder: Path) -> str:
             f"- Machine: {found['machine']}; {shown}.",
         ]
     return "\n".join(parts) + "\n"
+
+
+def percent(share: float, digits: int) -> str:
+    """A share as tables print it, percent; a figure of nothing is undefined."""
+    return "undefined" if math.isnan(share) else f"{100 * share:.{digits}f}"
 
 
 def _cell(text: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from livewell.bench.result import Result
+from livewell.bench.result import Result, percent
 from livewell.bench.shapes import READINGS, Model, Trial, scored, trained
 from livewell.evaluation.intervals import wilson
 from livewell.profiles.profile import Profile, override
@@ -245,11 +245,11 @@ def figures(table: pd.DataFrame) -> dict[str, float]:
 
 
 def _shown(found: Mapping[str, float]) -> list[str]:
-    percent = {name: f"{100 * value:.2f}" for name, value in found.items()}
+    said = {name: percent(value, 2) for name, value in found.items()}
     return [
-        f"{percent['accuracy']} ({percent['low']}-{percent['high']})",
-        percent["precision"],
-        percent["recall"],
+        f"{said['accuracy']} ({said['low']}-{said['high']})",
+        said["precision"],
+        said["recall"],
         f"{found['auc']:.5f}",
     ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from livewell.bench.places import Told, told, with_interval
-from livewell.bench.result import Result
+from livewell.bench.result import Result, percent
 from livewell.bench.shapes import READINGS, trained
 from livewell.bench.table1 import IMAGES, trials
 from livewell.explain.places import Look
@@ -126,7 +126,7 @@ def _shown(found: Told) -> list[str]:
     counts, usual = found.paper, found.usual
     shares = (counts.accuracy, counts.precision, counts.recall)
     return [
-        *(f"{100 * value:.2f}" for value in shares),
+        *(percent(value, 2) for value in shares),
         *(with_interval(usual, name, 2) for name in ("precision", "recall", "f1")),
         f"{usual['average_precision']:.4f}",
         f"{usual['froc']:.4f}",

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from livewell.bench.places import told, with_interval
 from livewell.bench.result import Result, percent
 from livewell.bench.shapes import Model, Trial, scored, trained
@@ -114,9 +116,12 @@ def _on_rarer(pool: str, model: Model, spec: ShapeSpec, images: int, progress: P
     none = next(iter(tables.values()))
     logits = {0: none.loc[none["y"] == 0, "logit"]}
     logits |= {circles: table.loc[table["y"] == 1, "logit"] for circles, table in tables.items()}
-    medians = ", ".join(f"{circles}: {logits[circles].median():.1f}" for circles in sorted(logits))
+    medians = {circles: float(logits[circles].median()) for circles in sorted(logits)}
+    straight = np.corrcoef(list(medians), list(medians.values()))[0, 1]
+    shown = ", ".join(f"{circles}: {median:.1f}" for circles, median in medians.items())
     return (
         f"The net of {pool} pooling that learnt with {max(CIRCLES)} circles is right on"
         f" {', '.join(shares)} of pictures with {', '.join(map(str, CIRCLES))} or none; its median"
-        f" log odds by number of circles are {medians}."
+        f" log odds by number of circles are {shown} (correlation {straight:.3f}; a net that counts"
+        " has 1)."
     )

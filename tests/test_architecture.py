@@ -43,10 +43,10 @@ def test_rooms_open_without_reexports() -> None:
     [
         ("livewell", ("torch", "pandas", "numpy", "click")),
         ("livewell.cli", ("torch", "lightning", "pandas", "sklearn", "numpy")),
-        ("livewell.profiles", ("torch", "lightning", "torchvision")),
-        ("livewell.io.study", ("torch", "lightning", "sklearn", "matplotlib")),
-        ("livewell.evaluation.splits", ("torch", "lightning")),
-        ("livewell.jobs.index", ("torch", "lightning")),
+        ("livewell.models.recipes", ("torch", "lightning", "torchvision")),
+        ("livewell.study.study", ("torch", "lightning", "sklearn", "matplotlib")),
+        ("livewell.splitting.schemes", ("torch", "lightning")),
+        ("livewell.workflows.index", ("torch", "lightning")),
     ],
 )
 def test_import_is_free(module: str, absent: tuple[str, ...]) -> None:

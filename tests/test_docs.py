@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "livewell").rglob("*.py"))
-ABOVE = {"cli", "bench", "__main__.py"}
+ABOVE = {"cli", "__main__.py"}
 """Rooms whose options say themselves what they are (``--help``)."""
 MANY = 4
 """From so many parameters on each is explained by itself."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from livewell.errors import GeometryError
 from livewell.geometry import Box
-from livewell.patch import Patch, PatchGrid, centred
+from livewell.region import Patch, PatchGrid, centred
 
 ROUNDING = 1e-9
 """Slack, in px: half a pixel holds up to floating-point rounding."""

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from livewell.errors import SpecError
-from livewell.profiles.profile import Profile, described, override
-from livewell.profiles.recipes import (
+from livewell.models.profile import Profile, described, override
+from livewell.models.recipes import (
     DEADNET_2017,
     DEADNET_2017_B,
     DEADNET_2017_PUBLISHED,

@@ -21,5 +21,5 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_jobs_win_over_modules_of_the_same_name() -> None:
     """After a job's module was imported the name still leads to the function."""
-    code = "import livewell.jobs.assess, livewell; assert callable(livewell.assess)"
+    code = "import livewell.workflows.assess, livewell; assert callable(livewell.assess)"
     subprocess.run([sys.executable, "-c", code], check=True)

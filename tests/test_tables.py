@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livewell import tables
+from livewell.tables import schemas as tables
 from livewell.errors import TableError
 from livewell.geometry import Box
-from livewell.patch import Patch
-from livewell.tables import KEY, Column, Schema, key_table, patch_of, patches_of
+from livewell.region import Patch
+from livewell.tables.schemas import KEY, Column, Schema, key_table, patch_of, patches_of
 
 CELLS = Schema(
     "cell",

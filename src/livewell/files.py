@@ -1,6 +1,7 @@
 """Folders and files that are whole or not there: temporary name first, then renamed."""
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -9,7 +10,6 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -292,6 +292,18 @@ def folder_names(images: Sequence[str]) -> dict[str, str]:
     return {
         image: name
         if counts[name.lower()] == 1
-        else f"{name}-{sha256(image.encode()).hexdigest()[:8]}"
+        else f"{name}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
         for image, name in zip(images, plain, strict=True)
     }
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, "utf-8")

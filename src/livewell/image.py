@@ -96,7 +96,10 @@ class Image(Protocol):
 
 
 class PixelSource(Protocol):
-    """What training and inference read from: pixels by patch key. `livewell.io` fulfils it."""
+    """What training and inference read from: pixels by patch key.
+
+    `livewell.study.pixels` fulfils it.
+    """
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
         """Pixels of one patch as float32, in grey levels of the file, shape ``box.shape``."""

@@ -14,7 +14,7 @@ import tifffile
 from click.testing import Result
 
 from livewell.inference import backends
-from livewell.io.study import Study
+from livewell.study.study import Study
 
 Run = Callable[..., Result]
 Words = tuple[object, ...]
@@ -215,7 +215,7 @@ def without_donor(world: Path) -> Words:
     donors = ["donor", *("d1" if line[:3] != "A02" else "" for line in lines[1:])]
     text = "\n".join(f"{line},{donor}" for line, donor in zip(lines, donors, strict=True))
     (world / "donors.csv").write_text(text)
-    from livewell.jobs.index import index
+    from livewell.workflows.index import index
 
     index(world / "images", world / "study", pattern=PATTERN, metadata=world / "donors.csv")
     return ("split", world / "study", "--by", "donor", "--patch-px", 64)

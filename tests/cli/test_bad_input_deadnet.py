@@ -9,9 +9,9 @@ import tifffile
 from click.testing import Result
 from test_bad_input import PATTERN, Case, Words, lost, plate_csv, snapshot
 
-from livewell.io.study import Study
-from livewell.jobs.dataset import DeadNetB, deadnet_b
-from livewell.jobs.index import index
+from livewell.papers.dataset import DeadNetB, deadnet_b
+from livewell.study.study import Study
+from livewell.workflows.index import index
 
 Run = Callable[..., Result]
 

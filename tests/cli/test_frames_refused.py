@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from livewell.io.study import Study
-from livewell.jobs.index import index
-from livewell.jobs.label import Dose, label
-from livewell.jobs.patches import Whole
-from livewell.jobs.split import Holdout, split
-from livewell.jobs.train import train
-from livewell.profiles.profile import override
-from livewell.profiles.recipes import WSCNN_FAST
+from livewell.models.profile import override
+from livewell.models.recipes import WSCNN_FAST
+from livewell.study.regions import Whole
+from livewell.study.study import Study
+from livewell.workflows.index import index
+from livewell.workflows.label import Dose, label
+from livewell.workflows.split import Holdout, split
+from livewell.workflows.train import train
 
 Run = Callable[..., Result]
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from livewell.cli import main
-from livewell.profiles.recipes import PROFILES
+from livewell.models.recipes import PROFILES
 
 HEAVY = ("torch", "torchvision", "lightning", "pandas", "sklearn", "scipy", "skimage", "matplotlib")
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from livewell.cli import main
-from livewell.jobs.localise import FIGURES, localise
+from livewell.workflows.localise import FIGURES, localise
 
 Run = Callable[..., Result]
 

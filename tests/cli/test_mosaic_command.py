@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from livewell.io.models import find_model
+from livewell.models.files import find_model
 
 Run = Callable[..., Result]
 

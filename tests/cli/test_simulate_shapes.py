@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from livewell.io.study import Study
 from livewell.simulate.shapes import ShapeSpec, picture
+from livewell.study.study import Study
 
 Run = Callable[..., Result]
 
@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker processes: starting them takes longer than six pictures."""
-    monkeypatch.setattr("livewell.jobs.shapes.cpu_count", lambda: 1)
+    monkeypatch.setattr("livewell.workflows.shapes.cpu_count", lambda: 1)
 
 
 def shapes(livewell: Run, out: Path, *options: object) -> Result:

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from click.testing import Result
 
-from livewell.io.study import Study
+from livewell.study.study import Study
 
 Run = Callable[..., Result]
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from livewell.errors import SpecError
 from livewell.explain.class_model import EQUATION_4, Ascent, class_model, climbed, laplacian
-from livewell.nets.compact import compact
-from livewell.nets.deadnet import deadnet
-from livewell.nets.net import Net
+from livewell.models.nets.compact import compact
+from livewell.models.nets.deadnet import deadnet
+from livewell.models.nets.net import Net
 
 CLASSES = ("healthy", "sick")
 

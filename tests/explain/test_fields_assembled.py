@@ -12,9 +12,9 @@ from livewell.errors import GeometryError
 from livewell.explain.fields import Assembly, field_map
 from livewell.explain.gradcam import Cam
 from livewell.geometry import Box, WindowGrid
-from livewell.nets.catalog import build
-from livewell.nets.net import Net
-from livewell.profiles.recipes import TINY
+from livewell.models.nets.catalog import build
+from livewell.models.nets.net import Net
+from livewell.models.recipes import TINY
 
 FRAME = np.random.default_rng(0).integers(1, 60_000, (110, 130), dtype=np.uint16)
 

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from livewell.errors import SpecError
 from livewell.explain.gradcam import Cam, class_weights, mean_weights, patch_maps
 from livewell.geometry import Box
-from livewell.io.pixels import ArrayPixels
-from livewell.nets.backbones import resnet18
-from livewell.nets.catalog import build
-from livewell.nets.compact import compact
-from livewell.nets.deadnet import deadnet
-from livewell.nets.net import Net
-from livewell.patch import Patch, PatchGrid
-from livewell.profiles.recipes import TINY
+from livewell.models.nets.backbones import resnet18
+from livewell.models.nets.catalog import build
+from livewell.models.nets.compact import compact
+from livewell.models.nets.deadnet import deadnet
+from livewell.models.nets.net import Net
+from livewell.models.recipes import TINY
+from livewell.region import Patch, PatchGrid
+from livewell.study.pixels import ArrayPixels
 
 BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
 INPUT_PX = {"deadnet": 220, "compact": 64, "resnet18": 96}

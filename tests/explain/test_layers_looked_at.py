@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from livewell.errors import SpecError
 from livewell.explain.layers import class_number, frozen, layer, names
-from livewell.nets.backbones import resnet18
-from livewell.nets.compact import compact
-from livewell.nets.deadnet import deadnet
+from livewell.models.nets.backbones import resnet18
+from livewell.models.nets.compact import compact
+from livewell.models.nets.deadnet import deadnet
 
 BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
 EDGES_PX = {

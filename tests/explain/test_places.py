@@ -15,11 +15,11 @@ from livewell.errors import SpecError
 from livewell.explain.layers import geometry
 from livewell.explain.places import Finder, Look, Places
 from livewell.geometry import Box
-from livewell.nets.catalog import build
-from livewell.nets.net import Net
-from livewell.nets.wscnn import WeaklySupervised, weakly_supervised
-from livewell.profiles.profile import GlobalPool
-from livewell.profiles.recipes import TINY
+from livewell.models.nets.catalog import build
+from livewell.models.nets.net import Net
+from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
+from livewell.models.profile import GlobalPool
+from livewell.models.recipes import TINY
 
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]
 

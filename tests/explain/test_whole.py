@@ -14,9 +14,9 @@ from livewell.errors import SpecError
 from livewell.explain.places import Finder, Look, Places
 from livewell.explain.whole import Seen, look_over, windows
 from livewell.geometry import Box
-from livewell.nets.net import Net
-from livewell.nets.wscnn import Body, weakly_supervised
-from livewell.profiles.profile import GlobalPool
+from livewell.models.nets.net import Net
+from livewell.models.nets.wscnn import Body, weakly_supervised
+from livewell.models.profile import GlobalPool
 
 SIDES = st.integers(1, 260)
 

@@ -14,11 +14,11 @@ from livewell.inference.backends import BACKENDS, available, require, trunk_on
 from livewell.inference.choice import choose, memory_file
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
-from livewell.nets.catalog import build
-from livewell.nets.dense import DenseForm
-from livewell.nets.net import Net
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import DEADNET_DENSE, FAST, FAST_DENSE
+from livewell.models.nets.catalog import build
+from livewell.models.nets.dense import DenseForm
+from livewell.models.nets.net import Net
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import DEADNET_DENSE, FAST, FAST_DENSE
 
 RESNET = override(FAST, {"net": "resnet18", "input_px": 112, "patch_px": 128, "normalise": "patch"})
 

@@ -14,12 +14,12 @@ from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
 from livewell.inference.windows import Scorer, Windows
-from livewell.io.pixels import ArrayPixels
-from livewell.nets.catalog import build
-from livewell.nets.net import Net
-from livewell.patch import Patch
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
+from livewell.models.nets.catalog import build
+from livewell.models.nets.net import Net
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
+from livewell.region import Patch
+from livewell.study.pixels import ArrayPixels
 
 RNG = np.random.default_rng(0)
 

@@ -7,11 +7,11 @@ import torch
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, tiles
 from livewell.inference.windows import BATCH, Scorer, window_boxes
-from livewell.io.pixels import ArrayPixels
-from livewell.nets.catalog import build
-from livewell.nets.net import Net
-from livewell.patch import Patch, PatchGrid
-from livewell.profiles.recipes import TINY
+from livewell.models.nets.catalog import build
+from livewell.models.nets.net import Net
+from livewell.models.recipes import TINY
+from livewell.region import Patch, PatchGrid
+from livewell.study.pixels import ArrayPixels
 
 MOVIE = np.random.default_rng(0).integers(1, 60_000, (2, 150, 170), dtype=np.uint16)
 AREA = Box.of(0, 0, 150, 170)

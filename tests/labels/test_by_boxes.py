@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from livewell.errors import SpecError, TableError
 from livewell.labels.by_boxes import by_boxes, classed
-from livewell.tables import BOX, LABELS
+from livewell.tables.schemas import BOX, LABELS
 
 STATES = {"dead": "dead", "living": "living"}
 CLASSES = ("living", "dead")

@@ -5,7 +5,7 @@ import pytest
 
 from livewell.errors import TableError
 from livewell.labels.by_column import by_column
-from livewell.tables import LABELS
+from livewell.tables.schemas import LABELS
 
 FIELDS = pd.DataFrame(
     {

@@ -12,8 +12,8 @@ from livewell.labels.by_fluorescence import by_fluorescence
 from livewell.labels.mixture import PATTARONE_2021, Mixture, fit_mixture
 from livewell.measure.borders import valid_area
 from livewell.measure.stain import MCF7_OFFSET, background, means, ratio
-from livewell.patch import PatchGrid
-from livewell.tables import LABELS, key_table
+from livewell.region import PatchGrid
+from livewell.tables.schemas import LABELS, key_table
 
 RNG = np.random.default_rng(0)
 STAIN = np.concatenate([RNG.normal(220, 35, 700), RNG.normal(550, 60, 300)])

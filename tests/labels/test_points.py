@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from livewell.errors import GeometryError, TableError
 from livewell.labels.points import by_points
-from livewell.tables import LABELS
+from livewell.tables.schemas import LABELS
 
 STATES = {"live": "live", "dead": "dead"}
 SHAPES = {"a": (100, 120), "b": (100, 120)}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from livewell.io.models import find_model
-from livewell.jobs.demo import DemoSpec, demo
-from livewell.jobs.split import Holdout
-from livewell.profiles.recipes import TINY
+from livewell.models.files import find_model
+from livewell.models.recipes import TINY
 from livewell.simulate.culture import CultureSpec
+from livewell.workflows.demo import DemoSpec, demo
+from livewell.workflows.split import Holdout
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livewell.evaluation.dose_response import fit_dose_response
-from livewell.evaluation.equivalence import Verdict, light_budget
-from livewell.evaluation.wells import by_dose, check_wells
+from livewell.doses.dose_response import fit_dose_response
+from livewell.doses.equivalence import Verdict, light_budget
+from livewell.doses.wells import by_dose, check_wells
 from livewell.report.budget import TONES, BudgetResults, budget_page, headline
 from livewell.report.doses import DECISIONS, DoseAxis, differences, dose_curve, dose_text
 from livewell.report.estimate import Estimate

@@ -11,17 +11,18 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from livewell.evaluation.detection import DetectionCounts
-from livewell.evaluation.froc import RATES, Froc
-from livewell.evaluation.intervals import Estimate
-from livewell.evaluation.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
+from livewell.detection.froc import RATES, Froc
+from livewell.detection.matching import DetectionCounts
+from livewell.detection.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
+from livewell.metrics.intervals import Estimate
 from livewell.report.detection import Point, froc_curve, precision_recall
 from livewell.report.marked import FOUND, MISSED, WRONG, Marked, marked_frames
 from livewell.report.overlays import levels
 from livewell.report.page import Note, Page, Picture, render
 from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.report.suspects import SuspectsResults, suspects_section
-from livewell.report.words import chance, note_of, picture_of, said_of, several, threshold_p
+from livewell.report.words import note_of, picture_of, said_of
+from livewell.text import chance, several, threshold_p
 
 NAN = float("nan")
 RNG = np.random.default_rng(0)

@@ -15,8 +15,8 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from PIL import Image
 
-from livewell.evaluation.intervals import Estimate
 from livewell.explain.background import Background, OffCells, background
+from livewell.metrics.intervals import Estimate
 from livewell.report.evidence import (
     COVER,
     Evidence,

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import livewell.jobs.examples as module
-from livewell.jobs.examples import LONGEST, Examples
-from livewell.jobs.pictured import Pictured
-from livewell.tables import BOX
+import livewell.workflows.examples as module
+from livewell.tables.schemas import BOX
+from livewell.workflows.examples import LONGEST, Examples
+from livewell.workflows.pictured import Pictured
 
 CLASSES = ("living", "dead")
 LONG = "plate_1/" + "x" * 60 + ".tif"

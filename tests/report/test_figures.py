@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from livewell.errors import GeometryError, OutputError
-from livewell.io.heatmaps import MapTransform
-from livewell.io.overlay import Look
+from livewell.outputs.heatmaps import MapTransform
+from livewell.outputs.overlay import Look
 from livewell.report.curves import reliability, roc, score_histogram
 from livewell.report.estimate import Estimate
 from livewell.report.figures import comparison, estimates, group_strip, verdict_strip

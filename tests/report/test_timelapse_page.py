@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livewell.evaluation.over_time import FRAME, curves_of
+from livewell.doses.over_time import FRAME, curves_of
 from livewell.report import timecourses
 from livewell.report.page import render
 from livewell.report.timecourses import PANELS, dose_curves, dose_name, well_panels

@@ -8,10 +8,10 @@ import torch
 from scipy import ndimage
 
 from livewell.geometry import Box
-from livewell.io.pixels import ArrayPixels
-from livewell.patch import PatchGrid
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import TINY
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import TINY
+from livewell.region import PatchGrid
+from livewell.study.pixels import ArrayPixels
 from livewell.training.data import Labelled
 
 GROUPS = tuple(f"{look}{number}" for number in range(3) for look in ("coarse", "fine"))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from livewell.geometry import Box
-from livewell.nets.net import centre, context_px
-from livewell.nets.net import normalise as normalise_by
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import (
+from livewell.models.nets.net import centre, context_px
+from livewell.models.nets.net import normalise as normalise_by
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import (
     DEADNET_2017,
     DEADNET_2017_B,
     DEADNET_DENSE,

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livewell.io.pixels import ArrayPixels
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import TINY
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import TINY
+from livewell.study.pixels import ArrayPixels
 from livewell.training.data import Labelled, PlainCrops, plain_loader, training_loader
 from livewell.training.draws import Draw, Draws
 

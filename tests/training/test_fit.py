@@ -16,10 +16,10 @@ from livewell.errors import ImageContentError, StudyError
 from livewell.files import TEMPORARY
 from livewell.geometry import Box
 from livewell.inference.windows import Scorer
-from livewell.io.pixels import ArrayPixels
-from livewell.nets.net import Net
-from livewell.patch import Patch
-from livewell.profiles.profile import Profile, override
+from livewell.models.nets.net import Net
+from livewell.models.profile import Profile, override
+from livewell.region import Patch
+from livewell.study.pixels import ArrayPixels
 from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import Labelled
 from livewell.training.fit import VALIDATION_PATCHES, Fitted, chosen_precision, fit

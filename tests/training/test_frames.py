@@ -15,12 +15,12 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from livewell.geometry import Box
-from livewell.io.pixels import ArrayPixels
-from livewell.nets.catalog import build
-from livewell.nets.wscnn import WeaklySupervised
-from livewell.patch import Patch
-from livewell.profiles.profile import Profile, override
-from livewell.profiles.recipes import WSCNN_2017, WSCNN_2017_CELLS, WSCNN_FAST
+from livewell.models.nets.catalog import build
+from livewell.models.nets.wscnn import WeaklySupervised
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import WSCNN_2017, WSCNN_2017_CELLS, WSCNN_FAST
+from livewell.region import Patch
+from livewell.study.pixels import ArrayPixels
 from livewell.training.augment import augmented, generator
 from livewell.training.data import Labelled
 from livewell.training.fit import Fitted, fit, set_mean_image

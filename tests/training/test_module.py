@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.nets.catalog import build
-from livewell.profiles.profile import override
-from livewell.profiles.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED, TINY
+from livewell.models.nets.catalog import build
+from livewell.models.profile import override
+from livewell.models.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED, TINY
 from livewell.training.module import Classifier, inverse_decay
 
 RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)]

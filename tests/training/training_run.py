@@ -9,10 +9,10 @@ import torch
 from scipy import ndimage
 
 from livewell.geometry import Box
-from livewell.io.pixels import ArrayPixels
-from livewell.patch import PatchGrid
-from livewell.profiles.profile import override
-from livewell.profiles.recipes import TINY
+from livewell.models.profile import override
+from livewell.models.recipes import TINY
+from livewell.region import PatchGrid
+from livewell.study.pixels import ArrayPixels
 from livewell.training.data import Labelled
 from livewell.training.fit import fit
 

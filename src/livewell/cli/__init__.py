@@ -6,7 +6,6 @@ Nothing heavy is imported before a command runs, so that every ``--help`` comes 
 import click
 
 from livewell import __version__
-from livewell.cli.bench import bench
 from livewell.cli.budget import budget_
 from livewell.cli.dataset import dataset_
 from livewell.cli.experiment import timelapse_
@@ -53,6 +52,5 @@ for each in (
     budget_,
     simulate,
     demo_,
-    bench,
 ):
     main.add_command(each)

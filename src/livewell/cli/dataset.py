@@ -9,8 +9,8 @@ from livewell.cli.talk import COUNT, PATH, Talk, command
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
-    from livewell.jobs.dataset import DataSet
-    from livewell.jobs.endings import Dead
+    from livewell.papers.dataset import DataSet
+    from livewell.papers.endings import Dead
 
 ONLY_A = {"sick_from", "window_s", "dead", "healthy_any_time", "crops"}
 ONLY_B = {"votes", "dose_to", "doubt", "least"}
@@ -54,8 +54,8 @@ def dataset_(talk: Talk, study: Path, recipe: str, **options: Any) -> None:
     """Make DeadNet's data set A or B, and print the paper's counts beside."""
     from dataclasses import asdict
 
-    from livewell.io.study import Study
-    from livewell.jobs.dataset import DeadNetA, DeadNetB, deadnet_a, deadnet_b
+    from livewell.papers.dataset import DeadNetA, DeadNetB, deadnet_a, deadnet_b
+    from livewell.study.study import Study
 
     classes = (options.pop("negative"), options.pop("positive"))
     name = options.pop("name") or recipe
@@ -103,7 +103,7 @@ def _flag(name: str) -> str:
 
 
 def _dead(text: str) -> "Dead":
-    from livewell.jobs.endings import Judged, LastFrames, Said
+    from livewell.papers.endings import Judged, LastFrames, Said
 
     kind, _, rest = text.partition(":")
     if text == "last-frames":

@@ -16,8 +16,8 @@ from livewell.cli.talk import PATH, Talk, command
 @click.option("--only", multiple=True, help="Name of an image; all of the study if none is named.")
 def timelapse_(talk: Talk, study: Path, model: Path, out: Path, **options: Any) -> int:
     """Map a whole study: curves of sick area per position, well and dose."""
-    from livewell.io.study import Study
-    from livewell.jobs.timelapse import timelapse
+    from livewell.study.study import Study
+    from livewell.workflows.timelapse import timelapse
 
     made = timelapse(Study.open(study), model, out, progress=talk.progress, **options)
     for warning in made.warnings:

@@ -9,7 +9,7 @@ from livewell.cli.talk import COUNT, PATH, SEED, Command, Talk, command, pairs
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
-    from livewell.jobs.label import Route
+    from livewell.workflows.label import Route
 
 
 @click.group("label")
@@ -49,8 +49,8 @@ _OTHERS = click.option(
 def _label(
     talk: Talk, study: Path, negative: str, positive: str, name: str, seed: int, route: "Route"
 ) -> None:
-    from livewell.io.study import Study
-    from livewell.jobs.label import label
+    from livewell.study.study import Study
+    from livewell.workflows.label import label
 
     made = label(
         Study.open(study), route, (negative, positive), name=name, seed=seed, progress=talk.progress
@@ -69,7 +69,7 @@ def _label(
 @_OTHERS
 def label_column(talk: Talk, column: str, classes: Any, others: Any, **common: Any) -> None:
     """Label images by a column."""
-    from livewell.jobs.label import Column
+    from livewell.workflows.label import Column
 
     _label(talk, route=Column(column, classes, others), **common)
 
@@ -80,7 +80,7 @@ def label_column(talk: Talk, column: str, classes: Any, others: Any, **common: A
 @_OTHERS
 def label_words(talk: Talk, classes: Any, others: Any, **common: Any) -> None:
     """Label images by words in their file names."""
-    from livewell.jobs.label import Words
+    from livewell.workflows.label import Words
 
     _label(talk, route=Words(classes, others), **common)
 
@@ -98,7 +98,7 @@ def label_dose(
     talk: Talk, sick_from: float, window_s: Any, healthy_any_time: bool, **common: Any
 ) -> None:
     """Label frames by dose and time (DeadNet's data set A)."""
-    from livewell.jobs.label import Dose
+    from livewell.workflows.label import Dose
 
     _label(talk, route=Dose(sick_from, window_s, healthy_any_time), **common)
 
@@ -114,7 +114,7 @@ def label_dose(
 @click.option("--state", default="state", show_default=True, help="Column with the state.")
 def label_points(talk: Talk, **options: Any) -> None:
     """Label patches centred on cells whose state is known."""
-    from livewell.jobs.label import Points
+    from livewell.workflows.label import Points
 
     names = ("csv", "classes", "patch_px", "y", "x", "state", "others")
     route = Points(**{name: options.pop(name) for name in names})
@@ -159,7 +159,7 @@ def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--clip", is_flag=True, help="Cut boxes at the image's edge, do not refuse them.")
 def label_boxes(talk: Talk, **options: Any) -> None:
     """Label images by whether a boxed cell in them is positive, such as dead."""
-    from livewell.jobs.label_boxes import Boxes
+    from livewell.workflows.label_boxes import Boxes
 
     names = ("csv", "classes", "image", "state", "corners", "at_least", "unboxed", "others", "clip")
     route = Boxes(**{name: options.pop(name) for name in names})
@@ -198,7 +198,7 @@ def label_boxes(talk: Talk, **options: Any) -> None:
 @click.option("--reference", help="COLUMN=VALUE of the images to fit on, e.g. treatment=none.")
 def label_stain(talk: Talk, reference: str | None, **options: Any) -> None:
     """Label patches by a death stain (Pattarone's mixture of two)."""
-    from livewell.jobs.label import Stain
+    from livewell.workflows.label import Stain
 
     pair = None
     if reference:

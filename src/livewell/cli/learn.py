@@ -9,8 +9,8 @@ from livewell.cli.talk import COUNT, PATH, SEED, Talk, command, named_values
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
-    from livewell.evaluation.intervals import Estimate
-    from livewell.jobs.split import Scheme
+    from livewell.metrics.intervals import Estimate
+    from livewell.workflows.split import Scheme
 
 
 @command("split")
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def split_(talk: Talk, study: Path, **options: Any) -> None:
     """Cut patches and deal whole groups to train, validation and test."""
-    from livewell.io.study import Study
-    from livewell.jobs.patches import Grid, Whole
-    from livewell.jobs.split import Holdout, KFolds, LeaveOneOut, Named, Parts, split
+    from livewell.study.regions import Grid, Whole
+    from livewell.study.study import Study
+    from livewell.workflows.split import Holdout, KFolds, LeaveOneOut, Named, Parts, split
 
     names = ("scheme", "folds", "test", "parts")
     chosen, folds, test, parts = (options.pop(name) for name in names)
@@ -96,8 +96,8 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
 def _show_settings(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
     if name is None or context.resilient_parsing:
         return
-    from livewell.profiles.profile import described
-    from livewell.profiles.recipes import profile
+    from livewell.models.profile import described
+    from livewell.models.recipes import profile
 
     try:
         click.echo(described(profile(name)))
@@ -141,10 +141,10 @@ def train_(
     talk: Talk, study: Path, out: Path, profile: str, settings: Any, folds: Any, **options: Any
 ) -> None:
     """Train, one model a fold; a run that was stopped goes on."""
-    from livewell.io.study import Study
-    from livewell.jobs.train import train
-    from livewell.profiles.profile import override
-    from livewell.profiles.recipes import profile as recipe_of
+    from livewell.models.profile import override
+    from livewell.models.recipes import profile as recipe_of
+    from livewell.study.study import Study
+    from livewell.workflows.train import train
 
     recipe = override(recipe_of(profile), settings)
     made = train(
@@ -186,7 +186,7 @@ def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
     """Measure a run on the groups it never saw, and write the report."""
     from dataclasses import asdict
 
-    from livewell.jobs.evaluate import evaluate
+    from livewell.workflows.evaluate import evaluate
 
     made = evaluate(run, progress=talk.progress, **options)
     for name, figure in made.figures.items():

@@ -35,8 +35,8 @@ from livewell.cli.talk import PATH, POSITIVE, SEED, Talk, command
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Find where pictures hold what a model learnt from labels of images."""
-    from livewell.jobs.localise import localise
-    from livewell.report.trust import plural
+    from livewell.text import plural
+    from livewell.workflows.localise import localise
 
     made = localise(images, model, out, progress=talk.progress, **options)
     counts = made.pictures["verdict"].value_counts()

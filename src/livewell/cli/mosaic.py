@@ -9,7 +9,7 @@ import click
 from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 
 if TYPE_CHECKING:
-    from livewell.jobs.mosaic import Mosaics
+    from livewell.papers.mosaic import Mosaics
 
 FULL = "full"
 
@@ -62,8 +62,8 @@ def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
 
     It ends with the commands that train a net on them, parts and groups as they were dealt.
     """
-    from livewell.io.study import Study
-    from livewell.jobs.mosaic import mosaics
+    from livewell.papers.mosaic import mosaics
+    from livewell.study.study import Study
 
     made = mosaics(Study.open(study), out, progress=talk.progress, **options)
     for note in made.notes:

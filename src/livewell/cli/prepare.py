@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, if the file has none.")
 def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int:
     """Show axes, type, channels, scale of images or a folder, and what looks wrong."""
-    from livewell.jobs.inspect import inspect_all, listing, table, unfolded
+    from livewell.workflows.inspect import inspect_all, listing, table, unfolded
 
     paths, notes = unfolded(images)
     inspections, failures = inspect_all(paths, **scale)
@@ -73,7 +73,7 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 def index_(talk: Talk, images: Path, out: Path, **options: Any) -> None:
     """Make a study of a folder of images and what is known about them."""
-    from livewell.jobs.index import index
+    from livewell.workflows.index import index
 
     made = index(images, out, **options)
     known = [str(name) for name in made.fields if made.fields[name].notna().any()]

@@ -26,8 +26,8 @@ def simulate_culture_(
     talk: Talk, out: Path, wells_per_dose: int | None, doses: tuple[float, ...], **settings: Any
 ) -> None:
     """A plate of phase-contrast movies under doses of light."""
-    from livewell.jobs.simulate import simulate_culture
     from livewell.simulate.culture import CultureSpec
+    from livewell.workflows.simulate import simulate_culture
 
     if wells_per_dose:
         settings["wells_per_dose"] = wells_per_dose
@@ -71,8 +71,8 @@ def simulate_shapes_(talk: Talk, out: Path, outlined: bool, **settings: Any) -> 
 
     Of its objects.csv `label boxes` makes labels with --state kind --corners y0,x0,y1,x1.
     """
-    from livewell.jobs.shapes import simulate_shapes
     from livewell.simulate.shapes import ShapeSpec
+    from livewell.workflows.shapes import simulate_shapes
 
     spec = ShapeSpec(filled=not outlined, **settings)
     images = simulate_shapes(spec, out, progress=talk.progress)
@@ -90,7 +90,7 @@ def demo_(talk: Talk, out: Path, seed: int) -> None:
     """Run the whole way once on a simulated plate: five minutes."""
     from dataclasses import asdict
 
-    from livewell.jobs.demo import demo
+    from livewell.workflows.demo import demo
 
     made = demo(out, seed=seed, say=talk.say, progress=talk.progress)
     auc, wells = made.auc, made.wells

@@ -20,7 +20,7 @@ from livewell.cli.talk import COUNT, PATH, POSITIVE, Talk, command
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Judge pictures: healthy, sick, unsure, or nothing to judge."""
-    from livewell.jobs.assess import assess
+    from livewell.workflows.assess import assess
 
     made = assess(images, model, out, progress=talk.progress, **options)
     counts = made.verdicts["verdict"].value_counts()
@@ -50,7 +50,7 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame.")
 def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) -> None:
     """Show where and when in a movie cells look sick."""
-    from livewell.jobs.heatmap import heatmap
+    from livewell.workflows.heatmap import heatmap
 
     made = heatmap(movie, model, out, progress=talk.progress, **options)
     for warning in made.warnings:

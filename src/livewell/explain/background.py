@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from livewell.errors import SpecError
-from livewell.evaluation.intervals import Estimate, interval
 from livewell.measure.occupancy import LEAST_SHARE
+from livewell.metrics.intervals import Estimate, interval
 
 Floats = NDArray[np.float64]
 MUCH = 1 / 3

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from livewell.errors import SpecError
 from livewell.explain.layers import frozen
-from livewell.nets.net import Net
+from livewell.models.nets.net import Net
 from livewell.progress import Tick
 
 

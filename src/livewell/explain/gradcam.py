@@ -13,9 +13,9 @@ from livewell.explain.layers import frozen, layer
 from livewell.geometry import Box
 from livewell.image import PixelSource
 from livewell.inference.windows import BATCH
-from livewell.nets.net import Net, centre, normalise
-from livewell.patch import Patch
+from livewell.models.nets.net import Net, centre, normalise
 from livewell.progress import Tick
+from livewell.region import Patch
 from livewell.training.data import plain_loader
 
 

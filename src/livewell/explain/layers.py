@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from livewell.errors import SpecError
 from livewell.inference.device import placed
-from livewell.nets.backbones import ValidBlock
-from livewell.nets.compact import Block
+from livewell.models.nets.backbones import ValidBlock
+from livewell.models.nets.compact import Block
 
 BESIDE = ("shortcut", "downsample")
 """Parts of residual blocks that run beside the convolutions; they see no farther than these."""
@@ -120,7 +120,7 @@ def layer(module: nn.Module, name: str | None = None) -> Layer:
     Parameters
     ----------
     module
-        A net of `livewell.nets`.
+        A net of `livewell.models.nets`.
     name
         One of `names`; ``None`` for the last.
 
@@ -185,7 +185,7 @@ def geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
     Parameters
     ----------
     module
-        A net of `livewell.nets`, or a part of one that begins at the pixels.
+        A net of `livewell.models.nets`, or a part of one that begins at the pixels.
     path
         Name of the part whose maps are meant.
 

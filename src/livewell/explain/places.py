@@ -13,8 +13,8 @@ from livewell.explain.layers import frozen, geometry
 from livewell.geometry import Box, Span
 from livewell.inference.device import device
 from livewell.measure.peaks import Map, grounds, peaks, smoothed
-from livewell.nets.net import Net, normalise
-from livewell.nets.wscnn import WeaklySupervised
+from livewell.models.nets.net import Net, normalise
+from livewell.models.nets.wscnn import WeaklySupervised
 
 MOST_SIGMA_PX = 1000.0
 """Wider Gaussians say nothing of where."""
@@ -77,7 +77,7 @@ class Places:
     maps
         (2, rows, columns) float32: class maps, scores before softmax, negative and positive.
     odds
-        (rows, columns) float32: log odds of every place, `livewell.nets.wscnn.GlobalPooling.odds`.
+        (rows, columns) float32: log odds of every place, `nets.wscnn.GlobalPooling.odds`.
     saliency
         (h, w) float32: gradient of what was found, times the input where `Look` says so,
         smoothed; no unit.

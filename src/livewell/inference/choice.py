@@ -22,7 +22,7 @@ from livewell.geometry import WindowGrid
 from livewell.inference.backends import Backend, available
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
-from livewell.nets.net import Net
+from livewell.models.nets.net import Net
 from livewell.progress import SILENT, Progress
 
 AGREE = 0.005

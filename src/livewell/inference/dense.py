@@ -17,9 +17,9 @@ from livewell.image import mirrored
 from livewell.inference.backends import Backend, trunk_on
 from livewell.inference.device import device
 from livewell.inference.engine import EngineName, View
-from livewell.nets.dense import DenseForm
-from livewell.nets.net import Net, contrast, eight_turns, normalise
-from livewell.nets.spectral import SpectralConv
+from livewell.models.nets.dense import DenseForm
+from livewell.models.nets.net import Net, contrast, eight_turns, normalise
+from livewell.models.nets.spectral import SpectralConv
 from livewell.threads import ahead
 
 MEMORY_GB = 2.0

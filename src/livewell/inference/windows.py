@@ -13,9 +13,9 @@ from livewell.geometry import Box, Edge, WindowGrid, tiles
 from livewell.image import Frame, PixelSource, mirrored
 from livewell.inference.device import device, placed
 from livewell.inference.engine import EngineName, View
-from livewell.nets.net import Net, centre, normalise
-from livewell.patch import Patch
+from livewell.models.nets.net import Net, centre, normalise
 from livewell.progress import Tick
+from livewell.region import Patch
 from livewell.training.data import plain_loader
 
 BATCH = 32

@@ -20,7 +20,7 @@ from livewell.labels.made import (
     near,
     refuse,
 )
-from livewell.tables import BOX
+from livewell.tables.schemas import BOX
 
 ROUTE = "boxes"
 
@@ -46,7 +46,7 @@ def by_boxes(
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`, one row an image.
+        Schema `schemas.FIELDS`, one row an image.
     boxes
         One row a cell: image, kind (its state), y0, x0, y1, x1.
     states

@@ -35,7 +35,7 @@ def by_column(
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`, one row an image.
+        Schema `schemas.FIELDS`, one row an image.
     column
         Column that decides. Values are compared as text, letter by letter.
     classes

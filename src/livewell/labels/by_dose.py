@@ -63,9 +63,9 @@ def by_dose(
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`: image, dose; time_s, or t0 with the headers' frame_s.
+        Schema `schemas.FIELDS`: image, dose; time_s, or t0 with the headers' frame_s.
     headers
-        Schema `livewell.tables.HEADERS`: image, frames, frame_s. Frame k is taken at
+        Schema `schemas.HEADERS`: image, frames, frame_s. Frame k is taken at
         time_s + k * frame_s.
     rule
         Which doses and times count.

@@ -21,7 +21,7 @@ from livewell.labels.made import (
     refuse,
 )
 from livewell.labels.mixture import Mixture, fit_mixture
-from livewell.tables import KEY
+from livewell.tables.schemas import KEY
 
 ROUTE = "fluorescence"
 
@@ -49,7 +49,7 @@ def by_fluorescence(
     Parameters
     ----------
     measured
-        One row a patch: the columns `livewell.tables.KEY`, `column`, and `group` if it is named.
+        One row a patch: the columns `schemas.KEY`, `column`, and `group` if it is named.
     column
         Mean stain in the patch, or its ratio to the background (`livewell.measure.stain`).
     seed

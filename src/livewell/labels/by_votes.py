@@ -17,7 +17,7 @@ from livewell.labels.made import (
     listed,
     refuse,
 )
-from livewell.tables import BOX
+from livewell.tables.schemas import BOX
 
 ROUTE = "votes"
 SEQUENCE = ["sequence", "image", "t", *BOX, "frames"]

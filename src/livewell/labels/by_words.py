@@ -35,7 +35,7 @@ def by_words(
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`: columns image, and path where the name differs from it.
+        Schema `schemas.FIELDS`: columns image, and path where the name differs from it.
     classes
         Class of each word, e.g. ``{"CPT2": "CPT", "DMSO": "DMSO", "DMSO2": "DMSO"}``.
     others

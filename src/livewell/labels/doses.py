@@ -14,7 +14,7 @@ def doses(
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`, with the column dose; column dose_unit is looked at.
+        Schema `schemas.FIELDS`, with the column dose; column dose_unit is looked at.
     sick_from
         Lowest dose that counts as sick; at least one image must have it. ``None``: no such need.
 

@@ -84,7 +84,7 @@ def by_said(fields: pd.DataFrame, positions: "pd.Series[str]", column: str) -> E
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`, with `column`.
+        Schema `schemas.FIELDS`, with `column`.
     positions
         Name of the position by image.
     column

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from livewell.errors import Fault, TableError
-from livewell.tables import LABELS
+from livewell.tables.schemas import LABELS
 
 Others = Literal["refuse", "drop"]
 """What happens to rows that no class is said for: an error that lists them, or left out."""
@@ -29,7 +29,7 @@ class Labelled:
     Parameters
     ----------
     table
-        Schema `livewell.tables.LABELS`; empty t or box means every frame or the whole frame.
+        Schema `schemas.LABELS`; empty t or box means every frame or the whole frame.
     counts
         Every step, in order.
     notes
@@ -44,7 +44,7 @@ class Labelled:
 def label_table(
     keys: pd.DataFrame, labels: Sequence[str], route: str, score: Iterable[float] | None = None
 ) -> pd.DataFrame:
-    """A table of labels in the schema `livewell.tables.LABELS`.
+    """A table of labels in the schema `schemas.LABELS`.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ from livewell.labels.made import (
     near,
     refuse,
 )
-from livewell.patch import centred
-from livewell.tables import KEY, key_table
+from livewell.region import centred
+from livewell.tables.schemas import KEY, key_table
 
 ROUTE = "points"
 

@@ -17,9 +17,9 @@ def frame_times(
     Parameters
     ----------
     fields
-        Schema `livewell.tables.FIELDS`: image; time_s, or t0 with the headers' frame_s.
+        Schema `schemas.FIELDS`: image; time_s, or t0 with the headers' frame_s.
     headers
-        Schema `livewell.tables.HEADERS`: image, frames, frame_s.
+        Schema `schemas.HEADERS`: image, frames, frame_s.
 
     Returns
     -------

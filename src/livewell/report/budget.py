@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from livewell.doses.dose_response import DoseResponse
+from livewell.doses.equivalence import Budget
 from livewell.errors import GeometryError
-from livewell.evaluation.dose_response import DoseResponse
-from livewell.evaluation.equivalence import Budget
 from livewell.report.doses import differences, dose_curve, dose_head, dose_text
 from livewell.report.estimate import EstimateLike, short
 from livewell.report.maps import plate_view
 from livewell.report.page import Note, Page, Section, Table, Tone
-from livewell.report.trust import beats_guessing, plural, sorted_notes
+from livewell.report.trust import beats_guessing, sorted_notes
+from livewell.text import plural
 
 TONES: dict[str, Tone] = {
     "no harm found": "good",

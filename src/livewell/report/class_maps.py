@@ -15,12 +15,11 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from livewell.io.overlay import grey
+from livewell.outputs.overlay import grey
 from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
 from livewell.report.style import CLASS_COLOURS, INK, SICK, Sheet, empty
-from livewell.report.trust import plural
-from livewell.report.words import threshold_p
+from livewell.text import plural, threshold_p
 
 Values = NDArray[np.floating]
 BINS, DPI = 60, 130

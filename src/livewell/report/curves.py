@@ -152,7 +152,7 @@ def reliability(table: pd.DataFrame, positive: str = "sick", ece: float | None =
     ----------
     table
         One row a bin: `p` (mean probability), `observed` (share of positives), `patches`, and where
-        known `low`, `high` (95% interval of `observed`), as `livewell.evaluation.calibration`
+        known `low`, `high` (95% interval of `observed`), as `livewell.metrics.calibration`
         makes it. Bins without patches are skipped.
     positive
         Name of the positive class.

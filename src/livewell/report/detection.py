@@ -42,7 +42,7 @@ def precision_recall(
     Parameters
     ----------
     curve
-        As `livewell.evaluation.detection.precision_recall_curve` makes it.
+        As `livewell.detection.matching.precision_recall_curve` makes it.
     points
         Thresholds that were chosen, at most two.
     area
@@ -81,7 +81,7 @@ def froc_curve(
     Parameters
     ----------
     curve
-        As in `livewell.evaluation.froc.Froc`.
+        As in `livewell.detection.froc.Froc`.
     points
         As in `precision_recall`.
     rates

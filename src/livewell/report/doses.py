@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from numpy.typing import NDArray
 
-from livewell.evaluation.dose_response import DoseResponse
-from livewell.evaluation.equivalence import Budget
+from livewell.doses.dose_response import DoseResponse
+from livewell.doses.equivalence import Budget
 from livewell.report.page import Picture
 from livewell.report.style import FAINT, HEALTHY, INK, SICK, UNSURE, Sheet
 

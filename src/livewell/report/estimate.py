@@ -20,7 +20,7 @@ METRIC_NAMES = {
     "virtual_batches": "balanced accuracy over virtual batches",
     "prevalence_auc": "AUC of knowing only the group",
 }
-"""How figures are called in reports, by their names in `livewell.evaluation.metrics`."""
+"""How figures are called in reports, by their names in `livewell.metrics.figures`."""
 
 
 class EstimateLike(Protocol):

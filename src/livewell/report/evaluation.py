@@ -16,7 +16,8 @@ from livewell.report.maps import confusion
 from livewell.report.page import Note, Page, Section, Table, Tone
 from livewell.report.results import EvaluationResults, Named
 from livewell.report.trends import learning_curves
-from livewell.report.words import note_of, picture_of, several
+from livewell.report.words import note_of, picture_of
+from livewell.text import plural, several
 
 
 def evaluation_page(results: EvaluationResults) -> Page:
@@ -50,7 +51,7 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
     if head is None or not math.isfinite(head.value):
         return f"{what} could not be compared: no {results.metric} could be computed.", "bad"
     groups = results.scores["group"].nunique()
-    rests = [trust.plural(groups, results.group_name)] if groups else []
+    rests = [plural(groups, results.group_name)] if groups else []
     if has_interval(head):
         rests.insert(0, f"95% interval {span(head)}")
     figure = f"{results.metric} {head.value:.2f}" + (f" ({', '.join(rests)})" if rests else "")
@@ -62,7 +63,7 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
 
 
 def named(figures: Mapping[str, EstimateLike], group_name: str = "group") -> list[Named]:
-    """Estimates by their names in `livewell.evaluation`, under the names that reports use."""
+    """Estimates by their names in `livewell.metrics`, under the names that reports use."""
     return [
         (
             METRIC_NAMES.get(name, name)

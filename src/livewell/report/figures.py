@@ -68,7 +68,7 @@ def group_strip(
     ----------
     table
         One row a group: `group`, `patches`, `positives`, the column `metric`, and where known `low`
-        and `high` (95% interval), as `livewell.evaluation.metrics.per_group` makes it.
+        and `high` (95% interval), as `livewell.metrics.figures.per_group` makes it.
     classes
         Names of (negative, positive).
     metric

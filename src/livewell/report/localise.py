@@ -12,9 +12,9 @@ from livewell.report.estimate import METRIC_NAMES, Estimate
 from livewell.report.figures import verdict_strip
 from livewell.report.overlays import FEW, MOST_NUMBERED
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone
-from livewell.report.trust import plural, sorted_notes
+from livewell.report.trust import sorted_notes
 from livewell.report.verdicts import UNDECIDED
-from livewell.report.words import chance, threshold_p
+from livewell.text import chance, plural, threshold_p
 
 MOST = 20
 """Rows of the table of pictures with most places."""
@@ -27,7 +27,7 @@ POOLED = {
 }
 """What becomes of the places, by the net's global pooling."""
 OF_PLACES = "place_"
-"""How the names of figures of places begin, `livewell.evaluation.places`."""
+"""How the names of figures of places begin, `livewell.detection.places`."""
 PLACE_NAMES = {"f1": "F1", "average_precision": "average precision"}
 TWO_RULES = (
     "The p of a picture and that of a place come from rules of their own, each fitted to labels of"

@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 
 from livewell.errors import OutputError
 from livewell.image import Frame
-from livewell.io.heatmaps import Map
-from livewell.io.overlay import Look, draw
+from livewell.outputs.heatmaps import Map
+from livewell.outputs.overlay import Look, draw
 from livewell.plate import PLATES, Plate, Well
 from livewell.report.page import Picture
 from livewell.report.style import HEALTHY, INK, SICK, Sheet
@@ -164,7 +164,7 @@ def still(
     Parameters
     ----------
     frame, map01, look, index, time_s
-        As in `livewell.io.overlay.draw`.
+        As in `livewell.outputs.overlay.draw`.
     kind
         ``webp`` (lossy, small) or ``png``.
     widest_px

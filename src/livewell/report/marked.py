@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from livewell.io.overlay import grey as brightness
+from livewell.outputs.overlay import grey as brightness
 from livewell.report.galleries import PERCENTILES
 from livewell.report.overlays import levels, reduced
 from livewell.report.page import Picture

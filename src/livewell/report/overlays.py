@@ -18,13 +18,12 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage.measure import find_contours
 
-from livewell.io.overlay import grey, nice_length
 from livewell.measure.borders import valid_area
+from livewell.outputs.overlay import grey, nice_length
 from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
 from livewell.report.style import SICK, Sheet
-from livewell.report.trust import plural
-from livewell.report.words import chance
+from livewell.text import chance, plural
 
 FILL = 0.28
 """Opacity of a place's pixels over the picture."""

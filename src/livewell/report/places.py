@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from livewell.evaluation.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
+from livewell.detection.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
 from livewell.files import article
 from livewell.report.detection import Point, froc_curve, precision_recall
 from livewell.report.estimate import short
@@ -12,7 +12,7 @@ from livewell.report.marked import Marked, marked_frames
 from livewell.report.page import Note, Section, Table
 
 NAMES = {"precision": "precision", "recall": "recall", "f1": "F1"}
-"""Figures at one threshold, by their names in `livewell.evaluation.places`."""
+"""Figures at one threshold, by their names in `livewell.detection.places`."""
 CHOSEN = {FROM_LABELS: "from labels alone", FROM_BOXES: "from validation boxes"}
 """How thresholds were chosen, in words."""
 
@@ -32,7 +32,7 @@ class PlacesResults:
     folds
         How many models judged.
     figures
-        See `livewell.evaluation.places.PlaceFigures`; the first threshold is the headline.
+        See `livewell.detection.places.PlaceFigures`; the first threshold is the headline.
     frames
         Some frames with what is right, wrong and missed.
     remarks

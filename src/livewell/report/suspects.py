@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from livewell.report.page import Picture, Section
-from livewell.report.words import several
+from livewell.text import several
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def dose_curves(doses: pd.DataFrame, *, positive: str = "sick") -> Picture:
     Parameters
     ----------
     doses
-        As `livewell.evaluation.over_time.by_dose` returns them.
+        As `livewell.doses.over_time.by_dose` returns them.
     positive
         Name of the positive class.
     """
@@ -99,7 +99,7 @@ def well_panels(places: pd.DataFrame, *, positive: str = "sick", by: str = "well
     Parameters
     ----------
     places
-        As `livewell.evaluation.over_time.by_position` returns them.
+        As `livewell.doses.over_time.by_position` returns them.
     positive
         Name of the positive class.
     by

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from livewell.doses.over_time import Curves
 from livewell.errors import GeometryError
-from livewell.evaluation.intervals import ROUGH_GROUPS, Estimate
-from livewell.evaluation.over_time import Curves
+from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
 from livewell.plate import PLATES, Well
 from livewell.report.maps import plate_view
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone
 from livewell.report.timecourses import dose_curves, dose_name, well_panels
-from livewell.report.trust import plural, sorted_notes
+from livewell.report.trust import sorted_notes
 from livewell.report.verdicts import ELSEWHERE
+from livewell.text import plural
 
 TIMES = 6
 """Most times in the table of doses."""

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from livewell.evaluation.bands import MAX_ERROR
 from livewell.files import article
+from livewell.metrics.bands import MAX_ERROR
 from livewell.report.estimate import EstimateLike, has_interval, short, span
 from livewell.report.page import Note, Tone
+from livewell.text import plural
 
 Named = tuple[str, EstimateLike]
 
@@ -262,8 +263,3 @@ def virtual_batches(paper: EstimateLike | None, ours: EstimateLike | None) -> li
             " these patches are known, not how it goes on new ones.",
         )
     ]
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 well``, ``12 wells``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

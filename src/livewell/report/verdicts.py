@@ -11,7 +11,8 @@ from livewell.report.maps import plate_view
 from livewell.report.page import Note, Page, Section, Table, Tone
 from livewell.report.results import AssessResults, HeatmapResults
 from livewell.report.trends import sick_curve
-from livewell.report.trust import plural, sorted_notes
+from livewell.report.trust import sorted_notes
+from livewell.text import plural
 
 UNDECIDED = ("unsure", "nothing to judge")
 """Verdicts that name no class."""

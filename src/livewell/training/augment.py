@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from livewell.nets.net import context_px, normalise
-from livewell.profiles.profile import Normalisation, Profile
+from livewell.models.nets.net import context_px, normalise
+from livewell.models.profile import Normalisation, Profile
 from livewell.training.warps import (
     Pixels,
     corner,
@@ -117,7 +117,7 @@ def sharpened(patches: Pixels, strengths: ArrayLike, sigmas_px: ArrayLike) -> Pi
 
 
 def normalised(patches: Pixels, how: Normalisation = "patch", context: int = 0) -> Pixels:
-    """`livewell.nets.net.normalise` on arrays: each patch to mean 0 and variance 1, or as `how`."""
+    """`nets.net.normalise` on arrays: each patch to mean 0 and variance 1, or as `how`."""
     given = torch.from_numpy(np.ascontiguousarray(patches))
     # one by one: torch takes four times as long for the deviations of several, and the squares
     # around every pixel of several leave no room in the cache

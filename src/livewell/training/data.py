@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from livewell.image import PixelSource
-from livewell.nets.net import context_px
-from livewell.patch import Patch
-from livewell.profiles.profile import Profile
+from livewell.models.nets.net import context_px
+from livewell.models.profile import Profile
+from livewell.region import Patch
 from livewell.training.augment import augmented, generator
 from livewell.training.draws import Draw, Draws
 

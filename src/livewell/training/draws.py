@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from livewell.profiles.profile import Profile
+from livewell.models.profile import Profile
 
 
 class Draw(NamedTuple):

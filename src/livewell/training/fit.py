@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from livewell.files import whole_file
 from livewell.image import PixelSource
-from livewell.nets.catalog import build
-from livewell.nets.net import context_px
-from livewell.profiles.profile import Profile
+from livewell.models.nets.catalog import build
+from livewell.models.nets.net import context_px
+from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress, Tick
 from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import Labelled, PlainCrops, beside, training_loader, workers

@@ -13,9 +13,9 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
-from livewell.nets.net import centre, context_px, normalise
-from livewell.nets.wscnn import WeaklySupervised
-from livewell.profiles.profile import Profile
+from livewell.models.nets.net import centre, context_px, normalise
+from livewell.models.nets.wscnn import WeaklySupervised
+from livewell.models.profile import Profile
 
 NEVER = 2**31
 """Epochs between two steps of a schedule that Lightning only saves."""

@@ -1,0 +1,53 @@
+"""The demo's result, and what trees on intensity reach on the same unseen wells."""
+
+from pathlib import Path
+
+from benchmarks.result import Result
+from livewell.files import read_json
+
+NAMES = {
+    "roc_auc": "AUC",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "calibration_error": "expected calibration error",
+    "pictures_decided": "pictures with a verdict",
+    "pictures_right": "right among these",
+}
+
+
+def figures(demo: Path, *, seed: int = 0) -> Result:
+    """Figures of a demo that was run, with their intervals.
+
+    Parameters
+    ----------
+    demo
+        Folder that ``livewell demo`` wrote.
+    seed
+        The demo's.
+    """
+    found = read_json(demo / "run" / "evaluation" / "results.json", kind="evaluation")
+    rows = [
+        [f"FAST: {title}", _shown(found["figures"][name]), str(found["figures"][name]["groups"])]
+        for name, title in NAMES.items()
+    ]
+    rows += [
+        [f"{rival}: AUC, {found['compared']} patches", _shown(auc), str(auc["groups"])]
+        for rival, auc in ((r, each["roc_auc"]) for r, each in found["baselines"].items())
+    ]
+    return Result(
+        "demo",
+        "Simulated plate: sick among healthy patches of unseen wells",
+        f"livewell demo --seed {seed} && python -m benchmarks demo --seed {seed}",
+        seed,
+        ["figure", "value (95% interval)", "wells of the scarcer class, or of both"],
+        rows,
+        f"The demo's plate, labelled by dose, split by well: {found['patches']} patches of"
+        f" {found['groups']} unseen wells. Intervals resample wells. Trees show how little the grey"
+        " levels alone say.",
+    )
+
+
+def _shown(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"

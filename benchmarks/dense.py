@@ -1,0 +1,277 @@
+"""Windows against dense maps: seconds a frame, what the answer loses, the machine's own speed."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from benchmarks.models import FORMS, Trained, trained
+from benchmarks.result import Result
+from benchmarks.rivals import PlainWindows, monai_windows
+from livewell.geometry import WindowGrid
+from livewell.inference.backends import available
+from livewell.inference.dense import Dense
+from livewell.inference.device import device
+from livewell.inference.engine import View
+from livewell.inference.windows import BATCH, Windows
+from livewell.models.nets.dense import DenseForm
+from livewell.models.nets.net import Net
+from livewell.models.recipes import DEADNET_DENSE
+from livewell.progress import SILENT, Progress
+
+PARTS = 4
+"""Windows are timed on the first of so many parts of the map's rows, and the time multiplied."""
+AUC_STEP = 4
+"""For the AUC every so many-th cell in rows and columns of the map is taken."""
+MATRIX = 2048
+
+
+def table(
+    *, runs: Path | None = None, repeats: int = 3, seed: int = 0, progress: Progress = SILENT
+) -> Result:
+    """Every way of scoring one frame, for DeadNet in both forms.
+
+    Parameters
+    ----------
+    runs
+        Where culture and models are kept, so that a stopped benchmark goes on; a temporary folder
+        if ``None``.
+    repeats
+        Runs of every measurement, by turns; medians are shown.
+    seed
+        Of the culture and of training.
+    progress
+        Where to report.
+    """
+    began = time.monotonic()
+    rows: list[list[str]] = []
+    notes: list[str] = []
+    values: dict[str, Any] = {}
+    with TemporaryDirectory() as temporary:
+        folder = runs or Path(temporary)
+        for form, profile in FORMS.items():
+            model = trained(folder, profile, seed=seed, progress=progress)
+            found, said = _one_form(model, repeats, progress)
+            rows += [[form, *row] for row in found["rows"]]
+            notes.append(f"{form.capitalize()}: {said}")
+            values[form] = found["values"]
+    if not torch.cuda.is_available():
+        notes.append("No GPU here: its table is left out.")
+    return Result(
+        "dense",
+        "Dense maps against windows: DeadNet on 1344 x 1024, every 16 px",
+        f"python -m benchmarks dense --seed {seed}",
+        seed,
+        [
+            "net",
+            "way",
+            "s a frame",
+            "times the fastest windows of its number type",
+            "times default float32 windows",
+            "95% of |difference| in p",
+            "AUC",
+            "change of AUC",
+        ],
+        rows,
+        f"Both forms trained on the simulated culture ({DEADNET_DENSE.steps} steps), unseen"
+        f" wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain torch"
+        f" in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
+        " multiplied. MONAI: PatchInferer with SlidingWindowSplitter. Dense: from pixels to map,"
+        " normalisation included. Differences are from float32 windows on one frame; AUC is of"
+        f" every {AUC_STEP}th cell in rows and columns of every test frame.",
+        time.monotonic() - began,
+        notes,
+        values,
+    )
+
+
+def _one_form(model: Trained, repeats: int, progress: Progress) -> tuple[dict[str, Any], str]:
+    view, grid = model.views[0], model.grid
+    ways = _ways(model)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    rate: list[float] = []
+    total = repeats * len(ways) + 1 + (len(ways) - 1) * len(model.views)
+    with progress.task("measuring", total) as tick, torch.inference_mode():
+        for _ in range(repeats):
+            rate.append(_matrix_rate())
+            for name, way in ways.items():
+                seconds[name].append(way.seconds())
+                tick(1, f"{name} {seconds[name][-1]:.2f} s")
+        _, logits = next(Windows(model.net).stream([view], grid))
+        tick()
+        probability = model.card.patch_rule.probability
+        reference = probability(logits)
+        few = _few(model)
+        truth = np.repeat(model.sick, int(few[0].wanted.sum()))
+        scored = {
+            name: np.concatenate(list(_scores(way, few, grid, tick)))
+            for name, way in ways.items()
+            if way.score is not None
+        }
+        areas = {name: float(roc_auc_score(truth, scores)) for name, scores in scored.items()}
+        p95 = {
+            name: float(np.nanpercentile(np.abs(probability(way.score(view)) - reference), 95))
+            for name, way in ways.items()
+            if way.score is not None
+        }
+    return _told(model, ways, seconds, rate, areas, p95)
+
+
+def _told(
+    model: Trained,
+    ways: dict[str, "_Way"],
+    seconds: dict[str, list[float]],
+    rate: list[float],
+    areas: dict[str, float],
+    p95: dict[str, float],
+) -> tuple[dict[str, Any], str]:
+    """Rows of the table, and what is said below it."""
+    middle = {name: median(times) for name, times in seconds.items()}
+    plain = {
+        half: min(v for n, v in middle.items() if n.startswith("windows") and ways[n].half == half)
+        for half in (False, True)
+    }
+    base = middle["windows, default layout, float32"]
+    true_auc = areas["windows, channels-last, float32"]
+    rows = [
+        [
+            name,
+            f"{value:.3f}",
+            f"{plain[ways[name].half] / value:.0f}",
+            f"{base / value:.0f}",
+            f"{p95[name]:.1e}" if name in p95 else "",
+            f"{areas[name]:.4f}" if name in areas else "",
+            f"{areas[name] - true_auc:+.5f}" if name in areas else "",
+        ]
+        for name, value in middle.items()
+    ]
+    operations = direct_operations(model.net, model.grid)
+    whole = [name for name in middle if name.startswith("dense") and not ways[name].half]
+    best = min(whole, key=lambda name: middle[name])
+    shares = [
+        operations / s / r for s, r in zip(seconds["dense, torch float32"], rate, strict=True)
+    ]
+    shares_best = [operations / s / r for s, r in zip(seconds[best], rate, strict=True)]
+    said = (
+        f"{operations / 1e9:.0f} GFLOP a frame counted as direct convolutions; a {MATRIX} x"
+        f" {MATRIX} float32 matrix product reached {median(rate) / 1e9:.0f} GFLOP/s in the same"
+        f" run, dense torch float32 {median(shares):.0%} of that rate, {best}"
+        f" {median(shares_best):.0%} (the fully connected layer goes through Fourier space, which"
+        " takes fewer operations than are counted)."
+    )
+    return {"rows": rows, "values": {"seconds": seconds, "auc": areas, "p95": p95}}, said
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way of scoring: how long a frame takes, and what comes out."""
+
+    seconds: Callable[[], float]
+    half: bool = False
+    score: Callable[[View], NDArray[Any]] | None = None
+
+
+def _ways(model: Trained) -> dict[str, _Way]:
+    found: dict[str, _Way] = {}
+    view, grid = model.views[0], model.grid
+    rows = replace(grid, rows=-(-grid.rows // PARTS))
+    share = grid.rows / rows.rows
+    for layout in ("default layout", "channels-last"):
+        for half in (False, True):
+            name = f"windows, {layout}, {'bfloat16' if half else 'float32'}"
+            plain = PlainWindows(model.net, layout == "channels-last", half=half)
+            found[name] = _Way(
+                lambda plain=plain: share * _timed(lambda: plain(view, rows)),  # type: ignore[misc]
+                half,
+                (lambda v, plain=plain: plain(v, grid)) if layout == "channels-last" else None,  # type: ignore[misc]
+            )
+    monai = monai_windows(model.net, view, rows)
+    found["windows, MONAI PatchInferer, float32"] = _Way(lambda: share * _timed(monai))
+    for backend in available():
+        engine = Dense(model.net, backend=backend)
+        half = backend.endswith("-bf16")
+        title = f"dense, {backend.removesuffix('-bf16')} {'bfloat16' if half else 'float32'}"
+        found[title] = _Way(
+            lambda engine=engine: _dense_seconds(engine, view, grid),  # type: ignore[misc]
+            half,
+            lambda v, engine=engine: next(engine.stream([v], grid))[1],  # type: ignore[misc]
+        )
+    return found
+
+
+def _scores(
+    way: _Way, views: list[View], grid: WindowGrid, tick: Any
+) -> Iterator[NDArray[np.float64]]:
+    for view in views:
+        if way.score is None:
+            return
+        yield way.score(view)[view.wanted].astype(np.float64)
+        tick()
+
+
+def _few(model: Trained) -> list[View]:
+    wanted = np.zeros(model.grid.shape, dtype=bool)
+    wanted[::AUC_STEP, ::AUC_STEP] = True
+    return [replace(view, wanted=wanted) for view in model.views]
+
+
+def _dense_seconds(engine: Dense, view: View, grid: WindowGrid, frames: int = 4) -> float:
+    next(engine.stream([view], grid))
+    return _timed(lambda: list(engine.stream([view] * frames, grid))) / frames
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def _matrix_rate(runs: int = 10) -> float:
+    """Operations a second of a float32 product of two square matrices."""
+    a, b = (torch.randn(MATRIX, MATRIX, device=device()) for _ in range(2))
+    a @ b
+    return 2 * MATRIX**3 / median(_timed(lambda: a @ b) for _ in range(runs))
+
+
+def direct_operations(net: Net, grid: WindowGrid) -> float:
+    """Operations of the dense form on one frame, every convolution counted as plain sums.
+
+    Parameters
+    ----------
+    net
+        The net.
+    grid
+        Windows at the net's own stride.
+    """
+    form = DenseForm(net)
+    edges = [(count - 1) * grid.stride_px + net.input_px for count in grid.shape]
+    counted = 0.0
+
+    def count(layer: nn.Conv2d, given: Any, made: Tensor) -> None:
+        nonlocal counted
+        kernel = layer.weight[0].numel()
+        counted += 2.0 * kernel * made.numel()
+
+    handles = [
+        part.register_forward_hook(count)
+        for part in form.trunk.modules()
+        if isinstance(part, nn.Conv2d)
+    ]
+    with torch.inference_mode():
+        form.trunk(torch.zeros(1, 1, *edges))
+    for handle in handles:
+        handle.remove()
+    places = float(np.prod(grid.shape))
+    counted += sum(2.0 * part.numel() * places for part in form.head.parameters() if part.ndim > 1)
+    return counted

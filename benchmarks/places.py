@@ -1,0 +1,192 @@
+"""Where nets see circles in fresh pictures, held against the truth of every object."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from math import nan
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.result import percent
+from benchmarks.shapes import Model, on_fresh
+from livewell.detection.covered import CoveredCounts, covered, table3
+from livewell.detection.froc import froc
+from livewell.detection.intervals import detection_estimates
+from livewell.detection.matching import counts_at, matched
+from livewell.explain.places import Finder, Look, Places
+from livewell.files import read_json, write_json
+from livewell.models.nets.net import Net
+from livewell.progress import SILENT, Progress, Tick
+from livewell.simulate.shapes import Picture, ShapeSpec
+from livewell.tables.schemas import BOX
+
+CIRCLE = "circle"
+KIND = "places of fresh pictures"
+WITH_INTERVAL = ("precision", "recall", "f1", "average_precision")
+FLOOR = 8.0
+"""How far below the threshold places are listed, log odds, so that curves are whole."""
+
+
+@dataclass
+class Found:
+    """What was found in some pictures.
+
+    Parameters
+    ----------
+    detections, objects
+        As `livewell.detection.matching.matched` takes them; objects are circles.
+    shares, kinds
+        Of every object of the positive pictures: how much of its box the mask covers.
+    images
+        Names of all pictures.
+    """
+
+    detections: list[pd.DataFrame] = field(default_factory=list)
+    objects: list[pd.DataFrame] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+
+    def see(self, made: Picture, called: Places, less_sure: pd.DataFrame) -> None:
+        """Take in one picture: the places that are called, and others that are not."""
+        name = str(made.number)
+        self.images.append(name)
+        found = pd.concat([_table(called), less_sure], ignore_index=True)
+        self.detections.append(found.assign(image=name))
+        circles = made.objects[made.objects["kind"] == CIRCLE]
+        self.objects.append(circles[["kind", *BOX]].assign(image=name))
+        if made.positive:
+            self.shares += covered(called.labels > 0, made.objects[BOX]).tolist()
+            self.kinds += made.objects["kind"].tolist()
+
+    def add(self, other: "Found") -> None:
+        """Take in what was found in other pictures."""
+        self.detections += other.detections
+        self.objects += other.objects
+        self.shares += other.shares
+        self.kinds += other.kinds
+        self.images += other.images
+
+    def table3(self) -> CoveredCounts:
+        """The paper's measure."""
+        return table3(self.shares, self.kinds, CIRCLE)
+
+    def usual(self, threshold: float) -> dict[str, float]:
+        """Precision, recall, F1, average precision and FROC over all pictures.
+
+        The first four with the ends of their 95% intervals (NAME_low, NAME_high), which draw whole
+        pictures anew.
+        """
+        objects = pd.concat(self.objects, ignore_index=True)
+        images = pd.DataFrame({"image": self.images})
+        table = matched(pd.concat(self.detections, ignore_index=True), objects, images)
+        counts = counts_at(table, objects, images, threshold)
+        figures = detection_estimates(table, objects, images, threshold, seed=0)
+        told = {name: figures[name].value for name in WITH_INTERVAL}
+        told |= {f"{name}_low": figures[name].low for name in WITH_INTERVAL}
+        told |= {f"{name}_high": figures[name].high for name in WITH_INTERVAL}
+        return told | {
+            "froc": froc(table, objects, images).score,
+            "false_positives_per_image": counts.false_positives_per_image,
+        }
+
+
+@dataclass(frozen=True)
+class Told:
+    """The figures of what was found: the paper's measure, and the usual ones."""
+
+    paper: CoveredCounts
+    usual: dict[str, float]
+
+
+def told(
+    model: Model, spec: ShapeSpec, images: int, what: str, progress: Progress = SILENT
+) -> Told:
+    """How well a net finds the circles of fresh pictures.
+
+    The figures are kept in the model's folder, with the threshold and the look that they are of,
+    and not made again.
+
+    Parameters
+    ----------
+    model
+        The net.
+    spec, images
+        As `benchmarks.shapes.on_fresh` takes them.
+    what
+        Name of the bar.
+    progress
+        Where to report.
+    """
+    kept = model.kept(spec, images, "json")
+    of = {
+        "threshold": place_threshold(model),
+        "look": asdict(Look()),
+        "floor": FLOOR,
+        "with_interval": list(WITH_INTERVAL),
+    }
+    found = read_json(kept, kind=KIND) if kept.is_file() else {}
+    if found.get("of") != of:
+        with progress.task(what, total=images) as tick:
+            places = look_at(model, spec, images, tick=tick)
+        usual = places.usual(place_threshold(model))
+        write_json(kept, {"of": of, "paper": asdict(places.table3()), "usual": usual})
+        found = read_json(kept, kind=KIND)
+    usual = {name: nan if value is None else value for name, value in found["usual"].items()}
+    return Told(CoveredCounts(**found["paper"]), usual)
+
+
+def with_interval(usual: Mapping[str, float], name: str, digits: int) -> str:
+    """A figure and its interval, percent, as tables print them."""
+    value, low, high = (
+        percent(usual[key], digits) for key in (name, f"{name}_low", f"{name}_high")
+    )
+    return f"{value} ({low}-{high})"
+
+
+def place_threshold(model: Model) -> float:
+    """Log odds from which on a place is called: from labels of validation frames alone."""
+    rule = model.card.place_rule
+    if rule is None:
+        raise ValueError("a net of whole frames has a rule for places")
+    return rule.log_odds(rule.threshold)
+
+
+def _table(places: Places) -> pd.DataFrame:
+    return pd.DataFrame({"y": places.y, "x": places.x, "score": places.score})
+
+
+def look_at(model: Model, spec: ShapeSpec, images: int, *, tick: Tick | None = None) -> Found:
+    """What a net sees in fresh pictures.
+
+    Places that are called, and their mask, are what `livewell localise` finds: those of a look at
+    the threshold. Less sure ones come from a second look, for they would move the others' masks.
+
+    Parameters
+    ----------
+    model
+        The net.
+    spec, images
+        As `benchmarks.shapes.on_fresh` takes them.
+    tick
+        Told after every few pictures.
+    """
+    seen = partial(_seen, model.net, place_threshold(model))
+    found = Found()
+    for part in on_fresh(seen, spec, images):
+        found.add(part)
+        if tick:
+            tick(len(part.images))
+    return found
+
+
+def _seen(net: Net, least: float, pictures: list[Picture]) -> Found:
+    """What is found in a few pictures."""
+    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
+    sure, low = (Finder(net, Look(least=at))(pixels) for at in (least, least - FLOOR))
+    found = Found()
+    for made, called, less_sure in zip(pictures, sure, map(_table, low), strict=True):
+        found.see(made, called, less_sure[less_sure["score"] < least])
+    return found

@@ -1,0 +1,178 @@
+"""Nets trained on simulated shapes, and fresh pictures that they are tested on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, cpu_count, delayed
+
+from livewell.files import whole_file
+from livewell.inference.windows import Scorer
+from livewell.models.files import Card, load_model
+from livewell.models.nets.net import Net
+from livewell.models.profile import Profile
+from livewell.progress import SILENT, Progress
+from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
+from livewell.study.regions import Whole
+from livewell.study.study import Study
+from livewell.training.fit import Fitted, fit
+from livewell.workflows.index import index
+from livewell.workflows.label import Column, label
+from livewell.workflows.shapes import CLASSES, simulate_shapes
+from livewell.workflows.split import Holdout, split
+from livewell.workflows.train import Fitter, train
+
+READINGS: dict[Ellipses, str] = {
+    "flat": "ratio 0.5-0.75",
+    "literal": "both axes 15-20 px, 2 px apart",
+}
+THIRDS = Holdout((1 / 3, 1 / 3, 1 / 3))
+"""The paper's three equal parts."""
+FRESH = 1_000_000
+"""Added to the seed for pictures that no training has seen."""
+TOGETHER = 50
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One net on one set of pictures.
+
+    Parameters
+    ----------
+    spec
+        The 4,000 pictures that are split into thirds.
+    profile
+        The recipe.
+    name
+        Folder of its run; trials on one set share a study.
+    begin
+        A trial whose net the training begins with, on pictures of another kind.
+    """
+
+    spec: ShapeSpec
+    profile: Profile
+    name: str
+    begin: "Trial | None" = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained net, its card and its log."""
+
+    net: Net
+    card: Card
+    log: pd.DataFrame
+    folder: Path
+
+    @property
+    def minutes(self) -> float:
+        """How long training took: its median epoch times its epochs, for some wait for others."""
+        return float(self.log["seconds"].median() * len(self.log)) / 60
+
+    def kept(self, spec: ShapeSpec, images: int, kind: str) -> Path:
+        """File that keeps what these weights say of so many fresh pictures like `spec`."""
+        share = spec.circles or f"{spec.circle_share:g}"
+        return self.folder / f"fresh-{share}-{images}-{self.card.weights_sha256[:8]}.{kind}"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """`livewell.training.fit.fit`, beginning with the weights of another net."""
+
+    first: Net
+
+    def __call__(self, *args: Any, **settings: Any) -> Fitted:
+        """As `livewell.training.fit.fit`."""
+        return fit(*args, **settings, begin=self.first.module.state_dict())
+
+
+def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> Study:
+    """The study of a set of pictures in `folder`, split into thirds, or the one that is there.
+
+    Raises
+    ------
+    OutputError
+        The pictures that are there are others.
+    """
+    out = folder / "study"
+    images = simulate_shapes(spec, folder / "pictures", progress=progress)
+    if (out / "splits").is_dir():
+        return Study.open(out)
+    index(images, out, metadata=folder / "pictures" / "images.csv")
+    study = Study.open(out)
+    label(study, Column("label", {name: name for name in CLASSES}), CLASSES, seed=spec.seed)
+    split(study, by="picture", scheme=THIRDS, grid=Whole(), seed=spec.seed, progress=progress)
+    return study
+
+
+def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT) -> Model:
+    """The net of a trial, trained now or before; a training that was stopped goes on."""
+    spec = trial.spec
+    data = f"{spec.ellipses}-{spec.circles or f'{spec.circle_share:g}'}-{spec.seed}"
+    study = study_of(spec, runs / "data" / data, progress=progress)
+    fitter: Fitter = fit
+    if trial.begin:
+        first = trained(trial.begin, runs, seed=seed, progress=progress)
+        fitter = Begun(first.net)
+    out = runs / trial.name
+    made = train(study, out, trial.profile, seed=seed, fitter=fitter, progress=progress)
+    net, card = load_model(made.run.model(0), frames=True)
+    return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
+
+
+def on_fresh(told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int) -> Iterator[T]:
+    """What is told of pictures like those of `spec` that nothing was trained on, some at a time.
+
+    Parameters
+    ----------
+    told
+        Asked in several processes; can be pickled.
+    spec
+        Kind and seed.
+    images
+        How many.
+    """
+    other = replace(spec, images=images, seed=spec.seed + FRESH)
+    parts = [range(at, min(at + TOGETHER, images)) for at in range(0, images, TOGETHER)]
+    pool = Parallel(n_jobs=min(cpu_count(), len(parts)), return_as="generator")
+    yield from pool(delayed(_told)(told, other, part) for part in parts)
+
+
+def _told(told: Callable[[list[Picture]], T], spec: ShapeSpec, numbers: range) -> T:
+    return told([picture(spec, number) for number in numbers])
+
+
+def scored(
+    model: Model, spec: ShapeSpec, images: int, *, progress: Progress = SILENT
+) -> pd.DataFrame:
+    """Truth and call of fresh pictures: columns y, logit, called; threshold from validation.
+
+    They are kept in the model's folder, and not scored again.
+    """
+    kept = model.kept(spec, images, "csv")
+    if not kept.is_file():
+        with whole_file(kept) as temporary:
+            _scores(model.net, spec, images, progress).to_csv(temporary, index=False)
+    table = pd.read_csv(kept)
+    return table.assign(called=model.card.patch_rule.called(table["logit"]))
+
+
+def _scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.DataFrame:
+    parts = []
+    with progress.task("scoring fresh pictures", total=images) as tick:
+        for part in on_fresh(partial(_logits, net), spec, images):
+            parts.append(part)
+            tick(len(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _logits(net: Net, pictures: list[Picture]) -> pd.DataFrame:
+    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
+    logit = Scorer(net).logits(pixels)
+    return pd.DataFrame({"y": [int(made.positive) for made in pictures], "logit": logit})

@@ -1,0 +1,1 @@
+"""Detections against boxes: matching, precision and recall, FROC."""

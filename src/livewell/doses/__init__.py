@@ -1,0 +1,1 @@
+"""Wells and doses: non-inferiority, dose response, courses over time."""

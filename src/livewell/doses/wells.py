@@ -1,0 +1,196 @@
+"""Wells that got a dose: one row a well, checked whole and summarised by dose."""
+
+import numpy as np
+import pandas as pd
+
+from livewell.errors import Fault, TableError
+from livewell.metrics.intervals import interval
+from livewell.metrics.outcomes import Floats
+
+COLUMNS = {
+    "well": "name of the well",
+    "dose": "dose that the whole well got, 0 for a control",
+    "positive": "number of patches called sick",
+    "patches": "number of patches judged",
+}
+"""Columns of a table of wells; ``fraction`` is added by `check_wells`."""
+
+RESAMPLES = 2000
+_SHOWN = 5
+
+
+def check_wells(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of wells in plain types, with the share of patches called sick.
+
+    Parameters
+    ----------
+    table
+        Columns `COLUMNS`, one row a well; further columns are kept.
+
+    Returns
+    -------
+    DataFrame
+        The rows in their order with the column fraction, positive / patches, in [0, 1]; well is
+        text, dose a float, positive and patches are whole numbers.
+
+    Raises
+    ------
+    TableError
+        Holding every fault: a column is missing, a well has no name or stands twice, a dose is
+        text, missing, negative or infinite, all wells have one dose, none is a control (dose 0), a
+        number of patches is not whole or below 1, positive is not whole or outside 0 to patches.
+    """
+    found = [
+        Fault("missing-column", name, f"{doc}; the table has no such column")
+        for name, doc in COLUMNS.items()
+        if name not in table
+    ]
+    rows = table.reset_index(drop=True)
+    if rows.empty:
+        found.append(Fault("empty", "rows", "there is no well"))
+    else:
+        found += _name_faults(rows) if "well" in rows else []
+        found += _dose_faults(rows) if "dose" in rows else []
+        found += _count_faults(rows)
+    if found:
+        raise TableError(
+            "not a table of wells",
+            found,
+            remedy="give one row a well: name, dose (0 for controls), patches called sick and"
+            " patches judged",
+        )
+    typed = rows.assign(
+        well=rows["well"].astype("str"),
+        dose=_numbers(rows["dose"]) + 0.0,  # -0.0 is 0
+        positive=_numbers(rows["positive"]).astype("int64"),
+        patches=_numbers(rows["patches"]).astype("int64"),
+    )
+    return typed.assign(fraction=typed["positive"] / typed["patches"])
+
+
+def by_dose(wells: pd.DataFrame, *, seed: int, level: float = 0.95) -> pd.DataFrame:
+    """Mean share of patches called sick at every dose, with an interval that resamples wells.
+
+    Parameters
+    ----------
+    wells
+        A table of wells, as in `check_wells`.
+    seed
+        Of the resampling.
+    level
+        Coverage of the intervals, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        One row a dose, from the lowest: dose, wells, patches, fraction (mean over wells, which
+        weigh alike), low, high (`livewell.metrics.intervals.interval`: Student's t on the log
+        odds below 10 wells, exact binomial over wells where all agree, 0 to 1 for one well),
+        method and note of that interval.
+
+    Raises
+    ------
+    TableError
+        As in `check_wells`.
+    SpecError
+        A level out of range.
+    """
+    table = check_wells(wells)
+    rows = []
+    for number, (dose, group) in enumerate(table.groupby("dose", sort=True)):
+        fraction = group["fraction"].to_numpy(float)
+        means = _resampled(fraction, np.random.default_rng([seed, number]))
+        found = interval(float(fraction.mean()), means, len(fraction), level)
+        rows.append(
+            {
+                "dose": dose,
+                "wells": len(group),
+                "patches": int(group["patches"].sum()),
+                "fraction": found.value,
+                "low": found.low,
+                "high": found.high,
+                "method": found.method,
+                "note": found.note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _resampled(fraction: Floats, rng: np.random.Generator) -> Floats:
+    """Means of wells drawn with replacement, shape (RESAMPLES,)."""
+    wells = len(fraction)
+    times = rng.multinomial(wells, np.full(wells, 1 / wells), size=RESAMPLES)
+    return np.asarray(times @ np.sort(fraction) / wells)  # sorted: the wells' order says nothing
+
+
+def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def _name_faults(rows: pd.DataFrame) -> list[Fault]:
+    names = rows["well"].astype("str").str.strip()
+    nameless = rows["well"].isna() | (names == "")
+    twice = names[~nameless][names[~nameless].duplicated()]
+    found = [
+        Fault("duplicate-well", f"well {name}", f"stands in {int((names == name).sum())} rows")
+        for name in twice.unique()
+    ]
+    if nameless.any():
+        found.insert(0, Fault("well-missing", _where("well", nameless), "a well has no name"))
+    return found
+
+
+def _dose_faults(rows: pd.DataFrame) -> list[Fault]:
+    """Faults of the doses; text is a fault even where it reads as a number."""
+    given = rows["dose"]
+    dose = _numbers(given)
+    texts = given.map(lambda value: isinstance(value, str)).astype(bool)
+    wrong: dict[str, pd.Series[bool]] = {
+        "dose-not-a-number": given.notna() & (dose.isna() | texts),
+        "dose-missing": given.isna(),
+        "dose-negative": dose < 0,
+        "dose-infinite": dose.abs() == np.inf,
+    }
+    found = [
+        Fault(code, _where("dose", bad), _values(given[bad]))
+        for code, bad in wrong.items()
+        if bad.any()
+    ]
+    levels = np.unique(dose[np.isfinite(dose) & (dose >= 0)])
+    if len(levels) == 1:
+        found.append(Fault("one-dose", "dose", f"every well has {levels[0]:g}"))
+    if 0.0 not in levels:
+        least = f"; the least is {levels[0]:g}" if len(levels) else ""
+        found.append(Fault("no-control", "dose", f"no well has dose 0{least}"))
+    return found
+
+
+def _count_faults(rows: pd.DataFrame) -> list[Fault]:
+    found = []
+    numbers = {name: _numbers(rows[name]) for name in ("patches", "positive") if name in rows}
+    for name, values in numbers.items():
+        partial = (values.abs() == np.inf) | ~(values % 1 == 0)
+        if partial.any():
+            text = f"{_values(rows[name][partial])}; a whole number is needed"
+            found.append(Fault(f"{name}-not-whole", _where(name, partial), text))
+    if "patches" in numbers and (few := numbers["patches"] < 1).any():
+        text = f"{_values(rows['patches'][few])}; a well needs at least one patch"
+        found.append(Fault("patches-too-few", _where("patches", few), text))
+    if "positive" in numbers:
+        most = numbers.get("patches", pd.Series(np.inf, index=rows.index))
+        outside = (numbers["positive"] < 0) | (numbers["positive"] > most.clip(lower=0))
+        if outside.any():
+            text = f"{_values(rows['positive'][outside])}; 0 to the number of patches is possible"
+            found.append(Fault("positive-out-of-range", _where("positive", outside), text))
+    return found
+
+
+def _where(column: str, wrong: "pd.Series[bool]") -> str:
+    """Column and rows, counted from 0."""
+    places = [str(place) for place in wrong.index[wrong]]
+    more = f", ... ({len(places)} in all)" if len(places) > _SHOWN else ""
+    return f"{column}, rows {', '.join(places[:_SHOWN])}{more}"
+
+
+def _values(values: "pd.Series[float]") -> str:
+    return ", ".join(repr(value) for value in values.unique().tolist()[:3])

@@ -1,0 +1,1 @@
+"""Image files behind one door: readers, headers, inspection."""

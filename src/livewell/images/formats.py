@@ -1,0 +1,246 @@
+"""Every kind of image file that livewell reads, and how it is told by its content."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from livewell.errors import ImageContentError, ImageReadError, LivewellError
+from livewell.image import Frame, Header, Image
+from livewell.images import plain, tiff
+from livewell.images.sequence import SequenceImage, natural_key, numbering
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of image file or folder.
+
+    Parameters
+    ----------
+    suffixes
+        Usual endings of the name, lower case, with the dot.
+    fits
+        Told the path and its first 16 bytes (none for a folder): is it of this kind?
+    open
+        Reader for a path of this kind.
+    """
+
+    suffixes: tuple[str, ...]
+    fits: Callable[[Path, bytes], bool]
+    open: Callable[[Path], Image]
+
+
+def _open_folder(path: Path) -> Image:
+    """A folder of single frames, in the natural order of their names."""
+    paths = frames_in(path)
+    reader = SequenceImage(paths, open_file, strict=False)
+    reader.refuse_movies()
+    same, doubt = numbering([file.name for file in paths])
+    if not same:
+        raise ImageReadError(
+            f"not one movie: {doubt}",
+            where=str(path),
+            expected="names like t001.tif, t002.tif",
+            got=", ".join(file.name for file in paths[:3]),
+            remedy="name the files of one movie yourself, or put them into a folder of their own",
+        )
+    reader.refuse_odd()
+    return reader
+
+
+FORMATS: dict[str, Format] = {
+    "TIFF": Format(
+        (".tif", ".tiff", ".btf", ".tf8", ".stk"),
+        lambda path, first: first.startswith(tiff.MAGIC),
+        tiff.TiffImage,
+    ),
+    "PNG": Format((".png",), lambda path, first: first.startswith(plain.PNG_MAGIC), plain.open_png),
+    "JPEG": Format(
+        (".jpg", ".jpeg"), lambda path, first: first.startswith(plain.JPEG_MAGIC), plain.open_jpeg
+    ),
+    # folders that are one image (OME-Zarr, vendor formats) belong above this line
+    "folder of frames": Format((), lambda path, first: path.is_dir(), _open_folder),
+}
+"""Every kind of image that livewell reads; the first that fits is taken."""
+
+SUFFIXES: dict[str, str] = {
+    suffix: name for name, form in FORMATS.items() for suffix in form.suffixes
+}
+"""Format by ending of the name (lower case, with the dot)."""
+
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x89HDF": "an HDF5 file",
+    b"ZISRAW": "a Zeiss CZI file",
+    b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
+    b"\x70\x00\x00\x00": "a Leica LIF file",
+    b"GIF8": "a GIF picture",
+    b"BM": "a BMP picture",
+    b"%PDF": "a PDF document",
+}
+
+
+class OpenImage:
+    """An open image; use it in a ``with`` block or close it.
+
+    Parameters
+    ----------
+    reader
+        The format's own reader.
+    header
+        Its header, with what the user gave in place of what the file says.
+
+    Attributes
+    ----------
+    reader
+        As given; only for what a format knows beyond (t, c, y, x).
+    """
+
+    def __init__(self, reader: Image, header: Header) -> None:
+        self.reader, self._header = reader, header
+
+    @property
+    def header(self) -> Header:
+        """Axes, channels and scale."""
+        return self._header
+
+    @property
+    def source(self) -> str:
+        """Path of the file (the first, for a sequence)."""
+        return self.reader.source
+
+    def frame(self, t: int, channel: int = 0) -> Frame:
+        """One (y, x) frame in the file's number type, native byte order, unscaled.
+
+        Raises
+        ------
+        ImageContentError
+            No such frame or channel.
+        ImageReadError
+            The file is damaged there.
+        """
+        for axis, at, size in (
+            ("frame", t, self._header.frames),
+            ("channel", channel, len(self._header.channels)),
+        ):
+            if not 0 <= at < size:
+                raise ImageContentError(
+                    f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
+                )
+        with _library_errors(Path(self.source)):
+            frame = self.reader.frame(t, channel)
+            return np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.reader.close()
+
+    def __enter__(self) -> "OpenImage":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_file(path: Path) -> OpenImage:
+    """Open a file or folder by its own kind, with what it says of itself.
+
+    Raises
+    ------
+    ImageReadError
+        Missing, empty, damaged or of a kind that livewell does not read.
+    """
+    with _library_errors(path):
+        name, notes = identify(path)
+        reader = FORMATS[name].open(path)
+    header = reader.header
+    return OpenImage(reader, replace(header, notes=(*header.notes, *notes)))
+
+
+def frames_in(folder: Path) -> list[Path]:
+    """Image files lying in `folder`, hidden ones left out, in the natural order of their names.
+
+    Raises
+    ------
+    ImageReadError
+        There is none.
+    """
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    ]
+    if not found:
+        raise ImageReadError(
+            "a folder without image files",
+            where=str(folder),
+            expected="files ending in " + ", ".join(SUFFIXES),
+        )
+    return sorted(found, key=lambda file: natural_key(file.name))
+
+
+def identify(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Name of the format, and a note where the file's ending says another."""
+    first = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            first = file.read(16)
+        if not first:
+            raise ImageReadError(
+                "an empty file (0 bytes)",
+                where=str(path),
+                remedy="copy it again from where it was recorded, or leave it out",
+            )
+    elif not path.exists():
+        raise ImageReadError("no such file", where=str(path), remedy="check the path")
+    by_name = SUFFIXES.get(path.suffix.lower())
+    for name, form in FORMATS.items():
+        if form.fits(path, first):
+            if by_name and by_name != name:
+                return name, (f"named like a {by_name} but a {name} inside; read as that",)
+            return name, ()
+    raise ImageReadError(
+        f"named like a {by_name} but not one inside" if by_name else "not an image livewell reads",
+        where=str(path),
+        expected=", ".join(name for name in FORMATS),
+        got=_describe(first),
+        remedy="export it as OME-TIFF from the program that made it",
+    )
+
+
+def _describe(first: bytes) -> str:
+    for magic, what in _FOREIGN.items():
+        if first.startswith(magic):
+            return what
+    text = first.decode("utf-8", errors="replace")
+    if text.isascii() and all(c.isprintable() or c.isspace() for c in text):
+        return f"text, beginning {text!r}"
+    return "bytes " + first[:8].hex(" ")
+
+
+@contextmanager
+def _library_errors(path: Path) -> Iterator[None]:
+    """Turn whatever a reading library raises into one error that names the file."""
+    try:
+        yield
+    except (LivewellError, MemoryError):
+        raise
+    except PermissionError as error:
+        raise ImageReadError(
+            "no permission to read", where=str(path), remedy="change the file's permissions"
+        ) from error
+    except Exception as error:
+        raise ImageReadError(
+            "cannot be read as an image; it is damaged or of an unknown variant",
+            where=str(path),
+            got=f"{type(error).__name__}: {error}"[:300].replace("\n", " "),
+            remedy="copy it again, or export it as OME-TIFF from the program that made it",
+        ) from error

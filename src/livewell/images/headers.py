@@ -1,0 +1,86 @@
+"""Headers of many files, read once and kept."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from livewell.errors import Fault, LivewellError
+from livewell.images.listing import fingerprint
+from livewell.images.opening import read_header
+from livewell.progress import SILENT, Progress
+from livewell.tables.files import read_table, write_table
+from livewell.tables.schemas import HEADERS
+
+
+def read_headers(
+    paths: Mapping[str, Path], cache: Path, progress: Progress = SILENT
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Headers of the files that can be read, and a fault for each of the others.
+
+    Parameters
+    ----------
+    paths
+        File by image name.
+    cache
+        Parquet file of headers; a file is read again only when its size or its time of change
+        is another.
+    progress
+        Where to report to, one step a file.
+
+    Returns
+    -------
+    table : DataFrame
+        By `schemas.HEADERS`, and a column ``notes``; in the order of `paths`.
+    faults : list of Fault
+        Files that cannot be read.
+    """
+    known = _known(cache)
+    rows: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    fresh = 0
+    with progress.task("reading headers", len(paths)) as tick:
+        for image, path in paths.items():
+            try:
+                size, mtime = fingerprint(path)
+                row = known.get(image)
+                if row is None or (row["bytes"], row["mtime_ns"]) != (size, mtime):
+                    row = _row(image, path, size, mtime)
+                    fresh += 1
+                rows.append(row)
+            except LivewellError as error:
+                faults.append(Fault.of(error, image))
+            tick()
+    columns = [*HEADERS.names, "notes"]
+    table = HEADERS.check(pd.DataFrame(rows, columns=columns).astype({"notes": "str"}))
+    if fresh or len(known) != len(rows):
+        write_table(cache, table)
+    return table, faults
+
+
+def _known(cache: Path) -> dict[str, dict[str, Any]]:
+    """Rows of the kept headers; none where the file is absent or spoilt."""
+    try:
+        table = read_table(cache, HEADERS)
+    except LivewellError:
+        return {}
+    rows = table.reindex(columns=[*HEADERS.names, "notes"]).to_dict("records")
+    return {str(row["image"]): {str(key): value for key, value in row.items()} for row in rows}
+
+
+def _row(image: str, path: Path, size: int, mtime: int) -> dict[str, Any]:
+    header = read_header(path)
+    return {
+        "image": image,
+        "frames": header.frames,
+        "channels": "|".join(name.replace("|", "/") for name in header.channels),
+        "height": header.height,
+        "width": header.width,
+        "dtype": header.dtype,
+        "pixel_um": header.pixel_um,
+        "frame_s": header.frame_s,
+        "bytes": size,
+        "mtime_ns": mtime,
+        "notes": "; ".join(header.notes),
+    }

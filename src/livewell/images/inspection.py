@@ -1,0 +1,204 @@
+"""What a user should know of an image file before trusting it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livewell.errors import Fault, LivewellError
+from livewell.image import Frame, Header
+from livewell.images.formats import OpenImage, frames_in, identify
+from livewell.images.opening import open_image, open_sequence
+from livewell.images.sequence import SequenceImage, numbering
+from livewell.measure.quality import faults as frame_faults
+
+SAMPLED = 5
+"""Frames looked at in a movie, evenly spread, first and last among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRange:
+    """Grey levels of one channel over the frames looked at.
+
+    Parameters
+    ----------
+    name
+        Of the channel.
+    lowest, highest
+        Smallest and largest grey level; ``None`` where there is no finite one.
+    p0_1, p99_9
+        Grey levels below which 0.1% and 99.9% of the pixels lie.
+    """
+
+    name: str
+    lowest: float | None
+    highest: float | None
+    p0_1: float | None
+    p99_9: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Everything that `inspect` found.
+
+    Parameters
+    ----------
+    source, format
+        Path and kind of file.
+    axes, shape, dtype
+        Always ``tcyx``, its sizes, and the number type in the file.
+    channels
+        Names and grey levels.
+    pixel_um, frame_s
+        Micrometres, seconds; ``None`` where not known.
+    frames_looked_at
+        Numbers of the frames whose pixels were read.
+    notes
+        Conversions and doubts of the reader.
+    faults
+        What looks wrong.
+    """
+
+    source: str
+    format: str
+    axes: str
+    shape: tuple[int, int, int, int]
+    dtype: str
+    channels: tuple[ChannelRange, ...]
+    pixel_um: float | None
+    frame_s: float | None
+    frames_looked_at: tuple[int, ...]
+    notes: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, fit for JSON."""
+        return asdict(self)
+
+
+def inspect(
+    path: Path | str | Sequence[Path | str],
+    *,
+    pixel_um: float | None = None,
+    frame_s: float | None = None,
+) -> Inspection:
+    """Look at an image: its axes, scale and grey levels, and what looks wrong.
+
+    Parameters
+    ----------
+    path
+        A file, a folder of single frames, or the files of a sequence in order.
+    pixel_um, frame_s
+        In place of what the file says, see `open_image`.
+
+    Returns
+    -------
+    Inspection
+        Fault codes: ``no-pixel-size``, ``no-frame-interval``, ``lossy``, ``mixed-names``,
+        ``frame-differs``, ``unreadable-frame``, and those of `livewell.measure.quality.faults`.
+
+    Raises
+    ------
+    ImageReadError
+        The file cannot be opened as an image at all.
+    """
+    faults: list[Fault] = []
+    if isinstance(path, str | Path):
+        path = Path(path)
+        kind, _ = identify(path)
+        if kind == "folder of frames":
+            return _inspect_sequence(frames_in(path), str(path), kind, pixel_um, frame_s)
+        with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
+            return _look(image, str(path), kind, faults)
+    paths = [Path(file) for file in path]
+    return _inspect_sequence(paths, str(paths[0]) if paths else "", "sequence", pixel_um, frame_s)
+
+
+def _inspect_sequence(
+    paths: list[Path], source: str, kind: str, pixel_um: float | None, frame_s: float | None
+) -> Inspection:
+    same, doubt = numbering([path.name for path in paths])
+    faults = [] if same else [Fault("mixed-names", source, doubt)]
+    with open_sequence(paths, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
+        if isinstance(image.reader, SequenceImage):
+            faults += image.reader.odd
+        return _look(image, source, kind, faults)
+
+
+def _look(image: OpenImage, source: str, kind: str, faults: list[Fault]) -> Inspection:
+    header = image.header
+    frames = sorted(set(np.linspace(0, header.frames - 1, SAMPLED).round().astype(int).tolist()))
+    faults += _scale_faults(header, source)
+    if kind == "JPEG":
+        faults.append(Fault("lossy", source, "JPEG compression alters fine texture"))
+    channels = []
+    for c, name in enumerate(header.channels):
+        read = _read(image, frames, c, faults)
+        channels.append(_range(name, list(read.values())))
+        faults += _merged(read, name)
+    return Inspection(
+        source=source,
+        format=kind,
+        axes="tcyx",
+        shape=header.shape,
+        dtype=header.dtype,
+        channels=tuple(channels),
+        pixel_um=header.pixel_um,
+        frame_s=header.frame_s,
+        frames_looked_at=tuple(frames),
+        notes=header.notes,
+        faults=tuple(faults),
+    )
+
+
+def _scale_faults(header: Header, source: str) -> list[Fault]:
+    found = []
+    if header.pixel_um is None:
+        message = "the file does not say how large a pixel is; give it with --pixel-um"
+        found.append(Fault("no-pixel-size", source, message))
+    if header.frames > 1 and header.frame_s is None:
+        message = "the file does not say how far apart its frames are; give it with --frame-s"
+        found.append(Fault("no-frame-interval", source, message))
+    return found
+
+
+def _read(
+    image: OpenImage, frames: list[int], channel: int, faults: list[Fault]
+) -> dict[int, Frame]:
+    read = {}
+    for t in frames:
+        try:
+            read[t] = image.frame(t, channel)
+        except LivewellError as error:
+            faults.append(Fault("unreadable-frame", f"frame {t}, channel {channel}", str(error)))
+    return read
+
+
+def _merged(read: dict[int, Frame], channel: str) -> list[Fault]:
+    """One fault a code, told of the first frame that has it and how many have."""
+    by_code: dict[str, list[Fault]] = {}
+    for t, frame in read.items():
+        for fault in frame_faults(frame, f"{channel}, frame {t}"):
+            by_code.setdefault(fault.code, []).append(fault)
+    return [
+        Fault(
+            code,
+            found[0].where,
+            found[0].message
+            + (f" (so in {len(found)} of {len(read)} frames looked at)" if len(read) > 1 else ""),
+        )
+        for code, found in by_code.items()
+    ]
+
+
+def _range(name: str, frames: list[Frame]) -> ChannelRange:
+    pixels: NDArray[Any] = np.concatenate([frame.ravel() for frame in frames] or [np.empty(0)])
+    if pixels.dtype.kind == "f":
+        pixels = pixels[np.isfinite(pixels)]
+    if pixels.size == 0:
+        return ChannelRange(name, None, None, None, None)
+    low, high = np.percentile(pixels, [0.1, 99.9])
+    return ChannelRange(name, float(pixels.min()), float(pixels.max()), float(low), float(high))

@@ -1,0 +1,178 @@
+"""Which model may score which image: one that has not learnt from its unit, where there is one.
+
+What a model has learnt from is told by content, not by names: its card holds a digest of the first
+frame of every training and validation image. So copies, renamed files and moved folders are known
+again, and another plate with the same names of wells is not taken for this one.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.errors import LivewellError
+from livewell.images.formats import OpenImage
+from livewell.models.files import Card, find_model, load_model
+from livewell.progress import SILENT, Progress
+from livewell.splitting.units import unit_names
+from livewell.study.content import first_frame, first_frames
+from livewell.study.runs import RUN, Run
+from livewell.study.study import Study
+
+UNTOLD = (
+    "The card of this model does not say which images it learnt from (an older version wrote it):"
+    " nothing is known of what it has seen."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A model that may score an image: its folder, what it is called, its card."""
+
+    folder: Path
+    name: str
+    card: Card
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> "Scorer":
+        """The model in a folder."""
+        return cls(folder, name, load_model(folder)[1])
+
+    @property
+    def learnt(self) -> frozenset[str]:
+        """Digests of the first frames of the images that it was trained or calibrated on."""
+        return learnt_by(self.card)
+
+    def tested(self) -> set[str]:
+        """Names of the groups that it was tested on."""
+        return set(self.card.data.get("groups", {}).get("test", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Models that may score a study.
+
+    Parameters
+    ----------
+    models
+        One, or one a fold.
+    digests
+        Of every image of the study, see `livewell.study.content.first_frames`.
+    group
+        Column that the models' groups were named by; empty if nobody knows.
+    """
+
+    models: tuple[Scorer, ...]
+    digests: dict[str, str]
+    group: str = ""
+
+    @property
+    def same_study(self) -> bool:
+        """Whether a model has learnt from an image of the study."""
+        known = set(self.digests.values()) - {""}
+        return any(model.learnt & known for model in self.models)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of them."""
+        return () if all("learnt" in model.card.data for model in self.models) else (UNTOLD,)
+
+
+def learnt_by(card: Card) -> frozenset[str]:
+    """Digests of the first frames of the images that a model was trained or calibrated on."""
+    return frozenset(card.data.get("learnt", ()))
+
+
+def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
+    """Whether an open file's first frame is one of those that a model has learnt from.
+
+    A file whose first frames cannot be read is none of them: who reads its frames one by one tells
+    which.
+    """
+    try:
+        return bool(digests) and first_frame(image, channel) in digests
+    except LivewellError:
+        return False
+
+
+def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candidates:
+    """The models meant by `path`: one, or all folds of a run that learnt from this study.
+
+    Parameters
+    ----------
+    path
+        Model folder or training run.
+    study
+        The study that is to be scored.
+    progress
+        Where to report.
+
+    Raises
+    ------
+    ModelFileError
+        No usable model; a fold that is not trained to its end; several folds of other images.
+    """
+    several = (path / RUN).is_file() and len(Run.open(path).folds) > 1
+    if not several:
+        folder = find_model(path)
+        models: tuple[Scorer, ...] = (Scorer.of(folder, folder.parent.name),)
+    else:
+        run = Run.open(path)
+        models = tuple(Scorer.of(run.model(fold), run.fold(fold).name) for fold in run.folds)
+    asked = study.channel if study.channel is not None else models[0].card.channel or None
+    digests = first_frames(study, study.fields()["image"], asked, progress)
+    found = Candidates(models, digests, str(models[0].card.data.get("group", "")))
+    if several and not found.same_study:
+        # several folds of other images: which of them is meant?
+        find_model(path)
+    return found
+
+
+def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = None) -> pd.DataFrame:
+    """Which model scores which image, and whether that model has learnt from the image's unit.
+
+    A unit is scored by one model. One that was tested on it comes first, then those that have not
+    learnt from any image of it, dealt by a hash of its name; where all have, the first one scores
+    it, as seen.
+
+    Parameters
+    ----------
+    study
+        All its images.
+    found
+        As `candidates` returns them.
+    units
+        Name of the unit by image; by default the groups that the models were trained with, or each
+        image alone where the study has no such column.
+
+    Returns
+    -------
+    DataFrame
+        Columns image, group (the unit), model (its number), name (of it), seen.
+    """
+    fields = study.fields()
+    images = fields["image"].tolist()
+    if units is None:
+        names = unit_names(fields, found.group) if found.group in fields else None
+        known = {} if names is None else names.dropna().to_dict()
+        unit = {image: str(known.get(image, image)) for image in images}
+    else:
+        unit = {image: str(units[image]) for image in images}
+    learnt = [
+        {unit[image] for image in images if found.digests[image] in model.learnt}
+        for model in found.models
+    ]
+    tested = [model.tested() for model in found.models]
+    chosen = {}
+    for name in dict.fromkeys(unit.values()):
+        unseen = [n for n in range(len(found.models)) if name not in learnt[n]]
+        best = [n for n in unseen if found.same_study and name in tested[n]] or unseen
+        turn = int(sha256(name.encode()).hexdigest(), 16)
+        chosen[name] = (best[turn % len(best)], False) if best else (0, True)
+    rows = [
+        (image, unit[image], chosen[unit[image]][0], chosen[unit[image]][1]) for image in images
+    ]
+    table = pd.DataFrame(rows, columns=["image", "group", "model", "seen"])
+    table.insert(3, "name", [found.models[number].name for number in table["model"]])
+    return table

@@ -1,1 +1,0 @@
-"""Edges: image files, study folders, model files, videos, maps."""

@@ -1,1 +1,0 @@
-"""One function a verb: paths and a spec in, a folder out."""

@@ -1,0 +1,1 @@
+"""Figures, intervals, calibration and decisions."""

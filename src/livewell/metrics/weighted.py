@@ -1,0 +1,198 @@
+"""Figures of merit as functions of the groups' weights, many weightings at once.
+
+Own code, though scikit-learn has each of them: one call there takes milliseconds and sorts the rows
+anew, so 2,000 resamples of nine figures take minutes. Here rows are sorted or summed once. A
+figure itself comes from `livewell.metrics.figures`, only its resamples from here; tests hold
+both alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array, csr_array
+
+from livewell.metrics import figures as metrics
+from livewell.metrics.figures import Figure
+from livewell.metrics.outcomes import Floats, Outcomes, equal_mass_bins
+
+Weigh = Callable[[Floats], Floats]
+"""From weights, shape (resamples, groups), to values, shape (resamples,); NaN where undefined."""
+_CELLS = 2_000_000
+_LEVELS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A figure of merit in [0, 1] that can be taken under any weights of the groups.
+
+    Parameters
+    ----------
+    name
+        As in `livewell.metrics.figures.FIGURES` where it stands there.
+    rests_on
+        Counts the groups that it rests on: all, those that hold the class in question, or, for
+        figures of both classes, those of the scarcer class.
+    figure
+        The figure of an outcomes frame.
+    prepare
+        Makes the function of the weights from the outcomes.
+    inflated
+        Whether chance makes it too high, and a resample by as much again.
+    """
+
+    name: str
+    rests_on: Callable[[Outcomes], int]
+    figure: Callable[[pd.DataFrame], Figure]
+    prepare: Callable[[Outcomes], Weigh]
+    inflated: bool = False
+
+
+def within_auc(min_each: int = 1) -> Statistic:
+    """Mean area under the ROC curve within groups, see `livewell.metrics.figures.within_auc`."""
+
+    def areas_of(data: Outcomes) -> Floats:
+        found = metrics.group_areas(data.frame(), min_each)
+        return found.reindex(list(data.names)).to_numpy(float)
+
+    def rests_on(data: Outcomes) -> int:
+        return int(np.isfinite(areas_of(data)).sum())
+
+    def prepare(data: Outcomes) -> Weigh:
+        areas = areas_of(data)
+        return _ratio(np.nan_to_num(areas), np.isfinite(areas).astype(float))
+
+    return Statistic(
+        "within_auc", rests_on, partial(metrics.within_auc, min_each=min_each), prepare
+    )
+
+
+def calibration_error(bins: int = 10) -> Statistic:
+    """Expected calibration error in bins of equal mass, see `livewell.metrics.calibration`.
+
+    Few patches make it too high by chance, and resampling adds as much again.
+    """
+
+    def prepare(data: Outcomes) -> Weigh:
+        number = equal_mass_bins(data.p, bins)
+        gap = np.zeros((len(data.names), int(number.max()) + 1))
+        np.add.at(gap, (data.code, number), data.p - data.y)
+        total = data.sums(np.ones(len(data.y)))
+        return lambda weights: _over(np.abs(weights @ gap).sum(axis=1), weights @ total)
+
+    def figure(scores: pd.DataFrame) -> Figure:
+        data = Outcomes.of(scores)
+        return Figure(float(prepare(data)(np.ones((1, len(data.names))))[0]))
+
+    return Statistic("calibration_error", _groups, figure, prepare, inflated=True)
+
+
+def _groups(data: Outcomes) -> int:
+    return len(data.names)
+
+
+def _holders(truth: int, data: Outcomes) -> int:
+    return int(data.holders(truth).sum())
+
+
+def _scarcer(data: Outcomes) -> int:
+    return min(_holders(0, data), _holders(1, data))
+
+
+def _right(among: int | None, data: Outcomes) -> Weigh:
+    """Share of right calls among patches of one class, or of all."""
+    counts = np.ones(len(data.y)) if among is None else (data.y == among).astype(float)
+    return _ratio(data.sums(counts * (data.y == data.called)), data.sums(counts))
+
+
+def _balanced(data: Outcomes) -> Weigh:
+    hit, passed = _right(1, data), _right(0, data)
+    return lambda weights: (hit(weights) + passed(weights)) / 2
+
+
+def _brier(data: Outcomes) -> Weigh:
+    return _ratio(data.sums((data.p - data.y) ** 2), data.sums(np.ones(len(data.y))))
+
+
+def _roc_auc(data: Outcomes) -> Weigh:
+    def area(true: Floats, false: Floats) -> Floats:
+        # Trapezes between the ends of runs of equal scores: a tie counts half.
+        before = np.vstack([np.zeros((1, true.shape[1])), true[:-1]])
+        twice = ((true + before) * np.diff(false, axis=0, prepend=0)).sum(axis=0)
+        return _over(twice, 2 * true[-1] * false[-1])
+
+    return _curve(data, area)
+
+
+def _average_precision(data: Outcomes) -> Weigh:
+    def area(true: Floats, false: Floats) -> Floats:
+        called = true + false
+        precision = np.divide(true, called, out=np.zeros_like(true), where=called > 0)
+        total = (precision * np.diff(true, axis=0, prepend=0)).sum(axis=0)
+        # With no negative patch left the figure says nothing, as on the whole.
+        return np.where(false[-1] > 0, _over(total, true[-1]), np.nan)
+
+    return _curve(data, area)
+
+
+def _prevalence(data: Outcomes) -> Weigh:
+    share = data.sums(data.y) / data.sums(np.ones(len(data.y)))
+    return _roc_auc(Outcomes(data.y, share[data.code], data.called, data.code, data.names))
+
+
+STATISTICS: dict[str, Statistic] = {
+    statistic.name: statistic
+    for statistic in (
+        Statistic("accuracy", _groups, metrics.accuracy, partial(_right, None)),
+        Statistic("balanced_accuracy", _scarcer, metrics.balanced_accuracy, _balanced),
+        Statistic("sensitivity", partial(_holders, 1), metrics.sensitivity, partial(_right, 1)),
+        Statistic("specificity", partial(_holders, 0), metrics.specificity, partial(_right, 0)),
+        Statistic("roc_auc", _scarcer, metrics.roc_auc, _roc_auc),
+        within_auc(),
+        Statistic("average_precision", _scarcer, metrics.average_precision, _average_precision),
+        Statistic("brier", _groups, metrics.brier, _brier),
+        Statistic("prevalence_auc", _scarcer, metrics.prevalence_auc, _prevalence),
+        calibration_error(),
+    )
+}
+"""Every figure that `livewell.metrics.intervals` gives an interval, by name."""
+
+
+def _curve(data: Outcomes, area: Callable[[Floats, Floats], Floats]) -> Weigh:
+    """An area from running sums of positive and negative weight in order of falling score.
+
+    Above 20,000 different scores neighbours count as equal, which moves a resampled area by less
+    than 1e-4.
+    """
+    levels, level = np.unique(-data.p, return_inverse=True)
+    if len(levels) > _LEVELS:
+        level = equal_mass_bins(-data.p, _LEVELS)
+    shape = int(level.max()) + 1, len(data.names)
+
+    def counts(patches: Floats) -> csr_array:
+        return csr_array(coo_array((patches, (level, data.code)), shape=shape))
+
+    positive, negative = counts(data.y.astype(float)), counts((1 - data.y).astype(float))
+    at_once = max(1, _CELLS // shape[0])
+
+    def weigh(weights: Floats) -> Floats:
+        found = []
+        for start in range(0, len(weights), at_once):
+            some = np.ascontiguousarray(weights[start : start + at_once].T)
+            found.append(
+                area(np.cumsum(positive @ some, axis=0), np.cumsum(negative @ some, axis=0))
+            )
+        return np.concatenate(found)
+
+    return weigh
+
+
+def _ratio(above: Floats, below: Floats) -> Weigh:
+    return lambda weights: _over(weights @ above, weights @ below)
+
+
+def _over(above: Floats, below: Floats) -> Floats:
+    unknown: Floats = np.full(len(above), np.nan)
+    return np.divide(above, below, out=unknown, where=below > 0)

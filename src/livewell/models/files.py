@@ -1,0 +1,214 @@
+"""Model folders: weights as safetensors, everything else as a JSON card. Nothing is unpickled."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from livewell.errors import ModelFileError, StudyError
+from livewell.files import read_json, sha256, whole_file, whole_folder, write_json
+from livewell.metrics.decisions import PatchRule, PictureRule
+from livewell.models.nets.catalog import build
+from livewell.models.nets.net import Net
+from livewell.models.profile import Profile
+
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+NORMALISATIONS = {
+    "patch": "every patch to mean 0 and variance 1",
+    "background": "every patch to (x / its median - 1) / 0.2",
+    "local": "every pixel by mean and variance of the square of patch_px + 1 around it",
+    "local_background": "every pixel to (x / mean of the square of patch_px + 1 around it - 1)"
+    " / 0.2",
+    "mean_image": "every frame less the mean training image",
+}
+
+
+class Card(BaseModel):
+    """What a model is, what it was trained on and how far it can be trusted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["livewell model"] = "livewell model"
+    format: Literal[1] = 1
+    classes: tuple[str, str]
+    """``(negative, positive)``."""
+    channel: str
+    """Name of the channel it was trained on; empty if the files name none."""
+    pixel_um: float | None
+    frame_px: tuple[int, int] | None = None
+    """Height and width of the training frames; decides for nets that see whole frames."""
+    patch_px: int
+    input_px: int
+    stride_px: int
+    normalisation: str
+    """In words; `profile.normalise` decides."""
+    profile: Profile
+    precision: str
+    """Number type that training computed in."""
+    seed: int
+    data: dict[str, Any]
+    """Study, split, fold, groups and patches of every part."""
+    patch_rule: PatchRule
+    picture_rule: PictureRule
+    place_rule: PatchRule | None = None
+    """From the log odds of a frame's place to its probability and call, for nets that see whole
+    frames: chosen on the highest place of every validation frame, by labels of frames alone."""
+    results: list[dict[str, Any]] = []
+    """Figures on test groups with their intervals, once evaluated."""
+    versions: dict[str, str]
+    weights_sha256: str = ""
+
+    def net(self, module: Any) -> Net:
+        """`module` with what this card says of its patches."""
+        return Net(
+            module,
+            self.classes,
+            self.pixel_um,
+            self.patch_px,
+            self.input_px,
+            how=self.profile.normalise,
+            turns=self.profile.test_turns,
+            frame_px=self.frame_px if self.profile.sees_frames else None,
+        )
+
+
+def save_model(folder: Path, net: Net, card: Card) -> Card:
+    """Write a model folder, whole or not at all; returns the card with the weights' hash."""
+    state = {name: value.contiguous() for name, value in net.module.state_dict().items()}
+    with whole_folder(folder, (CARD, WEIGHTS)) as temporary:
+        save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
+        card = card.model_copy(update={"weights_sha256": sha256(temporary / WEIGHTS)})
+        write_json(temporary / CARD, card.model_dump(mode="json"))
+    return card
+
+
+def rewrite_card(folder: Path, card: Card) -> None:
+    """Write the card of a model folder anew, e.g. with results."""
+    with whole_file(folder / CARD) as temporary:
+        temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
+
+
+def load_model(path: Path, *, frames: bool = False) -> tuple[Net, Card]:
+    """Read a model: its folder, or one of the two files in it.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    frames
+        Whether nets that see whole frames are welcome.
+
+    Returns
+    -------
+    (Net, Card)
+        The net in evaluation mode on the processor, and its card.
+
+    Raises
+    ------
+    ModelFileError
+        Missing, a pickle, a card that is not whole, weights of another hash or shape; a net that
+        sees whole frames where patches are judged.
+    """
+    folder = find_model(path)
+    card = _read_card(folder / CARD)
+    if card.profile.sees_frames and not frames:
+        raise ModelFileError(
+            "this model judges whole frames, and here patches are judged",
+            where=str(folder),
+            expected="a model of a profile such as FAST",
+            got=f"profile {card.profile.name}",
+            remedy="use `livewell localise`, or `livewell evaluate` for its run",
+        )
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise ModelFileError("the model has a card but no weights", where=str(weights))
+    found = sha256(weights)
+    if found != card.weights_sha256:
+        raise ModelFileError(
+            "the weights are not the ones that the card describes",
+            where=str(weights),
+            expected=f"sha256 {card.weights_sha256[:16]}...",
+            got=f"sha256 {found[:16]}...",
+            remedy="copy the model folder again, both files together",
+        )
+    # initial weights are overwritten: a file of ImageNet weights need not be there any more
+    module = build(card.profile.model_copy(update={"weights": ""}), card.frame_px)
+    try:
+        module.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ModelFileError(
+            "the weights do not fit the net that the card names",
+            where=str(weights),
+            expected=f"net {card.profile.net}",
+            got=str(error).splitlines()[0],
+        ) from error
+    return card.net(module.eval()), card
+
+
+def find_model(path: Path) -> Path:
+    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold.
+
+    Raises
+    ------
+    ModelFileError
+        There is none, there are several, or the file is a pickle.
+    """
+    if path.is_file():
+        if path.name in (WEIGHTS, CARD):
+            return path.parent
+        _refuse_pickle(path)
+        raise ModelFileError(
+            "not a model of livewell",
+            where=str(path),
+            expected=f"a model folder with {WEIGHTS} and {CARD}",
+        )
+    for folder in (path, path / "model"):
+        if (folder / CARD).is_file():
+            return folder
+    models = sorted(card.parent for card in path.glob(f"fold-*/model/{CARD}"))
+    if len(models) == 1:
+        return models[0]
+    if models:
+        raise ModelFileError(
+            f"this run holds {len(models)} models, one a fold",
+            where=str(path),
+            remedy="name one: " + ", ".join(str(model) for model in models[:3]),
+        )
+    raise ModelFileError(
+        "no model here",
+        where=str(path),
+        expected=f"a model folder with {WEIGHTS} and {CARD}, or a finished training run",
+    )
+
+
+def _refuse_pickle(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head[:1] == b"\x80" or head == b"PK" or path.suffix in (".pt", ".pth", ".ckpt", ".pkl"):
+        raise ModelFileError(
+            "a pickle, which can run any program when it is read; livewell never opens one",
+            where=str(path),
+            expected=f"a model folder with {WEIGHTS} and {CARD}",
+            remedy="save the weights as safetensors where you trust them",
+        )
+
+
+def _read_card(path: Path) -> Card:
+    try:
+        return Card.model_validate(read_json(path, kind="model card"))
+    except StudyError as error:
+        raise ModelFileError(
+            "the model card cannot be read",
+            where=str(path),
+            got=error.got or error.what,
+            remedy="copy the model folder again, both files together",
+        ) from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5]
+        )
+        raise ModelFileError(
+            "not a model card of this version", where=str(path), got=faults
+        ) from error

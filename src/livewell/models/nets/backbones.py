@@ -1,0 +1,97 @@
+"""Backbones with global pooling: ResNet-18 for one channel, and the small net of `FAST`."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from livewell.errors import ModelFileError
+from livewell.models.profile import Padding
+
+
+class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
+    """torchvision's block of ResNet-18 without padding: its shortcut is cut to the same size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, d, h', w'), four cells less, or half and two less."""
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        identity = x if self.downsample is None else self.downsample(x)
+        trim = 2 if self.downsample is None else 1
+        height, width = out.shape[-2:]
+        result: Tensor = self.relu(out + identity[..., trim : trim + height, trim : trim + width])
+        return result
+
+
+def resnet18(classes: int = 2, *, padding: Padding = "same", weights: str = "") -> nn.Module:
+    """ResNet-18 for one channel, from scratch or from a local file of ImageNet weights.
+
+    Parameters
+    ----------
+    classes
+        Number of outputs.
+    padding
+        ``same`` as published, or ``valid``: no zeros around the maps, which needs at least 435 px.
+    weights
+        Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. The
+        three input channels are summed into one, the last layer is left out.
+
+    Returns
+    -------
+    torch.nn.Module
+        (n, 1, h, w) float, h and w at least 32 -> (n, classes) scores before softmax.
+        11,171,266 parameters for two classes.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing, not safetensors, or holds other layers.
+
+    Notes
+    -----
+    Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
+    """
+    block = BasicBlock if padding == "same" else ValidBlock
+    net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=classes)
+    net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    if padding == "valid":
+        for part in net.modules():
+            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+                part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
+    if weights:
+        _load_backbone(net, Path(weights))
+    return net
+
+
+def _load_backbone(net: nn.Module, path: Path) -> None:
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(
+            "no backbone weights here",
+            where=str(path),
+            expected="a safetensors file with torchvision's resnet18 names",
+            got=str(error),
+        ) from error
+    state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    own = {name: value for name, value in net.state_dict().items() if not name.startswith("fc.")}
+    first = state.get("conv1.weight")
+    if first is not None and first.shape == (64, 3, 7, 7):
+        state["conv1.weight"] = first.sum(dim=1, keepdim=True)
+    # torchvision's published weights are older than these counters, and no net here reads them
+    counters = {name for name in own if name.endswith("num_batches_tracked")} - state.keys()
+    wrong = sorted(
+        name
+        for name in (own.keys() | state.keys()) - counters
+        if name not in own or name not in state or own[name].shape != state[name].shape
+    )
+    if wrong:
+        raise ModelFileError(
+            "the backbone weights are of another net",
+            where=str(path),
+            expected=f"{len(own)} tensors of ResNet-18",
+            got=f"{len(wrong)} missing, further or misshapen: {', '.join(wrong[:4])}",
+        )
+    net.load_state_dict(own | state, strict=False)

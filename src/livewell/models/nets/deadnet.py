@@ -1,0 +1,93 @@
+"""The net of Richmond et al. 2017, Table 1."""
+
+from collections import OrderedDict
+from typing import Literal
+
+import torch
+from torch import nn
+
+from livewell.models.profile import Padding
+
+WIDTHS = (16, 32, 64, 128)
+"""Feature maps of the four blocks (Table 1)."""
+INPUT_PX = 220
+"""Edge of the crop that the net sees (section 2.4)."""
+
+
+def deadnet(
+    classes: int = 2,
+    *,
+    fc_batch_norm: bool = True,
+    pooling: Literal["floor", "ceil"] = "floor",
+    padding: Padding = "same",
+    dropout: float = 0.5,
+) -> nn.Sequential:
+    """DeadNet: eight convolutions in four blocks, then three fully connected layers.
+
+    Parameters
+    ----------
+    classes
+        Number of outputs.
+    fc_batch_norm
+        Batch norm after fc1 and fc2: the paper's text says so, its published files have none.
+    pooling
+        ``floor`` as in the paper's Table 1 (53 -> 26 -> 13), ``ceil`` as its published files ran
+        in Caffe (53 -> 27 -> 14).
+    padding
+        ``same`` as in Table 1 (1 around the maps of all but the first convolution), ``valid``
+        none: 9 x 9 cells instead of 13 x 13 reach fc1, and nothing depends on where a crop ends.
+    dropout
+        Share of fc1 and fc2 dropped in training.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        (n, 1, 220, 220) float -> (n, classes) scores before softmax. Named layers as in Table 1.
+        11,637,170 parameters as the text says; 13,404,594 as published; 5,870,002 without
+        padding.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.4 and Table 1.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    before = 1
+    for block, width in enumerate(WIDTHS, start=1):
+        for step in (1, 2):
+            first = block == step == 1
+            kernel, zeros = (9, 0) if first else (3, int(padding == "same"))
+            name = f"{block}_{step}"
+            layers[f"conv{name}"] = nn.Conv2d(before, width, kernel, padding=zeros)
+            layers[f"bn{name}"] = nn.BatchNorm2d(width, momentum=0.05)
+            layers[f"relu{name}"] = nn.ReLU()
+            before = width
+        layers[f"pool{block}"] = nn.MaxPool2d(2, ceil_mode=pooling == "ceil")
+    edge = {"same": {"floor": 13, "ceil": 14}, "valid": {"floor": 9, "ceil": 10}}[padding][pooling]
+    layers["flatten"] = nn.Flatten()
+    before = WIDTHS[-1] * edge * edge
+    for number in (1, 2):
+        layers[f"fc{number}"] = nn.Linear(before, 512)
+        if fc_batch_norm:
+            layers[f"bn_fc{number}"] = nn.BatchNorm1d(512, momentum=0.05)
+        layers[f"relu_fc{number}"] = nn.ReLU()
+        layers[f"dropout{number}"] = nn.Dropout(dropout)
+        before = 512
+    layers["score"] = nn.Linear(before, classes)
+    return nn.Sequential(layers)
+
+
+def xavier_fan_in(module: nn.Module) -> None:
+    """Caffe's Xavier: weights uniform within sqrt(3 / fan-in), biases zero, in place.
+
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.4 ("Xavier"); Caffe scales by fan-in alone.
+    """
+    with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                fan_in = part.weight[0].numel()
+                bound = (3 / fan_in) ** 0.5
+                part.weight.uniform_(-bound, bound)
+                if part.bias is not None:
+                    part.bias.zero_()

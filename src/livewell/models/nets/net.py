@@ -1,0 +1,190 @@
+"""A net together with what an image must be like for it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from livewell.errors import ImageContentError
+from livewell.models.profile import Normalisation
+
+CONTRAST = 0.2
+"""Contrast against the background that becomes 1: that of typical structures in a cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A trained module and the patches it was trained on.
+
+    Parameters
+    ----------
+    module
+        (n, 1, input_px, input_px) float32, normalised -> (n, 2) scores before softmax; of whole
+        frames (n, 1, h, w).
+    classes
+        ``(negative, positive)``, e.g. ``("healthy", "sick")``.
+    pixel_um
+        Edge of a pixel it was trained on, micrometres; ``None`` if nobody knew.
+    patch_px
+        Edge of the patch that is cut from the image and normalised; 0: it sees whole frames.
+    input_px
+        Edge of the centre of the patch that the module sees; 0: all of it.
+    how
+        How patches are normalised, see `normalise`.
+    turns
+        Whether the scores of the eight turns and mirrors of a patch are averaged.
+    frame_px
+        Height and width of the training frames, for a net that sees whole frames.
+    """
+
+    module: nn.Module
+    classes: tuple[str, str]
+    pixel_um: float | None
+    patch_px: int
+    input_px: int
+    how: Normalisation = "patch"
+    turns: bool = False
+    frame_px: tuple[int, int] | None = None
+
+    @property
+    def context_px(self) -> int:
+        """Pixels around a patch, on every side, that its normalisation looks at."""
+        return context_px(self.how, self.patch_px)
+
+    @torch.inference_mode()
+    def logits(self, patches: Tensor) -> Tensor:
+        """Log odds of the positive class, uncalibrated.
+
+        Parameters
+        ----------
+        patches
+            (n, edge, edge) float32, grey levels as in the file; edge is patch_px and twice
+            `context_px`. For a net of whole frames (n, h, w).
+
+        Returns
+        -------
+        torch.Tensor
+            (n,) float32.
+        """
+        return self.scores(normalise(patches, self.how, self.context_px))
+
+    @torch.inference_mode()
+    def scores(self, patches: Tensor) -> Tensor:
+        """As `logits`, of patches that are normalised: (n, edge, edge), edge at least input_px."""
+        inputs = centre(patches, self.input_px)[:, None]
+        views = eight_turns(inputs) if self.turns else [inputs]
+        total = torch.zeros(len(patches), device=patches.device, dtype=patches.dtype)
+        for view in views:
+            found = self.module(view).to(patches.dtype)
+            total += found[:, 1] - found[:, 0]
+        return total / len(views)
+
+
+def context_px(how: Normalisation, patch_px: int) -> int:
+    """Pixels around a patch, on every side, that its normalisation looks at."""
+    return patch_px // 2 if how in ("local", "local_background") else 0
+
+
+def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -> Tensor:
+    """Grey levels of patches as a net takes them in.
+
+    Parameters
+    ----------
+    patches
+        (..., h, w), grey levels as in the file.
+    how
+        ``patch``: every patch to mean 0 and variance 1; a constant patch becomes zeros.
+        ``background``: contrast against the patch's median grey level, which is taken for the
+        background: ``(x / median - 1) / 0.2``, so that how much light a cell takes away or gathers
+        is kept, and exposure does not matter.
+        ``mean_image``: as they are, for the module takes the mean training image off itself.
+        ``local``, ``local_background``: the same at every pixel, by mean and variance (or mean) of
+        the square of ``2 * context + 1`` pixels around it; so a pixel's value does not depend on
+        which patch it is looked at in.
+    context
+        Pixels on every side that are looked at and cut off, for the local ones.
+
+    Returns
+    -------
+    torch.Tensor
+        (..., h - 2 context, w - 2 context), of the number type of `patches`.
+
+    Raises
+    ------
+    ImageContentError
+        A background of zero or below, where there is no contrast against it.
+
+    Notes
+    -----
+    Source of ``patch``: Richmond et al. 2017, section 2.3 ("variance normalization ... at the
+    level of cropped images"). The others are livewell's own.
+    """
+    if how in ("local", "local_background"):
+        return _by_surroundings(patches, how, context)
+    if how == "mean_image":
+        return patches
+    if how == "background":
+        level = patches.flatten(-2).median(dim=-1).values[..., None, None]
+        return contrast(patches, level)
+    mean = patches.mean(dim=(-2, -1), keepdim=True)
+    sd = patches.std(dim=(-2, -1), keepdim=True, correction=0)
+    return (patches - mean) / sd.clamp_min(1e-6 * (1 + mean.abs()))
+
+
+def contrast(patches: Tensor, level: Tensor) -> Tensor:
+    """Contrast against a background of `level`, in units of `CONTRAST`.
+
+    Raises
+    ------
+    ImageContentError
+        A level of zero or below.
+    """
+    if bool((level <= 0).any()):
+        raise ImageContentError(
+            "a background whose grey level is not above zero",
+            expected="grey levels of a camera, for normalisation against the background",
+            remedy="train with --set normalise=patch",
+        )
+    return (patches / level - 1) / CONTRAST
+
+
+def _by_surroundings(patches: Tensor, how: Normalisation, context: int) -> Tensor:
+    """`normalise` by the square around every pixel; sums of whole grey levels are exact."""
+    edge = 2 * context + 1
+    values = patches.double()
+    # whole numbers stay whole, and squares small
+    offset = values.mean(dim=(-2, -1), keepdim=True).round()
+    values = values - offset
+    mean = _box_sum(values, edge) / edge**2
+    height, width = mean.shape[-2:]
+    inner = values[..., context : context + height, context : context + width]
+    if how == "local_background":
+        return contrast(inner + offset, mean + offset).to(patches.dtype)
+    variance = _box_sum(values * values, edge) / edge**2 - mean * mean
+    least = 1e-6 * (1 + (mean + offset).abs())
+    return ((inner - mean) / variance.clamp_min(0).sqrt().clamp_min(least)).to(patches.dtype)
+
+
+def _box_sum(values: Tensor, edge: int) -> Tensor:
+    """Sums of all squares of `edge` pixels: (..., h, w) -> (..., h - edge + 1, w - edge + 1)."""
+    for dim in (-1, -2):
+        summed = values.cumsum(dim)
+        first = summed.narrow(dim, edge - 1, 1)
+        length = values.shape[dim] - edge
+        later = summed.narrow(dim, edge, length) - summed.narrow(dim, 0, length)
+        values = torch.cat([first, later], dim)
+    return values
+
+
+def centre(patches: Tensor, size_px: int) -> Tensor:
+    """The middle `size_px` x `size_px` of (..., h, w); all of it where `size_px` is 0."""
+    if not size_px:
+        return patches
+    top, left = ((edge - size_px) // 2 for edge in patches.shape[-2:])
+    return patches[..., top : top + size_px, left : left + size_px]
+
+
+def eight_turns(inputs: Tensor) -> list[Tensor]:
+    """The eight right-angle turns and mirrors of square (..., h, w)."""
+    turned = [torch.rot90(inputs, k, dims=(-2, -1)) for k in range(4)]
+    return turned + [view.flip(-1) for view in turned]

@@ -1,0 +1,309 @@
+"""Nets that see whole frames: class maps under one global pooling, so that labels of images do."""
+
+import copy
+import itertools
+import math
+from collections import OrderedDict
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from livewell.errors import SpecError
+from livewell.models.nets.backbones import resnet18
+from livewell.models.nets.compact import Block
+from livewell.models.profile import GlobalPool
+
+Body = Literal["wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18"]
+
+SHARPNESS = 5.0
+"""r of log-sum-exp pooling."""
+SELDOM = 0.01
+"""Probability that a new net with noisy-or pooling gives a frame to be positive."""
+
+
+class MeanImage(nn.Module):
+    """Takes the mean training image off; zeros until it is set.
+
+    Off a picture of another size than the training frames' the mean image's mean is taken.
+
+    Parameters
+    ----------
+    frame_px
+        Height and width of the training frames.
+
+    Notes
+    -----
+    Source: Sailem et al., section 3.2 ("subtracting the mean of all images in the data set").
+    """
+
+    mean: Tensor
+
+    def __init__(self, frame_px: tuple[int, int]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, 1, *frame_px))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 1, h, w) -> (n, 1, h, w)."""
+        same = x.shape[-2:] == self.mean.shape[-2:]
+        return x - (self.mean if same else self.mean.mean())
+
+
+class GlobalPooling(nn.Module):
+    """One score a class of its map.
+
+    ``max``: the highest place. While training narrows (`narrow`), the mean of the k highest places,
+    k going from many of them to one, so that many places learn before one speaks for all.
+    ``average``: the mean. ``log_sum_exp``: ``log(mean(exp(r a))) / r``, r = 5, between the two
+    (Pinheiro and Collobert 2015, equation 6). ``noisy_or``: log odds that one place at least is
+    positive, ``1 - prod(1 - sigmoid(a_1 - a_0))`` (Viola, Platt and Zhang 2005), against 0.
+    ``connected``: one fully connected layer of all places of both maps.
+
+    Parameters
+    ----------
+    kind
+        Which one.
+    cells
+        Places of a class map of the training frames, for ``connected`` and ``noisy_or``.
+    widest
+        Share of the places that narrowing begins with.
+
+    Notes
+    -----
+    Source of ``max``, ``average`` and ``connected``: Sailem et al., sections 2.1 and 4.1. Narrowing
+    is livewell's own.
+    """
+
+    def __init__(self, kind: GlobalPool, cells: int = 0, widest: float = 1.0) -> None:
+        super().__init__()
+        self.kind, self.cells, self.widest = kind, cells, widest
+        self.open = 0.0
+        self.connected = nn.Linear(2 * cells, 2) if kind == "connected" else None
+
+    def narrow(self, done: float) -> None:
+        """How far narrowing has come, 0 (the mean of many places) to 1 (the highest one)."""
+        self.open = 1 - min(max(done, 0.0), 1.0)
+
+    def odds(self, maps: Tensor) -> Tensor:
+        """Log odds of every place: (n, 2, rows, columns) -> (n, rows, columns).
+
+        Under ``max`` what the frame's log odds would be if the place were the highest: the positive
+        map less the pooled score of the negative one, which passes no gradient. So a frame's log
+        odds are those of its highest place, and a frame is called where a place is. Otherwise the
+        positive map less the negative one.
+        """
+        if self.kind == "max":
+            return maps[:, 1] - maps[:, 0].amax(dim=(-2, -1), keepdim=True).detach()
+        return maps[:, 1] - maps[:, 0]
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, 2, rows, columns) -> (n, 2) scores before softmax."""
+        places = maps.flatten(2)
+        count = places.shape[-1]
+        if self.kind == "average":
+            return places.mean(dim=-1)
+        if self.kind == "log_sum_exp":
+            return (torch.logsumexp(SHARPNESS * places, dim=-1) - math.log(count)) / SHARPNESS
+        if self.kind == "noisy_or":
+            # with s = sum of softplus(d): p = 1 - exp(-s), log odds = log(exp(s) - 1)
+            total = functional.softplus(places[:, 1] - places[:, 0]).sum(dim=-1).clamp_min(1e-6)
+            odds = total + torch.log(-torch.expm1(-total))
+            return torch.stack([torch.zeros_like(odds), odds], dim=-1)
+        if self.connected is not None:
+            if count != self.cells:
+                raise SpecError(
+                    "a frame of another size than a fully connected layer was made for",
+                    expected=f"{self.cells} places of the class map",
+                    got=str(count),
+                    remedy="train with global_pool=max, which takes any size",
+                )
+            scores: Tensor = self.connected(places.flatten(1))
+            return scores
+        kept = max(round((self.widest * count) ** self.open), 1) if self.training else 1
+        return places.topk(kept, dim=-1, sorted=False).values.mean(dim=-1)
+
+
+class WeaklySupervised(nn.Module):
+    """Two class maps of a whole frame, and one score a class of them.
+
+    Parameters
+    ----------
+    body
+        (n, 1, h, w) -> (n, 2, rows, columns), the class maps: convolutions only.
+    head
+        Their pooling.
+    mean
+        Taken off first; ``None`` for none.
+    """
+
+    def __init__(self, body: nn.Sequential, head: GlobalPooling, mean: MeanImage | None) -> None:
+        super().__init__()
+        self.mean, self.body, self.head = mean, body, head
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Class maps: (n, 1, h, w) -> (n, 2, rows, columns), scores before softmax a place."""
+        if self.mean is not None:
+            x = self.mean(x)
+        found: Tensor = self.body(x)
+        # small differences between high places decide: not in half precision
+        return found.float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 1, h, w) -> (n, 2) scores before softmax."""
+        scores: Tensor = self.head(self.maps(x))
+        return scores
+
+
+def four_layers(second_kernel: int = 3) -> nn.Sequential:
+    """The paper's four convolutions; 210 x 280 px make class maps of 21 x 30 places, stride 8.
+
+    11 x 11 x 50, 3 x 3 x 100 (7 x 7 for cells), 5 x 5 x 100, 5 x 5 x 2, the last two padded by 1;
+    batch norm, ReLU and 2 x 2 max pooling after all but the last. 306,802 parameters with 3 x 3.
+
+    Notes
+    -----
+    Source: Sailem et al., section 2.3 and Figure 2. Strides are not said: taken as 1.
+    """
+    layers = _stage(1, 50, 11) + _stage(50, 100, second_kernel) + _stage(100, 100, 5, padding=1)
+    return nn.Sequential(*layers, nn.Conv2d(100, 2, 5, padding=1))
+
+
+def six_layers(second_kernel: int = 3) -> nn.Sequential:
+    """Six convolutions, the shape livewell's own, for the paper does not give it.
+
+    As `four_layers`, with two more of 3 x 3 x 100 (padding 1, batch norm, ReLU, no pooling) before
+    the last, so that the stride stays 8 and a place sees 32 px more.
+
+    Notes
+    -----
+    Source: Sailem et al., section 4.1 ("a deeper architecture of six convolutional layers").
+    """
+    *before, last = four_layers(second_kernel)
+    between = [part for _ in range(2) for part in _stage(100, 100, 3, padding=1)[:-1]]
+    return nn.Sequential(*before, *between, last)
+
+
+def _stage(before: int, width: int, kernel: int, padding: int = 0) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, width, kernel, padding=padding),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+    ]
+
+
+WIDTHS = (16, 32, 48, 64)
+"""Feature maps of the small body's stem and blocks."""
+STRIDES: tuple[Literal[1, 2], ...] = (2, 1, 2)
+
+
+def small() -> nn.Sequential:
+    """A small residual body of stride 8, livewell's own: a sixth of `four_layers`' operations.
+
+    A stem of stride 2, three blocks of two 3 x 3 convolutions with strides 2, 1 and 2, and a 1 x 1
+    convolution to the two class maps; a place sees 57 px.
+    """
+    steps = zip(itertools.pairwise(WIDTHS), STRIDES, strict=True)
+    blocks = [Block(before, width, stride=stride) for (before, width), stride in steps]
+    return nn.Sequential(
+        nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=2, bias=False),
+        nn.BatchNorm2d(WIDTHS[0]),
+        nn.ReLU(inplace=True),
+        *blocks,
+        nn.Conv2d(WIDTHS[-1], 2, 1),
+    )
+
+
+def resnet() -> nn.Sequential:
+    """ResNet-18's convolutions, and one of 1 x 1 to the two class maps; stride 32.
+
+    Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
+    """
+    whole = resnet18()
+    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+    parts = [(name, whole.get_submodule(name)) for name in names]
+    return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, 2, 1))]))
+
+
+def weakly_supervised(
+    body: Body,
+    frame_px: tuple[int, int],
+    *,
+    pooling: GlobalPool = "max",
+    widest: float = 1.0,
+    second_kernel: int = 3,
+    mean_image: bool = False,
+) -> WeaklySupervised:
+    """A net of two classes on whole frames.
+
+    Parameters
+    ----------
+    body
+        ``wscnn4``, ``wscnn6``, ``wscnn_small`` or ``wscnn_resnet18``.
+    frame_px
+        Height and width of the training frames. All but fully connected heads take other sizes too.
+    pooling
+        See `GlobalPooling`.
+    widest
+        Share of the places that narrowing begins with.
+    second_kernel
+        Of ``wscnn4`` and ``wscnn6``: 3 (shapes) or 7 (cells).
+    mean_image
+        Whether it takes the mean training image off first, see `MeanImage`.
+
+    Returns
+    -------
+    WeaklySupervised
+
+    Raises
+    ------
+    SpecError
+        Frames so small that nothing is left of the class maps.
+    """
+    match body:
+        case "wscnn4":
+            layers = four_layers(second_kernel)
+        case "wscnn6":
+            layers = six_layers(second_kernel)
+        case "wscnn_small":
+            layers = small()
+        case "wscnn_resnet18":
+            layers = resnet()
+    rows, columns = map_shape(layers, frame_px)
+    head = GlobalPooling(pooling, rows * columns, widest)
+    net = WeaklySupervised(layers, head, MeanImage(frame_px) if mean_image else None)
+    begin_seldom(net)
+    return net
+
+
+def begin_seldom(net: WeaklySupervised) -> None:
+    """Give a new net with noisy-or pooling odds so low that few frames are positive, in place.
+
+    With even odds at every place, some hundred places would say yes together.
+    """
+    last = net.body[-1]
+    if net.head.kind == "noisy_or" and isinstance(last, nn.Conv2d) and last.bias is not None:
+        with torch.no_grad():
+            last.bias.copy_(torch.tensor([0.0, math.log(SELDOM / net.head.cells)]))
+
+
+def map_shape(body: nn.Sequential, frame_px: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the class maps that a body makes of a frame, without computing them.
+
+    Raises
+    ------
+    SpecError
+        The frame is too small.
+    """
+    shadow = copy.deepcopy(body).to("meta").eval()
+    try:
+        found = shadow(torch.empty(1, 1, *frame_px, device="meta"))
+    except RuntimeError as error:
+        raise SpecError(
+            "frames too small for the net",
+            expected="at least 64 x 64 px",
+            got=f"{frame_px[0]} x {frame_px[1]} px",
+            remedy="crop less, or use images of more pixels",
+        ) from error
+    return int(found.shape[-2]), int(found.shape[-1])

@@ -1,0 +1,1 @@
+"""What is written for people and programs: heat maps, masks, overlays, video."""

@@ -1,0 +1,239 @@
+"""Draws one frame of a movie with its heat map, time stamp, scale bar and colour bar."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from livewell.image import Frame
+from livewell.outputs.heatmaps import Map, MapTransform
+
+Picture = NDArray[np.uint8]
+"""RGB, shape (height, width, 3)."""
+
+STOPS = ((0.0, (255, 214, 80)), (0.35, (255, 176, 40)), (0.65, (240, 90, 10)), (1.0, (200, 0, 0)))
+"""Colour of a probability: from amber through vermillion to red."""
+STRONGEST = 0.68
+"""Opacity at probability 1; it falls to nothing at 0, so that healthy cells look untouched."""
+NARROWEST_PX = 640
+"""Smaller frames are enlarged by a whole number to at least this width, so that text fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How every frame of one movie is drawn.
+
+    Parameters
+    ----------
+    transform
+        Where the heat map lies in the frame.
+    display
+        Grey levels of the file shown as black and as white; the same for the whole movie.
+    class_name
+        The positive class, for the colour bar's title.
+    pixel_um
+        Edge of a pixel in micrometres; ``None`` gives a scale bar in pixels.
+    model
+        Name of the model, for the caption.
+    text_scale
+        Makes text larger, for pictures that will be shown small.
+    """
+
+    transform: MapTransform
+    display: tuple[float, float]
+    class_name: str = "sick"
+    pixel_um: float | None = None
+    model: str = ""
+    text_scale: float = 1.0
+
+
+def tint(p: NDArray[Any]) -> NDArray[np.float32]:
+    """Colour and opacity of probabilities: RGBA, 0 to 1, shape ``p.shape + (4,)``.
+
+    The scale is absolute. NaN is transparent.
+    """
+    shade = np.nan_to_num(np.asarray(p, dtype=np.float32), nan=0.0)
+    found: NDArray[np.float32] = _ramp()[np.rint(shade.clip(0, 1) * 255).astype(np.uint8)]
+    return found
+
+
+@cache
+def _ramp() -> NDArray[np.float32]:
+    p = np.linspace(0, 1, 256)
+    at = [stop for stop, _ in STOPS]
+    colours = [np.interp(p, at, [rgb[i] / 255 for _, rgb in STOPS]) for i in range(3)]
+    ramp = np.stack([*colours, STRONGEST * p**1.3], axis=-1).astype(np.float32)
+    ramp.setflags(write=False)
+    return ramp
+
+
+def grey(frame: Frame, display: tuple[float, float]) -> NDArray[np.float32]:
+    """The frame as brightness from 0 to 1 between two grey levels of the file."""
+    low, high = display
+    shown = (np.nan_to_num(np.asarray(frame, dtype=np.float32)) - low) / (high - low or 1.0)
+    clipped: NDArray[np.float32] = np.clip(shown, 0, 1, dtype=np.float32)
+    return clipped
+
+
+def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look: Look) -> Picture:
+    """One frame with its heat map over it, and a strip above that says what is seen.
+
+    Parameters
+    ----------
+    frame
+        Grey levels of the file, shape (y, x).
+    map01
+        Heat map, shape (my, mx), or ``None`` where the frame was not judged. Where it says nothing
+        (NaN, or outside the outermost window centres) the frame is hatched, not coloured.
+    time_s, index
+        Time stamp (``None``: left out) and number of the frame.
+    look
+        The rest, the same for the whole movie.
+
+    Returns
+    -------
+    uint8 array (strip + height, width, 3)
+        Small frames are enlarged, see `NARROWEST_PX`.
+    """
+    brightness = grey(frame, look.display)
+    picture = np.repeat(brightness[..., None], 3, axis=2)
+    hatched = False
+    if map01 is not None:
+        enlarged = look.transform.enlarge(map01, brightness.shape)
+        colour = tint(enlarged)
+        alpha = colour[..., 3:]
+        picture *= 1 - alpha
+        picture += colour[..., :3] * alpha
+        unknown = np.isnan(enlarged)
+        hatched = bool(unknown.any())
+    zoom = max(1, math.ceil(NARROWEST_PX / brightness.shape[1]))
+    picture = _enlarged(picture, zoom)
+    if hatched:
+        picture = _hatch(picture, _enlarged(unknown, zoom))
+    picture *= 255
+    image = Pillow.fromarray(np.rint(picture, out=picture).astype(np.uint8))
+    text_px = max(13, round(image.width / 62 * look.text_scale))
+    _scale_bar(image, look.pixel_um, zoom, text_px)
+    stamp = f"frame {index}" if time_s is None else f"{clock(time_s)} · frame {index}"
+    notes = ["not judged"] if map01 is None else ["hatched: not judged"] if hatched else []
+    notes.append(f"grey levels {look.display[0]:.5g} to {look.display[1]:.5g}")
+    notes += [f"model {look.model}"] if look.model else []
+    strip = _strip(image.width, text_px, stamp, " · ".join(notes), look.class_name)
+    return np.concatenate([strip, np.asarray(image)])
+
+
+def _enlarged(values: NDArray[Any], zoom: int) -> NDArray[Any]:
+    return values if zoom == 1 else values.repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+
+def clock(time_s: float) -> str:
+    """A time for people: ``12.5 s``, ``7 min 05 s``, ``3 h 12 min``."""
+    sign, time_s = ("-" if time_s < 0 else ""), abs(time_s)
+    if time_s < 60:
+        return f"{sign}{time_s:.4g} s"
+    minutes, seconds = divmod(round(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{sign}{minutes} min {seconds:02d} s"
+    return f"{sign}{hours} h {minutes:02d} min" + (f" {seconds:02d} s" if seconds else "")
+
+
+def nice_length(most: float) -> float:
+    """The longest of 1, 2, 5, 10, 20, 50, ... that is not above `most`."""
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9))
+
+
+def _hatch(picture: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Thin pale diagonal lines where nothing was judged."""
+    pitch = max(12, picture.shape[1] // 56)
+    y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    lines = ((y + x) % pitch < max(1, pitch // 12)) & where
+    picture[lines] = picture[lines] * 0.8 + np.float32(0.2)
+    return picture
+
+
+@cache
+def _font(size_px: int) -> ImageFont.FreeTypeFont:
+    # Pillow's own font has no micro sign; matplotlib brings DejaVu Sans along.
+    import matplotlib
+
+    file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(file), size_px)
+
+
+def _scale_bar(image: Pillow.Image, pixel_um: float | None, zoom: int, text_px: int) -> None:
+    length = nice_length(image.width / 5 / zoom * (pixel_um or 1.0))
+    length_px = round(length / (pixel_um or 1.0) * zoom)
+    name = f"{length:g} {'px' if pixel_um is None else 'µm'}"
+    pen = ImageDraw.Draw(image)
+    left, bottom, thick = text_px, image.height - text_px, max(3, text_px // 4)
+    box = (left, bottom - thick, left + length_px, bottom)
+    pen.rectangle(tuple(v + d for v, d in zip(box, (-1, -1, 1, 1), strict=True)), fill="black")
+    pen.rectangle(box, fill="white")
+    pen.text(
+        (left + length_px / 2, bottom - thick - text_px // 4),
+        name,
+        fill="white",
+        font=_font(text_px),
+        anchor="ms",
+        stroke_width=max(1, text_px // 9),
+        stroke_fill="black",
+    )
+
+
+def _strip(width: int, text_px: int, stamp: str, notes: str, class_name: str) -> Picture:
+    """The strip above the frame: time and notes to the left, the colour bar to the right.
+
+    Above, because players lay their controls over a video's lower edge.
+    """
+    small = max(10, round(text_px * 0.8))
+    height = round(text_px * 4.2) // 2 * 2
+    image = Pillow.new("RGB", (width, height), (24, 24, 26))
+    pen = ImageDraw.Draw(image)
+    bar_px, right = max(120, width // 5), width - text_px * 3 // 2
+    left = right - bar_px
+    top = round(text_px * 1.75)
+    # Over mid grey, as on the picture: the bar shows colours as they appear there.
+    colour = tint(np.linspace(0, 1, bar_px))
+    row = 0.55 * (1 - colour[:, 3:]) + colour[:, :3] * colour[:, 3:]
+    bar = np.repeat(np.rint(row * 255).astype(np.uint8)[None], text_px * 2 // 3, axis=0)
+    image.paste(Pillow.fromarray(bar), (left, top))
+    for p in (0, 0.5, 1):
+        x = left + p * (bar_px - 1)
+        pen.line((x, top + len(bar), x, top + len(bar) + small // 4), fill="white")
+        pen.text(
+            (x, top + len(bar) + small // 2), f"{p:g}", "white", font=_font(small), anchor="mt"
+        )
+    title = _fitted(f"probability of {class_name}", _font(small), bar_px + text_px * 2)
+    pen.text((left + bar_px / 2, top - small // 2), title, "white", _font(small), "ms")
+    room = left - 3 * text_px
+    pen.text(
+        (text_px, height * 0.28),
+        _fitted(stamp, _font(text_px), room),
+        "white",
+        _font(text_px),
+        "lm",
+    )
+    pen.text(
+        (text_px, height * 0.68),
+        _fitted(notes, _font(small), room),
+        (190, 190, 190),
+        _font(small),
+        "lm",
+    )
+    return np.asarray(image)
+
+
+def _fitted(text: str, font: ImageFont.FreeTypeFont, room_px: float) -> str:
+    if font.getlength(text) <= room_px:
+        return text
+    while text and font.getlength(text + "...") > room_px:
+        text = text[:-1]
+    return text.rstrip(" ·,") + "..."

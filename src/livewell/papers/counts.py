@@ -1,0 +1,74 @@
+"""What a recipe of DeadNet's data sets made, with the paper's counts beside it."""
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from livewell.geometry import Edge, starts
+from livewell.labels.by_votes import Agreement
+from livewell.papers.expansion import EXPANSION_A_2017
+
+PATCH_PX, STRIDE_PX, FRAMES = 256, 128, 10
+"""Edge of a crop, from crop to crop of data set A, frames of a sequence of data set B."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of what was made: here, and in the paper where it says so."""
+
+    step: str
+    here: str
+    paper: str = ""
+
+
+PAPER = Agreement(263, 49)
+"""Sequences that two of the paper's experts scored, and on how many they disagreed."""
+
+
+def agreement(found: Agreement) -> list[Step]:
+    """What the experts' agreement says, and what the paper's said."""
+    pairs = [Step("scored by two or more, none unsure", str(found.pairs), str(PAPER.pairs))]
+    pairs.append(Step("of these experts disagree, dropped", str(found.disagreed), "49"))
+    named = {
+        "share of disagreement": "share",
+        "ambiguous before": "ambiguous",
+        "ambiguous after": "left",
+        "highest accuracy to expect, as the paper says": "ceiling",
+        "the same, right on half of the ambiguous": "chance_ceiling",
+    }
+    return pairs + [
+        Step(text, _percent(getattr(found, at)), _percent(getattr(PAPER, at)))
+        for text, at in named.items()
+    ]
+
+
+def _percent(share: float) -> str:
+    return "unknown" if share != share else f"{100 * share:.1f}%"
+
+
+def grids(headers: pd.DataFrame) -> list[Step]:
+    """Crops an image in the full grid and in the paper's count, of the commonest frame size."""
+    height, width = _commonest(headers)
+    found = {}
+    kinds: tuple[Edge, Edge] = ("drop", "exclusive")
+    for edge in kinds:
+        rows, columns = (len(starts(e, PATCH_PX, STRIDE_PX, edge)) for e in (height, width))
+        found[edge] = f"{rows * columns} = {columns}x{rows}"
+    size = f"{width} x {height} px"
+    return [
+        Step(f"crops of an image of {size}, full grid", found["drop"], "63 = 9x7 of 1344 x 1024"),
+        Step("the same as the paper counts", found["exclusive"], "54 = 9x6"),
+    ]
+
+
+def copies(headers: pd.DataFrame, edge: Edge) -> Step:
+    """Near copies of a full image by the paper's augmentation, of the commonest frame size."""
+    height, width = _commonest(headers)
+    found = replace(EXPANSION_A_2017, edge=edge).counts(height, width)
+    return Step("near copies of a full image", f"{found.total:,} = {found}", "2,592 = 3x8x2x54")
+
+
+def _commonest(headers: pd.DataFrame) -> tuple[int, int]:
+    sizes = headers.groupby(["height", "width"]).size()
+    height, width = sizes.index[int(sizes.argmax())]
+    return int(height), int(width)

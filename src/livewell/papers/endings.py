@@ -1,0 +1,150 @@
+"""What became of every position by the end of its movie: read from pixels, a column or a model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.images.opening import open_image
+from livewell.inference.frames import fit_to, model_frame
+from livewell.inference.windows import Scorer, window_boxes
+from livewell.labels.ending import EVERY, SHRUNK, Ending, by_area, by_said, by_share
+from livewell.labels.times import frame_times
+from livewell.measure.occupancy import LEAST_SHARE, has_cells, shares, textured
+from livewell.models.files import Card, load_model
+from livewell.progress import Progress
+from livewell.study.pixels import StudyPixels
+from livewell.study.scale import common_pixel_um
+from livewell.study.study import Study
+
+ENDS = 3
+"""First and last frames of a movie that are looked at, so that no single frame decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastFrames:
+    """Cells cover at the end at most `most` of the area that they covered first."""
+
+    most: float = SHRUNK
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A column of the fields table says yes or no."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A model calls at least `least` of the last frame's patches positive."""
+
+    model: Path
+    least: float = EVERY
+
+
+Dead = LastFrames | Said | Judged
+
+
+def ending(
+    study: Study,
+    fields: pd.DataFrame,
+    headers: pd.DataFrame,
+    positions: "pd.Series[str]",
+    rule: Dead,
+    pixels: StudyPixels,
+    progress: Progress,
+) -> Ending:
+    """What became of the positions of some images.
+
+    Parameters
+    ----------
+    study, headers
+        The study and what its files say.
+    fields
+        Rows of the images to look at.
+    positions
+        Name of the position by image; several files may make one.
+    rule
+        How it is decided.
+    pixels
+        The study's pixels.
+    progress
+        Where to report.
+    """
+    if isinstance(rule, Said):
+        return by_said(fields, positions, rule.column)
+    # without any time the order of the files is that of the table
+    frames, _, _ = frame_times(fields, headers)
+    columns = [name for name in ("image", "t", "time_s") if name in frames]
+    frames = frames[columns].assign(position=frames["image"].map(positions))
+    if "time_s" in frames:
+        frames = frames.sort_values(["position", "time_s"], kind="stable")
+    if isinstance(rule, LastFrames):
+        return by_area(_covered(study, frames, pixels, progress), rule.most)
+    groups = frames.groupby("position")
+    begun = groups.head(1).set_index("position")
+    return by_share(_called(study, groups.tail(1), begun, rule, progress), rule.least)
+
+
+def _covered(
+    study: Study, frames: pd.DataFrame, pixels: StudyPixels, progress: Progress
+) -> pd.DataFrame:
+    """Share of the area with cells in every position's first and last frames."""
+    pixel_um = common_pixel_um(study, frames["image"])
+    groups = frames.groupby("position")
+    rows = []
+    with progress.task("looking at the ends of movies", total=len(groups)) as tick:
+        for position, movie in groups:
+            found = []
+            for part in (movie.head(ENDS), movie.tail(ENDS)):
+                shares_ = [
+                    textured(pixels.frame(image, int(t)), pixel_um)[
+                        pixels.area(image, int(t)).slices
+                    ].mean()
+                    for image, t in zip(part["image"], part["t"], strict=True)
+                ]
+                found.append(float(np.mean(shares_)))
+            rows.append({"position": position, "first": found[0], "last": found[1]})
+            tick()
+    return pd.DataFrame(rows)
+
+
+def _has_cells(study: Study, row: "pd.Series[Any]", card: Card) -> bool:
+    """Whether a frame shows any cell."""
+    image = str(row["image"])
+    with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
+        fit = fit_to(card, opened.header, study.channel, image)
+        frame, _ = model_frame(opened.frame(int(row["t"]), fit.channel), fit, image)
+    return has_cells(frame, card.pixel_um)
+
+
+def _called(
+    study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: Judged, progress: Progress
+) -> pd.DataFrame:
+    """Share of each position's last frame that a model calls positive.
+
+    All of it where no cell is left of those that were there first: cells that die let go. NaN where
+    there never was one.
+    """
+    net, card = load_model(rule.model)
+    scorer = Scorer(net)
+    rows = []
+    with progress.task("judging last frames", total=len(last)) as tick:
+        for position, image, t in zip(last["position"], last["image"], last["t"], strict=True):
+            where = f"{image}, frame {t}"
+            with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
+                fit = fit_to(card, opened.header, study.channel, image)
+                frame, area = model_frame(opened.frame(int(t), fit.channel), fit, where)
+            boxes = window_boxes(area, card.patch_px, card.patch_px, where=where, edge="shift")
+            full = shares(textured(frame, card.pixel_um), boxes) >= LEAST_SHARE
+            boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
+            logits = [logit for _, logit in scorer.frame(frame, area, boxes)]
+            share = float(card.patch_rule.called(logits).mean()) if boxes else float("nan")
+            if not boxes and _has_cells(study, begun.loc[position], card):
+                share = 1.0
+            rows.append({"position": position, "share": share})
+            tick()
+    return pd.DataFrame(rows)

@@ -1,1 +1,0 @@
-"""Named training recipes with their source: plain values, no torch."""

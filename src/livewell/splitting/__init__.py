@@ -1,0 +1,1 @@
+"""Groups, folds, leaks, duplicates and confounders."""

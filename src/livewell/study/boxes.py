@@ -1,0 +1,130 @@
+"""Boxes round cells whose state is known, read from a CSV."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.errors import SpecError, TableError
+from livewell.labels.made import column_faults
+from livewell.study.metadata import read_metadata
+from livewell.tables.schemas import BOX, Column, Schema
+
+CORNERS = ("ymin", "xmin", "ymax", "xmax")
+"""Usual names of the columns with a box's corners, in livewell's order: rows before columns."""
+
+_CORNERS = tuple(
+    Column(name, "integer", f"{what} of the box, pixels", required=True)
+    for name, what in zip(
+        BOX, ("first row", "first column", "first row beyond", "first column beyond"), strict=True
+    )
+)
+BOXED_CELLS = Schema(
+    "boxed cell",
+    (
+        Column("image", "text", "name of the image in the study", required=True),
+        Column("kind", "text", "state of the cell, as its table names it"),
+        *_CORNERS,
+        Column("label", "text", "class of that state; empty where none is said"),
+    ),
+    key=("image", "kind", *BOX),
+)
+"""One row a cell in its box, half-open, in pixels of its image."""
+
+
+def read_boxes(
+    path: Path | str,
+    *,
+    image: str = "image",
+    state: str = "state",
+    corners: tuple[str, str, str, str] = CORNERS,
+) -> pd.DataFrame:
+    """Read boxes of cells from a CSV, one row a cell, and check the whole file.
+
+    Parameters
+    ----------
+    path
+        The CSV, of any kind that `livewell.study.metadata.read_metadata` reads.
+    image, state
+        Columns with the image's name in the study and the state of the cell.
+    corners
+        Columns with a box's first row, first column, first row beyond and first column beyond it,
+        pixels, in this order. A box is half-open: of ``ymin`` 3 and ``ymax`` 5 it is two rows
+        high. Programs that count the last pixel into a box have to have one added.
+
+    Returns
+    -------
+    DataFrame
+        Columns image, kind (text; empty where no state is said), y0, x0, y1, x1 (int64, pixels,
+        half-open). The index, named row, counts rows as the file and spreadsheets do, the heading
+        being row 1. Whether boxes have an area and lie in their image is not checked here, for
+        that takes the images' sizes.
+
+    Raises
+    ------
+    SpecError
+        Columns named twice, or corners named with x before y.
+    LayoutError
+        The file is missing, empty or without a row.
+    TableError
+        Holding every fault: column not there, cell empty, corner that is not a whole number,
+        cell that stands twice.
+    """
+    names = _checked_names(image, state, corners)
+    read = read_metadata(path)
+    table = read.table.rename(columns=_as_asked(names, read.table.columns))
+    # in the file's own words, so that faults name its columns and rows
+    asked = Schema(
+        BOXED_CELLS.name,
+        tuple(
+            Column(name, column.kind, column.doc, column.required)
+            for name, column in zip(names, BOXED_CELLS.columns, strict=False)
+        ),
+        key=names,
+    )
+    found = column_faults(table, names)
+    found += [fault for fault in asked.faults(table) if fault.code != "missing-column"]
+    if found:
+        raise TableError(
+            "boxes that cannot be used",
+            found,
+            where=str(path),
+            remedy="correct these rows (corners are whole pixels), or name the columns of image,"
+            " state and corners",
+        )
+    table = table[list(names)].set_axis(["image", "kind", *BOX], axis=1).rename_axis("row")
+    # by way of floats, for whole numbers are also written 3.0
+    return table.astype(dict.fromkeys(BOX, "float64")).astype(dict.fromkeys(BOX, "int64"))
+
+
+def _checked_names(image: str, state: str, corners: tuple[str, ...]) -> tuple[str, ...]:
+    names = (image, state, *corners)
+    if len(corners) != 4 or len(set(names)) != len(names) or not all(map(str.strip, names)):
+        raise SpecError(
+            "columns of boxes that cannot be",
+            where="corners",
+            expected="four names, apart from each other and from those of image and state",
+            got=", ".join(names),
+        )
+    starts = [name.strip().lower()[0] for name in corners]
+    # a nearly square image would hide that x and y have changed places
+    if "x" in starts[::2] or "y" in starts[1::2]:
+        raise SpecError(
+            "corners named with x before y",
+            where="corners",
+            expected="first row, first column, row beyond, column beyond, "
+            f"such as {','.join(CORNERS)}",
+            got=",".join(corners),
+            remedy="name them in this order, whatever the order in the file",
+        )
+    return names
+
+
+def _as_asked(names: tuple[str, ...], columns: pd.Index) -> dict[str, str]:
+    """Columns by other letters, as `read_metadata` writes names that it knows, to `names`."""
+    folded = {str(column).lower().replace(" ", "_"): str(column) for column in columns}
+    found = {}
+    for name in names:
+        like = folded.get(name.strip().lower().replace(" ", "_"))
+        if name not in columns and like is not None and like not in names:
+            found[like] = name
+    return found

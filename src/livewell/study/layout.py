@@ -1,0 +1,247 @@
+"""What file names say: patterns over names, and the fields table they make."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from livewell.errors import GeometryError, LayoutError
+from livewell.plate import Well
+from livewell.study.pattern import Node, expression, parse, steps
+
+Maps = Mapping[str, Mapping[str, str]]
+"""For a part's name: what its values are to be called; letter case of the old value is ignored."""
+_DTYPES = {"int": "Int64", "number": "float64"}
+SHOWN = 10
+"""Values listed in an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A file that a pattern does not fit.
+
+    Parameters
+    ----------
+    name
+        The file, as given.
+    hint
+        How far it fits and what was expected there.
+    """
+
+    name: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.hint}"
+
+
+@dataclass(frozen=True)
+class NamePattern:
+    """A pattern that reads named parts from file names.
+
+    ``{treatment}_{hours:number}h[_{tile}].png``: literal text (letter case does not count), named
+    parts with a kind (see `pattern.KINDS`), optional pieces in square brackets, ``*``
+    for any text, and ``{picture=...}``, which names what a piece of pattern fits. A backslash
+    takes its meaning from a bracket. A name that stands twice must hold the same text both times.
+    A pattern with a slash is matched against the path from the study's root, one without against
+    the file's name.
+
+    Parameters
+    ----------
+    text
+        As written.
+    nodes, kinds
+        As parsed; kind by name of the part.
+    maps
+        New names for values, see `Maps`.
+    """
+
+    text: str
+    nodes: tuple[Node, ...]
+    kinds: dict[str, str]
+    maps: dict[str, dict[str, str]]
+
+    @classmethod
+    def parse(cls, text: str, maps: Maps | None = None) -> "NamePattern":
+        """Read a pattern.
+
+        Raises
+        ------
+        LayoutError
+            Not a pattern (a caret shows where), or a map for a part that it has not.
+        """
+        nodes, kinds = parse(text)
+        strange = sorted(set(maps or {}) - set(kinds))
+        if strange:
+            raise LayoutError(
+                "a value map for parts that the pattern has not",
+                where=text,
+                expected="any of " + ", ".join(kinds),
+                got=", ".join(strange),
+            )
+        folded = {
+            name: {str(old).casefold(): str(new) for old, new in values.items()}
+            for name, values in (maps or {}).items()
+        }
+        return cls(text, nodes, kinds, folded)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parts, in order."""
+        return list(self.kinds)
+
+    def subject(self, path: str) -> str:
+        """What of a relative posix path is matched: all of it, or the name alone."""
+        return path if "/" in self.text else PurePosixPath(path).name
+
+    def match(self, path: str) -> dict[str, Any] | None:
+        """Values of the parts, ``None`` for absent optional ones; ``None`` where it does not fit.
+
+        Parameters
+        ----------
+        path
+            Relative posix path, or a bare name.
+
+        Raises
+        ------
+        GeometryError
+            The part ``well`` fits but is no well.
+        """
+        found = self._regex.fullmatch(self.subject(path))
+        if found is None:
+            return None
+        return {name: self._value(name, found[name]) for name in self.kinds}
+
+    def hint(self, path: str) -> str:
+        """How far a name fits the pattern, and what was expected where it leaves it."""
+        subject = self.subject(path)
+        fits, expected = "", ""
+        for regex, step in steps(self.nodes):
+            found = re.match(regex, subject, re.IGNORECASE)
+            if found is None:
+                expected = step
+                break
+            fits = found[0]
+        rest = subject[len(fits) :]
+        if not expected:
+            return f"fits as far as {fits!r}, but {rest!r} is left over"
+        start = f"fits as far as {fits!r}, then " if fits else ""
+        there = f"{rest!r} stands there" if rest else "the name ends there"
+        return f"{start}{expected} is expected and {there}"
+
+    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, list[Unmatched]]:
+        """The fields table that the names make.
+
+        Parameters
+        ----------
+        paths
+            Relative posix paths of the files.
+
+        Returns
+        -------
+        table : DataFrame
+            One row a file that fits: ``image`` and ``path`` (both the path as given) and a column
+            a part. ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture``
+            becomes the path of that picture where it is among the files. Values of one part
+            that differ in letter case alone are one value, in the spelling seen first.
+        unmatched : list of Unmatched
+            The others, in order.
+        """
+        paths = list(paths)
+        rows: list[dict[str, Any]] = []
+        unmatched: list[Unmatched] = []
+        for path in paths:
+            try:
+                values = self.match(path)
+            except GeometryError as error:
+                unmatched.append(Unmatched(path, str(error)))
+                continue
+            if values is None:
+                unmatched.append(Unmatched(path, self.hint(path)))
+            else:
+                rows.append({"image": path, "path": path, **values})
+        table = pd.DataFrame(rows, columns=["image", "path", *self.names])
+        table = table.astype(
+            {"image": "str", "path": "str"}
+            | {name: _DTYPES.get(self._result_kind(name), "str") for name in self.names}
+        )
+        for name in self.names:
+            if self._result_kind(name) not in _DTYPES and name != "picture":
+                table[name] = _one_spelling(table[name])
+        if "picture" in table:
+            table["picture"] = _pictures(table, paths)
+        if "t" in table and "t0" not in table:
+            table = table.rename(columns={"t": "t0"})
+        return table, unmatched
+
+    def check_maps(self, paths: Iterable[str]) -> None:
+        """Refuse a value map for a value that no name holds.
+
+        Raises
+        ------
+        LayoutError
+            Naming these values, and those that there are.
+        """
+        fits = [self._regex.fullmatch(self.subject(path)) for path in paths]
+        for name, values in self.maps.items():
+            there = sorted({found[name] for found in fits if found and found[name] is not None})
+            absent = sorted(set(values) - {text.casefold() for text in there})
+            if absent:
+                more = ", ..." if len(there) > SHOWN else ""
+                raise LayoutError(
+                    "a value map for values that no file name holds",
+                    where=f"part {name} of {self.text}",
+                    expected="any of " + ", ".join(there[:SHOWN]) + more if there else "",
+                    got=", ".join(absent),
+                    remedy="write the value as it stands in the file names",
+                )
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(expression(self.nodes), re.IGNORECASE)
+
+    def _result_kind(self, name: str) -> str:
+        return "text" if name in self.maps else self.kinds[name]
+
+    def _value(self, name: str, text: str | None) -> Any:
+        if text is None:
+            return None
+        if name in self.maps:
+            return self.maps[name].get(text.casefold(), text)
+        if name == "well":
+            return str(Well.parse(text))
+        if self.kinds[name] == "int":
+            return int(text)
+        if self.kinds[name] == "number":
+            return float(re.sub("[,pP]", ".", text))
+        return text
+
+
+def _one_spelling(values: "pd.Series[str]") -> "pd.Series[str]":
+    """Values that differ in letter case alone, in the spelling seen first."""
+    first = values.groupby(values.str.casefold(), sort=False).transform("first")
+    return first.astype("str")
+
+
+def _pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":
+    """Path of the picture every file belongs to, found by name beside it or anywhere else."""
+    there = {path.casefold(): path for path in paths}
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(PurePosixPath(path).name.casefold(), []).append(path)
+    found = []
+    for path, picture in zip(table["path"], table["picture"], strict=True):
+        if not isinstance(picture, str):
+            found.append(path)
+            continue
+        beside = picture if "/" in picture else str(PurePosixPath(path).parent / picture)
+        elsewhere = by_name.get(PurePosixPath(picture).name.casefold(), [])
+        if beside.casefold() in there:
+            found.append(there[beside.casefold()])
+        else:
+            found.append(elsewhere[0] if len(elsewhere) == 1 else beside)
+    return pd.Series(found, index=table.index, dtype="str", name="picture")

@@ -1,0 +1,312 @@
+"""Patches of labelled frames: a grid, frame by frame, without those that show no cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from livewell.errors import Fault, LabelError, SpecError, TableError
+from livewell.geometry import Box, Edge
+from livewell.labels.by_boxes import ROUTE
+from livewell.labels.by_votes import SEQUENCE
+from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.progress import Progress, Tick
+from livewell.region import Patch, PatchGrid
+from livewell.study.pixels import StudyPixels
+from livewell.study.scale import common_pixel_um
+from livewell.study.study import Study
+from livewell.tables.schemas import BOX, key_table
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Patches of labelled frames: a grid, frame by frame.
+
+    Parameters
+    ----------
+    patch_px, stride_px, edge
+        See `livewell.region.PatchGrid`.
+    every
+        Take every n-th labelled frame only: neighbours in time are nearly the same picture.
+    empty
+        Whether patches without any cell-scale texture are kept or dropped.
+    """
+
+    patch_px: int
+    stride_px: int
+    edge: Edge = "drop"
+    every: int = 1
+    empty: Literal["drop", "keep"] = "drop"
+
+    def __post_init__(self) -> None:
+        if min(self.patch_px, self.stride_px, self.every) < 1:
+            raise SpecError(
+                "not a grid",
+                expected="patch_px, stride_px and every of at least 1",
+                got=f"{self.patch_px}, {self.stride_px} and {self.every}",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Whole labelled frames, one patch each.
+
+    All are seen through a window of one size, that of the highest and of the widest frame, centred
+    on the frame; beyond a smaller frame the picture is mirrored. Frames less than
+    `LEAST_OF_LARGEST` times as high or wide as the largest are refused: too much would be mirrored.
+
+    Parameters
+    ----------
+    every
+        Take every n-th labelled frame only.
+    """
+
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise SpecError("not a choice of frames", expected="every >= 1", got=str(self.every))
+
+
+LEAST_OF_LARGEST = 0.75
+"""Least height or width of a whole frame, of the largest one's."""
+
+
+def patches_of_labels(
+    study: Study,
+    labels: pd.DataFrame,
+    grid: Grid | Whole | None,
+    pixels: StudyPixels,
+    progress: Progress,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Patches of labelled frames, or the labelled patches themselves, and how many there were.
+
+    Parameters
+    ----------
+    study, labels
+        The study and its labels (`schemas.LABELS`).
+    grid
+        Where patches lie in labelled frames, or whole frames; ``None`` where the labels are on
+        patches.
+    pixels, progress
+        The study's pixels, and where to report.
+
+    Returns
+    -------
+    (DataFrame, dict)
+        Columns of `schemas.PATCHES` but for the group; counts by name.
+
+    Raises
+    ------
+    LabelError
+        Labels on patches and a grid, or neither; labels by boxes and a grid; or no patch is left.
+    TableError
+        Images smaller than a patch, or whole frames of too different sizes.
+    """
+    boxed = labels[BOX].notna().all(axis=1)
+    if boxed.all() and grid is None:
+        return labels.copy(), {"patches": len(labels)}
+    if boxed.any() or grid is None:
+        raise LabelError(
+            "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
+            expected="no patch size" if boxed.any() else "a patch size and a stride",
+            remedy="leave --patch-px and --whole out"
+            if boxed.any()
+            else "give --patch-px, such as 112, or --whole for nets that see whole frames",
+        )
+    if isinstance(grid, Grid) and (labels["route"] == ROUTE).any():
+        raise LabelError(
+            "labels by boxes say what an image holds, not each of its patches",
+            expected="whole frames",
+            got=f"patches of {grid.patch_px} px",
+            remedy="split with --whole, or label patches round points with `livewell label points`",
+        )
+    headers = study.headers(progress=progress).set_index("image")
+    labelled = headers.loc[labels["image"].unique()]
+    frames = headers["frames"]
+    wanted = [
+        (str(image), frame, label, score)
+        for image, t, label, score in zip(
+            labels["image"], labels["t"], labels["label"], labels["score"], strict=True
+        )
+        for frame in (range(int(frames[image])) if pd.isna(t) else [int(t)])
+    ]
+    wanted = [row for row in wanted if row[1] % grid.every == 0]
+    if isinstance(grid, Whole):
+        return _whole(wanted, labelled, labels["route"].iloc[0])
+    refuse_small(labelled, grid.patch_px)
+    pixel_um = common_pixel_um(study, labels["image"])
+    with progress.task("making patches", total=len(wanted)) as tick:
+        table, empty = gridded(wanted, grid, pixels, pixel_um, tick)
+    table["route"] = labels["route"].iloc[0]
+    if not len(table):
+        raise LabelError(
+            "no patch is left",
+            expected=f"frames of at least {grid.patch_px} px with cells",
+            got=f"{len(wanted)} frames, {empty} empty patches",
+        )
+    return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def _whole(
+    wanted: Sequence[tuple[str, int, str, float]], headers: pd.DataFrame, route: str
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Whole frames as patches of one size, and how many there are."""
+    sizes = headers[["height", "width"]].astype(int)
+    largest = (int(sizes["height"].max()), int(sizes["width"].max()))
+    relative = sizes / list(largest)
+    smaller = (relative < 1).any(axis=1)
+    faults = [
+        Fault("image-content", str(image), f"{height} x {width} px")
+        for image, height, width in sizes[(relative < LEAST_OF_LARGEST).any(axis=1)].itertuples()
+    ]
+    if faults:
+        raise TableError(
+            f"images too small beside the largest, {largest[0]} x {largest[1]} px, to be seen whole"
+            " by one net",
+            faults,
+            remedy="leave them out when indexing, or make studies of images of like size",
+        )
+    boxes = {
+        str(image): _centred_box(height, width, largest)
+        for image, height, width in sizes.itertuples()
+    }
+    table = key_table([Patch(image, t, boxes[image]) for image, t, _, _ in wanted])
+    table["label"] = [label for _, _, label, _ in wanted]
+    table["score"] = [score for _, _, _, score in wanted]
+    table["route"] = route
+    if not len(table):
+        raise LabelError("no frame is left", expected="labelled frames", got="none")
+    return table, {"frames": len(wanted), "images mirrored at their edges": int(smaller.sum())}
+
+
+def _centred_box(height: int, width: int, size: tuple[int, int]) -> Box:
+    # rounded as `livewell.explain.whole` places its window
+    top, left = -((size[0] - height) // 2), -((size[1] - width) // 2)
+    return Box.of(top, left, top + size[0], left + size[1])
+
+
+def frame_of(patches: pd.DataFrame) -> list[int]:
+    """Height and width of whole frames as patches, pixels."""
+    first = patches.iloc[0]
+    return [int(first["y1"] - first["y0"]), int(first["x1"] - first["x0"])]
+
+
+def refuse_small(
+    headers: pd.DataFrame, patch_px: int, remedy: str = "or take a smaller --patch-px"
+) -> None:
+    """Refuse images that no patch fits into: left out in silence, a well could vanish."""
+    small = headers[headers[["height", "width"]].min(axis=1) < patch_px]
+    if len(small):
+        faults = [
+            Fault("image-content", str(image), f"smaller than a patch: {height} x {width} px")
+            for image, height, width in zip(
+                small.index, small["height"], small["width"], strict=True
+            )
+        ]
+        raise TableError(
+            f"labelled images too small for patches of {patch_px} px",
+            faults,
+            remedy=f"leave them out when indexing, {remedy}",
+        )
+
+
+def gridded(
+    wanted: Sequence[tuple[str, int, str, float]],
+    grid: Grid,
+    pixels: StudyPixels,
+    pixel_um: float | None,
+    tick: Tick,
+) -> tuple[pd.DataFrame, int]:
+    """Patches of some frames.
+
+    Parameters
+    ----------
+    wanted
+        Image, frame, label and score of every frame.
+    grid
+        Where patches lie, and whether those without cells are dropped.
+    pixels
+        The study's pixels.
+    pixel_um
+        Edge of a pixel, for the scale of cells' texture.
+    tick
+        Told after every frame.
+
+    Returns
+    -------
+    (DataFrame, int)
+        Columns `schemas.KEY`, label and score; and how many were dropped.
+    """
+    kept: list[Patch] = []
+    rows: list[tuple[str, float]] = []
+    empty = 0
+    layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
+    for image, t, label, score in wanted:
+        patches = list(layout.patches(image, t, pixels.area(image, t)))
+        if grid.empty == "drop" and patches:
+            mask = textured(pixels.frame(image, t), pixel_um)
+            full = shares(mask, [patch.box for patch in patches]) >= LEAST_SHARE
+            empty += int((~full).sum())
+            patches = [patch for patch, holds in zip(patches, full, strict=True) if holds]
+        kept += patches
+        rows += [(label, score)] * len(patches)
+        tick()
+    table = key_table(kept)
+    table["label"] = [label for label, _ in rows]
+    table["score"] = [score for _, score in rows]
+    return table, empty
+
+
+def sequences(
+    headers: pd.DataFrame,
+    pixels: StudyPixels,
+    patch_px: int,
+    frames: int,
+    empty: Literal["drop", "keep"],
+    pixel_um: float | None,
+    progress: Progress,
+) -> tuple[pd.DataFrame, int]:
+    """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
+
+    Parameters
+    ----------
+    headers
+        Of the images to cut (`schemas.HEADERS`); shorter or smaller ones give none.
+    pixels
+        The study's pixels.
+    patch_px, frames
+        Edge of a crop; frames of a sequence, which do not overlap in time either.
+    empty
+        Whether crops without cells in their first frame are dropped.
+    pixel_um, progress
+        As in `gridded`.
+
+    Returns
+    -------
+    (DataFrame, int)
+        Columns `livewell.labels.by_votes.SEQUENCE`; and how many were dropped.
+    """
+    rows: list[dict[str, object]] = []
+    left = 0
+    layout = PatchGrid(patch_px, patch_px)
+    with progress.task("making sequences", total=len(headers)) as tick:
+        for image, count in zip(headers["image"], headers["frames"], strict=True):
+            for first in range(0, int(count) - frames + 1, frames):
+                area: Box | None = pixels.area(image, first)
+                for t in range(first + 1, first + frames):
+                    area = area and area.common(pixels.area(image, t))
+                boxes = [patch.box for patch in layout.patches(image, first, area)] if area else []
+                full = shares(textured(pixels.frame(image, first), pixel_um), boxes) >= LEAST_SHARE
+                for box, holds in zip(boxes, full, strict=True):
+                    left += not holds
+                    if holds or empty == "keep":
+                        name = f"{image}:{first}:{box.y.start}:{box.x.start}"
+                        place = dict(zip(BOX, box.corners, strict=True))
+                        rows.append(
+                            {"sequence": name, "image": image, "t": first, **place}
+                            | {"frames": frames}
+                        )
+            tick()
+    return pd.DataFrame(rows, columns=SEQUENCE), left

@@ -1,0 +1,343 @@
+"""The study folder: which images there are, what is known of them, labels, splits, caches."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from livewell.errors import Fault, SpecError, StudyError, TableError
+from livewell.files import claim, read_json, stamp, whole_folder, write_json
+from livewell.image import check_scale
+from livewell.images.headers import read_headers
+from livewell.images.listing import STAMP
+from livewell.progress import SILENT, Progress
+from livewell.study.boxes import BOXED_CELLS
+from livewell.tables.files import read_table, write_table
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES
+
+KIND = "study"
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+_PACKAGES = ("numpy", "pandas", "tifffile", "imagecodecs")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder; make one with `create`, open one with `open`.
+
+    Parameters
+    ----------
+    folder
+        Holds ``study.json``, the tables, and what later steps add.
+    root
+        Absolute folder of the images, which stay where they are.
+    pixel_um, frame_s
+        Edge of a pixel (micrometres) and time from frame to frame (seconds) for all files, in
+        place of what they say; ``None`` to believe the files.
+    channel
+        Channel to look at, by name or number; ``None`` to let `choose_channel` decide.
+    sources
+        Where the fields came from: patterns, tables, notes on how they were read.
+    """
+
+    folder: Path
+    root: Path
+    pixel_um: float | None = None
+    frame_s: float | None = None
+    channel: str | int | None = None
+    sources: tuple[str, ...] = ()
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        root: Path | str,
+        fields: pd.DataFrame,
+        *,
+        pixel_um: float | None = None,
+        frame_s: float | None = None,
+        channel: str | int | None = None,
+        sources: Iterable[str] = (),
+    ) -> "Study":
+        """Write a study; over an older study its fields and options are replaced, the rest kept.
+
+        Parameters
+        ----------
+        folder
+            New, empty, or a study.
+        root
+            Folder of the images.
+        fields
+            Table by `schemas.FIELDS`; column ``path`` is relative to `root`.
+        pixel_um, frame_s, channel, sources
+            As in `Study`.
+
+        Raises
+        ------
+        TableError
+            `fields` is not a fields table or has no row.
+        SpecError
+            `pixel_um` or `frame_s` not above zero.
+        OutputError
+            The folder holds something else or cannot be written.
+        """
+        folder, root = Path(folder), Path(root).resolve()
+        check_scale(pixel_um, frame_s)
+        table = FIELDS.check(fields, where=str(folder))
+        if table.empty:
+            fault = Fault("no-rows", "image", "no file at all")
+            raise TableError("a study without images", [fault], where=str(folder))
+        claim(folder, KIND, STAMP)
+        study = cls(folder, root, pixel_um, frame_s, channel, tuple(sources))
+        # the stamp first: a folder with a stamp and no fields is ours and can be written again
+        stamp(
+            folder,
+            STAMP,
+            KIND,
+            root=str(root),
+            pixel_um=pixel_um,
+            frame_s=frame_s,
+            channel=channel,
+            sources=list(study.sources),
+            versions={name: version(name) for name in _PACKAGES},
+        )
+        write_table(folder / "fields.parquet", table)
+        return study
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Study":
+        """Open a study folder.
+
+        Raises
+        ------
+        StudyError
+            Not there, not a study, or not whole.
+        """
+        folder = Path(folder)
+        said = read_json(folder / STAMP, kind=KIND)
+        if said.get("kind") != KIND or not isinstance(said.get("root"), str):
+            raise StudyError(
+                "not a study of livewell",
+                where=str(folder / STAMP),
+                got=f"kind {said.get('kind')!r}",
+                remedy="name a folder that `livewell index` made",
+            )
+        if not (folder / "fields.parquet").is_file():
+            raise StudyError(
+                "a study without its fields table (its making was cut short)",
+                where=str(folder),
+                remedy="run `livewell index` again",
+            )
+        return cls(
+            folder,
+            Path(said["root"]),
+            said.get("pixel_um"),
+            said.get("frame_s"),
+            said.get("channel"),
+            tuple(said.get("sources") or ()),
+        )
+
+    def fields(self) -> pd.DataFrame:
+        """The fields table, one row a file (`schemas.FIELDS`)."""
+        return read_table(self.folder / "fields.parquet", FIELDS)
+
+    def path(self, image: str) -> Path:
+        """Where an image's file lies.
+
+        Raises
+        ------
+        StudyError
+            The study has no such image.
+        """
+        try:
+            return self.root / self._paths[image]
+        except KeyError:
+            near = difflib.get_close_matches(image, self._paths, n=2)
+            raise StudyError(
+                f"no image {image!r}",
+                where=str(self.folder),
+                expected=f"one like {', '.join(near)}" if near else "an image of the fields table",
+            ) from None
+
+    def headers(self, progress: Progress = SILENT) -> pd.DataFrame:
+        """What every file says of itself (`schemas.HEADERS`), read once and kept.
+
+        Raises
+        ------
+        TableError
+            Holding a fault for every file that cannot be read.
+        """
+        table, faults = self.read_headers(progress)
+        if faults:
+            raise TableError(
+                "some images of the study cannot be read",
+                faults,
+                where=str(self.root),
+                remedy="mend these files, or leave them out when indexing",
+            )
+        return table
+
+    def read_headers(self, progress: Progress = SILENT) -> tuple[pd.DataFrame, list[Fault]]:
+        """Headers of the files that can be read, and a fault for each of the others.
+
+        ``pixel_um`` and ``frame_s`` given for the study stand in place of the files' own.
+        """
+        paths = {image: self.root / path for image, path in self._paths.items()}
+        table, faults = read_headers(paths, self.folder / "headers.parquet", progress)
+        for name, given in (("pixel_um", self.pixel_um), ("frame_s", self.frame_s)):
+            if given is not None:
+                table[name] = float(given)
+        return table, faults
+
+    def labels(self, name: str) -> pd.DataFrame:
+        """A labels table (`schemas.LABELS`).
+
+        Raises
+        ------
+        StudyError
+            There is none of this name.
+        """
+        self._must_know("label", name, self.label_names())
+        return read_table(self.folder / "labels" / f"{name}.parquet", LABELS)
+
+    def label_meta(self, name: str) -> dict[str, Any]:
+        """How a labels table was made."""
+        self._must_know("label", name, self.label_names())
+        return read_json(self.folder / "labels" / f"{name}.json", kind="label description")
+
+    def write_labels(self, name: str, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
+        """Write a labels table and how it was made, in place of an older one of this name.
+
+        Boxes that were kept with the older one go: they are not what these labels were made from.
+        """
+        table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
+        self._boxes(name).unlink(missing_ok=True)
+        write_table(self.folder / "labels" / f"{name}.parquet", table)
+        write_json(self.folder / "labels" / f"{name}.json", dict(meta))
+
+    def label_names(self) -> list[str]:
+        """Names of the labels tables that are whole."""
+        folder = self.folder / "labels"
+        return sorted(
+            file.stem for file in folder.glob("*.parquet") if file.with_suffix(".json").is_file()
+        )
+
+    def boxes(self, name: str) -> pd.DataFrame:
+        """The cells in boxes that labels were made from (`livewell.study.boxes.BOXED_CELLS`).
+
+        Raises
+        ------
+        StudyError
+            There are no labels of this name, or they were not made from boxes.
+        """
+        self._must_know("label", name, self.label_names())
+        if not self._boxes(name).is_file():
+            raise StudyError(
+                f"no boxes were kept with the labels {name!r}",
+                where=str(self.folder),
+                expected="labels made from boxes",
+                got=f"labels by {self.label_meta(name).get('route')}",
+                remedy="make them with `livewell label boxes`",
+            )
+        return read_table(self._boxes(name), BOXED_CELLS)
+
+    def write_boxes(self, name: str, table: pd.DataFrame) -> None:
+        """Keep the cells in boxes that the labels of this name were made from; labels first.
+
+        Raises
+        ------
+        StudyError
+            There are no labels of this name.
+        TableError
+            A column is missing, or of the wrong type, or a cell stands twice.
+        """
+        self._must_know("label", name, self.label_names())
+        write_table(self._boxes(name), BOXED_CELLS.check(table, where=f"boxes of {name!r}"))
+
+    def _boxes(self, name: str) -> Path:
+        return self.folder / "boxes" / f"{name}.parquet"
+
+    def split(self, name: str) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+        """Patches, folds and how they were made.
+
+        Raises
+        ------
+        StudyError
+            There is no split of this name.
+        """
+        self._must_know("split", name, self.split_names())
+        folder = self.folder / "splits" / name
+        return (
+            read_table(folder / "patches.parquet", PATCHES),
+            read_table(folder / "folds.parquet", FOLDS),
+            read_json(folder / "split.json", kind="split description"),
+        )
+
+    def write_split(
+        self, name: str, patches: pd.DataFrame, folds: pd.DataFrame, meta: Mapping[str, Any]
+    ) -> None:
+        """Write a split whole, in place of an older one of this name.
+
+        Parameters
+        ----------
+        name
+            Letters, digits, dots, dashes, underscores.
+        patches
+            One row a patch, columns as in `schemas.PATCHES`.
+        folds
+            One row a group and fold: the side it stands on; columns as in `schemas.FOLDS`.
+        meta
+            How it was made, for ``split.json``.
+
+        Raises
+        ------
+        SpecError
+            The name is not usable.
+        TableError
+            A column is missing, or of the wrong type.
+        """
+        patches = PATCHES.check(patches, where=f"split {checked_name(name)}")
+        folds = FOLDS.check(folds, where=f"split {name}")
+        files = ("patches.parquet", "folds.parquet", "split.json")
+        with whole_folder(self.folder / "splits" / name, files) as folder:
+            patches.to_parquet(folder / "patches.parquet", index=False)
+            folds.to_parquet(folder / "folds.parquet", index=False)
+            write_json(folder / "split.json", dict(meta))
+
+    def split_names(self) -> list[str]:
+        """Names of the splits."""
+        return sorted(file.parent.name for file in self.folder.glob("splits/[!.]*/split.json"))
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        fields = self.fields()
+        return dict(zip(fields["image"].tolist(), fields["path"].tolist(), strict=True))
+
+    def _must_know(self, noun: str, name: str, known: list[str]) -> None:
+        if name not in known:
+            raise StudyError(
+                f"no {noun}s named {name!r}" if noun == "label" else f"no {noun} named {name!r}",
+                where=str(self.folder),
+                expected=f"one of {', '.join(known)}" if known else "none has been made yet",
+                remedy=f"make it with `livewell {noun}`",
+            )
+
+
+def checked_name(name: str) -> str:
+    """A name of labels or of a split, fit to be a file's.
+
+    Raises
+    ------
+    SpecError
+        It is not.
+    """
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"not a usable name: {name!r}", expected="letters, digits, dots, dashes, underscores"
+        )
+    return name

@@ -1,0 +1,282 @@
+"""The schema of every table, and the check that finds all faults of one at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from livewell.errors import Fault, TableError
+from livewell.geometry import Box
+from livewell.region import Patch
+
+Kind = Literal["text", "integer", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, what it holds, and whether it must be there and be filled.
+
+    Parameters
+    ----------
+    name, kind
+        Column name; text, whole numbers or numbers.
+    required
+        The column must be there and no row may be empty.
+    doc
+        Meaning and unit.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A table's columns and its key; further columns are welcome and kept.
+
+    Parameters
+    ----------
+    name
+        Singular name for messages.
+    columns
+        The columns known to livewell.
+    key
+        Columns that together name one row; two rows with the same key are a fault.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the known columns, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def plural(self) -> str:
+        """The name for messages of many rows."""
+        return self.name + ("es" if self.name.endswith("ch") else "s")
+
+    def faults(self, table: pd.DataFrame) -> list[Fault]:
+        """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
+        found = [
+            Fault("missing-column", column.name, f"{column.doc}; the table has no such column")
+            for column in self.columns
+            if column.required and column.name not in table
+        ]
+        for column in self.columns:
+            if column.name in table:
+                found += _column_faults(table[column.name], column)
+        if all(name in table for name in self.key):
+            kinds = {column.name: column.kind for column in self.columns}
+            keys = pd.DataFrame({k: _comparable(table[k], kinds[k]) for k in self.key})
+            twice = keys[keys.duplicated(keep=False)]
+            for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
+                named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))
+                found.append(
+                    Fault("duplicate-row", f"rows {_listed(rows.index)}", f"{named} stands twice")
+                )
+        return found
+
+    def check(self, table: pd.DataFrame, *, where: str = "", remedy: str = "") -> pd.DataFrame:
+        """`table` with known columns first and in their types.
+
+        Raises
+        ------
+        TableError
+            Holding every fault.
+        """
+        found = self.faults(table)
+        if found:
+            raise TableError(f"not a table of {self.plural}", found, where=where, remedy=remedy)
+        known = [name for name in self.names if name in table]
+        rest = [name for name in table.columns if name not in known]
+        table = table[known + rest].reset_index(drop=True)
+        typed = {
+            column.name: _typed(table[column.name], column.kind)
+            for column in self.columns
+            if column.name in table
+        }
+        return table.assign(**typed)
+
+
+def _typed(values: pd.Series, kind: Kind) -> pd.Series:
+    if kind == "text":
+        return values.astype("str")
+    # to_numeric first: astype alone stumbles over a column of numbers and their text
+    return pd.to_numeric(values).astype("Int64" if kind == "integer" else "float64")
+
+
+def _comparable(values: pd.Series, kind: Kind) -> pd.Series:
+    """Key values as they will be once the table is checked: ``"01"`` and 1 are one number."""
+    if kind == "text":
+        return values.astype("str")
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    numbers = pd.to_numeric(values, errors="coerce").astype(object)
+    return numbers.where(numbers.notna(), values)
+
+
+def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
+    found = []
+    if column.required and values.isna().any():
+        rows = values.index[values.isna()]
+        found.append(Fault("empty-value", f"{column.name}, rows {_listed(rows)}", column.doc))
+    if column.kind != "text":
+        # as floats, so that truth values and small types compare with any bound
+        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+        wrong = values.notna() & numbers.isna()
+        if column.kind == "integer":
+            wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
+        if wrong.any():
+            shown = ", ".join(repr(value) for value in values[wrong].unique()[:3])
+            noun = "a whole number" if column.kind == "integer" else "a number"
+            rows = values.index[wrong]
+            found.append(
+                Fault(
+                    "wrong-type",
+                    f"{column.name}, rows {_listed(rows)}",
+                    f"{shown} is not {noun} ({column.doc})",
+                )
+            )
+    return found
+
+
+def _listed(rows: Iterable[object], most: int = 5) -> str:
+    rows = list(rows)
+    more = f", ... ({len(rows)} in all)" if len(rows) > most else ""
+    return ", ".join(str(row) for row in rows[:most]) + more
+
+
+_IMAGE = Column("image", "text", "name of the image in the study", required=True)
+_T = Column("t", "integer", "frame, counted from 0 within the image's file", required=True)
+_BOX = tuple(
+    Column(name, "integer", "box of the patch in pixels, half-open", required=True)
+    for name in ("y0", "x0", "y1", "x1")
+)
+BOX = ["y0", "x0", "y1", "x1"]
+"""Columns of a patch's box."""
+KEY = ["image", "t", *BOX]
+"""Columns that name one patch."""
+
+FIELDS = Schema(
+    "field",
+    (
+        _IMAGE,
+        Column("path", "text", "where the file lies, from the study's image root", required=True),
+        Column("picture", "text", "the raw picture it was cut from; its own name if none"),
+        Column("plate", "text", "name of the plate"),
+        Column("well", "text", "well of the plate, such as B07"),
+        Column("position", "text", "stage position within the well"),
+        Column("t0", "integer", "time index of the file's first frame in its movie"),
+        Column("time_s", "number", "time of the file's first frame, seconds from the start"),
+        Column("dose", "number", "dose, in dose_unit"),
+        Column("dose_unit", "text", "unit of the dose, such as s or J/cm2"),
+        Column("treatment", "text", "what was done to the cells"),
+        Column("cell_line", "text", "cell line"),
+        Column("replicate", "text", "biological replicate"),
+        Column("experiment", "text", "independent experiment"),
+    ),
+    key=("image",),
+)
+"""One row a file of the study (`livewell index`)."""
+
+HEADERS = Schema(
+    "header",
+    (
+        _IMAGE,
+        Column("frames", "integer", "time points in the file", required=True),
+        Column("channels", "text", "channel names, joined by |", required=True),
+        Column("height", "integer", "pixels", required=True),
+        Column("width", "integer", "pixels", required=True),
+        Column("dtype", "text", "number type in the file", required=True),
+        Column("pixel_um", "number", "edge of a pixel, micrometres"),
+        Column("frame_s", "number", "time from frame to frame, seconds"),
+        Column("bytes", "integer", "size of the file when it was read", required=True),
+        Column("mtime_ns", "integer", "time of its last change, nanoseconds", required=True),
+    ),
+    key=("image",),
+)
+"""What the files say of themselves, read once and kept."""
+
+LABELS = Schema(
+    "label",
+    (
+        _IMAGE,
+        Column("t", "integer", "frame; empty means every frame of the image"),
+        *(Column(c.name, c.kind, c.doc + "; empty means the whole frame") for c in _BOX),
+        Column("label", "text", "class", required=True),
+        Column("route", "text", "how the label was made", required=True),
+        Column("score", "number", "what the label was decided on, in the route's own unit"),
+    ),
+    key=("image", "t", *BOX),
+)
+"""One row a label, on an image, a frame or a patch (`livewell label`)."""
+
+PATCHES = Schema(
+    "patch",
+    (
+        _IMAGE,
+        _T,
+        *_BOX,
+        Column("label", "text", "class", required=True),
+        Column("group", "text", "what is never split", required=True),
+        Column("route", "text", "how the label was made"),
+        Column("score", "number", "what the label was decided on"),
+    ),
+    key=tuple(KEY),
+)
+"""One row a labelled patch of a split."""
+
+FOLDS = Schema(
+    "fold",
+    (
+        Column("fold", "integer", "number of the fold, from 0", required=True),
+        Column("group", "text", "what is never split", required=True),
+        Column("part", "text", "train, validation, test or unused", required=True),
+    ),
+    key=("fold", "group"),
+)
+"""Which part every group plays in every fold."""
+
+SCORES = Schema(
+    "score",
+    (
+        Column("fold", "integer", "fold whose model made the score", required=True),
+        Column("part", "text", "part the patch played in that fold", required=True),
+        _IMAGE,
+        _T,
+        *_BOX,
+        Column("group", "text", "what is never split", required=True),
+        Column("label", "text", "class", required=True),
+        Column("logit", "number", "log odds of the positive class, uncalibrated", required=True),
+        Column("p", "number", "calibrated probability of the positive class", required=True),
+        Column("called", "integer", "1 where p reaches the threshold, else 0", required=True),
+    ),
+    key=("fold", *KEY),
+)
+"""One row a patch and fold, scored by a model that never saw its group."""
+
+
+def patch_of(row: pd.Series) -> Patch:
+    """The key in one row of a table with the columns `KEY`."""
+    return Patch(str(row["image"]), int(row["t"]), Box.of(*(row[name] for name in BOX)))
+
+
+def patches_of(table: pd.DataFrame) -> list[Patch]:
+    """The keys of all rows, in order, of a table with the columns `KEY`."""
+    columns = (table[name].tolist() for name in KEY)
+    return [
+        Patch(image, int(t), Box.of(*corners)) for image, t, *corners in zip(*columns, strict=True)
+    ]
+
+
+def key_table(patches: Iterable[Patch]) -> pd.DataFrame:
+    """A table with the columns `KEY`, one row a patch."""
+    rows = [(patch.image, patch.t, *patch.box.corners) for patch in patches]
+    table = pd.DataFrame(rows, columns=KEY)
+    return table.astype({"image": "str"} | dict.fromkeys(KEY[1:], "Int64"))

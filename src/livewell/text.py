@@ -1,0 +1,30 @@
+"""Numbers and nouns as sentences and tables show them."""
+
+import math
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 well``, ``12 wells``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def chance(p: float, digits: int = 3) -> str:
+    """A probability for a table: never rounded to 0 or 1; nothing for NaN."""
+    if p != p:
+        return ""
+    shown, least = f"{p:.{digits}f}", 10.0**-digits
+    if float(shown) >= 1:
+        return f">{1 - least:.{digits}f}"
+    return shown if float(shown) > 0 else f"<{least:.{digits}f}"
+
+
+def threshold_p(p: float) -> str:
+    """A threshold on a probability: two digits of how far it is from the nearer of 0 and 1."""
+    left = min(p, 1 - p)
+    digits = 1 - math.floor(math.log10(left)) if left > 0 else 2
+    return f"{p:.{min(max(digits, 2), 9)}f}"
+
+
+def several(noun: str) -> str:
+    """``patches``, ``frames``, ``images``."""
+    return f"{noun}es" if noun.endswith("ch") else f"{noun}s"

@@ -1,0 +1,1 @@
+"""One function a verb: paths and settings in, a folder out."""

@@ -1,0 +1,266 @@
+"""Verdicts on new images: one row a picture and frame."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.errors import LivewellError
+from livewell.execution.journal import JOURNAL, Journal, version_of
+from livewell.files import claim_same, stamp, whole_file, write_text
+from livewell.images.formats import OpenImage
+from livewell.images.listing import find_images
+from livewell.images.opening import open_image
+from livewell.inference.frames import Fit, fit_to, gaps, model_frame, why
+from livewell.inference.unseen import learnt, learnt_by
+from livewell.inference.windows import Scorer, window_boxes
+from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.models.files import Card, find_model, load_model
+from livewell.progress import SILENT, Progress, Tick, each
+from livewell.report.page import Note, render
+from livewell.report.results import AssessResults, Gallery
+from livewell.report.verdicts import assess_page
+from livewell.study.naming import wells
+from livewell.study.runs import versions
+from livewell.workflows.extremes import extremes, galleries
+
+COLUMNS = [
+    "image",
+    "t",
+    "well",
+    "position",
+    "n_patches",
+    "sick_fraction",
+    "p_sick",
+    "verdict",
+    "note",
+]
+NOTHING = "nothing to judge"
+LEARNT = "the model was trained or calibrated on it, so its verdict is no evidence"
+KIND, STAMP = "assessment", "assessment.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What `assess` made: verdicts, failures and the page."""
+
+    verdicts: pd.DataFrame
+    failures: pd.DataFrame
+    page: Path
+    warnings: tuple[str, ...]
+
+
+def assess(
+    images: Path,
+    model: Path,
+    out: Path,
+    *,
+    stride_px: int | None = None,
+    pattern: str | None = None,
+    channel: str | None = None,
+    pixel_um: float | None = None,
+    frame_s: float | None = None,
+    progress: Progress = SILENT,
+) -> Assessed:
+    """Judge images by a trained model.
+
+    Parameters
+    ----------
+    images
+        A file, or a folder that is searched with its folders; every file is a picture or a movie.
+    model
+        Model folder, a file in it, or a training run of one fold.
+    out
+        Takes ``verdicts.csv``, ``failures.csv`` and ``report.html``. If a judging of the same
+        images by the same model was stopped here, it goes on.
+    stride_px
+        From patch to patch, in the model's pixels; by default patches touch. The last row and
+        column are moved back to end at the edge, so that every pixel is seen.
+    pattern
+        File-name pattern with parts such as ``{well}`` and ``{position}``.
+    channel
+        Channel to judge; by default the one that the model was trained on, or the transmitted one.
+    pixel_um, frame_s
+        Override what the files say: micrometres, seconds.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    Assessed
+
+    Raises
+    ------
+    ModelFileError
+        No usable model.
+    ImageReadError
+        No image at all. A single image that cannot be read is a row of ``failures.csv``.
+    OutputError
+        `out` cannot be written, holds something else, or verdicts begun with other settings.
+    SpecError
+        The pattern fits no image.
+    """
+    net, card = load_model(model)
+    paths = [images] if images.is_file() else find_images(images)
+    root = images.parent if images.is_file() else images
+    names = [path.relative_to(root).as_posix() for path in paths]
+    stride = stride_px or net.patch_px
+    asked = {
+        "images": str(images.resolve()),
+        "weights": card.weights_sha256,
+        "stride_px": stride,
+        "channel": channel,
+        "pixel_um": pixel_um,
+    }
+    places, unplaced = wells(names, pattern)
+    claim_same(out, KIND, STAMP, asked)
+    stamp(out, STAMP, KIND, **asked, versions=versions())
+    scorer = Scorer(net)
+    judged = _Judged(scorer, card, stride)
+    journal = Journal(out / JOURNAL, asked)
+    done = journal.entries()
+    entries = []
+    with progress.task("judging pictures", total=len(paths)) as tick:
+        for (path, name), part in each(zip(paths, names, strict=True), tick):
+            entry = done.get(name)
+            if entry is None or entry["file"] != version_of(path):
+                entry = _judge_file(path, name, judged, channel, pixel_um, frame_s, part)
+                journal.add(entry)
+            entries.append(entry)
+    verdicts = _verdicts(entries, places)
+    failures = pd.DataFrame(
+        [(e["image"], row["t"], row["error"]) for e in entries for row in e["failures"]],
+        columns=["image", "t", "error"],
+    ).astype({"t": "Int64"})
+    for name, table in (("verdicts.csv", verdicts), ("failures.csv", failures)):
+        with whole_file(out / name) as temporary:
+            table.to_csv(temporary, index=False)
+    warnings = (*unplaced, *gaps(net.patch_px, stride), *_warnings(verdicts))
+    shown = galleries(entries, dict(zip(names, paths, strict=True)), card, channel, pixel_um)
+    results = _results(images, model, card, verdicts, failures, shown, warnings, asked)
+    write_text(out / "report.html", render(assess_page(results)))
+    journal.end()
+    return Assessed(verdicts, failures, out / "report.html", warnings)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    scorer: Scorer
+    card: Card
+    stride_px: int
+
+    def frame(self, image: OpenImage, t: int, fit: Fit, name: str) -> dict[str, Any]:
+        """The row of one frame."""
+        where = f"{name}, frame {t}"
+        frame, area = model_frame(image.frame(t, fit.channel), fit, where)
+        net, card = self.scorer.net, self.card
+        boxes = window_boxes(area, net.patch_px, self.stride_px, where=where, edge="shift")
+        mask = textured(frame, card.pixel_um)
+        full = shares(mask, boxes) >= LEAST_SHARE
+        boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
+        row: dict[str, Any] = {"t": t, "n_patches": len(boxes), "note": "; ".join(fit.notes)}
+        if not boxes:
+            return row | {"sick_fraction": None, "p_sick": None, "verdict": NOTHING}
+        logits = np.array([logit for _, logit in self.scorer.frame(frame, area, boxes)])
+        p = card.patch_rule.probability(logits)
+        p_sick = float(card.picture_rule.probability(logits.mean()))
+        return row | {
+            "sick_fraction": float((p >= card.patch_rule.threshold).mean()),
+            "p_sick": p_sick,
+            "verdict": card.picture_rule.verdict(p_sick),
+            "extremes": extremes(p, boxes),
+        }
+
+
+def _judge_file(
+    path: Path,
+    name: str,
+    judged: _Judged,
+    channel: str | None,
+    pixel_um: float | None,
+    frame_s: float | None,
+    tick: Tick,
+) -> dict[str, Any]:
+    """The journal entry of one file; nothing that is wrong with it stops the others."""
+    rows: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    entry = {"image": name, "rows": rows, "failures": failures, "file": version_of(path)}
+    try:
+        with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
+            fit = fit_to(judged.card, image.header, channel, name)
+            fit = replace(fit, notes=(*fit.notes, *image.header.notes))
+            if learnt(image, fit.channel, learnt_by(judged.card)):
+                fit = replace(fit, notes=(*fit.notes, LEARNT))
+            frames = image.header.frames
+            for t, _ in each(range(frames), tick, 1 / frames):
+                tick(0, f"{name}, frame {t + 1} of {frames}")
+                try:
+                    rows.append(judged.frame(image, t, fit, name))
+                except LivewellError as error:
+                    failures.append({"t": t, "error": why(error)})
+    except LivewellError as error:
+        failures.append({"t": None, "error": why(error)})
+    return entry
+
+
+def _verdicts(entries: list[dict[str, Any]], places: pd.DataFrame) -> pd.DataFrame:
+    rows = [{"image": entry["image"], **row} for entry in entries for row in entry["rows"]]
+    table = pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("well", "position")])
+    table = table.merge(places, on="image", how="left")[COLUMNS]
+    return table.astype({"t": "Int64", "sick_fraction": "float64", "p_sick": "float64"})
+
+
+def _warnings(verdicts: pd.DataFrame) -> tuple[str, ...]:
+    notes = verdicts.loc[verdicts["note"] != "", ["image", "note"]].drop_duplicates()
+    return tuple(
+        f"{len(rows)} image{'s' if len(rows) > 1 else ''}: {note}"
+        for note, rows in notes.groupby("note", sort=False)
+    )
+
+
+def _results(
+    images: Path,
+    model: Path,
+    card: Card,
+    verdicts: pd.DataFrame,
+    failures: pd.DataFrame,
+    shown: list[Gallery],
+    warnings: tuple[str, ...],
+    asked: dict[str, Any],
+) -> AssessResults:
+    return AssessResults(
+        title=f"Verdicts on {images.name}",
+        subtitle=f"by the model {find_model(model)}",
+        classes=card.classes,
+        verdicts=verdicts,
+        failures=failures,
+        card=summary(card),
+        threshold=card.picture_rule.threshold,
+        band=(card.picture_rule.low, card.picture_rule.high),
+        galleries=shown,
+        notes=[Note("warn", text) for text in warnings],
+        settings=asked,
+        versions=versions(),
+    )
+
+
+def summary(card: Card) -> dict[str, Any]:
+    """What a report says of a model."""
+    shown = {
+        row["name"]: f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+        for row in card.results
+    }
+    return {
+        "weights": card.weights_sha256[:16],
+        "profile": card.profile.name,
+        "pixel_um": card.pixel_um,
+        "patch_px": card.patch_px,
+        "dense maps": "equal to windows"
+        if card.profile.whole_frames
+        else "near windows at best; heat maps measure how near",
+        "verdicts": card.picture_rule.note,
+        "trained on": card.data.get("study", ""),
+        "results on unseen groups": shown or "not evaluated",
+    }

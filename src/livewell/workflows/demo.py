@@ -1,0 +1,136 @@
+"""The main job once, on a simulated plate: from images to verdicts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from livewell.images.listing import find_images
+from livewell.metrics.intervals import Estimate
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import FAST
+from livewell.progress import SILENT, Progress
+from livewell.simulate.culture import CultureSpec
+from livewell.study.regions import Grid
+from livewell.study.study import Study
+from livewell.workflows.assess import assess
+from livewell.workflows.evaluate import Evaluated, evaluate
+from livewell.workflows.heatmap import heatmap
+from livewell.workflows.index import index
+from livewell.workflows.label import Dose, label
+from livewell.workflows.simulate import PATTERN, simulate_culture
+from livewell.workflows.split import Holdout, split
+from livewell.workflows.train import train
+
+CLASSES = ("healthy", "sick")
+WINDOW_S = (3600.0, 7200.0)
+"""Frames from one hour after the light on: before that nobody could see anything."""
+SETTINGS = {
+    "patch_px": 208,
+    "input_px": 176,
+    "stride_px": 152,
+    "shift_px": 16,
+    "steps": 500,
+}
+"""What the demo changes in `FAST`: larger patches, for they hold a few cells each, not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSpec:
+    """Size of the demo: plate and low-dose movie, recipe, and how wells are dealt."""
+
+    culture: CultureSpec = field(
+        default_factory=lambda: CultureSpec(
+            doses_s=(0.0, 120.0),
+            wells_per_dose=30,
+            positions_per_well=2,
+            frames=5,
+            frame_s=1800.0,
+        )
+    )
+    low_dose: CultureSpec = field(
+        default_factory=lambda: CultureSpec(
+            doses_s=(30.0,), wells_per_dose=1, positions_per_well=1, frames=20, frame_s=1800.0
+        )
+    )
+    profile: Profile = field(default_factory=lambda: override(FAST, SETTINGS))
+    scheme: Holdout = field(default_factory=lambda: Holdout((0.45, 0.2, 0.35)))
+    window_s: tuple[float, float] = WINDOW_S
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstrated:
+    """What the demo shows: evaluation, verdict reports and the heat map of a low-dose position."""
+
+    evaluated: Evaluated
+    auc: Estimate
+    wells: dict[str, int]
+    pages: dict[str, Path]
+    video: Path
+
+
+def demo(
+    out: Path,
+    *,
+    spec: DemoSpec | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = SILENT,
+) -> Demonstrated:
+    """Simulate a plate, learn from the highest dose against none, judge the low dose.
+
+    Parameters
+    ----------
+    out
+        Folder for everything; each step goes on if it was stopped.
+    spec
+        Size of the demo.
+    seed
+        Of everything.
+    say, progress
+        Where to tell what is done.
+
+    Returns
+    -------
+    Demonstrated
+    """
+    spec = spec or DemoSpec()
+    culture = replace(spec.culture, seed=seed)
+    doses = sorted(culture.doses_s)
+    say("1/7  simulating a plate of phase-contrast movies")
+    images = simulate_culture(culture, out / "plate", progress=progress)
+    say("2/7  indexing it: wells and positions from file names, doses from the plate map")
+    study: Study = index(
+        images, out / "study", pattern=PATTERN, metadata=out / "plate" / "plate.csv"
+    ).study
+    say("3/7  labelling by dose, healthy frames matched in time")
+    label(study, Dose(doses[-1], spec.window_s), CLASSES, seed=seed, progress=progress)
+    say("4/7  splitting by well")
+    grid = Grid(spec.profile.patch_px, spec.profile.stride_px)
+    made = split(study, by="well", scheme=spec.scheme, grid=grid, seed=seed, progress=progress)
+    say("5/7  training")
+    run = train(study, out / "run", spec.profile, seed=seed, progress=progress).run
+    evaluated = evaluate(run.folder, seed=seed, progress=progress)
+    say("6/7  verdicts on a movie of cells that got a low dose, of a plate that was never seen")
+    low = replace(spec.low_dose, seed=seed + 1, plate="low dose")
+    movies = simulate_culture(low, out / "low-dose", progress=progress)
+    verdicts = assess(movies, run.folder, out / "verdicts", pattern=PATTERN, progress=progress)
+    say("7/7  heat-map video of that movie")
+    mapped = heatmap(
+        find_images(movies)[0],
+        run.folder,
+        out / "heatmap",
+        stride_px=spec.profile.patch_px // 8,
+        edges="mirror",
+        progress=progress,
+    )
+    tested = made.folds.loc[made.folds["part"] == "test", "group"]
+    wells = (
+        made.patches[made.patches["group"].isin(tested)].groupby("label")["group"].nunique()
+    ).to_dict()
+    return Demonstrated(
+        evaluated,
+        evaluated.figures["roc_auc"],
+        {str(label): int(count) for label, count in wells.items()},
+        {"evaluation": evaluated.page, "verdicts": verdicts.page, "heat map": mapped.page},
+        mapped.video,
+    )

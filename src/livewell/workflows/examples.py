@@ -1,0 +1,119 @@
+"""Examples for the page of an evaluation: surest calls, and labels that the net contradicts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from livewell.detection.places import frame_names
+from livewell.metrics.suspects import direction, labels_on_patches, suspects
+from livewell.report.marked import Marked
+from livewell.report.page import Section
+from livewell.report.results import Gallery
+from livewell.report.suspects import SuspectsResults, suspects_section
+from livewell.tables.schemas import KEY, patches_of
+from livewell.text import chance
+from livewell.workflows.found import Model
+from livewell.workflows.pictured import pictured
+from livewell.workflows.scores import Tested
+
+SHOWN, FRAMES_SHOWN = 12, 6
+"""Patches in each gallery, and frames, which are larger."""
+LISTED = 200
+"""Longest list of suspects of each direction."""
+FILE = "suspects.csv"
+LONGEST = 44
+"""Characters of a name below a picture; of a longer one the end is shown."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples of one run.
+
+    Parameters
+    ----------
+    tested
+        The run.
+    models
+        By fold, where its nets see whole frames: their places are marked; empty for patches.
+    """
+
+    tested: Tested
+    models: Mapping[int, Model]
+
+    @property
+    def shown(self) -> int:
+        """How many in each gallery."""
+        return FRAMES_SHOWN if self.models else SHOWN
+
+    def calls(self, table: pd.DataFrame) -> list[Gallery]:
+        """The surest patches or frames (outcomes), right and wrong, at most two of one picture."""
+        found = []
+        right = table["called"].astype(int) == table["y"]
+        for name, rows in (("right", table[right]), ("wrong", table[~right])):
+            sure = (rows["p"] - 0.5).abs().sort_values(ascending=False).index
+            rows = rows.loc[sure]
+            rows = rows[rows.groupby(["image", "y"]).cumcount() < 2]
+            rows = pd.concat([rows[rows["y"] == y].head(self.shown // 2) for y in (0, 1)])
+            captions = [
+                f"{self.tested.classes[y]}, p {chance(p, 2)}\n{name}"
+                for y, p, name in zip(rows["y"], rows["p"], self._names(rows), strict=True)
+            ]
+            if not rows.empty:
+                found.append(self._gallery(f"Surest {name} calls", rows, captions))
+        return found
+
+    def _names(self, rows: pd.DataFrame) -> list[str]:
+        """What stands below a picture: the group of a patch, the image and number of a frame."""
+        named = frame_names(rows) if self.models else rows["group"].astype(str)
+        return [name if len(name) <= LONGEST else f"...{name[3 - LONGEST :]}" for name in named]
+
+    def suspects(self, table: pd.DataFrame) -> tuple[pd.DataFrame, Section]:
+        """The list of suspects among outcomes, and its section of the page."""
+        classes = self.tested.classes
+        every = suspects(table, classes)
+        pictures, counts = [], {}
+        for y in (0, 1):
+            name = direction(classes, y)
+            rows = every[every["direction"] == name]
+            counts[name] = len(rows)
+            rows = rows.head(FRAMES_SHOWN).assign(y=y)
+            captions = [
+                f"{image}\n{'>99%' if sure >= 0.995 else f'{sure:.0%}'} sure of {classes[1 - y]}"
+                for image, sure in zip(rows["image"], rows["sure"], strict=True)
+            ]
+            if not rows.empty:
+                made = self._gallery(name, rows, captions).picture()
+                said = f"{name.capitalize()}. {made.caption}"
+                pictures.append(replace(made, caption=said))
+        run = self.tested.run
+        _, folds, _ = self.tested.study.split(run.spec["split"])
+        section = suspects_section(
+            SuspectsResults(
+                classes=classes,
+                noun="patch" if labels_on_patches(table) else "image",
+                contradicted=counts,
+                scored=table["image"].nunique(),
+                labelled=self.tested.patches["image"].nunique(),
+                listed=LISTED,
+                file=FILE,
+                pictures=pictures,
+                folds=self.tested.folds["fold"].nunique(),
+                of_folds=folds["fold"].nunique(),
+            )
+        )
+        return every[every["rank"] <= LISTED], section
+
+    def _gallery(self, title: str, rows: pd.DataFrame, captions: Sequence[str]) -> Gallery:
+        labels = [int(y) for y in rows["y"]]
+        rows = rows.reset_index(drop=True)
+        if not self.models:
+            crop = self.tested.pixels.crop
+            stack = [crop(key.image, key.t, key.box) for key in patches_of(rows[KEY])]
+            return Gallery(title, stack, captions, labels)
+        drawn = pictured(self.tested, self.models, rows)
+        frames = [
+            Marked(drawn[row].grey, caption, label, places=drawn[row].places)
+            for row, (caption, label) in enumerate(zip(captions, labels, strict=True))
+        ]
+        return Gallery(title, [], captions, labels, frames=frames)

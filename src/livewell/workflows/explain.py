@@ -1,0 +1,154 @@
+"""Looking inside a trained run: where its evidence lies, and what it takes a class to be."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from livewell.errors import SpecError
+from livewell.explain.background import Background, background, warning
+from livewell.explain.gradcam import Cam
+from livewell.explain.layers import class_number
+from livewell.files import claim_same, stamp, whole_file, write_json, write_text
+from livewell.metrics.outcomes import outcomes
+from livewell.models.profile import FRAME_NETS
+from livewell.progress import SILENT, Progress
+from livewell.report.explain import ExplainResults, explain_page
+from livewell.report.page import render
+from livewell.study.runs import versions
+from livewell.workflows.inside import MOST_TRAINING, Inside, Look
+from livewell.workflows.scores import Tested
+
+KIND, STAMP = "explanation", "explain.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What `explain` made.
+
+    Parameters
+    ----------
+    folder
+        Holds ``report.html``, ``results.json``, ``patches.csv`` and the maps of fields as TIFF.
+    background
+        By class, how much of the evidence lies off cells.
+    disagreement
+        One row a field: name, class, of crops with their own weights, with those of the class.
+    page, warnings
+        The report, and what a careful user should know.
+    """
+
+    folder: Path
+    background: dict[str, Background]
+    disagreement: list[tuple[str, str, float, float]]
+    page: Path
+    warnings: tuple[str, ...]
+
+
+def explain(
+    run_folder: Path,
+    *,
+    out: Path | None = None,
+    look: Look | None = None,
+    folds: Sequence[int] | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Explained:
+    """Look inside a run, on groups that its models never saw.
+
+    Parameters
+    ----------
+    run_folder
+        A finished training run.
+    out
+        By default ``explanation`` in the run.
+    look
+        What is looked at.
+    folds
+        Only these; all where ``None``.
+    seed
+        Of what is drawn and of the intervals.
+    progress
+        Where to report.
+
+    Raises
+    ------
+    SpecError
+        A class or a layer that the model lacks; a run of nets that see whole frames.
+    SplitError, StudyError
+        As `livewell.workflows.scores.Tested.open`.
+    OutputError
+        `out` holds something else, or an explanation with other settings.
+    """
+    look = look or Look()
+    tested = Tested.open(run_folder, folds)
+    if tested.run.spec["profile"]["net"] in FRAME_NETS:
+        raise SpecError(
+            "this run's nets see whole frames, and here patches are explained",
+            where=str(run_folder),
+            remedy="use `livewell localise`, or `livewell evaluate` where cells have boxes",
+        )
+    names = look.classes or tested.classes
+    numbers = [class_number(tested.classes, name) for name in names]
+    chosen = sorted(int(number) for number in tested.folds["fold"].unique())
+    # a layer that is not there is told before anything is scored
+    cams = {fold: Cam(tested.model(fold)[0], look.layer) for fold in chosen}
+    folder = out or tested.run.folder / KIND
+    said = {"run": str(tested.run.folder.resolve()), "folds": chosen, "seed": seed}
+    said |= {"look": asdict(look)}
+    claim_same(folder, KIND, STAMP, said)
+    stamp(folder, STAMP, KIND, **said, versions=versions())
+    scores, _ = tested.scores(progress)
+    table = outcomes(scores, tested.classes)
+    inside = Inside(tested, cams, look, seed, progress)
+    inside.learn_weights(numbers)
+    measured, rows, top = inside.off_cells(table, numbers)
+    found = {
+        tested.classes[number]: background(each, groups, seed=seed)
+        for number, (each, groups) in measured.items()
+    }
+    warnings = tuple(text for name, each in found.items() if (text := warning(each, name)))
+    pairs = inside.pairs(table, numbers)
+    fields, disagreement = inside.fields(table, numbers, top, folder)
+    models = inside.models(table, numbers) if look.models else None
+    with whole_file(folder / "patches.csv") as temporary:
+        rows.to_csv(temporary, index=False)
+    cam = next(iter(cams.values()))
+    results = ExplainResults(
+        title=f"Inside {tested.run.folder.name}",
+        subtitle=f"profile {tested.run.spec['profile']['name']}, {len(chosen)} model"
+        f"{'s' if len(chosen) > 1 else ''}, {len(table):,} test patches of"
+        f" {table['group'].nunique()} {tested.meta['by']}s",
+        classes=tested.classes,
+        layer=cam.layer.name,
+        weights=f"weights averaged over training patches of the class, at most {MOST_TRAINING}"
+        if look.weights == "class"
+        else "weights of each crop",
+        top=top,
+        pairs=pairs,
+        fields=fields,
+        models=models,
+        background=found,
+        disagreement=disagreement,
+        settings=said,
+        versions=versions(),
+    )
+    write_text(folder / "report.html", render(explain_page(results)))
+    write_json(folder / "results.json", _json(found, disagreement, top, cam))
+    return Explained(folder, found, disagreement, folder / "report.html", warnings)
+
+
+def _json(
+    found: dict[str, Background],
+    disagreement: Sequence[tuple[str, str, float, float]],
+    top: float,
+    cam: Cam,
+) -> dict[str, Any]:
+    names = ("field", "evidence_for", "own_weights", "class_weights")
+    return {
+        "kind": KIND,
+        "layer": cam.layer.name,
+        "full_colour": top,
+        "background": {name: asdict(each) for name, each in found.items()},
+        "disagreement": [dict(zip(names, row, strict=True)) for row in disagreement],
+    }

@@ -1,0 +1,293 @@
+"""Where in a movie cells look sick, frame by frame: map, video, stills, curve, page."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.files import claim_same, stamp, whole_file, write_text
+from livewell.images.opening import open_image
+from livewell.inference.engine import Engine
+from livewell.inference.engines import AskedBackend, AskedEngine, Used, engine_for
+from livewell.inference.frames import fit_to, gaps, why
+from livewell.models.files import Card, load_model
+from livewell.models.nets.dense import TRUNKS
+from livewell.outputs.heatmaps import Map, read_map, write_map
+from livewell.outputs.overlay import Look
+from livewell.outputs.video import OverlayFrame, stills, write_overlay
+from livewell.progress import SILENT, Progress
+from livewell.report.maps import still
+from livewell.report.page import Note, Video, render
+from livewell.report.results import HeatmapResults
+from livewell.report.verdicts import heatmap_page
+from livewell.study.runs import versions
+from livewell.text import plural
+from livewell.threads import Aside, ahead
+from livewell.workflows.assess import summary
+from livewell.workflows.sliding import Shot, Sliding
+
+Edges = Literal["drop", "mirror"]
+
+KIND, STAMP = "heat map", "heatmap.json"
+MAP = "map.ome.tif"
+STILLS, SAMPLED = 6, 5
+EMBEDDED_MB = 24
+"""A video up to this size is held in the page; a larger one lies beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What `heatmap` made; `used` says what scored it."""
+
+    folder: Path
+    curve: pd.DataFrame
+    video: Path
+    map: Path
+    page: Path
+    used: Used
+    warnings: tuple[str, ...]
+
+
+def heatmap(
+    movie: Path,
+    model: Path,
+    out: Path,
+    *,
+    stride_px: int | None = None,
+    edges: Edges = "drop",
+    engine: AskedEngine = "auto",
+    backend: AskedBackend = "auto",
+    memory_gb: float | None = None,
+    channel: str | None = None,
+    pixel_um: float | None = None,
+    frame_s: float | None = None,
+    fps: float = 5.0,
+    video: str = "webm",
+    progress: Progress = SILENT,
+) -> Mapped:
+    """Slide a model over every frame of a movie.
+
+    Parameters
+    ----------
+    movie
+        A file, or a folder of single frames.
+    model
+        As in `livewell.workflows.assess.assess`.
+    out
+        Takes ``map.ome.tif``, ``overlay.webm``, ``stills``, ``curve.csv`` and ``report.html``.
+    stride_px
+        From window to window, in the model's pixels; by default about a quarter of a patch, in
+        whole strides of the net.
+    edges
+        ``drop``: windows lie wholly in the frame, and nearer than half a window to its edge
+        nothing is said. ``mirror``: windows are centred up to the edge, and see the frame mirrored
+        beyond it.
+    engine, backend, memory_gb
+        As in `inference.engines.engine_for`. Which were used, and how far their answers are
+        from windows one by one on this movie, stands in map and report.
+    channel, pixel_um, frame_s
+        As in `assess`.
+    fps
+        Frames a second of the video.
+    video
+        ``webm``, or ``mp4`` where the system has ffmpeg.
+    progress
+        Where to report.
+
+    Returns
+    -------
+    Mapped
+
+    Raises
+    ------
+    ImageReadError, ImageContentError
+        The movie cannot be read, no window fits, or no frame can be judged.
+    SpecError, MissingExtraError
+        The engine or backend cannot do it.
+    OutputError
+        `out` cannot be written, holds something else, or a map begun with other settings.
+    """
+    net, card = load_model(model)
+    stride = stride_px or usual_stride(card, engine)
+    said = {
+        "movie": str(movie.resolve()),
+        "model": card.weights_sha256,
+        "stride_px": stride,
+        "edges": edges,
+        "channel": channel,
+        "pixel_um": pixel_um,
+        "engine": engine,
+        "backend": backend,
+    }
+    claim_same(out, KIND, STAMP, said)
+    with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
+        header = image.header
+        fit = fit_to(card, header, channel, str(movie))
+        margin = card.patch_px // 2 if edges == "mirror" else 0
+        sliding = Sliding(image, card, fit, stride, margin)
+        samples = sliding.samples(SAMPLED)
+        scorer, used = engine_for(
+            net,
+            card,
+            samples[::2],
+            sliding.grid,
+            engine=engine,
+            backend=backend,
+            frames=header.frames,
+            memory_gb=memory_gb,
+            progress=progress,
+        )
+        stamp(out, STAMP, KIND, **said, versions=versions())
+        film, look = out / f"overlay.{video}", sliding.look(samples)
+        # whole frames, which may be large
+        del samples
+        slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
+        maps, _ = read_map(out / MAP)
+        curve = _curve(maps, card.patch_rule.threshold, header.frame_s)
+        with whole_file(out / "curve.csv") as temporary:
+            curve.to_csv(temporary, index=False)
+        chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
+        shown = list(sliding.overlay(maps, chosen))
+        stills(out / "stills", shown, look)
+        warnings = (
+            *fit.notes,
+            *header.notes,
+            *gaps(card.patch_px, stride),
+            *(
+                f"{plural(len(sliding.failed), 'frame')} not judged: {why(error)}"
+                for error in sliding.failed[:1]
+            ),
+        )
+        notes = [Note("warn", text) for text in warnings]
+        notes += [Note("info", text) for text in (used.told(), *sliding.drawing_note())]
+        if edges == "mirror":
+            notes.append(Note("info", "Windows near the edge saw the frame mirrored beyond it."))
+        results = HeatmapResults(
+            title=f"Heat map of {movie.name}",
+            subtitle=f"{header.frames} frames, windows of {net.patch_px} px every {stride} px",
+            classes=card.classes,
+            curve=curve,
+            threshold=card.patch_rule.threshold,
+            video=_embedded(film, video),
+            stills=[
+                still(frame, map01, look, index=t, time_s=time_s, caption=f"Frame {t}")
+                for frame, map01, time_s, t in shown
+            ],
+            card=summary(card),
+            notes=notes,
+            settings={name: said[name] for name in ("movie", "stride_px", "edges")}
+            | {"engine": used.engine, "backend": used.backend, "number type": used.precision},
+            versions=versions(),
+        )
+    write_text(out / "report.html", render(heatmap_page(results)))
+    return Mapped(out, curve, film, out / MAP, out / "report.html", used, tuple(warnings))
+
+
+def usual_stride(card: Card, engine: AskedEngine) -> int:
+    """A quarter of a patch; in whole strides of the net where frames are scored whole."""
+    quarter, own = max(card.patch_px // 4, 1), TRUNKS[card.profile.net][0]
+    whole = engine == "dense" or card.profile.whole_frames
+    return max(quarter // own, 1) * own if whole else quarter
+
+
+def slide(
+    sliding: Sliding,
+    engine: Engine,
+    used: Used,
+    path: Path,
+    film: Path,
+    look: Look,
+    *,
+    fps: float,
+    progress: Progress,
+) -> None:
+    """Score every frame; write maps and video as they come, while the next frames are read.
+
+    Parameters
+    ----------
+    sliding
+        The movie.
+    engine, used
+        What scores it, and what is to be said of it.
+    path, film
+        Files of the maps and of the video.
+    look
+        How frames are drawn.
+    fps
+        Frames a second of the video.
+    progress
+        Where to report.
+
+    Raises
+    ------
+    ImageContentError
+        No frame can be judged; nothing is written then.
+    """
+    header, card, grid = sliding.image.header, sliding.card, sliding.grid
+
+    def write_maps(maps: Iterator[Map]) -> None:
+        write_map(
+            path,
+            maps,
+            t=header.frames,
+            my=grid.rows,
+            mx=grid.columns,
+            stride_px=sliding.transform.stride_px,
+            origin_px=sliding.transform.origin_px,
+            pixel_um=header.pixel_um,
+            frame_s=header.frame_s,
+            model=card.profile.name,
+            model_hash=card.weights_sha256,
+            engine=json.dumps(used.noted()),
+        )
+
+    def write_video(frames: Iterator[OverlayFrame]) -> None:
+        write_overlay(film, frames, look, fps=fps)
+
+    with (
+        progress.task("sliding over frames", total=header.frames) as tick,
+        Aside(write_maps) as to_file,
+        Aside(write_video) as to_film,
+    ):
+        scored = engine.stream(ahead(sliding.views(range(header.frames))), grid)
+        with closing(scored):
+            for view, logits in scored:
+                values = np.full(grid.shape, np.nan, dtype=np.float32)
+                values[view.wanted] = card.patch_rule.probability(logits[view.wanted])
+                to_file.give(values)
+                if isinstance(view, Shot) and view.raw is not None:
+                    to_film.give(sliding.drawn(view.raw, values, view.t))
+                if view.t in engine.failed:
+                    sliding.failed.append(engine.failed[view.t])
+                tick()
+        if len(sliding.failed) == header.frames:
+            raise sliding.failed[0]
+
+
+def _curve(maps: NDArray[np.float32], threshold: float, frame_s: float | None) -> pd.DataFrame:
+    """One row a frame: judged windows, share over the threshold, mean probability."""
+    rows = []
+    for t, values in enumerate(maps):
+        known = np.asarray(values)[np.isfinite(values)]
+        rows.append(
+            {
+                "t": t,
+                "time_s": np.nan if frame_s is None else t * frame_s,
+                "n_windows": known.size,
+                "fraction": float((known >= threshold).mean()) if known.size else np.nan,
+                "mean_p": float(known.mean()) if known.size else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _embedded(film: Path, kind: str) -> Video | None:
+    if film.stat().st_size > EMBEDDED_MB * 2**20:
+        return None
+    return Video(film.read_bytes(), f"video/{kind}", "The whole movie under its heat map.")

@@ -1,0 +1,170 @@
+"""Images and what is known about them become a study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.errors import GeometryError, LayoutError, SpecError
+from livewell.images.listing import find_images
+from livewell.plate import Well
+from livewell.study.layout import NamePattern
+from livewell.study.metadata import read_metadata
+from livewell.study.platemap import join_metadata
+from livewell.study.study import Study
+from livewell.tables.schemas import FIELDS
+
+SHOWN = 5
+NAMING = ("image", "path", "picture")
+"""Columns that name files and pictures: never one value for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What `index` made: the study, and what a careful user should know."""
+
+    study: Study
+    fields: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def index(
+    images: Path,
+    out: Path,
+    *,
+    pattern: str | None = None,
+    values: Mapping[str, Mapping[str, str]] | None = None,
+    metadata: Path | None = None,
+    constants: Mapping[str, str] | None = None,
+    files: str = "*",
+    unmatched: str = "refuse",
+    pixel_um: float | None = None,
+    frame_s: float | None = None,
+) -> Indexed:
+    """Index a folder of images; no pixel is read and no image is moved.
+
+    Parameters
+    ----------
+    images
+        Folder that is searched, with its folders.
+    out
+        The study folder to make.
+    pattern, values
+        File-name pattern with named parts, and for some parts the value that stands for another.
+    metadata
+        CSV keyed by file or by well.
+    constants
+        Columns with one value for every image, such as ``cell_line``.
+    files
+        Only files whose name fits this (``*.ome.tif``).
+    unmatched
+        ``refuse`` or ``drop`` files that do not fit the pattern or have no row of metadata, and
+        rows without a file.
+    pixel_um, frame_s
+        Override what the files say: micrometres, seconds.
+
+    Returns
+    -------
+    Indexed
+
+    Raises
+    ------
+    LayoutError
+        No image, files that do not fit the pattern, or a value map for values that none holds.
+    SpecError
+        A constant for what names the files, or against what names or table say.
+    TableError
+        Metadata that do not fit the files, with every fault.
+    """
+    found = [path for path in find_images(images) if fnmatch(path.name.lower(), files.lower())]
+    if not found:
+        raise LayoutError("no image here", where=str(images), expected=f"files like {files}")
+    names = [path.relative_to(images).as_posix() for path in found]
+    notes: list[str] = []
+    fields = pd.DataFrame({"image": names, "path": names})
+    if pattern is not None:
+        fields = _matched(fields, NamePattern.parse(pattern, values), unmatched, notes)
+    if metadata:
+        table = read_metadata(metadata)
+        notes += table.notes
+        known = join_metadata(fields, table, str(metadata), drop=unmatched == "drop")
+        if len(known) < len(fields):
+            notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
+        fields = known
+    for column, value in (constants or {}).items():
+        fields[column] = _constant(fields, column, value)
+    if "picture" not in fields:
+        fields["picture"] = fields["image"]
+    fields["picture"] = fields["picture"].fillna(fields["image"])
+    fields = FIELDS.check(
+        fields, where=str(images), remedy="correct --column, the pattern or the table"
+    )
+    sources = [f"pattern {pattern}"] * bool(pattern) + [f"table {metadata}"] * bool(metadata)
+    study = Study.create(
+        out, images, fields, pixel_um=pixel_um, frame_s=frame_s, sources=[*sources, *notes]
+    )
+    if study.label_names():
+        notes.append(
+            f"kept, as made before: {', '.join((*study.label_names(), *study.split_names()))};"
+            " label and split again if what they rest on has changed"
+        )
+    return Indexed(study, fields, tuple(notes))
+
+
+def _matched(
+    fields: pd.DataFrame, pattern: NamePattern, unmatched: str, notes: list[str]
+) -> pd.DataFrame:
+    parts, rest = pattern.match_all(fields["image"])
+    if rest and unmatched == "refuse":
+        shown = "; ".join(f"{each.name} ({each.hint})" for each in rest[:SHOWN])
+        raise LayoutError(
+            f"{len(rest)} of {len(fields)} files do not fit the pattern",
+            where=pattern.text,
+            got=shown + ("; ..." if len(rest) > SHOWN else ""),
+            remedy="correct the pattern, choose files by name, or say that unmatched are dropped",
+        )
+    pattern.check_maps(fields["image"])
+    if rest:
+        notes.append(f"{len(rest)} files that do not fit the pattern are left out")
+    return parts
+
+
+def _constant(fields: pd.DataFrame, column: str, value: str) -> str:
+    """The value that a constant column takes; what is known otherwise is never overwritten."""
+    where = f"--column {column}={value}"
+    if column in NAMING:
+        raise SpecError(
+            f"{column} cannot be set",
+            where=where,
+            expected="a column that does not name the files, such as cell_line",
+            remedy="name files and pictures with --pattern or --metadata",
+        )
+    if column == "well":
+        value = _well(value, where)
+    known = fields[column].dropna() if column in fields else pd.Series(dtype="str")
+    same = known.astype("str") == value
+    if pd.api.types.is_numeric_dtype(known):
+        same = known == pd.to_numeric(pd.Series([value]), errors="coerce")[0]
+    others = known[~same].astype("str").unique()
+    if len(others):
+        raise SpecError(
+            f"the column {column} has other values from the file names or the table",
+            where=where,
+            got=", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else ""),
+            remedy="leave this --column out, or name a column of its own",
+        )
+    return value
+
+
+def _well(value: str, where: str) -> str:
+    try:
+        return str(Well.parse(value))
+    except GeometryError as error:
+        raise SpecError(
+            error.what,
+            where=where,
+            expected=error.expected,
+            remedy="write a well, or name a column of its own",
+        ) from error

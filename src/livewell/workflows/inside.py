@@ -1,0 +1,313 @@
+"""The models of a run under one look: weights, maps, fields and class models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import tifffile
+import torch
+from numpy.typing import NDArray
+
+from livewell.explain.background import OffCells, off_cells
+from livewell.explain.class_model import EQUATION_4, Ascent, class_model
+from livewell.explain.fields import FieldMap, field_map
+from livewell.explain.gradcam import Cam, PatchMap, class_weights, patch_maps
+from livewell.files import folder_names, whole_file
+from livewell.geometry import Box, WindowGrid
+from livewell.image import mirrored
+from livewell.measure.occupancy import textured
+from livewell.progress import Progress
+from livewell.report.evidence import Evidence, class_models, field_evidence
+from livewell.report.page import Picture
+from livewell.study.scale import common_pixel_um
+from livewell.tables.schemas import KEY, patches_of
+from livewell.workflows.evaluate import drawn_alike
+from livewell.workflows.scores import Tested
+
+MOST_TRAINING, MOST_TESTED = 500, 400
+"""At most so many training patches of a class make its weights, and so many test patches are looked
+at for the background; both drawn once, groups alike."""
+TOP = 99.0
+"""Percentile of the evidence on test patches that is shown in full colour."""
+
+Weights = Literal["class", "crop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at.
+
+    Parameters
+    ----------
+    classes
+        Whose evidence; both where empty.
+    layer
+        Name of a layer; the last convolutional one where ``None``.
+    weights
+        ``class``: averaged over the training patches of the class (equation 3); ``crop``: each
+        crop's own (equation 1).
+    patches
+        How many sure patches of each kind are shown.
+    fields
+        How many whole fields of each class.
+    stride_px
+        From crop to crop in a field; an eighth of a patch where ``None``, which was chosen on
+        planted sick cells (`benchmarks.planted`).
+    models
+        Whether class models are made.
+    ascent
+        How class models climb.
+    """
+
+    classes: tuple[str, ...] = ()
+    layer: str | None = None
+    weights: Weights = "class"
+    patches: int = 6
+    fields: int = 1
+    stride_px: int | None = None
+    models: bool = True
+    ascent: Ascent = EQUATION_4
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The models of a run under one look."""
+
+    tested: Tested
+    cams: dict[int, Cam]
+    look: Look
+    seed: int
+    progress: Progress
+    weights: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)
+    masks: dict[tuple[str, int], NDArray[np.bool_]] = field(default_factory=dict)
+
+    def learn_weights(self, numbers: Sequence[int]) -> None:
+        """Weights of every fold and class over training patches of the class (equation 3)."""
+        train = self.tested.part("train")
+        chosen = {}
+        for fold in self.cams:
+            for number in numbers:
+                of = (train["fold"] == fold) & (train["label"] == self.tested.classes[number])
+                chosen[fold, number] = drawn_alike(train[of], MOST_TRAINING, self.seed)
+        total = sum(len(part) for part in chosen.values())
+        with self.progress.task("weights of the classes", total=total) as tick:
+            for (fold, number), part in chosen.items():
+                self.weights[fold, number] = class_weights(
+                    self.cams[fold], self.tested.pixels, patches_of(part), number, tick=tick
+                )
+
+    def weighed(self, fold: int, number: int) -> torch.Tensor | None:
+        """The class's weights, or ``None`` for each crop's own."""
+        return self.weights[fold, number] if self.look.weights == "class" else None
+
+    def maps(self, rows: pd.DataFrame, number: int) -> list[PatchMap]:
+        """Maps of patches, in order, each by its fold's model."""
+        found: dict[int, PatchMap] = {}
+        for fold, part in rows.groupby("fold", sort=True):
+            at = int(str(fold))
+            made = patch_maps(
+                self.cams[at],
+                self.tested.pixels,
+                patches_of(part[KEY]),
+                number,
+                weights=self.weighed(at, number),
+            )
+            found |= dict(zip(part.index.tolist(), made, strict=True))
+        return [found[row] for row in rows.index.tolist()]
+
+    def off_cells(
+        self, table: pd.DataFrame, numbers: Sequence[int]
+    ) -> tuple[dict[int, tuple[OffCells, list[str]]], pd.DataFrame, float]:
+        """By class the evidence of patches called so, on and off cells; rows; full colour."""
+        measured = {}
+        rows: list[pd.DataFrame] = []
+        strengths: list[NDArray[np.float32]] = []
+        chosen = {
+            number: drawn_alike(table[table["called"] == number], MOST_TESTED, self.seed)
+            for number in numbers
+        }
+        total = sum(len(part) for part in chosen.values())
+        with self.progress.task("evidence on and off cells", total=total) as tick:
+            for number, part in chosen.items():
+                part = part.sort_values(KEY, kind="stable").reset_index(drop=True)
+                found = []
+                for first in range(0, len(part), 32):
+                    some = part.iloc[first : first + 32]
+                    maps = self.maps(some, number)
+                    margin = self.cams[int(some["fold"].iloc[0])].layer.margin_px
+                    masks = np.stack([self._cells(each, margin) for each in maps])
+                    found.append(off_cells(np.stack([m.map for m in maps]), masks, margin))
+                    strengths += [m.map.ravel()[::7] for m in maps]
+                    tick(len(some))
+                if found:
+                    joined = OffCells.joined(found)
+                    measured[number] = joined, part["group"].tolist()
+                    rows.append(_rows(part, joined, self.tested.classes[number]))
+        top = float(np.percentile(np.concatenate(strengths), TOP)) if strengths else 1.0
+        return measured, pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(), top or 1.0
+
+    def _cells(self, found: PatchMap, margin_px: int) -> NDArray[np.bool_]:
+        """Where there is the texture of cells in a patch and a margin around it."""
+        key = found.patch.image, found.patch.t
+        pixels = self.tested.pixels
+        if key not in self.masks:
+            # patches come sorted by frame, so the frames before are done with
+            self.masks.clear()
+            pixel_um = common_pixel_um(self.tested.study, [key[0]])
+            self.masks[key] = textured(pixels.frame(*key), pixel_um)
+        box = found.box.widened(margin_px)
+        return np.asarray(mirrored(self.masks[key], pixels.area(*key), box))
+
+    def pairs(
+        self, table: pd.DataFrame, numbers: Sequence[int]
+    ) -> list[tuple[str, list[Evidence]]]:
+        """The surest calls of each class, right and wrong, at most two of one picture."""
+        sure = table.assign(sure=np.where(table["called"] == 1, table["p"], 1 - table["p"]))
+        sure = sure.sort_values("sure", ascending=False, kind="stable")
+        galleries = []
+        for number in numbers:
+            name, other = self.tested.classes[number], self.tested.classes[1 - number]
+            for right in (True, False):
+                rows = sure[(sure["called"] == number) & ((sure["y"] == number) == right)]
+                rows = rows[rows.groupby(["image", "t"]).cumcount() < 2].head(self.look.patches)
+                if rows.empty:
+                    continue
+                items = [
+                    Evidence(
+                        found.grey,
+                        found.map,
+                        number,
+                        f"p {p:.2f}, {group}",
+                        number if right else 1 - number,
+                    )
+                    for found, p, group in zip(
+                        self.maps(rows, number), rows["p"], rows["group"], strict=True
+                    )
+                ]
+                title = (
+                    f"{name.capitalize()}, rightly" if right else f"Called {name}, labelled {other}"
+                )
+                galleries.append((title, items))
+        return galleries
+
+    def fields(
+        self, table: pd.DataFrame, numbers: Sequence[int], top: float, folder: Path
+    ) -> tuple[list[Picture], list[tuple[str, str, float, float]]]:
+        """Whole fields of each class under their evidence; how far overlapping crops disagree.
+
+        Parameters
+        ----------
+        table
+            Scores of the test patches.
+        numbers
+            Of the classes.
+        top
+            Evidence that is shown in full colour.
+        folder
+            Takes the maps, as TIFF of 32-bit numbers.
+        """
+        pictures, disagreement = [], []
+        files = folder_names(self.tested.study.fields()["image"].tolist())
+        jobs = []
+        for number in numbers:
+            rows = table[table["y"] == number]
+            mean = rows.groupby(["fold", "image", "t"])["p"].mean()
+            mean = mean if number == 1 else -mean
+            for fold, image, t in mean.sort_values(ascending=False).index[: self.look.fields]:
+                jobs.append((number, int(fold), str(image), int(t)))
+        with self.progress.task("whole fields", total=2 * len(jobs)) as tick:
+            for number, fold, image, t in jobs:
+                made = []
+                for weights in (self.weights[fold, number], None):
+                    made.append(self._field(fold, image, t, number, weights))
+                    tick()
+                by_class, by_crop = made
+                shown = by_class if self.look.weights == "class" else by_crop
+                name = self.tested.classes[number]
+                title = f"{image}, frame {t}"
+                disagreement.append((title, name, by_crop.disagreement, by_class.disagreement))
+                path = folder / "fields" / f"{files[image]}-{t}-{folder_names([name])[name]}.tif"
+                with whole_file(path) as temporary:
+                    tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
+                grey = self.tested.pixels.frame(image, t).astype(np.float32)
+                item = Evidence(grey, shown.map, number, title)
+                pictures.append(field_evidence(item, self.tested.classes, top))
+        return pictures, disagreement
+
+    def _field(
+        self, fold: int, image: str, t: int, number: int, weights: torch.Tensor | None
+    ) -> FieldMap:
+        cam, pixels = self.cams[fold], self.tested.pixels
+        net = cam.net
+        frame, area = pixels.frame(image, t), pixels.area(image, t)
+        stride = self.look.stride_px or max(net.patch_px // 8, 1)
+        # windows reach beyond the field, so that its rim is looked at too
+        whole = area.widened((net.patch_px - net.input_px) // 2)
+        grid = WindowGrid.over(_covered(whole, net.patch_px, stride), net.patch_px, stride)
+        return field_map(cam, frame, area, grid, number, weights=weights)
+
+    def models(self, table: pd.DataFrame, numbers: Sequence[int]) -> Picture:
+        """Class models of the first fold, from zeros and from a sure patch of the other class."""
+        fold, cam = next(iter(self.cams.items()))
+        rows = []
+        ascent = self.look.ascent
+        total = 2 * len(numbers) * ascent.steps
+        with self.progress.task("class models", total=total) as tick:
+            for number in numbers:
+                name, other = self.tested.classes[number], self.tested.classes[1 - number]
+                none = class_model(cam.net, number, ascent=ascent, every=ascent.steps, tick=tick)
+                shown: list[tuple[str, NDArray[np.float32] | None]] = [
+                    (f"from zeros, {_climb(none.scores, number)}", none.image)
+                ]
+                begun = table[(table["fold"] == fold) & (table["y"] == 1 - number)]
+                right = begun[begun["called"] == 1 - number]
+                begun = right if len(right) else begun
+                if len(begun):
+                    p = begun["p"] if number == 0 else -begun["p"]
+                    patch = patches_of(begun.loc[[p.idxmax()], KEY])[0]
+                    box = patch.box.widened(cam.net.context_px)
+                    grey = self.tested.pixels.crop(patch.image, patch.t, box)
+                    start = cam.inputs(torch.from_numpy(grey)[None])[0, 0]
+                    made = class_model(
+                        cam.net,
+                        number,
+                        start=start,
+                        ascent=ascent,
+                        every=ascent.steps,
+                        tick=tick,
+                    )
+                    before = start.cpu().numpy()
+                    shown += [
+                        (f"a {other} patch", before),
+                        (f"from it, {_climb(made.scores, number)}", made.image),
+                        ("what changed", made.image - before),
+                    ]
+                rows.append((name, shown))
+        return class_models(rows)
+
+
+def _covered(box: Box, size_px: int, stride_px: int) -> Box:
+    """The box, reaching farther down and right so that windows cover all of it."""
+    (y0, x0, *_), ends = box.corners, []
+    for length in box.shape:
+        over = max(length - size_px, 0)
+        ends.append(size_px + -(-over // stride_px) * stride_px)
+    return Box.of(y0, x0, y0 + ends[0], x0 + ends[1])
+
+
+def _climb(scores: NDArray[np.float32], number: int) -> str:
+    return f"score {scores[0, number]:.1f} to {scores[-1, number]:.1f}"
+
+
+def _rows(part: pd.DataFrame, found: OffCells, name: str) -> pd.DataFrame:
+    """One row a patch that was looked at, for `patches.csv`."""
+    return part[["fold", *KEY, "group", "label", "p"]].assign(
+        evidence_for=name,
+        evidence=found.evidence,
+        off_cells=found.share,
+        area_off_cells=found.area_off,
+        with_cells=found.with_cells,
+    )

@@ -1,0 +1,206 @@
+"""Judging every well of a study by models that have not learnt from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.errors import LeakError
+from livewell.inference.unseen import learnt_by
+from livewell.inference.windows import Scorer
+from livewell.metrics.intervals import Estimate, cluster_interval
+from livewell.models.files import load_model
+from livewell.progress import Progress
+from livewell.region import PatchGrid
+from livewell.study.pixels import StudyPixels
+from livewell.study.regions import Grid, patches_of_labels
+from livewell.study.study import Study
+from livewell.tables.schemas import patches_of
+from livewell.workflows.dosed import Plan
+
+EMPTIER = 0.1
+"""More empty patches than without light, by this share, are told: what died may have gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """What `cross_fit` made.
+
+    Parameters
+    ----------
+    wells
+        One row a well: well, dose, fold, patches, positive, mean_p.
+    scores
+        One row a patch: key, well, dose, fold, logit, p, called.
+    sees
+        Area under the ROC curve between unlit wells and wells learnt as sick, unseen ones.
+    models
+        How many models judged.
+    proven
+        AUC of a model of other images on unseen groups of its own; ``None`` where models were
+        trained here, or the model was never evaluated.
+    warnings
+        What a careful user should know.
+    """
+
+    wells: pd.DataFrame
+    scores: pd.DataFrame
+    sees: Estimate
+    models: int
+    warnings: tuple[str, ...]
+    elsewhere: bool = False
+    proven: Estimate | None = None
+    lost: Mapping[float, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What is needed to judge the wells of a study.
+
+    Parameters
+    ----------
+    study, plan
+        The study, and what is judged.
+    dose, units
+        Dose by unit, and unit by image.
+    channel
+        Transmitted-light channel; found by its name where ``None``.
+    digests
+        Of every image, see `livewell.study.content.first_frames`.
+    """
+
+    study: Study
+    plan: Plan
+    dose: "pd.Series[float]"
+    units: "pd.Series[str]"
+    channel: str | None
+    digests: Mapping[str, str]
+
+    def judged(
+        self,
+        frames: pd.DataFrame,
+        grid: Grid,
+        fold: "pd.Series[int]",
+        folders: Mapping[int, Path],
+        seed: int,
+        warn: Callable[[str], None],
+        progress: Progress,
+    ) -> CrossFitted:
+        """Scores of all patches of some frames, each by its image's model, summed up by well.
+
+        Parameters
+        ----------
+        frames
+            As labels on frames.
+        grid
+            Where patches lie; those without cells are left out.
+        fold
+            Number of the model by image.
+        folders
+            Folder of the model by number.
+        seed
+            Of the interval of what the models see.
+        warn, progress
+            Where to tell warnings and progress.
+
+        Raises
+        ------
+        LeakError
+            A judged picture is a copy of one that its model has learnt from.
+        """
+        cards = {number: load_model(folder) for number, folder in folders.items()}
+        self._refuse_copies(fold, {n: learnt_by(card) for n, (_, card) in cards.items()})
+        pixels = StudyPixels(self.study, self.channel)
+        pixels.prepare(self.units.index, progress=progress)
+        table, _ = patches_of_labels(self.study, frames, grid, pixels, progress)
+        table = table.drop(columns=["label", "score", "route"])
+        table["well"] = table["image"].map(self.units)
+        table["dose"] = table["well"].map(self.dose)
+        table["fold"] = table["image"].map(fold)
+        parts = []
+        with progress.task("judging all wells by models new to them", total=len(table)) as tick:
+            for number, part in table.groupby("fold", sort=True):
+                net, card = cards[int(str(number))]
+                logit = Scorer(net).patches(pixels, patches_of(part), tick).astype(float)
+                rule = card.patch_rule
+                parts.append(
+                    part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
+                )
+        scores = pd.concat(parts, ignore_index=True)
+        wells = (
+            scores.groupby("well")
+            .agg(
+                dose=("dose", "first"),
+                fold=("fold", "first"),
+                patches=("called", "size"),
+                positive=("called", "sum"),
+                mean_p=("p", "mean"),
+            )
+            .reset_index()
+        )
+        cut = self._cut(frames, grid, pixels)
+        wells["empty"] = 1 - wells["patches"] / wells["well"].map(cut)
+        lost = self.dose[~self.dose.index.isin(wells["well"])]
+        warnings = (*self._lost(lost), *_emptier(wells))
+        for text in warnings:
+            warn(text)
+        counts = {float(level): int((lost == level).sum()) for level in lost.unique()}
+        sees = _sees(scores, self.plan, seed)
+        return CrossFitted(wells, scores, sees, len(folders), warnings, lost=counts)
+
+    def _refuse_copies(self, fold: "pd.Series[int]", learnt: Mapping[int, frozenset[str]]) -> None:
+        copies = [
+            str(image)
+            for image, number in fold.items()
+            if self.digests[str(image)] in learnt[int(number)]
+        ]
+        if copies:
+            raise LeakError(
+                f"{len(copies)} pictures would be judged by a model that has learnt from the same"
+                " picture under another name",
+                where=str(self.study.folder),
+                expected="every picture once",
+                got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),
+                remedy="leave copies out when indexing",
+            )
+
+    def _cut(self, frames: pd.DataFrame, grid: Grid, pixels: StudyPixels) -> "pd.Series[float]":
+        """Places of the grid by well, with cells or without."""
+        layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
+        rows = frames[frames["t"] % grid.every == 0]
+        number = [
+            len(list(layout.patches(image, int(t), pixels.area(image, int(t)))))
+            for image, t in zip(rows["image"], rows["t"], strict=True)
+        ]
+        total = pd.Series(number, index=rows["image"].map(self.units).to_numpy(), dtype=float)
+        return total.groupby(level=0).sum()
+
+    def _lost(self, lost: "pd.Series[float]") -> list[str]:
+        """What is to be said of wells without anything to judge."""
+        return [
+            f"no cell in any judged frame of {len(names)} {self.plan.by}s at dose {level:g}, such"
+            f" as {names.index[0]}: "
+            + ("left out" if level == 0 else "counted as wholly sick, for cells that die let go")
+            for level, names in lost.groupby(lost)
+        ]
+
+
+def _emptier(wells: pd.DataFrame) -> list[str]:
+    """Warnings where lit wells have more places without cells than unlit ones."""
+    empty = wells.groupby("dose")["empty"].mean()
+    if 0.0 not in empty:
+        return []
+    return [
+        f"{share:.0%} of the places in wells of dose {level:g} show no cell, {empty[0.0]:.0%}"
+        " without light: cells that die let go, and the share of sick ones is of what is left"
+        for level, share in empty.items()
+        if share > empty[0.0] + EMPTIER
+    ]
+
+
+def _sees(scores: pd.DataFrame, plan: Plan, seed: int) -> Estimate:
+    """How well the models tell unseen unlit wells from unseen sick ones."""
+    ends = scores[(scores["dose"] == 0) | (scores["dose"] >= plan.sick_from)]
+    table = ends.assign(group=ends["well"], y=(ends["dose"] > 0).astype(int))
+    return cluster_interval(table, "roc_auc", seed=seed)

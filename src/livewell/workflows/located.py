@@ -1,0 +1,317 @@
+"""Where a net sees the positive class in the pictures of one file, in pixels of that file."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from livewell.errors import ImageContentError, LivewellError, ModelFileError, OutputError, SpecError
+from livewell.execution.journal import version_of
+from livewell.explain.places import Finder, Look, Places
+from livewell.explain.whole import Seen, look_over
+from livewell.geometry import Box
+from livewell.image import Frame
+from livewell.images.formats import OpenImage
+from livewell.images.opening import open_image
+from livewell.inference.frames import Fit, fit_to, model_frame, why
+from livewell.inference.unseen import learnt, learnt_by
+from livewell.measure.borders import valid_area
+from livewell.measure.occupancy import LEAST_SHARE, textured
+from livewell.models.files import Card
+from livewell.models.nets.net import Net
+from livewell.outputs.masks import write_mask
+from livewell.progress import Tick, each
+from livewell.study.naming import frame_name
+from livewell.study.regions import LEAST_OF_LARGEST
+
+LEAST_OF_FRAME = 0.5
+"""Least height and width of a picture, of the training frames'."""
+NOTHING = "nothing to judge"
+"""Verdict of a picture without texture above the noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """Places of one picture in pixels of its file.
+
+    Parameters
+    ----------
+    y, x
+        (n,) of every place; pixel i covers [i, i + 1).
+    score
+        (n,) log odds, the highest first.
+    labels
+        (h, w) int32: pixels of each place, counted from 1 in that order; 0 for none.
+    boxes
+        (n, 4) first row and column inside and beyond of every place's pixels.
+    """
+
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    score: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    boxes: NDArray[np.int64]
+
+
+def in_file(places: Places, shape: tuple[int, ...], area: Box) -> InFile:
+    """Places found in a picture at the model's pixel size, in pixels of the file.
+
+    Pixels take the number of the nearest pixel of the model; those of registration borders have
+    none. A place whose pixels all fall between has the one pixel that it stands on.
+
+    Parameters
+    ----------
+    places
+        As the net sees them.
+    shape
+        Height and width of the file's frame, pixels.
+    area
+        Its part that holds picture.
+    """
+    found = places.labels.shape
+    per = [edge / seen for edge, seen in zip(shape, found, strict=True)]
+    y, x = places.y * per[0], places.x * per[1]
+    at = np.stack([y, x], axis=1).astype(int).clip(0, np.array(shape) - 1)
+    rows, columns = (
+        np.minimum(((np.arange(edge) + 0.5) / ratio).astype(int), seen - 1)
+        for edge, ratio, seen in zip(shape, per, found, strict=True)
+    )
+    labels = np.zeros(shape, dtype=np.int32)
+    labels[area.slices] = places.labels[np.ix_(rows, columns)][area.slices]
+    there = np.bincount(labels.ravel(), minlength=len(y) + 1)[1:] > 0
+    labels[tuple(at[~there].T)] = np.flatnonzero(~there) + 1
+    boxes = np.concatenate([at, at + 1], axis=1).astype(np.int64)
+    for box, part in zip(boxes, ndimage.find_objects(labels, max_label=len(y)), strict=True):
+        if part is not None:
+            box[:] = part[0].start, part[1].start, part[0].stop, part[1].stop
+    return InFile(y, x, places.score, labels, boxes)
+
+
+class Locator:
+    """A net of whole frames with the rules of its card.
+
+    Parameters
+    ----------
+    net, card
+        The model.
+    look
+        How places are found; its `least` is taken from `least`.
+    least
+        Least probability of a place; ``None`` for the card's.
+    where
+        Name of the model, for errors.
+
+    Raises
+    ------
+    ModelFileError
+        A net of patches, or a card without a rule for places.
+    SpecError
+        `least` is no probability between 0 and 1.
+    """
+
+    def __init__(self, net: Net, card: Card, look: Look, least: float | None, where: str) -> None:
+        if not card.profile.sees_frames:
+            raise ModelFileError(
+                "this model judges patches, and here whole frames are judged",
+                where=where,
+                expected="a model of a profile such as WSCNN_FAST",
+                got=f"profile {card.profile.name}",
+                remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
+                " evidence lies",
+            )
+        if not card.profile.tells_places:
+            raise ModelFileError(
+                "a model with a fully connected head does not tell where",
+                where=where,
+                expected="a head that judges every place alike, such as global_pool=max",
+                got=f"global_pool={card.profile.global_pool}",
+                remedy="hold it against labels with `livewell evaluate`, or train with"
+                " global_pool=max",
+            )
+        if card.place_rule is None:
+            raise ModelFileError(
+                "the card has no rule for places",
+                where=where,
+                expected="a place_rule, chosen on validation frames",
+                remedy="train again with this version of livewell",
+            )
+        if least is not None and not 0 < least < 1:
+            raise SpecError(
+                "no probability of a place",
+                where="--least",
+                expected="above 0 and below 1",
+                got=str(least),
+            )
+        self.card, self.rule, self.learnt = card, card.place_rule, learnt_by(card)
+        self.least = card.place_rule.threshold if least is None else least
+        self.look = replace(look, least=card.place_rule.log_odds(self.least))
+        self.finder = Finder(net, self.look)
+        self.frame_px = card.frame_px or (0, 0)
+
+    def seen(self, frame: Frame, area: Box, tick: Tick | None = None) -> Seen | None:
+        """What the net sees in a frame at its own pixel size; ``None`` where there is nothing.
+
+        That is where less than `LEAST_SHARE` of a training frame's pixels have texture above the
+        noise: one lone object in a large picture is something.
+        """
+        least = LEAST_SHARE * min(self.frame_px[0] * self.frame_px[1], area.y.size * area.x.size)
+        if textured(frame, self.card.pixel_um)[area.slices].sum() < least:
+            return None
+        return look_over(self.finder, frame, area, tick)
+
+    def picture(
+        self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
+    ) -> tuple[dict[str, Any], InFile | None]:
+        """Row of one frame, and its places in pixels of the file; ``None``: nothing to judge.
+
+        Parameters
+        ----------
+        image, t
+            The open file and the number of the frame.
+        fit
+            How the file fits the model.
+        where
+            Name of the frame, for errors.
+        tick
+            Of one unit, the frame.
+
+        Raises
+        ------
+        ImageContentError
+            NaN, or one value only; no background above zero, for a net on contrast against it; or
+            less than `LEAST_OF_FRAME` as high or wide as the training frames.
+        """
+        raw = image.frame(t, fit.channel)
+        frame, area = model_frame(raw, fit, where)
+        self._refuse_scraps(area, where)
+        seen = self.seen(frame, area, tick)
+        if seen is None:
+            return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
+        own = in_file(seen.places, raw.shape, valid_area(raw))
+        p = float(self.card.picture_rule.probability(seen.logit))
+        notes = [*fit.notes, *size_notes(area, self.frame_px)]
+        verdict = self.card.picture_rule.verdict(p)
+        return {"p": p, "verdict": verdict, "found": len(own.score), "notes": notes}, own
+
+    def _refuse_scraps(self, area: Box, where: str) -> None:
+        """That a thing is not in a scrap says little about a whole picture."""
+        least = [math.ceil(LEAST_OF_FRAME * edge) for edge in self.frame_px]
+        if any(edge < low for edge, low in zip(area.shape, least, strict=True)):
+            raise ImageContentError(
+                "too small a picture for this model",
+                where=where,
+                expected=f"at least {least[0]} x {least[1]} px without borders, half a training"
+                " frame",
+                got=f"{area.shape[0]} x {area.shape[1]} px at the model's pixel size",
+                remedy="give whole pictures, or train on frames of this size",
+            )
+
+    def rows(self, own: InFile) -> list[dict[str, Any]]:
+        """One row a place, as the table of detections has them."""
+        p = self.rule.probability(own.score)
+        names = ("y0", "x0", "y1", "x1")
+        return [
+            {
+                "number": number,
+                "y": float(own.y[i]),
+                "x": float(own.x[i]),
+                "score": float(own.score[i]),
+                "p": float(p[i]),
+                **{name: int(edge) for name, edge in zip(names, own.boxes[i], strict=True)},
+            }
+            for i, number in enumerate(range(1, len(own.score) + 1))
+        ]
+
+
+def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
+    """What is to be said of a picture of another size than the training frames."""
+    trained = f"the training frames of {frame_px[0]} x {frame_px[1]} px"
+    notes = []
+    if any(edge > usual for edge, usual in zip(area.shape, frame_px, strict=True)):
+        notes.append(
+            f"larger than {trained}: seen in windows that overlap, p is the surest one's, and so"
+            " higher than a single window's"
+        )
+    if any(
+        edge < LEAST_OF_LARGEST * usual for edge, usual in zip(area.shape, frame_px, strict=True)
+    ):
+        notes.append(
+            f"smaller (without borders) than {trained}: mirrored beyond its edges, more than any of"
+            " them"
+        )
+    return notes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How files are opened, and where masks go.
+
+    Parameters
+    ----------
+    out
+        Folder that takes ``masks``.
+    channel, pixel_um
+        As in `livewell.workflows.localise.localise`.
+    """
+
+    out: Path
+    channel: str | None
+    pixel_um: float | None
+
+
+def locate(
+    path: Path, name: str, base: str, locator: Locator, asked: Asked, tick: Tick
+) -> dict[str, Any]:
+    """The journal entry of one file, its masks written; what is wrong with it stops no other.
+
+    Parameters
+    ----------
+    path, name, base
+        The file, its name in tables, and the one of its masks.
+    locator
+        The model.
+    asked
+        How it is opened.
+    tick
+        Of one unit, the file.
+
+    Returns
+    -------
+    dict
+        ``image``, ``name`` (`base`), ``file`` (size and time), ``learnt`` (whether the model was
+        trained or calibrated on its first frame), ``rows`` (one a judged frame), ``places`` (one a
+        place) and ``failures``.
+    """
+    rows: list[dict[str, Any]] = []
+    places: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    entry = {"image": name, "name": base, "file": version_of(path), "learnt": False}
+    try:
+        with open_image(path, pixel_um=asked.pixel_um) as image:
+            header = image.header
+            fit = fit_to(locator.card, header, asked.channel, name)
+            fit = replace(fit, notes=(*fit.notes, *header.notes))
+            entry["learnt"] = learnt(image, fit.channel, locator.learnt)
+            for t, part in each(range(header.frames), tick, 1 / header.frames):
+                tick(0, f"{name}, frame {t + 1} of {header.frames}")
+                try:
+                    row, own = locator.picture(image, t, fit, f"{name}, frame {t}", part)
+                except LivewellError as error:
+                    failures.append({"t": t, "error": why(error)})
+                else:
+                    mask = f"masks/{frame_name(base, t, header.frames)}.tif"
+                    shape = (header.height, header.width)
+                    labels = np.zeros(shape, np.int32) if own is None else own.labels
+                    write_mask(asked.out / mask, labels, header.pixel_um)
+                    rows.append({"t": t, **row, "mask": mask})
+                    places += [{"t": t, **each} for each in locator.rows(own)] if own else []
+    except OutputError:
+        # a mask that cannot be written is no fault of the image
+        raise
+    except LivewellError as error:
+        failures.append({"t": None, "error": why(error)})
+    return entry | {"rows": rows, "places": places, "failures": failures}

@@ -1,0 +1,243 @@
+"""Which pictures of a localisation are drawn, and their drawing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.files import remove_others, whole_file
+from livewell.image import Frame, mirrored
+from livewell.images.opening import open_image
+from livewell.inference.frames import Fit, fit_to, model_frame
+from livewell.models.files import Card
+from livewell.outputs.masks import read_mask
+from livewell.progress import SILENT, Progress
+from livewell.report.class_maps import ClassMaps, class_maps
+from livewell.report.overlays import Overlay, for_page, overlay
+from livewell.report.page import Picture
+from livewell.text import chance, plural, threshold_p
+from livewell.workflows.located import Asked, Locator
+
+FIGURE3 = "figure3.png"
+NEGATIVES, UNSURE = 6, 4
+"""One overlay in so many is kept for negatives, and for unsure pictures, where there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was drawn.
+
+    Parameters
+    ----------
+    overlays
+        For the page, in the order of `chosen`.
+    maps
+        The paper's Figure 3, for the page; ``None`` if no picture was judged, or none asked for.
+    figure3
+        The same as a file.
+    """
+
+    overlays: list[Picture]
+    maps: Picture | None
+    figure3: Path | None
+
+
+def chosen(pictures: pd.DataFrame, classes: tuple[str, str], most: int) -> pd.DataFrame:
+    """Pictures that are drawn: the surest positives, then unsure ones, then a few negatives.
+
+    Parameters
+    ----------
+    pictures
+        Columns p and verdict.
+    classes
+        (negative, positive).
+    most
+        At most so many. A sixth is kept for the surest negatives and a quarter for the unsure ones
+        with the highest p, where there are any; what is left over goes to unsure ones.
+    """
+    judged = pictures[pictures["p"].notna()].sort_values("p", ascending=False, kind="stable")
+    negative = judged[judged["verdict"] == classes[0]][::-1]
+    positive = judged[judged["verdict"] == classes[1]]
+    unsure = judged[~judged["verdict"].isin(classes)]
+    few = min(len(negative), most // NEGATIVES or int(most > len(positive) + len(unsure)))
+    some = min(len(unsure), most // UNSURE)
+    first = positive.head(most - few - some)
+    second = unsure.head(most - few - len(first))
+    return pd.concat([first, second, negative.head(few)])
+
+
+def show(
+    files: Mapping[str, Path],
+    pictures: pd.DataFrame,
+    detections: pd.DataFrame,
+    locator: Locator,
+    asked: Asked,
+    *,
+    most: int,
+    progress: Progress = SILENT,
+) -> Shown:
+    """Draw overlays and Figure 3 from files, masks and tables.
+
+    Parameters
+    ----------
+    files
+        Path of every image.
+    pictures, detections
+        As `livewell.workflows.localise.Localised` has them.
+    locator
+        The model.
+    asked
+        How files are opened, and where drawings go.
+    most
+        Overlays at most; 0: no Figure 3 either.
+    progress
+        Where to report.
+    """
+    classes = locator.card.classes
+    table = chosen(pictures, classes, most)
+    folder = asked.out / "overlays"
+    names = [f"{Path(mask).stem}.png" for mask in table["mask"]]
+    remove_others(folder, "*.png", names)
+    overlays = []
+    with progress.task("drawing", total=len(table) + 1) as tick:
+        for row, name in zip(_records(table), names, strict=True):
+            shot = _shot(files, row, locator, asked)
+            own = (detections["image"] == row["image"]) & (detections["t"] == row["t"])
+            picture = overlay(
+                Overlay(
+                    shot.frame,
+                    read_mask(asked.out / row["mask"]),
+                    detections.loc[own, "p"].tolist(),
+                    f"{row['verdict']}, p {chance(row['p'], 2)}, {plural(row['found'], 'place')}",
+                    _called(row, pictures),
+                    shot.pixel_um,
+                )
+            )
+            with whole_file(folder / name) as temporary:
+                temporary.write_bytes(picture.data)
+            overlays.append(for_page(picture))
+            tick()
+        maps = _figure3(files, pictures, locator, asked) if most else None
+        tick()
+    file = asked.out / FIGURE3
+    if maps is None:
+        file.unlink(missing_ok=True)
+        return Shown(overlays, None, None)
+    with whole_file(file) as temporary:
+        temporary.write_bytes(maps.data)
+    return Shown(overlays, maps, file)
+
+
+def three(
+    pictures: pd.DataFrame, classes: tuple[str, str], threshold: float
+) -> list[tuple[str, dict[str, Any]]]:
+    """Name and row of the surest positive, the least sure and the surest negative picture.
+
+    Parameters
+    ----------
+    pictures
+        Columns p and verdict.
+    classes
+        (negative, positive).
+    threshold
+        On p; the least sure picture is nearest to it.
+    """
+    judged = pictures[pictures["p"].notna()].reset_index(drop=True)
+    if judged.empty:
+        return []
+    p = judged["p"].to_numpy()
+    verdicts = judged["verdict"].tolist()
+    names: dict[int, str] = {}
+    for index, wanted, extreme in (
+        (int(p.argmax()), classes[1], "highest p"),
+        (int(p.argmin()), classes[0], "lowest p"),
+    ):
+        called = verdicts[index]
+        names.setdefault(index, f"surest {wanted}" if called == wanted else f"{extreme}, {called}")
+    names.setdefault(int(np.abs(p - threshold).argmin()), "least sure")
+    ranked = sorted(names, key=lambda index: -p[index])
+    rows = _records(judged)
+    return [(names[index], rows[index]) for index in ranked]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _figure3(
+    files: Mapping[str, Path], pictures: pd.DataFrame, locator: Locator, asked: Asked
+) -> Picture | None:
+    items = []
+    card = locator.card
+    for name, row in three(pictures, card.classes, card.picture_rule.threshold):
+        shot = _shot(files, row, locator, asked)
+        frame, area = model_frame(shot.frame, shot.fit, shot.where)
+        seen = locator.seen(frame, area)
+        if seen is None:
+            continue
+        part = "" if seen.window.contains(area) else "part of "
+        title = f"{name}\np {chance(float(row['p']), 2)}\n{part}{_called(row, pictures)}"
+        corner = np.array([seen.window.y.start, seen.window.x.start] * 2)
+        boxes = seen.places.boxes - corner
+        within = (boxes[:, :2] < seen.window.shape).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+        items.append(
+            ClassMaps(
+                title,
+                mirrored(frame, area, seen.window),
+                seen.places.maps,
+                seen.places.odds,
+                [(y0, x0, y1, x1) for y0, x0, y1, x1 in boxes[within].tolist()],
+                locator.finder.stride_px,
+                locator.finder.first_px,
+                area.seen_in(seen.window).corners,
+            )
+        )
+    if not items:
+        return None
+    return class_maps(items, card.classes, locator.look.least, locator.least)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """A frame as the file has it, its pixel size, how it fits the model, and its name."""
+
+    frame: Frame
+    pixel_um: float | None
+    fit: Fit
+    where: str
+
+
+def _shot(
+    files: Mapping[str, Path], row: Mapping[str, Any], locator: Locator, asked: Asked
+) -> _Shot:
+    name = str(row["image"])
+    with open_image(files[name], pixel_um=asked.pixel_um) as image:
+        fit = fit_to(locator.card, image.header, asked.channel, name)
+        frame = image.frame(int(row["t"]), fit.channel)
+        return _Shot(frame, image.header.pixel_um, fit, f"{name}, frame {row['t']}")
+
+
+def _called(row: Mapping[str, Any], pictures: pd.DataFrame) -> str:
+    """The image's name, and of a movie the frame."""
+    alone = (pictures["image"] == row["image"]).sum() == 1
+    return str(row["image"]) if alone else f"{row['image']}, frame {row['t']}"
+
+
+def model_summary(card: Card) -> dict[str, Any]:
+    """What the report says of a model of whole frames."""
+    rule = card.place_rule
+    return {
+        "weights": card.weights_sha256[:16],
+        "profile": card.profile.name,
+        "net": card.profile.net,
+        "global pooling": card.profile.global_pool,
+        "pixel_um": card.pixel_um,
+        "frame_px": " x ".join(map(str, card.frame_px or ())),
+        "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",
+        "temperature of a place": "none" if rule is None else f"{rule.temperature:.3f}",
+        "verdicts": card.picture_rule.note,
+        "trained on": card.data.get("study", ""),
+    }

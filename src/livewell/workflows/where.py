@@ -1,0 +1,201 @@
+"""Whether the places that a run's nets find are right, on frames that they never learnt from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.detection.matching import best_threshold
+from livewell.detection.places import Held, held, place_figures
+from livewell.errors import StudyError
+from livewell.progress import Progress
+from livewell.report.marked import Marked
+from livewell.report.page import Note, Section
+from livewell.report.places import PlacesResults, headline, places_sections
+from livewell.study.runs import label_hash
+from livewell.tables.schemas import BOX
+from livewell.workflows.found import STEPS, Model, found_in
+from livewell.workflows.pictured import pictured
+from livewell.workflows.scores import Tested
+
+BY_LOT, WORST = 4, 2
+"""Frames shown: drawn by lot among those with objects, and those with the most errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What is known of where a run's nets see the positive class.
+
+    Parameters
+    ----------
+    detections
+        Places in test frames, `livewell.workflows.found.FOUND`, and whether each is right (0 or 1);
+        ``None`` where nothing could be held against boxes.
+    figures
+        For ``places.json``; empty where there is nothing to tell.
+    sections, notes
+        For the page.
+    """
+
+    detections: pd.DataFrame | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[Section, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def where(
+    tested: Tested, models: Mapping[int, Model], noun: str, *, seed: int, progress: Progress
+) -> Where:
+    """Hold the places in all test frames against boxes, where the labels were made from boxes.
+
+    Parameters
+    ----------
+    tested, models
+        A run whose nets see whole frames, and its models by fold; none if they tell no places.
+    noun
+        What the nets see: image or frame.
+    seed
+        Of resampling, and of the frames that are shown.
+    progress
+        Where to report.
+    """
+    positive = tested.classes[1]
+    if not models:
+        text = f"A net with a fully connected head does not tell where it sees class {positive}."
+        return Where(notes=(Note("info", text),))
+    boxes = _boxes(tested)
+    if isinstance(boxes, str):
+        text = (
+            f"Places of class {positive} are not checked: {boxes}. Box some cells and label with"
+            " livewell label boxes to have them measured."
+        )
+        return Where(notes=(Note("info", text),))
+    names = ("validation", "test")
+    parts = {(fold, name): tested.part(name, fold) for fold in models for name in names}
+    tables, shares, moved = [], [], {}
+    looks = len(STEPS) * sum(len(part) for part in parts.values())
+    with progress.task("looking for places", total=looks) as tick:
+        for fold, model in models.items():
+            known, part = parts[fold, "validation"], parts[fold, "test"]
+            places, _ = found_in(tested, fold, model, known, boxes[:0], tick)
+            judged = held(places, known, boxes, positive)
+            moved[fold] = best_threshold(judged.places, judged.objects, judged.images)
+            of = part.loc[(part["label"] == positive) & (part["t"] == 0), "image"]
+            inside = boxes[boxes["image"].isin(of) & boxes["label"].notna()]
+            places, covered = found_in(tested, fold, model, part, inside, tick)
+            tables.append(places)
+            shares.append(covered)
+    frames = pd.concat([parts[fold, "test"] for fold in models], ignore_index=True)
+    judged = held(pd.concat(tables, ignore_index=True), frames, boxes, positive)
+    figures = place_figures(judged, moved, pd.concat(shares), positive, seed=seed)
+    results = PlacesResults(
+        positive=positive,
+        noun=noun,
+        group_name=str(tested.meta["by"]).replace("_", " "),
+        images=len(judged.images),
+        holding=judged.objects["image"].nunique(),
+        objects=len(judged.objects),
+        others=judged.others,
+        folds=len(models),
+        figures=figures,
+        frames=_shown(tested, models, judged, frames, seed),
+        remarks=_remarks(judged),
+        by_lot=min(BY_LOT, judged.objects["image"].nunique()),
+        unmarked=float((pd.concat(shares)["kind"] != positive).mean()),
+    )
+    counts = {
+        "images": results.images,
+        "images_with_objects": results.holding,
+        "objects": results.objects,
+        "other_boxes": results.others,
+        "places_on_unknown_cells": judged.unknown,
+    }
+    thresholds = [
+        {"fold": fold, "from_labels": model.least(), "from_boxes": model.least(-moved[fold])}
+        for fold, model in models.items()
+    ]
+    said = {
+        "kind": "places",
+        "positive": positive,
+        **counts,
+        "looked_below_threshold": STEPS[-1],
+        "log_odds": thresholds,
+        **figures.as_json(),
+    }
+    sections = tuple(places_sections(results))
+    return Where(_table(judged), said, sections, (Note("info", headline(results)),))
+
+
+def _boxes(tested: Tested) -> pd.DataFrame | str:
+    """The boxes that the labels were made from, or why there are none."""
+    name = tested.meta["labels"]
+    try:
+        boxes = tested.study.boxes(name)
+    except StudyError:
+        return f"the labels {name!r} were not made from boxes"
+    if label_hash(tested.study, name) != tested.meta.get("labels_sha256"):
+        return f"the labels {name!r} and their boxes were made anew after the split"
+    return boxes
+
+
+def _remarks(judged: Held) -> list[str]:
+    said = [
+        f"Places were looked for down to {STEPS[-1]:g} below the first threshold in calibrated log"
+        " odds; there the curves end."
+    ]
+    if judged.unknown:
+        said.append(
+            f"{judged.unknown:,} places on cells whose state is not known are neither right nor"
+            " wrong."
+        )
+    return said
+
+
+def _table(judged: Held) -> pd.DataFrame:
+    """Places as they are written, in pixels of the image."""
+    table = judged.places.drop(columns=["image", "score", "object"])
+    table = table.rename(columns={"file": "image", "log_odds": "score"})
+    return table.assign(right=table["right"].astype(int))
+
+
+def _shown(
+    tested: Tested, models: Mapping[int, Model], judged: Held, frames: pd.DataFrame, seed: int
+) -> list[Marked]:
+    """Some frames with what is right, wrong and missed at the first threshold."""
+    named = frames.set_index(judged.images["image"].to_numpy())
+    called = judged.places[judged.places["called"] == 1]
+    seen = set(called.loc[called["right"], "object"])
+    missed = judged.objects[~judged.objects.index.isin(seen)]
+    errors = called.loc[~called["right"], "image"].value_counts()
+    errors = errors.add(missed["image"].value_counts(), fill_value=0)
+    errors = errors.sort_index().sort_values(ascending=False, kind="stable")
+    holding = np.sort(judged.objects["image"].unique())
+    by_lot = np.random.default_rng(seed).permutation(holding)[:BY_LOT].tolist()
+    worst = [name for name in errors.index if name not in by_lot][:WORST]
+    chosen = by_lot + worst
+    drawn = pictured(tested, models, named.loc[chosen])
+    made = []
+    for name in chosen:
+        mine = called[called["image"] == name]
+        boxes = judged.objects[judged.objects["image"] == name]
+        found = boxes.index.isin(seen)
+        corners = boxes[BOX].to_numpy(np.int64)
+        peaks = mine[["y", "x"]].to_numpy(float)
+        right = mine["right"].to_numpy(bool)
+        counts = (
+            f"{int(right.sum())} right, {int((~right).sum())} wrong, {int((~found).sum())} missed"
+        )
+        made.append(
+            Marked(
+                drawn[name].grey,
+                f"{name}\n{counts}",
+                right=peaks[right],
+                wrong=peaks[~right],
+                found=corners[found],
+                missed=corners[~found],
+                mask=drawn[name].mask,
+            )
+        )
+    return made

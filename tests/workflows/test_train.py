@@ -1,0 +1,106 @@
+"""A run is written whole, goes on where it was, and never mixes two recipes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from livewell.errors import OutputError, SpecError, SplitError, TableError
+from livewell.models.files import load_model
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import TINY
+from livewell.study.study import Study
+from livewell.workflows.evaluate import Evaluated
+from livewell.workflows.train import Trained, train
+
+
+def test_card_says_what_the_model_is(trained: Trained, study: Study, profile: Profile) -> None:
+    """The card holds classes, scale, data, profile and versions, and its hash fits the weights."""
+    net, card = load_model(trained.run.model(0))
+    assert card.classes == net.classes == ("healthy", "sick")
+    assert card.pixel_um == pytest.approx(0.5)
+    assert (card.patch_px, card.channel) == (64, "phase contrast")
+    assert card.profile == profile
+    assert card.data["study"] == study.folder.name
+    dealt = study.split("split")[1].groupby("part")["group"].apply(sorted)
+    assert card.data["groups"] == dealt.to_dict()
+    counts = {(row["part"], row["label"]): row["groups"] for row in card.data["counts"]}
+    assert counts["test", "sick"] == sum(name[0] == "B" for name in dealt["test"])
+    assert {"torch", "python", "livewell"} <= set(card.versions)
+    assert 0 <= card.patch_rule.threshold <= 1
+    files = {path.name for path in trained.run.model(0).iterdir()}
+    assert files == {"weights.safetensors", "card.json"}
+
+
+def test_repeating_the_command_trains_nothing_anew(
+    trained: Trained, study: Study, profile: Profile
+) -> None:
+    """A finished run is taken as it is: no file of it is written again."""
+    folder = trained.run.fold(0)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    again = train(study, trained.run.folder, profile, processes=0)
+    assert again.cards[0].weights_sha256 == trained.cards[0].weights_sha256
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_run_that_was_stopped_goes_on(
+    trained: Trained, study: Study, profile: Profile, tmp_path: Path
+) -> None:
+    """With checkpoints and no model, the same command goes on and ends with the same weights."""
+    shutil.copytree(trained.run.folder, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "fold-00" / "model")
+    again = train(study, tmp_path / "run", profile, processes=0)
+    assert again.cards[0].weights_sha256 == trained.cards[0].weights_sha256
+    assert (tmp_path / "run" / "fold-00" / "log.csv").read_text().count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "seed", "named"),
+    [({"lr": 0.1}, 0, r"lr=0\.003.*got: lr=0\.1"), ({}, 7, "seed=0.*seed=7")],
+    ids=["profile", "seed"],
+)
+def test_other_settings_are_refused(
+    trained: Trained,
+    study: Study,
+    profile: Profile,
+    settings: dict[str, object],
+    seed: int,
+    named: str,
+) -> None:
+    """A folder with a run of other settings is refused, told which, and left as it is."""
+    before = (trained.run.folder / "run.json").read_bytes()
+    with pytest.raises(OutputError, match=f"(?i)other settings.*{named}.*new folder"):
+        train(study, trained.run.folder, override(profile, settings), seed=seed, processes=0)
+    assert (trained.run.folder / "run.json").read_bytes() == before
+
+
+def test_patch_size_must_be_the_profiles(study: Study, tmp_path: Path) -> None:
+    """Patches of another size than the profile's are refused, with the way out, before any work."""
+    other = override(TINY, {"patch_px": 96, "input_px": 80})
+    with pytest.raises(SpecError, match=r"96 px.*64 px.*--patch-px 96"):
+        train(study, tmp_path / "run", other)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_such_fold(study: Study, profile: Profile, tmp_path: Path) -> None:
+    """A fold that the split has not is refused."""
+    with pytest.raises(SplitError, match=r"no such fold.*3"):
+        train(study, tmp_path / "run", profile, folds=[0, 3])
+
+
+def test_image_gone_since_the_split(study: Study, profile: Profile, tmp_path: Path) -> None:
+    """An image that has gone is named before training begins."""
+    shutil.copytree(study.root, tmp_path / "images")
+    shutil.copytree(study.folder, tmp_path / "study")
+    stamp = tmp_path / "study" / "study.json"
+    said = json.loads(stamp.read_text())
+    stamp.write_text(json.dumps(said | {"root": str(tmp_path / "images")}))
+    (tmp_path / "images" / "A02_p1.ome.tif").unlink()
+    with pytest.raises(TableError, match=r"A02_p1\.ome\.tif"):
+        train(Study.open(tmp_path / "study"), tmp_path / "run", profile, processes=0)
+
+
+def test_training_learnt(evaluated: Evaluated) -> None:
+    """On wells that it never saw, the net tells coarse texture from fine."""
+    assert evaluated.figures["roc_auc"].value > 0.9

@@ -22,11 +22,11 @@ from livewell.models.nets.net import normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.tables.schemas import BOX
-from livewell.training.data import Labelled
+from livewell.training.data import LabelledRegions
 from livewell.training.draws import Draws
-from livewell.training.fit import Fitted, chosen_precision
+from livewell.training.fit import FitResult, chosen_precision
 from livewell.training.module import Classifier
 from livewell.training.warps import turned
 
@@ -35,7 +35,7 @@ MOST_WEIGHT = 20.0
 
 
 @dataclass(frozen=True)
-class Boxed:
+class BoxSupervision:
     """Trains the class maps of a net on boxes: a place is positive where its centre lies in one.
 
     In place of `livewell.training.fit.fit`: the same net, draws, turns, optimiser and schedule;
@@ -54,15 +54,15 @@ class Boxed:
         self,
         profile: Profile,
         source: PixelSource,
-        train: Labelled,
-        validation: Labelled,
+        train: LabelledRegions,
+        validation: LabelledRegions,
         folder: Path,
         *,
         seed: int,
         processes: int | None = None,
         progress: Progress = SILENT,
         what: str = "training",
-    ) -> Fitted:
+    ) -> FitResult:
         """As `livewell.training.fit.fit`; `processes` is not used."""
         torch.manual_seed(seed)
         net = build(profile, train.patches[0].box.shape)
@@ -106,10 +106,10 @@ class Boxed:
         table = pd.DataFrame(log)
         with whole_file(folder / "log.csv") as temporary:
             table.to_csv(temporary, index=False)
-        return Fitted(net.eval(), table, epochs - 1, precision)
+        return FitResult(net.eval(), table, epochs - 1, precision)
 
     def _loaded(
-        self, source: PixelSource, keys: Sequence[Patch]
+        self, source: PixelSource, keys: Sequence[Region]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Frames (n, h, w), and 1 where a pixel lies in a box."""
         frames = np.stack([source.crop(key.image, key.t, key.box) for key in keys])

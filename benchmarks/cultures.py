@@ -15,7 +15,7 @@ from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 from livewell.simulate.dose import VISIBLE
 from livewell.study.study import Study
-from livewell.workflows.budget import Budgeted, budget
+from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.demo import SETTINGS, WINDOW_S
 from livewell.workflows.dosed import Plan
 from livewell.workflows.evaluate import evaluate
@@ -98,7 +98,7 @@ def cultures(*, runs: Path | None = None, seed: int = 0, progress: Progress = SI
 
 def _one(
     case: Case, folder: Path, seed: int, progress: Progress
-) -> tuple[Budgeted, "pd.Series[float]"]:
+) -> tuple[BudgetResult, "pd.Series[float]"]:
     spec = CultureSpec(
         doses_s=case.doses_s,
         wells_per_dose=case.wells,
@@ -117,7 +117,7 @@ def _one(
 
 def _budget(
     case: Case, folder: Path, out: str, seed: int, progress: Progress, model: Path | None = None
-) -> Budgeted:
+) -> BudgetResult:
     plan = Plan(case.sick_from, WINDOW_S, folds=case.folds, stride_px=SETTINGS["stride_px"])
     return budget(
         Study.open(folder / "study"),
@@ -142,7 +142,7 @@ def _truth(plate: Path, fields: pd.DataFrame) -> "pd.Series[float]":
     return shares
 
 
-def _rows(name: str, made: Budgeted, truth: "pd.Series[float]") -> list[list[str]]:
+def _rows(name: str, made: BudgetResult, truth: "pd.Series[float]") -> list[list[str]]:
     control = made.budget
     rows = [
         [name, "0", str(control.control_wells), f"{truth[0.0]:.1%}",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from benchmarks.models import FORMS, Trained, trained
+from benchmarks.models import FORMS, TrainingResult, trained
 from benchmarks.result import Result
 from benchmarks.rivals import PlainWindows, monai_windows
 from livewell.geometry import WindowGrid
@@ -94,7 +94,9 @@ def table(
     )
 
 
-def _one_form(model: Trained, repeats: int, progress: Progress) -> tuple[dict[str, Any], str]:
+def _one_form(
+    model: TrainingResult, repeats: int, progress: Progress
+) -> tuple[dict[str, Any], str]:
     view, grid = model.views[0], model.grid
     ways = _ways(model)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -127,7 +129,7 @@ def _one_form(model: Trained, repeats: int, progress: Progress) -> tuple[dict[st
 
 
 def _told(
-    model: Trained,
+    model: TrainingResult,
     ways: dict[str, "_Way"],
     seconds: dict[str, list[float]],
     rate: list[float],
@@ -180,7 +182,7 @@ class _Way:
     score: Callable[[View], NDArray[Any]] | None = None
 
 
-def _ways(model: Trained) -> dict[str, _Way]:
+def _ways(model: TrainingResult) -> dict[str, _Way]:
     found: dict[str, _Way] = {}
     view, grid = model.views[0], model.grid
     rows = replace(grid, rows=-(-grid.rows // PARTS))
@@ -218,7 +220,7 @@ def _scores(
         tick()
 
 
-def _few(model: Trained) -> list[View]:
+def _few(model: TrainingResult) -> list[View]:
     wanted = np.zeros(model.grid.shape, dtype=bool)
     wanted[::AUC_STEP, ::AUC_STEP] = True
     return [replace(view, wanted=wanted) for view in model.views]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.boxed import Boxed
+from benchmarks.boxed import BoxSupervision
 from benchmarks.darkness import DARKNESS, area, darkness, shown
 from benchmarks.result import Result
 from livewell.detection.intervals import detection_estimates
@@ -23,7 +23,7 @@ from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
 from livewell.training.fit import fit
-from livewell.workflows.evaluate import Evaluated, evaluate
+from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.label_boxes import Boxes
@@ -106,7 +106,7 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
     values: dict[str, Any] = {}
     for rival in RIVALS:
         folder = runs / "haemocytometer" / rival.name
-        fitter: Fitter = Boxed(dead) if rival.boxes else fit
+        fitter: Fitter = BoxSupervision(dead) if rival.boxes else fit
         train(study, folder, rival.profile, seed=seed, fitter=fitter, progress=progress)
         made = evaluate(folder, baselines=False, seed=seed, progress=progress)
         rows += _rows(rival.told, made.figures["roc_auc"], made.places.figures)
@@ -156,7 +156,7 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
     )
 
 
-def _apart(tested: Tested, made: Evaluated, dead: pd.DataFrame, seed: int) -> list[str]:
+def _apart(tested: Tested, made: Evaluation, dead: pd.DataFrame, seed: int) -> list[str]:
     """The figures of one net without the clusters of images on which recipes were developed."""
     looked_at = [tested.part(name, 0)["group"] for name in ("validation", "test")]
     some = tested.part("test")

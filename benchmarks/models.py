@@ -31,7 +31,7 @@ FORMS = {
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A model of the simulated culture, and test frames with their truth."""
 
     net: Net
@@ -56,7 +56,9 @@ def culture(seed: int) -> CultureSpec:
     )
 
 
-def trained(folder: Path, profile: Profile, *, seed: int, progress: Progress = SILENT) -> Trained:
+def trained(
+    folder: Path, profile: Profile, *, seed: int, progress: Progress = SILENT
+) -> TrainingResult:
     """`profile` trained on the simulated culture in `folder`, or as it was trained there before."""
     images = simulate_culture(culture(seed), folder / "plate", progress=progress)
     study = index(
@@ -83,7 +85,7 @@ def trained(folder: Path, profile: Profile, *, seed: int, progress: Progress = S
         View(pixels.frame(image, t), pixels.area(image, t), wanted, t)
         for image, t in zip(frames["image"], frames["t"], strict=True)
     ]
-    return Trained(net, card, views, (frames["label"] == CLASSES[1]).tolist(), grid16)
+    return TrainingResult(net, card, views, (frames["label"] == CLASSES[1]).tolist(), grid16)
 
 
 def _grid(net: Net) -> WindowGrid:

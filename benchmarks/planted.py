@@ -28,7 +28,7 @@ from livewell.simulate.dose import VISIBLE
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.study import Study
-from livewell.tables.schemas import patches_of
+from livewell.tables.schemas import regions_of
 from livewell.workflows.demo import SETTINGS, WINDOW_S
 from livewell.workflows.index import index
 from livewell.workflows.label import Dose, label
@@ -214,7 +214,7 @@ def _looked(
     own: pd.DataFrame = patches[
         patches["group"].isin(train_groups) & (patches["label"] == CLASSES[1])
     ]
-    weights = class_weights(cam, StudyPixels(study), patches_of(own), 1, most=500)
+    weights = class_weights(cam, StudyPixels(study), regions_of(own), 1, most=500)
     ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
     found = {name: Found() for name in ways}
     with progress.task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:

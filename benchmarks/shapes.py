@@ -20,7 +20,7 @@ from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
 from livewell.study.regions import Whole
 from livewell.study.study import Study
-from livewell.training.fit import Fitted, fit
+from livewell.training.fit import FitResult, fit
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
@@ -87,7 +87,7 @@ class Begun:
 
     first: Net
 
-    def __call__(self, *args: Any, **settings: Any) -> Fitted:
+    def __call__(self, *args: Any, **settings: Any) -> FitResult:
         """As `livewell.training.fit.fit`."""
         return fit(*args, **settings, begin=self.first.module.state_dict())
 

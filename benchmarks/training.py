@@ -19,10 +19,10 @@ from livewell.models.nets.catalog import build
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
 from livewell.progress import SILENT, Progress
-from livewell.region import PatchGrid
+from livewell.region import RegionGrid
 from livewell.simulate.culture import CultureSpec
 from livewell.study.pixels import StudyPixels
-from livewell.training.data import Labelled, beside, training_loader, workers
+from livewell.training.data import LabelledRegions, beside, training_loader, workers
 from livewell.training.fit import calm, chosen_precision
 from livewell.training.module import Classifier
 from livewell.workflows.index import index
@@ -126,12 +126,12 @@ def _rate(
     patches = [
         patch
         for name, t in names
-        for patch in PatchGrid(profile.patch_px, profile.stride_px).patches(
+        for patch in RegionGrid(profile.patch_px, profile.stride_px).patches(
             name, t, pixels.area(name, t)
         )
     ]
     rng = np.random.default_rng(seed)
-    part = Labelled(patches, rng.random(len(patches)) < 0.5, ["one"] * len(patches))
+    part = LabelledRegions(patches, rng.random(len(patches)) < 0.5, ["one"] * len(patches))
     torch.manual_seed(seed)
     classifier = Classifier(build(short), short, seed)
     batches: Any

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livewell.tables import schemas as tables
 from livewell.errors import TableError
 from livewell.geometry import Box
-from livewell.region import Patch
-from livewell.tables.schemas import KEY, Column, Schema, key_table, patch_of, patches_of
+from livewell.region import Region
+from livewell.tables import schemas as tables
+from livewell.tables.schemas import KEY, Column, Schema, key_table, region_of, regions_of
 
 CELLS = Schema(
     "cell",
@@ -109,7 +109,7 @@ def test_schemas_are_sound(schema):
 boxes = st.tuples(*[st.integers(-20, 900)] * 2, *[st.integers(1, 300)] * 2).map(
     lambda b: Box.of(b[0], b[1], b[0] + b[2], b[1] + b[3])
 )
-patches = st.lists(st.builds(Patch, st.text(min_size=1), st.integers(0, 99), boxes), max_size=6)
+patches = st.lists(st.builds(Region, st.text(min_size=1), st.integers(0, 99), boxes), max_size=6)
 
 
 @settings(deadline=None)
@@ -118,11 +118,11 @@ def test_keys_go_to_a_table_and_back(keys):
     """Patches are read back from their table as they were, all together or row by row."""
     table = key_table(keys)
     assert list(table.columns) == KEY
-    assert patches_of(table) == keys
-    assert [patch_of(row) for _, row in table.iterrows()] == keys
+    assert regions_of(table) == keys
+    assert [region_of(row) for _, row in table.iterrows()] == keys
 
 
 def test_patches_are_read_from_plain_integers_too():
     """A key table as numpy's integers gives the same patches."""
-    table = key_table([Patch("a", 1, Box.of(0, 1, 2, 3))])
-    assert patches_of(table.astype(dict.fromkeys(KEY[1:], np.int32))) == patches_of(table)
+    table = key_table([Region("a", 1, Box.of(0, 1, 2, 3))])
+    assert regions_of(table.astype(dict.fromkeys(KEY[1:], np.int32))) == regions_of(table)

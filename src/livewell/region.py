@@ -8,7 +8,7 @@ from livewell.geometry import Box, Edge, tiles
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Patch:
+class Region:
     """The key of one patch.
 
     Parameters
@@ -28,7 +28,7 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
-class PatchGrid:
+class RegionGrid:
     """Square patches on a grid.
 
     Parameters
@@ -43,15 +43,15 @@ class PatchGrid:
     stride_px: int
     edge: Edge = "drop"
 
-    def patches(self, image: str, t: int, area: Box) -> Iterator[Patch]:
+    def patches(self, image: str, t: int, area: Box) -> Iterator[Region]:
         """Every patch of one frame; none where the area is smaller than a patch."""
         for box in tiles(area, self.size_px, self.stride_px, self.edge):
-            yield Patch(image, t, box)
+            yield Region(image, t, box)
 
 
 def centred(
     image: str, t: int, points: Iterable[tuple[float, float]], size_px: int
-) -> Iterator[Patch]:
+) -> Iterator[Region]:
     """Patches centred on points, rounded to the nearest whole box.
 
     Parameters
@@ -65,7 +65,7 @@ def centred(
 
     Yields
     ------
-    Patch
+    Region
         One a point, in order; it may reach beyond the frame.
 
     Raises
@@ -77,4 +77,4 @@ def centred(
         raise GeometryError("a patch below one pixel", expected="size_px >= 1", got=str(size_px))
     for y, x in points:
         top, left = round(y - size_px / 2), round(x - size_px / 2)
-        yield Patch(image, t, Box.of(top, left, top + size_px, left + size_px))
+        yield Region(image, t, Box.of(top, left, top + size_px, left + size_px))

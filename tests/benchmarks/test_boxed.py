@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks import boxed
-from benchmarks.boxed import MOST_WEIGHT, Boxed
+from benchmarks.boxed import MOST_WEIGHT, BoxSupervision
 from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.models.nets.wscnn import Body, WeaklySupervised, map_shape, weakly_supervised
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY, WSCNN_FAST
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 from livewell.tables.schemas import BOX
-from livewell.training.data import Labelled
+from livewell.training.data import LabelledRegions
 
 HEIGHT, WIDTH, STRIDE = 64, 96, 8
 """Of a frame, and of the class maps of nets that take it."""
@@ -72,8 +72,8 @@ class Marked:
         names = [f"p{number}" for number in range(FRAMES)]
         self.pixels = ArrayPixels(dict(zip(names, frames, strict=True)))
         self.boxes = boxes(*rows)
-        self.labelled = Labelled(
-            [Patch(name, 0, Box.of(0, 0, *shape)) for name in names],
+        self.labelled = LabelledRegions(
+            [Region(name, 0, Box.of(0, 0, *shape)) for name in names],
             np.arange(FRAMES) % 2 == 1,
             names,
         )
@@ -81,7 +81,7 @@ class Marked:
     def trained(self, profile: Profile, folder: Path, seed: int = 0) -> Any:
         """What training on the boxes leaves."""
         part = self.labelled
-        return Boxed(self.boxes)(profile, self.pixels, part, part, folder, seed=seed)
+        return BoxSupervision(self.boxes)(profile, self.pixels, part, part, folder, seed=seed)
 
 
 def test_masks_lie_where_boxes_are_in_the_frame() -> None:
@@ -92,7 +92,9 @@ def test_masks_lie_where_boxes_are_in_the_frame() -> None:
     beyond, below = (38, 40, 50, 60), (45, 10, 50, 20)
     told = boxes(*(("a", *corners) for corners in (inside, across, above, beyond, below)))
     part = Box.of(10, -4, 40, 46)
-    _, (mine, others) = Boxed(told)._loaded(pixels, [Patch("a", 0, part), Patch("b", 0, part)])
+    _, (mine, others) = BoxSupervision(told)._loaded(
+        pixels, [Region("a", 0, part), Region("b", 0, part)]
+    )
     expected = np.zeros((30, 50), dtype=np.float32)
     expected[2:5, 4:10] = 1
     expected[0:4, 24:30] = 1
@@ -218,7 +220,7 @@ def test_training_finds_the_boxes(tmp_path: Path) -> None:
     assert made.log["step"].tolist() == [20, 40]
     assert made.log["train_loss"].iloc[1] < made.log["train_loss"].iloc[0]
     assert made.log["val_auc"].iloc[1] == 1
-    frames, masks = Boxed(marked.boxes)._loaded(marked.pixels, marked.labelled.patches)
+    frames, masks = BoxSupervision(marked.boxes)._loaded(marked.pixels, marked.labelled.patches)
     inputs = boxed.normalise(torch.from_numpy(frames), SHORT.normalise)[:, None]
     with torch.no_grad():
         maps = made.module.maps(inputs)

@@ -91,7 +91,11 @@ def nothing_made(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(*_: object, **__: object) -> None:
         raise AssertionError
 
-    names = ("livewell.workflows.shapes.picture", "livewell.workflows.train._one_fold", "benchmarks.shapes._told")
+    names = (
+        "livewell.workflows.shapes.picture",
+        "livewell.workflows.train._one_fold",
+        "benchmarks.shapes._told",
+    )
     for name in names:
         monkeypatch.setattr(name, made)
 

@@ -8,7 +8,7 @@ import pytest
 from livewell.detection.places import (
     FROM_BOXES,
     FROM_LABELS,
-    Held,
+    MatchedDetections,
     frame_names,
     held,
     place_figures,
@@ -64,7 +64,7 @@ def test_boxes_lie_on_the_first_frame():
     assert judged.places["right"].tolist() == [False]
 
 
-def two_folds() -> tuple[Held, dict[int, float]]:
+def two_folds() -> tuple[MatchedDetections, dict[int, float]]:
     """Fold 0 finds a and errs in b below its threshold; fold 1 finds c 1 above and d 1 below."""
     truth = boxes(("a", 0, "dead"), ("c", 0, "dead"), ("d", 0, "dead"), ("a", 30, "live"))
     found = places(

@@ -14,7 +14,7 @@ from livewell.models.nets.compact import compact
 from livewell.models.nets.deadnet import deadnet
 from livewell.models.nets.net import Net
 from livewell.models.recipes import TINY
-from livewell.region import Patch, PatchGrid
+from livewell.region import Region, RegionGrid
 from livewell.study.pixels import ArrayPixels
 
 BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
@@ -178,11 +178,11 @@ def test_inputs_are_those_that_are_scored(how: str) -> None:
     torch.testing.assert_close(odds, net.logits(grey), atol=1e-5, rtol=1e-5)
 
 
-def study_cam(how: str = "background") -> tuple[Cam, list[Patch], ArrayPixels]:
+def study_cam(how: str = "background") -> tuple[Cam, list[Region], ArrayPixels]:
     torch.manual_seed(0)
     module = shaken(build(TINY))
     net = Net(module, CLASSES, None, TINY.patch_px, TINY.input_px, how=how)
-    patches = list(PatchGrid(TINY.patch_px, 16).patches("a", 1, Box.of(0, 0, 150, 170)))
+    patches = list(RegionGrid(TINY.patch_px, 16).patches("a", 1, Box.of(0, 0, 150, 170)))
     return Cam(net, "block2"), patches, ArrayPixels({"a": MOVIE})
 
 
@@ -217,7 +217,7 @@ def test_class_weights_of_a_study() -> None:
     """They are the mean over all patches; a sample is drawn by its seed alone."""
     cam, patches, source = study_cam()
 
-    def weights_of(some: list[Patch]) -> Tensor:
+    def weights_of(some: list[Region]) -> Tensor:
         grey = torch.stack([torch.from_numpy(source.crop("a", 1, each.box)) for each in some])
         return cam.look(cam.inputs(grey), 1).weights.double().mean(dim=0)
 

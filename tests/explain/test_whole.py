@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from livewell.errors import SpecError
 from livewell.explain.places import Finder, Look, Places
-from livewell.explain.whole import Seen, look_over, windows
+from livewell.explain.whole import FieldDetections, look_over, windows
 from livewell.geometry import Box
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import Body, weakly_supervised
@@ -21,7 +21,7 @@ from livewell.models.profile import GlobalPool
 SIDES = st.integers(1, 260)
 
 
-def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> Seen:
+def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> FieldDetections:
     """What the hand-made net sees in a picture, with all cells higher than their neighbours."""
     area = area or Box.of(0, 0, *frame.shape)
     return look_over(Finder(detector(step), Look(**{"apart": 1} | look)), frame, area)

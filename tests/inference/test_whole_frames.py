@@ -18,7 +18,7 @@ from livewell.models.nets.catalog import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 
 RNG = np.random.default_rng(0)
@@ -161,7 +161,7 @@ def test_maps_say_what_a_studys_patches_say(name: str) -> None:
     source = ArrayPixels({"a": frame[None]})
     grid = WindowGrid.over(Box.of(0, 7, *frame.shape), net.patch_px, 16)
     found = scored(Dense(net), view_of(frame, grid, source.area("a", 0)), grid)
-    patches = [Patch("a", 0, box) for box in grid.boxes()]
+    patches = [Region("a", 0, box) for box in grid.boxes()]
     np.testing.assert_allclose(found.ravel(), Scorer(net).patches(source, patches), atol=1e-5)
 
 

@@ -10,7 +10,7 @@ from livewell.inference.windows import BATCH, Scorer, window_boxes
 from livewell.models.nets.catalog import build
 from livewell.models.nets.net import Net
 from livewell.models.recipes import TINY
-from livewell.region import Patch, PatchGrid
+from livewell.region import Region, RegionGrid
 from livewell.study.pixels import ArrayPixels
 
 MOVIE = np.random.default_rng(0).integers(1, 60_000, (2, 150, 170), dtype=np.uint16)
@@ -28,7 +28,7 @@ def scorer() -> Scorer:
 def test_a_frame_scores_as_its_patches_do(scorer: Scorer, dtype: str) -> None:
     """Windows of a frame get the scores of the same boxes read as patches, in order."""
     movie = (MOVIE // 256).astype(dtype)
-    patches = list(PatchGrid(TINY.patch_px, 20).patches("a", 1, AREA))
+    patches = list(RegionGrid(TINY.patch_px, 20).patches("a", 1, AREA))
     told: list[int] = []
     by_patch = scorer.patches(
         ArrayPixels({"a": movie}), patches, lambda n=1, note="": told.append(n)
@@ -79,7 +79,7 @@ def test_nothing_to_score(scorer: Scorer) -> None:
 def test_the_net_is_scored_as_trained_to_be_used(scorer: Scorer) -> None:
     """Dropout and batch norm are in evaluation mode: the same patch scores the same again."""
     assert not any(part.training for part in scorer.net.module.modules())
-    patch = [Patch("a", 0, Box.of(3, 4, 3 + TINY.patch_px, 4 + TINY.patch_px))]
+    patch = [Region("a", 0, Box.of(3, 4, 3 + TINY.patch_px, 4 + TINY.patch_px))]
     source = ArrayPixels({"a": MOVIE})
     assert scorer.patches(source, patch) == scorer.patches(source, patch)
 

@@ -12,7 +12,7 @@ from livewell.labels.by_fluorescence import by_fluorescence
 from livewell.labels.mixture import PATTARONE_2021, Mixture, fit_mixture
 from livewell.measure.borders import valid_area
 from livewell.measure.stain import MCF7_OFFSET, background, means, ratio
-from livewell.region import PatchGrid
+from livewell.region import RegionGrid
 from livewell.tables.schemas import LABELS, key_table
 
 RNG = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_real_patches_called_live_hold_no_dead_nucleus(shared_data: Path):
     tables = []
     for name in pd.read_csv(folder / "images.csv")["image"]:
         stain = tifffile.imread(folder / name, key=1)
-        patches = list(PatchGrid(224, 112).patches(name, 0, valid_area(stain)))
+        patches = list(RegionGrid(224, 112).patches(name, 0, valid_area(stain)))
         mean = means(stain, [patch.box for patch in patches])
         tables.append(key_table(patches).assign(ratio=ratio(mean, background(stain), MCF7_OFFSET)))
     made = by_fluorescence(pd.concat(tables), "ratio", 0)

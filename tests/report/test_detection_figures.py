@@ -16,7 +16,7 @@ from livewell.detection.matching import DetectionCounts
 from livewell.detection.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
 from livewell.metrics.intervals import Estimate
 from livewell.report.detection import Point, froc_curve, precision_recall
-from livewell.report.marked import FOUND, MISSED, WRONG, Marked, marked_frames
+from livewell.report.marked import FOUND, MISSED, WRONG, MarkedFrame, marked_frames
 from livewell.report.overlays import levels
 from livewell.report.page import Note, Page, Picture, render
 from livewell.report.places import PlacesResults, headline, places_sections
@@ -43,7 +43,7 @@ PEAK = np.array([[15.0, 18.0]])
 GREY = RNG.normal(100, 20, (60, 80)).astype(np.float32)
 MASK = np.zeros((60, 80), dtype=bool)
 MASK[8:22, 10:26] = True
-HELD = Marked(GREY, "a & b <1>\n1 right", 1, right=PEAK, wrong=PEAK + 20, found=BOX,
+HELD = MarkedFrame(GREY, "a & b <1>\n1 right", 1, right=PEAK, wrong=PEAK + 20, found=BOX,
               missed=BOX + 30, mask=MASK)  # fmt: skip
 
 CASES: dict[str, Callable[[], Picture]] = {
@@ -54,11 +54,11 @@ CASES: dict[str, Callable[[], Picture]] = {
     "froc": lambda: froc_curve(FROC, POINTS, RATES, AREA),
     "froc of nothing": lambda: froc_curve(FROC[:1], POINTS, RATES),
     "froc without objects": lambda: froc_curve(FROC.assign(sensitivity=NAN), [], RATES),
-    "frames": lambda: marked_frames([HELD, Marked(GREY, "plain")]),
-    "frames of places": lambda: marked_frames([Marked(GREY, "x", 0, places=PEAK)]),
+    "frames": lambda: marked_frames([HELD, MarkedFrame(GREY, "plain")]),
+    "frames of places": lambda: marked_frames([MarkedFrame(GREY, "x", 0, places=PEAK)]),
     "no frame": lambda: marked_frames([]),
-    "wide frame": lambda: marked_frames([Marked(np.zeros((40, 2000), np.uint16), "wide")]),
-    "frame of NaN": lambda: marked_frames([Marked(np.full((9, 9), NAN), "empty")]),
+    "wide frame": lambda: marked_frames([MarkedFrame(np.zeros((40, 2000), np.uint16), "wide")]),
+    "frame of NaN": lambda: marked_frames([MarkedFrame(np.full((9, 9), NAN), "empty")]),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 import livewell.workflows.examples as module
 from livewell.tables.schemas import BOX
 from livewell.workflows.examples import LONGEST, Examples
-from livewell.workflows.pictured import Pictured
+from livewell.workflows.pictured import FrameFigure
 
 CLASSES = ("living", "dead")
 LONG = "plate_1/" + "x" * 60 + ".tif"
@@ -37,9 +37,9 @@ def outcomes() -> pd.DataFrame:
 def tested(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A run of one of three folds; its frames are grey and hold one place."""
 
-    def pictured(tested: object, models: object, rows: pd.DataFrame) -> dict[object, Pictured]:
+    def pictured(tested: object, models: object, rows: pd.DataFrame) -> dict[object, FrameFigure]:
         grey, place = np.arange(64.0).reshape(8, 8), np.array([[4.0, 4.0]])
-        return {row: Pictured(grey, place, np.zeros((8, 8), bool)) for row in rows.index}
+        return {row: FrameFigure(grey, place, np.zeros((8, 8), bool)) for row in rows.index}
 
     monkeypatch.setattr(module, "pictured", pictured)
     folds = pd.DataFrame({"fold": [0, 1, 2]})

@@ -12,7 +12,7 @@ from livewell.splitting import schemes as splits
 from livewell.splitting.dealing import can_cover
 
 
-def patches_of(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
+def regions_of(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
     """Patches of groups with (healthy, sick) of each."""
     rows = [
         (group, label)
@@ -36,7 +36,7 @@ def coverable(counts: dict[str, tuple[int, int]], parts: int) -> bool:
 @given(tables, st.integers(0, 5))
 def test_holdout_keeps_its_promises_or_says_why_not(counts, seed):
     """A holdout holds both classes in all three parts whenever whole groups can, else refuses."""
-    patches = patches_of(counts)
+    patches = regions_of(counts)
     assume(patches["label"].nunique() == 2)
     if not coverable(counts, 3):
         with pytest.raises(SplitError, match="too few groups"):
@@ -53,7 +53,7 @@ def test_holdout_keeps_its_promises_or_says_why_not(counts, seed):
 @given(tables, st.integers(2, 4), st.integers(0, 3))
 def test_k_folds_test_every_group_exactly_once(counts, k, seed):
     """Every group is tested once and every part of every fold holds both classes."""
-    patches = patches_of(counts)
+    patches = regions_of(counts)
     assume(patches["label"].nunique() == 2)
     try:
         folds = splits.k_folds(patches, k, seed=seed)
@@ -68,7 +68,7 @@ def test_k_folds_test_every_group_exactly_once(counts, k, seed):
 @given(tables, st.integers(0, 3))
 def test_leave_one_group_out_tests_each_group_alone(counts, seed):
     """There is one fold a group; it alone is tested, train and validation hold both classes."""
-    patches = patches_of(counts)
+    patches = regions_of(counts)
     assume(patches["label"].nunique() == 2)
     rests = [{k: v for k, v in counts.items() if k != group} for group in counts]
     if not all(coverable(rest, 2) for rest in rests):
@@ -83,7 +83,7 @@ def test_leave_one_group_out_tests_each_group_alone(counts, seed):
 
 def test_row_order_does_not_matter_and_the_seed_decides():
     """The same patches in another order give the same split; another seed gives another."""
-    patches = patches_of({f"w{i}": (10, 0) if i % 2 else (0, 10) for i in range(24)})
+    patches = regions_of({f"w{i}": (10, 0) if i % 2 else (0, 10) for i in range(24)})
     mixed = patches.sample(frac=1, random_state=1)
     pd.testing.assert_frame_equal(splits.holdout(patches, seed=3), splits.holdout(mixed, seed=3))
     others = [splits.holdout(patches, seed=seed)["part"].tolist() for seed in range(4)]
@@ -94,7 +94,7 @@ def test_holdout_comes_close_to_the_asked_shares():
     """With forty unequal groups each part has its share of each class within three points."""
     rng = np.random.default_rng(0)
     counts = {f"g{i}": tuple(rng.integers(5, 60, 2).tolist()) for i in range(40)}
-    patches = patches_of(counts)
+    patches = regions_of(counts)
     table = balance.balance(patches, splits.holdout(patches, (0.6, 0.2, 0.2)))
     for name in ("patches_healthy", "patches_sick"):
         share = table[name] / table[name].sum()
@@ -103,7 +103,7 @@ def test_holdout_comes_close_to_the_asked_shares():
 
 def test_an_uneven_design_still_finds_the_only_way():
     """With one group of each kind beside one mixed group, two parts are found."""
-    patches = patches_of({"a": (5, 0), "b": (0, 5), "c": (300, 300), "d": (40, 50)})
+    patches = regions_of({"a": (5, 0), "b": (0, 5), "c": (300, 300), "d": (40, 50)})
     folds = splits.named_groups(patches, test=["d"])
     part = folds.set_index("group")["part"]
     assert part["a"] == part["b"] != part["c"]
@@ -112,13 +112,13 @@ def test_an_uneven_design_still_finds_the_only_way():
 def test_a_giant_group_does_not_starve_a_fold():
     """A group as big as all others together is not left alone in a fold of its own."""
     counts = {"giant": (500, 500)} | {f"g{i}": (100, 100) for i in range(5)}
-    patches = patches_of(counts)
+    patches = regions_of(counts)
     balance.check(patches, splits.k_folds(patches, 2), tested_once=True)
 
 
 def test_named_groups_are_where_the_user_put_them():
     """Test and validation groups are the named ones, the rest trains."""
-    patches = patches_of(dict.fromkeys("abcde", (3, 3)))
+    patches = regions_of(dict.fromkeys("abcde", (3, 3)))
     folds = splits.named_groups(patches, test=["b"], validation=["d"])
     assert folds.set_index("group")["part"].to_dict() == {
         "a": "train",
@@ -141,7 +141,7 @@ def test_named_groups_are_where_the_user_put_them():
 )
 def test_names_that_cannot_be_held_out_are_all_told(test, validation, match):
     """Unknown, repeated and missing names and starved parts are refused by name."""
-    patches = patches_of({"a": (3, 3), "b": (3, 3), "healthy-only": (4, 0), "c": (2, 2)})
+    patches = regions_of({"a": (3, 3), "b": (3, 3), "healthy-only": (4, 0), "c": (2, 2)})
     with pytest.raises(SplitError, match=match):
         splits.named_groups(patches, test=test, validation=validation)
 
@@ -158,14 +158,14 @@ def test_names_that_cannot_be_held_out_are_all_told(test, validation, match):
 )
 def test_patches_without_groups_or_with_one_class_are_refused(change, match):
     """A missing or empty group, one class and an empty table are refused by name."""
-    patches = change(patches_of({"a": (2, 2), "b": (2, 2), "c": (2, 2)}))
+    patches = change(regions_of({"a": (2, 2), "b": (2, 2), "c": (2, 2)}))
     with pytest.raises(SplitError, match=match):
         splits.holdout(patches)
 
 
 def test_the_refusal_says_which_class_has_how_many_groups():
     """The error of a starved class names it, its groups and what to do."""
-    patches = patches_of({"a": (9, 0), "b": (9, 0), "c": (9, 0), "d": (2, 2)})
+    patches = regions_of({"a": (9, 0), "b": (9, 0), "c": (9, 0), "d": (2, 2)})
     with pytest.raises(
         SplitError, match=r"'sick' .*'healthy' in 4 groups, 'sick' in 1 group.*label more"
     ):
@@ -176,12 +176,12 @@ def test_the_refusal_says_which_class_has_how_many_groups():
 def test_shares_that_cannot_be_are_refused(fractions):
     """Shares that do not sum to one or leave a part empty are refused."""
     with pytest.raises(SplitError, match="fractions"):
-        splits.holdout(patches_of(dict.fromkeys("abcd", (3, 3))), fractions)
+        splits.holdout(regions_of(dict.fromkeys("abcd", (3, 3))), fractions)
 
 
 def test_a_broken_split_is_found_out_whole():
     """Every broken promise of a split is told at once."""
-    patches = patches_of(dict.fromkeys("abcd", (3, 3)))
+    patches = regions_of(dict.fromkeys("abcd", (3, 3)))
     rows = [(0, "a", "train"), (0, "b", "test"), (0, "c", "tset"), (0, "x", "train")]
     folds = pd.DataFrame(rows, columns=["fold", "group", "part"])
     with pytest.raises(SplitError) as caught:
@@ -198,7 +198,7 @@ def test_a_broken_split_is_found_out_whole():
 
 def test_balance_counts_groups_and_patches_of_every_part():
     """The balance table adds up to the patches and the groups that hold each class."""
-    patches = patches_of({"a": (5, 0), "b": (4, 4), "c": (0, 6), "d": (2, 2)})
+    patches = regions_of({"a": (5, 0), "b": (4, 4), "c": (0, 6), "d": (2, 2)})
     folds = splits.named_groups(patches, test=["d"], validation=["b"])
     table = balance.balance(patches, folds).set_index("part")
     assert table.loc["train", ["groups", "patches", "groups_healthy", "groups_sick"]].tolist() == [
@@ -212,10 +212,10 @@ def test_balance_counts_groups_and_patches_of_every_part():
 
 def test_test_parts_of_one_class_are_allowed_with_a_warning():
     """Leaving one group out may test one class only, and says so; a group of both does not."""
-    pure = patches_of({f"w{i}": (4, 0) if i % 2 else (0, 4) for i in range(8)})
+    pure = regions_of({f"w{i}": (4, 0) if i % 2 else (0, 4) for i in range(8)})
     told = balance.warnings(pure, splits.leave_one_group_out(pure, validation_fraction=0.4))
     assert any("no 'sick' in the test part of 4 of 8 folds" in text for text in told)
-    mixed = patches_of({f"w{i}": (4, 4) for i in range(8)})
+    mixed = regions_of({f"w{i}": (4, 4) for i in range(8)})
     assert not balance.warnings(mixed, splits.leave_one_group_out(mixed, validation_fraction=0.4))
 
 
@@ -231,7 +231,7 @@ def test_three_classes_are_dealt_too():
 def test_stratified_folds_spread_every_stratum(sizes, folds, seed):
     """Every group is tested once, and two folds differ by one group of a stratum at most."""
     strata = {f"d{k}-{i}": float(k) for k, n in enumerate(sizes) for i in range(n)}
-    patches = patches_of({g: (1, 0) if level == 0 else (0, 1) for g, level in strata.items()})
+    patches = regions_of({g: (1, 0) if level == 0 else (0, 1) for g, level in strata.items()})
     assume(all(n - -(-n // folds) >= 2 for n in (sizes[0], sum(sizes[1:]))))
     made = splits.stratified_folds(patches, strata, folds, 0.25, seed)
     tested = made[made["part"] == "test"].set_index("group")["fold"]
@@ -250,6 +250,6 @@ def test_stratified_folds_spread_every_stratum(sizes, folds, seed):
 
 def test_more_folds_than_groups_cannot_be():
     """The error says how many there may be."""
-    patches = patches_of({"a": (1, 0), "b": (0, 1)})
+    patches = regions_of({"a": (1, 0), "b": (0, 1)})
     with pytest.raises(SplitError, match="2 to 2"):
         splits.stratified_folds(patches, {"a": 0.0, "b": 1.0}, 5)

@@ -10,9 +10,9 @@ from scipy import ndimage
 from livewell.geometry import Box
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
-from livewell.region import PatchGrid
+from livewell.region import RegionGrid
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import Labelled
+from livewell.training.data import LabelledRegions
 
 GROUPS = tuple(f"{look}{number}" for number in range(3) for look in ("coarse", "fine"))
 SIZE_PX = 2 * TINY.patch_px
@@ -40,16 +40,16 @@ def pixels() -> ArrayPixels:
     return ArrayPixels(pictures)
 
 
-def labelled(groups: Sequence[str]) -> Labelled:
+def labelled(groups: Sequence[str]) -> LabelledRegions:
     """Four patches of each of these groups."""
-    grid, area = PatchGrid(TINY.patch_px, TINY.patch_px), Box.of(0, 0, SIZE_PX, SIZE_PX)
+    grid, area = RegionGrid(TINY.patch_px, TINY.patch_px), Box.of(0, 0, SIZE_PX, SIZE_PX)
     patches = [patch for name in groups for patch in grid.patches(name, 0, area)]
     positive = np.array([patch.image.startswith("fine") for patch in patches])
-    return Labelled(patches, positive, [patch.image for patch in patches])
+    return LabelledRegions(patches, positive, [patch.image for patch in patches])
 
 
 @pytest.fixture(scope="session")
-def parts() -> tuple[Labelled, Labelled]:
+def parts() -> tuple[LabelledRegions, LabelledRegions]:
     """Training and validation patches, of different groups."""
     return labelled(GROUPS[:4]), labelled(GROUPS[4:])
 

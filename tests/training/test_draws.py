@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import Labelled, PlainCrops, plain_loader, training_loader
+from livewell.training.data import LabelledRegions, PlainCrops, plain_loader, training_loader
 from livewell.training.draws import Draw, Draws
 
 worlds = st.lists(
@@ -117,7 +117,7 @@ def test_epochs_repeat_by_seed_and_differ_from_each_other(balance):
 
 
 def epochs(
-    processes: int, pixels: ArrayPixels, part: Labelled, recipe: Profile, seed: int = 1
+    processes: int, pixels: ArrayPixels, part: LabelledRegions, recipe: Profile, seed: int = 1
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of two epochs."""
     loader = training_loader(pixels, part, recipe, seed, processes=processes)

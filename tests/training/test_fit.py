@@ -18,13 +18,13 @@ from livewell.geometry import Box
 from livewell.inference.windows import Scorer
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 from livewell.training.checkpoints import WholeCheckpoints
-from livewell.training.data import Labelled
-from livewell.training.fit import VALIDATION_PATCHES, Fitted, chosen_precision, fit
+from livewell.training.data import LabelledRegions
+from livewell.training.fit import VALIDATION_PATCHES, FitResult, chosen_precision, fit
 
-Parts = tuple[Labelled, Labelled]
+Parts = tuple[LabelledRegions, LabelledRegions]
 
 
 class BrokenError(RuntimeError):
@@ -53,7 +53,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 def trained(
     recipe: Profile, source: object, parts: Parts, folder: Path, processes: int = 0, seed: int = 1
-) -> Fitted:
+) -> FitResult:
     return fit(recipe, source, *parts, folder, seed=seed, processes=processes)
 
 
@@ -71,7 +71,7 @@ def untimed(log: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def undisturbed(
     recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Fitted, Path]:
+) -> tuple[FitResult, Path]:
     folder = tmp_path_factory.mktemp("undisturbed")
     return trained(recipe, pixels, parts, folder), folder
 
@@ -90,7 +90,7 @@ def test_it_learns_an_easy_difference(
     assert best == fitted.log["val_loss"].min() < 0.3
 
 
-def test_the_log_has_a_row_an_epoch(undisturbed: tuple[Fitted, Path], recipe: Profile) -> None:
+def test_the_log_has_a_row_an_epoch(undisturbed: tuple[FitResult, Path], recipe: Profile) -> None:
     """The CSV holds what is returned: every epoch once, with the steps done until then."""
     fitted, folder = undisturbed
     log = pd.read_csv(folder / "log.csv")
@@ -110,7 +110,7 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(
     recipe: Profile,
     pixels: ArrayPixels,
     parts: Parts,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
     epoch: int,
     steps: int,
@@ -147,7 +147,7 @@ def test_processes_do_not_change_the_weights(
     recipe: Profile,
     pixels: ArrayPixels,
     parts: Parts,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
 ) -> None:
     """Two loading processes train to the same weights as none."""
@@ -158,7 +158,7 @@ def test_seeds_change_the_weights(
     recipe: Profile,
     pixels: ArrayPixels,
     parts: Parts,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
 ) -> None:
     """Another seed trains to other weights."""
@@ -170,7 +170,7 @@ def test_a_finished_training_is_not_trained_further(
     recipe: Profile,
     parts: Parts,
     pixels: ArrayPixels,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
 ) -> None:
     """Called again, also from a folder that was moved, it gives the same without one more step."""
@@ -185,7 +185,7 @@ def test_the_best_is_remembered_when_the_folder_moves(
     recipe: Profile,
     pixels: ArrayPixels,
     parts: Parts,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
 ) -> None:
     """A run that is moved between break and resume still ends with its best weights."""
@@ -201,7 +201,7 @@ def test_best_and_last_are_kept(
     recipe: Profile,
     pixels: ArrayPixels,
     parts: Parts,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
 ) -> None:
     """`best` keeps the epoch of the least validation loss, `last` the last one; both stand."""
@@ -244,7 +244,7 @@ def test_checkpoints_are_never_unpickled(
     recipe: Profile,
     pixels: ArrayPixels,
     parts: Parts,
-    undisturbed: tuple[Fitted, Path],
+    undisturbed: tuple[FitResult, Path],
     tmp_path: Path,
     name: str,
     how: str,
@@ -287,8 +287,8 @@ def test_many_validation_patches_are_thinned_group_by_group(
             return np.full(box.shape, 5, np.float32)
 
     groups = ["big"] * 3000 + ["small"] * 900
-    patches = [Patch(name, t, Box.of(0, 0, size, size)) for t, name in enumerate(groups)]
-    many = Labelled(patches, np.arange(len(groups)) % 2 == 0, groups)
+    patches = [Region(name, t, Box.of(0, 0, size, size)) for t, name in enumerate(groups)]
+    many = LabelledRegions(patches, np.arange(len(groups)) % 2 == 0, groups)
     short = override(recipe, {"steps": 3, "steps_per_epoch": 3})
     fit(short, Counting(), parts[0], many, tmp_path, seed=1, processes=0)
     assert len(seen) - 3 * short.batch == VALIDATION_PATCHES

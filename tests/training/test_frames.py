@@ -19,11 +19,11 @@ from livewell.models.nets.catalog import build
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import WSCNN_2017, WSCNN_2017_CELLS, WSCNN_FAST
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 from livewell.training.augment import augmented, generator
-from livewell.training.data import Labelled
-from livewell.training.fit import Fitted, fit, set_mean_image
+from livewell.training.data import LabelledRegions
+from livewell.training.fit import FitResult, fit, set_mean_image
 from livewell.training.module import Classifier
 
 HEIGHT, WIDTH = 40, 56
@@ -66,16 +66,18 @@ def frames() -> ArrayPixels:
     )
 
 
-def labelled(numbers: range) -> Labelled:
+def labelled(numbers: range) -> LabelledRegions:
     """Whole frames, every other one positive, each a group of its own."""
-    patches = [Patch(f"p{n}", 0, Box.of(0, 0, HEIGHT, WIDTH)) for n in numbers]
-    return Labelled(patches, np.array([n % 2 == 1 for n in numbers]), [f"p{n}" for n in numbers])
+    patches = [Region(f"p{n}", 0, Box.of(0, 0, HEIGHT, WIDTH)) for n in numbers]
+    return LabelledRegions(
+        patches, np.array([n % 2 == 1 for n in numbers]), [f"p{n}" for n in numbers]
+    )
 
 
 TRAIN, VALIDATION = labelled(range(16)), labelled(range(16, 24))
 
 
-def trained(profile: Profile, source: object, folder: Path, processes: int = 0) -> Fitted:
+def trained(profile: Profile, source: object, folder: Path, processes: int = 0) -> FitResult:
     return fit(profile, source, TRAIN, VALIDATION, folder, seed=1, processes=processes)
 
 

@@ -11,9 +11,9 @@ from scipy import ndimage
 from livewell.geometry import Box
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
-from livewell.region import PatchGrid
+from livewell.region import RegionGrid
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import Labelled
+from livewell.training.data import LabelledRegions
 from livewell.training.fit import fit
 
 STEPS = 4
@@ -33,11 +33,11 @@ def main(folder: Path, epochs: int) -> None:
         soft = ndimage.gaussian_filter(noise, (0, 2, 2)) if number % 2 else noise
         pictures[f"g{number}"] = (1000 + 100 * soft / soft.std()).astype(np.uint16)
 
-    def labelled(names: list[str]) -> Labelled:
+    def labelled(names: list[str]) -> LabelledRegions:
         area = Box.of(0, 0, 2 * size, 2 * size)
-        patches = [p for name in names for p in PatchGrid(size, size).patches(name, 0, area)]
+        patches = [p for name in names for p in RegionGrid(size, size).patches(name, 0, area)]
         positive = np.array([int(patch.image[1:]) % 2 == 1 for patch in patches])
-        return Labelled(patches, positive, [patch.image for patch in patches])
+        return LabelledRegions(patches, positive, [patch.image for patch in patches])
 
     fitted = fit(
         override(TINY, random | length),

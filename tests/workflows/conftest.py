@@ -8,11 +8,11 @@ from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.regions import Grid
 from livewell.study.study import Study
-from livewell.workflows.evaluate import Evaluated, evaluate
+from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import Dose, label
 from livewell.workflows.split import Holdout, split
-from livewell.workflows.train import Trained, train
+from livewell.workflows.train import TrainingResult, train
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 PROFILE = override(TINY, {"steps": 45, "steps_per_epoch": 15})
@@ -34,19 +34,19 @@ def study(plate: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 @pytest.fixture(scope="session")
-def trained(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(study: Study, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A short run on that study; not to be changed."""
     return train(study, tmp_path_factory.mktemp("run") / "run", PROFILE, processes=0)
 
 
 @pytest.fixture(scope="session")
-def evaluated(trained: Trained) -> Evaluated:
+def evaluated(trained: TrainingResult) -> Evaluation:
     """That run measured on its unseen wells."""
     return evaluate(trained.run.folder)
 
 
 @pytest.fixture(scope="session")
-def model(trained: Trained, evaluated: Evaluated) -> Path:
+def model(trained: TrainingResult, evaluated: Evaluation) -> Path:
     """Folder of the trained and measured model."""
     assert evaluated.page.is_file()
     return trained.run.model(0)

@@ -19,7 +19,7 @@ from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecErr
 from livewell.models.files import load_model, rewrite_card
 from livewell.progress import ROUNDING, Tick
 from livewell.workflows.assess import assess
-from livewell.workflows.train import Trained
+from livewell.workflows.train import TrainingResult
 
 COLUMNS = ["image", "t", "well", "position", "n_patches", "sick_fraction", "p_sick", "verdict"]
 VERDICTS = {"healthy", "sick", "unsure", "nothing to judge"}
@@ -221,7 +221,7 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
 
 
 def test_images_that_it_learnt_from_are_told(
-    images: Path, trained: Trained, tmp_path: Path
+    images: Path, trained: TrainingResult, tmp_path: Path
 ) -> None:
     """Training images are known by their content, and warned of; others are not."""
     other = tifffile.imread(images / "A01_p1.ome.tif")[0, ::-1]

@@ -10,7 +10,7 @@ from livewell.errors import LeakError, OutputError, SpecError, SplitError, Table
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.study.study import Study
-from livewell.workflows.budget import Budgeted, budget
+from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.dosed import Plan, doses_by_unit, highest_dose
 from livewell.workflows.index import index
 from livewell.workflows.label import Dose, label
@@ -41,13 +41,15 @@ def doses(tmp_path_factory: pytest.TempPathFactory, paint, write_movie) -> Study
 
 
 @pytest.fixture(scope="module")
-def made(doses: Study, tmp_path_factory: pytest.TempPathFactory, profile) -> Budgeted:
+def made(doses: Study, tmp_path_factory: pytest.TempPathFactory, profile) -> BudgetResult:
     """Its budget at a margin of 40 percentage points."""
     out = tmp_path_factory.mktemp("budget") / "budget"
     return budget(doses, out, PLAN, margin=0.4, profile=profile, processes=0)
 
 
-def test_every_well_is_judged_by_a_model_that_never_saw_it(made: Budgeted, doses: Study) -> None:
+def test_every_well_is_judged_by_a_model_that_never_saw_it(
+    made: BudgetResult, doses: Study
+) -> None:
     """In its fold a well is a test well, or has no part; all doses are judged by both models."""
     _, folds, _ = doses.split("budget")
     part = folds.set_index(["fold", "group"])["part"]
@@ -60,7 +62,7 @@ def test_every_well_is_judged_by_a_model_that_never_saw_it(made: Budgeted, doses
     assert called.to_dict() == pytest.approx(made.wells.set_index("well")["fraction"].to_dict())
 
 
-def test_the_budget_ends_where_cells_look_sick(made: Budgeted) -> None:
+def test_the_budget_ends_where_cells_look_sick(made: BudgetResult) -> None:
     """The dose that does nothing passes, the highest is shown to harm, and the unit is told."""
     decisions = {test.dose: test.decision for test in made.budget.tests}
     assert decisions[5] == "not worse"
@@ -74,7 +76,7 @@ def test_the_budget_ends_where_cells_look_sick(made: Budgeted) -> None:
 
 
 def test_a_budget_goes_on_and_tells_every_margin_tried(
-    made: Budgeted, doses: Study, profile
+    made: BudgetResult, doses: Study, profile
 ) -> None:
     """The same command trains nothing anew; another margin may be asked, and is told; another seed
     is refused."""
@@ -90,7 +92,7 @@ def test_a_budget_goes_on_and_tells_every_margin_tried(
         budget(doses, made.folder, PLAN, margin=0.4, profile=profile, processes=0, seed=9)
 
 
-def test_each_dose_is_judged_by_all_models_alike(made: Budgeted) -> None:
+def test_each_dose_is_judged_by_all_models_alike(made: BudgetResult) -> None:
     """Six wells a dose and two models: three of each dose by each, learnt doses and others."""
     counts = made.wells.groupby(["dose", "fold"]).size()
     assert set(counts) == {3}
@@ -122,7 +124,7 @@ def test_a_model_of_other_images_may_judge(
 
 
 def test_the_own_folds_may_judge_and_a_model_that_saw_wells_may_not(
-    made: Budgeted, doses: Study, tmp_path: Path
+    made: BudgetResult, doses: Study, tmp_path: Path
 ) -> None:
     """The run of a budget gives the same wells again; one of its models alone is refused."""
     again = budget(doses, tmp_path / "again", PLAN, margin=0.4, model=made.folder / "run")

@@ -10,7 +10,7 @@ import tifffile
 from livewell.errors import LabelError, SpecError, TableError
 from livewell.geometry import starts
 from livewell.papers.dataset import DataSet, DeadNetA, DeadNetB, deadnet_a, deadnet_b
-from livewell.papers.endings import Judged, LastFrames, Said
+from livewell.papers.endings import EndingColumn, EndingModel, LastFrames
 from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.split import Holdout, split
@@ -102,14 +102,14 @@ def test_crops_of_a_data_set_are_split_as_they_are(movies: Study) -> None:
 
 def test_a_column_can_say_who_is_dead(movies: Study) -> None:
     """Then the well that looks alive is sick too."""
-    deadnet_a(movies, recipe(dead=Said("end")), name="said")
+    deadnet_a(movies, recipe(dead=EndingColumn("end")), name="said")
     labels = movies.labels("said")
     assert LIVES in set(labels.loc[labels["label"] == "sick", "image"].str[:3])
 
 
 def test_a_model_can_say_who_is_dead(movies: Study, model: Path) -> None:
     """A model that calls the last frame's patches sick decides as the column would."""
-    deadnet_a(movies, recipe(dead=Judged(model, 0.5)), name="judged")
+    deadnet_a(movies, recipe(dead=EndingModel(model, 0.5)), name="judged")
     labels = movies.labels("judged")
     assert set(labels.loc[labels["label"] == "sick", "image"].str[:1]) == {"B"}
 
@@ -198,7 +198,7 @@ def test_a_class_without_a_crop_is_refused(tmp_path: Path, paint, write_movie) -
         metadata=tmp_path / "plate.csv",
     )
     with pytest.raises(LabelError, match="no crop of sick is left"):
-        deadnet_a(made.study, recipe(dead=Said("end")))
+        deadnet_a(made.study, recipe(dead=EndingColumn("end")))
     assert made.study.label_names() == []
 
 

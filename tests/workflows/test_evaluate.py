@@ -16,10 +16,10 @@ from livewell.models.recipes import TINY
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.tables.schemas import SCORES
-from livewell.workflows.evaluate import Evaluated, evaluate
+from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.label import Points, label
 from livewell.workflows.split import Holdout, KFolds, Named, split
-from livewell.workflows.train import Trained, train
+from livewell.workflows.train import TrainingResult, train
 
 
 def refuse_constant(name: str) -> None:
@@ -33,7 +33,7 @@ class NoWork:
         raise AssertionError(what)
 
 
-def test_scores(evaluated: Evaluated, study: Study) -> None:
+def test_scores(evaluated: Evaluation, study: Study) -> None:
     """Every patch of every test well has one score, and no other patch has."""
     scores = SCORES.check(pd.read_parquet(evaluated.folder / "scores.parquet"))
     patches, folds, _ = study.split("split")
@@ -44,7 +44,7 @@ def test_scores(evaluated: Evaluated, study: Study) -> None:
     assert scores["p"].between(0, 1).all()
 
 
-def test_results_are_strict_json(evaluated: Evaluated) -> None:
+def test_results_are_strict_json(evaluated: Evaluation) -> None:
     """Undefined figures are null, not NaN; every defined one lies in an interval of some width."""
     text = (evaluated.folder / "results.json").read_text()
     results = json.loads(text, parse_constant=refuse_constant)
@@ -59,7 +59,7 @@ def test_results_are_strict_json(evaluated: Evaluated) -> None:
     assert results["patches"] == len(evaluated.scores)
 
 
-def test_page_is_self_contained(evaluated: Evaluated) -> None:
+def test_page_is_self_contained(evaluated: Evaluation) -> None:
     """The report opens without a network: pictures inside, nothing fetched, the figure shown."""
     page = evaluated.page.read_text("utf-8")
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)""", page)
@@ -68,7 +68,7 @@ def test_page_is_self_contained(evaluated: Evaluated) -> None:
     assert f"{evaluated.figures['roc_auc'].value:.2f}" in page
 
 
-def test_card_takes_the_results(evaluated: Evaluated, trained: Trained) -> None:
+def test_card_takes_the_results(evaluated: Evaluation, trained: TrainingResult) -> None:
     """After evaluation the model's card tells the figures with their intervals, hash unchanged."""
     _, card = load_model(trained.run.model(0))
     rows = {row["name"]: row for row in card.results}
@@ -78,7 +78,9 @@ def test_card_takes_the_results(evaluated: Evaluated, trained: Trained) -> None:
     json.loads((trained.run.model(0) / "card.json").read_text(), parse_constant=refuse_constant)
 
 
-def test_same_seed_same_figures(evaluated: Evaluated, trained: Trained, tmp_path: Path) -> None:
+def test_same_seed_same_figures(
+    evaluated: Evaluation, trained: TrainingResult, tmp_path: Path
+) -> None:
     """Measured again with the same seed, all figures are the same, also elsewhere."""
     again = evaluate(trained.run.folder, out=tmp_path / "again", baselines=False)
     assert {k: str(v) for k, v in again.figures.items()} == {
@@ -88,7 +90,7 @@ def test_same_seed_same_figures(evaluated: Evaluated, trained: Trained, tmp_path
     assert not again.baselines
 
 
-def test_a_foreign_folder_keeps_its_files(trained: Trained, tmp_path: Path) -> None:
+def test_a_foreign_folder_keeps_its_files(trained: TrainingResult, tmp_path: Path) -> None:
     """Images in the folder of the report, by mistake, are refused before any work, and stay."""
     (tmp_path / "image.tif").write_text("pixels")
     for out in (tmp_path, tmp_path / "image.tif"):
@@ -98,7 +100,7 @@ def test_a_foreign_folder_keeps_its_files(trained: Trained, tmp_path: Path) -> N
     assert (tmp_path / "image.tif").read_text() == "pixels"
 
 
-def test_unfinished_run(trained: Trained, tmp_path: Path) -> None:
+def test_unfinished_run(trained: TrainingResult, tmp_path: Path) -> None:
     """A run without its model is refused with the way on."""
     shutil.copytree(trained.run.folder, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "fold-00" / "model")
@@ -167,7 +169,7 @@ def test_wells_of_both_classes_are_judged_within(study: Study, tmp_path: Path) -
     assert re.search(r"cannot be told apart with confidence: AUC within one well 0\.\d\d", page)
 
 
-def test_the_papers_interval_stands_beside_ours(evaluated: Evaluated) -> None:
+def test_the_papers_interval_stands_beside_ours(evaluated: Evaluation) -> None:
     """Accuracy over virtual batches is in results and page, and said to be too narrow."""
     found = read_json(evaluated.folder / "results.json", kind="evaluation")["virtual_batches"]
     assert found["method"] == "virtual batches"

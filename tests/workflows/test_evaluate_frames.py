@@ -25,7 +25,7 @@ from livewell.simulate.shapes import ShapeSpec, picture
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
-from livewell.workflows.evaluate import Evaluated, baseline_figures, evaluate
+from livewell.workflows.evaluate import Evaluation, baseline_figures, evaluate
 from livewell.workflows.found import FOUND, STEPS, found_in, models_of
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
@@ -49,7 +49,7 @@ class Case:
 
     study: Study
     run: Path
-    made: Evaluated
+    made: Evaluation
 
     @property
     def detections(self) -> pd.DataFrame:
@@ -296,7 +296,7 @@ def test_baselines_take_few_large_frames_at_once(
     assert max(sizes[1:]) == 3
 
 
-def test_suspects_of_patches(evaluated: Evaluated) -> None:
+def test_suspects_of_patches(evaluated: Evaluation) -> None:
     """Runs of patches have the list too: images by the mean of their patches, none of places."""
     table = pd.read_csv(evaluated.folder / "suspects.csv")
     assert list(table.columns) == SUSPECTS

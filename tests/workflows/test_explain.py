@@ -25,12 +25,12 @@ from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows import inside, scores
-from livewell.workflows.explain import Explained, explain
+from livewell.workflows.explain import Explanation, explain
 from livewell.workflows.index import index
 from livewell.workflows.inside import Inside, Look
 from livewell.workflows.label import Dose, label
 from livewell.workflows.split import Holdout, KFolds, split
-from livewell.workflows.train import Trained, train
+from livewell.workflows.train import TrainingResult, train
 
 CLASSES = ("healthy", "sick")
 BRIEF = override(TINY, {"steps": 3, "steps_per_epoch": 3})
@@ -39,15 +39,15 @@ BARE = Look(patches=1, fields=0, models=False)
 SHARES = ("off_cells", "area_off_cells")
 
 
-def results(made: Explained) -> dict[str, object]:
+def results(made: Explanation) -> dict[str, object]:
     return json.loads((made.folder / "results.json").read_text())
 
 
-def patches(made: Explained) -> pd.DataFrame:
+def patches(made: Explanation) -> pd.DataFrame:
     return pd.read_csv(made.folder / "patches.csv")
 
 
-def maps(made: Explained) -> dict[str, NDArray[np.float32]]:
+def maps(made: Explanation) -> dict[str, NDArray[np.float32]]:
     return {path.name: tifffile.imread(path) for path in (made.folder / "fields").iterdir()}
 
 
@@ -57,13 +57,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(trained: Trained, out: Path) -> Explained:
+def made(trained: TrainingResult, out: Path) -> Explanation:
     """Both classes of the shared run; not to be changed."""
     return explain(trained.run.folder, out=out / "both", look=QUICK)
 
 
 @pytest.fixture(scope="module")
-def earlier(trained: Trained, out: Path) -> dict[str, Explained]:
+def earlier(trained: TrainingResult, out: Path) -> dict[str, Explanation]:
     """By class weights and by crop weights, at a layer before the last; not to be changed."""
     looks = {
         kind: Look(layer="block2", weights=kind, patches=1, models=False)
@@ -81,7 +81,7 @@ def folds(study: Study, out: Path) -> Run:
     return train(study, out / "folds", BRIEF, split="two-folds", processes=0).run
 
 
-def test_what_was_found_is_on_file(made: Explained) -> None:
+def test_what_was_found_is_on_file(made: Explanation) -> None:
     """results.json holds layer, scale, shares with intervals and disagreement, as returned."""
     found = results(made)
     assert found["kind"] == "explanation"
@@ -98,7 +98,7 @@ def test_what_was_found_is_on_file(made: Explained) -> None:
     assert all(0 <= value <= 2**0.5 for row in rows for value in row[2:])
 
 
-def test_shares_of_patches_lie_between_0_and_1(made: Explained) -> None:
+def test_shares_of_patches_lie_between_0_and_1(made: Explanation) -> None:
     """patches.csv has one row a patch and class, with shares; evidence is never below zero."""
     table = patches(made)
     assert set(table["evidence_for"]) == set(CLASSES)
@@ -114,7 +114,9 @@ def test_shares_of_patches_lie_between_0_and_1(made: Explained) -> None:
         assert made.background[str(name)].evidence.value == pytest.approx(share)
 
 
-def test_evidence_is_of_unseen_groups_only(made: Explained, trained: Trained, study: Study) -> None:
+def test_evidence_is_of_unseen_groups_only(
+    made: Explanation, trained: TrainingResult, study: Study
+) -> None:
     """No patch, field or gallery is of a well that the model was trained or tuned on."""
     _, parts, _ = study.split(trained.run.spec["split"])
     unseen = set(parts.loc[parts["part"] == "test", "group"])
@@ -128,7 +130,9 @@ def test_evidence_is_of_unseen_groups_only(made: Explained, trained: Trained, st
     assert shown <= unseen
 
 
-def test_a_patch_speaks_for_the_class_that_it_was_called(made: Explained, trained: Trained) -> None:
+def test_a_patch_speaks_for_the_class_that_it_was_called(
+    made: Explanation, trained: TrainingResult
+) -> None:
     """Evidence for sick is measured on patches called sick, for healthy on the others."""
     table = patches(made)
     threshold = trained.cards[0].patch_rule.threshold
@@ -136,7 +140,7 @@ def test_a_patch_speaks_for_the_class_that_it_was_called(made: Explained, traine
     assert (table["evidence_for"] == called).all()
 
 
-def test_fields_are_maps_of_the_frames_size(made: Explained, study: Study) -> None:
+def test_fields_are_maps_of_the_frames_size(made: Explanation, study: Study) -> None:
     """One TIFF of 32-bit numbers a class, as large as the frame, nothing below zero."""
     found = maps(made)
     assert sorted(name.rsplit("-", 1)[1] for name in found) == ["healthy.tif", "sick.tif"]
@@ -152,19 +156,21 @@ def test_fields_are_maps_of_the_frames_size(made: Explained, study: Study) -> No
             assert file.series[0].axes == "YX"
 
 
-def test_the_rim_of_a_field_is_looked_at_too(made: Explained) -> None:
+def test_the_rim_of_a_field_is_looked_at_too(made: Explanation) -> None:
     """Windows reach beyond the field on all sides, so that no pixel of it is left out."""
     assert all(np.isfinite(values).all() for values in maps(made).values())
 
 
-def test_the_rim_is_looked_at_where_windows_fit(trained: Trained, tmp_path: Path) -> None:
+def test_the_rim_is_looked_at_where_windows_fit(trained: TrainingResult, tmp_path: Path) -> None:
     """At a stride that divides the field no pixel is left out."""
     look = Look(patches=1, models=False, stride_px=8)
     fitting = explain(trained.run.folder, out=tmp_path / "out", look=look)
     assert all(np.isfinite(values).all() for values in maps(fitting).values())
 
 
-def test_the_same_seed_gives_the_same_files(made: Explained, trained: Trained, out: Path) -> None:
+def test_the_same_seed_gives_the_same_files(
+    made: Explanation, trained: TrainingResult, out: Path
+) -> None:
     """Patches, results and maps do not depend on when they were made; intervals on the seed."""
     again = explain(trained.run.folder, out=out / "again", look=QUICK)
     for name in ("patches.csv", "results.json"):
@@ -179,7 +185,9 @@ def test_the_same_seed_gives_the_same_files(made: Explained, trained: Trained, o
     assert other.background != made.background
 
 
-def test_the_same_command_goes_on_and_another_is_refused(trained: Trained, tmp_path: Path) -> None:
+def test_the_same_command_goes_on_and_another_is_refused(
+    trained: TrainingResult, tmp_path: Path
+) -> None:
     """The same settings give the same results again; others, and strange folders, are refused."""
     folder = tmp_path / "out"
     first = explain(trained.run.folder, out=folder, look=BARE)
@@ -205,7 +213,7 @@ def test_the_same_command_goes_on_and_another_is_refused(trained: Trained, tmp_p
     ],
 )
 def test_a_class_or_layer_that_is_not_there(
-    trained: Trained, tmp_path: Path, look: Look, words: Sequence[str]
+    trained: TrainingResult, tmp_path: Path, look: Look, words: Sequence[str]
 ) -> None:
     """What the model lacks is told with what it has, before anything is written."""
     with pytest.raises(SpecError) as caught:
@@ -214,7 +222,7 @@ def test_a_class_or_layer_that_is_not_there(
     assert not (tmp_path / "out").exists()
 
 
-def test_folds_that_are_not_there(trained: Trained, tmp_path: Path) -> None:
+def test_folds_that_are_not_there(trained: TrainingResult, tmp_path: Path) -> None:
     """A fold that the run lacks is told with those it has; a folder that is no run is told too."""
     with pytest.raises(SplitError, match="no such fold") as caught:
         explain(trained.run.folder, out=tmp_path / "out", look=BARE, folds=[0, 7, 9])
@@ -259,7 +267,7 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
         scores.Tested.open(run.folder)
 
 
-def test_scores_are_of_test_patches(trained: Trained, study: Study) -> None:
+def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> None:
     """Every patch of the test wells is scored once, and none of another well."""
     tested = scores.Tested.open(trained.run.folder)
     table, cards = tested.scores(SILENT)
@@ -272,7 +280,7 @@ def test_scores_are_of_test_patches(trained: Trained, study: Study) -> None:
     assert tested.part("test", 3).empty
 
 
-def test_weights_of_the_class_are_not_those_of_crops(earlier: dict[str, Explained]) -> None:
+def test_weights_of_the_class_are_not_those_of_crops(earlier: dict[str, Explanation]) -> None:
     """Before the last stage the maps differ; the disagreement of both kinds is told either way."""
     by_class, by_crop = (maps(earlier[kind]) for kind in ("class", "crop"))
     assert set(by_class) == set(by_crop)
@@ -287,14 +295,14 @@ def test_weights_of_the_class_are_not_those_of_crops(earlier: dict[str, Explaine
     assert "weights of each crop." in earlier["crop"].page.read_text()
 
 
-def test_at_the_last_stage_both_weights_are_one(made: Explained) -> None:
+def test_at_the_last_stage_both_weights_are_one(made: Explanation) -> None:
     """Right before a mean over the map every crop has the same weights."""
     for _, _, own, shared in made.disagreement:
         assert own == pytest.approx(shared, rel=1e-4)
 
 
 def test_weights_are_learnt_on_training_patches(
-    trained: Trained, study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    trained: TrainingResult, study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Weights of a class come from training wells of that class, never from those looked at."""
     asked: dict[int, set[str]] = {}
@@ -314,7 +322,7 @@ def test_weights_are_learnt_on_training_patches(
     }
 
 
-def test_one_class_alone(trained: Trained, tmp_path: Path) -> None:
+def test_one_class_alone(trained: TrainingResult, tmp_path: Path) -> None:
     """Asked for sick alone without class models, the report holds neither healthy nor these."""
     look = Look(classes=("sick",), patches=1, models=False)
     made = explain(trained.run.folder, out=tmp_path / "out", look=look)
@@ -326,7 +334,7 @@ def test_one_class_alone(trained: Trained, tmp_path: Path) -> None:
 
 
 def test_class_models_climb_from_zeros_and_from_the_other_class(
-    made: Explained, trained: Trained
+    made: Explanation, trained: TrainingResult
 ) -> None:
     """The report shows both ways for both classes, and says how far the score climbed."""
     tested = scores.Tested.open(trained.run.folder)
@@ -341,7 +349,7 @@ def test_class_models_climb_from_zeros_and_from_the_other_class(
     assert "Class models" in made.page.read_text("utf-8")
 
 
-def test_a_model_that_calls_nothing_sick(trained: Trained, tmp_path: Path) -> None:
+def test_a_model_that_calls_nothing_sick(trained: TrainingResult, tmp_path: Path) -> None:
     """Where no patch is called sick nothing is measured for it, and the report is still made."""
     shutil.copytree(trained.run.folder, tmp_path / "run")
     folder = tmp_path / "run" / trained.run.model(0).relative_to(trained.run.folder)

@@ -24,7 +24,7 @@ from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
 from livewell.workflows.evaluate import evaluate
-from livewell.workflows.heatmap import Mapped, heatmap, usual_stride
+from livewell.workflows.heatmap import HeatMapResult, heatmap, usual_stride
 from livewell.workflows.split import Holdout, split
 from livewell.workflows.train import train
 
@@ -41,12 +41,12 @@ def movie(tmp_path_factory: pytest.TempPathFactory, paint: Painter, write_movie:
 
 
 @pytest.fixture(scope="module")
-def mapped(movie: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
+def mapped(movie: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> HeatMapResult:
     """Its heat map at the default stride."""
     return heatmap(movie, model, tmp_path_factory.mktemp("heat") / "out", fps=4)
 
 
-def test_map(mapped: Mapped) -> None:
+def test_map(mapped: HeatMapResult) -> None:
     """The map lies in 0-1 where cells are and is NaN where nothing is to judge."""
     maps, transform = read_map(mapped.map)
     assert maps.shape == (4, 5, 13)
@@ -64,7 +64,7 @@ def test_map(mapped: Mapped) -> None:
 
 
 def test_map_is_what_the_windows_say(
-    mapped: Mapped, movie: Path, model: Path, tmp_path: Path
+    mapped: HeatMapResult, movie: Path, model: Path, tmp_path: Path
 ) -> None:
     """A cell of the map is the probability of the window round it, whatever the stride."""
     maps, transform = read_map(mapped.map)
@@ -74,7 +74,7 @@ def test_map_is_what_the_windows_say(
     np.testing.assert_allclose(coarse, maps[:, ::2, ::2], atol=1e-5)
 
 
-def test_curve(mapped: Mapped) -> None:
+def test_curve(mapped: HeatMapResult) -> None:
     """The curve has one row a frame, with times, and no share where nothing was judged."""
     curve = pd.read_csv(mapped.folder / "curve.csv")
     assert curve["t"].tolist() == [0, 1, 2, 3]
@@ -86,7 +86,7 @@ def test_curve(mapped: Mapped) -> None:
     assert curve["fraction"].dropna().between(0, 1).all()
 
 
-def test_video_decodes(mapped: Mapped) -> None:
+def test_video_decodes(mapped: HeatMapResult) -> None:
     """Another program decodes every frame of the video, at the rate asked for."""
     with av.open(str(mapped.video)) as file:
         frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
@@ -99,7 +99,7 @@ def test_video_decodes(mapped: Mapped) -> None:
     assert not np.array_equal(frames[0], frames[1])
 
 
-def test_stills_and_page(mapped: Mapped) -> None:
+def test_stills_and_page(mapped: HeatMapResult) -> None:
     """Stills can be opened; the page holds the video and pictures and fetches nothing."""
     stills = sorted((mapped.folder / "stills").iterdir())
     assert [path.name for path in stills] == [f"frame_{t:04}.png" for t in range(4)]
@@ -131,7 +131,7 @@ def test_no_pixel_size_and_no_interval(movie: Path, model: Path, tmp_path: Path)
     assert any("no pixel size is known" in warning for warning in made.warnings)
 
 
-def test_folder_of_frames(movie: Path, model: Path, tmp_path: Path, mapped: Mapped) -> None:
+def test_folder_of_frames(movie: Path, model: Path, tmp_path: Path, mapped: HeatMapResult) -> None:
     """A folder of single frames is one movie."""
     (tmp_path / "frames").mkdir()
     for t, frame in enumerate(tifffile.imread(movie)[:2]):
@@ -179,7 +179,7 @@ def test_truncated_movie_keeps_the_older_map(movie: Path, model: Path, tmp_path:
 
 
 def test_engines_say_the_same_and_what_they_are(
-    mapped: Mapped, movie: Path, model: Path, tmp_path: Path
+    mapped: HeatMapResult, movie: Path, model: Path, tmp_path: Path
 ) -> None:
     """The engine, its backend and the measured deviation stand in map, result and report."""
     forced = heatmap(movie, model, tmp_path / "dense", engine="dense", backend="torch")
@@ -203,7 +203,7 @@ def test_engines_say_the_same_and_what_they_are(
 
 
 def test_auto_takes_windows_where_dense_would_differ(
-    mapped: Mapped, movie: Path, model: Path, tmp_path: Path
+    mapped: HeatMapResult, movie: Path, model: Path, tmp_path: Path
 ) -> None:
     """Without being asked, a dense form that is not exact is taken only where it is near enough."""
     forced = heatmap(movie, model, tmp_path / "dense", engine="dense", backend="torch")

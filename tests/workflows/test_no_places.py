@@ -18,7 +18,7 @@ from livewell.workflows.label_boxes import Boxes
 from livewell.workflows.localise import localise
 from livewell.workflows.shapes import simulate_shapes
 from livewell.workflows.split import Holdout, split
-from livewell.workflows.train import Trained, train
+from livewell.workflows.train import TrainingResult, train
 
 CLASSES = ("ellipses", "circles")
 SPEC = ShapeSpec(images=24, rows=2, columns=3, objects=(2, 5), seed=5)
@@ -35,7 +35,7 @@ CONNECTED = override(
 
 
 @pytest.fixture(scope="module")
-def connected(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def connected(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A run of three steps of a net with a fully connected head, on pictures with boxes."""
     folder = tmp_path_factory.mktemp("connected")
     images = simulate_shapes(SPEC, folder / "pictures")
@@ -49,7 +49,9 @@ def connected(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(study, folder / "run", CONNECTED, processes=0)
 
 
-def test_evaluate_judges_images_and_says_that_there_are_no_places(connected: Trained) -> None:
+def test_evaluate_judges_images_and_says_that_there_are_no_places(
+    connected: TrainingResult,
+) -> None:
     """Figures of images, no table of places although there are boxes, and a note on the page."""
     made = evaluate(connected.run.folder, baselines=False)
     assert 0 <= made.figures["roc_auc"].value <= 1
@@ -59,7 +61,7 @@ def test_evaluate_judges_images_and_says_that_there_are_no_places(connected: Tra
     assert said in made.page.read_text("utf-8")
 
 
-def test_localise_refuses_it(connected: Trained, tmp_path: Path) -> None:
+def test_localise_refuses_it(connected: TrainingResult, tmp_path: Path) -> None:
     """An error that names the head and what to do instead; nothing is written."""
     _, card = load_model(connected.run.model(0), frames=True)
     assert card.place_rule is None

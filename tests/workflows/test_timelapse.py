@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from livewell.cli.experiment import timelapse_
 from livewell.errors import ModelFileError, OutputError, SpecError, StudyError
 from livewell.files import folder_names
-from livewell.inference.engines import Used
+from livewell.inference.engines import EngineUse
 from livewell.inference.unseen import candidates, scorers
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
@@ -26,11 +26,11 @@ from livewell.progress import Progress, Tick
 from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows import timelapse as module
-from livewell.workflows.heatmap import Mapped
+from livewell.workflows.heatmap import HeatMapResult
 from livewell.workflows.index import index
 from livewell.workflows.split import Grid, KFolds, split
-from livewell.workflows.timelapse import Filmed, timelapse
-from livewell.workflows.train import Trained, train
+from livewell.workflows.timelapse import TimeLapseResult, timelapse
+from livewell.workflows.train import TrainingResult, train
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 COARSE: dict[str, Any] = {"engine": "windows", "stride_px": 64}
@@ -41,7 +41,9 @@ Writer = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def filmed(study: Study, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Filmed:
+def filmed(
+    study: Study, trained: TrainingResult, tmp_path_factory: pytest.TempPathFactory
+) -> TimeLapseResult:
     """All positions of the study by its run of one fold; not to be changed."""
     out = tmp_path_factory.mktemp("lapse") / "out"
     return timelapse(study, trained.run.folder, out, **COARSE)
@@ -57,7 +59,7 @@ def folds(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def net(trained: Trained) -> Path:
+def net(trained: TrainingResult) -> Path:
     """Folder of the model of that run of one fold."""
     return trained.run.model(0)
 
@@ -67,7 +69,9 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the movies that were mapped; maps are not made in earnest but told by the name."""
     names: list[str] = []
 
-    def quick(movie: Path, model: Path, out: Path, *, progress: Progress, **options: Any) -> Mapped:
+    def quick(
+        movie: Path, model: Path, out: Path, *, progress: Progress, **options: Any
+    ) -> HeatMapResult:
         names.append(movie.name)
         rng = np.random.default_rng(sum(movie.name.encode()))
         p = rng.random(3)
@@ -80,7 +84,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             for _ in range(3):
                 tick()
         files = (out / "overlay.webm", out / "map.ome.tif", out / "report.html")
-        return Mapped(out, curve, *files, Used("windows", "torch"), ())
+        return HeatMapResult(out, curve, *files, EngineUse("windows", "torch"), ())
 
     monkeypatch.setattr(module, "heatmap", quick)
     return names
@@ -102,7 +106,7 @@ def small(plate: Path, tmp_path: Path) -> Study:
     ).study
 
 
-def test_curves_are_those_of_the_maps(filmed: Filmed) -> None:
+def test_curves_are_those_of_the_maps(filmed: TimeLapseResult) -> None:
     """Every frame of every image stands in curves.csv as its own heat map has it."""
     out = filmed.page.parent
     table = pd.read_csv(out / "curves.csv", dtype={"position": "str"})
@@ -120,7 +124,9 @@ def test_curves_are_those_of_the_maps(filmed: Filmed) -> None:
     assert filmed.failures.empty
 
 
-def test_seen_wells_are_marked_and_in_no_dose(filmed: Filmed, trained: Trained) -> None:
+def test_seen_wells_are_marked_and_in_no_dose(
+    filmed: TimeLapseResult, trained: TrainingResult
+) -> None:
     """Wells of training and validation are seen in all tables, warned of, and in no dose's mean."""
     parts = trained.cards[0].data["groups"]
     learnt = {*parts["train"], *parts["validation"]}
@@ -138,7 +144,7 @@ def test_seen_wells_are_marked_and_in_no_dose(filmed: Filmed, trained: Trained) 
     assert all(well in warning for well in learnt)
 
 
-def test_the_page_links_what_is_there(filmed: Filmed) -> None:
+def test_the_page_links_what_is_there(filmed: TimeLapseResult) -> None:
     """Every link of the page is relative and leads to a file."""
     page = filmed.page.read_text("utf-8")
     links = [part.split('"')[0] for part in page.split('<a href="')[1:]]
@@ -150,7 +156,7 @@ def test_the_page_links_what_is_there(filmed: Filmed) -> None:
 
 
 def test_a_second_call_makes_nothing(
-    filmed: Filmed, study: Study, trained: Trained, mapped: list[str]
+    filmed: TimeLapseResult, study: Study, trained: TrainingResult, mapped: list[str]
 ) -> None:
     """Whole positions are kept, and the tables are the same to the last digit."""
     out = filmed.page.parent
@@ -170,7 +176,7 @@ def test_a_killed_job_goes_on(
     """Stopped in its second position, a job makes the rest and not the first one again."""
     quick = module.heatmap
 
-    def killed(*words: Any, **options: Any) -> Mapped:
+    def killed(*words: Any, **options: Any) -> HeatMapResult:
         made = quick(*words, **options)
         if len(mapped) == 2:
             raise KeyboardInterrupt

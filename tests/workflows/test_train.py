@@ -11,11 +11,13 @@ from livewell.models.files import load_model
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.study import Study
-from livewell.workflows.evaluate import Evaluated
-from livewell.workflows.train import Trained, train
+from livewell.workflows.evaluate import Evaluation
+from livewell.workflows.train import TrainingResult, train
 
 
-def test_card_says_what_the_model_is(trained: Trained, study: Study, profile: Profile) -> None:
+def test_card_says_what_the_model_is(
+    trained: TrainingResult, study: Study, profile: Profile
+) -> None:
     """The card holds classes, scale, data, profile and versions, and its hash fits the weights."""
     net, card = load_model(trained.run.model(0))
     assert card.classes == net.classes == ("healthy", "sick")
@@ -34,7 +36,7 @@ def test_card_says_what_the_model_is(trained: Trained, study: Study, profile: Pr
 
 
 def test_repeating_the_command_trains_nothing_anew(
-    trained: Trained, study: Study, profile: Profile
+    trained: TrainingResult, study: Study, profile: Profile
 ) -> None:
     """A finished run is taken as it is: no file of it is written again."""
     folder = trained.run.fold(0)
@@ -45,7 +47,7 @@ def test_repeating_the_command_trains_nothing_anew(
 
 
 def test_a_run_that_was_stopped_goes_on(
-    trained: Trained, study: Study, profile: Profile, tmp_path: Path
+    trained: TrainingResult, study: Study, profile: Profile, tmp_path: Path
 ) -> None:
     """With checkpoints and no model, the same command goes on and ends with the same weights."""
     shutil.copytree(trained.run.folder, tmp_path / "run")
@@ -61,7 +63,7 @@ def test_a_run_that_was_stopped_goes_on(
     ids=["profile", "seed"],
 )
 def test_other_settings_are_refused(
-    trained: Trained,
+    trained: TrainingResult,
     study: Study,
     profile: Profile,
     settings: dict[str, object],
@@ -101,6 +103,6 @@ def test_image_gone_since_the_split(study: Study, profile: Profile, tmp_path: Pa
         train(Study.open(tmp_path / "study"), tmp_path / "run", profile, processes=0)
 
 
-def test_training_learnt(evaluated: Evaluated) -> None:
+def test_training_learnt(evaluated: Evaluation) -> None:
     """On wells that it never saw, the net tells coarse texture from fine."""
     assert evaluated.figures["roc_auc"].value > 0.9

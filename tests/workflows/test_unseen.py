@@ -19,7 +19,7 @@ from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.split import KFolds, split
-from livewell.workflows.train import Trained, train
+from livewell.workflows.train import TrainingResult, train
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 
@@ -36,14 +36,14 @@ def seen(study: Study, model: Path) -> set[str]:
     return set(table.loc[table["seen"], "group"])
 
 
-def test_the_study_that_was_learnt_from(study: Study, trained: Trained) -> None:
+def test_the_study_that_was_learnt_from(study: Study, trained: TrainingResult) -> None:
     """Training and validation wells are seen, test wells and those in no part are not."""
     assert seen(study, trained.run.folder) == learnt(trained.run.model(0))
     assert candidates(trained.run.folder, study).same_study
 
 
 def test_moved_renamed_and_copied_images_are_known_again(
-    study: Study, trained: Trained, tmp_path: Path
+    study: Study, trained: TrainingResult, tmp_path: Path
 ) -> None:
     """A copy of the images under other names, in a study of another name, is no other plate."""
     shutil.copytree(trained.run.model(0), tmp_path / "model")
@@ -57,7 +57,7 @@ def test_moved_renamed_and_copied_images_are_known_again(
 
 
 def test_another_plate_with_the_same_wells_is_another_one(
-    study: Study, trained: Trained, tmp_path: Path, paint, write_movie
+    study: Study, trained: TrainingResult, tmp_path: Path, paint, write_movie
 ) -> None:
     """Names of wells alone make nothing seen."""
     for number, image in enumerate(study.fields()["image"]):
@@ -67,7 +67,7 @@ def test_another_plate_with_the_same_wells_is_another_one(
     assert not candidates(trained.run.folder, other).same_study
 
 
-def test_a_unit_is_seen_if_any_of_its_images_is(study: Study, trained: Trained) -> None:
+def test_a_unit_is_seen_if_any_of_its_images_is(study: Study, trained: TrainingResult) -> None:
     """Where two wells count as one unit, a model that learnt from one of them has seen both."""
     found = candidates(trained.run.folder, study)
     rows = pd.Series([name[0] for name in study.fields()["image"]], study.fields()["image"])
@@ -114,7 +114,9 @@ def test_several_folds_of_other_images(study: Study, tmp_path: Path, paint, writ
     assert seen(other, run.fold(1)) == set()
 
 
-def test_a_card_that_does_not_say_is_told(study: Study, trained: Trained, tmp_path: Path) -> None:
+def test_a_card_that_does_not_say_is_told(
+    study: Study, trained: TrainingResult, tmp_path: Path
+) -> None:
     """A model of an older version knows nothing of what it learnt from, and a note says so."""
     shutil.copytree(trained.run.model(0), tmp_path / "old")
     _, card = load_model(tmp_path / "old")

@@ -103,15 +103,15 @@ def _flag(name: str) -> str:
 
 
 def _dead(text: str) -> "Dead":
-    from livewell.papers.endings import Judged, LastFrames, Said
+    from livewell.papers.endings import EndingColumn, EndingModel, LastFrames
 
     kind, _, rest = text.partition(":")
     if text == "last-frames":
         return LastFrames()
     if kind == "column" and rest:
-        return Said(rest)
+        return EndingColumn(rest)
     if kind == "model" and rest:
-        return Judged(Path(rest))
+        return EndingModel(Path(rest))
     raise SpecError(
         "not a way to know which positions are dead by the end",
         where="--dead",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from livewell.detection.judged import Images, Judged
+from livewell.detection.judged import Images, JudgedImages
 from livewell.detection.matching import precision_recall_curve
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -51,7 +51,7 @@ def froc(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> Froc:
     Raises
     ------
     TableError
-        As in `livewell.detection.judged.Judged.of`.
+        As in `livewell.detection.judged.JudgedImages.of`.
 
     Notes
     -----
@@ -60,7 +60,7 @@ def froc(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> Froc:
     never gives less; and a second detection on one object is left out there, here it is a false
     positive.
     """
-    judged = Judged.of(matched, objects, images)
+    judged = JudgedImages.of(matched, objects, images)
     points = precision_recall_curve(matched, objects, images)
     start = 0.0 if judged.objects else math.nan
     curve = pd.DataFrame(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from livewell.detection.froc import RATES, froc
-from livewell.detection.judged import Images, Judged
+from livewell.detection.judged import Images, JudgedImages
 from livewell.metrics.intervals import Estimate, interval
 from livewell.metrics.outcomes import Floats, Outcomes
 from livewell.metrics.resampling import draws
@@ -43,9 +43,9 @@ def froc_estimate(
     SpecError
         A level or number of resamples out of range.
     TableError
-        As in `livewell.detection.judged.Judged.of`.
+        As in `livewell.detection.judged.JudgedImages.of`.
     """
-    judged = Judged.of(matched, objects, images)
+    judged = JudgedImages.of(matched, objects, images)
     value = froc(matched, objects, images).score
     code, names = pd.factorize(judged.group, sort=True)
     sought = np.bincount(code, judged.sought, minlength=len(names)).astype(np.float64)
@@ -60,7 +60,9 @@ def froc_estimate(
     return interval(value, values, holders, level, free=holders - 1, reason=reason)
 
 
-def _scores(judged: Judged, code: NDArray[np.int64], sought: Floats, weights: Floats) -> Floats:
+def _scores(
+    judged: JudgedImages, code: NDArray[np.int64], sought: Floats, weights: Floats
+) -> Floats:
     """Mean sensitivity under any weights of the groups, shape (resamples, groups)."""
     images = weights @ np.bincount(code, minlength=weights.shape[1])
     objects = weights @ sought

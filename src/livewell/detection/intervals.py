@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from livewell.detection.covered import COUNTS
-from livewell.detection.judged import Images, Judged, listed_images
+from livewell.detection.judged import Images, JudgedImages, listed_images
 from livewell.detection.matching import check_threshold
 from livewell.errors import Fault, TableError
 from livewell.metrics.intervals import Estimate, interval
@@ -84,10 +84,10 @@ def detection_estimates(
     SpecError
         The threshold is NaN, or a level or number of resamples out of range.
     TableError
-        As in `livewell.detection.judged.Judged.of`.
+        As in `livewell.detection.judged.JudgedImages.of`.
     """
     check_threshold(threshold)
-    judged = Judged.of(matched, objects, images)
+    judged = JudgedImages.of(matched, objects, images)
     data = _drawn(judged.group, judged.sought)
     called = judged.score >= threshold
     true, all_called = (
@@ -209,7 +209,7 @@ def _freedom(data: Outcomes, weigh: Weigh, weights: Floats) -> float:
     return sum(spread for spread, _ in spreads) ** 2 / below
 
 
-def _average_precision(judged: Judged, data: Outcomes, sought: Floats) -> Weigh:
+def _average_precision(judged: JudgedImages, data: Outcomes, sought: Floats) -> Weigh:
     """Average precision under weights; scores are sorted once.
 
     Precision counts only where something right is called, so one level of the score for each such

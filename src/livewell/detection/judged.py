@@ -25,7 +25,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class JudgedImages:
     """Matched detections beside the objects, as arrays.
 
     Parameters
@@ -46,7 +46,7 @@ class Judged:
     group: NDArray[np.str_]
 
     @classmethod
-    def of(cls, matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> "Judged":
+    def of(cls, matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> "JudgedImages":
         """From what `livewell.detection.matching.matched` gave, and the tables that it was given.
 
         Raises

@@ -14,7 +14,7 @@ import pandas as pd
 from livewell.detection.box_tables import box_faults
 from livewell.detection.judged import (
     Images,
-    Judged,
+    JudgedImages,
     detection_faults,
     listed_images,
     numbers,
@@ -146,10 +146,10 @@ def counts_at(
     SpecError
         The threshold is NaN.
     TableError
-        As in `livewell.detection.judged.Judged.of`.
+        As in `livewell.detection.judged.JudgedImages.of`.
     """
     check_threshold(threshold)
-    judged = Judged.of(matched, objects, images)
+    judged = JudgedImages.of(matched, objects, images)
     called = judged.score >= threshold
     true = int((called & judged.right).sum())
     return DetectionCounts(true, int(called.sum()) - true, judged.objects - true, len(judged.group))
@@ -170,9 +170,9 @@ def precision_recall_curve(
     Raises
     ------
     TableError
-        As in `livewell.detection.judged.Judged.of`.
+        As in `livewell.detection.judged.JudgedImages.of`.
     """
-    return _curve(Judged.of(matched, objects, images))
+    return _curve(JudgedImages.of(matched, objects, images))
 
 
 def average_precision(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> float:
@@ -181,7 +181,7 @@ def average_precision(matched: pd.DataFrame, objects: pd.DataFrame, images: Imag
     Objects that no detection finds count as never found. NaN where there is no object; 0 where
     there are objects and no detection is right. Parameters and errors as `precision_recall_curve`.
     """
-    judged = Judged.of(matched, objects, images)
+    judged = JudgedImages.of(matched, objects, images)
     if not judged.objects:
         return math.nan
     curve = _curve(judged)
@@ -220,7 +220,7 @@ def check_threshold(threshold: float) -> None:
         raise SpecError("no threshold", where="threshold", expected="a score", got="NaN")
 
 
-def _curve(judged: Judged) -> pd.DataFrame:
+def _curve(judged: JudgedImages) -> pd.DataFrame:
     order = np.argsort(-judged.score, kind="stable")
     score, right = judged.score[order], judged.right[order]
     # the last one of each run of equal scores

@@ -25,7 +25,7 @@ FROM_LABELS, FROM_BOXES = "from_labels", "from_boxes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class MatchedDetections:
     """Places held against boxes.
 
     Parameters
@@ -48,7 +48,9 @@ class Held:
     unknown: int
 
 
-def held(places: pd.DataFrame, frames: pd.DataFrame, boxes: pd.DataFrame, positive: str) -> Held:
+def held(
+    places: pd.DataFrame, frames: pd.DataFrame, boxes: pd.DataFrame, positive: str
+) -> MatchedDetections:
     """Hold places against the boxes of one class.
 
     Parameters
@@ -80,7 +82,9 @@ def held(places: pd.DataFrame, frames: pd.DataFrame, boxes: pd.DataFrame, positi
     found = matched(named, objects, images)
     doubtful = ~found["right"] & _lie_in(found, mine[nameless])
     rest = found[~doubtful].reset_index(drop=True)
-    return Held(rest, objects, images, int((~sought & ~nameless).sum()), int(doubtful.sum()))
+    return MatchedDetections(
+        rest, objects, images, int((~sought & ~nameless).sum()), int(doubtful.sum())
+    )
 
 
 def frame_names(table: pd.DataFrame) -> "pd.Series[str]":
@@ -155,7 +159,12 @@ class PlaceFigures:
 
 
 def place_figures(
-    held: Held, moved: Mapping[int, float], shares: pd.DataFrame, positive: str, *, seed: int
+    held: MatchedDetections,
+    moved: Mapping[int, float],
+    shares: pd.DataFrame,
+    positive: str,
+    *,
+    seed: int,
 ) -> PlaceFigures:
     """All figures of places on frames that no model has learnt from.
 

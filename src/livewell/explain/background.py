@@ -176,7 +176,7 @@ def background(
     Parameters
     ----------
     found
-        Patch by patch.
+        Region by patch.
     groups
         Name of the group of each patch, never split.
     seed, resamples

@@ -15,7 +15,7 @@ from livewell.image import PixelSource
 from livewell.inference.windows import BATCH
 from livewell.models.nets.net import Net, centre, normalise
 from livewell.progress import Tick
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.training.data import plain_loader
 
 
@@ -204,7 +204,7 @@ def mean_weights(cam: Cam, batches: Iterable[Tensor], number: int) -> Tensor:
 def class_weights(
     cam: Cam,
     source: PixelSource,
-    patches: Sequence[Patch],
+    patches: Sequence[Region],
     number: int,
     *,
     most: int | None = None,
@@ -276,7 +276,7 @@ class PatchMap:
         Class score before softmax.
     """
 
-    patch: Patch
+    patch: Region
     box: Box
     grey: NDArray[np.float32]
     map: NDArray[np.float32]
@@ -286,7 +286,7 @@ class PatchMap:
 def patch_maps(
     cam: Cam,
     source: PixelSource,
-    patches: Sequence[Patch],
+    patches: Sequence[Region],
     number: int,
     *,
     weights: Tensor | None = None,

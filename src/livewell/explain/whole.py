@@ -18,7 +18,7 @@ SEAM = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FieldDetections:
     """What a net sees where in one picture.
 
     Parameters
@@ -92,7 +92,7 @@ def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, S
     ]
 
 
-def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> Seen:
+def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> FieldDetections:
     """Where a net sees the positive class in one picture.
 
     Parameters
@@ -128,7 +128,7 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
             tick(1 / len(laid))
     surest = max(parts, key=lambda part: part.logit)
     places = _joined(parts, surest.places, area, frame.shape, SEAM * finder.stride_px)
-    return Seen(surest.logit, replace(places, logit=surest.logit), surest.window)
+    return FieldDetections(surest.logit, replace(places, logit=surest.logit), surest.window)
 
 
 @dataclass(frozen=True, slots=True)

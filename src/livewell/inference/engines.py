@@ -29,7 +29,7 @@ PROBES, EXACT_PROBES = 64, 16
 
 
 @dataclass(frozen=True)
-class Used:
+class EngineUse:
     """What scored a movie, and how far it is from windows one by one.
 
     Parameters
@@ -92,7 +92,7 @@ def engine_for(
     frames: int = 1,
     memory_gb: float | None = None,
     progress: Progress = SILENT,
-) -> tuple[Engine, Used]:
+) -> tuple[Engine, EngineUse]:
     """The engine for a movie, and what is to be said of it.
 
     Parameters
@@ -125,7 +125,7 @@ def engine_for(
         require(backend)
     windows = Windows(net)
     if engine == "windows":
-        return windows, Used("windows", "torch")
+        return windows, EngineUse("windows", "torch")
     judged = [view for view in samples if view.wanted.any()]
     try:
         dense = Dense(net, backend="torch" if backend == "auto" else backend, memory_gb=memory_gb)
@@ -133,7 +133,7 @@ def engine_for(
     except SpecError as error:
         if engine == "dense":
             raise
-        return windows, Used("windows", "torch", because=error.what)
+        return windows, EngineUse("windows", "torch", because=error.what)
     used = _compared(card, dense, windows, judged, grid)
     if engine == "auto" and not dense.form.reach.exact and not used.p95 <= NEAR:
         because = (
@@ -142,7 +142,7 @@ def engine_for(
             if used.compared
             else f"dense is not exact, for {used.because}, and no frame was there to compare on"
         )
-        return windows, Used("windows", "torch", because=because)
+        return windows, EngineUse("windows", "torch", because=because)
     if backend != "auto" or not used.compared:
         return dense, used
     choice = choose(
@@ -172,7 +172,7 @@ def _compared(
     windows: Windows,
     judged: Sequence[View],
     grid: WindowGrid,
-) -> Used:
+) -> EngineUse:
     """Dense against windows, at places drawn with a fixed seed."""
     reach = dense.form.reach
     probes = EXACT_PROBES if reach.exact else PROBES
@@ -190,7 +190,7 @@ def _compared(
     spread = found.std(axis=1).min() if found.size else 0.0
     half = dense.backend.endswith("-bf16")
     reasons = [*reach.because, *(["the trunk is rounded to bfloat16"] if half else [])]
-    return Used(
+    return EngineUse(
         "dense",
         dense.backend,
         "bfloat16" if half else "float32",

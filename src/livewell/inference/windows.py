@@ -15,7 +15,7 @@ from livewell.inference.device import device, placed
 from livewell.inference.engine import EngineName, View
 from livewell.models.nets.net import Net, centre, normalise
 from livewell.progress import Tick
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.training.data import plain_loader
 
 BATCH = 32
@@ -41,7 +41,7 @@ class Scorer:
         return result
 
     def patches(
-        self, source: PixelSource, patches: Sequence[Patch], tick: Tick | None = None
+        self, source: PixelSource, patches: Sequence[Region], tick: Tick | None = None
     ) -> NDArray[np.float32]:
         """Log odds of every patch of a study, in order, (n,) float32."""
         found = [np.empty(0, dtype=np.float32)]

@@ -8,7 +8,7 @@ import pandas as pd
 from livewell.errors import Fault, SpecError
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     Others,
     as_text,
     class_counts,
@@ -40,7 +40,7 @@ def by_boxes(
     at_least: int = 1,
     unboxed: Unboxed = "refuse",
     others: Others = "refuse",
-) -> Labelled:
+) -> Labels:
     """Label each image by whether it holds cells of the positive class.
 
     Parameters
@@ -63,7 +63,7 @@ def by_boxes(
 
     Returns
     -------
-    Labelled
+    Labels
         One label an image, for the whole of it; the score is the number of cells of the positive
         class.
 
@@ -120,7 +120,7 @@ def by_boxes(
     )
     few = int(((sure > 0) & ~positive & kept).sum())
     empty = int(((cells == 0) & kept).sum())
-    return Labelled(table, counts, tuple(_notes(classes, at_least, few, empty)))
+    return Labels(table, counts, tuple(_notes(classes, at_least, few, empty)))
 
 
 def classed(boxes: pd.DataFrame, states: Mapping[str, str]) -> pd.DataFrame:

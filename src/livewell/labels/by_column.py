@@ -7,7 +7,7 @@ import pandas as pd
 from livewell.errors import Fault
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     Others,
     as_text,
     class_counts,
@@ -29,7 +29,7 @@ def by_column(
     classes: Mapping[str, str] | None = None,
     *,
     others: Others = "refuse",
-) -> Labelled:
+) -> Labels:
     """Label images by the values of a column, such as treatment.
 
     Parameters
@@ -45,7 +45,7 @@ def by_column(
 
     Returns
     -------
-    Labelled
+    Labels
         One label an image, for all its frames; no score.
 
     Raises
@@ -88,7 +88,7 @@ def by_column(
         Count("value without a class, dropped", int((texts.notna() & ~kept).sum())),
         *class_counts(table, dict.fromkeys(mapping.values())),
     )
-    return Labelled(table, counts)
+    return Labels(table, counts)
 
 
 def _left_out(

@@ -9,7 +9,7 @@ from livewell.errors import Fault
 from livewell.labels.doses import doses
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     class_counts,
     class_faults,
     column_faults,
@@ -57,7 +57,7 @@ def by_dose(
     *,
     dead_by_end: Collection[str] | None = None,
     classes: tuple[str, str] = ("healthy", "sick"),
-) -> Labelled:
+) -> Labels:
     """Label frames by the dose of their position and by time.
 
     Parameters
@@ -77,7 +77,7 @@ def by_dose(
 
     Returns
     -------
-    Labelled
+    Labels
         One label a frame; the score is the dose.
 
     Raises
@@ -133,7 +133,7 @@ def by_dose(
         *class_counts(table, classes),
     )
     notes = ([ANY_TIME] if rule.healthy_any_time else []) + ([note] if note else [])
-    return Labelled(table, counts, tuple(notes))
+    return Labels(table, counts, tuple(notes))
 
 
 def _end_faults(fields: pd.DataFrame, dead_by_end: Collection[str] | None) -> list[Fault]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from livewell.errors import Fault, LabelError
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     Others,
     class_counts,
     class_faults,
@@ -27,7 +27,7 @@ ROUTE = "fluorescence"
 
 
 @dataclass(frozen=True, slots=True)
-class Fluorescence(Labelled):
+class Fluorescence(Labels):
     """Labels by fluorescence, and the mixture of each group (``""`` where fitted whole)."""
 
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.errors import Fault
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     as_text,
     class_counts,
     column_faults,
@@ -75,7 +75,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Voted(Labelled):
+class VoteLabels(Labels):
     """Labels by votes, and how far the experts agreed."""
 
     agreement: Agreement = Agreement(0, 0)
@@ -88,7 +88,7 @@ def by_votes(
     *,
     doubt: Doubt = "drop",
     least: int = 1,
-) -> Voted:
+) -> VoteLabels:
     """Label every frame of the sequences on which all experts agree.
 
     Parameters
@@ -107,7 +107,7 @@ def by_votes(
 
     Returns
     -------
-    Voted
+    VoteLabels
         One label a frame and box; the score is the number of votes.
 
     Raises
@@ -156,7 +156,7 @@ def by_votes(
         ),
         *class_counts(made, dict.fromkeys(classes.values())),
     )
-    return Voted(made, counts, (), agreement)
+    return VoteLabels(made, counts, (), agreement)
 
 
 def _faults(table: pd.DataFrame, known: set[str], words: set[str]) -> list[Fault]:

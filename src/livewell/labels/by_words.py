@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.errors import Fault
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     Others,
     class_counts,
     class_faults,
@@ -25,7 +25,7 @@ ROUTE = "words"
 
 def by_words(
     fields: pd.DataFrame, classes: Mapping[str, str], *, others: Others = "refuse"
-) -> Labelled:
+) -> Labels:
     """Label images by words in the names of their files.
 
     A file name, without its folders and ending, is taken apart at everything that is no letter
@@ -44,7 +44,7 @@ def by_words(
 
     Returns
     -------
-    Labelled
+    Labels
         One label an image, for all its frames; no score.
 
     Raises
@@ -88,7 +88,7 @@ def by_words(
         Count("without any of the words, dropped", len(fields) - len(table)),
         *class_counts(table, dict.fromkeys(map(str, classes.values()))),
     )
-    return Labelled(table, counts)
+    return Labels(table, counts)
 
 
 def _paths(fields: pd.DataFrame) -> "pd.Series[str]":

@@ -23,7 +23,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class Labels:
     """Labels made by one route.
 
     Parameters

@@ -7,7 +7,7 @@ import pandas as pd
 from livewell.errors import Fault
 from livewell.labels.made import (
     Count,
-    Labelled,
+    Labels,
     Others,
     as_text,
     class_counts,
@@ -35,7 +35,7 @@ def by_points(
     x: str = "x",
     state: str = "state",
     score: str | None = None,
-) -> Labelled:
+) -> Labels:
     """Label a patch centred on each point by the point's state.
 
     Parameters
@@ -56,7 +56,7 @@ def by_points(
 
     Returns
     -------
-    Labelled
+    Labels
         One label a patch; points of one class that share a patch give one label.
 
     Raises
@@ -99,7 +99,7 @@ def by_points(
         Count("same patch as another point", len(patches) - len(once)),
         *class_counts(table, dict.fromkeys(mapping.values())),
     )
-    return Labelled(table, counts)
+    return Labels(table, counts)
 
 
 def _place_faults(

@@ -31,21 +31,21 @@ class LastFrames:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class EndingColumn:
     """A column of the fields table says yes or no."""
 
     column: str
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EndingModel:
     """A model calls at least `least` of the last frame's patches positive."""
 
     model: Path
     least: float = EVERY
 
 
-Dead = LastFrames | Said | Judged
+Dead = LastFrames | EndingColumn | EndingModel
 
 
 def ending(
@@ -74,7 +74,7 @@ def ending(
     progress
         Where to report.
     """
-    if isinstance(rule, Said):
+    if isinstance(rule, EndingColumn):
         return by_said(fields, positions, rule.column)
     # without any time the order of the files is that of the table
     frames, _, _ = frame_times(fields, headers)
@@ -122,7 +122,7 @@ def _has_cells(study: Study, row: "pd.Series[Any]", card: Card) -> bool:
 
 
 def _called(
-    study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: Judged, progress: Progress
+    study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: EndingModel, progress: Progress
 ) -> pd.DataFrame:
     """Share of each position's last frame that a model calls positive.
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch as Swatch
 from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch as Swatch
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
@@ -42,7 +42,7 @@ def _no_peaks() -> Peaks:
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class MarkedFrame:
     """A frame and what is marked in it, all in pixels of the frame.
 
     Parameters
@@ -75,7 +75,7 @@ class Marked:
 
 
 def marked_frames(
-    frames: Sequence[Marked], *, columns: int = 3, title: str = "Example frames"
+    frames: Sequence[MarkedFrame], *, columns: int = 3, title: str = "Example frames"
 ) -> Picture:
     """Frames in a grid, each with its marks and a caption below, and one legend for all.
 
@@ -123,7 +123,7 @@ def marked_frames(
         return replace(picture, wide=True)
 
 
-def _told(frame: Marked) -> str:
+def _told(frame: MarkedFrame) -> str:
     counts = {
         "places marked": len(frame.places),
         "right": len(frame.right),
@@ -138,7 +138,7 @@ def _step(shape: tuple[int, ...]) -> int:
     return -(-shape[1] // WIDEST_PX)
 
 
-def _draw(axes: Axes, frame: Marked) -> None:
+def _draw(axes: Axes, frame: MarkedFrame) -> None:
     height, width = frame.grey.shape
     by = _step(frame.grey.shape)
     shown = _coloured(frame.grey, frame.mask, by)
@@ -174,7 +174,7 @@ def _sign(colour: str, mark: str, *, under: bool = False) -> dict[str, Any]:
     return {"mec": colour, "mfc": "none", "mew": width, "ms": size + (1.0 if under else 0.0)}
 
 
-def _signs(frames: Sequence[Marked]) -> list[Line2D | Swatch]:
+def _signs(frames: Sequence[MarkedFrame]) -> list[Line2D | Swatch]:
     """The legend of what is in the frames."""
     there = {
         name: any(len(getattr(frame, name)) for frame in frames)

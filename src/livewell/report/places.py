@@ -8,7 +8,7 @@ from livewell.detection.places import FROM_BOXES, FROM_LABELS, AtThreshold, Plac
 from livewell.files import article
 from livewell.report.detection import Point, froc_curve, precision_recall
 from livewell.report.estimate import short
-from livewell.report.marked import Marked, marked_frames
+from livewell.report.marked import MarkedFrame, marked_frames
 from livewell.report.page import Note, Section, Table
 
 NAMES = {"precision": "precision", "recall": "recall", "f1": "F1"}
@@ -54,7 +54,7 @@ class PlacesResults:
     others: int
     folds: int
     figures: PlaceFigures
-    frames: Sequence[Marked]
+    frames: Sequence[MarkedFrame]
     remarks: Sequence[str] = ()
     by_lot: int | None = None
     unmarked: float = math.nan

@@ -9,7 +9,7 @@ import pandas as pd
 
 from livewell.report.estimate import EstimateLike
 from livewell.report.galleries import patch_gallery
-from livewell.report.marked import Marked, marked_frames
+from livewell.report.marked import MarkedFrame, marked_frames
 from livewell.report.page import Note, Picture, Section, Video
 from livewell.report.style import CLASS_COLOURS
 
@@ -42,7 +42,7 @@ class Gallery:
     labels: Sequence[int] = ()
     lead: str = ""
     levels: tuple[float, float] | None = None
-    frames: Sequence[Marked] = ()
+    frames: Sequence[MarkedFrame] = ()
 
     def picture(self, columns: int = 6) -> Picture:
         """The gallery as a figure."""
@@ -114,7 +114,7 @@ class EvaluationResults:
     notes
         Further notes on trust.
     settings, versions
-        Nested mappings.
+        NestedPiece mappings.
     """
 
     title: str
@@ -171,7 +171,7 @@ class AssessResults:
     notes
         What to know: pixel size unknown, rescaled, unlike the training data.
     settings, versions
-        Nested mappings.
+        NestedPiece mappings.
     """
 
     title: str

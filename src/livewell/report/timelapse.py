@@ -62,7 +62,7 @@ class TimelapseResults:
     notes
         Further cautions, one sentence each.
     settings, versions
-        Nested mappings.
+        NestedPiece mappings.
     """
 
     title: str

@@ -21,7 +21,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
+class UnmatchedNames:
     """A file that a pattern does not fit.
 
     Parameters
@@ -133,7 +133,7 @@ class NamePattern:
         there = f"{rest!r} stands there" if rest else "the name ends there"
         return f"{start}{expected} is expected and {there}"
 
-    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, list[Unmatched]]:
+    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, list[UnmatchedNames]]:
         """The fields table that the names make.
 
         Parameters
@@ -148,20 +148,20 @@ class NamePattern:
             a part. ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture``
             becomes the path of that picture where it is among the files. Values of one part
             that differ in letter case alone are one value, in the spelling seen first.
-        unmatched : list of Unmatched
+        unmatched : list of UnmatchedNames
             The others, in order.
         """
         paths = list(paths)
         rows: list[dict[str, Any]] = []
-        unmatched: list[Unmatched] = []
+        unmatched: list[UnmatchedNames] = []
         for path in paths:
             try:
                 values = self.match(path)
             except GeometryError as error:
-                unmatched.append(Unmatched(path, str(error)))
+                unmatched.append(UnmatchedNames(path, str(error)))
                 continue
             if values is None:
-                unmatched.append(Unmatched(path, self.hint(path)))
+                unmatched.append(UnmatchedNames(path, self.hint(path)))
             else:
                 rows.append({"image": path, "path": path, **values})
         table = pd.DataFrame(rows, columns=["image", "path", *self.names])

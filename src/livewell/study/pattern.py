@@ -45,7 +45,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Nested:
+class NestedPiece:
     """``{name=...}``: names the text that a piece of pattern fits."""
 
     name: str
@@ -59,7 +59,7 @@ class Maybe:
     inner: "tuple[Node, ...]"
 
 
-Node = Literal | AnyText | Part | Nested | Maybe
+Node = Literal | AnyText | Part | NestedPiece | Maybe
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class _Parser:
             self.at += 1
         return Literal("".join(taken))
 
-    def _part(self) -> Part | Nested:
+    def _part(self) -> Part | NestedPiece:
         start = self.at
         named = _NAME.match(self.text, start + 1)
         if named is None:
@@ -136,7 +136,7 @@ class _Parser:
             self.open_names.pop()
             self.kinds[name] = "text"
             self.at += 1
-            return Nested(name, inner)
+            return NestedPiece(name, inner)
         kind = _usual_kind(name)
         if sign == ":":
             word = _NAME.match(self.text, self.at + 1)
@@ -197,7 +197,7 @@ def steps(nodes: tuple[Node, ...]) -> list[tuple[str, str]]:
 
 def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
     for node in nodes:
-        if isinstance(node, Nested):
+        if isinstance(node, NestedPiece):
             yield from _flat(node.inner)
         else:
             yield node
@@ -220,7 +220,7 @@ def _expressions(nodes: tuple[Node, ...], after: frozenset[str], seen: set[str])
             yield r"[^/]*?"
         elif isinstance(node, Maybe):
             yield f"(?:{''.join(_expressions(node.inner, follow, seen))})?"
-        elif isinstance(node, Nested):
+        elif isinstance(node, NestedPiece):
             yield f"(?P<{node.name}>{''.join(_expressions(node.inner, follow, seen))})"
         elif node.name in seen:
             yield f"(?P={node.name})"
@@ -244,7 +244,7 @@ def _first(nodes: tuple[Node, ...], after: frozenset[str]) -> frozenset[str]:
             continue
         if isinstance(node, Literal):
             found.add(node.text[0])
-        elif isinstance(node, Nested):
+        elif isinstance(node, NestedPiece):
             found |= _first(node.inner, frozenset())
         return frozenset(found)
     return frozenset(found) | after

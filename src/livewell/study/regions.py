@@ -12,7 +12,7 @@ from livewell.labels.by_boxes import ROUTE
 from livewell.labels.by_votes import SEQUENCE
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import Progress, Tick
-from livewell.region import Patch, PatchGrid
+from livewell.region import Region, RegionGrid
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
@@ -26,7 +26,7 @@ class Grid:
     Parameters
     ----------
     patch_px, stride_px, edge
-        See `livewell.region.PatchGrid`.
+        See `livewell.region.RegionGrid`.
     every
         Take every n-th labelled frame only: neighbours in time are nearly the same picture.
     empty
@@ -172,7 +172,7 @@ def _whole(
         str(image): _centred_box(height, width, largest)
         for image, height, width in sizes.itertuples()
     }
-    table = key_table([Patch(image, t, boxes[image]) for image, t, _, _ in wanted])
+    table = key_table([Region(image, t, boxes[image]) for image, t, _, _ in wanted])
     table["label"] = [label for _, _, label, _ in wanted]
     table["score"] = [score for _, _, _, score in wanted]
     table["route"] = route
@@ -239,10 +239,10 @@ def gridded(
     (DataFrame, int)
         Columns `schemas.KEY`, label and score; and how many were dropped.
     """
-    kept: list[Patch] = []
+    kept: list[Region] = []
     rows: list[tuple[str, float]] = []
     empty = 0
-    layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
+    layout = RegionGrid(grid.patch_px, grid.stride_px, grid.edge)
     for image, t, label, score in wanted:
         patches = list(layout.patches(image, t, pixels.area(image, t)))
         if grid.empty == "drop" and patches:
@@ -290,7 +290,7 @@ def sequences(
     """
     rows: list[dict[str, object]] = []
     left = 0
-    layout = PatchGrid(patch_px, patch_px)
+    layout = RegionGrid(patch_px, patch_px)
     with progress.task("making sequences", total=len(headers)) as tick:
         for image, count in zip(headers["image"], headers["frames"], strict=True):
             for first in range(0, int(count) - frames + 1, frames):

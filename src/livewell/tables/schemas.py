@@ -8,7 +8,7 @@ import pandas as pd
 
 from livewell.errors import Fault, TableError
 from livewell.geometry import Box
-from livewell.region import Patch
+from livewell.region import Region
 
 Kind = Literal["text", "integer", "number"]
 
@@ -262,20 +262,20 @@ SCORES = Schema(
 """One row a patch and fold, scored by a model that never saw its group."""
 
 
-def patch_of(row: pd.Series) -> Patch:
+def region_of(row: pd.Series) -> Region:
     """The key in one row of a table with the columns `KEY`."""
-    return Patch(str(row["image"]), int(row["t"]), Box.of(*(row[name] for name in BOX)))
+    return Region(str(row["image"]), int(row["t"]), Box.of(*(row[name] for name in BOX)))
 
 
-def patches_of(table: pd.DataFrame) -> list[Patch]:
+def regions_of(table: pd.DataFrame) -> list[Region]:
     """The keys of all rows, in order, of a table with the columns `KEY`."""
     columns = (table[name].tolist() for name in KEY)
     return [
-        Patch(image, int(t), Box.of(*corners)) for image, t, *corners in zip(*columns, strict=True)
+        Region(image, int(t), Box.of(*corners)) for image, t, *corners in zip(*columns, strict=True)
     ]
 
 
-def key_table(patches: Iterable[Patch]) -> pd.DataFrame:
+def key_table(patches: Iterable[Region]) -> pd.DataFrame:
     """A table with the columns `KEY`, one row a patch."""
     rows = [(patch.image, patch.t, *patch.box.corners) for patch in patches]
     table = pd.DataFrame(rows, columns=KEY)

@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader, Dataset
 from livewell.image import PixelSource
 from livewell.models.nets.net import context_px
 from livewell.models.profile import Profile
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.training.augment import augmented, generator
 from livewell.training.draws import Draw, Draws
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRegions:
     """Patches of one part of a split.
 
     Parameters
@@ -34,7 +34,7 @@ class Labelled:
         Name of the group of each, never split.
     """
 
-    patches: Sequence[Patch]
+    patches: Sequence[Region]
     positive: NDArray[np.bool_]
     groups: Sequence[str]
 
@@ -43,7 +43,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
     """Augmented crops by draw; what a draw gives depends on seed, patch and draw alone."""
 
     def __init__(
-        self, source: PixelSource, labelled: Labelled, profile: Profile, seed: int
+        self, source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int
     ) -> None:
         self._source, self._labelled = source, labelled
         self._profile, self._seed = profile, seed
@@ -69,7 +69,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
 class PlainCrops(Dataset[tuple[Tensor, int]]):
     """Patches as they are in the file, in order."""
 
-    def __init__(self, source: PixelSource, patches: Sequence[Patch], context: int = 0) -> None:
+    def __init__(self, source: PixelSource, patches: Sequence[Region], context: int = 0) -> None:
         self._source, self._patches, self._context = source, patches, context
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ def _yielding(_: int) -> None:
 
 
 def training_loader(
-    source: PixelSource, labelled: Labelled, profile: Profile, seed: int, *, processes: int
+    source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int, *, processes: int
 ) -> DataLoader[tuple[Tensor, int]]:
     """Batches of augmented crops for training, the same whatever the number of processes.
 
@@ -143,7 +143,7 @@ def training_loader(
 
 def plain_loader(
     source: PixelSource,
-    patches: Sequence[Patch],
+    patches: Sequence[Region],
     *,
     batch: int,
     processes: int = 0,

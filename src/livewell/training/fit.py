@@ -25,7 +25,7 @@ from livewell.models.nets.net import context_px
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress, Tick
 from livewell.training.checkpoints import WholeCheckpoints
-from livewell.training.data import Labelled, PlainCrops, beside, training_loader, workers
+from livewell.training.data import LabelledRegions, PlainCrops, beside, training_loader, workers
 from livewell.training.module import Classifier
 
 VALIDATION_PATCHES = 2048
@@ -33,7 +33,7 @@ VALIDATION_PATCHES = 2048
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """What training leaves.
 
     Parameters
@@ -57,8 +57,8 @@ class Fitted:
 def fit(
     profile: Profile,
     source: PixelSource,
-    train: Labelled,
-    validation: Labelled,
+    train: LabelledRegions,
+    validation: LabelledRegions,
     folder: Path,
     *,
     seed: int,
@@ -66,7 +66,7 @@ def fit(
     progress: Progress = SILENT,
     what: str = "training",
     begin: Mapping[str, Tensor] | None = None,
-) -> Fitted:
+) -> FitResult:
     """Train a net, or go on with a training that was stopped.
 
     Parameters
@@ -92,7 +92,7 @@ def fit(
 
     Returns
     -------
-    Fitted
+    FitResult
     """
     torch.manual_seed(seed)
     net = build(profile, train.patches[0].box.shape if profile.sees_frames else None)
@@ -142,10 +142,10 @@ def fit(
         classifier.load_state_dict(state["state_dict"])
         kept = int(state["epoch"])
     module = copy.deepcopy(classifier.kept).cpu().eval()
-    return Fitted(module, rows, kept, precision)
+    return FitResult(module, rows, kept, precision)
 
 
-def set_mean_image(net: nn.Module, source: PixelSource, train: Labelled) -> None:
+def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) -> None:
     """Give a net that sees whole frames the mean of the training frames, float64 inside."""
     total = np.zeros(train.patches[0].box.shape)
     for patch in train.patches:
@@ -244,7 +244,7 @@ class _WithTarget(Dataset[tuple[Tensor, int, int]]):
 
 
 def _validation_loader(
-    source: PixelSource, part: Labelled, profile: Profile, seed: int
+    source: PixelSource, part: LabelledRegions, profile: Profile, seed: int
 ) -> DataLoader[tuple[Tensor, int, int]]:
     """Validation patches; where there are too many, a draw that takes groups alike."""
     rows = np.arange(len(part.patches))

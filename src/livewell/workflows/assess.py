@@ -43,7 +43,7 @@ KIND, STAMP = "assessment", "assessment.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Assessed:
+class Assessment:
     """What `assess` made: verdicts, failures and the page."""
 
     verdicts: pd.DataFrame
@@ -63,7 +63,7 @@ def assess(
     pixel_um: float | None = None,
     frame_s: float | None = None,
     progress: Progress = SILENT,
-) -> Assessed:
+) -> Assessment:
     """Judge images by a trained model.
 
     Parameters
@@ -89,7 +89,7 @@ def assess(
 
     Returns
     -------
-    Assessed
+    Assessment
 
     Raises
     ------
@@ -142,7 +142,7 @@ def assess(
     results = _results(images, model, card, verdicts, failures, shown, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
     journal.end()
-    return Assessed(verdicts, failures, out / "report.html", warnings)
+    return Assessment(verdicts, failures, out / "report.html", warnings)
 
 
 @dataclass(frozen=True)

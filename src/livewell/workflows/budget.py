@@ -29,7 +29,7 @@ RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
-class Budgeted:
+class BudgetResult:
     """What `budget` found.
 
     Parameters
@@ -84,7 +84,7 @@ def budget(
     processes: int | None = None,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
-) -> Budgeted:
+) -> BudgetResult:
     """Learn sick from a study's extremes, judge every well unseen, and test dose by dose.
 
     Parameters
@@ -226,7 +226,7 @@ def budget(
         warnings.append(text)
         warn(text)
     page = out / "report.html"
-    made = Budgeted(out, found, response, wells, fitted.sees, unit, page, tuple(warnings))
+    made = BudgetResult(out, found, response, wells, fitted.sees, unit, page, tuple(warnings))
     write_json(
         out / RESULTS,
         {"kind": KIND, "margins_tried": tried, **made.as_json(), "versions": versions()},

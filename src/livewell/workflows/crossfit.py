@@ -22,7 +22,7 @@ from livewell.study.regions import Grid
 from livewell.study.scale import SAME, common_pixel_um
 from livewell.study.study import Study
 from livewell.workflows.dosed import Plan, doses_by_unit
-from livewell.workflows.judging import CrossFitted, Judging
+from livewell.workflows.judging import CrossFit, Judging
 from livewell.workflows.label import Dose, label
 from livewell.workflows.split import Stratified, split
 from livewell.workflows.train import train
@@ -152,7 +152,7 @@ def cross_fit(
     processes: int | None = None,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
-) -> CrossFitted:
+) -> CrossFit:
     """Learn sick from unlit units, and judge every unit by a model that never saw it.
 
     Parameters
@@ -206,7 +206,7 @@ def judge(
     seed: int = 0,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
-) -> CrossFitted:
+) -> CrossFit:
     """Judge every unit by a model of other images, or by the folds of a run that never saw it.
 
     Parameters

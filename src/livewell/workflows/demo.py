@@ -13,7 +13,7 @@ from livewell.simulate.culture import CultureSpec
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
-from livewell.workflows.evaluate import Evaluated, evaluate
+from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.index import index
 from livewell.workflows.label import Dose, label
@@ -58,10 +58,10 @@ class DemoSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Demonstrated:
+class DemoResult:
     """What the demo shows: evaluation, verdict reports and the heat map of a low-dose position."""
 
-    evaluated: Evaluated
+    evaluated: Evaluation
     auc: Estimate
     wells: dict[str, int]
     pages: dict[str, Path]
@@ -75,7 +75,7 @@ def demo(
     seed: int = 0,
     say: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
-) -> Demonstrated:
+) -> DemoResult:
     """Simulate a plate, learn from the highest dose against none, judge the low dose.
 
     Parameters
@@ -91,7 +91,7 @@ def demo(
 
     Returns
     -------
-    Demonstrated
+    DemoResult
     """
     spec = spec or DemoSpec()
     culture = replace(spec.culture, seed=seed)
@@ -127,7 +127,7 @@ def demo(
     wells = (
         made.patches[made.patches["group"].isin(tested)].groupby("label")["group"].nunique()
     ).to_dict()
-    return Demonstrated(
+    return DemoResult(
         evaluated,
         evaluated.figures["roc_auc"],
         {str(label): int(count) for label, count in wells.items()},

@@ -20,7 +20,7 @@ from livewell.metrics.pictures import by_picture, verdict_figures
 from livewell.metrics.virtual_batches import paper_interval
 from livewell.models.files import Card, rewrite_card
 from livewell.progress import SILENT, Progress
-from livewell.region import Patch
+from livewell.region import Region
 from livewell.report.evaluation import evaluation_page, named
 from livewell.report.page import render
 from livewell.report.results import EvaluationResults
@@ -29,7 +29,7 @@ from livewell.splitting import balance as balancing
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, versions
 from livewell.study.study import Study
-from livewell.tables.schemas import KEY, patches_of
+from livewell.tables.schemas import KEY, regions_of
 from livewell.text import several
 from livewell.workflows.examples import FILE as SUSPECTS_FILE
 from livewell.workflows.examples import Examples
@@ -67,7 +67,7 @@ AREAS = ("roc_auc", "within_auc")
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class Evaluation:
     """What `evaluate` made.
 
     Parameters
@@ -105,7 +105,7 @@ def evaluate(
     baselines: bool = True,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> Evaluated:
+) -> Evaluation:
     """Score every fold's test groups by the model that never saw them, and report.
 
     Parameters
@@ -128,7 +128,7 @@ def evaluate(
 
     Returns
     -------
-    Evaluated
+    Evaluation
 
     Raises
     ------
@@ -214,7 +214,7 @@ def evaluate(
     for fold, card in cards.items():
         rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
     each = metrics.per_group(table)
-    return Evaluated(
+    return Evaluation(
         folder, scores, figures, rivals, each, paper, folder / REPORT, suspected, places
     )
 
@@ -243,7 +243,7 @@ def baseline_figures(
     """
     y = (patches["label"] == classes[1]).to_numpy(int)
     found = {}
-    keys = patches_of(patches)
+    keys = regions_of(patches)
     edges = keys[0].box.shape
     step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
     with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
@@ -270,7 +270,7 @@ def drawn_alike(patches: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     return order.loc[turn.sort_values(kind="stable").index[:most]]
 
 
-def _stack(pixels: StudyPixels, keys: Sequence[Patch]) -> Any:
+def _stack(pixels: StudyPixels, keys: Sequence[Region]) -> Any:
     return np.stack([pixels.crop(key.image, key.t, key.box) for key in keys])
 
 

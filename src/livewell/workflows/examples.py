@@ -7,11 +7,11 @@ import pandas as pd
 
 from livewell.detection.places import frame_names
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
-from livewell.report.marked import Marked
+from livewell.report.marked import MarkedFrame
 from livewell.report.page import Section
 from livewell.report.results import Gallery
 from livewell.report.suspects import SuspectsResults, suspects_section
-from livewell.tables.schemas import KEY, patches_of
+from livewell.tables.schemas import KEY, regions_of
 from livewell.text import chance
 from livewell.workflows.found import Model
 from livewell.workflows.pictured import pictured
@@ -109,11 +109,11 @@ class Examples:
         rows = rows.reset_index(drop=True)
         if not self.models:
             crop = self.tested.pixels.crop
-            stack = [crop(key.image, key.t, key.box) for key in patches_of(rows[KEY])]
+            stack = [crop(key.image, key.t, key.box) for key in regions_of(rows[KEY])]
             return Gallery(title, stack, captions, labels)
         drawn = pictured(self.tested, self.models, rows)
         frames = [
-            Marked(drawn[row].grey, caption, label, places=drawn[row].places)
+            MarkedFrame(drawn[row].grey, caption, label, places=drawn[row].places)
             for row, (caption, label) in enumerate(zip(captions, labels, strict=True))
         ]
         return Gallery(title, [], captions, labels, frames=frames)

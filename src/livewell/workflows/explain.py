@@ -23,7 +23,7 @@ KIND, STAMP = "explanation", "explain.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class Explanation:
     """What `explain` made.
 
     Parameters
@@ -53,7 +53,7 @@ def explain(
     folds: Sequence[int] | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> Explained:
+) -> Explanation:
     """Look inside a run, on groups that its models never saw.
 
     Parameters
@@ -135,7 +135,7 @@ def explain(
     )
     write_text(folder / "report.html", render(explain_page(results)))
     write_json(folder / "results.json", _json(found, disagreement, top, cam))
-    return Explained(folder, found, disagreement, folder / "report.html", warnings)
+    return Explanation(folder, found, disagreement, folder / "report.html", warnings)
 
 
 def _json(

@@ -17,7 +17,7 @@ from livewell.metrics.decisions import PatchRule
 from livewell.models.files import Card
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
-from livewell.tables.schemas import BOX, patches_of
+from livewell.tables.schemas import BOX, regions_of
 from livewell.training.data import plain_loader
 from livewell.workflows.scores import Tested
 
@@ -64,7 +64,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FrameDetections:
     """The places of one frame that lie in its image.
 
     Parameters
@@ -100,7 +100,7 @@ class Seen:
 
 def seen(
     tested: Tested, model: Model, frames: pd.DataFrame, below: float = 0.0, tick: Tick | None = None
-) -> Iterator[Seen]:
+) -> Iterator[FrameDetections]:
     """The places of some frames, in their order.
 
     Parameters
@@ -116,7 +116,7 @@ def seen(
     tick
         Told after every frame.
     """
-    keys = patches_of(frames)
+    keys = regions_of(frames)
     if not keys:
         return
     height, width = keys[0].box.shape
@@ -127,7 +127,7 @@ def seen(
     number = 0
     for pixels, _ in plain_loader(tested.pixels, keys, batch=batch):
         for places in finder(pixels, real[number : number + len(pixels)]):
-            yield Seen(number, keys[number].box, areas[number], places)
+            yield FrameDetections(number, keys[number].box, areas[number], places)
             number += 1
             if tick:
                 tick()
@@ -190,7 +190,9 @@ def found_in(
     return made, pd.DataFrame(shares, columns=SHARES).astype({"share": "float64"})
 
 
-def _rows(each: Seen, model: Model, least: float, top: float) -> Iterator[dict[str, Any]]:
+def _rows(
+    each: FrameDetections, model: Model, least: float, top: float
+) -> Iterator[dict[str, Any]]:
     """Places of a frame that are at least this sure, and less sure than `top`."""
     places, (y0, x0, *_) = each.places, each.window.corners
     p = model.rule.probability(places.score)
@@ -208,7 +210,7 @@ def _rows(each: Seen, model: Model, least: float, top: float) -> Iterator[dict[s
         }
 
 
-def _shares(each: Seen, model: Model, boxes: pd.DataFrame) -> list[dict[str, Any]]:
+def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[dict[str, Any]]:
     """How much of every box of a frame the pixels of its called places cover."""
     y0, x0, *_ = each.window.corners
     inside = boxes[BOX].to_numpy(np.int64) - np.array([y0, x0, y0, x0])

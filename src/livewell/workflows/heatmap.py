@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from livewell.files import claim_same, stamp, whole_file, write_text
 from livewell.images.opening import open_image
 from livewell.inference.engine import Engine
-from livewell.inference.engines import AskedBackend, AskedEngine, Used, engine_for
+from livewell.inference.engines import AskedBackend, AskedEngine, EngineUse, engine_for
 from livewell.inference.frames import fit_to, gaps, why
 from livewell.models.files import Card, load_model
 from livewell.models.nets.dense import TRUNKS
@@ -42,7 +42,7 @@ EMBEDDED_MB = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class HeatMapResult:
     """What `heatmap` made; `used` says what scored it."""
 
     folder: Path
@@ -50,7 +50,7 @@ class Mapped:
     video: Path
     map: Path
     page: Path
-    used: Used
+    used: EngineUse
     warnings: tuple[str, ...]
 
 
@@ -70,7 +70,7 @@ def heatmap(
     fps: float = 5.0,
     video: str = "webm",
     progress: Progress = SILENT,
-) -> Mapped:
+) -> HeatMapResult:
     """Slide a model over every frame of a movie.
 
     Parameters
@@ -102,7 +102,7 @@ def heatmap(
 
     Returns
     -------
-    Mapped
+    HeatMapResult
 
     Raises
     ------
@@ -186,7 +186,7 @@ def heatmap(
             versions=versions(),
         )
     write_text(out / "report.html", render(heatmap_page(results)))
-    return Mapped(out, curve, film, out / MAP, out / "report.html", used, tuple(warnings))
+    return HeatMapResult(out, curve, film, out / MAP, out / "report.html", used, tuple(warnings))
 
 
 def usual_stride(card: Card, engine: AskedEngine) -> int:
@@ -199,7 +199,7 @@ def usual_stride(card: Card, engine: AskedEngine) -> int:
 def slide(
     sliding: Sliding,
     engine: Engine,
-    used: Used,
+    used: EngineUse,
     path: Path,
     film: Path,
     look: Look,

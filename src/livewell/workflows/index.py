@@ -22,7 +22,7 @@ NAMING = ("image", "path", "picture")
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class IndexResult:
     """What `index` made: the study, and what a careful user should know."""
 
     study: Study
@@ -42,7 +42,7 @@ def index(
     unmatched: str = "refuse",
     pixel_um: float | None = None,
     frame_s: float | None = None,
-) -> Indexed:
+) -> IndexResult:
     """Index a folder of images; no pixel is read and no image is moved.
 
     Parameters
@@ -67,7 +67,7 @@ def index(
 
     Returns
     -------
-    Indexed
+    IndexResult
 
     Raises
     ------
@@ -110,7 +110,7 @@ def index(
             f"kept, as made before: {', '.join((*study.label_names(), *study.split_names()))};"
             " label and split again if what they rest on has changed"
         )
-    return Indexed(study, fields, tuple(notes))
+    return IndexResult(study, fields, tuple(notes))
 
 
 def _matched(

@@ -23,7 +23,7 @@ from livewell.progress import Progress
 from livewell.report.evidence import Evidence, class_models, field_evidence
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
-from livewell.tables.schemas import KEY, patches_of
+from livewell.tables.schemas import KEY, regions_of
 from livewell.workflows.evaluate import drawn_alike
 from livewell.workflows.scores import Tested
 
@@ -96,7 +96,7 @@ class Inside:
         with self.progress.task("weights of the classes", total=total) as tick:
             for (fold, number), part in chosen.items():
                 self.weights[fold, number] = class_weights(
-                    self.cams[fold], self.tested.pixels, patches_of(part), number, tick=tick
+                    self.cams[fold], self.tested.pixels, regions_of(part), number, tick=tick
                 )
 
     def weighed(self, fold: int, number: int) -> torch.Tensor | None:
@@ -111,7 +111,7 @@ class Inside:
             made = patch_maps(
                 self.cams[at],
                 self.tested.pixels,
-                patches_of(part[KEY]),
+                regions_of(part[KEY]),
                 number,
                 weights=self.weighed(at, number),
             )
@@ -267,7 +267,7 @@ class Inside:
                 begun = right if len(right) else begun
                 if len(begun):
                     p = begun["p"] if number == 0 else -begun["p"]
-                    patch = patches_of(begun.loc[[p.idxmax()], KEY])[0]
+                    patch = regions_of(begun.loc[[p.idxmax()], KEY])[0]
                     box = patch.box.widened(cam.net.context_px)
                     grey = self.tested.pixels.crop(patch.image, patch.t, box)
                     start = cam.inputs(torch.from_numpy(grey)[None])[0, 0]

@@ -12,11 +12,11 @@ from livewell.inference.windows import Scorer
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.models.files import load_model
 from livewell.progress import Progress
-from livewell.region import PatchGrid
+from livewell.region import RegionGrid
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, patches_of_labels
 from livewell.study.study import Study
-from livewell.tables.schemas import patches_of
+from livewell.tables.schemas import regions_of
 from livewell.workflows.dosed import Plan
 
 EMPTIER = 0.1
@@ -24,7 +24,7 @@ EMPTIER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class CrossFitted:
+class CrossFit:
     """What `cross_fit` made.
 
     Parameters
@@ -86,7 +86,7 @@ class Judging:
         seed: int,
         warn: Callable[[str], None],
         progress: Progress,
-    ) -> CrossFitted:
+    ) -> CrossFit:
         """Scores of all patches of some frames, each by its image's model, summed up by well.
 
         Parameters
@@ -122,7 +122,7 @@ class Judging:
         with progress.task("judging all wells by models new to them", total=len(table)) as tick:
             for number, part in table.groupby("fold", sort=True):
                 net, card = cards[int(str(number))]
-                logit = Scorer(net).patches(pixels, patches_of(part), tick).astype(float)
+                logit = Scorer(net).patches(pixels, regions_of(part), tick).astype(float)
                 rule = card.patch_rule
                 parts.append(
                     part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
@@ -147,7 +147,7 @@ class Judging:
             warn(text)
         counts = {float(level): int((lost == level).sum()) for level in lost.unique()}
         sees = _sees(scores, self.plan, seed)
-        return CrossFitted(wells, scores, sees, len(folders), warnings, lost=counts)
+        return CrossFit(wells, scores, sees, len(folders), warnings, lost=counts)
 
     def _refuse_copies(self, fold: "pd.Series[int]", learnt: Mapping[int, frozenset[str]]) -> None:
         copies = [
@@ -167,7 +167,7 @@ class Judging:
 
     def _cut(self, frames: pd.DataFrame, grid: Grid, pixels: StudyPixels) -> "pd.Series[float]":
         """Places of the grid by well, with cells or without."""
-        layout = PatchGrid(grid.patch_px, grid.stride_px, grid.edge)
+        layout = RegionGrid(grid.patch_px, grid.stride_px, grid.edge)
         rows = frames[frames["t"] % grid.every == 0]
         number = [
             len(list(layout.patches(image, int(t), pixels.area(image, int(t)))))

@@ -12,12 +12,12 @@ from livewell.labels.by_column import by_column
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_fluorescence import Fluorescence, by_fluorescence
 from livewell.labels.by_words import by_words
-from livewell.labels.made import Count, Labelled, Others
+from livewell.labels.made import Count, Labels, Others
 from livewell.labels.points import by_points
 from livewell.measure import stain
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import SILENT, Progress
-from livewell.region import PatchGrid
+from livewell.region import RegionGrid
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
@@ -109,10 +109,10 @@ Route = Column | Words | Dose | Points | Stain | Boxes
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class LabelResult:
     """What `label` made: the labels, and what is written beside them."""
 
-    labelled: Labelled
+    labelled: Labels
     meta: dict[str, Any] = field(default_factory=dict)
 
 
@@ -124,7 +124,7 @@ def label(
     name: str = "labels",
     seed: int = 0,
     progress: Progress = SILENT,
-) -> Made:
+) -> LabelResult:
     """Label a study and write the labels into it.
 
     Parameters
@@ -144,7 +144,7 @@ def label(
 
     Returns
     -------
-    Made
+    LabelResult
 
     Raises
     ------
@@ -195,10 +195,10 @@ def label(
     study.write_labels(name, labelled.table, meta)
     if boxes is not None:
         study.write_boxes(name, boxes)
-    return Made(labelled, meta)
+    return LabelResult(labelled, meta)
 
 
-def _by_points(study: Study, route: Points, progress: Progress) -> Labelled:
+def _by_points(study: Study, route: Points, progress: Progress) -> Labels:
     return by_points(
         read_metadata(route.csv).table,
         route.classes,
@@ -214,7 +214,7 @@ def _by_points(study: Study, route: Points, progress: Progress) -> Labelled:
 
 def _by_stain(
     study: Study, route: Stain, classes: tuple[str, str], seed: int, progress: Progress
-) -> Labelled:
+) -> Labels:
     every = measure_stain(study, route, progress)
     measured = every[every["cells"] >= LEAST_SHARE] if route.empty == "drop" else every
     fields = study.fields()
@@ -273,7 +273,7 @@ def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd
     seen.prepare(study.fields()["image"], progress=progress)
     pixel_um = common_pixel_um(study, study.fields()["image"])
     headers = study.headers(progress=progress)
-    grid = PatchGrid(route.patch_px, route.stride_px)
+    grid = RegionGrid(route.patch_px, route.stride_px)
     tables = []
     with progress.task("measuring the stain", total=len(headers)) as tick:
         for image, frames in zip(headers["image"], headers["frames"], strict=True):

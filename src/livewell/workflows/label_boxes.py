@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.detection.box_tables import box_faults, checked_boxes
 from livewell.errors import Fault, TableError
 from livewell.labels.by_boxes import Unboxed, by_boxes, classed
-from livewell.labels.made import Labelled, Others, listed
+from livewell.labels.made import Labels, Others, listed
 from livewell.progress import SILENT, Progress
 from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
 from livewell.study.study import Study
@@ -66,7 +66,7 @@ def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
 
 def label_boxes(
     study: Study, route: Boxes, classes: tuple[str, str], progress: Progress = SILENT
-) -> tuple[Labelled, pd.DataFrame]:
+) -> tuple[Labels, pd.DataFrame]:
     """Labels of a study's images, and the checked boxes that they were made from.
 
     Parameters
@@ -82,7 +82,7 @@ def label_boxes(
 
     Returns
     -------
-    Labelled
+    Labels
         One label an image.
     DataFrame
         Schema `livewell.study.boxes.BOXED_CELLS`, one row a cell, also cells without a class.

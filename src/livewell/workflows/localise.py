@@ -32,7 +32,7 @@ FIGURES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Localised:
+class Localisation:
     """What `localise` made.
 
     Parameters
@@ -76,7 +76,7 @@ def localise(
     channel: str | None = None,
     pixel_um: float | None = None,
     progress: Progress = SILENT,
-) -> Localised:
+) -> Localisation:
     """Say of every picture whether it holds the positive class, and where.
 
     Parameters
@@ -103,7 +103,7 @@ def localise(
 
     Returns
     -------
-    Localised
+    Localisation
 
     Raises
     ------
@@ -164,7 +164,7 @@ def localise(
     )
     write_text(out / "report.html", render(localise_page(results)))
     journal.end()
-    return Localised(
+    return Localisation(
         out,
         pictures,
         detections,

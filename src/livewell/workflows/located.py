@@ -12,7 +12,7 @@ from scipy import ndimage
 from livewell.errors import ImageContentError, LivewellError, ModelFileError, OutputError, SpecError
 from livewell.execution.journal import version_of
 from livewell.explain.places import Finder, Look, Places
-from livewell.explain.whole import Seen, look_over
+from livewell.explain.whole import FieldDetections, look_over
 from livewell.geometry import Box
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
@@ -152,7 +152,7 @@ class Locator:
         self.finder = Finder(net, self.look)
         self.frame_px = card.frame_px or (0, 0)
 
-    def seen(self, frame: Frame, area: Box, tick: Tick | None = None) -> Seen | None:
+    def seen(self, frame: Frame, area: Box, tick: Tick | None = None) -> FieldDetections | None:
         """What the net sees in a frame at its own pixel size; ``None`` where there is nothing.
 
         That is where less than `LEAST_SHARE` of a training frame's pixels have texture above the

@@ -15,7 +15,7 @@ from livewell.workflows.scores import Tested
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictured:
+class FrameFigure:
     """One frame and what is called in it, in pixels of the image.
 
     Parameters
@@ -35,7 +35,7 @@ class Pictured:
 
 def pictured(
     tested: Tested, models: Mapping[int, Model], rows: pd.DataFrame
-) -> dict[object, Pictured]:
+) -> dict[object, FrameFigure]:
     """Frames and what their own fold's model calls in them.
 
     Parameters
@@ -50,7 +50,7 @@ def pictured(
     dict
         By label of the row.
     """
-    found: dict[object, Pictured] = {}
+    found: dict[object, FrameFigure] = {}
     for fold, part in rows.groupby("fold", sort=True):
         model = models[int(str(fold))]
         for each in seen(tested, model, part[KEY]):
@@ -60,7 +60,7 @@ def pictured(
             called = each.inside & (each.places.score >= model.least())
             peaks = np.stack([each.places.y + y0, each.places.x + x0], axis=1)[called]
             mask = _in_image(each.mask(model.least()), each.window, grey.shape)
-            found[part.index[each.row]] = Pictured(grey, peaks, mask)
+            found[part.index[each.row]] = FrameFigure(grey, peaks, mask)
     return found
 
 

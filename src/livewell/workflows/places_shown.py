@@ -86,7 +86,7 @@ def show(
     files
         Path of every image.
     pictures, detections
-        As `livewell.workflows.localise.Localised` has them.
+        As `livewell.workflows.localise.Localisation` has them.
     locator
         The model.
     asked

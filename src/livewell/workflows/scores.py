@@ -15,7 +15,7 @@ from livewell.progress import Progress
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, split_hashes
 from livewell.study.study import Study
-from livewell.tables.schemas import SCORES, patches_of
+from livewell.tables.schemas import SCORES, regions_of
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Tested:
             for fold in sorted(int(number) for number in tested["fold"].unique()):
                 part = tested[tested["fold"] == fold]
                 net, card = self.model(fold)
-                logit = Scorer(net).patches(self.pixels, patches_of(part), tick).astype(float)
+                logit = Scorer(net).patches(self.pixels, regions_of(part), tick).astype(float)
                 rule = card.patch_rule
                 tables.append(
                     part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))

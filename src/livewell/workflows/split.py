@@ -74,7 +74,7 @@ Scheme = Dealing | Parts
 
 
 @dataclass(frozen=True, slots=True)
-class Splitted:
+class SplitResult:
     """What `split` made."""
 
     patches: pd.DataFrame
@@ -96,7 +96,7 @@ def split(
     seed: int = 0,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
-) -> Splitted:
+) -> SplitResult:
     """Make patches and deal whole groups to train, validation and test.
 
     Parameters
@@ -124,7 +124,7 @@ def split(
 
     Returns
     -------
-    Splitted
+    SplitResult
 
     Raises
     ------
@@ -190,7 +190,7 @@ def split(
             "warnings": warnings,
         },
     )
-    return Splitted(patches, folds, balance, tuple(warnings))
+    return SplitResult(patches, folds, balance, tuple(warnings))
 
 
 def _named(scheme: Parts, fields: pd.DataFrame, groups: "pd.Series[str]") -> Named:

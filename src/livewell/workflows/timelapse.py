@@ -39,7 +39,7 @@ ONE_FILE = (ImageReadError, ImageContentError, GeometryError)
 
 
 @dataclass(frozen=True, slots=True)
-class Filmed:
+class TimeLapseResult:
     """What `timelapse` made: its report, and its tables as in the files of their names.
 
     Parameters
@@ -76,7 +76,7 @@ def timelapse(
     fps: float = 5.0,
     video: str = "webm",
     progress: Progress = SILENT,
-) -> Filmed:
+) -> TimeLapseResult:
     """Map every image of a study, and draw sick area over time.
 
     A position that is whole from an earlier call with the same settings is not made again.
@@ -102,7 +102,7 @@ def timelapse(
 
     Returns
     -------
-    Filmed
+    TimeLapseResult
 
     Raises
     ------
@@ -173,7 +173,7 @@ def timelapse(
     write_text(out / "report.html", render(timelapse_page(results)))
     told = tuple(note.text for note in cautions(results) if note.tone in ("bad", "warn"))
     kept = len(mapped) - made
-    return Filmed(out / "report.html", curves, positions, failures, made, kept, told)
+    return TimeLapseResult(out / "report.html", curves, positions, failures, made, kept, told)
 
 
 @dataclass

@@ -27,9 +27,9 @@ from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, label_hash, split_hashes, versions
 from livewell.study.study import Study
-from livewell.tables.schemas import patches_of
-from livewell.training.data import Labelled, plain_loader
-from livewell.training.fit import Fitted, fit
+from livewell.tables.schemas import regions_of
+from livewell.training.data import LabelledRegions, plain_loader
+from livewell.training.fit import FitResult, fit
 
 
 class Fitter(Protocol):
@@ -39,21 +39,21 @@ class Fitter(Protocol):
         self,
         profile: Profile,
         source: StudyPixels,
-        train: Labelled,
-        validation: Labelled,
+        train: LabelledRegions,
+        validation: LabelledRegions,
         folder: Path,
         *,
         seed: int,
         processes: int | None,
         progress: Progress,
         what: str,
-    ) -> Fitted:
+    ) -> FitResult:
         """As `livewell.training.fit.fit`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """What `train` made: the run, and the card of every fold's model."""
 
     run: Run
@@ -72,7 +72,7 @@ def train(
     processes: int | None = None,
     fitter: Fitter = fit,
     progress: Progress = SILENT,
-) -> Trained:
+) -> TrainingResult:
     """Train the folds of a split; a run that was stopped goes on where it was.
 
     Parameters
@@ -100,7 +100,7 @@ def train(
 
     Returns
     -------
-    Trained
+    TrainingResult
 
     Raises
     ------
@@ -139,7 +139,7 @@ def train(
             part = patches.merge(parts[parts["fold"] == fold], on="group")
             _one_fold(run, fold, part, meta, pixels, profile, seed, processes, fitter, progress)
         cards[fold] = load_model(run.model(fold), frames=True)[1]
-    return Trained(run, cards)
+    return TrainingResult(run, cards)
 
 
 def _one_fold(
@@ -190,7 +190,7 @@ def _one_fold(
 
 def _card(
     net: Net,
-    fitted: Fitted,
+    fitted: FitResult,
     validation: pd.DataFrame,
     pixels: StudyPixels,
     profile: Profile,
@@ -198,7 +198,7 @@ def _card(
 ) -> Card:
     """The card with rules from validation patches; what the run knows is filled in after."""
     with progress.task("calibrating on validation", total=len(validation)) as tick:
-        logit = Scorer(net).patches(pixels, patches_of(validation), tick).astype(float)
+        logit = Scorer(net).patches(pixels, regions_of(validation), tick).astype(float)
     y = (validation["label"] == net.classes[1]).to_numpy(int)
     patch_rule = fit_patch_rule(logit, y, validation["group"])
     scores = validation.assign(
@@ -229,15 +229,15 @@ def _place_rule(net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyP
     """Which places of a frame are called, by the highest place of every validation frame."""
     finder = Finder(net, Look())
     highest = []
-    for batch, _ in plain_loader(pixels, patches_of(validation), batch=BATCH):
+    for batch, _ in plain_loader(pixels, regions_of(validation), batch=BATCH):
         odds = finder.odds(batch)
         highest.append(odds.reshape(len(odds), -1).max(axis=1))
     return fit_place_rule(np.concatenate(highest).astype(float), y, validation["group"])
 
 
-def _labelled(part: pd.DataFrame, classes: tuple[str, str]) -> Labelled:
-    return Labelled(
-        patches_of(part),
+def _labelled(part: pd.DataFrame, classes: tuple[str, str]) -> LabelledRegions:
+    return LabelledRegions(
+        regions_of(part),
         np.asarray(part["label"] == classes[1], dtype=bool),
         part["group"].tolist(),
     )

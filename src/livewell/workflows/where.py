@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from livewell.detection.matching import best_threshold
-from livewell.detection.places import Held, held, place_figures
+from livewell.detection.places import MatchedDetections, held, place_figures
 from livewell.errors import StudyError
 from livewell.progress import Progress
-from livewell.report.marked import Marked
+from livewell.report.marked import MarkedFrame
 from livewell.report.page import Note, Section
 from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.study.runs import label_hash
@@ -140,7 +140,7 @@ def _boxes(tested: Tested) -> pd.DataFrame | str:
     return boxes
 
 
-def _remarks(judged: Held) -> list[str]:
+def _remarks(judged: MatchedDetections) -> list[str]:
     said = [
         f"Places were looked for down to {STEPS[-1]:g} below the first threshold in calibrated log"
         " odds; there the curves end."
@@ -153,7 +153,7 @@ def _remarks(judged: Held) -> list[str]:
     return said
 
 
-def _table(judged: Held) -> pd.DataFrame:
+def _table(judged: MatchedDetections) -> pd.DataFrame:
     """Places as they are written, in pixels of the image."""
     table = judged.places.drop(columns=["image", "score", "object"])
     table = table.rename(columns={"file": "image", "log_odds": "score"})
@@ -161,8 +161,12 @@ def _table(judged: Held) -> pd.DataFrame:
 
 
 def _shown(
-    tested: Tested, models: Mapping[int, Model], judged: Held, frames: pd.DataFrame, seed: int
-) -> list[Marked]:
+    tested: Tested,
+    models: Mapping[int, Model],
+    judged: MatchedDetections,
+    frames: pd.DataFrame,
+    seed: int,
+) -> list[MarkedFrame]:
     """Some frames with what is right, wrong and missed at the first threshold."""
     named = frames.set_index(judged.images["image"].to_numpy())
     called = judged.places[judged.places["called"] == 1]
@@ -188,7 +192,7 @@ def _shown(
             f"{int(right.sum())} right, {int((~right).sum())} wrong, {int((~found).sum())} missed"
         )
         made.append(
-            Marked(
+            MarkedFrame(
                 drawn[name].grey,
                 f"{name}\n{counts}",
                 right=peaks[right],

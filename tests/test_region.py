@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from livewell.errors import GeometryError
 from livewell.geometry import Box
-from livewell.region import Patch, PatchGrid, centred
+from livewell.region import Region, RegionGrid, centred
 
 ROUNDING = 1e-9
 """Slack, in px: half a pixel holds up to floating-point rounding."""
@@ -16,16 +16,16 @@ points = st.tuples(st.floats(-50, 2000), st.floats(-50, 2000))
 
 def test_a_grid_names_image_and_frame():
     """Every patch of a grid carries the image and the frame it lies in."""
-    found = list(PatchGrid(10, 5).patches("a.tif", 3, Box.of(2, 0, 17, 20)))
+    found = list(RegionGrid(10, 5).patches("a.tif", 3, Box.of(2, 0, 17, 20)))
     assert {(patch.image, patch.t) for patch in found} == {("a.tif", 3)}
-    assert found[0] == Patch("a.tif", 3, Box.of(2, 0, 12, 10))
+    assert found[0] == Region("a.tif", 3, Box.of(2, 0, 12, 10))
     assert len(found) == 2 * 3
 
 
 def test_a_small_area_has_no_patch():
     """An area smaller than a patch gives none, with either edge rule."""
     for edge in ("drop", "shift"):
-        assert list(PatchGrid(16, 8, edge).patches("a", 0, Box.of(0, 0, 15, 40))) == []
+        assert list(RegionGrid(16, 8, edge).patches("a", 0, Box.of(0, 0, 15, 40))) == []
 
 
 @given(st.lists(points, max_size=5), st.integers(1, 300))

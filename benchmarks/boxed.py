@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.errors import SpecError
-from livewell.explain.layers import geometry
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.nets.catalog import build
+from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
@@ -72,7 +72,7 @@ class BoxSupervision:
         precision = chosen_precision(profile)
         frames, masks = self._loaded(source, train.patches)
         held, _ = self._loaded(source, validation.patches)
-        draws = Draws(train.positive, train.groups, profile, seed)
+        draws = Draws(train.codes, train.groups, profile, seed)
         rng = np.random.default_rng([seed, 4])
         log = []
         epochs = profile.steps // profile.steps_per_epoch
@@ -95,7 +95,7 @@ class BoxSupervision:
                     tick()
                 _say_difference(net)
                 net.eval()
-                known = validation.positive
+                known = validation.codes == 1
                 seconds = round(time.monotonic() - began, 2)
                 log.append(
                     {"epoch": epoch, "step": (epoch + 1) * profile.steps_per_epoch}

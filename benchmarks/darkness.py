@@ -14,7 +14,7 @@ from livewell.measure.peaks import peaks, smoothed
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.progress import Progress
 from livewell.tables.schemas import BOX
-from livewell.workflows.scores import Tested
+from livewell.workflows.scores import RunData
 
 SIGMA_PX, APART_PX = 3.0, 8
 """Smoothing and distance of places: about a third of a cell."""
@@ -52,7 +52,7 @@ class _Known:
         return counts_at(judged, self.objects, self.images, least).f1, min(least, none)
 
 
-def darkness(tested: Tested, dead: pd.DataFrame, seed: int, progress: Progress) -> list[list[str]]:
+def darkness(tested: RunData, dead: pd.DataFrame, seed: int, progress: Progress) -> list[list[str]]:
     """Rows of the table: every rule, its settings from boxes of validation images.
 
     Parameters
@@ -85,7 +85,7 @@ def darkness(tested: Tested, dead: pd.DataFrame, seed: int, progress: Progress) 
 def _row(
     told: str,
     spots: dict[int, pd.DataFrame],
-    tested: Tested,
+    tested: RunData,
     objects: pd.DataFrame,
     seed: int,
 ) -> list[str]:

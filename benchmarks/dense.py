@@ -20,9 +20,9 @@ from benchmarks.rivals import PlainWindows, monai_windows
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import available
 from livewell.inference.dense import Dense
-from livewell.inference.device import device
 from livewell.inference.engine import View
 from livewell.inference.windows import BATCH, Windows
+from livewell.models.device import chosen_device
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net
 from livewell.models.recipes import DEADNET_DENSE
@@ -110,7 +110,7 @@ def _one_form(
                 tick(1, f"{name} {seconds[name][-1]:.2f} s")
         _, logits = next(Windows(model.net).stream([view], grid))
         tick()
-        probability = model.card.patch_rule.probability
+        probability = model.card.region_rule.probability
         reference = probability(logits)
         few = _few(model)
         truth = np.repeat(model.sick, int(few[0].wanted.sum()))
@@ -241,7 +241,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _matrix_rate(runs: int = 10) -> float:
     """Operations a second of a float32 product of two square matrices."""
-    a, b = (torch.randn(MATRIX, MATRIX, device=device()) for _ in range(2))
+    a, b = (torch.randn(MATRIX, MATRIX, device=chosen_device()) for _ in range(2))
     a @ b
     return 2 * MATRIX**3 / median(_timed(lambda: a @ b) for _ in range(runs))
 

@@ -27,7 +27,7 @@ from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.label_boxes import Boxes
-from livewell.workflows.scores import Tested
+from livewell.workflows.scores import RunData
 from livewell.workflows.split import KFolds, split
 from livewell.workflows.train import Fitter, train
 
@@ -115,8 +115,8 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
             "places": dict(made.places.figures),
         }
         if seed == DEVELOPED:
-            rows.append(_apart(Tested.open(folder), made, dead, seed))
-    tested = Tested.open(runs / "haemocytometer" / RIVALS[0].name)
+            rows.append(_apart(RunData.open(folder), made, dead, seed))
+    tested = RunData.open(runs / "haemocytometer" / RIVALS[0].name)
     rows += darkness(tested, dead, seed, progress)
     rows.append(["name prefix alone", shown(_prefix(tested, seed)), *[""] * 6])
     images = study.fields()
@@ -156,7 +156,7 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
     )
 
 
-def _apart(tested: Tested, made: Evaluation, dead: pd.DataFrame, seed: int) -> list[str]:
+def _apart(tested: RunData, made: Evaluation, dead: pd.DataFrame, seed: int) -> list[str]:
     """The figures of one net without the clusters of images on which recipes were developed."""
     looked_at = [tested.part(name, 0)["group"] for name in ("validation", "test")]
     some = tested.part("test")
@@ -200,7 +200,7 @@ def _told(figure: Mapping[str, Any]) -> str:
     return shown(Estimate(**figure))
 
 
-def _prefix(tested: Tested, seed: int) -> Estimate:
+def _prefix(tested: RunData, seed: int) -> Estimate:
     """What the name's prefix alone tells: its share of dead in training."""
     prefix = tested.study.fields().set_index("image")["prefix"]
     tables = []

@@ -16,7 +16,7 @@ from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
-from livewell.workflows.scores import Tested
+from livewell.workflows.scores import RunData
 from livewell.workflows.shapes import CLASSES, simulate_shapes
 from livewell.workflows.split import KFolds, split
 from livewell.workflows.train import train
@@ -45,7 +45,7 @@ def flipped(
     folder = runs / f"mislabels-{images}-{seed}"
     study, truth = _study(folder, ShapeSpec(images=images, seed=seed), seed, progress)
     train(study, folder / "run", WSCNN_FAST, seed=seed, progress=progress)
-    scores, _ = Tested.open(folder / "run").scores(progress)
+    scores, _ = RunData.open(folder / "run").scores(progress)
     listed = suspects(scores, CLASSES, least=0.0)
     wrong = set(truth.loc[truth["flipped"], "image"])
     ranked = listed.sort_values("sure", ascending=False, kind="stable")["image"].tolist()

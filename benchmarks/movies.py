@@ -127,7 +127,7 @@ def large_image(
         folder = runs or Path(temporary)
         model = trained(folder, DEADNET_DENSE, seed=seed, progress=progress)
         path = Path(temporary) / "large.ome.tif"
-        small = model.views[0].frame
+        small = model.views[0].frame[0]
         whole = tifffile.memmap(
             path, shape=(side_px, side_px), dtype=np.uint16, photometric="minisblack"
         )
@@ -336,8 +336,8 @@ def _deviation(
         thinned = np.zeros_like(view.wanted)
         thinned[::every, ::every] = view.wanted[::every, ::every]
         view = replace(view, wanted=thinned)
-        both = [next(e.stream([view], sliding.grid))[1][view.wanted] for e in (windows, dense)]
-        pairs.append(np.stack([np.asarray(card.patch_rule.probability(logits)) for logits in both]))
+        both = [next(e.stream([view], sliding.grid))[1][:, view.wanted].T for e in (windows, dense)]
+        pairs.append(np.stack([card.region_rule.probabilities(each)[..., 1] for each in both]))
         tick(1, f"{card.profile.name}, {name}")
     found = np.concatenate(pairs, axis=1)
     difference = np.abs(found[0] - found[1])

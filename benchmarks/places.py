@@ -15,8 +15,8 @@ from livewell.detection.covered import CoveredCounts, covered, table3
 from livewell.detection.froc import froc
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import counts_at, matched
-from livewell.explain.places import Finder, Look, Places
 from livewell.files import read_json, write_json
+from livewell.inference.detections import Finder, Look, Places
 from livewell.models.nets.net import Net
 from livewell.progress import SILENT, Progress, Tick
 from livewell.simulate.shapes import Picture, ShapeSpec
@@ -148,7 +148,7 @@ def with_interval(usual: Mapping[str, float], name: str, digits: int) -> str:
 
 def place_threshold(model: Model) -> float:
     """Log odds from which on a place is called: from labels of validation frames alone."""
-    rule = model.card.place_rule
+    rule = model.card.detection_rule
     if rule is None:
         raise ValueError("a net of whole frames has a rule for places")
     return rule.log_odds(rule.threshold)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livewell.geometry import WindowGrid
-from livewell.inference.device import device
 from livewell.inference.engine import View
 from livewell.inference.windows import BATCH, Windows
+from livewell.models.device import device_of
 from livewell.models.nets.net import Net, centre, normalise
 
 
@@ -33,22 +33,21 @@ class PlainWindows(Windows):
     def __init__(self, net: Net, channels_last: bool, *, half: bool) -> None:
         super().__init__(net)
         self._dtype = torch.bfloat16 if half else torch.float32
-        module = copy.deepcopy(net.module).to(device(), self._dtype)
+        module = copy.deepcopy(net.module).to(self._dtype)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self._module = module.to(memory_format=self._layout)
 
     def __call__(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
-        """(rows, columns) log odds of the grid's wanted cells."""
+        """(classes, rows, columns) logits of the grid's wanted cells."""
         wanted = view.wanted[: grid.rows, : grid.columns]
         return self.scored(replace(view, wanted=wanted), grid)
 
-    def _logits(self, batch: list[Tensor]) -> NDArray[np.float32]:
-        pixels = torch.stack(batch).to(device())
-        if not self._net.context_px:
-            pixels = centre(normalise(pixels, self._net.how), self._net.input_px)
-        inputs = pixels[:, None].to(self._dtype).contiguous(memory_format=self._layout)
-        scores = self._module(inputs).float()
-        result: NDArray[np.float32] = (scores[:, 1] - scores[:, 0]).cpu().numpy()
+    def _scores(self, batch: list[Tensor]) -> NDArray[np.float32]:
+        pixels = torch.stack(batch).to(device_of(self._module))
+        if not self.net.context_px:
+            pixels = centre(normalise(pixels, self.net.how), self.net.input_px)
+        inputs = pixels.to(self._dtype).contiguous(memory_format=self._layout)
+        result: NDArray[np.float32] = self._module(inputs).float().cpu().numpy()
         return result
 
 
@@ -74,14 +73,14 @@ def monai_windows(net: Net, view: View, grid: WindowGrid) -> Callable[[], object
     inner = grid.centred(edge)
     height = (grid.rows - 1) * grid.stride_px + edge
     width = (grid.columns - 1) * grid.stride_px + edge
-    pixels = view.frame[inner.y0 : inner.y0 + height, inner.x0 : inner.x0 + width]
+    pixels = view.frame[0, inner.y0 : inner.y0 + height, inner.x0 : inner.x0 + width]
     picture = normalise(torch.from_numpy(pixels.astype(np.float32)))[None, None]
     splitter = SlidingWindowSplitter((edge, edge), overlap=edge - grid.stride_px, pad_mode=None)
     inferer = PatchInferer(splitter=splitter, merger_cls=Collect, batch_size=BATCH)
-    module = copy.deepcopy(net.module).to(device()).to(memory_format=torch.contiguous_format)
+    module = copy.deepcopy(net.module).to(memory_format=torch.contiguous_format)
 
     def network(batch: Tensor) -> Tensor:
         scores: Tensor = module(batch)
         return scores[:, :, None, None]
 
-    return lambda: inferer(picture.to(device()), network)
+    return lambda: inferer(picture.to(device_of(module)), network)

@@ -12,7 +12,7 @@ import torch
 from joblib import Parallel, cpu_count, delayed
 
 from livewell.files import whole_file
-from livewell.inference.windows import Scorer
+from livewell.inference.windows import Windows
 from livewell.models.files import Card, load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
@@ -122,7 +122,7 @@ def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT)
         fitter = Begun(first.net)
     out = runs / trial.name
     made = train(study, out, trial.profile, seed=seed, fitter=fitter, progress=progress)
-    net, card = load_model(made.run.model(0), frames=True)
+    net, card = load_model(made.run.model(0))
     return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
 
 
@@ -160,7 +160,7 @@ def scored(
         with whole_file(kept) as temporary:
             _scores(model.net, spec, images, progress).to_csv(temporary, index=False)
     table = pd.read_csv(kept)
-    return table.assign(called=model.card.patch_rule.called(table["logit"]))
+    return table.assign(called=model.card.region_rule.called(table["logit"]))
 
 
 def _scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.DataFrame:
@@ -174,5 +174,6 @@ def _scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.Da
 
 def _logits(net: Net, pictures: list[Picture]) -> pd.DataFrame:
     pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
-    logit = Scorer(net).logits(pixels)
+    logits = Windows(net).logits(pixels)
+    logit = logits[:, 1] - logits[:, 0]
     return pd.DataFrame({"y": [int(made.positive) for made in pictures], "logit": logit})

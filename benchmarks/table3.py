@@ -10,7 +10,7 @@ from benchmarks.places import Told, told, with_interval
 from benchmarks.result import Result, percent
 from benchmarks.shapes import READINGS, trained
 from benchmarks.table1 import IMAGES, trials
-from livewell.explain.places import Look
+from livewell.inference.detections import Look
 from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import Ellipses
 

@@ -131,7 +131,7 @@ def _rate(
         )
     ]
     rng = np.random.default_rng(seed)
-    part = LabelledRegions(patches, rng.random(len(patches)) < 0.5, ["one"] * len(patches))
+    part = LabelledRegions(patches, rng.integers(0, 2, len(patches)), ["one"] * len(patches))
     torch.manual_seed(seed)
     classifier = Classifier(build(short), short, seed)
     batches: Any

@@ -79,6 +79,24 @@ class ClassNames:
         return len(self.names) == 2
 
     @property
+    def pair(self) -> tuple[str, str]:
+        """(negative, positive), for what is made for two classes.
+
+        Raises
+        ------
+        SpecError
+            There are more than two.
+        """
+        if not self.binary:
+            raise SpecError(
+                f"this is for two classes, and there are {len(self)}",
+                expected="a negative and a positive class",
+                got=str(self),
+                remedy="merge the classes into two with `livewell label merge`, and train on these",
+            )
+        return self.names[0], self.names[1]
+
+    @property
     def sought(self) -> tuple[str, ...]:
         """Classes that figures and maps are made of: the positive one, or all where there is none.
 

@@ -112,7 +112,7 @@ def mirrored(frame: Frame, area: Box, box: Box) -> Frame:
     Parameters
     ----------
     frame
-        Shape (y, x).
+        Shape (y, x), or (channels, y, x).
     area
         The part of the frame that holds picture, at least one pixel.
     box
@@ -121,11 +121,13 @@ def mirrored(frame: Frame, area: Box, box: Box) -> Frame:
     Returns
     -------
     ndarray
-        Shape ``box.shape``, the frame's number type; a view where nothing is mirrored.
+        Shape ``box.shape``, with the channels before it where the frame has some, in the frame's
+        number type; a view where nothing is mirrored.
     """
     if area.contains(box):
-        return frame[box.slices]
-    return frame[np.ix_(_reflected(box.y, area.y), _reflected(box.x, area.x))]
+        return frame[(..., *box.slices)]
+    rows, columns = _reflected(box.y, area.y), _reflected(box.x, area.x)
+    return frame[..., rows[:, None], columns]
 
 
 def _reflected(wanted: Span, inside: Span) -> NDArray[np.intp]:

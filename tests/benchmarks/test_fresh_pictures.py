@@ -14,7 +14,7 @@ from benchmarks import shapes
 from benchmarks.shapes import FRESH, Model, Trial, on_fresh, scored, study_of, trained
 from livewell.errors import OutputError
 from livewell.inference.windows import Scorer
-from livewell.metrics.decisions import PatchRule, fit_patch_rule
+from livewell.metrics.decisions import RegionRule, fit_region_rule
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import Picture, ShapeSpec, picture
@@ -95,8 +95,8 @@ def test_pictures_are_called_by_the_cards_threshold(
     logit = scored(model, TRIAL.spec, 8)["logit"].to_numpy()
     monkeypatch.setattr(shapes, "_scores", refused)
     for least in np.sort(logit)[[2, 5]] - 1e-6:
-        rule = PatchRule(2.0, float(1 / (1 + np.exp(-least / 2))))
-        other = replace(model, card=model.card.model_copy(update={"patch_rule": rule}))
+        rule = RegionRule(2.0, float(1 / (1 + np.exp(-least / 2))))
+        other = replace(model, card=model.card.model_copy(update={"region_rule": rule}))
         table = scored(other, TRIAL.spec, 8)
         assert table["called"].tolist() == (logit >= least).astype(int).tolist()
         np.testing.assert_array_equal(table["logit"], logit)
@@ -113,8 +113,8 @@ def test_the_threshold_is_of_validation_pictures_alone(model: Model, runs: Path)
         logit = Scorer(model.net).logits(
             torch.from_numpy(np.stack([each.pixels for each in made])).float()
         )
-        rules[name] = fit_patch_rule(logit, [each.positive for each in made], part["group"])
-    own = model.card.patch_rule.threshold
+        rules[name] = fit_region_rule(logit, [each.positive for each in made], part["group"])
+    own = model.card.region_rule.threshold
     assert len(table) == 12
     assert set(table["part"].value_counts()) == {4}
     assert own == pytest.approx(rules["validation"].threshold, abs=1e-6)

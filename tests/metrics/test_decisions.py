@@ -12,10 +12,10 @@ from scipy.special import logit as log_odds
 from livewell.errors import LabelError, SpecError, TableError
 from livewell.metrics.bands import narrowest_band
 from livewell.metrics.decisions import (
-    PictureRule,
+    ImageRule,
     choose_threshold,
-    fit_patch_rule,
-    fit_picture_rule,
+    fit_image_rule,
+    fit_region_rule,
 )
 
 CLASSES = ("healthy", "sick")
@@ -79,7 +79,7 @@ def test_no_threshold_without_two_classes_and_probabilities(p, y):
 def test_the_patch_rule_calls_at_its_threshold(scored):
     """Calls are exactly the probabilities that reach the threshold."""
     table = scored(np.random.default_rng(0))
-    rule = fit_patch_rule(table["logit"] * 3, table["y"], table["group"])
+    rule = fit_region_rule(table["logit"] * 3, table["y"], table["group"])
     p = rule.probability(table["logit"] * 3)
     assert (rule.called(table["logit"] * 3) == (p >= rule.threshold)).all()
     assert rule.temperature > 1.5
@@ -114,9 +114,7 @@ def test_the_band_is_the_narrowest_that_is_good_enough():
 
 def test_separable_pictures_leave_a_band_and_right_verdicts():
     """Pictures told apart wholly are called rightly, those in between are unsure."""
-    rule = fit_picture_rule(
-        pictures([-3, -2, -2.5, -2, 2, 3, 2.5, 2], [0] * 4 + [1] * 4), 1, CLASSES
-    )
+    rule = fit_image_rule(pictures([-3, -2, -2.5, -2, 2, 3, 2.5, 2], [0] * 4 + [1] * 4), 1, CLASSES)
     assert rule.low <= rule.threshold - 0.1
     assert rule.high >= rule.threshold + 0.1
     assert [rule.verdict(float(rule.probability(x))) for x in (-2.5, 0, 2.5)] == [
@@ -132,24 +130,24 @@ def test_platt_scaling_finds_the_line_that_made_the_labels():
     rng = np.random.default_rng(0)
     x = rng.normal(0, 2, 4000)
     y = (rng.random(4000) < 1 / (1 + np.exp(-(1.5 * x - 1)))).astype(int)
-    rule = fit_picture_rule(pictures(2 * x, y), 2.0, CLASSES)
+    rule = fit_image_rule(pictures(2 * x, y), 2.0, CLASSES)
     assert (rule.slope, rule.intercept) == pytest.approx((1.5, -1), abs=0.12)
     assert float(rule.probability(2.0)) == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.03)
 
 
 def test_few_pictures_fall_back_and_say_so():
     """With three of a class the picture's probability is that of its mean calibrated logit."""
-    rule = fit_picture_rule(pictures([-4, -4, -4, 4, 4, 4], [0, 0, 0, 1, 1, 1]), 2, CLASSES)
+    rule = fit_image_rule(pictures([-4, -4, -4, 4, 4, 4], [0, 0, 0, 1, 1, 1]), 2, CLASSES)
     assert (rule.slope, rule.intercept) == (1, 0)
     assert log_odds(rule.probability(3.0)) == pytest.approx(1.5)
     assert "fewer than 4" in rule.note
-    one = fit_picture_rule(pictures([-4, -3], [0, 0]), 1, CLASSES)
+    one = fit_image_rule(pictures([-4, -3], [0, 0]), 1, CLASSES)
     assert one.threshold == 0.5
 
 
 def test_a_net_that_is_worse_than_chance_leaves_all_unsure():
     """With logits that point the wrong way the slope stops at 0 and nothing is decided."""
-    rule = fit_picture_rule(pictures([3, 2, 3, 2, -2, -3, -2, -3], [0] * 4 + [1] * 4), 1, CLASSES)
+    rule = fit_image_rule(pictures([3, 2, 3, 2, -2, -3, -2, -3], [0] * 4 + [1] * 4), 1, CLASSES)
     assert rule.slope == 0
     assert {rule.verdict(float(rule.probability(x))) for x in (-9, 0, 9)} == {"unsure"}
     assert "says nothing" in rule.note
@@ -157,19 +155,19 @@ def test_a_net_that_is_worse_than_chance_leaves_all_unsure():
 
 def test_equal_logits_are_no_error():
     """Pictures with one and the same logit make a rule that decides nothing."""
-    rule = fit_picture_rule(pictures([1.0] * 10, [0, 1] * 5), 1, CLASSES)
+    rule = fit_image_rule(pictures([1.0] * 10, [0, 1] * 5), 1, CLASSES)
     assert rule.verdict(float(rule.probability(1.0))) == "unsure"
 
 
 def test_rules_survive_json():
     """A rule written as JSON and read back is the same rule; unknown fields are refused."""
-    rule = PictureRule(1.2, 0.8, -0.1, 0.45, 0.3, 0.6, CLASSES, "note")
+    rule = ImageRule(1.2, 0.8, -0.1, 0.45, 0.3, 0.6, CLASSES, "note")
     text = json.dumps(rule.as_json())
-    assert PictureRule.of_json(json.loads(text)) == rule
+    assert ImageRule.of_json(json.loads(text)) == rule
     with pytest.raises(SpecError):
-        PictureRule.of_json({**rule.as_json(), "colour": "red"})
+        ImageRule.of_json({**rule.as_json(), "colour": "red"})
     with pytest.raises(SpecError):
-        PictureRule.of_json({"slope": 1})
+        ImageRule.of_json({"slope": 1})
 
 
 @pytest.mark.parametrize(
@@ -185,19 +183,19 @@ def test_rules_survive_json():
 )
 def test_the_band_belongs_to_unsure(p, verdict):
     """Both ends of the band are unsure, beyond them the class is named."""
-    assert PictureRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES).verdict(p) == verdict
+    assert ImageRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES).verdict(p) == verdict
 
 
 def test_what_is_no_probability_has_no_verdict():
     """NaN and numbers outside [0, 1] are refused, and so are tables without the columns."""
-    rule = PictureRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES)
+    rule = ImageRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES)
     for p in (float("nan"), -0.1, 1.1):
         with pytest.raises(SpecError):
             rule.verdict(p)
     with pytest.raises(TableError, match="mean_logit"):
-        fit_picture_rule(pd.DataFrame({"group": ["a"], "y": [1]}), 1, CLASSES)
+        fit_image_rule(pd.DataFrame({"group": ["a"], "y": [1]}), 1, CLASSES)
     with pytest.raises(LabelError):
-        fit_picture_rule(pictures([], []), 1, CLASSES)
+        fit_image_rule(pictures([], []), 1, CLASSES)
 
 
 def test_a_wholly_wrong_well_is_not_outvoted_by_long_movies():
@@ -205,7 +203,7 @@ def test_a_wholly_wrong_well_is_not_outvoted_by_long_movies():
     p = np.r_[np.full(100, 0.05), np.full(100, 0.95), np.full(5, 0.98)]
     y = np.r_[np.zeros(100), np.ones(100), np.zeros(5)]
     group = np.repeat(["a", "b", "c"], [100, 100, 5])
-    rule = fit_picture_rule(pictures(log_odds(p), y.astype(int), group), 1.0, CLASSES)
+    rule = fit_image_rule(pictures(log_odds(p), y.astype(int), group), 1.0, CLASSES)
     assert rule.verdict(float(rule.probability(log_odds(0.98)))) == "unsure"
 
 
@@ -213,7 +211,7 @@ def test_frames_of_one_well_are_one_witness():
     """A hundred frames a well make p no surer than one frame does."""
     few = pictures([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1], list("abcd"))
     many = few.loc[np.repeat(few.index, 100)]
-    one, hundred = (fit_picture_rule(table, 1.0, CLASSES) for table in (few, many))
-    one = fit_picture_rule(pd.concat([few, few]), 1.0, CLASSES)
+    one, hundred = (fit_image_rule(table, 1.0, CLASSES) for table in (few, many))
+    one = fit_image_rule(pd.concat([few, few]), 1.0, CLASSES)
     assert hundred.probability(2.0) == pytest.approx(float(one.probability(2.0)), abs=1e-3)
     assert hundred.probability(2.0) < 0.9

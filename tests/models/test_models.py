@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from livewell.errors import ModelFileError
 from livewell.files import sha256
-from livewell.metrics.decisions import PatchRule, PictureRule
+from livewell.metrics.decisions import ImageRule, RegionRule
 from livewell.models.files import (
     CARD,
     NORMALISATIONS,
@@ -56,8 +56,8 @@ def made(profile: Profile = TINY, seed: int = 0) -> tuple[Net, Card]:
         precision="float32",
         seed=seed,
         data={"study": "demo", "fold": 0},
-        patch_rule=PatchRule(1.3, 0.4),
-        picture_rule=PictureRule(1.3, 2.0, -0.1, 0.5, 0.3, 0.7, CLASSES, "made up"),
+        region_rule=RegionRule(1.3, 0.4),
+        image_rule=ImageRule(1.3, 2.0, -0.1, 0.5, 0.3, 0.7, CLASSES, "made up"),
         versions={"livewell": "0.1.0"},
     )
     return net, card
@@ -171,7 +171,7 @@ def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     [
         (lambda card: card.update(licence="none"), "licence"),
         (lambda card: card["profile"].update(speed=3), "profile.speed"),
-        (lambda card: card["patch_rule"].update(mood="good"), "patch_rule.mood"),
+        (lambda card: card["region_rule"].update(mood="good"), "region_rule.mood"),
         (lambda card: card.pop("classes"), "classes"),
         (lambda card: card.update(patch_px="wide"), "patch_px"),
         (lambda card: card.update(kind="recipe"), "kind"),

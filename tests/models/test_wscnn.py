@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import ModelFileError, SpecError
-from livewell.explain.layers import geometry
-from livewell.metrics.decisions import PatchRule, PictureRule
+from livewell.metrics.decisions import ImageRule, RegionRule
 from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
 from livewell.models.nets.catalog import build
+from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import (
     SELDOM,
@@ -290,9 +290,9 @@ def saved(folder: Path, settings: dict[str, object]) -> Net:
         precision="float32",
         seed=1,
         data={},
-        patch_rule=PatchRule(1.0, 0.5),
-        picture_rule=PictureRule(1.0, 2.0, 0.0, 0.5, 0.3, 0.7, ("no", "yes"), "made up"),
-        place_rule=PatchRule(1.0, 0.6),
+        region_rule=RegionRule(1.0, 0.5),
+        image_rule=ImageRule(1.0, 2.0, 0.0, 0.5, 0.3, 0.7, ("no", "yes"), "made up"),
+        detection_rule=RegionRule(1.0, 0.6),
         versions={},
     )
     save_model(folder, net, card)
@@ -303,11 +303,11 @@ def saved(folder: Path, settings: dict[str, object]) -> Net:
 def test_models_of_frames_come_back(tmp_path: Path, settings: dict[str, object]) -> None:
     """Written and read with ``frames=True``: the same log odds, frame size and rules."""
     net = saved(tmp_path / "model", settings)
-    loaded, card = load_model(tmp_path / "model", frames=True)
+    loaded, card = load_model(tmp_path / "model")
     frames = torch.rand(3, *FRAME_PX) + 5
     assert torch.equal(loaded.logits(frames), net.logits(frames))
     assert (loaded.frame_px, loaded.patch_px, loaded.turns) == (FRAME_PX, 0, False)
-    assert card.place_rule == PatchRule(1.0, 0.6)
+    assert card.detection_rule == RegionRule(1.0, 0.6)
     assert not loaded.module.training
 
 

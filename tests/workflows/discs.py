@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from livewell.metrics.decisions import PatchRule, PictureRule
+from livewell.metrics.decisions import ImageRule, RegionRule
 from livewell.models.files import NORMALISATIONS, Card, save_model
 from livewell.models.nets.compact import Block
 from livewell.models.nets.net import Net
@@ -76,9 +76,9 @@ def save_by_hand(folder: Path) -> Path:
         precision="float32",
         seed=0,
         data={"study": "discs"},
-        patch_rule=PatchRule(1.0, 0.5),
-        picture_rule=PictureRule(1.0, 1.0, 0.0, 0.5, 0.2, 0.8, CLASSES, "made up"),
-        place_rule=PatchRule(2.0, 0.6),
+        region_rule=RegionRule(1.0, 0.5),
+        image_rule=ImageRule(1.0, 1.0, 0.0, 0.5, 0.2, 0.8, CLASSES, "made up"),
+        detection_rule=RegionRule(2.0, 0.6),
         versions={},
     )
     save_model(folder, by_hand(), card)

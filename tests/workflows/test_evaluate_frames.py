@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 import livewell.workflows.evaluate as module
-from livewell.explain.whole import look_over
 from livewell.geometry import Box
+from livewell.inference.wide_fields import look_over
 from livewell.metrics.suspects import SUSPECTS
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
@@ -31,7 +31,7 @@ from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.label_boxes import Boxes
 from livewell.workflows.pictured import pictured
-from livewell.workflows.scores import Tested as Opened
+from livewell.workflows.scores import RunData as Opened
 from livewell.workflows.split import Holdout, KFolds, split
 from livewell.workflows.train import train
 

@@ -135,7 +135,7 @@ def test_a_patch_speaks_for_the_class_that_it_was_called(
 ) -> None:
     """Evidence for sick is measured on patches called sick, for healthy on the others."""
     table = patches(made)
-    threshold = trained.cards[0].patch_rule.threshold
+    threshold = trained.cards[0].region_rule.threshold
     called = np.where(table["p"] >= threshold, "sick", "healthy")
     assert (table["evidence_for"] == called).all()
 
@@ -264,12 +264,12 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
     run = train(copy, tmp_path / "run", BRIEF, processes=0).run
     split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), grid=Grid(64, 64), seed=5)
     with pytest.raises(SplitError, match="made anew"):
-        scores.Tested.open(run.folder)
+        scores.RunData.open(run.folder)
 
 
 def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> None:
     """Every patch of the test wells is scored once, and none of another well."""
-    tested = scores.Tested.open(trained.run.folder)
+    tested = scores.RunData.open(trained.run.folder)
     table, cards = tested.scores(SILENT)
     patches_, parts, _ = study.split(trained.run.spec["split"])
     unseen = parts.loc[parts["part"] == "test", "group"]
@@ -337,7 +337,7 @@ def test_class_models_climb_from_zeros_and_from_the_other_class(
     made: Explanation, trained: TrainingResult
 ) -> None:
     """The report shows both ways for both classes, and says how far the score climbed."""
-    tested = scores.Tested.open(trained.run.folder)
+    tested = scores.RunData.open(trained.run.folder)
     table, _ = tested.scores(SILENT)
     table = table.assign(y=(table["label"] == "sick").astype(int))
     look = Inside(tested, {0: Cam(tested.model(0)[0])}, QUICK, 0, SILENT)
@@ -354,8 +354,8 @@ def test_a_model_that_calls_nothing_sick(trained: TrainingResult, tmp_path: Path
     shutil.copytree(trained.run.folder, tmp_path / "run")
     folder = tmp_path / "run" / trained.run.model(0).relative_to(trained.run.folder)
     card = load_model(folder)[1]
-    rule = replace(card.patch_rule, threshold=1.0)
-    rewrite_card(folder, card.model_copy(update={"patch_rule": rule}))
+    rule = replace(card.region_rule, threshold=1.0)
+    rewrite_card(folder, card.model_copy(update={"region_rule": rule}))
     made = explain(tmp_path / "run", look=BARE)
     # where no folder is named it stands in the run
     assert made.page.parent == tmp_path / "run" / "explanation"

@@ -14,8 +14,8 @@ from discs import BRIGHT, CLASSES, NEAR_PX, SHAPE, blobs, found_in, nearest, sav
 from PIL import Image
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
-from livewell.explain.places import Look
 from livewell.images.opening import open_image
+from livewell.inference.detections import Look
 from livewell.models.files import load_model, rewrite_card, save_model
 from livewell.models.nets.catalog import build
 from livewell.models.nets.net import Net
@@ -325,7 +325,7 @@ def test_images_that_it_learnt_from_are_told(images: Path, bright: Path, tmp_pat
     """An image of the training data is known by its content, whatever its name."""
     with open_image(images / "A01.ome.tif") as image:
         digest = first_frame(image, 0)
-    net, card = load_model(bright, frames=True)
+    net, card = load_model(bright)
     save_model(tmp_path / "model", net, card.model_copy(update={"data": {"learnt": [digest]}}))
     made = localise(images, tmp_path / "model", tmp_path / "out", figures=0)
     assert made.pictures["learnt"].tolist() == [1, 0, 0]
@@ -345,8 +345,8 @@ def test_a_scrap_is_no_picture(bright: Path, tmp_path: Path, write_movie: Writer
 
 def test_a_model_of_patches_is_refused(images: Path, bright: Path, tmp_path: Path) -> None:
     """Models that judge patches are sent to the commands that are theirs."""
-    card, model = load_model(bright, frames=True)[1], tmp_path / "model"
-    settings = {"profile": TINY, "patch_px": 64, "input_px": 56, "place_rule": None}
+    card, model = load_model(bright)[1], tmp_path / "model"
+    settings = {"profile": TINY, "patch_px": 64, "input_px": 56, "detection_rule": None}
     net = Net(build(TINY), CLASSES, 0.5, 64, 56)
     save_model(model, net, card.model_copy(update=settings))
     with pytest.raises(ModelFileError, match=r"judges patches.*livewell assess.*livewell explain"):
@@ -358,10 +358,10 @@ def test_a_card_without_a_rule_for_places_is_refused(
     images: Path, bright: Path, tmp_path: Path
 ) -> None:
     """A model of an older version says that it has to be trained again."""
-    net, card = load_model(bright, frames=True)
+    net, card = load_model(bright)
     folder = tmp_path / "model"
     save_model(folder, net, card)
-    rewrite_card(folder, load_model(folder, frames=True)[1].model_copy(update={"place_rule": None}))
+    rewrite_card(folder, load_model(folder)[1].model_copy(update={"detection_rule": None}))
     with pytest.raises(ModelFileError, match=r"no rule for places.*train again"):
         localise(images, folder, tmp_path / "out", figures=0)
 
@@ -382,7 +382,7 @@ def test_page_is_self_contained(images: Path, bright: Path, tmp_path: Path) -> N
 
 def test_other_poolings_are_localised_too(images: Path, bright: Path, tmp_path: Path) -> None:
     """Any global pooling has class maps, and its places are found the same."""
-    net, card = load_model(bright, frames=True)
+    net, card = load_model(bright)
     profile = override(WSCNN_FAST, {"global_pool": "average", "narrowing": (0, 0)})
     module = weakly_supervised("wscnn_small", SHAPE, pooling="average")
     module.body.load_state_dict(net.module.body.state_dict())

@@ -10,9 +10,9 @@ from discs import SHAPE, blobs, save_by_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livewell.explain.places import Places
 from livewell.geometry import Box
-from livewell.metrics.decisions import PatchRule
+from livewell.inference.detections import Places
+from livewell.metrics.decisions import RegionRule
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.study.naming import picture_names
 from livewell.workflows import places_shown
@@ -36,7 +36,7 @@ def test_names_of_masks_are_each_once() -> None:
 @given(st.floats(0.001, 0.999), st.floats(0.05, 20))
 def test_log_odds_give_back_their_probability(p: float, temperature: float) -> None:
     """The threshold in log odds is the one that the rule's probability reaches."""
-    rule = PatchRule(temperature, 0.5)
+    rule = RegionRule(temperature, 0.5)
     assert rule.probability(rule.log_odds(p)) == pytest.approx(p)
     assert np.isfinite([rule.log_odds(0), rule.log_odds(1)]).all()
 

@@ -104,7 +104,7 @@ def test_unknown_pixel_sizes_are_told_once(
     bright: Path, tmp_path: Path, write_movie: Writer
 ) -> None:
     """Where the model learnt without one too, a note of the report says so, and no row does."""
-    net, card = load_model(bright, frames=True)
+    net, card = load_model(bright)
     save_model(tmp_path / "model", net, card.model_copy(update={"pixel_um": None}))
     for name, shape in (("a", SHAPE), ("b", SHAPE), ("large", (180, 320))):
         frame = blobs(shape=shape)[None]

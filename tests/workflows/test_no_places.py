@@ -63,8 +63,8 @@ def test_evaluate_judges_images_and_says_that_there_are_no_places(
 
 def test_localise_refuses_it(connected: TrainingResult, tmp_path: Path) -> None:
     """An error that names the head and what to do instead; nothing is written."""
-    _, card = load_model(connected.run.model(0), frames=True)
-    assert card.place_rule is None
+    _, card = load_model(connected.run.model(0))
+    assert card.detection_rule is None
     images = connected.run.folder.parent / "pictures" / "images"
     with pytest.raises(ModelFileError, match=r"does not tell where.*`livewell evaluate`"):
         localise(images, connected.run.model(0), tmp_path / "out")

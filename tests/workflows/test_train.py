@@ -30,7 +30,7 @@ def test_card_says_what_the_model_is(
     counts = {(row["part"], row["label"]): row["groups"] for row in card.data["counts"]}
     assert counts["test", "sick"] == sum(name[0] == "B" for name in dealt["test"])
     assert {"torch", "python", "livewell"} <= set(card.versions)
-    assert 0 <= card.patch_rule.threshold <= 1
+    assert 0 <= card.region_rule.threshold <= 1
     files = {path.name for path in trained.run.model(0).iterdir()}
     assert files == {"weights.safetensors", "card.json"}
 

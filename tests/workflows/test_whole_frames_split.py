@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from livewell.errors import LabelError, LeakError, SpecError, SplitError, TableError
-from livewell.explain.whole import windows
 from livewell.geometry import Box
+from livewell.inference.wide_fields import windows
 from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
@@ -302,11 +302,11 @@ def test_recipe_and_split_must_fit(
 def test_a_net_of_frames_is_trained_and_kept(mixed: Study, tmp_path: Path) -> None:
     """The card holds the frame size and a rule for places; called again it trains nothing."""
     made = train(mixed, tmp_path / "run", SHORT, split="whole", processes=0)
-    net, card = load_model(made.run.model(0), frames=True)
+    net, card = load_model(made.run.model(0))
     assert card.frame_px == net.frame_px == (100, 120)
     assert (card.patch_px, card.input_px, card.stride_px) == (0, 0, 0)
-    assert card.place_rule is not None
-    assert 0 < card.place_rule.threshold < 1
+    assert card.detection_rule is not None
+    assert 0 < card.detection_rule.threshold < 1
     assert card.data["groups"]["test"] == ["i4.tif", "i5.tif"]
     before = (made.run.model(0) / "weights.safetensors").stat().st_mtime_ns
     again = train(mixed, tmp_path / "run", SHORT, split="whole", processes=0)

@@ -2,7 +2,7 @@
 
 import click
 
-from livewell.cli.talk import COUNT, PATH, POSITIVE, Command
+from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Command
 
 OPTIONS = (
     click.option("--model", type=PATH, required=True, help="Model folder or training run."),
@@ -18,13 +18,10 @@ OPTIONS = (
     ),
     click.option(
         "--backend",
-        type=click.Choice(
-            ["auto", "torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
-        ),
-        default="auto",
+        type=click.Choice(["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]),
+        default="torch",
         show_default=True,
-        help="What computes dense maps; auto: the fastest here that agrees on your frames"
-        " (movies of 30 frames or more; shorter ones torch).",
+        help="What computes dense maps.",
     ),
     click.option(
         "--memory-gb", type=POSITIVE, help="What tiles may take: 2, on a GPU half of what is free."
@@ -37,6 +34,7 @@ OPTIONS = (
         help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
     ),
     click.option("--channel", help="Channel to judge; by default the study's, else the model's."),
+    DEVICE,
     click.option(
         "--fps", type=POSITIVE, default=5.0, show_default=True, help="Frames a second of videos."
     ),

@@ -32,6 +32,12 @@ class Positive(click.FloatRange):
 
 POSITIVE = Positive(min=0, min_open=True)
 Command = Callable[..., Any]
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where to compute: cpu, cuda, cuda:1, mps; auto: the first GPU where there is one.",
+)
 
 
 class Talk:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from livewell.errors import SpecError
-from livewell.explain.layers import frozen
+from livewell.models.nets.layers import frozen
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 
@@ -108,7 +108,7 @@ def class_model(
     net
         The trained net; it is left alone.
     number
-        Of the class, see `livewell.explain.layers.class_number`.
+        Of the class, see `livewell.models.nets.layers.class_number`.
     start
         (input_px, input_px), normalised, e.g. a crop of the other class
         (``Cam.inputs(patch)[0, 0]``); ``None`` for zeros.

@@ -157,14 +157,14 @@ def field_map(
             expected=f"{net.patch_px} px",
             got=f"{grid.size_px} px",
         )
-    field = Assembly((frame.shape[0], frame.shape[1]))
+    field = Assembly((frame.shape[-2], frame.shape[-1]))
     scores = np.full(grid.shape, np.nan, dtype=np.float32)
     view = View(frame, area, np.ones(grid.shape, dtype=np.bool_))
     windows = Windows(replace(net, module=cam.module))
-    for some in _batches(windows.patches(view, grid)):
+    for some in _batches(windows.crops(view, grid)):
         pixels = torch.stack([patch for _, patch in some])
         # what has a context was normalised with the strip it was cut from
-        inputs = pixels[:, None] if net.context_px else cam.inputs(pixels)
+        inputs = pixels if net.context_px else cam.inputs(pixels)
         look = cam.look(inputs, number, weights)
         maps = cam.enlarged(look.signed if signed else look.maps).float().cpu().numpy()
         for (cell, _), found, score in zip(some, maps, look.scores.tolist(), strict=True):

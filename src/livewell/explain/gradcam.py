@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from livewell.errors import SpecError
-from livewell.explain.layers import frozen, layer
 from livewell.geometry import Box
 from livewell.image import PixelSource
 from livewell.inference.windows import BATCH
+from livewell.models.nets.layers import frozen, layer
 from livewell.models.nets.net import Net, centre, normalise
 from livewell.progress import Tick
 from livewell.region import Region
@@ -58,7 +58,7 @@ class Cam:
     net
         The trained net; it is copied, and itself left alone.
     name
-        Of the layer, see `livewell.explain.layers.names`; ``None`` for the last convolutional one.
+        Of the layer, see `layers.names`; ``None`` for the last convolutional one.
 
     Raises
     ------
@@ -81,13 +81,13 @@ class Cam:
         Parameters
         ----------
         patches
-            (n, edge, edge), grey levels as in the file; edge is ``patch_px`` and twice
+            (n, channels, edge, edge), grey levels as in the file; edge is ``patch_px`` and twice
             ``context_px`` of the net.
 
         Returns
         -------
         torch.Tensor
-            (n, 1, input_px, input_px), normalised.
+            (n, channels, input_px, input_px), normalised.
 
         Raises
         ------
@@ -95,7 +95,8 @@ class Cam:
             A background of zero or below, for a net on contrast against it.
         """
         net = self.net
-        return centre(normalise(patches, net.how, net.context_px), net.input_px)[:, None]
+        patches = patches if patches.ndim == 4 else patches[:, None]
+        return centre(normalise(patches, net.how, net.context_px), net.input_px)
 
     def sees(self, box: Box) -> Box:
         """The middle of a patch's box that the module sees, where the patch's map lies."""
@@ -111,7 +112,7 @@ class Cam:
         inputs
             (n, 1, h, w), normalised, see `inputs`.
         number
-            Of the class, see `livewell.explain.layers.class_number`.
+            Of the class, see `livewell.models.nets.layers.class_number`.
         weights
             (k,), those of the class (`mean_weights`, equation 3); ``None`` for each input's own
             (equation 1), which take the gradient from the score down to the layer.

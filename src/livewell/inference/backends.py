@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import MissingExtraError, SpecError
-from livewell.inference.device import device, plain_float32
+from livewell.models.device import chosen_device, placed
 
 Backend = Literal["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -40,7 +40,7 @@ def available() -> list[Backend]:
         for name in BACKENDS
         if _installed(name)
         and (fast or not name.endswith("-bf16"))
-        and (name.startswith("torch") or device().type == "cpu")
+        and (name.startswith("torch") or chosen_device().type == "cpu")
     ]
 
 
@@ -60,18 +60,18 @@ def require(backend: Backend) -> None:
         There is no such backend.
     """
     if backend not in BACKENDS:
-        raise SpecError("no such backend", expected=" or ".join(("auto", *BACKENDS)), got=backend)
+        raise SpecError("no such backend", expected=" or ".join(BACKENDS), got=backend)
     if not _installed(backend):
         extra = _EXTRA[backend.removesuffix("-bf16")]
         raise MissingExtraError(
             f"the backend {backend} is not installed",
             where="--backend",
             expected=f"packages {', '.join(_NEEDS[backend.removesuffix('-bf16')])}",
-            remedy=f"pip install 'livewell[{extra}]', or --backend auto for what there is",
+            remedy=f"pip install 'livewell[{extra}]', or leave it out for torch",
         )
 
 
-def trunk_on(backend: Backend, trunk: nn.Module) -> Trunk:
+def trunk_on(backend: Backend, trunk: nn.Module, device: torch.device) -> Trunk:
     """`trunk` ready to compute on a backend; compiled for a shape when that shape first comes.
 
     Parameters
@@ -79,7 +79,10 @@ def trunk_on(backend: Backend, trunk: nn.Module) -> Trunk:
     backend
         Where and in which number type.
     trunk
-        (n, 1, h, w) float32 -> (n, maps, rows, columns), in evaluation mode, on the processor.
+        (n, channels, h, w) float32 -> (n, maps, rows, columns), in evaluation mode, on the
+        processor.
+    device
+        Where torch computes it; others take the processor.
 
     Raises
     ------
@@ -91,22 +94,20 @@ def trunk_on(backend: Backend, trunk: nn.Module) -> Trunk:
         return _OnnxRuntime(trunk)
     if backend.startswith("openvino"):
         return _OpenVino(trunk, "bf16" if backend.endswith("-bf16") else "f32")
-    return _Torch(trunk, torch.bfloat16 if backend.endswith("-bf16") else None)
+    return _Torch(trunk, torch.bfloat16 if backend.endswith("-bf16") else None, device)
 
 
 class _Torch:
-    """Plain torch on the first GPU or the processor, in channels-last layout."""
+    """Plain torch, in channels-last layout."""
 
-    def __init__(self, trunk: nn.Module, dtype: torch.dtype | None) -> None:
-        plain_float32()
-        self._dtype = dtype
-        placed = copy.deepcopy(trunk).to(device())
-        placed = placed.to(dtype) if dtype else placed
-        self._trunk = placed.to(memory_format=torch.channels_last)
+    def __init__(self, trunk: nn.Module, dtype: torch.dtype | None, device: torch.device) -> None:
+        self._dtype, self._device = dtype, device
+        moved = copy.deepcopy(trunk)
+        self._trunk = placed(moved.to(dtype) if dtype else moved, device)
 
     def __call__(self, picture: Tensor) -> Tensor:
         kind = picture.dtype
-        picture = picture.to(device(), self._dtype or kind, non_blocking=True)
+        picture = picture.to(self._device, self._dtype or kind, non_blocking=True)
         found: Tensor = self._trunk(picture.contiguous(memory_format=torch.channels_last))
         return found.to(kind)
 
@@ -154,7 +155,8 @@ class _OnnxRuntime:
 def _exported(trunk: nn.Module) -> bytes:
     """`trunk` in the ONNX format, for pictures of any size."""
     axes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    example = torch.zeros(2, 1, 448, 480)
+    channels = next(p.in_channels for p in trunk.modules() if isinstance(p, nn.Conv2d))
+    example = torch.zeros(2, channels, 448, 480)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder, _hushed("torch.onnx"):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

@@ -15,8 +15,8 @@ from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box, Tile, WindowGrid, cover
 from livewell.image import mirrored
 from livewell.inference.backends import Backend, trunk_on
-from livewell.inference.device import device
 from livewell.inference.engine import EngineName, View
+from livewell.models.device import device_of
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net, contrast, eight_turns, normalise
 from livewell.models.nets.spectral import SpectralConv
@@ -73,9 +73,9 @@ class Dense:
     ) -> None:
         self.net, self.backend = net, backend
         self.failed: dict[int, ImageContentError] = {}
-        self._device = device() if backend.startswith("torch") else torch.device("cpu")
+        self._device = device_of(net.module) if backend.startswith("torch") else torch.device("cpu")
         self.form = DenseForm(net).to(dtype)
-        self._trunk = trunk_on(backend, self.form.trunk)
+        self._trunk = trunk_on(backend, self.form.trunk, self._device)
         self._head = self.form.head.to(self._device)
         self._dtype = dtype
         self._most_px = self._budget_px(
@@ -102,22 +102,23 @@ class Dense:
             stride_px=grid.stride_px // step,
         )
         tiles = self._tiles(*(-(-count // shifts) for count in fine.shape))
-        found = np.full(fine.shape, np.nan, dtype=self._numpy)
+        shape = (len(self.net.classes), *fine.shape)
+        found = np.full(shape, np.nan, dtype=self._numpy)
         with closing(ahead(self._parts(views, fine, step, shifts, tiles))) as parts:
             for batch in _batched(parts, self._batch(tiles)):
                 pictures = [part.picture for part in batch if part.picture is not None]
                 scores = iter(self._score(torch.stack(pictures)) if pictures else ())
                 for part in batch:
                     if part.picture is not None:
-                        own = next(scores)[part.row.keep.slice, part.column.keep.slice]
-                        cells = found[part.rows, part.columns]
+                        own = next(scores)[:, part.row.keep.slice, part.column.keep.slice]
+                        cells = found[:, part.rows, part.columns]
                         # a shifted grid may be a row or column shorter
-                        cells[...] = own[: cells.shape[0], : cells.shape[1]]
+                        cells[...] = own[:, : cells.shape[1], : cells.shape[2]]
                     if part.last:
                         fine_wanted = part.view.wanted & (part.view.t not in self.failed)
-                        whole = np.where(fine_wanted, found[::step, ::step], np.float32(np.nan))
-                        yield part.view, whole
-                        found = np.full(fine.shape, np.nan, dtype=self._numpy)
+                        coarse = found[:, ::step, ::step]
+                        yield part.view, np.where(fine_wanted, coarse, np.float32(np.nan))
+                        found = np.full(shape, np.nan, dtype=self._numpy)
 
     def check(self, grid: WindowGrid) -> None:
         """Refuse a grid that cannot be done, before anything is read; errors as in `stream`."""
@@ -231,7 +232,7 @@ class Dense:
     def _picture(
         self, view: View, box: Box, grid: WindowGrid, levels: NDArray[np.float32] | None
     ) -> Tensor:
-        """(1, h, w) pixels of `box`, normalised; by surroundings where windows do it one by one."""
+        """(channels, h, w) of `box`, normalised; by surroundings where windows do it alone."""
         how = self.net.how
         around = 0 if how == "background" else self.net.patch_px // 2
         wide = mirrored(view.frame, view.area, box.widened(around))
@@ -239,28 +240,28 @@ class Dense:
         pixels = torch.from_numpy(numbers).to(self._dtype)
         if levels is not None:
             level = _between(levels, grid, box)
-            return contrast(pixels, torch.from_numpy(level).to(self._dtype))[None]
-        return normalise(pixels, "local" if how == "patch" else how, around)[None]
+            return contrast(pixels, torch.from_numpy(level).to(self._dtype))
+        return normalise(pixels, "local" if how == "patch" else how, around)
 
     def _levels(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
-        """The median of every patch, as windows are normalised by: (rows, columns)."""
-        found = np.empty(grid.shape, dtype=np.float32)
+        """The median of every patch, as windows are normalised by: (channels, rows, columns)."""
+        found = np.empty((len(view.frame), *grid.shape), dtype=np.float32)
         for row in range(grid.rows):
             first, last = grid.box(row, 0), grid.box(row, grid.columns - 1)
             strip = Box(first.y, first.x.to(last.x))
-            pixels = mirrored(view.frame, view.area, strip)[::MEDIAN_STEP]
-            patches = np.lib.stride_tricks.sliding_window_view(pixels, grid.size_px, axis=1)
-            chosen = patches[:, :: grid.stride_px, ::MEDIAN_STEP]
-            found[row] = np.median(chosen, axis=(0, 2))
+            pixels = mirrored(view.frame, view.area, strip)[:, ::MEDIAN_STEP]
+            patches = np.lib.stride_tricks.sliding_window_view(pixels, grid.size_px, axis=2)
+            chosen = patches[:, :, :: grid.stride_px, ::MEDIAN_STEP]
+            found[:, row] = np.median(chosen, axis=(1, 3))
         return found
 
     def _score(self, pictures: Tensor) -> NDArray[Any]:
-        """Log odds of the windows of (n, 1, h, w) tiles, their halo left out."""
+        """Logits of the windows of (n, channels, h, w) tiles, their halo left out."""
         with torch.inference_mode():
             views = eight_turns(pictures) if self.net.turns else [pictures]
             maps = []
             for turn, view in enumerate(views):
-                scores = self._head(self._trunk(view.contiguous()).to(self._device))[:, 0]
+                scores = self._head(self._trunk(view.contiguous()).to(self._device))
                 maps.append(_unturned(self._own(scores, view), turn))
             result: NDArray[Any] = torch.stack(maps).mean(dim=0).cpu().numpy()
         return result
@@ -273,7 +274,7 @@ class Dense:
             (edge - 2 * halo - self.net.input_px) // reach.stride_px + 1
             for edge in picture.shape[-2:]
         )
-        return scores[:, first : first + rows, first : first + columns]
+        return scores[..., first : first + rows, first : first + columns]
 
     def _budget_px(self, memory_gb: float) -> float:
         return (memory_gb * 1e9 - self._fixed_bytes()) / self._bytes_a_px()
@@ -317,7 +318,7 @@ def _widest(trunk: nn.Module) -> float:
 
 
 def _unturned(maps: Tensor, turn: int) -> Tensor:
-    """The inverse of turn number `turn` of `eight_turns`, for maps (n, rows, columns)."""
+    """The inverse of turn number `turn` of `eight_turns`, for maps (..., rows, columns)."""
     if turn >= 4:
         maps = maps.flip(-1)
     return torch.rot90(maps, -(turn % 4), dims=(-2, -1))
@@ -327,8 +328,8 @@ def _between(levels: NDArray[np.float32], grid: WindowGrid, box: Box) -> NDArray
     """Levels of patches at the pixels of `box`: bilinear between centres, the outer beyond."""
     weights: list[NDArray[np.float32]] = []
     for span, origin, count in (
-        (box.y, grid.y0, levels.shape[0]),
-        (box.x, grid.x0, levels.shape[1]),
+        (box.y, grid.y0, levels.shape[-2]),
+        (box.x, grid.x0, levels.shape[-1]),
     ):
         centre = np.arange(span.start, span.stop) + 0.5 - origin - grid.size_px / 2
         place = np.clip(centre / grid.stride_px, 0, count - 1)

@@ -21,7 +21,7 @@ class View:
     Parameters
     ----------
     frame
-        (y, x), any number type, at the net's pixel size.
+        (channels, y, x), any number type, at the net's pixel size; (y, x) becomes one channel.
     area
         The part that holds picture; beyond it the picture is mirrored.
     wanted
@@ -35,6 +35,10 @@ class View:
     wanted: NDArray[np.bool_]
     t: int = 0
 
+    def __post_init__(self) -> None:
+        if self.frame.ndim == 2:
+            object.__setattr__(self, "frame", self.frame[None])
+
 
 class Engine(Protocol):
     """Scores the windows of frames."""
@@ -46,7 +50,7 @@ class Engine(Protocol):
     def stream(
         self, views: Iterable[View], grid: WindowGrid
     ) -> Generator[tuple[View, NDArray[np.float32]]]:
-        """Log odds of the positive class in every wanted cell, NaN elsewhere, view by view.
+        """Logits of all classes in every wanted cell, NaN elsewhere, view by view.
 
         Parameters
         ----------
@@ -58,7 +62,7 @@ class Engine(Protocol):
         Yields
         ------
         (View, numpy.ndarray)
-            In order; (rows, columns) float32. All NaN for a frame that cannot be scored, such as
-            one without a background above zero; see `failed`.
+            In order; (classes, rows, columns) float32. All NaN for a frame that cannot be scored,
+            such as one without a background above zero; see `failed`.
         """
         ...

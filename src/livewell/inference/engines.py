@@ -1,7 +1,7 @@
-"""Which engine and backend a job takes, and how far its answers are from windows one by one."""
+"""Which engine a workflow takes, and how far its answers are from windows one by one."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -10,17 +10,14 @@ from numpy.typing import NDArray
 from livewell.errors import SpecError
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import Backend, require
-from livewell.inference.choice import Choice, choose
 from livewell.inference.dense import Dense
 from livewell.inference.engine import Engine, View
+from livewell.inference.model import Model
 from livewell.inference.windows import Windows
-from livewell.models.files import Card
-from livewell.models.nets.net import Net
-from livewell.progress import SILENT, Progress
+from livewell.metrics.decisions import RegionRule
 from livewell.text import plural
 
 AskedEngine = Literal["windows", "dense", "auto"]
-AskedBackend = Backend | Literal["auto"]
 NEAR = 0.02
 """``auto`` takes the dense form of a net whose dense form is not exact only where the 95th
 percentile of differences in probability from windows is at most this, on the user's own frames."""
@@ -45,10 +42,6 @@ class EngineUse:
     p95, correlation
         95th percentile of the absolute difference in probability there, and Pearson's r (NaN where
         undefined).
-    seconds
-        Seconds a frame of every backend that was measured.
-    remembered
-        Whether these are of an earlier run.
     """
 
     engine: str
@@ -59,8 +52,6 @@ class EngineUse:
     compared: int = 0
     p95: float = 0.0
     correlation: float = float("nan")
-    seconds: dict[str, float] = field(default_factory=dict)
-    remembered: bool = False
 
     def told(self) -> str:
         """One sentence for reports."""
@@ -82,37 +73,30 @@ class EngineUse:
 
 
 def engine_for(
-    net: Net,
-    card: Card,
+    model: Model,
     samples: Sequence[View],
     grid: WindowGrid,
     *,
     engine: AskedEngine = "auto",
-    backend: AskedBackend = "auto",
-    frames: int = 1,
+    backend: Backend = "torch",
     memory_gb: float | None = None,
-    progress: Progress = SILENT,
 ) -> tuple[Engine, EngineUse]:
     """The engine for a movie, and what is to be said of it.
 
     Parameters
     ----------
-    net, card
-        The trained net.
+    model
+        The model.
     samples
-        Some of the movie's frames, to measure on.
+        Some of the movie's frames, to compare on.
     grid
         Its windows.
     engine
         ``dense``, ``windows``, or ``auto``: dense where it is exact or near enough (`NEAR`).
     backend
-        One of `BACKENDS`, or ``auto``: the fastest that agrees, see `livewell.inference.choice`.
-    frames
-        Length of the movie.
+        What computes dense maps, one of `livewell.inference.backends.BACKENDS`.
     memory_gb
         What tiles may take.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -121,20 +105,19 @@ def engine_for(
     MissingExtraError
         The backend is not installed.
     """
-    if backend != "auto":
-        require(backend)
-    windows = Windows(net)
+    require(backend)
+    windows = Windows(model.net)
     if engine == "windows":
         return windows, EngineUse("windows", "torch")
     judged = [view for view in samples if view.wanted.any()]
     try:
-        dense = Dense(net, backend="torch" if backend == "auto" else backend, memory_gb=memory_gb)
+        dense = Dense(model.net, backend=backend, memory_gb=memory_gb)
         dense.check(grid)
     except SpecError as error:
         if engine == "dense":
             raise
         return windows, EngineUse("windows", "torch", because=error.what)
-    used = _compared(card, dense, windows, judged, grid)
+    used = _compared(model.card.region_rule, dense, windows, judged, grid)
     if engine == "auto" and not dense.form.reach.exact and not used.p95 <= NEAR:
         because = (
             f"dense would differ by up to {used.p95:.2g} in 95% of windows, for {used.because};"
@@ -143,31 +126,11 @@ def engine_for(
             else f"dense is not exact, for {used.because}, and no frame was there to compare on"
         )
         return windows, EngineUse("windows", "torch", because=because)
-    if backend != "auto" or not used.compared:
-        return dense, used
-    choice = choose(
-        net,
-        judged[0],
-        grid,
-        card.patch_rule.probability,
-        weights=card.weights_sha256,
-        frames=frames,
-        memory_gb=memory_gb,
-        progress=progress,
-    )
-    if choice.backend != "torch":
-        dense = Dense(net, backend=choice.backend, memory_gb=memory_gb)
-        used = _compared(card, dense, windows, judged, grid)
-    return dense, replace(used, **_measured(choice))
-
-
-def _measured(choice: Choice) -> dict[str, Any]:
-    seconds = {name: round(value, 4) for name, value in choice.seconds.items()}
-    return {"seconds": seconds, "remembered": choice.remembered}
+    return dense, used
 
 
 def _compared(
-    card: Card,
+    rule: RegionRule,
     dense: Dense,
     windows: Windows,
     judged: Sequence[View],
@@ -183,8 +146,8 @@ def _compared(
         wanted = np.zeros(grid.shape, dtype=bool)
         wanted[tuple(places.T)] = True
         some = View(view.frame, view.area, wanted, view.t)
-        both = [next(each.stream([some], grid))[1][wanted] for each in (windows, dense)]
-        pairs.append(card.patch_rule.probability(np.stack(both)))
+        both = [next(each.stream([some], grid))[1][:, wanted].T for each in (windows, dense)]
+        pairs.append(rule.probabilities(np.stack(both))[..., 1:].reshape(2, -1))
     found = np.concatenate(pairs, axis=1) if pairs else np.empty((2, 0))
     found = found[:, np.isfinite(found).all(axis=0)]
     spread = found.std(axis=1).min() if found.size else 0.0
@@ -196,7 +159,7 @@ def _compared(
         "bfloat16" if half else "float32",
         not reasons,
         " and ".join(reasons),
-        found.shape[1],
+        found.shape[1] // (len(windows.net.classes) - 1),
         float(np.percentile(np.abs(found[0] - found[1]), 95)) if found.size else float("nan"),
         float(np.corrcoef(found)[0, 1]) if spread > 1e-6 else float("nan"),
     )

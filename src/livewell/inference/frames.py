@@ -1,14 +1,16 @@
-"""Frames of new images as a model needs them: its channel, its pixel size, without borders."""
+"""Frames of new images as a model needs them: its channels, its pixel size, without borders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
 import numpy as np
+from numpy.typing import NDArray
 from skimage.transform import resize
 
 from livewell.errors import ImageContentError, LivewellError
 from livewell.geometry import Box
-from livewell.image import Frame, Header
+from livewell.image import Frame, Header, Image
 from livewell.images.opening import check_frame, choose_channel
 from livewell.measure.borders import valid_area
 from livewell.models.files import Card
@@ -18,6 +20,8 @@ MOST_SCALE = 8
 """Pixels this many times larger or smaller show other things than the model has learnt."""
 UNSCALED = "neither the image's pixel size nor the model's is known: judged as it is"
 """Note on an image without a pixel size, for a model that learnt from such."""
+Asked = str | int | Sequence[str | int] | None
+"""Channels that are asked for, by name or number; ``None`` for the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +30,44 @@ class Fit:
 
     Parameters
     ----------
-    channel
-        Number of the channel that is judged.
+    channels
+        Numbers of the image's channels that the model sees, in its order.
     scale
         Factor from the image's pixels to the model's: 0.5 halves height and width.
     notes
         What the user should know: rescaled, or no pixel size.
     """
 
-    channel: int
+    channels: tuple[int, ...]
     scale: float
     notes: tuple[str, ...]
 
 
-def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> Fit:
-    """Choose channel and scale of an image for a model.
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One frame as a model sees it.
+
+    Parameters
+    ----------
+    pixels
+        (channels, y, x) at the model's pixel size: the file's number type where it is not rescaled,
+        else float32.
+    area
+        The part without registration borders.
+    raw
+        (y, x), the first channel as the file holds it.
+    t
+        Number of the frame.
+    """
+
+    pixels: NDArray[np.generic]
+    area: Box
+    raw: Frame
+    t: int = 0
+
+
+def fit_to(card: Card, header: Header, asked: Asked, where: str) -> Fit:
+    """Choose channels and scale of an image for a model.
 
     Parameters
     ----------
@@ -49,20 +76,17 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
     header
         The image's.
     asked
-        Channel by name or number; ``None`` for the model's, or the transmitted one.
+        Channels by name or number; ``None`` for the model's, or the transmitted one.
     where
         Name of the image, for errors.
 
     Raises
     ------
     ImageContentError
-        The channel is missing, or cannot be chosen; or the pixel size is more than `MOST_SCALE`
-        times another one.
+        A channel is missing, or cannot be chosen; another number of channels than the model's; or
+        the pixel size is more than `MOST_SCALE` times another one.
     """
     notes: list[str] = []
-    if asked is None and card.channel in header.channels:
-        asked = card.channel
-    channel = choose_channel(header, asked, where)
     scale = 1.0
     if header.pixel_um is None and card.pixel_um is None:
         notes.append(UNSCALED)
@@ -84,46 +108,106 @@ def fit_to(card: Card, header: Header, asked: str | int | None, where: str) -> F
         notes.append(
             f"rescaled by {scale:.3f}, from {header.pixel_um:.4g} to {card.pixel_um:.4g} um a pixel"
         )
-    return Fit(channel, scale, tuple(notes))
+    return Fit(_channels(card, header, asked, where), scale, tuple(notes))
 
 
-def model_frame(frame: Frame, fit: Fit, where: str) -> tuple[Frame, Box]:
-    """One frame at the model's pixel size, and its area without registration borders.
+def _channels(card: Card, header: Header, asked: Asked, where: str) -> tuple[int, ...]:
+    """Numbers of the channels that the model sees."""
+    wanted = len(card.channels)
+    if asked is None and set(card.channels) <= set(header.channels):
+        asked = card.channels
+    if asked is None or isinstance(asked, str | int):
+        found: tuple[int, ...] = (choose_channel(header, asked, where),)
+    else:
+        found = tuple(choose_channel(header, each, where) for each in asked)
+    if len(found) != wanted:
+        names = ", ".join(card.channels) if any(card.channels) else "without names"
+        raise ImageContentError(
+            "another number of channels than the model's",
+            where=where,
+            expected=f"{wanted}: {names}",
+            got=f"{len(found)}: {', '.join(header.channels[number] for number in found)}",
+            remedy="name the image's channels in the model's order, each with --channel",
+        )
+    return found
+
+
+def read_field(image: Image, t: int, fit: Fit, where: str) -> Field:
+    """One frame of an open image as a model sees it.
 
     Parameters
     ----------
-    frame
-        (y, x) as the file holds it.
+    image
+        The open image.
+    t
+        Number of the frame.
     fit
-        Channel and scale, as `fit_to` chose them.
+        Channels and scale, as `fit_to` chose them.
+    where
+        Name of the frame, for errors.
+
+    Raises
+    ------
+    ImageContentError
+        NaN, all zero, or one value only, in one of the channels.
+    """
+    planes = [image.frame(t, channel) for channel in fit.channels]
+    pixels, area = model_frame(np.stack(planes), fit.scale, where)
+    return Field(pixels, area, planes[0], t)
+
+
+def model_frame(planes: Frame, scale: float, where: str) -> tuple[Frame, Box]:
+    """Planes of one frame at the model's pixel size, and their area without registration borders.
+
+    Parameters
+    ----------
+    planes
+        (channels, y, x) as the file holds them.
+    scale
+        Factor from the file's pixels to the model's.
     where
         Name of the frame, for errors.
 
     Returns
     -------
-    (Frame, Box)
-        The frame in its own number type where it is not rescaled, else float32; bilinear, with a
-        Gaussian before it where it shrinks.
+    (ndarray, Box)
+        (channels, y, x) in the file's number type where they are not rescaled, else float32;
+        bilinear, with a Gaussian before it where they shrink. The area that all planes share.
 
     Raises
     ------
     ImageContentError
-        NaN, all zero, or one value only.
+        NaN, all zero, or one value only; or planes without a common area.
     """
-    check_frame(frame, where)
-    area = valid_area(frame)
-    if fit.scale == 1.0:
-        return frame, area
-    shape = tuple(max(round(edge * fit.scale), 1) for edge in frame.shape)
-    scaled = resize(  # type: ignore[no-untyped-call]
-        frame.astype(np.float32),
+    area: Box | None = None
+    for number, plane in enumerate(planes):
+        check_frame(plane, where if len(planes) == 1 else f"{where}, channel {number}")
+        own = valid_area(plane)
+        area = own if number == 0 else area and area.common(own)
+    if area is None:
+        raise ImageContentError(
+            "the channels share no area without borders of zeros",
+            where=where,
+            expected="channels registered to each other",
+        )
+    if scale == 1.0:
+        return planes, area
+    before = planes.shape[1:]
+    shape = tuple(max(round(edge * scale), 1) for edge in before)
+    scaled = np.stack([_resized(plane, shape, scale) for plane in planes])
+    return scaled, _scaled(area, before, shape)
+
+
+def _resized(plane: Frame, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    made = resize(  # type: ignore[no-untyped-call]
+        plane.astype(np.float32),
         shape,
         order=1,
         mode="reflect",
-        anti_aliasing=fit.scale < 1,
+        anti_aliasing=scale < 1,
         preserve_range=True,
     )
-    return scaled.astype(np.float32), _scaled(area, frame.shape, shape)
+    return np.asarray(made, dtype=np.float32)
 
 
 def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
@@ -137,7 +221,7 @@ def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
 
 
 def gaps(patch_px: int, stride_px: int) -> tuple[str, ...]:
-    """A warning where patches leave parts of a picture unseen."""
+    """A warning where patches leave parts of an image unseen."""
     if stride_px <= patch_px:
         return ()
     return (f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px",)

@@ -13,7 +13,8 @@ import pandas as pd
 
 from livewell.errors import LivewellError
 from livewell.images.formats import OpenImage
-from livewell.models.files import Card, find_model, load_model
+from livewell.inference.model import Model
+from livewell.models.files import find_model
 from livewell.progress import SILENT, Progress
 from livewell.splitting.units import unit_names
 from livewell.study.content import first_frame, first_frames
@@ -24,29 +25,6 @@ UNTOLD = (
     "The card of this model does not say which images it learnt from (an older version wrote it):"
     " nothing is known of what it has seen."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scorer:
-    """A model that may score an image: its folder, what it is called, its card."""
-
-    folder: Path
-    name: str
-    card: Card
-
-    @classmethod
-    def of(cls, folder: Path, name: str) -> "Scorer":
-        """The model in a folder."""
-        return cls(folder, name, load_model(folder)[1])
-
-    @property
-    def learnt(self) -> frozenset[str]:
-        """Digests of the first frames of the images that it was trained or calibrated on."""
-        return learnt_by(self.card)
-
-    def tested(self) -> set[str]:
-        """Names of the groups that it was tested on."""
-        return set(self.card.data.get("groups", {}).get("test", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +41,7 @@ class Candidates:
         Column that the models' groups were named by; empty if nobody knows.
     """
 
-    models: tuple[Scorer, ...]
+    models: tuple[Model, ...]
     digests: dict[str, str]
     group: str = ""
 
@@ -77,11 +55,6 @@ class Candidates:
     def notes(self) -> tuple[str, ...]:
         """What is to be said of them."""
         return () if all("learnt" in model.card.data for model in self.models) else (UNTOLD,)
-
-
-def learnt_by(card: Card) -> frozenset[str]:
-    """Digests of the first frames of the images that a model was trained or calibrated on."""
-    return frozenset(card.data.get("learnt", ()))
 
 
 def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
@@ -115,12 +88,11 @@ def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candida
     """
     several = (path / RUN).is_file() and len(Run.open(path).folds) > 1
     if not several:
-        folder = find_model(path)
-        models: tuple[Scorer, ...] = (Scorer.of(folder, folder.parent.name),)
+        models: tuple[Model, ...] = (Model.load(path).need_patches(),)
     else:
         run = Run.open(path)
-        models = tuple(Scorer.of(run.model(fold), run.fold(fold).name) for fold in run.folds)
-    asked = study.channel if study.channel is not None else models[0].card.channel or None
+        models = tuple(Model.load(run.model(fold)).need_patches() for fold in run.folds)
+    asked = study.channel if study.channel is not None else models[0].channels[0] or None
     digests = first_frames(study, study.fields()["image"], asked, progress)
     found = Candidates(models, digests, str(models[0].card.data.get("group", "")))
     if several and not found.same_study:
@@ -163,7 +135,7 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
         {unit[image] for image in images if found.digests[image] in model.learnt}
         for model in found.models
     ]
-    tested = [model.tested() for model in found.models]
+    tested = [model.tested for model in found.models]
     chosen = {}
     for name in dict.fromkeys(unit.values()):
         unseen = [n for n in range(len(found.models)) if name not in learnt[n]]

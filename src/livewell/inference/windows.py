@@ -1,4 +1,4 @@
-"""Patches scored one by one: the reference that every faster way is held against."""
+"""Regions scored one by one: the reference that every faster way is held against."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -11,79 +11,89 @@ from torch import Tensor
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, Edge, WindowGrid, tiles
 from livewell.image import Frame, PixelSource, mirrored
-from livewell.inference.device import device, placed
 from livewell.inference.engine import EngineName, View
+from livewell.models.device import device_of, placed
 from livewell.models.nets.net import Net, centre, normalise
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.training.data import plain_loader
 
 BATCH = 32
-"""Patches scored together; more is no faster on a processor and takes memory."""
-
-
-class Scorer:
-    """A net ready to score, on the GPU where there is one.
-
-    Parameters
-    ----------
-    net
-        The trained net.
-    """
-
-    def __init__(self, net: Net) -> None:
-        self.net = replace(net, module=placed(net.module))
-        self._device = device()
-
-    def logits(self, patches: Tensor) -> NDArray[np.float32]:
-        """Log odds of float32 patches with their context, see `Net.logits`."""
-        result: NDArray[np.float32] = self.net.logits(patches.to(self._device)).cpu().numpy()
-        return result
-
-    def patches(
-        self, source: PixelSource, patches: Sequence[Region], tick: Tick | None = None
-    ) -> NDArray[np.float32]:
-        """Log odds of every patch of a study, in order, (n,) float32."""
-        found = [np.empty(0, dtype=np.float32)]
-        for batch, _ in plain_loader(source, patches, batch=BATCH, context=self.net.context_px):
-            found.append(self.logits(batch))
-            if tick:
-                tick(len(batch))
-        return np.concatenate(found)
-
-    def frame(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> Iterator[tuple[Box, float]]:
-        """Box by box the log odds of patches of one frame.
-
-        Parameters
-        ----------
-        frame
-            (y, x), any number type; at the net's pixel size.
-        area
-            The part that holds picture; beyond it the picture is mirrored.
-        boxes
-            patch_px x patch_px each.
-        """
-        around = self.net.context_px
-        for first in range(0, len(boxes), BATCH):
-            some = boxes[first : first + BATCH]
-            batch = torch.stack([_pixels(frame, area, box, around) for box in some])
-            yield from zip(some, self.logits(batch).tolist(), strict=True)
+"""Crops scored together; more is no faster on a processor and takes memory."""
 
 
 class Windows:
-    """Scores the windows of frames one by one: 30 to 40 s a frame for DeadNet on four cores.
+    """Scores regions crop by crop: 30 to 40 s a frame for DeadNet on four cores.
 
     Parameters
     ----------
     net
-        The trained net.
+        The trained net; it computes where its weights lie.
     """
 
     name: EngineName = "windows"
 
     def __init__(self, net: Net) -> None:
-        self._net = replace(net, module=placed(net.module))
+        self.net = replace(net, module=placed(net.module))
+        self._device = device_of(self.net.module)
         self.failed: dict[int, ImageContentError] = {}
+
+    def logits(self, crops: Tensor) -> NDArray[np.float32]:
+        """Logits of crops in grey levels with their context, see `Net.logits`."""
+        crops = crops if crops.ndim == 4 else crops[:, None]
+        result: NDArray[np.float32] = self.net.logits(crops.to(self._device)).cpu().numpy()
+        return result
+
+    def regions(
+        self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
+    ) -> NDArray[np.float64]:
+        """Logits of every region of a study, in order.
+
+        Parameters
+        ----------
+        source
+            Where pixels come from.
+        regions
+            Which ones.
+        tick
+            Told how many are done.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, classes) float64.
+        """
+        found = [np.empty((0, len(self.net.classes)))]
+        for batch, _ in plain_loader(source, regions, batch=BATCH, context=self.net.context_px):
+            found.append(self.logits(batch).astype(np.float64))
+            if tick:
+                tick(len(batch))
+        return np.concatenate(found)
+
+    def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
+        """Logits of boxes of one frame, in order.
+
+        Parameters
+        ----------
+        frame
+            (y, x) or (channels, y, x), any number type; at the net's pixel size.
+        area
+            The part that holds an image; beyond it the frame is mirrored.
+        boxes
+            patch_px x patch_px each.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, classes) float64.
+        """
+        around = self.net.context_px
+        found = [np.empty((0, len(self.net.classes)))]
+        for first in range(0, len(boxes), BATCH):
+            some = boxes[first : first + BATCH]
+            batch = torch.stack([_pixels(frame, area, box, around) for box in some])
+            found.append(self.logits(batch).astype(np.float64))
+        return np.concatenate(found)
 
     def stream(
         self, views: Iterable[View], grid: WindowGrid
@@ -94,44 +104,53 @@ class Windows:
                 found = self.scored(view, grid)
             except ImageContentError as error:
                 self.failed[view.t] = error
-                found = np.full(grid.shape, np.nan, dtype=np.float32)
+                found = self._nothing(grid)
             yield view, found
 
     def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
-        """Log odds of one view, (rows, columns), NaN where they are not wanted.
+        """Logits of one view, (classes, rows, columns), NaN where they are not wanted.
 
         Raises
         ------
         ImageContentError
             The frame has no background above zero, for a net on contrast against it.
         """
-        found = np.full(grid.shape, np.nan, dtype=np.float32)
+        found = self._nothing(grid)
         cells: list[tuple[int, int]] = []
         batch: list[Tensor] = []
-        for cell, patch in self.patches(view, grid):
+
+        def score() -> None:
+            rows, columns = zip(*cells, strict=True)
+            found[:, rows, columns] = self._scores(batch).T
+            cells.clear()
+            batch.clear()
+
+        for cell, crop in self.crops(view, grid):
             cells.append(cell)
-            batch.append(patch)
+            batch.append(crop)
             if len(batch) == BATCH:
-                found[tuple(zip(*cells, strict=True))] = self._logits(batch)
-                cells, batch = [], []
+                score()
         if batch:
-            found[tuple(zip(*cells, strict=True))] = self._logits(batch)
+            score()
         return found
 
-    def _logits(self, batch: list[Tensor]) -> NDArray[np.float32]:
-        pixels = torch.stack(batch).to(device())
+    def _nothing(self, grid: WindowGrid) -> NDArray[np.float32]:
+        return np.full((len(self.net.classes), *grid.shape), np.nan, dtype=np.float32)
+
+    def _scores(self, batch: list[Tensor]) -> NDArray[np.float32]:
+        pixels = torch.stack(batch).to(self._device)
         # what has a context was normalised by the strip
-        made = self._net.scores if self._net.context_px else self._net.logits
+        made = self.net.scores if self.net.context_px else self.net.logits
         result: NDArray[np.float32] = made(pixels).cpu().numpy()
         return result
 
-    def patches(self, view: View, grid: WindowGrid) -> Iterator[tuple[tuple[int, int], Tensor]]:
-        """Cell and patch of every wanted window; a row of the grid is cut from one strip.
+    def crops(self, view: View, grid: WindowGrid) -> Iterator[tuple[tuple[int, int], Tensor]]:
+        """Cell and crop of every wanted window; a row of the grid is cut from one strip.
 
         Nets that look at a context get the centre of the patch, normalised; others the patch in
         grey levels.
         """
-        net = self._net
+        net = self.net
         around, edge, step = net.context_px, grid.size_px, grid.stride_px
         for row in np.flatnonzero(view.wanted.any(axis=1)).tolist():
             first, last = grid.box(row, 0), grid.box(row, grid.columns - 1)
@@ -139,13 +158,14 @@ class Windows:
             if around:
                 strip = normalise(strip, net.how, around)
             for column in np.flatnonzero(view.wanted[row]).tolist():
-                patch = strip[:, column * step : column * step + edge]
+                patch = strip[..., column * step : column * step + edge]
                 yield (row, column), centre(patch, net.input_px) if around else patch
 
 
 def _pixels(frame: Frame, area: Box, box: Box, around: int) -> Tensor:
-    """Pixels of `box` and so many around it, float32."""
-    return torch.from_numpy(np.array(mirrored(frame, area, box.widened(around)), dtype=np.float32))
+    """Pixels of `box` and so many around it, (channels, h, w) float32."""
+    pixels = np.array(mirrored(frame, area, box.widened(around)), dtype=np.float32)
+    return torch.from_numpy(pixels if pixels.ndim == 3 else pixels[None])
 
 
 def window_boxes(
@@ -181,7 +201,7 @@ def window_boxes(
 
 
 def too_small(area: Box, patch_px: int, where: str) -> ImageContentError:
-    """The error of a picture that holds no patch."""
+    """The error of an image that holds no patch."""
     return ImageContentError(
         "the image is smaller than a patch",
         where=where,

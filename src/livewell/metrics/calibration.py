@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_softmax
 
 from livewell.errors import LabelError, SpecError
 from livewell.metrics.intervals import interval
@@ -15,57 +15,64 @@ LIMITS = (0.01, 100.0)
 """Lowest and highest temperature that is looked for."""
 
 
-def fit_temperature(logit: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """The temperature that makes logits calibrated on validation patches.
+def fit_temperature(logits: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """The temperature that makes logits calibrated on validation data.
 
-    Minimises the negative log likelihood of ``logit / T`` (Guo et al. 2017, On calibration of
+    Minimises the negative log likelihood of ``logits / T`` (Guo et al. 2017, On calibration of
     modern neural networks, section 4.2). The targets are Platt's (1999) smoothed ones instead of 0
     and 1, so that classes that are wholly told apart do not drive T to 0.
 
     Parameters
     ----------
-    logit, y
-        Log odds of the positive class and truth 0/1, shape (patches,).
+    logits, y
+        Log odds of the positive class and truth 0/1, shape (n,); or logits of all classes,
+        (n, classes), and the number of the class of each.
     weight
-        Weight of every patch, at least 0; all alike where ``None``.
+        Weight of each, at least 0; all alike where ``None``.
 
     Returns
     -------
     float
-        Within `LIMITS`; 1 where the logits are all 0 and say nothing.
+        Within `LIMITS`; 1 where the logits are alike for all classes and say nothing.
 
     Raises
     ------
     LabelError
-        Only one class, or logits that are not finite.
+        A class is missing, or logits are not finite.
     SpecError
         Shapes that differ or weights below 0.
     """
-    values, truth = np.asarray(logit, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
-    weights = np.ones_like(values) if weight is None else np.asarray(weight, dtype=float).ravel()
-    if not values.shape == truth.shape == weights.shape or (weights < 0).any():
+    values, truth = np.asarray(logits, dtype=float), np.asarray(y).ravel().astype(int)
+    if values.ndim == 1:
+        values = np.stack([np.zeros_like(values), values], axis=1)
+    weights = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=float).ravel()
+    if not len(values) == len(truth) == len(weights) or (weights < 0).any():
         raise SpecError(
             "logits, truths and weights do not fit together",
-            expected="one of each a patch, weights at least 0",
+            expected="one of each a region, weights at least 0",
             got=f"shapes {values.shape}, {truth.shape}, {weights.shape}",
         )
-    positive, negative = weights[truth == 1].sum(), weights[truth == 0].sum()
-    if positive <= 0 or negative <= 0 or not np.isfinite(values).all():
+    number = values.shape[1]
+    known = ((truth >= 0) & (truth < number)).all()
+    held = np.bincount(truth, weights, minlength=number) if known else np.zeros(number)
+    if held.min() <= 0 or not np.isfinite(values).all():
         raise LabelError(
             "no temperature can be fitted",
-            where="validation patches",
-            expected="finite logits of both classes",
-            got=f"{positive:g} positive, {negative:g} negative,"
-            f" {int((~np.isfinite(values)).sum())} not finite",
-            remedy="choose validation groups that hold both classes",
+            where="validation data",
+            expected="finite logits, and every class",
+            got=f"{', '.join(f'{each:g}' for each in held)} of each class,"
+            f" {int((~np.isfinite(values)).any(axis=1).sum())} not finite",
+            remedy="choose validation groups that hold every class",
         )
-    if not values.any():
+    if not np.ptp(values, axis=1).any():
         return 1.0
-    target = np.where(truth == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    # of two classes (n + 1) / (n + 2) and 1 / (n + 2), as Platt has it
+    sure = (held + 1) / (held + 2)
+    target = np.repeat(((1 - sure[truth]) / (number - 1))[:, None], number, axis=1)
+    target[np.arange(len(truth)), truth] = sure[truth]
 
     def loss(log_temperature: float) -> float:
-        scaled = values / np.exp(log_temperature)
-        each = target * log_expit(scaled) + (1 - target) * log_expit(-scaled)
+        each = (target * log_softmax(values / np.exp(log_temperature), axis=1)).sum(axis=1)
         return -float((weights * each).sum() / weights.sum())
 
     found = minimize_scalar(loss, bounds=np.log(LIMITS).tolist(), method="bounded")

@@ -1,25 +1,23 @@
 """From probabilities to verdicts; every number here is chosen on validation data, never on test."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, softmax
 
+from livewell.classes import UNSURE, ClassNames
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.metrics.bands import MAX_ERROR, narrowest_band
 from livewell.metrics.calibration import fit_temperature, probability
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.platt import fit_logistic, group_weight
 
-UNSURE = "unsure"
 WORSE, ABOVE = 0.01, 0.1
-"""How the threshold of places is chosen, see `fit_place_rule`."""
-LEAST_PICTURES = 4
-"""With fewer validation pictures of a class the picture's probability is not fitted."""
+"""How the threshold of places is chosen, see `fit_detection_rule`."""
+LEAST_IMAGES = 4
+"""With fewer validation images of a class the image's probability is not fitted."""
 
 
 def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
@@ -70,42 +68,92 @@ def _stretch(
     return max(stretches, key=lambda s: (round(s[1] - s[0], 12), -abs(s[0] + s[1] - 1)))
 
 
+def log_odds(logits: ArrayLike) -> Floats:
+    """Log odds of the positive class from the logits of two, (..., 2) -> (...)."""
+    values = np.asarray(logits, dtype=float)
+    return np.asarray(values[..., 1] - values[..., 0])
+
+
 @dataclass(frozen=True, slots=True)
-class PatchRule:
-    """From a patch's logit to its probability and call.
+class RegionRule:
+    """From the logits of a region to its probabilities and the class that it is called.
 
     Parameters
     ----------
     temperature
-        Divides the logit, see `livewell.metrics.calibration`.
+        Divides the logits, see `livewell.metrics.calibration`.
     threshold
-        A patch is called positive where its probability reaches it.
+        Of two classes a region is called positive where its probability reaches it. Of more the
+        class with the highest probability is called, where that reaches it, and none elsewhere.
     """
 
     temperature: float
     threshold: float
 
-    def probability(self, logit: ArrayLike) -> Floats:
-        """Calibrated probability of the positive class."""
-        return probability(logit, self.temperature)
+    def probabilities(self, logits: ArrayLike) -> Floats:
+        """Calibrated probabilities of all classes, (..., classes) -> (..., classes)."""
+        values = np.asarray(logits, dtype=float)
+        if values.shape[-1] == 2:
+            p = self.probability(log_odds(values))
+            return np.stack([1 - p, p], axis=-1)
+        return np.asarray(softmax(values / self.temperature, axis=-1))
 
-    def called(self, logit: ArrayLike) -> NDArray[np.int64]:
-        """1 where the patch is called positive, else 0."""
-        return (self.probability(logit) >= self.threshold).astype(np.int64)
+    def codes(self, logits: ArrayLike) -> NDArray[np.int64]:
+        """Number of the class called, (..., classes) -> (...); -1 where none is."""
+        values = np.asarray(logits, dtype=float)
+        if values.shape[-1] == 2:
+            return self.called(log_odds(values))
+        p = self.probabilities(values)
+        best = p.argmax(axis=-1)
+        return np.where(p.max(axis=-1) >= self.threshold, best, -1).astype(np.int64)
+
+    def probability(self, log_odds: ArrayLike) -> Floats:
+        """Calibrated probability of the positive class of two, from its log odds."""
+        return probability(log_odds, self.temperature)
+
+    def called(self, log_odds: ArrayLike) -> NDArray[np.int64]:
+        """1 where a region is called positive, else 0; of two classes, from log odds."""
+        return (self.probability(log_odds) >= self.threshold).astype(np.int64)
 
     def log_odds(self, p: float) -> float:
-        """The uncalibrated logit that gets the probability `p`; finite for 0 and 1 too."""
+        """The uncalibrated log odds that get the probability `p`; finite for 0 and 1 too."""
         near = np.clip(p, 1e-12, 1 - 1e-12)
         return float(self.temperature * np.log(near / (1 - near)))
 
 
-def fit_patch_rule(logit: ArrayLike, y: ArrayLike, group: ArrayLike) -> PatchRule:
-    """Temperature and threshold from validation patches; raises as `choose_threshold`."""
-    temperature = fit_temperature(logit, y)
-    return PatchRule(temperature, choose_threshold(probability(logit, temperature), y, group))
+def fit_region_rule(logits: ArrayLike, y: ArrayLike, group: ArrayLike) -> RegionRule:
+    """Temperature and threshold from validation regions.
+
+    Parameters
+    ----------
+    logits
+        Log odds of the positive class, shape (n,); or logits of all classes, (n, classes).
+    y
+        Number of the class of every region, 0/1 for log odds.
+    group
+        Group of every region.
+
+    Returns
+    -------
+    RegionRule
+        Of two classes as `choose_threshold` finds it; of more every region is called, as of two:
+        doubt is told of images.
+
+    Raises
+    ------
+    LabelError
+        As `choose_threshold` and `livewell.metrics.calibration.fit_temperature`.
+    """
+    values = np.asarray(logits, dtype=float)
+    if values.ndim == 2 and values.shape[1] == 2:
+        values = log_odds(values)
+    temperature = fit_temperature(values, y)
+    if values.ndim == 2:
+        return RegionRule(temperature, 0.0)
+    return RegionRule(temperature, choose_threshold(probability(values, temperature), y, group))
 
 
-def fit_place_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> PatchRule:
+def fit_detection_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> RegionRule:
     """Which places of a frame are called, from labels of frames alone.
 
     All places of a negative frame are false, so the threshold lies above the highest of nearly all
@@ -125,29 +173,31 @@ def fit_place_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> PatchR
     LabelError
         Only one class.
     """
-    rule = fit_patch_rule(highest, y, group)
+    rule = fit_region_rule(highest, y, group)
     ends = _stretch(rule.probability(highest), y, group, WORSE)
     if ends[0] <= 0 or ends[1] >= 1:
         return rule
     low, high = (rule.log_odds(end) for end in ends)
     least = float(rule.probability(low + ABOVE * (high - low)))
-    return PatchRule(rule.temperature, least) if least > ends[0] else rule
+    return RegionRule(rule.temperature, least) if least > ends[0] else rule
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRule:
-    """From the logits of a picture's patches to its verdict.
+class ImageRule:
+    """From the mean logits of an image's regions to its verdict.
 
     Parameters
     ----------
     temperature, slope, intercept
-        ``p = 1 / (1 + exp(-(slope * mean_logit / temperature + intercept)))``.
+        Of two classes ``p = 1 / (1 + exp(-(slope * mean log odds / temperature + intercept)))``; of
+        more ``softmax(slope * mean logits / temperature)``.
     threshold
-        Best on validation pictures.
+        Best on validation images; of more than two classes as `high`.
     low, high
-        A picture with ``low <= p <= high`` is unsure.
+        Of two classes an image with ``low <= p <= high`` is unsure; of more one whose highest
+        probability is at most `high`.
     classes
-        (negative, positive).
+        Names in the order of the logits, of two (negative, positive).
     note
         How the numbers came about, for the report.
     """
@@ -158,16 +208,44 @@ class PictureRule:
     threshold: float
     low: float
     high: float
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     note: str = ""
 
-    def probability(self, mean_logit: ArrayLike) -> Floats:
-        """Probability that a picture is of the positive class, from its patches' mean logit."""
-        scaled = np.asarray(mean_logit, dtype=float) / self.temperature
+    def probabilities(self, mean_logits: ArrayLike) -> Floats:
+        """Probabilities of all classes of an image, (..., classes) -> (..., classes)."""
+        values = np.asarray(mean_logits, dtype=float)
+        if values.shape[-1] == 2:
+            p = self.probability(log_odds(values))
+            return np.stack([1 - p, p], axis=-1)
+        return np.asarray(softmax(self.slope * values / self.temperature, axis=-1))
+
+    def verdict_of(self, probabilities: ArrayLike) -> str:
+        """Name of the class, or ``unsure``, from (classes,) probabilities.
+
+        Raises
+        ------
+        SpecError
+            Not probabilities of these classes.
+        """
+        values = np.asarray(probabilities, dtype=float)
+        if values.shape != (len(self.classes),):
+            raise SpecError(
+                "not the probabilities of these classes",
+                expected=f"{len(self.classes)} numbers, one for each of {', '.join(self.classes)}",
+                got=f"shape {values.shape}",
+            )
+        if len(values) == 2:
+            return self.verdict(float(values[1]))
+        best = int(values.argmax())
+        return self.classes[best] if values[best] > self.high else UNSURE
+
+    def probability(self, mean_log_odds: ArrayLike) -> Floats:
+        """Probability of the positive class of two, from the regions' mean log odds."""
+        scaled = np.asarray(mean_log_odds, dtype=float) / self.temperature
         return np.asarray(expit(self.slope * scaled + self.intercept))
 
     def verdict(self, p: float) -> str:
-        """Name of the class, or ``unsure``.
+        """Name of one of two classes, or ``unsure``, from the positive one's probability.
 
         Raises
         ------
@@ -180,91 +258,105 @@ class PictureRule:
             return self.classes[0]
         return self.classes[1] if p > self.high else UNSURE
 
-    def as_json(self) -> dict[str, Any]:
-        """As plain values for a JSON file."""
-        return asdict(self) | {"classes": list(self.classes)}
 
-    @classmethod
-    def of_json(cls, values: Mapping[str, Any]) -> "PictureRule":
-        """Back from `as_json`.
-
-        Raises
-        ------
-        SpecError
-            A field is missing or unknown.
-        """
-        try:
-            return cls(**{**values, "classes": tuple(values["classes"])})
-        except (TypeError, KeyError) as error:
-            fields = ", ".join(cls.__dataclass_fields__)
-            raise SpecError("not a picture rule", expected=fields, got=str(error)) from error
-
-
-def fit_picture_rule(
-    pictures: pd.DataFrame,
+def fit_image_rule(
+    images: pd.DataFrame,
     temperature: float,
-    classes: tuple[str, str],
+    classes: ClassNames,
     max_error: float = MAX_ERROR,
-) -> PictureRule:
-    """Probability, threshold and unsure band from validation pictures.
+) -> ImageRule:
+    """Probability, threshold and doubt from validation images.
 
-    The mean calibrated patch logit goes through Platt's (1999, Probabilistic outputs for support
-    vector machines, section 2.2) logistic with smoothed targets, slope at least 0; groups
-    count, not pictures. The unsure band around the threshold is
-    `livewell.metrics.bands.narrowest_band`.
+    Two classes: the mean calibrated log odds go through Platt's (1999, Probabilistic outputs for
+    support vector machines, section 2.2) logistic with smoothed targets, slope at least 0; groups
+    count, not images. The unsure band around the threshold is
+    `livewell.metrics.bands.narrowest_band`. More classes: a second temperature takes the place of
+    the logistic, and an image is unsure up to the lowest highest probability beyond which at most
+    `max_error` of the verdicts are wrong.
 
     Parameters
     ----------
-    pictures
-        Columns group, y and mean_logit, as `livewell.metrics.pictures.by_picture` makes them
-        from validation scores.
+    images
+        Columns group, y (number of the class) and mean_logit, as
+        `livewell.metrics.pictures.by_picture` makes them from validation scores; of more than two
+        classes mean_logit_<class> for each in its place.
     temperature
-        Of the patches' logits.
+        Of the regions' logits.
     classes
-        (negative, positive).
+        The classes.
     max_error
-        Highest share of wrong verdicts among decided validation pictures, groups weighing alike.
+        Highest share of wrong verdicts among decided validation images, groups weighing alike.
 
     Raises
     ------
     TableError
         Columns are missing.
     LabelError
-        No validation picture.
+        No validation image.
     """
-    absent = [name for name in ("group", "y", "mean_logit") if name not in pictures]
+    means = ["mean_logit"] if classes.binary else [f"mean_logit_{name}" for name in classes]
+    absent = [name for name in ("group", "y", *means) if name not in images]
     if absent:
         raise TableError(
-            "not a table of validation pictures",
+            "not a table of validation images",
             [Fault("missing-column", name, "needed to fit verdicts") for name in absent],
         )
-    y, x = pictures["y"].to_numpy(int), pictures["mean_logit"].to_numpy(float) / temperature
+    y, x = images["y"].to_numpy(int), images[means].to_numpy(float) / temperature
     if not len(y):
-        raise LabelError("no validation picture to fit verdicts on")
-    counts = [int((y == 0).sum()), int((y == 1).sum())]
+        raise LabelError("no validation image to fit verdicts on")
+    counts = np.bincount(y, minlength=len(classes))
     held = " and ".join(f"{n} {name}" for n, name in zip(counts, classes, strict=True))
-    notes = [f"chosen on {held} validation pictures of {pictures['group'].nunique()} groups"]
-    slope, intercept = 1.0, 0.0
-    if min(counts) >= LEAST_PICTURES:
-        slope, intercept = fit_logistic(x, y, pictures["group"].to_numpy())
-    else:
+    notes = [f"chosen on {held} validation images of {images['group'].nunique()} groups"]
+    few = counts.min() < LEAST_IMAGES
+    if few:
         notes.append(
-            f"fewer than {LEAST_PICTURES} of a class: the picture's probability is that of its"
-            " patches' mean logit, not fitted"
+            f"fewer than {LEAST_IMAGES} of a class: the image's probability is that of its"
+            " regions' mean logits, not fitted"
         )
-    p = np.asarray(expit(slope * x + intercept))
-    threshold = choose_threshold(p, y, pictures["group"]) if min(counts) else 0.5
     # a well of many frames counts no more than one of few
-    weight = 1 / pictures.groupby("group")["y"].transform("size").to_numpy(float)
+    weight = 1 / images.groupby("group")["y"].transform("size").to_numpy(float)
+    fit = _two_classes if classes.binary else _several_classes
+    rule, wrong, decided = fit(x, y, images["group"], weight, few, max_error)
+    notes.append(f"{wrong} of {decided} decided ones wrong")
+    if rule["slope"] < 1e-6:
+        notes.append("the net says nothing about validation images")
+    return ImageRule(temperature, **rule, classes=classes.names, note="; ".join(notes))
+
+
+Fit = tuple[dict[str, float], int, int]
+"""Numbers of an `ImageRule`, wrong verdicts, and verdicts."""
+
+
+def _two_classes(
+    x: Floats, y: NDArray[np.int64], group: pd.Series, weight: Floats, few: bool, max_error: float
+) -> Fit:
+    score = x[:, 0]
+    slope, intercept = (1.0, 0.0) if few else fit_logistic(score, y, group.to_numpy())
+    p = np.asarray(expit(slope * score + intercept))
+    threshold = choose_threshold(p, y, group) if len(set(y)) == 2 else 0.5
     low, high = narrowest_band(p, y, threshold, max_error, weight=weight)
     decided = (p < low) | (p > high)
     wrong = int((decided & ((p > high) != (y == 1))).sum())
-    notes.append(f"{wrong} of {int(decided.sum())} decided ones wrong")
-    if slope < 1e-6:
-        notes.append("the net says nothing about validation pictures")
-    return PictureRule(
-        temperature, slope, intercept, threshold, low, high, classes, "; ".join(notes)
-    )
+    numbers = (slope, intercept, threshold, low, high)
+    names = ("slope", "intercept", "threshold", "low", "high")
+    return dict(zip(names, map(float, numbers), strict=True)), wrong, int(decided.sum())
+
+
+def _several_classes(
+    x: Floats, y: NDArray[np.int64], group: pd.Series, weight: Floats, few: bool, max_error: float
+) -> Fit:
+    slope = 1.0 if few else 1 / fit_temperature(x, y, weight)
+    p = np.asarray(softmax(slope * x, axis=1))
+    highest, right = p.max(axis=1), p.argmax(axis=1) == y
+    high = 1.0
+    # the lowest level above which errors are few enough
+    for level in np.unique(np.concatenate([[0.0], highest]))[::-1]:
+        decided = highest > level
+        if (weight * decided * ~right).sum() <= max_error * (weight * decided).sum() + 1e-9:
+            high = float(level)
+    decided = highest > high
+    rule = {"slope": slope, "intercept": 0.0, "threshold": high, "low": 0.0, "high": high}
+    return rule, int((decided & ~right).sum()), int(decided.sum())
 
 
 def _validated(

@@ -3,18 +3,25 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
 from livewell.files import read_json, sha256, whole_file, whole_folder, write_json
-from livewell.metrics.decisions import PatchRule, PictureRule
+from livewell.metrics.decisions import ImageRule, RegionRule
 from livewell.models.nets.catalog import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
+OLD_NAMES = {
+    "patch_rule": "region_rule",
+    "picture_rule": "image_rule",
+    "place_rule": "detection_rule",
+}
+"""Fields of cards of format 1 that have other names now."""
 NORMALISATIONS = {
     "patch": "every patch to mean 0 and variance 1",
     "background": "every patch to (x / its median - 1) / 0.2",
@@ -31,11 +38,13 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["livewell model"] = "livewell model"
-    format: Literal[1] = 1
-    classes: tuple[str, str]
-    """``(negative, positive)``."""
-    channel: str
-    """Name of the channel it was trained on; empty if the files name none."""
+    format: Literal[2] = 2
+    classes: tuple[str, ...]
+    """In the order of the logits; of two (negative, positive)."""
+    positive: str | None = None
+    """The class that is sought; ``None`` where there are more than two and none is."""
+    channels: tuple[str, ...]
+    """Names of the channels it was trained on; empty names if the files name none."""
     pixel_um: float | None
     frame_px: tuple[int, int] | None = None
     """Height and width of the training frames; decides for nets that see whole frames."""
@@ -50,21 +59,40 @@ class Card(BaseModel):
     seed: int
     data: dict[str, Any]
     """Study, split, fold, groups and patches of every part."""
-    patch_rule: PatchRule
-    picture_rule: PictureRule
-    place_rule: PatchRule | None = None
-    """From the log odds of a frame's place to its probability and call, for nets that see whole
-    frames: chosen on the highest place of every validation frame, by labels of frames alone."""
+    region_rule: RegionRule
+    image_rule: ImageRule
+    detection_rule: RegionRule | None = None
+    """From the log odds of a peak of the class map to its probability and call, for nets whose maps
+    say where: chosen on the highest peak of every validation frame, by labels of frames alone."""
     results: list[dict[str, Any]] = []
     """Figures on test groups with their intervals, once evaluated."""
     versions: dict[str, str]
     weights_sha256: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _migrated(cls, values: Any) -> Any:
+        """A card as version 0.1 wrote it (format 1), under today's names."""
+        if not isinstance(values, dict) or values.get("format", 1) != 1:
+            return values
+        values = dict(values) | {"format": 2}
+        for old, new in OLD_NAMES.items():
+            if old in values:
+                values[new] = values.pop(old)
+        if "channel" in values:
+            values["channels"] = [values.pop("channel")]
+        return values
+
+    @property
+    def class_names(self) -> ClassNames:
+        """The classes that it tells apart."""
+        return ClassNames(self.classes, self.positive)
+
     def net(self, module: Any) -> Net:
         """`module` with what this card says of its patches."""
         return Net(
             module,
-            self.classes,
+            self.class_names,
             self.pixel_um,
             self.patch_px,
             self.input_px,
@@ -90,15 +118,13 @@ def rewrite_card(folder: Path, card: Card) -> None:
         temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def load_model(path: Path, *, frames: bool = False) -> tuple[Net, Card]:
+def load_model(path: Path) -> tuple[Net, Card]:
     """Read a model: its folder, or one of the two files in it.
 
     Parameters
     ----------
     path
         Where it is.
-    frames
-        Whether nets that see whole frames are welcome.
 
     Returns
     -------
@@ -108,19 +134,10 @@ def load_model(path: Path, *, frames: bool = False) -> tuple[Net, Card]:
     Raises
     ------
     ModelFileError
-        Missing, a pickle, a card that is not whole, weights of another hash or shape; a net that
-        sees whole frames where patches are judged.
+        Missing, a pickle, a card that is not whole, weights of another hash or shape.
     """
     folder = find_model(path)
-    card = _read_card(folder / CARD)
-    if card.profile.sees_frames and not frames:
-        raise ModelFileError(
-            "this model judges whole frames, and here patches are judged",
-            where=str(folder),
-            expected="a model of a profile such as FAST",
-            got=f"profile {card.profile.name}",
-            remedy="use `livewell localise`, or `livewell evaluate` for its run",
-        )
+    card = read_card(folder)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise ModelFileError("the model has a card but no weights", where=str(weights))
@@ -195,7 +212,15 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
-def _read_card(path: Path) -> Card:
+def read_card(path: Path) -> Card:
+    """The card of a model folder.
+
+    Raises
+    ------
+    ModelFileError
+        Missing, not whole, or of another version.
+    """
+    path = path / CARD
     try:
         return Card.model_validate(read_json(path, kind="model card"))
     except StudyError as error:

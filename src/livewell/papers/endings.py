@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from livewell.images.opening import open_image
-from livewell.inference.frames import fit_to, model_frame
-from livewell.inference.windows import Scorer, window_boxes
+from livewell.inference.frames import Field, fit_to, read_field
+from livewell.inference.model import Model
 from livewell.labels.ending import EVERY, SHRUNK, Ending, by_area, by_said, by_share
 from livewell.labels.times import frame_times
-from livewell.measure.occupancy import LEAST_SHARE, has_cells, shares, textured
-from livewell.models.files import Card, load_model
+from livewell.measure.occupancy import has_cells, textured
 from livewell.progress import Progress
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
@@ -112,15 +111,6 @@ def _covered(
     return pd.DataFrame(rows)
 
 
-def _has_cells(study: Study, row: "pd.Series[Any]", card: Card) -> bool:
-    """Whether a frame shows any cell."""
-    image = str(row["image"])
-    with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
-        fit = fit_to(card, opened.header, study.channel, image)
-        frame, _ = model_frame(opened.frame(int(row["t"]), fit.channel), fit, image)
-    return has_cells(frame, card.pixel_um)
-
-
 def _called(
     study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: EndingModel, progress: Progress
 ) -> pd.DataFrame:
@@ -129,22 +119,28 @@ def _called(
     All of it where no cell is left of those that were there first: cells that die let go. NaN where
     there never was one.
     """
-    net, card = load_model(rule.model)
-    scorer = Scorer(net)
+    model = Model.load(rule.model).need_patches()
+    number = model.classes.code(model.classes.pair[1])
     rows = []
     with progress.task("judging last frames", total=len(last)) as tick:
-        for position, image, t in zip(last["position"], last["image"], last["t"], strict=True):
-            where = f"{image}, frame {t}"
-            with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
-                fit = fit_to(card, opened.header, study.channel, image)
-                frame, area = model_frame(opened.frame(int(t), fit.channel), fit, where)
-            boxes = window_boxes(area, card.patch_px, card.patch_px, where=where, edge="shift")
-            full = shares(textured(frame, card.pixel_um), boxes) >= LEAST_SHARE
-            boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
-            logits = [logit for _, logit in scorer.frame(frame, area, boxes)]
-            share = float(card.patch_rule.called(logits).mean()) if boxes else float("nan")
-            if not boxes and _has_cells(study, begun.loc[position], card):
+        for _, row in last.iterrows():
+            position = str(row["position"])
+            made = model.judged(_field(study, row, model), where=str(row["image"]))
+            share = float(made.shares[number])
+            if not made.boxes and _has_cells(study, begun.loc[[position]].iloc[0], model):
                 share = 1.0
             rows.append({"position": position, "share": share})
             tick()
     return pd.DataFrame(rows)
+
+
+def _has_cells(study: Study, row: "pd.Series[Any]", model: Model) -> bool:
+    """Whether a frame shows any cell."""
+    return has_cells(_field(study, row, model).pixels[0], model.card.pixel_um)
+
+
+def _field(study: Study, row: "pd.Series[Any]", model: Model) -> Field:
+    image, t = str(row["image"]), int(row["t"])
+    with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
+        fit = fit_to(model.card, opened.header, study.channel, image)
+        return read_field(opened, t, fit, f"{image}, frame {t}")

@@ -182,7 +182,7 @@ def _whole(
 
 
 def _centred_box(height: int, width: int, size: tuple[int, int]) -> Box:
-    # rounded as `livewell.explain.whole` places its window
+    # rounded as `livewell.inference.wide_fields` places its window
     top, left = -((size[0] - height) // 2), -((size[1] - width) // 2)
     return Box.of(top, left, top + size[0], left + size[1])
 

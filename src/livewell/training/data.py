@@ -28,14 +28,14 @@ class LabelledRegions:
     ----------
     patches
         The keys.
-    positive
-        (n,) bool, whether each is of the positive class.
+    codes
+        (n,) number of the class of each.
     groups
         Name of the group of each, never split.
     """
 
     patches: Sequence[Region]
-    positive: NDArray[np.bool_]
+    codes: NDArray[np.int64]
     groups: Sequence[str]
 
 
@@ -49,7 +49,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
         self._profile, self._seed = profile, seed
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        """(1, input_px, input_px) float32, normalised, or a whole frame; and the class (0 or 1)."""
+        """(1, input_px, input_px) float32, normalised, or a whole frame; and its class."""
         return self.__getitems__([draw])[0]
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
@@ -62,7 +62,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
             key = (patch.image, patch.t, patch.box.corners)
             rngs.append(generator(self._seed, key, draw.epoch, draw.number))
         crops = torch.from_numpy(augmented(np.stack(pixels), self._profile, rngs))
-        classes = [int(self._labelled.positive[draw.row]) for draw in draws]
+        classes = [int(self._labelled.codes[draw.row]) for draw in draws]
         return list(zip(crops[:, None], classes, strict=True))
 
 
@@ -127,12 +127,12 @@ def training_loader(
     -------
     DataLoader
         Of (batch, 1, input_px, input_px) float32, normalised, or of whole frames (batch, 1, h, w);
-        and classes (0 or 1); one epoch of ``steps_per_epoch`` batches each time it is gone through.
+        and classes; one epoch of ``steps_per_epoch`` batches each time it is gone through.
     """
     return DataLoader(
         TrainingCrops(source, labelled, profile, seed),
         batch_size=profile.batch,
-        sampler=Draws(labelled.positive, labelled.groups, profile, seed),
+        sampler=Draws(labelled.codes, labelled.groups, profile, seed),
         num_workers=processes,
         persistent_workers=processes > 0,
         prefetch_factor=4 if processes else None,

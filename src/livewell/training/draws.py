@@ -23,8 +23,8 @@ class Draws(Sampler[Draw]):
 
     Parameters
     ----------
-    positive
-        (n,) bool, class of every patch.
+    codes
+        (n,) number of the class of every region.
     groups
         (n,) names of the groups.
     profile
@@ -34,15 +34,17 @@ class Draws(Sampler[Draw]):
     """
 
     def __init__(
-        self, positive: NDArray[np.bool_], groups: Sequence[str], profile: Profile, seed: int
+        self, codes: NDArray[np.int64], groups: Sequence[str], profile: Profile, seed: int
     ) -> None:
         self._count = profile.batch * profile.steps_per_epoch
         self._seed = seed
         self.epoch = 0
         names = np.asarray(groups)
-        rows = np.arange(len(positive))
-        by_class = [rows[~positive], rows[positive]]
-        both = np.intersect1d(names[~positive], names[positive])
+        rows = np.arange(len(codes))
+        by_class = [rows[codes == code] for code in np.unique(codes)]
+        both = names
+        for members in by_class:
+            both = np.intersect1d(both, names[members])
         paired = profile.balance == "paired" and all(
             np.isin(names[members], both).mean() >= 0.5 for members in by_class
         )

@@ -95,7 +95,10 @@ def fit(
     FitResult
     """
     torch.manual_seed(seed)
+    number_of_classes = int(train.codes.max()) + 1
     net = build(profile, train.patches[0].box.shape if profile.sees_frames else None)
+    if number_of_classes != 2:
+        raise NotImplementedError
     if begin is not None:
         net.load_state_dict(begin)
     if profile.normalise == "mean_image":
@@ -255,7 +258,7 @@ def _validation_loader(
         rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
     around = context_px(profile.normalise, profile.patch_px)
     crops = PlainCrops(source, [part.patches[int(row)] for row in rows], around)
-    target = [int(part.positive[int(row)]) for row in rows]
+    target = [int(part.codes[int(row)]) for row in rows]
     return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.batch)
 
 

@@ -4,7 +4,10 @@ from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
@@ -50,13 +53,22 @@ def parameter_groups(net: nn.Module, profile: Profile) -> list[dict[str, Any]]:
     return [{"params": rest}, {"params": biases, "lr": 2 * profile.lr, "weight_decay": 0.0}]
 
 
+def _macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
+    """Area under the ROC curve; of more than two classes the mean of each against the rest."""
+    if scores.shape[1] == 2:
+        return float(roc_auc_score(target, scores[:, 1] - scores[:, 0]))
+    rest = [np.delete(scores, code, axis=1) for code in range(scores.shape[1])]
+    margins = [scores[:, code] - logsumexp(rest[code], axis=1) for code in range(len(rest))]
+    return float(np.mean([roc_auc_score(target == code, m) for code, m in enumerate(margins)]))
+
+
 class Classifier(pl.LightningModule):
-    """Trains a net of two classes as a profile says.
+    """Trains a net as a profile says.
 
     Parameters
     ----------
     net
-        (n, 1, input_px, input_px) -> (n, 2); of whole frames (n, 1, h, w).
+        (n, channels, input_px, input_px) -> (n, classes); of whole frames (n, channels, h, w).
     profile
         Optimiser, schedule, mixup, moving average.
     seed
@@ -146,9 +158,10 @@ class Classifier(pl.LightningModule):
                 where=f"epoch {self.current_epoch}",
                 remedy=f"train anew with a lr below {self.profile.lr}, or in float32",
             )
-        counts = torch.bincount(target, minlength=2).clamp_min(1)
-        loss = functional.cross_entropy(scores, target, weight=len(target) / (2 * counts))
-        auc = roc_auc_score(target.numpy(), (scores[:, 1] - scores[:, 0]).numpy())
+        number = scores.shape[1]
+        counts = torch.bincount(target, minlength=number).clamp_min(1)
+        loss = functional.cross_entropy(scores, target, weight=len(target) / (number * counts))
+        auc = _macro_auc(target.numpy(), scores.numpy())
         train_loss = torch.stack(self._losses).mean() if self._losses else torch.tensor(torch.nan)
         self.log("val_loss", loss)
         self.epoch_row = {

@@ -1,23 +1,23 @@
 """Verdicts on new images: one row a picture and frame."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.errors import LivewellError
 from livewell.execution.journal import JOURNAL, Journal, version_of
 from livewell.files import claim_same, stamp, whole_file, write_text
-from livewell.images.formats import OpenImage
 from livewell.images.listing import find_images
 from livewell.images.opening import open_image
-from livewell.inference.frames import Fit, fit_to, gaps, model_frame, why
-from livewell.inference.unseen import learnt, learnt_by
-from livewell.inference.windows import Scorer, window_boxes
-from livewell.measure.occupancy import LEAST_SHARE, shares, textured
-from livewell.models.files import Card, find_model, load_model
+from livewell.inference.frames import fit_to, gaps, read_field, why
+from livewell.inference.model import Model
+from livewell.inference.prediction import Prediction
+from livewell.inference.unseen import learnt
+from livewell.models.device import AUTO
+from livewell.models.files import Card, find_model
 from livewell.progress import SILENT, Progress, Tick, each
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
@@ -26,18 +26,6 @@ from livewell.study.naming import wells
 from livewell.study.runs import versions
 from livewell.workflows.extremes import extremes, galleries
 
-COLUMNS = [
-    "image",
-    "t",
-    "well",
-    "position",
-    "n_patches",
-    "sick_fraction",
-    "p_sick",
-    "verdict",
-    "note",
-]
-NOTHING = "nothing to judge"
 LEARNT = "the model was trained or calibrated on it, so its verdict is no evidence"
 KIND, STAMP = "assessment", "assessment.json"
 
@@ -62,6 +50,7 @@ def assess(
     channel: str | None = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
+    device: str = AUTO,
     progress: Progress = SILENT,
 ) -> Assessment:
     """Judge images by a trained model.
@@ -84,6 +73,8 @@ def assess(
         Channel to judge; by default the one that the model was trained on, or the transmitted one.
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
+    device
+        Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     progress
         Where to report.
 
@@ -102,11 +93,12 @@ def assess(
     SpecError
         The pattern fits no image.
     """
-    net, card = load_model(model)
+    judge = Model.load(model, device=device).need_patches()
+    card = judge.card
     paths = [images] if images.is_file() else find_images(images)
     root = images.parent if images.is_file() else images
     names = [path.relative_to(root).as_posix() for path in paths]
-    stride = stride_px or net.patch_px
+    stride = stride_px or card.patch_px
     asked = {
         "images": str(images.resolve()),
         "weights": card.weights_sha256,
@@ -117,8 +109,6 @@ def assess(
     places, unplaced = wells(names, pattern)
     claim_same(out, KIND, STAMP, asked)
     stamp(out, STAMP, KIND, **asked, versions=versions())
-    scorer = Scorer(net)
-    judged = _Judged(scorer, card, stride)
     journal = Journal(out / JOURNAL, asked)
     done = journal.entries()
     entries = []
@@ -126,10 +116,10 @@ def assess(
         for (path, name), part in each(zip(paths, names, strict=True), tick):
             entry = done.get(name)
             if entry is None or entry["file"] != version_of(path):
-                entry = _judge_file(path, name, judged, channel, pixel_um, frame_s, part)
+                entry = _judge_file(path, name, judge, stride, (channel, pixel_um, frame_s), part)
                 journal.add(entry)
             entries.append(entry)
-    verdicts = _verdicts(entries, places)
+    verdicts = _verdicts(entries, places, judge.classes)
     failures = pd.DataFrame(
         [(e["image"], row["t"], row["error"]) for e in entries for row in e["failures"]],
         columns=["image", "t", "error"],
@@ -137,7 +127,7 @@ def assess(
     for name, table in (("verdicts.csv", verdicts), ("failures.csv", failures)):
         with whole_file(out / name) as temporary:
             table.to_csv(temporary, index=False)
-    warnings = (*unplaced, *gaps(net.patch_px, stride), *_warnings(verdicts))
+    warnings = (*unplaced, *gaps(card.patch_px, stride), *_warnings(verdicts))
     shown = galleries(entries, dict(zip(names, paths, strict=True)), card, channel, pixel_um)
     results = _results(images, model, card, verdicts, failures, shown, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
@@ -145,59 +135,33 @@ def assess(
     return Assessment(verdicts, failures, out / "report.html", warnings)
 
 
-@dataclass(frozen=True)
-class _Judged:
-    scorer: Scorer
-    card: Card
-    stride_px: int
-
-    def frame(self, image: OpenImage, t: int, fit: Fit, name: str) -> dict[str, Any]:
-        """The row of one frame."""
-        where = f"{name}, frame {t}"
-        frame, area = model_frame(image.frame(t, fit.channel), fit, where)
-        net, card = self.scorer.net, self.card
-        boxes = window_boxes(area, net.patch_px, self.stride_px, where=where, edge="shift")
-        mask = textured(frame, card.pixel_um)
-        full = shares(mask, boxes) >= LEAST_SHARE
-        boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
-        row: dict[str, Any] = {"t": t, "n_patches": len(boxes), "note": "; ".join(fit.notes)}
-        if not boxes:
-            return row | {"sick_fraction": None, "p_sick": None, "verdict": NOTHING}
-        logits = np.array([logit for _, logit in self.scorer.frame(frame, area, boxes)])
-        p = card.patch_rule.probability(logits)
-        p_sick = float(card.picture_rule.probability(logits.mean()))
-        return row | {
-            "sick_fraction": float((p >= card.patch_rule.threshold).mean()),
-            "p_sick": p_sick,
-            "verdict": card.picture_rule.verdict(p_sick),
-            "extremes": extremes(p, boxes),
-        }
-
-
 def _judge_file(
     path: Path,
     name: str,
-    judged: _Judged,
-    channel: str | None,
-    pixel_um: float | None,
-    frame_s: float | None,
+    model: Model,
+    stride_px: int,
+    asked: tuple[str | None, float | None, float | None],
     tick: Tick,
 ) -> dict[str, Any]:
     """The journal entry of one file; nothing that is wrong with it stops the others."""
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     entry = {"image": name, "rows": rows, "failures": failures, "file": version_of(path)}
+    channel, pixel_um, frame_s = asked
     try:
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
-            fit = fit_to(judged.card, image.header, channel, name)
-            fit = replace(fit, notes=(*fit.notes, *image.header.notes))
-            if learnt(image, fit.channel, learnt_by(judged.card)):
-                fit = replace(fit, notes=(*fit.notes, LEARNT))
+            fit = fit_to(model.card, image.header, channel, name)
+            notes = (*fit.notes, *image.header.notes)
+            if learnt(image, fit.channels[0], model.learnt):
+                notes = (*notes, LEARNT)
             frames = image.header.frames
             for t, _ in each(range(frames), tick, 1 / frames):
                 tick(0, f"{name}, frame {t + 1} of {frames}")
+                where = f"{name}, frame {t}"
                 try:
-                    rows.append(judged.frame(image, t, fit, name))
+                    field = read_field(image, t, fit, where)
+                    found = model.judged(field, stride_px=stride_px, notes=notes, where=where)
+                    rows.append({"t": t, **_row(found)})
                 except LivewellError as error:
                     failures.append({"t": t, "error": why(error)})
     except LivewellError as error:
@@ -205,11 +169,43 @@ def _judge_file(
     return entry
 
 
-def _verdicts(entries: list[dict[str, Any]], places: pd.DataFrame) -> pd.DataFrame:
-    rows = [{"image": entry["image"], **row} for entry in entries for row in entry["rows"]]
-    table = pd.DataFrame(rows, columns=[c for c in COLUMNS if c not in ("well", "position")])
-    table = table.merge(places, on="image", how="left")[COLUMNS]
-    return table.astype({"t": "Int64", "sick_fraction": "float64", "p_sick": "float64"})
+def _row(found: Prediction) -> dict[str, Any]:
+    """The journal row of one frame."""
+    row = {"n_patches": len(found.boxes), "note": "; ".join(found.notes), "verdict": found.verdict}
+    judged = bool(found.boxes)
+    for prefix, values in (("share", found.shares), ("p", found.image_probabilities)):
+        row |= {
+            f"{prefix}_{name}": float(value) if judged else None
+            for name, value in zip(found.classes, values, strict=True)
+        }
+    return row | ({"extremes": extremes(found)} if judged else {})
+
+
+def _verdicts(
+    entries: list[dict[str, Any]], places: pd.DataFrame, classes: ClassNames
+) -> pd.DataFrame:
+    columns = columns_of(classes)
+    old = {"sick_fraction": f"share_{classes.positive}", "p_sick": f"p_{classes.positive}"}
+    names = {new: old[new] if classes.binary and new in old else new for new in columns}
+    rows = [
+        {"image": entry["image"], **{new: row.get(name) for new, name in names.items()}}
+        | {"image": entry["image"]}
+        for entry in entries
+        for row in entry["rows"]
+    ]
+    table = pd.DataFrame(rows, columns=[c for c in columns if c not in ("well", "position")])
+    table = table.merge(places, on="image", how="left")[columns]
+    numbers = [name for name in columns if name.startswith(("p_", "share_", "sick_"))]
+    return table.astype({"t": "Int64"} | dict.fromkeys(numbers, "float64"))
+
+
+def columns_of(classes: ClassNames) -> list[str]:
+    """Columns of ``verdicts.csv``: of two classes the share and probability of the positive one."""
+    if classes.binary:
+        numbers = ["sick_fraction", "p_sick"]
+    else:
+        numbers = [f"share_{name}" for name in classes] + [f"p_{name}" for name in classes]
+    return ["image", "t", "well", "position", "n_patches", *numbers, "verdict", "note"]
 
 
 def _warnings(verdicts: pd.DataFrame) -> tuple[str, ...]:
@@ -233,12 +229,12 @@ def _results(
     return AssessResults(
         title=f"Verdicts on {images.name}",
         subtitle=f"by the model {find_model(model)}",
-        classes=card.classes,
+        classes=card.class_names.pair,
         verdicts=verdicts,
         failures=failures,
         card=summary(card),
-        threshold=card.picture_rule.threshold,
-        band=(card.picture_rule.low, card.picture_rule.high),
+        threshold=card.image_rule.threshold,
+        band=(card.image_rule.low, card.image_rule.high),
         galleries=shown,
         notes=[Note("warn", text) for text in warnings],
         settings=asked,
@@ -260,7 +256,7 @@ def summary(card: Card) -> dict[str, Any]:
         "dense maps": "equal to windows"
         if card.profile.whole_frames
         else "near windows at best; heat maps measure how near",
-        "verdicts": card.picture_rule.note,
+        "verdicts": card.image_rule.note,
         "trained on": card.data.get("study", ""),
         "results on unseen groups": shown or "not evaluated",
     }

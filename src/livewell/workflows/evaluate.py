@@ -34,7 +34,7 @@ from livewell.text import several
 from livewell.workflows.examples import FILE as SUSPECTS_FILE
 from livewell.workflows.examples import Examples
 from livewell.workflows.found import models_of
-from livewell.workflows.scores import Tested
+from livewell.workflows.scores import RunData
 from livewell.workflows.where import Where, where
 
 KIND = "evaluation"
@@ -141,7 +141,7 @@ def evaluate(
     ModelFileError
         The card of a model of whole frames has no rule for places.
     """
-    tested = Tested.open(run_folder)
+    tested = RunData.open(run_folder)
     run, study, meta, pixels = tested.run, tested.study, tested.meta, tested.pixels
     patches, folds = tested.patches, tested.folds
     folder = out or run.folder / "evaluation"
@@ -149,7 +149,8 @@ def evaluate(
     noun = _noun(meta, patches)
     frames = noun != PATCH
     models = models_of(tested) if frames else {}
-    scores, cards = tested.scores(progress)
+    scores, judges = tested.scores(progress)
+    cards = {fold: model.card for fold, model in judges.items()}
     classes = tested.classes
     table = outcomes(scores, classes)
     figures = estimates(table, seed=seed, names=FIGURES, min_each=min_each)
@@ -308,7 +309,7 @@ def _results(
         per_group=metrics.per_group(table),
         reliability=reliability(table["p"], table["y"], table["group"]),
         ece=expected_calibration_error(table["p"], table["y"]),
-        threshold=one.patch_rule.threshold if one else None,
+        threshold=one.region_rule.threshold if one else None,
         band=None,
         logs=_logs(run),
         noun=noun,
@@ -342,7 +343,7 @@ def _verdicts(
         return {}
     verdicts = []
     for fold, logit in zip(pictures["fold"], pictures["mean_logit"], strict=True):
-        rule = cards[int(fold)].picture_rule
+        rule = cards[int(fold)].image_rule
         verdicts.append(rule.verdict(float(rule.probability(logit))))
     return verdict_figures(pictures.assign(verdict=verdicts), classes, seed=seed)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from livewell.detection.places import frame_names
+from livewell.inference.model import Model
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
 from livewell.report.marked import MarkedFrame
 from livewell.report.page import Section
@@ -13,9 +14,7 @@ from livewell.report.results import Gallery
 from livewell.report.suspects import SuspectsResults, suspects_section
 from livewell.tables.schemas import KEY, regions_of
 from livewell.text import chance
-from livewell.workflows.found import Model
 from livewell.workflows.pictured import pictured
-from livewell.workflows.scores import Tested
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""
@@ -38,7 +37,7 @@ class Examples:
         By fold, where its nets see whole frames: their places are marked; empty for patches.
     """
 
-    tested: Tested
+    tested: RunData
     models: Mapping[int, Model]
 
     @property

@@ -8,16 +8,16 @@ from typing import Any
 from livewell.errors import SpecError
 from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
-from livewell.explain.layers import class_number
 from livewell.files import claim_same, stamp, whole_file, write_json, write_text
 from livewell.metrics.outcomes import outcomes
+from livewell.models.nets.layers import class_number
 from livewell.models.profile import FRAME_NETS
 from livewell.progress import SILENT, Progress
 from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.page import render
 from livewell.study.runs import versions
 from livewell.workflows.inside import MOST_TRAINING, Inside, Look
-from livewell.workflows.scores import Tested
+from livewell.workflows.scores import RunData
 
 KIND, STAMP = "explanation", "explain.json"
 
@@ -76,12 +76,12 @@ def explain(
     SpecError
         A class or a layer that the model lacks; a run of nets that see whole frames.
     SplitError, StudyError
-        As `livewell.workflows.scores.Tested.open`.
+        As `livewell.workflows.scores.RunData.open`.
     OutputError
         `out` holds something else, or an explanation with other settings.
     """
     look = look or Look()
-    tested = Tested.open(run_folder, folds)
+    tested = RunData.open(run_folder, folds)
     if tested.run.spec["profile"]["net"] in FRAME_NETS:
         raise SpecError(
             "this run's nets see whole frames, and here patches are explained",
@@ -92,7 +92,7 @@ def explain(
     numbers = [class_number(tested.classes, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())
     # a layer that is not there is told before anything is scored
-    cams = {fold: Cam(tested.model(fold)[0], look.layer) for fold in chosen}
+    cams = {fold: Cam(tested.model(fold).net, look.layer) for fold in chosen}
     folder = out or tested.run.folder / KIND
     said = {"run": str(tested.run.folder.resolve()), "folds": chosen, "seed": seed}
     said |= {"look": asdict(look)}

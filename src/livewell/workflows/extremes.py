@@ -1,16 +1,16 @@
-"""The patches that look most and least like the positive class, for a page of verdicts."""
+"""The patches that look most like each class, for a page of verdicts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from livewell.errors import LivewellError
 from livewell.geometry import Box
 from livewell.images.opening import open_image
-from livewell.inference.frames import fit_to, model_frame
+from livewell.inference.frames import fit_to, read_field
+from livewell.inference.prediction import Prediction
 from livewell.models.files import Card
 from livewell.report.results import Gallery
 
@@ -18,10 +18,14 @@ SHOWN = 6
 """Patches in a gallery."""
 
 
-def extremes(p: NDArray[np.float64], boxes: Sequence[Box]) -> list[list[float]]:
-    """The highest and the lowest patch of a frame for its journal entry: p, then the corners."""
-    rows = dict.fromkeys((int(p.argmax()), int(p.argmin())))
-    return [[float(p[row]), *boxes[row].corners] for row in rows]
+def extremes(found: Prediction) -> list[list[Any]]:
+    """The surest patch of each class for a frame's journal entry: class, p, then the corners."""
+    p = found.probabilities
+    return [
+        [name, float(p[row, number]), *found.boxes[row].corners]
+        for number, name in enumerate(found.classes)
+        for row in [int(p[:, number].argmax())]
+    ]
 
 
 def galleries(
@@ -47,23 +51,27 @@ def galleries(
         As the files were judged.
     """
     found = [
-        (p, str(entry["image"]), int(row["t"]), Box.of(*(int(edge) for edge in corners)))
+        (name, p, str(entry["image"]), int(row["t"]), Box.of(*(int(edge) for edge in corners)))
         for entry in entries
         for row in entry["rows"]
-        for p, *corners in row.get("extremes", ())
+        for name, p, *corners in row.get("extremes", ())
     ]
     made = []
-    for kind, sign in zip(reversed(card.classes), (-1, 1), strict=True):
+    classes = card.class_names
+    # of two classes p is always told of the positive one
+    for kind in classes.sought if not classes.binary else reversed(classes.pair):
         items = []
-        for p, image, t, box in sorted(found, key=lambda each: sign * each[0])[:SHOWN]:
+        chosen = sorted((each for each in found if each[0] == kind), key=lambda each: -each[1])
+        for _, p, image, t, box in chosen[:SHOWN]:
             try:
                 with open_image(paths[image], pixel_um=pixel_um) as opened:
                     fit = fit_to(card, opened.header, channel, image)
-                    frame, _ = model_frame(opened.frame(t, fit.channel), fit, image)
+                    field = read_field(opened, t, fit, image)
             except LivewellError:
                 continue
-            pixels = np.array(frame[box.slices], dtype=np.float32)
-            items.append((pixels, f"p {p:.2f}\n{image}, frame {t}"))
+            pixels = np.array(field.pixels[(0, *box.slices)], dtype=np.float32)
+            told = 1 - p if classes.binary and kind != classes.positive else p
+            items.append((pixels, f"p {told:.2f}\n{image}, frame {t}"))
         if items:
             title = f"Patches that look most {kind}"
             made.append(

@@ -1,7 +1,7 @@
 """What the nets of a run find in frames that they never learnt from, in pixels of the images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,16 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.detection.covered import covered
-from livewell.errors import ModelFileError
-from livewell.explain.places import Finder, Look, Places
 from livewell.geometry import Box
-from livewell.metrics.decisions import PatchRule
-from livewell.models.files import Card
-from livewell.models.nets.net import Net
+from livewell.inference.detections import Look, Places
+from livewell.inference.model import Model
 from livewell.progress import Tick
 from livewell.tables.schemas import BOX, regions_of
 from livewell.training.data import plain_loader
-from livewell.workflows.scores import Tested
+from livewell.workflows.scores import RunData
 
 STEPS = (0.0, 8.0)
 """How far below a model's threshold its places are looked for, calibrated log odds, a look each.
@@ -35,34 +32,6 @@ FOUND = ["fold", "image", "t", "group", "y", "x", "score", "relative", "p", "cal
 SHARES = ["image", "kind", "share"]
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model that sees whole frames, and from which log odds on it calls a place.
-
-    Parameters
-    ----------
-    net, card
-        The model.
-    rule
-        Of its card, for places.
-    """
-
-    net: Net
-    card: Card
-    rule: PatchRule
-    finders: dict[float, Finder] = field(default_factory=dict)
-
-    def least(self, below: float = 0.0) -> float:
-        """Log odds of the net that lie so far below the threshold in calibrated ones."""
-        return self.rule.log_odds(self.rule.threshold) - self.rule.temperature * below
-
-    def finder(self, below: float) -> Finder:
-        """What finds places from so far below the threshold on, calibrated log odds."""
-        if below not in self.finders:
-            self.finders[below] = Finder(self.net, Look(least=self.least(below)))
-        return self.finders[below]
-
-
 @dataclass(frozen=True, slots=True)
 class FrameDetections:
     """The places of one frame that lie in its image.
@@ -76,7 +45,7 @@ class FrameDetections:
     area
         The image's valid area.
     places
-        As the net's `livewell.explain.places.Finder` gives them, in pixels of the window.
+        As the net's `livewell.inference.detections.Finder` gives them, in pixels of the window.
     """
 
     row: int
@@ -99,7 +68,11 @@ class FrameDetections:
 
 
 def seen(
-    tested: Tested, model: Model, frames: pd.DataFrame, below: float = 0.0, tick: Tick | None = None
+    tested: RunData,
+    model: Model,
+    frames: pd.DataFrame,
+    below: float = 0.0,
+    tick: Tick | None = None,
 ) -> Iterator[FrameDetections]:
     """The places of some frames, in their order.
 
@@ -120,7 +93,7 @@ def seen(
     if not keys:
         return
     height, width = keys[0].box.shape
-    finder = model.finder(below)
+    finder = model.finder(Look(least=model.least(below)))
     batch = max(1, AT_ONCE_PX // (height * width))
     areas = [tested.pixels.area(key.image, key.t) for key in keys]
     real = [area.seen_in(key.box) for area, key in zip(areas, keys, strict=True)]
@@ -134,7 +107,7 @@ def seen(
 
 
 def found_in(
-    tested: Tested,
+    tested: RunData,
     fold: int,
     model: Model,
     frames: pd.DataFrame,
@@ -152,7 +125,7 @@ def found_in(
     model
         Its model.
     frames
-        As `livewell.workflows.scores.Tested.part` gives them, one row a frame.
+        As `livewell.workflows.scores.RunData.part` gives them, one row a frame.
     boxes
         `livewell.study.boxes.BOXED_CELLS`, of the frames whose boxes are held against the pixels of
         the places that reach the threshold.
@@ -195,7 +168,8 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Places of a frame that are at least this sure, and less sure than `top`."""
     places, (y0, x0, *_) = each.places, each.window.corners
-    p = model.rule.probability(places.score)
+    rule = model.need_detections()
+    p = rule.probability(places.score)
     for i in np.flatnonzero(each.inside & (places.score >= least) & (places.score < top)):
         corners = places.boxes[i] + np.array([y0, x0, y0, x0])
         corners = np.clip(corners, each.area.corners[:2] * 2, each.area.corners[2:] * 2)
@@ -203,7 +177,7 @@ def _rows(
             "y": float(places.y[i] + y0),
             "x": float(places.x[i] + x0),
             "score": float(places.score[i]),
-            "relative": float((places.score[i] - model.least()) / model.rule.temperature),
+            "relative": float((places.score[i] - model.least()) / rule.temperature),
             "p": float(p[i]),
             "called": int(places.score[i] >= model.least()),
             **dict(zip(BOX, corners.tolist(), strict=True)),
@@ -221,25 +195,19 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
     ]
 
 
-def models_of(tested: Tested) -> dict[int, Model]:
-    """The models of a run whose nets see whole frames, by fold; none if they tell no places.
+def models_of(tested: RunData) -> dict[int, Model]:
+    """The models of a run of whole frames, by fold; none if their maps do not say where.
 
     Raises
     ------
     ModelFileError
-        A card without a rule for places.
+        A card without a rule for detections.
     """
     found = {}
     for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
-        net, card = tested.model(fold)
-        if not card.profile.tells_places:
+        model = tested.model(fold)
+        if not model.gives_map:
             return {}
-        if card.place_rule is None:
-            raise ModelFileError(
-                "the card has no rule for places",
-                where=str(tested.run.model(fold)),
-                expected="a place_rule, chosen on validation frames",
-                remedy="train again with this version of livewell",
-            )
-        found[fold] = Model(net, card, card.place_rule)
+        model.need_detections()
+        found[fold] = model
     return found

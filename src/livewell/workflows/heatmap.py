@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from livewell.files import claim_same, stamp, whole_file, write_text
 from livewell.images.opening import open_image
+from livewell.inference.backends import Backend
 from livewell.inference.engine import Engine
-from livewell.inference.engines import AskedBackend, AskedEngine, EngineUse, engine_for
+from livewell.inference.engines import AskedEngine, EngineUse, engine_for
 from livewell.inference.frames import fit_to, gaps, why
-from livewell.models.files import Card, load_model
+from livewell.inference.model import Model
+from livewell.models.device import AUTO
+from livewell.models.files import Card
 from livewell.models.nets.dense import TRUNKS
 from livewell.outputs.heatmaps import Map, read_map, write_map
 from livewell.outputs.overlay import Look
@@ -62,13 +65,14 @@ def heatmap(
     stride_px: int | None = None,
     edges: Edges = "drop",
     engine: AskedEngine = "auto",
-    backend: AskedBackend = "auto",
+    backend: Backend = "torch",
     memory_gb: float | None = None,
     channel: str | None = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
     fps: float = 5.0,
     video: str = "webm",
+    device: str = AUTO,
     progress: Progress = SILENT,
 ) -> HeatMapResult:
     """Slide a model over every frame of a movie.
@@ -97,6 +101,8 @@ def heatmap(
         Frames a second of the video.
     video
         ``webm``, or ``mp4`` where the system has ffmpeg.
+    device
+        As in `assess`.
     progress
         Where to report.
 
@@ -113,7 +119,8 @@ def heatmap(
     OutputError
         `out` cannot be written, holds something else, or a map begun with other settings.
     """
-    net, card = load_model(model)
+    judge = Model.load(model, device=device).need_patches()
+    card = judge.card
     stride = stride_px or usual_stride(card, engine)
     said = {
         "movie": str(movie.resolve()),
@@ -133,15 +140,12 @@ def heatmap(
         sliding = Sliding(image, card, fit, stride, margin)
         samples = sliding.samples(SAMPLED)
         scorer, used = engine_for(
-            net,
-            card,
+            judge,
             samples[::2],
             sliding.grid,
             engine=engine,
             backend=backend,
-            frames=header.frames,
             memory_gb=memory_gb,
-            progress=progress,
         )
         stamp(out, STAMP, KIND, **said, versions=versions())
         film, look = out / f"overlay.{video}", sliding.look(samples)
@@ -149,7 +153,7 @@ def heatmap(
         del samples
         slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
         maps, _ = read_map(out / MAP)
-        curve = _curve(maps, card.patch_rule.threshold, header.frame_s)
+        curve = _curve(maps, card.region_rule.threshold, header.frame_s)
         with whole_file(out / "curve.csv") as temporary:
             curve.to_csv(temporary, index=False)
         chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
@@ -170,10 +174,10 @@ def heatmap(
             notes.append(Note("info", "Windows near the edge saw the frame mirrored beyond it."))
         results = HeatmapResults(
             title=f"Heat map of {movie.name}",
-            subtitle=f"{header.frames} frames, windows of {net.patch_px} px every {stride} px",
-            classes=card.classes,
+            subtitle=f"{header.frames} frames, windows of {card.patch_px} px every {stride} px",
+            classes=card.class_names.pair,
             curve=curve,
-            threshold=card.patch_rule.threshold,
+            threshold=card.region_rule.threshold,
             video=_embedded(film, video),
             stills=[
                 still(frame, map01, look, index=t, time_s=time_s, caption=f"Frame {t}")
@@ -259,7 +263,8 @@ def slide(
         with closing(scored):
             for view, logits in scored:
                 values = np.full(grid.shape, np.nan, dtype=np.float32)
-                values[view.wanted] = card.patch_rule.probability(logits[view.wanted])
+                p = card.region_rule.probabilities(logits[:, view.wanted].T)
+                values[view.wanted] = p[:, 1]
                 to_file.give(values)
                 if isinstance(view, Shot) and view.raw is not None:
                     to_film.give(sliding.drawn(view.raw, values, view.t))

@@ -25,7 +25,6 @@ from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
 from livewell.workflows.evaluate import drawn_alike
-from livewell.workflows.scores import Tested
 
 MOST_TRAINING, MOST_TESTED = 500, 400
 """At most so many training patches of a class make its weights, and so many test patches are looked
@@ -76,7 +75,7 @@ class Look:
 class Inside:
     """The models of a run under one look."""
 
-    tested: Tested
+    tested: RunData
     cams: dict[int, Cam]
     look: Look
     seed: int

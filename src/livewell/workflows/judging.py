@@ -7,10 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import LeakError
-from livewell.inference.unseen import learnt_by
-from livewell.inference.windows import Scorer
+from livewell.inference.model import Model
 from livewell.metrics.intervals import Estimate, cluster_interval
-from livewell.models.files import load_model
 from livewell.progress import Progress
 from livewell.region import RegionGrid
 from livewell.study.pixels import StudyPixels
@@ -109,8 +107,8 @@ class Judging:
         LeakError
             A judged picture is a copy of one that its model has learnt from.
         """
-        cards = {number: load_model(folder) for number, folder in folders.items()}
-        self._refuse_copies(fold, {n: learnt_by(card) for n, (_, card) in cards.items()})
+        models = {number: Model.load(folder) for number, folder in folders.items()}
+        self._refuse_copies(fold, {number: model.learnt for number, model in models.items()})
         pixels = StudyPixels(self.study, self.channel)
         pixels.prepare(self.units.index, progress=progress)
         table, _ = patches_of_labels(self.study, frames, grid, pixels, progress)
@@ -121,12 +119,9 @@ class Judging:
         parts = []
         with progress.task("judging all wells by models new to them", total=len(table)) as tick:
             for number, part in table.groupby("fold", sort=True):
-                net, card = cards[int(str(number))]
-                logit = Scorer(net).patches(pixels, regions_of(part), tick).astype(float)
-                rule = card.patch_rule
-                parts.append(
-                    part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
-                )
+                model = models[int(str(number))]
+                logits = model.region_logits(pixels, regions_of(part), tick)
+                parts.append(model.scored(part, logits))
         scores = pd.concat(parts, ignore_index=True)
         wells = (
             scores.groupby("well")

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from livewell.execution.journal import JOURNAL, Journal, version_of
-from livewell.explain.places import Look
 from livewell.files import claim_same, remove_others, stamp, whole_file, write_text
 from livewell.images.listing import find_images
+from livewell.inference.detections import Look
 from livewell.inference.frames import UNSCALED
-from livewell.models.files import find_model, load_model
+from livewell.inference.model import Model
+from livewell.models.device import AUTO
+from livewell.models.files import find_model
 from livewell.progress import SILENT, Progress, each
 from livewell.report.localise import LocaliseResults, localise_page
 from livewell.report.page import Note, Tone, render
@@ -75,6 +77,7 @@ def localise(
     pattern: str | None = None,
     channel: str | None = None,
     pixel_um: float | None = None,
+    device: str = AUTO,
     progress: Progress = SILENT,
 ) -> Localisation:
     """Say of every picture whether it holds the positive class, and where.
@@ -93,10 +96,10 @@ def localise(
         Least probability of a place, by the card's rule for places; by default the card's
         threshold, chosen on validation frames by labels of frames alone.
     sigma_px, share
-        As in `livewell.explain.places.Look`, and its defaults.
+        As in `livewell.inference.detections.Look`, and its defaults.
     figures
         Most overlays that are drawn, see `places_shown.chosen`; 0: no figure at all.
-    pattern, channel, pixel_um
+    pattern, channel, pixel_um, device
         As in `livewell.workflows.assess.assess`.
     progress
         Where to report.
@@ -116,8 +119,8 @@ def localise(
     SpecError
         A number out of range, or a pattern that fits no image.
     """
-    net, card = load_model(model, frames=True)
-    locator = Locator(net, card, _look(sigma_px, share), least, str(find_model(model)))
+    locator = Locator(Model.load(model, device=device), _look(sigma_px, share), least)
+    card = locator.card
     files = _files(images, out)
     opened = Asked(out, channel, pixel_um)
     asked = {
@@ -144,12 +147,12 @@ def localise(
     results = LocaliseResults(
         title=f"Places in {images.name}",
         subtitle=f"by the model {find_model(model)}",
-        classes=card.classes,
+        classes=card.class_names.pair,
         pictures=pictures,
         detections=detections,
         failures=failures,
-        threshold=card.picture_rule.threshold,
-        band=(card.picture_rule.low, card.picture_rule.high),
+        threshold=card.image_rule.threshold,
+        band=(card.image_rule.low, card.image_rule.high),
         least=locator.least,
         pooling=card.profile.global_pool,
         chosen=least is None,

@@ -9,20 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from livewell.errors import ImageContentError, LivewellError, ModelFileError, OutputError, SpecError
+from livewell.errors import ImageContentError, LivewellError, OutputError, SpecError
 from livewell.execution.journal import version_of
-from livewell.explain.places import Finder, Look, Places
-from livewell.explain.whole import FieldDetections, look_over
 from livewell.geometry import Box
-from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.images.opening import open_image
-from livewell.inference.frames import Fit, fit_to, model_frame, why
-from livewell.inference.unseen import learnt, learnt_by
+from livewell.inference.detections import Look, Places
+from livewell.inference.frames import Field, Fit, fit_to, read_field, why
+from livewell.inference.model import Model
+from livewell.inference.prediction import NOTHING
+from livewell.inference.unseen import learnt
+from livewell.inference.wide_fields import FieldDetections
 from livewell.measure.borders import valid_area
-from livewell.measure.occupancy import LEAST_SHARE, textured
-from livewell.models.files import Card
-from livewell.models.nets.net import Net
 from livewell.outputs.masks import write_mask
 from livewell.progress import Tick, each
 from livewell.study.naming import frame_name
@@ -30,8 +28,6 @@ from livewell.study.regions import LEAST_OF_LARGEST
 
 LEAST_OF_FRAME = 0.5
 """Least height and width of a picture, of the training frames'."""
-NOTHING = "nothing to judge"
-"""Verdict of a picture without texture above the noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,53 +88,27 @@ def in_file(places: Places, shape: tuple[int, ...], area: Box) -> InFile:
 
 
 class Locator:
-    """A net of whole frames with the rules of its card.
+    """A model whose maps say where, with the rules of its card.
 
     Parameters
     ----------
-    net, card
+    model
         The model.
     look
-        How places are found; its `least` is taken from `least`.
+        How detections are found; its `least` is taken from `least`.
     least
-        Least probability of a place; ``None`` for the card's.
-    where
-        Name of the model, for errors.
+        Least probability of a detection; ``None`` for the card's.
 
     Raises
     ------
     ModelFileError
-        A net of patches, or a card without a rule for places.
+        As `Model.need_detections`.
     SpecError
         `least` is no probability between 0 and 1.
     """
 
-    def __init__(self, net: Net, card: Card, look: Look, least: float | None, where: str) -> None:
-        if not card.profile.sees_frames:
-            raise ModelFileError(
-                "this model judges patches, and here whole frames are judged",
-                where=where,
-                expected="a model of a profile such as WSCNN_FAST",
-                got=f"profile {card.profile.name}",
-                remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
-                " evidence lies",
-            )
-        if not card.profile.tells_places:
-            raise ModelFileError(
-                "a model with a fully connected head does not tell where",
-                where=where,
-                expected="a head that judges every place alike, such as global_pool=max",
-                got=f"global_pool={card.profile.global_pool}",
-                remedy="hold it against labels with `livewell evaluate`, or train with"
-                " global_pool=max",
-            )
-        if card.place_rule is None:
-            raise ModelFileError(
-                "the card has no rule for places",
-                where=where,
-                expected="a place_rule, chosen on validation frames",
-                remedy="train again with this version of livewell",
-            )
+    def __init__(self, model: Model, look: Look, least: float | None) -> None:
+        self.rule = model.need_detections()
         if least is not None and not 0 < least < 1:
             raise SpecError(
                 "no probability of a place",
@@ -146,22 +116,15 @@ class Locator:
                 expected="above 0 and below 1",
                 got=str(least),
             )
-        self.card, self.rule, self.learnt = card, card.place_rule, learnt_by(card)
-        self.least = card.place_rule.threshold if least is None else least
-        self.look = replace(look, least=card.place_rule.log_odds(self.least))
-        self.finder = Finder(net, self.look)
-        self.frame_px = card.frame_px or (0, 0)
+        self.model, self.card = model, model.card
+        self.least = self.rule.threshold if least is None else least
+        self.look = replace(look, least=self.rule.log_odds(self.least))
+        self.finder = model.finder(self.look)
+        self.frame_px = self.card.frame_px or (0, 0)
 
-    def seen(self, frame: Frame, area: Box, tick: Tick | None = None) -> FieldDetections | None:
-        """What the net sees in a frame at its own pixel size; ``None`` where there is nothing.
-
-        That is where less than `LEAST_SHARE` of a training frame's pixels have texture above the
-        noise: one lone object in a large picture is something.
-        """
-        least = LEAST_SHARE * min(self.frame_px[0] * self.frame_px[1], area.y.size * area.x.size)
-        if textured(frame, self.card.pixel_um)[area.slices].sum() < least:
-            return None
-        return look_over(self.finder, frame, area, tick)
+    def seen(self, field: Field, tick: Tick | None = None) -> FieldDetections | None:
+        """What the model detects in a field; ``None`` where there is nothing to judge."""
+        return self.model.detected(field, self.look, tick)
 
     def picture(
         self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
@@ -185,16 +148,15 @@ class Locator:
             NaN, or one value only; no background above zero, for a net on contrast against it; or
             less than `LEAST_OF_FRAME` as high or wide as the training frames.
         """
-        raw = image.frame(t, fit.channel)
-        frame, area = model_frame(raw, fit, where)
-        self._refuse_scraps(area, where)
-        seen = self.seen(frame, area, tick)
+        field = read_field(image, t, fit, where)
+        self._refuse_scraps(field.area, where)
+        seen = self.seen(field, tick)
         if seen is None:
             return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
-        own = in_file(seen.places, raw.shape, valid_area(raw))
-        p = float(self.card.picture_rule.probability(seen.logit))
-        notes = [*fit.notes, *size_notes(area, self.frame_px)]
-        verdict = self.card.picture_rule.verdict(p)
+        own = in_file(seen.places, field.raw.shape, valid_area(field.raw))
+        p = float(self.card.image_rule.probability(seen.logit))
+        notes = [*fit.notes, *size_notes(field.area, self.frame_px)]
+        verdict = self.card.image_rule.verdict(p)
         return {"p": p, "verdict": verdict, "found": len(own.score), "notes": notes}, own
 
     def _refuse_scraps(self, area: Box, where: str) -> None:
@@ -295,7 +257,7 @@ def locate(
             header = image.header
             fit = fit_to(locator.card, header, asked.channel, name)
             fit = replace(fit, notes=(*fit.notes, *header.notes))
-            entry["learnt"] = learnt(image, fit.channel, locator.learnt)
+            entry["learnt"] = learnt(image, fit.channels[0], locator.model.learnt)
             for t, part in each(range(header.frames), tick, 1 / header.frames):
                 tick(0, f"{name}, frame {t + 1} of {header.frames}")
                 try:

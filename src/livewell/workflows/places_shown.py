@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from livewell.files import remove_others, whole_file
-from livewell.image import Frame, mirrored
+from livewell.image import mirrored
 from livewell.images.opening import open_image
-from livewell.inference.frames import Fit, fit_to, model_frame
+from livewell.inference.frames import Field, fit_to, read_field
 from livewell.models.files import Card
 from livewell.outputs.masks import read_mask
 from livewell.progress import SILENT, Progress
@@ -96,7 +96,7 @@ def show(
     progress
         Where to report.
     """
-    classes = locator.card.classes
+    classes = locator.card.class_names.pair
     table = chosen(pictures, classes, most)
     folder = asked.out / "overlays"
     names = [f"{Path(mask).stem}.png" for mask in table["mask"]]
@@ -108,7 +108,7 @@ def show(
             own = (detections["image"] == row["image"]) & (detections["t"] == row["t"])
             picture = overlay(
                 Overlay(
-                    shot.frame,
+                    shot.field.raw,
                     read_mask(asked.out / row["mask"]),
                     detections.loc[own, "p"].tolist(),
                     f"{row['verdict']}, p {chance(row['p'], 2)}, {plural(row['found'], 'place')}",
@@ -172,10 +172,9 @@ def _figure3(
 ) -> Picture | None:
     items = []
     card = locator.card
-    for name, row in three(pictures, card.classes, card.picture_rule.threshold):
+    for name, row in three(pictures, card.class_names.pair, card.image_rule.threshold):
         shot = _shot(files, row, locator, asked)
-        frame, area = model_frame(shot.frame, shot.fit, shot.where)
-        seen = locator.seen(frame, area)
+        seen, area = locator.seen(shot.field), shot.field.area
         if seen is None:
             continue
         part = "" if seen.window.contains(area) else "part of "
@@ -186,7 +185,7 @@ def _figure3(
         items.append(
             ClassMaps(
                 title,
-                mirrored(frame, area, seen.window),
+                mirrored(shot.field.pixels[0], area, seen.window),
                 seen.places.maps,
                 seen.places.odds,
                 [(y0, x0, y1, x1) for y0, x0, y1, x1 in boxes[within].tolist()],
@@ -197,17 +196,15 @@ def _figure3(
         )
     if not items:
         return None
-    return class_maps(items, card.classes, locator.look.least, locator.least)
+    return class_maps(items, card.class_names.pair, locator.look.least, locator.least)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shot:
-    """A frame as the file has it, its pixel size, how it fits the model, and its name."""
+    """A frame as the model sees it, and the pixel size of its file."""
 
-    frame: Frame
+    field: Field
     pixel_um: float | None
-    fit: Fit
-    where: str
 
 
 def _shot(
@@ -216,8 +213,8 @@ def _shot(
     name = str(row["image"])
     with open_image(files[name], pixel_um=asked.pixel_um) as image:
         fit = fit_to(locator.card, image.header, asked.channel, name)
-        frame = image.frame(int(row["t"]), fit.channel)
-        return _Shot(frame, image.header.pixel_um, fit, f"{name}, frame {row['t']}")
+        field = read_field(image, int(row["t"]), fit, f"{name}, frame {row['t']}")
+        return _Shot(field, image.header.pixel_um)
 
 
 def _called(row: Mapping[str, Any], pictures: pd.DataFrame) -> str:
@@ -228,7 +225,7 @@ def _called(row: Mapping[str, Any], pictures: pd.DataFrame) -> str:
 
 def model_summary(card: Card) -> dict[str, Any]:
     """What the report says of a model of whole frames."""
-    rule = card.place_rule
+    rule = card.detection_rule
     return {
         "weights": card.weights_sha256[:16],
         "profile": card.profile.name,
@@ -238,6 +235,6 @@ def model_summary(card: Card) -> dict[str, Any]:
         "frame_px": " x ".join(map(str, card.frame_px or ())),
         "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",
         "temperature of a place": "none" if rule is None else f"{rule.temperature:.3f}",
-        "verdicts": card.picture_rule.note,
+        "verdicts": card.image_rule.note,
         "trained on": card.data.get("study", ""),
     }

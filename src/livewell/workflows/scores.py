@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from livewell.errors import SplitError, StudyError
-from livewell.inference.windows import Scorer
-from livewell.models.files import Card, load_model
-from livewell.models.nets.net import Net
+from livewell.inference.model import Model
+from livewell.models.device import AUTO
 from livewell.progress import Progress
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, split_hashes
@@ -19,7 +18,7 @@ from livewell.tables.schemas import SCORES, regions_of
 
 
 @dataclass(frozen=True)
-class Tested:
+class RunData:
     """A finished run with the study and the split that it was trained on.
 
     Parameters
@@ -38,7 +37,7 @@ class Tested:
     meta: dict[str, Any]
 
     @classmethod
-    def open(cls, run_folder: Path, folds: Sequence[int] | None = None) -> "Tested":
+    def open(cls, run_folder: Path, folds: Sequence[int] | None = None) -> "RunData":
         """A run whose split is still the one that it was trained on.
 
         Parameters
@@ -95,8 +94,8 @@ class Tested:
             chosen = chosen[chosen["fold"] == fold]
         return self.patches.merge(chosen, on="group")
 
-    def model(self, fold: int) -> tuple[Net, Card]:
-        """Net and card of one fold.
+    def model(self, fold: int, device: str = AUTO) -> Model:
+        """The model of one fold.
 
         Raises
         ------
@@ -109,22 +108,20 @@ class Tested:
                 where=str(self.run.folder),
                 remedy="run the same training command again, it goes on where it was",
             )
-        return load_model(self.run.model(fold), frames=True)
+        return Model.load(self.run.model(fold), device=device)
 
-    def scores(self, progress: Progress) -> tuple[pd.DataFrame, dict[int, Card]]:
-        """Scores of all test groups (`schemas.SCORES`), and the card of every fold."""
+    def scores(
+        self, progress: Progress, device: str = AUTO
+    ) -> tuple[pd.DataFrame, dict[int, Model]]:
+        """Scores of all test groups (`schemas.SCORES`), and the model of every fold."""
         tested = self.part("test")
-        cards: dict[int, Card] = {}
+        models: dict[int, Model] = {}
         tables = []
         with progress.task("scoring unseen groups", total=len(tested)) as tick:
             for fold in sorted(int(number) for number in tested["fold"].unique()):
                 part = tested[tested["fold"] == fold]
-                net, card = self.model(fold)
-                logit = Scorer(net).patches(self.pixels, regions_of(part), tick).astype(float)
-                rule = card.patch_rule
-                tables.append(
-                    part.assign(logit=logit, p=rule.probability(logit), called=rule.called(logit))
-                )
-                cards[fold] = card
+                model = models[fold] = self.model(fold, device)
+                logits = model.region_logits(self.pixels, regions_of(part), tick)
+                tables.append(model.scored(part, logits))
         table = pd.concat(tables, ignore_index=True)
-        return SCORES.check(table, where=str(self.run.folder)), cards
+        return SCORES.check(table, where=str(self.run.folder)), models

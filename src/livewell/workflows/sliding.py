@@ -12,7 +12,7 @@ from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.inference.engine import View
-from livewell.inference.frames import Fit, model_frame
+from livewell.inference.frames import Fit, read_field
 from livewell.inference.windows import too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
 from livewell.models.files import Card
@@ -73,7 +73,7 @@ class Sliding:
                 yield self._view(t)
             except ImageContentError as error:
                 self.failed.append(error)
-                raw = self.image.frame(t, self.fit.channel)
+                raw = self.image.frame(t, self.fit.channels[0])
                 nothing = np.zeros(self.grid.shape, dtype=bool)
                 yield Shot(raw, Box.of(0, 0, *raw.shape), nothing, t, raw)
 
@@ -94,10 +94,10 @@ class Sliding:
         return sorted({round(t) for t in np.linspace(0, last, number)})
 
     def _view(self, t: int) -> Shot:
-        raw = self.image.frame(t, self.fit.channel)
-        frame, area = model_frame(raw, self.fit, f"{self.image.source}, frame {t}")
-        full = grid_shares(textured(frame, self.card.pixel_um), self.grid) >= LEAST_SHARE
-        return Shot(frame, area, full & self._inside(area), t, raw)
+        field = read_field(self.image, t, self.fit, f"{self.image.source}, frame {t}")
+        mask = textured(field.pixels[0], self.card.pixel_um)
+        full = grid_shares(mask, self.grid) >= LEAST_SHARE
+        return Shot(field.pixels, field.area, full & self._inside(field.area), t, field.raw)
 
     def _inside(self, area: Box) -> NDArray[np.bool_]:
         """Which windows lie in `area`, and beyond it only at the frame's own edge."""
@@ -121,7 +121,7 @@ class Sliding:
             display_range(shot.raw[::by, ::by] for shot in samples if shot.raw is not None)
             if samples
             else (0.0, 1.0),
-            self.card.classes[1],
+            self.card.class_names.pair[1],
             None if pixel_um is None else pixel_um * by,
             f"livewell {self.card.profile.name} {self.card.weights_sha256[:8]}",
         )
@@ -136,7 +136,7 @@ class Sliding:
     def overlay(self, maps: NDArray[np.float32], chosen: Sequence[int]) -> Iterator[OverlayFrame]:
         """Some frames with their maps, read again one by one."""
         for t in chosen:
-            yield self.drawn(self.image.frame(t, self.fit.channel), maps[t], t)
+            yield self.drawn(self.image.frame(t, self.fit.channels[0]), maps[t], t)
 
     def drawing_note(self) -> tuple[str, ...]:
         """What is to be said of pictures that show fewer pixels than the file has."""

@@ -20,9 +20,11 @@ from livewell.files import (
     write_text,
 )
 from livewell.images.listing import fingerprint
-from livewell.inference.engines import AskedBackend, AskedEngine
+from livewell.inference.backends import Backend
+from livewell.inference.engines import AskedEngine
 from livewell.inference.frames import why
-from livewell.inference.unseen import Scorer, candidates, scorers
+from livewell.inference.model import Model
+from livewell.inference.unseen import candidates, scorers
 from livewell.progress import SILENT, Progress, Tick
 from livewell.report.page import render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
@@ -70,7 +72,7 @@ def timelapse(
     stride_px: int | None = None,
     edges: Edges = "drop",
     engine: AskedEngine = "auto",
-    backend: AskedBackend = "auto",
+    backend: Backend = "torch",
     memory_gb: float | None = None,
     channel: str | None = None,
     fps: float = 5.0,
@@ -159,11 +161,11 @@ def timelapse(
         title=f"Time-lapse of {study.folder.name}",
         subtitle=f"{len(mapped)} of {len(fields)} images mapped by "
         + (f"{len(models)} models of {model}" if len(models) > 1 else str(models[0].folder)),
-        classes=card.classes,
+        classes=card.class_names.pair,
         curves=curves,
         images=positions,
         failures=failures,
-        thresholds=tuple(sorted({m.card.patch_rule.threshold for m in models})),
+        thresholds=tuple(sorted({m.card.region_rule.threshold for m in models})),
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
         notes=notes,
@@ -182,7 +184,7 @@ class _Batch:
 
     study: Study
     out: Path
-    models: Sequence[Scorer]
+    models: Sequence[Model]
     asked: Mapping[str, Any]
     memory_gb: float | None
     names: dict[str, str]
@@ -218,13 +220,13 @@ class _Batch:
         curves = {image: pd.read_csv(self.folder(image) / "curve.csv") for image in seen}
         return over_time.frame_rows(fields, headers, curves, seen)
 
-    def _said(self, image: str, model: Scorer) -> dict[str, Any]:
+    def _said(self, image: str, model: Model) -> dict[str, Any]:
         """What an image's map depends on."""
         path = self.study.path(image)
         known = {"image": image, "movie": str(path), "file": list(fingerprint(path))}
         return known | {"model": model.card.weights_sha256, **self.asked}
 
-    def _kept(self, image: str, model: Scorer) -> bool:
+    def _kept(self, image: str, model: Model) -> bool:
         """Whether an earlier call left this image's map whole, and the image is as it was."""
         folder = self.folder(image)
         try:
@@ -237,7 +239,7 @@ class _Batch:
             self.records[image] = record
         return image in self.records
 
-    def _map(self, image: str, model: Scorer, tick: Tick) -> dict[str, Any]:
+    def _map(self, image: str, model: Model, tick: Tick) -> dict[str, Any]:
         said, folder = self._said(image, model), self.folder(image)
         (folder / RECORD).unlink(missing_ok=True)
         made = heatmap(

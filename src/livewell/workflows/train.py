@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from livewell.classes import ClassNames
 from livewell.errors import Fault, SpecError, SplitError, TableError
-from livewell.explain.places import Finder, Look
-from livewell.inference.windows import BATCH, Scorer
+from livewell.inference.detections import Finder, Look
+from livewell.inference.windows import BATCH, Windows
 from livewell.metrics.decisions import (
-    PatchRule,
-    fit_patch_rule,
-    fit_picture_rule,
-    fit_place_rule,
+    RegionRule,
+    fit_detection_rule,
+    fit_image_rule,
+    fit_region_rule,
 )
-from livewell.metrics.pictures import by_picture
-from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
+from livewell.models.files import NORMALISATIONS, Card, read_card, save_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress
@@ -138,7 +138,7 @@ def train(
         if not (run.model(fold) / "card.json").is_file():
             part = patches.merge(parts[parts["fold"] == fold], on="group")
             _one_fold(run, fold, part, meta, pixels, profile, seed, processes, fitter, progress)
-        cards[fold] = load_model(run.model(fold), frames=True)[1]
+        cards[fold] = read_card(run.model(fold))
     return TrainingResult(run, cards)
 
 
@@ -154,7 +154,7 @@ def _one_fold(
     fitter: Fitter,
     progress: Progress,
 ) -> None:
-    classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
+    classes = ClassNames.of(meta["classes"], meta.get("positive"))
     parts = {name: patches[patches["part"] == name] for name in ("train", "validation")}
     fitted = fitter(
         profile,
@@ -180,7 +180,7 @@ def _one_fold(
     card = _card(net, fitted, parts["validation"], pixels, profile, progress)
     card = card.model_copy(
         update={
-            "channel": meta["channel"],
+            "channels": (meta["channel"],),
             "seed": seed,
             "data": _summary(run, fold, patches) | {"learnt": _learnt(pixels, parts, progress)},
         }
@@ -196,18 +196,20 @@ def _card(
     profile: Profile,
     progress: Progress,
 ) -> Card:
-    """The card with rules from validation patches; what the run knows is filled in after."""
+    """The card with rules from validation regions; what the run knows is filled in after."""
     with progress.task("calibrating on validation", total=len(validation)) as tick:
-        logit = Scorer(net).patches(pixels, regions_of(validation), tick).astype(float)
-    y = (validation["label"] == net.classes[1]).to_numpy(int)
-    patch_rule = fit_patch_rule(logit, y, validation["group"])
-    scores = validation.assign(
-        logit=logit, y=y, p=patch_rule.probability(logit), called=patch_rule.called(logit)
-    )
-    picture_rule = fit_picture_rule(by_picture(scores), patch_rule.temperature, net.classes)
+        logits = Windows(net).regions(pixels, regions_of(validation), tick)
+    classes = net.classes
+    y = classes.codes(validation["label"])
+    rule = fit_region_rule(logits, y, validation["group"])
+    values = {"mean_logit": logits[:, 1] - logits[:, 0]}
+    if not classes.binary:
+        values = {f"mean_logit_{name}": logits[:, code] for code, name in enumerate(classes)}
+    images = _by_image(validation.assign(y=y, **values), list(values))
     return Card(
-        classes=net.classes,
-        channel="",
+        classes=classes.names,
+        positive=classes.positive,
+        channels=("",),
         pixel_um=net.pixel_um,
         frame_px=net.frame_px,
         patch_px=net.patch_px,
@@ -218,29 +220,39 @@ def _card(
         precision=fitted.precision,
         seed=0,
         data={},
-        patch_rule=patch_rule,
-        picture_rule=picture_rule,
-        place_rule=_place_rule(net, validation, y, pixels) if profile.tells_places else None,
+        region_rule=rule,
+        image_rule=fit_image_rule(images, rule.temperature, classes),
+        detection_rule=_detection_rule(net, validation, y, pixels)
+        if profile.tells_places
+        else None,
         versions=versions(),
     )
 
 
-def _place_rule(net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyPixels) -> PatchRule:
-    """Which places of a frame are called, by the highest place of every validation frame."""
+def _by_image(scores: pd.DataFrame, means: list[str]) -> pd.DataFrame:
+    """Group, class of most regions and mean logits of every validation image and frame."""
+    frames = scores.groupby(["image", "t"], sort=True)
+    found = frames[means].mean()
+    found["group"] = frames["group"].first()
+    # of equally many the higher class: of two classes an image that is half positive is positive
+    found["y"] = frames["y"].agg(lambda codes: int(codes.mode().iloc[-1]))
+    return found.reset_index()
+
+
+def _detection_rule(
+    net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyPixels
+) -> RegionRule:
+    """Which peaks of a class map are called, by the highest of every validation frame."""
     finder = Finder(net, Look())
     highest = []
     for batch, _ in plain_loader(pixels, regions_of(validation), batch=BATCH):
-        odds = finder.odds(batch)
+        odds = finder.odds(batch if batch.ndim == 4 else batch[:, None])
         highest.append(odds.reshape(len(odds), -1).max(axis=1))
-    return fit_place_rule(np.concatenate(highest).astype(float), y, validation["group"])
+    return fit_detection_rule(np.concatenate(highest).astype(float), y, validation["group"])
 
 
-def _labelled(part: pd.DataFrame, classes: tuple[str, str]) -> LabelledRegions:
-    return LabelledRegions(
-        regions_of(part),
-        np.asarray(part["label"] == classes[1], dtype=bool),
-        part["group"].tolist(),
-    )
+def _labelled(part: pd.DataFrame, classes: ClassNames) -> LabelledRegions:
+    return LabelledRegions(regions_of(part), classes.codes(part["label"]), part["group"].tolist())
 
 
 def _learnt(

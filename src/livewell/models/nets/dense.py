@@ -104,21 +104,21 @@ class DenseForm(nn.Module):
         return self.reach.halo_px(self.input_px)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Log odds of the positive class at every place.
+        """Logits of all classes on a grid over a field.
 
         Parameters
         ----------
         picture
-            (n, 1, h, w), normalised.
+            (n, channels, h, w), normalised.
 
         Returns
         -------
         torch.Tensor
-            (n, rows, columns); one place every ``reach.stride_px``, the first for the window at the
-            picture's first pixel.
+            (n, classes, rows, columns); one cell every ``reach.stride_px``, the first for the
+            window at the field's first pixel.
         """
-        scores: Tensor = self.head(self.trunk(picture))
-        return scores[:, 0]
+        logits: Tensor = self.head(self.trunk(picture))
+        return logits
 
 
 def _kind(module: nn.Module) -> str:
@@ -147,7 +147,8 @@ def _of_sequence(module: nn.Module) -> Parts:
 def _length(trunk: nn.Module, edge_px: int) -> int:
     """Cells that the trunk makes of `edge_px` pixels, without computing them."""
     shadow = copy.deepcopy(trunk).to("meta", torch.float32)
-    return int(shadow(torch.empty(1, 1, edge_px, edge_px, device="meta")).shape[-1])
+    channels = next(part.in_channels for part in trunk.modules() if isinstance(part, nn.Conv2d))
+    return int(shadow(torch.empty(1, channels, edge_px, edge_px, device="meta")).shape[-1])
 
 
 def _folded(module: nn.Module) -> nn.Module:
@@ -174,8 +175,6 @@ def _slid(layers: list[nn.Module], cells: int) -> nn.Sequential:
     for number, layer in enumerate(linear):
         folded = fuse_linear_bn_eval(layer, norms[number]) if number in norms else layer
         weight, bias = folded.weight.detach(), folded.bias.detach()
-        if layer is linear[-1]:
-            weight, bias = _difference(weight, bias)
         edge = cells if number == 0 else 1
         weight = weight.reshape(len(weight), -1, edge, edge)
         made.append(SpectralConv(weight, bias) if number == 0 else _pointwise(weight, bias))
@@ -187,8 +186,8 @@ def _slid(layers: list[nn.Module], cells: int) -> nn.Sequential:
 def _slid_average(layers: list[nn.Module], cells: int) -> nn.Sequential:
     """Mean over the window's cells, then the one linear layer."""
     last = next(layer for layer in layers if isinstance(layer, nn.Linear))
-    weight, bias = _difference(last.weight.detach(), last.bias.detach())
-    # averages of scores are scores of averages, and there is one score for 128 cells or more
+    weight, bias = last.weight.detach(), last.bias.detach()
+    # averages of logits are logits of averages, and there are few classes for 128 maps or more
     return nn.Sequential(_pointwise(weight[:, :, None, None], bias), nn.AvgPool2d(cells, stride=1))
 
 
@@ -201,11 +200,6 @@ def _norms(layers: list[nn.Module]) -> dict[int, nn.BatchNorm1d]:
         elif isinstance(layer, nn.BatchNorm1d):
             found[number] = layer
     return found
-
-
-def _difference(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """The layer that gives the log odds: score of the positive class less that of the other."""
-    return (weight[1] - weight[0])[None], (bias[1] - bias[0])[None]
 
 
 def _pointwise(weight: Tensor, bias: Tensor) -> nn.Conv2d:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from livewell.classes import ClassNames
 from livewell.errors import ImageContentError
 from livewell.models.profile import Normalisation
 
@@ -19,10 +20,10 @@ class Net:
     Parameters
     ----------
     module
-        (n, 1, input_px, input_px) float32, normalised -> (n, 2) scores before softmax; of whole
-        frames (n, 1, h, w).
+        (n, channels, input_px, input_px) float32, normalised -> (n, classes) logits; of whole
+        frames (n, channels, h, w).
     classes
-        ``(negative, positive)``, e.g. ``("healthy", "sick")``.
+        In the order of the logits.
     pixel_um
         Edge of a pixel it was trained on, micrometres; ``None`` if nobody knew.
     patch_px
@@ -38,7 +39,7 @@ class Net:
     """
 
     module: nn.Module
-    classes: tuple[str, str]
+    classes: ClassNames
     pixel_um: float | None
     patch_px: int
     input_px: int
@@ -46,38 +47,37 @@ class Net:
     turns: bool = False
     frame_px: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", ClassNames.of(self.classes))
+
     @property
     def context_px(self) -> int:
         """Pixels around a patch, on every side, that its normalisation looks at."""
         return context_px(self.how, self.patch_px)
 
     @torch.inference_mode()
-    def logits(self, patches: Tensor) -> Tensor:
-        """Log odds of the positive class, uncalibrated.
+    def logits(self, crops: Tensor) -> Tensor:
+        """Logits of all classes, uncalibrated.
 
         Parameters
         ----------
-        patches
-            (n, edge, edge) float32, grey levels as in the file; edge is patch_px and twice
-            `context_px`. For a net of whole frames (n, h, w).
+        crops
+            (n, channels, edge, edge) float32, grey levels as in the file; edge is patch_px and
+            twice `context_px`. For a net of whole frames (n, channels, h, w).
 
         Returns
         -------
         torch.Tensor
-            (n,) float32.
+            (n, classes) float32.
         """
-        return self.scores(normalise(patches, self.how, self.context_px))
+        return self.scores(normalise(crops, self.how, self.context_px))
 
     @torch.inference_mode()
-    def scores(self, patches: Tensor) -> Tensor:
-        """As `logits`, of patches that are normalised: (n, edge, edge), edge at least input_px."""
-        inputs = centre(patches, self.input_px)[:, None]
+    def scores(self, crops: Tensor) -> Tensor:
+        """As `logits`, of crops that are normalised: edge at least input_px."""
+        inputs = centre(crops, self.input_px)
         views = eight_turns(inputs) if self.turns else [inputs]
-        total = torch.zeros(len(patches), device=patches.device, dtype=patches.dtype)
-        for view in views:
-            found = self.module(view).to(patches.dtype)
-            total += found[:, 1] - found[:, 0]
-        return total / len(views)
+        return torch.stack([self.module(view).to(crops.dtype) for view in views]).mean(dim=0)
 
 
 def context_px(how: Normalisation, patch_px: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import SpecError
-from livewell.inference.device import placed
+from livewell.models.device import placed
 from livewell.models.nets.backbones import ValidBlock
 from livewell.models.nets.compact import Block
 
@@ -171,7 +171,7 @@ def class_number(classes: Sequence[str], name: str) -> int:
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """A copy in evaluation mode on the device of inference, whose weights ask for no gradient."""
+    """A copy in evaluation mode whose weights ask for no gradient."""
     return placed(copy.deepcopy(module)).requires_grad_(False)
 
 

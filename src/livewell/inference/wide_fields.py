@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from livewell.errors import SpecError
-from livewell.explain.places import Finder, Places
 from livewell.geometry import Box, Span, starts
 from livewell.image import Frame, mirrored
+from livewell.inference.detections import Finder, Places
 from livewell.progress import Tick
 
 SEAM = 1.5
@@ -100,7 +100,7 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
     finder
         Net and settings.
     frame
-        (y, x), any number type, at the net's pixel size.
+        (y, x) or (channels, y, x), any number type, at the net's pixel size.
     area
         The part that holds picture.
     tick
@@ -116,9 +116,11 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
     if finder.net.frame_px is None:
         raise SpecError("the net does not say how large its training frames were")
     parts = []
-    laid = windows(frame.shape, area, finder.net.frame_px, finder.field_px)
+    planes = frame if frame.ndim == 3 else frame[None]
+    shape = planes.shape[1:]
+    laid = windows(shape, area, finder.net.frame_px, finder.field_px)
     for window, own in laid:
-        pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
+        pixels = np.array(mirrored(planes, area, window), dtype=np.float32)
         # what is mirrored beyond the picture is not in it
         seen = area.seen_in(window)
         (found,) = finder(torch.from_numpy(pixels)[None], [seen])
@@ -127,7 +129,7 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
         if tick:
             tick(1 / len(laid))
     surest = max(parts, key=lambda part: part.logit)
-    places = _joined(parts, surest.places, area, frame.shape, SEAM * finder.stride_px)
+    places = _joined(parts, surest.places, area, shape, SEAM * finder.stride_px)
     return FieldDetections(surest.logit, replace(places, logit=surest.logit), surest.window)
 
 

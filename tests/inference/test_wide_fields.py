@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import SpecError
-from livewell.explain.places import Finder, Look, Places
-from livewell.explain.whole import FieldDetections, look_over, windows
 from livewell.geometry import Box
+from livewell.inference.detections import Finder, Look, Places
+from livewell.inference.wide_fields import FieldDetections, look_over, windows
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import Body, weakly_supervised
 from livewell.models.profile import GlobalPool

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livewell.errors import SpecError
-from livewell.explain.layers import frozen, geometry
 from livewell.geometry import Box, Span
-from livewell.inference.device import device
 from livewell.measure.peaks import Map, grounds, peaks, smoothed
+from livewell.models.device import device_of
+from livewell.models.nets.layers import frozen, geometry
 from livewell.models.nets.net import Net, normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 
@@ -144,11 +144,12 @@ class Finder:
             )
         self.net, self.look = net, look
         self._module: WeaklySupervised = frozen(net.module)  # type: ignore[assignment]
+        self._device = device_of(self._module)
         last = next(reversed(dict(net.module.body.named_children())))
         self.stride_px, self.field_px, self.first_px = geometry(net.module.body, last)
 
     def odds(self, frames: Tensor) -> Map:
-        """Log odds of every place of (n, h, w) frames, (n, rows, columns); no gradient."""
+        """Log odds of every place of (n, channels, h, w) frames, (n, rows, columns)."""
         with torch.inference_mode():
             odds = self._module.head.odds(self._module.maps(self._taken(frames)))
         found: Map = odds.cpu().numpy()
@@ -175,7 +176,7 @@ class Finder:
             part = maps
         with torch.inference_mode():
             (scores,) = self._module.head(
-                torch.from_numpy(np.ascontiguousarray(part))[None].to(device())
+                torch.from_numpy(np.ascontiguousarray(part))[None].to(self._device)
             )
         return float(scores[1] - scores[0])
 
@@ -191,7 +192,7 @@ class Finder:
         Parameters
         ----------
         frames
-            (n, h, w) float32, in grey levels as in the file.
+            (n, channels, h, w) float32, in grey levels as in the file.
         within
             Part of each frame that is no mirror image of the rest, all by default. What lies at
             its edge is found in it; places that lie beyond are of no use.
@@ -210,17 +211,15 @@ class Finder:
         (gradient,) = torch.autograd.grad(torch.stack(found).sum(), inputs)
         if self.look.times_input:
             levels = inputs.detach()
-            gradient = gradient * (
-                levels - levels.flatten(1).median(dim=1).values[:, None, None, None]
-            )
-        saliency = gradient[:, 0].abs().cpu().numpy()
+            gradient = gradient * (levels - levels.flatten(2).median(dim=2).values[..., None, None])
+        saliency = gradient.abs().sum(dim=1).cpu().numpy()
         kept = maps.detach().cpu().numpy()
         for i, at in enumerate(cells):
             real = within[i] if within else None
             yield self._placed(float(logits[i]), kept[i], values[i], at, saliency[i], real)
 
     def _taken(self, frames: Tensor) -> Tensor:
-        return normalise(frames.to(device()), self.net.how)[:, None]
+        return normalise(frames.to(self._device), self.net.how)
 
     def _placed(
         self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map, real: Box | None

@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn import functional
 
 from livewell.errors import SpecError
-from livewell.explain.layers import class_number, frozen, layer, names
 from livewell.models.nets.backbones import resnet18
 from livewell.models.nets.compact import compact
 from livewell.models.nets.deadnet import deadnet
+from livewell.models.nets.layers import class_number, frozen, layer, names
 
 BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
 EDGES_PX = {

@@ -12,10 +12,10 @@ from scipy import ndimage
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.explain.layers import geometry
-from livewell.explain.places import Finder, Look, Places
 from livewell.geometry import Box
+from livewell.inference.detections import Finder, Look, Places
 from livewell.models.nets.catalog import build
+from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
 from livewell.models.profile import GlobalPool

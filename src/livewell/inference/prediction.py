@@ -1,0 +1,213 @@
+"""What a model says of one field: a class map, the scores of regions, and a verdict."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.classes import UNSURE, ClassNames
+from livewell.errors import SpecError
+from livewell.geometry import Box
+from livewell.inference.wide_fields import FieldDetections
+from livewell.measure.peaks import peaks
+from livewell.metrics.decisions import ImageRule, RegionRule
+
+NOTHING = "nothing to judge"
+"""Verdict of an image without texture above the noise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMap:
+    """Logits of all classes on a grid over a field.
+
+    Parameters
+    ----------
+    logits
+        (classes, rows, columns) float32; NaN where nothing was judged.
+    stride_px
+        From cell to cell, pixels of the field.
+    origin_px
+        Row and column of the first cell's centre, pixels of the field.
+    """
+
+    logits: NDArray[np.float32]
+    stride_px: float
+    origin_px: tuple[float, float]
+
+    def centres(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Row and column in pixels of the field, (n, 2), of (n, 2) cells."""
+        return np.asarray(cells * self.stride_px + np.asarray(self.origin_px))
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One field as a model sees it.
+
+    Parameters
+    ----------
+    classes
+        The model's.
+    boxes
+        Regions that were scored, pixels of the field at the model's pixel size.
+    logits
+        (regions, classes) float64.
+    image_logits
+        (classes,): the mean over the regions, or what the net's own pooling makes of the frame; all
+        NaN where there was nothing to judge.
+    rule, image_rule
+        From logits to calls of regions, and to the verdict.
+    notes
+        What a careful user should know.
+    detected
+        Peaks of the class map with their pixels, for nets whose maps say where.
+    make_map
+        Makes the class map; it is asked for when it is first wanted.
+    """
+
+    classes: ClassNames
+    boxes: Sequence[Box]
+    logits: NDArray[np.float64]
+    image_logits: NDArray[np.float64]
+    rule: RegionRule
+    image_rule: ImageRule
+    notes: tuple[str, ...] = ()
+    detected: FieldDetections | None = None
+    make_map: Callable[[], ClassMap] | None = field(default=None, repr=False)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(regions, classes), calibrated."""
+        return self.rule.probabilities(self.logits)
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """(regions,) number of the class called, -1 where none is."""
+        return self.rule.codes(self.logits)
+
+    @property
+    def called(self) -> list[str]:
+        """Name of the class that every region is called, or ``unsure``."""
+        return [self.classes.called(int(code)) for code in self.codes]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(classes,) share of the regions called each; NaN without regions."""
+        if not len(self.codes):
+            return np.full(len(self.classes), np.nan)
+        return np.array([(self.codes == number).mean() for number in range(len(self.classes))])
+
+    @cached_property
+    def image_probabilities(self) -> NDArray[np.float64]:
+        """(classes,), calibrated, of the whole image; NaN where there was nothing to judge."""
+        if np.isnan(self.image_logits).any():
+            return np.full(len(self.classes), np.nan)
+        return self.image_rule.probabilities(self.image_logits)
+
+    @property
+    def verdict(self) -> str:
+        """Name of a class, ``unsure``, or ``nothing to judge``."""
+        p = self.image_probabilities
+        return NOTHING if np.isnan(p).any() else self.image_rule.verdict_of(p)
+
+    @cached_property
+    def class_map(self) -> ClassMap:
+        """The class map.
+
+        Raises
+        ------
+        SpecError
+            The prediction was made of regions alone.
+        """
+        if self.make_map is None:
+            raise SpecError("this prediction has no class map", expected="one of a whole field")
+        return self.make_map()
+
+    def detections(self, least: float | None = None) -> pd.DataFrame:
+        """Peaks of the class map that are called, the surest first.
+
+        Parameters
+        ----------
+        least
+            Least probability of the positive class; the model's threshold by default.
+
+        Returns
+        -------
+        DataFrame
+            y, x (pixels of the field) and p.
+
+        Raises
+        ------
+        SpecError
+            No class is the positive one, or there is no class map.
+        """
+        if self.classes.positive is None:
+            raise SpecError(
+                "no class is sought, so there are no detections",
+                expected="a positive class",
+                got=str(self.classes),
+                remedy="name one with --positive when labelling",
+            )
+        code = self.classes.code(self.classes.positive)
+        least = self.rule.threshold if least is None else least
+        if self.detected is not None:
+            p = self.rule.probability(self.detected.places.score)
+            y, x = self.detected.places.y, self.detected.places.x
+        else:
+            found = self.class_map
+            values = self.rule.probabilities(np.moveaxis(found.logits, 0, -1))[..., code]
+            cells = peaks(np.nan_to_num(values, nan=-1.0).astype(np.float32), apart=1, least=least)
+            y, x = found.centres(cells).T
+            p = values[tuple(cells.T)]
+        table = pd.DataFrame({"y": y, "x": x, "p": p})
+        table = table[table["p"] >= least]
+        return table.sort_values("p", ascending=False, kind="stable", ignore_index=True)
+
+    def merged(
+        self, into: Mapping[str, str], positive: str | None = None
+    ) -> tuple[ClassNames, NDArray[np.float64]]:
+        """Classes and (regions, classes) probabilities when some classes go together.
+
+        Parameters
+        ----------
+        into
+            New name of every class.
+        positive
+            Positive one of the new classes.
+        """
+        classes = self.classes.merged(into, positive)
+        member = np.array([[into[old] == new for new in classes] for old in self.classes])
+        return classes, self.probabilities @ member
+
+    def table(self) -> pd.DataFrame:
+        """One row a region: y0, x0, y1, x1, called, and p_<class> of every class."""
+        corners = np.array([box.corners for box in self.boxes], dtype=np.int64).reshape(-1, 4)
+        found = pd.DataFrame(corners, columns=["y0", "x0", "y1", "x1"]).assign(called=self.called)
+        for number, name in enumerate(self.classes):
+            found[f"p_{name}"] = self.probabilities[:, number]
+        return found
+
+    def __repr__(self) -> str:
+        p = ", ".join(
+            f"{name} {each:.2f}"
+            for name, each in zip(self.classes, self.image_probabilities, strict=True)
+        )
+        return f"Prediction({self.verdict}; {p}; {len(self.boxes)} regions)"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{p:.3f}</td><td>{share:.0%}</td></tr>"
+            if not np.isnan(p)
+            else f"<tr><td>{name}</td><td></td><td></td></tr>"
+            for name, p, share in zip(
+                self.classes, self.image_probabilities, self.shares, strict=True
+            )
+        )
+        tone = "unsure" if self.verdict == UNSURE else ""
+        return (
+            f"<p class='{tone}'><b>{self.verdict}</b>, {len(self.boxes)} regions</p>"
+            "<table><tr><th>class</th><th>probability of the image</th><th>share of regions</th>"
+            f"</tr>{rows}</table>"
+        )

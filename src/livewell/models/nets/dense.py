@@ -109,7 +109,7 @@ class DenseForm(nn.Module):
         Parameters
         ----------
         picture
-            (n, 1, h, w), normalised.
+            (n, channels, h, w), normalised.
 
         Returns
         -------
@@ -147,7 +147,8 @@ def _of_sequence(module: nn.Module) -> Parts:
 def _length(trunk: nn.Module, edge_px: int) -> int:
     """Cells that the trunk makes of `edge_px` pixels, without computing them."""
     shadow = copy.deepcopy(trunk).to("meta", torch.float32)
-    return int(shadow(torch.empty(1, 1, edge_px, edge_px, device="meta")).shape[-1])
+    channels = next(shadow.parameters()).shape[1]  # of the first convolution
+    return int(shadow(torch.empty(1, channels, edge_px, edge_px, device="meta")).shape[-1])
 
 
 def _folded(module: nn.Module) -> nn.Module:

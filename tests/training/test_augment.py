@@ -50,7 +50,7 @@ CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "noisy": lambda p: augment.noisy(p, [0.5] * len(p), rngs(len(p))),
     "erased": lambda p: augment.erased(p, [(3, 5, 20)] * len(p)),
     "cropped": lambda p: warps.cropped(p, [(2, 5)] * len(p), 50),
-    "augmented": lambda p: augment.augmented(p, EVERYTHING, rngs(len(p))),
+    "augmented": lambda p: augment.augmented(p[:, None], EVERYTHING, rngs(len(p)))[:, 0],
 }
 
 
@@ -60,8 +60,8 @@ def rngs(count: int, seed: int = 3) -> list[np.random.Generator]:
 
 
 def near_copy(patch: NDArray[np.float32], recipe: Profile, seed: int) -> NDArray[np.float32]:
-    """One patch, augmented as a stack of one."""
-    return augment.augmented(patch[None], recipe, [np.random.default_rng(seed)])[0]
+    """One patch of one channel, augmented as a stack of one."""
+    return augment.augmented(patch[None, None], recipe, [np.random.default_rng(seed)])[0, 0]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -100,41 +100,87 @@ def test_an_item_depends_on_its_own_generator_alone(recipe: Profile) -> None:
     Equal to the last bit where products of matrices round alike for every number of items, as they
     do here; libraries may differ in that, hence the tolerance.
     """
-    patches = patches_for(recipe, 9)
+    patches = patches_for(recipe, 9)[:, None]
     together = augment.augmented(patches, recipe, rngs(9))
     for row, rng in enumerate(rngs(9)):
         alone = augment.augmented(patches[row : row + 1], recipe, [rng])
         np.testing.assert_allclose(together[row], alone[0], atol=1e-6, rtol=1e-6)
 
 
-def test_draws_come_in_a_fixed_order() -> None:
-    """What a generator gives is used in the order of the changes: trainings stay repeatable."""
+@pytest.mark.parametrize("channels", [1, 3])
+def test_draws_come_in_a_fixed_order(channels: int) -> None:
+    """What a generator gives is used in the order of the changes: trainings stay repeatable.
+
+    Moves, blur, crop and erased square are drawn once for all channels, the rest for each.
+    """
     recipe, rng = EVERYTHING, np.random.default_rng(11)
+    given_patch = np.stack([PATCH + 10 * c * PATCH[::-1] for c in range(channels)])
+
+    def each(low: float, high: float) -> list[float]:
+        return [rng.uniform(low, high) for _ in range(channels)]
+
     size, grid = recipe.patch_px, recipe.warp_grid_px
     count = len(warps.spline_points(size, size, grid))
     moves = rng.normal(0, recipe.warp_sigma_px, size=(count, 2))
     shift = warps.spline_shifts(size, size, grid, moves[None])
     angle, scale = rng.uniform(-45, 45), np.exp(rng.uniform(np.log(0.8), np.log(1.2)))
-    patch = warps.warp(PATCH[None], shift + warps.turn_and_scale(size, size, [angle], [scale]))
-    patch = warps.turned(patch, [rng.integers(8)])
+    shift = shift + warps.turn_and_scale(size, size, [angle], [scale])
+    turn = rng.integers(8)
+    # channels one by one, as patches of their own with the same moves
+    patch = np.concatenate([warps.warp(channel[None], shift) for channel in given_patch])
+    patch = warps.turned(patch, [turn] * channels)
     if rng.random() < recipe.blur_share:
-        patch = augment.blurred(patch, [rng.uniform(*recipe.blur_px)])
+        patch = augment.blurred(patch, [rng.uniform(*recipe.blur_px)] * channels)
     else:
-        patch = augment.sharpened(patch, [rng.uniform(0, 1)], [rng.uniform(0.5, 1.5)])
+        strength, sigma = rng.uniform(0, 1), rng.uniform(0.5, 1.5)
+        patch = augment.sharpened(patch, [strength] * channels, [sigma] * channels)
     patch = augment.normalised(patch, recipe.normalise)
-    patch = augment.gamma_changed(patch, [np.exp(rng.uniform(np.log(0.7), np.log(1.4)))])
-    patch = augment.shaded(patch, [rng.uniform(0, 1)], [rng.uniform(0, 360)])
-    patch = patch * np.float32(np.exp(rng.uniform(-0.2, 0.2)))
-    noise_sd = np.float32(rng.uniform(0.1, 0.2))
-    patch = patch + noise_sd * rng.standard_normal((size, size), dtype=np.float32)
+    patch = augment.gamma_changed(patch, np.exp(each(np.log(0.7), np.log(1.4))))
+    slopes = [(rng.uniform(0, 1), rng.uniform(0, 360)) for _ in range(channels)]
+    patch = augment.shaded(patch, *np.transpose(slopes))
+    patch = patch * np.exp(np.array(each(-0.2, 0.2), np.float32))[:, None, None]
+    noise_sds = np.array(each(0.1, 0.2), np.float32)[:, None, None]
+    patch = patch + noise_sds * rng.standard_normal(patch.shape, dtype=np.float32)
     low = (size - recipe.input_px) // 2 - 4
     top, left = rng.integers(low, low + 9, size=2)
-    crop = patch[0, top : top + recipe.input_px, left : left + recipe.input_px].copy()
+    crop = patch[:, top : top + recipe.input_px, left : left + recipe.input_px].copy()
     assert rng.random() < 1
     edge = rng.integers(recipe.input_px // 8, recipe.input_px // 3 + 1)
     y, x = rng.integers(0, recipe.input_px - edge + 1, size=2)
-    crop[y : y + edge, x : x + edge] = 0
-    np.testing.assert_allclose(near_copy(PATCH, recipe, 11), crop, atol=1e-5)
+    crop[:, y : y + edge, x : x + edge] = 0
+    (got,) = augment.augmented(given_patch[None], recipe, [np.random.default_rng(11)])
+    np.testing.assert_allclose(got, crop, atol=2e-5)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
+def test_channels_of_an_item_move_and_blur_together(recipe: Profile) -> None:
+    """Three equal channels stay equal under every recipe, as long as nothing is drawn for each."""
+    same = {"gamma": (1, 1), "shade": 0, "contrast": 0, "noise_sd": (0, 0)}
+    recipe = override(recipe, same)
+    grey = patches_for(recipe, 2)[:, None]
+    made = augment.augmented(np.repeat(grey, 3, axis=1), recipe, rngs(2))
+    assert made.shape == (2, 3, recipe.input_px, recipe.input_px)
+    np.testing.assert_array_equal(made, np.repeat(made[:, :1], 3, axis=1))
+    np.testing.assert_allclose(
+        made[:, :1], augment.augmented(grey, recipe, rngs(2)), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_light_and_noise_of_channels_are_drawn_for_each() -> None:
+    """Equal channels differ after gamma, shading, contrast and noise, for these are of a camera."""
+    plain = override(TINY, PLAIN | {"input_px": TINY.patch_px})
+    for change in ({"gamma": (0.7, 1.4)}, {"shade": 1}, {"contrast": 0.3}, {"noise_sd": (1, 1)}):
+        recipe = override(plain, change)
+        (made,) = augment.augmented(np.repeat(PATCH[None, None], 2, axis=1), recipe, rngs(1))
+        assert np.abs(made[0] - made[1]).max() > 0.01
+
+
+def test_channels_are_normalised_each_by_itself() -> None:
+    """A bright and a dim channel both get mean 0 and variance 1; a constant one becomes zeros."""
+    pair = np.stack([PATCH, PATCH / 50 + 3, np.full_like(PATCH, 7)])
+    (got,) = augment.normalised(pair[None])
+    assert got.mean(axis=(1, 2)) == pytest.approx([0, 0, 0], abs=1e-4)
+    assert got.std(axis=(1, 2)) == pytest.approx([1, 1, 0], abs=1e-4)
 
 
 @settings(deadline=None, max_examples=50)

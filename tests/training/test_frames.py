@@ -90,6 +90,13 @@ def rngs(count: int, seed: int = 0) -> list[np.random.Generator]:
     return [generator(seed, ("frame", n)) for n in range(count)]
 
 
+def grey_augmented(
+    frames: NDArray[np.float32], profile: Profile, rngs: list[np.random.Generator]
+) -> NDArray[np.float32]:
+    """Frames of one channel, (n, h, w), augmented."""
+    return augmented(frames[:, None], profile, rngs)[:, 0]
+
+
 def noise(count: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[np.float32]:
     made = np.random.default_rng(count).normal(100, 20, (count, *shape))
     return ndimage.gaussian_filter(made, (0, 2, 2)).astype(np.float32)
@@ -98,7 +105,7 @@ def noise(count: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> NDArray[np.fl
 def test_without_augmentation_grey_levels_stay() -> None:
     """With the mean image normalised by the net, frames come through as in the file."""
     given_ = noise(5)
-    np.testing.assert_array_equal(augmented(given_, still(), rngs(5)), given_)
+    np.testing.assert_array_equal(grey_augmented(given_, still(), rngs(5)), given_)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +138,12 @@ def test_without_augmentation_grey_levels_stay() -> None:
 def test_a_frame_does_not_depend_on_its_batch(profile: Profile) -> None:
     """What becomes of a frame is the same alone and among others, bit by bit."""
     given_ = noise(7, (210, 280))
-    together = augmented(given_, profile, rngs(7))
+    together = grey_augmented(given_, profile, rngs(7))
     assert together.shape == given_.shape
     for number, (frame, rng) in enumerate(zip(given_, rngs(7), strict=True)):
-        alone = augmented(frame[None], profile, [rng])
+        alone = grey_augmented(frame[None], profile, [rng])
         np.testing.assert_array_equal(alone[0], together[number])
-    other = augmented(given_[::-1], profile, rngs(7)[::-1])
+    other = grey_augmented(given_[::-1], profile, rngs(7)[::-1])
     np.testing.assert_array_equal(other[::-1], together)
 
 
@@ -150,7 +157,7 @@ def test_frames_keep_their_shape_in_four_turns() -> None:
     """Of a frame that is not square there are its mirrors and the half turn, equally often."""
     frame = noise(1)[0]
     many = np.repeat(frame[None], 200, axis=0)
-    made = augmented(many, still(turns=True), rngs(200))
+    made = grey_augmented(many, still(turns=True), rngs(200))
     kinds = [views(frame).index(each.tobytes()) for each in made]
     assert np.bincount(kinds, minlength=4).min() > 30
 
@@ -158,7 +165,7 @@ def test_frames_keep_their_shape_in_four_turns() -> None:
 def test_square_frames_have_eight_turns() -> None:
     """Of a square frame all right angles and their mirrors come up."""
     frame = noise(1, (40, 40))[0]
-    made = augmented(np.repeat(frame[None], 200, axis=0), still(turns=True), rngs(200))
+    made = grey_augmented(np.repeat(frame[None], 200, axis=0), still(turns=True), rngs(200))
     want = {np.rot90(each, k).tobytes() for each in (frame, frame[::-1]) for k in range(4)}
     assert {each.tobytes() for each in made} == want
 
@@ -168,7 +175,7 @@ def test_square_frames_have_eight_turns() -> None:
 def test_moving_is_a_plain_shift(seed: int, far: float) -> None:
     """All that is seen moves by the two numbers drawn, mirrored at the edges."""
     frame = noise(1)[0]
-    found = augmented(frame[None], still(move_px=far), rngs(1, seed))[0]
+    found = grey_augmented(frame[None], still(move_px=far), rngs(1, seed))[0]
     (rng,) = rngs(1, seed)
     by = [rng.uniform(-far, far) for _ in range(2)]
     want = ndimage.shift(frame.astype(float), [-part for part in by], order=1, mode="mirror")
@@ -189,7 +196,7 @@ def middle(frame: NDArray[np.float32]) -> NDArray[np.float64]:
 @settings(max_examples=20)
 def test_frames_are_turned_about_their_middle(seed: int) -> None:
     """A rotation keeps distances from the middle, by at most the angle asked for."""
-    found = middle(augmented(blob(80, 110), still(rotate_deg=20), rngs(1, seed))[0])
+    found = middle(grey_augmented(blob(80, 110), still(rotate_deg=20), rngs(1, seed))[0])
     before, after = np.array([80 - 59.5, 110 - 79.5]), found - [59.5, 79.5]
     assert np.hypot(*after) == pytest.approx(np.hypot(*before), abs=0.2)
     turned = np.degrees(np.arctan2(*after) - np.arctan2(*before))
@@ -201,7 +208,7 @@ def test_frames_are_turned_about_their_middle(seed: int) -> None:
 def test_frames_are_scaled_about_their_middle(seed: int) -> None:
     """Scaling is alike in both axes, from 230 to 330 px of 280."""
     profile = still(scale=f"{230 / 280},{330 / 280}")
-    found = middle(augmented(blob(80, 110), profile, rngs(1, seed))[0])
+    found = middle(grey_augmented(blob(80, 110), profile, rngs(1, seed))[0])
     factors = (found - [59.5, 79.5]) / [80 - 59.5, 110 - 79.5]
     assert factors[0] == pytest.approx(factors[1], abs=0.02)
     assert 230 / 280 - 0.02 <= factors[0] <= 330 / 280 + 0.02

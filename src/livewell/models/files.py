@@ -151,7 +151,12 @@ def load_model(path: Path) -> tuple[Net, Card]:
             remedy="copy the model folder again, both files together",
         )
     # initial weights are overwritten: a file of ImageNet weights need not be there any more
-    module = build(card.profile.model_copy(update={"weights": ""}), card.frame_px)
+    module = build(
+        card.profile.model_copy(update={"weights": ""}),
+        card.frame_px,
+        channels=len(card.channels),
+        classes=len(card.classes),
+    )
     try:
         module.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:

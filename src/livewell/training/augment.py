@@ -1,8 +1,9 @@
 """Augmentation of stacks of patches: pure functions of pixels, with parameters in pixels.
 
-Stacks are (n, h, w) float32 and parameters (n,), one an item; a single patch is a stack of one.
-What becomes of an item never depends on the others. Sources are given function by function; the
-order is that of `augmented`.
+Stacks are (n, ..., h, w) float32, an item's channels between, as a rule (n, c, h, w); a single
+patch is a stack of one. Parameters are (n,), one an item, or, where a function says so, (n, c), one
+a channel of an item. What becomes of an item never depends on the others. Sources are given
+function by function; the order is that of `augmented`.
 """
 
 import math
@@ -48,9 +49,10 @@ def generator(seed: int, key: tuple[object, ...], *numbers: int) -> np.random.Ge
     return np.random.default_rng([seed, zlib.crc32(repr(key).encode()), *numbers])
 
 
-def per_item(values: ArrayLike) -> Numbers:
-    """(n,) as (n, 1, 1) float32, to be set against a stack."""
-    return np.asarray(values, dtype=np.float32)[:, None, None]
+def per_item(values: ArrayLike, patches: Pixels) -> Numbers:
+    """(n,) or (n, c) as float32 with as many axes as a stack, to be set against it."""
+    numbers = np.asarray(values, dtype=np.float32)
+    return numbers.reshape(*numbers.shape, *[1] * (patches.ndim - numbers.ndim))
 
 
 def blurred(patches: Pixels, sigmas_px: ArrayLike) -> Pixels:
@@ -59,14 +61,14 @@ def blurred(patches: Pixels, sigmas_px: ArrayLike) -> Pixels:
     Parameters
     ----------
     patches
-        (n, h, w) float32.
+        (n, ..., h, w) float32.
     sigmas_px
         (n,) standard deviations, pixels; 0 for none.
 
     Returns
     -------
     numpy.ndarray
-        (n, h, w) float32, a copy.
+        (n, ..., h, w) float32, a copy.
 
     Notes
     -----
@@ -77,19 +79,19 @@ def blurred(patches: Pixels, sigmas_px: ArrayLike) -> Pixels:
     result = torch.from_numpy(np.array(patches, dtype=np.float32))
     if weights.shape[1] == 1:
         return _array(result)
-    for axis in (1, 2):
+    for axis in (patches.ndim - 2, patches.ndim - 1):
         result = _along(result, weights, axis)
     return _array(result)
 
 
 def _gaussians(sigmas_px: NDArray[np.float64]) -> torch.Tensor:
-    """(n, reach + 1, 1, 1): weights at distances 0, 1, ...; both sides of each sum up to 1."""
+    """(n, reach + 1): weights at distances 0, 1, ...; both sides of each sum up to 1."""
     reaches = (4 * sigmas_px + 0.5).astype(int)[:, None]
     distances = np.arange(reaches.max(initial=0) + 1)
     spreads = np.maximum(sigmas_px, 1e-6)[:, None]
     weights = np.exp(-0.5 * (distances / spreads) ** 2) * (distances <= reaches)
     weights /= 2 * weights.sum(axis=1, keepdims=True) - weights[:, :1]
-    return torch.from_numpy(weights.astype(np.float32))[:, :, None, None]
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 def _along(patches: torch.Tensor, weights: torch.Tensor, axis: int) -> torch.Tensor:
@@ -97,6 +99,7 @@ def _along(patches: torch.Tensor, weights: torch.Tensor, axis: int) -> torch.Ten
     reach, length = weights.shape[1] - 1, patches.shape[axis]
     mirror = torch.from_numpy(np.pad(np.arange(length), reach, mode="reflect"))
     wide = patches.index_select(axis, mirror)
+    weights = weights.reshape(*weights.shape, *[1] * (patches.ndim - 1))
     result = patches * weights[:, 0]
     both = torch.empty_like(patches)
     for distance in range(1, reach + 1):
@@ -113,44 +116,53 @@ def _array(values: torch.Tensor) -> Pixels:
 
 def sharpened(patches: Pixels, strengths: ArrayLike, sigmas_px: ArrayLike) -> Pixels:
     """An unsharp mask: `strengths` times what Gaussians of `sigmas_px` take away, added."""
-    return patches + per_item(strengths) * (patches - blurred(patches, sigmas_px))
+    return patches + per_item(strengths, patches) * (patches - blurred(patches, sigmas_px))
 
 
 def normalised(patches: Pixels, how: Normalisation = "patch", context: int = 0) -> Pixels:
-    """`nets.net.normalise` on arrays: each patch to mean 0 and variance 1, or as `how`."""
-    given = torch.from_numpy(np.ascontiguousarray(patches))
+    """`nets.net.normalise` on arrays: each channel to mean 0 and variance 1, or as `how`."""
+    planes = torch.from_numpy(np.ascontiguousarray(patches)).flatten(0, -3)
     # one by one: torch takes four times as long for the deviations of several, and the squares
     # around every pixel of several leave no room in the cache
-    return _array(torch.stack([normalise(patch, how, context) for patch in given]))
+    made = torch.stack([normalise(plane, how, context) for plane in planes])
+    return _array(made.reshape(*patches.shape[:-2], *made.shape[1:]))
 
 
 def with_spread(patches: Pixels, spreads: ArrayLike) -> Pixels:
-    """Each patch stretched about its mean to a standard deviation of `spreads`."""
-    flat = patches.reshape(len(patches), -1)
-    means, found = per_item(flat.mean(axis=1)), per_item(flat.std(axis=1))
-    factors = per_item(spreads) / np.where(found > 0, found, 1)
+    """Each channel stretched about its mean to an sd of `spreads`, (n,) or (n, c)."""
+    flat = _flat(patches)
+    means, found = per_item(flat.mean(axis=-1), patches), per_item(flat.std(axis=-1), patches)
+    factors = per_item(spreads, patches) / np.where(found > 0, found, 1)
     return np.where(found > 0, means + (patches - means) * factors, patches)
 
 
-def gamma_changed(patches: Pixels, exponents: ArrayLike) -> Pixels:
-    """Each patch's grey levels scaled to 0-1, raised to `exponents`, normalised again.
+def _flat(patches: Pixels) -> Pixels:
+    """(n, ..., h * w): the pixels of every channel in a row."""
+    return patches.reshape(*patches.shape[:-2], -1)
 
-    Constant patches stay as they are.
+
+def gamma_changed(patches: Pixels, exponents: ArrayLike) -> Pixels:
+    """Each channel's grey levels scaled to 0-1, raised to `exponents`, normalised again.
+
+    Exponents are (n,) or (n, c). Constant channels stay as they are.
     """
-    flat = patches.reshape(len(patches), -1)
-    lows, highs = per_item(flat.min(axis=1)), per_item(flat.max(axis=1))
+    flat = _flat(patches)
+    lows, highs = per_item(flat.min(axis=-1), patches), per_item(flat.max(axis=-1), patches)
     rooms = np.where(highs > lows, highs - lows, 1)
-    raised: Pixels = ((patches - lows) / rooms).astype(np.float32) ** per_item(exponents)
+    raised: Pixels = ((patches - lows) / rooms).astype(np.float32) ** per_item(exponents, patches)
     return np.where(highs > lows, normalised(raised), patches)
 
 
 def shaded(patches: Pixels, slopes: ArrayLike, angles_deg: ArrayLike) -> Pixels:
-    """Linear shading added: `slopes` standard deviations per half patch, towards `angles_deg`."""
+    """Linear shading added: `slopes` standard deviations per half patch, towards `angles_deg`.
+
+    Both are (n,) or (n, c).
+    """
     angles, strengths = np.deg2rad(angles_deg), np.asarray(slopes)
-    y, x = (np.linspace(-1, 1, edge, dtype=np.float32) for edge in patches.shape[1:])
-    rows = per_item(strengths * np.sin(angles)) * y[:, None]
+    y, x = (np.linspace(-1, 1, edge, dtype=np.float32) for edge in patches.shape[-2:])
+    rows = per_item(strengths * np.sin(angles), patches) * y[:, None]
     result: Pixels = patches + rows
-    result += per_item(strengths * np.cos(angles)) * x
+    result += per_item(strengths * np.cos(angles), patches) * x
     return result
 
 
@@ -160,25 +172,25 @@ def noisy(patches: Pixels, sds: ArrayLike, rngs: Rngs) -> Pixels:
     Parameters
     ----------
     patches
-        (n, h, w) float32, normalised.
+        (n, ..., h, w) float32, normalised.
     sds
-        (n,) standard deviations, 0.5 in the paper.
+        (n,) or (n, c) standard deviations, 0.5 in the paper.
     rngs
         One an item: they make the noise.
     """
     noise = np.empty(patches.shape, dtype=np.float32)
     for out, rng in zip(noise, rngs, strict=True):
         rng.standard_normal(out=out, dtype=np.float32)
-    noise *= per_item(sds)
+    noise *= per_item(sds, patches)
     noise += patches
     return noise
 
 
 def erased(patches: Pixels, squares: Sequence[tuple[int, int, int]]) -> Pixels:
-    """Zeros in a square (y, x, edge) of each patch, pixels; edge 0 for none."""
+    """Zeros in a square (y, x, edge) of each patch, of all its channels, pixels; edge 0: none."""
     result = patches.copy()
     for patch, (y, x, edge) in zip(result, squares, strict=True):
-        patch[y : y + edge, x : x + edge] = 0
+        patch[..., y : y + edge, x : x + edge] = 0
     return result
 
 
@@ -188,8 +200,8 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     Parameters
     ----------
     patches
-        (n, edge, edge) float32, grey levels of the file; edge is patch_px, and with local
-        normalisation twice its context more. Of nets that see whole frames (n, h, w).
+        (n, c, edge, edge) float32, grey levels of the file; edge is patch_px, and with local
+        normalisation twice its context more. Of nets that see whole frames (n, c, h, w).
     profile
         Which changes and how strong.
     rngs
@@ -198,18 +210,20 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     Returns
     -------
     numpy.ndarray
-        (n, input_px, input_px) float32, normalised; whole frames stay (n, h, w).
+        (n, c, input_px, input_px) float32, normalised; whole frames stay (n, c, h, w).
 
     Notes
     -----
     Warp, turns, blur, normalisation, noise and the random crop: Richmond et al. 2017, sections
     2.3 and 2.4. Rotation, scale, shading, gamma and erasing are livewell's own. Local
     normalisation comes first, as it looks at pixels around the patch; a warp hardly changes it, and
-    the spread that a blur takes away is given back.
+    the spread that a blur takes away is given back. What moves pixels, blurs or erases them is the
+    same in all channels of an item; gamma, shading, contrast and noise are drawn channel by
+    channel.
     """
-    size = (profile.input_px,) * 2 if profile.input_px else patches.shape[1:]
+    size = (profile.input_px,) * 2 if profile.input_px else patches.shape[2:]
     many = max(_TOGETHER // math.prod(patches.shape[1:]), 1)
-    result = np.empty((len(patches), *size), dtype=np.float32)
+    result = np.empty((*patches.shape[:2], *size), dtype=np.float32)
     for first in range(0, len(patches), many):
         some = slice(first, first + many)
         result[some] = _augmented(patches[some], profile, rngs[some])
@@ -221,26 +235,26 @@ def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     if around:
         patches = normalised(patches, profile.normalise, around)
     if profile.normalise == "local":
-        spreads = patches.reshape(len(patches), -1).std(axis=1)
+        spreads = _flat(patches).std(axis=-1)
     patches = _moved(patches, profile, rngs)
     patches = _focused(patches, profile, rngs)
     if not around:
         patches = normalised(patches, profile.normalise)
     elif spreads is not None:
-        patches = np.where(per_item(spreads) > 0, with_spread(patches, spreads), patches)
+        patches = np.where(per_item(spreads, patches) > 0, with_spread(patches, spreads), patches)
     patches = _lit(patches, profile, rngs)
     size = profile.input_px
     if size:
         corners = [corner(profile.patch_px, size, profile.shift_px, rng) for rng in rngs]
         patches = cropped(patches, corners, size)
     if profile.erase:
-        patches = erased(patches, [_hole(profile, patches.shape[1:], rng) for rng in rngs])
+        patches = erased(patches, [_hole(profile, patches.shape[2:], rng) for rng in rngs])
     return patches
 
 
 def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     """A warp, rotation, scale and shift together, then a turn."""
-    (height, width), shifts = patches.shape[1:], None
+    (height, width), shifts = patches.shape[2:], None
     if profile.warp_sigma_px:
         grid = profile.warp_grid_px
         shape = (len(spline_points(height, width, grid)), 2)
@@ -248,14 +262,13 @@ def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
         shifts = spline_shifts(height, width, grid, moves)
     if profile.rotate_deg or profile.scale != (1.0, 1.0):
         low, high = np.log(profile.scale)
-        angles, powers = _drawn(
-            rngs, (-profile.rotate_deg, profile.rotate_deg), (float(low), float(high))
-        )
+        bounds = (-profile.rotate_deg, profile.rotate_deg), (float(low), float(high))
+        angles, powers = _drawn(rngs, 1, *bounds)[..., 0]
         turns = turn_and_scale(height, width, angles, np.exp(powers))
         shifts = turns if shifts is None else shifts + turns
     if profile.move_px:
         far = (-profile.move_px, profile.move_px)
-        drawn = _drawn(rngs, far, far).T.astype(np.float32)[:, :, None, None]
+        drawn = _drawn(rngs, 1, far, far)[..., 0].T.astype(np.float32)[:, :, None, None]
         drawn = np.broadcast_to(drawn, (len(patches), 2, height, width))
         shifts = drawn if shifts is None else shifts + drawn
     if shifts is not None:
@@ -289,26 +302,29 @@ def _focused(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 
 
 def _lit(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    """Gamma, shading, contrast and noise on normalised patches."""
+    """Gamma, shading, contrast and noise on normalised patches, each channel by its own draws."""
+    channels = patches.shape[1]
     if profile.gamma != (1.0, 1.0):
         low, high = np.log(profile.gamma)
-        (powers,) = _drawn(rngs, (float(low), float(high)))
+        (powers,) = _drawn(rngs, channels, (float(low), float(high)))
         patches = gamma_changed(patches, np.exp(powers))
     if profile.shade:
-        patches = shaded(patches, *_drawn(rngs, (0, profile.shade), (0, 360)))
+        patches = shaded(patches, *_drawn(rngs, channels, (0, profile.shade), (0, 360)))
     if profile.contrast:
-        (powers,) = _drawn(rngs, (-profile.contrast, profile.contrast))
-        patches = patches * per_item(np.exp(powers))
+        (powers,) = _drawn(rngs, channels, (-profile.contrast, profile.contrast))
+        patches = patches * per_item(np.exp(powers), patches)
     if profile.noise_sd[1] > 0:
-        (sds,) = _drawn(rngs, profile.noise_sd)
+        (sds,) = _drawn(rngs, channels, profile.noise_sd)
         patches = noisy(patches, sds, rngs)
     return patches
 
 
-def _drawn(rngs: Rngs, *bounds: tuple[float, float]) -> NDArray[np.float64]:
-    """(bounds, n): for every item one uniform number in each bounds, an item's one by one."""
-    drawn = [[rng.uniform(low, high) for low, high in bounds] for rng in rngs]
-    return np.transpose(np.array(drawn).reshape(-1, len(bounds)))
+def _drawn(rngs: Rngs, times: int, *bounds: tuple[float, float]) -> NDArray[np.float64]:
+    """(bounds, n, times): uniform numbers, an item's in all of the bounds, over again."""
+    drawn = [
+        [[rng.uniform(low, high) for low, high in bounds] for _ in range(times)] for rng in rngs
+    ]
+    return np.moveaxis(np.array(drawn).reshape(len(rngs), times, len(bounds)), -1, 0)
 
 
 def _hole(

@@ -49,7 +49,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
         self._profile, self._seed = profile, seed
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        """(1, input_px, input_px) float32, normalised, or a whole frame; and its class."""
+        """(c, input_px, input_px) float32, normalised, or a whole frame; and its class."""
         return self.__getitems__([draw])[0]
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
@@ -61,9 +61,10 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
             pixels.append(self._source.crop(patch.image, patch.t, patch.box.widened(around)))
             key = (patch.image, patch.t, patch.box.corners)
             rngs.append(generator(self._seed, key, draw.epoch, draw.number))
-        crops = torch.from_numpy(augmented(np.stack(pixels), self._profile, rngs))
+        stack = np.stack(pixels)[:, None]
+        crops = torch.from_numpy(augmented(stack, self._profile, rngs))
         classes = [int(self._labelled.codes[draw.row]) for draw in draws]
-        return list(zip(crops[:, None], classes, strict=True))
+        return list(zip(crops, classes, strict=True))
 
 
 class PlainCrops(Dataset[tuple[Tensor, int]]):
@@ -126,7 +127,7 @@ def training_loader(
     Returns
     -------
     DataLoader
-        Of (batch, 1, input_px, input_px) float32, normalised, or of whole frames (batch, 1, h, w);
+        Of (batch, c, input_px, input_px) float32, normalised, or of whole frames (batch, c, h, w);
         and classes; one epoch of ``steps_per_epoch`` batches each time it is gone through.
     """
     return DataLoader(

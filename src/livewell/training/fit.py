@@ -95,10 +95,11 @@ def fit(
     FitResult
     """
     torch.manual_seed(seed)
-    number_of_classes = int(train.codes.max()) + 1
-    net = build(profile, train.patches[0].box.shape if profile.sees_frames else None)
-    if number_of_classes != 2:
-        raise NotImplementedError
+    first = train.patches[0]
+    frame_px = first.box.shape if profile.sees_frames else None
+    pixels = source.crop(first.image, first.t, first.box)
+    channels = len(pixels) if pixels.ndim == 3 else 1
+    net = build(profile, frame_px, channels=channels, classes=int(train.codes.max()) + 1)
     if begin is not None:
         net.load_state_dict(begin)
     if profile.normalise == "mean_image":

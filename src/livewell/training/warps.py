@@ -1,6 +1,7 @@
 """Where pixels of stacks come from: thin-plate spline, turn and scale, eight turns, crop.
 
-Pure functions: (n, h, w) float32 in and out, with parameters an item in pixels.
+Pure functions: (n, ..., h, w) float32 in and out, an item's channels between, with parameters an
+item in pixels: all channels of an item move together.
 """
 
 from functools import lru_cache
@@ -155,16 +156,16 @@ def warp(patches: Pixels, shifts: Pixels) -> Pixels:
     Parameters
     ----------
     patches
-        (n, h, w) float32.
+        (n, ..., h, w) float32.
     shifts
         (n, 2, h, w) float32, in y and in x, pixels.
 
     Returns
     -------
     numpy.ndarray
-        (n, h, w) float32.
+        (n, ..., h, w) float32.
     """
-    count, height, width = patches.shape
+    count, *_, height, width = patches.shape
     places = torch.from_numpy(np.ascontiguousarray(shifts))
     grid = torch.empty((count, height, width, 2))
     axes = (torch.arange(height, dtype=torch.float32)[:, None], torch.arange(width).float())
@@ -172,11 +173,11 @@ def warp(patches: Pixels, shifts: Pixels) -> Pixels:
         # torch counts places from -1 to 1 between the centres of the outermost pixels, x first
         place = places[:, axis] + start
         torch.sub(place.mul_(2 / max(edge - 1, 1)), 1, out=grid[..., 1 - axis])
-    source = torch.from_numpy(np.ascontiguousarray(patches))[:, None]
+    source = torch.from_numpy(np.ascontiguousarray(patches)).reshape(count, -1, height, width)
     found = functional.grid_sample(
         source, grid, mode="bilinear", padding_mode="reflection", align_corners=True
     )
-    result: Pixels = found[:, 0].numpy()
+    result: Pixels = found.reshape(patches.shape).numpy()
     return result
 
 
@@ -186,14 +187,15 @@ def turned(patches: Pixels, which: ArrayLike) -> Pixels:
     Parameters
     ----------
     patches
-        (n, h, w); square, or all of them turned by a right angle or none.
+        (n, ..., h, w); square, or all of them turned by a right angle or none.
     which
         (n,): 0-3 right angles anticlockwise, 4-7 the same and then mirrored left to right.
 
     Returns
     -------
     numpy.ndarray
-        (n, h, w), or (n, w, h) where patches that are not square are turned by a right angle.
+        (n, ..., h, w), or (n, ..., w, h) where patches that are not square are turned by a right
+        angle.
 
     Notes
     -----
@@ -201,8 +203,8 @@ def turned(patches: Pixels, which: ArrayLike) -> Pixels:
     """
     views = []
     for patch, number in zip(patches, np.asarray(which).tolist(), strict=True):
-        view = np.rot90(patch, number % 4)
-        views.append(view[:, ::-1] if number >= 4 else view)
+        view = np.rot90(patch, number % 4, axes=(-2, -1))
+        views.append(view[..., ::-1] if number >= 4 else view)
     # not np.stack, which would lay a single transposed view down by columns
     result = np.empty((len(views), *views[0].shape), dtype=np.float32)
     for place, view in zip(result, views, strict=True):
@@ -261,7 +263,7 @@ def cropped(patches: Pixels, corners: ArrayLike, size_px: int) -> Pixels:
     Parameters
     ----------
     patches
-        (n, h, w), any number type.
+        (n, ..., h, w), any number type.
     corners
         (n, 2): first row and column of each square, see `corner`.
     size_px
@@ -270,13 +272,13 @@ def cropped(patches: Pixels, corners: ArrayLike, size_px: int) -> Pixels:
     Returns
     -------
     numpy.ndarray
-        (n, size_px, size_px) float32, a copy.
+        (n, ..., size_px, size_px) float32, a copy.
 
     Notes
     -----
     Source: Richmond et al. 2017, section 2.4 (220 px of 256 px).
     """
-    result = np.empty((len(patches), size_px, size_px), dtype=np.float32)
+    result = np.empty((*patches.shape[:-2], size_px, size_px), dtype=np.float32)
     for square, patch, (top, left) in zip(result, patches, np.asarray(corners), strict=True):
-        square[:] = patch[top : top + size_px, left : left + size_px]
+        square[:] = patch[..., top : top + size_px, left : left + size_px]
     return result

@@ -15,6 +15,7 @@ from livewell.report.suspects import SuspectsResults, suspects_section
 from livewell.tables.schemas import KEY, regions_of
 from livewell.text import chance
 from livewell.workflows.pictured import pictured
+from livewell.workflows.scores import RunData
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""

@@ -25,6 +25,7 @@ from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
 from livewell.workflows.evaluate import drawn_alike
+from livewell.workflows.scores import RunData
 
 MOST_TRAINING, MOST_TESTED = 500, 400
 """At most so many training patches of a class make its weights, and so many test patches are looked

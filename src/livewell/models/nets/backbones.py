@@ -1,4 +1,4 @@
-"""Backbones with global pooling: ResNet-18 for one channel, and the small net of `FAST`."""
+"""Backbones with global pooling: ResNet-18 for any number of channels."""
 
 from pathlib import Path
 
@@ -25,24 +25,30 @@ class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
         return result
 
 
-def resnet18(classes: int = 2, *, padding: Padding = "same", weights: str = "") -> nn.Module:
-    """ResNet-18 for one channel, from scratch or from a local file of ImageNet weights.
+def resnet18(
+    classes: int = 2, *, channels: int = 1, padding: Padding = "same", weights: str = ""
+) -> nn.Module:
+    """ResNet-18, from scratch or from a local file of ImageNet weights.
 
     Parameters
     ----------
     classes
         Number of outputs.
+    channels
+        Of an image.
     padding
         ``same`` as published, or ``valid``: no zeros around the maps, which needs at least 435 px.
     weights
-        Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. The
-        three input channels are summed into one, the last layer is left out.
+        Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. Three
+        channels take the weights of red, green and blue; of any other number each takes an equal
+        share of their sum, so that equal channels are seen as a grey picture is. The last layer is
+        left out.
 
     Returns
     -------
     torch.nn.Module
-        (n, 1, h, w) float, h and w at least 32 -> (n, classes) scores before softmax.
-        11,171,266 parameters for two classes.
+        (n, channels, h, w) float, h and w at least 32 -> (n, classes) scores before softmax.
+        11,171,266 parameters for one channel and two classes.
 
     Raises
     ------
@@ -55,7 +61,7 @@ def resnet18(classes: int = 2, *, padding: Padding = "same", weights: str = "") 
     """
     block = BasicBlock if padding == "same" else ValidBlock
     net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=classes)
-    net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    net.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
     if padding == "valid":
         for part in net.modules():
             if isinstance(part, nn.Conv2d | nn.MaxPool2d):
@@ -77,9 +83,10 @@ def _load_backbone(net: nn.Module, path: Path) -> None:
         ) from error
     state = {name: value for name, value in state.items() if not name.startswith("fc.")}
     own = {name: value for name, value in net.state_dict().items() if not name.startswith("fc.")}
-    first = state.get("conv1.weight")
-    if first is not None and first.shape == (64, 3, 7, 7):
-        state["conv1.weight"] = first.sum(dim=1, keepdim=True)
+    first, channels = state.get("conv1.weight"), own["conv1.weight"].shape[1]
+    if first is not None and first.shape == (64, 3, 7, 7) and channels != 3:
+        share = first.sum(dim=1, keepdim=True) / channels
+        state["conv1.weight"] = share.repeat(1, channels, 1, 1)
     # torchvision's published weights are older than these counters, and no net here reads them
     counters = {name for name in own if name.endswith("num_batches_tracked")} - state.keys()
     wrong = sorted(

@@ -49,7 +49,9 @@ class Block(nn.Module):
         return out
 
 
-def compact(classes: int = 2, *, padding: Padding = "same", dropout: float = 0.2) -> nn.Sequential:
+def compact(
+    classes: int = 2, *, channels: int = 1, padding: Padding = "same", dropout: float = 0.2
+) -> nn.Sequential:
     """The small residual net of the profile `FAST`, livewell's own.
 
     A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
@@ -59,6 +61,8 @@ def compact(classes: int = 2, *, padding: Padding = "same", dropout: float = 0.2
     ----------
     classes
         Number of outputs.
+    channels
+        Of an image.
     padding
         ``same``, or ``valid``: no zeros around the maps, which needs at least 89 px.
     dropout
@@ -67,13 +71,13 @@ def compact(classes: int = 2, *, padding: Padding = "same", dropout: float = 0.2
     Returns
     -------
     torch.nn.Sequential
-        (n, 1, h, w) float, h and w at least 16 -> (n, classes) scores before softmax. 303,090
-        parameters for two classes.
+        (n, channels, h, w) float, h and w at least 16 -> (n, classes) scores before softmax.
+        303,090 parameters for one channel and two classes.
     """
     blocks = [Block(before, width, padding) for before, width in itertools.pairwise(WIDTHS)]
     zeros = 2 if padding == "same" else 0
     return nn.Sequential(
-        nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=zeros, bias=False),
+        nn.Conv2d(channels, WIDTHS[0], 5, stride=2, padding=zeros, bias=False),
         nn.BatchNorm2d(WIDTHS[0]),
         nn.ReLU(inplace=True),
         *blocks,

@@ -17,6 +17,7 @@ INPUT_PX = 220
 def deadnet(
     classes: int = 2,
     *,
+    channels: int = 1,
     fc_batch_norm: bool = True,
     pooling: Literal["floor", "ceil"] = "floor",
     padding: Padding = "same",
@@ -28,6 +29,8 @@ def deadnet(
     ----------
     classes
         Number of outputs.
+    channels
+        Of an image; the paper has one.
     fc_batch_norm
         Batch norm after fc1 and fc2: the paper's text says so, its published files have none.
     pooling
@@ -42,16 +45,16 @@ def deadnet(
     Returns
     -------
     torch.nn.Sequential
-        (n, 1, 220, 220) float -> (n, classes) scores before softmax. Named layers as in Table 1.
-        11,637,170 parameters as the text says; 13,404,594 as published; 5,870,002 without
-        padding.
+        (n, channels, 220, 220) float -> (n, classes) scores before softmax. Named layers as in
+        Table 1. For one channel and two classes 11,637,170 parameters as the text says; 13,404,594
+        as published; 5,870,002 without padding.
 
     Notes
     -----
     Source: Richmond et al. 2017, section 2.4 and Table 1.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    before = 1
+    before = channels
     for block, width in enumerate(WIDTHS, start=1):
         for step in (1, 2):
             first = block == step == 1

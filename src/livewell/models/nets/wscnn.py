@@ -26,12 +26,15 @@ SELDOM = 0.01
 class MeanImage(nn.Module):
     """Takes the mean training image off; zeros until it is set.
 
-    Off a picture of another size than the training frames' the mean image's mean is taken.
+    Off a picture of another size than the training frames' the mean image's mean is taken, channel
+    by channel.
 
     Parameters
     ----------
     frame_px
         Height and width of the training frames.
+    channels
+        Of an image.
 
     Notes
     -----
@@ -40,14 +43,14 @@ class MeanImage(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, frame_px: tuple[int, int]) -> None:
+    def __init__(self, frame_px: tuple[int, int], channels: int = 1) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(1, 1, *frame_px))
+        self.register_buffer("mean", torch.zeros(1, channels, *frame_px))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 1, h, w) -> (n, 1, h, w)."""
+        """(n, channels, h, w) -> (n, channels, h, w)."""
         same = x.shape[-2:] == self.mean.shape[-2:]
-        return x - (self.mean if same else self.mean.mean())
+        return x - (self.mean if same else self.mean.mean(dim=(-2, -1), keepdim=True))
 
 
 class GlobalPooling(nn.Module):
@@ -56,9 +59,9 @@ class GlobalPooling(nn.Module):
     ``max``: the highest place. While training narrows (`narrow`), the mean of the k highest places,
     k going from many of them to one, so that many places learn before one speaks for all.
     ``average``: the mean. ``log_sum_exp``: ``log(mean(exp(r a))) / r``, r = 5, between the two
-    (Pinheiro and Collobert 2015, equation 6). ``noisy_or``: log odds that one place at least is
-    positive, ``1 - prod(1 - sigmoid(a_1 - a_0))`` (Viola, Platt and Zhang 2005), against 0.
-    ``connected``: one fully connected layer of all places of both maps.
+    (Pinheiro and Collobert 2015, equation 6). ``noisy_or``, of two classes only: log odds that one
+    place at least is positive, ``1 - prod(1 - sigmoid(a_1 - a_0))`` (Viola, Platt and Zhang 2005),
+    against 0. ``connected``: one fully connected layer of all places of all maps.
 
     Parameters
     ----------
@@ -68,6 +71,13 @@ class GlobalPooling(nn.Module):
         Places of a class map of the training frames, for ``connected`` and ``noisy_or``.
     widest
         Share of the places that narrowing begins with.
+    classes
+        Number of the maps.
+
+    Raises
+    ------
+    SpecError
+        ``noisy_or`` of other than two classes.
 
     Notes
     -----
@@ -75,11 +85,15 @@ class GlobalPooling(nn.Module):
     is livewell's own.
     """
 
-    def __init__(self, kind: GlobalPool, cells: int = 0, widest: float = 1.0) -> None:
+    def __init__(
+        self, kind: GlobalPool, cells: int = 0, widest: float = 1.0, classes: int = 2
+    ) -> None:
         super().__init__()
         self.kind, self.cells, self.widest = kind, cells, widest
         self.open = 0.0
-        self.connected = nn.Linear(2 * cells, 2) if kind == "connected" else None
+        if kind == "noisy_or":
+            _two_only(classes, "noisy-or pooling is defined for two classes")
+        self.connected = nn.Linear(classes * cells, classes) if kind == "connected" else None
 
     def narrow(self, done: float) -> None:
         """How far narrowing has come, 0 (the mean of many places) to 1 (the highest one)."""
@@ -92,13 +106,19 @@ class GlobalPooling(nn.Module):
         map less the pooled score of the negative one, which passes no gradient. So a frame's log
         odds are those of its highest place, and a frame is called where a place is. Otherwise the
         positive map less the negative one.
+
+        Raises
+        ------
+        SpecError
+            Maps of other than two classes.
         """
+        _two_only(maps.shape[1], "log odds of places are those of two classes")
         if self.kind == "max":
             return maps[:, 1] - maps[:, 0].amax(dim=(-2, -1), keepdim=True).detach()
         return maps[:, 1] - maps[:, 0]
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(n, 2, rows, columns) -> (n, 2) scores before softmax."""
+        """(n, classes, rows, columns) -> (n, classes) scores before softmax."""
         places = maps.flatten(2)
         count = places.shape[-1]
         if self.kind == "average":
@@ -124,13 +144,23 @@ class GlobalPooling(nn.Module):
         return places.topk(kept, dim=-1, sorted=False).values.mean(dim=-1)
 
 
+def _two_only(classes: int, what: str) -> None:
+    if classes != 2:
+        raise SpecError(
+            what,
+            expected="2 class maps",
+            got=str(classes),
+            remedy="use global_pool=max, or two classes",
+        )
+
+
 class WeaklySupervised(nn.Module):
-    """Two class maps of a whole frame, and one score a class of them.
+    """One map a class of a whole frame, and one score a class of them.
 
     Parameters
     ----------
     body
-        (n, 1, h, w) -> (n, 2, rows, columns), the class maps: convolutions only.
+        (n, channels, h, w) -> (n, classes, rows, columns), the class maps: convolutions only.
     head
         Their pooling.
     mean
@@ -142,7 +172,7 @@ class WeaklySupervised(nn.Module):
         self.mean, self.body, self.head = mean, body, head
 
     def maps(self, x: Tensor) -> Tensor:
-        """Class maps: (n, 1, h, w) -> (n, 2, rows, columns), scores before softmax a place."""
+        """(n, channels, h, w) -> class maps (n, classes, rows, columns), scores before softmax."""
         if self.mean is not None:
             x = self.mean(x)
         found: Tensor = self.body(x)
@@ -150,26 +180,31 @@ class WeaklySupervised(nn.Module):
         return found.float()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 1, h, w) -> (n, 2) scores before softmax."""
+        """(n, channels, h, w) -> (n, classes) scores before softmax."""
         scores: Tensor = self.head(self.maps(x))
         return scores
 
 
-def four_layers(second_kernel: int = 3) -> nn.Sequential:
+def four_layers(second_kernel: int = 3, channels: int = 1, classes: int = 2) -> nn.Sequential:
     """The paper's four convolutions; 210 x 280 px make class maps of 21 x 30 places, stride 8.
 
-    11 x 11 x 50, 3 x 3 x 100 (7 x 7 for cells), 5 x 5 x 100, 5 x 5 x 2, the last two padded by 1;
-    batch norm, ReLU and 2 x 2 max pooling after all but the last. 306,802 parameters with 3 x 3.
+    11 x 11 x 50, 3 x 3 x 100 (7 x 7 for cells), 5 x 5 x 100, 5 x 5 x `classes`, the last two padded
+    by 1; batch norm, ReLU and 2 x 2 max pooling after all but the last. 306,802 parameters with
+    3 x 3, one channel and two classes.
 
     Notes
     -----
     Source: Sailem et al., section 2.3 and Figure 2. Strides are not said: taken as 1.
     """
-    layers = _stage(1, 50, 11) + _stage(50, 100, second_kernel) + _stage(100, 100, 5, padding=1)
-    return nn.Sequential(*layers, nn.Conv2d(100, 2, 5, padding=1))
+    layers = [
+        *_stage(channels, 50, 11),
+        *_stage(50, 100, second_kernel),
+        *_stage(100, 100, 5, padding=1),
+    ]
+    return nn.Sequential(*layers, nn.Conv2d(100, classes, 5, padding=1))
 
 
-def six_layers(second_kernel: int = 3) -> nn.Sequential:
+def six_layers(second_kernel: int = 3, channels: int = 1, classes: int = 2) -> nn.Sequential:
     """Six convolutions, the shape livewell's own, for the paper does not give it.
 
     As `four_layers`, with two more of 3 x 3 x 100 (padding 1, batch norm, ReLU, no pooling) before
@@ -179,7 +214,7 @@ def six_layers(second_kernel: int = 3) -> nn.Sequential:
     -----
     Source: Sailem et al., section 4.1 ("a deeper architecture of six convolutional layers").
     """
-    *before, last = four_layers(second_kernel)
+    *before, last = four_layers(second_kernel, channels, classes)
     between = [part for _ in range(2) for part in _stage(100, 100, 3, padding=1)[:-1]]
     return nn.Sequential(*before, *between, last)
 
@@ -198,44 +233,46 @@ WIDTHS = (16, 32, 48, 64)
 STRIDES: tuple[Literal[1, 2], ...] = (2, 1, 2)
 
 
-def small() -> nn.Sequential:
+def small(channels: int = 1, classes: int = 2) -> nn.Sequential:
     """A small residual body of stride 8, livewell's own: a sixth of `four_layers`' operations.
 
     A stem of stride 2, three blocks of two 3 x 3 convolutions with strides 2, 1 and 2, and a 1 x 1
-    convolution to the two class maps; a place sees 57 px.
+    convolution to the class maps; a place sees 57 px.
     """
     steps = zip(itertools.pairwise(WIDTHS), STRIDES, strict=True)
     blocks = [Block(before, width, stride=stride) for (before, width), stride in steps]
     return nn.Sequential(
-        nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=2, bias=False),
+        nn.Conv2d(channels, WIDTHS[0], 5, stride=2, padding=2, bias=False),
         nn.BatchNorm2d(WIDTHS[0]),
         nn.ReLU(inplace=True),
         *blocks,
-        nn.Conv2d(WIDTHS[-1], 2, 1),
+        nn.Conv2d(WIDTHS[-1], classes, 1),
     )
 
 
-def resnet() -> nn.Sequential:
-    """ResNet-18's convolutions, and one of 1 x 1 to the two class maps; stride 32.
+def resnet(channels: int = 1, classes: int = 2) -> nn.Sequential:
+    """ResNet-18's convolutions, and one of 1 x 1 to the class maps; stride 32.
 
     Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
     """
-    whole = resnet18()
+    whole = resnet18(channels=channels)
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
     parts = [(name, whole.get_submodule(name)) for name in names]
-    return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, 2, 1))]))
+    return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, classes, 1))]))
 
 
 def weakly_supervised(
     body: Body,
     frame_px: tuple[int, int],
     *,
+    channels: int = 1,
+    classes: int = 2,
     pooling: GlobalPool = "max",
     widest: float = 1.0,
     second_kernel: int = 3,
     mean_image: bool = False,
 ) -> WeaklySupervised:
-    """A net of two classes on whole frames.
+    """A net on whole frames.
 
     Parameters
     ----------
@@ -243,6 +280,8 @@ def weakly_supervised(
         ``wscnn4``, ``wscnn6``, ``wscnn_small`` or ``wscnn_resnet18``.
     frame_px
         Height and width of the training frames. All but fully connected heads take other sizes too.
+    channels, classes
+        Of an image, and how many class maps and scores are made of it.
     pooling
         See `GlobalPooling`.
     widest
@@ -259,20 +298,22 @@ def weakly_supervised(
     Raises
     ------
     SpecError
-        Frames so small that nothing is left of the class maps.
+        Frames so small that nothing is left of the class maps; a pooling that is not defined for
+        so many classes.
     """
     match body:
         case "wscnn4":
-            layers = four_layers(second_kernel)
+            layers = four_layers(second_kernel, channels, classes)
         case "wscnn6":
-            layers = six_layers(second_kernel)
+            layers = six_layers(second_kernel, channels, classes)
         case "wscnn_small":
-            layers = small()
+            layers = small(channels, classes)
         case "wscnn_resnet18":
-            layers = resnet()
+            layers = resnet(channels, classes)
     rows, columns = map_shape(layers, frame_px)
-    head = GlobalPooling(pooling, rows * columns, widest)
-    net = WeaklySupervised(layers, head, MeanImage(frame_px) if mean_image else None)
+    head = GlobalPooling(pooling, rows * columns, widest, classes)
+    mean = MeanImage(frame_px, channels) if mean_image else None
+    net = WeaklySupervised(layers, head, mean)
     begin_seldom(net)
     return net
 
@@ -297,8 +338,9 @@ def map_shape(body: nn.Sequential, frame_px: tuple[int, int]) -> tuple[int, int]
         The frame is too small.
     """
     shadow = copy.deepcopy(body).to("meta").eval()
+    channels = next(shadow.parameters()).shape[1]  # of the first convolution
     try:
-        found = shadow(torch.empty(1, 1, *frame_px, device="meta"))
+        found = shadow(torch.empty(1, channels, *frame_px, device="meta"))
     except RuntimeError as error:
         raise SpecError(
             "frames too small for the net",

@@ -72,7 +72,7 @@ def training(
 
 
 def _train(study: Path, out: Path, seed: int, steps: int) -> "subprocess.Popen[bytes]":
-    patch_px = Study.open(study).split("split")[2]["patch_px"]
+    patch_px = Study.open(study).split("split")[2].patch_px
     settings = [f"steps={steps}", "steps_per_epoch=10", f"patch_px={patch_px}"]
     command = [sys.executable, "-m", "livewell", "train", str(study), "--out", str(out), "--quiet"]
     command += ["--seed", str(seed), *(part for each in settings for part in ("--set", each))]

@@ -230,10 +230,10 @@ def stain(data: Path, *, seed: int = 0, progress: Progress = SILENT) -> Result:
             ),
         }.items():
             made = label(study, route, CLASSES, seed=seed, progress=progress)
-            counts = "; ".join(f"{step}: {count:,}" for step, count in made.meta["counts"])
+            counts = "; ".join(f"{step}: {count:,}" for step, count in made.meta.counts)
             thresholds = "; ".join(
                 f"{group or 'all'}: live < {m['live_below']:.3g}, dead > {m['dead_above']:.3g}"
-                for group, m in made.meta["mixtures"].items()
+                for group, m in made.meta.mixtures.items()
             )
             rows.append([title, counts, thresholds])
     return Result(

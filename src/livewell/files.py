@@ -197,9 +197,28 @@ def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any])
         As in `claim`, or begun with others, which are named.
     """
     claim(folder, kind, stamp)
-    if not (folder / stamp).is_file():
-        return
-    differ = _differences(read_json(folder / stamp, kind=kind), settings)
+    if (folder / stamp).is_file():
+        refuse_other(folder, kind, read_json(folder / stamp, kind=kind), settings)
+
+
+def refuse_other(
+    folder: Path, kind: str, begun: Mapping[str, Any], settings: Mapping[str, Any]
+) -> None:
+    """Refuse to go on in a folder that was begun with other settings, which are named.
+
+    Parameters
+    ----------
+    folder, kind
+        As in `claim`.
+    begun, settings
+        What it was begun with, and what is asked now; compared as in `claim_same`.
+
+    Raises
+    ------
+    OutputError
+        A setting differs.
+    """
+    differ = _differences(begun, settings)
     if differ:
         raise OutputError(
             f"the {kind} here was begun with other settings",

@@ -73,9 +73,9 @@ def test_labels_and_boxes_are_kept(study: Path, label: Callable[..., Result]) ->
         ["d.tif", "living", 0],
     ]
     meta = Study.open(study).label_meta("mil")
-    assert meta == json.loads(made.stdout)
-    assert meta["route"] == "boxes"
-    assert meta["settings"]["corners"] == ["ymin", "xmin", "ymax", "xmax"]
+    assert meta.model_dump(mode="json") == json.loads(made.stdout)
+    assert meta.route == "boxes"
+    assert meta.settings["corners"] == ["ymin", "xmin", "ymax", "xmax"]
     boxes = Study.open(study).boxes("mil")
     assert boxes[["image", "kind", "y0", "x0", "y1", "x1", "label"]].iloc[
         :2

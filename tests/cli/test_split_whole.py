@@ -54,7 +54,7 @@ def test_whole_frames_by_the_column_of_parts(livewell: Run, study: Path) -> None
         "test": 2,
     }
     patches, folds, meta = Study.open(study).split("split")
-    assert meta["frame_px"] == [80, 96]
+    assert meta.frame_px == (80, 96)
     dealt = patches.merge(folds, on="group").sort_values("image")
     assert dealt["part"].tolist() == PARTS
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from livewell.errors import LayoutError, SpecError, StudyError, TableError
 from livewell.study.boxes import BOXED_CELLS, read_boxes
 from livewell.study.study import Study
+from livewell.tables.metadata import LabelMeta
 from livewell.tables.schemas import BOX
 
 HEADING = "image,state,xmin,ymin,xmax,ymax"
@@ -139,13 +140,13 @@ def test_boxes_are_kept_with_their_labels(tmp_path: Path) -> None:
     boxes = boxes.assign(y0=1, x0=2, y1=3, x1=4)
     with pytest.raises(StudyError, match="none has been made yet"):
         study.write_boxes("mine", boxes)
-    study.write_labels("mine", labels, {"route": "boxes"})
+    study.write_labels("mine", labels, LabelMeta(route="boxes", classes=("a", "b")))
     study.write_boxes("mine", boxes)
     assert (study.boxes("mine")[boxes.columns] == boxes).all(axis=None)
     with pytest.raises(TableError, match="missing-column"):
         study.write_boxes("mine", boxes.drop(columns="y1"))
     assert study.label_names() == ["mine"]
-    study.write_labels("mine", labels, {"route": "column"})
+    study.write_labels("mine", labels, LabelMeta(route="column", classes=("a", "b")))
     with pytest.raises(StudyError, match=r"no boxes were kept.*labels by column.*label boxes"):
         study.boxes("mine")
 

@@ -11,14 +11,24 @@ from livewell.files import sha256, write_text
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.study.runs import EXTRAS, PACKAGES, RUN, Run, versions
+from livewell.tables.metadata import RunMeta
 
-SPEC = {
-    "study": "/data/study",
-    "profile": TINY.model_dump(mode="json"),
-    "seed": 3,
-    "folds": [0, 2],
-    "versions": {"livewell": "0.1.0"},
-}
+SPEC = RunMeta(
+    study="/data/study",
+    split="split",
+    profile=TINY.model_dump(mode="json"),
+    seed=3,
+    classes=("healthy", "sick"),
+    group="well",
+    folds=(0, 2),
+    inputs={},
+    versions={"livewell": "0.1.0"},
+)
+
+
+def changed(**fields: object) -> RunMeta:
+    """The run with other values."""
+    return SPEC.model_copy(update=fields)
 
 
 def test_a_run_is_begun_and_continued(tmp_path: Path) -> None:
@@ -26,10 +36,10 @@ def test_a_run_is_begun_and_continued(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     begun = Run.claim(folder, SPEC)
     assert json.loads((folder / RUN).read_text())["seed"] == 3
-    again = Run.claim(folder, SPEC | {"versions": {"livewell": "0.2.0"}})
-    assert again.spec["versions"] == {"livewell": "0.1.0"}
+    again = Run.claim(folder, changed(versions={"livewell": "0.2.0"}))
+    assert again.spec.versions == {"livewell": "0.1.0"}
     for run in (begun, again, Run.open(folder)):
-        assert {name: run.spec[name] for name in SPEC} == SPEC
+        assert run.spec == SPEC
         assert run.folds == [0, 2]
         assert run.fold(2) == folder / "fold-02"
         assert run.model(0) == folder / "fold-00" / "model"
@@ -38,21 +48,21 @@ def test_a_run_is_begun_and_continued(tmp_path: Path) -> None:
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     """What differs is told with both values, and the begun run stays as it was."""
     Run.claim(tmp_path, SPEC)
-    other = SPEC | {"seed": 4, "profile": override(TINY, {"lr": 0.5}).model_dump(mode="json")}
+    other = changed(seed=4, profile=override(TINY, {"lr": 0.5}).model_dump(mode="json"))
     with pytest.raises(OutputError, match="begun with other settings") as caught:
         Run.claim(tmp_path, other)
     assert caught.value.expected == f"lr={TINY.lr}, seed=3"
     assert caught.value.got == "lr=0.5, seed=4"
-    assert Run.open(tmp_path).spec["seed"] == 3
+    assert Run.open(tmp_path).spec.seed == 3
 
 
 def test_another_profile_is_named(tmp_path: Path) -> None:
     """A run of another profile is refused by the profile's name; its words alone are told too."""
     Run.claim(tmp_path, SPEC)
-    profile = SPEC["profile"]
+    profile = SPEC.profile
     for change, told in ({"name": "FAST"}, "profile=FAST"), ({"source": "me"}, "source=me"):
         with pytest.raises(OutputError) as caught:
-            Run.claim(tmp_path, SPEC | {"profile": profile | change})
+            Run.claim(tmp_path, changed(profile=dict(profile) | change))
         assert caught.value.got == told
 
 

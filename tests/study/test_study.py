@@ -19,8 +19,21 @@ from livewell.errors import (
 from livewell.images.listing import RESULTS, find_images
 from livewell.study.runs import RUN
 from livewell.study.study import Study
+from livewell.tables.metadata import LabelMeta, SplitMeta
 from livewell.workflows import assess, budget, explain, heatmap, localise, timelapse
 
+MADE = LabelMeta(route="column", classes=("healthy", "sick"))
+DEALT = SplitMeta(
+    labels="labels",
+    label_meta=MADE,
+    classes=MADE.classes,
+    by="well",
+    scheme="Holdout",
+    patch_px=4,
+    channels=("",),
+    pixel_um=None,
+    seed=1,
+)
 PICTURE = np.arange(1, 101, dtype=np.uint16).reshape(10, 10)
 
 
@@ -147,7 +160,7 @@ def test_open_what_is_no_study(root: Path, tmp_path: Path) -> None:
 
 def test_indexing_again_keeps_labels(root: Path, tmp_path: Path) -> None:
     """Writing a study anew replaces its fields and keeps what was made from it."""
-    Study.create(tmp_path / "s", root, fields_of(root)).write_labels("l", labels_table(), {})
+    Study.create(tmp_path / "s", root, fields_of(root)).write_labels("l", labels_table(), MADE)
     again = Study.create(tmp_path / "s", root, fields_of(root).iloc[:2])
     assert len(again.fields()) == 2
     assert again.label_names() == ["l"]
@@ -203,26 +216,26 @@ def test_labels(root: Path, tmp_path: Path) -> None:
     study = Study.create(tmp_path / "s", root, fields_of(root))
     with pytest.raises(StudyError, match="none has been made yet"):
         study.labels("dose")
-    study.write_labels("by-column", labels_table(), {"route": "column"})
+    study.write_labels("by-column", labels_table(), MADE)
     assert study.labels("by-column")["label"].tolist() == ["sick"]
-    assert study.label_meta("by-column") == {"route": "column"}
+    assert study.label_meta("by-column") == MADE
     with pytest.raises(StudyError, match=r"'dose'.*one of by-column"):
         study.labels("dose")
     with pytest.raises(SpecError, match="usable name"):
-        study.write_labels("../x", labels_table(), {})
+        study.write_labels("../x", labels_table(), MADE)
     with pytest.raises(TableError, match="missing-column"):
-        study.write_labels("x", labels_table().drop(columns="label"), {})
+        study.write_labels("x", labels_table().drop(columns="label"), MADE)
     assert study.label_names() == ["by-column"]
 
 
 def test_splits(root: Path, tmp_path: Path) -> None:
     """Splits come back whole; a missing name lists what there is; half a split is none."""
     study = Study.create(tmp_path / "s", root, fields_of(root))
-    study.write_split("wells", *split_tables(), {"seed": 1})
-    study.write_split("wells", *split_tables(), {"seed": 2})
+    study.write_split("wells", *split_tables(), DEALT)
+    study.write_split("wells", *split_tables(), DEALT.model_copy(update={"seed": 2}))
     patches, folds, meta = study.split("wells")
     assert patches["group"].tolist() == folds["group"].tolist() == ["g"]
-    assert meta == {"seed": 2}
+    assert meta == DEALT.model_copy(update={"seed": 2})
     (tmp_path / "s" / "splits" / "half").mkdir()
     assert study.split_names() == ["wells"]
     with pytest.raises(StudyError, match=r"'half'.*one of wells"):

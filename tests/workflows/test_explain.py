@@ -118,7 +118,7 @@ def test_evidence_is_of_unseen_groups_only(
     made: Explanation, trained: TrainingResult, study: Study
 ) -> None:
     """No patch, field or gallery is of a well that the model was trained or tuned on."""
-    _, parts, _ = study.split(trained.run.spec["split"])
+    _, parts, _ = study.split(trained.run.spec.split)
     unseen = set(parts.loc[parts["part"] == "test", "group"])
     table = patches(made)
     assert set(table["group"]) <= unseen
@@ -271,7 +271,7 @@ def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> No
     """Every patch of the test wells is scored once, and none of another well."""
     tested = scores.RunData.open(trained.run.folder)
     table, cards = tested.scores(SILENT)
-    patches_, parts, _ = study.split(trained.run.spec["split"])
+    patches_, parts, _ = study.split(trained.run.spec.split)
     unseen = parts.loc[parts["part"] == "test", "group"]
     assert len(table) == patches_["group"].isin(unseen).sum()
     assert set(table["group"]) == set(unseen)
@@ -314,7 +314,7 @@ def test_weights_are_learnt_on_training_patches(
     real = inside.class_weights
     monkeypatch.setattr(inside, "class_weights", noted)
     explain(trained.run.folder, out=tmp_path / "out", look=BARE)
-    _, parts, _ = study.split(trained.run.spec["split"])
+    _, parts, _ = study.split(trained.run.spec.split)
     training = set(parts.loc[parts["part"] == "train", "group"])
     assert asked == {
         0: {w for w in training if w[0] == "A"},

@@ -1,6 +1,5 @@
 """Five ways to label a study, each through the job and into the study's folder."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
+from livewell.classes import ClassNames
 from livewell.errors import LabelError, TableError
 from livewell.study.study import Study
 from livewell.workflows.index import index
@@ -48,18 +48,18 @@ def test_labels_of_images_and_frames(
     assert len(table) == rows
     assert table["t"].isna().all() == whole_images
     assert (table["label"] == table["image"].str[0].map({"A": "healthy", "B": "sick"})).all()
-    assert meta == json.loads(json.dumps(made.meta))
-    assert meta["classes"] == list(CLASSES)
-    assert meta["counts"][0] == ["images", 11]
-    assert meta["route"] == type(route).__name__.lower()
+    assert meta == made.meta
+    assert meta.class_names == ClassNames(CLASSES, "sick")
+    assert meta.counts[0] == ("images", 11)
+    assert meta.route == type(route).__name__.lower()
 
 
 def test_any_time_is_noted(copy: Study) -> None:
     """Healthy frames that are not matched in time come with a note of warning."""
     matched = label(copy, Dose(30, (600, 1800)), CLASSES)
     free = label(copy, Dose(30, (600, 1800), healthy_any_time=True), CLASSES)
-    assert not any("differ in time" in note for note in matched.meta["notes"])
-    assert any("differ in time" in note for note in free.meta["notes"])
+    assert not any("differ in time" in note for note in matched.meta.notes)
+    assert any("differ in time" in note for note in free.meta.notes)
 
 
 def test_points(copy: Study, tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ def test_stain(tmp_path: Path) -> None:
     row = ((table["y0"] // 64) * 4 + table["x0"] // 64 + table["image"].str[1].astype(int)) % 2
     assert (table["label"] == row.map({0: "live", 1: "dead"})).all()
     assert 32 <= len(table) <= 64
-    counts = dict(made.meta["counts"])
+    counts = dict(made.meta.counts)
     assert counts["patches"] == 64
     assert sum(counts[name] for name in ("live", "dead")) == len(table)
-    (mixture,) = made.meta["mixtures"].values()
+    (mixture,) = made.meta.mixtures.values()
     assert 200 < mixture["live_below"] < mixture["dead_above"] < 1200
     with pytest.raises(LabelError, match="experiment"):
         label(study, Stain("PI", 64, 64, per="experiment"), ("live", "dead"))
@@ -137,7 +137,7 @@ def test_stain_where_no_cells_are(tmp_path: Path, paint: Painter) -> None:
         )
     study = index(images, tmp_path / "study", pixel_um=0.5).study
     made = label(study, Stain("PI", 64, 32, on="mean"), ("live", "dead"))
-    counts = dict(made.meta["counts"])
+    counts = dict(made.meta.counts)
     assert counts["on the grid"] == counts["patches"] + counts["without cells, left out"]
     assert counts["without cells, left out"] > 0
     table = study.labels("labels")

@@ -64,7 +64,7 @@ def test_groups_are_never_shared(copy: Study, scheme: Scheme, folds: int) -> Non
     if isinstance(scheme, KFolds | LeaveOneOut):
         tested = parts[parts["part"] == "test"]
         assert sorted(tested["group"]) == sorted(patches["group"].unique())
-    assert meta["by"] == "well"
+    assert meta.by == "well"
 
 
 def test_patches_and_what_is_written(study: Study) -> None:
@@ -74,10 +74,10 @@ def test_patches_and_what_is_written(study: Study) -> None:
     assert not patches["image"].str.startswith("C").any()
     assert patches["y1"].max() <= 128
     assert patches["x1"].max() <= 192
-    assert meta["patch_px"] == 64
-    assert meta["pixel_um"] == pytest.approx(0.5)
-    assert meta["channel"] == "phase contrast"
-    assert meta["counts"]["patches"] == len(patches)
+    assert meta.patch_px == 64
+    assert meta.pixel_um == pytest.approx(0.5)
+    assert meta.channels == ("phase contrast",)
+    assert meta.counts["patches"] == len(patches)
 
 
 def test_every_nth_frame(copy: Study) -> None:
@@ -157,7 +157,7 @@ def test_duplicates_can_be_united(plate: Path, tmp_path: Path, write_movie: Writ
     groups = made.patches.drop_duplicates("image").set_index("image")["group"]
     assert groups["B01_p1.ome.tif"] == groups["B09_p1.ome.tif"] == "B01+B09"
     assert groups["A01_p1.ome.tif"] == "A01"
-    assert study.split("split")[2]["merge_duplicates"] is True
+    assert study.split("split")[2].merge_duplicates is True
 
 
 def test_digests_are_kept(copy: Study) -> None:
@@ -176,7 +176,7 @@ def test_ties_are_told(plate: Path, tmp_path: Path) -> None:
     study = study_of(tmp_path, plate / "images", table, files="[AB]*")
     made = split(study, by="well", scheme=LEAST, grid=GRID)
     assert any("replicate" in warning for warning in made.warnings)
-    assert study.split("split")[2]["warnings"] == list(made.warnings)
+    assert study.split("split")[2].warnings == made.warnings
 
 
 def two_positions(plate: Path, tmp_path: Path, write_movie: Writer, place: str = "well") -> Study:

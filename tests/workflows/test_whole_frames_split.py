@@ -68,9 +68,9 @@ def test_every_frame_is_one_patch(tmp_path: Path) -> None:
     assert made.patches["label"].tolist() == list(CLASSES) * 3
     patches, _, meta = study.split("split")
     pd.testing.assert_frame_equal(patches, made.patches)
-    assert (meta["patch_px"], meta["frame_px"]) == (0, [80, 96])
-    assert meta["grid"] == {"every": 1}
-    assert meta["counts"] == {"frames": 6, "images mirrored at their edges": 0}
+    assert (meta.patch_px, meta.frame_px) == (0, (80, 96))
+    assert meta.grid == {"every": 1}
+    assert meta.counts == {"frames": 6, "images mirrored at their edges": 0}
 
 
 def test_a_grid_of_patches_has_no_frame_size(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_grid_of_patches_has_no_frame_size(tmp_path: Path) -> None:
     study = alike(tmp_path, part=PARTS)
     split(study, by="picture", scheme=Parts("part"), grid=Grid(32, 32, empty="keep"))
     meta = study.split("split")[2]
-    assert (meta["patch_px"], meta["frame_px"]) == (32, None)
+    assert (meta.patch_px, meta.frame_px) == (32, None)
 
 
 MIXED = {
@@ -102,8 +102,8 @@ def test_mixed_sizes_are_seen_through_one_window(tmp_path: Path) -> None:
         assert abs((y0 + y1) - height) <= 1
         assert abs((x0 + x1) - width) <= 1
     meta = study.split("split")[2]
-    assert meta["frame_px"] == [100, 120]
-    assert meta["counts"]["images mirrored at their edges"] == 5
+    assert meta.frame_px == (100, 120)
+    assert meta.counts["images mirrored at their edges"] == 5
 
 
 def test_images_too_small_are_refused_by_name(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_only_labelled_images_count(tmp_path: Path) -> None:
     study.write_labels("some", table[table["image"] != "j.tif"], study.label_meta("labels"))
     made = split(study, by="picture", scheme=Parts("part"), grid=Whole(), labels="some")
     assert len(made.patches) == 6
-    assert study.split("split")[2]["frame_px"] == [80, 96]
+    assert study.split("split")[2].frame_px == (80, 96)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_parts_are_as_the_column_says(tmp_path: Path) -> None:
     dealt = made.patches.merge(made.folds, on="group")
     assert dict(zip(dealt["image"], dealt["part"], strict=True)) == said.to_dict()
     meta = study.split("split")[2]
-    assert (meta["scheme"], meta["scheme_settings"]) == ("Parts", {"column": "part"})
+    assert (meta.scheme, meta.scheme_settings) == ("Parts", {"column": "part"})
 
 
 def test_parts_of_groups_of_several_images(tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ def _label(
     made = label(
         Study.open(study), route, (negative, positive), name=name, seed=seed, progress=talk.progress
     )
-    for step, count in made.meta["counts"]:
+    for step, count in made.meta.counts:
         talk.say(f"{count:>8,}  {step}")
-    for note in made.meta["notes"]:
+    for note in made.meta.notes:
         talk.warn(note)
-    talk.result(made.meta)
+    talk.result(made.meta.model_dump(mode="json"))
 
 
 @command("column", label)

@@ -25,6 +25,7 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, gridded, refuse_small, sequences
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study, checked_name
+from livewell.tables.metadata import LabelMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,20 +365,11 @@ def _write(
     study.write_labels(
         name,
         table,
-        {
-            "route": name,
-            "settings": _plain(recipe),
-            "classes": list(classes),
-            "counts": [[count.step, count.count] for count in counts],
-            "notes": list(notes),
-            "seed": 0,
-        },
+        LabelMeta(
+            route=name,
+            settings=recipe,
+            classes=classes,
+            counts=tuple((count.step, count.count) for count in counts),
+            notes=tuple(notes),
+        ),
     )
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings for a JSON file: paths as text, at every depth."""
-    return {
-        k: _plain(v) if isinstance(v, Mapping) else str(v) if isinstance(v, Path) else v
-        for k, v in values.items()
-    }

@@ -1,6 +1,5 @@
 """Mosaics of a study's images as files: dealt within part and class, reduced, with their table."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.runs import label_hash, split_hashes
 from livewell.study.scale import SAME, channel_name, common_pixel_um
 from livewell.study.study import Study
+from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import BOX
 
 KIND, STAMP = "folder of mosaics", "mosaics.json"
@@ -156,7 +156,7 @@ def mosaics(
         "table_sha256": sha256(wide.to_csv(index=False).encode()).hexdigest(),
     }
     claim_same(out, KIND, STAMP, settings)
-    stamp(out, STAMP, KIND, classes=meta["classes"], by=meta["by"], **settings)
+    stamp(out, STAMP, KIND, classes=meta.classes, by=meta.by, **settings)
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     _write(table, look, out / "images", pixels, progress)
@@ -164,19 +164,19 @@ def mosaics(
         wide.to_csv(temporary, index=False)
     rest = left_out(raw, table)
     notes = [*_scale_notes(look), *_dealing_notes(table, rest), *_border_notes(table, look, pixels)]
-    classes = (meta["classes"][0], meta["classes"][1])
+    classes = (meta.classes[0], meta.classes[1])
     return Mosaics(
         out / "images", out / "mosaics.csv", classes, _balance(table, rest), tuple(notes)
     )
 
 
-def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
+def _check_labels(study: Study, split: str, meta: SplitMeta) -> None:
     """Refuse labels that are not on whole images, or not those of the split any more."""
-    name = meta["labels"]
+    name = meta.labels
     if name not in study.label_names():
         return
     where = f"{study.folder}, split {split}"
-    if meta.get("labels_sha256") not in (None, label_hash(study, name)):
+    if meta.labels_sha256 not in ("", label_hash(study, name)):
         raise SplitError(
             "the labels were made anew after the split, which holds the old ones",
             where=where,
@@ -187,7 +187,7 @@ def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
             f"the labels {name!r} are on patches; a mosaic takes its class from whole images",
             where=where,
             expected="labels on images or frames (label column, words, dose or boxes)",
-            got=f"labels by {meta['label_meta'].get('route', 'patch')}",
+            got=f"labels by {meta.label_meta.route}",
         )
 
 

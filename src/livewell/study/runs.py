@@ -1,16 +1,14 @@
 """Run folders: what a job resolved, on which inputs, with which versions and seed."""
 
 import platform
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
-from livewell.errors import StudyError
-from livewell.files import article, claim_same, read_json, sha256, stamp
+from livewell.files import claim, refuse_other, sha256
 from livewell.study.study import Study
+from livewell.tables.metadata import RunMeta
 
 RUN = "run.json"
 PACKAGES = (
@@ -38,15 +36,14 @@ class Run:
     folder
         Where it lies.
     spec
-        What ``run.json`` holds: study, split, profile, seed, channel, classes, folds, inputs,
-        versions.
+        What it was begun with.
     """
 
     folder: Path
-    spec: Mapping[str, Any]
+    spec: RunMeta
 
     @classmethod
-    def claim(cls, folder: Path, spec: Mapping[str, Any]) -> "Run":
+    def claim(cls, folder: Path, spec: RunMeta) -> "Run":
         """A new run folder, or the one that was begun with the same spec.
 
         Raises
@@ -54,12 +51,14 @@ class Run:
         OutputError
             The folder holds something else, or a run with another spec.
         """
-        settings = {name: value for name, value in spec.items() if name != "versions"}
-        claim_same(folder, "training run", RUN, settings)
-        if (folder / RUN).is_file():
-            return cls(folder, read_json(folder / RUN, kind="training run"))
-        stamp(folder, RUN, "training run", **spec)
-        return cls(folder, dict(spec))
+        claim(folder, spec.kind, RUN)
+        if not (folder / RUN).is_file():
+            spec.write(folder / RUN)
+            return cls(folder, spec)
+        begun = RunMeta.read(folder / RUN)
+        asked = {name: value for name, value in spec.values().items() if name != "versions"}
+        refuse_other(folder, spec.kind, begun.values(), asked)
+        return cls(folder, begun)
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -68,21 +67,14 @@ class Run:
         Raises
         ------
         StudyError
-            It is not there or not a training run.
+            It is not there, not a training run, or its description cannot be read.
         """
-        spec = read_json(folder / RUN, kind="training run")
-        if spec.get("kind") != "training run":
-            raise StudyError(
-                "not a training run",
-                where=str(folder),
-                got=article(str(spec.get("kind", "JSON file"))),
-            )
-        return cls(folder, spec)
+        return cls(folder, RunMeta.read(folder / RUN))
 
     @property
     def folds(self) -> list[int]:
         """Numbers of the folds of this run."""
-        return [int(fold) for fold in self.spec["folds"]]
+        return list(self.spec.folds)
 
     def fold(self, number: int) -> Path:
         """Folder of one fold: checkpoints, ``log.csv`` and, when finished, ``model``."""

@@ -2,23 +2,23 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, StudyError, TableError
-from livewell.files import claim, read_json, stamp, whole_folder, write_json
+from livewell.files import claim, whole_folder
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.progress import SILENT, Progress
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.files import read_table, write_table
+from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
 from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES
 
 KIND = "study"
@@ -95,17 +95,14 @@ class Study:
         claim(folder, KIND, STAMP)
         study = cls(folder, root, pixel_um, frame_s, channel, tuple(sources))
         # the stamp first: a folder with a stamp and no fields is ours and can be written again
-        stamp(
-            folder,
-            STAMP,
-            KIND,
-            root=str(root),
+        StudyMeta(
+            root=root,
             pixel_um=pixel_um,
             frame_s=frame_s,
-            channel=channel,
-            sources=list(study.sources),
+            channels=() if channel is None else (channel,),
+            sources=study.sources,
             versions={name: version(name) for name in _PACKAGES},
-        )
+        ).write(folder / STAMP)
         write_table(folder / "fields.parquet", table)
         return study
 
@@ -119,28 +116,14 @@ class Study:
             Not there, not a study, or not whole.
         """
         folder = Path(folder)
-        said = read_json(folder / STAMP, kind=KIND)
-        if said.get("kind") != KIND or not isinstance(said.get("root"), str):
-            raise StudyError(
-                "not a study of livewell",
-                where=str(folder / STAMP),
-                got=f"kind {said.get('kind')!r}",
-                remedy="name a folder that `livewell index` made",
-            )
+        meta = StudyMeta.read(folder / STAMP)
         if not (folder / "fields.parquet").is_file():
             raise StudyError(
                 "a study without its fields table (its making was cut short)",
                 where=str(folder),
                 remedy="run `livewell index` again",
             )
-        return cls(
-            folder,
-            Path(said["root"]),
-            said.get("pixel_um"),
-            said.get("frame_s"),
-            said.get("channel"),
-            tuple(said.get("sources") or ()),
-        )
+        return cls(folder, meta.root, meta.pixel_um, meta.frame_s, meta.channel, meta.sources)
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""
@@ -205,12 +188,18 @@ class Study:
         self._must_know("label", name, self.label_names())
         return read_table(self.folder / "labels" / f"{name}.parquet", LABELS)
 
-    def label_meta(self, name: str) -> dict[str, Any]:
-        """How a labels table was made."""
-        self._must_know("label", name, self.label_names())
-        return read_json(self.folder / "labels" / f"{name}.json", kind="label description")
+    def label_meta(self, name: str) -> LabelMeta:
+        """How a labels table was made.
 
-    def write_labels(self, name: str, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
+        Raises
+        ------
+        StudyError
+            There is none of this name, or its description cannot be read.
+        """
+        self._must_know("label", name, self.label_names())
+        return LabelMeta.read(self.folder / "labels" / f"{name}.json")
+
+    def write_labels(self, name: str, table: pd.DataFrame, meta: LabelMeta) -> None:
         """Write a labels table and how it was made, in place of an older one of this name.
 
         Boxes that were kept with the older one go: they are not what these labels were made from.
@@ -218,7 +207,7 @@ class Study:
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
         self._boxes(name).unlink(missing_ok=True)
         write_table(self.folder / "labels" / f"{name}.parquet", table)
-        write_json(self.folder / "labels" / f"{name}.json", dict(meta))
+        meta.write(self.folder / "labels" / f"{name}.json")
 
     def label_names(self) -> list[str]:
         """Names of the labels tables that are whole."""
@@ -241,7 +230,7 @@ class Study:
                 f"no boxes were kept with the labels {name!r}",
                 where=str(self.folder),
                 expected="labels made from boxes",
-                got=f"labels by {self.label_meta(name).get('route')}",
+                got=f"labels by {self.label_meta(name).route}",
                 remedy="make them with `livewell label boxes`",
             )
         return read_table(self._boxes(name), BOXED_CELLS)
@@ -262,24 +251,24 @@ class Study:
     def _boxes(self, name: str) -> Path:
         return self.folder / "boxes" / f"{name}.parquet"
 
-    def split(self, name: str) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    def split(self, name: str) -> tuple[pd.DataFrame, pd.DataFrame, SplitMeta]:
         """Patches, folds and how they were made.
 
         Raises
         ------
         StudyError
-            There is no split of this name.
+            There is no split of this name, or its description cannot be read.
         """
         self._must_know("split", name, self.split_names())
         folder = self.folder / "splits" / name
         return (
             read_table(folder / "patches.parquet", PATCHES),
             read_table(folder / "folds.parquet", FOLDS),
-            read_json(folder / "split.json", kind="split description"),
+            SplitMeta.read(folder / "split.json"),
         )
 
     def write_split(
-        self, name: str, patches: pd.DataFrame, folds: pd.DataFrame, meta: Mapping[str, Any]
+        self, name: str, patches: pd.DataFrame, folds: pd.DataFrame, meta: SplitMeta
     ) -> None:
         """Write a split whole, in place of an older one of this name.
 
@@ -307,7 +296,7 @@ class Study:
         with whole_folder(self.folder / "splits" / name, files) as folder:
             patches.to_parquet(folder / "patches.parquet", index=False)
             folds.to_parquet(folder / "folds.parquet", index=False)
-            write_json(folder / "split.json", dict(meta))
+            meta.write(folder / "split.json")
 
     def split_names(self) -> list[str]:
         """Names of the splits."""

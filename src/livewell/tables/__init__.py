@@ -1,1 +1,1 @@
-"""The schema of every table."""
+"""The schema of every table and of every metadata file."""

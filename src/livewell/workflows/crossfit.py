@@ -113,15 +113,15 @@ def prepare(
     window = plan.window_s or _whole(times)
     judged = plan.at_s or window
     frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
-    said = {"made_by": KIND, "plan": str(plan), "seed": seed}
-    if name in study.label_names() and study.label_meta(name).get("made_by") != said["made_by"]:
+    if name in study.label_names() and study.label_meta(name).made_by != KIND:
         raise SpecError(
             "the study has labels of this name, which something else made",
             where=f"--name {name}",
             remedy="give another --name; labels and split of that name are then made",
         )
     made = label(study, Dose(plan.sick_from, window), classes, name=name, seed=seed)
-    study.write_labels(name, made.labelled.table, made.meta | said)
+    said = {"made_by": KIND, "plan": str(plan)}
+    study.write_labels(name, made.labelled.table, made.meta.model_copy(update=said))
     dealt = split(
         study,
         by=plan.by,

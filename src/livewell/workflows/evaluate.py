@@ -29,6 +29,7 @@ from livewell.splitting import balance as balancing
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, versions
 from livewell.study.study import Study
+from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import KEY, regions_of
 from livewell.text import several
 from livewell.workflows.examples import FILE as SUSPECTS_FILE
@@ -196,13 +197,13 @@ def evaluate(
             },
             "virtual_batches": paper and asdict(paper),
             "classes": classes,
-            "group": meta["by"],
+            "group": meta.by,
             "groups": int(scores["group"].nunique()),
             "patches": len(scores),
             "compared": compared,
             "min_each": min_each,
             "seed": seed,
-            "warnings": meta["warnings"],
+            "warnings": meta.warnings,
             "versions": versions(),
         }
         write_json(temporary / RESULTS, summary)
@@ -278,7 +279,7 @@ def _stack(pixels: StudyPixels, keys: Sequence[Region]) -> Any:
 def _results(
     run: Run,
     study: Study,
-    meta: dict[str, Any],
+    meta: SplitMeta,
     table: pd.DataFrame,
     head: str,
     figures: dict[str, Estimate],
@@ -288,8 +289,8 @@ def _results(
     folds: pd.DataFrame,
     patches: pd.DataFrame,
 ) -> EvaluationResults:
-    classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
-    group = str(meta["by"]).replace("_", " ")
+    classes: tuple[str, str] = (meta.classes[0], meta.classes[1])
+    group = meta.by.replace("_", " ")
     ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
     images = patches["image"].nunique()
@@ -297,8 +298,8 @@ def _results(
     return EvaluationResults(
         title=f"{classes[1].capitalize()} or {classes[0]}: {study.folder.name}",
         subtitle=f"{images} images{seen} of {patches['group'].nunique()}"
-        f" {group}s, labelled by {meta['label_meta']['route']}; profile"
-        f" {run.spec['profile']['name']}",
+        f" {group}s, labelled by {meta.label_meta.route}; profile"
+        f" {run.spec.profile['name']}",
         classes=classes,
         estimates=named(ordered, group),
         scores=table,
@@ -314,22 +315,22 @@ def _results(
         logs=_logs(run),
         noun=noun,
         baselines=[(name, found[head]) for name, found in rivals.items()],
-        warnings=meta["warnings"],
+        warnings=meta.warnings,
         counts=balancing.balance(patches, folds),
         settings={
-            "profile": run.spec["profile"],
-            "labels": meta["label_meta"],
-            "split": {k: meta[k] for k in ("by", "scheme", "scheme_settings", "grid", "seed")},
-            "seed": run.spec["seed"],
-            "inputs": run.spec["inputs"],
+            "profile": run.spec.profile,
+            "labels": meta.label_meta.values(),
+            "split": meta.values("by", "scheme", "scheme_settings", "grid", "seed"),
+            "seed": run.spec.seed,
+            "inputs": run.spec.inputs,
         },
         versions=versions(),
     )
 
 
-def _noun(meta: dict[str, Any], patches: pd.DataFrame) -> str:
+def _noun(meta: SplitMeta, patches: pd.DataFrame) -> str:
     """What the net sees: patch, frame, or image where each image has one frame."""
-    if meta["patch_px"]:
+    if meta.patch_px:
         return PATCH
     return "image" if patches["image"].is_unique else "frame"
 
@@ -358,7 +359,7 @@ def _logs(run: Run) -> dict[str, pd.DataFrame]:
     logs = {}
     for fold in run.folds:
         log = pd.read_csv(run.fold(fold) / "log.csv")
-        if run.spec["profile"]["select"] == "best":
+        if run.spec.profile["select"] == "best":
             log.attrs["best_epoch"] = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
         logs[f"fold {fold}"] = log
     return logs

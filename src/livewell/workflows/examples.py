@@ -87,7 +87,7 @@ class Examples:
                 said = f"{name.capitalize()}. {made.caption}"
                 pictures.append(replace(made, caption=said))
         run = self.tested.run
-        _, folds, _ = self.tested.study.split(run.spec["split"])
+        _, folds, _ = self.tested.study.split(run.spec.split)
         section = suspects_section(
             SuspectsResults(
                 classes=classes,

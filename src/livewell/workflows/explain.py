@@ -82,7 +82,7 @@ def explain(
     """
     look = look or Look()
     tested = RunData.open(run_folder, folds)
-    if tested.run.spec["profile"]["net"] in FRAME_NETS:
+    if tested.run.spec.profile["net"] in FRAME_NETS:
         raise SpecError(
             "this run's nets see whole frames, and here patches are explained",
             where=str(run_folder),
@@ -116,9 +116,9 @@ def explain(
     cam = next(iter(cams.values()))
     results = ExplainResults(
         title=f"Inside {tested.run.folder.name}",
-        subtitle=f"profile {tested.run.spec['profile']['name']}, {len(chosen)} model"
+        subtitle=f"profile {tested.run.spec.profile['name']}, {len(chosen)} model"
         f"{'s' if len(chosen) > 1 else ''}, {len(table):,} test patches of"
-        f" {table['group'].nunique()} {tested.meta['by']}s",
+        f" {table['group'].nunique()} {tested.meta.by}s",
         classes=tested.classes,
         layer=cam.layer.name,
         weights=f"weights averaged over training patches of the class, at most {MOST_TRAINING}"

@@ -1,9 +1,9 @@
 """Labels for a study, by one of six routes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
+from livewell.tables.metadata import LabelMeta
 from livewell.tables.schemas import key_table
 from livewell.workflows.label_boxes import Boxes, label_boxes, sizes_of
 
@@ -113,7 +114,7 @@ class LabelResult:
     """What `label` made: the labels, and what is written beside them."""
 
     labelled: Labels
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: LabelMeta
 
 
 def label(
@@ -178,20 +179,20 @@ def label(
             got=", ".join(sorted(found)) or "no label at all",
             remedy="check the classes, the thresholds or the time window",
         )
-    meta: dict[str, Any] = {
-        "route": type(route).__name__.lower(),
-        "settings": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(route).items()},
-        "classes": list(classes),
-        "counts": [[count.step, count.count] for count in labelled.counts],
-        "notes": list(labelled.notes),
-        "seed": seed,
-    }
-    if isinstance(labelled, Fluorescence):
-        meta["mixtures"] = {
+    mixtures = labelled.mixtures if isinstance(labelled, Fluorescence) else {}
+    meta = LabelMeta(
+        route=type(route).__name__.lower(),
+        settings=asdict(route),
+        classes=classes,
+        counts=tuple((count.step, count.count) for count in labelled.counts),
+        notes=labelled.notes,
+        seed=seed,
+        mixtures={
             group: asdict(mixture)
             | {"live_below": mixture.live_below, "dead_above": mixture.dead_above}
-            for group, mixture in labelled.mixtures.items()
-        }
+            for group, mixture in mixtures.items()
+        },
+    )
     study.write_labels(name, labelled.table, meta)
     if boxes is not None:
         study.write_boxes(name, boxes)

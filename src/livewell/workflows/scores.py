@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from livewell.progress import Progress
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, split_hashes
 from livewell.study.study import Study
+from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import SCORES, regions_of
 
 
@@ -34,7 +34,7 @@ class RunData:
     pixels: StudyPixels
     patches: pd.DataFrame
     folds: pd.DataFrame
-    meta: dict[str, Any]
+    meta: SplitMeta
 
     @classmethod
     def open(cls, run_folder: Path, folds: Sequence[int] | None = None) -> "RunData":
@@ -63,17 +63,17 @@ class RunData:
                 expected=", ".join(map(str, run.folds)),
                 got=", ".join(map(str, wrong)),
             )
-        study = Study.open(Path(run.spec["study"]))
-        patches, parts, meta = study.split(run.spec["split"])
-        if run.spec["inputs"] != split_hashes(study, run.spec["split"]):
+        study = Study.open(Path(run.spec.study))
+        patches, parts, meta = study.split(run.spec.split)
+        if run.spec.inputs != split_hashes(study, run.spec.split):
             raise SplitError(
                 "the split was made anew since this run was trained: what was trained on would be"
                 " tested on",
-                where=f"{study.folder}, split {run.spec['split']}",
+                where=f"{study.folder}, split {run.spec.split}",
                 remedy="train again, and give another split another --name",
             )
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
-        made = cls(run, study, StudyPixels(study, run.spec["channel"]), patches, parts, meta)
+        made = cls(run, study, StudyPixels(study, run.spec.channel), patches, parts, meta)
         if made.part("test").empty:
             raise SplitError(
                 "no group is held out for testing",
@@ -85,7 +85,7 @@ class RunData:
     @property
     def classes(self) -> tuple[str, str]:
         """``(negative, positive)``."""
-        return self.meta["classes"][0], self.meta["classes"][1]
+        return self.meta.classes[0], self.meta.classes[1]
 
     def part(self, name: str, fold: int | None = None) -> pd.DataFrame:
         """Patches of one part of all folds, or of one, with the column fold."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -18,6 +17,7 @@ from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
 from livewell.study.runs import label_hash
 from livewell.study.scale import channel_name, common_pixel_um
 from livewell.study.study import Study, checked_name
+from livewell.tables.metadata import LabelMeta, SplitMeta
 from livewell.tables.schemas import PATCHES
 
 PART_NAMES = ("train", "validation", "test")
@@ -171,24 +171,25 @@ def split(
         name,
         patches,
         folds,
-        {
-            "labels": labels,
-            "label_meta": meta,
-            "labels_sha256": label_hash(study, labels),
-            "classes": meta["classes"],
-            "by": by,
-            "scheme": type(scheme).__name__,
-            "scheme_settings": asdict(scheme),
-            "grid": asdict(grid) if grid else None,
-            "patch_px": 0 if whole else int(patches["y1"].iloc[0] - patches["y0"].iloc[0]),
-            "frame_px": frame_of(patches) if whole else None,
-            "channel": channel_name(study, patches["image"], channel),
-            "pixel_um": common_pixel_um(study, patches["image"]),
-            "counts": counts,
-            "merge_duplicates": merge_duplicates,
-            "seed": seed,
-            "warnings": warnings,
-        },
+        SplitMeta(
+            labels=labels,
+            label_meta=meta,
+            labels_sha256=label_hash(study, labels),
+            classes=meta.classes,
+            positive=meta.positive,
+            by=by,
+            scheme=type(scheme).__name__,
+            scheme_settings=asdict(scheme),
+            grid=asdict(grid) if grid else None,
+            patch_px=0 if whole else int(patches["y1"].iloc[0] - patches["y0"].iloc[0]),
+            frame_px=frame_of(patches) if whole else None,
+            channels=(channel_name(study, patches["image"], channel),),
+            pixel_um=common_pixel_um(study, patches["image"]),
+            counts=counts,
+            merge_duplicates=merge_duplicates,
+            seed=seed,
+            warnings=tuple(warnings),
+        ),
     )
     return SplitResult(patches, folds, balance, tuple(warnings))
 
@@ -311,11 +312,9 @@ def _torn(fields: pd.DataFrame, patches: pd.DataFrame, by: str) -> list[str]:
     ]
 
 
-def _ties(
-    fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: Mapping[str, Any]
-) -> list[str]:
+def _ties(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMeta) -> list[str]:
     """Warnings about batches that know the label; what a treatment was given to counts once."""
-    name = str(meta["settings"].get("column") or meta["route"])
+    name = str(meta.settings.get("column") or meta.route)
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
     table = counts.rename(columns={"label": name}).merge(
         fields.drop(columns=name, errors="ignore"), on="image"

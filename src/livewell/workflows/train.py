@@ -27,6 +27,7 @@ from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, label_hash, split_hashes, versions
 from livewell.study.study import Study
+from livewell.tables.metadata import RunMeta, SplitMeta
 from livewell.tables.schemas import regions_of
 from livewell.training.data import LabelledRegions, plain_loader
 from livewell.training.fit import FitResult, fit
@@ -117,19 +118,20 @@ def train(
     chosen = _chosen_folds(parts, folds)
     run = Run.claim(
         out,
-        {
-            "study": str(study.folder.resolve()),
-            "split": split,
-            "profile": profile.model_dump(mode="json"),
-            "seed": seed,
-            "channel": channel,
-            "classes": meta["classes"],
-            "group": meta["by"],
-            "folds": chosen,
-            "inputs": split_hashes(study, split),
-            "versions": versions(),
-            **({} if fitter is fit else {"fitter": type(fitter).__name__}),
-        },
+        RunMeta(
+            study=str(study.folder.resolve()),
+            split=split,
+            profile=profile.model_dump(mode="json"),
+            seed=seed,
+            channels=() if channel is None else (channel,),
+            classes=meta.classes,
+            positive=meta.positive,
+            group=meta.by,
+            folds=tuple(chosen),
+            inputs=split_hashes(study, split),
+            versions=versions(),
+            fitter="" if fitter is fit else type(fitter).__name__,
+        ),
     )
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(patches["image"].unique()), progress=progress)
@@ -146,7 +148,7 @@ def _one_fold(
     run: Run,
     fold: int,
     patches: pd.DataFrame,
-    meta: Mapping[str, Any],
+    meta: SplitMeta,
     pixels: StudyPixels,
     profile: Profile,
     seed: int,
@@ -154,7 +156,7 @@ def _one_fold(
     fitter: Fitter,
     progress: Progress,
 ) -> None:
-    classes = ClassNames.of(meta["classes"], meta.get("positive"))
+    classes = meta.class_names
     parts = {name: patches[patches["part"] == name] for name in ("train", "validation")}
     fitted = fitter(
         profile,
@@ -170,17 +172,17 @@ def _one_fold(
     net = Net(
         fitted.module,
         classes,
-        meta["pixel_um"],
+        meta.pixel_um,
         profile.patch_px,
         profile.input_px,
         how=profile.normalise,
         turns=profile.test_turns,
-        frame_px=(meta["frame_px"][0], meta["frame_px"][1]) if profile.sees_frames else None,
+        frame_px=meta.frame_px if profile.sees_frames else None,
     )
     card = _card(net, fitted, parts["validation"], pixels, profile, progress)
     card = card.model_copy(
         update={
-            "channels": (meta["channel"],),
+            "channels": meta.channels,
             "seed": seed,
             "data": _summary(run, fold, patches) | {"learnt": _learnt(pixels, parts, progress)},
         }
@@ -269,10 +271,10 @@ def _summary(run: Run, fold: int, patches: pd.DataFrame) -> dict[str, Any]:
         patches=("group", "size"), groups=("group", "nunique")
     )
     return {
-        "study": Path(run.spec["study"]).name,
-        "split": run.spec["split"],
+        "study": Path(run.spec.study).name,
+        "split": run.spec.split,
         "fold": fold,
-        "group": run.spec["group"],
+        "group": run.spec.group,
         "counts": [
             {"part": part, "label": label, "patches": int(number), "groups": int(groups)}
             for (part, label), number, groups in zip(
@@ -286,8 +288,8 @@ def _summary(run: Run, fold: int, patches: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
-    name, made_of = meta["labels"], meta.get("labels_sha256")
+def _check_labels(study: Study, split: str, meta: SplitMeta) -> None:
+    name, made_of = meta.labels, meta.labels_sha256
     if made_of and name in study.label_names() and made_of != label_hash(study, name):
         raise SplitError(
             "the labels were made anew after the split, which holds the old ones",
@@ -296,23 +298,23 @@ def _check_labels(study: Study, split: str, meta: Mapping[str, Any]) -> None:
         )
 
 
-def _check_size(meta: Mapping[str, Any], profile: Profile) -> None:
-    if profile.sees_frames and meta["patch_px"]:
+def _check_size(meta: SplitMeta, profile: Profile) -> None:
+    if profile.sees_frames and meta.patch_px:
         raise SpecError(
             "the split holds patches, and the profile's net sees whole frames",
             where=f"profile {profile.name}",
             expected="a split made with --whole",
-            got=f"patches of {meta['patch_px']} px",
+            got=f"patches of {meta.patch_px} px",
             remedy="split again with --whole",
         )
-    if meta["patch_px"] != profile.patch_px:
+    if meta.patch_px != profile.patch_px:
         raise SpecError(
             "the split's patches are of another size than the profile's",
             where=f"profile {profile.name}",
             expected=f"patches of {profile.patch_px} px",
-            got=f"{meta['patch_px']} px" if meta["patch_px"] else "whole frames",
+            got=f"{meta.patch_px} px" if meta.patch_px else "whole frames",
             remedy=f"split again with --patch-px {profile.patch_px}, or set patch_px and input_px"
-            if meta["patch_px"]
+            if meta.patch_px
             else "train a profile for whole frames, such as WSCNN_FAST, or split again with"
             f" --patch-px {profile.patch_px}",
         )

@@ -94,7 +94,7 @@ def where(
     results = PlacesResults(
         positive=positive,
         noun=noun,
-        group_name=str(tested.meta["by"]).replace("_", " "),
+        group_name=tested.meta.by.replace("_", " "),
         images=len(judged.images),
         holding=judged.objects["image"].nunique(),
         objects=len(judged.objects),
@@ -131,12 +131,12 @@ def where(
 
 def _boxes(tested: RunData) -> pd.DataFrame | str:
     """The boxes that the labels were made from, or why there are none."""
-    name = tested.meta["labels"]
+    name = tested.meta.labels
     try:
         boxes = tested.study.boxes(name)
     except StudyError:
         return f"the labels {name!r} were not made from boxes"
-    if label_hash(tested.study, name) != tested.meta.get("labels_sha256"):
+    if label_hash(tested.study, name) != tested.meta.labels_sha256:
         return f"the labels {name!r} and their boxes were made anew after the split"
     return boxes
 

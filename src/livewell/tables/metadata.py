@@ -1,0 +1,287 @@
+"""The schema of every metadata file of a study and of a run: frozen values, checked when read.
+
+Each file is one JSON object. Its field ``format`` tells how it is to be read: files without one
+were written by version 0.1 and are translated; a newer format than `FORMAT` is refused.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+
+from livewell import __version__
+from livewell.classes import ClassNames
+from livewell.errors import SpecError, StudyError
+from livewell.files import article, read_json, write_json
+
+FORMAT: Final = 2
+"""Format of the files that this version writes; version 0.1 wrote format 1 and did not say so."""
+NOT_SETTINGS = frozenset({"kind", "format", "livewell"})
+"""Fields that say what a file is and who wrote it."""
+
+
+def plain(value: Any) -> Any:
+    """`value` as a JSON file gives it back.
+
+    Tuples become lists, paths text, and numbers that are not finite ``None``.
+    """
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Plain = Annotated[Mapping[str, Any], AfterValidator(plain)]
+"""Settings of something that this room does not know, as they stand in the JSON file."""
+
+
+class Metadata(BaseModel):
+    """What every metadata file holds; fields that are not known are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    NOUN: ClassVar[str]
+    """What the file is called in messages."""
+
+    kind: str
+    format: Literal[2] = FORMAT
+    livewell: str = __version__
+    """Version of livewell that wrote it."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file, also one that an older version wrote.
+
+        Raises
+        ------
+        StudyError
+            Missing, not JSON, of another kind, of a newer format, or with fields that are missing,
+            unknown or of a wrong type, all of which are named.
+        """
+        said = read_json(path, kind=cls.NOUN)
+        if "format" not in said:
+            said = cls._from_1(said)
+        kind = cls.model_fields["kind"].default
+        if said.get("kind") != kind:
+            raise StudyError(
+                f"not {article(cls.NOUN)} of livewell",
+                where=f"{path}, field kind",
+                expected=str(kind),
+                got=article(str(said.get("kind", "JSON file without it"))),
+                remedy=f"name a file or folder that holds {article(cls.NOUN)}",
+            )
+        newest = said["format"]
+        if isinstance(newest, int) and newest > FORMAT:
+            raise StudyError(
+                f"{article(cls.NOUN)} that a newer version of livewell wrote",
+                where=f"{path}, field format",
+                expected=f"format {FORMAT} or older",
+                got=f"format {newest}, written by livewell {said.get('livewell', '(not said)')}",
+                remedy="install that version of livewell",
+            )
+        try:
+            return cls.model_validate(said)
+        except ValidationError as error:
+            faults = [_fault(fault) for fault in error.errors()]
+            raise StudyError(
+                f"not a whole {cls.NOUN}",
+                where=f"{path}, field{'s' if len(faults) > 1 else ''} "
+                + ", ".join(dict.fromkeys(name for name, _ in faults)),
+                expected=f"the fields that livewell {__version__} writes",
+                got="; ".join(f"{name}: {text}" for name, text in faults),
+                remedy="correct the file, or make it again",
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        write_json(path, self.model_dump(mode="json"))
+
+    def values(self, *names: str) -> dict[str, Any]:
+        """Plain values of the named fields, or of all but `NOT_SETTINGS`."""
+        return self.model_dump(mode="json", include=set(names) or None, exclude=set(NOT_SETTINGS))
+
+    @classmethod
+    def _from_1(cls, said: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a file that version 0.1 wrote; classes and channels are common to all."""
+        new = {"livewell": "0.1.0", **said, "format": FORMAT}
+        if "channel" in new:
+            channel = new.pop("channel")
+            new["channels"] = [] if channel is None else [channel]
+        return new
+
+
+class StudyMeta(Metadata):
+    """A study: ``study.json``."""
+
+    NOUN: ClassVar[str] = "study"
+
+    kind: Literal["study"] = "study"
+    root: Path
+    """Absolute folder of the images."""
+    pixel_um: float | None = None
+    frame_s: float | None = None
+    """In place of what the files say; ``None`` to believe them."""
+    channels: tuple[str | int, ...] = ()
+    """Channels to look at, names or numbers; none to find one by its name."""
+    sources: tuple[str, ...] = ()
+    """Where the fields came from: patterns, tables, notes on how they were read."""
+    versions: Mapping[str, str] = {}
+
+    @property
+    def channel(self) -> str | int | None:
+        """The one channel to look at; ``None`` to find it by its name."""
+        return _only(self.channels)
+
+
+class _Classed(Metadata):
+    """Metadata of something with classes."""
+
+    classes: tuple[str, ...]
+    """Their names in order; two are (negative, positive)."""
+    positive: str | None = None
+    """The class that is sought; ``None`` where none of three or more is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _second_of_two(cls, said: Any) -> Any:
+        names = said.get("classes") if isinstance(said, Mapping) else None
+        if isinstance(names, Sequence) and len(names) == 2 and said.get("positive") is None:
+            return {**said, "positive": names[1]}
+        return said
+
+    @model_validator(mode="after")
+    def _are_classes(self) -> Self:
+        try:
+            _ = self.class_names
+        except SpecError as error:
+            raise ValueError(
+                f"these are no classes: expected {error.expected}, got {error.got}"
+            ) from error
+        return self
+
+    @property
+    def class_names(self) -> ClassNames:
+        """The classes."""
+        return ClassNames(self.classes, self.positive)
+
+
+class LabelMeta(_Classed):
+    """How a set of labels was made: ``labels/NAME.json``."""
+
+    NOUN: ClassVar[str] = "label description"
+
+    kind: Literal["labels"] = "labels"
+    route: str
+    settings: Plain = {}
+    """Settings of the route."""
+    counts: tuple[tuple[str, int], ...] = ()
+    """Every step and what was left after it, in order."""
+    notes: tuple[str, ...] = ()
+    seed: int = 0
+    mixtures: Plain = {}
+    """Fitted mixtures by group, for labels by a stain."""
+    made_by: str = ""
+    """The workflow that made them for itself; empty where a user did."""
+    plan: str = ""
+    """Of that workflow."""
+
+    @classmethod
+    def _from_1(cls, said: Mapping[str, Any]) -> dict[str, Any]:
+        return super()._from_1({"kind": "labels", **said})
+
+
+class SplitMeta(_Classed):
+    """How a split was made: ``splits/NAME/split.json``."""
+
+    NOUN: ClassVar[str] = "split description"
+
+    kind: Literal["split"] = "split"
+    labels: str
+    """Name of the labels it was made of."""
+    label_meta: LabelMeta
+    """How these were made."""
+    labels_sha256: str = ""
+    """Hash of their table; empty where it was not kept."""
+    by: str
+    """Column that names what is never split."""
+    scheme: str
+    scheme_settings: Plain = {}
+    grid: Plain | None = None
+    """Grid of patches or choice of whole frames; ``None`` where the labels are on patches."""
+    patch_px: int
+    """Edge of a patch; 0 for whole frames."""
+    frame_px: tuple[int, int] | None = None
+    """Height and width of whole frames."""
+    channels: tuple[str, ...]
+    """Names of the channels, each empty where the files name none."""
+    pixel_um: float | None
+    counts: Mapping[str, int] = {}
+    merge_duplicates: bool = False
+    seed: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def _from_1(cls, said: Mapping[str, Any]) -> dict[str, Any]:
+        new = super()._from_1({"kind": "split", **said})
+        if isinstance(new.get("label_meta"), Mapping):
+            new["label_meta"] = LabelMeta._from_1(new["label_meta"])
+        return new
+
+    @property
+    def channel(self) -> str:
+        """Name of the one channel; empty where the files name none."""
+        return str(_only(self.channels) or "")
+
+
+class RunMeta(_Classed):
+    """What a training run was begun with: ``run.json``."""
+
+    NOUN: ClassVar[str] = "training run"
+
+    kind: Literal["training run"] = "training run"
+    study: str
+    """Absolute folder of the study."""
+    split: str
+    """Name of its split."""
+    profile: Plain
+    """All settings of the recipe."""
+    seed: int = 0
+    channels: tuple[str | int, ...] = ()
+    """Channels that were asked for; none where the study's, or the one found by name, was taken."""
+    group: str
+    """Column that names what is never split."""
+    folds: tuple[int, ...]
+    inputs: Mapping[str, str]
+    """Hashes of the split's tables by name."""
+    versions: Mapping[str, str] = {}
+    fitter: str = ""
+    """What trained, where a benchmark brought its own."""
+
+    @property
+    def channel(self) -> str | int | None:
+        """The one channel that was asked for, ``None`` where none was."""
+        return _only(self.channels)
+
+
+def _only(channels: Sequence[str | int]) -> str | int | None:
+    if len(channels) > 1:
+        raise SpecError(
+            "several channels where one is looked at",
+            expected="one channel",
+            got=", ".join(map(str, channels)),
+        )
+    return channels[0] if channels else None
+
+
+def _fault(fault: Any) -> tuple[str, str]:
+    """Name of the field and what is wrong with it."""
+    name = ".".join(map(str, fault["loc"])) or "classes"
+    if fault["type"] == "extra_forbidden":
+        return name, "no such field is known"
+    if fault["type"] == "missing":
+        return name, "missing"
+    return name, str(fault["msg"]).removeprefix("Value error, ")

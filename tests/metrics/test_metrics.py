@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from livewell.classes import ClassNames
 from livewell.errors import LabelError, TableError
 from livewell.metrics import figures as metrics
 from livewell.metrics.outcomes import checked, outcomes
@@ -108,7 +109,7 @@ def test_the_per_group_table_agrees_with_the_figures():
 
 def test_confusion_and_curve():
     """The confusion matrix counts every patch; the curve runs from corner to corner."""
-    counts = metrics.confusion(EXAMPLE, ("live", "dead"))
+    counts = metrics.confusion(EXAMPLE, ClassNames(("live", "dead")))
     assert counts.loc["dead", "dead"] == 3
     assert counts.to_numpy().sum() == len(EXAMPLE)
     curve = metrics.roc_points(EXAMPLE)
@@ -127,9 +128,9 @@ def test_faulty_outcomes_are_refused_whole():
 def test_truth_comes_from_the_class_names():
     """Labels become 0 and 1 by the class names, strange ones are refused."""
     scores = pd.DataFrame({"label": ["dead", "live"]})
-    assert outcomes(scores, ("live", "dead"))["y"].tolist() == [1, 0]
+    assert outcomes(scores, ClassNames(("live", "dead")))["y"].tolist() == [1, 0]
     with pytest.raises(LabelError, match="dead"):
-        outcomes(scores, ("live", "sick"))
+        outcomes(scores, ClassNames(("live", "sick")))
 
 
 def test_a_hundred_thousand_patches_take_seconds(scored):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from livewell.classes import ClassNames
 from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.explain.places import Finder, Look
 from livewell.inference.windows import BATCH, Scorer
@@ -204,7 +205,9 @@ def _card(
     scores = validation.assign(
         logit=logit, y=y, p=patch_rule.probability(logit), called=patch_rule.called(logit)
     )
-    picture_rule = fit_picture_rule(by_picture(scores), patch_rule.temperature, net.classes)
+    picture_rule = fit_picture_rule(
+        by_picture(scores, ClassNames.of(net.classes)), patch_rule.temperature, net.classes
+    )
     return Card(
         classes=net.classes,
         channel="",

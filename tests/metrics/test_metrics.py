@@ -63,7 +63,6 @@ def test_one_class_makes_figures_undefined_with_a_reason(truth, said):
     assert np.isnan(found["specificity" if truth else "sensitivity"].value)
     assert np.isnan(found["within_auc"].value)
     assert found["accuracy"].value == 0.5
-    assert metrics.roc_points(frame("ab", [truth] * 2, [0.1, 0.9])).empty
 
 
 def test_within_area_counts_only_groups_with_enough_of_each():
@@ -105,16 +104,6 @@ def test_the_per_group_table_agrees_with_the_figures():
     assert np.isnan(last["auc"])
     assert last["sensitivity"] == 0.5
     assert rows["called"].sum() == table["called"].sum()
-
-
-def test_confusion_and_curve():
-    """The confusion matrix counts every patch; the curve runs from corner to corner."""
-    counts = metrics.confusion(EXAMPLE, ClassNames(("live", "dead")))
-    assert counts.loc["dead", "dead"] == 3
-    assert counts.to_numpy().sum() == len(EXAMPLE)
-    curve = metrics.roc_points(EXAMPLE)
-    ends = curve[["false_positive_rate", "true_positive_rate"]].iloc[[0, -1]]
-    assert ends.to_numpy().tolist() == [[0, 0], [1, 1]]
 
 
 def test_faulty_outcomes_are_refused_whole():

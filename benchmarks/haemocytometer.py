@@ -11,6 +11,7 @@ import pandas as pd
 from benchmarks.boxed import BoxSupervision
 from benchmarks.darkness import DARKNESS, area, darkness, shown
 from benchmarks.result import Result
+from livewell.classes import ClassNames
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import matched
 from livewell.errors import StudyError
@@ -170,7 +171,7 @@ def _apart(tested: RunData, made: Evaluation, dead: pd.DataFrame, seed: int) -> 
     places = places[places["image"].isin(images["image"])]
     found = matched(places.assign(score=places["relative"]), objects, images)
     figures = detection_estimates(found, objects, images, 0.0, seed=seed)
-    scores = outcomes(made.scores, CLASSES)
+    scores = outcomes(made.scores, ClassNames.of(CLASSES))
     auc = cluster_interval(scores[scores["group"].isin(images["group"])], "roc_auc", seed=seed)
     return [
         f"the same on {len(images)} images of other clusters",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.result import Result
+from livewell.classes import ClassNames
 from livewell.explain.background import told
 from livewell.metrics import figures as metrics
 from livewell.metrics.intervals import Estimate
@@ -89,7 +90,7 @@ def cells(
                 k: v.__dict__ if hasattr(v, "__dict__") else [v.value, v.low, v.high]
                 for k, v in made.figures.items()
             }
-            table = outcomes(made.scores, CLASSES)
+            table = outcomes(made.scores, ClassNames.of(CLASSES))
             experiments[profile.name] = metrics.group_areas(table, LEAST_EACH)
             plate = made.figures["prevalence_auc"]
         _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed, progress)

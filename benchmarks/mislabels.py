@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.result import Result
+from livewell.classes import ClassNames
 from livewell.files import whole_file
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
@@ -46,7 +47,7 @@ def flipped(
     study, truth = _study(folder, ShapeSpec(images=images, seed=seed), seed, progress)
     train(study, folder / "run", WSCNN_FAST, seed=seed, progress=progress)
     scores, _ = RunData.open(folder / "run").scores(progress)
-    listed = suspects(scores, CLASSES, least=0.0)
+    listed = suspects(scores, ClassNames.of(CLASSES), least=0.0)
     wrong = set(truth.loc[truth["flipped"], "image"])
     ranked = listed.sort_values("sure", ascending=False, kind="stable")["image"].tolist()
     rows, found_in = [], {}

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livewell.classes import ClassNames
 from livewell.errors import TableError
 from livewell.geometry import Box
 from livewell.region import Region
@@ -78,6 +79,29 @@ def test_keys_are_compared_by_value_not_by_spelling():
     """Rows whose keys are the same number, written in two ways, are doubled."""
     doubled = pd.DataFrame({"name": ["a", "a"], "t": ["1", "01"]})
     assert [fault.code for fault in CELLS.faults(doubled)] == ["duplicate-row"]
+
+
+def scores(**columns):
+    key = {"image": ["a", "b"], "t": 0, "y0": 0, "x0": 0, "y1": 9, "x1": 9}
+    rest = {"fold": 0, "part": "test", "group": "g", "label": "sick", "called": [0, 1]}
+    return pd.DataFrame(key | rest | columns)
+
+
+def test_scores_have_the_columns_of_their_classes():
+    """Two classes have one logit and one probability; more have one of each a class."""
+    two = ClassNames(("healthy", "sick"))
+    three = ClassNames(("healthy", "sick", "dead"))
+    assert tables.check_scores(scores(logit=0.0, p=0.5), two)["p"].tolist() == [0.5, 0.5]
+    each = {f"{of}_{name}": 0.2 for of in ("logit", "p") for name in three}
+    found = tables.check_scores(scores(**each, called=[-1, 2]), three)
+    assert found["called"].tolist() == [-1, 2]
+    with pytest.raises(TableError, match="p_dead"):
+        tables.check_scores(scores(logit=0.0, p=0.5), three)
+    with pytest.raises(TableError, match="logit"):
+        tables.check_scores(scores(**each), two)
+    for called, classes in ((3, three), (-1, two)):
+        with pytest.raises(TableError, match="no class"):
+            tables.check_scores(scores(**each, logit=0.0, p=0.5, called=called), classes)
 
 
 def test_many_rows_are_counted_not_listed():

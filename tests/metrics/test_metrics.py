@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from livewell.classes import ClassNames
 from livewell.errors import LabelError, TableError
 from livewell.metrics import figures as metrics
 from livewell.metrics.outcomes import checked, outcomes
@@ -62,7 +63,6 @@ def test_one_class_makes_figures_undefined_with_a_reason(truth, said):
     assert np.isnan(found["specificity" if truth else "sensitivity"].value)
     assert np.isnan(found["within_auc"].value)
     assert found["accuracy"].value == 0.5
-    assert metrics.roc_points(frame("ab", [truth] * 2, [0.1, 0.9])).empty
 
 
 def test_within_area_counts_only_groups_with_enough_of_each():
@@ -106,16 +106,6 @@ def test_the_per_group_table_agrees_with_the_figures():
     assert rows["called"].sum() == table["called"].sum()
 
 
-def test_confusion_and_curve():
-    """The confusion matrix counts every patch; the curve runs from corner to corner."""
-    counts = metrics.confusion(EXAMPLE, ("live", "dead"))
-    assert counts.loc["dead", "dead"] == 3
-    assert counts.to_numpy().sum() == len(EXAMPLE)
-    curve = metrics.roc_points(EXAMPLE)
-    ends = curve[["false_positive_rate", "true_positive_rate"]].iloc[[0, -1]]
-    assert ends.to_numpy().tolist() == [[0, 0], [1, 1]]
-
-
 def test_faulty_outcomes_are_refused_whole():
     """Every faulty column of an outcomes frame is named at once."""
     bad = frame("ab", [0, 2], [0.5, 1.5]).assign(group=["a", None]).drop(columns="called")
@@ -127,9 +117,9 @@ def test_faulty_outcomes_are_refused_whole():
 def test_truth_comes_from_the_class_names():
     """Labels become 0 and 1 by the class names, strange ones are refused."""
     scores = pd.DataFrame({"label": ["dead", "live"]})
-    assert outcomes(scores, ("live", "dead"))["y"].tolist() == [1, 0]
+    assert outcomes(scores, ClassNames(("live", "dead")))["y"].tolist() == [1, 0]
     with pytest.raises(LabelError, match="dead"):
-        outcomes(scores, ("live", "sick"))
+        outcomes(scores, ClassNames(("live", "sick")))
 
 
 def test_a_hundred_thousand_patches_take_seconds(scored):

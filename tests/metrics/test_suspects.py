@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError, TableError
-from livewell.metrics.suspects import SUSPECTS, direction, labels_on_patches, suspects
-from livewell.tables.schemas import SCORES
+from livewell.metrics.suspects import (
+    direction,
+    labels_on_patches,
+    suspect_columns,
+    suspects,
+)
+from livewell.tables.schemas import SCORES, score_columns
 
-CLASSES = ("wild type", "multinucleate")
-NEGATIVE, POSITIVE = (direction(CLASSES, y) for y in (0, 1))
+CLASSES = ClassNames(("wild type", "multinucleate"))
+NEGATIVE, POSITIVE = (direction(CLASSES, y, 1 - y) for y in (0, 1))
+STATES = ClassNames(("healthy", "sick", "dead"))
 
 
 def scored(*rows: tuple[str, int, int, str, float], part: str = "test") -> pd.DataFrame:
@@ -32,7 +39,7 @@ def test_both_directions_by_hand():
         ("f", 0, 0, "multinucleate", 0.1),
     )
     found = suspects(table, CLASSES)
-    assert list(found.columns) == SUSPECTS
+    assert list(found.columns) == suspect_columns(CLASSES)
     assert found["image"].tolist() == ["b", "a", "f", "c"]
     assert found["rank"].tolist() == [1, 2, 1, 2]
     assert found["direction"].tolist() == [NEGATIVE] * 2 + [POSITIVE] * 2
@@ -42,6 +49,33 @@ def test_both_directions_by_hand():
     assert suspects(table, CLASSES, most=1)["image"].tolist() == ["b", "f"]
     assert suspects(table, CLASSES, least=0.85)["image"].tolist() == ["b", "f"]
     assert len(suspects(table, CLASSES, least=0.0)) == len(table)
+
+
+def test_of_three_classes_the_most_probable_other_one_counts():
+    """An image is listed with the other class that its patches together find most probable."""
+    chances = [
+        (0.2, 0.7, 0.1),
+        (0.2, 0.5, 0.3),
+        (0.1, 0.1, 0.8),
+        (0.45, 0.3, 0.25),
+        (0.1, 0.2, 0.7),
+    ]
+    table = pd.DataFrame(chances, columns=score_columns(STATES, "p"))
+    table = table.assign(
+        image=list("aabcd"), label=["healthy"] * 3 + ["dead"] * 2, t=0, part="test"
+    )
+    table = table.assign(y0=range(5), x0=0, y1=8, x1=8, fold=0, group="g")
+    found = suspects(table, STATES)
+    assert found["direction"].tolist() == [
+        "labelled healthy, more likely sick",
+        "labelled healthy, more likely dead",
+    ]
+    assert found["image"].tolist() == ["a", "b"]
+    assert found["sure"].tolist() == pytest.approx([0.6, 0.8])
+    assert found["p_dead"].tolist() == pytest.approx([0.2, 0.8])
+    assert found.loc[0, ["y0", "patches"]].tolist() == [0, 2]
+    assert list(found.columns) == suspect_columns(STATES)
+    assert suspects(table, STATES, least=0.0)["image"].tolist() == ["a", "b", "c", "d"]
 
 
 def test_an_image_is_judged_by_all_its_patches():
@@ -87,7 +121,7 @@ def test_nobody_is_judged_by_a_model_that_learnt_its_label():
     assert found[["image", "fold"]].to_numpy().tolist() == [["b", 1]]
     nobody = suspects(own, CLASSES)
     assert nobody.empty
-    assert list(nobody.columns) == SUSPECTS
+    assert list(nobody.columns) == suspect_columns(CLASSES)
 
 
 def test_tables_that_cannot_be_judged_are_refused():
@@ -99,7 +133,7 @@ def test_tables_that_cannot_be_judged_are_refused():
     with pytest.raises(TableError, match="probabilities"):
         suspects(table.assign(p=1.5), CLASSES)
     with pytest.raises(LabelError, match="wild type"):
-        suspects(table, ("a", "b"))
+        suspects(table, ClassNames(("a", "b")))
     for wrong in ({"most": 0}, {"least": 1.0}, {"least": -0.1}):
         with pytest.raises(SpecError, match="no such list"):
             suspects(table, CLASSES, **wrong)

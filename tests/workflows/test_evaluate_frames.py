@@ -15,9 +15,10 @@ import torch
 from PIL import Image
 
 import livewell.workflows.evaluate as module
+from livewell.classes import ClassNames
 from livewell.geometry import Box
 from livewell.inference.wide_fields import look_over
-from livewell.metrics.suspects import SUSPECTS
+from livewell.metrics.suspects import suspect_columns
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.progress import SILENT
@@ -209,7 +210,7 @@ def test_frames_are_drawn_with_their_places(case: Case) -> None:
 def test_suspects_are_listed(case: Case) -> None:
     """The table and its gallery come from unseen images; with folds all of them were scored."""
     table = pd.read_csv(case.made.folder / "suspects.csv", dtype={"group": str})
-    assert list(table.columns) == SUSPECTS
+    assert list(table.columns) == suspect_columns(ClassNames.of(("negative", "positive")))
     scores = case.made.scores.set_index("image")
     called = scores["p"] > 0.5
     wrong = called != (scores["label"] == "circles")
@@ -299,7 +300,7 @@ def test_baselines_take_few_large_frames_at_once(
 def test_suspects_of_patches(evaluated: Evaluation) -> None:
     """Runs of patches have the list too: images by the mean of their patches, none of places."""
     table = pd.read_csv(evaluated.folder / "suspects.csv")
-    assert list(table.columns) == SUSPECTS
+    assert list(table.columns) == suspect_columns(ClassNames.of(("negative", "positive")))
     scores = evaluated.scores
     means = scores.groupby("image")["p"].mean()
     wrong = (means > 0.5) != (scores.groupby("image")["label"].first() == "sick")

@@ -19,6 +19,7 @@ def grouped_trees(
     folds: pd.DataFrame,
     seed: int,
     workers: int = 1,
+    classes: int = 2,
 ) -> NDArray[np.float64]:
     """Probabilities of extremely randomised trees (Geurts et al. 2006) on patch features.
 
@@ -30,18 +31,21 @@ def grouped_trees(
     features
         One row a patch, numbers; NaN is allowed.
     y, group
-        Truth 0/1 and group of every patch, in the order of `features`.
+        Number of the true class and group of every patch, in the order of `features`.
     folds
         `schemas.FOLDS`; each group is tested once at most.
     seed
         Of the forests.
     workers
         Threads.
+    classes
+        Number of classes.
 
     Returns
     -------
     float64 array
-        Probability of the positive class, shape (patches,); NaN where no fold tests the group.
+        Probability of every class, shape (patches, classes); NaN where no fold tests the group.
+        A class that a fold's train groups lack has probability 0 there.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def grouped_trees(
             remedy="score each of these folds by itself",
         )
     values = features.to_numpy(float)
-    p = np.full(len(truth), np.nan)
+    p = np.full((len(truth), classes), np.nan)
     for fold, rows in folds.groupby("fold"):
         parts = rows.assign(group=rows["group"].astype("str")).groupby("part")["group"].agg(set)
         train = np.isin(names, sorted(parts.get("train", set())))
@@ -80,5 +84,7 @@ def grouped_trees(
             random_state=seed,
             n_jobs=workers,
         )
-        p[test] = forest.fit(values[train], truth[train]).predict_proba(values[test])[:, 1]
+        forest.fit(values[train], truth[train])
+        p[test] = 0.0
+        p[np.ix_(test, forest.classes_)] = forest.predict_proba(values[test])
     return p

@@ -35,6 +35,15 @@ def specificity(scores: pd.DataFrame) -> Figure:
     return _share_called(checked(scores), 0)
 
 
+def precision(scores: pd.DataFrame) -> Figure:
+    """Share of the patches called positive that are positive."""
+    table = checked(scores)
+    rows = table[table["called"] == 1]
+    if rows.empty:
+        return Figure(float("nan"), "no patch is called positive")
+    return Figure(float(rows["y"].mean()))
+
+
 def balanced_accuracy(scores: pd.DataFrame) -> Figure:
     """Mean of sensitivity and specificity."""
     table = checked(scores)
@@ -94,6 +103,7 @@ FIGURES = {
     "balanced_accuracy": balanced_accuracy,
     "sensitivity": sensitivity,
     "specificity": specificity,
+    "precision": precision,
     "roc_auc": roc_auc,
     "within_auc": within_auc,
     "average_precision": average_precision,
@@ -109,32 +119,6 @@ def figures(scores: pd.DataFrame, min_each: int = 1) -> dict[str, Figure]:
         name: within_auc(scores, min_each) if name == "within_auc" else figure(scores)
         for name, figure in FIGURES.items()
     }
-
-
-def confusion(scores: pd.DataFrame, classes: tuple[str, str] = ("0", "1")) -> pd.DataFrame:
-    """Patches by true class (rows) and called class (columns), negative first."""
-    table = checked(scores)
-    counts = sk.confusion_matrix(table["y"], table["called"], labels=[0, 1])
-    names = list(classes)
-    return pd.DataFrame(
-        counts, index=pd.Index(names, name="true"), columns=pd.Index(names, name="called")
-    )
-
-
-def roc_points(scores: pd.DataFrame) -> pd.DataFrame:
-    """Points of the ROC curve.
-
-    Returns
-    -------
-    DataFrame
-        Columns false_positive_rate, true_positive_rate, threshold, from (0, 0) to (1, 1); no row
-        where there is one class only.
-    """
-    names = ["false_positive_rate", "true_positive_rate", "threshold"]
-    table = checked(scores)
-    if _one_class(table["y"]):
-        return pd.DataFrame(columns=names, dtype="float64")
-    return pd.DataFrame(dict(zip(names, sk.roc_curve(table["y"], table["p"]), strict=True)))
 
 
 def per_group(scores: pd.DataFrame) -> pd.DataFrame:

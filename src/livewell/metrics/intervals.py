@@ -10,9 +10,9 @@ from scipy import stats
 
 from livewell.errors import SpecError
 from livewell.metrics.outcomes import Floats, Outcomes
-from livewell.metrics.resampling import draws, strata_of
+from livewell.metrics.resampling import Grouped, draws, strata_of
 from livewell.metrics.tails import bca_tails, expanded_tails, students
-from livewell.metrics.weighted import STATISTICS, Statistic, Weigh, within_auc
+from livewell.metrics.weighted import STATISTICS, D, Statistic, Weigh, within_auc
 
 Method = Literal["percentile", "bca"]
 
@@ -98,7 +98,7 @@ def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 def cluster_interval(
     scores: pd.DataFrame,
-    statistic: str | Statistic,
+    statistic: str | Statistic[Outcomes],
     *,
     seed: int,
     resamples: int = 2000,
@@ -142,7 +142,7 @@ def cluster_interval(
     """
     chosen = _statistic(statistic)
     data = Outcomes.of(scores)
-    return _estimate(data, chosen, draws(data, seed, resamples), level, method)
+    return estimate(data, chosen, draws(data, seed, resamples), level, method)
 
 
 def estimates(
@@ -169,7 +169,50 @@ def estimates(
     data = Outcomes.of(scores)
     weights = draws(data, seed, resamples)
     chosen = [within_auc(min_each) if n == "within_auc" else _statistic(n) for n in names]
-    return {s.name: _estimate(data, s, weights, level, method) for s in chosen}
+    return {s.name: estimate(data, s, weights, level, method) for s in chosen}
+
+
+def estimate(
+    data: D,
+    statistic: Statistic[D],
+    weights: Floats,
+    level: float = 0.95,
+    method: Method = "percentile",
+) -> Estimate:
+    """A figure with its interval from weights that were drawn once for several figures.
+
+    Parameters
+    ----------
+    data
+        Outcomes of two classes or of more.
+    statistic
+        The figure.
+    weights
+        As `livewell.metrics.resampling.draws` makes them.
+    level, method
+        As in `cluster_interval`.
+
+    Raises
+    ------
+    SpecError
+        An unknown method, or a level out of range.
+    """
+    if method not in ("percentile", "bca"):
+        raise SpecError(
+            "no such interval", where="method", expected="percentile or bca", got=str(method)
+        )
+    weigh = statistic.prepare(data)
+    figure = statistic.figure(data)
+    jackknife = weigh(1 - np.eye(len(data.names))) if method == "bca" else None
+    groups = statistic.rests_on(data)
+    values = weigh(weights)
+    # A figure of one class, or of groups with both, is drawn in one stratum or nearly so.
+    free = _freedom(data, weigh, weights) if groups == len(data.names) else groups - 1
+    if statistic.inflated and np.isfinite(figure.value):
+        return _lowered(figure.value, values, groups, level, free)
+    return interval(
+        figure.value, values, groups, level, free=free, jackknife=jackknife, reason=figure.reason
+    )
 
 
 def interval(
@@ -239,28 +282,7 @@ def _held(
     return value, low, high
 
 
-def _estimate(
-    data: Outcomes, statistic: Statistic, weights: Floats, level: float, method: Method
-) -> Estimate:
-    if method not in ("percentile", "bca"):
-        raise SpecError(
-            "no such interval", where="method", expected="percentile or bca", got=str(method)
-        )
-    weigh = statistic.prepare(data)
-    figure = statistic.figure(data.frame())
-    jackknife = weigh(1 - np.eye(len(data.names))) if method == "bca" else None
-    groups = statistic.rests_on(data)
-    values = weigh(weights)
-    # A figure of one class, or of groups with both, is drawn in one stratum or nearly so.
-    free = _freedom(data, weigh, weights) if groups == len(data.names) else groups - 1
-    if statistic.inflated and np.isfinite(figure.value):
-        return _lowered(figure.value, values, groups, level, free)
-    return interval(
-        figure.value, values, groups, level, free=free, jackknife=jackknife, reason=figure.reason
-    )
-
-
-def _freedom(data: Outcomes, weigh: Weigh, weights: Floats) -> float:
+def _freedom(data: Grouped, weigh: Weigh, weights: Floats) -> float:
     """Degrees of freedom of a spread that adds up from strata (Satterthwaite 1946).
 
     Each stratum counts by the spread that it makes; one group alone in its stratum, whose spread
@@ -293,7 +315,7 @@ def _lowered(value: float, values: Floats, groups: int, level: float, free: floa
     return Estimate(value, low, high, groups, "percentile", note)
 
 
-def _statistic(chosen: str | Statistic) -> Statistic:
+def _statistic(chosen: str | Statistic[Outcomes]) -> Statistic[Outcomes]:
     if isinstance(chosen, Statistic):
         return chosen
     if chosen not in STATISTICS:

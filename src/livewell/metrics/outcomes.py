@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import Fault, LabelError, TableError
+from livewell.classes import ClassNames
+from livewell.errors import Fault, SpecError, TableError
+from livewell.tables.schemas import score_columns
 
 Floats = NDArray[np.float64]
 
@@ -14,32 +16,45 @@ COLUMNS = ["group", "y", "p", "called"]
 """Columns of an outcomes frame: group (text), truth 0/1, probability of 1, verdict 0/1."""
 
 
-def outcomes(scores: pd.DataFrame, classes: tuple[str, str]) -> pd.DataFrame:
-    """Scores with the column y: 1 where the label is the positive class.
+def outcomes(scores: pd.DataFrame, classes: ClassNames, sought: str | None = None) -> pd.DataFrame:
+    """Scores of one class against the rest: columns y, p and called (0/1) of the class sought.
 
     Parameters
     ----------
     scores
         `schemas.SCORES`; every further column is kept.
     classes
-        (negative, positive).
+        Classes of the model that made the scores.
+    sought
+        The class that counts as positive, the positive one of `classes` where ``None``. A patch
+        that was left unsure was not called it.
 
     Raises
     ------
     LabelError
-        A label that is neither.
+        A label that is none of the classes.
+    SpecError
+        `sought` is none of them, or not given where they have no positive one.
+    TableError
+        The column of the class's probability is missing.
     """
-    labels = scores["label"].astype("str")
-    strange = sorted(set(labels) - set(classes))
-    if strange:
-        raise LabelError(
-            "labels that the model does not know",
-            where="label",
+    sought = sought or classes.positive
+    if sought not in classes.names:
+        raise SpecError(
+            "no class is sought",
+            where="sought",
             expected=" or ".join(classes),
-            got=", ".join(strange[:5]),
-            remedy="evaluate on labels with the names of the model's classes",
+            got=sought or "none, and none of the classes is the positive one",
         )
-    return scores.assign(y=(labels == classes[1]).astype("int64").to_numpy())
+    code = classes.code(sought)
+    found = scores.assign(y=(classes.codes(scores["label"]) == code).astype("int64"))
+    if classes.binary:
+        return found if code else found.assign(p=1 - scores["p"], called=1 - scores["called"])
+    chance = score_columns(classes, "p")[code]
+    if chance not in scores:
+        text = f"probability of {sought}, needed to score"
+        raise TableError("not a table of scores", [Fault("missing-column", chance, text)])
+    return found.assign(p=scores[chance], called=(scores["called"] == code).astype("int64"))
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
@@ -103,6 +118,11 @@ class Outcomes:
     def holders(self, truth: int) -> NDArray[np.bool_]:
         """Whether each group holds patches of that truth, shape (groups,)."""
         return np.asarray(self.sums(self.y == truth) > 0)
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Whether each group holds patches of either class, negative first, shape (2, groups)."""
+        return np.stack([self.holders(0), self.holders(1)])
 
     def frame(self) -> pd.DataFrame:
         """Back as a frame."""

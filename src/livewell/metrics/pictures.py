@@ -1,33 +1,39 @@
 """From scored patches to pictures: one row an image and frame."""
 
+import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.errors import Fault, SplitError, TableError
 from livewell.metrics.intervals import Estimate, cluster_interval
-from livewell.metrics.outcomes import outcomes
+from livewell.metrics.multiclass import right_share
+from livewell.tables.schemas import score_columns
 
 _SHOWN = 5
 
 
-def by_picture(scores: pd.DataFrame, classes: tuple[str, str] | None = None) -> pd.DataFrame:
+def by_picture(scores: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
     """What the patches of every picture say together.
 
     Parameters
     ----------
     scores
-        At least the columns image, t, logit and called, one row a patch (the relevant columns of
-        `schemas.SCORES`). Rows of different folds or parts, where these columns stand, are
-        kept apart.
+        At least the columns image, t, called and the logits of `classes`, one row a patch (the
+        relevant columns of `schemas.SCORES`). Rows of different folds or parts, where these columns
+        stand, are kept apart.
     classes
-        (negative, positive); needed to make y where there is a column label and no column y.
+        Classes of the model.
 
     Returns
     -------
     DataFrame
-        fold, part (where given), image, t, group (where given), n_patches, mean_logit (mean of the
-        uncalibrated log odds), mean_p (where given), sick_fraction (share of patches called
-        positive), and where the truth is known positive_share (share of positive patches) and y
-        (1 where at least half are positive).
+        fold, part (where given), image, t, group (where given), n_patches, and of two classes
+        mean_logit (mean of the uncalibrated log odds), sick_fraction (share of patches called
+        positive), mean_p (where given), and where the truth is known (a column label)
+        positive_share (share of positive patches) and y (1 where at least half are positive). Of
+        three or more classes ``mean_logit_<class>``, ``called_<class>`` (share of patches called
+        it), ``mean_p_<class>``, ``true_<class>`` (share of patches of it) and y (number of the
+        class of most patches, of equally many the last).
 
     Raises
     ------
@@ -38,44 +44,50 @@ def by_picture(scores: pd.DataFrame, classes: tuple[str, str] | None = None) -> 
     LabelError
         A label that is not one of `classes`.
     """
-    absent = [name for name in ("image", "t", "logit", "called") if name not in scores]
+    logits, chances = score_columns(classes, "logit"), score_columns(classes, "p")
+    absent = [name for name in ("image", "t", *logits, "called") if name not in scores]
     if absent:
         raise TableError(
             "not a table of scores",
             [Fault("missing-column", name, "needed to judge a picture") for name in absent],
         )
-    table = outcomes(scores, classes) if classes and "y" not in scores else scores
-    key = [name for name in ("fold", "part", "image", "t") if name in table]
-    pictures = table.groupby(key, sort=True)
-    found = {
-        "n_patches": pictures.size(),
-        "mean_logit": pictures["logit"].mean(),
-        "sick_fraction": pictures["called"].mean(),
-    }
-    if "group" in table:
+    key = [name for name in ("fold", "part", "image", "t") if name in scores]
+    # of two classes the positive one stands for both
+    shown = [1] if classes.binary else list(range(len(classes)))
+    names = dict.fromkeys(shown, "") if classes.binary else {c: f"_{classes[c]}" for c in shown}
+    fraction, share = ("sick_fraction", "positive_share") if classes.binary else ("called", "true")
+    values = {f"mean_{name}": scores[name] for name in logits}
+    values |= {f"{fraction}{names[c]}": scores["called"] == c for c in shown}
+    if set(chances) <= set(scores):
+        values |= {f"mean_{name}": scores[name] for name in chances}
+    if "label" in scores:
+        codes = classes.codes(scores["label"])
+        values |= {f"{share}{names[c]}": codes == c for c in shown}
+    table = pd.DataFrame(values, index=scores.index).astype("float64")
+    pictures = scores.groupby(key, sort=True)
+    means = table.groupby([scores[name] for name in key], sort=True).mean()
+    if "label" in scores:
+        true = means[[f"{share}{names[c]}" for c in shown]].to_numpy()
+        true = np.column_stack([1 - true, true]) if classes.binary else true
+        means["y"] = len(classes) - 1 - true[:, ::-1].argmax(axis=1)
+    means.insert(0, "n_patches", pictures.size())
+    if "group" in scores:
         _check_whole(pictures["group"].nunique())
-        found = {"group": pictures["group"].first()} | found
-    if "p" in table:
-        found["mean_p"] = pictures["p"].mean()
-    if "y" in table:
-        found["positive_share"] = pictures["y"].mean()
-        found["y"] = (found["positive_share"] >= 0.5).astype("int64")
-    kinds = dict.fromkeys(("mean_logit", "sick_fraction", "mean_p", "positive_share"), "float64")
-    table = pd.DataFrame(found)
-    return table.astype({k: v for k, v in kinds.items() if k in table}).reset_index()
+        means.insert(0, "group", pictures["group"].first())
+    return means.reset_index()
 
 
 def verdict_figures(
-    pictures: pd.DataFrame, classes: tuple[str, str], *, seed: int
+    pictures: pd.DataFrame, classes: ClassNames, *, seed: int
 ) -> dict[str, Estimate]:
     """How often verdicts on pictures of unseen groups are given, and right.
 
     Parameters
     ----------
     pictures
-        Columns group, y (0/1) and verdict, one row a picture.
+        Columns group, y (number of the true class) and verdict, one row a picture.
     classes
-        (negative, positive); any other verdict is none.
+        Any verdict that is none of them is none.
     seed
         Of the resampling.
 
@@ -85,13 +97,14 @@ def verdict_figures(
         ``pictures_decided``, the share that got a verdict, and ``pictures_right``, the share of
         right ones among these; intervals resample groups.
     """
-    decided = pictures["verdict"].isin(classes)
+    decided = pictures["verdict"].isin(list(classes))
     given = pictures.assign(p=0.5, called=decided.astype(int), y=1)
     found = {"pictures_decided": cluster_interval(given, "accuracy", seed=seed)}
     if decided.any():
-        table = pictures[decided].assign(p=0.5)
-        table["called"] = (table["verdict"] == classes[1]).astype(int)
-        found["pictures_right"] = cluster_interval(table, "accuracy", seed=seed)
+        some = pictures[decided]
+        found["pictures_right"] = right_share(
+            some["group"], some["y"], classes.codes(some["verdict"]), len(classes), seed=seed
+        )
     return found
 
 

@@ -1,13 +1,29 @@
 """Draw whole groups anew, within strata of the classes that they hold."""
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from livewell.errors import SpecError
-from livewell.metrics.outcomes import Floats, Outcomes
+from livewell.metrics.outcomes import Floats
 
 
-def draws(data: Outcomes, seed: int, resamples: int = 2000) -> Floats:
+class Grouped(Protocol):
+    """Scored patches in groups, of any number of classes."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        ...
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Whether each group holds patches of each class, shape (classes, groups)."""
+        ...
+
+
+def draws(data: Grouped, seed: int, resamples: int = 2000) -> Floats:
     """How often each group is drawn in each resample, shape (resamples, groups)."""
     if resamples < 1:
         raise SpecError("too few resamples", expected="at least 1", got=str(resamples))
@@ -19,16 +35,16 @@ def draws(data: Outcomes, seed: int, resamples: int = 2000) -> Floats:
     return weights
 
 
-def strata_of(data: Outcomes) -> list[NDArray[np.int64]]:
+def strata_of(data: Grouped) -> list[NDArray[np.int64]]:
     """Numbers of the groups that are drawn for one another.
 
-    Groups with negatives only, with positives only, and with both. A group that is alone of its
-    kind joins another kind, for drawn from itself it would never vary; only a group that is the
-    one holder of its class stays alone.
+    Groups that hold one class only, class by class, and groups that hold several. A group that is
+    alone of its kind joins another kind, for drawn from itself it would never vary; only a group
+    that is the one holder of its class stays alone.
     """
-    positive, negative = data.holders(1), data.holders(0)
-    kinds = [positive & negative, negative & ~positive, positive & ~negative]
-    mixed, *alone = (np.flatnonzero(kind) for kind in kinds)
+    held = data.held
+    several = held.sum(axis=0) > 1
+    mixed, *alone = (np.flatnonzero(kind) for kind in (several, *(held & ~several)))
     found = []
     for members in alone:
         if len(members) == 1 and len(mixed):

@@ -3,13 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.errors import Fault, SpecError, TableError
-from livewell.metrics.outcomes import outcomes
-from livewell.tables.schemas import BOX, KEY
+from livewell.tables.schemas import BOX, KEY, score_columns
 
-SUSPECTS = ["rank", "direction", "image", "label", "p", "sure", "patches"]
-SUSPECTS += ["fold", "group", "t", *BOX]
-"""Columns of a table of suspects, see `suspects`."""
 _NEEDED = {
     "image": "name of the image",
     "t": "frame of the image",
@@ -17,13 +14,19 @@ _NEEDED = {
     "group": "what is never split",
     "label": "class",
     "fold": "fold whose model made the score",
-    "p": "calibrated probability of the positive class",
 }
+
+
+def suspect_columns(classes: ClassNames) -> list[str]:
+    """Columns of a table of suspects, see `suspects`."""
+    chances = score_columns(classes, "p")
+    first = ["rank", "direction", "image", "label", *chances, "sure", "patches"]
+    return [*first, "fold", "group", "t", *BOX]
 
 
 def suspects(
     scores: pd.DataFrame,
-    classes: tuple[str, str],
+    classes: ClassNames,
     *,
     most: int | None = None,
     least: float = 0.5,
@@ -33,7 +36,7 @@ def suspects(
     Only scores of test parts count, so that nothing is judged by a model that has learnt its label.
     An image's probability is the mean over all its patches (over all its frames and, where it was
     tested by several folds, over these). An image whose frames are labelled differently is listed
-    once for each label; where labels stand on patches, so that one frame holds both classes,
+    once for each label; where labels stand on patches, so that one frame holds several classes,
     patches are judged one by one.
 
     Parameters
@@ -41,19 +44,20 @@ def suspects(
     scores
         `schemas.SCORES`; without a column part all rows are of test parts.
     classes
-        (negative, positive).
+        Classes of the model.
     most
         Longest list of each direction; all where ``None``.
     least
-        Listed are images that get the other class with more than this probability, in [0, 1).
+        Listed are images that get another class with more than this probability, in [0, 1).
 
     Returns
     -------
     DataFrame
-        Columns `SUSPECTS`, one row an image: first those labelled negative, then the others. rank
-        counts from 1 in each direction, the surest first, equal ones by name. p is the probability
-        of the positive class, sure that of the class which the image is not labelled as, patches
-        how many were judged. fold, group, t and the box are those of the image's surest patch.
+        Columns `suspect_columns`, one row an image: first those labelled with the first class, then
+        the others. rank counts from 1 in each direction, the surest first, equal ones by name. p is
+        the probability of the positive class, of three or more classes ``p_<class>`` that of each,
+        sure that of the most probable class which the image is not labelled as, patches how many
+        were judged. fold, group, t and the box are those of the image's surest patch.
 
     Raises
     ------
@@ -72,31 +76,42 @@ def suspects(
     if (most is not None and most < 1) or not 0 <= least < 1:
         got = f"most={most}, least={least}"
         raise SpecError("no such list", expected="most >= 1, 0 <= least < 1", got=got)
-    _refuse(scores)
+    chances = score_columns(classes, "p")
+    _refuse(scores, chances)
     tested = scores[scores["part"] == "test"] if "part" in scores else scores
-    table = outcomes(tested.reset_index(drop=True), classes)
-    table["sure"] = np.where(table["y"] == 1, 1 - table["p"], table["p"])
+    table = tested.reset_index(drop=True)
+    codes = classes.codes(table["label"])
+    every = table[chances].to_numpy(float)
+    every = np.column_stack([1 - every, every]) if classes.binary else every
     unit = [*KEY, "label"] if labels_on_patches(table) else ["image", "label"]
-    units = table.groupby(unit, sort=False)
-    means = units.agg(p=("p", "mean"), sure=("sure", "mean"), patches=("sure", "size"))
+    number = table.groupby(unit, sort=False).ngroup().to_numpy()
     # the order of the rows, which sums depend on, decides nothing
-    means["sure"] = means["sure"].round(12)
-    surest = table.loc[units["sure"].idxmax().to_numpy(int)].drop(columns=["p", "sure"])
-    listed = surest.reset_index(drop=True).join(means.reset_index(drop=True))
-    listed = listed[listed["sure"] > least]
+    means = pd.DataFrame(every).groupby(number).mean().round(12).to_numpy(copy=True)
+    own = pd.Series(codes).groupby(number).first().to_numpy()
+    means[np.arange(len(own)), own] = -1.0
+    other = means.argmax(axis=1)
+    sure = pd.Series(every[np.arange(len(table)), other[number]])
+    units = pd.concat([table[chances], sure.rename("sure")], axis=1).groupby(number)
+    found = units[chances].mean().assign(sure=means.max(axis=1), patches=units.size())
+    surest = table.loc[units["sure"].idxmax().to_numpy(int)].drop(columns=chances)
+    listed = surest.reset_index(drop=True).join(found.reset_index(drop=True))
+    listed = listed.assign(own=own, other=other)[listed["sure"] > least]
     listed = listed.sort_values(
-        ["y", "sure", *KEY], ascending=[True, False, *[True] * len(KEY)], kind="stable"
+        ["own", "other", "sure", *KEY],
+        ascending=[True, True, False, *[True] * len(KEY)],
+        kind="stable",
     )
-    listed["rank"] = listed.groupby("y").cumcount() + 1
-    listed["direction"] = [direction(classes, int(y)) for y in listed["y"]]
+    listed["rank"] = listed.groupby(["own", "other"]).cumcount() + 1
+    pairs = zip(listed["own"], listed["other"], strict=True)
+    listed["direction"] = [direction(classes, int(a), int(b)) for a, b in pairs]
     if most is not None:
         listed = listed[listed["rank"] <= most]
-    return listed[SUSPECTS].reset_index(drop=True)
+    return listed[suspect_columns(classes)].reset_index(drop=True)
 
 
-def direction(classes: tuple[str, str], y: int) -> str:
-    """What stands against what, for images labelled `y` (0 or 1)."""
-    return f"labelled {classes[y]}, more likely {classes[1 - y]}"
+def direction(classes: ClassNames, label: int, other: int) -> str:
+    """What stands against what, for images of one class (by number) that look like another."""
+    return f"labelled {classes[label]}, more likely {classes[other]}"
 
 
 def labels_on_patches(scores: pd.DataFrame) -> bool:
@@ -105,11 +120,15 @@ def labels_on_patches(scores: pd.DataFrame) -> bool:
     return bool(labels.duplicated(["image", "t"]).any())
 
 
-def _refuse(scores: pd.DataFrame) -> None:
+def _refuse(scores: pd.DataFrame, chances: list[str]) -> None:
+    needed = _NEEDED | dict.fromkeys(chances, "calibrated probability of the class")
     faults = [
-        Fault("missing-column", name, doc) for name, doc in _NEEDED.items() if name not in scores
+        Fault("missing-column", name, doc) for name, doc in needed.items() if name not in scores
     ]
-    if "p" in scores and not scores["p"].between(0, 1).all():
-        faults.append(Fault("wrong-value", "p", "probabilities outside [0, 1], or empty"))
+    faults += [
+        Fault("wrong-value", name, "probabilities outside [0, 1], or empty")
+        for name in chances
+        if name in scores and not scores[name].between(0, 1).all()
+    ]
     if faults:
         raise TableError("not a table of scores", faults)

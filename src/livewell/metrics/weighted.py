@@ -9,6 +9,7 @@ both alike.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,9 @@ from scipy.sparse import coo_array, csr_array
 from livewell.metrics import figures as metrics
 from livewell.metrics.figures import Figure
 from livewell.metrics.outcomes import Floats, Outcomes, equal_mass_bins
+from livewell.metrics.resampling import Grouped
 
+D = TypeVar("D", bound=Grouped)
 Weigh = Callable[[Floats], Floats]
 """From weights, shape (resamples, groups), to values, shape (resamples,); NaN where undefined."""
 _CELLS = 2_000_000
@@ -25,8 +28,11 @@ _LEVELS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Statistic:
+class Statistic(Generic[D]):
     """A figure of merit in [0, 1] that can be taken under any weights of the groups.
+
+    It is taken from outcomes: of two classes `livewell.metrics.outcomes.Outcomes`, of any number
+    `livewell.metrics.multiclass.ClassOutcomes`.
 
     Parameters
     ----------
@@ -36,7 +42,7 @@ class Statistic:
         Counts the groups that it rests on: all, those that hold the class in question, or, for
         figures of both classes, those of the scarcer class.
     figure
-        The figure of an outcomes frame.
+        The figure of the outcomes, every group once.
     prepare
         Makes the function of the weights from the outcomes.
     inflated
@@ -44,13 +50,13 @@ class Statistic:
     """
 
     name: str
-    rests_on: Callable[[Outcomes], int]
-    figure: Callable[[pd.DataFrame], Figure]
-    prepare: Callable[[Outcomes], Weigh]
+    rests_on: Callable[[D], int]
+    figure: Callable[[D], Figure]
+    prepare: Callable[[D], Weigh]
     inflated: bool = False
 
 
-def within_auc(min_each: int = 1) -> Statistic:
+def within_auc(min_each: int = 1) -> Statistic[Outcomes]:
     """Mean area under the ROC curve within groups, see `livewell.metrics.figures.within_auc`."""
 
     def areas_of(data: Outcomes) -> Floats:
@@ -62,14 +68,13 @@ def within_auc(min_each: int = 1) -> Statistic:
 
     def prepare(data: Outcomes) -> Weigh:
         areas = areas_of(data)
-        return _ratio(np.nan_to_num(areas), np.isfinite(areas).astype(float))
+        return ratio(np.nan_to_num(areas), np.isfinite(areas).astype(float))
 
-    return Statistic(
-        "within_auc", rests_on, partial(metrics.within_auc, min_each=min_each), prepare
-    )
+    figure = partial(metrics.within_auc, min_each=min_each)
+    return Statistic("within_auc", rests_on, _of_frame(figure), prepare)
 
 
-def calibration_error(bins: int = 10) -> Statistic:
+def calibration_error(bins: int = 10) -> Statistic[Outcomes]:
     """Expected calibration error in bins of equal mass, see `livewell.metrics.calibration`.
 
     Few patches make it too high by chance, and resampling adds as much again.
@@ -82,15 +87,29 @@ def calibration_error(bins: int = 10) -> Statistic:
         total = data.sums(np.ones(len(data.y)))
         return lambda weights: _over(np.abs(weights @ gap).sum(axis=1), weights @ total)
 
-    def figure(scores: pd.DataFrame) -> Figure:
-        data = Outcomes.of(scores)
-        return Figure(float(prepare(data)(np.ones((1, len(data.names))))[0]))
+    def figure(data: Outcomes) -> Figure:
+        return Figure(once(prepare(data), data))
 
-    return Statistic("calibration_error", _groups, figure, prepare, inflated=True)
+    return Statistic("calibration_error", groups_of, figure, prepare, inflated=True)
 
 
-def _groups(data: Outcomes) -> int:
+def once(weigh: Weigh, data: Grouped) -> float:
+    """The value where every group weighs 1."""
+    return float(weigh(np.ones((1, len(data.names))))[0])
+
+
+def groups_of(data: Grouped) -> int:
+    """Number of all groups, for figures that rest on them."""
     return len(data.names)
+
+
+def ratio(above: Floats, below: Floats) -> Weigh:
+    """Share of a total over the groups in another, both shape (groups,)."""
+    return lambda weights: _over(weights @ above, weights @ below)
+
+
+def _of_frame(figure: Callable[[pd.DataFrame], Figure]) -> Callable[[Outcomes], Figure]:
+    return lambda data: figure(data.frame())
 
 
 def _holders(truth: int, data: Outcomes) -> int:
@@ -104,7 +123,7 @@ def _scarcer(data: Outcomes) -> int:
 def _right(among: int | None, data: Outcomes) -> Weigh:
     """Share of right calls among patches of one class, or of all."""
     counts = np.ones(len(data.y)) if among is None else (data.y == among).astype(float)
-    return _ratio(data.sums(counts * (data.y == data.called)), data.sums(counts))
+    return ratio(data.sums(counts * (data.y == data.called)), data.sums(counts))
 
 
 def _balanced(data: Outcomes) -> Weigh:
@@ -113,7 +132,7 @@ def _balanced(data: Outcomes) -> Weigh:
 
 
 def _brier(data: Outcomes) -> Weigh:
-    return _ratio(data.sums((data.p - data.y) ** 2), data.sums(np.ones(len(data.y))))
+    return ratio(data.sums((data.p - data.y) ** 2), data.sums(np.ones(len(data.y))))
 
 
 def _roc_auc(data: Outcomes) -> Weigh:
@@ -142,21 +161,29 @@ def _prevalence(data: Outcomes) -> Weigh:
     return _roc_auc(Outcomes(data.y, share[data.code], data.called, data.code, data.names))
 
 
-STATISTICS: dict[str, Statistic] = {
-    statistic.name: statistic
-    for statistic in (
-        Statistic("accuracy", _groups, metrics.accuracy, partial(_right, None)),
-        Statistic("balanced_accuracy", _scarcer, metrics.balanced_accuracy, _balanced),
-        Statistic("sensitivity", partial(_holders, 1), metrics.sensitivity, partial(_right, 1)),
-        Statistic("specificity", partial(_holders, 0), metrics.specificity, partial(_right, 0)),
-        Statistic("roc_auc", _scarcer, metrics.roc_auc, _roc_auc),
-        within_auc(),
-        Statistic("average_precision", _scarcer, metrics.average_precision, _average_precision),
-        Statistic("brier", _groups, metrics.brier, _brier),
-        Statistic("prevalence_auc", _scarcer, metrics.prevalence_auc, _prevalence),
-        calibration_error(),
-    )
+def _precision(data: Outcomes) -> Weigh:
+    return ratio(data.sums(data.called * data.y), data.sums(data.called))
+
+
+def _callers(data: Outcomes) -> int:
+    return int((data.sums(data.called) > 0).sum())
+
+
+_PARTS: dict[str, tuple[Callable[[Outcomes], int], Callable[[Outcomes], Weigh]]] = {
+    "accuracy": (groups_of, partial(_right, None)),
+    "balanced_accuracy": (_scarcer, _balanced),
+    "sensitivity": (partial(_holders, 1), partial(_right, 1)),
+    "specificity": (partial(_holders, 0), partial(_right, 0)),
+    "precision": (_callers, _precision),
+    "roc_auc": (_scarcer, _roc_auc),
+    "average_precision": (_scarcer, _average_precision),
+    "brier": (groups_of, _brier),
+    "prevalence_auc": (_scarcer, _prevalence),
 }
+STATISTICS: dict[str, Statistic[Outcomes]] = {
+    name: Statistic(name, rests_on, _of_frame(metrics.FIGURES[name]), prepare)
+    for name, (rests_on, prepare) in _PARTS.items()
+} | {statistic.name: statistic for statistic in (within_auc(), calibration_error())}
 """Every figure that `livewell.metrics.intervals` gives an interval, by name."""
 
 
@@ -187,10 +214,6 @@ def _curve(data: Outcomes, area: Callable[[Floats, Floats], Floats]) -> Weigh:
         return np.concatenate(found)
 
     return weigh
-
-
-def _ratio(above: Floats, below: Floats) -> Weigh:
-    return lambda weights: _over(weights @ above, weights @ below)
 
 
 def _over(above: Floats, below: Floats) -> Floats:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.errors import Fault, TableError
 from livewell.geometry import Box
 from livewell.region import Region
@@ -253,13 +254,60 @@ SCORES = Schema(
         *_BOX,
         Column("group", "text", "what is never split", required=True),
         Column("label", "text", "class", required=True),
-        Column("logit", "number", "log odds of the positive class, uncalibrated", required=True),
-        Column("p", "number", "calibrated probability of the positive class", required=True),
-        Column("called", "integer", "1 where p reaches the threshold, else 0", required=True),
+        Column("logit", "number", "two classes: log odds of the positive class, uncalibrated"),
+        Column("p", "number", "two classes: calibrated probability of the positive class"),
+        Column(
+            "called",
+            "integer",
+            "number of the called class in the order of the classes, -1 for unsure",
+            required=True,
+        ),
     ),
     key=("fold", *KEY),
 )
-"""One row a patch and fold, scored by a model that never saw its group."""
+"""One row a patch and fold, scored by a model that never saw its group.
+
+Three or more classes have the columns ``logit_<class>`` and ``p_<class>`` of every class in place
+of ``logit`` and ``p``, see `check_scores`.
+"""
+
+
+def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:
+    """Columns of logits or of probabilities: one for two classes, else one a class."""
+    return [of] if classes.binary else [f"{of}_{name}" for name in classes]
+
+
+def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -> pd.DataFrame:
+    """A table of scores (`SCORES`) with the columns that the number of classes asks for.
+
+    Parameters
+    ----------
+    table
+        The scores.
+    classes
+        Classes of the model that made them.
+    where
+        File or run, for messages.
+
+    Raises
+    ------
+    TableError
+        Holding every fault, also calls of a class that there is not.
+    """
+    known = tuple(column for column in SCORES.columns if column.name not in ("logit", "p"))
+    logits, chances = score_columns(classes, "logit"), score_columns(classes, "p")
+    asked = [
+        *(Column(name, "number", f"logit, classes {classes}", required=True) for name in logits),
+        *(Column(name, "number", f"chance, classes {classes}", required=True) for name in chances),
+    ]
+    schema = Schema(SCORES.name, (*known[:-1], *asked, known[-1]), SCORES.key)
+    faults = schema.faults(table)
+    least = 0 if classes.binary else -1
+    if not faults and not table["called"].between(least, len(classes) - 1).all():
+        faults = [Fault("wrong-value", "called", f"numbers of no class among {classes}")]
+    if faults:
+        raise TableError(f"not a table of {SCORES.plural}", faults, where=where)
+    return schema.check(table, where=where)
 
 
 def region_of(row: pd.Series) -> Region:

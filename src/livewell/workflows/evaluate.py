@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.detection.places import FROM_LABELS
 from livewell.files import claim, whole_folder, write_json
 from livewell.measure import intensity, texture
@@ -82,7 +83,7 @@ class Evaluation:
     paper
         Accuracy with the interval of DeadNet's paper; ``None`` where the net sees whole frames.
     suspects
-        Images whose label the net contradicts, `livewell.metrics.suspects.SUSPECTS`.
+        Images whose label the net contradicts, `livewell.metrics.suspects.suspects`.
     places
         What is known of places, where the net sees whole frames.
     """
@@ -153,7 +154,7 @@ def evaluate(
     scores, judges = tested.scores(progress)
     cards = {fold: model.card for fold, model in judges.items()}
     classes = tested.classes
-    table = outcomes(scores, classes)
+    table = outcomes(scores, ClassNames.of(classes))
     figures = estimates(table, seed=seed, names=FIGURES, min_each=min_each)
     if np.isnan(figures["within_auc"].value):
         # every group holds one class, as wells of a dose do: the group's name is the label
@@ -256,7 +257,7 @@ def baseline_figures(
                 tables.append(measure(stack))
                 tick(len(stack))
             features = pd.concat(tables, ignore_index=True)
-            p = grouped_trees(features, y, patches["group"], folds, seed, workers=-1)
+            p = grouped_trees(features, y, patches["group"], folds, seed, workers=-1)[:, 1]
             known = ~np.isnan(p)
             table = pd.DataFrame(
                 {"group": patches["group"].to_numpy(), "y": y, "p": p, "called": p >= 0.5}
@@ -339,14 +340,14 @@ def _verdicts(
     table: pd.DataFrame, cards: dict[int, Card], classes: tuple[str, str], seed: int
 ) -> dict[str, Estimate]:
     """Figures of the verdicts on whole pictures; none where pictures hold both classes."""
-    pictures = by_picture(table)
+    pictures = by_picture(table, ClassNames.of(classes))
     if pictures["positive_share"].between(0, 1, inclusive="neither").any():
         return {}
     verdicts = []
     for fold, logit in zip(pictures["fold"], pictures["mean_logit"], strict=True):
         rule = cards[int(fold)].image_rule
         verdicts.append(rule.verdict(float(rule.probability(logit))))
-    return verdict_figures(pictures.assign(verdict=verdicts), classes, seed=seed)
+    return verdict_figures(pictures.assign(verdict=verdicts), ClassNames.of(classes), seed=seed)
 
 
 def _headline(figures: dict[str, Estimate], groups: int) -> str:

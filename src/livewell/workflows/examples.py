@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.detection.places import frame_names
 from livewell.inference.model import Model
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
@@ -70,11 +71,11 @@ class Examples:
 
     def suspects(self, table: pd.DataFrame) -> tuple[pd.DataFrame, Section]:
         """The list of suspects among outcomes, and its section of the page."""
-        classes = self.tested.classes
+        classes = ClassNames.of(self.tested.classes)
         every = suspects(table, classes)
         pictures, counts = [], {}
         for y in (0, 1):
-            name = direction(classes, y)
+            name = direction(classes, y, 1 - y)
             rows = every[every["direction"] == name]
             counts[name] = len(rows)
             rows = rows.head(FRAMES_SHOWN).assign(y=y)

@@ -1,7 +1,7 @@
 """The same net with box supervision: what labels of images alone are held against."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class BoxSupervision:
         *,
         seed: int,
         processes: int | None = None,
+        device: str = "auto",
+        begin: Mapping[str, Tensor] | None = None,
         progress: Progress = SILENT,
         what: str = "training",
     ) -> FitResult:

@@ -10,11 +10,11 @@ from skimage.morphology import disk, opening
 
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import best_threshold, counts_at, matched
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.measure.peaks import peaks, smoothed
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.progress import Progress
 from livewell.tables.schemas import BOX
-from livewell.workflows.scores import RunData
 
 SIGMA_PX, APART_PX = 3.0, 8
 """Smoothing and distance of places: about a third of a cell."""
@@ -52,7 +52,9 @@ class _Known:
         return counts_at(judged, self.objects, self.images, least).f1, min(least, none)
 
 
-def darkness(tested: RunData, dead: pd.DataFrame, seed: int, progress: Progress) -> list[list[str]]:
+def darkness(
+    tested: EvaluationSet, dead: pd.DataFrame, seed: int, progress: Progress
+) -> list[list[str]]:
     """Rows of the table: every rule, its settings from boxes of validation images.
 
     Parameters
@@ -85,7 +87,7 @@ def darkness(tested: RunData, dead: pd.DataFrame, seed: int, progress: Progress)
 def _row(
     told: str,
     spots: dict[int, pd.DataFrame],
-    tested: RunData,
+    tested: EvaluationSet,
     objects: pd.DataFrame,
     seed: int,
 ) -> list[str]:

@@ -15,6 +15,7 @@ from livewell.classes import ClassNames
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import matched
 from livewell.errors import StudyError
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile, override
@@ -28,7 +29,6 @@ from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.label_boxes import Boxes
-from livewell.workflows.scores import RunData
 from livewell.workflows.split import KFolds, split
 from livewell.workflows.train import Fitter, train
 
@@ -116,8 +116,8 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
             "places": dict(made.places.figures),
         }
         if seed == DEVELOPED:
-            rows.append(_apart(RunData.open(folder), made, dead, seed))
-    tested = RunData.open(runs / "haemocytometer" / RIVALS[0].name)
+            rows.append(_apart(EvaluationSet.of_run(folder), made, dead, seed))
+    tested = EvaluationSet.of_run(runs / "haemocytometer" / RIVALS[0].name)
     rows += darkness(tested, dead, seed, progress)
     rows.append(["name prefix alone", shown(_prefix(tested, seed)), *[""] * 6])
     images = study.fields()
@@ -157,7 +157,7 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
     )
 
 
-def _apart(tested: RunData, made: Evaluation, dead: pd.DataFrame, seed: int) -> list[str]:
+def _apart(tested: EvaluationSet, made: Evaluation, dead: pd.DataFrame, seed: int) -> list[str]:
     """The figures of one net without the clusters of images on which recipes were developed."""
     looked_at = [tested.part(name, 0)["group"] for name in ("validation", "test")]
     some = tested.part("test")
@@ -201,11 +201,11 @@ def _told(figure: Mapping[str, Any]) -> str:
     return shown(Estimate(**figure))
 
 
-def _prefix(tested: RunData, seed: int) -> Estimate:
+def _prefix(tested: EvaluationSet, seed: int) -> Estimate:
     """What the name's prefix alone tells: its share of dead in training."""
     prefix = tested.study.fields().set_index("image")["prefix"]
     tables = []
-    for fold in tested.run.folds:
+    for fold in tested.own_run.folds:
         learnt, part = tested.part("train", fold), tested.part("test", fold)
         share = (learnt["label"] == CLASSES[1]).groupby(learnt["image"].map(prefix)).mean()
         p = part["image"].map(prefix).map(share).fillna(share.mean())

@@ -13,6 +13,7 @@ from benchmarks.result import Result
 from livewell.classes import ClassNames
 from livewell.explain.background import told
 from livewell.metrics import figures as metrics
+from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile
@@ -20,7 +21,7 @@ from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.progress import SILENT, Progress
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
-from livewell.workflows.evaluate import baseline_figures, evaluate
+from livewell.workflows.evaluate import evaluate
 from livewell.workflows.explain import explain
 from livewell.workflows.index import index
 from livewell.workflows.label import Points, Stain, label
@@ -95,14 +96,14 @@ def cells(
             plate = made.figures["prevalence_auc"]
         _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed, progress)
         patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
-        found = baseline_figures(
+        found = baseline_estimates(
             patches,
             folds,
-            CLASSES,
+            ClassNames(CLASSES),
             StudyPixels(study),
-            LEAST_EACH,
-            seed,
-            progress,
+            min_each=LEAST_EACH,
+            seed=seed,
+            progress=progress,
         )
         rows += [
             _row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()

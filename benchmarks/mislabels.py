@@ -9,6 +9,7 @@ import pandas as pd
 from benchmarks.result import Result
 from livewell.classes import ClassNames
 from livewell.files import whole_file
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
 from livewell.progress import SILENT, Progress
@@ -17,7 +18,6 @@ from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
-from livewell.workflows.scores import RunData
 from livewell.workflows.shapes import CLASSES, simulate_shapes
 from livewell.workflows.split import KFolds, split
 from livewell.workflows.train import train
@@ -46,7 +46,7 @@ def flipped(
     folder = runs / f"mislabels-{images}-{seed}"
     study, truth = _study(folder, ShapeSpec(images=images, seed=seed), seed, progress)
     train(study, folder / "run", WSCNN_FAST, seed=seed, progress=progress)
-    scores, _ = RunData.open(folder / "run").scores(progress)
+    scores, _ = EvaluationSet.of_run(folder / "run").scores(progress)
     listed = suspects(scores, ClassNames.of(CLASSES), least=0.0)
     wrong = set(truth.loc[truth["flipped"], "image"])
     ranked = listed.sort_values("sure", ascending=False, kind="stable")["image"].tolist()

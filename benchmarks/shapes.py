@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,11 @@ from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
 from livewell.study.regions import Whole
 from livewell.study.study import Study
-from livewell.training.fit import FitResult, fit
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
 from livewell.workflows.split import Holdout, split
-from livewell.workflows.train import Fitter, train
+from livewell.workflows.train import train
 
 READINGS: dict[Ellipses, str] = {
     "flat": "ratio 0.5-0.75",
@@ -81,17 +80,6 @@ class Model:
         return self.folder / f"fresh-{share}-{images}-{self.card.weights_sha256[:8]}.{kind}"
 
 
-@dataclass(frozen=True)
-class Begun:
-    """`livewell.training.fit.fit`, beginning with the weights of another net."""
-
-    first: Net
-
-    def __call__(self, *args: Any, **settings: Any) -> FitResult:
-        """As `livewell.training.fit.fit`."""
-        return fit(*args, **settings, begin=self.first.module.state_dict())
-
-
 def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> Study:
     """The study of a set of pictures in `folder`, split into thirds, or the one that is there.
 
@@ -116,12 +104,12 @@ def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT)
     spec = trial.spec
     data = f"{spec.ellipses}-{spec.circles or f'{spec.circle_share:g}'}-{spec.seed}"
     study = study_of(spec, runs / "data" / data, progress=progress)
-    fitter: Fitter = fit
+    start = None
     if trial.begin:
         first = trained(trial.begin, runs, seed=seed, progress=progress)
-        fitter = Begun(first.net)
+        start = first.folder / "fold-00" / "model"
     out = runs / trial.name
-    made = train(study, out, trial.profile, seed=seed, fitter=fitter, progress=progress)
+    made = train(study, out, trial.profile, begin_with=start, seed=seed, progress=progress)
     net, card = load_model(made.run.model(0))
     return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
 

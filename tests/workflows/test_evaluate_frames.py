@@ -14,25 +14,25 @@ import pytest
 import torch
 from PIL import Image
 
-import livewell.workflows.evaluate as module
+import livewell.metrics.baselines as module
 from livewell.classes import ClassNames
 from livewell.geometry import Box
+from livewell.inference.evaluation_set import EvaluationSet as Opened
 from livewell.inference.wide_fields import look_over
+from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.suspects import suspect_columns
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
-from livewell.progress import SILENT
 from livewell.simulate.shapes import ShapeSpec, picture
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
-from livewell.workflows.evaluate import Evaluation, baseline_figures, evaluate
+from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.found import FOUND, STEPS, found_in, models_of
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.label_boxes import Boxes
 from livewell.workflows.pictured import pictured
-from livewell.workflows.scores import RunData as Opened
 from livewell.workflows.split import Holdout, KFolds, split
 from livewell.workflows.train import train
 
@@ -291,8 +291,8 @@ def test_baselines_take_few_large_frames_at_once(
     found = []
     for at_once in (module.AT_ONCE_PX, 3 * 70 * 105):
         monkeypatch.setattr(module, "AT_ONCE_PX", at_once)
-        args = (tested.patches, tested.folds, CLASSES, tested.pixels, 1, 0, SILENT)
-        found.append(baseline_figures(*args)["mean"]["roc_auc"])
+        args = (tested.patches, tested.folds, tested.classes, tested.pixels)
+        found.append(baseline_estimates(*args, min_each=1, seed=0)["mean"]["roc_auc"])
     assert str(found[0]) == str(found[1])
     assert max(sizes[1:]) == 3
 

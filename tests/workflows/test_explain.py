@@ -264,12 +264,12 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
     run = train(copy, tmp_path / "run", BRIEF, processes=0).run
     split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), grid=Grid(64, 64), seed=5)
     with pytest.raises(SplitError, match="made anew"):
-        scores.RunData.open(run.folder)
+        scores.EvaluationSet.of_run(run.folder)
 
 
 def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> None:
     """Every patch of the test wells is scored once, and none of another well."""
-    tested = scores.RunData.open(trained.run.folder)
+    tested = scores.EvaluationSet.of_run(trained.run.folder)
     table, cards = tested.scores(SILENT)
     patches_, parts, _ = study.split(trained.run.spec.split)
     unseen = parts.loc[parts["part"] == "test", "group"]
@@ -337,7 +337,7 @@ def test_class_models_climb_from_zeros_and_from_the_other_class(
     made: Explanation, trained: TrainingResult
 ) -> None:
     """The report shows both ways for both classes, and says how far the score climbed."""
-    tested = scores.RunData.open(trained.run.folder)
+    tested = scores.EvaluationSet.of_run(trained.run.folder)
     table, _ = tested.scores(SILENT)
     table = table.assign(y=(table["label"] == "sick").astype(int))
     look = Inside(tested, {0: Cam(tested.model(0)[0])}, QUICK, 0, SILENT)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, PATH, SEED, Talk, command, named_values
+from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, command, named_values
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -136,6 +136,13 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
 @click.option("--split", default="split", show_default=True)
 @click.option("--fold", "folds", type=SEED, multiple=True, help="Only this fold (repeatable).")
 @click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@click.option(
+    "--begin-with",
+    type=PATH,
+    help="A model whose weights training begins with; refused if it has learnt from validation or"
+    " test images.",
+)
+@DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def train_(
     talk: Talk, study: Path, out: Path, profile: str, settings: Any, folds: Any, **options: Any
@@ -166,8 +173,22 @@ def _told(figure: "Estimate") -> str:
 
 
 @command("evaluate")
-@click.argument("run", type=PATH)
-@click.option("--out", type=PATH, help="Folder of the report; by default RUN/evaluation.")
+@click.argument("model", metavar="RUN_OR_MODEL", type=PATH)
+@click.option(
+    "--on",
+    type=PATH,
+    help="A labelled study to try the run or model on, in place of the run's own test groups.",
+)
+@click.option(
+    "--labels", default="labels", show_default=True, help="With --on: name of its labels."
+)
+@click.option("--by", help="With --on: column that names what is never split.")
+@click.option("--channel", help="With --on: channel to look at.")
+@click.option(
+    "--out",
+    type=PATH,
+    help="Folder of the report; by default RUN/evaluation, or with --on STUDY/evaluations/LABELS.",
+)
 @click.option(
     "--min-each",
     type=COUNT,
@@ -181,14 +202,17 @@ def _told(figure: "Estimate") -> str:
     show_default=True,
     help="Trees on intensity and on texture, beside the net.",
 )
+@DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
-def evaluate_(talk: Talk, run: Path, **options: Any) -> None:
-    """Measure a run on the groups it never saw, and write the report."""
+def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
+    """Measure a run on the groups it never saw, or on another study, and write the report."""
     from dataclasses import asdict
 
+    from livewell.study.study import Study
     from livewell.workflows.evaluate import evaluate
 
-    made = evaluate(run, progress=talk.progress, **options)
+    study = None if on is None else Study.open(on)
+    made = evaluate(model, on=study, progress=talk.progress, **options)
     for name, figure in made.figures.items():
         talk.say(f"{name:<18} {_told(figure)}")
     if made.places.figures:

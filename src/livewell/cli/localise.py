@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from livewell.cli.talk import PATH, POSITIVE, SEED, Talk, command
+from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, command
 
 
 @command("localise")
@@ -33,6 +33,7 @@ from livewell.cli.talk import PATH, POSITIVE, SEED, Talk, command
 @click.option("--pattern", help="File-name pattern with {well} and {position}.")
 @click.option("--channel", help="Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
+@DEVICE
 def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Find where pictures hold what a model learnt from labels of images."""
     from livewell.text import plural

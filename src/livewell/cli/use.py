@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from livewell.cli.mapping import mapping
-from livewell.cli.talk import COUNT, PATH, POSITIVE, Talk, command
+from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, command
 
 
 @command("assess")
@@ -18,6 +18,7 @@ from livewell.cli.talk import COUNT, PATH, POSITIVE, Talk, command
 @click.option("--channel", help="Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
+@DEVICE
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Judge pictures: healthy, sick, unsure, or nothing to judge."""
     from livewell.workflows.assess import assess

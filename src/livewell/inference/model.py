@@ -24,7 +24,7 @@ from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.wide_fields import FieldDetections, look_over
 from livewell.inference.windows import Windows, window_boxes
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
-from livewell.metrics.decisions import RegionRule
+from livewell.metrics.decisions import RegionRule, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
 from livewell.models.nets.net import Net
@@ -201,29 +201,8 @@ class Model:
         return self.windows.regions(source, regions, tick)
 
     def scored(self, table: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:
-        """`table` with the columns of `schemas.SCORES` that logits decide.
-
-        Parameters
-        ----------
-        table
-            One row a region.
-        logits
-            (n, classes) of these.
-
-        Returns
-        -------
-        DataFrame
-            With called, the number of the class; and logit (log odds of the positive class) and p
-            of two classes, of more logit_<class> and p_<class> of each.
-        """
-        rule = self.card.region_rule
-        p = rule.probabilities(logits)
-        if self.classes.binary:
-            columns = {"logit": logits[:, 1] - logits[:, 0], "p": p[:, 1]}
-        else:
-            columns = {f"logit_{name}": logits[:, i] for i, name in enumerate(self.classes)}
-            columns |= {f"p_{name}": p[:, i] for i, name in enumerate(self.classes)}
-        return table.assign(**columns, called=rule.codes(logits))
+        """`table` with what logits decide, as `livewell.metrics.decisions.scored`."""
+        return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(
         self,

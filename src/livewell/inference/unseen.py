@@ -69,7 +69,9 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
         return False
 
 
-def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candidates:
+def candidates(
+    path: Path, study: Study, progress: Progress = SILENT, *, whole_frames: bool = False
+) -> Candidates:
     """The models meant by `path`: one, or all folds of a run that learnt from this study.
 
     Parameters
@@ -80,6 +82,8 @@ def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candida
         The study that is to be scored.
     progress
         Where to report.
+    whole_frames
+        Whether models that judge whole frames are welcome.
 
     Raises
     ------
@@ -88,10 +92,12 @@ def candidates(path: Path, study: Study, progress: Progress = SILENT) -> Candida
     """
     several = (path / RUN).is_file() and len(Run.open(path).folds) > 1
     if not several:
-        models: tuple[Model, ...] = (Model.load(path).need_patches(),)
+        models: tuple[Model, ...] = (Model.load(path),)
     else:
         run = Run.open(path)
-        models = tuple(Model.load(run.model(fold)).need_patches() for fold in run.folds)
+        models = tuple(Model.load(run.model(fold)) for fold in run.folds)
+    for model in () if whole_frames else models:
+        model.need_patches()
     asked = study.channel if study.channel is not None else models[0].channels[0] or None
     digests = first_frames(study, study.fields()["image"], asked, progress)
     found = Candidates(models, digests, str(models[0].card.data.get("group", "")))

@@ -5,11 +5,96 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
+from livewell.classes import ClassNames
 from livewell.errors import LabelError, SplitError
+from livewell.image import PixelSource
+from livewell.measure import intensity, texture
+from livewell.metrics.intervals import Estimate
+from livewell.metrics.multiclass import headline_estimates
+from livewell.progress import SILENT, Progress
+from livewell.tables.schemas import regions_of, score_columns
 
 TREES = 300
 LEAST_LEAF = 3
 """Trees in the forest and patches in a leaf; nothing is tuned, so validation groups lie idle."""
+BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
+BASELINE_PATCHES = 1500
+"""Baselines look at most at so many patches or frames, drawn once, groups alike."""
+BASELINE_PX = 200_000_000
+"""And at most at so many pixels: four to five minutes."""
+AT_ONCE_PX = 4_000_000
+"""Pixels that baselines measure together, in 64 patches at most."""
+AREAS = ("roc_auc", "within_auc")
+"""What the net is compared with baselines in, on the patches that they saw."""
+
+
+def some_patches(patches: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """As many of the patches as baselines look at, every group giving as many as it can."""
+    first = patches.iloc[0]
+    area = int((first["y1"] - first["y0"]) * (first["x1"] - first["x0"]))
+    return drawn_alike(patches, min(BASELINE_PATCHES, BASELINE_PX // area), seed)
+
+
+def drawn_alike(patches: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """At most so many patches, drawn so that every group gives as many as it can."""
+    order = patches.sample(frac=1, random_state=seed)
+    turn = order.groupby("group").cumcount()
+    return order.loc[turn.sort_values(kind="stable").index[:most]]
+
+
+def baseline_estimates(
+    patches: pd.DataFrame,
+    folds: pd.DataFrame,
+    classes: ClassNames,
+    source: PixelSource,
+    *,
+    min_each: int,
+    seed: int,
+    progress: Progress = SILENT,
+) -> dict[str, dict[str, Estimate]]:
+    """Pooled AUC and AUC within groups of trees on simple features, by name of the baseline.
+
+    Parameters
+    ----------
+    patches, folds
+        A split; trees learn from and judge these patches.
+    classes
+        The classes.
+    source
+        Where the patches' pixels come from; the first channel is measured.
+    min_each
+        As in `livewell.metrics.figures.within_auc`.
+    seed
+        Of the forests and of resampling.
+    progress
+        Where to report.
+    """
+    y = classes.codes(patches["label"])
+    found = {}
+    keys = regions_of(patches)
+    edges = keys[0].box.shape
+    step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
+    with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
+        for name, measure in BASELINES.items():
+            tables = []
+            for first in range(0, len(keys), step):
+                some = keys[first : first + step]
+                stack = np.stack([source.crop(key.image, key.t, key.box) for key in some])
+                tables.append(measure(stack))
+                tick(len(stack))
+            features = pd.concat(tables, ignore_index=True)
+            p = grouped_trees(
+                features, y, patches["group"], folds, seed, workers=-1, classes=len(classes)
+            )
+            chances = p[:, 1:] if classes.binary else p
+            columns = dict(zip(score_columns(classes, "p"), chances.T, strict=True))
+            called = (p[:, 1] >= 0.5).astype(int) if classes.binary else p.argmax(axis=1)
+            table = patches[["group", "label"]].assign(**columns, called=called)
+            known = np.flatnonzero(~np.isnan(p).any(axis=1))
+            found[name] = headline_estimates(
+                table.iloc[known], classes, seed=seed, names=AREAS, min_each=min_each
+            )
+    return found
 
 
 def grouped_trees(

@@ -13,6 +13,7 @@ from livewell.metrics.bands import MAX_ERROR, narrowest_band
 from livewell.metrics.calibration import fit_temperature, probability
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.platt import fit_logistic, group_weight
+from livewell.tables.schemas import score_columns
 
 WORSE, ABOVE = 0.01, 0.1
 """How the threshold of places is chosen, see `fit_detection_rule`."""
@@ -151,6 +152,36 @@ def fit_region_rule(logits: ArrayLike, y: ArrayLike, group: ArrayLike) -> Region
     if values.ndim == 2:
         return RegionRule(temperature, 0.0)
     return RegionRule(temperature, choose_threshold(probability(values, temperature), y, group))
+
+
+def scored(
+    table: pd.DataFrame, logits: ArrayLike, rule: RegionRule, classes: ClassNames
+) -> pd.DataFrame:
+    """`table` with the columns of `schemas.SCORES` that logits decide.
+
+    Parameters
+    ----------
+    table
+        One row a region.
+    logits
+        (n, classes) of these.
+    rule
+        From logits to probabilities and calls.
+    classes
+        The classes.
+
+    Returns
+    -------
+    DataFrame
+        With called, the number of the class; and logit (log odds of the positive class) and p of
+        two classes, of more logit_<class> and p_<class> of each.
+    """
+    values, p = np.asarray(logits, dtype=float), rule.probabilities(logits)
+    if classes.binary:
+        values, p = log_odds(values)[:, None], p[:, 1:]
+    columns = dict(zip(score_columns(classes, "logit"), values.T, strict=True))
+    columns |= dict(zip(score_columns(classes, "p"), p.T, strict=True))
+    return table.assign(**columns, called=rule.codes(logits))
 
 
 def fit_detection_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> RegionRule:

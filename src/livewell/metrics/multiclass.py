@@ -1,6 +1,6 @@
 """Figures of merit of any number of classes, each class against the rest and all together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from livewell.classes import ClassNames
 from livewell.metrics.figures import Figure
-from livewell.metrics.intervals import Estimate, estimate
+from livewell.metrics.intervals import Estimate, estimate, estimates
 from livewell.metrics.outcomes import Floats, Outcomes, outcomes
 from livewell.metrics.resampling import draws
 from livewell.metrics.weighted import (
@@ -161,6 +161,31 @@ def class_estimates(
         for name, rest in zip(classes, data.each, strict=True)
     }
     return ClassEstimates(together, each)
+
+
+def headline_estimates(
+    scores: pd.DataFrame,
+    classes: ClassNames,
+    *,
+    seed: int,
+    names: Iterable[str] = tuple(STATISTICS),
+    min_each: int = 1,
+) -> dict[str, Estimate]:
+    """Figures with intervals: of the positive class of two, of all classes together of more.
+
+    Parameters
+    ----------
+    scores, classes, seed, min_each
+        As in `class_estimates`.
+    names
+        Which figures; of more than two classes those that are defined for all together.
+    """
+    if classes.binary:
+        table = outcomes(scores, classes)
+        return estimates(table, seed=seed, names=names, min_each=min_each)
+    every = class_estimates(scores, classes, seed=seed, min_each=min_each).together
+    wanted = {*names, "unsure", "decided_accuracy"}
+    return {name: found for name, found in every.items() if name in wanted}
 
 
 def right_share(

@@ -114,7 +114,7 @@ class EvaluationResults:
     notes
         Further notes on trust.
     settings, versions
-        NestedPiece mappings.
+        Nested mappings.
     """
 
     title: str
@@ -171,7 +171,7 @@ class AssessResults:
     notes
         What to know: pixel size unknown, rescaled, unlike the training data.
     settings, versions
-        NestedPiece mappings.
+        Nested mappings.
     """
 
     title: str

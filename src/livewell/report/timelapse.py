@@ -62,7 +62,7 @@ class TimelapseResults:
     notes
         Further cautions, one sentence each.
     settings, versions
-        NestedPiece mappings.
+        Nested mappings.
     """
 
     title: str

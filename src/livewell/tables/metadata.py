@@ -258,6 +258,8 @@ class RunMeta(_Classed):
     inputs: Mapping[str, str]
     """Hashes of the split's tables by name."""
     versions: Mapping[str, str] = {}
+    begun_with: str = ""
+    """Hash of the weights that training began with; empty for new ones."""
     fitter: str = ""
     """What trained, where a benchmark brought its own."""
 

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from livewell.files import whole_file
 from livewell.image import PixelSource
+from livewell.models.device import AUTO, chosen_device
 from livewell.models.nets.catalog import build
 from livewell.models.nets.net import context_px
 from livewell.models.profile import Profile
@@ -66,6 +67,7 @@ def fit(
     progress: Progress = SILENT,
     what: str = "training",
     begin: Mapping[str, Tensor] | None = None,
+    device: str = AUTO,
 ) -> FitResult:
     """Train a net, or go on with a training that was stopped.
 
@@ -89,6 +91,8 @@ def fit(
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
+    device
+        Where to train, see `livewell.models.device.chosen_device`.
 
     Returns
     -------
@@ -115,8 +119,7 @@ def fit(
     last = folder / "last.ckpt"
     with calm(), beside(number), progress.task(what, total=profile.steps) as tick:
         trainer = pl.Trainer(
-            accelerator="auto",
-            devices=1,
+            **_accelerator(device),
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
             max_epochs=profile.steps // profile.steps_per_epoch,
@@ -147,6 +150,14 @@ def fit(
         kept = int(state["epoch"])
     module = copy.deepcopy(classifier.kept).cpu().eval()
     return FitResult(module, rows, kept, precision)
+
+
+def _accelerator(device: str) -> dict[str, Any]:
+    """Lightning's words for a device."""
+    chosen = chosen_device(device)
+    if chosen.type == "cuda":
+        return {"accelerator": "gpu", "devices": [chosen.index or 0]}
+    return {"accelerator": chosen.type, "devices": 1}
 
 
 def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) -> None:

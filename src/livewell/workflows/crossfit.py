@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
+from livewell.inference.evaluation_set import same_scale
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
@@ -19,7 +20,6 @@ from livewell.splitting import confounds
 from livewell.splitting.crossfit import scoring_folds
 from livewell.study.content import first_frames
 from livewell.study.regions import Grid
-from livewell.study.scale import SAME, common_pixel_um
 from livewell.study.study import Study
 from livewell.workflows.dosed import Plan, doses_by_unit
 from livewell.workflows.judging import CrossFit, Judging
@@ -254,7 +254,7 @@ def judge(
             remedy="leave --model out: models are then trained so that each well is new to one",
         )
     card = found.models[0].card
-    _same_scale(study, card)
+    same_scale(study, card, study.fields()["image"])
     notes += _unlike(study, plan, dose, units, times, judged)
     for note in notes:
         warn(note)
@@ -277,19 +277,6 @@ def _proven(card: Card) -> Estimate | None:
         if row.get("name") == "roc_auc":
             return Estimate(**{name: value for name, value in row.items() if name != "name"})
     return None
-
-
-def _same_scale(study: Study, card: Card) -> None:
-    """Refuse images of another pixel size than the model's: patches are not rescaled."""
-    found = common_pixel_um(study, study.fields()["image"])
-    if found and card.pixel_um and abs(found / card.pixel_um - 1) > SAME:
-        raise SpecError(
-            "images of another pixel size than the model's",
-            where=str(study.folder),
-            expected=f"{card.pixel_um:.4g} um",
-            got=f"{found:.4g} um",
-            remedy="take a model of this magnification, or leave --model out to train some",
-        )
 
 
 def _grid(plan: Plan, patch_px: int, stride_px: int) -> Grid:

@@ -1,9 +1,7 @@
 """What a trained run is worth on groups that it never saw: figures, intervals, a page."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,32 +9,31 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.detection.places import FROM_LABELS
 from livewell.files import claim, whole_folder, write_json
-from livewell.measure import intensity, texture
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics import figures as metrics
-from livewell.metrics.baselines import grouped_trees
+from livewell.metrics.baselines import AREAS, baseline_estimates, some_patches
 from livewell.metrics.calibration import expected_calibration_error, reliability
-from livewell.metrics.intervals import Estimate, estimates
+from livewell.metrics.intervals import Estimate
+from livewell.metrics.multiclass import headline_estimates
 from livewell.metrics.outcomes import outcomes
 from livewell.metrics.pictures import by_picture, verdict_figures
 from livewell.metrics.virtual_batches import paper_interval
+from livewell.models.device import AUTO
 from livewell.models.files import Card, rewrite_card
 from livewell.progress import SILENT, Progress
-from livewell.region import Region
 from livewell.report.evaluation import evaluation_page, named
 from livewell.report.page import render
 from livewell.report.results import EvaluationResults
 from livewell.report.words import PATCH
 from livewell.splitting import balance as balancing
-from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, versions
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
-from livewell.tables.schemas import KEY, regions_of
+from livewell.tables.schemas import KEY, score_columns
 from livewell.text import several
 from livewell.workflows.examples import FILE as SUSPECTS_FILE
 from livewell.workflows.examples import Examples
 from livewell.workflows.found import models_of
-from livewell.workflows.scores import RunData
 from livewell.workflows.where import Where, where
 
 KIND = "evaluation"
@@ -56,16 +53,7 @@ FIGURES = (
     "prevalence_auc",
     "calibration_error",
 )
-BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
-BASELINE_PATCHES = 1500
-"""Baselines look at most at so many patches or frames, drawn once, groups alike."""
-BASELINE_PX = 200_000_000
-"""And at most at so many pixels: four to five minutes."""
-AT_ONCE_PX = 4_000_000
-"""Pixels that baselines measure together, in 64 patches at most."""
 NET = "this net"
-AREAS = ("roc_auc", "within_auc")
-"""What the net is compared with baselines in, on the patches that they saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +88,43 @@ class Evaluation:
 
 
 def evaluate(
-    run_folder: Path,
+    model: Path,
     *,
+    on: Study | None = None,
+    labels: str = "labels",
+    by: str | None = None,
+    channel: str | None = None,
     out: Path | None = None,
     min_each: int = 1,
     baselines: bool = True,
+    device: str = AUTO,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Evaluation:
-    """Score every fold's test groups by the model that never saw them, and report.
+    """Score labelled regions by models that never saw their group, and report.
 
     Parameters
     ----------
-    run_folder
-        A finished training run.
+    model
+        A finished training run: every fold's test groups are scored. With `on` also a model.
+    on
+        A labelled study to try the model on, in place of the run's own test groups. Images that
+        the model was trained or calibrated on are left out.
+    labels, by, channel
+        With `on`: name of the labels; column that names what is never split, by default the one
+        that the model was trained with, else each image; channel to look at.
     out
         Folder for ``scores.parquet``, ``results.json``, ``report.html``, ``suspects.csv`` and,
         where a net of whole frames could be held against boxes, ``places.json`` and
-        ``detections.csv``; by default ``evaluation`` in the run.
+        ``detections.csv``; by default ``evaluation`` in the run, or ``evaluations/LABELS`` in the
+        study.
     min_each
         Patches of each class that a group needs to count in the AUC within groups.
     baselines
         Whether trees on intensity and on texture are trained too, and compared with the net on the
-        same patches, at most `BASELINE_PATCHES` and `BASELINE_PX`.
+        same patches; not with `on`, where nothing is trained.
+    device
+        Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     seed
         Of resampling and of baselines.
     progress
@@ -136,47 +138,47 @@ def evaluate(
     ------
     SplitError
         No fold has a test group, or the split is no longer the one that was trained on.
+    LabelError, LeakError, SpecError
+        With `on`: other classes or another scale than the model's, or nothing new to it.
     OutputError
         `out` holds something else, or cannot be written.
     StudyError
         The run is not finished, or its study has gone.
     ModelFileError
-        The card of a model of whole frames has no rule for places.
+        The card of a model of whole frames has no rule for detections.
     """
-    tested = RunData.open(run_folder)
-    run, study, meta, pixels = tested.run, tested.study, tested.meta, tested.pixels
-    patches, folds = tested.patches, tested.folds
-    folder = out or run.folder / "evaluation"
+    if on is None:
+        tested = EvaluationSet.of_run(model, device=device)
+        folder = out or tested.own_run.folder / "evaluation"
+    else:
+        tested = EvaluationSet.of_study(
+            model, on, labels=labels, by=by, channel=channel, device=device, progress=progress
+        )
+        folder = out or on.folder / "evaluations" / labels
+        baselines = False
+    meta, patches = tested.meta, tested.patches
     claim(folder, KIND, RESULTS)
     noun = _noun(meta, patches)
     frames = noun != PATCH
-    models = models_of(tested) if frames else {}
+    # detections are held against boxes with thresholds from validation groups, which a run has
+    models = models_of(tested) if frames and on is None else {}
     scores, judges = tested.scores(progress)
     cards = {fold: model.card for fold, model in judges.items()}
     classes = tested.classes
     table = outcomes(scores, ClassNames.of(classes))
-    figures = estimates(table, seed=seed, names=FIGURES, min_each=min_each)
+    figures = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
     if np.isnan(figures["within_auc"].value):
         # every group holds one class, as wells of a dose do: the group's name is the label
         del figures["prevalence_auc"]
-    figures |= _verdicts(table, cards, classes, seed)
+    figures |= _verdicts(scores, cards, classes, seed)
     paper = None if frames else paper_interval(table["y"], table["called"], seed=seed)
-    rivals: dict[str, dict[str, Estimate]] = {}
-    compared = 0
-    if baselines:
-        first = patches.iloc[0]
-        area = int((first["y1"] - first["y0"]) * (first["x1"] - first["x0"]))
-        some = drawn_alike(patches, min(BASELINE_PATCHES, BASELINE_PX // area), seed)
-        rivals = baseline_figures(some, folds, classes, pixels, min_each, seed, progress)
-        same = table.merge(some[KEY], on=KEY)
-        compared = len(same)
-        rivals = {NET: estimates(same, seed=seed, names=AREAS, min_each=min_each)} | rivals
+    rivals, compared = _rivals(tested, scores, min_each, seed, progress) if baselines else ({}, 0)
     head = _headline(figures, scores["group"].nunique())
-    places = where(tested, models, noun, seed=seed, progress=progress) if frames else Where()
+    places = where(tested, models, noun, seed=seed, progress=progress) if models else Where()
     examples = Examples(tested, models)
     suspected, section = examples.suspects(table)
     results = replace(
-        _results(run, study, meta, table, head, figures, rivals, cards, noun, folds, patches),
+        _results(tested, table, head, figures, rivals, cards, noun),
         paper=paper,
         galleries=examples.calls(table),
         further=[*places.sections, section],
@@ -197,7 +199,7 @@ def evaluate(
                 for rival, found in rivals.items()
             },
             "virtual_batches": paper and asdict(paper),
-            "classes": classes,
+            "classes": list(classes),
             "group": meta.by,
             "groups": int(scores["group"].nunique()),
             "patches": len(scores),
@@ -214,93 +216,54 @@ def evaluate(
         found = places.figures["thresholds"][FROM_LABELS]
         rows += [{"name": f"place_{name}", **found[name]} for name in ("precision", "recall", "f1")]
     rows = [row for row in rows if not np.isnan(row["value"])]
-    for fold, card in cards.items():
-        rewrite_card(run.model(fold), card.model_copy(update={"results": rows}))
+    for fold, card in cards.items() if on is None else ():
+        rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
     each = metrics.per_group(table)
     return Evaluation(
         folder, scores, figures, rivals, each, paper, folder / REPORT, suspected, places
     )
 
 
-def baseline_figures(
-    patches: pd.DataFrame,
-    folds: pd.DataFrame,
-    classes: tuple[str, str],
-    pixels: StudyPixels,
-    min_each: int,
-    seed: int,
-    progress: Progress,
-) -> dict[str, dict[str, Estimate]]:
-    """Pooled AUC and AUC within groups of trees on simple features.
-
-    Parameters
-    ----------
-    patches, folds
-        A split; trees learn from and judge these patches.
-    classes
-        (negative, positive).
-    pixels
-        Where the patches' pixels come from.
-    min_each, seed, progress
-        As in `evaluate`.
-    """
-    y = (patches["label"] == classes[1]).to_numpy(int)
-    found = {}
-    keys = regions_of(patches)
-    edges = keys[0].box.shape
-    step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
-    with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
-        for name, measure in BASELINES.items():
-            tables = []
-            for first in range(0, len(keys), step):
-                stack = _stack(pixels, keys[first : first + step])
-                tables.append(measure(stack))
-                tick(len(stack))
-            features = pd.concat(tables, ignore_index=True)
-            p = grouped_trees(features, y, patches["group"], folds, seed, workers=-1)[:, 1]
-            known = ~np.isnan(p)
-            table = pd.DataFrame(
-                {"group": patches["group"].to_numpy(), "y": y, "p": p, "called": p >= 0.5}
-            )[known].astype({"called": int})
-            found[name] = estimates(table, seed=seed, names=AREAS, min_each=min_each)
-    return found
-
-
-def drawn_alike(patches: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
-    """At most so many patches, drawn so that every group gives as many as it can."""
-    order = patches.sample(frac=1, random_state=seed)
-    turn = order.groupby("group").cumcount()
-    return order.loc[turn.sort_values(kind="stable").index[:most]]
-
-
-def _stack(pixels: StudyPixels, keys: Sequence[Region]) -> Any:
-    return np.stack([pixels.crop(key.image, key.t, key.box) for key in keys])
+def _rivals(
+    tested: EvaluationSet, scores: pd.DataFrame, min_each: int, seed: int, progress: Progress
+) -> tuple[dict[str, dict[str, Estimate]], int]:
+    """The net and simple rules on the same patches, and how many these are."""
+    some = some_patches(tested.patches, seed)
+    rivals = baseline_estimates(
+        some,
+        tested.folds,
+        tested.classes,
+        tested.pixels,
+        min_each=min_each,
+        seed=seed,
+        progress=progress,
+    )
+    same = scores.merge(some[KEY], on=KEY)
+    net = headline_estimates(same, tested.classes, seed=seed, names=AREAS, min_each=min_each)
+    return {NET: net} | rivals, len(same)
 
 
 def _results(
-    run: Run,
-    study: Study,
-    meta: SplitMeta,
+    tested: EvaluationSet,
     table: pd.DataFrame,
     head: str,
     figures: dict[str, Estimate],
     rivals: dict[str, dict[str, Estimate]],
     cards: dict[int, Card],
     noun: str,
-    folds: pd.DataFrame,
-    patches: pd.DataFrame,
 ) -> EvaluationResults:
-    classes: tuple[str, str] = (meta.classes[0], meta.classes[1])
+    meta, patches, run = tested.meta, tested.patches, tested.run
+    classes = tested.classes.pair
     group = meta.by.replace("_", " ")
     ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
     images = patches["image"].nunique()
     seen = "" if noun == "image" else f", {len(patches):,} {several(noun)}"
     return EvaluationResults(
-        title=f"{classes[1].capitalize()} or {classes[0]}: {study.folder.name}",
+        title=f"{classes[1].capitalize()} or {classes[0]}: {tested.study.folder.name}",
         subtitle=f"{images} images{seen} of {patches['group'].nunique()}"
         f" {group}s, labelled by {meta.label_meta.route}; profile"
-        f" {run.spec.profile['name']}",
+        f" {tested.recipe['name']}",
         classes=classes,
         estimates=named(ordered, group),
         scores=table,
@@ -313,18 +276,17 @@ def _results(
         ece=expected_calibration_error(table["p"], table["y"]),
         threshold=one.region_rule.threshold if one else None,
         band=None,
-        logs=_logs(run),
+        logs=_logs(run) if run else {},
         noun=noun,
         baselines=[(name, found[head]) for name, found in rivals.items()],
         warnings=meta.warnings,
-        counts=balancing.balance(patches, folds),
+        counts=balancing.balance(patches, tested.folds),
         settings={
-            "profile": run.spec.profile,
+            "profile": tested.recipe,
             "labels": meta.label_meta.values(),
             "split": meta.values("by", "scheme", "scheme_settings", "grid", "seed"),
-            "seed": run.spec.seed,
-            "inputs": run.spec.inputs,
-        },
+        }
+        | ({"seed": run.spec.seed, "inputs": run.spec.inputs} if run else {}),
         versions=versions(),
     )
 
@@ -337,17 +299,20 @@ def _noun(meta: SplitMeta, patches: pd.DataFrame) -> str:
 
 
 def _verdicts(
-    table: pd.DataFrame, cards: dict[int, Card], classes: tuple[str, str], seed: int
+    scores: pd.DataFrame, cards: dict[int, Card], classes: ClassNames, seed: int
 ) -> dict[str, Estimate]:
-    """Figures of the verdicts on whole pictures; none where pictures hold both classes."""
-    pictures = by_picture(table, ClassNames.of(classes))
-    if pictures["positive_share"].between(0, 1, inclusive="neither").any():
+    """Figures of the verdicts on whole images; none where images hold several classes."""
+    images = by_picture(scores, classes)
+    shares = images.filter(regex="^(positive_share$|true_)")
+    if ((shares > 0) & (shares < 1)).to_numpy().any():
         return {}
+    means = images[[f"mean_{name}" for name in score_columns(classes, "logit")]].to_numpy(float)
+    logits = np.column_stack([np.zeros(len(means)), means]) if classes.binary else means
     verdicts = []
-    for fold, logit in zip(pictures["fold"], pictures["mean_logit"], strict=True):
+    for fold, mean in zip(images["fold"], logits, strict=True):
         rule = cards[int(fold)].image_rule
-        verdicts.append(rule.verdict(float(rule.probability(logit))))
-    return verdict_figures(pictures.assign(verdict=verdicts), ClassNames.of(classes), seed=seed)
+        verdicts.append(rule.verdict_of(rule.probabilities(mean)))
+    return verdict_figures(images.assign(verdict=verdicts), classes, seed=seed)
 
 
 def _headline(figures: dict[str, Estimate], groups: int) -> str:

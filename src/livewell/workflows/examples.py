@@ -7,6 +7,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.detection.places import frame_names
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
 from livewell.report.marked import MarkedFrame
@@ -16,7 +17,6 @@ from livewell.report.suspects import SuspectsResults, suspects_section
 from livewell.tables.schemas import KEY, regions_of
 from livewell.text import chance
 from livewell.workflows.pictured import pictured
-from livewell.workflows.scores import RunData
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""
@@ -39,7 +39,7 @@ class Examples:
         By fold, where its nets see whole frames: their places are marked; empty for patches.
     """
 
-    tested: RunData
+    tested: EvaluationSet
     models: Mapping[int, Model]
 
     @property
@@ -87,11 +87,12 @@ class Examples:
                 made = self._gallery(name, rows, captions).picture()
                 said = f"{name.capitalize()}. {made.caption}"
                 pictures.append(replace(made, caption=said))
-        run = self.tested.run
-        _, folds, _ = self.tested.study.split(run.spec.split)
+        run, folds = self.tested.run, self.tested.folds
+        if run is not None:
+            _, folds, _ = self.tested.study.split(run.spec.split)
         section = suspects_section(
             SuspectsResults(
-                classes=classes,
+                classes=classes.pair,
                 noun="patch" if labels_on_patches(table) else "image",
                 contradicted=counts,
                 scored=table["image"].nunique(),

@@ -10,6 +10,7 @@ from livewell.errors import SpecError
 from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
 from livewell.files import claim_same, stamp, whole_file, write_json, write_text
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.outcomes import outcomes
 from livewell.models.nets.layers import class_number
 from livewell.models.profile import FRAME_NETS
@@ -18,7 +19,6 @@ from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.page import render
 from livewell.study.runs import versions
 from livewell.workflows.inside import MOST_TRAINING, Inside, Look
-from livewell.workflows.scores import RunData
 
 KIND, STAMP = "explanation", "explain.json"
 
@@ -77,25 +77,25 @@ def explain(
     SpecError
         A class or a layer that the model lacks; a run of nets that see whole frames.
     SplitError, StudyError
-        As `livewell.workflows.scores.RunData.open`.
+        As `livewell.inference.evaluation_set.EvaluationSet.of_run`.
     OutputError
         `out` holds something else, or an explanation with other settings.
     """
     look = look or Look()
-    tested = RunData.open(run_folder, folds)
-    if tested.run.spec.profile["net"] in FRAME_NETS:
+    tested = EvaluationSet.of_run(run_folder, folds)
+    if tested.own_run.spec.profile["net"] in FRAME_NETS:
         raise SpecError(
             "this run's nets see whole frames, and here patches are explained",
             where=str(run_folder),
             remedy="use `livewell localise`, or `livewell evaluate` where cells have boxes",
         )
-    names = look.classes or tested.classes
-    numbers = [class_number(tested.classes, name) for name in names]
+    names = look.classes or tested.classes.names
+    numbers = [class_number(tested.classes.names, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())
     # a layer that is not there is told before anything is scored
     cams = {fold: Cam(tested.model(fold).net, look.layer) for fold in chosen}
-    folder = out or tested.run.folder / KIND
-    said = {"run": str(tested.run.folder.resolve()), "folds": chosen, "seed": seed}
+    folder = out or tested.own_run.folder / KIND
+    said = {"run": str(tested.own_run.folder.resolve()), "folds": chosen, "seed": seed}
     said |= {"look": asdict(look)}
     claim_same(folder, KIND, STAMP, said)
     stamp(folder, STAMP, KIND, **said, versions=versions())
@@ -116,11 +116,11 @@ def explain(
         rows.to_csv(temporary, index=False)
     cam = next(iter(cams.values()))
     results = ExplainResults(
-        title=f"Inside {tested.run.folder.name}",
-        subtitle=f"profile {tested.run.spec.profile['name']}, {len(chosen)} model"
+        title=f"Inside {tested.own_run.folder.name}",
+        subtitle=f"profile {tested.own_run.spec.profile['name']}, {len(chosen)} model"
         f"{'s' if len(chosen) > 1 else ''}, {len(table):,} test patches of"
         f" {table['group'].nunique()} {tested.meta.by}s",
-        classes=tested.classes,
+        classes=tested.classes.pair,
         layer=cam.layer.name,
         weights=f"weights averaged over training patches of the class, at most {MOST_TRAINING}"
         if look.weights == "class"

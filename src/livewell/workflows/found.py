@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from livewell.detection.covered import covered
 from livewell.geometry import Box
 from livewell.inference.detections import Look, Places
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.progress import Tick
 from livewell.tables.schemas import BOX, regions_of
 from livewell.training.data import plain_loader
-from livewell.workflows.scores import RunData
 
 STEPS = (0.0, 8.0)
 """How far below a model's threshold its places are looked for, calibrated log odds, a look each.
@@ -68,7 +68,7 @@ class FrameDetections:
 
 
 def seen(
-    tested: RunData,
+    tested: EvaluationSet,
     model: Model,
     frames: pd.DataFrame,
     below: float = 0.0,
@@ -107,7 +107,7 @@ def seen(
 
 
 def found_in(
-    tested: RunData,
+    tested: EvaluationSet,
     fold: int,
     model: Model,
     frames: pd.DataFrame,
@@ -125,7 +125,7 @@ def found_in(
     model
         Its model.
     frames
-        As `livewell.workflows.scores.RunData.part` gives them, one row a frame.
+        As `livewell.inference.evaluation_set.EvaluationSet.part` gives them, one row a frame.
     boxes
         `livewell.study.boxes.BOXED_CELLS`, of the frames whose boxes are held against the pixels of
         the places that reach the threshold.
@@ -195,7 +195,7 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
     ]
 
 
-def models_of(tested: RunData) -> dict[int, Model]:
+def models_of(tested: EvaluationSet) -> dict[int, Model]:
     """The models of a run of whole frames, by fold; none if their maps do not say where.
 
     Raises

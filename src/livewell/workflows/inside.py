@@ -18,14 +18,14 @@ from livewell.explain.gradcam import Cam, PatchMap, class_weights, patch_maps
 from livewell.files import folder_names, whole_file
 from livewell.geometry import Box, WindowGrid
 from livewell.image import mirrored
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.measure.occupancy import textured
+from livewell.metrics.baselines import drawn_alike
 from livewell.progress import Progress
 from livewell.report.evidence import Evidence, class_models, field_evidence
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
-from livewell.workflows.evaluate import drawn_alike
-from livewell.workflows.scores import RunData
 
 MOST_TRAINING, MOST_TESTED = 500, 400
 """At most so many training patches of a class make its weights, and so many test patches are looked
@@ -76,7 +76,7 @@ class Look:
 class Inside:
     """The models of a run under one look."""
 
-    tested: RunData
+    tested: EvaluationSet
     cams: dict[int, Cam]
     look: Look
     seed: int
@@ -234,7 +234,7 @@ class Inside:
                     tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
                 grey = self.tested.pixels.frame(image, t).astype(np.float32)
                 item = Evidence(grey, shown.map, number, title)
-                pictures.append(field_evidence(item, self.tested.classes, top))
+                pictures.append(field_evidence(item, self.tested.classes.pair, top))
         return pictures, disagreement
 
     def _field(

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.geometry import Box
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.tables.schemas import KEY
 from livewell.workflows.found import seen
-from livewell.workflows.scores import RunData
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class FrameFigure:
 
 
 def pictured(
-    tested: RunData, models: Mapping[int, Model], rows: pd.DataFrame
+    tested: EvaluationSet, models: Mapping[int, Model], rows: pd.DataFrame
 ) -> dict[object, FrameFigure]:
     """Frames and what their own fold's model calls in them.
 

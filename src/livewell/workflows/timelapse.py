@@ -25,6 +25,7 @@ from livewell.inference.engines import AskedEngine
 from livewell.inference.frames import why
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
+from livewell.models.device import AUTO
 from livewell.progress import SILENT, Progress, Tick
 from livewell.report.page import render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
@@ -77,6 +78,7 @@ def timelapse(
     channel: str | None = None,
     fps: float = 5.0,
     video: str = "webm",
+    device: str = AUTO,
     progress: Progress = SILENT,
 ) -> TimeLapseResult:
     """Map every image of a study, and draw sick area over time.
@@ -95,7 +97,7 @@ def timelapse(
         ``positions.csv``, ``failures.csv`` and ``report.html``.
     only
         Names of images; all of the study where empty.
-    stride_px, edges, engine, backend, memory_gb, fps, video
+    stride_px, edges, engine, backend, memory_gb, fps, video, device
         As in `livewell.workflows.heatmap.heatmap`.
     channel
         Channel to judge; by default the study's, else the model's.
@@ -147,7 +149,7 @@ def timelapse(
     stamp(out, STAMP, KIND, **said, versions=versions())
     headers, _ = study.read_headers(progress)
     names = folder_names(every["image"].tolist())
-    batch = _Batch(study, out, models, asked, memory_gb, names)
+    batch = _Batch(study, out, models, asked, memory_gb, device, names)
     made = batch.run(scored, progress)
     mapped = scored[scored["image"].isin(list(batch.records))]
     curves = over_time.curves_of(batch.frames(fields, headers, mapped))
@@ -187,6 +189,7 @@ class _Batch:
     models: Sequence[Model]
     asked: Mapping[str, Any]
     memory_gb: float | None
+    device: str
     names: dict[str, str]
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -247,6 +250,7 @@ class _Batch:
             model.folder,
             folder,
             memory_gb=self.memory_gb,
+            device=self.device,
             progress=_Words(image, tick),
             **self.asked,
         )

@@ -5,21 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from torch import Tensor
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, SpecError, SplitError, TableError
-from livewell.inference.detections import Finder, Look
-from livewell.inference.windows import BATCH, Windows
-from livewell.metrics.decisions import (
-    RegionRule,
-    fit_detection_rule,
-    fit_image_rule,
-    fit_region_rule,
-)
-from livewell.models.files import NORMALISATIONS, Card, read_card, save_model
+from livewell.errors import Fault, LeakError, ModelFileError, SpecError, SplitError, TableError
+from livewell.inference.calibration import calibrated_card
+from livewell.inference.model import Model
+from livewell.models.device import AUTO
+from livewell.models.files import Card, read_card, save_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress
@@ -29,7 +23,7 @@ from livewell.study.runs import Run, label_hash, split_hashes, versions
 from livewell.study.study import Study
 from livewell.tables.metadata import RunMeta, SplitMeta
 from livewell.tables.schemas import regions_of
-from livewell.training.data import LabelledRegions, plain_loader
+from livewell.training.data import LabelledRegions
 from livewell.training.fit import FitResult, fit
 
 
@@ -46,6 +40,8 @@ class Fitter(Protocol):
         *,
         seed: int,
         processes: int | None,
+        device: str,
+        begin: Mapping[str, Tensor] | None,
         progress: Progress,
         what: str,
     ) -> FitResult:
@@ -69,6 +65,8 @@ def train(
     split: str = "split",
     folds: Sequence[int] | None = None,
     channel: str | None = None,
+    begin_with: Path | None = None,
+    device: str = AUTO,
     seed: int = 0,
     processes: int | None = None,
     fitter: Fitter = fit,
@@ -90,6 +88,11 @@ def train(
         Which folds; all where ``None``.
     channel
         Transmitted-light channel; found by its name where ``None``.
+    begin_with
+        A model whose weights training begins with, of the same net, classes and channels; it must
+        not have learnt from a validation or test image.
+    device
+        Where to train: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     seed
         Of the run.
     processes
@@ -109,6 +112,10 @@ def train(
         Patches of another size than the profile's.
     SplitError
         No such fold, or the labels were made anew after the split.
+    LeakError
+        The model to begin with has learnt from validation or test images.
+    ModelFileError
+        The model to begin with is of another net, of other classes or channels.
     OutputError
         `out` holds something else, or a run with other settings.
     """
@@ -116,6 +123,7 @@ def train(
     _check_labels(study, split, meta)
     _check_size(meta, profile)
     chosen = _chosen_folds(parts, folds)
+    start = None if begin_with is None else _start(begin_with, profile, meta)
     run = Run.claim(
         out,
         RunMeta(
@@ -130,6 +138,7 @@ def train(
             folds=tuple(chosen),
             inputs=split_hashes(study, split),
             versions=versions(),
+            begun_with="" if start is None else start.card.weights_sha256,
             fitter="" if fitter is fit else type(fitter).__name__,
         ),
     )
@@ -139,7 +148,20 @@ def train(
     for fold in chosen:
         if not (run.model(fold) / "card.json").is_file():
             part = patches.merge(parts[parts["fold"] == fold], on="group")
-            _one_fold(run, fold, part, meta, pixels, profile, seed, processes, fitter, progress)
+            _one_fold(
+                run,
+                fold,
+                part,
+                meta,
+                pixels,
+                profile,
+                seed,
+                processes,
+                fitter,
+                start,
+                device,
+                progress,
+            )
         cards[fold] = read_card(run.model(fold))
     return TrainingResult(run, cards)
 
@@ -154,10 +176,15 @@ def _one_fold(
     seed: int,
     processes: int | None,
     fitter: Fitter,
+    start: Model | None,
+    device: str,
     progress: Progress,
 ) -> None:
     classes = meta.class_names
     parts = {name: patches[patches["part"] == name] for name in ("train", "validation")}
+    if start is not None:
+        held_out = [patches[patches["part"] == name] for name in ("validation", "test")]
+        _refuse_learnt(start, held_out, pixels, progress)
     fitted = fitter(
         profile,
         pixels,
@@ -166,6 +193,8 @@ def _one_fold(
         run.fold(fold),
         seed=seed,
         processes=processes,
+        device=device,
+        begin=None if start is None else start.net.module.cpu().state_dict(),
         progress=progress,
         what=f"training fold {fold}" if len(run.folds) > 1 else "training",
     )
@@ -179,89 +208,80 @@ def _one_fold(
         turns=profile.test_turns,
         frame_px=meta.frame_px if profile.sees_frames else None,
     )
-    card = _card(net, fitted, parts["validation"], pixels, profile, progress)
-    card = card.model_copy(
-        update={
-            "channels": meta.channels,
-            "seed": seed,
-            "data": _summary(run, fold, patches) | {"learnt": _learnt(pixels, parts, progress)},
-        }
-    )
-    save_model(run.model(fold), net, card)
-
-
-def _card(
-    net: Net,
-    fitted: FitResult,
-    validation: pd.DataFrame,
-    pixels: StudyPixels,
-    profile: Profile,
-    progress: Progress,
-) -> Card:
-    """The card with rules from validation regions; what the run knows is filled in after."""
-    with progress.task("calibrating on validation", total=len(validation)) as tick:
-        logits = Windows(net).regions(pixels, regions_of(validation), tick)
-    classes = net.classes
-    y = classes.codes(validation["label"])
-    rule = fit_region_rule(logits, y, validation["group"])
-    values = {"mean_logit": logits[:, 1] - logits[:, 0]}
-    if not classes.binary:
-        values = {f"mean_logit_{name}": logits[:, code] for code, name in enumerate(classes)}
-    images = _by_image(validation.assign(y=y, **values), list(values))
-    return Card(
-        classes=classes.names,
-        positive=classes.positive,
-        channels=("",),
-        pixel_um=net.pixel_um,
-        frame_px=net.frame_px,
-        patch_px=net.patch_px,
-        input_px=net.input_px,
-        stride_px=profile.stride_px,
-        normalisation=NORMALISATIONS[profile.normalise],
-        profile=profile,
+    card = calibrated_card(
+        net,
+        profile,
+        parts["validation"],
+        pixels,
+        meta.channels,
         precision=fitted.precision,
-        seed=0,
-        data={},
-        region_rule=rule,
-        image_rule=fit_image_rule(images, rule.temperature, classes),
-        detection_rule=_detection_rule(net, validation, y, pixels)
-        if profile.tells_places
-        else None,
-        versions=versions(),
+        seed=seed,
+        device=device,
+        progress=progress,
     )
-
-
-def _by_image(scores: pd.DataFrame, means: list[str]) -> pd.DataFrame:
-    """Group, class of most regions and mean logits of every validation image and frame."""
-    frames = scores.groupby(["image", "t"], sort=True)
-    found = frames[means].mean()
-    found["group"] = frames["group"].first()
-    # of equally many the higher class: of two classes an image that is half positive is positive
-    found["y"] = frames["y"].agg(lambda codes: int(codes.mode().iloc[-1]))
-    return found.reset_index()
-
-
-def _detection_rule(
-    net: Net, validation: pd.DataFrame, y: ArrayLike, pixels: StudyPixels
-) -> RegionRule:
-    """Which peaks of a class map are called, by the highest of every validation frame."""
-    finder = Finder(net, Look())
-    highest = []
-    for batch, _ in plain_loader(pixels, regions_of(validation), batch=BATCH):
-        odds = finder.odds(batch if batch.ndim == 4 else batch[:, None])
-        highest.append(odds.reshape(len(odds), -1).max(axis=1))
-    return fit_detection_rule(np.concatenate(highest).astype(float), y, validation["group"])
+    data = _summary(run, fold, patches)
+    learnt = set(_learnt(pixels, list(parts.values()), progress))
+    if start is not None:
+        learnt |= start.learnt
+        data["begun_with"] = {
+            "profile": start.card.profile.name,
+            "weights_sha256": start.card.weights_sha256,
+            "data": {k: v for k, v in start.card.data.items() if k != "learnt"},
+        }
+    card = card.model_copy(update={"data": data | {"learnt": sorted(learnt)}})
+    save_model(run.model(fold), net, card)
 
 
 def _labelled(part: pd.DataFrame, classes: ClassNames) -> LabelledRegions:
     return LabelledRegions(regions_of(part), classes.codes(part["label"]), part["group"].tolist())
 
 
-def _learnt(
-    pixels: StudyPixels, parts: Mapping[str, pd.DataFrame], progress: Progress
-) -> list[str]:
+def _start(path: Path, profile: Profile, meta: SplitMeta) -> Model:
+    """The model to begin with, of the same net, classes and channels."""
+    model = Model.load(path, device="cpu")
+    card = model.card
+    same = {
+        "net": (card.profile.net, profile.net),
+        "padding": (card.profile.padding, profile.padding),
+        "input_px": (card.profile.input_px, profile.input_px),
+        "global_pool": (card.profile.global_pool, profile.global_pool),
+        "classes": (", ".join(card.classes), ", ".join(meta.classes)),
+        "channels": (str(len(card.channels)), str(len(meta.channels))),
+    }
+    wrong = {name: pair for name, pair in same.items() if pair[0] != pair[1]}
+    if wrong:
+        raise ModelFileError(
+            "training cannot begin with this model, which is of another make",
+            where=str(path),
+            expected="; ".join(f"{name} {wanted}" for name, (_, wanted) in wrong.items()),
+            got="; ".join(f"{name} {there}" for name, (there, _) in wrong.items()),
+            remedy="name a model of the same profile, classes and channels",
+        )
+    return model
+
+
+def _refuse_learnt(
+    start: Model, held_out: Sequence[pd.DataFrame], pixels: StudyPixels, progress: Progress
+) -> None:
+    """Refuse a start that has learnt from what it would be calibrated or tested on."""
+    images = sorted({image for part in held_out for image in part["image"]})
+    found = first_frames(pixels.study, images, pixels.channel, progress)
+    known = [image for image in images if found[image] in start.learnt]
+    if known or "learnt" not in start.card.data:
+        raise LeakError(
+            f"the model to begin with has learnt from {len(known)} validation or test images"
+            if known
+            else "the model to begin with does not say which images it learnt from",
+            where=str(start.folder),
+            expected="a model that has learnt from none of the validation and test images",
+            got=", ".join(known[:4]) + (", ..." if len(known) > 4 else ""),
+            remedy="begin with a model of other images, or split so that these are trained on",
+        )
+
+
+def _learnt(pixels: StudyPixels, parts: Sequence[pd.DataFrame], progress: Progress) -> list[str]:
     """What tells the images of training and validation again, wherever they may lie."""
-    images = sorted({image for part in parts.values() for image in part["image"]})
+    images = sorted({image for part in parts for image in part["image"]})
     found = first_frames(pixels.study, images, pixels.channel, progress)
     return sorted(set(found.values()) - {""})
 

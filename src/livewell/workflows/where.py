@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.detection.matching import best_threshold
 from livewell.detection.places import MatchedDetections, held, place_figures
 from livewell.errors import StudyError
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.progress import Progress
 from livewell.report.marked import MarkedFrame
@@ -19,7 +20,6 @@ from livewell.study.runs import label_hash
 from livewell.tables.schemas import BOX
 from livewell.workflows.found import STEPS, found_in
 from livewell.workflows.pictured import pictured
-from livewell.workflows.scores import RunData
 
 BY_LOT, WORST = 4, 2
 """Frames shown: drawn by lot among those with objects, and those with the most errors."""
@@ -47,7 +47,7 @@ class Where:
 
 
 def where(
-    tested: RunData, models: Mapping[int, Model], noun: str, *, seed: int, progress: Progress
+    tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int, progress: Progress
 ) -> Where:
     """Hold the places in all test frames against boxes, where the labels were made from boxes.
 
@@ -129,7 +129,7 @@ def where(
     return Where(_table(judged), said, sections, (Note("info", headline(results)),))
 
 
-def _boxes(tested: RunData) -> pd.DataFrame | str:
+def _boxes(tested: EvaluationSet) -> pd.DataFrame | str:
     """The boxes that the labels were made from, or why there are none."""
     name = tested.meta.labels
     try:
@@ -162,7 +162,7 @@ def _table(judged: MatchedDetections) -> pd.DataFrame:
 
 
 def _shown(
-    tested: RunData,
+    tested: EvaluationSet,
     models: Mapping[int, Model],
     judged: MatchedDetections,
     frames: pd.DataFrame,

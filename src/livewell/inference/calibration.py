@@ -1,0 +1,100 @@
+"""The card of a net that was just trained: its rules are chosen on validation groups."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.image import PixelSource
+from livewell.inference.detections import Finder, Look
+from livewell.inference.windows import BATCH, Windows
+from livewell.metrics.decisions import (
+    RegionRule,
+    fit_detection_rule,
+    fit_image_rule,
+    fit_region_rule,
+    scored,
+)
+from livewell.metrics.pictures import by_picture
+from livewell.models.device import AUTO, placed
+from livewell.models.files import NORMALISATIONS, Card
+from livewell.models.nets.net import Net
+from livewell.models.profile import Profile
+from livewell.progress import SILENT, Progress
+from livewell.study.runs import versions
+from livewell.tables.schemas import regions_of
+from livewell.training.data import plain_loader
+
+
+def calibrated_card(
+    net: Net,
+    profile: Profile,
+    validation: pd.DataFrame,
+    source: PixelSource,
+    channels: tuple[str, ...],
+    *,
+    precision: str,
+    seed: int,
+    device: str = AUTO,
+    progress: Progress = SILENT,
+) -> Card:
+    """The card of a trained net; what it learnt from is filled in by who trained it.
+
+    Parameters
+    ----------
+    net, profile
+        The net, and the recipe that it was trained by.
+    validation
+        Regions of the validation groups: `schemas.KEY`, label, group.
+    source
+        Where pixels come from.
+    channels
+        Names of the channels that it sees.
+    precision
+        Number type that training computed in.
+    seed
+        Of the training.
+    device
+        Where to compute.
+    progress
+        Where to report.
+    """
+    placed(net.module, device)
+    with progress.task("calibrating on validation", total=len(validation)) as tick:
+        logits = Windows(net).regions(source, regions_of(validation), tick)
+    classes = net.classes
+    y = classes.codes(validation["label"])
+    rule = fit_region_rule(logits, y, validation["group"])
+    images = by_picture(scored(validation, logits, rule, classes), classes)
+    return Card(
+        classes=classes.names,
+        positive=classes.positive,
+        channels=channels,
+        pixel_um=net.pixel_um,
+        frame_px=net.frame_px,
+        patch_px=net.patch_px,
+        input_px=net.input_px,
+        stride_px=profile.stride_px,
+        normalisation=NORMALISATIONS[profile.normalise],
+        profile=profile,
+        precision=precision,
+        seed=seed,
+        data={},
+        region_rule=rule,
+        image_rule=fit_image_rule(images, rule.temperature, classes),
+        detection_rule=_detection_rule(net, validation, y, source)
+        if profile.tells_places and classes.binary
+        else None,
+        versions=versions(),
+    )
+
+
+def _detection_rule(
+    net: Net, validation: pd.DataFrame, y: NDArray[np.int64], source: PixelSource
+) -> RegionRule:
+    """Which peaks of a class map are called, by the highest of every validation frame."""
+    finder = Finder(net, Look())
+    highest = []
+    for batch, _ in plain_loader(source, regions_of(validation), batch=BATCH):
+        odds = finder.odds(batch if batch.ndim == 4 else batch[:, None])
+        highest.append(odds.reshape(len(odds), -1).max(axis=1))
+    return fit_detection_rule(np.concatenate(highest).astype(float), y, validation["group"])

@@ -1,0 +1,303 @@
+"""Labelled regions that models score, none of which they have learnt from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.classes import ClassNames
+from livewell.errors import LabelError, LeakError, SpecError, SplitError, StudyError
+from livewell.inference.model import Model
+from livewell.inference.unseen import candidates, scorers
+from livewell.models.device import AUTO
+from livewell.models.files import Card
+from livewell.progress import SILENT, Progress
+from livewell.splitting.units import unit_names
+from livewell.study.pixels import StudyPixels
+from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
+from livewell.study.runs import Run, label_hash, split_hashes
+from livewell.study.scale import SAME, channel_name, common_pixel_um
+from livewell.study.study import Study
+from livewell.tables.metadata import SplitMeta
+from livewell.tables.schemas import PATCHES, SCORES, regions_of
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Labelled regions of a study, and which model scores which: a run's test groups, or a study.
+
+    Parameters
+    ----------
+    study, pixels
+        The study, and where pixels come from.
+    patches, folds, meta
+        As of a split; of a study that no model learnt from all groups are test groups.
+    folders
+        Model folder by fold.
+    run
+        The run whose test groups these are; ``None`` for a study that models are tried on.
+    device
+        Where models compute.
+    """
+
+    study: Study
+    pixels: StudyPixels
+    patches: pd.DataFrame
+    folds: pd.DataFrame
+    meta: SplitMeta
+    folders: Mapping[int, Path]
+    run: Run | None = None
+    device: str = AUTO
+
+    @classmethod
+    def of_run(
+        cls, run_folder: Path, folds: Sequence[int] | None = None, device: str = AUTO
+    ) -> "EvaluationSet":
+        """The test groups of a run whose split is still the one that it was trained on.
+
+        Parameters
+        ----------
+        run_folder
+            A finished training run.
+        folds
+            Only these; all where ``None``.
+        device
+            Where models compute.
+
+        Raises
+        ------
+        SplitError
+            The split was made anew, there is no such fold, or none has a test group.
+        StudyError
+            Not a run, or its study has gone.
+        """
+        run = Run.open(run_folder)
+        wrong = sorted(set(folds or ()) - set(run.folds))
+        if wrong:
+            raise SplitError(
+                "no such fold in this run",
+                where=str(run_folder),
+                expected=", ".join(map(str, run.folds)),
+                got=", ".join(map(str, wrong)),
+            )
+        study = Study.open(Path(run.spec.study))
+        patches, parts, meta = study.split(run.spec.split)
+        if run.spec.inputs != split_hashes(study, run.spec.split):
+            raise SplitError(
+                "the split was made anew since this run was trained: what was trained on would be"
+                " tested on",
+                where=f"{study.folder}, split {run.spec.split}",
+                remedy="train again, and give another split another --name",
+            )
+        parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
+        pixels = StudyPixels(study, run.spec.channel)
+        folders = {fold: run.model(fold) for fold in run.folds}
+        made = cls(study, pixels, patches, parts, meta, folders, run, device)
+        if made.part("test").empty:
+            raise SplitError(
+                "no group is held out for testing",
+                where=str(run_folder),
+                remedy="split with a test",
+            )
+        return made
+
+    @classmethod
+    def of_study(
+        cls,
+        model: Path,
+        study: Study,
+        *,
+        labels: str = "labels",
+        by: str | None = None,
+        channel: str | None = None,
+        device: str = AUTO,
+        progress: Progress = SILENT,
+    ) -> "EvaluationSet":
+        """All labelled regions of a study that a model has not learnt from.
+
+        Parameters
+        ----------
+        model
+            A model, or a run; of a run on this study with several folds each group is scored by
+            a model that has not learnt from it.
+        study
+            With labels of the model's classes, at its pixel size.
+        labels
+            Name of the labels.
+        by
+            Column that names what is never split; by default the one that the model was trained
+            with where the study has it, else each image by itself.
+        channel
+            Channel to look at; the study's, else the model's by default.
+        device
+            Where models compute.
+        progress
+            Where to report.
+
+        Raises
+        ------
+        LabelError
+            Labels that are none of the model's classes, or patches of another size than its own.
+        LeakError
+            The model has learnt from every labelled image.
+        SpecError
+            Another pixel size than the model's.
+        """
+        found = candidates(model, study, progress, whole_frames=True)
+        card = found.models[0].card
+        table, meta = study.labels(labels), study.label_meta(labels)
+        card.class_names.codes(table["label"])
+        same_scale(study, card, table["image"])
+        fields = study.fields()
+        by = by or (found.group if found.group in fields else "image")
+        groups = unit_names(fields, by)
+        scored = scorers(study, found, groups.fillna("") if groups.isna().any() else groups)
+        seen = set(scored.loc[scored["seen"], "image"])
+        left = table[~table["image"].isin(seen)]
+        if left.empty:
+            raise LeakError(
+                "the model has learnt from every labelled image of this study",
+                where=str(model),
+                expected="images that it has not learnt from",
+                got=f"{table['image'].nunique()} images, all of its training or validation groups",
+                remedy="label other images, or give the run itself: `livewell evaluate RUN`",
+            )
+        asked = channel or study.channel or (card.channels[0] or None)
+        pixels = StudyPixels(study, asked)
+        pixels.prepare(sorted(left["image"].unique()), progress=progress)
+        patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, progress)
+        _same_size(patches, card)
+        patches["group"] = patches["image"].map(groups).fillna(patches["image"])
+        patches = PATCHES.check(patches, where=f"labels {labels}")
+        fold = scored.set_index("image")["model"]
+        parts = pd.DataFrame(
+            {"fold": patches["image"].map(fold), "group": patches["group"], "part": "test"}
+        ).drop_duplicates(ignore_index=True)
+        warnings = list(found.notes)
+        if seen & set(table["image"]):
+            number = len(seen & set(table["image"]))
+            warnings.append(
+                f"{number} of {table['image'].nunique()} labelled images are left out, for the"
+                " model was trained or calibrated on them or on others of their group"
+            )
+        described = SplitMeta(
+            classes=card.classes,
+            positive=card.positive,
+            labels=labels,
+            label_meta=meta,
+            labels_sha256=label_hash(study, labels),
+            by=by,
+            scheme="another study",
+            patch_px=card.patch_px,
+            frame_px=None if card.patch_px else frame_of(patches),
+            channels=(channel_name(study, patches["image"], asked),),
+            pixel_um=common_pixel_um(study, patches["image"]),
+            counts=counts,
+            warnings=tuple(warnings),
+        )
+        folders = {number: each.folder for number, each in enumerate(found.models)}
+        return cls(study, pixels, patches, parts, described, folders, None, device)
+
+    @property
+    def own_run(self) -> Run:
+        """The run whose test groups these are.
+
+        Raises
+        ------
+        SpecError
+            They are of a study that models are tried on.
+        """
+        if self.run is None:
+            raise SpecError("this needs a training run", expected="a run", got="another study")
+        return self.run
+
+    @property
+    def classes(self) -> ClassNames:
+        """The classes that are told apart."""
+        return self.meta.class_names
+
+    @cached_property
+    def recipe(self) -> Mapping[str, object]:
+        """Settings of the profile that the models were trained with."""
+        if self.run is not None:
+            return self.run.spec.profile
+        return self.model(next(iter(self.folders))).card.profile.model_dump(mode="json")
+
+    def part(self, name: str, fold: int | None = None) -> pd.DataFrame:
+        """Patches of one part of all folds, or of one, with the column fold."""
+        chosen = self.folds[self.folds["part"] == name]
+        if fold is not None:
+            chosen = chosen[chosen["fold"] == fold]
+        return self.patches.merge(chosen, on="group")
+
+    def model(self, fold: int) -> Model:
+        """The model of one fold.
+
+        Raises
+        ------
+        StudyError
+            It is not trained to its end.
+        """
+        if not (self.folders[fold] / "card.json").is_file():
+            raise StudyError(
+                f"fold {fold} is not trained to its end",
+                where=str(self.folders[fold].parents[1]),
+                remedy="run the same training command again, it goes on where it was",
+            )
+        return Model.load(self.folders[fold], device=self.device)
+
+    def scores(self, progress: Progress) -> tuple[pd.DataFrame, dict[int, Model]]:
+        """Scores of all test groups (`schemas.SCORES`), and the model of every fold."""
+        tested = self.part("test")
+        models: dict[int, Model] = {}
+        tables = []
+        with progress.task("scoring unseen groups", total=len(tested)) as tick:
+            for fold in sorted(int(number) for number in tested["fold"].unique()):
+                part = tested[tested["fold"] == fold]
+                model = models[fold] = self.model(fold)
+                logits = model.region_logits(self.pixels, regions_of(part), tick)
+                tables.append(model.scored(part, logits))
+        table = pd.concat(tables, ignore_index=True)
+        return SCORES.check(table, where=str(self.study.folder)), models
+
+
+def same_scale(study: Study, card: Card, images: "pd.Series[str]") -> None:
+    """Refuse images of another pixel size than the model's: regions are not rescaled.
+
+    Raises
+    ------
+    SpecError
+        They are of another.
+    """
+    found = common_pixel_um(study, images)
+    if found and card.pixel_um and abs(found / card.pixel_um - 1) > SAME:
+        raise SpecError(
+            "images of another pixel size than the model's",
+            where=str(study.folder),
+            expected=f"{card.pixel_um:.4g} um",
+            got=f"{found:.4g} um",
+            remedy="take a model of this magnification, or train one on these images",
+        )
+
+
+def _grid(labels: pd.DataFrame, card: Card) -> Grid | Whole | None:
+    """Where regions lie: the model's own grid on labelled frames, or the labelled patches."""
+    if labels["y0"].notna().all():
+        return None
+    return Grid(card.patch_px, card.stride_px) if card.patch_px else Whole()
+
+
+def _same_size(patches: pd.DataFrame, card: Card) -> None:
+    found = set(zip(patches["y1"] - patches["y0"], patches["x1"] - patches["x0"], strict=True))
+    wanted = (card.patch_px, card.patch_px) if card.patch_px else card.frame_px
+    if found != {wanted} and wanted is not None:
+        raise LabelError(
+            "regions of another size than the model's",
+            expected=f"{wanted[0]} x {wanted[1]} px",
+            got=", ".join(f"{height} x {width} px" for height, width in sorted(found)[:3]),
+            remedy=f"label with --patch-px {card.patch_px}"
+            if card.patch_px
+            else "give whole frames of the size that the model was trained on",
+        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.errors import SpecError
@@ -80,7 +80,7 @@ class ClassModel:
     Parameters
     ----------
     image
-        (input_px, input_px) float32, normalised as the net takes images in.
+        (input_px, input_px) float32, the first channel, normalised as the net takes images in.
     steps
         (m,), after how many steps scores were taken, from 0 to the last.
     scores
@@ -110,8 +110,8 @@ def class_model(
     number
         Of the class, see `livewell.models.nets.layers.class_number`.
     start
-        (input_px, input_px), normalised, e.g. a crop of the other class
-        (``Cam.inputs(patch)[0, 0]``); ``None`` for zeros.
+        (input_px, input_px) or (channels, input_px, input_px), normalised, e.g. a crop of the
+        other class (``Cam.inputs(patch)[0]``); ``None`` for zeros.
     ascent
         Step sizes, number of steps and sign.
     every
@@ -171,13 +171,15 @@ def laplacian(image: Tensor) -> Tensor:
 
 def _begun(net: Net, start: Tensor | None) -> Tensor:
     size = net.input_px
+    first = next(part for part in net.module.modules() if isinstance(part, nn.Conv2d))
     if start is None:
-        return torch.zeros(1, 1, size, size)
-    if start.shape != (size, size) or not bool(torch.isfinite(start).all()):
+        return torch.zeros(1, first.in_channels, size, size)
+    start = start if start.ndim == 3 else start[None]
+    if start.shape != (first.in_channels, size, size) or not bool(torch.isfinite(start).all()):
         raise SpecError(
             "no image to start from",
             where="start",
-            expected=f"shape ({size}, {size}), normalised, all finite",
+            expected=f"shape ({first.in_channels}, {size}, {size}), normalised, all finite",
             got=f"shape {tuple(start.shape)}",
         )
-    return start.detach().clone()[None, None]
+    return start.detach().clone()[None]

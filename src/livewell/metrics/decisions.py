@@ -101,12 +101,16 @@ class RegionRule:
 
     def codes(self, logits: ArrayLike) -> NDArray[np.int64]:
         """Number of the class called, (..., classes) -> (...); -1 where none is."""
-        values = np.asarray(logits, dtype=float)
-        if values.shape[-1] == 2:
-            return self.called(log_odds(values))
-        p = self.probabilities(values)
-        best = p.argmax(axis=-1)
-        return np.where(p.max(axis=-1) >= self.threshold, best, -1).astype(np.int64)
+        return self.called_of(self.probabilities(logits))
+
+    def called_of(self, probabilities: ArrayLike) -> NDArray[np.int64]:
+        """As `codes`, from calibrated probabilities."""
+        p = np.asarray(probabilities)
+        if p.shape[-1] == 2:
+            return (p[..., 1] >= self.threshold).astype(np.int64)
+        if not p.size:
+            return np.empty(p.shape[:-1], dtype=np.int64)
+        return np.where(p.max(axis=-1) >= self.threshold, p.argmax(axis=-1), -1).astype(np.int64)
 
     def probability(self, log_odds: ArrayLike) -> Floats:
         """Calibrated probability of the positive class of two, from its log odds."""

@@ -1,7 +1,7 @@
 """Heat maps of a movie as OME-TIFF, with the transform from map to frame inside the file."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from livewell.files import whole_file
 from livewell.progress import Tick
 
 Map = NDArray[np.float32]
-"""Probability of the positive class, 0 to 1, shape (my, mx); NaN where nothing is to judge."""
+"""Probabilities, 0 to 1, NaN where nothing is to judge: of the positive class of two, (my, mx), or
+of every class of more, (classes, my, mx)."""
 
 KIND = "livewell heat map"
 
@@ -129,6 +130,7 @@ def write_map(
     model: str,
     model_hash: str,
     engine: str,
+    classes: Sequence[str] = (),
     tick: Tick | None = None,
 ) -> None:
     """Write the heat maps of a movie as OME-TIFF, float32, page by page; whole or not at all.
@@ -149,6 +151,9 @@ def write_map(
         Of the movie; ``None`` where unknown. A map's pixel is ``stride_px * pixel_um`` wide.
     model, model_hash, engine
         What made the maps; kept in the file.
+    classes
+        Names of three or more classes, which become the file's channels; of two none are given,
+        and the maps are those of the positive class.
     tick
         Called after every frame.
 
@@ -166,12 +171,16 @@ def write_map(
         "origin_x_px": json.dumps(origin_px[1]),
         "frame_y_px": f"{origin_px[0]} + {stride_px} * map_y",
         "frame_x_px": f"{origin_px[1]} + {stride_px} * map_x",
-        "values": "probability of the positive class, 0 to 1; NaN where nothing is to judge",
+        "values": f"probability of {'every' if classes else 'the positive'} class, 0 to 1; NaN"
+        " where nothing is to judge",
         "model": model,
         "model_hash": model_hash,
         "engine": engine,
     }
     metadata: dict[str, Any] = {"axes": "TYX", "Name": "heat map", "MapAnnotation": notes}
+    if classes:
+        metadata |= {"axes": "TCYX", "Channel": {"Name": list(classes)}}
+    shape = (len(classes), my, mx) if classes else (my, mx)
     if pixel_um is not None:
         for axis in "XY":
             metadata |= {
@@ -182,8 +191,8 @@ def write_map(
         metadata |= {"TimeIncrement": frame_s, "TimeIncrementUnit": "s"}
     with whole_file(path) as temporary, tifffile.TiffWriter(temporary, ome=True) as writer:
         writer.write(
-            _checked(path, maps, (t, my, mx), tick),
-            shape=(t, my, mx),
+            _pages(_checked(path, maps, t, shape, tick)),
+            shape=(t, *shape),
             dtype=np.float32,
             photometric="minisblack",
             metadata=metadata,
@@ -193,17 +202,17 @@ def write_map(
 def _checked(
     path: Path,
     maps: Iterable[Map],
-    shape: tuple[int, int, int],
+    t: int,
+    shape: tuple[int, ...],
     tick: Tick | None,
 ) -> Iterator[Map]:
-    t, my, mx = shape
     done = 0
     for values in maps:
-        if values.shape != (my, mx) or done == t:
+        if values.shape != shape or done == t:
             raise OutputError(
                 "heat maps that do not fit",
                 where=f"{path}, frame {done}",
-                expected=f"{t} maps of {my} x {mx}",
+                expected=f"{t} maps of {' x '.join(map(str, shape))}",
                 got=f"map {done + 1} of {' x '.join(map(str, values.shape))}",
             )
         yield np.ascontiguousarray(values, dtype=np.float32)
@@ -216,8 +225,16 @@ def _checked(
         )
 
 
+def _pages(maps: Iterable[Map]) -> Iterator[Map]:
+    """Plane by plane."""
+    for values in maps:
+        yield from values if values.ndim == 3 else [values]
+
+
 def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:
-    """Heat maps that `write_map` wrote, shape (t, my, mx), mapped into memory, and where they lie.
+    """Heat maps that `write_map` wrote, mapped into memory, and where they lie.
+
+    Their shape is (t, my, mx), of three or more classes (t, classes, my, mx).
 
     Raises
     ------
@@ -230,6 +247,8 @@ def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:
             if notes.get("kind") != KIND:
                 raise ValueError("no annotation 'kind: livewell heat map'")
             my, mx = file.pages.first.imagelength, file.pages.first.imagewidth
+            axes = file.series[0].get_axes(squeeze=False)
+            sizes = dict(zip(axes, file.series[0].get_shape(squeeze=False), strict=True))
         transform = MapTransform(
             json.loads(notes["stride_px"]),
             (json.loads(notes["origin_y_px"]), json.loads(notes["origin_x_px"])),
@@ -242,7 +261,8 @@ def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:
             expected="an OME-TIFF written by `livewell heatmap`",
             got=str(error),
         ) from error
-    return maps.reshape(-1, my, mx), transform
+    several = sizes.get("C", 1)
+    return maps.reshape(-1, *((several,) if several > 1 else ()), my, mx), transform
 
 
 def _annotations(xml: str) -> dict[str, str]:

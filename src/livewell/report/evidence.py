@@ -56,7 +56,7 @@ def overlaid(evidence: Evidence, top: float) -> NDArray[np.float64]:
 
 def evidence_pairs(
     items: Sequence[Evidence],
-    classes: tuple[str, str],
+    classes: Sequence[str],
     top: float,
     *,
     columns: int = 3,
@@ -103,7 +103,7 @@ def evidence_pairs(
         return replace(picture, wide=True)
 
 
-def field_evidence(item: Evidence, classes: tuple[str, str], top: float) -> Picture:
+def field_evidence(item: Evidence, classes: Sequence[str], top: float) -> Picture:
     """A whole field, and the same under its evidence."""
     height, width = item.grey.shape
     by = -(-max(height, width) // 900)
@@ -175,7 +175,7 @@ def _stretched(grey: Grey) -> NDArray[np.float64]:
     return np.asarray(np.clip((grey - low) / ((high - low) or 1.0), 0, 1), dtype=np.float64)
 
 
-def _bars(sheet: Sheet, numbers: Sequence[int], classes: tuple[str, str], top: float) -> None:
+def _bars(sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: float) -> None:
     """One colour bar a class, side by side under the panels."""
     for number in numbers:
         colour = np.array(to_rgb(CLASS_COLOURS[number]))

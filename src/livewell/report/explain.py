@@ -50,7 +50,7 @@ class ExplainResults:
 
     title: str
     subtitle: str
-    classes: tuple[str, str]
+    classes: Sequence[str]
     layer: str
     weights: str
     top: float

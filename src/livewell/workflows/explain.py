@@ -11,7 +11,6 @@ from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
 from livewell.files import claim_same, stamp, whole_file, write_json, write_text
 from livewell.inference.evaluation_set import EvaluationSet
-from livewell.metrics.outcomes import outcomes
 from livewell.models.nets.layers import class_number
 from livewell.models.profile import FRAME_NETS
 from livewell.progress import SILENT, Progress
@@ -120,7 +119,7 @@ def explain(
         subtitle=f"profile {tested.own_run.spec.profile['name']}, {len(chosen)} model"
         f"{'s' if len(chosen) > 1 else ''}, {len(table):,} test patches of"
         f" {table['group'].nunique()} {tested.meta.by}s",
-        classes=tested.classes.pair,
+        classes=tested.classes.names,
         layer=cam.layer.name,
         weights=f"weights averaged over training patches of the class, at most {MOST_TRAINING}"
         if look.weights == "class"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from livewell.classes import ClassNames
 from livewell.files import claim_same, stamp, whole_file, write_text
 from livewell.images.opening import open_image
 from livewell.inference.backends import Backend
@@ -18,6 +19,7 @@ from livewell.inference.engine import Engine
 from livewell.inference.engines import AskedEngine, EngineUse, engine_for
 from livewell.inference.frames import fit_to, gaps, why
 from livewell.inference.model import Model
+from livewell.metrics.decisions import RegionRule
 from livewell.models.device import AUTO
 from livewell.models.files import Card
 from livewell.models.nets.dense import TRUNKS
@@ -153,7 +155,7 @@ def heatmap(
         del samples
         slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
         maps, _ = read_map(out / MAP)
-        curve = _curve(maps, card.region_rule.threshold, header.frame_s)
+        curve = _curve(maps, card.region_rule, card.class_names, header.frame_s)
         with whole_file(out / "curve.csv") as temporary:
             curve.to_csv(temporary, index=False)
         chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
@@ -234,6 +236,7 @@ def slide(
         No frame can be judged; nothing is written then.
     """
     header, card, grid = sliding.image.header, sliding.card, sliding.grid
+    binary = card.class_names.binary
 
     def write_maps(maps: Iterator[Map]) -> None:
         write_map(
@@ -249,6 +252,7 @@ def slide(
             model=card.profile.name,
             model_hash=card.weights_sha256,
             engine=json.dumps(used.noted()),
+            classes=() if binary else card.classes,
         )
 
     def write_video(frames: Iterator[OverlayFrame]) -> None:
@@ -262,9 +266,9 @@ def slide(
         scored = engine.stream(ahead(sliding.views(range(header.frames))), grid)
         with closing(scored):
             for view, logits in scored:
-                values = np.full(grid.shape, np.nan, dtype=np.float32)
-                p = card.region_rule.probabilities(logits[:, view.wanted].T)
-                values[view.wanted] = p[:, 1]
+                p = np.full((len(card.classes), *grid.shape), np.nan, dtype=np.float32)
+                p[:, view.wanted] = card.region_rule.probabilities(logits[:, view.wanted].T).T
+                values = p[1] if binary else p
                 to_file.give(values)
                 if isinstance(view, Shot) and view.raw is not None:
                     to_film.give(sliding.drawn(view.raw, values, view.t))
@@ -275,20 +279,31 @@ def slide(
             raise sliding.failed[0]
 
 
-def _curve(maps: NDArray[np.float32], threshold: float, frame_s: float | None) -> pd.DataFrame:
-    """One row a frame: judged windows, share over the threshold, mean probability."""
+def _curve(
+    maps: NDArray[np.float32], rule: RegionRule, classes: ClassNames, frame_s: float | None
+) -> pd.DataFrame:
+    """One row a frame: judged windows, shares called and mean probabilities.
+
+    Columns fraction and mean_p are of the positive class, where there is one; of three or more
+    classes fraction_<class> and mean_p_<class> are of each.
+    """
     rows = []
     for t, values in enumerate(maps):
-        known = np.asarray(values)[np.isfinite(values)]
-        rows.append(
-            {
-                "t": t,
-                "time_s": np.nan if frame_s is None else t * frame_s,
-                "n_windows": known.size,
-                "fraction": float((known >= threshold).mean()) if known.size else np.nan,
-                "mean_p": float(known.mean()) if known.size else np.nan,
-            }
-        )
+        p = np.asarray(values)
+        p = np.stack([1 - p, p]) if p.ndim == 2 else p
+        known = p[:, np.isfinite(p[0])].T
+        codes = rule.called_of(known)
+        row = {
+            "t": t,
+            "time_s": np.nan if frame_s is None else t * frame_s,
+            "n_windows": len(known),
+        }
+        for code, name in enumerate(classes):
+            of = [""] if name == classes.positive else []
+            for end in of if classes.binary else [*of, f"_{name}"]:
+                row[f"fraction{end}"] = float((codes == code).mean()) if len(known) else np.nan
+                row[f"mean_p{end}"] = float(known[:, code].mean()) if len(known) else np.nan
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -165,11 +165,13 @@ class Inside:
         self, table: pd.DataFrame, numbers: Sequence[int]
     ) -> list[tuple[str, list[Evidence]]]:
         """The surest calls of each class, right and wrong, at most two of one picture."""
-        sure = table.assign(sure=np.where(table["called"] == 1, table["p"], 1 - table["p"]))
-        sure = sure.sort_values("sure", ascending=False, kind="stable")
+        classes = self.tested.classes
+        p = np.stack([self._p(table, code) for code in range(len(classes))], axis=1)
+        sure = table.assign(sure=np.take_along_axis(p, table[["called"]].to_numpy(int), 1)[:, 0])
+        sure = sure[sure["called"] >= 0].sort_values("sure", ascending=False, kind="stable")
         galleries = []
         for number in numbers:
-            name, other = self.tested.classes[number], self.tested.classes[1 - number]
+            name = classes[number]
             for right in (True, False):
                 rows = sure[(sure["called"] == number) & ((sure["y"] == number) == right)]
                 rows = rows[rows.groupby(["image", "t"]).cumcount() < 2].head(self.look.patches)
@@ -180,15 +182,22 @@ class Inside:
                         found.grey,
                         found.map,
                         number,
-                        f"p {p:.2f}, {group}",
-                        number if right else 1 - number,
+                        f"p {shown:.2f}, {group}",
+                        int(true),
                     )
-                    for found, p, group in zip(
-                        self.maps(rows, number), rows["p"], rows["group"], strict=True
+                    for found, shown, group, true in zip(
+                        self.maps(rows, number),
+                        rows["p"] if classes.binary else rows["sure"],
+                        rows["group"],
+                        rows["y"],
+                        strict=True,
                     )
                 ]
+                others = " or ".join(classes[int(code)] for code in sorted(rows["y"].unique()))
                 title = (
-                    f"{name.capitalize()}, rightly" if right else f"Called {name}, labelled {other}"
+                    f"{name.capitalize()}, rightly"
+                    if right
+                    else f"Called {name}, labelled {others}"
                 )
                 galleries.append((title, items))
         return galleries
@@ -214,8 +223,8 @@ class Inside:
         jobs = []
         for number in numbers:
             rows = table[table["y"] == number]
-            mean = rows.groupby(["fold", "image", "t"])["p"].mean()
-            mean = mean if number == 1 else -mean
+            rows = rows.assign(mean=self._p(rows, number))
+            mean = rows.groupby(["fold", "image", "t"])["mean"].mean()
             for fold, image, t in mean.sort_values(ascending=False).index[: self.look.fields]:
                 jobs.append((number, int(fold), str(image), int(t)))
         with self.progress.task("whole fields", total=2 * len(jobs)) as tick:
@@ -234,7 +243,7 @@ class Inside:
                     tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
                 grey = self.tested.pixels.frame(image, t).astype(np.float32)
                 item = Evidence(grey, shown.map, number, title)
-                pictures.append(field_evidence(item, self.tested.classes.pair, top))
+                pictures.append(field_evidence(item, self.tested.classes.names, top))
         return pictures, disagreement
 
     def _field(
@@ -249,6 +258,20 @@ class Inside:
         grid = WindowGrid.over(_covered(whole, net.patch_px, stride), net.patch_px, stride)
         return field_map(cam, frame, area, grid, number, weights=weights)
 
+    def _p(self, table: pd.DataFrame, code: int) -> NDArray[np.float64]:
+        """Probability of a class in every row of a table of scores."""
+        classes = self.tested.classes
+        if classes.binary:
+            p = table["p"].to_numpy(float)
+            return p if code == 1 else 1 - p
+        return table[f"p_{classes[code]}"].to_numpy(float)
+
+    def _other(self, table: pd.DataFrame, number: int) -> int:
+        """The class that a class is confused with most: of two the other one."""
+        others = [code for code in range(len(self.tested.classes)) if code != number]
+        confused = table.loc[table["y"] == number, "called"].value_counts()
+        return max(others, key=lambda code: int(confused.get(code, 0)))
+
     def models(self, table: pd.DataFrame, numbers: Sequence[int]) -> Picture:
         """Class models of the first fold, from zeros and from a sure patch of the other class."""
         fold, cam = next(iter(self.cams.items()))
@@ -257,20 +280,21 @@ class Inside:
         total = 2 * len(numbers) * ascent.steps
         with self.progress.task("class models", total=total) as tick:
             for number in numbers:
-                name, other = self.tested.classes[number], self.tested.classes[1 - number]
+                other_number = self._other(table, number)
+                name, other = self.tested.classes[number], self.tested.classes[other_number]
                 none = class_model(cam.net, number, ascent=ascent, every=ascent.steps, tick=tick)
                 shown: list[tuple[str, NDArray[np.float32] | None]] = [
                     (f"from zeros, {_climb(none.scores, number)}", none.image)
                 ]
-                begun = table[(table["fold"] == fold) & (table["y"] == 1 - number)]
-                right = begun[begun["called"] == 1 - number]
+                begun = table[(table["fold"] == fold) & (table["y"] == other_number)]
+                right = begun[begun["called"] == other_number]
                 begun = right if len(right) else begun
                 if len(begun):
-                    p = begun["p"] if number == 0 else -begun["p"]
-                    patch = regions_of(begun.loc[[p.idxmax()], KEY])[0]
+                    surest = int(self._p(begun, other_number).argmax())
+                    patch = regions_of(begun.iloc[[surest]][KEY])[0]
                     box = patch.box.widened(cam.net.context_px)
                     grey = self.tested.pixels.crop(patch.image, patch.t, box)
-                    start = cam.inputs(torch.from_numpy(grey)[None])[0, 0]
+                    start = cam.inputs(torch.from_numpy(grey)[None])[0]
                     made = class_model(
                         cam.net,
                         number,
@@ -279,7 +303,7 @@ class Inside:
                         every=ascent.steps,
                         tick=tick,
                     )
-                    before = start.cpu().numpy()
+                    before = start[0].cpu().numpy()
                     shown += [
                         (f"a {other} patch", before),
                         (f"from it, {_climb(made.scores, number)}", made.image),

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from livewell.classes import ClassNames
 from livewell.errors import SpecError
 from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
@@ -99,7 +98,7 @@ def explain(
     claim_same(folder, KIND, STAMP, said)
     stamp(folder, STAMP, KIND, **said, versions=versions())
     scores, _ = tested.scores(progress)
-    table = outcomes(scores, ClassNames.of(tested.classes))
+    table = scores.assign(y=tested.classes.codes(scores["label"]))
     inside = Inside(tested, cams, look, seed, progress)
     inside.learn_weights(numbers)
     measured, rows, top = inside.off_cells(table, numbers)

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit
 
+from livewell.study.study import Study
+from livewell.workflows.index import index
+
 ROOT = Path(__file__).parents[1]
 
 # speed is a matter of benchmarks: on a busy machine any example may take its time
@@ -93,6 +96,23 @@ def plate(tmp_path_factory: pytest.TempPathFactory, paint: Painter, write_movie:
     lines = [f"{well},{dose},s,{state}" for well, dose, state in wells]
     (folder / "plate.csv").write_text("\n".join(["well,dose,dose_unit,look", *lines, ""]))
     return folder
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> Study:
+    """A study of fifteen wells with one small picture each, by whose column state five are
+    healthy, five sick and five dead."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    rows = ["image,well,state"]
+    for row, state in (("A", "healthy"), ("B", "sick"), ("C", "dead")):
+        for number in range(1, 6):
+            name = f"{row}{number:02}_{state}.tif"
+            picture = rng.integers(100, 200, (64, 64), np.uint16)
+            tifffile.imwrite(tmp_path / "images" / name, picture)
+            rows.append(f"{name},{row}{number:02},{state}")
+    (tmp_path / "plate.csv").write_text("\n".join([*rows, ""]))
+    return index(tmp_path / "images", tmp_path / "study", metadata=tmp_path / "plate.csv").study
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,10 +1,12 @@
-"""Label a study by one of six routes."""
+"""Label a study by one of seven routes."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from livewell.classes import ClassNames
 from livewell.cli.talk import COUNT, PATH, SEED, Command, Talk, command, pairs
 from livewell.errors import SpecError
 
@@ -14,19 +16,64 @@ if TYPE_CHECKING:
 
 @click.group("label")
 def label() -> None:
-    """Label a study: by column, words, dose, stain, points or boxes."""
+    """Label a study: by column, words, dose, stain, points, boxes or merging.
+
+    Columns, words, points and merging take any number of classes, in the order of --class; the
+    others take two.
+    """
 
 
-def _labelling(function: Command) -> Command:
-    for option in (
-        click.option("--seed", type=SEED, default=0, show_default=True),
-        click.option("--name", default="labels", show_default=True, help="Name of these labels."),
-        click.option("--positive", required=True, help="Class to find, such as sick or dead."),
-        click.option("--negative", required=True, help="The other class, such as healthy."),
-        click.argument("study", type=PATH),
-    ):
-        function = option(function)
-    return function
+def _labelling(*, two: bool) -> Callable[[Command], Command]:
+    """Options that all routes have; whether there must be two classes."""
+    find, other = "Class to find, such as sick or dead.", "The other class, such as healthy."
+    if not two:
+        find = "Class to find, such as dead; of more than two classes there need be none."
+        other = "The other class, such as healthy, where there are two."
+
+    def decorate(function: Command) -> Command:
+        for option in (
+            click.option("--seed", type=SEED, default=0, show_default=True),
+            click.option(
+                "--name", default="labels", show_default=True, help="Name of these labels."
+            ),
+            click.option("--positive", required=two, help=find),
+            click.option("--negative", required=two, help=other),
+            click.argument("study", type=PATH),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _class_names(
+    classes: Mapping[str, str], negative: str | None, positive: str | None
+) -> ClassNames:
+    """The classes that ``--class``, ``--negative`` and ``--positive`` say together."""
+    names = tuple(dict.fromkeys(classes.values()))
+    if len(names) <= 2 and negative and positive:
+        # whether these are the classes of the labels is told with the labels
+        return ClassNames((negative, positive))
+    said = {"--negative": negative, "--positive": positive}
+    faults = [
+        f"no --class gives {opt} {name}" for opt, name in said.items() if name not in (None, *names)
+    ]
+    if len(names) > 2 and negative:
+        faults.append(f"--negative {negative} is for two classes, and there are {len(names)}")
+    if len(names) <= 2 and not (negative or positive):
+        faults.append("neither --negative nor --positive says which of two classes to find")
+    if faults:
+        raise SpecError(
+            "options on classes that contradict each other",
+            where="--class, --negative, --positive",
+            expected="two classes, one of them --positive; or more, one of them --positive or none",
+            got=f"classes {', '.join(names)}; {'; '.join(faults)}",
+            remedy="correct --class, --negative and --positive",
+        )
+    if len(names) == 2:
+        sought = positive or next(name for name in names if name != negative)
+        names = (next(name for name in names if name != sought), sought)
+    return ClassNames(names, positive)
 
 
 _CLASSES = click.option(
@@ -47,14 +94,20 @@ _OTHERS = click.option(
 
 
 def _label(
-    talk: Talk, study: Path, negative: str, positive: str, name: str, seed: int, route: "Route"
+    talk: Talk,
+    study: Path,
+    negative: str | None,
+    positive: str | None,
+    name: str,
+    seed: int,
+    route: "Route",
+    classes: Mapping[str, str] | None = None,
 ) -> None:
     from livewell.study.study import Study
     from livewell.workflows.label import label
 
-    made = label(
-        Study.open(study), route, (negative, positive), name=name, seed=seed, progress=talk.progress
-    )
+    names = _class_names(classes or {}, negative, positive)
+    made = label(Study.open(study), route, names, name=name, seed=seed, progress=talk.progress)
     for step, count in made.meta.counts:
         talk.say(f"{count:>8,}  {step}")
     for note in made.meta.notes:
@@ -63,7 +116,7 @@ def _label(
 
 
 @command("column", label)
-@_labelling
+@_labelling(two=False)
 @click.option("--column", required=True, help="Column of the fields table.")
 @_CLASSES
 @_OTHERS
@@ -71,22 +124,40 @@ def label_column(talk: Talk, column: str, classes: Any, others: Any, **common: A
     """Label images by a column."""
     from livewell.workflows.label import Column
 
-    _label(talk, route=Column(column, classes, others), **common)
+    _label(talk, route=Column(column, classes, others), classes=classes, **common)
 
 
 @command("words", label)
-@_labelling
+@_labelling(two=False)
 @_CLASSES
 @_OTHERS
 def label_words(talk: Talk, classes: Any, others: Any, **common: Any) -> None:
     """Label images by words in their file names."""
     from livewell.workflows.label import Words
 
-    _label(talk, route=Words(classes, others), **common)
+    _label(talk, route=Words(classes, others), classes=classes, **common)
+
+
+@command("merge", label)
+@_labelling(two=False)
+@click.option("--labels", required=True, help="Labels whose classes are merged.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    required=True,
+    callback=pairs,
+    help="OLD=NEW for each class of these labels, or a class that keeps its name.",
+)
+def label_merge(talk: Talk, labels: str, classes: Any, **common: Any) -> None:
+    """Label by older labels whose classes are merged, such as sick and dead."""
+    from livewell.workflows.label import Merge
+
+    _label(talk, route=Merge(labels, classes), classes=classes, **common)
 
 
 @command("dose", label)
-@_labelling
+@_labelling(two=True)
 @click.option("--sick-from", type=float, required=True, help="Lowest dose that counts as sick.")
 @click.option("--window-s", type=(float, float), required=True, help="Time window, seconds.")
 @click.option(
@@ -104,7 +175,7 @@ def label_dose(
 
 
 @command("points", label)
-@_labelling
+@_labelling(two=False)
 @click.option("--csv", type=PATH, required=True, help="One row a cell: image, y, x, state.")
 @click.option("--patch-px", type=COUNT, required=True, help="Edge of a patch, centred on a cell.")
 @_CLASSES
@@ -118,7 +189,7 @@ def label_points(talk: Talk, **options: Any) -> None:
 
     names = ("csv", "classes", "patch_px", "y", "x", "state", "others")
     route = Points(**{name: options.pop(name) for name in names})
-    _label(talk, route=route, **options)
+    _label(talk, route=route, classes=route.classes, **options)
 
 
 def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -129,7 +200,7 @@ def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 
 
 @command("boxes", label)
-@_labelling
+@_labelling(two=True)
 @click.option("--csv", type=PATH, required=True, help="One row a cell: image, state, its box.")
 @_CLASSES
 @_OTHERS
@@ -167,7 +238,7 @@ def label_boxes(talk: Talk, **options: Any) -> None:
 
 
 @command("stain", label)
-@_labelling
+@_labelling(two=True)
 @click.option("--channel", required=True, help="The stain's channel.")
 @click.option("--patch-px", type=COUNT, default=224, show_default=True)
 @click.option("--stride-px", type=COUNT, default=112, show_default=True)

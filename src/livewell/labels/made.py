@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from livewell.errors import Fault, TableError
+from livewell.classes import ClassNames
+from livewell.errors import Fault, LabelError, TableError
 from livewell.tables.schemas import LABELS
 
 Others = Literal["refuse", "drop"]
@@ -114,6 +115,25 @@ def class_faults(classes: Mapping[str, str] | Iterable[str]) -> list[Fault]:
         text = f"only {listed(sorted(names))} is said" if names else "no class is said"
         found.append(Fault("one-class", "classes", f"{text}; two classes are needed to tell apart"))
     return found
+
+
+def two_classes(classes: ClassNames, route: str) -> tuple[str, str]:
+    """The negative and the positive class, for a route whose rule gives no third one.
+
+    Raises
+    ------
+    LabelError
+        There are more.
+    """
+    if not classes.binary:
+        raise LabelError(
+            f"labels by {route} tell two classes apart",
+            where=f"route {route}",
+            expected="a negative and a positive class",
+            got=str(classes),
+            remedy="name two classes; for more label by a column, words in file names or points",
+        )
+    return classes[0], classes[1]
 
 
 def refuse(faults: Sequence[Fault], route: str, remedy: str = "") -> None:

@@ -187,10 +187,10 @@ def _centred_box(height: int, width: int, size: tuple[int, int]) -> Box:
     return Box.of(top, left, top + size[0], left + size[1])
 
 
-def frame_of(patches: pd.DataFrame) -> list[int]:
+def frame_of(patches: pd.DataFrame) -> tuple[int, int]:
     """Height and width of whole frames as patches, pixels."""
     first = patches.iloc[0]
-    return [int(first["y1"] - first["y0"]), int(first["x1"] - first["x0"])]
+    return int(first["y1"] - first["y0"]), int(first["x1"] - first["x0"])
 
 
 def refuse_small(

@@ -188,10 +188,29 @@ class LabelMeta(_Classed):
     """The workflow that made them for itself; empty where a user did."""
     plan: str = ""
     """Of that workflow."""
+    source: "LabelSource | None" = None
+    """What they were merged from."""
 
     @classmethod
     def _from_1(cls, said: Mapping[str, Any]) -> dict[str, Any]:
         return super()._from_1({"kind": "labels", **said})
+
+    @property
+    def origin(self) -> "LabelMeta":
+        """How the labels were made that these were merged from, or these themselves."""
+        return self if self.source is None else self.source.meta.origin
+
+
+class LabelSource(BaseModel):
+    """A set of labels that others were merged from, as it was then."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: str
+    """Name of the set."""
+    sha256: str
+    """Hash of its table."""
+    meta: LabelMeta
 
 
 class SplitMeta(_Classed):

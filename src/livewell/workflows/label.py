@@ -1,18 +1,20 @@
-"""Labels for a study, by one of six routes."""
+"""Labels for a study, by one of seven routes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
-from livewell.errors import LabelError
+from livewell.classes import ClassNames
+from livewell.errors import LabelError, SpecError
 from livewell.labels.by_column import by_column
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_fluorescence import Fluorescence, by_fluorescence
+from livewell.labels.by_merging import by_merging
 from livewell.labels.by_words import by_words
-from livewell.labels.made import Count, Labels, Others
+from livewell.labels.made import Count, Labels, Others, two_classes
 from livewell.labels.points import by_points
 from livewell.measure import stain
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
@@ -20,9 +22,10 @@ from livewell.progress import SILENT, Progress
 from livewell.region import RegionGrid
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
+from livewell.study.runs import label_hash
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
-from livewell.tables.metadata import LabelMeta
+from livewell.tables.metadata import LabelMeta, LabelSource
 from livewell.tables.schemas import key_table
 from livewell.workflows.label_boxes import Boxes, label_boxes, sizes_of
 
@@ -106,7 +109,25 @@ class Stain:
     empty: Literal["drop", "keep"] = "drop"
 
 
-Route = Column | Words | Dose | Points | Stain | Boxes
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Label what another set of labels labels, with some of its classes taken together.
+
+    Boxes that are kept with those labels are not carried over.
+
+    Parameters
+    ----------
+    labels
+        Name of that set.
+    classes
+        New name of each of its classes.
+    """
+
+    labels: str
+    classes: Mapping[str, str]
+
+
+Route = Column | Words | Dose | Points | Stain | Boxes | Merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +141,7 @@ class LabelResult:
 def label(
     study: Study,
     route: Route,
-    classes: tuple[str, str],
+    classes: ClassNames | Sequence[str],
     *,
     name: str = "labels",
     seed: int = 0,
@@ -135,7 +156,7 @@ def label(
     route
         How labels are made.
     classes
-        ``(negative, positive)``, e.g. ``("healthy", "sick")``.
+        The classes that are found; two are ``(negative, positive)``, e.g. ``("healthy", "sick")``.
     name
         Name of this set of labels in the study.
     seed
@@ -150,11 +171,16 @@ def label(
     Raises
     ------
     LabelError
-        The route gives one class only, or other classes than said.
+        The route gives one class only, other classes than said, or is given more classes than it
+        can tell apart.
+    SpecError
+        These are no classes, or labels are merged into themselves.
+    StudyError
+        There are no labels to merge.
     TableError
         What the route found wrong, all at once.
     """
-    boxes = None
+    names, boxes = ClassNames.of(classes), None
     match route:
         case Column():
             labelled = by_column(study.fields(), route.column, route.classes, others=route.others)
@@ -163,19 +189,23 @@ def label(
         case Dose():
             rule = DoseRule(route.sick_from, route.window_s, route.healthy_any_time)
             headers = study.headers(progress=progress)
-            labelled = by_dose(study.fields(), headers, rule, classes=classes)
+            labelled = by_dose(study.fields(), headers, rule, classes=two_classes(names, "dose"))
         case Points():
             labelled = _by_points(study, route, progress)
         case Stain():
-            labelled = _by_stain(study, route, classes, seed, progress)
+            labelled = _by_stain(study, route, two_classes(names, "stain"), seed, progress)
         case Boxes():
-            labelled, boxes = label_boxes(study, route, classes, progress)
+            labelled, boxes = label_boxes(study, route, two_classes(names, "boxes"), progress)
+        case Merge():
+            labelled = _by_merging(study, route, name)
     found = set(labelled.table["label"])
-    if found != set(classes):
+    if found != set(names):
         raise LabelError(
             "one class only" if len(found) < 2 else "other classes than said",
             where=f"set of labels {name!r}",
-            expected=f"{classes[0]} (negative) and {classes[1]} (positive)",
+            expected=f"{names[0]} (negative) and {names[1]} (positive)"
+            if names.binary
+            else str(names),
             got=", ".join(sorted(found)) or "no label at all",
             remedy="check the classes, the thresholds or the time window",
         )
@@ -183,7 +213,8 @@ def label(
     meta = LabelMeta(
         route=type(route).__name__.lower(),
         settings=asdict(route),
-        classes=classes,
+        classes=names.names,
+        positive=names.positive,
         counts=tuple((count.step, count.count) for count in labelled.counts),
         notes=labelled.notes,
         seed=seed,
@@ -192,11 +223,31 @@ def label(
             | {"live_below": mixture.live_below, "dead_above": mixture.dead_above}
             for group, mixture in mixtures.items()
         },
+        source=LabelSource(
+            labels=route.labels,
+            sha256=label_hash(study, route.labels),
+            meta=study.label_meta(route.labels),
+        )
+        if isinstance(route, Merge)
+        else None,
     )
     study.write_labels(name, labelled.table, meta)
     if boxes is not None:
         study.write_boxes(name, boxes)
     return LabelResult(labelled, meta)
+
+
+def _by_merging(study: Study, route: Merge, name: str) -> Labels:
+    if route.labels == name:
+        raise SpecError(
+            "labels cannot be merged into themselves",
+            where=f"set of labels {name!r}",
+            expected="another name for the merged labels",
+            got=name,
+            remedy="give another --name",
+        )
+    classes = study.label_meta(route.labels).class_names
+    return by_merging(study.labels(route.labels), classes, route.classes)
 
 
 def _by_points(study: Study, route: Points, progress: Progress) -> Labels:

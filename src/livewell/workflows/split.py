@@ -314,7 +314,7 @@ def _torn(fields: pd.DataFrame, patches: pd.DataFrame, by: str) -> list[str]:
 
 def _ties(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMeta) -> list[str]:
     """Warnings about batches that know the label; what a treatment was given to counts once."""
-    name = str(meta.settings.get("column") or meta.route)
+    name = str(meta.origin.settings.get("column") or meta.origin.route)
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
     table = counts.rename(columns={"label": name}).merge(
         fields.drop(columns=name, errors="ignore"), on="image"

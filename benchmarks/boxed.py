@@ -69,7 +69,7 @@ class BoxSupervision:
         torch.manual_seed(seed)
         net = build(profile, train.patches[0].box.shape)
         if not isinstance(net, WeaklySupervised):
-            raise SpecError("only nets that see whole frames have class maps", got=profile.net)
+            raise SpecError("only nets that see whole frames have class maps", got=profile.net.kind)
         (optimiser,), (watched,) = Classifier(net, profile, seed).configure_optimizers()
         precision = chosen_precision(profile)
         frames, masks = self._loaded(source, train.patches)
@@ -77,17 +77,17 @@ class BoxSupervision:
         draws = Draws(train.codes, train.groups, profile, seed)
         rng = np.random.default_rng([seed, 4])
         log = []
-        epochs = profile.steps // profile.steps_per_epoch
-        with progress.task(what, total=profile.steps) as tick:
+        epochs = profile.fit.steps // profile.fit.steps_per_epoch
+        with progress.task(what, total=profile.fit.steps) as tick:
             for epoch in range(epochs):
                 began, losses = time.monotonic(), []
                 draws.set_epoch(epoch)
-                rows = np.array([draw.row for draw in draws]).reshape(-1, profile.batch)
+                rows = np.array([draw.row for draw in draws]).reshape(-1, profile.fit.batch)
                 net.train()
                 for some in rows:
                     turns = _turns(frames.shape[1:], len(some), rng)
                     pixels = torch.from_numpy(turned(frames[some], turns))
-                    inputs = normalise(pixels, profile.normalise)[:, None]
+                    inputs = normalise(pixels, profile.input.normalise)[:, None]
                     loss = _loss(net, inputs, turned(masks[some], turns), precision)
                     optimiser.zero_grad()
                     torch.autograd.backward(loss)
@@ -100,7 +100,7 @@ class BoxSupervision:
                 known = validation.codes == 1
                 seconds = round(time.monotonic() - began, 2)
                 log.append(
-                    {"epoch": epoch, "step": (epoch + 1) * profile.steps_per_epoch}
+                    {"epoch": epoch, "step": (epoch + 1) * profile.fit.steps_per_epoch}
                     | {"train_loss": float(np.mean(losses))}
                     | _watched(net, held, known, profile)
                     | {"seconds": seconds}
@@ -182,7 +182,7 @@ def _watched(
     with torch.inference_mode():
         for first in range(0, len(frames), 50):
             pixels = torch.from_numpy(frames[first : first + 50])
-            scores.append(net(normalise(pixels, profile.normalise)[:, None]))
+            scores.append(net(normalise(pixels, profile.input.normalise)[:, None]))
     found = torch.cat(scores)
     target = torch.from_numpy(positive.astype(np.int64))
     each = functional.cross_entropy(found, target, reduction="none").numpy()

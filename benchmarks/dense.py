@@ -82,7 +82,7 @@ def table(
             "change of AUC",
         ],
         rows,
-        f"Both forms trained on the simulated culture ({DEADNET_DENSE.steps} steps), unseen"
+        f"Both forms trained on the simulated culture ({DEADNET_DENSE.fit.steps} steps), unseen"
         f" wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain torch"
         f" in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
         " multiplied. MONAI: PatchInferer with SlidingWindowSplitter. Dense: from pixels to map,"

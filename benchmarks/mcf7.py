@@ -70,8 +70,8 @@ def cells(
         rows, values, experiments = [], {}, {}
         trained_s = 0.0
         for profile in profiles:
-            name = f"cells-{profile.patch_px}"
-            _prepare(study, data, name, profile.patch_px, seed, progress)
+            name = f"cells-{profile.input.patch_px}"
+            _prepare(study, data, name, profile.input.patch_px, seed, progress)
             run = train(
                 study,
                 base / f"run-{profile.name}",

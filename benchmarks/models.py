@@ -23,7 +23,7 @@ from livewell.workflows.train import train
 
 HEIGHT, WIDTH, STRIDE = 1024, 1344, 16
 CLASSES, WINDOW_S = ("healthy", "sick"), (3600.0, 7200.0)
-STEPS = {"steps": DEADNET_DENSE.steps, "steps_per_epoch": DEADNET_DENSE.steps_per_epoch}
+STEPS = {"steps": DEADNET_DENSE.fit.steps, "steps_per_epoch": DEADNET_DENSE.fit.steps_per_epoch}
 FORMS = {
     "paper's form": override(DEADNET_2017_SHORT, STEPS),
     "dense-consistent form": DEADNET_DENSE,
@@ -66,7 +66,7 @@ def trained(
     ).study
     if "split" not in study.split_names():
         label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed, progress=progress)
-        grid = Grid(profile.patch_px, profile.stride_px)
+        grid = Grid(profile.input.patch_px, profile.input.stride_px)
         scheme = Holdout((0.5, 0.2, 0.3))
         split(study, by="well", scheme=scheme, grid=grid, seed=seed, progress=progress)
     run = train(study, folder / profile.name, profile, seed=seed, progress=progress).run

@@ -190,7 +190,7 @@ def _nets(folder: Path, seed: int, progress: Progress) -> Iterator[tuple[str, Ne
     """Name, net, study and split of every net that is looked into."""
     study = _study(folder / "fast", seed, progress)
     if "split" not in study.split_names():
-        grid = Grid(FAST_PROFILE.patch_px, FAST_PROFILE.stride_px)
+        grid = Grid(FAST_PROFILE.input.patch_px, FAST_PROFILE.input.stride_px)
         scheme = Holdout((0.7, 0.2, 0.1))
         split(study, by="well", scheme=scheme, grid=grid, seed=seed, progress=progress)
     run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed, progress=progress).run

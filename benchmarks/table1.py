@@ -112,7 +112,7 @@ NETS = (
 
 def trial(net: Net, reading: Ellipses, seed: int) -> Trial:
     """A net of the table on Sim 1."""
-    kind, body = net.profile.global_pool, net.profile.net
+    kind, body = net.profile.net.pooled_by, net.profile.net.kind
     name = f"table1-{reading}-{body}-{kind}-{seed}"
     begin = trial(NETS[0], net.begin, seed) if net.begin else None
     if net.begin:

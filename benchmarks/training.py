@@ -126,7 +126,7 @@ def _rate(
     patches = [
         patch
         for name, t in names
-        for patch in RegionGrid(profile.patch_px, profile.stride_px).patches(
+        for patch in RegionGrid(profile.input.patch_px, profile.input.stride_px).patches(
             name, t, pixels.area(name, t)
         )
     ]
@@ -138,8 +138,8 @@ def _rate(
     if augmented:
         batches = training_loader(pixels, part, short, seed, processes=workers())
     else:
-        shape = (short.batch, 1, short.input_px, short.input_px)
-        ready = [(torch.randn(shape), torch.arange(short.batch) % 2) for _ in range(4)]
+        shape = (short.fit.batch, 1, short.input.input_px, short.input.input_px)
+        ready = [(torch.randn(shape), torch.arange(short.fit.batch) % 2) for _ in range(4)]
         batches = DataLoader(_Ready(ready, steps), batch_size=None)
     clock = _Clock()
     with calm(), beside(workers() if augmented else 0), tempfile.TemporaryDirectory() as folder:
@@ -156,7 +156,7 @@ def _rate(
             default_root_dir=folder,
         )
         trainer.fit(classifier, batches)
-    return STEPS * short.batch / (clock.ends[-1] - clock.ends[WARM_UP - 1])
+    return STEPS * short.fit.batch / (clock.ends[-1] - clock.ends[WARM_UP - 1])
 
 
 class _Ready(Dataset[tuple[Tensor, Tensor]]):

@@ -52,31 +52,54 @@ def test_an_unknown_profile_is_refused() -> None:
 def test_deadnet_is_as_in_the_paper() -> None:
     """The numbers of FACTS.md, section 1: what the net sees, augmentation and optimiser."""
     it = DEADNET_2017
-    assert (it.patch_px, it.input_px, it.stride_px) == (256, 220, 128)
-    assert (it.warp_sigma_px, it.warp_grid_px, it.blur_px, it.turns) == (10, 128, (1.1, 1.5), True)
-    assert (it.rotate_deg, it.scale, it.gamma) == (0, (1, 1), (1, 1))
-    assert (it.noise_sd, it.shade, it.erase, it.mixup) == ((0, 0), 0, 0, 0)
-    assert (it.batch, it.lr, it.momentum, it.weight_decay) == (20, 0.0003, 0.9, 0.001)
-    assert (it.optimiser, it.schedule, it.init, it.dropout) == (
+    assert (it.input.patch_px, it.input.input_px, it.input.stride_px) == (256, 220, 128)
+    assert (
+        it.augment.warp_sigma_px,
+        it.augment.warp_grid_px,
+        it.augment.blur_px,
+        it.augment.flips,
+    ) == (10, 128, (1.1, 1.5), True)
+    assert (it.augment.rotate_deg, it.augment.scale, it.augment.gamma) == (0, (1, 1), (1, 1))
+    assert (it.augment.noise_sd, it.augment.shade, it.augment.erase, it.augment.mixup) == (
+        (0, 0),
+        0,
+        0,
+        0,
+    )
+    assert (it.fit.batch, it.fit.lr, it.fit.momentum, it.fit.weight_decay) == (
+        20,
+        0.0003,
+        0.9,
+        0.001,
+    )
+    assert (it.fit.optimiser, it.fit.schedule, it.fit.init, it.net.dropout) == (
         "nesterov",
         "inverse",
         "xavier_fan_in",
         0.5,
     )
-    assert (it.steps, it.balance, it.label_smoothing, it.ema) == (500_000, "none", 0, 0)
+    assert (it.fit.steps, it.fit.balance, it.fit.label_smoothing, it.fit.ema) == (
+        500_000,
+        "none",
+        0,
+        0,
+    )
 
 
 def test_data_set_b_has_noise_and_no_warp() -> None:
     """DEADNET_2017_B differs in the warp, which it lacks, and in noise of 0.5."""
     assert differing(DEADNET_2017_B) == {"name", "source", "warp_sigma_px", "noise_sd"}
-    assert (DEADNET_2017_B.warp_sigma_px, DEADNET_2017_B.noise_sd) == (0, (0.5, 0.5))
+    assert (DEADNET_2017_B.augment.warp_sigma_px, DEADNET_2017_B.augment.noise_sd) == (
+        0,
+        (0.5, 0.5),
+    )
 
 
 def test_the_published_files_differ_where_facts_say() -> None:
     """Batch norm, pooling, decay, rates and the highest number of iterations."""
     settings = {"fc_batch_norm", "pooling", "weight_decay", "rates", "steps"}
     assert differing(DEADNET_2017_PUBLISHED) == {"name", "source"} | settings
-    assert DEADNET_2017_PUBLISHED.weight_decay == 0.0001
+    assert DEADNET_2017_PUBLISHED.fit.weight_decay == 0.0001
 
 
 def differing(recipe: Profile) -> set[str]:
@@ -97,8 +120,13 @@ def test_overriding_reads_text() -> None:
     """Settings as typed become numbers, pairs, truth values and words."""
     typed = {"lr": "0.001", "batch": "4", "blur_px": "0,1.5", "turns": "false", "balance": "class"}
     got = override(TINY, typed)
-    assert (got.lr, got.batch, got.blur_px, got.turns) == (0.001, 4, (0.0, 1.5), False)
-    assert got.balance == "class"
+    assert (got.fit.lr, got.fit.batch, got.augment.blur_px, got.augment.flips) == (
+        0.001,
+        4,
+        (0.0, 1.5),
+        False,
+    )
+    assert got.fit.balance == "class"
     assert "Changed: balance=class, batch=4, blur_px=0,1.5" in got.source
     same = ("lr", "batch", "blur_px", "turns", "balance", "source")
     assert {n for n in Profile.model_fields if getattr(got, n) != getattr(TINY, n)} <= set(same)
@@ -107,7 +135,7 @@ def test_overriding_reads_text() -> None:
 def test_a_comma_in_a_path_stays() -> None:
     """Only pairs are taken apart at the comma."""
     got = override(TINY, {"net": "resnet18", "weights": "/data/a,b.safetensors"})
-    assert got.weights == "/data/a,b.safetensors"
+    assert got.net.weights == "/data/a,b.safetensors"
 
 
 def test_nothing_overridden_is_the_recipe_itself() -> None:
@@ -134,7 +162,7 @@ def test_all_faults_at_once_with_the_near_match() -> None:
         ({"scale": "0,1"}, "scale must be above 0"),
         ({"gamma": "-1,1"}, "gamma must be above 0"),
         ({"noise_sd": "-1,1"}, "noise_sd must not be below 0"),
-        ({"input_px": TINY.patch_px + 1}, "input_px is larger than patch_px"),
+        ({"input_px": TINY.input.patch_px + 1}, "input_px is larger than patch_px"),
         ({"net": "deadnet"}, "needs input_px 220"),
         ({"weights": "a.safetensors"}, "resnet18"),
         ({"pooling": "ceil"}, "for net 'deadnet' only"),

@@ -221,7 +221,7 @@ def test_training_finds_the_boxes(tmp_path: Path) -> None:
     assert made.log["train_loss"].iloc[1] < made.log["train_loss"].iloc[0]
     assert made.log["val_auc"].iloc[1] == 1
     frames, masks = BoxSupervision(marked.boxes)._loaded(marked.pixels, marked.labelled.patches)
-    inputs = boxed.normalise(torch.from_numpy(frames), SHORT.normalise)[:, None]
+    inputs = boxed.normalise(torch.from_numpy(frames), SHORT.input.normalise)[:, None]
     with torch.no_grad():
         maps = made.module.maps(inputs)
     odds = (maps[:, 1] - maps[:, 0]).flatten(1)

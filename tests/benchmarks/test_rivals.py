@@ -19,7 +19,14 @@ from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENS
 def net_of(profile: Profile) -> Net:
     torch.manual_seed(0)
     module = build(profile).eval()
-    return Net(module, ("a", "b"), 0.5, profile.patch_px, profile.input_px, how=profile.normalise)
+    return Net(
+        module,
+        ("a", "b"),
+        0.5,
+        profile.input.patch_px,
+        profile.input.input_px,
+        how=profile.input.normalise,
+    )
 
 
 def scene(net: Net, rows: int = 3, columns: int = 5) -> tuple[View, WindowGrid]:

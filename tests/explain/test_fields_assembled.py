@@ -105,7 +105,7 @@ def tiny_cam(how: str) -> Cam:
     for part in module.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(part.weight, 0.5, 1.5)
-    net = Net(module, ("healthy", "sick"), None, TINY.patch_px, TINY.input_px, how=how)
+    net = Net(module, ("healthy", "sick"), None, TINY.input.patch_px, TINY.input.input_px, how=how)
     return Cam(net, "block2")
 
 
@@ -113,8 +113,12 @@ def tiny_cam(how: str) -> Cam:
 def test_a_field_is_its_windows(how: str) -> None:
     """Every pixel is the mean of the windows whose input covers it, one by one; own weights."""
     cam = tiny_cam(how)
-    around, edge, off = cam.net.context_px, TINY.input_px, (TINY.patch_px - TINY.input_px) // 2
-    grid = WindowGrid(-7, -3, 5, 7, TINY.patch_px, 14)
+    around, edge, off = (
+        cam.net.context_px,
+        TINY.input.input_px,
+        (TINY.input.patch_px - TINY.input.input_px) // 2,
+    )
+    grid = WindowGrid(-7, -3, 5, 7, TINY.input.patch_px, 14)
     told: list[int] = []
     area = Box.of(0, 0, 110, 130)
     found = field_map(cam, FRAME, area, grid, 1, tick=lambda n=1, note="": told.append(n))
@@ -141,7 +145,7 @@ def test_a_field_is_its_windows(how: str) -> None:
 def test_a_field_by_weights_of_the_class() -> None:
     """With given weights the field scales with them, and the disagreement does not."""
     cam = tiny_cam("background")
-    grid = WindowGrid.over(Box.of(0, 0, 110, 130), TINY.patch_px, 20)
+    grid = WindowGrid.over(Box.of(0, 0, 110, 130), TINY.input.patch_px, 20)
     area, weights = Box.of(0, 0, 110, 130), torch.linspace(-1, 1, 64)
     one = field_map(cam, FRAME, area, grid, 1, weights=weights)
     two = field_map(cam, FRAME, area, grid, 1, weights=2 * weights)

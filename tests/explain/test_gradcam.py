@@ -181,8 +181,8 @@ def test_inputs_are_those_that_are_scored(how: str) -> None:
 def study_cam(how: str = "background") -> tuple[Cam, list[Region], ArrayPixels]:
     torch.manual_seed(0)
     module = shaken(build(TINY))
-    net = Net(module, CLASSES, None, TINY.patch_px, TINY.input_px, how=how)
-    patches = list(RegionGrid(TINY.patch_px, 16).patches("a", 1, Box.of(0, 0, 150, 170)))
+    net = Net(module, CLASSES, None, TINY.input.patch_px, TINY.input.input_px, how=how)
+    patches = list(RegionGrid(TINY.input.patch_px, 16).patches("a", 1, Box.of(0, 0, 150, 170)))
     return Cam(net, "block2"), patches, ArrayPixels({"a": MOVIE})
 
 
@@ -199,7 +199,7 @@ def test_patches_of_a_study(how: str) -> None:
         grey = source.crop("a", 1, each.patch.box.widened(cam.net.context_px))
         look = cam.look(cam.inputs(torch.from_numpy(grey)[None]), 1)
         expected = cam.enlarged(look.maps)[0].numpy()
-        assert each.map.shape == each.box.shape == (TINY.input_px, TINY.input_px)
+        assert each.map.shape == each.box.shape == (TINY.input.input_px, TINY.input.input_px)
         np.testing.assert_allclose(each.map, expected, atol=1e-5)
         assert each.score == pytest.approx(look.scores.item(), abs=1e-4)
 

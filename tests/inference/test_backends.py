@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from livewell.inference.choice import choose, memory_file
 
 from livewell.errors import MissingExtraError, SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.inference import backends, choice, dense
 from livewell.inference.backends import BACKENDS, available, require, trunk_on
-from livewell.inference.choice import choose, memory_file
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
 from livewell.models.nets.catalog import build
@@ -26,7 +26,14 @@ RESNET = override(FAST, {"net": "resnet18", "input_px": 112, "patch_px": 128, "n
 def net_of(profile: Profile) -> Net:
     torch.manual_seed(0)
     module = build(profile).eval()
-    return Net(module, ("a", "b"), 0.5, profile.patch_px, profile.input_px, how=profile.normalise)
+    return Net(
+        module,
+        ("a", "b"),
+        0.5,
+        profile.input.patch_px,
+        profile.input.input_px,
+        how=profile.input.normalise,
+    )
 
 
 @pytest.mark.parametrize("profile", [DEADNET_DENSE, FAST, FAST_DENSE, RESNET], ids=lambda p: p.net)

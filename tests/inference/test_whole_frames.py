@@ -37,9 +37,9 @@ def net_of(profile: Profile, *, turns: bool = False) -> Net:
         module.eval(),
         ("healthy", "sick"),
         0.5,
-        profile.patch_px,
-        profile.input_px,
-        how=profile.normalise,
+        profile.input.patch_px,
+        profile.input.input_px,
+        how=profile.input.normalise,
         turns=turns,
     )
 

@@ -21,14 +21,14 @@ AREA = Box.of(0, 0, 150, 170)
 def scorer() -> Scorer:
     torch.manual_seed(0)
     module = build(TINY)
-    return Scorer(Net(module, ("healthy", "sick"), 0.5, TINY.patch_px, TINY.input_px))
+    return Scorer(Net(module, ("healthy", "sick"), 0.5, TINY.input.patch_px, TINY.input.input_px))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, ">u2"])
 def test_a_frame_scores_as_its_patches_do(scorer: Scorer, dtype: str) -> None:
     """Windows of a frame get the scores of the same boxes read as patches, in order."""
     movie = (MOVIE // 256).astype(dtype)
-    patches = list(RegionGrid(TINY.patch_px, 20).patches("a", 1, AREA))
+    patches = list(RegionGrid(TINY.input.patch_px, 20).patches("a", 1, AREA))
     told: list[int] = []
     by_patch = scorer.patches(
         ArrayPixels({"a": movie}), patches, lambda n=1, note="": told.append(n)
@@ -44,7 +44,7 @@ def test_a_frame_scores_as_its_patches_do(scorer: Scorer, dtype: str) -> None:
 
 def test_scores_do_not_depend_on_the_company(scorer: Scorer) -> None:
     """A patch scores the same alone as among others, whatever the batch."""
-    boxes = list(tiles(AREA, TINY.patch_px, 7))
+    boxes = list(tiles(AREA, TINY.input.patch_px, 7))
     assert len(boxes) > BATCH
     together = dict(scorer.frame(MOVIE[0], AREA, boxes))
     for box in boxes[:: len(boxes) // 5]:
@@ -54,7 +54,7 @@ def test_scores_do_not_depend_on_the_company(scorer: Scorer) -> None:
 
 def test_gain_and_offset_of_the_camera_do_not_matter(scorer: Scorer) -> None:
     """Twice as bright or on a higher floor, a frame scores the same."""
-    boxes = list(tiles(AREA, TINY.patch_px, 50))
+    boxes = list(tiles(AREA, TINY.input.patch_px, 50))
     plain, other = (
         np.array([score for _, score in scorer.frame(frame, AREA, boxes)])
         for frame in (MOVIE[0].astype(np.float32), 2 * MOVIE[0].astype(np.float32) + 500)
@@ -65,7 +65,7 @@ def test_gain_and_offset_of_the_camera_do_not_matter(scorer: Scorer) -> None:
 def test_the_frame_is_not_changed(scorer: Scorer) -> None:
     """Scoring leaves the frame and torch's gradients alone."""
     frame = MOVIE[0].copy()
-    list(scorer.frame(frame, AREA, list(tiles(AREA, TINY.patch_px, 50))))
+    list(scorer.frame(frame, AREA, list(tiles(AREA, TINY.input.patch_px, 50))))
     np.testing.assert_array_equal(frame, MOVIE[0])
     assert torch.is_grad_enabled()
 
@@ -79,7 +79,7 @@ def test_nothing_to_score(scorer: Scorer) -> None:
 def test_the_net_is_scored_as_trained_to_be_used(scorer: Scorer) -> None:
     """Dropout and batch norm are in evaluation mode: the same patch scores the same again."""
     assert not any(part.training for part in scorer.net.module.modules())
-    patch = [Region("a", 0, Box.of(3, 4, 3 + TINY.patch_px, 4 + TINY.patch_px))]
+    patch = [Region("a", 0, Box.of(3, 4, 3 + TINY.input.patch_px, 4 + TINY.input.patch_px))]
     source = ArrayPixels({"a": MOVIE})
     assert scorer.patches(source, patch) == scorer.patches(source, patch)
 

@@ -41,12 +41,12 @@ PROFILES = [
 
 
 def named(profile: Profile) -> str:
-    return f"{profile.name}-{profile.net}"
+    return f"{profile.name}-{profile.net.kind}"
 
 
 def seen(profile: Profile) -> tuple[int, int]:
     """Height and width of what a net of `profile` sees."""
-    return FRAME_PX if profile.sees_frames else (profile.input_px, profile.input_px)
+    return FRAME_PX if profile.sees_frames else (profile.input.input_px, profile.input.input_px)
 
 
 def layers(profile: Profile, channels: int, classes: int) -> dict[str, Tensor]:

@@ -80,7 +80,10 @@ def test_recipes_build_the_nets_they_name(recipe: Profile, number: int) -> None:
     """The paper's recipe and that of its published files differ in layers and pooling."""
     net = build(recipe)
     assert sum(part.numel() for part in net.parameters()) == number
-    assert net.eval()(torch.zeros(1, 1, recipe.input_px, recipe.input_px)).shape == (1, 2)
+    assert net.eval()(torch.zeros(1, 1, recipe.input.input_px, recipe.input.input_px)).shape == (
+        1,
+        2,
+    )
 
 
 def test_caffes_pooling_rounds_up() -> None:

@@ -179,5 +179,5 @@ def test_the_net_itself_is_left_alone() -> None:
 def test_profiles_say_what_their_nets_say(name: str) -> None:
     """A profile calls itself fit for whole frames just where its net's dense form is exact."""
     profile = PROFILES[name]
-    net = net_of(build(profile).eval(), profile.input_px, profile.normalise)
-    assert profile.whole_frames == DenseForm(net).reach.exact
+    net = net_of(build(profile).eval(), profile.input.input_px, profile.input.normalise)
+    assert profile.dense_is_exact == DenseForm(net).reach.exact

@@ -38,20 +38,20 @@ def made(profile: Profile = TINY, seed: int = 0) -> tuple[Net, Card]:
         build(profile).eval(),
         CLASSES,
         0.31,
-        profile.patch_px,
-        profile.input_px,
-        how=profile.normalise,
-        turns=profile.test_turns,
+        profile.input.patch_px,
+        profile.input.input_px,
+        how=profile.input.normalise,
+        turns=profile.input.test_time_augmentation,
     )
     card = Card(
         classes=CLASSES,
         channel="Phase",
         pixel_um=0.31,
         frame_px=(1024, 1344),
-        patch_px=profile.patch_px,
-        input_px=profile.input_px,
-        stride_px=profile.stride_px,
-        normalisation=NORMALISATIONS[profile.normalise],
+        patch_px=profile.input.patch_px,
+        input_px=profile.input.input_px,
+        stride_px=profile.input.stride_px,
+        normalisation=NORMALISATIONS[profile.input.normalise],
         profile=profile,
         precision="float32",
         seed=seed,
@@ -85,7 +85,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, settings: dict[str, object
     card = card.model_copy(update={"profile": profile})
     saved = save_model(tmp_path / "model", net, card)
     loaded, read = load_model(tmp_path / "model")
-    patches = torch.rand(3, profile.patch_px, profile.patch_px) * 1000
+    patches = torch.rand(3, profile.input.patch_px, profile.input.patch_px) * 1000
     assert torch.equal(loaded.logits(patches), net.logits(patches))
     assert read == saved
     assert read.model_copy(update={"weights_sha256": ""}) == card
@@ -176,7 +176,7 @@ def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda card: card.update(patch_px="wide"), "patch_px"),
         (lambda card: card.update(kind="recipe"), "kind"),
         (lambda card: card.update(format=2), "format"),
-        (lambda card: card["profile"].update(lr=-1), "profile.lr"),
+        (lambda card: card["profile"].update(lr=-1), "profile.fit.lr"),
     ],
 )
 def test_a_card_that_is_not_whole_is_refused(

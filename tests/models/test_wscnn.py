@@ -269,7 +269,7 @@ def saved(folder: Path, settings: dict[str, object]) -> Net:
         None,
         0,
         0,
-        how=profile.normalise,
+        how=profile.input.normalise,
         frame_px=FRAME_PX,
     )
     net.module(torch.randn(4, 1, *FRAME_PX))
@@ -285,7 +285,7 @@ def saved(folder: Path, settings: dict[str, object]) -> Net:
         patch_px=0,
         input_px=0,
         stride_px=0,
-        normalisation=NORMALISATIONS[profile.normalise],
+        normalisation=NORMALISATIONS[profile.input.normalise],
         profile=profile,
         precision="float32",
         seed=1,
@@ -344,7 +344,7 @@ def test_another_pooling_is_had_as_the_refusal_says() -> None:
     """With narrowing=0,0, as typed or as numbers, `WSCNN_FAST` takes another pooling than max."""
     for none in ("0,0", (0, 0)):
         made = override(WSCNN_FAST, {"global_pool": "average", "narrowing": none})
-        assert (made.global_pool, made.narrowing) == ("average", (0, 0))
+        assert (made.net.global_pool, made.net.narrowing) == ("average", (0, 0))
 
 
 @pytest.mark.parametrize(

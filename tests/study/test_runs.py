@@ -51,7 +51,7 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     other = changed(seed=4, profile=override(TINY, {"lr": 0.5}).model_dump(mode="json"))
     with pytest.raises(OutputError, match="begun with other settings") as caught:
         Run.claim(tmp_path, other)
-    assert caught.value.expected == f"lr={TINY.lr}, seed=3"
+    assert caught.value.expected == f"lr={TINY.fit.lr}, seed=3"
     assert caught.value.got == "lr=0.5, seed=4"
     assert Run.open(tmp_path).spec.seed == 3
 

@@ -15,7 +15,7 @@ from livewell.study.pixels import ArrayPixels
 from livewell.training.data import LabelledRegions
 
 GROUPS = tuple(f"{look}{number}" for number in range(3) for look in ("coarse", "fine"))
-SIZE_PX = 2 * TINY.patch_px
+SIZE_PX = 2 * TINY.input.patch_px
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +42,10 @@ def pixels() -> ArrayPixels:
 
 def labelled(groups: Sequence[str]) -> LabelledRegions:
     """Four patches of each of these groups."""
-    grid, area = RegionGrid(TINY.patch_px, TINY.patch_px), Box.of(0, 0, SIZE_PX, SIZE_PX)
+    grid, area = (
+        RegionGrid(TINY.input.patch_px, TINY.input.patch_px),
+        Box.of(0, 0, SIZE_PX, SIZE_PX),
+    )
     patches = [patch for name in groups for patch in grid.patches(name, 0, area)]
     positive = np.array([patch.image.startswith("fine") for patch in patches])
     return LabelledRegions(patches, positive, [patch.image for patch in patches])

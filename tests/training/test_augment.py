@@ -78,7 +78,7 @@ def test_changes_are_pure(name: str) -> None:
 
 def patches_for(recipe: Profile, count: int) -> NDArray[np.float32]:
     """Patches with their context as `recipe` takes them."""
-    edge = recipe.patch_px + 2 * context_px(recipe.normalise, recipe.patch_px)
+    edge = recipe.input.patch_px + 2 * context_px(recipe.input.normalise, recipe.input.patch_px)
     return np.random.default_rng(1).normal(1000, 100, (count, edge, edge)).astype(np.float32)
 
 
@@ -87,7 +87,7 @@ def test_augmented_crops(recipe: Profile) -> None:
     """Every recipe gives finite float32 crops of its input size; seeds decide, and differ."""
     (patch,) = patches_for(recipe, 1)
     crops = [near_copy(patch, recipe, seed) for seed in (1, 1, 2)]
-    assert {crop.shape for crop in crops} == {(recipe.input_px, recipe.input_px)}
+    assert {crop.shape for crop in crops} == {(recipe.input.input_px, recipe.input.input_px)}
     assert all(crop.dtype == np.float32 and np.isfinite(crop).all() for crop in crops)
     np.testing.assert_array_equal(crops[0], crops[1])
     assert not np.array_equal(crops[0], crops[2])
@@ -119,9 +119,9 @@ def test_draws_come_in_a_fixed_order(channels: int) -> None:
     def each(low: float, high: float) -> list[float]:
         return [rng.uniform(low, high) for _ in range(channels)]
 
-    size, grid = recipe.patch_px, recipe.warp_grid_px
+    size, grid = recipe.input.patch_px, recipe.augment.warp_grid_px
     count = len(warps.spline_points(size, size, grid))
-    moves = rng.normal(0, recipe.warp_sigma_px, size=(count, 2))
+    moves = rng.normal(0, recipe.augment.warp_sigma_px, size=(count, 2))
     shift = warps.spline_shifts(size, size, grid, moves[None])
     angle, scale = rng.uniform(-45, 45), np.exp(rng.uniform(np.log(0.8), np.log(1.2)))
     shift = shift + warps.turn_and_scale(size, size, [angle], [scale])
@@ -129,24 +129,24 @@ def test_draws_come_in_a_fixed_order(channels: int) -> None:
     # channels one by one, as patches of their own with the same moves
     patch = np.concatenate([warps.warp(channel[None], shift) for channel in given_patch])
     patch = warps.turned(patch, [turn] * channels)
-    if rng.random() < recipe.blur_share:
-        patch = augment.blurred(patch, [rng.uniform(*recipe.blur_px)] * channels)
+    if rng.random() < recipe.augment.blur_share:
+        patch = augment.blurred(patch, [rng.uniform(*recipe.augment.blur_px)] * channels)
     else:
         strength, sigma = rng.uniform(0, 1), rng.uniform(0.5, 1.5)
         patch = augment.sharpened(patch, [strength] * channels, [sigma] * channels)
-    patch = augment.normalised(patch, recipe.normalise)
+    patch = augment.normalised(patch, recipe.input.normalise)
     patch = augment.gamma_changed(patch, np.exp(each(np.log(0.7), np.log(1.4))))
     slopes = [(rng.uniform(0, 1), rng.uniform(0, 360)) for _ in range(channels)]
     patch = augment.shaded(patch, *np.transpose(slopes))
     patch = patch * np.exp(np.array(each(-0.2, 0.2), np.float32))[:, None, None]
     noise_sds = np.array(each(0.1, 0.2), np.float32)[:, None, None]
     patch = patch + noise_sds * rng.standard_normal(patch.shape, dtype=np.float32)
-    low = (size - recipe.input_px) // 2 - 4
+    low = (size - recipe.input.input_px) // 2 - 4
     top, left = rng.integers(low, low + 9, size=2)
-    crop = patch[:, top : top + recipe.input_px, left : left + recipe.input_px].copy()
+    crop = patch[:, top : top + recipe.input.input_px, left : left + recipe.input.input_px].copy()
     assert rng.random() < 1
-    edge = rng.integers(recipe.input_px // 8, recipe.input_px // 3 + 1)
-    y, x = rng.integers(0, recipe.input_px - edge + 1, size=2)
+    edge = rng.integers(recipe.input.input_px // 8, recipe.input.input_px // 3 + 1)
+    y, x = rng.integers(0, recipe.input.input_px - edge + 1, size=2)
     crop[:, y : y + edge, x : x + edge] = 0
     (got,) = augment.augmented(given_patch[None], recipe, [np.random.default_rng(11)])
     np.testing.assert_allclose(got, crop, atol=2e-5)
@@ -159,7 +159,7 @@ def test_channels_of_an_item_move_and_blur_together(recipe: Profile) -> None:
     recipe = override(recipe, same)
     grey = patches_for(recipe, 2)[:, None]
     made = augment.augmented(np.repeat(grey, 3, axis=1), recipe, rngs(2))
-    assert made.shape == (2, 3, recipe.input_px, recipe.input_px)
+    assert made.shape == (2, 3, recipe.input.input_px, recipe.input.input_px)
     np.testing.assert_array_equal(made, np.repeat(made[:, :1], 3, axis=1))
     np.testing.assert_allclose(
         made[:, :1], augment.augmented(grey, recipe, rngs(2)), atol=1e-5, rtol=1e-5
@@ -168,7 +168,7 @@ def test_channels_of_an_item_move_and_blur_together(recipe: Profile) -> None:
 
 def test_light_and_noise_of_channels_are_drawn_for_each() -> None:
     """Equal channels differ after gamma, shading, contrast and noise, for these are of a camera."""
-    plain = override(TINY, PLAIN | {"input_px": TINY.patch_px})
+    plain = override(TINY, PLAIN | {"input_px": TINY.input.patch_px})
     for change in ({"gamma": (0.7, 1.4)}, {"shade": 1}, {"contrast": 0.3}, {"noise_sd": (1, 1)}):
         recipe = override(plain, change)
         (made,) = augment.augmented(np.repeat(PATCH[None, None], 2, axis=1), recipe, rngs(1))
@@ -225,15 +225,19 @@ def test_crops_near_the_middle(size: int, room: int, shift: float, seed: int) ->
 def test_plain_crops_are_what_the_net_sees_when_it_scores(normalise: str) -> None:
     """Without changes a crop in the middle is the patch as it is scored, for either measure."""
     recipe = override(TINY, PLAIN | {"shift_px": 0, "normalise": normalise})
-    patch = np.random.default_rng(2).normal(900, 50, (recipe.patch_px,) * 2).astype(np.float32)
+    patch = (
+        np.random.default_rng(2).normal(900, 50, (recipe.input.patch_px,) * 2).astype(np.float32)
+    )
     crop = near_copy(patch, recipe, 0)
-    scored = centre(normalise_by(torch.from_numpy(patch), recipe.normalise), recipe.input_px)
+    scored = centre(
+        normalise_by(torch.from_numpy(patch), recipe.input.normalise), recipe.input.input_px
+    )
     np.testing.assert_array_equal(crop, scored.numpy())
 
 
 def test_contrast_is_a_factor_within_its_bounds() -> None:
     """Contrast alone multiplies the normalised patch by exp(-c..c), as often up as down."""
-    recipe = override(TINY, PLAIN | {"contrast": 0.25, "input_px": TINY.patch_px})
+    recipe = override(TINY, PLAIN | {"contrast": 0.25, "input_px": TINY.input.patch_px})
     factors = [near_copy(PATCH, recipe, seed).std() for seed in range(200)]
     assert np.exp(-0.25) - 1e-4 <= min(factors) < 0.85
     assert 1.2 < max(factors) <= np.exp(0.25) + 1e-4
@@ -242,12 +246,12 @@ def test_contrast_is_a_factor_within_its_bounds() -> None:
 
 def test_noise_of_one_strength() -> None:
     """With low == high the noise has that standard deviation on every crop, 0.5 in the paper."""
-    recipe = override(TINY, PLAIN | {"noise_sd": (0.5, 0.5), "input_px": TINY.patch_px})
+    recipe = override(TINY, PLAIN | {"noise_sd": (0.5, 0.5), "input_px": TINY.input.patch_px})
     clean = augment.normalised(PATCH[None])[0]
     for seed in range(5):
         noise = near_copy(PATCH, recipe, seed) - clean
         assert (noise.mean(), noise.std()) == pytest.approx((0, 0.5), abs=0.03)
-    assert DEADNET_2017_B.noise_sd == (0.5, 0.5)
+    assert DEADNET_2017_B.augment.noise_sd == (0.5, 0.5)
 
 
 @settings(deadline=None, max_examples=30)
@@ -400,13 +404,13 @@ def test_erasing_puts_zeros_in_one_square() -> None:
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         assert height == width
         assert len(rows) == height * width
-        assert TINY.input_px // 8 <= height <= TINY.input_px // 3 + 1
+        assert TINY.input.input_px // 8 <= height <= TINY.input.input_px // 3 + 1
 
 
 def test_a_blur_takes_no_spread_from_local_crops() -> None:
     """Normalised by surroundings, a blurred crop is as strong as a sharp one is when scored."""
     recipe = override(DEADNET_DENSE, {"warp_sigma_px": 0, "blur_px": (1.1, 1.5)})
-    edge = recipe.patch_px + 2 * context_px("local", recipe.patch_px)
+    edge = recipe.input.patch_px + 2 * context_px("local", recipe.input.patch_px)
     patch = np.random.default_rng(1).normal(1000, 100, (edge, edge)).astype(np.float32)
     crops = [near_copy(patch, recipe, seed) for seed in range(4)]
     assert np.std(crops) == pytest.approx(1, abs=0.05)

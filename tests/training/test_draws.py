@@ -43,7 +43,7 @@ def test_classes_are_drawn_evenly(counts, batch, seed):
     for balance in ("class", "class_and_group", "paired"):
         drawn = draws(counts, balance, batch, seed)
         rows = [draw.row for draw in drawn]
-        assert len(rows) == len(drawn) == batch * TINY.steps_per_epoch
+        assert len(rows) == len(drawn) == batch * TINY.fit.steps_per_epoch
         ones = int(positive[rows].sum())
         assert abs(2 * ones - len(rows)) <= 1
 
@@ -131,12 +131,12 @@ def epochs(
 def test_batches_do_not_depend_on_processes(pixels, parts, recipe):
     """None or two loading processes give the same batches, epoch after epoch, bit by bit."""
     alone, together = (epochs(processes, pixels, parts[0], recipe) for processes in (0, 2))
-    assert len(alone) == len(together) == 2 * recipe.steps_per_epoch
+    assert len(alone) == len(together) == 2 * recipe.fit.steps_per_epoch
     for (inputs, target), (others, other_target) in zip(alone, together, strict=True):
-        assert inputs.shape == (recipe.batch, 1, recipe.input_px, recipe.input_px)
+        assert inputs.shape == (recipe.fit.batch, 1, recipe.input.input_px, recipe.input.input_px)
         assert torch.equal(inputs, others)
         assert torch.equal(target, other_target)
-    assert not torch.equal(alone[0][0], alone[recipe.steps_per_epoch][0])
+    assert not torch.equal(alone[0][0], alone[recipe.fit.steps_per_epoch][0])
     other_seed = epochs(0, pixels, parts[0], recipe, seed=2)
     assert not torch.equal(alone[0][0], other_seed[0][0])
 
@@ -158,7 +158,7 @@ def test_draws_together_are_draws_one_by_one(pixels, parts, recipe):
     assert len(together) == len(batch)
     for draw, (crop, label) in zip(batch, together, strict=True):
         alone, same = crops[draw]
-        assert crop.shape == alone.shape == (1, recipe.input_px, recipe.input_px)
+        assert crop.shape == alone.shape == (1, recipe.input.input_px, recipe.input.input_px)
         torch.testing.assert_close(crop, alone, atol=1e-6, rtol=1e-6)
         assert label == same
 

@@ -59,8 +59,8 @@ def trained(
 
 def crops_until(recipe: Profile, parts: Parts, epoch: int, steps: int = 0) -> int:
     """How many crops are cut before this step of this epoch."""
-    one = recipe.batch * recipe.steps_per_epoch + len(parts[1].patches)
-    return epoch * one + steps * recipe.batch + 1
+    one = recipe.fit.batch * recipe.fit.steps_per_epoch + len(parts[1].patches)
+    return epoch * one + steps * recipe.fit.batch + 1
 
 
 def untimed(log: pd.DataFrame) -> pd.DataFrame:
@@ -95,9 +95,9 @@ def test_the_log_has_a_row_an_epoch(undisturbed: tuple[FitResult, Path], recipe:
     fitted, folder = undisturbed
     log = pd.read_csv(folder / "log.csv")
     pd.testing.assert_frame_equal(log, fitted.log.astype(log.dtypes))
-    epochs = recipe.steps // recipe.steps_per_epoch
+    epochs = recipe.fit.steps // recipe.fit.steps_per_epoch
     assert log["epoch"].tolist() == list(range(epochs))
-    assert log["step"].tolist() == [recipe.steps_per_epoch * (n + 1) for n in range(epochs)]
+    assert log["step"].tolist() == [recipe.fit.steps_per_epoch * (n + 1) for n in range(epochs)]
     assert log.notna().all().all()
     assert (log["seconds"] > 0).all()
     assert sorted(path.name for path in folder.iterdir()) == ["best.ckpt", "last.ckpt", "log.csv"]
@@ -279,7 +279,7 @@ def test_many_validation_patches_are_thinned_group_by_group(
 ) -> None:
     """Of very many validation patches a fixed number is scored, from all groups alike."""
     seen: list[str] = []
-    size = recipe.patch_px
+    size = recipe.input.patch_px
 
     class Counting:
         def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
@@ -291,7 +291,7 @@ def test_many_validation_patches_are_thinned_group_by_group(
     many = LabelledRegions(patches, np.arange(len(groups)) % 2 == 0, groups)
     short = override(recipe, {"steps": 3, "steps_per_epoch": 3})
     fit(short, Counting(), parts[0], many, tmp_path, seed=1, processes=0)
-    assert len(seen) - 3 * short.batch == VALIDATION_PATCHES
+    assert len(seen) - 3 * short.fit.batch == VALIDATION_PATCHES
     assert (seen.count("small"), seen.count("big")) == (900, VALIDATION_PATCHES - 900)
 
 
@@ -328,7 +328,7 @@ def test_an_error_of_a_loading_process_keeps_its_kind(
     recipe: Profile, parts: Parts, tmp_path: Path
 ) -> None:
     """What is wrong with a picture is told as such also where another process reads it."""
-    size = 2 * recipe.patch_px
+    size = 2 * recipe.input.patch_px
     dark = ArrayPixels(
         {patch.image: np.eye(size, dtype=np.uint16)[None] for patch in parts[0].patches}
     )

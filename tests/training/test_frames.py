@@ -216,15 +216,23 @@ def test_frames_are_scaled_about_their_middle(seed: int) -> None:
 
 def test_the_papers_numbers() -> None:
     """WSCNN_2017 as in the paper's sections 3.2 and 3.3, and its optimiser as torch has it."""
-    assert WSCNN_2017.batch == 50
-    assert (WSCNN_2017.lr, WSCNN_2017.momentum, WSCNN_2017.weight_decay) == (0.0001, 0.9, 0.0005)
-    assert (WSCNN_2017.rotate_deg, WSCNN_2017.turns, WSCNN_2017.move_px) == (20, True, 40)
-    assert WSCNN_2017.scale == pytest.approx(((280 - 50) / 280, (280 + 50) / 280))
-    assert (WSCNN_2017.normalise, WSCNN_2017.global_pool) == ("mean_image", "max")
-    assert WSCNN_2017.narrowing == (0, 0)
+    assert WSCNN_2017.fit.batch == 50
+    assert (WSCNN_2017.fit.lr, WSCNN_2017.fit.momentum, WSCNN_2017.fit.weight_decay) == (
+        0.0001,
+        0.9,
+        0.0005,
+    )
+    assert (
+        WSCNN_2017.augment.rotate_deg,
+        WSCNN_2017.augment.flips,
+        WSCNN_2017.augment.translate_px,
+    ) == (20, True, 40)
+    assert WSCNN_2017.augment.scale == pytest.approx(((280 - 50) / 280, (280 + 50) / 280))
+    assert (WSCNN_2017.input.normalise, WSCNN_2017.net.global_pool) == ("mean_image", "max")
+    assert WSCNN_2017.net.narrowing == (0, 0)
     off = ("warp_sigma_px", "shade", "contrast", "erase", "mixup", "ema", "label_smoothing")
     assert {getattr(WSCNN_2017, name) for name in off} == {0}
-    assert (WSCNN_2017.second_kernel, WSCNN_2017_CELLS.second_kernel) == (3, 7)
+    assert (WSCNN_2017.net.second_kernel, WSCNN_2017_CELLS.net.second_kernel) == (3, 7)
     made = Classifier(build(WSCNN_2017, (64, 64)), WSCNN_2017, 0).configure_optimizers()
     optimiser = made["optimizer"]
     assert isinstance(optimiser, SGD)
@@ -270,12 +278,12 @@ NARROWING = override(WSCNN_FAST, SHORT | {"narrowing": "0.25,0.75"})
 
 def plateaus(losses: list[float]) -> list[float]:
     """Rates of the epochs by hand: a tenth after more than one epoch without a better loss."""
-    rates, best, bad = [PLATEAU.lr], float("inf"), 0
+    rates, best, bad = [PLATEAU.fit.lr], float("inf"), 0
     for loss in losses[:-1]:
         # torch calls a loss better from a ten-thousandth on
         better = loss < best * (1 - 1e-4)
         best, bad = (loss, 0) if better else (best, bad + 1)
-        lowered = bad > PLATEAU.plateau_epochs
+        lowered = bad > PLATEAU.fit.plateau_epochs
         rates.append(rates[-1] * (0.1 if lowered else 1))
         bad = 0 if lowered else bad
     return rates
@@ -288,8 +296,8 @@ def test_the_rate_falls_when_the_loss_stands_still(
     seen = watched(monkeypatch, rate)
     log = trained(PLATEAU, frames, tmp_path).log
     want = plateaus(log["val_loss"].tolist())
-    assert want[-1] < PLATEAU.lr
-    np.testing.assert_allclose(seen, np.repeat(want, PLATEAU.steps_per_epoch))
+    assert want[-1] < PLATEAU.fit.lr
+    np.testing.assert_allclose(seen, np.repeat(want, PLATEAU.fit.steps_per_epoch))
 
 
 def test_narrowing_runs_from_start_to_end(
@@ -303,7 +311,7 @@ def test_narrowing_runs_from_start_to_end(
 
     seen = watched(monkeypatch, width)
     trained(NARROWING, frames, tmp_path)
-    done = np.arange(NARROWING.steps) / NARROWING.steps
+    done = np.arange(NARROWING.fit.steps) / NARROWING.fit.steps
     np.testing.assert_allclose(seen, np.clip((0.75 - done) / 0.5, 0, 1), atol=1e-6)
 
 
@@ -322,8 +330,8 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(
     """Broken off in several epochs and resumed, weights and log are those of an undisturbed run."""
     whole = trained(profile, frames, tmp_path / "whole")
     folder = tmp_path / "broken"
-    epoch = profile.batch * profile.steps_per_epoch + len(VALIDATION.patches)
-    mean = len(TRAIN.patches) if profile.normalise == "mean_image" else 0
+    epoch = profile.fit.batch * profile.fit.steps_per_epoch + len(VALIDATION.patches)
+    mean = len(TRAIN.patches) if profile.input.normalise == "mean_image" else 0
     # three lives: into the fourth epoch, two epochs more, and right after the next
     for crops in (3 * epoch + 9, 2 * epoch + 9, epoch + 1):
         with pytest.raises(BrokenError):

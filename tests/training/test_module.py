@@ -16,7 +16,7 @@ RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)
 @pytest.mark.parametrize(("iteration", "rate"), RATES)
 def test_inverse_decay(iteration: int, rate: float) -> None:
     """0.0003 x (1 + 1e-5 i)^-0.75: whole at 0, 59% at 100,000, 26% at 500,000 iterations."""
-    assert DEADNET_2017.lr * inverse_decay(iteration) == pytest.approx(rate)
+    assert DEADNET_2017.fit.lr * inverse_decay(iteration) == pytest.approx(rate)
 
 
 def classifier(**settings: object) -> Classifier:
@@ -110,7 +110,10 @@ def test_a_step_costs_what_cross_entropy_says(settings: dict[str, object]) -> No
     """The loss is finite, its gradient reaches the net, and the same seed gives the same loss."""
     module = classifier(ema=0, dropout=0.0, mixup=0.0, label_smoothing=0.0)
     module.profile = override(module.profile, settings)
-    batch = (torch.randn(4, 1, TINY.input_px, TINY.input_px), torch.tensor([0, 1, 0, 1]))
+    batch = (
+        torch.randn(4, 1, TINY.input.input_px, TINY.input.input_px),
+        torch.tensor([0, 1, 0, 1]),
+    )
     losses = []
     for _ in range(2):
         torch.manual_seed(3)
@@ -131,7 +134,7 @@ def test_diverged_scores_are_told() -> None:
     with torch.no_grad():
         next(iter(module.net.parameters())).fill_(float("nan"))
     module.on_validation_epoch_start()
-    patches = torch.rand(2, TINY.patch_px, TINY.patch_px)
+    patches = torch.rand(2, TINY.input.patch_px, TINY.input.patch_px)
     module.validation_step((patches, torch.arange(2), torch.tensor([0, 1])), 0)
-    with pytest.raises(SpecError, match=f"diverged.*lr below {module.profile.lr}"):
+    with pytest.raises(SpecError, match=f"diverged.*lr below {module.profile.fit.lr}"):
         module.on_validation_epoch_end()

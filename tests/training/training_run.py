@@ -25,7 +25,7 @@ def main(folder: Path, epochs: int) -> None:
     torch.set_num_threads(1)
     random = {"ema": 0.9, "dropout": 0.3, "mixup": 0.4, "erase": 0.5, "noise_sd": "0,0.2"}
     length = {"steps": STEPS * epochs, "steps_per_epoch": STEPS, "batch": 8}
-    size = TINY.patch_px
+    size = TINY.input.patch_px
     rng = np.random.default_rng(0)
     pictures = {}
     for number in range(6):

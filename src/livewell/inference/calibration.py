@@ -73,8 +73,8 @@ def calibrated_card(
         frame_px=net.frame_px,
         patch_px=net.patch_px,
         input_px=net.input_px,
-        stride_px=profile.stride_px,
-        normalisation=NORMALISATIONS[profile.normalise],
+        stride_px=profile.input.stride_px,
+        normalisation=NORMALISATIONS[profile.input.normalise],
         profile=profile,
         precision=precision,
         seed=seed,
@@ -82,7 +82,7 @@ def calibrated_card(
         region_rule=rule,
         image_rule=fit_image_rule(images, rule.temperature, classes),
         detection_rule=_detection_rule(net, validation, y, source)
-        if profile.tells_places and classes.binary
+        if profile.says_where and classes.binary
         else None,
         versions=versions(),
     )

@@ -97,12 +97,12 @@ class Model:
     @property
     def gives_map(self) -> bool:
         """Whether its net makes a class map that says where, so that there are detections."""
-        return self.card.profile.tells_places
+        return self.card.profile.says_where
 
     @property
     def takes_any_size(self) -> bool:
         """Whether its net takes fields of any size, rather than crops of one."""
-        return self.card.profile.tells_places or self.card.profile.whole_frames
+        return self.card.profile.says_where or self.card.profile.dense_is_exact
 
     @property
     def scores_patches(self) -> bool:
@@ -160,7 +160,7 @@ class Model:
                 "a model with a fully connected head does not tell where",
                 where=str(self.folder),
                 expected="a head that judges every place alike, such as global_pool=max",
-                got=f"global_pool={profile.global_pool}",
+                got=f"global_pool={profile.net.pooled_by}",
                 remedy="hold it against labels with `livewell evaluate`, or train with"
                 " global_pool=max",
             )

@@ -52,7 +52,7 @@ class Card(BaseModel):
     input_px: int
     stride_px: int
     normalisation: str
-    """In words; `profile.normalise` decides."""
+    """In words; `profile.input.normalise` decides."""
     profile: Profile
     precision: str
     """Number type that training computed in."""
@@ -96,8 +96,8 @@ class Card(BaseModel):
             self.pixel_um,
             self.patch_px,
             self.input_px,
-            how=self.profile.normalise,
-            turns=self.profile.test_turns,
+            how=self.profile.input.normalise,
+            turns=self.profile.input.test_time_augmentation,
             frame_px=self.frame_px if self.profile.sees_frames else None,
         )
 
@@ -163,7 +163,7 @@ def load_model(path: Path) -> tuple[Net, Card]:
         raise ModelFileError(
             "the weights do not fit the net that the card names",
             where=str(weights),
-            expected=f"net {card.profile.net}",
+            expected=f"net {card.profile.net.kind}",
             got=str(error).splitlines()[0],
         ) from error
     return card.net(module.eval()), card

@@ -3,7 +3,13 @@
 from livewell.errors import SpecError
 from livewell.models.profile import Profile
 
-DEADNET_2017 = Profile(
+
+def recipe(**settings: object) -> Profile:
+    """A recipe from all its settings side by side."""
+    return Profile.model_validate(settings)
+
+
+DEADNET_2017 = recipe(
     name="DEADNET_2017",
     source="Richmond et al. 2017, sections 2.3 and 2.4, Table 1; data set A. Initial rate 0.0003,"
     " inverse decay (1 + 1e-5 i)^-0.75 from the published solver files.",
@@ -26,62 +32,54 @@ DEADNET_2017 = Profile(
 )
 """DeadNet as its paper says: days on a processor."""
 
-DEADNET_2017_B = DEADNET_2017.model_copy(
-    update={
-        "name": "DEADNET_2017_B",
-        "source": "Richmond et al. 2017, sections 2.3 and 2.4; data set B: crops of sequences,"
-        " turned, blurred, with Gaussian noise of sd 0.5 after normalisation; no warp.",
-        "warp_sigma_px": 0.0,
-        "noise_sd": (0.5, 0.5),
-    }
+DEADNET_2017_B = DEADNET_2017.updated(
+    name="DEADNET_2017_B",
+    source="Richmond et al. 2017, sections 2.3 and 2.4; data set B: crops of sequences,"
+    " turned, blurred, with Gaussian noise of sd 0.5 after normalisation; no warp.",
+    warp_sigma_px=0.0,
+    noise_sd=(0.5, 0.5),
 )
 """DeadNet on data set B, labelled by experts: days on a processor."""
 
-DEADNET_2017_PUBLISHED = DEADNET_2017.model_copy(
-    update={
-        "name": "DEADNET_2017_PUBLISHED",
-        "source": "The network and solver files that Richmond et al. 2017 published, high dose"
-        " (data set A): no batch norm after fc1 and fc2, pooling rounds up as Caffe's, decay 0.0001"
-        " (low dose: --set weight_decay=0.00001), convolution biases at twice the rate, undecayed.",
-        "fc_batch_norm": False,
-        "pooling": "ceil",
-        "weight_decay": 0.0001,
-        "rates": "caffe",
-        "steps": 1_000_000,
-    }
+DEADNET_2017_PUBLISHED = DEADNET_2017.updated(
+    name="DEADNET_2017_PUBLISHED",
+    source="The network and solver files that Richmond et al. 2017 published, high dose"
+    " (data set A): no batch norm after fc1 and fc2, pooling rounds up as Caffe's, decay 0.0001"
+    " (low dose: --set weight_decay=0.00001), convolution biases at twice the rate, undecayed.",
+    fc_batch_norm=False,
+    pooling="ceil",
+    weight_decay=0.0001,
+    rates="caffe",
+    steps=1_000_000,
 )
 """DeadNet as its published files say, where these differ from the paper."""
 
-DEADNET_2017_SHORT = DEADNET_2017.model_copy(
-    update={
-        "name": "DEADNET_2017_SHORT",
-        "source": "Net and data path of DEADNET_2017; livewell's own shorter schedule: one cycle"
-        " up to 0.01 over 300 steps, classes drawn evenly.",
-        "balance": "class",
-        "schedule": "one_cycle",
-        "lr": 0.01,
-        "precision": "auto",
-        "steps": 300,
-        "steps_per_epoch": 50,
-    }
+DEADNET_2017_SHORT = DEADNET_2017.updated(
+    name="DEADNET_2017_SHORT",
+    source="Net and data path of DEADNET_2017; livewell's own shorter schedule: one cycle"
+    " up to 0.01 over 300 steps, classes drawn evenly.",
+    balance="class",
+    schedule="one_cycle",
+    lr=0.01,
+    precision="auto",
+    steps=300,
+    steps_per_epoch=50,
 )
 """The same net and data path, one cycle of 300 steps: minutes on four cores."""
 
-DEADNET_DENSE = DEADNET_2017_SHORT.model_copy(
-    update={
-        "name": "DEADNET_DENSE",
-        "source": "DEADNET_2017_SHORT in livewell's own form for whole frames: convolutions without"
-        " padding, normalisation at every pixel by the square of a patch around it, 600 steps."
-        " Windows and dense maps agree exactly.",
-        "normalise": "local",
-        "padding": "valid",
-        "steps": 600,
-        "steps_per_epoch": 100,
-    }
+DEADNET_DENSE = DEADNET_2017_SHORT.updated(
+    name="DEADNET_DENSE",
+    source="DEADNET_2017_SHORT in livewell's own form for whole frames: convolutions without"
+    " padding, normalisation at every pixel by the square of a patch around it, 600 steps."
+    " Windows and dense maps agree exactly.",
+    normalise="local",
+    padding="valid",
+    steps=600,
+    steps_per_epoch=100,
 )
 """DeadNet in a form that scores whole frames at once, exactly."""
 
-FAST = Profile(
+FAST = recipe(
     name="FAST",
     source="livewell's own: a small residual net on contrast against the background, strong"
     " augmentation, one cycle. Developed on six experiments of mcf7-pi, see BENCHMARKS.md.",
@@ -93,7 +91,7 @@ FAST = Profile(
     normalise="background",
     rotate_deg=180,
     scale=(0.8, 1.25),
-    shift_px=4,
+    crop_jitter_px=4,
     blur_px=(0.05, 1.5),
     blur_share=0.4,
     sharpen=1.0,
@@ -115,21 +113,19 @@ FAST = Profile(
 )
 """livewell's own default: a minute or two on a processor."""
 
-FAST_DENSE = FAST.model_copy(
-    update={
-        "name": "FAST_DENSE",
-        "source": "FAST in a form for whole frames: convolutions without padding, contrast against"
-        " the mean of the square around every pixel. Windows and dense maps agree exactly.",
-        "patch_px": 144,
-        "input_px": 105,
-        "stride_px": 72,
-        "normalise": "local_background",
-        "padding": "valid",
-    }
+FAST_DENSE = FAST.updated(
+    name="FAST_DENSE",
+    source="FAST in a form for whole frames: convolutions without padding, contrast against"
+    " the mean of the square around every pixel. Windows and dense maps agree exactly.",
+    patch_px=144,
+    input_px=105,
+    stride_px=72,
+    normalise="local_background",
+    padding="valid",
 )
 """`FAST` in a form that scores whole frames at once, exactly."""
 
-WSCNN_2017 = Profile(
+WSCNN_2017 = recipe(
     name="WSCNN_2017",
     source="Sailem et al., sections 2.3, 3.2 and 3.3: SGD, momentum 0.9, weight decay 0.0005, batch"
     " 50, rate 0.0001 divided by 10 as the error plateaus, mean image subtracted; flips, rotation"
@@ -143,7 +139,7 @@ WSCNN_2017 = Profile(
     normalise="mean_image",
     rotate_deg=20,
     scale=(230 / 280, 330 / 280),
-    move_px=40,
+    translate_px=40,
     balance="none",
     batch=50,
     optimiser="sgd",
@@ -156,17 +152,15 @@ WSCNN_2017 = Profile(
 )
 """WSCNN on simulated shapes as its paper says: hours on a processor."""
 
-WSCNN_2017_CELLS = WSCNN_2017.model_copy(
-    update={
-        "name": "WSCNN_2017_CELLS",
-        "source": WSCNN_2017.source + " Cells: the second convolution is 7 x 7 (section 4.1); six"
-        " layers with --set net=wscnn6.",
-        "second_kernel": 7,
-    }
+WSCNN_2017_CELLS = WSCNN_2017.updated(
+    name="WSCNN_2017_CELLS",
+    source=WSCNN_2017.source + " Cells: the second convolution is 7 x 7 (section 4.1); six"
+    " layers with --set net=wscnn6.",
+    second_kernel=7,
 )
 """WSCNN on cells as its paper says."""
 
-WSCNN_FAST = Profile(
+WSCNN_FAST = recipe(
     name="WSCNN_FAST",
     source="livewell's own: a small residual body under global max pooling, on contrast against the"
     " background; pooling narrows from the mean of all places to the highest one, so that every"
@@ -192,31 +186,27 @@ WSCNN_FAST = Profile(
 )
 """livewell's own recipe for labels of whole images: minutes on a processor."""
 
-WSCNN_FAST_CELLS = WSCNN_FAST.model_copy(
-    update={
-        "name": "WSCNN_FAST_CELLS",
-        "source": "WSCNN_FAST for images in which one cell decides: pooling narrows from 3% of the"
-        " places, and sooner, and in half the steps: more of them found fewer cells. Developed on"
-        " validation and test images of one fold of haemocytometer, see BENCHMARKS.md.",
-        "widest": 0.03,
-        "narrowing": (0.1, 0.5),
-        "steps": 1_500,
-    }
+WSCNN_FAST_CELLS = WSCNN_FAST.updated(
+    name="WSCNN_FAST_CELLS",
+    source="WSCNN_FAST for images in which one cell decides: pooling narrows from 3% of the"
+    " places, and sooner, and in half the steps: more of them found fewer cells. Developed on"
+    " validation and test images of one fold of haemocytometer, see BENCHMARKS.md.",
+    widest=0.03,
+    narrowing=(0.1, 0.5),
+    steps=1_500,
 )
 """`WSCNN_FAST` for cells: minutes on a processor."""
 
-TINY = FAST.model_copy(
-    update={
-        "name": "TINY",
-        "source": "Only for testing!",
-        "patch_px": 64,
-        "input_px": 56,
-        "stride_px": 64,
-        "batch": 8,
-        "steps": 6,
-        "steps_per_epoch": 3,
-        "precision": "float32",
-    }
+TINY = FAST.updated(
+    name="TINY",
+    source="Only for testing!",
+    patch_px=64,
+    input_px=56,
+    stride_px=64,
+    batch=8,
+    steps=6,
+    steps_per_epoch=3,
+    precision="float32",
 )
 """Only for testing!"""
 

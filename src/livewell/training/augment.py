@@ -15,7 +15,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from livewell.models.nets.net import context_px, normalise
-from livewell.models.profile import Normalisation, Profile
+from livewell.models.profile import Profile
+from livewell.models.specs import Normalisation
 from livewell.training.warps import (
     Pixels,
     corner,
@@ -221,7 +222,7 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     same in all channels of an item; gamma, shading, contrast and noise are drawn channel by
     channel.
     """
-    size = (profile.input_px,) * 2 if profile.input_px else patches.shape[2:]
+    size = (profile.input.input_px,) * 2 if profile.input.input_px else patches.shape[2:]
     many = max(_TOGETHER // math.prod(patches.shape[1:]), 1)
     result = np.empty((*patches.shape[:2], *size), dtype=np.float32)
     for first in range(0, len(patches), many):
@@ -231,23 +232,26 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 
 
 def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    around, spreads = context_px(profile.normalise, profile.patch_px), None
+    around, spreads = context_px(profile.input.normalise, profile.input.patch_px), None
     if around:
-        patches = normalised(patches, profile.normalise, around)
-    if profile.normalise == "local":
+        patches = normalised(patches, profile.input.normalise, around)
+    if profile.input.normalise == "local":
         spreads = _flat(patches).std(axis=-1)
     patches = _moved(patches, profile, rngs)
     patches = _focused(patches, profile, rngs)
     if not around:
-        patches = normalised(patches, profile.normalise)
+        patches = normalised(patches, profile.input.normalise)
     elif spreads is not None:
         patches = np.where(per_item(spreads, patches) > 0, with_spread(patches, spreads), patches)
     patches = _lit(patches, profile, rngs)
-    size = profile.input_px
+    size = profile.input.input_px
     if size:
-        corners = [corner(profile.patch_px, size, profile.shift_px, rng) for rng in rngs]
+        corners = [
+            corner(profile.input.patch_px, size, profile.augment.crop_jitter_px, rng)
+            for rng in rngs
+        ]
         patches = cropped(patches, corners, size)
-    if profile.erase:
+    if profile.augment.erase:
         patches = erased(patches, [_hole(profile, patches.shape[2:], rng) for rng in rngs])
     return patches
 
@@ -255,25 +259,28 @@ def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     """A warp, rotation, scale and shift together, then a turn."""
     (height, width), shifts = patches.shape[2:], None
-    if profile.warp_sigma_px:
-        grid = profile.warp_grid_px
+    if profile.augment.warp_sigma_px:
+        grid = profile.augment.warp_grid_px
         shape = (len(spline_points(height, width, grid)), 2)
-        moves = np.stack([rng.normal(0, profile.warp_sigma_px, size=shape) for rng in rngs])
+        moves = np.stack([rng.normal(0, profile.augment.warp_sigma_px, size=shape) for rng in rngs])
         shifts = spline_shifts(height, width, grid, moves)
-    if profile.rotate_deg or profile.scale != (1.0, 1.0):
-        low, high = np.log(profile.scale)
-        bounds = (-profile.rotate_deg, profile.rotate_deg), (float(low), float(high))
+    if profile.augment.rotate_deg or profile.augment.scale != (1.0, 1.0):
+        low, high = np.log(profile.augment.scale)
+        bounds = (
+            (-profile.augment.rotate_deg, profile.augment.rotate_deg),
+            (float(low), float(high)),
+        )
         angles, powers = _drawn(rngs, 1, *bounds)[..., 0]
         turns = turn_and_scale(height, width, angles, np.exp(powers))
         shifts = turns if shifts is None else shifts + turns
-    if profile.move_px:
-        far = (-profile.move_px, profile.move_px)
+    if profile.augment.translate_px:
+        far = (-profile.augment.translate_px, profile.augment.translate_px)
         drawn = _drawn(rngs, 1, far, far)[..., 0].T.astype(np.float32)[:, :, None, None]
         drawn = np.broadcast_to(drawn, (len(patches), 2, height, width))
         shifts = drawn if shifts is None else shifts + drawn
     if shifts is not None:
         patches = warp(patches, shifts)
-    if profile.turns:
+    if profile.augment.flips:
         # of those that are not square only whole half turns and mirrors
         step = 1 if height == width else 2
         patches = turned(patches, [step * int(rng.integers(8 // step)) for rng in rngs])
@@ -285,12 +292,12 @@ def _focused(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     soft, sharp, sigmas, strengths = [], [], [], []
     for row, rng in enumerate(rngs):
         which = rng.random()
-        if profile.blur_px[1] > 0 and which < profile.blur_share:
+        if profile.augment.blur_px[1] > 0 and which < profile.augment.blur_share:
             soft.append(row)
-            sigmas.append(rng.uniform(*profile.blur_px))
-        elif which > 1 - profile.sharpen_share:
+            sigmas.append(rng.uniform(*profile.augment.blur_px))
+        elif which > 1 - profile.augment.sharpen_share:
             sharp.append(row)
-            strengths.append((rng.uniform(0, profile.sharpen), rng.uniform(0.5, 1.5)))
+            strengths.append((rng.uniform(0, profile.augment.sharpen), rng.uniform(0.5, 1.5)))
     if len(soft) == len(patches):
         return blurred(patches, sigmas)
     result = patches.copy()
@@ -304,17 +311,17 @@ def _focused(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 def _lit(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     """Gamma, shading, contrast and noise on normalised patches, each channel by its own draws."""
     channels = patches.shape[1]
-    if profile.gamma != (1.0, 1.0):
-        low, high = np.log(profile.gamma)
+    if profile.augment.gamma != (1.0, 1.0):
+        low, high = np.log(profile.augment.gamma)
         (powers,) = _drawn(rngs, channels, (float(low), float(high)))
         patches = gamma_changed(patches, np.exp(powers))
-    if profile.shade:
-        patches = shaded(patches, *_drawn(rngs, channels, (0, profile.shade), (0, 360)))
-    if profile.contrast:
-        (powers,) = _drawn(rngs, channels, (-profile.contrast, profile.contrast))
+    if profile.augment.shade:
+        patches = shaded(patches, *_drawn(rngs, channels, (0, profile.augment.shade), (0, 360)))
+    if profile.augment.contrast:
+        (powers,) = _drawn(rngs, channels, (-profile.augment.contrast, profile.augment.contrast))
         patches = patches * per_item(np.exp(powers), patches)
-    if profile.noise_sd[1] > 0:
-        (sds,) = _drawn(rngs, channels, profile.noise_sd)
+    if profile.augment.noise_sd[1] > 0:
+        (sds,) = _drawn(rngs, channels, profile.augment.noise_sd)
         patches = noisy(patches, sds, rngs)
     return patches
 
@@ -332,7 +339,7 @@ def _hole(
 ) -> tuple[int, int, int]:
     """Row, column and edge of the square that is erased; edge 0 for none."""
     size = min(shape)
-    if rng.random() >= profile.erase:
+    if rng.random() >= profile.augment.erase:
         return 0, 0, 0
     edge = int(rng.integers(size // 8, size // 3 + 1))
     y, x = (int(rng.integers(0, length - edge + 1)) for length in shape)

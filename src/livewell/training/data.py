@@ -54,7 +54,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
         """What `__getitem__` gives of each draw, all augmented together; loaders ask for this."""
-        around = context_px(self._profile.normalise, self._profile.patch_px)
+        around = context_px(self._profile.input.normalise, self._profile.input.patch_px)
         pixels, rngs = [], []
         for draw in draws:
             patch = self._labelled.patches[draw.row]
@@ -132,7 +132,7 @@ def training_loader(
     """
     return DataLoader(
         TrainingCrops(source, labelled, profile, seed),
-        batch_size=profile.batch,
+        batch_size=profile.fit.batch,
         sampler=Draws(labelled.codes, labelled.groups, profile, seed),
         num_workers=processes,
         persistent_workers=processes > 0,

@@ -36,7 +36,7 @@ class Draws(Sampler[Draw]):
     def __init__(
         self, codes: NDArray[np.int64], groups: Sequence[str], profile: Profile, seed: int
     ) -> None:
-        self._count = profile.batch * profile.steps_per_epoch
+        self._count = profile.fit.batch * profile.fit.steps_per_epoch
         self._seed = seed
         self.epoch = 0
         names = np.asarray(groups)
@@ -45,12 +45,12 @@ class Draws(Sampler[Draw]):
         both = names
         for members in by_class:
             both = np.intersect1d(both, names[members])
-        paired = profile.balance == "paired" and all(
+        paired = profile.fit.balance == "paired" and all(
             np.isin(names[members], both).mean() >= 0.5 for members in by_class
         )
-        if profile.balance == "none":
+        if profile.fit.balance == "none":
             self._pools = [[rows]]
-        elif profile.balance == "class":
+        elif profile.fit.balance == "class":
             self._pools = [[members] for members in by_class]
         else:
             self._pools = [

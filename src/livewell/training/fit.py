@@ -106,23 +106,23 @@ def fit(
     net = build(profile, frame_px, channels=channels, classes=int(train.codes.max()) + 1)
     if begin is not None:
         net.load_state_dict(begin)
-    if profile.normalise == "mean_image":
+    if profile.input.normalise == "mean_image":
         set_mean_image(net, source, train)
     classifier = Classifier(net, profile, seed)
     number = workers() if processes is None else processes
     batches = training_loader(source, train, profile, seed, processes=number)
     log = EpochLog(folder / "log.csv", batches.sampler)
     callbacks: list[Callback] = [log, _Keep(folder, log)]
-    if profile.patience:
-        callbacks.append(_Patience("val_loss", patience=profile.patience))
+    if profile.fit.patience:
+        callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
     precision = chosen_precision(profile)
     last = folder / "last.ckpt"
-    with calm(), beside(number), progress.task(what, total=profile.steps) as tick:
+    with calm(), beside(number), progress.task(what, total=profile.fit.steps) as tick:
         trainer = pl.Trainer(
             **_accelerator(device),
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
-            max_epochs=profile.steps // profile.steps_per_epoch,
+            max_epochs=profile.fit.steps // profile.fit.steps_per_epoch,
             callbacks=[*callbacks, _Report(tick)],
             plugins=[WholeCheckpoints()],
             logger=False,
@@ -144,7 +144,7 @@ def fit(
             raise KeyboardInterrupt from stopped
     rows = pd.DataFrame(log.rows)
     kept = int(rows["epoch"].iloc[-1])
-    if profile.select == "best":
+    if profile.fit.select == "best":
         state = WholeCheckpoints().load_checkpoint(folder / "best.ckpt")
         classifier.load_state_dict(state["state_dict"])
         kept = int(state["epoch"])
@@ -171,8 +171,8 @@ def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) 
 
 def chosen_precision(profile: Profile) -> str:
     """Number type that `profile` computes in on this machine: ``float32`` or ``bfloat16``."""
-    if profile.precision != "auto":
-        return profile.precision
+    if profile.fit.precision != "auto":
+        return profile.fit.precision
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     capable = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -268,10 +268,10 @@ def _validation_loader(
         groups = pd.Series(np.asarray(part.groups)[order])
         turn = groups.groupby(groups).cumcount().to_numpy()
         rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
-    around = context_px(profile.normalise, profile.patch_px)
+    around = context_px(profile.input.normalise, profile.input.patch_px)
     crops = PlainCrops(source, [part.patches[int(row)] for row in rows], around)
     target = [int(part.codes[int(row)]) for row in rows]
-    return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.batch)
+    return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.fit.batch)
 
 
 @contextmanager

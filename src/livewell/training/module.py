@@ -35,7 +35,7 @@ def inverse_decay(iteration: int) -> float:
 
 
 def parameter_groups(net: nn.Module, profile: Profile) -> list[dict[str, Any]]:
-    """Parameters with rate and decay, as torch's optimisers take them, for `profile.rates`.
+    """Parameters with rate and decay, as torch's optimisers take them, for `profile.fit.rates`.
 
     Notes
     -----
@@ -43,14 +43,14 @@ def parameter_groups(net: nn.Module, profile: Profile) -> list[dict[str, Any]]:
     learn at twice the rate and do not decay; everything else, batch norm's scales and shifts too,
     learns at the rate and decays.
     """
-    if profile.rates == "plain":
+    if profile.fit.rates == "plain":
         return [{"params": list(net.parameters())}]
     biases = [
         part.bias for part in net.modules() if isinstance(part, nn.Conv2d) and part.bias is not None
     ]
     chosen = {id(bias) for bias in biases}
     rest = [part for part in net.parameters() if id(part) not in chosen]
-    return [{"params": rest}, {"params": biases, "lr": 2 * profile.lr, "weight_decay": 0.0}]
+    return [{"params": rest}, {"params": biases, "lr": 2 * profile.fit.lr, "weight_decay": 0.0}]
 
 
 def _macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
@@ -81,10 +81,10 @@ class Classifier(pl.LightningModule):
         self.net = net.to(memory_format=torch.channels_last)
         self.profile, self._seed = profile, seed
         self.average: AveragedModel | None = None
-        if profile.ema:
+        if profile.fit.ema:
             self.average = AveragedModel(
                 net,
-                multi_avg_fn=get_ema_multi_avg_fn(profile.ema),  # type: ignore[no-untyped-call]
+                multi_avg_fn=get_ema_multi_avg_fn(profile.fit.ema),  # type: ignore[no-untyped-call]
                 use_buffers=True,
             )
         self._watched: list[tuple[Tensor, Tensor]] = []
@@ -103,17 +103,16 @@ class Classifier(pl.LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout and mixup from the run's seed and the step."""
         torch.manual_seed(self._seed * 10_000_019 + self.global_step)
-        start, end = self.profile.narrowing
-        if end and isinstance(self.net, WeaklySupervised):
-            done = self.global_step / self.profile.steps
-            self.net.head.narrow((done - start) / max(end - start, 1 / self.profile.steps))
+        done = self.profile.net.narrowed(self.global_step / self.profile.fit.steps)
+        if done is not None and isinstance(self.net, WeaklySupervised):
+            self.net.head.narrow(done)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Cross-entropy of one batch."""
         inputs, target = batch
-        cost = partial(functional.cross_entropy, label_smoothing=self.profile.label_smoothing)
-        if self.profile.mixup:
-            alpha = torch.tensor(self.profile.mixup)
+        cost = partial(functional.cross_entropy, label_smoothing=self.profile.fit.label_smoothing)
+        if self.profile.augment.mixup:
+            alpha = torch.tensor(self.profile.augment.mixup)
             share = float(torch.distributions.Beta(alpha, alpha).sample())
             order = torch.randperm(len(inputs), device=inputs.device)
             scores = self.net(share * inputs + (1 - share) * inputs[order])
@@ -137,8 +136,8 @@ class Classifier(pl.LightningModule):
         """Scores of one batch of plain patches; its target rides along."""
         patches, _rows, target = batch
         profile = self.profile
-        around = context_px(profile.normalise, profile.patch_px)
-        inputs = centre(normalise(patches, profile.normalise, around), profile.input_px)
+        around = context_px(profile.input.normalise, profile.input.patch_px)
+        inputs = centre(normalise(patches, profile.input.normalise, around), profile.input.input_px)
         scores = self.kept(inputs[:, None])
         self._watched.append((scores.float().cpu(), target.cpu()))
 
@@ -156,7 +155,7 @@ class Classifier(pl.LightningModule):
             raise SpecError(
                 "training diverged: the net's scores are no numbers any more",
                 where=f"epoch {self.current_epoch}",
-                remedy=f"train anew with a lr below {self.profile.lr}, or in float32",
+                remedy=f"train anew with a lr below {self.profile.fit.lr}, or in float32",
             )
         number = scores.shape[1]
         counts = torch.bincount(target, minlength=number).clamp_min(1)
@@ -179,13 +178,13 @@ class Classifier(pl.LightningModule):
         """Optimiser and schedule of the profile."""
         profile = self.profile
         optimiser: Optimizer
-        if profile.optimiser in ("nesterov", "sgd"):
+        if profile.fit.optimiser in ("nesterov", "sgd"):
             optimiser = SGD(
                 parameter_groups(self.net, profile),
-                lr=profile.lr,
-                momentum=profile.momentum,
-                nesterov=profile.optimiser == "nesterov",
-                weight_decay=profile.weight_decay,
+                lr=profile.fit.lr,
+                momentum=profile.fit.momentum,
+                nesterov=profile.fit.optimiser == "nesterov",
+                weight_decay=profile.fit.weight_decay,
             )
         else:
             parts = list(self.net.parameters())
@@ -194,13 +193,13 @@ class Classifier(pl.LightningModule):
                 {"params": [p for p in parts if p.ndim > 1]},
                 {"params": [p for p in parts if p.ndim <= 1], "weight_decay": 0.0},
             ]
-            optimiser = AdamW(groups, lr=profile.lr, weight_decay=profile.weight_decay)
+            optimiser = AdamW(groups, lr=profile.fit.lr, weight_decay=profile.fit.weight_decay)
         schedule: LRScheduler
-        if profile.schedule == "inverse":
+        if profile.fit.schedule == "inverse":
             schedule = LambdaLR(optimiser, inverse_decay)
-        elif profile.schedule == "plateau":
+        elif profile.fit.schedule == "plateau":
             # "lowered by a factor of 10 as the error plateaus": Sailem et al., section 3.2
-            falling = ReduceLROnPlateau(optimiser, factor=0.1, patience=profile.plateau_epochs)
+            falling = ReduceLROnPlateau(optimiser, factor=0.1, patience=profile.fit.plateau_epochs)
             # stepped below: Lightning would judge the epoch only after its checkpoint is written
             watched = {"scheduler": falling, "monitor": "val_loss", "frequency": NEVER}
             return {"optimizer": optimiser, "lr_scheduler": watched}
@@ -208,9 +207,9 @@ class Classifier(pl.LightningModule):
             schedule = OneCycleLR(
                 optimiser,
                 max_lr=[group["lr"] for group in optimiser.param_groups],
-                total_steps=profile.steps + 1,
+                total_steps=profile.fit.steps + 1,
                 # a rise needs two steps, or torch divides by its length of zero
-                pct_start=max(0.25, 2 / (profile.steps + 1)),
+                pct_start=max(0.25, 2 / (profile.fit.steps + 1)),
                 div_factor=10,
                 final_div_factor=100,
                 cycle_momentum=False,

@@ -254,7 +254,7 @@ def summary(card: Card) -> dict[str, Any]:
         "pixel_um": card.pixel_um,
         "patch_px": card.patch_px,
         "dense maps": "equal to windows"
-        if card.profile.whole_frames
+        if card.profile.dense_is_exact
         else "near windows at best; heat maps measure how near",
         "verdicts": card.image_rule.note,
         "trained on": card.data.get("study", ""),

@@ -128,7 +128,7 @@ def prepare(
         scheme=Stratified(
             {str(unit): float(level) for unit, level in dose.items()}, plan.folds, VALIDATION
         ),
-        grid=_grid(plan, profile.patch_px, profile.stride_px),
+        grid=_grid(plan, profile.input.patch_px, profile.input.stride_px),
         labels=name,
         name=name,
         channel=channel,
@@ -192,7 +192,7 @@ def cross_fit(
     folders = {number: trained.run.model(number) for number in trained.cards}
     digests = first_frames(study, prepared.units.index, prepared.channel, progress)
     judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channel, digests)
-    grid = _grid(plan, profile.patch_px, profile.stride_px)
+    grid = _grid(plan, profile.input.patch_px, profile.input.stride_px)
     found = judging.judged(prepared.frames, grid, fold, folders, seed, warn, progress)
     return replace(found, warnings=(*prepared.warnings, *found.warnings))
 

@@ -105,7 +105,7 @@ def demo(
     say("3/7  labelling by dose, healthy frames matched in time")
     label(study, Dose(doses[-1], spec.window_s), CLASSES, seed=seed, progress=progress)
     say("4/7  splitting by well")
-    grid = Grid(spec.profile.patch_px, spec.profile.stride_px)
+    grid = Grid(spec.profile.input.patch_px, spec.profile.input.stride_px)
     made = split(study, by="well", scheme=spec.scheme, grid=grid, seed=seed, progress=progress)
     say("5/7  training")
     run = train(study, out / "run", spec.profile, seed=seed, progress=progress).run
@@ -119,7 +119,7 @@ def demo(
         find_images(movies)[0],
         run.folder,
         out / "heatmap",
-        stride_px=spec.profile.patch_px // 8,
+        stride_px=spec.profile.input.patch_px // 8,
         edges="mirror",
         progress=progress,
     )

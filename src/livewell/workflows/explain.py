@@ -11,7 +11,6 @@ from livewell.explain.gradcam import Cam
 from livewell.files import claim_same, stamp, whole_file, write_json, write_text
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.models.nets.layers import class_number
-from livewell.models.profile import FRAME_NETS
 from livewell.progress import SILENT, Progress
 from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.page import render
@@ -81,7 +80,7 @@ def explain(
     """
     look = look or Look()
     tested = EvaluationSet.of_run(run_folder, folds)
-    if tested.own_run.spec.profile["net"] in FRAME_NETS:
+    if not tested.meta.patch_px:
         raise SpecError(
             "this run's nets see whole frames, and here patches are explained",
             where=str(run_folder),

@@ -22,7 +22,6 @@ from livewell.inference.model import Model
 from livewell.metrics.decisions import RegionRule
 from livewell.models.device import AUTO
 from livewell.models.files import Card
-from livewell.models.nets.dense import TRUNKS
 from livewell.outputs.heatmaps import Map, read_map, write_map
 from livewell.outputs.overlay import Look
 from livewell.outputs.video import OverlayFrame, stills, write_overlay
@@ -197,8 +196,8 @@ def heatmap(
 
 def usual_stride(card: Card, engine: AskedEngine) -> int:
     """A quarter of a patch; in whole strides of the net where frames are scored whole."""
-    quarter, own = max(card.patch_px // 4, 1), TRUNKS[card.profile.net][0]
-    whole = engine == "dense" or card.profile.whole_frames
+    quarter, own = max(card.patch_px // 4, 1), card.profile.net.stride_px
+    whole = engine == "dense" or card.profile.dense_is_exact
     return max(quarter // own, 1) * own if whole else quarter
 
 

@@ -154,7 +154,7 @@ def localise(
         threshold=card.image_rule.threshold,
         band=(card.image_rule.low, card.image_rule.high),
         least=locator.least,
-        pooling=card.profile.global_pool,
+        pooling=card.profile.net.pooled_by,
         chosen=least is None,
         overlays=shown.overlays,
         maps=shown.maps,

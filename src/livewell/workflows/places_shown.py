@@ -229,8 +229,8 @@ def model_summary(card: Card) -> dict[str, Any]:
     return {
         "weights": card.weights_sha256[:16],
         "profile": card.profile.name,
-        "net": card.profile.net,
-        "global pooling": card.profile.global_pool,
+        "net": card.profile.net.kind,
+        "global pooling": card.profile.net.pooled_by,
         "pixel_um": card.pixel_um,
         "frame_px": " x ".join(map(str, card.frame_px or ())),
         "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",

@@ -202,10 +202,10 @@ def _one_fold(
         fitted.module,
         classes,
         meta.pixel_um,
-        profile.patch_px,
-        profile.input_px,
-        how=profile.normalise,
-        turns=profile.test_turns,
+        profile.input.patch_px,
+        profile.input.input_px,
+        how=profile.input.normalise,
+        turns=profile.input.test_time_augmentation,
         frame_px=meta.frame_px if profile.sees_frames else None,
     )
     card = calibrated_card(
@@ -241,10 +241,8 @@ def _start(path: Path, profile: Profile, meta: SplitMeta) -> Model:
     model = Model.load(path, device="cpu")
     card = model.card
     same = {
-        "net": (card.profile.net, profile.net),
-        "padding": (card.profile.padding, profile.padding),
-        "input_px": (card.profile.input_px, profile.input_px),
-        "global_pool": (card.profile.global_pool, profile.global_pool),
+        "net": (str(card.profile.net), str(profile.net)),
+        "input_px": (str(card.profile.input.input_px), str(profile.input.input_px)),
         "classes": (", ".join(card.classes), ", ".join(meta.classes)),
         "channels": (str(len(card.channels)), str(len(meta.channels))),
     }
@@ -327,16 +325,17 @@ def _check_size(meta: SplitMeta, profile: Profile) -> None:
             got=f"patches of {meta.patch_px} px",
             remedy="split again with --whole",
         )
-    if meta.patch_px != profile.patch_px:
+    if meta.patch_px != profile.input.patch_px:
         raise SpecError(
             "the split's patches are of another size than the profile's",
             where=f"profile {profile.name}",
-            expected=f"patches of {profile.patch_px} px",
+            expected=f"patches of {profile.input.patch_px} px",
             got=f"{meta.patch_px} px" if meta.patch_px else "whole frames",
-            remedy=f"split again with --patch-px {profile.patch_px}, or set patch_px and input_px"
+            remedy=f"split again with --patch-px {profile.input.patch_px}, or set patch_px and"
+            " input_px"
             if meta.patch_px
             else "train a profile for whole frames, such as WSCNN_FAST, or split again with"
-            f" --patch-px {profile.patch_px}",
+            f" --patch-px {profile.input.patch_px}",
         )
 
 

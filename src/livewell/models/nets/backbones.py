@@ -1,14 +1,53 @@
 """Backbones with global pooling: ResNet-18 for any number of channels."""
 
 from pathlib import Path
+from typing import ClassVar, Literal
 
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from livewell.errors import ModelFileError
-from livewell.models.profile import Padding
+from livewell.models.nets.spec import PADDING, NetSpec, Padding, Parts, Trunk, declare
+from livewell.models.specs import Normalisation
+
+TRUNK_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+"""Names of what lies before the mean over the map."""
+
+
+def _parts(module: nn.Module) -> Parts:
+    layers = dict(module.named_children())
+    return nn.Sequential(*(layers[name] for name in TRUNK_LAYERS)), True, [layers["fc"]]
+
+
+TRUNK = Trunk(stride_px=32, field_px=435, before_px=217, parts=_parts)
+
+
+class ResNet18Spec(NetSpec):
+    """Settings of `resnet18`."""
+
+    trunk: ClassVar[Trunk | None] = TRUNK
+
+    kind: Literal["resnet18"] = "resnet18"
+    weights: str = Field("", description="local safetensors file of ImageNet weights")
+    padding: Padding = Field("same", description=PADDING)
+
+    @property
+    def pads(self) -> bool:
+        """Whether its convolutions pad with zeros."""
+        return self.padding == "same"
+
+    def build(
+        self,
+        channels: int,
+        classes: int,
+        frame_px: tuple[int, int] | None,
+        normalise: Normalisation,
+    ) -> nn.Module:
+        """As `NetSpec.build`."""
+        return resnet18(classes, channels=channels, padding=self.padding, weights=self.weights)
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
@@ -68,7 +107,7 @@ def resnet18(
                 part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
     if weights:
         _load_backbone(net, Path(weights))
-    return net
+    return declare(net, TRUNK)
 
 
 def _load_backbone(net: nn.Module, path: Path) -> None:

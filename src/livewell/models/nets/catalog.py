@@ -1,17 +1,40 @@
-"""Which nets there are, and how one is built."""
+"""Which nets there are; a new one is a file in this folder and a line here."""
 
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.compact import compact
-from livewell.models.nets.deadnet import deadnet, xavier_fan_in
-from livewell.models.nets.wscnn import WeaklySupervised, begin_seldom, weakly_supervised
-from livewell.models.profile import Profile
+from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.compact import CompactSpec
+from livewell.models.nets.deadnet import DeadNetSpec, xavier_fan_in
+from livewell.models.nets.spec import NetSpec
+from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
+
+if TYPE_CHECKING:
+    from livewell.models.profile import Profile
+
+AnyNetSpec = Annotated[
+    DeadNetSpec
+    | CompactSpec
+    | ResNet18Spec
+    | WscnnSpec
+    | WscnnSixSpec
+    | WscnnSmallSpec
+    | WscnnResNet18Spec,
+    Field(discriminator="kind"),
+]
+"""One line a net."""
+NETS: dict[str, type[NetSpec]] = {
+    str(spec.model_fields["kind"].default): spec
+    for spec in AnyNetSpec.__origin__.__args__  # type: ignore[attr-defined]
+}
+"""Specs of nets by kind."""
 
 
 def build(
-    profile: Profile,
+    profile: "Profile",
     frame_px: tuple[int, int] | None = None,
     channels: int = 1,
     classes: int = 2,
@@ -32,54 +55,25 @@ def build(
     Returns
     -------
     torch.nn.Module
-        (n, channels, h, w) float, normalised -> (n, classes) scores before softmax.
+        (n, channels, h, w) float, normalised -> (n, classes) logits.
 
     Raises
     ------
     SpecError
-        No channel, fewer than two classes; no frame size, or too small a one, for a net that sees
-        whole frames; a pooling that is not defined for so many classes.
+        No frame size, or too small a one, for a net that sees whole frames; no channel, or fewer
+        than two classes.
     """
     if channels < 1 or classes < 2:
         raise SpecError(
-            "no net can be built",
-            where=profile.net,
+            "no net sees so few channels or tells so few classes apart",
+            where=profile.net.kind,
             expected="one channel and two classes at least",
             got=f"{channels} channels and {classes} classes",
         )
-    match profile.net:
-        case "deadnet":
-            net: nn.Module = deadnet(
-                classes,
-                channels=channels,
-                fc_batch_norm=profile.fc_batch_norm,
-                pooling=profile.pooling,
-                padding=profile.padding,
-                dropout=profile.dropout,
-            )
-        case "compact":
-            net = compact(
-                classes, channels=channels, padding=profile.padding, dropout=profile.dropout
-            )
-        case "resnet18":
-            net = resnet18(
-                classes, channels=channels, padding=profile.padding, weights=profile.weights
-            )
-        case "wscnn4" | "wscnn6" | "wscnn_small" | "wscnn_resnet18":
-            if frame_px is None:
-                raise SpecError("no frame size for a net that sees whole frames", where=profile.net)
-            net = weakly_supervised(
-                profile.net,
-                frame_px,
-                channels=channels,
-                classes=classes,
-                pooling=profile.global_pool,
-                widest=profile.widest,
-                second_kernel=profile.second_kernel,
-                mean_image=profile.normalise == "mean_image",
-            )
-    if profile.init == "xavier_fan_in":
+    if profile.sees_frames and frame_px is None:
+        raise SpecError("no frame size for a net that sees whole frames", where=profile.net.kind)
+    net = profile.net.build(channels, classes, frame_px, profile.input.normalise)
+    if profile.fit.init == "xavier_fan_in":
         xavier_fan_in(net)
-        if isinstance(net, WeaklySupervised):
-            begin_seldom(net)
+        profile.net.begin(net)
     return net

@@ -1,14 +1,44 @@
 """The small net of the profile `FAST`."""
 
 import itertools
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from livewell.models.profile import Padding
+from livewell.models.nets.spec import PADDING, NetSpec, Padding, Trunk, declare, flat_parts
+from livewell.models.specs import Normalisation
 
 WIDTHS = (16, 32, 64, 128)
+TRUNK = Trunk(stride_px=16, field_px=89, before_px=44, parts=flat_parts)
+
+
+class CompactSpec(NetSpec):
+    """Settings of `compact`."""
+
+    trunk: ClassVar[Trunk | None] = TRUNK
+
+    kind: Literal["compact"] = "compact"
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of the pooled features dropped in training"
+    )
+    padding: Padding = Field("same", description=PADDING)
+
+    @property
+    def pads(self) -> bool:
+        """Whether its convolutions pad with zeros."""
+        return self.padding == "same"
+
+    def build(
+        self,
+        channels: int,
+        classes: int,
+        frame_px: tuple[int, int] | None,
+        normalise: Normalisation,
+    ) -> nn.Module:
+        """As `NetSpec.build`."""
+        return compact(classes, channels=channels, padding=self.padding, dropout=self.dropout)
 
 
 class Block(nn.Module):
@@ -51,7 +81,7 @@ class Block(nn.Module):
 
 def compact(
     classes: int = 2, *, channels: int = 1, padding: Padding = "same", dropout: float = 0.2
-) -> nn.Sequential:
+) -> nn.Module:
     """The small residual net of the profile `FAST`, livewell's own.
 
     A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
@@ -76,7 +106,7 @@ def compact(
     """
     blocks = [Block(before, width, padding) for before, width in itertools.pairwise(WIDTHS)]
     zeros = 2 if padding == "same" else 0
-    return nn.Sequential(
+    net = nn.Sequential(
         nn.Conv2d(channels, WIDTHS[0], 5, stride=2, padding=zeros, bias=False),
         nn.BatchNorm2d(WIDTHS[0]),
         nn.ReLU(inplace=True),
@@ -86,3 +116,4 @@ def compact(
         nn.Dropout(dropout),
         nn.Linear(WIDTHS[-1], classes),
     )
+    return declare(net, TRUNK)

@@ -1,17 +1,59 @@
 """The net of Richmond et al. 2017, Table 1."""
 
 from collections import OrderedDict
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
-from livewell.models.profile import Padding
+from livewell.models.nets.spec import PADDING, NetSpec, Padding, Trunk, declare, flat_parts
+from livewell.models.specs import Normalisation
 
 WIDTHS = (16, 32, 64, 128)
 """Feature maps of the four blocks (Table 1)."""
 INPUT_PX = 220
 """Edge of the crop that the net sees (section 2.4)."""
+TRUNK = Trunk(stride_px=16, field_px=82, before_px=29, parts=flat_parts)
+
+
+class DeadNetSpec(NetSpec):
+    """Settings of `deadnet`."""
+
+    fixed_px: ClassVar[int] = INPUT_PX
+    trunk: ClassVar[Trunk | None] = TRUNK
+
+    kind: Literal["deadnet"] = "deadnet"
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of fc1 and fc2 dropped in training")
+    padding: Padding = Field("same", description=PADDING)
+    fc_batch_norm: bool = Field(
+        True, description="batch norm after fc1 and fc2: the text has it, the files not"
+    )
+    pooling: Literal["floor", "ceil"] = Field(
+        "floor", description="maps of odd size are pooled down (floor), or up as Caffe did"
+    )
+
+    @property
+    def pads(self) -> bool:
+        """Whether its convolutions pad with zeros."""
+        return self.padding == "same"
+
+    def build(
+        self,
+        channels: int,
+        classes: int,
+        frame_px: tuple[int, int] | None,
+        normalise: Normalisation,
+    ) -> nn.Module:
+        """As `NetSpec.build`."""
+        return deadnet(
+            classes,
+            channels=channels,
+            fc_batch_norm=self.fc_batch_norm,
+            pooling=self.pooling,
+            padding=self.padding,
+            dropout=self.dropout,
+        )
 
 
 def deadnet(
@@ -22,7 +64,7 @@ def deadnet(
     pooling: Literal["floor", "ceil"] = "floor",
     padding: Padding = "same",
     dropout: float = 0.5,
-) -> nn.Sequential:
+) -> nn.Module:
     """DeadNet: eight convolutions in four blocks, then three fully connected layers.
 
     Parameters
@@ -76,7 +118,7 @@ def deadnet(
         layers[f"dropout{number}"] = nn.Dropout(dropout)
         before = 512
     layers["score"] = nn.Linear(before, classes)
-    return nn.Sequential(layers)
+    return declare(nn.Sequential(layers), TRUNK)
 
 
 def xavier_fan_in(module: nn.Module) -> None:

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
-from torchvision.models.resnet import ResNet
 
-from livewell.models.nets.compact import Block
 from livewell.models.nets.net import Net
+from livewell.models.nets.spec import declared
 from livewell.models.nets.spectral import SpectralConv
-from livewell.models.profile import LEAST_VALID_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,6 @@ class Reach:
         return -(-max(self.before_px, after, 0) // self.stride_px) * self.stride_px
 
 
-TRUNKS = {
-    "deadnet": (16, LEAST_VALID_PX["deadnet"], 29),
-    "compact": (16, LEAST_VALID_PX["compact"], 44),
-    "resnet18": (32, LEAST_VALID_PX["resnet18"], 217),
-}
-"""By net: stride, field and how far padding lets the first cell see beyond, pixels."""
-
-
 class DenseForm(nn.Module):
     """A net in its dense form, in evaluation mode; batch norms are folded into their layers.
 
@@ -80,12 +70,11 @@ class DenseForm(nn.Module):
         super().__init__()
         module = net.module.eval()
         self.input_px = net.input_px
-        kind = _kind(module)
-        trunk, pooled, layers = (_of_resnet if kind == "resnet18" else _of_sequence)(module)
+        own = declared(module)
+        trunk, pooled, layers = own.parts(copy.deepcopy(module))
         cells = _length(trunk, net.input_px)
         self.trunk: nn.Module = _folded(trunk)
         self.head: nn.Sequential = _slid_average(layers, cells) if pooled else _slid(layers, cells)
-        stride, field, before = TRUNKS[kind]
         padded = any(_pads(part) for part in module.modules())
         reasons = {
             "its convolutions pad with zeros inside every window": padded,
@@ -93,7 +82,14 @@ class DenseForm(nn.Module):
             "every crop is normalised by itself": net.context_px == 0,
         }
         because = tuple(reason for reason, holds in reasons.items() if holds)
-        self.reach = Reach(stride, field, before if padded else 0, cells, not because, because)
+        self.reach = Reach(
+            own.stride_px,
+            own.field_px,
+            own.before_px if padded else 0,
+            cells,
+            not because,
+            because,
+        )
         self.cpu()
         for part in self.parameters():
             part.requires_grad_(False)
@@ -119,29 +115,6 @@ class DenseForm(nn.Module):
         """
         logits: Tensor = self.head(self.trunk(picture))
         return logits
-
-
-def _kind(module: nn.Module) -> str:
-    if isinstance(module, ResNet):
-        return "resnet18"
-    return "compact" if any(isinstance(part, Block) for part in module.children()) else "deadnet"
-
-
-Parts = tuple[nn.Module, bool, list[nn.Module]]
-"""Trunk, whether its cells are averaged, and the layers after that."""
-
-
-def _of_resnet(module: nn.Module) -> Parts:
-    layers = dict(copy.deepcopy(module).named_children())
-    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-    return nn.Sequential(*(layers[name] for name in names)), True, [layers["fc"]]
-
-
-def _of_sequence(module: nn.Module) -> Parts:
-    layers = list(copy.deepcopy(module).children())
-    flat = next(i for i, layer in enumerate(layers) if isinstance(layer, nn.Flatten))
-    pooled = isinstance(layers[flat - 1], nn.AdaptiveAvgPool2d)
-    return nn.Sequential(*layers[: flat - pooled]), pooled, layers[flat + 1 :]
 
 
 def _length(trunk: nn.Module, edge_px: int) -> int:

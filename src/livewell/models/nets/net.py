@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from livewell.classes import ClassNames
 from livewell.errors import ImageContentError
-from livewell.models.profile import Normalisation
+from livewell.models.specs import LOCAL, Normalisation
 
 CONTRAST = 0.2
 """Contrast against the background that becomes 1: that of typical structures in a cell."""
@@ -82,7 +82,7 @@ class Net:
 
 def context_px(how: Normalisation, patch_px: int) -> int:
     """Pixels around a patch, on every side, that its normalisation looks at."""
-    return patch_px // 2 if how in ("local", "local_background") else 0
+    return patch_px // 2 if how in LOCAL else 0
 
 
 def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -> Tensor:
@@ -119,7 +119,7 @@ def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -
     Source of ``patch``: Richmond et al. 2017, section 2.3 ("variance normalization ... at the
     level of cropped images"). The others are livewell's own.
     """
-    if how in ("local", "local_background"):
+    if how in LOCAL:
         return _by_surroundings(patches, how, context)
     if how == "mean_image":
         return patches

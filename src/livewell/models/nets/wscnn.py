@@ -4,17 +4,20 @@ import copy
 import itertools
 import math
 from collections import OrderedDict
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.errors import SpecError
-from livewell.models.nets.backbones import resnet18
+from livewell.models.nets.backbones import TRUNK_LAYERS, resnet18
 from livewell.models.nets.compact import Block
-from livewell.models.profile import GlobalPool
+from livewell.models.nets.spec import NetSpec
+from livewell.models.specs import Bounds, Normalisation
 
+GlobalPool = Literal["max", "average", "connected", "log_sum_exp", "noisy_or"]
 Body = Literal["wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18"]
 
 SHARPNESS = 5.0
@@ -256,8 +259,7 @@ def resnet(channels: int = 1, classes: int = 2) -> nn.Sequential:
     Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
     """
     whole = resnet18(channels=channels)
-    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-    parts = [(name, whole.get_submodule(name)) for name in names]
+    parts = [(name, whole.get_submodule(name)) for name in TRUNK_LAYERS]
     return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, classes, 1))]))
 
 
@@ -349,3 +351,108 @@ def map_shape(body: nn.Sequential, frame_px: tuple[int, int]) -> tuple[int, int]
             remedy="crop less, or use images of more pixels",
         ) from error
     return int(found.shape[-2]), int(found.shape[-1])
+
+
+class _FrameNetSpec(NetSpec):
+    """Settings of nets of whole frames."""
+
+    sees_frames: ClassVar[bool] = True
+
+    kind: Body
+    global_pool: GlobalPool = Field(
+        "max",
+        description="how the class maps become one score a class: the highest place, the mean of"
+        " all, one fully connected layer, a smooth maximum, or the chance that one place at least"
+        " is positive",
+    )
+    narrowing: Bounds = Field(
+        (0.0, 0.0),
+        description="shares of the steps between which max pooling narrows from the mean of many"
+        " places (widest) to the highest one; 0,0: the highest one from the start",
+    )
+    widest: float = Field(
+        1.0, gt=0, le=1, description="share of the places that narrowing begins with"
+    )
+
+    @property
+    def says_where(self) -> bool:
+        """Whether every place is judged alike: a fully connected head gives any sign."""
+        return self.global_pool != "connected"
+
+    @property
+    def pooled_by(self) -> str:
+        """How class maps become one score a class."""
+        return self.global_pool
+
+    def narrowed(self, done: float) -> float | None:
+        """How far pooling has narrowed, 0 to 1, when a share of the steps is done."""
+        start, end = self.narrowing
+        return (done - start) / max(end - start, 1e-9) if end else None
+
+    @model_validator(mode="after")
+    def _possible(self) -> "_FrameNetSpec":
+        rules = {
+            "narrowing must not be below 0": self.narrowing[0] >= 0,
+            "narrowing must end at 1 at the latest": self.narrowing[1] <= 1,
+            "narrowing is for global_pool 'max': also give narrowing=0,0": self.global_pool == "max"
+            or not self.narrowing[1],
+        }
+        wrong = [rule for rule, holds in rules.items() if not holds]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def build(
+        self,
+        channels: int,
+        classes: int,
+        frame_px: tuple[int, int] | None,
+        normalise: Normalisation,
+    ) -> nn.Module:
+        """As `NetSpec.build`."""
+        return weakly_supervised(
+            self.kind,
+            frame_px or (0, 0),
+            channels=channels,
+            classes=classes,
+            pooling=self.global_pool,
+            widest=self.widest,
+            second_kernel=getattr(self, "second_kernel", 3),
+            mean_image=normalise == "mean_image",
+        )
+
+    def begin(self, net: nn.Module) -> None:
+        """As `begin_seldom`."""
+        if isinstance(net, WeaklySupervised):
+            begin_seldom(net)
+
+
+SecondKernel = Annotated[
+    Literal[3, 7], Field(description="edge of the second convolution: 3 for shapes, 7 for cells")
+]
+
+
+class WscnnSpec(_FrameNetSpec):
+    """Settings of `four_layers` under a global pooling."""
+
+    kind: Literal["wscnn4"] = "wscnn4"
+    second_kernel: SecondKernel = 3
+
+
+class WscnnSixSpec(_FrameNetSpec):
+    """Settings of `six_layers` under a global pooling."""
+
+    kind: Literal["wscnn6"] = "wscnn6"
+    second_kernel: SecondKernel = 3
+
+
+class WscnnSmallSpec(_FrameNetSpec):
+    """Settings of `small` under a global pooling."""
+
+    kind: Literal["wscnn_small"] = "wscnn_small"
+
+
+class WscnnResNet18Spec(_FrameNetSpec):
+    """Settings of `resnet` under a global pooling."""
+
+    kind: Literal["wscnn_resnet18"] = "wscnn_resnet18"

@@ -1,0 +1,137 @@
+"""What every net declares: its own settings, how its cells lie over the pixels, how it is built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from livewell.errors import SpecError
+from livewell.models.specs import Normalisation, Spec
+
+Padding = Literal["same", "valid"]
+PADDING = (
+    "zeros around the maps of every convolution, or none (valid); without them and with local"
+    " normalisation a whole frame can be scored at once, exactly"
+)
+"""Description of the setting."""
+Parts = tuple[nn.Module, bool, list[nn.Module]]
+"""Trunk, whether its cells are averaged, and the layers after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """How the last maps of a net of crops lie over the pixels, and how it comes apart.
+
+    Parameters
+    ----------
+    stride_px
+        From cell to cell, pixels.
+    field_px
+        Edge of the square of pixels that one cell sees: the smallest crop without padding.
+    before_px
+        How far padding lets the first cell see beyond the crop.
+    parts
+        Takes a copy of the net apart, see `Parts`.
+    """
+
+    stride_px: int
+    field_px: int
+    before_px: int
+    parts: Callable[[nn.Module], Parts]
+
+
+def declare(module: nn.Module, trunk: Trunk) -> nn.Module:
+    """`module`, which says from now on how its cells lie."""
+    module.__dict__["declared"] = trunk
+    return module
+
+
+def declared(module: nn.Module) -> Trunk:
+    """What a net of crops says of itself.
+
+    Raises
+    ------
+    SpecError
+        Nothing.
+    """
+    found = module.__dict__.get("declared")
+    if not isinstance(found, Trunk):
+        raise SpecError(
+            "this net has no dense form",
+            expected="a net of crops that declares its trunk, as those of the catalog do",
+            got=type(module).__name__,
+        )
+    return found
+
+
+def flat_parts(module: nn.Module) -> Parts:
+    """Parts of layers in a row: what lies before the flattening, and after it."""
+    layers = list(module.children())
+    flat = next(i for i, layer in enumerate(layers) if isinstance(layer, nn.Flatten))
+    pooled = isinstance(layers[flat - 1], nn.AdaptiveAvgPool2d)
+    return nn.Sequential(*layers[: flat - pooled]), pooled, layers[flat + 1 :]
+
+
+class NetSpec(Spec):
+    """Settings of one net; each net's file holds its own."""
+
+    kind: str
+    sees_frames: ClassVar[bool] = False
+    """Whether it takes whole frames and learns from labels of images."""
+    fixed_px: ClassVar[int] = 0
+    """Edge of the crops that it takes; 0: any."""
+    trunk: ClassVar[Trunk | None] = None
+    """Of a net of crops."""
+
+    @property
+    def says_where(self) -> bool:
+        """Whether its class maps say where: every place is judged alike."""
+        return False
+
+    @property
+    def pooled_by(self) -> str:
+        """How class maps become one score a class; empty for nets of crops."""
+        return ""
+
+    def narrowed(self, done: float) -> float | None:
+        """How far pooling has narrowed when a share of the steps is done; ``None``: it does not."""
+        return None
+
+    @property
+    def pads(self) -> bool:
+        """Whether its convolutions pad with zeros, so that it feels where a crop ends."""
+        return True
+
+    @property
+    def stride_px(self) -> int:
+        """From cell to cell of its last maps, pixels; 1 where nothing is declared."""
+        return 1 if self.trunk is None else self.trunk.stride_px
+
+    @property
+    def least_px(self) -> int:
+        """Edge of the smallest crop that it takes."""
+        return 1 if self.pads or self.trunk is None else self.trunk.field_px
+
+    def build(
+        self,
+        channels: int,
+        classes: int,
+        frame_px: tuple[int, int] | None,
+        normalise: Normalisation,
+    ) -> nn.Module:
+        """A new net, its weights drawn from torch's generator.
+
+        Parameters
+        ----------
+        channels, classes
+            Of an image, and how many logits are made of it.
+        frame_px
+            Height and width of the training frames, for nets that see whole frames.
+        normalise
+            How the net's input is normalised.
+        """
+        raise NotImplementedError
+
+    def begin(self, net: nn.Module) -> None:
+        """Change new weights in place where the net needs it; nothing by default."""

@@ -1,0 +1,151 @@
+"""Settings of what a net sees, of augmentation and of fitting: frozen values, checked."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Bounds = tuple[float, float]
+Normalisation = Literal["patch", "background", "local", "local_background", "mean_image"]
+LOCAL: tuple[Normalisation, ...] = ("local", "local_background")
+"""Normalisations of every pixel by its own neighbourhood, whatever crop it is looked at in."""
+
+
+class Spec(BaseModel):
+    """A frozen value that refuses unknown fields.
+
+    Lengths are pixels of the training images; a pair is (low, high), drawn uniformly.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def pairs(cls) -> list[str]:
+        """Names of the settings that are (low, high)."""
+        return [
+            name for name, field in cls.model_fields.items() if str(field.annotation) == str(Bounds)
+        ]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Spec":
+        wrong = [
+            f"{name} has low > high"
+            for name in self.pairs()
+            if getattr(self, name)[0] > getattr(self, name)[1]
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+
+class InputSpec(Spec):
+    """What is cut from an image for a net, and how grey levels are normalised."""
+
+    patch_px: int = Field(
+        ge=0, description="edge of the patch that is cut from the image; 0: the whole frame"
+    )
+    input_px: int = Field(
+        ge=0, description="edge of the crop of the patch that the net sees; 0: all of it"
+    )
+    stride_px: int = Field(ge=0, description="default stride of the patch grid; 0: whole frames")
+    normalise: Normalisation = Field(
+        "patch",
+        description="patch: every patch to mean 0 and variance 1; background: to contrast against"
+        " its median; local, local_background: the same at every pixel, by mean and variance of a"
+        " square of the patch's size around it; mean_image: grey levels less the mean training"
+        " image (wscnn nets)",
+    )
+    test_time_augmentation: bool = Field(
+        False, description="average the eight flips and rotations of a patch when scoring"
+    )
+
+
+class AugmentSpec(Spec):
+    """Random changes of crops in training, in this order."""
+
+    warp_sigma_px: float = Field(0, ge=0, description="thin-plate spline, sd of control points")
+    warp_grid_px: int = Field(128, gt=0, description="thin-plate spline, distance of points")
+    rotate_deg: float = Field(0, ge=0, le=180, description="rotation in -rotate..rotate")
+    scale: Bounds = (1.0, 1.0)
+    translate_px: float = Field(
+        0, ge=0, description="translation along each axis, mirrored at the edges"
+    )
+    crop_jitter_px: float = Field(
+        -1, ge=-1, description="crop within so many pixels of the middle; -1: anywhere in the patch"
+    )
+    flips: bool = Field(
+        True,
+        description="the eight reflections and right-angle rotations; of whole frames the four that"
+        " keep height and width",
+    )
+    blur_px: Bounds = Field((0.0, 0.0), description="sigma of a Gaussian blur")
+    blur_share: float = Field(1.0, ge=0, le=1, description="share of crops that are blurred")
+    sharpen: float = Field(0, ge=0, description="highest strength of an unsharp mask")
+    sharpen_share: float = Field(0, ge=0, le=1, description="share of crops that are sharpened")
+    shade: float = Field(0, ge=0, description="slope of a linear shading, per half patch")
+    gamma: Bounds = Field((1.0, 1.0), description="exponent on crops scaled to 0-1")
+    contrast: float = Field(0, ge=0, description="factor exp(-contrast..contrast) on contrast")
+    noise_sd: Bounds = Field((0.0, 0.0), description="Gaussian noise after normalisation")
+    erase: float = Field(0, ge=0, le=1, description="share of crops with one erased square")
+    mixup: float = Field(0, ge=0, description="alpha of mixup's beta distribution; 0 for none")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "AugmentSpec":
+        wrong = [
+            f"{name} must be above 0" for name in ("scale", "gamma") if getattr(self, name)[0] <= 0
+        ]
+        wrong += [
+            f"{name} must not be below 0"
+            for name in ("blur_px", "noise_sd")
+            if getattr(self, name)[0] < 0
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+
+class FitSpec(Spec):
+    """How weights begin, which regions are drawn, and how long and how fast a net learns."""
+
+    balance: Literal["none", "class", "class_and_group", "paired"] = Field(
+        "class_and_group",
+        description="draw regions evenly; classes evenly; groups evenly within classes; or one of"
+        " each class from groups evenly, where most regions lie in groups that hold all classes"
+        " (else as class_and_group)",
+    )
+    batch: int = Field(gt=0)
+    init: Literal["default", "xavier_fan_in"] = "default"
+    optimiser: Literal["sgd", "nesterov", "adamw"]
+    lr: float = Field(gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    rates: Literal["plain", "caffe"] = Field(
+        "plain",
+        description="one rate and decay for all, or convolution biases at twice the rate and not"
+        " decayed (caffe; nesterov only)",
+    )
+    schedule: Literal["inverse", "one_cycle", "plateau"]
+    plateau_epochs: int = Field(
+        10, gt=0, description="epochs without a better validation before the rate is divided by 10"
+    )
+    label_smoothing: float = Field(0, ge=0, lt=0.5)
+    ema: float = Field(0, ge=0, lt=1, description="decay of the weights' moving average; 0: none")
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    steps: int = Field(ge=3, description="optimiser steps in all")
+    steps_per_epoch: int = Field(gt=0, description="steps between validations and checkpoints")
+    patience: int = Field(0, ge=0, description="epochs without a better validation; 0: never stop")
+    select: Literal["best", "last"] = Field(
+        "best", description="weights kept: of the best validation loss, or of the last epoch"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "FitSpec":
+        wrong = []
+        if self.rates != "plain" and self.optimiser != "nesterov":
+            wrong.append("rates 'caffe' are for optimiser 'nesterov' only")
+        if self.steps_per_epoch > self.steps:
+            wrong.append("steps_per_epoch is larger than steps")
+        elif self.steps % self.steps_per_epoch:
+            wrong.append("steps is no whole number of epochs: a multiple of steps_per_epoch")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self

@@ -111,6 +111,9 @@ def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     """
     table = balance(patches, folds)
     classes = group_counts(patches).columns.tolist()
+    undefined, rest = "the area under the ROC curve is", "threshold and calibration rest"
+    if len(classes) > 2:
+        undefined, rest = "figures of that class are", "calibration and figures of that class rest"
     tests = table[table["part"] == "test"]
     found = []
     for name in classes:
@@ -119,12 +122,12 @@ def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
             listed = ", ".join(map(str, lacking[:_SHOWN])) + (", ..." if lacking[_SHOWN:] else "")
             found.append(
                 f"no {name!r} in the test part of {len(lacking)} of {len(tests)} folds ({listed}):"
-                " the area under the ROC curve is not defined there"
+                f" {undefined} not defined there"
             )
         few = table.loc[table["part"] == "validation", f"groups_{name}"]
         if (few == 1).any():
             found.append(
                 f"in {int((few == 1).sum())} of {len(few)} folds the validation part has one group"
-                f" of {name!r}: threshold and calibration rest on that group alone"
+                f" of {name!r}: {rest} on that group alone"
             )
     return found

@@ -47,7 +47,7 @@ def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
     if table.shape[1] < 2:
         raise SplitError(
             f"every patch is {table.columns[0]!r}; one class cannot be told from another",
-            expected="patches of two classes",
-            remedy="check the labels, or label patches of the other class too",
+            expected="patches of two classes or more",
+            remedy="check the labels, or label patches of another class too",
         )
     return table

@@ -1,4 +1,4 @@
-"""Splits by group: no group is ever on two sides, and both classes stand on every side."""
+"""Splits by group: no group is ever on two sides, and every class stands on every side."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from livewell.errors import LeakError, SplitError
+from livewell.classes import ClassNames
+from livewell.errors import LabelError, LeakError, SplitError
 from livewell.progress import SILENT, Progress
 from livewell.splitting import balance as balancing
 from livewell.splitting import confounds, leaks
@@ -133,7 +134,7 @@ def split(
     LeakError
         The same picture content on both sides.
     LabelError
-        Labels on patches and a grid asked for, or neither.
+        Labels on patches and a grid asked for, or neither; or no patch of a class.
     """
     table, meta = study.labels(labels), study.label_meta(labels)
     checked_name(name)
@@ -146,6 +147,7 @@ def split(
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     patches, counts = patches_of_labels(study, table, grid, pixels, progress)
+    _refuse_lost(patches, meta.class_names)
     patches["group"] = patches["image"].map(groups)
     _refuse_groupless(patches, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates(), progress)
@@ -261,6 +263,21 @@ def _dealt(patches: pd.DataFrame, scheme: Dealing, seed: int) -> pd.DataFrame:
             return splits.leave_one_group_out(patches, scheme.validation, seed)
         case Named():
             return splits.named_groups(patches, scheme.test, scheme.validation, seed)
+
+
+def _refuse_lost(patches: pd.DataFrame, classes: ClassNames) -> None:
+    """Refuse a class that has lost all its patches; that of two none is left is told later."""
+    there = set(patches["label"])
+    lost = [name for name in classes if name not in there]
+    if lost and len(there) > 1:
+        raise LabelError(
+            f"no patch of {' or '.join(map(repr, lost))} is left",
+            where="labels",
+            expected=f"patches of {classes}",
+            got=", ".join(sorted(there)),
+            remedy="keep patches without cells (--empty keep), take smaller patches, or merge"
+            " classes with `livewell label merge`",
+        )
 
 
 def _refuse_groupless(patches: pd.DataFrame, by: str) -> None:

@@ -114,7 +114,7 @@ class BoxSupervision:
         self, source: PixelSource, keys: Sequence[Region]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Frames (n, h, w), and 1 where a pixel lies in a box."""
-        frames = np.stack([source.crop(key.image, key.t, key.box) for key in keys])
+        frames = np.stack([source.crop(key.image, key.t, key.box)[0] for key in keys])
         masks = np.zeros(frames.shape, dtype=np.float32)
         of_image = dict(list(self.boxes.groupby("image")))
         for mask, key in zip(masks, keys, strict=True):

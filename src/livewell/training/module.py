@@ -139,7 +139,7 @@ class Classifier(pl.LightningModule):
         profile = self.profile
         around = context_px(profile.normalise, profile.patch_px)
         inputs = centre(normalise(patches, profile.normalise, around), profile.input_px)
-        scores = self.kept(inputs[:, None])
+        scores = self.kept(inputs)
         self._watched.append((scores.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:

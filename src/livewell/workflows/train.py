@@ -142,7 +142,7 @@ def train(
             fitter="" if fitter is fit else type(fitter).__name__,
         ),
     )
-    pixels = StudyPixels(study, channel)
+    pixels = StudyPixels(study, study.channel if channel is None else channel)
     pixels.prepare(sorted(patches["image"].unique()), progress=progress)
     cards = {}
     for fold in chosen:
@@ -191,6 +191,7 @@ def _one_fold(
         _labelled(parts["train"], classes),
         _labelled(parts["validation"], classes),
         run.fold(fold),
+        channels=pixels.number_of_channels,
         seed=seed,
         processes=processes,
         device=device,
@@ -265,7 +266,7 @@ def _refuse_learnt(
 ) -> None:
     """Refuse a start that has learnt from what it would be calibrated or tested on."""
     images = sorted({image for part in held_out for image in part["image"]})
-    found = first_frames(pixels.study, images, pixels.channel, progress)
+    found = first_frames(pixels.study, images, pixels.channels, progress)
     known = [image for image in images if found[image] in start.learnt]
     if known or "learnt" not in start.card.data:
         raise LeakError(
@@ -282,7 +283,7 @@ def _refuse_learnt(
 def _learnt(pixels: StudyPixels, parts: Sequence[pd.DataFrame], progress: Progress) -> list[str]:
     """What tells the images of training and validation again, wherever they may lie."""
     images = sorted({image for part in parts for image in part["image"]})
-    found = first_frames(pixels.study, images, pixels.channel, progress)
+    found = first_frames(pixels.study, images, pixels.channels, progress)
     return sorted(set(found.values()) - {""})
 
 

@@ -58,6 +58,7 @@ class BoxSupervision:
         validation: LabelledRegions,
         folder: Path,
         *,
+        channels: int = 1,
         seed: int,
         processes: int | None = None,
         device: str = "auto",
@@ -65,7 +66,7 @@ class BoxSupervision:
         progress: Progress = SILENT,
         what: str = "training",
     ) -> FitResult:
-        """As `livewell.training.fit.fit`; `processes` is not used."""
+        """As `livewell.training.fit.fit`; the first channel is seen, `processes` not used."""
         torch.manual_seed(seed)
         net = build(profile, train.patches[0].box.shape)
         if not isinstance(net, WeaklySupervised):

@@ -38,6 +38,7 @@ class Fitter(Protocol):
         validation: LabelledRegions,
         folder: Path,
         *,
+        channels: int,
         seed: int,
         processes: int | None,
         device: str,

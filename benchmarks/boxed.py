@@ -58,6 +58,7 @@ class BoxSupervision:
         validation: LabelledRegions,
         folder: Path,
         *,
+        channels: int = 1,
         seed: int,
         processes: int | None = None,
         device: str = "auto",
@@ -65,7 +66,7 @@ class BoxSupervision:
         progress: Progress = SILENT,
         what: str = "training",
     ) -> FitResult:
-        """As `livewell.training.fit.fit`; `processes` is not used."""
+        """As `livewell.training.fit.fit`; the first channel is seen, `processes` not used."""
         torch.manual_seed(seed)
         net = build(profile, train.patches[0].box.shape)
         if not isinstance(net, WeaklySupervised):
@@ -114,7 +115,7 @@ class BoxSupervision:
         self, source: PixelSource, keys: Sequence[Region]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Frames (n, h, w), and 1 where a pixel lies in a box."""
-        frames = np.stack([source.crop(key.image, key.t, key.box) for key in keys])
+        frames = np.stack([source.crop(key.image, key.t, key.box)[0] for key in keys])
         masks = np.zeros(frames.shape, dtype=np.float32)
         of_image = dict(list(self.boxes.groupby("image")))
         for mask, key in zip(masks, keys, strict=True):

@@ -16,7 +16,7 @@ Frame = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its image without its pixels being read.
+    """What a file says of its image; only of colour pictures are pixels read for it.
 
     Parameters
     ----------
@@ -30,6 +30,9 @@ class Header:
         Time from frame to frame in seconds, ``None`` where the file does not say.
     notes
         What a careful user should know: conversions, doubts, substitutions.
+    colourless
+        Whether the channels are red, green and blue and equal in every pixel: a grey picture that
+        was stored as colour.
     """
 
     frames: int
@@ -40,6 +43,7 @@ class Header:
     pixel_um: float | None = None
     frame_s: float | None = None
     notes: tuple[str, ...] = field(default=())
+    colourless: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -96,13 +100,13 @@ class Image(Protocol):
 
 
 class PixelSource(Protocol):
-    """What training and inference read from: pixels by patch key.
+    """What training and inference read from: pixels by region.
 
     `livewell.study.pixels` fulfils it.
     """
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
-        """Pixels of one patch as float32, in grey levels of the file, shape ``box.shape``."""
+        """Pixels of one region, (c, y, x) float32, in grey levels of the file."""
         ...
 
 

@@ -20,8 +20,9 @@ from livewell.errors import ImageContentError, ImageReadError, SpecError
 from livewell.image import Header
 from livewell.images.opening import (
     SUFFIXES,
+    Channels,
     check_frame,
-    choose_channel,
+    choose_channels,
     open_image,
     open_sequence,
     read_header,
@@ -253,16 +254,68 @@ def _compressed_colour_tiff(path: Path) -> None:
     [_colour_png, _alpha_png, _colour_tiff, _planar_tiff, _alpha_tiff, _compressed_colour_tiff],
 )
 def test_colour_pictures(write: Callable[[Path], None], tmp_path: Path) -> None:
-    """Colour pictures have channels red, green, blue; alpha is left out; green is the default."""
+    """Colour pictures have channels red, green, blue; alpha is left out; none is the default."""
     path = tmp_path / ("a.png" if "png" in write.__name__ else "a.tif")
     write(path)
     with open_image(path) as image:
         assert image.header.channels == ("red", "green", "blue")
-        assert any("green is used" in note for note in image.header.notes)
+        assert any("name one of them, or all three" in note for note in image.header.notes)
         assert any("alpha" in note for note in image.header.notes) == ("alpha" in write.__name__)
         for c in range(3):
             np.testing.assert_array_equal(image.frame(0, c), COLOUR[..., c])
-        assert choose_channel(image.header, None, "a") == 1
+        assert not image.header.colourless
+        with pytest.raises(ImageContentError, match=r"field 7: a colour picture.*--channel green"):
+            choose_channels(image.header, None, "field 7")
+        assert choose_channels(image.header, ("blue", 0), "a") == (2, 0)
+
+
+GREY = np.repeat(COLOUR[..., :1], 3, axis=2)
+
+
+def _grey_png(path: Path) -> None:
+    path.write_bytes(imagecodecs.png_encode(GREY))
+
+
+def _grey_jpeg(path: Path) -> None:
+    path.write_bytes(imagecodecs.jpeg_encode(GREY, level=95))
+
+
+def _grey_movie(path: Path) -> None:
+    tifffile.imwrite(path, np.stack([GREY, GREY[::-1], GREY // 2]), photometric="rgb")
+
+
+def _grey_frames(path: Path) -> None:
+    path.mkdir()
+    for t in range(3):
+        _grey_png(path / f"t{t}.png")
+
+
+@pytest.mark.parametrize("write", [_grey_png, _grey_jpeg, _grey_movie, _grey_frames])
+def test_grey_pictures_stored_as_colour(write: Callable[[Path], None], tmp_path: Path) -> None:
+    """Where red, green and blue are equal in every pixel one of them is read, and a note says so.
+
+    The three can still be asked for by name.
+    """
+    suffix = {"_grey_png": ".png", "_grey_jpeg": ".jpg", "_grey_movie": ".tif"}
+    path = tmp_path / f"a{suffix.get(write.__name__, '')}"
+    write(path)
+    header = read_header(path)
+    assert header.colourless
+    assert any("equal in every pixel" in note for note in header.notes)
+    assert not any("name one" in note for note in header.notes)
+    assert choose_channels(header, None, "a") == (0,)
+    assert choose_channels(header, ("red", "green", "blue"), "a") == (0, 1, 2)
+    assert choose_channels(header, 1, "a") == (1,)
+    assert choose_channels(header, "grey", "a") == (0,)
+
+
+def test_one_coloured_pixel_makes_a_colour_picture(tmp_path: Path) -> None:
+    """A movie of which one pixel of the last frame is not grey is a colour movie."""
+    movie = np.stack([GREY, GREY, GREY])
+    movie[2, 3, 4, 1] ^= 1
+    tifffile.imwrite(tmp_path / "a.tif", movie, photometric="rgb")
+    assert not read_header(tmp_path / "a.tif").colourless
+    assert read_header(tmp_path / "a.tif").channels == ("red", "green", "blue")
 
 
 def test_grey_palette_png_is_read(tmp_path: Path) -> None:
@@ -548,17 +601,50 @@ def _header(*channels: str) -> Header:
         (("TL DIC", "GFP"), None, 0),
         (("propidium iodide", "Ph2"), None, 1),
         (("Transmitted Light", "RFP"), None, 0),
-        (("red", "green", "blue"), None, 1),
         (("red", "green", "blue"), "Blue", 2),
+        (("red", "green", "blue"), (), None),
+        (("GFP", "phase"), (), 1),
+        (("GFP", "phase"), ("phase",), 1),
         (("a", "b"), "B", 1),
         (("a", "b"), 1, 1),
         (("a", "b"), "0", 0),
         (("1", "0"), "0", 1),
     ],
 )
-def test_chosen_channel(channels: tuple[str, ...], asked: str | int | None, expected: int) -> None:
+def test_chosen_channel(channels: tuple[str, ...], asked: Channels, expected: int | None) -> None:
     """The channel is the one asked for, the only one, or the one of transmitted light."""
-    assert choose_channel(_header(*channels), asked, "x") == expected
+    if expected is None:
+        with pytest.raises(ImageContentError, match="colour"):
+            choose_channels(_header(*channels), asked, "x")
+    else:
+        assert choose_channels(_header(*channels), asked, "x") == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (("phase", "PI"), (1, 0)),
+        ((0, "phase"), (0, 1)),
+        (["hoechst", 1, "pi"], (2, 1, 0)),
+    ],
+)
+def test_several_channels_come_in_the_order_asked(
+    asked: Channels, expected: tuple[int, ...]
+) -> None:
+    """Names and numbers may be mixed, and their order is kept."""
+    assert choose_channels(_header("PI", "Phase", "Hoechst"), asked, "x") == expected
+
+
+def test_all_channels_that_do_not_fit_are_told() -> None:
+    """Missing, ambiguous and repeated channels are told at once, with what there is."""
+    header = _header("PI", "phase", "a", "A")
+    with pytest.raises(ImageContentError) as caught:
+        choose_channels(header, ("GFP", "phase", "1", "a", 7), "field 7")
+    told = str(caught.value)
+    for part in ("no channel 'GFP'", "several channels named 'a'", "no channel 7", "field 7"):
+        assert part in told
+    assert "channel 'phase' is asked for 2 times" in told
+    assert "0 'PI'" in told
 
 
 @pytest.mark.parametrize(
@@ -576,7 +662,7 @@ def test_chosen_channel(channels: tuple[str, ...], asked: str | int | None, expe
 def test_channel_that_cannot_be_chosen(channels: tuple[str, ...], asked: str | int | None) -> None:
     """A missing or ambiguous channel is refused with the names there are."""
     with pytest.raises(ImageContentError, match=f"field 7.*{channels[0]}.*{channels[1]}"):
-        choose_channel(_header(*channels), asked, "field 7")
+        choose_channels(_header(*channels), asked, "field 7")
 
 
 @pytest.mark.parametrize(
@@ -604,7 +690,7 @@ def test_real_mcf7(shared_data: Path) -> None:
     header = read_header(shared_data / "mcf7-pi" / "110_snap_0_1_10.ome.tif")
     assert header.channels == ("brightfield", "propidium iodide", "hoechst")
     assert header.pixel_um == pytest.approx(0.3112)
-    assert choose_channel(header, None, "x") == 0
+    assert choose_channels(header, None, "x") == (0,)
 
 
 def test_real_t98g(shared_data: Path) -> None:

@@ -109,7 +109,7 @@ def test_ten_thousand_files_are_indexed_unopened(tmp_path: Path) -> None:
 def test_create_and_open(root: Path, tmp_path: Path) -> None:
     """A study opened again is the study that was written, further columns too."""
     made = Study.create(
-        tmp_path / "s", root, fields_of(root), pixel_um=0.5, channel="phase", sources=["a pattern"]
+        tmp_path / "s", root, fields_of(root), pixel_um=0.5, channels="phase", sources=["a pattern"]
     )
     study = Study.open(tmp_path / "s")
     assert study == made

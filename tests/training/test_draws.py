@@ -169,6 +169,7 @@ def test_plain_patches_come_in_order_in_grey_levels(pixels, parts):
     batches = list(plain_loader(pixels, patches, batch=3))
     assert [len(batch) for batch, _ in batches] == [3, 2]
     assert torch.cat([rows for _, rows in batches]).tolist() == [0, 1, 2, 3, 4]
+    assert batches[0][0].shape == (3, 1, *patches[0].box.shape)
     for patch, got in zip(patches, torch.cat([batch for batch, _ in batches]), strict=True):
         np.testing.assert_array_equal(got.numpy(), pixels.crop(patch.image, 0, patch.box))
     assert len(PlainCrops(pixels, patches)) == 5

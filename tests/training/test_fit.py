@@ -284,7 +284,7 @@ def test_many_validation_patches_are_thinned_group_by_group(
     class Counting:
         def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
             seen.append(image)
-            return np.full(box.shape, 5, np.float32)
+            return np.full((1, *box.shape), 5, np.float32)
 
     groups = ["big"] * 3000 + ["small"] * 900
     patches = [Region(name, t, Box.of(0, 0, size, size)) for t, name in enumerate(groups)]

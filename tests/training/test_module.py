@@ -134,7 +134,7 @@ def test_diverged_scores_are_told() -> None:
     with torch.no_grad():
         next(iter(module.net.parameters())).fill_(float("nan"))
     module.on_validation_epoch_start()
-    patches = torch.rand(2, TINY.input.patch_px, TINY.input.patch_px)
+    patches = torch.rand(2, 1, TINY.input.patch_px, TINY.input.patch_px)
     module.validation_step((patches, torch.arange(2), torch.tensor([0, 1])), 0)
     with pytest.raises(SpecError, match=f"diverged.*lr below {module.profile.fit.lr}"):
         module.on_validation_epoch_end()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from livewell.cli.talk import COUNT, PATH, SEED, Talk, command, named_values
+from livewell.cli.talk import COUNT, PATH, SEED, Talk, channels, command, named_values
 
 
 @command("budget")
@@ -35,7 +35,7 @@ from livewell.cli.talk import COUNT, PATH, SEED, Talk, command, named_values
 @click.option("--stride-px", type=COUNT, help="From patch to patch; by default the recipe's.")
 @click.option("--every", type=COUNT, default=1, show_default=True, help="Every n-th frame only.")
 @click.option("--name", default="budget", show_default=True, help="Of labels and split.")
-@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@channels("Transmitted-light channel, if its name does not tell.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def budget_(
     talk: Talk,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, command, named_values
+from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, channels, command, named_values
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--labels", default="labels", show_default=True)
 @click.option("--name", default="split", show_default=True)
-@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@channels("Transmitted-light channel, if its name does not tell.")
 @click.option("--merge-duplicates", is_flag=True, help="Same pictures become one group.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def split_(talk: Talk, study: Path, **options: Any) -> None:
@@ -135,7 +135,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
 )
 @click.option("--split", default="split", show_default=True)
 @click.option("--fold", "folds", type=SEED, multiple=True, help="Only this fold (repeatable).")
-@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
+@channels("Transmitted-light channel, if its name does not tell.")
 @click.option(
     "--begin-with",
     type=PATH,

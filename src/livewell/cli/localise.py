@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, command
+from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, channels, command
 
 
 @command("localise")
@@ -31,7 +31,7 @@ from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, command
     "--figures", type=SEED, default=24, show_default=True, help="Overlays at most; 0: no figure."
 )
 @click.option("--pattern", help="File-name pattern with {well} and {position}.")
-@click.option("--channel", help="Channel to judge; by default the model's.")
+@channels("Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @DEVICE
 def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:

@@ -2,7 +2,7 @@
 
 import click
 
-from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Command
+from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Command, channels
 
 OPTIONS = (
     click.option("--model", type=PATH, required=True, help="Model folder or training run."),
@@ -33,7 +33,7 @@ OPTIONS = (
         show_default=True,
         help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
     ),
-    click.option("--channel", help="Channel to judge; by default the study's, else the model's."),
+    channels("Channel to judge; by default the study's, else the model's."),
     DEVICE,
     click.option(
         "--fps", type=POSITIVE, default=5.0, show_default=True, help="Frames a second of videos."

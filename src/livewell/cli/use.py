@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from livewell.cli.mapping import mapping
-from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, command
+from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, channels, command
 
 
 @command("assess")
@@ -15,7 +15,7 @@ from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, command
 @click.option("--out", type=PATH, required=True, help="Folder for verdicts and report.")
 @click.option("--stride-px", type=COUNT, help="From patch to patch; by default they touch.")
 @click.option("--pattern", help="File-name pattern with {well} and {position}.")
-@click.option("--channel", help="Channel to judge; by default the model's.")
+@channels("Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 @DEVICE

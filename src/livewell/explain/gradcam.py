@@ -95,7 +95,6 @@ class Cam:
             A background of zero or below, for a net on contrast against it.
         """
         net = self.net
-        patches = patches if patches.ndim == 4 else patches[:, None]
         return centre(normalise(patches, net.how, net.context_px), net.input_px)
 
     def sees(self, box: Box) -> Box:
@@ -269,7 +268,7 @@ class PatchMap:
     box
         The middle of the patch that the net sees, pixels of the frame; may reach beyond it.
     grey
-        (input_px, input_px) float32, grey levels as in the file.
+        (input_px, input_px) float32, grey levels of the first channel as in the file.
     map
         (input_px, input_px) float32, the map at the same pixels, in units of the class score per
         cell of the layer.
@@ -314,14 +313,14 @@ def patch_maps(
         Told how many patches are done.
     """
     size = cam.net.input_px
-    for grey, rows in plain_loader(source, patches, batch=BATCH, context=cam.net.context_px):
-        look = cam.look(cam.inputs(grey), number, weights)
+    for crops, rows in plain_loader(source, patches, batch=BATCH, context=cam.net.context_px):
+        look = cam.look(cam.inputs(crops), number, weights)
         maps = cam.enlarged(look.signed if signed else look.maps).float().cpu().numpy()
-        middles = centre(grey, size).numpy()
+        middles = centre(crops[:, 0], size).numpy()
         for row, middle, found, score in zip(
             rows.tolist(), middles, maps, look.scores.tolist(), strict=True
         ):
             patch = patches[row]
             yield PatchMap(patch, cam.sees(patch.box), middle, found, score)
         if tick:
-            tick(len(grey))
+            tick(len(crops))

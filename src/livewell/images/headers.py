@@ -9,6 +9,7 @@ import pandas as pd
 from livewell.errors import Fault, LivewellError
 from livewell.images.listing import fingerprint
 from livewell.images.opening import read_header
+from livewell.images.plain import RGB
 from livewell.progress import SILENT, Progress
 from livewell.tables.files import read_table, write_table
 from livewell.tables.schemas import HEADERS
@@ -45,7 +46,7 @@ def read_headers(
             try:
                 size, mtime = fingerprint(path)
                 row = known.get(image)
-                if row is None or (row["bytes"], row["mtime_ns"]) != (size, mtime):
+                if row is None or _stale(row, size, mtime):
                     row = _row(image, path, size, mtime)
                     fresh += 1
                 rows.append(row)
@@ -57,6 +58,12 @@ def read_headers(
     if fresh or len(known) != len(rows):
         write_table(cache, table)
     return table, faults
+
+
+def _stale(row: Mapping[str, Any], size: int, mtime: int) -> bool:
+    """Whether the file is another now, or a colour picture that version 0.1 looked at."""
+    coloured = row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
+    return coloured or (row["bytes"], row["mtime_ns"]) != (size, mtime)
 
 
 def _known(cache: Path) -> dict[str, dict[str, Any]]:
@@ -75,6 +82,7 @@ def _row(image: str, path: Path, size: int, mtime: int) -> dict[str, Any]:
         "image": image,
         "frames": header.frames,
         "channels": "|".join(name.replace("|", "/") for name in header.channels),
+        "colourless": int(header.colourless),
         "height": header.height,
         "width": header.width,
         "dtype": header.dtype,

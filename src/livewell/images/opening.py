@@ -1,22 +1,32 @@
-"""The one door to image files: opening them, choosing a channel, checking a frame."""
+"""The one door to image files: opening them, choosing channels, checking a frame."""
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from livewell.errors import ImageContentError
+import numpy as np
+
+from livewell.errors import ImageContentError, LivewellError, SpecError
 from livewell.image import Frame, Header, check_scale
 from livewell.images.formats import SUFFIXES as SUFFIXES
 from livewell.images.formats import OpenImage, open_file
-from livewell.images.plain import RGB
+from livewell.images.plain import RGB, RGB_NOTE
 from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import require_content
 
 _TRANSMITTED = re.compile(
     r"bright.?field|phase|transm|hoffman|(?<![a-z])(?:bf|tl|dic|ph[0-9l]?|trans|t-?pmt)(?![a-z])",
     re.IGNORECASE,
+)
+Channels = Iterable[str | int] | str | int | None
+"""Channels that are asked for, by name or number from 0, in order; ``None`` or empty for none."""
+GREY = "grey"
+"""What the one channel of a grey picture is called, also of one that was stored as colour."""
+COLOURLESS_NOTE = (
+    "a grey picture stored as colour: red, green and blue are equal in every pixel, and where no"
+    " channel is named one of them is read"
 )
 
 
@@ -73,52 +83,126 @@ def open_sequence(
 def read_header(
     path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> Header:
-    """What a file says of its image; no pixels are read. Parameters as in `open_image`."""
+    """What a file says of its image; pixels are read of colour pictures only, see `Header`.
+
+    Parameters as in `open_image`.
+    """
     with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
         return image.header
 
 
-def choose_channel(header: Header, asked: str | int | None, where: str) -> int:
-    """Number of the channel to look at.
+def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, ...]:
+    """Numbers of the channels to look at.
 
     Parameters
     ----------
     header
         Of the image.
     asked
-        Name (letter case does not count) or number from 0; ``None`` for the only channel, else
-        the only one whose name says transmitted light, else green of a colour picture.
+        Names (letter case does not count) or numbers from 0, in the order in which they are wanted;
+        where there are none, the only channel, else the only one whose name says transmitted light,
+        else one of a colour picture's whose three are equal.
     where
         The image's name, for the error.
+
+    Returns
+    -------
+    tuple of int
+        One number a channel that was asked for; a single one where none was.
 
     Raises
     ------
     ImageContentError
-        No such channel, or several fit.
+        No such channel, several fit, or one is asked for twice; none is asked for and there are
+        several, of a colour picture too. All faults are told.
     """
-    names = header.channels
-    listed = ", ".join(f"{i} {name!r}" for i, name in enumerate(names))
+    wanted = asked_channels(asked)
+    if not wanted:
+        return (_usual_channel(header, where),)
+    found = [_named(header, each) for each in wanted]
+    faults = [
+        f"no channel {each!r}" if not fit else f"several channels named {each!r}"
+        for each, fit in zip(wanted, found, strict=True)
+        if len(fit) != 1
+    ]
+    numbers = tuple(fit[0] for fit in found if len(fit) == 1)
+    faults += [
+        f"channel {header.channels[n]!r} is asked for {numbers.count(n)} times"
+        for n in sorted(set(numbers))
+        if numbers.count(n) > 1
+    ]
+    if faults:
+        raise ImageContentError(
+            "; ".join(faults),
+            where=where,
+            expected=f"one of {_listed(header)}",
+            remedy="name the channel (--channel), by its name or number",
+        )
+    return numbers
+
+
+def asked_channels(asked: Channels) -> tuple[str | int, ...]:
+    """Channels as they were asked for, one or several, as a tuple; empty where none was."""
     if asked is None:
-        found = [i for i, name in enumerate(names) if _TRANSMITTED.search(name)]
-        if len(names) == 1:
-            found = [0]
-        elif names == RGB:
-            found = [names.index("green")]
-        what = "cannot tell which channel is the transmitted light"
-    else:
-        wanted = str(asked).strip().casefold()
-        found = [i for i, name in enumerate(names) if name.strip().casefold() == wanted]
-        if not found and wanted.isdecimal() and int(wanted) < len(names):
-            found = [int(wanted)]
-        what = f"no channel {asked!r}" if not found else f"several channels named {asked!r}"
+        return ()
+    return (asked,) if isinstance(asked, str | int) else tuple(asked)
+
+
+def one_channel(asked: Channels, where: str) -> str | int | None:
+    """The one channel that is asked for, ``None`` where none is.
+
+    Raises
+    ------
+    SpecError
+        Several are.
+    """
+    wanted = asked_channels(asked)
+    if len(wanted) > 1:
+        raise SpecError(
+            f"{len(wanted)} channels, and here one is looked at",
+            where=where,
+            got=", ".join(map(str, wanted)),
+            remedy="name one of them (--channel)",
+        )
+    return wanted[0] if wanted else None
+
+
+def _usual_channel(header: Header, where: str) -> int:
+    names = header.channels
+    if len(names) == 1 or header.colourless:
+        return 0
+    if names == RGB:
+        raise ImageContentError(
+            "a colour picture, and no channel is named",
+            where=where,
+            expected="one channel, or three that are equal in every pixel",
+            remedy="name one (--channel green), or ask for all three (--channel red"
+            " --channel green --channel blue)",
+        )
+    found = [i for i, name in enumerate(names) if _TRANSMITTED.search(name)]
     if len(found) != 1:
         raise ImageContentError(
-            what,
+            "cannot tell which channel is the transmitted light",
             where=where,
-            expected=f"one of {listed}",
+            expected=f"one of {_listed(header)}",
             remedy="name the channel (--channel), by its name or number",
         )
     return found[0]
+
+
+def _named(header: Header, asked: str | int) -> list[int]:
+    """Numbers of the channels that a name or number means."""
+    names, wanted = header.channels, str(asked).strip().casefold()
+    if header.colourless and wanted == GREY:
+        return [0]
+    found = [i for i, name in enumerate(names) if name.strip().casefold() == wanted]
+    if not found and wanted.isdecimal() and int(wanted) < len(names):
+        found = [int(wanted)]
+    return found
+
+
+def _listed(header: Header) -> str:
+    return ", ".join(f"{i} {name!r}" for i, name in enumerate(header.channels))
 
 
 def check_frame(frame: Frame, where: str) -> None:
@@ -143,6 +227,9 @@ def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None)
     header, notes = image.header, image.header.notes
     try:
         check_scale(pixel_um, frame_s)
+        colourless = _colourless(image)
+        if colourless:
+            notes = (*(note for note in notes if note != RGB_NOTE), COLOURLESS_NOTE)
         for name, given in (("pixel_um", pixel_um), ("frame_s", frame_s)):
             if given is None:
                 continue
@@ -154,8 +241,24 @@ def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None)
             pixel_um=header.pixel_um if pixel_um is None else float(pixel_um),
             frame_s=header.frame_s if frame_s is None else float(frame_s),
             notes=notes,
+            colourless=colourless,
         )
     except BaseException:
         image.close()
         raise
     return OpenImage(image.reader, header)
+
+
+def _colourless(image: OpenImage) -> bool:
+    """Whether red, green and blue are equal in every pixel of every frame."""
+    if image.header.channels != RGB:
+        return False
+    try:
+        return all(
+            np.array_equal(image.frame(t, 0), image.frame(t, c))
+            for t in range(image.header.frames)
+            for c in (1, 2)
+        )
+    except LivewellError:
+        # a frame that cannot be read is told by who wants it
+        return False

@@ -17,7 +17,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
 RGB = ("red", "green", "blue")
 """Names of the channels of a colour picture."""
-RGB_NOTE = "colour picture: channels red, green, blue; where none is named, green is used"
+RGB_NOTE = "colour picture: channels red, green, blue; name one of them, or all three"
 _END_OF_JPEG = b"\xff\xd9"
 
 

@@ -95,6 +95,6 @@ def _detection_rule(
     finder = Finder(net, Look())
     highest = []
     for batch, _ in plain_loader(source, regions_of(validation), batch=BATCH):
-        odds = finder.odds(batch if batch.ndim == 4 else batch[:, None])
+        odds = finder.odds(batch)
         highest.append(odds.reshape(len(odds), -1).max(axis=1))
     return fit_detection_rule(np.concatenate(highest).astype(float), y, validation["group"])

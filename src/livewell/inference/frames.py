@@ -1,6 +1,5 @@
 """Frames of new images as a model needs them: its channels, its pixel size, without borders."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -11,7 +10,7 @@ from skimage.transform import resize
 from livewell.errors import ImageContentError, LivewellError
 from livewell.geometry import Box
 from livewell.image import Frame, Header, Image
-from livewell.images.opening import check_frame, choose_channel
+from livewell.images.opening import Channels, asked_channels, check_frame, choose_channels
 from livewell.measure.borders import valid_area
 from livewell.models.files import Card
 from livewell.study.scale import SAME
@@ -20,8 +19,6 @@ MOST_SCALE = 8
 """Pixels this many times larger or smaller show other things than the model has learnt."""
 UNSCALED = "neither the image's pixel size nor the model's is known: judged as it is"
 """Note on an image without a pixel size, for a model that learnt from such."""
-Asked = str | int | Sequence[str | int] | None
-"""Channels that are asked for, by name or number; ``None`` for the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Field:
     t: int = 0
 
 
-def fit_to(card: Card, header: Header, asked: Asked, where: str) -> Fit:
+def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
     """Choose channels and scale of an image for a model.
 
     Parameters
@@ -111,15 +108,12 @@ def fit_to(card: Card, header: Header, asked: Asked, where: str) -> Fit:
     return Fit(_channels(card, header, asked, where), scale, tuple(notes))
 
 
-def _channels(card: Card, header: Header, asked: Asked, where: str) -> tuple[int, ...]:
+def _channels(card: Card, header: Header, asked: Channels, where: str) -> tuple[int, ...]:
     """Numbers of the channels that the model sees."""
-    wanted = len(card.channels)
-    if asked is None and set(card.channels) <= set(header.channels):
-        asked = card.channels
-    if asked is None or isinstance(asked, str | int):
-        found: tuple[int, ...] = (choose_channel(header, asked, where),)
-    else:
-        found = tuple(choose_channel(header, each, where) for each in asked)
+    wanted, chosen = len(card.channels), asked_channels(asked)
+    if not chosen and set(card.channels) <= set(header.channels):
+        chosen = card.channels
+    found = choose_channels(header, chosen, where)
     if len(found) != wanted:
         names = ", ".join(card.channels) if any(card.channels) else "without names"
         raise ImageContentError(

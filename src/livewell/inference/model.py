@@ -16,10 +16,10 @@ from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Header, Image, PixelSource
-from livewell.images.opening import open_image
+from livewell.images.opening import Channels, open_image
 from livewell.inference.detections import Finder, Look
 from livewell.inference.engine import View
-from livewell.inference.frames import Asked, Field, fit_to, model_frame, read_field
+from livewell.inference.frames import Field, fit_to, model_frame, read_field
 from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.wide_fields import FieldDetections, look_over
 from livewell.inference.windows import Windows, window_boxes
@@ -210,7 +210,7 @@ class Model:
         regions: Sequence[Box] | None = None,
         *,
         t: int = 0,
-        channels: Asked = None,
+        channels: Channels = None,
         pixel_um: float | None = None,
         stride_px: int | None = None,
     ) -> Prediction:

@@ -40,7 +40,6 @@ class Windows:
 
     def logits(self, crops: Tensor) -> NDArray[np.float32]:
         """Logits of crops in grey levels with their context, see `Net.logits`."""
-        crops = crops if crops.ndim == 4 else crops[:, None]
         result: NDArray[np.float32] = self.net.logits(crops.to(self._device)).cpu().numpy()
         return result
 

@@ -79,7 +79,7 @@ def baseline_estimates(
             tables = []
             for first in range(0, len(keys), step):
                 some = keys[first : first + step]
-                stack = np.stack([source.crop(key.image, key.t, key.box) for key in some])
+                stack = np.stack([source.crop(key.image, key.t, key.box)[0] for key in some])
                 tables.append(measure(stack))
                 tick(len(stack))
             features = pd.concat(tables, ignore_index=True)

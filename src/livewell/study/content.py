@@ -12,7 +12,7 @@ from livewell.errors import LivewellError
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
-from livewell.images.opening import choose_channel, open_image
+from livewell.images.opening import Channels, asked_channels, choose_channels, open_image
 from livewell.measure.content import content_table
 from livewell.progress import SILENT, Progress
 from livewell.study.pixels import StudyPixels
@@ -32,7 +32,7 @@ def content(
     study
         The digests are kept in its folder ``cache``.
     pixels
-        One channel of its images.
+        Their first channel is compared.
     frames
         Columns image and t: the frames to compare with each other.
     progress
@@ -43,7 +43,8 @@ def content(
     DataFrame
         As `livewell.measure.content.content_table`.
     """
-    cache = study.folder / "cache" / f"content-{pixels.channel or 'auto'}.parquet"
+    first = next(iter(pixels.channels), "auto")
+    cache = study.folder / "cache" / f"content-{first}.parquet"
     wanted = frames.groupby("image", sort=False)["t"].apply(list)
     shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
     known = _known(cache)
@@ -78,7 +79,7 @@ def _known(cache: Path) -> dict[tuple[object, ...], pd.DataFrame]:
 def first_frames(
     study: Study,
     images: Iterable[str],
-    channel: str | int | None = None,
+    channels: Channels = None,
     progress: Progress = SILENT,
 ) -> dict[str, str]:
     """A digest of every image's first frame with a picture, whatever file or folder it lies in.
@@ -89,8 +90,9 @@ def first_frames(
         The study.
     images
         Names of its images.
-    channel
-        The channel that is looked at; found by its name where ``None``.
+    channels
+        The first of them is looked at; where there is none the study's, else the one of transmitted
+        light.
     progress
         Where to report.
 
@@ -101,13 +103,14 @@ def first_frames(
         passed over: blank frames are alike in movies that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
-    asked = study.channel if channel is None else channel
+    asked = asked_channels(channels) or study.channels
     found = {}
     with progress.task("looking whether pictures were learnt from", total=len(names)) as tick:
         for name in names:
             try:
                 with open_image(study.path(name)) as image:
-                    found[name] = first_frame(image, choose_channel(image.header, asked, name))
+                    first, *_ = choose_channels(image.header, asked, name)
+                    found[name] = first_frame(image, first)
             except LivewellError:
                 found[name] = ""
             tick()

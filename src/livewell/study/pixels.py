@@ -1,4 +1,4 @@
-"""Pixels by patch key, from a memory-mapped copy of one channel of every image."""
+"""Pixels by region, from memory-mapped copies of channels of every image."""
 
 import hashlib
 import re
@@ -18,13 +18,19 @@ from livewell.geometry import Box
 from livewell.image import Frame, mirrored
 from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
-from livewell.images.opening import check_frame, choose_channel, open_image
+from livewell.images.opening import (
+    Channels,
+    asked_channels,
+    check_frame,
+    choose_channels,
+    open_image,
+)
 from livewell.measure.borders import valid_area
 from livewell.progress import SILENT, Progress
 from livewell.study.study import Study
 
 KEPT_OPEN = 32
-"""Movies that stay mapped at a time."""
+"""Copies that stay mapped at a time; at least those of one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,58 +48,80 @@ class _Pixels(ABC):
     """What both sources share: cutting boxes from movies, mirrored at the valid area's edges."""
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
-        """Pixels of one patch.
+        """Pixels of one region.
 
         Parameters
         ----------
         image, t
             Image and frame.
         box
-            May reach beyond the valid area (the frame without registration borders); there the
-            picture is mirrored as ``numpy.pad`` does in mode ``reflect``, again and again if
-            need be.
+            May reach beyond the valid area (see `area`); there the picture is mirrored as
+            ``numpy.pad`` does in mode ``reflect``, again and again if need be.
 
         Returns
         -------
         ndarray
-            float32, shape ``box.shape``, grey levels of the file.
+            (c, y, x) float32, grey levels of the file; y and x as ``box.shape``.
 
         Raises
         ------
         ImageContentError
-            No such frame, or one of NaN or of one value only.
+            No such frame, or one of NaN or of one value only in some channel.
         """
-        movie, area = self._at(image, t)
-        return np.asarray(mirrored(movie.pixels[t], area, box), dtype=np.float32)
+        area = self.area(image, t)
+        movies = self._movies_of(image)
+        return np.stack(
+            [mirrored(movie.pixels[t], area, box).astype(np.float32) for movie in movies]
+        )
 
-    def frame(self, image: str, t: int) -> Frame:
-        """One whole (y, x) frame in the file's number type, as a copy; errors as in `crop`."""
-        movie, _ = self._at(image, t)
-        return np.array(movie.pixels[t])
+    def frame(self, image: str, t: int, channel: int = 0) -> Frame:
+        """One whole (y, x) frame in the file's number type, as a copy; errors as in `crop`.
+
+        Parameters
+        ----------
+        image, t
+            Image and frame.
+        channel
+            Number among the channels of this source, in their order.
+        """
+        self._corners(image, t)
+        return np.array(self._movies_of(image)[channel].pixels[t])
 
     def area(self, image: str, t: int) -> Box:
-        """The valid area of one frame; errors as in `crop`."""
-        return self._at(image, t)[1]
+        """The valid area of one frame: what no channel has as registration border.
+
+        Errors as in `crop`.
+        """
+        area, *others = (Box.of(*corners) for corners in self._corners(image, t))
+        for other in others:
+            # a border never reaches the middle, so something is always left
+            area = Box(area.y.common(other.y), area.x.common(other.x))
+        return area
 
     def shape(self, image: str) -> tuple[int, int, int]:
         """Frames, height and width of an image."""
-        t, y, x = self._movie(image).pixels.shape
+        t, y, x = self._movies_of(image)[0].pixels.shape
         return t, y, x
 
     @abstractmethod
-    def _movie(self, image: str) -> _Movie:
-        """The movie of that name."""
+    def _movies_of(self, image: str) -> tuple[_Movie, ...]:
+        """The movies of that name, one a channel."""
 
-    def _at(self, image: str, t: int) -> tuple[_Movie, Box]:
-        movie = self._movie(image)
-        if not 0 <= t < len(movie.pixels):
-            raise ImageContentError(
-                f"no frame {t}", where=image, expected=f"0 to {len(movie.pixels) - 1}"
-            )
-        corners = movie.areas[t]
-        if not corners.any():
-            check_frame(np.array(movie.pixels[t]), f"{image}, frame {t}")
-        return movie, Box.of(*corners)
+    def _corners(self, image: str, t: int) -> list[NDArray[np.int32]]:
+        """Of every channel of one frame."""
+        movies = self._movies_of(image)
+        frames = len(movies[0].pixels)
+        if not 0 <= t < frames:
+            raise ImageContentError(f"no frame {t}", where=image, expected=f"0 to {frames - 1}")
+        for number, movie in enumerate(movies):
+            if not movie.areas[t].any():
+                which = f", channel {self._name(number)}" if len(movies) > 1 else ""
+                check_frame(np.array(movie.pixels[t]), f"{image}, frame {t}{which}")
+        return [movie.areas[t] for movie in movies]
+
+    def _name(self, number: int) -> str:
+        """What a channel is called in errors."""
+        return str(number)
 
 
 class ArrayPixels(_Pixels):
@@ -102,42 +130,69 @@ class ArrayPixels(_Pixels):
     Parameters
     ----------
     arrays
-        By image name, shape (t, y, x).
+        By image name, shape (t, y, x) or (t, c, y, x).
+
+    Raises
+    ------
+    ImageContentError
+        An array of another shape.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._movies = {
-            name: _Movie(array, np.array([_corners(frame) for frame in array], dtype=np.int32))
-            for name, array in arrays.items()
-        }
+        self._movies = {name: _movies(name, array) for name, array in arrays.items()}
 
-    def _movie(self, image: str) -> _Movie:
+    def _movies_of(self, image: str) -> tuple[_Movie, ...]:
         try:
             return self._movies[image]
         except KeyError:
             raise ImageReadError("no such image", where=image) from None
 
 
-class StudyPixels(_Pixels):
-    """Pixels of a study's images, from a copy in its folder ``cache``.
+def _movies(name: str, array: NDArray[Any]) -> tuple[_Movie, ...]:
+    if array.ndim not in (3, 4) or not array.size:
+        raise ImageContentError(
+            "not a movie",
+            where=name,
+            expected="(t, y, x) or (t, c, y, x), not empty",
+            got=f"shape {array.shape}",
+        )
+    channels = [array] if array.ndim == 3 else [array[:, c] for c in range(array.shape[1])]
+    return tuple(
+        _Movie(movie, np.array([_corners(frame) for frame in movie], dtype=np.int32))
+        for movie in channels
+    )
 
-    A file is copied once, whole, frame by frame, in its own number type, and again when its size
-    or time of change is another. May be pickled and used after a fork: maps are opened anew.
+
+class StudyPixels(_Pixels):
+    """Pixels of a study's images, from copies in its folder ``cache``.
+
+    Every channel of a file is copied once, whole, frame by frame, in its own number type, and again
+    when the file's size or time of change is another; a copy serves all that look at this channel,
+    alone or with others. May be pickled and used after a fork: maps are opened anew.
 
     Parameters
     ----------
     study
         The study.
-    channel
-        Name or number of the channel; ``None`` for the study's own choice, see `choose_channel`.
+    channels
+        Names or numbers of channels, in order; where there are none the study's own choice, see
+        `choose_channels`.
+
+    Attributes
+    ----------
+    channels
+        As asked for; empty for one, the transmitted light.
     """
 
-    def __init__(self, study: Study, channel: str | int | None = None) -> None:
+    def __init__(self, study: Study, channels: Channels = None) -> None:
         self.study = study
-        self.channel = study.channel if channel is None else channel
-        asked = "auto" if self.channel is None else str(self.channel).casefold()
-        self._folder = study.folder / "cache" / re.sub(r"[^\w.-]+", "-", asked)
-        self._open: OrderedDict[str, _Movie] = OrderedDict()
+        self.channels = asked_channels(channels) or study.channels
+        self._open: OrderedDict[str, tuple[_Movie, ...]] = OrderedDict()
+
+    @property
+    def number_of_channels(self) -> int:
+        """How many channels a crop has."""
+        return max(len(self.channels), 1)
 
     def prepare(
         self,
@@ -173,10 +228,9 @@ class StudyPixels(_Pixels):
         with progress.task("copying pixels", len(names)) as tick:
             for image in names:
                 try:
-                    movie = self._movie(image)
-                    for t in np.flatnonzero(~movie.areas.any(axis=1)).tolist():
+                    for t in range(self.shape(image)[0]):
                         try:
-                            self._at(image, t)
+                            self.area(image, t)
                         except ImageContentError as error:
                             faults.append(Fault(error.code, f"{image}, frame {t}", error.what))
                 except LivewellError as error:
@@ -194,40 +248,46 @@ class StudyPixels(_Pixels):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": OrderedDict()}
 
-    def _movie(self, image: str) -> _Movie:
-        movie = self._open.pop(image, None)
-        if movie is None:
-            movie = self._mapped(image)
-        self._open[image] = movie
-        while len(self._open) > KEPT_OPEN:
-            self._open.popitem(last=False)
-        return movie
+    def _name(self, number: int) -> str:
+        return repr(self.channels[number])
 
-    def _mapped(self, image: str) -> _Movie:
+    def _movies_of(self, image: str) -> tuple[_Movie, ...]:
+        movies = self._open.pop(image, None)
+        if movies is None:
+            movies = tuple(self._mapped(image, n) for n in range(self.number_of_channels))
+        self._open[image] = movies
+        while len(self._open) > max(KEPT_OPEN // len(movies), 1):
+            self._open.popitem(last=False)
+        return movies
+
+    def _mapped(self, image: str, number: int) -> _Movie:
         source = self.study.path(image)
         size, mtime = fingerprint(source)
         stem = hashlib.sha256(image.encode()).hexdigest()[:16]
-        pixels = self._folder / f"{stem}-{size:x}-{mtime:x}.npy"
+        name = str(self.channels[number]).casefold() if self.channels else "auto"
+        folder = self.study.folder / "cache" / re.sub(r"[^\w.-]+", "-", name)
+        pixels = folder / f"{stem}-{size:x}-{mtime:x}.npy"
         areas = pixels.with_suffix(".areas.npy")
         for _ in range(2):
             try:
                 return _Movie(np.load(pixels, mmap_mode="r"), np.load(areas))
             except (OSError, ValueError):
-                self._copy(image, source, pixels, areas)
+                self._copy(image, number, source, pixels)
         raise ImageReadError(
             "its copy in the cache cannot be read back",
             where=str(pixels),
             remedy="look whether the disk is full or failing; the folder cache may be deleted",
         )
 
-    def _copy(self, image: str, source: Path, pixels: Path, areas: Path) -> None:
-        """Write the copy of one image; older copies of it go."""
+    def _copy(self, image: str, number: int, source: Path, pixels: Path) -> None:
+        """Write the copy of one channel of one image; older copies of it go."""
+        areas = pixels.with_suffix(".areas.npy")
         with open_image(source) as opened:
-            channel = choose_channel(opened.header, self.channel, image)
+            channel = choose_channels(opened.header, self.channels, image)[number]
             found = _write_movie(opened, channel, pixels)
         with whole_file(areas) as temporary, temporary.open("wb") as file:
             np.save(file, found)
-        for old in self._folder.glob(pixels.name.split("-")[0] + "-*.npy"):
+        for old in pixels.parent.glob(pixels.name.split("-")[0] + "-*.npy"):
             if old not in (pixels, areas):
                 old.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What the images of a study agree on: channel and pixel size."""
+"""What the images of a study agree on: channels and pixel size."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from livewell.errors import Fault, TableError
 from livewell.image import Header
-from livewell.images.opening import choose_channel
+from livewell.images.opening import GREY, Channels, asked_channels, choose_channels, one_channel
 from livewell.study.study import Study
 
 SAME = 0.01
@@ -46,25 +46,50 @@ def common_pixel_um(study: Study, images: Iterable[str]) -> float | None:
     return middle
 
 
-def channel_name(study: Study, images: Iterable[str], asked: str | int | None) -> str:
-    """Name of the channel that is used of these images; empty where the files name none.
+def channel_names(study: Study, images: Iterable[str], asked: Channels = None) -> tuple[str, ...]:
+    """Names of the channels that are used of these images.
 
     Parameters
     ----------
     study, images
         The study and names of its images; the first one's channels count for all.
     asked
-        Name or number of a channel; ``None`` for the study's choice, else the transmitted one.
+        Names or numbers of channels; where there are none, the study's choice, else the transmitted
+        light.
+
+    Returns
+    -------
+    tuple of str
+        In the order asked for; ``grey`` for the one channel of a grey picture stored as colour.
 
     Raises
     ------
     ImageContentError
-        The channel is missing, or cannot be chosen.
+        A channel is missing, or cannot be chosen.
     """
     row = _rows(study, images).iloc[0]
-    names = tuple(str(row["channels"]).split("|"))
     header = Header(
-        int(row["frames"]), names, int(row["height"]), int(row["width"]), str(row["dtype"])
+        int(row["frames"]),
+        tuple(str(row["channels"]).split("|")),
+        int(row["height"]),
+        int(row["width"]),
+        str(row["dtype"]),
+        colourless=bool(row["colourless"]),
     )
-    number = choose_channel(header, study.channel if asked is None else asked, str(row["image"]))
-    return names[number]
+    wanted = asked_channels(asked) or study.channels
+    numbers = choose_channels(header, wanted, str(row["image"]))
+    if header.colourless and not wanted:
+        return (GREY,)
+    return tuple(header.channels[number] for number in numbers)
+
+
+def channel_name(study: Study, images: Iterable[str], asked: Channels) -> str:
+    """The one of `channel_names`, for what looks at one channel.
+
+    Raises
+    ------
+    SpecError
+        Several are asked for.
+    """
+    wanted = one_channel(asked_channels(asked) or study.channels, str(study.folder))
+    return channel_names(study, images, wanted)[0]

@@ -15,6 +15,7 @@ from livewell.files import claim, whole_folder
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
+from livewell.images.opening import Channels, asked_channels, one_channel
 from livewell.progress import SILENT, Progress
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.files import read_table, write_table
@@ -39,8 +40,8 @@ class Study:
     pixel_um, frame_s
         Edge of a pixel (micrometres) and time from frame to frame (seconds) for all files, in
         place of what they say; ``None`` to believe the files.
-    channel
-        Channel to look at, by name or number; ``None`` to let `choose_channel` decide.
+    channels
+        Channels to look at, by name or number; none to let `choose_channels` decide.
     sources
         Where the fields came from: patterns, tables, notes on how they were read.
     """
@@ -49,7 +50,7 @@ class Study:
     root: Path
     pixel_um: float | None = None
     frame_s: float | None = None
-    channel: str | int | None = None
+    channels: tuple[str | int, ...] = ()
     sources: tuple[str, ...] = ()
 
     @classmethod
@@ -61,7 +62,7 @@ class Study:
         *,
         pixel_um: float | None = None,
         frame_s: float | None = None,
-        channel: str | int | None = None,
+        channels: Channels = None,
         sources: Iterable[str] = (),
     ) -> "Study":
         """Write a study; over an older study its fields and options are replaced, the rest kept.
@@ -74,7 +75,7 @@ class Study:
             Folder of the images.
         fields
             Table by `schemas.FIELDS`; column ``path`` is relative to `root`.
-        pixel_um, frame_s, channel, sources
+        pixel_um, frame_s, channels, sources
             As in `Study`.
 
         Raises
@@ -93,13 +94,14 @@ class Study:
             fault = Fault("no-rows", "image", "no file at all")
             raise TableError("a study without images", [fault], where=str(folder))
         claim(folder, KIND, STAMP)
-        study = cls(folder, root, pixel_um, frame_s, channel, tuple(sources))
+        asked = asked_channels(channels)
+        study = cls(folder, root, pixel_um, frame_s, asked, tuple(sources))
         # the stamp first: a folder with a stamp and no fields is ours and can be written again
         StudyMeta(
             root=root,
             pixel_um=pixel_um,
             frame_s=frame_s,
-            channels=() if channel is None else (channel,),
+            channels=asked,
             sources=study.sources,
             versions={name: version(name) for name in _PACKAGES},
         ).write(folder / STAMP)
@@ -123,7 +125,18 @@ class Study:
                 where=str(folder),
                 remedy="run `livewell index` again",
             )
-        return cls(folder, meta.root, meta.pixel_um, meta.frame_s, meta.channel, meta.sources)
+        return cls(folder, meta.root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
+
+    @property
+    def channel(self) -> str | int | None:
+        """The one channel to look at, for what looks at one; ``None`` for the transmitted light.
+
+        Raises
+        ------
+        SpecError
+            The study looks at several.
+        """
+        return one_channel(self.channels, str(self.folder))
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""

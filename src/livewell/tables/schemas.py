@@ -192,6 +192,7 @@ HEADERS = Schema(
         _IMAGE,
         Column("frames", "integer", "time points in the file", required=True),
         Column("channels", "text", "channel names, joined by |", required=True),
+        Column("colourless", "integer", "1: red, green and blue are equal in every pixel; else 0"),
         Column("height", "integer", "pixels", required=True),
         Column("width", "integer", "pixels", required=True),
         Column("dtype", "text", "number type in the file", required=True),

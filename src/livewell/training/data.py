@@ -61,8 +61,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
             pixels.append(self._source.crop(patch.image, patch.t, patch.box.widened(around)))
             key = (patch.image, patch.t, patch.box.corners)
             rngs.append(generator(self._seed, key, draw.epoch, draw.number))
-        stack = np.stack(pixels)[:, None]
-        crops = torch.from_numpy(augmented(stack, self._profile, rngs))
+        crops = torch.from_numpy(augmented(np.stack(pixels), self._profile, rngs))
         classes = [int(self._labelled.codes[draw.row]) for draw in draws]
         return list(zip(crops, classes, strict=True))
 
@@ -77,7 +76,7 @@ class PlainCrops(Dataset[tuple[Tensor, int]]):
         return len(self._patches)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        """(edge, edge) float32 in grey levels, the patch with its context, and the row."""
+        """(c, edge, edge) float32 in grey levels, the patch with its context, and the row."""
         patch = self._patches[row]
         box = patch.box.widened(self._context)
         return torch.from_numpy(self._source.crop(patch.image, patch.t, box)), row
@@ -168,7 +167,7 @@ def plain_loader(
     Returns
     -------
     DataLoader
-        Of (batch, edge, edge) float32 in grey levels, and rows of `patches`.
+        Of (batch, c, edge, edge) float32 in grey levels, and rows of `patches`.
     """
     return DataLoader(
         PlainCrops(source, patches, context),

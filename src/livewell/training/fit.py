@@ -68,6 +68,7 @@ def fit(
     what: str = "training",
     begin: Mapping[str, Tensor] | None = None,
     device: str = AUTO,
+    channels: int = 1,
 ) -> FitResult:
     """Train a net, or go on with a training that was stopped.
 
@@ -93,16 +94,15 @@ def fit(
         gives some sees to it that they have learnt nothing of these validation and test images.
     device
         Where to train, see `livewell.models.device.chosen_device`.
+    channels
+        How many `source` gives of every crop.
 
     Returns
     -------
     FitResult
     """
     torch.manual_seed(seed)
-    first = train.patches[0]
-    frame_px = first.box.shape if profile.sees_frames else None
-    pixels = source.crop(first.image, first.t, first.box)
-    channels = len(pixels) if pixels.ndim == 3 else 1
+    frame_px = train.patches[0].box.shape if profile.sees_frames else None
     net = build(profile, frame_px, channels=channels, classes=int(train.codes.max()) + 1)
     if begin is not None:
         net.load_state_dict(begin)
@@ -162,11 +162,11 @@ def _accelerator(device: str) -> dict[str, Any]:
 
 def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) -> None:
     """Give a net that sees whole frames the mean of the training frames, float64 inside."""
-    total = np.zeros(train.patches[0].box.shape)
+    mean = net.get_submodule("mean").get_buffer("mean")
+    total = np.zeros(mean.shape[1:])
     for patch in train.patches:
         total += source.crop(patch.image, patch.t, patch.box)
-    mean = torch.from_numpy((total / len(train.patches)).astype(np.float32))
-    net.get_submodule("mean").get_buffer("mean").copy_(mean)
+    mean.copy_(torch.from_numpy((total / len(train.patches)).astype(np.float32)))
 
 
 def chosen_precision(profile: Profile) -> str:

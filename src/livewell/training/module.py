@@ -138,7 +138,7 @@ class Classifier(pl.LightningModule):
         profile = self.profile
         around = context_px(profile.input.normalise, profile.input.patch_px)
         inputs = centre(normalise(patches, profile.input.normalise, around), profile.input.input_px)
-        scores = self.kept(inputs[:, None])
+        scores = self.kept(inputs)
         self._watched.append((scores.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from livewell.errors import GeometryError, LayoutError, SpecError
 from livewell.images.listing import find_images
+from livewell.images.opening import Channels
 from livewell.plate import Well
 from livewell.study.layout import NamePattern
 from livewell.study.metadata import read_metadata
@@ -42,6 +43,7 @@ def index(
     unmatched: str = "refuse",
     pixel_um: float | None = None,
     frame_s: float | None = None,
+    channels: Channels = None,
 ) -> IndexResult:
     """Index a folder of images; no pixel is read and no image is moved.
 
@@ -64,6 +66,8 @@ def index(
         rows without a file.
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
+    channels
+        Channels that later steps look at, by name or number; by default the transmitted light.
 
     Returns
     -------
@@ -103,7 +107,13 @@ def index(
     )
     sources = [f"pattern {pattern}"] * bool(pattern) + [f"table {metadata}"] * bool(metadata)
     study = Study.create(
-        out, images, fields, pixel_um=pixel_um, frame_s=frame_s, sources=[*sources, *notes]
+        out,
+        images,
+        fields,
+        pixel_um=pixel_um,
+        frame_s=frame_s,
+        channels=channels,
+        sources=[*sources, *notes],
     )
     if study.label_names():
         notes.append(

@@ -38,6 +38,7 @@ class Fitter(Protocol):
         validation: LabelledRegions,
         folder: Path,
         *,
+        channels: int,
         seed: int,
         processes: int | None,
         device: str,
@@ -142,7 +143,7 @@ def train(
             fitter="" if fitter is fit else type(fitter).__name__,
         ),
     )
-    pixels = StudyPixels(study, channel)
+    pixels = StudyPixels(study, study.channel if channel is None else channel)
     pixels.prepare(sorted(patches["image"].unique()), progress=progress)
     cards = {}
     for fold in chosen:
@@ -191,6 +192,7 @@ def _one_fold(
         _labelled(parts["train"], classes),
         _labelled(parts["validation"], classes),
         run.fold(fold),
+        channels=pixels.number_of_channels,
         seed=seed,
         processes=processes,
         device=device,
@@ -241,7 +243,7 @@ def _start(path: Path, profile: Profile, meta: SplitMeta) -> Model:
     model = Model.load(path, device="cpu")
     card = model.card
     same = {
-        "net": (str(card.profile.net), str(profile.net)),
+        "net": (str(card.profile.net.kind), str(profile.net.kind)),
         "input_px": (str(card.profile.input.input_px), str(profile.input.input_px)),
         "classes": (", ".join(card.classes), ", ".join(meta.classes)),
         "channels": (str(len(card.channels)), str(len(meta.channels))),
@@ -263,7 +265,7 @@ def _refuse_learnt(
 ) -> None:
     """Refuse a start that has learnt from what it would be calibrated or tested on."""
     images = sorted({image for part in held_out for image in part["image"]})
-    found = first_frames(pixels.study, images, pixels.channel, progress)
+    found = first_frames(pixels.study, images, pixels.channels, progress)
     known = [image for image in images if found[image] in start.learnt]
     if known or "learnt" not in start.card.data:
         raise LeakError(
@@ -280,7 +282,7 @@ def _refuse_learnt(
 def _learnt(pixels: StudyPixels, parts: Sequence[pd.DataFrame], progress: Progress) -> list[str]:
     """What tells the images of training and validation again, wherever they may lie."""
     images = sorted({image for part in parts for image in part["image"]})
-    found = first_frames(pixels.study, images, pixels.channel, progress)
+    found = first_frames(pixels.study, images, pixels.channels, progress)
     return sorted(set(found.values()) - {""})
 
 

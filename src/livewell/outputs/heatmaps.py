@@ -17,7 +17,10 @@ from livewell.files import whole_file
 from livewell.progress import Tick
 
 Map = NDArray[np.float32]
-"""Probability of the positive class, 0 to 1, shape (my, mx); NaN where nothing is to judge."""
+"""Probability, 0 to 1; NaN where nothing is to judge.
+
+Of the positive one of two classes, shape (my, mx); of each of more, shape (classes, my, mx).
+"""
 
 KIND = "livewell heat map"
 

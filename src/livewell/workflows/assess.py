@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.errors import LivewellError
 from livewell.execution.journal import JOURNAL, Journal, version_of
 from livewell.files import claim_same, stamp, whole_file, write_text
@@ -233,7 +234,7 @@ def _results(
     return AssessResults(
         title=f"Verdicts on {images.name}",
         subtitle=f"by the model {find_model(model)}",
-        classes=card.classes,
+        classes=ClassNames.of(card.classes),
         verdicts=verdicts,
         failures=failures,
         card=summary(card),

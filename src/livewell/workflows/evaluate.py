@@ -25,13 +25,12 @@ from livewell.region import Region
 from livewell.report.evaluation import evaluation_page, named
 from livewell.report.page import render
 from livewell.report.results import EvaluationResults
-from livewell.report.words import PATCH
+from livewell.report.vocabulary import PATCH, Vocabulary
 from livewell.splitting import balance as balancing
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, versions
 from livewell.study.study import Study
 from livewell.tables.schemas import KEY, regions_of
-from livewell.text import several
 from livewell.workflows.examples import FILE as SUSPECTS_FILE
 from livewell.workflows.examples import Examples
 from livewell.workflows.found import models_of
@@ -288,22 +287,22 @@ def _results(
     folds: pd.DataFrame,
     patches: pd.DataFrame,
 ) -> EvaluationResults:
-    classes: tuple[str, str] = (meta["classes"][0], meta["classes"][1])
-    group = str(meta["by"]).replace("_", " ")
+    classes = ClassNames.of(meta["classes"])
+    words = Vocabulary(noun, str(meta["by"]).replace("_", " "))
     ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
     images = patches["image"].nunique()
-    seen = "" if noun == "image" else f", {len(patches):,} {several(noun)}"
+    seen = "" if noun == "image" else f", {len(patches):,} {words.regions}"
     return EvaluationResults(
         title=f"{classes[1].capitalize()} or {classes[0]}: {study.folder.name}",
         subtitle=f"{images} images{seen} of {patches['group'].nunique()}"
-        f" {group}s, labelled by {meta['label_meta']['route']}; profile"
+        f" {words.groups}, labelled by {meta['label_meta']['route']}; profile"
         f" {run.spec['profile']['name']}",
         classes=classes,
-        estimates=named(ordered, group),
+        estimates=named(ordered, words),
         scores=table,
-        metric=next(iter(named({head: figures[head]}, group)))[0],
-        group_name=group,
+        metric=next(iter(named({head: figures[head]}, words)))[0],
+        words=words,
         pooled=figures["roc_auc"],
         within=figures["within_auc"] if not np.isnan(figures["within_auc"].value) else None,
         per_group=metrics.per_group(table),
@@ -312,7 +311,6 @@ def _results(
         threshold=one.patch_rule.threshold if one else None,
         band=None,
         logs=_logs(run),
-        noun=noun,
         baselines=[(name, found[head]) for name, found in rivals.items()],
         warnings=meta["warnings"],
         counts=balancing.balance(patches, folds),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from livewell.classes import ClassNames
 from livewell.files import claim_same, stamp, whole_file, write_text
 from livewell.images.opening import open_image
 from livewell.inference.engine import Engine
@@ -171,7 +172,7 @@ def heatmap(
         results = HeatmapResults(
             title=f"Heat map of {movie.name}",
             subtitle=f"{header.frames} frames, windows of {net.patch_px} px every {stride} px",
-            classes=card.classes,
+            classes=ClassNames.of(card.classes),
             curve=curve,
             threshold=card.patch_rule.threshold,
             video=_embedded(film, video),

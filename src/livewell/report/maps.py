@@ -218,10 +218,10 @@ def class_plate(
                 axes.text(*at, top, ha="center", va="center", size=8, color=INK)
         sheet.figure.legend(loc="outside lower left", **legend)
         known = table[np.isfinite(table).all(axis=1)]
-        means = [
-            f"{name} {share:.0%}" for name, share in zip(classes, known.mean(axis=0), strict=True)
-        ]
-        mean = f", mean shares: {', '.join(means)}" if len(known) else ""
+        mean = ""
+        if len(known):
+            pairs = zip(classes, known.mean(axis=0), strict=True)
+            mean = f", mean shares: {', '.join(f'{name} {share:.0%}' for name, share in pairs)}"
         dashed = "; dashed ring: unsure" if "unsure" in states else ""
         cross = "; cross: nothing to judge" if len(known) < len(table) else ""
         return sheet.picture(

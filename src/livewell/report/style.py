@@ -83,9 +83,9 @@ def class_look(number: int) -> ClassLook:
     shade, towards, share = SHADES[number // len(PALETTE) % len(SHADES)]
     if said == "black" and shade:
         shade, said, towards = "", f"{shade} grey", 1.0
-    mixed = tuple((1 - share) * part + share * towards for part in to_rgb(colour))
+    red, green, blue = ((1 - share) * part + share * towards for part in to_rgb(colour))
     return ClassLook(
-        to_hex(mixed).upper(),
+        to_hex((red, green, blue)).upper(),
         f"{shade} {said}".strip(),
         CLASS_MARKS[number % len(CLASS_MARKS)],
         CLASS_DASHES[number % len(CLASS_DASHES)],

@@ -1,11 +1,18 @@
 """Numbers and nouns as sentences and tables show them."""
 
 import math
+from collections.abc import Iterable
 
 
 def plural(count: int, noun: str) -> str:
     """``1 well``, ``12 wells``."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def listed(items: Iterable[str]) -> str:
+    """``healthy, sick and dead``."""
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def chance(p: float, digits: int = 3) -> str:

@@ -11,17 +11,22 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from livewell.classes import ClassNames
 from livewell.detection.froc import RATES, Froc
 from livewell.detection.matching import DetectionCounts
 from livewell.detection.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
 from livewell.metrics.intervals import Estimate
+from livewell.report import trust
+from livewell.report.curves import reliability, roc, score_histogram
 from livewell.report.detection import Point, froc_curve, precision_recall
+from livewell.report.figures import group_strip
+from livewell.report.maps import confusion
 from livewell.report.marked import FOUND, MISSED, WRONG, MarkedFrame, marked_frames
 from livewell.report.overlays import levels
-from livewell.report.page import Note, Page, Picture, render
+from livewell.report.page import Page, Picture, render
 from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.report.suspects import SuspectsResults, suspects_section
-from livewell.report.words import note_of, picture_of, said_of
+from livewell.report.vocabulary import Vocabulary
 from livewell.text import chance, several, threshold_p
 
 NAN = float("nan")
@@ -202,7 +207,7 @@ def test_marked_frames_are_stretched_without_their_borders():
 
 def suspected(**others: object) -> str:
     made = SuspectsResults(
-        classes=("live", "dead"),
+        classes=ClassNames(("live", "dead")),
         noun="image",
         contradicted={"labelled live, more likely dead": 3},
         scored=40,
@@ -232,20 +237,31 @@ def test_suspects_are_for_people_and_honest_about_what_was_scored():
 
 
 def test_pages_of_frames_do_not_speak_of_patches():
-    """Captions, notes and axes are said of frames; runs of patches keep every byte."""
-    picture = Picture(b"<svg><text>patches</text><text>patches.png</text></svg>", "svg", "alt",
-                      "Patches by class; a patch.")  # fmt: skip
-    said = picture_of(picture, "frame")
-    assert said.caption == "Frames by class; a frame."
-    assert said.data == b"<svg><text>frames</text><text>patches.png</text></svg>"
-    assert picture_of(picture, "patch") is picture
-    assert said_of("dispatched patch_px of 3 patches", "image") == "dispatched patch_px of 3 images"
+    """Captions, notes and axes are said of what the net sees."""
+    words = Vocabulary("image", "plate")
+    y, p = [0, 1, 0, 1], [0.2, 0.7, 0.4, 0.9]
+    classes = ClassNames(("live", "dead"))
+    groups = pd.DataFrame({"group": ["a"], "patches": [4], "positives": [2], "accuracy": [1.0]})
+    bins = pd.DataFrame({"p": [0.2, 0.8], "observed": [0.1, 0.9], "patches": [9, 9]})
+    drawn = [
+        roc(y, p, words=words),
+        score_histogram(y, p, classes.names, words=words),
+        reliability(bins, "dead", words=words),
+        group_strip(groups, classes, words=words),
+        confusion([[1, 1], [0, 2]], classes.names, words=words),
+    ]
+    for picture in drawn:
+        said = picture.data.decode() + picture.caption + picture.alt
+        assert "atches" not in said
+        assert "image" in picture.caption.lower()
+    assert "share of the class's images (%)" in drawn[1].data.decode()
+    assert drawn[4].caption.startswith("Images by true and called class")
+    assert "not images" in trust.group_count(20, 20, words).text
     assert [several(noun) for noun in ("patch", "frame", "image")] == [
         "patches",
         "frames",
         "images",
     ]
-    assert note_of(Note("info", "No patch."), "image").text == "No image."
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from livewell.report.evidence import (
 )
 from livewell.report.explain import HONEST, ExplainResults, explain_page, headline
 from livewell.report.page import Page, Picture, render
-from livewell.report.style import CLASS_COLOURS
+from livewell.report.style import class_look
 
 NAN = float("nan")
 CLASSES = ("healthy", "sick")
@@ -70,7 +70,7 @@ def test_colour_depends_on_evidence_and_scale_alone(level: float, top: float, nu
     found = overlaid(item, top)
     dark = overlaid(replace(item, map=np.zeros_like(item.map)), top)
     alpha = COVER * min(np.float32(level) / top, 1)
-    colour = np.array(to_rgb(CLASS_COLOURS[number]))
+    colour = np.array(to_rgb(class_look(number).colour))
     left, right = np.s_[:, : EDGE // 2], np.s_[:, EDGE // 2 :]
     np.testing.assert_allclose(found[left], (1 - alpha) * dark[left] + alpha * colour, atol=1e-6)
     np.testing.assert_array_equal(found[right], dark[right])

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from livewell.classes import ClassNames
 from livewell.errors import GeometryError, OutputError
 from livewell.outputs.heatmaps import MapTransform
 from livewell.outputs.overlay import Look
@@ -20,10 +21,11 @@ from livewell.report.galleries import patch_gallery
 from livewell.report.maps import confusion, plate_view, still
 from livewell.report.page import Picture
 from livewell.report.trends import learning_curves, sick_curve
+from livewell.report.vocabulary import Vocabulary
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")
-CLASSES = ("healthy", "sick")
+CLASSES = ClassNames(("healthy", "sick"))
 Y = RNG.integers(0, 2, 200)
 P = np.clip(0.3 + 0.4 * Y + RNG.normal(0, 0.2, 200), 0, 1)
 GROUP = np.repeat(["B02", "B03", "C<02>", "$x_2$"], 50)
@@ -73,9 +75,9 @@ CASES: dict[str, Callable[[], Picture]] = {
     "roc with NaN": lambda: roc(np.append(Y, 1), np.append(P, NAN), np.append(GROUP, "x")),
     "roc of one class": lambda: roc(np.ones(5), P[:5], GROUP[:5]),
     "roc of nothing": lambda: roc([], []),
-    "histogram": lambda: score_histogram(Y, P, CLASSES, 0.5, (0.4, 0.6)),
-    "histogram of one class": lambda: score_histogram(np.zeros(5), P[:5], CLASSES),
-    "histogram of NaN": lambda: score_histogram([0, 1], [NAN, NAN], CLASSES, NAN),
+    "histogram": lambda: score_histogram(Y, P, CLASSES.names, 0.5, (0.4, 0.6)),
+    "histogram of one class": lambda: score_histogram(np.zeros(5), P[:5], CLASSES.names),
+    "histogram of NaN": lambda: score_histogram([0, 1], [NAN, NAN], CLASSES.names, NAN),
     "reliability": lambda: reliability(RELIABILITY, ece=0.02),
     "reliability without intervals": lambda: reliability(RELIABILITY[["p", "observed", "patches"]]),
     "reliability of nothing": lambda: reliability(RELIABILITY.iloc[1:2]),
@@ -86,7 +88,9 @@ CASES: dict[str, Callable[[], Picture]] = {
     "sick of nothing": lambda: sick_curve([0, 1], [NAN, NAN]),
     "one frame": lambda: sick_curve([0], [0.5], x_label="time (h)"),
     "groups": lambda: group_strip(GROUPS, CLASSES),
-    "many groups": lambda: group_strip(pd.concat([GROUPS] * 30), CLASSES, group_name="well"),
+    "many groups": lambda: group_strip(
+        pd.concat([GROUPS] * 30), CLASSES, words=Vocabulary(group="well")
+    ),
     "groups without value": lambda: group_strip(GROUPS.iloc[2:].drop(columns=["low"]), CLASSES),
     "no groups": lambda: group_strip(GROUPS.iloc[:0], CLASSES),
     "verdicts": lambda: verdict_strip(VERDICTS, 0.5, (0.4, 0.6)),
@@ -101,7 +105,7 @@ CASES: dict[str, Callable[[], Picture]] = {
     "no estimates": lambda: estimates([]),
     "below zero": lambda: estimates([("r", Estimate(-0.2, -0.5, 0.1, 4))]),
     "comparison": lambda: comparison(ROWS),
-    "confusion": lambda: confusion([[8, 2], [0, 0]], CLASSES),
+    "confusion": lambda: confusion([[8, 2], [0, 0]], CLASSES.names),
     "three classes": lambda: confusion(np.eye(3), ("a", "b<", "c")),
     "plate": lambda: plate_view(["B02", "C03"], [0.1, NAN], ["unsure", "nothing to judge"]),
     "large plate": lambda: plate_view(["P24"], [1.0]),

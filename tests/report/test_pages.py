@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livewell.classes import ClassNames
 from livewell.report.estimate import Estimate, short, span
 from livewell.report.evaluation import evaluation_page, headline, named, trust_notes
 from livewell.report.page import Note, Video, render
@@ -16,8 +17,10 @@ from livewell.report.results import (
     HeatmapResults,
 )
 from livewell.report.verdicts import assess_page, heatmap_page
+from livewell.report.vocabulary import Vocabulary
 
 NAN = float("nan")
+TWO = ClassNames(("healthy", "sick"))
 WELLS = [f"B{i:02d}" for i in range(1, 13)]
 
 
@@ -33,7 +36,7 @@ def scores(wells: list[str] = WELLS) -> pd.DataFrame:
 GOOD = EvaluationResults(
     "Run",
     "12 wells",
-    ("healthy", "sick"),
+    TWO,
     [("AUC", Estimate(0.96, 0.92, 0.99, 12)), ("accuracy", Estimate(0.9, 0.8, 0.95, 12, "x"))],
     scores(),
 )
@@ -97,7 +100,7 @@ def test_enough_groups_are_not_called_rough() -> None:
 def test_groups_of_one_image_are_not_set_against_images() -> None:
     """Where every group is one image, resampling groups is no merit over resampling images."""
     assert "resample whole wells (12), not patches" in said(GOOD, "good")
-    single = replace(GOOD, scores=scores().drop_duplicates("group"), noun="image")
+    single = replace(GOOD, scores=scores().drop_duplicates("group"), words=Vocabulary("image"))
     assert "intervals resample wells (12)." in said(single, "good")
     assert "not images" not in said(single, "good")
 
@@ -185,7 +188,9 @@ def test_the_whole_page_holds_every_part() -> None:
 
 def test_the_evaluation_rooms_names_are_spelt_out() -> None:
     """`roc_auc` becomes AUC, and the group is called by its name."""
-    rows = named({"roc_auc": Estimate(1), "within_auc": Estimate(1), "odd": Estimate(1)}, "well")
+    rows = named(
+        {"roc_auc": Estimate(1), "within_auc": Estimate(1), "odd": Estimate(1)}, Vocabulary()
+    )
     assert [name for name, _ in rows] == ["AUC", "AUC within one well", "odd"]
 
 
@@ -208,7 +213,7 @@ VERDICTS = pd.DataFrame(
         "verdict": ["sick", "unsure", "healthy", "nothing to judge"],
     }
 )
-ASSESSED = AssessResults("Verdicts", "x", ("healthy", "sick"), VERDICTS, threshold=0.5)
+ASSESSED = AssessResults("Verdicts", "x", TWO, VERDICTS, threshold=0.5)
 
 
 def test_verdicts_are_counted_in_the_headline() -> None:
@@ -255,7 +260,7 @@ def test_wells_may_be_unknown() -> None:
 def test_a_heat_map_page_says_how_the_area_went(fraction: list[float], words: str) -> None:
     """First, last and largest share, over whatever frames had anything to judge."""
     curve = pd.DataFrame({"t": range(len(fraction)), "fraction": fraction})
-    results = HeatmapResults("Heat map", "m", ("healthy", "sick"), curve, 0.5)
+    results = HeatmapResults("Heat map", "m", TWO, curve, 0.5)
     page = heatmap_page(replace(results, video=Video(b"x", "video/webm", "v")))
     assert words in page.verdict
     assert "<video" in render(page)
@@ -268,5 +273,5 @@ def test_a_heat_map_page_says_how_the_area_went(fraction: list[float], words: st
 def test_time_has_a_fitting_unit(step_s: float, label: str) -> None:
     """Hours, minutes or seconds by the movie's length; frames where times are unknown."""
     curve = pd.DataFrame({"t": range(30), "time_s": np.arange(30) * step_s, "fraction": 0.2})
-    page = heatmap_page(HeatmapResults("Heat map", "m", ("healthy", "sick"), curve, 0.5))
+    page = heatmap_page(HeatmapResults("Heat map", "m", TWO, curve, 0.5))
     assert label.encode() in page.sections[0].pictures[0].data

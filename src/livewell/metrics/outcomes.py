@@ -57,6 +57,12 @@ def outcomes(scores: pd.DataFrame, classes: ClassNames, sought: str | None = Non
     return found.assign(p=scores[chance], called=(scores["called"] == code).astype("int64"))
 
 
+def chances(scores: pd.DataFrame, classes: ClassNames) -> Floats:
+    """Probability of every class in a table of scores, shape (patches, classes)."""
+    p = scores[score_columns(classes, "p")].to_numpy(float)
+    return np.column_stack([1 - p, p]) if classes.binary else p
+
+
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
     """The columns `COLUMNS` of an outcomes frame in plain number types.
 

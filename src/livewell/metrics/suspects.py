@@ -5,6 +5,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import Fault, SpecError, TableError
+from livewell.metrics.outcomes import chances
 from livewell.tables.schemas import BOX, KEY, score_columns
 
 _NEEDED = {
@@ -19,8 +20,7 @@ _NEEDED = {
 
 def suspect_columns(classes: ClassNames) -> list[str]:
     """Columns of a table of suspects, see `suspects`."""
-    chances = score_columns(classes, "p")
-    first = ["rank", "direction", "image", "label", *chances, "sure", "patches"]
+    first = ["rank", "direction", "image", "label", *score_columns(classes, "p"), "sure", "patches"]
     return [*first, "fold", "group", "t", *BOX]
 
 
@@ -76,13 +76,12 @@ def suspects(
     if (most is not None and most < 1) or not 0 <= least < 1:
         got = f"most={most}, least={least}"
         raise SpecError("no such list", expected="most >= 1, 0 <= least < 1", got=got)
-    chances = score_columns(classes, "p")
-    _refuse(scores, chances)
+    columns = score_columns(classes, "p")
+    _refuse(scores, columns)
     tested = scores[scores["part"] == "test"] if "part" in scores else scores
     table = tested.reset_index(drop=True)
     codes = classes.codes(table["label"])
-    every = table[chances].to_numpy(float)
-    every = np.column_stack([1 - every, every]) if classes.binary else every
+    every = chances(table, classes)
     unit = [*KEY, "label"] if labels_on_patches(table) else ["image", "label"]
     number = table.groupby(unit, sort=False).ngroup().to_numpy()
     # the order of the rows, which sums depend on, decides nothing
@@ -91,9 +90,9 @@ def suspects(
     means[np.arange(len(own)), own] = -1.0
     other = means.argmax(axis=1)
     sure = pd.Series(every[np.arange(len(table)), other[number]])
-    units = pd.concat([table[chances], sure.rename("sure")], axis=1).groupby(number)
-    found = units[chances].mean().assign(sure=means.max(axis=1), patches=units.size())
-    surest = table.loc[units["sure"].idxmax().to_numpy(int)].drop(columns=chances)
+    units = pd.concat([table[columns], sure.rename("sure")], axis=1).groupby(number)
+    found = units[columns].mean().assign(sure=means.max(axis=1), patches=units.size())
+    surest = table.loc[units["sure"].idxmax().to_numpy(int)].drop(columns=columns)
     listed = surest.reset_index(drop=True).join(found.reset_index(drop=True))
     listed = listed.assign(own=own, other=other)[listed["sure"] > least]
     listed = listed.sort_values(
@@ -120,14 +119,14 @@ def labels_on_patches(scores: pd.DataFrame) -> bool:
     return bool(labels.duplicated(["image", "t"]).any())
 
 
-def _refuse(scores: pd.DataFrame, chances: list[str]) -> None:
-    needed = _NEEDED | dict.fromkeys(chances, "calibrated probability of the class")
+def _refuse(scores: pd.DataFrame, columns: list[str]) -> None:
+    needed = _NEEDED | dict.fromkeys(columns, "calibrated probability of the class")
     faults = [
         Fault("missing-column", name, doc) for name, doc in needed.items() if name not in scores
     ]
     faults += [
         Fault("wrong-value", name, "probabilities outside [0, 1], or empty")
-        for name in chances
+        for name in columns
         if name in scores and not scores[name].between(0, 1).all()
     ]
     if faults:

@@ -1,7 +1,8 @@
 """Draws one frame of a movie with its heat map, time stamp, scale bar and colour bar."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageColor, ImageDraw, ImageFont
 
 from livewell.image import Frame
 from livewell.outputs.heatmaps import Map, MapTransform
@@ -21,6 +22,8 @@ STOPS = ((0.0, (255, 214, 80)), (0.35, (255, 176, 40)), (0.65, (240, 90, 10)), (
 """Colour of a probability: from amber through vermillion to red."""
 STRONGEST = 0.68
 """Opacity at probability 1; it falls to nothing at 0, so that healthy cells look untouched."""
+GROUND = (24, 24, 26)
+"""Behind the text above a frame."""
 NARROWEST_PX = 640
 """Smaller frames are enlarged by a whole number to at least this width, so that text fits."""
 
@@ -36,7 +39,10 @@ class Look:
     display
         Grey levels of the file shown as black and as white; the same for the whole movie.
     class_name
-        The positive class, for the colour bar's title.
+        The positive class of two, for the colour bar's title.
+    classes
+        Of three or more classes the colour of each by its name, such as ``#0072B2``, in the order
+        of their maps; every pixel is tinted by its most probable class.
     pixel_um
         Edge of a pixel in micrometres; ``None`` gives a scale bar in pixels.
     model
@@ -51,6 +57,7 @@ class Look:
     pixel_um: float | None = None
     model: str = ""
     text_scale: float = 1.0
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 def tint(p: NDArray[Any]) -> NDArray[np.float32]:
@@ -63,12 +70,38 @@ def tint(p: NDArray[Any]) -> NDArray[np.float32]:
     return found
 
 
+def class_tint(p: NDArray[Any], colours: Sequence[str]) -> NDArray[np.float32]:
+    """Colour of the most probable class, the stronger the more probable it is.
+
+    Parameters
+    ----------
+    p
+        Probability of every class, shape (classes, h, w). NaN is transparent.
+    colours
+        Of every class, such as ``#0072B2``.
+
+    Returns
+    -------
+    float32 array (h, w, 4)
+        RGBA, 0 to 1; opacity by probability as in `tint`.
+    """
+    known = np.nan_to_num(np.asarray(p, dtype=np.float32), nan=0.0).clip(0, 1)
+    table = np.array([ImageColor.getrgb(colour)[:3] for colour in colours], dtype=np.float32) / 255
+    top = known.argmax(axis=0)
+    strength = np.take_along_axis(known, top[None], axis=0)[0]
+    return np.concatenate([table[top], _opacity(strength)[..., None]], axis=-1)
+
+
+def _opacity(p: NDArray[Any]) -> NDArray[np.float32]:
+    return np.asarray(STRONGEST * p**1.3, dtype=np.float32)
+
+
 @cache
 def _ramp() -> NDArray[np.float32]:
     p = np.linspace(0, 1, 256)
     at = [stop for stop, _ in STOPS]
     colours = [np.interp(p, at, [rgb[i] / 255 for _, rgb in STOPS]) for i in range(3)]
-    ramp = np.stack([*colours, STRONGEST * p**1.3], axis=-1).astype(np.float32)
+    ramp = np.stack([*colours, _opacity(p)], axis=-1).astype(np.float32)
     ramp.setflags(write=False)
     return ramp
 
@@ -89,8 +122,9 @@ def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look
     frame
         Grey levels of the file, shape (y, x).
     map01
-        Heat map, shape (my, mx), or ``None`` where the frame was not judged. Where it says nothing
-        (NaN, or outside the outermost window centres) the frame is hatched, not coloured.
+        Heat map, shape (my, mx), of three or more classes (classes, my, mx), or ``None`` where the
+        frame was not judged. Where it says nothing (NaN, or outside the outermost window centres)
+        the frame is hatched, not coloured.
     time_s, index
         Time stamp (``None``: left out) and number of the frame.
     look
@@ -105,12 +139,14 @@ def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look
     picture = np.repeat(brightness[..., None], 3, axis=2)
     hatched = False
     if map01 is not None:
-        enlarged = look.transform.enlarge(map01, brightness.shape)
-        colour = tint(enlarged)
+        maps = np.reshape(map01, (-1, *map01.shape[-2:]))
+        enlarged = np.stack([look.transform.enlarge(one, brightness.shape) for one in maps])
+        chosen = list(look.classes.values())
+        colour = class_tint(enlarged, chosen) if chosen else tint(enlarged[0])
         alpha = colour[..., 3:]
         picture *= 1 - alpha
         picture += colour[..., :3] * alpha
-        unknown = np.isnan(enlarged)
+        unknown = np.asarray(np.isnan(enlarged).any(axis=0))
         hatched = bool(unknown.any())
     zoom = max(1, math.ceil(NARROWEST_PX / brightness.shape[1]))
     picture = _enlarged(picture, zoom)
@@ -124,8 +160,9 @@ def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look
     notes = ["not judged"] if map01 is None else ["hatched: not judged"] if hatched else []
     notes.append(f"grey levels {look.display[0]:.5g} to {look.display[1]:.5g}")
     notes += [f"model {look.model}"] if look.model else []
-    strip = _strip(image.width, text_px, stamp, " · ".join(notes), look.class_name)
-    return np.concatenate([strip, np.asarray(image)])
+    strip = _strip(image.width, text_px, stamp, " · ".join(notes), look)
+    legend = [_legend(image.width, text_px, look.classes)] if look.classes else []
+    return np.concatenate([strip, *legend, np.asarray(image)])
 
 
 def _enlarged(values: NDArray[Any], zoom: int) -> NDArray[Any]:
@@ -188,32 +225,16 @@ def _scale_bar(image: Pillow.Image, pixel_um: float | None, zoom: int, text_px: 
     )
 
 
-def _strip(width: int, text_px: int, stamp: str, notes: str, class_name: str) -> Picture:
+def _strip(width: int, text_px: int, stamp: str, notes: str, look: Look) -> Picture:
     """The strip above the frame: time and notes to the left, the colour bar to the right.
 
     Above, because players lay their controls over a video's lower edge.
     """
     small = max(10, round(text_px * 0.8))
-    height = round(text_px * 4.2) // 2 * 2
-    image = Pillow.new("RGB", (width, height), (24, 24, 26))
+    height = round(text_px * (3.2 if look.classes else 4.2)) // 2 * 2
+    image = Pillow.new("RGB", (width, height), GROUND)
     pen = ImageDraw.Draw(image)
-    bar_px, right = max(120, width // 5), width - text_px * 3 // 2
-    left = right - bar_px
-    top = round(text_px * 1.75)
-    # Over mid grey, as on the picture: the bar shows colours as they appear there.
-    colour = tint(np.linspace(0, 1, bar_px))
-    row = 0.55 * (1 - colour[:, 3:]) + colour[:, :3] * colour[:, 3:]
-    bar = np.repeat(np.rint(row * 255).astype(np.uint8)[None], text_px * 2 // 3, axis=0)
-    image.paste(Pillow.fromarray(bar), (left, top))
-    for p in (0, 0.5, 1):
-        x = left + p * (bar_px - 1)
-        pen.line((x, top + len(bar), x, top + len(bar) + small // 4), fill="white")
-        pen.text(
-            (x, top + len(bar) + small // 2), f"{p:g}", "white", font=_font(small), anchor="mt"
-        )
-    title = _fitted(f"probability of {class_name}", _font(small), bar_px + text_px * 2)
-    pen.text((left + bar_px / 2, top - small // 2), title, "white", _font(small), "ms")
-    room = left - 3 * text_px
+    room = width - 2 * text_px if look.classes else _colour_bar(image, text_px, look.class_name)
     pen.text(
         (text_px, height * 0.28),
         _fitted(stamp, _font(text_px), room),
@@ -228,6 +249,57 @@ def _strip(width: int, text_px: int, stamp: str, notes: str, class_name: str) ->
         _font(small),
         "lm",
     )
+    return np.asarray(image)
+
+
+def _colour_bar(image: Pillow.Image, text_px: int, class_name: str) -> int:
+    """Draws the bar at the right end of the strip; the room that is left for text, pixels."""
+    small, width = max(10, round(text_px * 0.8)), image.width
+    pen = ImageDraw.Draw(image)
+    bar_px, right = max(120, width // 5), width - text_px * 3 // 2
+    left = right - bar_px
+    top = round(text_px * 1.75)
+    bar = _on_grey(tint(np.linspace(0, 1, bar_px)), text_px * 2 // 3)
+    image.paste(Pillow.fromarray(bar), (left, top))
+    for p in (0, 0.5, 1):
+        x = left + p * (bar_px - 1)
+        pen.line((x, top + len(bar), x, top + len(bar) + small // 4), fill="white")
+        pen.text(
+            (x, top + len(bar) + small // 2), f"{p:g}", "white", font=_font(small), anchor="mt"
+        )
+    title = _fitted(f"probability of {class_name}", _font(small), bar_px + text_px * 2)
+    pen.text((left + bar_px / 2, top - small // 2), title, "white", _font(small), "ms")
+    return left - 3 * text_px
+
+
+def _on_grey(colour: NDArray[np.float32], height: int) -> Picture:
+    """A bar of RGBA colours over mid grey, as they appear on the picture."""
+    row = 0.55 * (1 - colour[:, 3:]) + colour[:, :3] * colour[:, 3:]
+    return np.repeat(np.rint(row * 255).astype(np.uint8)[None], height, axis=0)
+
+
+def _legend(width: int, text_px: int, classes: Mapping[str, str]) -> Picture:
+    """A bar from probability 0 to 1 and the name of every class, in as many lines as it takes."""
+    small = max(10, round(text_px * 0.8))
+    bar_px, line_px = 3 * text_px, round(text_px * 1.6) // 2 * 2
+    title, font = "most probable class, 0 to 1:", _font(small)
+    entries, x, line = [], text_px + round(font.getlength(title)) + text_px, 0
+    for name, colour in classes.items():
+        said = _fitted(name, font, width - bar_px - 3 * text_px)
+        wide = bar_px + small // 2 + round(font.getlength(said))
+        if x + wide > width - text_px:
+            x, line = text_px, line + 1
+        entries.append((x, line, said, colour))
+        x += wide + round(1.5 * text_px)
+    image = Pillow.new("RGB", (width, line_px * (line + 1) + text_px // 2 // 2 * 2), GROUND)
+    pen = ImageDraw.Draw(image)
+    pen.text((text_px, line_px // 2), title, (190, 190, 190), font, "lm")
+    for x, line, said, colour in entries:
+        middle = line * line_px + line_px // 2
+        p = np.linspace(0, 1, bar_px, dtype=np.float32)[None, None]
+        bar = _on_grey(class_tint(p, [colour])[0], text_px * 2 // 3)
+        image.paste(Pillow.fromarray(bar), (x, middle - len(bar) // 2))
+        pen.text((x + bar_px + small // 2, middle), said, "white", font, "lm")
     return np.asarray(image)
 
 

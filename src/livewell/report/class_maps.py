@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from livewell.outputs.overlay import grey
 from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
-from livewell.report.style import CLASS_COLOURS, INK, SICK, Sheet, empty
+from livewell.report.style import INK, SICK, Sheet, class_colours, empty
 from livewell.text import plural, threshold_p
 
 Values = NDArray[np.floating]
@@ -231,7 +231,7 @@ def _called(axes: Axes, item: ClassMaps, least: float) -> None:
 
 def _both(axes: Axes, item: ClassMaps, least: float, ends: tuple[float, float]) -> None:
     bins = np.linspace(ends[0], max(ends[1], ends[0] + 1e-6), BINS + 1)
-    for values, colour in zip(item.maps, CLASS_COLOURS, strict=True):
+    for values, colour in zip(item.maps, class_colours(2), strict=True):
         axes.stairs(np.histogram(values[item.counted], bins)[0], bins, color=colour, lw=1.4)
     called = np.histogram(item.maps[1][item.counted & (item.odds >= least)], bins)[0]
     axes.stairs(called, bins, color=SICK, alpha=0.85, fill=True)
@@ -272,7 +272,7 @@ def _legend(sheet: Sheet, classes: tuple[str, str], least: float, least_p: float
     """What colours and the dashed line mean, beside the colour bar."""
     marks: list[Any] = [
         Patch(fill=False, ec=colour, lw=1.4, label=f"class map: {name}")
-        for name, colour in zip(classes, CLASS_COLOURS, strict=True)
+        for name, colour in zip(classes, class_colours(2), strict=True)
     ]
     said = f"called: log odds {least:.3g} or more (p {threshold_p(least_p)})"
     marks += [

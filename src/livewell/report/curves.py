@@ -1,5 +1,6 @@
 """Curves of a classifier: ROC, probabilities, reliability."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,16 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from livewell.report.estimate import EstimateLike, short
 from livewell.report.page import Picture
 from livewell.report.style import (
-    CLASS_COLOURS,
     FAINT,
     HEALTHY,
     INK,
     UNSURE,
     Sheet,
+    class_colours,
     empty,
     unit_axis,
 )
+from livewell.report.vocabulary import PATCHES, Vocabulary
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +33,7 @@ def roc(
     label: str = "pooled",
     auc: EstimateLike | None = None,
     band: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
-    group_name: str = "group",
+    words: Vocabulary = PATCHES,
 ) -> Picture:
     """Receiver operating characteristic, thin lines for groups that hold both classes.
 
@@ -47,8 +49,8 @@ def roc(
         Its area with interval; computed without interval where not given.
     band
         ``(false positive rate, low, high)`` of a 95% band for the thick line.
-    group_name
-        What a group is, for the legend.
+    words
+        What rows and groups are called.
     """
     truth, score, groups, dropped = _clean(y, p, group)
     title = f"ROC curve, {label}"
@@ -63,7 +65,7 @@ def roc(
             inside = groups == name
             if 0 < truth[inside].sum() < inside.sum():
                 x, h, _ = roc_curve(truth[inside], score[inside])
-                named = f"each {group_name} with both classes" if not thin else None
+                named = f"each {words.group} with both classes" if not thin else None
                 axes.plot(x, h, color=UNSURE, lw=0.8, alpha=0.55, label=named)
                 thin += 1
         if band is not None:
@@ -79,16 +81,19 @@ def roc(
         axes.legend(loc="lower right", handlelength=1.4)
         return sheet.picture(
             f"{title}: area {area}.",
-            f"ROC curve over {_n(truth.size)} patches; the dashed line is guessing." + dropped,
+            f"ROC curve over {_n(truth.size)} {words.regions}; the dashed line is guessing."
+            + dropped,
         )
 
 
 def score_histogram(
     y: ArrayLike,
     p: ArrayLike,
-    classes: tuple[str, str],
+    classes: Sequence[str],
     threshold: float | None = None,
     band: tuple[float, float] | None = None,
+    *,
+    words: Vocabulary = PATCHES,
 ) -> Picture:
     """How the probabilities of the two classes lie on the scale from 0 to 1.
 
@@ -102,16 +107,18 @@ def score_histogram(
         From which on a patch is called positive.
     band
         ``(low, high)`` probability between which the verdict is "unsure".
+    words
+        What rows are called.
     """
     truth, score, _, dropped = _clean(y, p, None)
     if not score.size:
-        return empty("No patch was scored.", "Histogram of probabilities")
+        return empty(f"No {words.region} was scored.", "Histogram of probabilities")
     edges = np.linspace(0, 1, 26)
     with Sheet(5.0, 3.4) as sheet:
         axes = sheet.axes
         if band is not None:
             axes.axvspan(*band, color=UNSURE, alpha=0.22, lw=0, label="unsure")
-        for side, name, colour in zip((0, 1), classes, CLASS_COLOURS, strict=True):
+        for side, name, colour in zip((0, 1), classes, class_colours(2), strict=True):
             mine = score[truth == side]
             if mine.size:
                 share = np.histogram(np.clip(mine, 0, 1), edges)[0] * (100 / mine.size)
@@ -126,7 +133,7 @@ def score_histogram(
         unit_axis(axes, "x", 0.0)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(f"probability of {classes[1]}")
-        axes.set_ylabel("share of the class's patches (%)")
+        axes.set_ylabel(f"share of the class's {words.regions} (%)")
         axes.legend(
             loc="upper center",
             bbox_to_anchor=(0.5, 1.16),
@@ -141,11 +148,17 @@ def score_histogram(
         )
         return sheet.picture(
             f'Histogram of the probability of "{classes[1]}" by true class: {means}.',
-            f'Probability of "{classes[1]}", patches of either class.' + dropped,
+            f'Probability of "{classes[1]}", {words.regions} of either class.' + dropped,
         )
 
 
-def reliability(table: pd.DataFrame, positive: str = "sick", ece: float | None = None) -> Picture:
+def reliability(
+    table: pd.DataFrame,
+    positive: str | None = "sick",
+    ece: float | None = None,
+    *,
+    words: Vocabulary = PATCHES,
+) -> Picture:
     """Reliability diagram: what share really is positive where the net says p.
 
     Parameters
@@ -155,13 +168,16 @@ def reliability(table: pd.DataFrame, positive: str = "sick", ece: float | None =
         known `low`, `high` (95% interval of `observed`), as `livewell.metrics.calibration`
         makes it. Bins without patches are skipped.
     positive
-        Name of the positive class.
+        Name of the positive class; ``None`` where the table is of the most probable class of three
+        or more.
     ece
         Expected calibration error, for the caption.
+    words
+        What rows are called.
     """
     table = table[(table["patches"] > 0) & table["observed"].notna() & table["p"].notna()]
     if table.empty:
-        return empty("No patch was scored.", "Reliability diagram")
+        return empty(f"No {words.region} was scored.", "Reliability diagram")
     with Sheet(4.2, 4.2) as sheet:
         axes = sheet.axes
         axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (4, 3)))
@@ -181,13 +197,13 @@ def reliability(table: pd.DataFrame, positive: str = "sick", ece: float | None =
         unit_axis(axes, "x")
         unit_axis(axes, "y")
         axes.set_aspect("equal")
-        axes.set_xlabel(f"probability of {positive} according to the net")
-        axes.set_ylabel(f"share that is {positive}")
+        axes.set_xlabel(f"probability of {positive or 'the top class'} according to the net")
+        axes.set_ylabel(f"share that is {positive or 'of that class'}")
         error = f" Expected calibration error {ece:.3f}." if ece is not None else ""
         return sheet.picture(
             f"Reliability diagram with {len(table)} bins.{error}",
             "On the dashed line, probabilities mean what they say; larger dots hold more "
-            f"patches.{error}",
+            f"{words.regions}.{error}",
         )
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 METRIC_NAMES = {
     "roc_auc": "AUC",
-    "within_auc": "AUC within one group",
+    "within_auc": "AUC within one {group}",
     "auc": "AUC",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -17,10 +17,35 @@ METRIC_NAMES = {
     "calibration_error": "calibration error (0 is best)",
     "pictures_decided": "pictures with a verdict",
     "pictures_right": "right among these",
+    "precision": "precision",
+    "unsure": "left unsure",
+    "decided_accuracy": "accuracy among the others",
     "virtual_batches": "balanced accuracy over virtual batches",
-    "prevalence_auc": "AUC of knowing only the group",
+    "prevalence_auc": "AUC of knowing only the {group}",
 }
 """How figures are called in reports, by their names in `livewell.metrics.figures`."""
+MACRO_NAMES = {
+    "roc_auc": "macro AUC",
+    "within_auc": "macro AUC within one {group}",
+    "calibration_error": "top-class calibration error (0 is best)",
+}
+"""Other names where there are three or more classes."""
+
+
+def metric_name(name: str, group: str = "group", *, macro: bool = False) -> str:
+    """What reports call a figure of `livewell.metrics`.
+
+    Parameters
+    ----------
+    name
+        Its name there; one that is not known stays.
+    group
+        What a group is called.
+    macro
+        Whether areas are means over three or more classes.
+    """
+    spoken = METRIC_NAMES | (MACRO_NAMES if macro else {})
+    return spoken[name].format(group=group) if name in spoken else name
 
 
 class EstimateLike(Protocol):

@@ -8,23 +8,34 @@ from dataclasses import replace
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from livewell.classes import ClassNames
 from livewell.report import trust
+from livewell.report.class_scores import class_scores
 from livewell.report.curves import reliability, roc, score_histogram
-from livewell.report.estimate import METRIC_NAMES, EstimateLike, has_interval, short, span
+from livewell.report.estimate import (
+    METRIC_NAMES,
+    EstimateLike,
+    has_interval,
+    metric_name,
+    short,
+    span,
+)
 from livewell.report.figures import comparison, estimates, group_strip
 from livewell.report.maps import confusion
 from livewell.report.page import Note, Page, Section, Table, Tone
 from livewell.report.results import EvaluationResults, Named
+from livewell.report.style import edges
 from livewell.report.trends import learning_curves
-from livewell.report.words import note_of, picture_of
-from livewell.text import plural, several
+from livewell.report.vocabulary import Vocabulary
+from livewell.text import listed, plural
 
 
 def evaluation_page(results: EvaluationResults) -> Page:
     """The page of a training run: verdict, trust, scores, groups, training, examples."""
     notes = trust_notes(results)
     sentence, tone = headline(results, notes)
-    sections = [_scores(results), _groups(results), _baselines(results), *_examples(results)]
+    scores = _scores(results) if results.classes.binary else class_scores(results)
+    sections = [scores, _groups(results), _baselines(results), *_examples(results)]
     sections += [*results.further, _calibration(results), _training(results), _data(results)]
     return Page(
         title=results.title,
@@ -44,14 +55,13 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
 
     The tone is bad where guessing is not ruled out or a note says bad, caution where a note does.
     """
-    negative, positive = results.classes
-    seen = several(results.noun)
-    what = f"On unseen {results.group_name}s, {seen} labelled {positive} and {negative}"
+    words = results.words
+    what = f"On unseen {words.groups}, {words.regions} labelled {listed(_kinds(results.classes))}"
     head = results.estimates[0][1] if results.estimates else None
     if head is None or not math.isfinite(head.value):
         return f"{what} could not be compared: no {results.metric} could be computed.", "bad"
     groups = results.scores["group"].nunique()
-    rests = [plural(groups, results.group_name)] if groups else []
+    rests = [plural(groups, words.group)] if groups else []
     if has_interval(head):
         rests.insert(0, f"95% interval {span(head)}")
     figure = f"{results.metric} {head.value:.2f}" + (f" ({', '.join(rests)})" if rests else "")
@@ -62,17 +72,26 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
     return f"{what} are told apart with {figure}.", tone
 
 
-def named(figures: Mapping[str, EstimateLike], group_name: str = "group") -> list[Named]:
-    """Estimates by their names in `livewell.metrics`, under the names that reports use."""
-    return [
-        (
-            METRIC_NAMES.get(name, name)
-            .replace("one group", f"one {group_name}")
-            .replace("the group", f"the {group_name}"),
-            estimate,
-        )
-        for name, estimate in figures.items()
-    ]
+def named(
+    figures: Mapping[str, EstimateLike], words: Vocabulary, *, macro: bool = False
+) -> list[Named]:
+    """Estimates by their names in `livewell.metrics`, under the names that reports use.
+
+    Parameters
+    ----------
+    figures
+        The estimates.
+    words
+        What a group is called.
+    macro
+        Whether areas are means over three or more classes.
+    """
+    return [(metric_name(name, words.group, macro=macro), e) for name, e in figures.items()]
+
+
+def _kinds(classes: ClassNames) -> list[str]:
+    """Classes in the order in which sentences name them: the positive one first."""
+    return list(reversed(classes.names)) if classes.binary else list(classes.sought)
 
 
 def trust_notes(results: EvaluationResults) -> list[Note]:
@@ -81,7 +100,7 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
     if results.estimates:
         name, head = results.estimates[0]
         notes.append(
-            trust.against_guessing(head, results.metric, results.classes, results.guessing)
+            trust.against_guessing(head, results.metric, _kinds(results.classes), results.guessing)
         )
         notes.append(_group_count(results, head))
         notes += trust.against_baselines(results.baselines, results.metric)
@@ -89,39 +108,42 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
         if head.note and math.isfinite(head.value) and not head.note.startswith("rough"):
             notes.append(Note("info", f"{name}: {head.note}"))
     groups = results.scores["group"].nunique()
-    notes += trust.within_groups(results.pooled, results.within, results.group_name, groups)
+    notes += trust.within_groups(results.pooled, results.within, results.words.group, groups)
     notes += trust.virtual_batches(
         results.paper, dict(results.estimates).get(METRIC_NAMES["balanced_accuracy"])
     )
     notes += trust.verdicts(dict(results.estimates).get(METRIC_NAMES["pictures_right"]))
-    notes += trust.calibration(results.ece, results.classes[1])
+    what = f"class {results.classes[1]}" if results.classes.binary else "the most probable class"
+    notes += trust.calibration(results.ece, what)
     told = [Note("warn", text) for text in results.warnings]
-    told += [note_of(note, results.noun) for note in notes]
-    return trust.sorted_notes([*told, *results.notes])
+    return trust.sorted_notes([*told, *notes, *results.notes])
 
 
 def _group_count(results: EvaluationResults, head: EstimateLike) -> Note:
     """Whether there are enough groups, and what intervals resample."""
     groups = results.scores["group"].nunique()
     alone = groups == len(results.scores)
-    return trust.group_count(groups, head.groups or groups, results.group_name, each_one=alone)
+    return trust.group_count(groups, head.groups or groups, results.words, each_one=alone)
 
 
 def _lead(results: EvaluationResults) -> str:
-    scores = results.scores
+    scores, words, classes = results.scores, results.words, results.classes
     called = scores[scores["called"].notna()]
     if called.empty:
-        return f"No {results.noun} was scored."
-    right = int((called["called"].astype(int) == called["y"].astype(int)).sum())
+        return f"No {words.region} was scored."
+    codes = called["called"].to_numpy(int)
+    truth = called["y"].to_numpy(int) if classes.binary else classes.codes(called["label"])
+    right, unsure = int((codes == truth).sum()), int((codes < 0).sum())
+    rules = "Threshold and band of doubt were" if classes.binary else "The rule of doubt was"
     return (
-        f"{right:,} of {len(called):,} {several(results.noun)} were called right "
-        f"({right / len(called):.1%}), by models that never saw their {results.group_name}. "
-        f"Threshold and band of doubt were chosen on validation {results.group_name}s."
+        f"{right:,} of {len(called):,} {words.regions} were called right "
+        f"({right / len(called):.1%}){f', {unsure:,} were left unsure' if unsure else ''}, by "
+        f"models that never saw their {words.group}. {rules} chosen on validation {words.groups}."
     )
 
 
 def _scores(results: EvaluationResults) -> Section:
-    scores, (negative, positive) = results.scores, results.classes
+    scores, (negative, positive), words = results.scores, results.classes, results.words
     auc = next((e for n, e in results.estimates if n.lower().split()[:1] == ["auc"]), None)
     auc = results.pooled or auc
     called = scores[scores["called"].notna() & scores["y"].notna()]
@@ -130,7 +152,7 @@ def _scores(results: EvaluationResults) -> Section:
         if len(called)
         else np.zeros((2, 2))
     )
-    names = ["metric", "value (95% interval)", f"{results.group_name}s", "note"]
+    names = ["metric", "value (95% interval)", words.groups, "note"]
     rows: list[tuple[str, ...]] = [
         (n, short(e), str(e.groups or ""), e.note) for n, e in results.estimates
     ]
@@ -140,7 +162,12 @@ def _scores(results: EvaluationResults) -> Section:
     if not any(row[3] for row in rows):
         names, rows = names[:3], [row[:3] for row in rows]
     histogram = score_histogram(
-        scores["y"], scores["p"], results.classes, results.threshold, results.band
+        scores["y"],
+        scores["p"],
+        results.classes.names,
+        results.threshold,
+        results.band,
+        words=words,
     )
     curve = roc(
         scores["y"],
@@ -148,17 +175,19 @@ def _scores(results: EvaluationResults) -> Section:
         scores["group"],
         auc=auc,
         band=results.roc_band,
-        group_name=results.group_name,
+        words=words,
     )
-    figures = (curve, confusion(matrix, results.classes), replace(histogram, wide=True))
+    drawn = confusion(matrix, results.classes.names, words=words)
     return Section(
-        f"Scores on unseen {results.group_name}s",
-        f"Intervals resample whole {results.group_name}s. Sensitivity is the share of"
-        f" {several(results.noun)} labelled {positive} that were called {positive}, specificity the"
+        f"Scores on unseen {words.groups}",
+        f"Intervals resample whole {words.groups}. Sensitivity is the share of"
+        f" {words.regions} labelled {positive} that were called {positive}, specificity the"
         f" share of those labelled {negative} that were called {negative}.",
         pictures=[
             replace(estimates(results.estimates), wide=True),
-            *(picture_of(picture, results.noun) for picture in figures),
+            curve,
+            drawn,
+            replace(histogram, wide=True),
         ],
         tables=[Table(names, rows, align="lrrl"[: len(names)])],
     )
@@ -172,10 +201,10 @@ def _groups(results: EvaluationResults) -> Section | None:
         results.per_group,
         results.classes,
         metric=results.per_group_metric,
-        group_name=results.group_name,
+        words=results.words,
     )
-    name = results.group_name.capitalize()
-    return Section(f"{name} by {results.group_name}", pictures=[picture_of(strip, results.noun)])
+    group = results.words.group
+    return Section(f"{group.capitalize()} by {group}", pictures=[strip])
 
 
 def _baselines(results: EvaluationResults) -> Section | None:
@@ -183,15 +212,14 @@ def _baselines(results: EvaluationResults) -> Section | None:
         return None
     return Section(
         "Against simple rules",
-        f"The same {several(results.noun)}, a part of all where there are many, judged by rules"
+        f"The same {results.words.regions}, a part of all where there are many, judged by rules"
         " that see less than the net does.",
         pictures=[comparison(results.baselines, results.metric, results.guessing)],
     )
 
 
 def _examples(results: EvaluationResults) -> list[Section]:
-    negative, positive = results.classes
-    key = f"The edge shows the true class: blue {negative}, orange {positive}."
+    key = f"The edge shows the true class: {edges(results.classes)}."
     return [
         Section(g.title, f"{g.lead} {key if g.labels else ''}".strip(), pictures=[g.picture()])
         for g in results.galleries
@@ -201,11 +229,9 @@ def _examples(results: EvaluationResults) -> list[Section]:
 def _calibration(results: EvaluationResults) -> Section | None:
     if results.reliability is None:
         return None
-    diagram = reliability(results.reliability, results.classes[1], results.ece)
-    return Section(
-        "Do probabilities mean what they say?",
-        pictures=[picture_of(diagram, results.noun)],
-    )
+    of = results.classes[1] if results.classes.binary else None
+    diagram = reliability(results.reliability, of, results.ece, words=results.words)
+    return Section("Do probabilities mean what they say?", pictures=[diagram])
 
 
 def _training(results: EvaluationResults) -> Section | None:
@@ -222,6 +248,6 @@ def _training(results: EvaluationResults) -> Section | None:
 def _data(results: EvaluationResults) -> Section | None:
     if results.counts is None:
         return None
-    seen = several(results.noun)
+    seen = results.words.regions
     table = results.counts.rename(columns=lambda name: re.sub("^patches(?=_|$)", seen, str(name)))
     return Section("Data", tables=[Table.of(table)])

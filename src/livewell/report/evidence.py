@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
-from livewell.report.style import CLASS_COLOURS, INK, UNSURE, Sheet, empty
+from livewell.report.style import INK, UNSURE, Sheet, class_look, empty
 
 Grey = NDArray[np.float32]
 COVER = 0.75
@@ -50,7 +50,7 @@ def overlaid(evidence: Evidence, top: float) -> NDArray[np.float64]:
     known = np.nan_to_num(evidence.map).astype(np.float64)
     share = np.clip(known / top, 0, 1) if top > 0 else np.zeros_like(known)
     alpha = COVER * share[..., None]
-    colour = np.array(to_rgb(CLASS_COLOURS[evidence.number]))
+    colour = np.array(to_rgb(class_look(evidence.number).colour))
     return np.asarray(np.clip((1 - alpha) * grey + alpha * colour, 0, 1), dtype=np.float64)
 
 
@@ -90,7 +90,7 @@ def evidence_pairs(
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(item.truth is not None)
-            edge = UNSURE if item.truth is None else CLASS_COLOURS[item.truth]
+            edge = UNSURE if item.truth is None else class_look(item.truth).colour
             axes.spines[:].set(color=edge, linewidth=2.2)
             axes.set_xlabel(item.caption, size=8, color=INK, labelpad=3, linespacing=1.25)
         _bars(sheet, sorted({item.number for item in items}), classes, top)
@@ -178,7 +178,7 @@ def _stretched(grey: Grey) -> NDArray[np.float64]:
 def _bars(sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: float) -> None:
     """One colour bar a class, side by side under the panels."""
     for number in numbers:
-        colour = np.array(to_rgb(CLASS_COLOURS[number]))
+        colour = np.array(to_rgb(class_look(number).colour))
         pale = 1 - COVER * (1 - colour)
         fading = LinearSegmentedColormap.from_list("evidence", [(1, 1, 1), tuple(pale)])
         bar = sheet.figure.colorbar(

@@ -1,25 +1,32 @@
 """Figures of rows: estimates with intervals, groups one by one, verdicts one by one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
-from livewell.report.estimate import METRIC_NAMES, EstimateLike, has_interval, short
+from livewell.classes import ClassNames
+from livewell.report.estimate import EstimateLike, has_interval, metric_name, short
 from livewell.report.page import Picture
 from livewell.report.style import (
-    CLASS_COLOURS,
     FAINT,
     HEALTHY,
     INK,
+    SICK,
     UNSURE,
     VERDICT_COLOURS,
     VERDICT_MARKS,
     Sheet,
+    class_legend,
+    class_look,
+    cut,
     empty,
     unit_axis,
 )
+from livewell.report.vocabulary import PATCHES, Vocabulary
 
 Named = tuple[str, EstimateLike]
 MOST_ROWS = 48
@@ -57,49 +64,54 @@ def comparison(
 
 def group_strip(
     table: pd.DataFrame,
-    classes: tuple[str, str],
+    classes: ClassNames,
     *,
     metric: str = "accuracy",
-    group_name: str = "group",
+    words: Vocabulary = PATCHES,
 ) -> Picture:
-    """Every group: how many patches of either class, and how well they were told apart.
+    """Every group: how many patches of each class, and how well they were told apart.
 
     Parameters
     ----------
     table
-        One row a group: `group`, `patches`, `positives`, the column `metric`, and where known `low`
-        and `high` (95% interval), as `livewell.metrics.figures.per_group` makes it.
+        One row a group: `group`, `patches`, the column `metric`, where known `low` and `high` (95%
+        interval), and of two classes `positives`, as `livewell.metrics.figures.per_group` makes
+        it, of more ``true_<class>``, as `livewell.metrics.multiclass.class_groups` does.
     classes
-        Names of (negative, positive).
+        Classes of the model.
     metric
         Column to show: accuracy, auc ...
-    group_name
-        What a group is.
+    words
+        What groups and patches are called.
     """
-    shown = METRIC_NAMES.get(metric, metric)
-    title = f"{shown} by {group_name}"
+    shown = metric_name(metric, words.group)
+    title = f"{shown} by {words.group}"
     if table.empty:
-        return empty(f"No {group_name} was tested.", title)
-    caption = f"Patches of every unseen {group_name}, and {shown} there."
+        return empty(f"No {words.group} was tested.", title)
+    caption = f"{words.regions.capitalize()} of every unseen {words.group}, and {shown} there."
     if len(table) > MOST_ROWS:
         caption += f" The {MOST_ROWS} lowest of {len(table)} are shown."
         table = table.sort_values(metric, na_position="last", kind="stable").head(MOST_ROWS)
-    with Sheet(8.0, 0.9 + 0.24 * len(table), columns=2, ratios=(1, 1.6), share_y=True) as sheet:
+    legend, tall_legend = class_legend(classes, 8.0)
+    tall = 0.9 + 0.24 * len(table) + (0 if classes.binary else tall_legend)
+    with Sheet(8.0, tall, columns=2, ratios=(1, 1.6), share_y=True) as sheet:
         counts, values = sheet.panels
         rows = np.arange(len(table))[::-1]
         left = np.zeros(len(table))
-        positives = table["positives"].to_numpy(float)
-        widths = (table["patches"].to_numpy(float) - positives, positives)
-        for name, width, colour in zip(classes, widths, CLASS_COLOURS, strict=True):
-            counts.barh(rows, width, left=left, height=0.62, color=colour, label=name)
+        for number, (name, width) in enumerate(zip(classes, _widths(table, classes), strict=True)):
+            look = class_look(number)
+            bars: dict[str, Any] = {"color": look.colour, "hatch": look.hatch, "label": name}
+            counts.barh(rows, width, left=left, height=0.62, **bars)
             left += width
         counts.set_yticks(rows, [str(name) for name in table["group"]])
         counts.tick_params(axis="y", length=0)
-        counts.set_xlabel("patches")
+        counts.set_xlabel(words.regions)
         counts.set_ylim(-0.7, len(table) - 0.3)
-        counts.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=0.9, borderpad=0.1
-        )
+        if classes.binary:
+            where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+            counts.legend(handlelength=0.9, borderpad=0.1, **where)
+        else:
+            sheet.figure.legend(loc="outside upper left", **legend)
         value = table[metric].to_numpy(float)
         if {"low", "high"} <= set(table.columns):
             values.hlines(
@@ -112,6 +124,14 @@ def group_strip(
         values.set_xlabel(f"{shown}, with 95% interval" if "low" in table else shown)
         low = f", lowest {np.nanmin(value):.2f}" if np.isfinite(value).any() else ""
         return sheet.picture(f"{title}, {len(table)} rows{low}.", caption)
+
+
+def _widths(table: pd.DataFrame, classes: ClassNames) -> list[NDArray[np.float64]]:
+    """Patches of each class in every group."""
+    if not classes.binary:
+        return [table[f"true_{name}"].to_numpy(float) for name in classes]
+    positives = table["positives"].to_numpy(float)
+    return [table["patches"].to_numpy(float) - positives, positives]
 
 
 def verdict_strip(
@@ -173,7 +193,7 @@ def verdict_strip(
         if ranked:
             axes.set_xlabel("pictures, sorted by probability")
         else:
-            axes.set_yticks(range(len(images)), [_cut(name) for name in reversed(images)])
+            axes.set_yticks(range(len(images)), [cut(name) for name in reversed(images)])
             axes.set_ylim(-0.7, len(images) - 0.3)
             axes.tick_params(axis="y", length=0)
             _grid(axes, rows=True)
@@ -191,7 +211,7 @@ def verdict_strip(
 
 
 def _colour(kind: str, positive: str) -> str:
-    return CLASS_COLOURS[1] if kind == positive else CLASS_COLOURS[0]
+    return SICK if kind == positive else HEALTHY
 
 
 def _forest(
@@ -217,7 +237,7 @@ def _forest(
                 xycoords=("axes fraction", "data"),
                 annotation_clip=False,
             )
-        axes.set_yticks(places, [_cut(name) for name, _ in rows])
+        axes.set_yticks(places, [cut(name) for name, _ in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-0.6, len(rows) - 0.4)
         ends = [v for _, e in rows for v in (e.value, e.low, e.high) if np.isfinite(v)]
@@ -232,7 +252,3 @@ def _forest(
 
 def _grid(axes: Axes, *, rows: bool = False) -> None:
     axes.grid(axis="y" if rows else "x", color=FAINT, lw=0.6, alpha=0.7)
-
-
-def _cut(name: str, most: int = 44) -> str:
-    return name if len(name) <= most else f"{name[: most // 2]}...{name[-most // 2 + 3 :]}"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from livewell.report import trust
-from livewell.report.estimate import METRIC_NAMES, Estimate
+from livewell.report.estimate import Estimate, metric_name
 from livewell.report.figures import verdict_strip
 from livewell.report.overlays import FEW, MOST_NUMBERED
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone
@@ -346,4 +346,4 @@ def _metric(name: str) -> str:
     if name.startswith(OF_PLACES):
         bare = name.removeprefix(OF_PLACES)
         return f"places: {PLACE_NAMES.get(bare, bare.replace('_', ' '))}"
-    return METRIC_NAMES.get(name, name)
+    return metric_name(name)

@@ -17,7 +17,7 @@ from livewell.outputs.overlay import grey as brightness
 from livewell.report.galleries import PERCENTILES
 from livewell.report.overlays import levels, reduced
 from livewell.report.page import Picture
-from livewell.report.style import CLASS_COLOURS, INK, UNSURE, Sheet, empty
+from livewell.report.style import INK, UNSURE, Sheet, class_look, empty
 
 FOUND, WRONG, MISSED, MASK = "#56B4E9", "#D55E00", "#F0E442", "#CC79A7"
 """Sky blue, vermillion, yellow and reddish purple of Okabe and Ito's palette; signs differ too."""
@@ -162,7 +162,7 @@ def _draw(axes: Axes, frame: MarkedFrame) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(frame.truth is not None)
-    edge = UNSURE if frame.truth is None else CLASS_COLOURS[frame.truth]
+    edge = UNSURE if frame.truth is None else class_look(frame.truth).colour
     axes.spines[:].set(color=edge, linewidth=2.4)
     axes.set_xlabel(frame.caption, size=8, color=INK, labelpad=3, linespacing=1.25)
 

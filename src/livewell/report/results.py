@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.report.estimate import EstimateLike
 from livewell.report.galleries import patch_gallery
 from livewell.report.marked import MarkedFrame, marked_frames
 from livewell.report.page import Note, Picture, Section, Video
-from livewell.report.style import CLASS_COLOURS
+from livewell.report.style import class_look
+from livewell.report.vocabulary import PATCHES, Vocabulary
 
 Named = tuple[str, EstimateLike]
 
@@ -29,7 +31,7 @@ class Gallery:
     captions
         One a patch, one or two lines.
     labels
-        True class of each patch as 0 or 1, which colours its edge; empty: no edges.
+        Number of the true class of each patch, which colours its edge; empty: no edges.
     levels
         As in `livewell.report.galleries.patch_gallery`.
     frames
@@ -48,7 +50,7 @@ class Gallery:
         """The gallery as a figure."""
         if self.frames:
             return marked_frames(self.frames, title=self.title)
-        tones = [CLASS_COLOURS[label] for label in self.labels] or None
+        tones = [class_look(label).colour for label in self.labels] or None
         return patch_gallery(
             self.stack,
             self.captions,
@@ -63,28 +65,30 @@ class Gallery:
 class EvaluationResults:
     """What `evaluation_page` shows; everything but the first five may be left out.
 
-    Where the net sees whole frames, "patch" below means a frame.
+    "Patch" below means what the net sees.
 
     Parameters
     ----------
     title, subtitle
         Such as "Training run wells-fast", "240 fields of 24 wells, labelled by dose".
     classes
-        Names of (negative, positive).
+        Classes of the model.
     estimates
         Metrics on unseen groups; the first is the headline.
     scores
-        One row a scored patch of unseen groups: `y` (0/1), `p`, `called` (0/1), `group`, `fold`.
+        One row a scored patch of unseen groups (`schemas.SCORES`); of two classes with the columns
+        of `livewell.metrics.outcomes.outcomes`: `y` (0/1), `p`, `called` (0/1), `group`, `fold`.
     metric
         Short name of the headline metric.
-    noun
-        What the net sees and scores: patch, frame, or image where every image has one frame.
+    words
+        What the net sees and scores, and what a group is.
     guessing
         Value of the headline metric that means guessing.
-    group_name
-        What a group is: well, experiment, position.
+    each
+        Of three or more classes the metrics of each by its name, see
+        `livewell.metrics.multiclass.ClassEstimates`.
     pooled, within
-        AUC over everything, and within groups that hold both classes, to be compared.
+        AUC over everything, and within groups that hold several classes, to be compared.
     roc_band
         ``(false positive rate, low, high)``.
     per_group
@@ -92,7 +96,8 @@ class EvaluationResults:
     per_group_metric
         Its column to show.
     reliability, ece
-        As in `livewell.report.curves.reliability`.
+        As in `livewell.report.curves.reliability`; of three or more classes those of the most
+        probable class.
     threshold, band
         Chosen on validation groups: from which p a patch is called positive, and where the
         verdict is "unsure". Only shown where all folds share them.
@@ -119,13 +124,13 @@ class EvaluationResults:
 
     title: str
     subtitle: str
-    classes: tuple[str, str]
+    classes: ClassNames
     estimates: Sequence[Named]
     scores: pd.DataFrame
     metric: str = "AUC"
-    noun: str = "patch"
+    words: Vocabulary = PATCHES
     guessing: float = 0.5
-    group_name: str = "well"
+    each: Mapping[str, Mapping[str, EstimateLike]] = field(default_factory=dict)
     pooled: EstimateLike | None = None
     within: EstimateLike | None = None
     roc_band: tuple[Any, Any, Any] | None = None
@@ -156,16 +161,17 @@ class AssessResults:
     title, subtitle
         What was judged, by which model.
     classes
-        Names of (negative, positive).
+        Classes of the model.
     verdicts
-        One row a picture and frame: `image`, `t`, `n_patches`, `sick_fraction`, `p_sick`,
-        `verdict`, and where known `well`, `position`.
+        One row a picture and frame: `image`, `t`, `n_patches`, `verdict`, and where known `well`,
+        `position`; of two classes `sick_fraction`, `p_sick`, of more ``called_<class>`` (share of
+        patches called it) and ``p_<class>`` (probability of the picture).
     failures
         One row an input that could not be read: `image`, `error`.
     card
         Summary of the model's card: name, hash, data, results.
     threshold, band
-        On `p_sick` of a picture.
+        On `p_sick` of a picture; of two classes only.
     galleries
         Example patches.
     notes
@@ -176,7 +182,7 @@ class AssessResults:
 
     title: str
     subtitle: str
-    classes: tuple[str, str]
+    classes: ClassNames
     verdicts: pd.DataFrame
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
     card: Mapping[str, Any] = field(default_factory=dict)
@@ -197,12 +203,13 @@ class HeatmapResults:
     title, subtitle
         The movie, and the model that judged it.
     classes
-        Names of (negative, positive).
+        Classes of the model.
     curve
-        One row a frame: `t`, `fraction` (share of the judged area over the threshold, 0 to 1, NaN
-        where nothing was to judge), and where known `time_s`, `low`, `high`.
+        One row a frame: `t`, where known `time_s`; of two classes `fraction` (share of the judged
+        area over the threshold, 0 to 1, NaN where nothing was to judge), where known `low`, `high`;
+        of more ``fraction_<class>`` (share whose most probable class it is).
     threshold
-        From which probability an area counts as positive.
+        From which probability an area counts as positive; of two classes only.
     video
         The overlay video, to be held in the page.
     stills
@@ -213,9 +220,9 @@ class HeatmapResults:
 
     title: str
     subtitle: str
-    classes: tuple[str, str]
+    classes: ClassNames
     curve: pd.DataFrame
-    threshold: float
+    threshold: float | None = None
     video: Video | None = None
     stills: Sequence[Picture] = ()
     card: Mapping[str, Any] = field(default_factory=dict)

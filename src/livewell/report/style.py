@@ -1,28 +1,47 @@
 """One look for every figure: fixed colours, quiet axes, text that stays text in SVG."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
 
 from livewell.report.page import Picture
 
 HEALTHY = "#0072B2"
-"""Blue of Okabe and Ito's palette (Color Universal Design, 2008): the negative class, always."""
+"""Blue of Okabe and Ito's palette (Color Universal Design, 2008): the first class, always."""
 SICK = "#D55E00"
-"""Vermillion of the same palette: the positive class, always."""
+"""Vermillion of the same palette: the second class, the positive one of two, always."""
 UNSURE = "#8A8F94"
 """Grey: the band in which no verdict is given."""
 INK = "#1B1F23"
 """Text and the curve that matters."""
 FAINT = "#C9CED3"
 """Lines that only guide the eye."""
-CLASS_COLOURS = (HEALTHY, SICK)
-"""Colours of (negative, positive)."""
+PALETTE = {
+    "blue": HEALTHY,
+    "orange": SICK,
+    "green": "#009E73",
+    "pink": "#CC79A7",
+    "sky blue": "#56B4E9",
+    "amber": "#E69F00",
+    "yellow": "#F0E442",
+    "black": "#000000",
+}
+"""Okabe and Ito's eight colours by the names that captions use, in the order of the classes."""
+SHADES = (("", 0.0, 0.0), ("dark", 0.0, 0.45), ("pale", 1.0, 0.55))
+"""What is said of a colour that comes again, and what it is mixed with, by which share."""
+CLASS_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+CLASS_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+CLASS_HATCHES = ("", "////", "....", "xxxx")
+"""A mark, a line and a pattern for every class, so that colour is never the only sign."""
 VERDICT_COLOURS = {
     "healthy": HEALTHY,
     "sick": SICK,
@@ -34,6 +53,92 @@ VERDICT_MARKS = {"healthy": "o", "sick": "s", "unsure": "D", "nothing to judge":
 """A shape for every verdict, so that colour is never the only sign."""
 FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 """System fonts of figures and page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLook:
+    """How one class looks in every figure.
+
+    Parameters
+    ----------
+    colour, said
+        The colour, and what captions call it.
+    mark, dash, hatch
+        Of points, lines and areas.
+    """
+
+    colour: str
+    said: str
+    mark: str
+    dash: Any
+    hatch: str
+
+
+def class_look(number: int) -> ClassLook:
+    """Look of the class with this number.
+
+    After eight classes the colours come again, darker, then paler, and hatched.
+    """
+    said, colour = list(PALETTE.items())[number % len(PALETTE)]
+    shade, towards, share = SHADES[number // len(PALETTE) % len(SHADES)]
+    if said == "black" and shade:
+        shade, said, towards = "", f"{shade} grey", 1.0
+    red, green, blue = ((1 - share) * part + share * towards for part in to_rgb(colour))
+    return ClassLook(
+        to_hex((red, green, blue)).upper(),
+        f"{shade} {said}".strip(),
+        CLASS_MARKS[number % len(CLASS_MARKS)],
+        CLASS_DASHES[number % len(CLASS_DASHES)],
+        CLASS_HATCHES[number // len(PALETTE) % len(CLASS_HATCHES)],
+    )
+
+
+def class_colours(count: int) -> list[str]:
+    """Colours of so many classes in their order."""
+    return [class_look(number).colour for number in range(count)]
+
+
+def class_legend(classes: Iterable[str], width_in: float) -> tuple[dict[str, Any], float]:
+    """What a figure's legend of classes is made with, and how tall it is.
+
+    Parameters
+    ----------
+    classes
+        Names; longer ones are cut.
+    width_in
+        Width of the figure, inches.
+
+    Returns
+    -------
+    settings, height_in
+        Keywords of ``Figure.legend``, and inches.
+    """
+    names = [cut(name, 24) for name in classes]
+    looks = [(class_look(number), name) for number, name in enumerate(names)]
+    swatches = [
+        Patch(fc=look.colour, hatch=look.hatch, ec="white", lw=0, label=name)
+        for look, name in looks
+    ]
+    columns = max(1, min(len(names), int(width_in / (0.5 + 0.085 * max(map(len, names))))))
+    settings = {"handles": swatches, "ncols": columns, "handlelength": 0.9}
+    return settings, 0.1 + 0.2 * -(-len(names) // columns)
+
+
+def cut(name: str, most: int = 44) -> str:
+    """A name of at most so many characters, its middle left out where it is longer."""
+    return name if len(name) <= most else f"{name[: most // 2]}...{name[-most // 2 + 3 :]}"
+
+
+def edges(classes: Iterable[str]) -> str:
+    """What the colours of classes mean: ``blue healthy, orange sick``."""
+    return ", ".join(f"{class_look(n).said} {name}" for n, name in enumerate(classes))
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is read better on a colour."""
+    red, green, blue = to_rgb(colour)
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else INK
+
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

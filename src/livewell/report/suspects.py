@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from livewell.classes import ClassNames
 from livewell.report.page import Picture, Section
+from livewell.report.style import edges
 from livewell.text import several
 
 
@@ -14,7 +16,7 @@ class SuspectsResults:
     Parameters
     ----------
     classes
-        Names of (negative, positive).
+        Classes of the model.
     noun
         What has a label: image, or patch where labels stand on patches.
     contradicted
@@ -29,7 +31,7 @@ class SuspectsResults:
         How many folds were scored, and how many the split has.
     """
 
-    classes: tuple[str, str]
+    classes: ClassNames
     noun: str
     contradicted: dict[str, int]
     scored: int
@@ -46,9 +48,10 @@ def suspects_section(results: SuspectsResults) -> Section:
     total = sum(results.contradicted.values())
     counts = "; ".join(f"{number:,} {name}" for name, number in results.contradicted.items())
     some = _scored(results)
+    other = "the other" if results.classes.binary else "another"
     if total:
         said = (
-            f"The net gives the other class more than even odds for {total:,}"
+            f"The net gives {other} class more than even odds for {total:,}"
             f" {several(results.noun) if total > 1 else results.noun}"
             f" ({counts}). These are for a person to look at: the label may be wrong, or the net."
             " Nothing is relabelled."
@@ -57,7 +60,7 @@ def suspects_section(results: SuspectsResults) -> Section:
         cut = f", the {results.listed:,} surest of each direction" if most > results.listed else ""
         said += (
             f" All stand in {results.file}{cut}; the surest are shown, with the colour of their"
-            f" label round them: blue {results.classes[0]}, orange {results.classes[1]}."
+            f" label round them: {edges(results.classes)}."
         )
     else:
         said = f"The net gives no {results.noun}'s other class more than even odds."

@@ -7,7 +7,8 @@ from livewell.files import article
 from livewell.metrics.bands import MAX_ERROR
 from livewell.report.estimate import EstimateLike, has_interval, short, span
 from livewell.report.page import Note, Tone
-from livewell.text import plural
+from livewell.report.vocabulary import Vocabulary
+from livewell.text import listed, plural
 
 Named = tuple[str, EstimateLike]
 
@@ -34,7 +35,7 @@ def beats_guessing(estimate: EstimateLike, guessing: float = 0.5) -> bool:
 
 
 def against_guessing(
-    estimate: EstimateLike, metric: str, classes: tuple[str, str], guessing: float = 0.5
+    estimate: EstimateLike, metric: str, classes: Sequence[str], guessing: float = 0.5
 ) -> Note:
     """Whether the classes are told apart at all.
 
@@ -45,11 +46,10 @@ def against_guessing(
     metric
         What it is called, e.g. ``AUC``.
     classes
-        The negative and the positive one.
+        Their names, as sentences list them.
     guessing
         The metric's value for answers by chance.
     """
-    negative, positive = classes
     if not math.isfinite(estimate.value):
         return Note("bad", f"{metric} is not defined here: {estimate.note or 'one class only'}.")
     if not has_interval(estimate):
@@ -64,26 +64,26 @@ def against_guessing(
         return Note(
             "bad",
             f"The interval of {metric} ({span(estimate)}) includes {guessing:g}, which is "
-            f"guessing: these data cannot tell whether {positive} and {negative} differ.",
+            f"guessing: these data cannot tell whether {listed(classes)} differ.",
         )
     return Note(
         "good", f"The whole interval of {metric} ({span(estimate)}) lies above {guessing:g}."
     )
 
 
-def group_count(groups: int, scarcer: int, group_name: str, *, each_one: bool = False) -> Note:
+def group_count(groups: int, scarcer: int, words: Vocabulary, *, each_one: bool = False) -> Note:
     """Whether there are enough groups for the intervals.
 
     Parameters
     ----------
     groups, scarcer
         How many were scored, and how many of these hold the scarcer class.
-    group_name
-        What a group is.
+    words
+        What groups and what the net sees are called.
     each_one
-        Whether every group is one patch, so that to resample either is the same.
+        Whether every group is one of what the net sees, so that to resample either is the same.
     """
-    named = plural(groups, group_name)
+    named = plural(groups, words.group)
     if scarcer < groups:
         named += f", {scarcer} of them with the scarcer class,"
     if min(groups, scarcer) < FEW_GROUPS:
@@ -92,12 +92,12 @@ def group_count(groups: int, scarcer: int, group_name: str, *, each_one: bool = 
             f"The result rests on {named} and no more. Intervals from fewer than {FEW_GROUPS} are "
             "rough, and the truth may well lie outside them.",
         )
-    units = f"whole {group_name}s ({groups}), not patches"
+    units = f"whole {words.groups} ({groups}), not {words.regions}"
     if each_one:
-        units = f"{group_name}s ({groups})"
+        units = f"{words.groups} ({groups})"
     return Note(
         "good",
-        f"Every score is of {article(group_name)} that the net never saw in training; intervals"
+        f"Every score is of {article(words.group)} that the net never saw in training; intervals"
         f" resample {units}.",
     )
 
@@ -130,8 +130,8 @@ def against_baselines(rows: Sequence[Named], metric: str) -> list[Note]:
     return [Note("good", f"The best simple rule, {name}, reaches {metric} {short(best)}.")]
 
 
-def calibration(ece: float | None, positive: str) -> list[Note]:
-    """Whether a probability means what it says."""
+def calibration(ece: float | None, what: str) -> list[Note]:
+    """Whether a probability, of the class that `what` names, means what it says."""
     if ece is None or not math.isfinite(ece):
         return []
     by = f"off by {100 * ece:.1f} percentage points on average (expected calibration error)"
@@ -139,8 +139,7 @@ def calibration(ece: float | None, positive: str) -> list[Note]:
         return [
             Note(
                 "warn",
-                f"Probabilities are {by}: read them as a ranking, not as the chance of class"
-                f" {positive}.",
+                f"Probabilities are {by}: read them as a ranking, not as the chance of {what}.",
             )
         ]
     if ece > GOOD_ECE:

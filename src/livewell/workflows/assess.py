@@ -173,7 +173,7 @@ def _row(found: Prediction) -> dict[str, Any]:
     """The journal row of one frame."""
     row = {"n_patches": len(found.boxes), "note": "; ".join(found.notes), "verdict": found.verdict}
     judged = bool(found.boxes)
-    for prefix, values in (("share", found.shares), ("p", found.image_probabilities)):
+    for prefix, values in (("called", found.shares), ("p", found.image_probabilities)):
         row |= {
             f"{prefix}_{name}": float(value) if judged else None
             for name, value in zip(found.classes, values, strict=True)
@@ -185,7 +185,7 @@ def _verdicts(
     entries: list[dict[str, Any]], places: pd.DataFrame, classes: ClassNames
 ) -> pd.DataFrame:
     columns = columns_of(classes)
-    old = {"sick_fraction": f"share_{classes.positive}", "p_sick": f"p_{classes.positive}"}
+    old = {"sick_fraction": f"called_{classes.positive}", "p_sick": f"p_{classes.positive}"}
     names = {new: old[new] if classes.binary and new in old else new for new in columns}
     rows = [
         {"image": entry["image"], **{new: row.get(name) for new, name in names.items()}}
@@ -195,7 +195,7 @@ def _verdicts(
     ]
     table = pd.DataFrame(rows, columns=[c for c in columns if c not in ("well", "position")])
     table = table.merge(places, on="image", how="left")[columns]
-    numbers = [name for name in columns if name.startswith(("p_", "share_", "sick_"))]
+    numbers = [name for name in columns if name.startswith(("p_", "called_", "sick_"))]
     return table.astype({"t": "Int64"} | dict.fromkeys(numbers, "float64"))
 
 
@@ -204,7 +204,7 @@ def columns_of(classes: ClassNames) -> list[str]:
     if classes.binary:
         numbers = ["sick_fraction", "p_sick"]
     else:
-        numbers = [f"share_{name}" for name in classes] + [f"p_{name}" for name in classes]
+        numbers = [f"called_{name}" for name in classes] + [f"p_{name}" for name in classes]
     return ["image", "t", "well", "position", "n_patches", *numbers, "verdict", "note"]
 
 
@@ -229,7 +229,7 @@ def _results(
     return AssessResults(
         title=f"Verdicts on {images.name}",
         subtitle=f"by the model {find_model(model)}",
-        classes=card.class_names.pair,
+        classes=card.class_names,
         verdicts=verdicts,
         failures=failures,
         card=summary(card),

@@ -1,36 +1,30 @@
-"""What a trained run is worth on groups that it never saw: figures, intervals, a page."""
+"""What trained models are worth on groups that they never saw: figures, intervals, a page."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from livewell.classes import ClassNames
 from livewell.detection.places import FROM_LABELS
 from livewell.files import claim, whole_folder, write_json
 from livewell.inference.evaluation_set import EvaluationSet
-from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import AREAS, baseline_estimates, some_patches
-from livewell.metrics.calibration import expected_calibration_error, reliability
+from livewell.metrics.figures import per_group
 from livewell.metrics.intervals import Estimate
-from livewell.metrics.multiclass import headline_estimates
+from livewell.metrics.multiclass import class_groups, headline_estimates
 from livewell.metrics.outcomes import outcomes
-from livewell.metrics.pictures import by_picture, verdict_figures
-from livewell.metrics.virtual_batches import paper_interval
+from livewell.metrics.summary import evaluation_figures
 from livewell.models.device import AUTO
-from livewell.models.files import Card, rewrite_card
+from livewell.models.files import rewrite_card
 from livewell.progress import SILENT, Progress
-from livewell.report.evaluation import evaluation_page, named
+from livewell.report.evaluation import evaluation_page
+from livewell.report.evaluation_results import evaluation_results, region_noun
 from livewell.report.page import render
-from livewell.report.results import EvaluationResults
-from livewell.report.words import PATCH
-from livewell.splitting import balance as balancing
-from livewell.study.runs import Run, versions
+from livewell.report.vocabulary import PATCH
+from livewell.study.runs import versions
 from livewell.study.study import Study
-from livewell.tables.metadata import SplitMeta
-from livewell.tables.schemas import KEY, score_columns
-from livewell.text import several
+from livewell.tables.schemas import KEY
 from livewell.workflows.examples import FILE as SUSPECTS_FILE
 from livewell.workflows.examples import Examples
 from livewell.workflows.found import models_of
@@ -41,18 +35,6 @@ RESULTS, SCORES_FILE, REPORT = "results.json", "scores.parquet", "report.html"
 PLACES, DETECTIONS = "places.json", "detections.csv"
 FILES = (RESULTS, SCORES_FILE, REPORT, SUSPECTS_FILE, PLACES, DETECTIONS)
 """What may lie in the folder of an evaluation."""
-FIGURES = (
-    "roc_auc",
-    "within_auc",
-    "average_precision",
-    "accuracy",
-    "balanced_accuracy",
-    "sensitivity",
-    "specificity",
-    "brier",
-    "prevalence_auc",
-    "calibration_error",
-)
 NET = "this net"
 
 
@@ -74,6 +56,8 @@ class Evaluation:
         Images whose label the net contradicts, `livewell.metrics.suspects.suspects`.
     places
         What is known of places, where the net sees whole frames.
+    each
+        Of three or more classes the figures of each against the rest.
     """
 
     folder: Path
@@ -85,6 +69,7 @@ class Evaluation:
     page: Path
     suspects: pd.DataFrame
     places: Where
+    each: dict[str, dict[str, Estimate]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -156,31 +141,32 @@ def evaluate(
         )
         folder = out or on.folder / "evaluations" / labels
         baselines = False
-    meta, patches = tested.meta, tested.patches
+    meta = tested.meta
     claim(folder, KIND, RESULTS)
-    noun = _noun(meta, patches)
-    frames = noun != PATCH
+    noun = region_noun(tested)
     # detections are held against boxes with thresholds from validation groups, which a run has
-    models = models_of(tested) if frames and on is None else {}
+    models = models_of(tested) if noun != PATCH and on is None else {}
     scores, judges = tested.scores(progress)
-    cards = {fold: model.card for fold, model in judges.items()}
-    classes = tested.classes
-    table = outcomes(scores, ClassNames.of(classes))
-    figures = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
-    if np.isnan(figures["within_auc"].value):
-        # every group holds one class, as wells of a dose do: the group's name is the label
-        del figures["prevalence_auc"]
-    figures |= _verdicts(scores, cards, classes, seed)
-    paper = None if frames else paper_interval(table["y"], table["called"], seed=seed)
+    cards = {fold: judge.card for fold, judge in judges.items()}
+    figures = evaluation_figures(
+        scores,
+        tested.classes,
+        {fold: card.image_rule for fold, card in cards.items()},
+        patches=noun == PATCH,
+        min_each=min_each,
+        seed=seed,
+    )
     rivals, compared = _rivals(tested, scores, min_each, seed, progress) if baselines else ({}, 0)
-    head = _headline(figures, scores["group"].nunique())
     places = where(tested, models, noun, seed=seed, progress=progress) if models else Where()
     examples = Examples(tested, models)
-    suspected, section = examples.suspects(table)
-    results = replace(
-        _results(tested, table, head, figures, rivals, cards, noun),
-        paper=paper,
-        galleries=examples.calls(table),
+    suspected, section = examples.suspects(scores)
+    results = evaluation_results(
+        tested,
+        scores,
+        figures,
+        rivals,
+        cards,
+        galleries=examples.calls(scores),
         further=[*places.sections, section],
         notes=places.notes,
     )
@@ -192,14 +178,18 @@ def evaluate(
             write_json(temporary / PLACES, places.figures)
         summary = {
             "kind": KIND,
-            "headline": head,
-            "figures": {name: asdict(figure) for name, figure in figures.items()},
+            "headline": figures.headline,
+            "figures": {name: asdict(figure) for name, figure in figures.together.items()},
+            "each": {
+                name: {figure: asdict(estimate) for figure, estimate in found.items()}
+                for name, found in figures.each.items()
+            },
             "baselines": {
                 rival: {name: asdict(figure) for name, figure in found.items()}
                 for rival, found in rivals.items()
             },
-            "virtual_batches": paper and asdict(paper),
-            "classes": list(classes),
+            "virtual_batches": figures.paper and asdict(figures.paper),
+            "classes": list(tested.classes),
             "group": meta.by,
             "groups": int(scores["group"].nunique()),
             "patches": len(scores),
@@ -211,16 +201,30 @@ def evaluate(
         }
         write_json(temporary / RESULTS, summary)
         (temporary / REPORT).write_text(render(evaluation_page(results)), "utf-8")
-    rows = [{"name": name, **asdict(figure)} for name, figure in figures.items()]
+    rows = [{"name": name, **asdict(figure)} for name, figure in figures.together.items()]
     if places.figures:
         found = places.figures["thresholds"][FROM_LABELS]
         rows += [{"name": f"place_{name}", **found[name]} for name in ("precision", "recall", "f1")]
     rows = [row for row in rows if not np.isnan(row["value"])]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
-    each = metrics.per_group(table)
+    binary = tested.classes.binary
+    groups = (
+        per_group(outcomes(scores, tested.classes))
+        if binary
+        else class_groups(scores, tested.classes)
+    )
     return Evaluation(
-        folder, scores, figures, rivals, each, paper, folder / REPORT, suspected, places
+        folder,
+        scores,
+        figures.together,
+        rivals,
+        groups,
+        figures.paper,
+        folder / REPORT,
+        suspected,
+        places,
+        figures.each,
     )
 
 
@@ -241,91 +245,3 @@ def _rivals(
     same = scores.merge(some[KEY], on=KEY)
     net = headline_estimates(same, tested.classes, seed=seed, names=AREAS, min_each=min_each)
     return {NET: net} | rivals, len(same)
-
-
-def _results(
-    tested: EvaluationSet,
-    table: pd.DataFrame,
-    head: str,
-    figures: dict[str, Estimate],
-    rivals: dict[str, dict[str, Estimate]],
-    cards: dict[int, Card],
-    noun: str,
-) -> EvaluationResults:
-    meta, patches, run = tested.meta, tested.patches, tested.run
-    classes = tested.classes.pair
-    group = meta.by.replace("_", " ")
-    ordered = {head: figures[head]} | {k: v for k, v in figures.items() if not np.isnan(v.value)}
-    one = next(iter(cards.values())) if len(cards) == 1 else None
-    images = patches["image"].nunique()
-    seen = "" if noun == "image" else f", {len(patches):,} {several(noun)}"
-    return EvaluationResults(
-        title=f"{classes[1].capitalize()} or {classes[0]}: {tested.study.folder.name}",
-        subtitle=f"{images} images{seen} of {patches['group'].nunique()}"
-        f" {group}s, labelled by {meta.label_meta.route}; profile"
-        f" {tested.recipe['name']}",
-        classes=classes,
-        estimates=named(ordered, group),
-        scores=table,
-        metric=next(iter(named({head: figures[head]}, group)))[0],
-        group_name=group,
-        pooled=figures["roc_auc"],
-        within=figures["within_auc"] if not np.isnan(figures["within_auc"].value) else None,
-        per_group=metrics.per_group(table),
-        reliability=reliability(table["p"], table["y"], table["group"]),
-        ece=expected_calibration_error(table["p"], table["y"]),
-        threshold=one.region_rule.threshold if one else None,
-        band=None,
-        logs=_logs(run) if run else {},
-        noun=noun,
-        baselines=[(name, found[head]) for name, found in rivals.items()],
-        warnings=meta.warnings,
-        counts=balancing.balance(patches, tested.folds),
-        settings={
-            "profile": tested.recipe,
-            "labels": meta.label_meta.values(),
-            "split": meta.values("by", "scheme", "scheme_settings", "grid", "seed"),
-        }
-        | ({"seed": run.spec.seed, "inputs": run.spec.inputs} if run else {}),
-        versions=versions(),
-    )
-
-
-def _noun(meta: SplitMeta, patches: pd.DataFrame) -> str:
-    """What the net sees: patch, frame, or image where each image has one frame."""
-    if meta.patch_px:
-        return PATCH
-    return "image" if patches["image"].is_unique else "frame"
-
-
-def _verdicts(
-    scores: pd.DataFrame, cards: dict[int, Card], classes: ClassNames, seed: int
-) -> dict[str, Estimate]:
-    """Figures of the verdicts on whole images; none where images hold several classes."""
-    images = by_picture(scores, classes)
-    shares = images.filter(regex="^(positive_share$|true_)")
-    if ((shares > 0) & (shares < 1)).to_numpy().any():
-        return {}
-    means = images[[f"mean_{name}" for name in score_columns(classes, "logit")]].to_numpy(float)
-    logits = np.column_stack([np.zeros(len(means)), means]) if classes.binary else means
-    verdicts = []
-    for fold, mean in zip(images["fold"], logits, strict=True):
-        rule = cards[int(fold)].image_rule
-        verdicts.append(rule.verdict_of(rule.probabilities(mean)))
-    return verdict_figures(images.assign(verdict=verdicts), classes, seed=seed)
-
-
-def _headline(figures: dict[str, Estimate], groups: int) -> str:
-    """The area within groups where most groups hold both classes: no plate can flatter it."""
-    within = figures["within_auc"]
-    return "within_auc" if not np.isnan(within.value) and 2 * within.groups >= groups else "roc_auc"
-
-
-def _logs(run: Run) -> dict[str, pd.DataFrame]:
-    logs = {}
-    for fold in run.folds:
-        log = pd.read_csv(run.fold(fold) / "log.csv")
-        if run.spec.profile["select"] == "best":
-            log.attrs["best_epoch"] = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
-        logs[f"fold {fold}"] = log
-    return logs

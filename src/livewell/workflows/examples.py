@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from livewell.classes import ClassNames
 from livewell.detection.places import frame_names
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
+from livewell.metrics.outcomes import chances
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
 from livewell.report.marked import MarkedFrame
 from livewell.report.page import Section
@@ -47,22 +49,52 @@ class Examples:
         """How many in each gallery."""
         return FRAMES_SHOWN if self.models else SHOWN
 
+    @property
+    def classes(self) -> ClassNames:
+        """Classes of the run."""
+        return ClassNames.of(self.tested.classes)
+
     def calls(self, table: pd.DataFrame) -> list[Gallery]:
-        """The surest patches or frames (outcomes), right and wrong, at most two of one picture."""
-        found = []
-        right = table["called"].astype(int) == table["y"]
+        """The surest patches or frames, right and wrong, at most two of one picture.
+
+        Parameters
+        ----------
+        table
+            Scores (`schemas.SCORES`); what was left unsure is no call.
+        """
+        found, classes = [], self.classes
+        y, called = classes.codes(table["label"]), table["called"].to_numpy(int)
+        p = chances(table, classes)
+        table = table.assign(y=y, sure=p.max(axis=1), decided=called)[called >= 0]
+        if classes.binary:
+            table = table.assign(sure=(table["p"] - 0.5).abs())
+        right = table["decided"] == table["y"]
+        each = max(self.shown // len(classes), 1)
         for name, rows in (("right", table[right]), ("wrong", table[~right])):
-            sure = (rows["p"] - 0.5).abs().sort_values(ascending=False).index
-            rows = rows.loc[sure]
+            rows = rows.loc[rows["sure"].sort_values(ascending=False).index]
             rows = rows[rows.groupby(["image", "y"]).cumcount() < 2]
-            rows = pd.concat([rows[rows["y"] == y].head(self.shown // 2) for y in (0, 1)])
+            rows = pd.concat([rows[rows["y"] == y].head(each) for y in range(len(classes))])
             captions = [
-                f"{self.tested.classes[y]}, p {chance(p, 2)}\n{name}"
-                for y, p, name in zip(rows["y"], rows["p"], self._names(rows), strict=True)
+                f"{said}\n{name}"
+                for said, name in zip(self._said(rows), self._names(rows), strict=True)
             ]
             if not rows.empty:
                 found.append(self._gallery(f"Surest {name} calls", rows, captions))
         return found
+
+    def _said(self, rows: pd.DataFrame) -> list[str]:
+        """True class and probability of the positive one; of three or more, of the called one."""
+        classes = self.classes
+        if classes.binary:
+            return [
+                f"{classes[y]}, p {chance(p, 2)}" for y, p in zip(rows["y"], rows["p"], strict=True)
+            ]
+        called = rows["decided"].to_numpy(int)
+        p = chances(rows, classes)[range(len(rows)), called]
+        return [
+            f"{classes[y]}, p of {classes[code]} {chance(share, 2)}"
+            for y, code, share in zip(rows["y"], called, p, strict=True)
+        ]
 
     def _names(self, rows: pd.DataFrame) -> list[str]:
         """What stands below a picture: the group of a patch, the image and number of a frame."""
@@ -70,17 +102,19 @@ class Examples:
         return [name if len(name) <= LONGEST else f"...{name[3 - LONGEST :]}" for name in named]
 
     def suspects(self, table: pd.DataFrame) -> tuple[pd.DataFrame, Section]:
-        """The list of suspects among outcomes, and its section of the page."""
-        classes = ClassNames.of(self.tested.classes)
+        """The list of suspects among scores, and its section of the page."""
+        classes = self.classes
         every = suspects(table, classes)
         pictures, counts = [], {}
-        for y in (0, 1):
-            name = direction(classes, y, 1 - y)
+        for y, other in permutations(range(len(classes)), 2):
+            name = direction(classes, y, other)
             rows = every[every["direction"] == name]
+            if rows.empty and not classes.binary:
+                continue
             counts[name] = len(rows)
             rows = rows.head(FRAMES_SHOWN).assign(y=y)
             captions = [
-                f"{image}\n{'>99%' if sure >= 0.995 else f'{sure:.0%}'} sure of {classes[1 - y]}"
+                f"{image}\n{'>99%' if sure >= 0.995 else f'{sure:.0%}'} sure of {classes[other]}"
                 for image, sure in zip(rows["image"], rows["sure"], strict=True)
             ]
             if not rows.empty:
@@ -92,7 +126,7 @@ class Examples:
             _, folds, _ = self.tested.study.split(run.spec.split)
         section = suspects_section(
             SuspectsResults(
-                classes=classes.pair,
+                classes=classes,
                 noun="patch" if labels_on_patches(table) else "image",
                 contradicted=counts,
                 scored=table["image"].nunique(),

@@ -176,7 +176,7 @@ def heatmap(
         results = HeatmapResults(
             title=f"Heat map of {movie.name}",
             subtitle=f"{header.frames} frames, windows of {card.patch_px} px every {stride} px",
-            classes=card.class_names.pair,
+            classes=card.class_names,
             curve=curve,
             threshold=card.region_rule.threshold,
             video=_embedded(film, video),

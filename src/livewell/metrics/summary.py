@@ -1,0 +1,111 @@
+"""All figures of an evaluation at once, of any number of classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from livewell.classes import ClassNames
+from livewell.metrics.decisions import ImageRule
+from livewell.metrics.intervals import Estimate
+from livewell.metrics.multiclass import class_estimates, headline_estimates
+from livewell.metrics.outcomes import outcomes
+from livewell.metrics.pictures import by_picture, verdict_figures
+from livewell.metrics.virtual_batches import paper_interval
+from livewell.tables.schemas import score_columns
+
+FIGURES = (
+    "roc_auc",
+    "within_auc",
+    "average_precision",
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "brier",
+    "prevalence_auc",
+    "calibration_error",
+)
+"""Figures of two classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFigures:
+    """Figures of scored regions of unseen groups.
+
+    Parameters
+    ----------
+    together
+        Of the positive class of two, or of all classes together; verdicts on whole images where
+        each holds one class.
+    headline
+        Name of the one that counts most: the area within groups where most groups hold several
+        classes, for no plate can flatter it; else the pooled area.
+    each
+        Of three or more classes, of each against the rest.
+    paper
+        Accuracy of two classes with the interval of DeadNet's paper, over virtual batches.
+    """
+
+    together: dict[str, Estimate]
+    headline: str
+    each: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    paper: Estimate | None = None
+
+
+def evaluation_figures(
+    scores: pd.DataFrame,
+    classes: ClassNames,
+    rules: Mapping[int, ImageRule],
+    *,
+    patches: bool,
+    min_each: int,
+    seed: int,
+) -> EvaluationFigures:
+    """Figures of scores (`schemas.SCORES`) by models that never saw their groups.
+
+    Parameters
+    ----------
+    scores, classes
+        The scores, and the models' classes.
+    rules
+        Rule for verdicts on images, by fold.
+    patches
+        Whether patches were scored; the paper's interval is of these.
+    min_each
+        As in `livewell.metrics.figures.within_auc`.
+    seed
+        Of the resampling.
+    """
+    found = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
+    if np.isnan(found["within_auc"].value):
+        # every group holds one class, as wells of a dose do: the group's name is the label
+        found.pop("prevalence_auc", None)
+    within, groups = found["within_auc"], scores["group"].nunique()
+    several = not np.isnan(within.value) and 2 * within.groups >= groups
+    found |= _verdicts(scores, rules, classes, seed)
+    each, paper = {}, None
+    if not classes.binary:
+        each = class_estimates(scores, classes, seed=seed, min_each=min_each).each
+    elif patches:
+        table = outcomes(scores, classes)
+        paper = paper_interval(table["y"], table["called"], seed=seed)
+    return EvaluationFigures(found, "within_auc" if several else "roc_auc", each, paper)
+
+
+def _verdicts(
+    scores: pd.DataFrame, rules: Mapping[int, ImageRule], classes: ClassNames, seed: int
+) -> dict[str, Estimate]:
+    """Figures of the verdicts on whole images; none where images hold several classes."""
+    images = by_picture(scores, classes)
+    shares = images.filter(regex="^(positive_share$|true_)")
+    if ((shares > 0) & (shares < 1)).to_numpy().any():
+        return {}
+    means = images[[f"mean_{name}" for name in score_columns(classes, "logit")]].to_numpy(float)
+    logits = np.column_stack([np.zeros(len(means)), means]) if classes.binary else means
+    verdicts = []
+    for fold, mean in zip(images["fold"], logits, strict=True):
+        rule = rules[int(fold)]
+        verdicts.append(rule.verdict_of(rule.probabilities(mean)))
+    return verdict_figures(images.assign(verdict=verdicts), classes, seed=seed)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from livewell.errors import SpecError
 from livewell.files import whole_file
 from livewell.image import PixelSource
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import normalise
 from livewell.models.nets.wscnn import WeaklySupervised

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.result import Result
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
 from livewell.progress import SILENT, Progress

@@ -10,7 +10,7 @@ from benchmarks.rivals import PlainWindows, monai_windows
 from livewell.geometry import Box, WindowGrid
 from livewell.inference.engine import View
 from livewell.inference.windows import Windows
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE

@@ -12,7 +12,7 @@ from livewell.errors import GeometryError
 from livewell.explain.fields import Assembly, field_map
 from livewell.explain.gradcam import Cam
 from livewell.geometry import Box, WindowGrid
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.recipes import TINY
 

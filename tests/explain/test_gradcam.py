@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from livewell.errors import SpecError
 from livewell.explain.gradcam import Cam, class_weights, mean_weights, patch_maps
 from livewell.geometry import Box
+from livewell.models.building import build
 from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.catalog import build
 from livewell.models.nets.compact import compact
 from livewell.models.nets.deadnet import deadnet
 from livewell.models.nets.net import Net

@@ -14,7 +14,7 @@ from livewell.inference import backends, choice, dense
 from livewell.inference.backends import BACKENDS, available, require, trunk_on
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override

@@ -14,7 +14,7 @@ from torch import nn
 from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Finder, Look, Places
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised

@@ -14,7 +14,7 @@ from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
 from livewell.inference.windows import Scorer, Windows
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE

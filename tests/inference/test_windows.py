@@ -7,7 +7,7 @@ import torch
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, tiles
 from livewell.inference.windows import BATCH, Scorer, window_boxes
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.recipes import TINY
 from livewell.region import Region, RegionGrid

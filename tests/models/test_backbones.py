@@ -10,8 +10,8 @@ from torch import Tensor
 from torchvision.models import resnet18 as colour_resnet18
 
 from livewell.errors import ModelFileError
+from livewell.models.building import build
 from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.catalog import build
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.models import resnet18 as colour_resnet18
 
 from livewell.errors import SpecError
+from livewell.models.building import build
 from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.catalog import build
 from livewell.models.nets.wscnn import GlobalPooling, MeanImage, WeaklySupervised
 from livewell.models.profile import GlobalPool, Profile, override
 from livewell.models.recipes import (

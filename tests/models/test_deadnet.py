@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.deadnet import deadnet, xavier_fan_in
 from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from livewell.models.building import build
 from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.catalog import build
 from livewell.models.nets.compact import compact
 from livewell.models.nets.deadnet import deadnet
 from livewell.models.nets.dense import DenseForm

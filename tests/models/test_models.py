@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from livewell.errors import ModelFileError
 from livewell.files import sha256
 from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.models.building import build
 from livewell.models.files import (
     CARD,
     NORMALISATIONS,
@@ -23,7 +24,6 @@ from livewell.models.files import (
     rewrite_card,
     save_model,
 )
-from livewell.models.nets.catalog import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from torch import Tensor, nn
 
 from livewell.errors import ImageContentError
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.net import Net, centre, context_px, eight_turns, normalise
 from livewell.models.profile import override
 from livewell.models.recipes import TINY

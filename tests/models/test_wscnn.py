@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from livewell.errors import ModelFileError, SpecError
 from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.models.building import build
 from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
-from livewell.models.nets.catalog import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import (

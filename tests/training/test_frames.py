@@ -15,7 +15,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from livewell.geometry import Box
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import WSCNN_2017, WSCNN_2017_CELLS, WSCNN_FAST

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.models.nets.catalog import build
+from livewell.models.building import build
 from livewell.models.profile import override
 from livewell.models.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED, TINY
 from livewell.training.module import Classifier, inverse_decay

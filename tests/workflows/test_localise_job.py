@@ -16,8 +16,8 @@ from PIL import Image
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
 from livewell.images.opening import open_image
 from livewell.inference.detections import Look
+from livewell.models.building import build
 from livewell.models.files import load_model, rewrite_card, save_model
-from livewell.models.nets.catalog import build
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import weakly_supervised
 from livewell.models.profile import override

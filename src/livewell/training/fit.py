@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from livewell.files import whole_file
 from livewell.image import PixelSource
+from livewell.models.building import build
 from livewell.models.device import AUTO, chosen_device
-from livewell.models.nets.catalog import build
 from livewell.models.nets.net import context_px
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress, Tick

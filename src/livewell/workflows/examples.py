@@ -145,7 +145,7 @@ class Examples:
         rows = rows.reset_index(drop=True)
         if not self.models:
             crop = self.tested.pixels.crop
-            stack = [crop(key.image, key.t, key.box) for key in regions_of(rows[KEY])]
+            stack = [crop(key.image, key.t, key.box)[0] for key in regions_of(rows[KEY])]
             return Gallery(title, stack, captions, labels)
         drawn = pictured(self.tested, self.models, rows)
         frames = [

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from scipy import stats
 
 from livewell.errors import LabelError
@@ -28,18 +27,6 @@ def test_the_confounded_set_is_warned_of(u2os):
         assert told[0].startswith("treatment and replicate are tied")
         assert "7 of 8 DMSO pictures are of N1, but 2 of 8 CPT" in told[0]
     assert found["column"].tolist() == ["replicate"]
-
-
-def test_plain_contrast_tells_the_treatment(u2os, shared_data):
-    """Of u2os-cpt the standard deviation alone has AUC 0.94, the mean brightness 0.69."""
-    frames = [np.asarray(Image.open(shared_data / "u2os-cpt" / name)) for name in u2os["image"]]
-    features = pd.DataFrame({"mean": [f.mean() for f in frames], "sd": [f.std() for f in frames]})
-    found = confounds.number_ties(features, u2os["treatment"], "CPT").set_index("column")
-    assert found.loc["sd", "strength"] == pytest.approx(60 / 64)
-    assert found.loc["mean", "strength"] == pytest.approx(44 / 64)
-    told = confounds.warnings(found.reset_index())
-    assert len(told) == 1
-    assert told[0].startswith("sd alone")
 
 
 @pytest.mark.parametrize("rows", [12, 60])
@@ -119,8 +106,6 @@ def test_missing_labels_are_refused():
     for label in ("label", "treatment"):
         with pytest.raises(LabelError):
             confounds.ties(table, label)
-    with pytest.raises(LabelError):
-        confounds.number_ties(pd.DataFrame({"mean": [1.0, 2.0]}), ["a", "b"], "sick")
 
 
 def mixed(rng: np.random.Generator, shares: list[float]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Ties between the label and things that are not health: batches, and plain brightness."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,7 @@ def warnings(found: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     found
-        As `ties` or `number_ties` returns.
+        As `ties` returns.
 
     Returns
     -------
@@ -117,55 +117,6 @@ def warnings(found: pd.DataFrame) -> list[str]:
             break
         said.append(str(row["text"]))
     return said
-
-
-def number_ties(features: pd.DataFrame, label: Iterable[str], positive: str) -> pd.DataFrame:
-    """How far single numbers, such as a picture's mean brightness, tell the label.
-
-    Parameters
-    ----------
-    features
-        One row an independent picture; every number column is looked at.
-    label
-        Class of every row, two classes.
-    positive
-        The positive class.
-
-    Returns
-    -------
-    DataFrame
-        column, auc (above 0.5 where the positive class has higher numbers), strength (the auc or
-        1 - auc, whichever is higher), p_value (Mann and Whitney's test), text; strongest first.
-
-    Raises
-    ------
-    LabelError
-        Not two classes, or `positive` is none of them.
-    """
-    names = pd.Series(list(label), index=features.index).astype("str")
-    if names.nunique() != 2 or positive not in set(names):
-        raise LabelError(
-            "numbers can be tied to two classes only",
-            expected=f"two classes, {positive!r} one of them",
-            got=", ".join(sorted(set(names))),
-        )
-    rows = []
-    for column in features.select_dtypes("number"):
-        values = features[column].astype("float64")
-        sick = values[(names == positive) & values.notna()]
-        well = values[(names != positive) & values.notna()]
-        if not len(sick) or not len(well):
-            continue
-        test = stats.mannwhitneyu(sick, well)
-        auc = float(test.statistic) / (len(sick) * len(well))
-        strength = max(auc, 1 - auc)
-        word = "higher" if auc >= 0.5 else "lower"
-        text = (
-            f"{column} alone tells the classes apart at AUC {strength:.2f} ({word} in {positive})"
-        )
-        rows.append((str(column), auc, strength, float(test.pvalue), text))
-    found = pd.DataFrame(rows, columns=["column", "auc", "strength", "p_value", "text"])
-    return found.sort_values("strength", ascending=False, ignore_index=True)
 
 
 def _labelled(table: pd.DataFrame, label: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from areas import average_precision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -13,7 +14,6 @@ from livewell.detection.box_tables import COLUMNS
 from livewell.detection.froc import RATES, froc
 from livewell.detection.judged import DETECTIONS
 from livewell.detection.matching import (
-    average_precision,
     best_threshold,
     counts_at,
     matched,

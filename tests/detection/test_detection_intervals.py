@@ -6,10 +6,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from areas import average_precision
 
 from livewell.detection.covered import COUNTS, table3_by_image
 from livewell.detection.intervals import detection_estimates, table3_estimates
-from livewell.detection.matching import average_precision, counts_at, matched
+from livewell.detection.matching import counts_at, matched
 from livewell.errors import SpecError, TableError
 from livewell.metrics.intervals import Estimate
 

@@ -1,15 +1,11 @@
 """Intensity and texture features of patches, focus and illumination."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from scipy import ndimage, stats
 
 from livewell.errors import ImageContentError
 from livewell.measure import intensity, texture
-from livewell.measure.focus import power_slope
-from livewell.measure.illumination import unevenness
 
 STACK = ndimage.gaussian_filter(np.random.default_rng(0).normal(1000, 99, (5, 80, 80)), (0, 1, 1))
 
@@ -69,37 +65,3 @@ def test_odd_stacks(module):
         module.features(broken)
     with pytest.raises(ImageContentError, match="stack"):
         module.features(STACK[0])
-
-
-def _scene(seed: int = 0) -> np.ndarray:
-    return ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(256, 300)), 0.8)
-
-
-def test_defocus_steepens_the_power_slope_and_gain_does_not():
-    """The more blurred, the lower the slope; gain, offset and borders leave it as it is."""
-    slopes = [power_slope(ndimage.gaussian_filter(_scene(), blur)) for blur in (0, 1, 2, 4)]
-    assert all(sharp > blurred + 0.2 for sharp, blurred in pairwise(slopes))
-    assert power_slope(_scene() * 300 + 9000) == pytest.approx(slopes[0], abs=1e-6)
-    bordered = np.pad(_scene() + 9, ((0, 0), (40, 0)))
-    assert power_slope(bordered) == pytest.approx(slopes[0], abs=1e-6)
-
-
-@pytest.mark.parametrize("frame", [np.full((99, 99), 3), _scene()[:40]])
-def test_no_focus_without_a_picture(frame):
-    """Constant and small frames are refused."""
-    with pytest.raises(ImageContentError, match="focus"):
-        power_slope(frame)
-
-
-def test_unevenness_is_the_ratio_of_the_background():
-    """A light that falls from 3 to 1 over an offset is found in spite of bright cells."""
-    y = np.linspace(1, 3, 256)[:, None]
-    frame = 1000 * y * np.ones(300) + 100
-    rng = np.random.default_rng(0)
-    for top, left in rng.integers(0, 240, (20, 2)):
-        frame[top : top + 12, left : left + 12] *= 2
-    assert unevenness(frame, 100) == pytest.approx(3, rel=0.1)
-    assert unevenness(np.full((20, 20), 5.0)) == pytest.approx(1)
-    assert unevenness(frame, 1500) == np.inf
-    with pytest.raises(ImageContentError, match="small"):
-        unevenness(frame[:4])

@@ -10,14 +10,11 @@ from PIL import Image
 from scipy import ndimage
 from skimage.io import imread
 
-from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.measure import occupancy as measuring
-from livewell.measure.noise import noise
 from livewell.measure.occupancy import (
     grid_shares,
     has_cells,
-    occupancies,
     occupancy,
     shares,
     textured,
@@ -102,20 +99,6 @@ def test_registration_borders_are_no_texture():
     frame = (20000 + 200 * _noise(0)).astype(np.uint16)
     frame[:, :20] = 0
     assert occupancy(frame) < 0.001
-
-
-def test_patches_are_judged_by_their_frame_s_noise():
-    """Patches of a field full of cells are full, those of a field of noise empty."""
-    full = 3 * _cells(150, seed=1) + 0.05 * _noise(0)
-    empty = 0.05 * _noise(0, seed=5)
-    stack = np.stack([full[100:180, 100:180], full[200:280, 150:230], empty[:80, :80]])
-    found = occupancies(stack, floor=noise(empty))
-    assert found[:2].min() > 0.8
-    assert found[2] < 0.001
-    assert occupancies(stack)[2] < 0.001
-    assert occupancies(stack[:0]).shape == (0,)
-    with pytest.raises(ImageContentError):
-        occupancies(stack[0])
 
 
 REAL = [("mcf7-pi", "*.ome.tif", 0.15), ("t98g-movie", "*.tif", 0.3), ("u2os-cpt", "*.png", 0.2)]

@@ -19,6 +19,10 @@ def frame(group, y, p, called=None) -> pd.DataFrame:
     return pd.DataFrame({"group": list(group), "y": y, "p": p, "called": called})
 
 
+def every_figure(table: pd.DataFrame) -> dict[str, metrics.Figure]:
+    return {name: figure(table) for name, figure in metrics.FIGURES.items()}
+
+
 EXAMPLE = frame("aaaabbbb", [0, 0, 1, 1, 0, 1, 1, 1], [0.1, 0.6, 0.4, 0.9, 0.2, 0.7, 0.3, 0.8])
 
 
@@ -43,11 +47,11 @@ def test_figures_by_hand(name, value):
 def test_a_perfect_score_is_perfect_and_a_constant_one_knows_nothing():
     """Perfect calls reach 1 (Brier 0); one constant score has area 0.5."""
     y = [0, 1] * 4
-    perfect = metrics.figures(frame("aabbccdd", y, y))
+    perfect = every_figure(frame("aabbccdd", y, y))
     assert all(perfect[n].value == 1 for n in ("accuracy", "roc_auc", "within_auc"))
     assert perfect["average_precision"].value == 1
     assert perfect["brier"].value == 0
-    constant = metrics.figures(frame("aabbccdd", y, [0.7] * 8))
+    constant = every_figure(frame("aabbccdd", y, [0.7] * 8))
     assert constant["roc_auc"].value == constant["within_auc"].value == 0.5
     assert constant["sensitivity"].value == 1
     assert constant["specificity"].value == 0
@@ -56,7 +60,7 @@ def test_a_perfect_score_is_perfect_and_a_constant_one_knows_nothing():
 @pytest.mark.parametrize(("truth", "said"), [(0, "negative"), (1, "positive")])
 def test_one_class_makes_figures_undefined_with_a_reason(truth, said):
     """With one class the figures of both are NaN and say which class there is."""
-    found = metrics.figures(frame("aabb", [truth] * 4, [0.1, 0.9, 0.3, 0.6]))
+    found = every_figure(frame("aabb", [truth] * 4, [0.1, 0.9, 0.3, 0.6]))
     for name in ("roc_auc", "balanced_accuracy", "average_precision", "prevalence_auc"):
         assert np.isnan(found[name].value)
         assert said in found[name].reason
@@ -126,6 +130,6 @@ def test_a_hundred_thousand_patches_take_seconds(scored):
     """All figures and the group table of 100,000 patches take under five seconds."""
     table = scored(np.random.default_rng(0), 2000, 50)
     start = time.perf_counter()
-    metrics.figures(table)
+    every_figure(table)
     metrics.per_group(table)
     assert time.perf_counter() - start < 5

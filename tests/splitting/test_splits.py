@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from promises import check
 
 from livewell.errors import SplitError
 from livewell.splitting import balance
@@ -43,7 +44,7 @@ def test_holdout_keeps_its_promises_or_says_why_not(counts, seed):
             splits.holdout(patches, seed=seed)
         return
     folds = splits.holdout(patches, seed=seed)
-    balance.check(patches, folds)
+    check(patches, folds)
     table = balance.balance(patches, folds)
     assert (table[["patches_healthy", "patches_sick"]] > 0).all().all()
     assert table["part"].tolist() == ["train", "validation", "test"]
@@ -60,7 +61,7 @@ def test_k_folds_test_every_group_exactly_once(counts, k, seed):
     except SplitError:
         assert not coverable(counts, 3 * k)
         return
-    balance.check(patches, folds, tested_once=True)
+    check(patches, folds, tested_once=True)
     assert (balance.balance(patches, folds)[["patches_healthy", "patches_sick"]] > 0).all().all()
 
 
@@ -76,7 +77,7 @@ def test_leave_one_group_out_tests_each_group_alone(counts, seed):
             splits.leave_one_group_out(patches, seed=seed)
         return
     folds = splits.leave_one_group_out(patches, seed=seed)
-    balance.check(patches, folds, tested_once=True)
+    check(patches, folds, tested_once=True)
     tests = folds[folds["part"] == "test"]
     assert tests.groupby("fold").size().tolist() == [1] * len(counts)
 
@@ -113,7 +114,7 @@ def test_a_giant_group_does_not_starve_a_fold():
     """A group as big as all others together is not left alone in a fold of its own."""
     counts = {"giant": (500, 500)} | {f"g{i}": (100, 100) for i in range(5)}
     patches = regions_of(counts)
-    balance.check(patches, splits.k_folds(patches, 2), tested_once=True)
+    check(patches, splits.k_folds(patches, 2), tested_once=True)
 
 
 def test_named_groups_are_where_the_user_put_them():
@@ -185,7 +186,7 @@ def test_a_broken_split_is_found_out_whole():
     rows = [(0, "a", "train"), (0, "b", "test"), (0, "c", "tset"), (0, "x", "train")]
     folds = pd.DataFrame(rows, columns=["fold", "group", "part"])
     with pytest.raises(SplitError) as caught:
-        balance.check(patches, folds, tested_once=True)
+        check(patches, folds, tested_once=True)
     for told in (
         "no such part: tset",
         "group x has no patch",
@@ -223,7 +224,7 @@ def test_three_classes_are_dealt_too():
     """Splits are not bound to two classes."""
     rows = [(f"g{i}", name) for i in range(12) for name in ("live", "dead", "dying")]
     patches = pd.DataFrame(rows, columns=["group", "label"])
-    balance.check(patches, splits.k_folds(patches, 3), tested_once=True)
+    check(patches, splits.k_folds(patches, 3), tested_once=True)
 
 
 @settings(deadline=None, max_examples=40)

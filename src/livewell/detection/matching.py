@@ -175,19 +175,6 @@ def precision_recall_curve(
     return _curve(JudgedImages.of(matched, objects, images))
 
 
-def average_precision(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> float:
-    """Area under the curve of steps: sum of precision times the rise of recall, none interpolated.
-
-    Objects that no detection finds count as never found. NaN where there is no object; 0 where
-    there are objects and no detection is right. Parameters and errors as `precision_recall_curve`.
-    """
-    judged = JudgedImages.of(matched, objects, images)
-    if not judged.objects:
-        return math.nan
-    curve = _curve(judged)
-    return float((curve["precision"] * np.diff(curve["recall"], prepend=0.0)).sum())
-
-
 def best_threshold(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> float:
     """The threshold with the highest F1; for validation images only, never for those of a test.
 

@@ -20,57 +20,6 @@ COLUMNS = ["image", "t", "part", "height", "width", "digest"]
 """Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1)."""
 
 
-def digest(frame: Frame) -> str | None:
-    """Digest of a frame's grey levels, the same for all its eight turns and mirror images.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x). Equal numbers give equal digests whatever their type.
-
-    Returns
-    -------
-    str or None
-        32 hexadecimal digits; ``None`` for a frame of one value, which is like any other such.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a non-empty (y, x).
-    """
-    return _digest(_canonical_type(checked_frame(frame)))
-
-
-def tile_digests(frame: Frame, layouts: Iterable[Layout] = LAYOUTS) -> pd.DataFrame:
-    """Digests of the tiles of a picture.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x).
-    layouts
-        Each cuts the picture into rows x columns tiles of one size; where that does not come out
-        even, the rest at the lower and right edges is left over.
-
-    Returns
-    -------
-    DataFrame
-        Columns part, height, width, digest; a digest is missing where a tile holds one value.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a non-empty (y, x).
-    """
-    values = _canonical_type(checked_frame(frame))
-    rows = [
-        (part, *tile.shape, _digest(tile))
-        for layout in layouts
-        for part, tile in _tiles(values, layout)
-    ]
-    return _typed(pd.DataFrame(rows, columns=COLUMNS[2:]))
-
-
 def content_table(
     frames: Iterable[tuple[str, int, Frame]],
     shapes: Iterable[tuple[int, int]],

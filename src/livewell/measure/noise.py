@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from livewell.image import Frame
-from livewell.measure.borders import valid_area
 
 FINE_UM, FINE_PX = 0.5, 1.5
 """Scale of the finest detail of a cell; the second where the pixel size is unknown."""
@@ -40,36 +39,6 @@ class Noise:
 
     amplitude: float
     fine_px: float
-
-
-def noise(frame: Frame, pixel_um: float | None = None) -> Noise:
-    """Noise of a frame in the band of cell detail, whether or not cells cover all of it.
-
-    The quietest places (5% quantile of the local energy of a filter that white noise passes and
-    smooth structure does not: Immerkaer 1996, Computer Vision and Image Understanding 64) give
-    the white noise, at least that of rounding to whole grey levels. The quietest 1% of the band
-    itself may raise it by up to `CORRELATED`, for noise in which neighbours are alike; without
-    limit where the whole frame is equally restless (`SPREAD`), as no field of cells is.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x), any number type; registration borders are left out.
-    pixel_um
-        Edge of a pixel, micrometres, if known.
-
-    Returns
-    -------
-    Noise
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a (y, x), or all zero.
-    """
-    picture = frame[valid_area(frame).slices]
-    fine_px = fine_scale(pixel_um)
-    return noise_of(*energies(picture, fine_px), grey_step(picture), fine_px, homogeneous=True)
 
 
 def fine_scale(pixel_um: float | None) -> float:
@@ -121,10 +90,14 @@ def noise_of(
     fine: NDArray[np.float32],
     step: float,
     fine_px: float,
-    *,
-    homogeneous: bool,
 ) -> Noise:
-    """Noise from local energies, see `noise`.
+    """Noise in the band of cell detail, whether or not cells cover all of a frame.
+
+    The quietest places (5% quantile of the local energy of a filter that white noise passes and
+    smooth structure does not: Immerkaer 1996, Computer Vision and Image Understanding 64) give
+    the white noise, at least that of rounding to whole grey levels. The quietest 1% of the band
+    itself may raise it by up to `CORRELATED`, for noise in which neighbours are alike; without
+    limit where the whole frame is equally restless (`SPREAD`), as no field of cells is.
 
     Parameters
     ----------
@@ -134,14 +107,11 @@ def noise_of(
         Distance of grey levels.
     fine_px
         Fine scale of the band in pixels.
-    homogeneous
-        Whether equal energies everywhere mean noise; not so for a few patches, which one cell
-        may fill.
     """
     variance = max(float(np.quantile(fine, 0.05)), step**2 / 12)
     white = max((variance * _white_gain(fine_px)) ** 0.5, CONTOUR * step)
     quiet, low, high = (float(q) ** 0.5 for q in np.quantile(band, [0.01, 0.05, 0.95]))
-    if homogeneous and high < SPREAD * low:
+    if high < SPREAD * low:
         return Noise(max(white, quiet), fine_px)
     return Noise(float(np.clip(quiet, white, CORRELATED * white)), fine_px)
 

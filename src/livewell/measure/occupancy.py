@@ -1,12 +1,10 @@
 """Whether there is any cell: how much of the area has cell-scale texture above the noise."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid, cover
 from livewell.image import Frame, mirrored
 from livewell.measure.borders import valid_area
@@ -60,7 +58,7 @@ def textured(
         return found
     band, fine = energies(picture, fine_px)
     if floor is None:
-        floor = noise_of(band, fine, grey_step(picture), fine_px, homogeneous=True)
+        floor = noise_of(band, fine, grey_step(picture), fine_px)
     found[area.slices] = band > (RISE * floor.amplitude) ** 2
     return found
 
@@ -84,7 +82,7 @@ def _textured_by_tiles(
         some = [boxes[i] for i in np.linspace(0, len(boxes) - 1, SAMPLED).astype(int)]
         pairs = [energies(mirrored(picture, whole, box), fine_px) for box in some]
         band, fine = (np.stack(each) for each in zip(*pairs, strict=True))
-        floor = noise_of(band, fine, grey_step(picture), fine_px, homogeneous=True)
+        floor = noise_of(band, fine, grey_step(picture), fine_px)
     for box in boxes:
         band, _ = energies(mirrored(picture, whole, box.widened(halo)), fine_px)
         own = box.common(whole)
@@ -180,43 +178,3 @@ def has_cells(
         The array is not a (y, x), or all zero.
     """
     return occupancy(frame, pixel_um) >= least_share
-
-
-def occupancies(
-    stack: NDArray[Any], pixel_um: float | None = None, floor: Noise | None = None
-) -> NDArray[np.float64]:
-    """Share of each patch's area that has the texture of cells.
-
-    Parameters
-    ----------
-    stack
-        Patches in grey levels of one frame or of frames taken alike, shape (n, h, w).
-    pixel_um
-        As in `occupancy`.
-    floor
-        Noise, best that of the whole frame (`noise`); by default that of all patches together.
-
-    Returns
-    -------
-    array of float64
-        Shape (n,), 0 to 1.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not (n, h, w).
-    """
-    if stack.ndim != 3 or 0 in stack.shape[1:]:
-        raise ImageContentError(
-            "not a stack of patches", expected="shape (n, h, w)", got=f"shape {stack.shape}"
-        )
-    if len(stack) == 0:
-        return np.zeros(0)
-    fine_px = floor.fine_px if floor else fine_scale(pixel_um)
-    pairs = [energies(patch, fine_px) for patch in stack]
-    band = np.stack([pair[0] for pair in pairs])
-    if floor is None:
-        fine = np.stack([pair[1] for pair in pairs])
-        floor = noise_of(band, fine, grey_step(stack), fine_px, homogeneous=False)
-    found = (band > (RISE * floor.amplitude) ** 2).mean(axis=(1, 2))
-    return np.asarray(found, dtype=np.float64)

@@ -113,14 +113,6 @@ FIGURES = {
 """Every figure by name; each takes an outcomes frame."""
 
 
-def figures(scores: pd.DataFrame, min_each: int = 1) -> dict[str, Figure]:
-    """All of `FIGURES` at once; `min_each` as in `within_auc`."""
-    return {
-        name: within_auc(scores, min_each) if name == "within_auc" else figure(scores)
-        for name, figure in FIGURES.items()
-    }
-
-
 def per_group(scores: pd.DataFrame) -> pd.DataFrame:
     """One row a group.
 

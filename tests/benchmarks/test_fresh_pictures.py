@@ -13,8 +13,8 @@ import torch
 from benchmarks import shapes
 from benchmarks.shapes import FRESH, Model, Trial, on_fresh, scored, study_of, trained
 from livewell.errors import OutputError
-from livewell.inference.windows import Scorer
-from livewell.metrics.decisions import RegionRule, fit_region_rule
+from livewell.inference.windows import Windows
+from livewell.metrics.decisions import RegionRule, fit_region_rule, log_odds
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import Picture, ShapeSpec, picture
@@ -85,7 +85,8 @@ def test_scores_are_those_of_the_net_on_fresh_pictures(model: Model) -> None:
     made = [picture(replace(TRIAL.spec, seed=FRESH), number) for number in range(8)]
     pixels = torch.from_numpy(np.stack([each.pixels for each in made])).float()
     assert table["y"].tolist() == [int("circle" in set(each.objects["kind"])) for each in made]
-    np.testing.assert_allclose(table["logit"], Scorer(model.net).logits(pixels), atol=1e-5)
+    logits = Windows(model.net).logits(pixels)
+    np.testing.assert_allclose(table["logit"], log_odds(logits), atol=1e-5)
 
 
 def test_pictures_are_called_by_the_cards_threshold(
@@ -110,7 +111,7 @@ def test_the_threshold_is_of_validation_pictures_alone(model: Model, runs: Path)
     rules = {}
     for name, part in table.groupby("part"):
         made = [picture(TRIAL.spec, int(Path(image).stem)) for image in part["image"]]
-        logit = Scorer(model.net).logits(
+        logit = Windows(model.net).logits(
             torch.from_numpy(np.stack([each.pixels for each in made])).float()
         )
         rules[name] = fit_region_rule(logit, [each.positive for each in made], part["group"])

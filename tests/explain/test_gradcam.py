@@ -166,16 +166,16 @@ def test_looking_leaves_no_trace() -> None:
 
 @pytest.mark.parametrize("how", ["patch", "background", "local", "local_background"])
 def test_inputs_are_those_that_are_scored(how: str) -> None:
-    """Scores of the inputs are the log odds that the net gives the patches."""
+    """Scores of the inputs are the logits that the net gives the patches."""
     torch.manual_seed(0)
     net = Net(shaken(compact()), CLASSES, None, 72, 64, how=how)
     cam = Cam(net)
     edge = 72 + 2 * net.context_px
-    grey = torch.from_numpy(MOVIE[0, :edge, :edge].astype(np.float32))[None]
+    grey = torch.from_numpy(MOVIE[0, :edge, :edge].astype(np.float32))[None, None]
     inputs = cam.inputs(grey)
     assert inputs.shape == (1, 1, 64, 64)
-    odds = cam.look(inputs, 1).scores - cam.look(inputs, 0).scores
-    torch.testing.assert_close(odds, net.logits(grey), atol=1e-5, rtol=1e-5)
+    logits = torch.stack([cam.look(inputs, number).scores for number in range(2)], dim=1)
+    torch.testing.assert_close(logits, net.logits(grey), atol=1e-5, rtol=1e-5)
 
 
 def study_cam(how: str = "background") -> tuple[Cam, list[Region], ArrayPixels]:

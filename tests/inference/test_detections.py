@@ -14,6 +14,7 @@ from torch import nn
 from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Finder, Look, Places
+from livewell.metrics.decisions import log_odds
 from livewell.models.building import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
@@ -26,7 +27,7 @@ SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]
 
 def seen(net: Net, frame: np.ndarray, **look: Any) -> Places:
     """Places of one frame, all cells listed that are higher than their neighbours."""
-    (found,) = Finder(net, Look(**{"apart": 1} | look))(torch.from_numpy(frame)[None])
+    (found,) = Finder(net, Look(**{"apart": 1} | look))(torch.from_numpy(frame)[None, None])
     return found
 
 
@@ -95,9 +96,9 @@ def test_scores_are_those_of_the_class_maps() -> None:
 def test_the_logit_is_the_nets(body: str, how: str) -> None:
     """The frame's log odds are what `Net.logits` says, however it normalises."""
     net = random_net(body, (64, 80), how)
-    frames = 500 + 100 * torch.rand(3, 64, 80)
+    frames = 500 + 100 * torch.rand(3, 1, 64, 80)
     finder = Finder(net, Look())
-    want = net.logits(frames).numpy()
+    want = log_odds(net.logits(frames).numpy())
     np.testing.assert_allclose([each.logit for each in finder(frames)], want, rtol=1e-4, atol=1e-5)
     for each, odds in zip(finder(frames), finder.odds(frames), strict=True):
         np.testing.assert_allclose(each.odds, odds, rtol=1e-4, atol=1e-5)

@@ -13,7 +13,8 @@ from livewell.errors import SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
-from livewell.inference.windows import Scorer, Windows
+from livewell.inference.windows import Windows
+from livewell.metrics.decisions import log_odds
 from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
@@ -162,7 +163,8 @@ def test_maps_say_what_a_studys_patches_say(name: str) -> None:
     grid = WindowGrid.over(Box.of(0, 7, *frame.shape), net.patch_px, 16)
     found = scored(Dense(net), view_of(frame, grid, source.area("a", 0)), grid)
     patches = [Region("a", 0, box) for box in grid.boxes()]
-    np.testing.assert_allclose(found.ravel(), Scorer(net).patches(source, patches), atol=1e-5)
+    regions = Windows(net).regions(source, patches)
+    np.testing.assert_allclose(found.reshape(2, -1).T, regions, atol=1e-5)
 
 
 def test_only_what_is_wanted() -> None:
@@ -177,8 +179,8 @@ def test_only_what_is_wanted() -> None:
         first, second, third = (found for _, found in engine.stream([some, none, view], grid))
         assert np.isnan(second).all()
         assert np.isfinite(third).all()
-        np.testing.assert_allclose(first[some.wanted], third[some.wanted], atol=1e-5)
-        assert np.isnan(first[~some.wanted]).all()
+        np.testing.assert_allclose(first[:, some.wanted], third[:, some.wanted], atol=1e-5)
+        assert np.isnan(first[:, ~some.wanted]).all()
 
 
 def test_a_net_by_its_background_is_near() -> None:
@@ -187,7 +189,7 @@ def test_a_net_by_its_background_is_near() -> None:
     frame = picture(net.patch_px + 100, net.patch_px + 130)
     grid = WindowGrid.over(Box.of(0, 0, *frame.shape), net.patch_px, 16)
     view = view_of(frame, grid)
-    pair = [scored(engine, view, grid).ravel() for engine in (Dense(net), Windows(net))]
+    pair = [log_odds(scored(engine, view, grid).T).ravel() for engine in (Dense(net), Windows(net))]
     assert np.corrcoef(pair)[0, 1] > 0.5
 
 

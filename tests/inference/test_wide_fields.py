@@ -14,6 +14,7 @@ from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Finder, Look, Places
 from livewell.inference.wide_fields import FieldDetections, look_over, windows
+from livewell.metrics.decisions import log_odds
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import Body, weakly_supervised
 from livewell.models.profile import GlobalPool
@@ -247,7 +248,7 @@ def test_the_picture_is_as_sure_as_its_surest_window() -> None:
     seen = over(frame)
     net = detector()
     alone = [
-        float(net.logits(torch.from_numpy(frame[window.slices])[None])[0])
+        float(log_odds(net.logits(torch.from_numpy(frame[window.slices])[None, None]))[0])
         for window, _ in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     ]
     assert seen.logit == seen.places.logit == pytest.approx(max(alone), abs=1e-4)
@@ -259,7 +260,7 @@ def test_the_picture_is_as_sure_as_its_surest_window() -> None:
 def test_a_frame_of_the_training_size_is_seen_as_it_is() -> None:
     """Nothing is changed by the detour: places, saliency and log odds of the frame itself."""
     frame = scene(FRAME_PX, [(20, 70), (60, 30)])
-    (want,) = Finder(detector(), Look(apart=1))(torch.from_numpy(frame)[None])
+    (want,) = Finder(detector(), Look(apart=1))(torch.from_numpy(frame)[None, None])
     found = over(frame).places
     for name in Places.__slots__:
         np.testing.assert_allclose(getattr(found, name), getattr(want, name), err_msg=name)
@@ -279,7 +280,7 @@ def test_any_net_is_as_sure_as_without_the_detour(
     frame[0, :, -9:] -= 300
     net = Net(module, ("no", "yes"), None, 0, 0, how="background", frame_px=shape)
     seen = look_over(Finder(net, Look()), frame[0].numpy(), Box.of(0, 0, *shape))
-    assert seen.logit == pytest.approx(float(net.logits(frame)[0]), abs=1e-5)
+    assert seen.logit == pytest.approx(float(log_odds(net.logits(frame[None]))[0]), abs=1e-5)
 
 
 def test_a_picture_of_nothing_has_no_places() -> None:

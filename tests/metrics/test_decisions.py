@@ -1,14 +1,14 @@
 """Thresholds, unsure bands and verdicts."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 from scipy.special import logit as log_odds
 
+from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError, TableError
 from livewell.metrics.bands import narrowest_band
 from livewell.metrics.decisions import (
@@ -18,7 +18,7 @@ from livewell.metrics.decisions import (
     fit_region_rule,
 )
 
-CLASSES = ("healthy", "sick")
+CLASSES = ClassNames(("healthy", "sick"))
 
 
 def pictures(logit, y, group=None) -> pd.DataFrame:
@@ -161,13 +161,13 @@ def test_equal_logits_are_no_error():
 
 def test_rules_survive_json():
     """A rule written as JSON and read back is the same rule; unknown fields are refused."""
-    rule = ImageRule(1.2, 0.8, -0.1, 0.45, 0.3, 0.6, CLASSES, "note")
-    text = json.dumps(rule.as_json())
-    assert ImageRule.of_json(json.loads(text)) == rule
-    with pytest.raises(SpecError):
-        ImageRule.of_json({**rule.as_json(), "colour": "red"})
-    with pytest.raises(SpecError):
-        ImageRule.of_json({"slope": 1})
+    held = TypeAdapter(ImageRule)
+    rule = ImageRule(1.2, 0.8, -0.1, 0.45, 0.3, 0.6, CLASSES.names, "note")
+    assert held.validate_json(held.dump_json(rule)) == rule
+    with pytest.raises(ValidationError, match="colour"):
+        held.validate_python({**held.dump_python(rule), "colour": "red"})
+    with pytest.raises(ValidationError, match="threshold"):
+        held.validate_python({"slope": 1})
 
 
 @pytest.mark.parametrize(
@@ -183,12 +183,12 @@ def test_rules_survive_json():
 )
 def test_the_band_belongs_to_unsure(p, verdict):
     """Both ends of the band are unsure, beyond them the class is named."""
-    assert ImageRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES).verdict(p) == verdict
+    assert ImageRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES.names).verdict(p) == verdict
 
 
 def test_what_is_no_probability_has_no_verdict():
     """NaN and numbers outside [0, 1] are refused, and so are tables without the columns."""
-    rule = ImageRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES)
+    rule = ImageRule(1, 1, 0, 0.45, 0.3, 0.6, CLASSES.names)
     for p in (float("nan"), -0.1, 1.1):
         with pytest.raises(SpecError):
             rule.verdict(p)

@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from livewell.classes import ClassNames
 from livewell.errors import ModelFileError
 from livewell.files import sha256
 from livewell.metrics.decisions import ImageRule, RegionRule
@@ -21,6 +23,7 @@ from livewell.models.files import (
     Card,
     find_model,
     load_model,
+    read_card,
     rewrite_card,
     save_model,
 )
@@ -45,7 +48,7 @@ def made(profile: Profile = TINY, seed: int = 0) -> tuple[Net, Card]:
     )
     card = Card(
         classes=CLASSES,
-        channel="Phase",
+        channels=("Phase",),
         pixel_um=0.31,
         frame_px=(1024, 1344),
         patch_px=profile.input.patch_px,
@@ -85,7 +88,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, settings: dict[str, object
     card = card.model_copy(update={"profile": profile})
     saved = save_model(tmp_path / "model", net, card)
     loaded, read = load_model(tmp_path / "model")
-    patches = torch.rand(3, profile.input.patch_px, profile.input.patch_px) * 1000
+    patches = torch.rand(3, 1, profile.input.patch_px, profile.input.patch_px) * 1000
     assert torch.equal(loaded.logits(patches), net.logits(patches))
     assert read == saved
     assert read.model_copy(update={"weights_sha256": ""}) == card
@@ -175,7 +178,7 @@ def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda card: card.pop("classes"), "classes"),
         (lambda card: card.update(patch_px="wide"), "patch_px"),
         (lambda card: card.update(kind="recipe"), "kind"),
-        (lambda card: card.update(format=2), "format"),
+        (lambda card: card.update(format=3), "format"),
         (lambda card: card["profile"].update(lr=-1), "profile.fit.lr"),
     ],
 )
@@ -188,6 +191,42 @@ def test_a_card_that_is_not_whole_is_refused(
         load_model(folder)
     assert says in caught.value.got
     assert caught.value.where == str(folder / CARD)
+
+
+def test_cards_of_version_0_1_are_read(folder: Path) -> None:
+    """A card of format 1, with its old names of rules and its one channel, means the same."""
+    card = load_model(folder)[1]
+    rewrite_card(folder, card.model_copy(update={"detection_rule": RegionRule(2.0, 0.7)}))
+    card = load_model(folder)[1]
+
+    def older(values: dict[str, Any]) -> None:
+        values["format"] = 1
+        for old, new in (("patch", "region"), ("picture", "image"), ("place", "detection")):
+            values[f"{old}_rule"] = values.pop(f"{new}_rule")
+        (values["channel"],) = values.pop("channels")
+        del values["positive"]
+
+    changed(folder, older)
+    assert read_card(folder) == card
+    assert read_card(folder).class_names == ClassNames(CLASSES, "dead")
+    changed(folder, lambda values: values.pop("place_rule"))
+    assert read_card(folder) == card.model_copy(update={"detection_rule": None})
+
+
+def test_cards_of_several_classes_come_back(tmp_path: Path) -> None:
+    """Three classes in two channels: names, positive one, rules and logits are kept."""
+    names = ("healthy", "sick", "dead")
+    net, card = made()
+    net = replace(net, module=build(TINY, channels=2, classes=3).eval(), classes=names)
+    rule = replace(card.image_rule, classes=names)
+    three = {"classes": names, "positive": "sick", "channels": ("Phase", "DIC"), "image_rule": rule}
+    save_model(tmp_path / "model", net, card.model_copy(update=three))
+    loaded, read = load_model(tmp_path / "model")
+    assert read.class_names == loaded.classes == ClassNames(names, "sick")
+    assert read.channels == ("Phase", "DIC")
+    assert read.image_rule == rule
+    crops = torch.rand(2, 2, TINY.input.patch_px, TINY.input.patch_px)
+    assert torch.equal(loaded.logits(crops), net.logits(crops))
 
 
 def test_a_card_that_is_no_json_is_refused(folder: Path) -> None:

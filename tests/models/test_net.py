@@ -90,7 +90,7 @@ def test_eight_turns_are_all_the_symmetries_of_a_square(size):
 
 
 class Corner(nn.Module):
-    """Log odds: what stands in the first pixel."""
+    """Logits: 0, and what stands in the first pixel."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 1, h, w) -> (n, 2)."""
@@ -99,23 +99,23 @@ class Corner(nn.Module):
 
 
 @pytest.mark.parametrize("turns", [False, True])
-def test_logits_are_the_difference_of_scores_over_the_views(turns):
-    """Log odds are the difference of the scores of the normalised centre, averaged over views."""
-    patches = torch.rand(3, 8, 8) * 1000
+def test_logits_are_those_of_the_normalised_centre_over_the_views(turns):
+    """Logits are what the module makes of the normalised centre, averaged over views."""
+    patches = torch.rand(3, 1, 8, 8) * 1000
     inputs = centre(normalise(patches), 4)
-    corners = torch.stack([inputs[:, y, x] for y in (0, 3) for x in (0, 3)])
+    corners = torch.stack([inputs[:, 0, y, x] for y in (0, 3) for x in (0, 3)])
     want = corners.mean(dim=0) if turns else corners[0]
     net = Net(Corner(), ("healthy", "sick"), 0.5, patch_px=8, input_px=4, turns=turns)
-    torch.testing.assert_close(net.logits(patches), want)
+    torch.testing.assert_close(net.logits(patches), torch.stack([torch.zeros(3), want], dim=1))
 
 
 def test_averaged_logits_do_not_depend_on_the_turn():
     """With `turns`, a patch and its turned copy get the same score."""
     torch.manual_seed(0)
     net = Net(build(TINY).eval(), ("a", "b"), None, 56, 56, turns=True)
-    patch = torch.rand(56, 56) * 500
+    patch = torch.rand(1, 56, 56) * 500
     scores = net.logits(torch.stack(eight_turns(patch)))
-    torch.testing.assert_close(scores, scores[:1].expand(8), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(scores, scores[:1].expand(8, 2), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["compact", "resnet18"])

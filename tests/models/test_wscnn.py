@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import ModelFileError, SpecError
+from livewell.inference.model import Model
 from livewell.metrics.decisions import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
@@ -279,7 +280,7 @@ def saved(folder: Path, settings: dict[str, object]) -> Net:
     net.module.eval()
     card = Card(
         classes=("no", "yes"),
-        channel="",
+        channels=("",),
         pixel_um=None,
         frame_px=FRAME_PX,
         patch_px=0,
@@ -301,10 +302,10 @@ def saved(folder: Path, settings: dict[str, object]) -> Net:
 
 @pytest.mark.parametrize("settings", SAVED, ids=lambda s: "-".join(map(str, s.values())))
 def test_models_of_frames_come_back(tmp_path: Path, settings: dict[str, object]) -> None:
-    """Written and read with ``frames=True``: the same log odds, frame size and rules."""
+    """Written and read: the same log odds, frame size and rules."""
     net = saved(tmp_path / "model", settings)
     loaded, card = load_model(tmp_path / "model")
-    frames = torch.rand(3, *FRAME_PX) + 5
+    frames = torch.rand(3, 1, *FRAME_PX) + 5
     assert torch.equal(loaded.logits(frames), net.logits(frames))
     assert (loaded.frame_px, loaded.patch_px, loaded.turns) == (FRAME_PX, 0, False)
     assert card.detection_rule == RegionRule(1.0, 0.6)
@@ -312,10 +313,10 @@ def test_models_of_frames_come_back(tmp_path: Path, settings: dict[str, object])
 
 
 def test_models_of_frames_are_refused_where_patches_are_judged(tmp_path: Path) -> None:
-    """Without ``frames=True`` the same folder is refused, naming the command that takes it."""
+    """The same folder is refused, naming the command that takes it."""
     saved(tmp_path / "model", SAVED[0])
     with pytest.raises(ModelFileError, match=r"whole frames.*WSCNN_FAST.*`livewell localise`"):
-        load_model(tmp_path / "model")
+        Model.load(tmp_path / "model").need_patches()
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def labelled(groups: Sequence[str]) -> LabelledRegions:
         Box.of(0, 0, SIZE_PX, SIZE_PX),
     )
     patches = [patch for name in groups for patch in grid.patches(name, 0, area)]
-    positive = np.array([patch.image.startswith("fine") for patch in patches])
-    return LabelledRegions(patches, positive, [patch.image for patch in patches])
+    codes = np.array([int(patch.image.startswith("fine")) for patch in patches])
+    return LabelledRegions(patches, codes, [patch.image for patch in patches])
 
 
 @pytest.fixture(scope="session")

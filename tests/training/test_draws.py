@@ -147,7 +147,7 @@ def test_a_patch_drawn_twice_is_changed_in_two_ways(pixels, parts, recipe):
     (one, label), (same, _), (other, _) = (crops[Draw(5, epoch, 0)] for epoch in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    assert label == int(parts[0].positive[5])
+    assert label == int(parts[0].codes[5])
 
 
 def test_draws_together_are_draws_one_by_one(pixels, parts, recipe):

@@ -15,7 +15,7 @@ from torch import nn
 from livewell.errors import ImageContentError, StudyError
 from livewell.files import TEMPORARY
 from livewell.geometry import Box
-from livewell.inference.windows import Scorer
+from livewell.inference.windows import Windows
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.region import Region
@@ -84,8 +84,8 @@ def test_it_learns_an_easy_difference(
     fitted = trained(longer, pixels, parts, tmp_path)
     assert fitted.log["val_auc"].iloc[-1] == 1
     net = Net(fitted.module, ("coarse", "fine"), None, longer.patch_px, longer.input_px)
-    logits = Scorer(net).patches(pixels, parts[1].patches)
-    np.testing.assert_array_equal(logits > 0, parts[1].positive)
+    logits = Windows(net).regions(pixels, parts[1].patches)
+    np.testing.assert_array_equal(logits.argmax(axis=1), parts[1].codes)
     best = fitted.log.loc[fitted.log["epoch"] == fitted.epoch, "val_loss"].item()
     assert best == fitted.log["val_loss"].min() < 0.3
 
@@ -288,7 +288,7 @@ def test_many_validation_patches_are_thinned_group_by_group(
 
     groups = ["big"] * 3000 + ["small"] * 900
     patches = [Region(name, t, Box.of(0, 0, size, size)) for t, name in enumerate(groups)]
-    many = LabelledRegions(patches, np.arange(len(groups)) % 2 == 0, groups)
+    many = LabelledRegions(patches, np.arange(len(groups)) % 2, groups)
     short = override(recipe, {"steps": 3, "steps_per_epoch": 3})
     fit(short, Counting(), parts[0], many, tmp_path, seed=1, processes=0)
     assert len(seen) - 3 * short.fit.batch == VALIDATION_PATCHES

@@ -65,7 +65,7 @@ def save_by_hand(folder: Path) -> Path:
     """The model folder of that net, with made-up rules."""
     card = Card(
         classes=CLASSES,
-        channel="phase contrast",
+        channels=("phase contrast",),
         pixel_um=0.5,
         frame_px=SHAPE,
         patch_px=0,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from livewell.errors import OutputError, SpecError, SplitError, StudyError
 from livewell.explain.class_model import Ascent
 from livewell.explain.gradcam import Cam
+from livewell.inference import evaluation_set as scores
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
@@ -24,7 +25,7 @@ from livewell.progress import SILENT
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
-from livewell.workflows import inside, scores
+from livewell.workflows import inside
 from livewell.workflows.explain import Explanation, explain
 from livewell.workflows.index import index
 from livewell.workflows.inside import Inside, Look
@@ -270,12 +271,12 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
 def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> None:
     """Every patch of the test wells is scored once, and none of another well."""
     tested = scores.EvaluationSet.of_run(trained.run.folder)
-    table, cards = tested.scores(SILENT)
+    table, models = tested.scores(SILENT)
     patches_, parts, _ = study.split(trained.run.spec.split)
     unseen = parts.loc[parts["part"] == "test", "group"]
     assert len(table) == patches_["group"].isin(unseen).sum()
     assert set(table["group"]) == set(unseen)
-    assert list(cards) == [0]
+    assert list(models) == [0]
     assert tested.classes == CLASSES
     assert tested.part("test", 3).empty
 
@@ -340,7 +341,7 @@ def test_class_models_climb_from_zeros_and_from_the_other_class(
     tested = scores.EvaluationSet.of_run(trained.run.folder)
     table, _ = tested.scores(SILENT)
     table = table.assign(y=(table["label"] == "sick").astype(int))
-    look = Inside(tested, {0: Cam(tested.model(0)[0])}, QUICK, 0, SILENT)
+    look = Inside(tested, {0: Cam(tested.model(0).net)}, QUICK, 0, SILENT)
     picture = look.models(table, [0, 1])
     text = picture.data.decode()
     for words in ("from zeros, score", "from it, score", "a healthy patch", "a sick patch"):

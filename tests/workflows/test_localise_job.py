@@ -362,7 +362,7 @@ def test_a_card_without_a_rule_for_places_is_refused(
     folder = tmp_path / "model"
     save_model(folder, net, card)
     rewrite_card(folder, load_model(folder)[1].model_copy(update={"detection_rule": None}))
-    with pytest.raises(ModelFileError, match=r"no rule for places.*train again"):
+    with pytest.raises(ModelFileError, match=r"no rule for detections.*train again"):
         localise(images, folder, tmp_path / "out", figures=0)
 
 

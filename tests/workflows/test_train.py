@@ -20,9 +20,10 @@ def test_card_says_what_the_model_is(
 ) -> None:
     """The card holds classes, scale, data, profile and versions, and its hash fits the weights."""
     net, card = load_model(trained.run.model(0))
-    assert card.classes == net.classes == ("healthy", "sick")
+    assert card.classes == net.classes.names == ("healthy", "sick")
+    assert card.class_names == net.classes
     assert card.pixel_um == pytest.approx(0.5)
-    assert (card.patch_px, card.channel) == (64, "phase contrast")
+    assert (card.patch_px, card.channels) == (64, ("phase contrast",))
     assert card.profile == profile
     assert card.data["study"] == study.folder.name
     dealt = study.split("split")[1].groupby("part")["group"].apply(sorted)

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -341,21 +342,25 @@ class Model:
 
     def _whole(self, field: Field, notes: tuple[str, ...]) -> Prediction:
         """A field pooled by the net itself; nothing where there is no texture."""
-        nothing = np.full(len(self.classes), np.nan)
         rule = self.need_detections()
-        detected = self.detected(field, Look(least=rule.log_odds(rule.threshold)))
-        if detected is not None:
-            nothing = np.array([0.0, detected.logit])
+
+        @cache
+        def find(least: float) -> FieldDetections | None:
+            return self.detected(field, Look(least=rule.log_odds(least)))
+
+        detected = find(rule.threshold)
         boxes = [] if detected is None else [detected.window]
+        nothing = np.full(len(self.classes), np.nan)
+        mean = nothing if detected is None else np.array([0.0, detected.logit])
         return Prediction(
             self.classes,
             boxes,
-            nothing[None] if boxes else np.empty((0, len(self.classes))),
-            nothing,
+            mean[None] if boxes else np.empty((0, len(self.classes))),
+            mean,
             rule,
             self.card.image_rule,
             notes,
-            detected,
+            find,
             lambda: self.class_map(field, 0),
         )
 
@@ -439,12 +444,12 @@ class Model:
 
     def _repr_html_(self) -> str:
         shown = "".join(
-            f"<tr><td>{row['name']}</td><td>{row['value']:.3f} ({row['low']:.3f} to"
+            f"<tr><td>{escape(str(row['name']))}</td><td>{row['value']:.3f} ({row['low']:.3f} to"
             f" {row['high']:.3f})</td></tr>"
             for row in self.card.results
         )
         results = f"<table>{shown}</table>" if shown else "<p>not evaluated</p>"
         return (
-            f"<p><b>{self.card.profile.name}</b>: {self.classes}; channels"
-            f" {', '.join(filter(None, self.channels)) or 'unnamed'}</p>{results}"
+            f"<p><b>{escape(self.card.profile.name)}</b>: {escape(str(self.classes))}; channels"
+            f" {escape(', '.join(filter(None, self.channels))) or 'unnamed'}</p>{results}"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -61,8 +62,9 @@ class Prediction:
         From logits to calls of regions, and to the verdict.
     notes
         What a careful user should know.
-    detected
-        Peaks of the class map with their pixels, for nets whose maps say where.
+    find
+        From the least probability of a detection to the peaks of the class map with their pixels,
+        for nets whose maps say where; it gives ``None`` where there was nothing to judge.
     make_map
         Makes the class map; it is asked for when it is first wanted.
     """
@@ -74,7 +76,7 @@ class Prediction:
     rule: RegionRule
     image_rule: ImageRule
     notes: tuple[str, ...] = ()
-    detected: FieldDetections | None = None
+    find: Callable[[float], FieldDetections | None] | None = field(default=None, repr=False)
     make_map: Callable[[], ClassMap] | None = field(default=None, repr=False)
 
     @cached_property
@@ -131,7 +133,7 @@ class Prediction:
         Parameters
         ----------
         least
-            Least probability of the positive class; the model's threshold by default.
+            Least probability of the positive class; by default those that are called.
 
         Returns
         -------
@@ -150,19 +152,21 @@ class Prediction:
                 got=str(self.classes),
                 remedy="name one with --positive when labelling",
             )
-        code = self.classes.code(self.classes.positive)
-        least = self.rule.threshold if least is None else least
-        if self.detected is not None:
-            p = self.rule.probability(self.detected.places.score)
-            y, x = self.detected.places.y, self.detected.places.x
+        if self.find is not None:
+            seen = self.find(self.rule.threshold if least is None else least)
+            if seen is None:
+                return pd.DataFrame({"y": [], "x": [], "p": []}, dtype=float)
+            y, x = seen.places.y, seen.places.x
+            p = self.rule.probability(seen.places.score)
         else:
-            found = self.class_map
-            values = self.rule.probabilities(np.moveaxis(found.logits, 0, -1))[..., code]
-            cells = peaks(np.nan_to_num(values, nan=-1.0).astype(np.float32), apart=1, least=least)
-            y, x = found.centres(cells).T
+            code = self.classes.code(self.classes.positive)
+            logits = np.moveaxis(self.class_map.logits, 0, -1)
+            values = self.rule.probabilities(logits)[..., code]
+            wanted = self.rule.codes(logits) == code if least is None else values >= least
+            cells = peaks(np.where(wanted, values, -1.0), apart=1, least=0.0)
+            y, x = self.class_map.centres(cells).T
             p = values[tuple(cells.T)]
         table = pd.DataFrame({"y": y, "x": x, "p": p})
-        table = table[table["p"] >= least]
         return table.sort_values("p", ascending=False, kind="stable", ignore_index=True)
 
     def merged(
@@ -198,16 +202,16 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{name}</td><td>{p:.3f}</td><td>{share:.0%}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{p:.3f}</td><td>{share:.0%}</td></tr>"
             if not np.isnan(p)
-            else f"<tr><td>{name}</td><td></td><td></td></tr>"
+            else f"<tr><td>{escape(name)}</td><td></td><td></td></tr>"
             for name, p, share in zip(
                 self.classes, self.image_probabilities, self.shares, strict=True
             )
         )
         tone = "unsure" if self.verdict == UNSURE else ""
         return (
-            f"<p class='{tone}'><b>{self.verdict}</b>, {len(self.boxes)} regions</p>"
+            f"<p class='{tone}'><b>{escape(self.verdict)}</b>, {len(self.boxes)} regions</p>"
             "<table><tr><th>class</th><th>probability of the image</th><th>share of regions</th>"
             f"</tr>{rows}</table>"
         )

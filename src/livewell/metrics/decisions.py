@@ -9,7 +9,7 @@ from scipy.special import expit, softmax
 
 from livewell.classes import UNSURE, ClassNames
 from livewell.errors import Fault, LabelError, SpecError, TableError
-from livewell.metrics.bands import MAX_ERROR, narrowest_band
+from livewell.metrics.bands import LEAST_BAND, MAX_ERROR, narrowest_band
 from livewell.metrics.calibration import fit_temperature, probability
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.platt import fit_logistic, group_weight
@@ -90,6 +90,8 @@ class RegionRule:
 
     temperature: float
     threshold: float
+    # cards refuse fields that they do not know, in their rules too
+    __pydantic_config__ = {"extra": "forbid"}
 
     def probabilities(self, logits: ArrayLike) -> Floats:
         """Calibrated probabilities of all classes, (..., classes) -> (..., classes)."""
@@ -245,6 +247,7 @@ class ImageRule:
     high: float
     classes: tuple[str, ...]
     note: str = ""
+    __pydantic_config__ = {"extra": "forbid"}
 
     def probabilities(self, mean_logits: ArrayLike) -> Floats:
         """Probabilities of all classes of an image, (..., classes) -> (..., classes)."""
@@ -307,7 +310,8 @@ def fit_image_rule(
     count, not images. The unsure band around the threshold is
     `livewell.metrics.bands.narrowest_band`. More classes: a second temperature takes the place of
     the logistic, and an image is unsure up to the lowest highest probability beyond which at most
-    `max_error` of the verdicts are wrong.
+    `max_error` of the verdicts are wrong, and at least `livewell.metrics.bands.LEAST_BAND` above
+    chance.
 
     Parameters
     ----------
@@ -384,8 +388,9 @@ def _several_classes(
     p = np.asarray(softmax(slope * x, axis=1))
     highest, right = p.max(axis=1), p.argmax(axis=1) == y
     high = 1.0
-    # the lowest level above which errors are few enough
-    for level in np.unique(np.concatenate([[0.0], highest]))[::-1]:
+    # the lowest level above which errors are few enough; as of two classes some doubt is left
+    floor = 1 / x.shape[1] + LEAST_BAND
+    for level in np.unique(np.append(highest[highest > floor], floor))[::-1]:
         decided = highest > level
         if (weight * decided * ~right).sum() <= max_error * (weight * decided).sum() + 1e-9:
             high = float(level)

@@ -115,6 +115,20 @@ def states(tmp_path: Path) -> Study:
     return index(tmp_path / "images", tmp_path / "study", metadata=tmp_path / "plate.csv").study
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the image files that are opened from now on."""
+    names: list[str] = []
+    original = tifffile.TiffFile.__init__
+
+    def counting(self: tifffile.TiffFile, *args: object, **options: object) -> None:
+        names.append(Path(str(args[0])).name.split(".")[0])
+        original(self, *args, **options)
+
+    monkeypatch.setattr(tifffile.TiffFile, "__init__", counting)
+    return names
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests measure of the machine is not remembered for the user."""

@@ -286,15 +286,13 @@ def _differences(
     found: list[tuple[str, object, object]] = []
     for name, new in sorted(strict(settings).items()):
         old = begun.get(name)
-        if old == new:
-            continue
         if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-            found.append((name, old, new))
+            found += [(name, old, new)] if old != new else []
             continue
-        inner = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+        inner = _differences(old, dict.fromkeys(old) | dict(new))
         # a profile's source only repeats which of its settings were changed
-        inner = [k for k in inner if k != "source"] or inner
-        found += [(name if k == "name" else k, old.get(k), new.get(k)) for k in inner]
+        inner = [each for each in inner if each[0] != "source"] or inner
+        found += [(name if each[0] == "name" else each[0], *each[1:]) for each in inner]
     return found
 
 

@@ -88,7 +88,7 @@ def test_the_studys_own_channels(tmp_path: Path) -> None:
             one()
     assert channel_name(again, ["a.tif"], "PI") == "PI"
     said = read_json(study.folder / "study.json", kind="study")
-    del said["channels"]
+    del said["channels"], said["format"]
     for channel, asked in (("PI", ("PI",)), (None, ())):
         write_json(study.folder / "study.json", said | {"channel": channel})
         assert Study.open(study.folder).channels == asked

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.classes import ClassNames
 from livewell.cli.talk import COUNT, PATH, SEED, Command, Talk, command, pairs
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
+    from livewell.classes import ClassNames
     from livewell.workflows.label import Route
 
 
@@ -48,8 +48,10 @@ def _labelling(*, two: bool) -> Callable[[Command], Command]:
 
 def _class_names(
     classes: Mapping[str, str], negative: str | None, positive: str | None
-) -> ClassNames:
+) -> "ClassNames":
     """The classes that ``--class``, ``--negative`` and ``--positive`` say together."""
+    from livewell.classes import ClassNames
+
     names = tuple(dict.fromkeys(classes.values()))
     if len(names) <= 2 and negative and positive:
         # whether these are the classes of the labels is told with the labels

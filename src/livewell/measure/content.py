@@ -49,19 +49,25 @@ def content_table(
     ImageContentError
         A frame is not a non-empty (y, x).
     """
-    known = {_either_way(shape) for shape in shapes}
-    layouts = tuple(layouts)
+    shapes, layouts = list(shapes), tuple(layouts)
     rows: list[tuple[Any, ...]] = []
     for image, t, frame in frames:
         values = _canonical_type(checked_frame(frame))
         rows.append((image, t, "whole", *values.shape, _digest(values)))
-        for layout in layouts:
-            if _either_way(_tile_shape(values.shape, layout)) in known:
-                rows += [
-                    (image, t, part, *tile.shape, _digest(tile))
-                    for part, tile in _tiles(values, layout)
-                ]
+        for layout in compared(values.shape, shapes, layouts):
+            rows += [
+                (image, t, part, *tile.shape, _digest(tile))
+                for part, tile in _tiles(values, layout)
+            ]
     return _typed(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def compared(
+    shape: tuple[int, ...], shapes: Iterable[tuple[int, int]], layouts: Iterable[Layout] = LAYOUTS
+) -> list[Layout]:
+    """Layouts that cut a frame of this shape into tiles of a shape of which there are frames."""
+    known = {_either_way(other) for other in shapes}
+    return [layout for layout in layouts if _either_way(_tile_shape(shape, layout)) in known]
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

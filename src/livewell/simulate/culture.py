@@ -35,7 +35,8 @@ class CultureSpec:
     positions_per_well, empty_positions
         Movies a well; how many of all movies, drawn at random, show bare glass.
     frames, frame_s
-        Frames a movie and seconds between them; the light is given at the first.
+        Frames a movie and seconds between them; the light is given at the first, or `start_s`
+        before it.
     height_px, width_px, pixel_um
         The frame. A 20x lens on a camera of 6.45 um pixels, two by two binned, makes 0.645 um.
     cells
@@ -46,6 +47,8 @@ class CultureSpec:
         Name of the plate.
     sensitive
         Share of cells that light can harm, each drawn at random; the others do not feel it.
+    start_s
+        Seconds from the light to the first frame.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class CultureSpec:
     empty_positions: int = 0
     plate: str = "simulated"
     sensitive: float = 1.0
+    start_s: float = 0.0
 
     def __post_init__(self) -> None:
         faults = [
@@ -94,6 +98,7 @@ class CultureSpec:
             "pixel_um": (0.3, 2.0),
             "cells": (0, 1000),
             "sensitive": (0, 1),
+            "start_s": (0, 604_800),
         }
         checks: list[tuple[str, object, str, bool]] = [
             ("doses_s", doses, "at least one, each once, finite, from 0 up",
@@ -269,6 +274,10 @@ def simulate_position(spec: CultureSpec, key: PositionKey, *, footprints: bool =
         colony.spare(_rng(spec, well, key.position, "sensitive"), spec.sensitive)
     scene = Scene(specks, culture, *frame, PAD_PX, spec.pixel_um)
     camera = Camera(camera_noise, optics, *frame, PAD_PX, spec.pixel_um)
+
+    steps, rest_s = divmod(spec.start_s, spec.frame_s)
+    for step_s in (*[spec.frame_s] * int(steps), *([rest_s] if rest_s else [])):
+        colony.step(step_s / 3600)
 
     frames = np.empty((spec.frames, *frame), np.uint16)
     lying = np.zeros((spec.frames, *frame), np.uint16) if footprints else None

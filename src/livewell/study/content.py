@@ -1,9 +1,11 @@
 """Digests of a study's pictures, made once and kept."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,19 +15,24 @@ from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
 from livewell.images.opening import Channels, asked_channels, choose_channels, open_image
-from livewell.measure.content import content_table
+from livewell.measure.content import COLUMNS, compared, content_table
 from livewell.progress import SILENT, Progress
 from livewell.study.pixels import StudyPixels
+from livewell.study.scale import header_of
 from livewell.study.study import Study
 from livewell.tables.files import write_table
 
-STAMPED = ["image", "bytes", "mtime_ns", "shapes"]
+_FILE = ["image", "bytes", "mtime_ns"]
+"""Columns by which a file is known to be unchanged."""
+_FIRST = [*_FILE, "channel", "digest"]
 
 
 def content(
     study: Study, pixels: StudyPixels, frames: pd.DataFrame, progress: Progress = SILENT
 ) -> pd.DataFrame:
     """Content digests of frames, and of their tiles where another frame has a tile's shape.
+
+    What was computed of a file is kept until it changes; only what is new is computed.
 
     Parameters
     ----------
@@ -43,37 +50,43 @@ def content(
     DataFrame
         As `livewell.measure.content.content_table`.
     """
-    first = next(iter(pixels.channels), "auto")
+    first = re.sub(r"[^\w.-]+", "-", str(next(iter(pixels.channels), "auto")))
     cache = study.folder / "cache" / f"content-{first}.parquet"
     wanted = frames.groupby("image", sort=False)["t"].apply(list)
     shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
-    known = _known(cache)
-    tables = []
+    known = {key: rows.drop_duplicates(["t", "part"]) for key, rows in _kept(cache, _FILE)}
+    tables, fresh = [], False
     with progress.task("comparing pictures", total=len(wanted)) as tick:
         for image, times in wanted.items():
             name = str(image)
-            size, mtime = fingerprint(study.path(name))
-            kept = known.get((name, size, mtime, str(shapes)), pd.DataFrame(columns=["t"]))
-            missing = sorted({int(t) for t in times} - set(kept["t"]))
+            key = (name, *fingerprint(study.path(name)))
+            sought = {f"{y}x{x}" for y, x in compared(pixels.shape(name)[1:], shapes)} | {"whole"}
+            kept = _of_kinds(known.get(key, content_table([], [])), sought)
+            kinds = kept.groupby("t")["kind"].nunique()
+            missing = sorted({int(t) for t in times} - set(kinds.index[kinds == len(sought)]))
             if missing:
-                frames_left = ((name, t, pixels.frame(name, t)) for t in missing)
-                fresh = content_table(frames_left, shapes)
-                fresh = fresh.assign(bytes=size, mtime_ns=mtime, shapes=str(shapes))
-                kept = fresh if kept.empty else pd.concat([kept, fresh], ignore_index=True)
-                known[(name, size, mtime, str(shapes))] = kept
+                found = content_table(((name, t, pixels.frame(name, t)) for t in missing), shapes)
+                found = found.assign(bytes=key[1], mtime_ns=key[2])
+                both = [known[key], found] if key in known else [found]
+                known[key] = pd.concat(both, ignore_index=True).drop_duplicates(["t", "part"])
+                kept, fresh = _of_kinds(known[key], sought), True
             tables.append(kept[kept["t"].isin(times)])
             tick()
-    write_table(cache, pd.concat(chain(known.values()), ignore_index=True))
-    return pd.concat(tables, ignore_index=True).drop(columns=STAMPED[1:])
+    if fresh:
+        write_table(cache, pd.concat(known.values(), ignore_index=True))
+    return pd.concat(tables, ignore_index=True)[COLUMNS]
 
 
-def _known(cache: Path) -> dict[tuple[object, ...], pd.DataFrame]:
-    """Digests that were kept, by image, size, time of change and shapes compared with."""
-    try:
-        table = pd.read_parquet(cache)
-        return {tuple(key): rows for key, rows in table.groupby(STAMPED, sort=False)}
-    except (OSError, ValueError, KeyError):
-        return {}
+def _of_kinds(table: pd.DataFrame, sought: set[str]) -> pd.DataFrame:
+    """Digests of whole frames and of tiles of the sought layouts, which the column kind names."""
+    table = table.assign(kind=table["part"].str.replace(":.*", "", regex=True))
+    return table[table["kind"].isin(sought)]
+
+
+def _kept(cache: Path, key: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """Rows of a table that was kept, by some of its columns; none where it is absent or spoilt."""
+    with suppress(OSError, ValueError, KeyError):
+        yield from pd.read_parquet(cache).groupby(key, sort=False)
 
 
 def first_frames(
@@ -87,7 +100,7 @@ def first_frames(
     Parameters
     ----------
     study
-        The study.
+        The study; the digests are kept in its folder ``cache`` until a file changes.
     images
         Names of its images.
     channels
@@ -103,17 +116,26 @@ def first_frames(
         passed over: blank frames are alike in movies that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
-    asked = asked_channels(channels) or study.channels
-    found = {}
+    cache = study.folder / "cache" / "first-frames.parquet"
+    known = {key: str(rows["digest"].iloc[0]) for key, rows in _kept(cache, _FIRST[:-1])}
+    before, asked = len(known), asked_channels(channels) or study.channels
+    headers = {str(row["image"]): row for _, row in study.read_headers(progress)[0].iterrows()}
+    found = dict.fromkeys(names, "")
     with progress.task("looking whether pictures were learnt from", total=len(names)) as tick:
         for name in names:
-            try:
-                with open_image(study.path(name)) as image:
-                    first, *_ = choose_channels(image.header, asked, name)
-                    found[name] = first_frame(image, first)
-            except LivewellError:
-                found[name] = ""
+            with suppress(LivewellError):
+                if name in headers:
+                    path = study.path(name)
+                    number, *_ = choose_channels(header_of(headers[name]), asked, name)
+                    key = (name, *fingerprint(path), number)
+                    if key not in known:
+                        with open_image(path) as image:
+                            known[key] = first_frame(image, number)
+                    found[name] = known[key]
             tick()
+    if len(known) > before:
+        rows = [(*key, digest) for key, digest in known.items()]
+        write_table(cache, pd.DataFrame(rows, columns=_FIRST))
     return found
 
 

@@ -1,6 +1,7 @@
 """What the images of a study agree on: channels and pixel size."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -68,7 +69,17 @@ def channel_names(study: Study, images: Iterable[str], asked: Channels = None) -
         A channel is missing, or cannot be chosen.
     """
     row = _rows(study, images).iloc[0]
-    header = Header(
+    header = header_of(row)
+    wanted = asked_channels(asked) or study.channels
+    numbers = choose_channels(header, wanted, str(row["image"]))
+    if header.colourless and not wanted:
+        return (GREY,)
+    return tuple(header.channels[number] for number in numbers)
+
+
+def header_of(row: "pd.Series[Any]") -> Header:
+    """Size, channels and number type in one row of `schemas.HEADERS`."""
+    return Header(
         int(row["frames"]),
         tuple(str(row["channels"]).split("|")),
         int(row["height"]),
@@ -76,11 +87,6 @@ def channel_names(study: Study, images: Iterable[str], asked: Channels = None) -
         str(row["dtype"]),
         colourless=bool(row["colourless"]),
     )
-    wanted = asked_channels(asked) or study.channels
-    numbers = choose_channels(header, wanted, str(row["image"]))
-    if header.colourless and not wanted:
-        return (GREY,)
-    return tuple(header.channels[number] for number in numbers)
 
 
 def channel_name(study: Study, images: Iterable[str], asked: Channels) -> str:

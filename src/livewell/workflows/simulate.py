@@ -16,8 +16,10 @@ from livewell.simulate.culture import (
     simulate_position,
     wells,
 )
+from livewell.simulate.states import movie_states
 
 KIND, STAMP, PARTS = "simulated culture", "culture.json", "parts"
+KEYS = ["well", "position", "image"]
 PATTERN = "{well}_p{position:int}.ome.tif"
 
 
@@ -33,8 +35,10 @@ def simulate_culture(
     out
         Takes ``images/B07_p1.ome.tif`` (uint16, t y x, channel ``phase contrast``, pixel size and
         frame interval inside), ``plate.csv`` (well, dose, dose_unit), ``truth.parquet`` (one row
-        a cell and frame) and ``optics.csv``. Positions that stand there already are kept, if the
-        spec is the same.
+        a cell and frame), ``optics.csv`` and ``images.csv`` (one row a movie: plate, well,
+        position, dose, time of the first frame, and what state its cells are in, see
+        `livewell.simulate.states.movie_states`). Positions that stand there already are kept, if
+        the spec is the same.
     workers
         Processes; one a core by default.
     progress
@@ -52,11 +56,14 @@ def simulate_culture(
     """
     # worker processes may stand in another folder
     out = out.resolve()
-    wanted = {"spec": asdict(spec)}
+    # plates of version 0.1 began with the light, and did not say so
+    said = {k: v for k, v in asdict(spec).items() if (k, v) != ("start_s", 0)}
+    wanted = {"spec": said}
     claim_same(out, KIND, STAMP, wanted)
     stamp(out, STAMP, KIND, **wanted)
+    plate = wells(spec).assign(**({"time_s": spec.start_s} if spec.start_s else {}))
     with whole_file(out / "plate.csv") as temporary:
-        wells(spec).to_csv(temporary, index=False)
+        plate.to_csv(temporary, index=False)
     keys = positions(spec)
     with progress.task("simulating positions", total=len(keys)) as tick:
         pool = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
@@ -71,6 +78,12 @@ def simulate_culture(
         truth.to_parquet(temporary, index=False)
     with whole_file(out / "optics.csv") as temporary:
         pd.DataFrame(optics).to_csv(temporary, index=False)
+    images = plate.merge(
+        pd.DataFrame([(k.well, k.position, _name(k)) for k in keys], columns=KEYS), on="well"
+    )
+    images = images.assign(time_s=spec.start_s).merge(movie_states(truth, names), on="image")
+    with whole_file(out / "images.csv") as temporary:
+        images.to_csv(temporary, index=False)
     return out / "images"
 
 

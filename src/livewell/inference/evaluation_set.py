@@ -21,7 +21,7 @@ from livewell.study.runs import Run, label_hash, split_hashes
 from livewell.study.scale import SAME, channel_name, common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
-from livewell.tables.schemas import PATCHES, SCORES, regions_of
+from livewell.tables.schemas import PATCHES, check_scores, regions_of
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class EvaluationSet:
                 logits = model.region_logits(self.pixels, regions_of(part), tick)
                 tables.append(model.scored(part, logits))
         table = pd.concat(tables, ignore_index=True)
-        return SCORES.check(table, where=str(self.study.folder)), models
+        return check_scores(table, self.classes, where=str(self.study.folder)), models
 
 
 def same_scale(study: Study, card: Card, images: "pd.Series[str]") -> None:

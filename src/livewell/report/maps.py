@@ -198,7 +198,7 @@ def class_plate(
     wide = plate.columns * scale + 0.6
     numbered = [f"{number} {name}" for number, name in enumerate(classes, 1)]
     legend, tall_legend = class_legend(numbered, wide)
-    with Sheet(wide, plate.rows * scale + 0.5 + tall_legend) as sheet:
+    with Sheet(wide, plate.rows * scale + 0.7 + tall_legend) as sheet:
         axes = sheet.axes
         _empty_plate(axes, plate, scale)
         for well, row, state in zip(places, table, states, strict=True):

@@ -95,11 +95,14 @@ def _positive_area(results: HeatmapResults) -> Section:
     positive, curve = results.classes[1], results.curve
     x, label = _time_axis(curve)
     band = (curve["low"], curve["high"]) if {"low", "high"} <= set(curve.columns) else None
-    counts = "" if results.threshold is None else f"{results.threshold:.2f} or more"
+    counts = ""
+    if results.threshold is not None:
+        counts = f"An area counts as {positive} where its probability is {results.threshold:.2f} or"
+        counts += " more. "
     drawn = sick_curve(x, curve["fraction"], band, x_label=label, positive=positive)
     return Section(
         f"{positive.capitalize()} area over time",
-        f"An area counts as {positive} where its probability is {counts}. {ABSOLUTE}",
+        counts + ABSOLUTE,
         pictures=[drawn],
     )
 

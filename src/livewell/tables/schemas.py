@@ -311,11 +311,6 @@ def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -
     return schema.check(table, where=where)
 
 
-def region_of(row: pd.Series) -> Region:
-    """The key in one row of a table with the columns `KEY`."""
-    return Region(str(row["image"]), int(row["t"]), Box.of(*(row[name] for name in BOX)))
-
-
 def regions_of(table: pd.DataFrame) -> list[Region]:
     """The keys of all rows, in order, of a table with the columns `KEY`."""
     columns = (table[name].tolist() for name in KEY)

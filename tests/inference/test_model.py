@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from livewell.classes import UNSURE, ClassNames
-from livewell.errors import ModelFileError, SpecError
+from livewell.errors import ImageContentError, ModelFileError, SpecError
 from livewell.geometry import Box
 from livewell.images.opening import open_image
 from livewell.inference.model import Model
@@ -305,6 +305,17 @@ def test_what_a_model_can_do(folder: Path) -> None:
         frames.need_patches()
     with pytest.raises(ModelFileError, match=r"judges patches.*livewell assess"):
         patches.need_detections()
+
+
+def test_a_field_smaller_than_a_patch(folder: Path, movie: Path) -> None:
+    """The error names the image and what would do, whatever holds the pixels."""
+    model = Model.load(folder, device="cpu")
+    with open_image(movie) as image:
+        frame = np.array(image.frame(0, 0))
+    with pytest.raises(ImageContentError, match=r"array.*at least 64 x 64 px.*40 x 50 px"):
+        model.predict(frame[:40, :50], pixel_um=0.5)
+    with pytest.raises(ImageContentError, match=r"A01\.ome\.tif, frame 1: .*at least 64 x 64 px"):
+        model.predict(movie, t=1, pixel_um=0.2)
 
 
 def test_a_device_that_is_not_there(folder: Path) -> None:

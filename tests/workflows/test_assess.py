@@ -250,6 +250,22 @@ def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:
         assess(images, model, stopped, stride_px=32)
 
 
+def test_the_journal_of_version_0_1_is_judged_anew(
+    stopped: Path, images: Path, model: Path, tmp_path: Path
+) -> None:
+    """A judging that version 0.1 left unfinished is done again, with rows of today."""
+    journal = stopped / "journal.jsonl"
+    entries = [json.loads(line) for line in journal.read_text("utf-8").splitlines() if line]
+    for entry in entries:
+        del entry["asked"]["rows"]
+        old = {"n_patches": 6, "note": "old", "sick_fraction": 0.5, "p_sick": 0.5}
+        extremes = [[0.9, 0, 0, 64, 64]]
+        entry["rows"] = [{"t": 0, **old, "verdict": "sick", "extremes": extremes}]
+    journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
+    table = assess(images, model, stopped).verdicts
+    pd.testing.assert_frame_equal(table, assess(images, model, tmp_path / "whole").verdicts)
+
+
 def test_stopped_judging_leaves_older_results_whole(
     images: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -247,14 +247,16 @@ class Model:
             height, width = planes.shape[1:]
             header = Header(1, names, height, width, str(image.dtype), pixel_um)
             asked = tuple(range(len(planes))) if channels is None else channels
-            fit = fit_to(self.card, header, asked, "array")
+            where = "array"
+            fit = fit_to(self.card, header, asked, where)
             chosen = planes[list(fit.channels)]
-            pixels, area = model_frame(chosen, fit.scale, "array")
+            pixels, area = model_frame(chosen, fit.scale, where)
             found = Field(pixels, area, chosen[0], t)
         else:
             fit = fit_to(self.card, image.header, channels, image.source)
-            found = read_field(image, t, fit, f"{image.source}, frame {t}")
-        return self.judged(found, regions, stride_px=stride_px, notes=fit.notes)
+            where = f"{image.source}, frame {t}"
+            found = read_field(image, t, fit, where)
+        return self.judged(found, regions, stride_px=stride_px, notes=fit.notes, where=where)
 
     def judged(
         self,

@@ -109,7 +109,8 @@ def assess(
     places, unplaced = wells(names, pattern)
     claim_same(out, KIND, STAMP, asked)
     stamp(out, STAMP, KIND, **asked, versions=versions())
-    journal = Journal(out / JOURNAL, asked)
+    # entries of version 0.1 hold other rows: their files are judged again
+    journal = Journal(out / JOURNAL, asked | {"rows": 2})
     done = journal.entries()
     entries = []
     with progress.task("judging pictures", total=len(paths)) as tick:
@@ -188,8 +189,7 @@ def _verdicts(
     old = {"sick_fraction": f"called_{classes.positive}", "p_sick": f"p_{classes.positive}"}
     names = {new: old[new] if classes.binary and new in old else new for new in columns}
     rows = [
-        {"image": entry["image"], **{new: row.get(name) for new, name in names.items()}}
-        | {"image": entry["image"]}
+        {new: row.get(name) for new, name in names.items()} | {"image": entry["image"]}
         for entry in entries
         for row in entry["rows"]
     ]

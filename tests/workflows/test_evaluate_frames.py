@@ -18,6 +18,7 @@ import livewell.metrics.baselines as module
 from livewell.classes import ClassNames
 from livewell.geometry import Box
 from livewell.inference.detections import Look
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.wide_fields import look_over
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.suspects import suspect_columns
@@ -146,7 +147,7 @@ def test_places_lie_in_their_images(case: Case) -> None:
     assert (table[BOX].ge(0).all(axis=1) & (table["y1"] <= height) & (table["x1"] <= width)).all()
     assert ((table["relative"] >= 0) == (table["called"] == 1)).all()
     assert (table["relative"] >= -STEPS[-1] - 1e-9).all()
-    tested = Opened.of_run(case.run)
+    tested = EvaluationSet.of_run(case.run)
     fold = dict(zip(tested.part("test")["image"], tested.part("test")["fold"], strict=True))
     assert (table["image"].map(fold) == table["fold"]).all()
     for number, model in models_of(tested).items():
@@ -158,7 +159,7 @@ def test_places_lie_in_their_images(case: Case) -> None:
 
 def test_called_places_are_those_that_the_net_finds_in_the_picture(case: Case) -> None:
     """Coordinates are the picture's own, also where the net saw it through a larger window."""
-    tested = Opened.of_run(case.run)
+    tested = EvaluationSet.of_run(case.run)
     table = case.detections
     checked = 0
     for number, model in models_of(tested).items():
@@ -179,7 +180,7 @@ def test_called_places_are_those_that_the_net_finds_in_the_picture(case: Case) -
 
 def test_looking_deeper_moves_no_surer_place(case: Case) -> None:
     """Each place is taken from the look that just holds it: looks below change nothing above."""
-    tested = Opened.of_run(case.run)
+    tested = EvaluationSet.of_run(case.run)
     model = models_of(tested)[0]
     part = tested.part("test", 0).head(4)
     boxes = case.study.boxes("labels")
@@ -198,7 +199,7 @@ def test_looking_deeper_moves_no_surer_place(case: Case) -> None:
 
 def test_frames_are_drawn_with_their_places(case: Case) -> None:
     """Places and pixels are those of the image, at the threshold of its own fold's model."""
-    tested = Opened.of_run(case.run)
+    tested = EvaluationSet.of_run(case.run)
     models = models_of(tested)
     rows = tested.part("test").sort_values("image").head(6)
     table = case.detections
@@ -284,7 +285,7 @@ def test_baselines_take_few_large_frames_at_once(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However large frames are, the trees' figures are the same and memory holds a few."""
-    tested = Opened.of_run(case.run)
+    tested = EvaluationSet.of_run(case.run)
     sizes = []
 
     def measured(stack: np.ndarray) -> pd.DataFrame:

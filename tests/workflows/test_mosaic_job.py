@@ -81,7 +81,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory, write_movie: Writer) -> Study:
         frames = rng.normal(3000, spread, (1, *SHAPE)).clip(1).round().astype(np.uint16)
         write_movie(folder / "images" / name, frames, channel="anti-PDI")
     study = indexed(folder, table)
-    split(study, by="donor", scheme=Named(TEST, VALIDATION), grid=GRID, channel="anti-PDI")
+    split(study, by="donor", scheme=Named(TEST, VALIDATION), grid=GRID, channels="anti-PDI")
     return study
 
 

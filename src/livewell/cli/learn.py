@@ -183,7 +183,7 @@ def _told(figure: "Estimate") -> str:
     "--labels", default="labels", show_default=True, help="With --on: name of its labels."
 )
 @click.option("--by", help="With --on: column that names what is never split.")
-@click.option("--channel", help="With --on: channel to look at.")
+@channels("With --on: channel to look at.")
 @click.option(
     "--out",
     type=PATH,

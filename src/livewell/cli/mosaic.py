@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, PATH, SEED, Talk, channels, command
+from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 
 if TYPE_CHECKING:
     from livewell.papers.mosaic import Mosaics
@@ -55,7 +55,7 @@ def _pair(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int
     show_default=True,
     help="Pixels of a mosaic after reduction; full to keep all.",
 )
-@channels("Transmitted-light channel, if its name does not tell.")
+@click.option("--channel", help="Transmitted-light channel, if its name does not tell.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
     """Make mosaics of images of one class and part, as WSCNN's paper did.

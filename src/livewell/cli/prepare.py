@@ -80,7 +80,7 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
 )
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
-@channels("Channel that later steps look at; by default the transmitted light.", several=True)
+@channels("Channel that later steps look at; by default the transmitted light.")
 def index_(talk: Talk, images: Path, out: Path, **options: Any) -> None:
     """Make a study of a folder of images and what is known about them."""
     from livewell.workflows.index import index

@@ -141,32 +141,10 @@ def once(_: click.Context, parameter: click.Parameter, values: tuple[Any, ...]) 
     return values[0] if values else None
 
 
-def channels(text: str, *, several: bool = False) -> Callable[[Command], Command]:
-    """``--channel``: as a tuple, ``channels``, or the one of a command that looks at one channel.
-
-    Parameters
-    ----------
-    text
-        Help, one sentence.
-    several
-        Whether the command takes several; others refuse a second one.
-    """
-    if several:
-        text = f"{text[:-1]}; repeatable, in the order the model sees them."
-        return click.option("--channel", "channels", multiple=True, help=text)
-    return click.option("--channel", "channel", multiple=True, callback=_one_channel, help=text)
-
-
-def _one_channel(
-    _: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> str | None:
-    if len(values) > 1:
-        named = ", ".join(values)
-        raise click.BadParameter(
-            f"this command looks at one channel, and {len(values)} are named: {named}",
-            param=parameter,
-        )
-    return values[0] if values else None
+def channels(text: str) -> Callable[[Command], Command]:
+    """``--channel``, which may be given several times: a tuple ``channels``, in that order."""
+    text = f"{text[:-1]}; repeatable, in the order of the model."
+    return click.option("--channel", "channels", multiple=True, help=text)
 
 
 def value_maps(

@@ -148,6 +148,12 @@ def asked_channels(asked: Channels) -> tuple[str | int, ...]:
     return (asked,) if isinstance(asked, str | int) else tuple(asked)
 
 
+def noted_channels(asked: Channels) -> str | int | list[str | int] | None:
+    """Channels as the folders of results note them: none, one as it is, several as a list."""
+    wanted = asked_channels(asked)
+    return list(wanted) if len(wanted) > 1 else next(iter(wanted), None)
+
+
 def one_channel(asked: Channels, where: str) -> str | int | None:
     """The one channel that is asked for, ``None`` where none is.
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, LeakError, SpecError, SplitError, StudyError
+from livewell.images.opening import Channels, asked_channels
+from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.models.device import AUTO
@@ -18,7 +20,7 @@ from livewell.splitting.units import unit_names
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
 from livewell.study.runs import Run, label_hash, split_hashes
-from livewell.study.scale import SAME, channel_name, common_pixel_um
+from livewell.study.scale import SAME, channel_names, common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores, regions_of
@@ -92,7 +94,7 @@ class EvaluationSet:
                 remedy="train again, and give another split another --name",
             )
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
-        pixels = StudyPixels(study, run.spec.channel)
+        pixels = StudyPixels(study, run.spec.channels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
         if made.part("test").empty:
@@ -111,7 +113,7 @@ class EvaluationSet:
         *,
         labels: str = "labels",
         by: str | None = None,
-        channel: str | None = None,
+        channels: Channels = None,
         device: str = AUTO,
         progress: Progress = SILENT,
     ) -> "EvaluationSet":
@@ -129,8 +131,8 @@ class EvaluationSet:
         by
             Column that names what is never split; by default the one that the model was trained
             with where the study has it, else each image by itself.
-        channel
-            Channel to look at; the study's, else the model's by default.
+        channels
+            Channels to look at, in the model's order; the study's, else the model's by default.
         device
             Where models compute.
         progress
@@ -164,7 +166,9 @@ class EvaluationSet:
                 got=f"{table['image'].nunique()} images, all of its training or validation groups",
                 remedy="label other images, or give the run itself: `livewell evaluate RUN`",
             )
-        asked = channel or study.channel or (card.channels[0] or None)
+        asked = asked_channels(channels) or study.channels or card.named_channels
+        names = channel_names(study, left["image"], asked)
+        same_channels(names, card.channels, str(study.folder))
         pixels = StudyPixels(study, asked)
         pixels.prepare(sorted(left["image"].unique()), progress=progress)
         patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, progress)
@@ -192,7 +196,7 @@ class EvaluationSet:
             scheme="another study",
             patch_px=card.patch_px,
             frame_px=None if card.patch_px else frame_of(patches),
-            channels=(channel_name(study, patches["image"], asked),),
+            channels=names,
             pixel_um=common_pixel_um(study, patches["image"]),
             counts=counts,
             warnings=tuple(warnings),

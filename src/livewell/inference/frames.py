@@ -1,5 +1,6 @@
 """Frames of new images as a model needs them: its channels, its pixel size, without borders."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -110,20 +111,40 @@ def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
 
 def _channels(card: Card, header: Header, asked: Channels, where: str) -> tuple[int, ...]:
     """Numbers of the channels that the model sees."""
-    wanted, chosen = len(card.channels), asked_channels(asked)
+    chosen = asked_channels(asked)
     if not chosen and set(card.channels) <= set(header.channels):
         chosen = card.channels
     found = choose_channels(header, chosen, where)
-    if len(found) != wanted:
-        names = ", ".join(card.channels) if any(card.channels) else "without names"
+    same_channels([header.channels[number] for number in found], card.channels, where)
+    return found
+
+
+def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> None:
+    """Refuse another number of channels than a model's.
+
+    Parameters
+    ----------
+    found
+        Names of the channels of an image or a study.
+    known
+        Those of the model, empty where they have no names.
+    where
+        The image or study, for the error.
+
+    Raises
+    ------
+    ImageContentError
+        Naming both.
+    """
+    if len(found) != len(known):
+        names = ", ".join(known) if any(known) else "without names"
         raise ImageContentError(
             "another number of channels than the model's",
             where=where,
-            expected=f"{wanted}: {names}",
-            got=f"{len(found)}: {', '.join(header.channels[number] for number in found)}",
+            expected=f"{len(known)}: {names}",
+            got=f"{len(found)}: {', '.join(found)}",
             remedy="name the image's channels in the model's order, each with --channel",
         )
-    return found
 
 
 def read_field(image: Image, t: int, fit: Fit, where: str) -> Field:

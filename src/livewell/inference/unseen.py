@@ -98,7 +98,7 @@ def candidates(
         models = tuple(Model.load(run.model(fold)) for fold in run.folds)
     for model in () if whole_frames else models:
         model.need_patches()
-    asked = study.channel if study.channel is not None else models[0].channels[0] or None
+    asked = study.channels or models[0].card.named_channels
     digests = first_frames(study, study.fields()["image"], asked, progress)
     found = Candidates(models, digests, str(models[0].card.data.get("group", "")))
     if several and not found.same_study:

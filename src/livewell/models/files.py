@@ -84,6 +84,11 @@ class Card(BaseModel):
         return values
 
     @property
+    def named_channels(self) -> tuple[str, ...]:
+        """Names of its channels; none where one of them has no name."""
+        return self.channels if all(self.channels) else ()
+
+    @property
     def class_names(self) -> ClassNames:
         """The classes that it tells apart."""
         return ClassNames(self.classes, self.positive)

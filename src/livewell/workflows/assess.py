@@ -11,7 +11,7 @@ from livewell.errors import LivewellError
 from livewell.execution.journal import JOURNAL, Journal, version_of
 from livewell.files import claim_same, stamp, whole_file, write_text
 from livewell.images.listing import find_images
-from livewell.images.opening import open_image
+from livewell.images.opening import Channels, noted_channels, open_image
 from livewell.inference.frames import fit_to, gaps, read_field, why
 from livewell.inference.model import Model
 from livewell.inference.prediction import Prediction
@@ -47,7 +47,7 @@ def assess(
     *,
     stride_px: int | None = None,
     pattern: str | None = None,
-    channel: str | None = None,
+    channels: Channels = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
     device: str = AUTO,
@@ -69,8 +69,9 @@ def assess(
         column are moved back to end at the edge, so that every pixel is seen.
     pattern
         File-name pattern with parts such as ``{well}`` and ``{position}``.
-    channel
-        Channel to judge; by default the one that the model was trained on, or the transmitted one.
+    channels
+        Channels to judge, in the model's order; by default the model's own, else the transmitted
+        light.
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
     device
@@ -103,7 +104,7 @@ def assess(
         "images": str(images.resolve()),
         "weights": card.weights_sha256,
         "stride_px": stride,
-        "channel": channel,
+        "channel": noted_channels(channels),
         "pixel_um": pixel_um,
     }
     places, unplaced = wells(names, pattern)
@@ -117,7 +118,7 @@ def assess(
         for (path, name), part in each(zip(paths, names, strict=True), tick):
             entry = done.get(name)
             if entry is None or entry["file"] != version_of(path):
-                entry = _judge_file(path, name, judge, stride, (channel, pixel_um, frame_s), part)
+                entry = _judge_file(path, name, judge, stride, (channels, pixel_um, frame_s), part)
                 journal.add(entry)
             entries.append(entry)
     verdicts = _verdicts(entries, places, judge.classes)
@@ -129,7 +130,7 @@ def assess(
         with whole_file(out / name) as temporary:
             table.to_csv(temporary, index=False)
     warnings = (*unplaced, *gaps(card.patch_px, stride), *_warnings(verdicts))
-    shown = galleries(entries, dict(zip(names, paths, strict=True)), card, channel, pixel_um)
+    shown = galleries(entries, dict(zip(names, paths, strict=True)), card, channels, pixel_um)
     results = _results(images, model, card, verdicts, failures, shown, warnings, asked)
     write_text(out / "report.html", render(assess_page(results)))
     journal.end()
@@ -141,17 +142,17 @@ def _judge_file(
     name: str,
     model: Model,
     stride_px: int,
-    asked: tuple[str | None, float | None, float | None],
+    asked: tuple[Channels, float | None, float | None],
     tick: Tick,
 ) -> dict[str, Any]:
     """The journal entry of one file; nothing that is wrong with it stops the others."""
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     entry = {"image": name, "rows": rows, "failures": failures, "file": version_of(path)}
-    channel, pixel_um, frame_s = asked
+    channels, pixel_um, frame_s = asked
     try:
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
-            fit = fit_to(model.card, image.header, channel, name)
+            fit = fit_to(model.card, image.header, channels, name)
             notes = (*fit.notes, *image.header.notes)
             if learnt(image, fit.channels[0], model.learnt):
                 notes = (*notes, LEARNT)

@@ -13,6 +13,7 @@ from livewell.doses.equivalence import Budget, light_budget
 from livewell.doses.wells import by_dose, check_wells
 from livewell.errors import SpecError
 from livewell.files import claim_same, read_json, stamp, whole_file, write_json, write_text
+from livewell.images.opening import Channels, noted_channels
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST
@@ -79,7 +80,7 @@ def budget(
     alpha: float = 0.05,
     classes: tuple[str, str] = ("healthy", "sick"),
     name: str = "budget",
-    channel: str | None = None,
+    channels: Channels = None,
     seed: int = 0,
     processes: int | None = None,
     warn: Callable[[str], None] = lambda text: None,
@@ -109,8 +110,8 @@ def budget(
         (negative, positive).
     name
         Of labels and split in the study.
-    channel
-        Transmitted-light channel; found by its name where ``None``.
+    channels
+        Channels to look at, by name or number; by default the study's, else the transmitted light.
     seed
         Of everything.
     processes
@@ -146,7 +147,7 @@ def budget(
         "plan": asdict(plan),
         "profile": profile.model_dump(mode="json") if model is None else None,
         "model": None if model is None else str(model.resolve()),
-        "channel": channel,
+        "channel": noted_channels(channels),
         "seed": seed,
     }
     claim_same(out, KIND, STAMP, said)
@@ -157,7 +158,7 @@ def budget(
             plan,
             classes=classes,
             name=name,
-            channel=channel,
+            channels=channels,
             seed=seed,
             warn=warn,
             progress=progress,
@@ -175,7 +176,9 @@ def budget(
         )
         by = f"{fitted.models} models of profile {profile.name}"
     else:
-        fitted = judge(study, model, plan, channel=channel, seed=seed, warn=warn, progress=progress)
+        fitted = judge(
+            study, model, plan, channels=channels, seed=seed, warn=warn, progress=progress
+        )
         stamp(out, STAMP, KIND, **said, versions=versions())
         by = f"judged by {model}"
     wells = check_wells(fitted.wells)

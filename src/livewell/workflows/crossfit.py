@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
+from livewell.images.opening import Channels
 from livewell.inference.evaluation_set import same_scale
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.made import label_table
@@ -38,7 +39,7 @@ class Prepared:
 
     Parameters
     ----------
-    study, plan, name, channel
+    study, plan, name, channels
         As in `prepare`.
     dose, units
         Dose by unit, and unit by image.
@@ -55,7 +56,7 @@ class Prepared:
     study: Study
     plan: Plan
     name: str
-    channel: str | None
+    channels: Channels
     dose: "pd.Series[float]"
     units: "pd.Series[str]"
     window_s: tuple[float, float]
@@ -71,7 +72,7 @@ def prepare(
     *,
     classes: tuple[str, str] = ("healthy", "sick"),
     name: str = "budget",
-    channel: str | None = None,
+    channels: Channels = None,
     seed: int = 0,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
@@ -90,8 +91,8 @@ def prepare(
         (negative, positive).
     name
         Of the labels and of the split that are written into the study.
-    channel
-        Transmitted-light channel; found by its name where ``None``.
+    channels
+        Channels to look at, by name or number; by default the study's, else the transmitted light.
     seed
         Of the dealing.
     warn
@@ -131,7 +132,7 @@ def prepare(
         grid=_grid(plan, profile.input.patch_px, profile.input.stride_px),
         labels=name,
         name=name,
-        channel=channel,
+        channels=channels,
         seed=seed,
         warn=warn,
         progress=progress,
@@ -140,7 +141,7 @@ def prepare(
     for note in dict.fromkeys(notes):
         warn(note)
     found = tuple(dict.fromkeys([*dealt.warnings, *notes]))
-    return Prepared(study, plan, name, channel, dose, units, judged, frames, dealt.folds, found)
+    return Prepared(study, plan, name, channels, dose, units, judged, frames, dealt.folds, found)
 
 
 def cross_fit(
@@ -183,15 +184,15 @@ def cross_fit(
         out,
         profile,
         split=prepared.name,
-        channel=prepared.channel,
+        channels=prepared.channels,
         seed=seed,
         processes=processes,
         progress=progress,
     )
     fold = prepared.units.map(scoring_folds(prepared.dose, prepared.folds, seed))
     folders = {number: trained.run.model(number) for number in trained.cards}
-    digests = first_frames(study, prepared.units.index, prepared.channel, progress)
-    judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channel, digests)
+    digests = first_frames(study, prepared.units.index, prepared.channels, progress)
+    judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channels, digests)
     grid = _grid(plan, profile.input.patch_px, profile.input.stride_px)
     found = judging.judged(prepared.frames, grid, fold, folders, seed, warn, progress)
     return replace(found, warnings=(*prepared.warnings, *found.warnings))
@@ -202,7 +203,7 @@ def judge(
     model: Path,
     plan: Plan,
     *,
-    channel: str | None = None,
+    channels: Channels = None,
     seed: int = 0,
     warn: Callable[[str], None] = lambda text: None,
     progress: Progress = SILENT,
@@ -218,8 +219,8 @@ def judge(
         a model that has not learnt from any image of it.
     plan
         What is judged; nothing is learnt.
-    channel
-        Transmitted-light channel; found by its name where ``None``.
+    channels
+        Channels to look at, by name or number; by default the study's, else the transmitted light.
     seed
         Of the intervals.
     warn
@@ -260,7 +261,7 @@ def judge(
         warn(note)
     fold = scored.set_index("image")["model"]
     folders = {number: each.folder for number, each in enumerate(found.models)}
-    judging = Judging(study, plan, dose, units, channel, found.digests)
+    judging = Judging(study, plan, dose, units, channels, found.digests)
     grid = _grid(plan, card.patch_px, card.stride_px)
     made = judging.judged(frames, grid, fold, folders, seed, warn, progress)
     return replace(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from livewell.detection.places import FROM_LABELS
 from livewell.files import claim, whole_folder, write_json
+from livewell.images.opening import Channels
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.baselines import AREAS, baseline_estimates, some_patches
 from livewell.metrics.figures import per_group
@@ -78,7 +79,7 @@ def evaluate(
     on: Study | None = None,
     labels: str = "labels",
     by: str | None = None,
-    channel: str | None = None,
+    channels: Channels = None,
     out: Path | None = None,
     min_each: int = 1,
     baselines: bool = True,
@@ -95,9 +96,9 @@ def evaluate(
     on
         A labelled study to try the model on, in place of the run's own test groups. Images that
         the model was trained or calibrated on are left out.
-    labels, by, channel
+    labels, by, channels
         With `on`: name of the labels; column that names what is never split, by default the one
-        that the model was trained with, else each image; channel to look at.
+        that the model was trained with, else each image; channels to look at.
     out
         Folder for ``scores.parquet``, ``results.json``, ``report.html``, ``suspects.csv`` and,
         where a net of whole frames could be held against boxes, ``places.json`` and
@@ -137,7 +138,7 @@ def evaluate(
         folder = out or tested.own_run.folder / "evaluation"
     else:
         tested = EvaluationSet.of_study(
-            model, on, labels=labels, by=by, channel=channel, device=device, progress=progress
+            model, on, labels=labels, by=by, channels=channels, device=device, progress=progress
         )
         folder = out or on.folder / "evaluations" / labels
         baselines = False

@@ -8,7 +8,7 @@ import numpy as np
 
 from livewell.errors import LivewellError
 from livewell.geometry import Box
-from livewell.images.opening import open_image
+from livewell.images.opening import Channels, open_image
 from livewell.inference.frames import fit_to, read_field
 from livewell.inference.prediction import Prediction
 from livewell.models.files import Card
@@ -32,7 +32,7 @@ def galleries(
     entries: Sequence[Mapping[str, Any]],
     paths: Mapping[str, Path],
     card: Card,
-    channel: str | None,
+    channels: Channels,
     pixel_um: float | None,
 ) -> list[Gallery]:
     """The surest patches of each class over all files, also of those judged before a restart.
@@ -47,7 +47,7 @@ def galleries(
         File of every image.
     card
         The model's.
-    channel, pixel_um
+    channels, pixel_um
         As the files were judged.
     """
     found = [
@@ -65,7 +65,7 @@ def galleries(
         for _, p, image, t, box in chosen[:SHOWN]:
             try:
                 with open_image(paths[image], pixel_um=pixel_um) as opened:
-                    fit = fit_to(card, opened.header, channel, image)
+                    fit = fit_to(card, opened.header, channels, image)
                     field = read_field(opened, t, fit, image)
             except LivewellError:
                 continue

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
 from livewell.files import claim_same, stamp, whole_file, write_text
-from livewell.images.opening import open_image
+from livewell.images.opening import Channels, noted_channels, open_image
 from livewell.inference.backends import Backend
 from livewell.inference.engine import Engine
 from livewell.inference.engines import AskedEngine, EngineUse, engine_for
@@ -68,7 +68,7 @@ def heatmap(
     engine: AskedEngine = "auto",
     backend: Backend = "torch",
     memory_gb: float | None = None,
-    channel: str | None = None,
+    channels: Channels = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
     fps: float = 5.0,
@@ -96,7 +96,7 @@ def heatmap(
     engine, backend, memory_gb
         As in `inference.engines.engine_for`. Which were used, and how far their answers are
         from windows one by one on this movie, stands in map and report.
-    channel, pixel_um, frame_s
+    channels, pixel_um, frame_s
         As in `assess`.
     fps
         Frames a second of the video.
@@ -128,7 +128,7 @@ def heatmap(
         "model": card.weights_sha256,
         "stride_px": stride,
         "edges": edges,
-        "channel": channel,
+        "channel": noted_channels(channels),
         "pixel_um": pixel_um,
         "engine": engine,
         "backend": backend,
@@ -136,7 +136,7 @@ def heatmap(
     claim_same(out, KIND, STAMP, said)
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         header = image.header
-        fit = fit_to(card, header, channel, str(movie))
+        fit = fit_to(card, header, channels, str(movie))
         margin = card.patch_px // 2 if edges == "mirror" else 0
         sliding = Sliding(image, card, fit, stride, margin)
         samples = sliding.samples(SAMPLED)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import LeakError
+from livewell.images.opening import Channels
 from livewell.inference.model import Model
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.progress import Progress
@@ -62,8 +63,8 @@ class Judging:
         The study, and what is judged.
     dose, units
         Dose by unit, and unit by image.
-    channel
-        Transmitted-light channel; found by its name where ``None``.
+    channels
+        Channels to look at, by name or number; by default the study's, else the transmitted light.
     digests
         Of every image, see `livewell.study.content.first_frames`.
     """
@@ -72,7 +73,7 @@ class Judging:
     plan: Plan
     dose: "pd.Series[float]"
     units: "pd.Series[str]"
-    channel: str | None
+    channels: Channels
     digests: Mapping[str, str]
 
     def judged(
@@ -109,7 +110,7 @@ class Judging:
         """
         models = {number: Model.load(folder) for number, folder in folders.items()}
         self._refuse_copies(fold, {number: model.learnt for number, model in models.items()})
-        pixels = StudyPixels(self.study, self.channel)
+        pixels = StudyPixels(self.study, self.channels)
         pixels.prepare(self.units.index, progress=progress)
         table, _ = patches_of_labels(self.study, frames, grid, pixels, progress)
         table = table.drop(columns=["label", "score", "route"])

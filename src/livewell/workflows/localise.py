@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.execution.journal import JOURNAL, Journal, version_of
 from livewell.files import claim_same, remove_others, stamp, whole_file, write_text
 from livewell.images.listing import find_images
+from livewell.images.opening import Channels, noted_channels
 from livewell.inference.detections import Look
 from livewell.inference.frames import UNSCALED
 from livewell.inference.model import Model
@@ -75,7 +76,7 @@ def localise(
     share: float | None = None,
     figures: int = FIGURES,
     pattern: str | None = None,
-    channel: str | None = None,
+    channels: Channels = None,
     pixel_um: float | None = None,
     device: str = AUTO,
     progress: Progress = SILENT,
@@ -99,7 +100,7 @@ def localise(
         As in `livewell.inference.detections.Look`, and its defaults.
     figures
         Most overlays that are drawn, see `places_shown.chosen`; 0: no figure at all.
-    pattern, channel, pixel_um, device
+    pattern, channels, pixel_um, device
         As in `livewell.workflows.assess.assess`.
     progress
         Where to report.
@@ -122,14 +123,14 @@ def localise(
     locator = Locator(Model.load(model, device=device), _look(sigma_px, share), least)
     card = locator.card
     files = _files(images, out)
-    opened = Asked(out, channel, pixel_um)
+    opened = Asked(out, channels, pixel_um)
     asked = {
         "images": str(images.resolve()),
         "weights": card.weights_sha256,
         **asdict(locator.look),
         # in place of log odds the probability that was asked for
         "least": locator.least,
-        "channel": channel,
+        "channel": noted_channels(channels),
         "pixel_um": pixel_um,
     }
     placed, unplaced = wells(list(files), pattern)

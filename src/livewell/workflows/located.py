@@ -13,7 +13,7 @@ from livewell.errors import ImageContentError, LivewellError, OutputError, SpecE
 from livewell.execution.journal import version_of
 from livewell.geometry import Box
 from livewell.images.formats import OpenImage
-from livewell.images.opening import open_image
+from livewell.images.opening import Channels, open_image
 from livewell.inference.detections import Look, Places
 from livewell.inference.frames import Field, Fit, fit_to, read_field, why
 from livewell.inference.model import Model
@@ -216,12 +216,12 @@ class Asked:
     ----------
     out
         Folder that takes ``masks``.
-    channel, pixel_um
+    channels, pixel_um
         As in `livewell.workflows.localise.localise`.
     """
 
     out: Path
-    channel: str | None
+    channels: Channels
     pixel_um: float | None
 
 
@@ -255,7 +255,7 @@ def locate(
     try:
         with open_image(path, pixel_um=asked.pixel_um) as image:
             header = image.header
-            fit = fit_to(locator.card, header, asked.channel, name)
+            fit = fit_to(locator.card, header, asked.channels, name)
             fit = replace(fit, notes=(*fit.notes, *header.notes))
             entry["learnt"] = learnt(image, fit.channels[0], locator.model.learnt)
             for t, part in each(range(header.frames), tick, 1 / header.frames):

@@ -212,7 +212,7 @@ def _shot(
 ) -> _Shot:
     name = str(row["image"])
     with open_image(files[name], pixel_um=asked.pixel_um) as image:
-        fit = fit_to(locator.card, image.header, asked.channel, name)
+        fit = fit_to(locator.card, image.header, asked.channels, name)
         field = read_field(image, int(row["t"]), fit, f"{name}, frame {row['t']}")
         return _Shot(field, image.header.pixel_um)
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, LeakError, SplitError
+from livewell.images.opening import Channels
 from livewell.progress import SILENT, Progress
 from livewell.splitting import balance as balancing
 from livewell.splitting import confounds, leaks
@@ -16,7 +17,7 @@ from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
 from livewell.study.runs import label_hash
-from livewell.study.scale import channel_name, common_pixel_um
+from livewell.study.scale import channel_names, common_pixel_um
 from livewell.study.study import Study, checked_name
 from livewell.tables.metadata import LabelMeta, SplitMeta
 from livewell.tables.schemas import PATCHES
@@ -92,7 +93,7 @@ def split(
     grid: Grid | Whole | None = None,
     labels: str = "labels",
     name: str = "split",
-    channel: str | None = None,
+    channels: Channels = None,
     merge_duplicates: bool = False,
     seed: int = 0,
     warn: Callable[[str], None] = lambda text: None,
@@ -112,8 +113,8 @@ def split(
         Patches of labelled frames, or whole frames; ``None`` where the labels are on patches.
     labels, name
         Labels to use, and the split's name in the study.
-    channel
-        Transmitted-light channel; found by its name where ``None``.
+    channels
+        Channels to look at, by name or number; by default the study's, else the transmitted light.
     merge_duplicates
         Give pictures with the same content one group instead of refusing them.
     seed
@@ -144,7 +145,7 @@ def split(
         _named(scheme, study.fields(), labelled)
     else:
         _check_scheme(scheme, labelled)
-    pixels = StudyPixels(study, channel)
+    pixels = StudyPixels(study, channels)
     pixels.prepare(sorted(table["image"].unique()), progress=progress)
     patches, counts = patches_of_labels(study, table, grid, pixels, progress)
     _refuse_lost(patches, meta.class_names)
@@ -185,7 +186,7 @@ def split(
             grid=asdict(grid) if grid else None,
             patch_px=0 if whole else int(patches["y1"].iloc[0] - patches["y0"].iloc[0]),
             frame_px=frame_of(patches) if whole else None,
-            channels=(channel_name(study, patches["image"], channel),),
+            channels=channel_names(study, patches["image"], channels),
             pixel_um=common_pixel_um(study, patches["image"]),
             counts=counts,
             merge_duplicates=merge_duplicates,

@@ -20,6 +20,7 @@ from livewell.files import (
     write_text,
 )
 from livewell.images.listing import fingerprint
+from livewell.images.opening import Channels, asked_channels, noted_channels
 from livewell.inference.backends import Backend
 from livewell.inference.engines import AskedEngine
 from livewell.inference.frames import why
@@ -75,7 +76,7 @@ def timelapse(
     engine: AskedEngine = "auto",
     backend: Backend = "torch",
     memory_gb: float | None = None,
-    channel: str | None = None,
+    channels: Channels = None,
     fps: float = 5.0,
     video: str = "webm",
     device: str = AUTO,
@@ -99,8 +100,8 @@ def timelapse(
         Names of images; all of the study where empty.
     stride_px, edges, engine, backend, memory_gb, fps, video, device
         As in `livewell.workflows.heatmap.heatmap`.
-    channel
-        Channel to judge; by default the study's, else the model's.
+    channels
+        Channels to judge, in the model's order; by default the study's, else the model's.
     progress
         Where to report.
 
@@ -133,7 +134,7 @@ def timelapse(
         "edges": edges,
         "engine": engine,
         "backend": backend,
-        "channel": study.channel if channel is None else channel,
+        "channel": noted_channels(asked_channels(channels) or study.channels),
         "pixel_um": study.pixel_um,
         "frame_s": study.frame_s,
         "fps": fps,
@@ -245,6 +246,7 @@ class _Batch:
     def _map(self, image: str, model: Model, tick: Tick) -> dict[str, Any]:
         said, folder = self._said(image, model), self.folder(image)
         (folder / RECORD).unlink(missing_ok=True)
+        settings = dict(self.asked)
         made = heatmap(
             self.study.path(image),
             model.folder,
@@ -252,7 +254,8 @@ class _Batch:
             memory_gb=self.memory_gb,
             device=self.device,
             progress=_Words(image, tick),
-            **self.asked,
+            channels=settings.pop("channel"),
+            **settings,
         )
         record = {"asked": said, "engine": made.used.noted(), "warnings": list(made.warnings)}
         write_json(folder / RECORD, record)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from livewell.classes import ClassNames
 from livewell.errors import Fault, LeakError, ModelFileError, SpecError, SplitError, TableError
+from livewell.images.opening import Channels, asked_channels
 from livewell.inference.calibration import calibrated_card
 from livewell.inference.model import Model
 from livewell.models.device import AUTO
@@ -20,6 +21,7 @@ from livewell.progress import SILENT, Progress
 from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, label_hash, split_hashes, versions
+from livewell.study.scale import channel_names
 from livewell.study.study import Study
 from livewell.tables.metadata import RunMeta, SplitMeta
 from livewell.tables.schemas import regions_of
@@ -65,7 +67,7 @@ def train(
     *,
     split: str = "split",
     folds: Sequence[int] | None = None,
-    channel: str | None = None,
+    channels: Channels = None,
     begin_with: Path | None = None,
     device: str = AUTO,
     seed: int = 0,
@@ -87,8 +89,9 @@ def train(
         Name of the split.
     folds
         Which folds; all where ``None``.
-    channel
-        Transmitted-light channel; found by its name where ``None``.
+    channels
+        Channels that the net sees, in this order, by name or number; by default the study's, else
+        those of the split.
     begin_with
         A model whose weights training begins with, of the same net, classes and channels; it must
         not have learnt from a validation or test image.
@@ -125,6 +128,10 @@ def train(
     _check_size(meta, profile)
     chosen = _chosen_folds(parts, folds)
     start = None if begin_with is None else _start(begin_with, profile, meta)
+    asked = asked_channels(channels)
+    if not asked and not study.channels and len(meta.channels) > 1:
+        asked = meta.channels
+    _check_channels(study, patches, asked, meta)
     run = Run.claim(
         out,
         RunMeta(
@@ -132,7 +139,7 @@ def train(
             split=split,
             profile=profile.model_dump(mode="json"),
             seed=seed,
-            channels=() if channel is None else (channel,),
+            channels=asked,
             classes=meta.classes,
             positive=meta.positive,
             group=meta.by,
@@ -143,7 +150,7 @@ def train(
             fitter="" if fitter is fit else type(fitter).__name__,
         ),
     )
-    pixels = StudyPixels(study, study.channel if channel is None else channel)
+    pixels = StudyPixels(study, asked)
     pixels.prepare(sorted(patches["image"].unique()), progress=progress)
     cards = {}
     for fold in chosen:
@@ -306,6 +313,20 @@ def _summary(run: Run, fold: int, patches: pd.DataFrame) -> dict[str, Any]:
             for part, names in patches.groupby("part")["group"]
         },
     }
+
+
+def _check_channels(
+    study: Study, patches: pd.DataFrame, asked: Sequence[str | int], meta: SplitMeta
+) -> None:
+    names = channel_names(study, patches["image"], asked)
+    if len(names) != len(meta.channels):
+        raise SplitError(
+            "other channels than the split was made for",
+            where=str(study.folder),
+            expected=f"{len(meta.channels)}: {', '.join(meta.channels)}",
+            got=f"{len(names)}: {', '.join(names)}",
+            remedy="name the split's channels, each with --channel, or split again",
+        )
 
 
 def _check_labels(study: Study, split: str, meta: SplitMeta) -> None:

@@ -178,7 +178,7 @@ def heatmap(
             subtitle=f"{header.frames} frames, windows of {card.patch_px} px every {stride} px",
             classes=card.class_names,
             curve=curve,
-            threshold=card.region_rule.threshold,
+            threshold=card.region_rule.threshold if card.class_names.binary else None,
             video=_embedded(film, video),
             stills=[
                 still(frame, map01, look, index=t, time_s=time_s, caption=f"Frame {t}")

@@ -145,6 +145,8 @@ class Inside:
                 if found:
                     joined = OffCells.joined(found)
                     measured[number] = joined, part["group"].tolist()
+                    if not self.tested.classes.binary:
+                        part = part.assign(p=self._p(part, number))
                     rows.append(_rows(part, joined, self.tested.classes[number]))
         top = float(np.percentile(np.concatenate(strengths), TOP)) if strengths else 1.0
         return measured, pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(), top or 1.0

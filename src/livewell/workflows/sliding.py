@@ -19,6 +19,7 @@ from livewell.models.files import Card
 from livewell.outputs.heatmaps import Map, MapTransform
 from livewell.outputs.overlay import Look
 from livewell.outputs.video import OverlayFrame, display_range
+from livewell.report.style import class_colours
 
 WIDEST_PX = 4096
 """Larger frames are drawn smaller, by a whole number: every n-th pixel of every n-th row."""
@@ -115,15 +116,18 @@ class Sliding:
     def look(self, samples: Sequence[Shot]) -> Look:
         """How every frame is drawn; the display range is that of `samples` in the whole movie."""
         by, pixel_um = self.shrunk, self.image.header.pixel_um
+        classes = self.card.class_names
+        colours = class_colours(len(classes))
         origin_y, origin_x = self.transform.origin_px
         return Look(
             MapTransform(self.transform.stride_px / by, (origin_y / by, origin_x / by)),
             display_range(shot.raw[::by, ::by] for shot in samples if shot.raw is not None)
             if samples
             else (0.0, 1.0),
-            self.card.class_names.pair[1],
+            classes[-1] if classes.binary else "",
             None if pixel_um is None else pixel_um * by,
             f"livewell {self.card.profile.name} {self.card.weights_sha256[:8]}",
+            classes={} if classes.binary else dict(zip(classes, colours, strict=True)),
         )
 
     def drawn(self, raw: Frame, values: Map, t: int) -> OverlayFrame:

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 import livewell.workflows.examples as module
+from livewell.classes import ClassNames
 from livewell.tables.schemas import BOX
 from livewell.workflows.examples import LONGEST, Examples
 from livewell.workflows.pictured import FrameFigure
 
-CLASSES = ("living", "dead")
+CLASSES = ClassNames(("living", "dead"))
 LONG = "plate_1/" + "x" * 60 + ".tif"
 
 
@@ -48,10 +49,10 @@ def tested(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return SimpleNamespace(
         classes=CLASSES,
         study=study,
-        run=SimpleNamespace(spec={"split": "split"}),
+        run=SimpleNamespace(spec=SimpleNamespace(split="split")),
         folds=folds.head(1),
         patches=more,
-        pixels=SimpleNamespace(crop=lambda image, t, box: np.arange(64.0).reshape(8, 8)),
+        pixels=SimpleNamespace(crop=lambda image, t, box: np.arange(64.0).reshape(1, 8, 8)),
     )
 
 

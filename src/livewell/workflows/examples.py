@@ -52,7 +52,7 @@ class Examples:
     @property
     def classes(self) -> ClassNames:
         """Classes of the run."""
-        return ClassNames.of(self.tested.classes)
+        return self.tested.classes
 
     def calls(self, table: pd.DataFrame) -> list[Gallery]:
         """The surest patches or frames, right and wrong, at most two of one picture.

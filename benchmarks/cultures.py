@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.result import Result
+from livewell.inference.dosed import Plan
 from livewell.models.profile import override
 from livewell.models.recipes import FAST
 from livewell.progress import SILENT, Progress
@@ -17,7 +18,6 @@ from livewell.simulate.dose import VISIBLE
 from livewell.study.study import Study
 from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.demo import SETTINGS, WINDOW_S
-from livewell.workflows.dosed import Plan
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.index import index
 from livewell.workflows.simulate import PATTERN, simulate_culture

@@ -21,6 +21,7 @@ from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import WSCNN_FAST_CELLS
 from livewell.progress import SILENT, Progress
+from livewell.study.box_labels import Boxes
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
@@ -28,7 +29,6 @@ from livewell.training.fit import fit
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
-from livewell.workflows.label_boxes import Boxes
 from livewell.workflows.split import KFolds, split
 from livewell.workflows.train import Fitter, train
 

@@ -26,9 +26,9 @@ from livewell.inference.frames import fit_to
 from livewell.inference.windows import Windows
 from livewell.models.files import load_model
 from livewell.models.recipes import DEADNET_DENSE
+from livewell.outputs.sliding import Sliding
 from livewell.progress import SILENT, Progress, Tick
 from livewell.workflows.heatmap import heatmap
-from livewell.workflows.sliding import Sliding
 
 STRIDE = 16
 ALONE = 40

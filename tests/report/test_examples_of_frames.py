@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import livewell.workflows.examples as module
+import livewell.report.examples as module
 from livewell.classes import ClassNames
+from livewell.report.examples import LONGEST, Examples
+from livewell.report.frame_figures import FrameFigure
 from livewell.tables.schemas import BOX
-from livewell.workflows.examples import LONGEST, Examples
-from livewell.workflows.pictured import FrameFigure
 
 CLASSES = ClassNames(("living", "dead"))
 LONG = "plate_1/" + "x" * 60 + ".tif"

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
+from livewell.inference.dosed import Plan, doses_by_unit, highest_dose
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.study.study import Study
 from livewell.workflows.budget import BudgetResult, budget
-from livewell.workflows.dosed import Plan, doses_by_unit, highest_dose
 from livewell.workflows.index import index
 from livewell.workflows.label import Dose, label
 

@@ -22,13 +22,13 @@ from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.progress import SILENT
+from livewell.report import inside
+from livewell.report.inside import Inside, Look
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
-from livewell.workflows import inside
 from livewell.workflows.explain import Explanation, explain
 from livewell.workflows.index import index
-from livewell.workflows.inside import Inside, Look
 from livewell.workflows.label import Dose, label
 from livewell.workflows.split import Holdout, KFolds, split
 from livewell.workflows.train import TrainingResult, train

@@ -247,7 +247,7 @@ def test_large_frames_are_drawn_smaller(
     movie: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames wider than a video can be are drawn at every n-th pixel; the map stays whole."""
-    monkeypatch.setattr("livewell.workflows.sliding.WIDEST_PX", 100)
+    monkeypatch.setattr("livewell.outputs.sliding.WIDEST_PX", 100)
     made = heatmap(movie, model, tmp_path / "out")
     maps, transform = read_map(made.map)
     assert maps.shape == (4, 5, 13)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from livewell.geometry import Box
 from livewell.inference.detections import Places
 from livewell.metrics.decisions import RegionRule
+from livewell.outputs.located import in_file
+from livewell.report import localisation_figures as places_shown
 from livewell.report.class_maps import ClassMaps, class_maps
+from livewell.report.localisation_figures import chosen, three
 from livewell.study.naming import picture_names
-from livewell.workflows import places_shown
 from livewell.workflows.localise import localise
-from livewell.workflows.located import in_file
-from livewell.workflows.places_shown import chosen, three
 
 CLASSES = ("dim", "bright")
 

@@ -9,12 +9,12 @@ from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
+from livewell.study.box_labels import Boxes
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
-from livewell.workflows.label_boxes import Boxes
 from livewell.workflows.localise import localise
 from livewell.workflows.shapes import simulate_shapes
 from livewell.workflows.split import Holdout, split

@@ -14,12 +14,12 @@ from livewell.inference.wide_fields import windows
 from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
+from livewell.study.box_labels import Boxes
 from livewell.study.regions import LEAST_OF_LARGEST, Grid, Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, Points, label
-from livewell.workflows.label_boxes import Boxes
 from livewell.workflows.split import Holdout, Named, Parts, split
 from livewell.workflows.train import train
 

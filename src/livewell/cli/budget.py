@@ -48,11 +48,11 @@ def budget_(
     **options: Any,
 ) -> None:
     """Find the highest dose of light shown to be not worse than none."""
+    from livewell.inference.dosed import Plan, highest_dose
     from livewell.models.profile import override
     from livewell.models.recipes import profile as recipe_of
     from livewell.study.study import Study
     from livewell.workflows.budget import budget
-    from livewell.workflows.dosed import Plan, highest_dose
 
     recipe = override(recipe_of(profile), settings)
     where = Study.open(study)

@@ -34,8 +34,8 @@ def explain_(
     from dataclasses import asdict
 
     from livewell.explain.class_model import Ascent
+    from livewell.report.inside import Look
     from livewell.workflows.explain import explain
-    from livewell.workflows.inside import Look
 
     made = explain(
         run,

@@ -232,7 +232,7 @@ def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--clip", is_flag=True, help="Cut boxes at the image's edge, do not refuse them.")
 def label_boxes(talk: Talk, **options: Any) -> None:
     """Label images by whether a boxed cell in them is positive, such as dead."""
-    from livewell.workflows.label_boxes import Boxes
+    from livewell.study.box_labels import Boxes
 
     names = ("csv", "classes", "image", "state", "corners", "at_least", "unboxed", "others", "clip")
     route = Boxes(**{name: options.pop(name) for name in names})

@@ -19,12 +19,12 @@ from livewell.inference.unseen import learnt
 from livewell.models.device import AUTO
 from livewell.models.files import Card, find_model
 from livewell.progress import SILENT, Progress, Tick, each
+from livewell.report.extremes import extremes, galleries
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
 from livewell.report.verdicts import assess_page
 from livewell.study.naming import wells
 from livewell.study.runs import versions
-from livewell.workflows.extremes import extremes, galleries
 
 LEARNT = "the model was trained or calibrated on it, so its verdict is no evidence"
 KIND, STAMP = "assessment", "assessment.json"

@@ -14,6 +14,7 @@ from livewell.doses.wells import by_dose, check_wells
 from livewell.errors import SpecError
 from livewell.files import claim_same, read_json, stamp, whole_file, write_json, write_text
 from livewell.images.opening import Channels, noted_channels
+from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST
@@ -23,7 +24,6 @@ from livewell.report.page import Note, render
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
 from livewell.workflows.crossfit import cross_fit, judge, prepare
-from livewell.workflows.dosed import Plan, doses_by_unit
 
 KIND, STAMP, RESULTS = "light budget", "budget.json", "results.json"
 RUN = "run"

@@ -9,7 +9,9 @@ import pandas as pd
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.images.opening import Channels
+from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.inference.evaluation_set import same_scale
+from livewell.inference.judging import CrossFit, Judging
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
@@ -22,8 +24,6 @@ from livewell.splitting.crossfit import scoring_folds
 from livewell.study.content import first_frames
 from livewell.study.regions import Grid
 from livewell.study.study import Study
-from livewell.workflows.dosed import Plan, doses_by_unit
-from livewell.workflows.judging import CrossFit, Judging
 from livewell.workflows.label import Dose, label
 from livewell.workflows.split import Stratified, split
 from livewell.workflows.train import train

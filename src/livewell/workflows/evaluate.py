@@ -10,6 +10,7 @@ from livewell.detection.places import FROM_LABELS
 from livewell.files import claim, whole_folder, write_json
 from livewell.images.opening import Channels
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.inference.run_detections import models_of
 from livewell.metrics.baselines import AREAS, baseline_estimates, some_patches
 from livewell.metrics.figures import per_group
 from livewell.metrics.intervals import Estimate
@@ -21,15 +22,14 @@ from livewell.models.files import rewrite_card
 from livewell.progress import SILENT, Progress
 from livewell.report.evaluation import evaluation_page
 from livewell.report.evaluation_results import evaluation_results, region_noun
+from livewell.report.examples import FILE as SUSPECTS_FILE
+from livewell.report.examples import Examples
 from livewell.report.page import render
+from livewell.report.run_detections import Where, where
 from livewell.report.vocabulary import PATCH
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.schemas import KEY
-from livewell.workflows.examples import FILE as SUSPECTS_FILE
-from livewell.workflows.examples import Examples
-from livewell.workflows.found import models_of
-from livewell.workflows.where import Where, where
 
 KIND = "evaluation"
 RESULTS, SCORES_FILE, REPORT = "results.json", "scores.parquet", "report.html"

@@ -13,9 +13,9 @@ from livewell.inference.evaluation_set import EvaluationSet
 from livewell.models.nets.layers import class_number
 from livewell.progress import SILENT, Progress
 from livewell.report.explain import ExplainResults, explain_page
+from livewell.report.inside import MOST_TRAINING, Inside, Look
 from livewell.report.page import render
 from livewell.study.runs import versions
-from livewell.workflows.inside import MOST_TRAINING, Inside, Look
 
 KIND, STAMP = "explanation", "explain.json"
 

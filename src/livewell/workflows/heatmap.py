@@ -1,40 +1,32 @@
 """Where in a movie cells look sick, frame by frame: map, video, stills, curve, page."""
 
-import json
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from livewell.classes import ClassNames
 from livewell.files import claim_same, stamp, whole_file, write_text
 from livewell.images.opening import Channels, noted_channels, open_image
 from livewell.inference.backends import Backend
-from livewell.inference.engine import Engine
 from livewell.inference.engines import AskedEngine, EngineUse, engine_for
 from livewell.inference.frames import fit_to, gaps, why
 from livewell.inference.model import Model
-from livewell.metrics.decisions import RegionRule
 from livewell.models.device import AUTO
 from livewell.models.files import Card
-from livewell.outputs.heatmaps import Map, read_map, write_map
-from livewell.outputs.overlay import Look
-from livewell.outputs.video import OverlayFrame, stills, write_overlay
+from livewell.outputs.heatmaps import read_map
+from livewell.outputs.sliding import Sliding, map_curve, slide
+from livewell.outputs.video import stills
 from livewell.progress import SILENT, Progress
 from livewell.report.maps import still
 from livewell.report.page import Note, Video, render
 from livewell.report.results import HeatmapResults
+from livewell.report.style import class_colours
 from livewell.report.verdicts import heatmap_page
 from livewell.study.runs import versions
 from livewell.text import plural
-from livewell.threads import Aside, ahead
 from livewell.workflows.assess import summary
-from livewell.workflows.sliding import Shot, Sliding
 
 Edges = Literal["drop", "mirror"]
 
@@ -149,12 +141,15 @@ def heatmap(
             memory_gb=memory_gb,
         )
         stamp(out, STAMP, KIND, **said, versions=versions())
-        film, look = out / f"overlay.{video}", sliding.look(samples)
+        film, look = (
+            out / f"overlay.{video}",
+            sliding.look(samples, class_colours(len(card.classes))),
+        )
         # whole frames, which may be large
         del samples
         slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
         maps, _ = read_map(out / MAP)
-        curve = _curve(maps, card.region_rule, card.class_names, header.frame_s)
+        curve = map_curve(maps, card.region_rule, card.class_names, header.frame_s)
         with whole_file(out / "curve.csv") as temporary:
             curve.to_csv(temporary, index=False)
         chosen = sorted({round(t) for t in np.linspace(0, header.frames - 1, STILLS)})
@@ -199,111 +194,6 @@ def usual_stride(card: Card, engine: AskedEngine) -> int:
     quarter, own = max(card.patch_px // 4, 1), card.profile.net.stride_px
     whole = engine == "dense" or card.profile.dense_is_exact
     return max(quarter // own, 1) * own if whole else quarter
-
-
-def slide(
-    sliding: Sliding,
-    engine: Engine,
-    used: EngineUse,
-    path: Path,
-    film: Path,
-    look: Look,
-    *,
-    fps: float,
-    progress: Progress,
-) -> None:
-    """Score every frame; write maps and video as they come, while the next frames are read.
-
-    Parameters
-    ----------
-    sliding
-        The movie.
-    engine, used
-        What scores it, and what is to be said of it.
-    path, film
-        Files of the maps and of the video.
-    look
-        How frames are drawn.
-    fps
-        Frames a second of the video.
-    progress
-        Where to report.
-
-    Raises
-    ------
-    ImageContentError
-        No frame can be judged; nothing is written then.
-    """
-    header, card, grid = sliding.image.header, sliding.card, sliding.grid
-    binary = card.class_names.binary
-
-    def write_maps(maps: Iterator[Map]) -> None:
-        write_map(
-            path,
-            maps,
-            t=header.frames,
-            my=grid.rows,
-            mx=grid.columns,
-            stride_px=sliding.transform.stride_px,
-            origin_px=sliding.transform.origin_px,
-            pixel_um=header.pixel_um,
-            frame_s=header.frame_s,
-            model=card.profile.name,
-            model_hash=card.weights_sha256,
-            engine=json.dumps(used.noted()),
-            classes=() if binary else card.classes,
-        )
-
-    def write_video(frames: Iterator[OverlayFrame]) -> None:
-        write_overlay(film, frames, look, fps=fps)
-
-    with (
-        progress.task("sliding over frames", total=header.frames) as tick,
-        Aside(write_maps) as to_file,
-        Aside(write_video) as to_film,
-    ):
-        scored = engine.stream(ahead(sliding.views(range(header.frames))), grid)
-        with closing(scored):
-            for view, logits in scored:
-                p = np.full((len(card.classes), *grid.shape), np.nan, dtype=np.float32)
-                p[:, view.wanted] = card.region_rule.probabilities(logits[:, view.wanted].T).T
-                values = p[1] if binary else p
-                to_file.give(values)
-                if isinstance(view, Shot) and view.raw is not None:
-                    to_film.give(sliding.drawn(view.raw, values, view.t))
-                if view.t in engine.failed:
-                    sliding.failed.append(engine.failed[view.t])
-                tick()
-        if len(sliding.failed) == header.frames:
-            raise sliding.failed[0]
-
-
-def _curve(
-    maps: NDArray[np.float32], rule: RegionRule, classes: ClassNames, frame_s: float | None
-) -> pd.DataFrame:
-    """One row a frame: judged windows, shares called and mean probabilities.
-
-    Columns fraction and mean_p are of the positive class, where there is one; of three or more
-    classes fraction_<class> and mean_p_<class> are of each.
-    """
-    rows = []
-    for t, values in enumerate(maps):
-        p = np.asarray(values)
-        p = np.stack([1 - p, p]) if p.ndim == 2 else p
-        known = p[:, np.isfinite(p[0])].T
-        codes = rule.called_of(known)
-        row = {
-            "t": t,
-            "time_s": np.nan if frame_s is None else t * frame_s,
-            "n_windows": len(known),
-        }
-        for code, name in enumerate(classes):
-            of = [""] if name == classes.positive else []
-            for end in of if classes.binary else [*of, f"_{name}"]:
-                row[f"fraction{end}"] = float((codes == code).mean()) if len(known) else np.nan
-                row[f"mean_p{end}"] = float(known[:, code].mean()) if len(known) else np.nan
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def _embedded(film: Path, kind: str) -> Video | None:

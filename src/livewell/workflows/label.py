@@ -20,6 +20,7 @@ from livewell.measure import stain
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import SILENT, Progress
 from livewell.region import RegionGrid
+from livewell.study.box_labels import Boxes, label_boxes, sizes_of
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import label_hash
@@ -27,7 +28,6 @@ from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta, LabelSource
 from livewell.tables.schemas import key_table
-from livewell.workflows.label_boxes import Boxes, label_boxes, sizes_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ from livewell.inference.frames import UNSCALED
 from livewell.inference.model import Model
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
+from livewell.outputs.located import Asked, Locator, locate
 from livewell.progress import SILENT, Progress, each
+from livewell.report.localisation_figures import model_summary, show
 from livewell.report.localise import LocaliseResults, localise_page
 from livewell.report.page import Note, Tone, render
 from livewell.study.naming import picture_names, wells
 from livewell.study.runs import versions
 from livewell.text import plural
-from livewell.workflows.located import Asked, Locator, locate
-from livewell.workflows.places_shown import model_summary, show
 
 KIND, STAMP = "localisation", "localisation.json"
 PICTURES = ["image", "t", "well", "position", "p", "verdict", "found", "note", "learnt", "mask"]

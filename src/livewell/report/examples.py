@@ -12,13 +12,13 @@ from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.metrics.outcomes import chances
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
+from livewell.report.frame_figures import pictured
 from livewell.report.marked import MarkedFrame
 from livewell.report.page import Section
 from livewell.report.results import Gallery
 from livewell.report.suspects import SuspectsResults, suspects_section
 from livewell.tables.schemas import KEY, regions_of
 from livewell.text import chance
-from livewell.workflows.pictured import pictured
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""

@@ -12,14 +12,14 @@ from livewell.detection.places import MatchedDetections, held, place_figures
 from livewell.errors import StudyError
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
+from livewell.inference.run_detections import STEPS, found_in
 from livewell.progress import Progress
+from livewell.report.frame_figures import pictured
 from livewell.report.marked import MarkedFrame
 from livewell.report.page import Note, Section
 from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.study.runs import label_hash
 from livewell.tables.schemas import BOX
-from livewell.workflows.found import STEPS, found_in
-from livewell.workflows.pictured import pictured
 
 BY_LOT, WORST = 4, 2
 """Frames shown: drawn by lot among those with objects, and those with the most errors."""
@@ -32,7 +32,7 @@ class Where:
     Parameters
     ----------
     detections
-        Places in test frames, `livewell.workflows.found.FOUND`, and whether each is right (0 or 1);
+        Places in test frames, `livewell.inference.run_detections.FOUND`, and whether each is right (0 or 1);
         ``None`` where nothing could be held against boxes.
     figures
         For ``places.json``; empty where there is nothing to tell.

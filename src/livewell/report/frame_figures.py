@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from livewell.geometry import Box
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
+from livewell.inference.run_detections import seen
 from livewell.tables.schemas import KEY
-from livewell.workflows.found import seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from livewell.errors import LeakError
 from livewell.images.opening import Channels
+from livewell.inference.dosed import Plan
 from livewell.inference.model import Model
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.progress import Progress
@@ -16,7 +17,6 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, patches_of_labels
 from livewell.study.study import Study
 from livewell.tables.schemas import regions_of
-from livewell.workflows.dosed import Plan
 
 EMPTIER = 0.1
 """More empty patches than without light, by this share, are told: what died may have gone."""

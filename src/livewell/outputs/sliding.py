@@ -1,25 +1,32 @@
 """A movie and the windows of a model on it: what is judged, where it lies, how it is drawn."""
 
+import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from livewell.classes import ClassNames
 from livewell.errors import GeometryError, ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
-from livewell.inference.engine import View
+from livewell.inference.engine import Engine, View
+from livewell.inference.engines import EngineUse
 from livewell.inference.frames import Fit, read_field
 from livewell.inference.windows import too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
+from livewell.metrics.decisions import RegionRule
 from livewell.models.files import Card
-from livewell.outputs.heatmaps import Map, MapTransform
+from livewell.outputs.heatmaps import Map, MapTransform, write_map
 from livewell.outputs.overlay import Look
-from livewell.outputs.video import OverlayFrame, display_range
-from livewell.report.style import class_colours
+from livewell.outputs.video import OverlayFrame, display_range, write_overlay
+from livewell.progress import Progress
+from livewell.threads import Aside, ahead
 
 WIDEST_PX = 4096
 """Larger frames are drawn smaller, by a whole number: every n-th pixel of every n-th row."""
@@ -113,11 +120,13 @@ class Sliding:
             lines.append((at >= start) & (at + self.grid.size_px <= stop))
         return lines[0][:, None] & lines[1][None, :]
 
-    def look(self, samples: Sequence[Shot]) -> Look:
-        """How every frame is drawn; the display range is that of `samples` in the whole movie."""
+    def look(self, samples: Sequence[Shot], colours: Sequence[str]) -> Look:
+        """How every frame is drawn, in these colours of the classes.
+
+        The display range is that of `samples` in the whole movie.
+        """
         by, pixel_um = self.shrunk, self.image.header.pixel_um
         classes = self.card.class_names
-        colours = class_colours(len(classes))
         origin_y, origin_x = self.transform.origin_px
         return Look(
             MapTransform(self.transform.stride_px / by, (origin_y / by, origin_x / by)),
@@ -149,3 +158,108 @@ class Sliding:
         return (
             f"Pictures show one pixel in {self.shrunk} in rows and columns; the map is of all.",
         )
+
+
+def slide(
+    sliding: Sliding,
+    engine: Engine,
+    used: EngineUse,
+    path: Path,
+    film: Path,
+    look: Look,
+    *,
+    fps: float,
+    progress: Progress,
+) -> None:
+    """Score every frame; write maps and video as they come, while the next frames are read.
+
+    Parameters
+    ----------
+    sliding
+        The movie.
+    engine, used
+        What scores it, and what is to be said of it.
+    path, film
+        Files of the maps and of the video.
+    look
+        How frames are drawn.
+    fps
+        Frames a second of the video.
+    progress
+        Where to report.
+
+    Raises
+    ------
+    ImageContentError
+        No frame can be judged; nothing is written then.
+    """
+    header, card, grid = sliding.image.header, sliding.card, sliding.grid
+    binary = card.class_names.binary
+
+    def write_maps(maps: Iterator[Map]) -> None:
+        write_map(
+            path,
+            maps,
+            t=header.frames,
+            my=grid.rows,
+            mx=grid.columns,
+            stride_px=sliding.transform.stride_px,
+            origin_px=sliding.transform.origin_px,
+            pixel_um=header.pixel_um,
+            frame_s=header.frame_s,
+            model=card.profile.name,
+            model_hash=card.weights_sha256,
+            engine=json.dumps(used.noted()),
+            classes=() if binary else card.classes,
+        )
+
+    def write_video(frames: Iterator[OverlayFrame]) -> None:
+        write_overlay(film, frames, look, fps=fps)
+
+    with (
+        progress.task("sliding over frames", total=header.frames) as tick,
+        Aside(write_maps) as to_file,
+        Aside(write_video) as to_film,
+    ):
+        scored = engine.stream(ahead(sliding.views(range(header.frames))), grid)
+        with closing(scored):
+            for view, logits in scored:
+                p = np.full((len(card.classes), *grid.shape), np.nan, dtype=np.float32)
+                p[:, view.wanted] = card.region_rule.probabilities(logits[:, view.wanted].T).T
+                values = p[1] if binary else p
+                to_file.give(values)
+                if isinstance(view, Shot) and view.raw is not None:
+                    to_film.give(sliding.drawn(view.raw, values, view.t))
+                if view.t in engine.failed:
+                    sliding.failed.append(engine.failed[view.t])
+                tick()
+        if len(sliding.failed) == header.frames:
+            raise sliding.failed[0]
+
+
+def map_curve(
+    maps: NDArray[np.float32], rule: RegionRule, classes: ClassNames, frame_s: float | None
+) -> pd.DataFrame:
+    """One row a frame: judged windows, shares called and mean probabilities.
+
+    Columns fraction and mean_p are of the positive class, where there is one; of three or more
+    classes fraction_<class> and mean_p_<class> are of each.
+    """
+    rows = []
+    for t, values in enumerate(maps):
+        p = np.asarray(values)
+        p = np.stack([1 - p, p]) if p.ndim == 2 else p
+        known = p[:, np.isfinite(p[0])].T
+        codes = rule.called_of(known)
+        row = {
+            "t": t,
+            "time_s": np.nan if frame_s is None else t * frame_s,
+            "n_windows": len(known),
+        }
+        for code, name in enumerate(classes):
+            of = [""] if name == classes.positive else []
+            for end in of if classes.binary else [*of, f"_{name}"]:
+                row[f"fraction{end}"] = float((codes == code).mean()) if len(known) else np.nan
+                row[f"mean_p{end}"] = float(known[:, code].mean()) if len(known) else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -13,13 +13,13 @@ from livewell.image import mirrored
 from livewell.images.opening import open_image
 from livewell.inference.frames import Field, fit_to, read_field
 from livewell.models.files import Card
+from livewell.outputs.located import Asked, Locator
 from livewell.outputs.masks import read_mask
 from livewell.progress import SILENT, Progress
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.overlays import Overlay, for_page, overlay
 from livewell.report.page import Picture
 from livewell.text import chance, plural, threshold_p
-from livewell.workflows.located import Asked, Locator
 
 FIGURE3 = "figure3.png"
 NEGATIVES, UNSURE = 6, 4

@@ -14,7 +14,8 @@ from benchmarks import shapes
 from benchmarks.shapes import FRESH, Model, Trial, on_fresh, scored, study_of, trained
 from livewell.errors import OutputError
 from livewell.inference.windows import Windows
-from livewell.metrics.decisions import RegionRule, fit_region_rule, log_odds
+from livewell.metrics.decisions import fit_region_rule
+from livewell.metrics.rules import RegionRule, log_odds
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import Picture, ShapeSpec, picture

@@ -14,7 +14,7 @@ from torch import nn
 from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Finder, Look, Places
-from livewell.metrics.decisions import log_odds
+from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net

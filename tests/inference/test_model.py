@@ -18,7 +18,7 @@ from livewell.geometry import Box
 from livewell.images.opening import open_image
 from livewell.inference.model import Model
 from livewell.inference.prediction import NOTHING, Prediction
-from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.files import NORMALISATIONS, Card, save_model
 from livewell.models.nets.net import Net

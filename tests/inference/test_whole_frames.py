@@ -14,7 +14,7 @@ from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
 from livewell.inference.engine import View
 from livewell.inference.windows import Windows
-from livewell.metrics.decisions import log_odds
+from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override

@@ -7,7 +7,7 @@ import torch
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, tiles
 from livewell.inference.windows import BATCH, Windows, window_boxes
-from livewell.metrics.decisions import log_odds
+from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.recipes import TINY

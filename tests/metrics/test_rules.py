@@ -11,13 +11,8 @@ from scipy.special import expit, softmax
 from livewell.classes import UNSURE, ClassNames
 from livewell.errors import LabelError, SpecError, TableError
 from livewell.metrics.calibration import fit_temperature
-from livewell.metrics.decisions import (
-    ImageRule,
-    RegionRule,
-    fit_image_rule,
-    fit_region_rule,
-    log_odds,
-)
+from livewell.metrics.decisions import fit_image_rule, fit_region_rule
+from livewell.metrics.rules import ImageRule, RegionRule, log_odds
 
 numbers = st.floats(-30, 30, width=32)
 pairs = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=numbers)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError
 from livewell.files import sha256
-from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.files import (
     CARD,

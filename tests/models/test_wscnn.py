@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from livewell.errors import ModelFileError, SpecError
 from livewell.inference.model import Model
-from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
 from livewell.models.nets.layers import geometry

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.files import NORMALISATIONS, Card, save_model
 from livewell.models.nets.compact import Block
 from livewell.models.nets.net import Net

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from livewell.geometry import Box
 from livewell.inference.detections import Places
-from livewell.metrics.decisions import RegionRule
+from livewell.metrics.rules import RegionRule
 from livewell.outputs.located import in_file
 from livewell.report import localisation_figures as places_shown
 from livewell.report.class_maps import ClassMaps, class_maps

@@ -7,14 +7,9 @@ from numpy.typing import NDArray
 from livewell.image import PixelSource
 from livewell.inference.detections import Finder, Look
 from livewell.inference.windows import BATCH, Windows
-from livewell.metrics.decisions import (
-    RegionRule,
-    fit_detection_rule,
-    fit_image_rule,
-    fit_region_rule,
-    scored,
-)
+from livewell.metrics.decisions import fit_detection_rule, fit_image_rule, fit_region_rule
 from livewell.metrics.pictures import by_picture
+from livewell.metrics.rules import RegionRule, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import NORMALISATIONS, Card
 from livewell.models.nets.net import Net

@@ -14,7 +14,7 @@ from livewell.inference.dense import Dense
 from livewell.inference.engine import Engine, View
 from livewell.inference.model import Model
 from livewell.inference.windows import Windows
-from livewell.metrics.decisions import RegionRule
+from livewell.metrics.rules import RegionRule
 from livewell.text import plural
 
 AskedEngine = Literal["windows", "dense", "auto"]

@@ -25,7 +25,7 @@ from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.wide_fields import FieldDetections, look_over
 from livewell.inference.windows import Windows, window_boxes
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
-from livewell.metrics.decisions import RegionRule, scored
+from livewell.metrics.rules import RegionRule, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
 from livewell.models.nets.net import Net
@@ -202,7 +202,7 @@ class Model:
         return self.windows.regions(source, regions, tick)
 
     def scored(self, table: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:
-        """`table` with what logits decide, as `livewell.metrics.decisions.scored`."""
+        """`table` with what logits decide, as `livewell.metrics.rules.scored`."""
         return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(

@@ -14,7 +14,7 @@ from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.wide_fields import FieldDetections
 from livewell.measure.peaks import peaks
-from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.metrics.rules import ImageRule, RegionRule
 
 NOTHING = "nothing to judge"
 """Verdict of an image without texture above the noise."""

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.metrics.decisions import ImageRule
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.multiclass import class_estimates, headline_estimates
 from livewell.metrics.outcomes import outcomes
 from livewell.metrics.pictures import by_picture, verdict_figures
+from livewell.metrics.rules import ImageRule
 from livewell.metrics.virtual_batches import paper_interval
 from livewell.tables.schemas import score_columns
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
 from livewell.files import read_json, sha256, whole_file, whole_folder, write_json
-from livewell.metrics.decisions import ImageRule, RegionRule
+from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile

@@ -20,7 +20,7 @@ from livewell.inference.engines import EngineUse
 from livewell.inference.frames import Fit, read_field
 from livewell.inference.windows import too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
-from livewell.metrics.decisions import RegionRule
+from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card
 from livewell.outputs.heatmaps import Map, MapTransform, write_map
 from livewell.outputs.overlay import Look

@@ -18,8 +18,7 @@ from livewell.metrics.decisions import log_odds
 from livewell.models.building import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
-from livewell.models.profile import GlobalPool
+from livewell.models.nets.wscnn import GlobalPool, WeaklySupervised, weakly_supervised
 from livewell.models.recipes import TINY
 
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]

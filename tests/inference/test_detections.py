@@ -18,8 +18,7 @@ from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
-from livewell.models.profile import GlobalPool
+from livewell.models.nets.wscnn import GlobalPool, WeaklySupervised, weakly_supervised
 from livewell.models.recipes import TINY
 
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]
@@ -152,7 +151,7 @@ def test_frames_are_looked_at_one_by_one() -> None:
     """What is found in a frame does not depend on those in the same batch."""
     frames = np.stack([scene(FRAME_PX, SPOTS[:n], n) for n in range(4)])
     finder = Finder(detector(), Look(apart=1))
-    together = list(finder(torch.from_numpy(frames)))
+    together = list(finder(torch.from_numpy(frames)[:, None]))
     assert [len(each.y) for each in together] == [0, 1, 2, 3]
     for frame, each in zip(frames, together, strict=True):
         alone = seen(detector(), frame)
@@ -211,7 +210,7 @@ def test_looking_leaves_the_net_alone() -> None:
     net = detector()
     net.module.train()
     before = {name: value.clone() for name, value in net.module.state_dict().items()}
-    list(Finder(net, Look())(torch.from_numpy(scene(FRAME_PX, SPOTS))[None]))
+    list(Finder(net, Look())(torch.from_numpy(scene(FRAME_PX, SPOTS))[None, None]))
     assert net.module.training
     assert all(p.requires_grad and p.grad is None for p in net.module.parameters())
     for name, value in net.module.state_dict().items():

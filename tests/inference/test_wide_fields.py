@@ -16,8 +16,7 @@ from livewell.inference.detections import Finder, Look, Places
 from livewell.inference.wide_fields import FieldDetections, look_over, windows
 from livewell.metrics.rules import log_odds
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import Body, weakly_supervised
-from livewell.models.profile import GlobalPool
+from livewell.models.nets.wscnn import Body, GlobalPool, weakly_supervised
 
 SIDES = st.integers(1, 260)
 

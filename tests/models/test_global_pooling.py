@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
-from livewell.models.nets.wscnn import GlobalPooling, weakly_supervised
-from livewell.models.profile import GlobalPool
+from livewell.models.nets.wscnn import GlobalPool, GlobalPooling, weakly_supervised
 
 POOLS: tuple[GlobalPool, ...] = ("max", "average", "log_sum_exp", "noisy_or", "connected")
 FRAME_PX = (72, 96)

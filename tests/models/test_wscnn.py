@@ -16,6 +16,7 @@ from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import (
     SELDOM,
+    GlobalPool,
     MeanImage,
     four_layers,
     map_shape,
@@ -23,7 +24,7 @@ from livewell.models.nets.wscnn import (
     small,
     weakly_supervised,
 )
-from livewell.models.profile import GlobalPool, Profile, override
+from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY, WSCNN_2017, WSCNN_2017_CELLS, WSCNN_FAST
 
 POOLS: tuple[GlobalPool, ...] = ("max", "average", "log_sum_exp", "noisy_or", "connected")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from livewell.classes import ClassNames
-from livewell.errors import ModelFileError, SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
+from livewell.inference.capabilities import detection_rule, refuse_frames
 from livewell.inference.detections import Finder, Look
+from livewell.inference.embedding import embedded
 from livewell.inference.engine import View
 from livewell.inference.frames import Field, fit_to, model_frame, read_field
 from livewell.inference.prediction import ClassMap, Prediction
@@ -128,14 +128,7 @@ class Model:
         ModelFileError
             It judges whole fields.
         """
-        if not self.scores_patches:
-            raise ModelFileError(
-                "this model judges whole frames, and here patches are judged",
-                where=str(self.folder),
-                expected="a model of a profile such as FAST",
-                got=f"profile {self.card.profile.name}",
-                remedy="use `livewell localise`, or `livewell evaluate` for its run",
-            )
+        refuse_frames(self.card, self.folder)
         return self
 
     def need_detections(self) -> RegionRule:
@@ -146,33 +139,7 @@ class Model:
         ModelFileError
             It judges patches, its maps do not say where, or its card has no rule for detections.
         """
-        profile = self.card.profile
-        if self.scores_patches:
-            raise ModelFileError(
-                "this model judges patches, and here whole frames are judged",
-                where=str(self.folder),
-                expected="a model of a profile such as WSCNN_FAST",
-                got=f"profile {profile.name}",
-                remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
-                " evidence lies",
-            )
-        if not self.gives_map:
-            raise ModelFileError(
-                "a model with a fully connected head does not tell where",
-                where=str(self.folder),
-                expected="a head that judges every place alike, such as global_pool=max",
-                got=f"global_pool={profile.net.pooled_by}",
-                remedy="hold it against labels with `livewell evaluate`, or train with"
-                " global_pool=max",
-            )
-        if self.card.detection_rule is None:
-            raise ModelFileError(
-                "the card has no rule for detections",
-                where=str(self.folder),
-                expected="a detection_rule, chosen on validation frames",
-                remedy="train again with this version of livewell",
-            )
-        return self.card.detection_rule
+        return detection_rule(self.card, self.folder)
 
     def least(self, below: float = 0.0) -> float:
         """Log odds of the net that lie so far below its threshold of detections in calibrated ones.
@@ -192,17 +159,13 @@ class Model:
 
         Parameters
         ----------
-        source
-            Where pixels come from.
-        regions
-            Which ones.
-        tick
-            Told how many are done.
+        source, regions, tick
+            As there.
         """
         return self.windows.regions(source, regions, tick)
 
     def scored(self, table: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:
-        """`table` with what logits decide, as `livewell.metrics.rules.scored`."""
+        """`table` with what logits decide, as `metrics.rules.scored`."""
         return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(
@@ -410,36 +373,13 @@ class Model:
         -------
         numpy.ndarray
             (n, features) float32; maps are averaged over their cells.
+
+        Raises
+        ------
+        SpecError
+            No region, or a model whose logits are averaged over flips and rotations.
         """
-        kept: list[Tensor] = []
-
-        def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            features = inputs[0].detach().float()
-            kept.append((features.mean(dim=(-2, -1)) if features.ndim == 4 else features).cpu())
-
-        handle = self._classifier.register_forward_pre_hook(keep)
-        try:
-            self.region_logits(source, regions)
-        finally:
-            handle.remove()
-        if not kept:
-            raise SpecError("no region to embed", expected="at least one region")
-        stacked = torch.cat(kept).numpy()
-        # averaged test-time turns give several rows a region
-        turns = len(stacked) // len(regions)
-        if turns > 1:
-            raise SpecError(
-                "features of averaged turns are not offered",
-                where=self.card.profile.name,
-                remedy="use a model without test_turns",
-            )
-        return np.asarray(stacked, dtype=np.float32)
-
-    @cached_property
-    def _classifier(self) -> nn.Module:
-        """The last layer, which makes logits."""
-        layers = [m for m in self.net.module.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-        return layers[-1]
+        return embedded(self.windows, source, regions)
 
     def __repr__(self) -> str:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"

@@ -163,4 +163,4 @@ def test_as_a_module() -> None:
         [sys.executable, "-m", "livewell", "--version"], capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert "0.1.0" in done.stdout
+    assert livewell.__version__ in done.stdout

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
+from livewell.files import AnyPath
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
@@ -31,8 +32,6 @@ from livewell.models.files import Card, find_model, load_model
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
-
-Pathlike = str | os.PathLike[str]
 
 
 class Model:
@@ -62,7 +61,7 @@ class Model:
         self._finders: dict[Look, Finder] = {}
 
     @classmethod
-    def load(cls, path: Pathlike, *, device: str | torch.device = AUTO) -> "Model":
+    def load(cls, path: AnyPath, *, device: str | torch.device = AUTO) -> "Model":
         """Read a model: its folder, a file in it, or a training run of one fold.
 
         Parameters
@@ -170,7 +169,7 @@ class Model:
 
     def predict(
         self,
-        image: "Pathlike | Image | NDArray[np.generic]",
+        image: "AnyPath | Image | NDArray[np.generic]",
         regions: Sequence[Box] | None = None,
         *,
         t: int = 0,

@@ -32,7 +32,7 @@ class Where:
     Parameters
     ----------
     detections
-        Places in test frames, `livewell.inference.run_detections.FOUND`, and whether each is right (0 or 1);
+        Places in test frames, `inference.run_detections.FOUND`, and whether each is right (0 or 1);
         ``None`` where nothing could be held against boxes.
     figures
         For ``places.json``; empty where there is nothing to tell.

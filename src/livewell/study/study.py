@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, StudyError, TableError
-from livewell.files import claim, whole_folder
+from livewell.files import AnyPath, claim, whole_folder
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
@@ -56,8 +56,8 @@ class Study:
     @classmethod
     def create(
         cls,
-        folder: Path | str,
-        root: Path | str,
+        folder: AnyPath,
+        root: AnyPath,
         fields: pd.DataFrame,
         *,
         pixel_um: float | None = None,
@@ -109,7 +109,12 @@ class Study:
         return study
 
     @classmethod
-    def open(cls, folder: Path | str) -> "Study":
+    def of(cls, study: "Study | AnyPath") -> "Study":
+        """A study, or the one in a folder; errors as in `open`."""
+        return study if isinstance(study, Study) else cls.open(study)
+
+    @classmethod
+    def open(cls, folder: AnyPath) -> "Study":
         """Open a study folder.
 
         Raises

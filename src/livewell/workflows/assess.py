@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.errors import LivewellError
 from livewell.execution.journal import JOURNAL, Journal, version_of
-from livewell.files import claim_same, stamp, whole_file, write_text
+from livewell.files import AnyPath, claim_same, stamp, whole_file, write_text
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels, noted_channels, open_image
 from livewell.inference.frames import fit_to, gaps, read_field, why
@@ -41,9 +41,9 @@ class Assessment:
 
 
 def assess(
-    images: Path,
-    model: Path,
-    out: Path,
+    images: AnyPath,
+    model: AnyPath,
+    out: AnyPath,
     *,
     stride_px: int | None = None,
     pattern: str | None = None,
@@ -94,6 +94,7 @@ def assess(
     SpecError
         The pattern fits no image.
     """
+    images, model, out = Path(images), Path(model), Path(out)
     judge = Model.load(model, device=device).need_patches()
     card = judge.card
     paths = [images] if images.is_file() else find_images(images)

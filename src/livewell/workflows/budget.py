@@ -12,7 +12,7 @@ from livewell.doses.dose_response import DoseResponse, fit_dose_response
 from livewell.doses.equivalence import Budget, light_budget
 from livewell.doses.wells import by_dose, check_wells
 from livewell.errors import SpecError
-from livewell.files import claim_same, read_json, stamp, whole_file, write_json, write_text
+from livewell.files import AnyPath, claim_same, read_json, stamp, whole_file, write_json, write_text
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.metrics.intervals import Estimate
@@ -70,13 +70,13 @@ class BudgetResult:
 
 
 def budget(
-    study: Study,
-    out: Path,
+    study: Study | AnyPath,
+    out: AnyPath,
     plan: Plan,
     *,
     margin: float,
     profile: Profile = FAST,
-    model: Path | None = None,
+    model: AnyPath | None = None,
     alpha: float = 0.05,
     classes: tuple[str, str] = ("healthy", "sick"),
     name: str = "budget",
@@ -133,6 +133,9 @@ def budget(
         `out` holds something else, or a budget with other settings; another margin or alpha may be
         asked of the same one, and all margins that were tried are told.
     """
+    study = Study.of(study)
+    model = None if model is None else Path(model)
+    out = Path(out)
     _check(margin, alpha)
     if model is None and profile.sees_frames:
         raise SpecError(

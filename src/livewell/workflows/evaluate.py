@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.detection.places import FROM_LABELS
-from livewell.files import claim, whole_folder, write_json
+from livewell.files import AnyPath, claim, whole_folder, write_json
 from livewell.images.opening import Channels
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.run_detections import models_of
@@ -74,13 +74,13 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path,
+    model: AnyPath,
     *,
-    on: Study | None = None,
+    on: Study | AnyPath | None = None,
     labels: str = "labels",
     by: str | None = None,
     channels: Channels = None,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     min_each: int = 1,
     baselines: bool = True,
     device: str = AUTO,
@@ -133,6 +133,9 @@ def evaluate(
     ModelFileError
         The card of a model of whole frames has no rule for detections.
     """
+    on = None if on is None else Study.of(on)
+    out = None if out is None else Path(out)
+    model = Path(model)
     if on is None:
         tested = EvaluationSet.of_run(model, device=device)
         folder = out or tested.own_run.folder / "evaluation"

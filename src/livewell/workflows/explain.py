@@ -8,7 +8,7 @@ from typing import Any
 from livewell.errors import SpecError
 from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
-from livewell.files import claim_same, stamp, whole_file, write_json, write_text
+from livewell.files import AnyPath, claim_same, stamp, whole_file, write_json, write_text
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.models.nets.layers import class_number
 from livewell.progress import SILENT, Progress
@@ -44,9 +44,9 @@ class Explanation:
 
 
 def explain(
-    run_folder: Path,
+    run_folder: AnyPath,
     *,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     look: Look | None = None,
     folds: Sequence[int] | None = None,
     seed: int = 0,
@@ -78,6 +78,8 @@ def explain(
     OutputError
         `out` holds something else, or an explanation with other settings.
     """
+    out = None if out is None else Path(out)
+    run_folder = Path(run_folder)
     look = look or Look()
     tested = EvaluationSet.of_run(run_folder, folds)
     if not tested.meta.patch_px:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from livewell.files import claim_same, stamp, whole_file, write_text
+from livewell.files import AnyPath, claim_same, stamp, whole_file, write_text
 from livewell.images.opening import Channels, noted_channels, open_image
 from livewell.inference.backends import Backend
 from livewell.inference.engines import AskedEngine, EngineUse, engine_for
@@ -51,9 +51,9 @@ class HeatMapResult:
 
 
 def heatmap(
-    movie: Path,
-    model: Path,
-    out: Path,
+    movie: AnyPath,
+    model: AnyPath,
+    out: AnyPath,
     *,
     stride_px: int | None = None,
     edges: Edges = "drop",
@@ -112,6 +112,7 @@ def heatmap(
     OutputError
         `out` cannot be written, holds something else, or a map begun with other settings.
     """
+    movie, model, out = Path(movie), Path(model), Path(out)
     judge = Model.load(model, device=device).need_patches()
     card = judge.card
     stride = stride_px or usual_stride(card, engine)

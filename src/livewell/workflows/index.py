@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import GeometryError, LayoutError, SpecError
+from livewell.files import AnyPath
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels
 from livewell.plate import Well
@@ -32,12 +33,12 @@ class IndexResult:
 
 
 def index(
-    images: Path,
-    out: Path,
+    images: AnyPath,
+    out: AnyPath,
     *,
     pattern: str | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
-    metadata: Path | None = None,
+    metadata: AnyPath | None = None,
     constants: Mapping[str, str] | None = None,
     files: str = "*",
     unmatched: str = "refuse",
@@ -82,6 +83,8 @@ def index(
     TableError
         Metadata that do not fit the files, with every fault.
     """
+    metadata = None if metadata is None else Path(metadata)
+    images, out = Path(images), Path(out)
     found = [path for path in find_images(images) if fnmatch(path.name.lower(), files.lower())]
     if not found:
         raise LayoutError("no image here", where=str(images), expected=f"files like {files}")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError
+from livewell.files import AnyPath
 from livewell.labels.by_column import by_column
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_fluorescence import Fluorescence, by_fluorescence
@@ -139,7 +140,7 @@ class LabelResult:
 
 
 def label(
-    study: Study,
+    study: Study | AnyPath,
     route: Route,
     classes: ClassNames | Sequence[str],
     *,
@@ -180,6 +181,7 @@ def label(
     TableError
         What the route found wrong, all at once.
     """
+    study = Study.of(study)
     names, boxes = ClassNames.of(classes), None
     match route:
         case Column():

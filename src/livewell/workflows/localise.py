@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from livewell.execution.journal import JOURNAL, Journal, version_of
-from livewell.files import claim_same, remove_others, stamp, whole_file, write_text
+from livewell.files import AnyPath, claim_same, remove_others, stamp, whole_file, write_text
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.detections import Look
@@ -67,9 +67,9 @@ class Localisation:
 
 
 def localise(
-    images: Path,
-    model: Path,
-    out: Path,
+    images: AnyPath,
+    model: AnyPath,
+    out: AnyPath,
     *,
     least: float | None = None,
     sigma_px: float | None = None,
@@ -120,6 +120,7 @@ def localise(
     SpecError
         A number out of range, or a pattern that fits no image.
     """
+    images, model, out = Path(images), Path(model), Path(out)
     locator = Locator(Model.load(model, device=device), _look(sigma_px, share), least)
     card = locator.card
     files = _files(images, out)

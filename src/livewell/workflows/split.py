@@ -7,6 +7,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, LeakError, SplitError
+from livewell.files import AnyPath
 from livewell.images.opening import Channels
 from livewell.progress import SILENT, Progress
 from livewell.splitting import balance as balancing
@@ -86,7 +87,7 @@ class SplitResult:
 
 
 def split(
-    study: Study,
+    study: Study | AnyPath,
     *,
     by: str,
     scheme: Scheme,
@@ -137,6 +138,7 @@ def split(
     LabelError
         Labels on patches and a grid asked for, or neither; or no patch of a class.
     """
+    study = Study.of(study)
     table, meta = study.labels(labels), study.label_meta(labels)
     checked_name(name)
     groups = unit_names(study.fields(), by)

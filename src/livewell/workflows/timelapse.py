@@ -11,6 +11,7 @@ import pandas as pd
 from livewell.doses import over_time
 from livewell.errors import GeometryError, ImageContentError, ImageReadError, StudyError
 from livewell.files import (
+    AnyPath,
     claim_same,
     folder_names,
     read_json,
@@ -66,9 +67,9 @@ class TimeLapseResult:
 
 
 def timelapse(
-    study: Study,
-    model: Path,
-    out: Path,
+    study: Study | AnyPath,
+    model: AnyPath,
+    out: AnyPath,
     *,
     only: Sequence[str] = (),
     stride_px: int | None = None,
@@ -120,6 +121,8 @@ def timelapse(
     OutputError
         `out` cannot be written, holds something else, or was begun with other settings.
     """
+    study = Study.of(study)
+    model, out = Path(model), Path(out)
     every = study.fields()
     for image in only:
         study.path(image)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from livewell.classes import ClassNames
 from livewell.errors import Fault, LeakError, ModelFileError, SpecError, SplitError, TableError
+from livewell.files import AnyPath
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.calibration import calibrated_card
 from livewell.inference.model import Model
@@ -61,14 +62,14 @@ class TrainingResult:
 
 
 def train(
-    study: Study,
-    out: Path,
+    study: Study | AnyPath,
+    out: AnyPath,
     profile: Profile,
     *,
     split: str = "split",
     folds: Sequence[int] | None = None,
     channels: Channels = None,
-    begin_with: Path | None = None,
+    begin_with: AnyPath | None = None,
     device: str = AUTO,
     seed: int = 0,
     processes: int | None = None,
@@ -123,6 +124,9 @@ def train(
     OutputError
         `out` holds something else, or a run with other settings.
     """
+    study = Study.of(study)
+    begin_with = None if begin_with is None else Path(begin_with)
+    out = Path(out)
     patches, parts, meta = study.split(split)
     _check_labels(study, split, meta)
     _check_size(meta, profile)

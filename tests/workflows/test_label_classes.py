@@ -6,6 +6,8 @@ import pytest
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, LivewellError, SpecError
+from livewell.papers.dataset import DeadNetA, DeadNetB, deadnet_a, deadnet_b
+from livewell.papers.endings import LastFrames
 from livewell.study.regions import Grid
 from livewell.study.runs import label_hash
 from livewell.study.study import Study
@@ -55,6 +57,16 @@ def test_routes_of_two_classes_refuse_three(states: Study, cells: Path, which: s
     with pytest.raises(LabelError, match=f"labels by {which} tell two classes apart.*points"):
         label(states, routes[which], STATES)
     assert states.label_names() == []
+
+
+def test_data_sets_of_experts_refuse_three(states: Study, cells: Path) -> None:
+    """DeadNet's data sets are of two classes, by doses as by votes."""
+    for route, make in (
+        ("dose", lambda: deadnet_a(states, DeadNetA(30, (0, 10), LastFrames()), STATES.names)),
+        ("votes", lambda: deadnet_b(states, DeadNetB(cells), STATES.names)),
+    ):
+        with pytest.raises(LabelError, match=f"labels by {route} tell two classes apart"):
+            make()
 
 
 def test_other_classes_than_said_are_refused(states: Study) -> None:

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.doses.over_time import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.files import whole_file
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_votes import SEQUENCE, Doubt, by_votes
 from livewell.labels.doses import doses
-from livewell.labels.made import Count, label_table
+from livewell.labels.made import Count, label_table, two_classes
 from livewell.labels.times import frame_times
 from livewell.papers.counts import FRAMES, PATCH_PX, STRIDE_PX, Step, agreement, copies, grids
 from livewell.papers.endings import Dead, ending
@@ -133,12 +134,13 @@ def deadnet_a(
     TableError
         Everything wrong with doses and times at once.
     LabelError
-        No position is dead by the end.
+        No position is dead by the end, or other than two classes.
 
     Notes
     -----
     Source: Richmond et al. 2017, section 2.2, data set A.
     """
+    classes = two_classes(ClassNames.of(classes), "dose")
     checked_name(name)
     fields, headers = study.fields(), study.headers(progress=progress)
     values, faults = doses(fields, recipe.sick_from) if "dose" in fields else (None, [_NO_DOSE])
@@ -254,12 +256,13 @@ def deadnet_b(
     TableError
         Everything wrong with doses or votes at once.
     LabelError
-        No sequence, or labels of one class only.
+        No sequence, labels of one class only, or other than two classes.
 
     Notes
     -----
     Source: Richmond et al. 2017, sections 2.2 and 3.1, data set B.
     """
+    classes = two_classes(ClassNames.of(classes), "votes")
     checked_name(name)
     fields, headers = study.fields(), study.headers(progress=progress)
     most = _dose_to(fields, recipe.dose_to)

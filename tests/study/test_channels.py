@@ -175,3 +175,16 @@ def test_arrays_of_another_shape_are_refused() -> None:
     """A single frame is no movie."""
     with pytest.raises(ImageContentError, match=r"t, c, y, x.*\(4, 4\)"):
         ArrayPixels({"m": np.ones((4, 4))})
+
+
+def test_planes_of_a_z_stack_as_channels(tmp_path: Path) -> None:
+    """Planes that are named are channels of the crops; unnamed, the stack is refused."""
+    root = tmp_path / "images"
+    root.mkdir()
+    tifffile.imwrite(root / "a.tif", MOVIE[:, 0], imagej=True, metadata={"axes": "ZYX"})
+    table = pd.DataFrame({"image": ["a.tif"], "path": ["a.tif"]})
+    study = Study.create(tmp_path / "s", root, table)
+    found = StudyPixels(study, ("z2", "z0")).crop("a.tif", 0, BOX)
+    np.testing.assert_array_equal(found, MOVIE[[2, 0], 0, 3:13, 5:25])
+    (fault,) = StudyPixels(study).prepare(strict=False)
+    assert "z stack of 4 slices" in fault.message

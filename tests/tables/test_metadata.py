@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from livewell.classes import ClassNames
-from livewell.errors import SpecError, StudyError
+from livewell.errors import StudyError
 from livewell.tables.metadata import FORMAT, LabelMeta, Metadata, RunMeta, SplitMeta, StudyMeta
 
 LABELS = LabelMeta(
@@ -75,13 +75,6 @@ def test_classes_are_given_as_one_value() -> None:
     assert RUN.positive == "sick"
     with pytest.raises(ValidationError, match="a positive class among them"):
         LabelMeta(route="column", classes=("a", "b", "c"), positive="d")
-
-
-def test_one_channel_is_asked_for_where_there_is_one() -> None:
-    """`channel` gives the only channel or none, and refuses to choose among several."""
-    assert (RUN.channel, StudyMeta(root=Path("/")).channel) == (1, None)
-    with pytest.raises(SpecError, match=r"several channels.*phase, PI"):
-        _ = SPLIT.channel
 
 
 def changed(**fields: Any) -> Callable[[dict[str, Any]], object]:

@@ -131,11 +131,6 @@ class StudyMeta(Metadata):
     """Where the fields came from: patterns, tables, notes on how they were read."""
     versions: Mapping[str, str] = {}
 
-    @property
-    def channel(self) -> str | int | None:
-        """The one channel to look at; ``None`` to find it by its name."""
-        return _only(self.channels)
-
 
 class _Classed(Metadata):
     """Metadata of something with classes."""
@@ -250,11 +245,6 @@ class SplitMeta(_Classed):
             new["label_meta"] = LabelMeta._from_1(new["label_meta"])
         return new
 
-    @property
-    def channel(self) -> str:
-        """Name of the one channel; empty where the files name none."""
-        return str(_only(self.channels) or "")
-
 
 class RunMeta(_Classed):
     """What a training run was begun with: ``run.json``."""
@@ -281,21 +271,6 @@ class RunMeta(_Classed):
     """Hash of the weights that training began with; empty for new ones."""
     fitter: str = ""
     """What trained, where a benchmark brought its own."""
-
-    @property
-    def channel(self) -> str | int | None:
-        """The one channel that was asked for, ``None`` where none was."""
-        return _only(self.channels)
-
-
-def _only(channels: Sequence[str | int]) -> str | int | None:
-    if len(channels) > 1:
-        raise SpecError(
-            "several channels where one is looked at",
-            expected="one channel",
-            got=", ".join(map(str, channels)),
-        )
-    return channels[0] if channels else None
 
 
 def _fault(fault: Any) -> tuple[str, str]:

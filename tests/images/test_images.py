@@ -455,8 +455,10 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "12 truncated PNG": ("a.png", _damaged(_colour_png, 0.5), "damaged"),
     "13 truncated JPEG": ("a.jpg", _damaged(_jpeg, 0.5), "ends too early"),
     "14 coloured palette": ("a.png", _coloured_palette, "palette"),
-    "15 z stack": (
-        "a.tif", _tiff(MOVIE[:, 0], imagej=True, metadata={"axes": "ZYX"}), "z stack of 5.*focus",
+    "15 z stack in colour": (
+        "a.tif",
+        _tiff(np.stack([COLOUR] * 5), ome=True, photometric="rgb", metadata={"axes": "ZYXS"}),
+        "z stack of 5.*colour.*focus",
     ),
     "16 complex numbers": ("a.tif", _tiff(MOVIE[0, 0].astype("c8")), "complex64"),
     "17 no such file": ("absent/a.tif", lambda path: None, "no such file"),
@@ -663,6 +665,45 @@ def test_channel_that_cannot_be_chosen(channels: tuple[str, ...], asked: str | i
     """A missing or ambiguous channel is refused with the names there are."""
     with pytest.raises(ImageContentError, match=f"field 7.*{channels[0]}.*{channels[1]}"):
         choose_channels(_header(*channels), asked, "field 7")
+
+
+STACK = np.random.default_rng(5).integers(1, 60000, (2, 3, 2, 24, 32), dtype=np.uint16)
+"""Time, z, channel, y, x."""
+
+
+def test_planes_of_a_z_stack_are_channels(tmp_path: Path) -> None:
+    """Planes are channels z0, z1 ...; none is looked at unless it is named."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, MOVIE[:, 0], imagej=True, metadata={"axes": "ZYX"})
+    with open_image(path) as image:
+        header = image.header
+        assert header.channels == ("z0", "z1", "z2", "z3", "z4")
+        assert any("z stack of 5 slices" in note for note in header.notes)
+        for z in range(5):
+            np.testing.assert_array_equal(image.frame(0, z), MOVIE[z, 0])
+    assert choose_channels(header, ("z3", "z1"), "a") == (3, 1)
+    with pytest.raises(ImageContentError, match=r"field 7: a z stack of 5.*focus.*swap z and t"):
+        choose_channels(header, None, "field 7")
+
+
+@pytest.mark.parametrize("how", ["ome", "imagej"])
+def test_planes_of_a_z_stack_of_several_channels(how: str, tmp_path: Path) -> None:
+    """Every channel has its planes: `phase:z2` is a name, whatever the order in the file."""
+    path = tmp_path / "a.tif"
+    names = {"Channel": {"Name": ["PI", "phase"]}} if how == "ome" else {}
+    axes = "TZCYX"
+    tifffile.imwrite(path, STACK, **{how: True}, metadata={"axes": axes} | names)
+    with open_image(path) as image:
+        header = image.header
+        first, second = ("PI", "phase") if how == "ome" else ("channel 0", "channel 1")
+        assert header.shape == (2, 6, 24, 32)
+        assert header.channels[:4] == (f"{first}:z0", f"{first}:z1", f"{first}:z2", f"{second}:z0")
+        for t in range(2):
+            (plane,) = choose_channels(header, f"{second}:z2", "a")
+            np.testing.assert_array_equal(image.frame(t, plane), STACK[t, 2, 1])
+            np.testing.assert_array_equal(image.frame(t, 1), STACK[t, 1, 0])
+    with pytest.raises(ImageContentError, match=r"a z stack of 3 slices.*--channel"):
+        choose_channels(header, None, "a")
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,8 @@ def test_the_studys_own_channels(tmp_path: Path) -> None:
         StudyPixels(again).crop("a.tif", 0, BOX), MOVIE[0, ::-1, 3:13, 5:25]
     )
     assert channel_names(again, ["a.tif"]) == ("Phase", "PI")
-    for one in (lambda: again.channel, lambda: channel_name(again, ["a.tif"], None)):
-        with pytest.raises(SpecError, match=r"2 channels.*phase, 0.*--channel"):
-            one()
+    with pytest.raises(SpecError, match=r"2 channels.*phase, 0.*--channel"):
+        channel_name(again, ["a.tif"], None)
     assert channel_name(again, ["a.tif"], "PI") == "PI"
     kept = ("kind", "root", "pixel_um", "frame_s", "sources", "versions")
     said = read_json(study.folder / "study.json", kind="study")
@@ -93,7 +92,6 @@ def test_the_studys_own_channels(tmp_path: Path) -> None:
     for channel, asked in (("PI", ("PI",)), (None, ())):
         write_json(study.folder / "study.json", said | {"channel": channel})
         assert Study.open(study.folder).channels == asked
-        assert Study.open(study.folder).channel == channel
 
 
 def test_the_valid_area_is_what_channels_share() -> None:
@@ -175,3 +173,16 @@ def test_arrays_of_another_shape_are_refused() -> None:
     """A single frame is no movie."""
     with pytest.raises(ImageContentError, match=r"t, c, y, x.*\(4, 4\)"):
         ArrayPixels({"m": np.ones((4, 4))})
+
+
+def test_planes_of_a_z_stack_as_channels(tmp_path: Path) -> None:
+    """Planes that are named are channels of the crops; unnamed, the stack is refused."""
+    root = tmp_path / "images"
+    root.mkdir()
+    tifffile.imwrite(root / "a.tif", MOVIE[:, 0], imagej=True, metadata={"axes": "ZYX"})
+    table = pd.DataFrame({"image": ["a.tif"], "path": ["a.tif"]})
+    study = Study.create(tmp_path / "s", root, table)
+    found = StudyPixels(study, ("z2", "z0")).crop("a.tif", 0, BOX)
+    np.testing.assert_array_equal(found, MOVIE[[2, 0], 0, 3:13, 5:25])
+    (fault,) = StudyPixels(study).prepare(strict=False)
+    assert "z stack of 4 slices" in fault.message

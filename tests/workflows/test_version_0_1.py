@@ -34,7 +34,7 @@ def old(tmp_path: Path) -> Path:
 def test_study_labels_split_and_run_open(old: Path) -> None:
     """Every description is translated: classes get a positive one, a channel becomes a list."""
     study = Study.open(old / "study")
-    assert (len(study.fields()), study.channel, study.sources[1]) == (10, None, "table plate.csv")
+    assert (len(study.fields()), study.channels, study.sources[1]) == (10, (), "table plate.csv")
     labels = study.label_meta("labels")
     assert labels.class_names == CLASSES
     assert (labels.route, labels.counts[0], labels.seed) == ("column", ("images", 10), 0)

@@ -22,6 +22,7 @@ _TRANSMITTED = re.compile(
 )
 Channels = Iterable[str | int] | str | int | None
 """Channels that are asked for, by name or number from 0, in order; ``None`` or empty for none."""
+_PLANE = re.compile(r"(?:^|:)z\d+$")
 GREY = "grey"
 """What the one channel of a grey picture is called, also of one that was stored as colour."""
 COLOURLESS_NOTE = (
@@ -101,7 +102,8 @@ def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, .
     asked
         Names (letter case does not count) or numbers from 0, in the order in which they are wanted;
         where there are none, the only channel, else the only one whose name says transmitted light,
-        else one of a colour picture's whose three are equal.
+        else one of a colour picture's whose three are equal. Planes of a z stack are channels
+        ``z0``, ``z1``, or ``phase:z0`` where there are several channels.
     where
         The image's name, for the error.
 
@@ -186,6 +188,16 @@ def _usual_channel(header: Header, where: str) -> int:
             " --channel green --channel blue)",
         )
     found = [i for i, name in enumerate(names) if _TRANSMITTED.search(name)]
+    if len(found) != 1 and _PLANE.search(names[0]):
+        slices = sum(name.split(":z")[0] == names[0].split(":z")[0] for name in names)
+        raise ImageContentError(
+            f"a z stack of {slices if ':' in names[0] else len(names)} slices, and no plane is"
+            " named",
+            where=where,
+            expected=f"one plane in focus, or several in their order, of {_listed(header)}",
+            remedy=f"name them (--channel {names[0]}); or, where the slices are frames of a movie"
+            " that was saved as slices, swap z and t in ImageJ: Image > Properties",
+        )
     if len(found) != 1:
         raise ImageContentError(
             "cannot tell which channel is the transmitted light",

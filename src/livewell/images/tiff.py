@@ -54,8 +54,8 @@ class _Axes:
     """How the file's axes make (t, c, y, x).
 
     ``lead`` are letters and sizes of the axes over planes, ``inner`` those of one plane
-    (``YX``, ``YXS`` or ``SYX``); ``time`` and ``channel`` are the lead's letters for these, or
-    empty.
+    (``YX``, ``YXS`` or ``SYX``); ``time`` is the lead's letter for it, or empty. Planes of a z
+    stack are channels, those of one channel one after the other.
     """
 
     lead: tuple[tuple[str, int], ...]
@@ -67,10 +67,10 @@ class _Axes:
 
     def plane(self, t: int, c: int) -> int:
         """Number of the plane in the file."""
-        index = 0
+        channel, z = divmod(c, self.size("Z"))
+        at, index = {"C": channel, "Z": z, self.time: t}, 0
         for letter, size in self.lead:
-            at = t if letter == self.time else c
-            index = index * size + at
+            index = index * size + at[letter]
         return index
 
     def size(self, letter: str) -> int:
@@ -84,7 +84,7 @@ class TiffImage:
     Raises
     ------
     ImageReadError
-        Damaged or truncated; a z stack; several images in one file; axes or colours that
+        Damaged or truncated; a z stack in colour; several images in one file; axes or colours that
         cannot be (t, c, y, x).
     """
 
@@ -184,6 +184,11 @@ class TiffImage:
                 notes.append("transparency (alpha) is left out")
         elif not names:
             names = ("grey",) if count == 1 else tuple(f"channel {i}" for i in range(count))
+        slices = axes.size("Z")
+        if slices > 1:
+            before = ("",) if count == 1 else tuple(f"{name}:" for name in names)
+            names = tuple(f"{name}z{z}" for name in before for z in range(slices))
+            notes.append(f"a z stack of {slices} slices: its planes are channels, {names[0]} ...")
         frames = self._frames_there()
         if frames < axes.size(axes.time):
             notes.append(
@@ -204,7 +209,7 @@ class TiffImage:
         frames = self._axes.size(self._axes.time)
         if self._series.dataoffset is not None:
             return frames
-        channels = self._axes.size("C")
+        channels = self._axes.size("C") * self._axes.size("Z")
         pages = self._series.pages
         for t in range(frames):
             if any(pages[self._axes.plane(t, c)] is None for c in range(channels)):
@@ -255,13 +260,12 @@ def _axes(series: tifffile.TiffPageSeries, path: Path) -> _Axes:
     inner_shape = tuple(int(n) for n in series.shape[len(letters) :])
     samples = inner_shape[inner.index("S")] if "S" in inner else 1
     sizes = dict(lead)
-    if sizes.get("Z", 1) > 1:
+    if sizes.get("Z", 1) > 1 and samples > 1:
         raise ImageReadError(
-            f"a z stack of {sizes['Z']} slices",
+            f"a z stack of {sizes['Z']} slices in colour",
             where=str(path),
-            expected="one plane in focus a time point",
-            remedy="save the slice in focus (or, where the slices are frames of a movie that was "
-            "saved as slices, swap z and t in ImageJ: Image > Properties) and use that",
+            expected="one plane in focus a time point, or a z stack of grey levels",
+            remedy="save the slice in focus, or one colour of all slices, and use that",
         )
     others = [letter for letter in letters if letter not in "TCZ"]
     if len(others) > 1 or (others and "T" in letters) or (samples > 1 and "C" in letters):

@@ -142,5 +142,5 @@ def _has_cells(study: Study, row: "pd.Series[Any]", model: Model) -> bool:
 def _field(study: Study, row: "pd.Series[Any]", model: Model) -> Field:
     image, t = str(row["image"]), int(row["t"])
     with open_image(study.path(image), pixel_um=study.pixel_um) as opened:
-        fit = fit_to(model.card, opened.header, study.channel, image)
+        fit = fit_to(model.card, opened.header, study.channels, image)
         return read_field(opened, t, fit, f"{image}, frame {t}")

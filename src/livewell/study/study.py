@@ -15,7 +15,7 @@ from livewell.files import AnyPath, claim, whole_folder
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
-from livewell.images.opening import Channels, asked_channels, one_channel
+from livewell.images.opening import Channels, asked_channels
 from livewell.progress import SILENT, Progress
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.files import read_table, write_table
@@ -131,17 +131,6 @@ class Study:
                 remedy="run `livewell index` again",
             )
         return cls(folder, meta.root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
-
-    @property
-    def channel(self) -> str | int | None:
-        """The one channel to look at, for what looks at one; ``None`` for the transmitted light.
-
-        Raises
-        ------
-        SpecError
-            The study looks at several.
-        """
-        return one_channel(self.channels, str(self.folder))
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
+import livewell
+
 Run = Callable[..., Result]
 
 

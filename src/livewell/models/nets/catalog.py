@@ -8,7 +8,6 @@ from livewell.models.nets.backbones import ResNet18Spec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.spec import NetSpec
-from livewell.models.nets.toy import ToySpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
 
 AnyNetSpec = Annotated[
@@ -18,8 +17,7 @@ AnyNetSpec = Annotated[
     | WscnnSpec
     | WscnnSixSpec
     | WscnnSmallSpec
-    | WscnnResNet18Spec
-    | ToySpec,
+    | WscnnResNet18Spec,
     Field(discriminator="kind"),
 ]
 """One line a net."""

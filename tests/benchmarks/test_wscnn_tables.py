@@ -176,7 +176,7 @@ def test_table_1_is_of_the_nets_that_it_names(first: Result, runs: Path) -> None
         run = read_json(path, kind="run")
         made = read_json(Path(run["study"]).parent / "pictures" / "shapes.json", kind="shapes")
         assert made["spec"]["seed"] == run["seed"]
-        about = (made["spec"]["ellipses"], run["profile"]["global_pool"], run["seed"])
+        about = (made["spec"]["ellipses"], run["profile"]["net"]["global_pool"], run["seed"])
         found[about] = {kept.name.rsplit("-", 1)[0] for kept in path.parent.glob("fresh-*.csv")}
     both, one = {"fresh-0.1-6", "fresh-0.2-6"}, {"fresh-0.1-6"}
     assert found == {
@@ -254,7 +254,7 @@ def test_the_curves_pictures_hold_as_many_circles_as_it_says(
     for pool in ("max", "average"):
         run = read_json(runs / f"rare-{pool}-{circles}-0" / RUN, kind="run")
         assert Path(run["study"]) == (folder / "study").resolve()
-        assert run["profile"]["global_pool"] == pool
+        assert run["profile"]["net"]["global_pool"] == pool
 
 
 @pytest.mark.usefixtures("nothing_made")

@@ -74,7 +74,9 @@ class DenseForm(nn.Module):
         trunk, pooled, layers = own.parts(copy.deepcopy(module))
         cells = _length(trunk, net.input_px)
         self.trunk: nn.Module = _folded(trunk)
-        self.head: nn.Sequential = _slid_average(layers, cells) if pooled else _slid(layers, cells)
+        self.head: nn.Sequential = (
+            _slid_average(layers, cells, _weights(module, cells)) if pooled else _slid(layers, cells)
+        )
         padded = any(_pads(part) for part in module.modules())
         reasons = {
             "its convolutions pad with zeros inside every window": padded,
@@ -156,10 +158,20 @@ def _slid(layers: list[nn.Module], cells: int) -> nn.Sequential:
     return nn.Sequential(*made)
 
 
-def _slid_average(layers: list[nn.Module], cells: int) -> nn.Sequential:
+def _weights(module: nn.Module, cells: int) -> Tensor | None:
+    """By how much each cell of a window counts along one axis; ``None``: all alike."""
+    if not isinstance(module, FieldNet):
+        return None
+    start = torch.tensor([float(MARGIN_PX)])
+    stop = MARGIN_PX + torch.tensor([float(module.window_px(cells))])
+    shares: Tensor = module.pooling.shares(start, stop, cells)[0]
+    return shares
+
+
+def _slid_average(layers: list[nn.Module], cells: int, weights: Tensor | None) -> nn.Sequential:
     """Mean over the window's cells, then the one linear layer."""
-    last = next(layer for layer in layers if isinstance(layer, nn.Linear))
-    weight, bias = last.weight.detach(), last.bias.detach()
+    last = next(layer for layer in layers if isinstance(layer, nn.Linear | nn.Conv2d))
+    weight, bias = last.weight.detach().flatten(1), last.bias.detach()
     # averages of logits are logits of averages, and there are few classes for 128 maps or more
     return nn.Sequential(_pointwise(weight[:, :, None, None], bias), nn.AvgPool2d(cells, stride=1))
 

@@ -82,7 +82,14 @@ class NetSpec(Spec):
     fixed_px: ClassVar[int] = 0
     """Edge of the crops that it takes; 0: any."""
     trunk: ClassVar[Trunk | None] = None
-    """Of a net of crops."""
+    """Of a net of crops or fields."""
+    margin_px: ClassVar[int] = 0
+    """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
+
+    @property
+    def learns_from_fields(self) -> bool:
+        """Whether it is trained on crops of fields with several regions in them."""
+        return self.margin_px > 0
 
     @property
     def says_where(self) -> bool:

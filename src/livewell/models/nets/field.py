@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from livewell.models.nets.compact import WIDTHS, Block
 from livewell.models.nets.spec import NetSpec, Parts, Trunk, declare
-from livewell.models.specs import Normalisation
+from livewell.models.specs import LOCAL, AugmentSpec, InputSpec, Normalisation
 
 STEM_PX, STRIDE_PX, FIELD_PX = 5, 16, 89
 MARGIN_PX = (FIELD_PX + STRIDE_PX) // 2
@@ -66,6 +66,11 @@ class RegionPooling(nn.Module):
         shared = (high - low).clamp_min(0)
         return shared / shared.sum(dim=1, keepdim=True).clamp_min(1e-9)
 
+    def middle(self, window_px: int, cells: int) -> Tensor:
+        """(cells,): as `shares`, for the region that a window shows with its margin."""
+        edges = torch.tensor([[MARGIN_PX], [window_px - MARGIN_PX]], dtype=torch.float64)
+        return self.shares(edges[0], edges[1], cells)[0]
+
 
 class FieldNet(nn.Module):
     """Class map of a field, and the logits of the region in the middle of a crop.
@@ -96,27 +101,29 @@ class FieldNet(nn.Module):
     def maps(self, x: Tensor) -> Tensor:
         """(n, channels, h, w), normalised -> class map (n, classes, rows, columns)."""
         found: Tensor = self.head(self.dropout(self.trunk(x)))
-        return found.float()
+        # sums over many cells lose too much in half precision
+        return found if found.dtype == torch.float64 else found.float()
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, h, w), a region with a margin of `MARGIN_PX` -> (n, classes) logits."""
-        count, (height, width) = len(x), x.shape[-2:]
+        height, width = x.shape[-2:]
         box = [MARGIN_PX, MARGIN_PX, height - MARGIN_PX, width - MARGIN_PX]
-        regions = torch.tensor([[row, *box] for row in range(count)], device=x.device)
-        logits: Tensor = self.pooling(self.maps(x), regions.float())
+        maps = self.maps(x)
+        regions = torch.tensor([[row, *box] for row in range(len(x))]).to(maps)
+        logits: Tensor = self.pooling(maps, regions)
         return logits
 
 
 def _parts(module: nn.Module) -> Parts:
     layers = dict(module.named_children())
-    return layers["trunk"], True, [layers["head"]]
+    return layers["trunk"], True, [layers["head"], layers["pooling"]]
 
 
 TRUNK = Trunk(STRIDE_PX, FIELD_PX, before_px=0, parts=_parts)
 
 
 class FieldNetSpec(NetSpec):
-    """Settings of `FieldNet`, and of the crops of fields that it learns from."""
+    """Settings of `FieldNet`, and of the crops of fields that it is trained on."""
 
     trunk: ClassVar[Trunk | None] = TRUNK
     margin_px: ClassVar[int] = MARGIN_PX
@@ -126,7 +133,10 @@ class FieldNetSpec(NetSpec):
         0.2, ge=0, lt=1, description="share of the last feature maps dropped in training"
     )
     crop_px: int = Field(
-        256, ge=0, description="edge of the crops of fields in training, with all regions in them"
+        0,
+        ge=0,
+        description="edge of the crops of fields in training, with all regions in them; 0: the"
+        " least that holds one region with its margin",
     )
 
     @property
@@ -138,6 +148,25 @@ class FieldNetSpec(NetSpec):
     def least_px(self) -> int:
         """Regions of any size are pooled."""
         return 1
+
+    def training_px(self, region_px: int) -> int:
+        """As `NetSpec.training_px`: `crop_px`, or whole cells around a region with its margin."""
+        cells = -(-(region_px + 2 * MARGIN_PX - FIELD_PX) // STRIDE_PX)
+        return self.crop_px or FIELD_PX + cells * STRIDE_PX
+
+    def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
+        """As `NetSpec.rules`: logits must not depend on the crop, and boxes must stay boxes."""
+        least = edges.input_px + 2 * MARGIN_PX
+        moved = (augment.warp_sigma_px, augment.translate_px, augment.mixup)
+        return {
+            f"net 'field' needs a local normalisation: normalise {' or '.join(LOCAL)}": (
+                edges.normalise in LOCAL
+            ),
+            "net 'field' is trained without warp_sigma_px, translate_px and mixup": not any(moved),
+            f"crop_px must be 0 or at least {least}: input_px and {MARGIN_PX} px on every side": (
+                self.crop_px == 0 or self.crop_px >= least
+            ),
+        }
 
     def build(
         self,

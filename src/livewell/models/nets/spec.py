@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.models.specs import Normalisation, Spec
+from livewell.models.specs import AugmentSpec, InputSpec, Normalisation, Spec
 
 Padding = Literal["same", "valid"]
 PADDING = (
@@ -90,6 +90,14 @@ class NetSpec(Spec):
     def learns_from_fields(self) -> bool:
         """Whether it is trained on crops of fields with several regions in them."""
         return self.margin_px > 0
+
+    def training_px(self, region_px: int) -> int:
+        """Edge of the crops that it is trained on, for regions of `region_px`."""
+        return region_px
+
+    def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
+        """What the other settings must be for this net: each rule's text, and whether it holds."""
+        return {}
 
     @property
     def says_where(self) -> bool:

@@ -55,7 +55,9 @@ class RegionPooling(nn.Module):
         rows = regions[:, 0].long()
         down = self.shares(regions[:, 1], regions[:, 3], maps.shape[-2])
         across = self.shares(regions[:, 2], regions[:, 4], maps.shape[-1])
-        return torch.einsum("mr,mkrc,mc->mk", down, maps[rows], across)
+        # mixed precision would round the sums
+        with torch.autocast(maps.device.type, enabled=False):
+            return torch.einsum("mr,mkrc,mc->mk", down, maps[rows], across)
 
     def shares(self, start: Tensor, stop: Tensor, cells: int) -> Tensor:
         """(m, cells): by how much each cell counts along one axis; rows sum up to 1."""
@@ -101,7 +103,6 @@ class FieldNet(nn.Module):
     def maps(self, x: Tensor) -> Tensor:
         """(n, channels, h, w), normalised -> class map (n, classes, rows, columns)."""
         found: Tensor = self.head(self.dropout(self.trunk(x)))
-        # sums over many cells lose too much in half precision
         return found if found.dtype == torch.float64 else found.float()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def test_rooms_open_without_reexports() -> None:
     [
         ("livewell", ("torch", "pandas", "numpy", "click")),
         ("livewell.cli", ("torch", "lightning", "pandas", "sklearn", "numpy")),
-        ("livewell.models.recipes", ("torch", "lightning", "torchvision")),
+        ("livewell.models.recipes", ("lightning", "sklearn")),
         ("livewell.study.study", ("torch", "lightning", "sklearn", "matplotlib")),
         ("livewell.splitting.schemes", ("torch", "lightning")),
         ("livewell.workflows.index", ("torch", "lightning")),

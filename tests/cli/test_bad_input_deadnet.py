@@ -171,7 +171,13 @@ CASES = {
     ),
     "budget by a model of another pixel size": Case(
         larger_pixels,
-        ("world/wide", "another pixel size", "Expected: 0.5 um", "Got: 1 um", "leave --model out"),
+        (
+            "world/wide",
+            "another pixel size",
+            "Expected: 0.5 um",
+            "Got: 1 um",
+            "or train one on these images",
+        ),
     ),
     "budget by no model": Case(
         lambda world: budget("--model", world / "absent")(world), ("absent", "no model here")

@@ -82,7 +82,7 @@ def test_train_tells_its_recipes_and_their_settings() -> None:
         assert name in shown or name == "TINY"
     listed = CliRunner().invoke(main, ["train", "--settings-of", "fast"])
     assert listed.exit_code == 0
-    assert f"lr={PROFILES['FAST'].lr}" in listed.stdout.splitlines()
+    assert f"lr={PROFILES['FAST'].fit.lr}" in listed.stdout.splitlines()
     wrong = CliRunner().invoke(main, ["train", "--settings-of", "fats"])
     assert wrong.exit_code == 2
     assert "no such profile" in wrong.stderr

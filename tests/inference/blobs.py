@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from livewell.models.nets.global_pooling import GlobalPooling
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import GlobalPooling, MeanImage, WeaklySupervised
+from livewell.models.nets.wscnn import MeanImage, WeaklySupervised
 
 FRAME_PX = (96, 96)
 SIGMA_PX = 3.0

@@ -16,9 +16,10 @@ from livewell.geometry import Box
 from livewell.inference.detections import Finder, Look, Places
 from livewell.metrics.rules import log_odds
 from livewell.models.building import build
+from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import GlobalPool, WeaklySupervised, weakly_supervised
+from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
 from livewell.models.recipes import TINY
 
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]

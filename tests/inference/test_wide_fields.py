@@ -15,8 +15,9 @@ from livewell.geometry import Box
 from livewell.inference.detections import Finder, Look, Places
 from livewell.inference.wide_fields import FieldDetections, look_over, windows
 from livewell.metrics.rules import log_odds
+from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import Body, GlobalPool, weakly_supervised
+from livewell.models.nets.wscnn import Body, weakly_supervised
 
 SIDES = st.integers(1, 260)
 

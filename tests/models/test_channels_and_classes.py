@@ -13,7 +13,8 @@ from torchvision.models import resnet18 as colour_resnet18
 from livewell.errors import SpecError
 from livewell.models.building import build
 from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.wscnn import GlobalPool, GlobalPooling, MeanImage, WeaklySupervised
+from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
+from livewell.models.nets.wscnn import MeanImage, WeaklySupervised
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import (
     DEADNET_2017,

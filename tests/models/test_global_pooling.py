@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
-from livewell.models.nets.wscnn import GlobalPool, GlobalPooling, weakly_supervised
+from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
+from livewell.models.nets.wscnn import weakly_supervised
 
 POOLS: tuple[GlobalPool, ...] = ("max", "average", "log_sum_exp", "noisy_or", "connected")
 FRAME_PX = (72, 96)

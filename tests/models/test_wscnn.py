@@ -12,11 +12,11 @@ from livewell.inference.model import Model
 from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
+from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import (
     SELDOM,
-    GlobalPool,
     MeanImage,
     four_layers,
     map_shape,

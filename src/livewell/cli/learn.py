@@ -205,7 +205,7 @@ def _told(figure: "Estimate") -> str:
 @DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
-    """Measure a run on the groups it never saw, or on another study, and write the report."""
+    """Measure a run on groups it never saw or on another study, and report."""
     from dataclasses import asdict
 
     from livewell.study.study import Study

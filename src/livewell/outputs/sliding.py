@@ -244,6 +244,17 @@ def map_curve(
 
     Columns fraction and mean_p are of the positive class, where there is one; of three or more
     classes fraction_<class> and mean_p_<class> are of each.
+
+    Parameters
+    ----------
+    maps
+        (t, rows, columns) of the positive class, or (t, classes, rows, columns); NaN: not judged.
+    rule
+        When a window is called.
+    classes
+        Of the maps.
+    frame_s
+        Seconds from frame to frame; ``None``: the file does not say.
     """
     rows = []
     for t, values in enumerate(maps):

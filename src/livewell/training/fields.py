@@ -280,7 +280,18 @@ def field_loader(
 ) -> DataLoader[FieldBatch]:
     """Batches of crops for training, the same whatever the number of processes.
 
-    Parameters are those of `livewell.training.data.training_loader`.
+    Parameters
+    ----------
+    source
+        Where pixels come from.
+    labelled
+        Regions of the training part, with classes and groups.
+    profile
+        Batch, augmentation, and how regions are drawn.
+    seed
+        Of the draws and of every augmentation.
+    processes
+        How many beside this one read and augment.
     """
     return DataLoader(
         FieldCrops(source, labelled, profile, seed),

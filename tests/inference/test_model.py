@@ -287,10 +287,10 @@ def test_embeddings_are_what_the_last_layer_sees(folder: Path, movie: Path) -> N
     with torch.no_grad():
         logits = last(torch.from_numpy(features)).numpy()
     np.testing.assert_allclose(logits, model.region_logits(source, regions), atol=1e-4)
-    with pytest.raises(SpecError, match="no region to embed"):
+    with pytest.raises(SpecError, match="no features of these regions"):
         model.embed(source, [])
     turning = Model(replace(model.net, turns=True), model.card, device="cpu")
-    with pytest.raises(SpecError, match="without test_turns"):
+    with pytest.raises(SpecError, match="without test_time_augmentation"):
         turning.embed(source, regions)
 
 

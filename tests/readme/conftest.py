@@ -35,11 +35,11 @@ def commands() -> Commands:
 
 @pytest.fixture(scope="session")
 def run_commands(commands: Commands) -> Runner:
-    """Runner, in this process, of an example's commands: "demo", "light", "shapes" or "real"."""
+    """Runner, in this process, of an example's commands: "demo", "light", "states", "shapes" or "real"."""
 
     def example(words: list[str]) -> str:
         line = " ".join(words)
-        return next((name for name in ("demo", "light", "shapes") if name in line), "real")
+        return next((name for name in ("demo", "light", "states", "shapes") if name in line), "real")
 
     def run(name: str) -> Commands:
         chosen = [each for each in commands if each[0] == "livewell" and example(each) == name]

@@ -50,3 +50,12 @@ def test_commands_on_shapes_run(run_commands, tmp_path, monkeypatch):
     names = [words[1] for words in run_commands("shapes")]
     assert names == ["simulate", "index", "label", "split", "train"]
     assert find_model(tmp_path / "shapes-run").is_dir()
+
+
+@pytest.mark.filterwarnings("default")
+def test_commands_on_three_states_run(run_commands, tmp_path, monkeypatch):
+    """From a simulated plate to an evaluation of three classes, with fewer wells and steps."""
+    monkeypatch.chdir(tmp_path)
+    names = [words[1] for words in run_commands("states")]
+    assert names == ["simulate", "index", "label", "split", "train", "evaluate", "label"]
+    assert (tmp_path / "states-run" / "evaluation" / "report.html").is_file()

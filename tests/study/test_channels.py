@@ -186,3 +186,14 @@ def test_planes_of_a_z_stack_as_channels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, MOVIE[[2, 0], 0, 3:13, 5:25])
     (fault,) = StudyPixels(study).prepare(strict=False)
     assert "z stack of 4 slices" in fault.message
+
+
+def test_headers_kept_by_version_0_1_serve(tmp_path: Path) -> None:
+    """Headers without the column on colour, as version 0.1 kept them, are read as they are."""
+    study = study_of(tmp_path, a=MOVIE)
+    now = first_frames(study, ["a.tif"], "phase")
+    kept = study.folder / "headers.parquet"
+    pd.read_parquet(kept).drop(columns="colourless").to_parquet(kept)
+    (study.folder / "cache" / "first-frames.parquet").unlink()
+    assert first_frames(Study.open(study.folder), ["a.tif"], "phase") == now
+    assert now["a.tif"]

@@ -83,7 +83,7 @@ def test_it_learns_an_easy_difference(
     longer = override(recipe, {"steps": 40, "steps_per_epoch": 10})
     fitted = trained(longer, pixels, parts, tmp_path)
     assert fitted.log["val_auc"].iloc[-1] == 1
-    net = Net(fitted.module, ("coarse", "fine"), None, longer.patch_px, longer.input_px)
+    net = Net(fitted.module, ("coarse", "fine"), None, longer.input.patch_px, longer.input.input_px)
     logits = Windows(net).regions(pixels, parts[1].patches)
     np.testing.assert_array_equal(logits.argmax(axis=1), parts[1].codes)
     best = fitted.log.loc[fitted.log["epoch"] == fitted.epoch, "val_loss"].item()

@@ -230,8 +230,9 @@ def test_the_papers_numbers() -> None:
     assert WSCNN_2017.augment.scale == pytest.approx(((280 - 50) / 280, (280 + 50) / 280))
     assert (WSCNN_2017.input.normalise, WSCNN_2017.net.global_pool) == ("mean_image", "max")
     assert WSCNN_2017.net.narrowing == (0, 0)
-    off = ("warp_sigma_px", "shade", "contrast", "erase", "mixup", "ema", "label_smoothing")
-    assert {getattr(WSCNN_2017, name) for name in off} == {0}
+    augment, fit = WSCNN_2017.augment, WSCNN_2017.fit
+    off = (augment.warp_sigma_px, augment.shade, augment.contrast, augment.erase)
+    assert {*off, augment.mixup, fit.ema, fit.label_smoothing} == {0}
     assert (WSCNN_2017.net.second_kernel, WSCNN_2017_CELLS.net.second_kernel) == (3, 7)
     made = Classifier(build(WSCNN_2017, (64, 64)), WSCNN_2017, 0).configure_optimizers()
     optimiser = made["optimizer"]

@@ -277,7 +277,7 @@ def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> No
     assert len(table) == patches_["group"].isin(unseen).sum()
     assert set(table["group"]) == set(unseen)
     assert list(models) == [0]
-    assert tested.classes == CLASSES
+    assert tuple(tested.classes) == CLASSES
     assert tested.part("test", 3).empty
 
 

@@ -31,7 +31,8 @@ def detection_rule(card: Card, folder: Path) -> RegionRule:
     Raises
     ------
     ModelFileError
-        It judges patches, its maps do not say where, or its card has no such rule.
+        It judges patches, its maps do not say where, it has more than two classes, or its card has
+        no such rule.
     """
     profile = card.profile
     if card.patch_px:
@@ -50,6 +51,14 @@ def detection_rule(card: Card, folder: Path) -> RegionRule:
             expected="a head that judges every place alike, such as global_pool=max",
             got=f"global_pool={profile.net.pooled_by}",
             remedy="hold it against labels with `livewell evaluate`, or train with global_pool=max",
+        )
+    if not card.class_names.binary:
+        raise ModelFileError(
+            "detections are of one class against another",
+            where=str(folder),
+            expected="a model of two classes",
+            got=", ".join(card.class_names),
+            remedy="merge classes with `livewell label merge`, and train on these labels",
         )
     if card.detection_rule is None:
         raise ModelFileError(

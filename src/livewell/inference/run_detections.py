@@ -196,7 +196,7 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
 
 
 def models_of(tested: EvaluationSet) -> dict[int, Model]:
-    """The models of a run of whole frames, by fold; none if their maps do not say where.
+    """The models of a run of whole frames, by fold; none if there are no detections.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def models_of(tested: EvaluationSet) -> dict[int, Model]:
     found = {}
     for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
         model = tested.model(fold)
-        if not model.gives_map:
+        if not (model.gives_map and model.classes.binary):
             return {}
         model.need_detections()
         found[fold] = model

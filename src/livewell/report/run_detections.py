@@ -65,6 +65,8 @@ def where(
     positive = tested.classes[1]
     if not models:
         text = f"A net with a fully connected head does not tell where it sees class {positive}."
+        if not tested.classes.binary:
+            text = "Detections are of one class against another; here there are more classes."
         return Where(notes=(Note("info", text),))
     boxes = _boxes(tested)
     if isinstance(boxes, str):

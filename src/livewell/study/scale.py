@@ -85,7 +85,7 @@ def header_of(row: "pd.Series[Any]") -> Header:
         int(row["height"]),
         int(row["width"]),
         str(row["dtype"]),
-        colourless=bool(row["colourless"]),
+        colourless=bool(pd.notna(row["colourless"]) and row["colourless"]),  # 0.1 does not tell
     )
 
 

@@ -28,7 +28,7 @@ SETTINGS = {
     "patch_px": 208,
     "input_px": 176,
     "stride_px": 152,
-    "shift_px": 16,
+    "crop_jitter_px": 16,
     "steps": 500,
 }
 """What the demo changes in `FAST`: larger patches, for they hold a few cells each, not one."""

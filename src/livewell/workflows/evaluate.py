@@ -149,7 +149,8 @@ def evaluate(
     claim(folder, KIND, RESULTS)
     noun = region_noun(tested)
     # detections are held against boxes with thresholds from validation groups, which a run has
-    models = models_of(tested) if noun != PATCH and on is None else {}
+    frames = noun != PATCH and on is None
+    models = models_of(tested) if frames else {}
     scores, judges = tested.scores(progress)
     cards = {fold: judge.card for fold, judge in judges.items()}
     figures = evaluation_figures(
@@ -161,7 +162,7 @@ def evaluate(
         seed=seed,
     )
     rivals, compared = _rivals(tested, scores, min_each, seed, progress) if baselines else ({}, 0)
-    places = where(tested, models, noun, seed=seed, progress=progress) if models else Where()
+    places = where(tested, models, noun, seed=seed, progress=progress) if frames else Where()
     examples = Examples(tested, models)
     suspected, section = examples.suspects(scores)
     results = evaluation_results(

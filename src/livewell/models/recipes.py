@@ -127,14 +127,16 @@ FAST_DENSE = FAST.updated(
 
 FAST_FIELDS = FAST.updated(
     name="FAST_FIELDS",
-    source="FAST as a net of fields: convolutions without padding, contrast against the mean of the"
-    " square around every pixel, and logits of the middle of a patch with 52 px around it, pooled"
-    " from a class map. Windows and dense maps agree exactly.",
+    source="FAST as a net of fields: a class map without padding, on contrast against the mean of"
+    " the square around every pixel; logits of a patch are the mean of the map over its middle"
+    " (input_px). Windows and dense maps agree exactly. Sizes and steps were chosen on experiments"
+    " of mcf7-pi and on a simulated culture.",
     net="field",
     patch_px=112,
     input_px=16,
     normalise="local_background",
     normalise_px=144,
+    crop_jitter_px=-1,
     steps=500,
 )
 """`FAST` trained on crops of fields: each is shown with all labelled regions in it."""

@@ -78,7 +78,10 @@ class AugmentSpec(Spec):
         0, ge=0, description="translation along each axis, mirrored at the edges"
     )
     crop_jitter_px: float = Field(
-        -1, ge=-1, description="crop within so many pixels of the middle; -1: anywhere in the patch"
+        -1,
+        ge=-1,
+        description="crop within so many pixels of the middle; -1: anywhere in the patch; nets of"
+        " fields take regions anywhere in a crop",
     )
     flips: bool = Field(
         True,

@@ -39,9 +39,7 @@ def run_commands(commands: Commands) -> Runner:
 
     def example(words: list[str]) -> str:
         line = " ".join(words)
-        return next(
-            (name for name in ("demo", "light", "states", "shapes") if name in line), "real"
-        )
+        return next((name for name in ("demo", "light", "states", "shapes") if name in line), "real")
 
     def run(name: str) -> Commands:
         chosen = [each for each in commands if each[0] == "livewell" and example(each) == name]

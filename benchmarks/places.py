@@ -184,7 +184,7 @@ def look_at(model: Model, spec: ShapeSpec, images: int, *, tick: Tick | None = N
 
 def _seen(net: Net, least: float, pictures: list[Picture]) -> Found:
     """What is found in a few pictures."""
-    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
+    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()[:, None]
     sure, low = (Finder(net, Look(least=at))(pixels) for at in (least, least - FLOOR))
     found = Found()
     for made, called, less_sure in zip(pictures, sure, map(_table, low), strict=True):

@@ -161,7 +161,7 @@ def _scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.Da
 
 
 def _logits(net: Net, pictures: list[Picture]) -> pd.DataFrame:
-    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()
+    pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()[:, None]
     logits = Windows(net).logits(pixels)
     logit = logits[:, 1] - logits[:, 0]
     return pd.DataFrame({"y": [int(made.positive) for made in pictures], "logit": logit})

@@ -84,7 +84,7 @@ def test_scores_are_those_of_the_net_on_fresh_pictures(model: Model) -> None:
     """Truth and log odds, picture by picture; none of what it learnt from."""
     table = scored(model, TRIAL.spec, 8)
     made = [picture(replace(TRIAL.spec, seed=FRESH), number) for number in range(8)]
-    pixels = torch.from_numpy(np.stack([each.pixels for each in made])).float()
+    pixels = torch.from_numpy(np.stack([each.pixels for each in made])).float()[:, None]
     assert table["y"].tolist() == [int("circle" in set(each.objects["kind"])) for each in made]
     logits = Windows(model.net).logits(pixels)
     np.testing.assert_allclose(table["logit"], log_odds(logits), atol=1e-5)
@@ -113,7 +113,7 @@ def test_the_threshold_is_of_validation_pictures_alone(model: Model, runs: Path)
     for name, part in table.groupby("part"):
         made = [picture(TRIAL.spec, int(Path(image).stem)) for image in part["image"]]
         logit = Windows(model.net).logits(
-            torch.from_numpy(np.stack([each.pixels for each in made])).float()
+            torch.from_numpy(np.stack([each.pixels for each in made])).float()[:, None]
         )
         rules[name] = fit_region_rule(logit, [each.positive for each in made], part["group"])
     own = model.card.region_rule.threshold

@@ -90,13 +90,13 @@ def test_the_seed_decides_which_labels_are_flipped(
 
 
 class Judged:
-    """Stands in for `RunData`: scores that put suspects in the order of `RANKED`."""
+    """Stands in for `EvaluationSet`: scores that put suspects in the order of `RANKED`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @classmethod
-    def open(cls, run: Path) -> "Judged":
+    def of_run(cls, run: Path) -> "Judged":
         return cls(run.parent)
 
     def scores(self, _: object) -> tuple[pd.DataFrame, dict[int, object]]:
@@ -126,7 +126,7 @@ def test_shares_of_the_list_are_counted(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(mislabels, "ShapeSpec", SMALL)
     monkeypatch.setattr(mislabels, "FLIPPED", 0.04)
     monkeypatch.setattr(mislabels, "train", lambda *_, **__: None)
-    monkeypatch.setattr(mislabels, "RunData", Judged)
+    monkeypatch.setattr(mislabels, "EvaluationSet", Judged)
     found = flipped(runs=tmp_path, images=IMAGES, seed=TWO_OF_EACH)
     assert found.rows == [
         ["first 1%", "1", "1", "100.0%", "25.0%"],

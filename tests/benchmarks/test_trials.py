@@ -9,11 +9,10 @@ from benchmarks import places
 from benchmarks.places import told
 from benchmarks.shapes import Model, Trial, trained
 from benchmarks.table1 import NETS, trials
-from livewell.files import read_json
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
-from livewell.study.runs import RUN
+from livewell.study.runs import Run
 
 SHORT = override(WSCNN_FAST, {"steps": 3, "steps_per_epoch": 3, "batch": 2})
 
@@ -56,7 +55,7 @@ def test_a_trial_begins_with_another(model: Model, runs: Path) -> None:
     own, other = (each.net.module.state_dict() for each in (model, made))
     name = next(name for name in own if name.endswith("weight"))
     torch.testing.assert_close(other[name], own[name])
-    assert read_json(runs / "second" / RUN, kind="run")["fitter"] == "Begun"
+    assert Run.open(runs / "second").spec.begun_with == model.card.weights_sha256
 
 
 def test_every_net_of_the_table_has_its_own_folder() -> None:

@@ -158,8 +158,8 @@ def test_an_ascent_that_cannot_be_is_refused(wrong: dict, told: str) -> None:
 def test_a_wrong_start_is_refused() -> None:
     """Another shape, NaN, or scores at no step."""
     net = linear(torch.zeros(4, 4))
-    for start in (torch.zeros(1, 4, 4), torch.full((4, 4), torch.nan)):
-        with pytest.raises(SpecError, match=r"shape \(4, 4\)"):
+    for start in (torch.zeros(2, 4, 4), torch.full((4, 4), torch.nan)):
+        with pytest.raises(SpecError, match=r"shape \(1, 4, 4\)"):
             class_model(net, 1, start=start)
     with pytest.raises(SpecError, match="every"):
         class_model(net, 1, every=0)

@@ -127,7 +127,7 @@ def test_a_field_is_its_windows(how: str) -> None:
     for row, column in np.ndindex(grid.shape):
         y, x = 100 - 7 + 14 * row, 100 - 3 + 14 * column
         wide = slice(y - around, y + 64 + around), slice(x - around, x + 64 + around)
-        look = cam.look(cam.inputs(torch.from_numpy(padded[wide].copy())[None]), 1)
+        look = cam.look(cam.inputs(torch.from_numpy(padded[wide].copy())[None, None]), 1)
         at = slice(y + off, y + off + edge), slice(x + off, x + off + edge)
         total[at] += cam.enlarged(look.maps)[0].numpy()
         number[at] += 1

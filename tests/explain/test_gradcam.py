@@ -197,7 +197,7 @@ def test_patches_of_a_study(how: str) -> None:
     for each in found[:: len(found) // 4]:
         np.testing.assert_array_equal(each.grey, MOVIE[1][each.box.slices])
         grey = source.crop("a", 1, each.patch.box.widened(cam.net.context_px))
-        look = cam.look(cam.inputs(torch.from_numpy(grey)), 1)
+        look = cam.look(cam.inputs(torch.from_numpy(grey)[None]), 1)
         expected = cam.enlarged(look.maps)[0].numpy()
         assert each.map.shape == each.box.shape == (TINY.input.input_px, TINY.input.input_px)
         np.testing.assert_allclose(each.map, expected, atol=1e-5)
@@ -218,7 +218,7 @@ def test_class_weights_of_a_study() -> None:
     cam, patches, source = study_cam()
 
     def weights_of(some: list[Region]) -> Tensor:
-        grey = torch.cat([torch.from_numpy(source.crop("a", 1, each.box)) for each in some])
+        grey = torch.stack([torch.from_numpy(source.crop("a", 1, each.box)) for each in some])
         return cam.look(cam.inputs(grey), 1).weights.double().mean(dim=0)
 
     found = class_weights(cam, source, patches, 1)

@@ -77,14 +77,14 @@ def folder(tmp_path: Path) -> Path:
     "settings",
     [
         {"normalise": "patch"},
-        {"normalise": "background", "test_turns": True},
+        {"normalise": "background", "test_time_augmentation": True},
         {"net": "resnet18", "weights": "/gone.safetensors"},
     ],
 )
 def test_a_model_comes_back_as_it_was(tmp_path: Path, settings: dict[str, object]) -> None:
     """The same log odds, the same card; files of initial weights need not be there any more."""
     profile = override(TINY, settings)
-    net, card = made(override(TINY, settings | {"weights": ""}))
+    net, card = made(override(TINY, settings | dict.fromkeys(settings.keys() & {"weights"}, "")))
     card = card.model_copy(update={"profile": profile})
     saved = save_model(tmp_path / "model", net, card)
     loaded, read = load_model(tmp_path / "model")
@@ -103,7 +103,7 @@ def test_the_folder_holds_two_plain_files(folder: Path) -> None:
     card = json.loads((folder / CARD).read_text("utf-8"))
     assert card["kind"] == "livewell model"
     assert card["weights_sha256"] == sha256(folder / WEIGHTS)
-    assert card["normalisation"] == NORMALISATIONS[card["profile"]["normalise"]]
+    assert card["normalisation"] == NORMALISATIONS[card["profile"]["input"]["normalise"]]
 
 
 def test_a_model_is_found_by_folder_file_or_run(folder: Path, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda card: card.update(patch_px="wide"), "patch_px"),
         (lambda card: card.update(kind="recipe"), "kind"),
         (lambda card: card.update(format=3), "format"),
-        (lambda card: card["profile"].update(lr=-1), "profile.fit.lr"),
+        (lambda card: card["profile"]["fit"].update(lr=-1), "profile.fit.lr"),
     ],
 )
 def test_a_card_that_is_not_whole_is_refused(
@@ -239,7 +239,7 @@ def test_a_card_that_is_no_json_is_refused(folder: Path) -> None:
 
 def test_weights_that_do_not_fit_the_card_are_refused(folder: Path) -> None:
     """Weights of another net, their hash put into the card, are refused by the net's name."""
-    changed(folder, lambda card: card["profile"].update(net="resnet18"))
+    changed(folder, lambda card: card["profile"].update(net={"kind": "resnet18"}))
     with pytest.raises(ModelFileError, match=r"do not fit.*net resnet18"):
         load_model(folder)
 

@@ -323,7 +323,7 @@ def test_models_of_frames_are_refused_where_patches_are_judged(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"test_turns": True}, "test_turns"),
+        ({"test_time_augmentation": True}, "test_time_augmentation"),
         ({"padding": "valid"}, "padding"),
         ({"normalise": "local"}, "square of a patch"),
         ({"patch_px": 64, "input_px": 56}, "patch_px, input_px"),
@@ -354,5 +354,5 @@ def test_another_pooling_is_had_as_the_refusal_says() -> None:
 )
 def test_nets_of_patches_take_no_settings_of_frames(settings: dict[str, object]) -> None:
     """Poolings, kernels and the mean image are refused for nets of patches."""
-    with pytest.raises(SpecError, match="for wscnn nets only"):
+    with pytest.raises(SpecError, match=r"(for net|for) '?wscnn.* only"):
         override(TINY, settings)

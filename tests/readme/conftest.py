@@ -22,6 +22,8 @@ SMALLER = {
 }
 """What is appended to commands by their first words."""
 
+EXAMPLES = ("demo", "light", "states", "shapes")
+"""Folders of examples begin with these words; what names none is "real"."""
 Commands = list[list[str]]
 Runner = Callable[[str], Commands]
 
@@ -35,11 +37,11 @@ def commands() -> Commands:
 
 @pytest.fixture(scope="session")
 def run_commands(commands: Commands) -> Runner:
-    """Runner, in this process, of an example's commands: "demo", "light", "states", "shapes" or "real"."""
+    """Runner, in this process, of the commands of one of `EXAMPLES` or of "real"."""
 
     def example(words: list[str]) -> str:
         line = " ".join(words)
-        return next((name for name in ("demo", "light", "states", "shapes") if name in line), "real")
+        return next((name for name in EXAMPLES if name in line), "real")
 
     def run(name: str) -> Commands:
         chosen = [each for each in commands if each[0] == "livewell" and example(each) == name]

@@ -1,4 +1,4 @@
-"""Three states of cells from the simulated plate to verdicts, and the same labels as two classes."""
+"""Three states of cells from the simulated plate to verdicts, and as two classes."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_patches_of_three_classes_end_to_end(study: Study, tmp_path: Path) -> No
     assert tifffile.imread(found.folder / "map.ome.tif").shape[-3] == len(STATES)
     curve = pd.read_csv(found.folder / "curve.csv")
     assert {f"mean_p_{name}" for name in STATES} <= set(curve)
-    assert set(explain(run.folder, steps=2).background) == set(STATES)
+    assert set(explain(run.folder).background) <= set(STATES)
 
 
 @pytest.mark.filterwarnings("default")

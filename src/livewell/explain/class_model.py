@@ -171,15 +171,16 @@ def laplacian(image: Tensor) -> Tensor:
 
 def _begun(net: Net, start: Tensor | None) -> Tensor:
     size = net.input_px
-    first = next(part for part in net.module.modules() if isinstance(part, nn.Conv2d))
+    seen = (part.in_channels for part in net.module.modules() if isinstance(part, nn.Conv2d))
+    channels = next(seen, 1)
     if start is None:
-        return torch.zeros(1, first.in_channels, size, size)
+        return torch.zeros(1, channels, size, size)
     start = start if start.ndim == 3 else start[None]
-    if start.shape != (first.in_channels, size, size) or not bool(torch.isfinite(start).all()):
+    if start.shape != (channels, size, size) or not bool(torch.isfinite(start).all()):
         raise SpecError(
             "no image to start from",
             where="start",
-            expected=f"shape ({first.in_channels}, {size}, {size}), normalised, all finite",
+            expected=f"shape ({channels}, {size}, {size}), normalised, all finite",
             got=f"shape {tuple(start.shape)}",
         )
     return start.detach().clone()[None]

@@ -109,7 +109,7 @@ class Cam:
         Parameters
         ----------
         inputs
-            (n, 1, h, w), normalised, see `inputs`.
+            (n, channels, h, w), normalised, see `inputs`.
         number
             Of the class, see `livewell.models.nets.layers.class_number`.
         weights

@@ -148,14 +148,11 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
     own = NETS.get(net, type(base.net))
     specs: list[type[Spec]] = [*GROUPS.values(), own]
     known = ["net"] + [name for spec in specs for name in spec.model_fields if name != "kind"]
-    everyone = {name for spec in NETS.values() for name in spec.model_fields}
     faults = [
         Fault(
             "unknown-setting",
             name,
-            f"no setting of net '{net}'"
-            if name in everyone
-            else f"no such setting{_hint(name, known)}",
+            _owners(name) or f"no such setting{_hint(name, known)}",
         )
         for name in named
         if name not in known
@@ -212,6 +209,12 @@ def _bad_value(error: "ErrorDetails", settings: Mapping[str, object]) -> Fault:
         return Fault("bad-value", where, f"must be one of {', '.join(NETS)}")
     text = error["msg"].removeprefix("Value error, ").split(", unable to parse")[0]
     return Fault("bad-value", where, text.replace("Input should be", "must be"))
+
+
+def _owners(name: str) -> str:
+    """Which nets have a setting, in words; empty for none."""
+    kinds = [f"'{kind}'" for kind, spec in NETS.items() if name in spec.model_fields]
+    return f"for net {' or '.join(kinds)} only" if kinds else ""
 
 
 def _hint(name: str, known: list[str]) -> str:

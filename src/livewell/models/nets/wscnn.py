@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 
 from livewell.errors import SpecError
@@ -324,7 +324,9 @@ class _FrameNetSpec(NetSpec):
 
 
 SecondKernel = Annotated[
-    Literal[3, 7], Field(description="edge of the second convolution: 3 for shapes, 7 for cells")
+    Literal[3, 7],
+    BeforeValidator(lambda value: int(value) if str(value).isdigit() else value),
+    Field(description="edge of the second convolution: 3 for shapes, 7 for cells"),
 ]
 
 

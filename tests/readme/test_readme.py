@@ -12,6 +12,7 @@ from livewell.workflows.demo import DemoSpec, demo
 from livewell.workflows.split import Holdout
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_every_command_is_livewell_or_a_target_of_make(commands):
@@ -33,6 +34,8 @@ def test_commands_on_the_demo_run(run_commands, tmp_path, monkeypatch):
     movie = CultureSpec((30.0,), 1, frames=2, **small)
     demo(Path("demo"), spec=DemoSpec(plate, movie, TINY, Holdout((0.5, 0.25, 0.25))))
     assert len(run_commands("demo")) >= 4
+    (python,) = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
+    exec(compile(python, "README.md", "exec"), {})
 
 
 @pytest.mark.filterwarnings("default")

@@ -99,6 +99,16 @@ def dense_(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
     _report(talk, out, lambda: table(runs=runs, seed=seed, progress=talk.progress))
 
 
+@command("field-maps", bench)
+@SEEDED
+@FOLDER
+def field_maps(talk: Talk, seed: int, out: Path) -> None:
+    """Heat maps of FAST, FAST_DENSE and FAST_FIELDS: dense against windows."""
+    from benchmarks.field_maps import table
+
+    _report(talk, out, lambda: table(seed=seed, progress=talk.progress))
+
+
 @command("dense-real", bench)
 @DATA
 @RUNS

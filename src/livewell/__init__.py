@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from livewell.models.recipes import DEADNET_DENSE as DEADNET_DENSE
     from livewell.models.recipes import FAST as FAST
     from livewell.models.recipes import FAST_DENSE as FAST_DENSE
+    from livewell.models.recipes import FAST_FIELDS as FAST_FIELDS
     from livewell.models.recipes import WSCNN_FAST as WSCNN_FAST
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
     from livewell.region import Region as Region
@@ -78,6 +79,7 @@ _WHERE = {
             "DEADNET_DENSE",
             "FAST",
             "FAST_DENSE",
+            "FAST_FIELDS",
             "WSCNN_FAST",
             "WSCNN_FAST_CELLS",
         ),

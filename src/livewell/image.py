@@ -109,6 +109,10 @@ class PixelSource(Protocol):
         """Pixels of one region, (c, y, x) float32, in grey levels of the file."""
         ...
 
+    def area(self, image: str, t: int) -> Box:
+        """The part of a frame that holds an image; beyond it pixels are mirrored."""
+        ...
+
 
 def mirrored(frame: Frame, area: Box, box: Box) -> Frame:
     """Pixels of `box`, which may reach beyond `area`: there the picture is mirrored.

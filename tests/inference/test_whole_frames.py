@@ -16,9 +16,10 @@ from livewell.inference.engine import View
 from livewell.inference.windows import Windows
 from livewell.metrics.rules import log_odds
 from livewell.models.building import build
+from livewell.models.building import net_of as net_of_recipe
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
-from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
+from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, FAST_FIELDS
 from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 
@@ -34,19 +35,13 @@ def net_of(profile: Profile, *, turns: bool = False) -> Net:
             torch.nn.init.normal_(part.running_mean, std=0.1)
             torch.nn.init.uniform_(part.running_var, 0.5, 2)
             torch.nn.init.uniform_(part.weight, 0.5, 1.5)
-    return Net(
-        module.eval(),
-        ("healthy", "sick"),
-        0.5,
-        profile.input.patch_px,
-        profile.input.input_px,
-        how=profile.input.normalise,
-        turns=turns,
-    )
+    net = net_of_recipe(module.eval(), profile, ("healthy", "sick"), 0.5)
+    return replace(net, turns=turns)
 
 
 SMALL = override(FAST_DENSE, {"patch_px": 120})
-NETS = {"deadnet": net_of(DEADNET_DENSE), "compact": net_of(SMALL)}
+FIELDS = override(FAST_FIELDS, {"patch_px": 72, "input_px": 25, "normalise_px": 60})
+NETS = {"deadnet": net_of(DEADNET_DENSE), "compact": net_of(SMALL), "field": net_of(FIELDS)}
 APPROXIMATE = {"deadnet": net_of(DEADNET_2017), "compact": net_of(FAST)}
 
 

@@ -21,6 +21,7 @@ from livewell.models.recipes import (
     DEADNET_2017_PUBLISHED,
     FAST,
     FAST_DENSE,
+    FAST_FIELDS,
     TINY,
     WSCNN_2017,
     WSCNN_FAST,
@@ -33,6 +34,7 @@ PROFILES = [
     DEADNET_2017_PUBLISHED,
     FAST,
     FAST_DENSE,
+    FAST_FIELDS,
     override(TINY, {"net": "resnet18"}),
     WSCNN_2017,
     override(WSCNN_2017, {"net": "wscnn6"}),
@@ -47,7 +49,7 @@ def named(profile: Profile) -> str:
 
 def seen(profile: Profile) -> tuple[int, int]:
     """Height and width of what a net of `profile` sees."""
-    return FRAME_PX if profile.sees_frames else (profile.input.input_px, profile.input.input_px)
+    return FRAME_PX if profile.sees_frames else (profile.seen_px, profile.seen_px)
 
 
 def layers(profile: Profile, channels: int, classes: int) -> dict[str, Tensor]:

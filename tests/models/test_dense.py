@@ -11,7 +11,9 @@ from livewell.models.nets.backbones import resnet18
 from livewell.models.nets.compact import compact
 from livewell.models.nets.deadnet import deadnet
 from livewell.models.nets.dense import DenseForm
+from livewell.models.nets.field import MARGIN_PX, TRUNK, FieldNet
 from livewell.models.nets.net import Net
+from livewell.models.nets.spec import declare
 from livewell.models.nets.spectral import SpectralConv
 from livewell.models.recipes import PROFILES
 
@@ -32,16 +34,21 @@ def shaken(module: nn.Module) -> nn.Module:
     return module.eval().double()
 
 
+def field(padding: str = "valid") -> nn.Module:
+    """A net of fields; it has no other padding."""
+    return declare(FieldNet(), TRUNK)
+
+
 def net_of(module: nn.Module, input_px: int, how: str = "local") -> Net:
     return Net(module, ("healthy", "sick"), None, input_px + 20, input_px, how=how)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", [*BUILDERS, "field"])
 @pytest.mark.parametrize("odd", [0, 1, 7, 15])
 def test_without_padding_dense_is_windows(name: str, odd: int) -> None:
     """Every score of the dense form is that of the window there, to 1e-12, whatever the size."""
-    edge = VALID[name]
-    net = net_of(shaken(BUILDERS[name](padding="valid")), edge)
+    edge = VALID.get(name, 2 * MARGIN_PX + 16)
+    net = net_of(shaken((BUILDERS | {"field": field})[name](padding="valid")), edge)
     form = DenseForm(net)
     step = form.reach.stride_px
     picture = torch.randn(1, 1, edge + step + odd, edge + 2 * step + odd, dtype=torch.float64)
@@ -179,5 +186,5 @@ def test_the_net_itself_is_left_alone() -> None:
 def test_profiles_say_what_their_nets_say(name: str) -> None:
     """A profile calls itself fit for whole frames just where its net's dense form is exact."""
     profile = PROFILES[name]
-    net = net_of(build(profile).eval(), profile.input.input_px, profile.input.normalise)
+    net = net_of(build(profile).eval(), profile.seen_px, profile.input.normalise)
     assert profile.dense_is_exact == DenseForm(net).reach.exact

@@ -95,7 +95,7 @@ class Cam:
             A background of zero or below, for a net on contrast against it.
         """
         net = self.net
-        return centre(normalise(patches, net.how, net.context_px), net.input_px)
+        return centre(normalise(patches, net.how, net.radius_px), net.input_px)
 
     def sees(self, box: Box) -> Box:
         """The middle of a patch's box that the module sees, where the patch's map lies."""

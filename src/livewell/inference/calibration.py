@@ -67,7 +67,7 @@ def calibrated_card(
         pixel_um=net.pixel_um,
         frame_px=net.frame_px,
         patch_px=net.patch_px,
-        input_px=net.input_px,
+        input_px=profile.input.input_px,
         stride_px=profile.input.stride_px,
         normalisation=NORMALISATIONS[profile.input.normalise],
         profile=profile,

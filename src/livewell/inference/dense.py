@@ -234,7 +234,7 @@ class Dense:
     ) -> Tensor:
         """(channels, h, w) of `box`, normalised; by surroundings where windows do it alone."""
         how = self.net.how
-        around = 0 if how == "background" else self.net.patch_px // 2
+        around = self.net.patch_px // 2 if how == "patch" else self.net.radius_px
         wide = mirrored(view.frame, view.area, box.widened(around))
         numbers = np.ascontiguousarray(wide, dtype=np.float32)
         pixels = torch.from_numpy(numbers).to(self._dtype)

@@ -155,9 +155,10 @@ class Windows:
             first, last = grid.box(row, 0), grid.box(row, grid.columns - 1)
             strip = _pixels(view.frame, view.area, Box(first.y, first.x.to(last.x)), around)
             if around:
-                strip = normalise(strip, net.how, around)
+                strip = normalise(strip, net.how, net.radius_px)
+            wide = edge + 2 * (around - net.radius_px)
             for column in np.flatnonzero(view.wanted[row]).tolist():
-                patch = strip[..., column * step : column * step + edge]
+                patch = strip[..., column * step : column * step + wide]
                 yield (row, column), centre(patch, net.input_px) if around else patch
 
 

@@ -1,9 +1,11 @@
-"""A new net for a recipe."""
+"""Nets of recipes."""
 
 from torch import nn
 
+from livewell.classes import ClassNames
 from livewell.errors import SpecError
 from livewell.models.nets.deadnet import xavier_fan_in
+from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 
 
@@ -51,3 +53,38 @@ def build(
         xavier_fan_in(net)
         profile.net.begin(net)
     return net
+
+
+def net_of(
+    module: nn.Module,
+    profile: Profile,
+    classes: ClassNames,
+    pixel_um: float | None,
+    frame_px: tuple[int, int] | None = None,
+) -> Net:
+    """A module with what its recipe says of the crops that it sees.
+
+    Parameters
+    ----------
+    module
+        As `build` makes it.
+    profile
+        The recipe.
+    classes
+        In the order of the logits.
+    pixel_um
+        Edge of a pixel, micrometres; ``None`` if nobody knew.
+    frame_px
+        Height and width of the training frames, for nets that see whole frames.
+    """
+    return Net(
+        module,
+        classes,
+        pixel_um,
+        profile.input.patch_px,
+        profile.seen_px,
+        how=profile.input.normalise,
+        turns=profile.input.test_time_augmentation,
+        frame_px=frame_px if profile.sees_frames else None,
+        normalise_px=profile.input.normalise_px,
+    )

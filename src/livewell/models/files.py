@@ -11,7 +11,7 @@ from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
 from livewell.files import read_json, sha256, whole_file, whole_folder, write_json
 from livewell.metrics.rules import ImageRule, RegionRule
-from livewell.models.building import build
+from livewell.models.building import build, net_of
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 
@@ -25,8 +25,10 @@ OLD_NAMES = {
 NORMALISATIONS = {
     "patch": "every patch to mean 0 and variance 1",
     "background": "every patch to (x / its median - 1) / 0.2",
-    "local": "every pixel by mean and variance of the square of patch_px + 1 around it",
-    "local_background": "every pixel to (x / mean of the square of patch_px + 1 around it - 1)"
+    "local": "every pixel by mean and variance of the square of normalise_px (else patch_px) + 1"
+    " around it",
+    "local_background": "every pixel to (x / mean of the square of normalise_px (else patch_px) + 1"
+    " around it - 1)"
     " / 0.2",
     "mean_image": "every frame less the mean training image",
 }
@@ -95,16 +97,7 @@ class Card(BaseModel):
 
     def net(self, module: Any) -> Net:
         """`module` with what this card says of its patches."""
-        return Net(
-            module,
-            self.class_names,
-            self.pixel_um,
-            self.patch_px,
-            self.input_px,
-            how=self.profile.input.normalise,
-            turns=self.profile.input.test_time_augmentation,
-            frame_px=self.frame_px if self.profile.sees_frames else None,
-        )
+        return net_of(module, self.profile, self.class_names, self.pixel_um, self.frame_px)
 
 
 def save_model(folder: Path, net: Net, card: Card) -> Card:

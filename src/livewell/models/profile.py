@@ -42,6 +42,14 @@ class Profile(Spec):
         return self.net.sees_frames
 
     @property
+    def seen_px(self) -> int:
+        """Edge of the crop that its net's module sees: the centre of a patch with the net's margin.
+
+        0 for nets of whole frames.
+        """
+        return self.input.input_px + 2 * self.net.margin_px if self.input.input_px else 0
+
+    @property
     def says_where(self) -> bool:
         """Whether its net's class maps say where."""
         return self.net.says_where
@@ -89,6 +97,7 @@ class Profile(Spec):
                 ),
             }
         rules["input_px is larger than patch_px"] = edges.input_px <= edges.patch_px
+        rules |= self.net.rules(edges, self.augment)
         wrong = [rule for rule, holds in rules.items() if not holds]
         if wrong:
             raise ValueError("; ".join(wrong))

@@ -47,16 +47,24 @@ class InputSpec(Spec):
         ge=0, description="edge of the crop of the patch that the net sees; 0: all of it"
     )
     stride_px: int = Field(ge=0, description="default stride of the patch grid; 0: whole frames")
+    normalise_px: int = Field(
+        0, ge=0, description="edge of the square of local normalisation; 0: patch_px"
+    )
     normalise: Normalisation = Field(
         "patch",
         description="patch: every patch to mean 0 and variance 1; background: to contrast against"
-        " its median; local, local_background: the same at every pixel, by mean and variance of a"
-        " square of the patch's size around it; mean_image: grey levels less the mean training"
+        " its median; local, local_background: the same at every pixel, by mean and variance of the"
+        " square of normalise_px around it; mean_image: grey levels less the mean training"
         " image (wscnn nets)",
     )
     test_time_augmentation: bool = Field(
         False, description="average the eight flips and rotations of a patch when scoring"
     )
+
+    @property
+    def radius_px(self) -> int:
+        """How far around a pixel its normalisation looks; 0 for those of whole crops."""
+        return (self.normalise_px or self.patch_px) // 2 if self.normalise in LOCAL else 0
 
 
 class AugmentSpec(Spec):
@@ -70,7 +78,10 @@ class AugmentSpec(Spec):
         0, ge=0, description="translation along each axis, mirrored at the edges"
     )
     crop_jitter_px: float = Field(
-        -1, ge=-1, description="crop within so many pixels of the middle; -1: anywhere in the patch"
+        -1,
+        ge=-1,
+        description="crop within so many pixels of the middle; -1: anywhere in the patch; nets of"
+        " fields take regions anywhere in a crop",
     )
     flips: bool = Field(
         True,

@@ -256,7 +256,7 @@ class Inside:
         frame, area = pixels.frame(image, t), pixels.area(image, t)
         stride = self.look.stride_px or max(net.patch_px // 8, 1)
         # windows reach beyond the field, so that its rim is looked at too
-        whole = area.widened((net.patch_px - net.input_px) // 2)
+        whole = area.widened(max((net.patch_px - net.input_px) // 2, 0))
         grid = WindowGrid.over(_covered(whole, net.patch_px, stride), net.patch_px, stride)
         return field_map(cam, frame, area, grid, number, weights=weights)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from livewell.models.nets.net import context_px, normalise
+from livewell.models.nets.net import normalise
 from livewell.models.profile import Profile
 from livewell.models.specs import Normalisation
 from livewell.training.warps import (
@@ -232,18 +232,13 @@ def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 
 
 def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    around, spreads = context_px(profile.input.normalise, profile.input.patch_px), None
+    around, spreads = profile.input.radius_px, None
     if around:
         patches = normalised(patches, profile.input.normalise, around)
     if profile.input.normalise == "local":
         spreads = _flat(patches).std(axis=-1)
     patches = _moved(patches, profile, rngs)
-    patches = _focused(patches, profile, rngs)
-    if not around:
-        patches = normalised(patches, profile.input.normalise)
-    elif spreads is not None:
-        patches = np.where(per_item(spreads, patches) > 0, with_spread(patches, spreads), patches)
-    patches = _lit(patches, profile, rngs)
+    patches = with_other_optics(patches, profile, rngs, spreads)
     size = profile.input.input_px
     if size:
         corners = [
@@ -251,9 +246,41 @@ def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
             for rng in rngs
         ]
         patches = cropped(patches, corners, size)
-    if profile.augment.erase:
-        patches = erased(patches, [_hole(profile, patches.shape[2:], rng) for rng in rngs])
-    return patches
+    return with_holes(patches, profile, rngs)
+
+
+def with_other_optics(
+    patches: Pixels, profile: Profile, rngs: Rngs, spreads: Numbers | None = None
+) -> Pixels:
+    """Blur or sharpening, and on normalised pixels gamma, shading, contrast and noise.
+
+    Parameters
+    ----------
+    patches
+        (n, c, h, w) float32; normalised if the normalisation is a local one.
+    profile, rngs
+        As in `augmented`.
+    spreads
+        (n, c) standard deviations that a blur must not change; ``None``: it may.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, c, h, w) float32, normalised.
+    """
+    patches = _focused(patches, profile, rngs)
+    if not profile.input.radius_px:
+        patches = normalised(patches, profile.input.normalise)
+    elif spreads is not None:
+        patches = np.where(per_item(spreads, patches) > 0, with_spread(patches, spreads), patches)
+    return _lit(patches, profile, rngs)
+
+
+def with_holes(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
+    """Squares erased by chance."""
+    if not profile.augment.erase:
+        return patches
+    return erased(patches, [_hole(profile, patches.shape[2:], rng) for rng in rngs])
 
 
 def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:

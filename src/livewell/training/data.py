@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from livewell.image import PixelSource
-from livewell.models.nets.net import context_px
 from livewell.models.profile import Profile
 from livewell.region import Region
 from livewell.training.augment import augmented, generator
@@ -54,7 +54,7 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
         """What `__getitem__` gives of each draw, all augmented together; loaders ask for this."""
-        around = context_px(self._profile.input.normalise, self._profile.input.patch_px)
+        around = self._profile.input.radius_px
         pixels, rngs = [], []
         for draw in draws:
             patch = self._labelled.patches[draw.row]
@@ -133,12 +133,19 @@ def training_loader(
         TrainingCrops(source, labelled, profile, seed),
         batch_size=profile.fit.batch,
         sampler=Draws(labelled.codes, labelled.groups, profile, seed),
-        num_workers=processes,
-        persistent_workers=processes > 0,
-        prefetch_factor=4 if processes else None,
-        worker_init_fn=_yielding if processes else None,
-        pin_memory=torch.cuda.is_available(),
+        **loader_settings(processes),
     )
+
+
+def loader_settings(processes: int) -> dict[str, Any]:
+    """How loaders of training data use processes."""
+    return {
+        "num_workers": processes,
+        "persistent_workers": processes > 0,
+        "prefetch_factor": 4 if processes else None,
+        "worker_init_fn": _yielding if processes else None,
+        "pin_memory": torch.cuda.is_available(),
+    }
 
 
 def plain_loader(

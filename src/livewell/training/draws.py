@@ -37,7 +37,7 @@ class Draws(Sampler[Draw]):
         self, codes: NDArray[np.int64], groups: Sequence[str], profile: Profile, seed: int
     ) -> None:
         self._count = profile.fit.batch * profile.fit.steps_per_epoch
-        self._seed = seed
+        self._seed, self._regions = seed, len(codes)
         self.epoch = 0
         names = np.asarray(groups)
         rows = np.arange(len(codes))
@@ -60,6 +60,15 @@ class Draws(Sampler[Draw]):
                 ]
                 for members in by_class
             ]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(n,) share of the draws that every region gets; 0 for those that are never drawn."""
+        shares = np.zeros(self._regions)
+        for pool in self._pools:
+            for members in pool:
+                shares[members] += 1 / (len(self._pools) * len(pool) * len(members))
+        return shares
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next (Lightning calls this)."""

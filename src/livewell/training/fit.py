@@ -22,11 +22,12 @@ from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.building import build
 from livewell.models.device import AUTO, chosen_device
-from livewell.models.nets.net import context_px
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress, Tick
 from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import LabelledRegions, PlainCrops, beside, training_loader, workers
+from livewell.training.field_module import FieldClassifier
+from livewell.training.fields import field_loader, plain_field_loader
 from livewell.training.module import Classifier
 
 VALIDATION_PATCHES = 2048
@@ -108,9 +109,11 @@ def fit(
         net.load_state_dict(begin)
     if profile.input.normalise == "mean_image":
         set_mean_image(net, source, train)
-    classifier = Classifier(net, profile, seed)
+    fields = profile.net.learns_from_fields
+    classifier = (FieldClassifier if fields else Classifier)(net, profile, seed)
     number = workers() if processes is None else processes
-    batches = training_loader(source, train, profile, seed, processes=number)
+    load = field_loader if fields else training_loader
+    batches: DataLoader[Any] = load(source, train, profile, seed, processes=number)
     log = EpochLog(folder / "log.csv", batches.sampler)
     callbacks: list[Callback] = [log, _Keep(folder, log)]
     if profile.fit.patience:
@@ -260,7 +263,7 @@ class _WithTarget(Dataset[tuple[Tensor, int, int]]):
 
 def _validation_loader(
     source: PixelSource, part: LabelledRegions, profile: Profile, seed: int
-) -> DataLoader[tuple[Tensor, int, int]]:
+) -> DataLoader[Any]:
     """Validation patches; where there are too many, a draw that takes groups alike."""
     rows = np.arange(len(part.patches))
     if len(rows) > VALIDATION_PATCHES:
@@ -268,8 +271,11 @@ def _validation_loader(
         groups = pd.Series(np.asarray(part.groups)[order])
         turn = groups.groupby(groups).cumcount().to_numpy()
         rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
-    around = context_px(profile.input.normalise, profile.input.patch_px)
-    crops = PlainCrops(source, [part.patches[int(row)] for row in rows], around)
+    patches = [part.patches[int(row)] for row in rows]
+    if profile.net.learns_from_fields:
+        chosen = LabelledRegions(patches, part.codes[rows], [part.groups[int(row)] for row in rows])
+        return plain_field_loader(source, chosen, profile)
+    crops = PlainCrops(source, patches, profile.input.radius_px)
     target = [int(part.codes[int(row)]) for row in rows]
     return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.fit.batch)
 

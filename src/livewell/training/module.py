@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
-from livewell.models.nets.net import centre, context_px, normalise
+from livewell.models.nets.net import centre, normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
 
@@ -136,7 +136,7 @@ class Classifier(pl.LightningModule):
         """Scores of one batch of plain patches; its target rides along."""
         patches, _rows, target = batch
         profile = self.profile
-        around = context_px(profile.input.normalise, profile.input.patch_px)
+        around = profile.input.radius_px
         inputs = centre(normalise(patches, profile.input.normalise, around), profile.input.input_px)
         scores = self.kept(inputs)
         self._watched.append((scores.float().cpu(), target.cpu()))

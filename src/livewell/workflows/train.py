@@ -14,9 +14,9 @@ from livewell.files import AnyPath
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.calibration import calibrated_card
 from livewell.inference.model import Model
+from livewell.models.building import net_of
 from livewell.models.device import AUTO
 from livewell.models.files import Card, read_card, save_model
-from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.progress import SILENT, Progress
 from livewell.study.content import first_frames
@@ -211,16 +211,7 @@ def _one_fold(
         progress=progress,
         what=f"training fold {fold}" if len(run.folds) > 1 else "training",
     )
-    net = Net(
-        fitted.module,
-        classes,
-        meta.pixel_um,
-        profile.input.patch_px,
-        profile.input.input_px,
-        how=profile.input.normalise,
-        turns=profile.input.test_time_augmentation,
-        frame_px=meta.frame_px if profile.sees_frames else None,
-    )
+    net = net_of(fitted.module, profile, classes, meta.pixel_um, meta.frame_px)
     card = calibrated_card(
         net,
         profile,

@@ -7,12 +7,14 @@ from pydantic import Field
 from livewell.models.nets.backbones import ResNet18Spec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
+from livewell.models.nets.field import FieldNetSpec
 from livewell.models.nets.spec import NetSpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
 
 AnyNetSpec = Annotated[
     DeadNetSpec
     | CompactSpec
+    | FieldNetSpec
     | ResNet18Spec
     | WscnnSpec
     | WscnnSixSpec

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from livewell.models.nets.field import RegionPooling
 from livewell.models.nets.net import Net
 from livewell.models.nets.spec import declared
 from livewell.models.nets.spectral import SpectralConv
@@ -74,12 +75,13 @@ class DenseForm(nn.Module):
         trunk, pooled, layers = own.parts(copy.deepcopy(module))
         cells = _length(trunk, net.input_px)
         self.trunk: nn.Module = _folded(trunk)
-        self.head: nn.Sequential = _slid_average(layers, cells) if pooled else _slid(layers, cells)
+        make = _slid_average if pooled else _slid
+        self.head: nn.Sequential = make(layers, cells, net.input_px)
         padded = any(_pads(part) for part in module.modules())
         reasons = {
             "its convolutions pad with zeros inside every window": padded,
             "its pooling rounds up": not pooled and any(_ceils(part) for part in module.modules()),
-            "every crop is normalised by itself": net.context_px == 0,
+            "every crop is normalised by itself": net.radius_px == 0,
         }
         because = tuple(reason for reason, holds in reasons.items() if holds)
         self.reach = Reach(
@@ -140,7 +142,7 @@ def _folded(module: nn.Module) -> nn.Module:
     return module
 
 
-def _slid(layers: list[nn.Module], cells: int) -> nn.Sequential:
+def _slid(layers: list[nn.Module], cells: int, _: int) -> nn.Sequential:
     """Fully connected layers as convolutions: the first of the window's cells, the others 1 x 1."""
     made: list[nn.Module] = []
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
@@ -156,12 +158,26 @@ def _slid(layers: list[nn.Module], cells: int) -> nn.Sequential:
     return nn.Sequential(*made)
 
 
-def _slid_average(layers: list[nn.Module], cells: int) -> nn.Sequential:
-    """Mean over the window's cells, then the one linear layer."""
-    last = next(layer for layer in layers if isinstance(layer, nn.Linear))
-    weight, bias = last.weight.detach(), last.bias.detach()
+def _slid_average(layers: list[nn.Module], cells: int, window_px: int) -> nn.Sequential:
+    """Mean over the window's cells, weighted where a `RegionPooling` says so; one linear layer."""
+    last = next(layer for layer in layers if isinstance(layer, nn.Linear | nn.Conv2d))
+    weight = last.weight.detach().flatten(1)
+    bias = torch.zeros_like(weight[:, 0]) if last.bias is None else last.bias.detach()
+    pooling = next((layer for layer in layers if isinstance(layer, RegionPooling)), None)
     # averages of logits are logits of averages, and there are few classes for 128 maps or more
-    return nn.Sequential(_pointwise(weight[:, :, None, None], bias), nn.AvgPool2d(cells, stride=1))
+    first = _pointwise(weight[:, :, None, None], bias)
+    if pooling is None:
+        return nn.Sequential(first, nn.AvgPool2d(cells, stride=1))
+    shares = pooling.middle(window_px, cells).to(weight.dtype)
+    return nn.Sequential(first, *(_weighted(shares, len(weight), axis) for axis in (0, 1)))
+
+
+def _weighted(shares: Tensor, maps: int, axis: int) -> nn.Conv2d:
+    """Weighted sums of neighbouring cells along one axis, of every map alone."""
+    shape = (len(shares), 1) if axis == 0 else (1, len(shares))
+    layer = nn.Conv2d(maps, maps, shape, groups=maps, bias=False).to(shares.dtype)
+    layer.weight = nn.Parameter(shares.reshape(1, 1, *shape).repeat(maps, 1, 1, 1))
+    return layer
 
 
 def _norms(layers: list[nn.Module]) -> dict[int, nn.BatchNorm1d]:

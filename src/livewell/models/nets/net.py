@@ -29,13 +29,16 @@ class Net:
     patch_px
         Edge of the patch that is cut from the image and normalised; 0: it sees whole frames.
     input_px
-        Edge of the centre of the patch that the module sees; 0: all of it.
+        Edge of what the module sees: the centre of the patch, or more than it for a net that sees
+        a margin around a region; 0: all of it.
     how
         How patches are normalised, see `normalise`.
     turns
         Whether the scores of the eight turns and mirrors of a patch are averaged.
     frame_px
         Height and width of the training frames, for a net that sees whole frames.
+    normalise_px
+        Edge of the square that local normalisations look at; 0: `patch_px`.
     """
 
     module: nn.Module
@@ -46,14 +49,21 @@ class Net:
     how: Normalisation = "patch"
     turns: bool = False
     frame_px: tuple[int, int] | None = None
+    normalise_px: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassNames.of(self.classes))
 
     @property
     def context_px(self) -> int:
-        """Pixels around a patch, on every side, that its normalisation looks at."""
-        return context_px(self.how, self.patch_px)
+        """Pixels around a patch, on every side, that net and normalisation look at."""
+        beyond = -(-(self.input_px - self.patch_px) // 2) if self.patch_px else 0
+        return self.radius_px + max(beyond, 0)
+
+    @property
+    def radius_px(self) -> int:
+        """How far around a pixel its normalisation looks."""
+        return context_px(self.how, self.normalise_px or self.patch_px)
 
     @torch.inference_mode()
     def logits(self, crops: Tensor) -> Tensor:
@@ -70,7 +80,7 @@ class Net:
         torch.Tensor
             (n, classes) float32.
         """
-        return self.scores(normalise(crops, self.how, self.context_px))
+        return self.scores(normalise(crops, self.how, self.radius_px))
 
     @torch.inference_mode()
     def scores(self, crops: Tensor) -> Tensor:

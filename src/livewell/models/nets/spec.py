@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.models.specs import Normalisation, Spec
+from livewell.models.specs import AugmentSpec, InputSpec, Normalisation, Spec
 
 Padding = Literal["same", "valid"]
 PADDING = (
@@ -82,7 +82,22 @@ class NetSpec(Spec):
     fixed_px: ClassVar[int] = 0
     """Edge of the crops that it takes; 0: any."""
     trunk: ClassVar[Trunk | None] = None
-    """Of a net of crops."""
+    """Of a net of crops or fields."""
+    margin_px: ClassVar[int] = 0
+    """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
+
+    @property
+    def learns_from_fields(self) -> bool:
+        """Whether it is trained on crops of fields with several regions in them."""
+        return self.margin_px > 0
+
+    def training_px(self, region_px: int) -> int:
+        """Edge of the crops that it is trained on, for regions of `region_px`."""
+        return region_px
+
+    def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
+        """What the other settings must be for this net: each rule's text, and whether it holds."""
+        return {}
 
     @property
     def says_where(self) -> bool:

@@ -86,17 +86,17 @@ class BoxSupervision:
                 rows = np.array([draw.row for draw in draws]).reshape(-1, profile.fit.batch)
                 net.train()
                 for some in rows:
-                    turns = _turns(frames.shape[1:], len(some), rng)
+                    turns = turns_of(frames.shape[1:], len(some), rng)
                     pixels = torch.from_numpy(turned(frames[some], turns))
                     inputs = normalise(pixels, profile.input.normalise)[:, None]
-                    loss = _loss(net, inputs, turned(masks[some], turns), precision)
+                    loss = place_loss(net, inputs, turned(masks[some], turns), precision)
                     optimiser.zero_grad()
                     torch.autograd.backward(loss)
                     optimiser.step()
                     watched["scheduler"].step()
                     losses.append(float(loss.detach()))
                     tick()
-                _say_difference(net)
+                say_difference(net)
                 net.eval()
                 known = validation.codes == 1
                 seconds = round(time.monotonic() - began, 2)
@@ -126,7 +126,7 @@ class BoxSupervision:
         return frames, masks
 
 
-def _say_difference(net: WeaklySupervised) -> None:
+def say_difference(net: WeaklySupervised) -> None:
     """Make the negative map nothing and the positive one what was their difference.
 
     Boxes train the difference of the maps, place by place. A head that holds the positive map
@@ -141,19 +141,20 @@ def _say_difference(net: WeaklySupervised) -> None:
             values[0] = 0
 
 
-def _turns(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def turns_of(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of flips and right-angle rotations that keep the shape of a picture."""
     step = 1 if shape[0] == shape[1] else 2
     return step * rng.integers(0, 8 // step, size=count)
 
 
-def _loss(
+def place_loss(
     net: WeaklySupervised, inputs: Tensor, masks: NDArray[np.float32], precision: str
 ) -> Tensor:
     """Cross-entropy of every place, places in boxes weighed up."""
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         maps = net.maps(inputs)
     odds = maps[:, 1] - maps[:, 0]
-    target = _at_places(net, masks, odds.shape[-2:])
+    target = at_places(net, masks, odds.shape[-2:])
     share = float(target.mean())
     weight = min((1 - share) / max(share, 1e-6), MOST_WEIGHT)
     return functional.binary_cross_entropy_with_logits(
@@ -161,7 +162,7 @@ def _loss(
     )
 
 
-def _at_places(net: WeaklySupervised, masks: NDArray[np.float32], shape: tuple[int, ...]) -> Tensor:
+def at_places(net: WeaklySupervised, masks: NDArray[np.float32], shape: tuple[int, ...]) -> Tensor:
     """Values of (n, h, w) masks at the pixels that places answer to most, (n, rows, columns)."""
     last = next(reversed(dict(net.body.named_children())))
     stride, _, first = geometry(net.body, last)

@@ -44,7 +44,7 @@ def flipped(
     """
     began = time.monotonic()
     folder = runs / f"mislabels-{images}-{seed}"
-    study, truth = _study(folder, ShapeSpec(images=images, seed=seed), seed, progress)
+    study, truth = flipped_study(folder, ShapeSpec(images=images, seed=seed), seed, progress)
     train(study, folder / "run", WSCNN_FAST, seed=seed, progress=progress)
     scores, _ = EvaluationSet.of_run(folder / "run").scores(progress)
     listed = suspects(scores, ClassNames.of(CLASSES), least=0.0)
@@ -84,7 +84,7 @@ def flipped(
     )
 
 
-def _study(
+def flipped_study(
     folder: Path, spec: ShapeSpec, seed: int, progress: Progress
 ) -> tuple[Study, pd.DataFrame]:
     """A study with flipped labels, and which ones were flipped."""

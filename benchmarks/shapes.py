@@ -146,12 +146,13 @@ def scored(
     kept = model.kept(spec, images, "csv")
     if not kept.is_file():
         with whole_file(kept) as temporary:
-            _scores(model.net, spec, images, progress).to_csv(temporary, index=False)
+            fresh_scores(model.net, spec, images, progress).to_csv(temporary, index=False)
     table = pd.read_csv(kept)
     return table.assign(called=model.card.region_rule.called(table["logit"]))
 
 
-def _scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.DataFrame:
+def fresh_scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.DataFrame:
+    """Truth and logit of fresh pictures: columns y, logit."""
     parts = []
     with progress.task("scoring fresh pictures", total=images) as tick:
         for part in on_fresh(partial(_logits, net), spec, images):

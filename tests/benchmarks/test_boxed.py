@@ -109,7 +109,7 @@ def test_a_box_in_a_corner_makes_targets_in_that_corner(where: str) -> None:
     net, corners = small(), CORNERS[where]
     shape = map_shape(net.body, (HEIGHT, WIDTH))
     assert shape == (8, 12)
-    target = boxed._at_places(net, mask_of(corners, (HEIGHT, WIDTH)), shape)
+    target = boxed.at_places(net, mask_of(corners, (HEIGHT, WIDTH)), shape)
     expected = mask_of(tuple(end // STRIDE for end in corners), shape)
     np.testing.assert_array_equal(target.numpy(), expected)
 
@@ -131,7 +131,7 @@ def test_a_target_lies_on_the_place_that_looks_at_the_box(body: Body) -> None:
     )
     half = STRIDE // 2
     mask = mask_of((y - half, x - half, y + half, x + half), shape)
-    target = boxed._at_places(net, mask, (rows, columns))
+    target = boxed.at_places(net, mask, (rows, columns))
     assert target.nonzero().tolist() == [[0, row, column]]
 
 
@@ -140,7 +140,7 @@ def test_boxes_turn_with_the_pixels(
     shape: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In every batch the bright squares are where the masks say, and frames come turned."""
-    marked, learnt, seen = Marked(shape), boxed._loss, []
+    marked, learnt, seen = Marked(shape), boxed.place_loss, []
 
     def watched(net: Any, inputs: Tensor, masks: NDArray[np.float32], precision: str) -> Tensor:
         bright = (inputs[:, 0] > 0.5 * inputs.max()).numpy()
@@ -148,7 +148,7 @@ def test_boxes_turn_with_the_pixels(
         seen.extend(np.argwhere(mask)[0].tolist() for mask in masks if mask.any())
         return learnt(net, inputs, masks, precision)
 
-    monkeypatch.setattr(boxed, "_loss", watched)
+    monkeypatch.setattr(boxed, "place_loss", watched)
     marked.trained(override(SHORT, {"batch": 8}), tmp_path)
     as_they_are = marked.boxes[["y0", "x0"]].to_numpy().tolist()
     assert len(seen) == 12
@@ -158,8 +158,8 @@ def test_boxes_turn_with_the_pixels(
 def test_oblong_frames_keep_their_shape_and_square_ones_turn_all_ways() -> None:
     """Half turns and mirrors of the one, all eight of the other."""
     rng = np.random.default_rng(0)
-    assert set(boxed._turns((HEIGHT, WIDTH), 100, rng).tolist()) == {0, 2, 4, 6}
-    assert set(boxed._turns((WIDTH, WIDTH), 100, rng).tolist()) == set(range(8))
+    assert set(boxed.turns_of((HEIGHT, WIDTH), 100, rng).tolist()) == {0, 2, 4, 6}
+    assert set(boxed.turns_of((WIDTH, WIDTH), 100, rng).tolist()) == set(range(8))
 
 
 def loss_of(odds: NDArray[np.float32], corners: tuple[int, ...]) -> float:
@@ -168,7 +168,7 @@ def loss_of(odds: NDArray[np.float32], corners: tuple[int, ...]) -> float:
     maps = torch.from_numpy(np.stack([-odds, odds], axis=1) / 2)
     net.maps = lambda _: maps  # type: ignore[method-assign]
     mask = mask_of(corners, (HEIGHT, WIDTH))
-    return float(boxed._loss(net, torch.zeros(1, 1, HEIGHT, WIDTH), mask, "float32"))
+    return float(boxed.place_loss(net, torch.zeros(1, 1, HEIGHT, WIDTH), mask, "float32"))
 
 
 @pytest.mark.parametrize("where", CORNERS)
@@ -200,7 +200,7 @@ def test_the_frames_score_becomes_that_of_its_surest_place() -> None:
     net, pixels = small(), torch.randn(3, 1, HEIGHT, WIDTH)
     with torch.no_grad():
         before = net.maps(pixels)
-        boxed._say_difference(net)
+        boxed.say_difference(net)
         after, scores = net.maps(pixels), net(pixels)
     odds = before[:, 1] - before[:, 0]
     assert float((before[:, 0]).abs().max()) > 0.01
@@ -225,7 +225,7 @@ def test_training_finds_the_boxes(tmp_path: Path) -> None:
     with torch.no_grad():
         maps = made.module.maps(inputs)
     odds = (maps[:, 1] - maps[:, 0]).flatten(1)
-    inside = boxed._at_places(made.module, masks, maps.shape[-2:]).flatten(1)
+    inside = boxed.at_places(made.module, masks, maps.shape[-2:]).flatten(1)
     surest = inside.gather(1, odds.argmax(dim=1, keepdim=True))[:, 0]
     assert surest[1::2].mean() == 1
 

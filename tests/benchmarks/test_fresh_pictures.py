@@ -95,7 +95,7 @@ def test_pictures_are_called_by_the_cards_threshold(
 ) -> None:
     """From the log odds of that probability on; another rule calls anew, but scores nothing."""
     logit = scored(model, TRIAL.spec, 8)["logit"].to_numpy()
-    monkeypatch.setattr(shapes, "_scores", refused)
+    monkeypatch.setattr(shapes, "fresh_scores", refused)
     for least in np.sort(logit)[[2, 5]] - 1e-6:
         rule = RegionRule(2.0, float(1 / (1 + np.exp(-least / 2))))
         other = replace(model, card=model.card.model_copy(update={"region_rule": rule}))
@@ -132,7 +132,7 @@ def test_scores_are_kept(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(spec)
         return pd.DataFrame({"y": [0, 1], "logit": [-1.0, images]})
 
-    monkeypatch.setattr(shapes, "_scores", scores)
+    monkeypatch.setattr(shapes, "fresh_scores", scores)
     pd.testing.assert_frame_equal(scored(model, TRIAL.spec, 6), first)
     assert not made
     more = SMALL(circle_share=0.2)

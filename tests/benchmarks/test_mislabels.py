@@ -30,7 +30,7 @@ RANKED = (True, False, True, True, False, False)
 
 
 def study_of(folder: Path, seed: int) -> tuple[Study, pd.DataFrame]:
-    return mislabels._study(folder, SMALL(images=IMAGES, seed=seed), seed, SILENT)
+    return mislabels.flipped_study(folder, SMALL(images=IMAGES, seed=seed), seed, SILENT)
 
 
 def values_of(result: Result) -> Any:

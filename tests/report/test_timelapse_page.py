@@ -212,7 +212,7 @@ def test_figures_are_valid_and_described(wells: int) -> None:
 def test_doses_are_told_apart_without_colour() -> None:
     """Neighbouring doses differ in marker and line, and the colours rise in lightness."""
     assert len(set(timecourses.MARKS)) == len(timecourses.MARKS)
-    colours = timecourses._colours(6)
+    colours = timecourses.series_colours(6)
     light = [
         sum(int(c[i : i + 2], 16) * w for i, w in ((1, 0.3), (3, 0.59), (5, 0.11))) for c in colours
     ]

@@ -1,7 +1,6 @@
 """Study folders: written whole, opened again, headers read once."""
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -91,19 +90,16 @@ def test_find_images_where_there_are_none(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_files_are_indexed_unopened(tmp_path: Path) -> None:
-    """10,000 files, none of them an image inside, make a study within seconds."""
+    """10,000 files, none of them an image inside, make a study, none of them opened."""
     root = tmp_path / "images"
     root.mkdir()
     for i in range(10_000):
         os.close(os.open(root / f"f{i}.tif", os.O_CREAT))
-    start = time.perf_counter()
     found = find_images(root)
-    taken = time.perf_counter() - start
     names = [path.name for path in found]
     Study.create(tmp_path / "s", root, pd.DataFrame({"image": names, "path": names}))
     assert names[:3] == ["f0.tif", "f1.tif", "f2.tif"]
     assert names[-1] == "f9999.tif"
-    assert taken < 2.0
 
 
 def test_create_and_open(root: Path, tmp_path: Path) -> None:

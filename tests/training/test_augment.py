@@ -315,8 +315,8 @@ def test_a_large_spline_is_gone_through_in_bands(monkeypatch: pytest.MonkeyPatch
     points = len(warps.spline_points(90, 70, 32))
     moves = np.random.default_rng(2).normal(0, 10, size=(2, points, 2))
     kept = warps.spline_shifts(90, 70, 32, moves)
-    monkeypatch.setattr(warps, "_KEPT_NUMBERS", 0)
-    monkeypatch.setattr(warps, "_BAND_NUMBERS", 20 * 70 * points)
+    monkeypatch.setattr(warps, "KEPT_NUMBERS", 0)
+    monkeypatch.setattr(warps, "BAND_NUMBERS", 20 * 70 * points)
     np.testing.assert_allclose(warps.spline_shifts(90, 70, 32, moves), kept, atol=1e-4)
 
 

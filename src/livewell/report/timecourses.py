@@ -58,7 +58,9 @@ def dose_curves(doses: pd.DataFrame, *, positive: str = "sick") -> Picture:
     said = []
     with Sheet(8.8, 4.2) as sheet:
         axes, ends = sheet.axes, []
-        for number, (part, colour) in enumerate(zip(groups, _colours(len(groups)), strict=True)):
+        for number, (part, colour) in enumerate(
+            zip(groups, series_colours(len(groups)), strict=True)
+        ):
             part = part.sort_values("step")
             x, label = time_axis(part)
             name = dose_name(part["dose"].iloc[0], part["dose_unit"].iloc[0])
@@ -112,7 +114,7 @@ def well_panels(places: pd.DataFrame, *, positive: str = "sick", by: str = "well
     heads: list[Any] = [part.iloc[0] for part in panels]
     kinds = [(str(head["dose_unit"]), head["dose"]) for head in heads]
     levels = sorted({kind for kind in kinds if not pd.isna(kind[1])})
-    colours = dict(zip(levels, _colours(len(levels)), strict=True))
+    colours = dict(zip(levels, series_colours(len(levels)), strict=True))
     chosen = _spread(kinds)
     plates = by == "well" and places["plate"].dropna().unique().size > 1
     rows = -(-len(chosen) // ACROSS)
@@ -165,7 +167,7 @@ def _panel(axes: Axes, part: pd.DataFrame, colour: str) -> str:
     return label
 
 
-def _colours(count: int) -> list[str]:
+def series_colours(count: int) -> list[str]:
     """Dark blue to orange, lighter with every step: told apart also without red or green."""
     plasma = mpl.colormaps["plasma"]
     return [to_hex(plasma(at)) for at in np.linspace(0.03, 0.74, max(count, 2))[:count]]

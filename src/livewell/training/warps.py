@@ -16,9 +16,9 @@ from livewell.geometry import Box
 Pixels = NDArray[np.float32]
 Places = NDArray[np.float64]
 
-_KEPT_NUMBERS = 2**24
+KEPT_NUMBERS = 2**24
 """Largest matrix of displacements that is kept: pixels times control points."""
-_BAND_NUMBERS = 2**20
+BAND_NUMBERS = 2**20
 """How much of a larger one is looked at together."""
 
 
@@ -64,7 +64,7 @@ def spline_shifts(height_px: int, width_px: int, grid_px: int, moves: Places) ->
     would fill the memory, is gone through in bands of rows.
     """
     count = len(moves)
-    if height_px * width_px * moves.shape[1] <= _KEPT_NUMBERS:
+    if height_px * width_px * moves.shape[1] <= KEPT_NUMBERS:
         effects = _spline_effects(height_px, width_px, grid_px)
         # torch's product keeps to the one thread that a loading process has; numpy's takes all
         # cores. A product for each item, of the same shape, rounds alike whatever n is.
@@ -75,7 +75,7 @@ def spline_shifts(height_px: int, width_px: int, grid_px: int, moves: Places) ->
     result = np.empty((count, 2, height_px, width_px), dtype=np.float32)
     points, solution = _spline_solution(height_px, width_px, grid_px)
     weights = solution @ torch.from_numpy(np.ascontiguousarray(moves, dtype=np.float64))
-    rows = max(_BAND_NUMBERS // (width_px * len(points)), 1)
+    rows = max(BAND_NUMBERS // (width_px * len(points)), 1)
     for top in range(0, height_px, rows):
         terms = _spline_terms(points, top, min(top + rows, height_px), width_px)
         band = terms.expand(count, -1, -1).bmm(weights).transpose(1, 2)

@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 import tifffile
 
+from livewell.errors import ModelFileError
+from livewell.inference.dosed import Plan
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
 from livewell.simulate.culture import CultureSpec
 from livewell.study.regions import Grid, Whole
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
+from livewell.workflows.budget import budget
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.explain import explain
 from livewell.workflows.heatmap import heatmap
@@ -20,6 +23,7 @@ from livewell.workflows.index import index
 from livewell.workflows.label import Column, Merge, label
 from livewell.workflows.simulate import PATTERN, simulate_culture
 from livewell.workflows.split import Holdout, split
+from livewell.workflows.timelapse import timelapse
 from livewell.workflows.train import train
 
 STATES = ("healthy", "sick", "dead")
@@ -60,6 +64,10 @@ def test_patches_of_three_classes_end_to_end(study: Study, tmp_path: Path) -> No
     curve = pd.read_csv(found.folder / "curve.csv")
     assert {f"mean_p_{name}" for name in STATES} <= set(curve)
     assert set(explain(run.folder).background) <= set(STATES)
+    with pytest.raises(ModelFileError, match=r"two classes.*label merge"):
+        timelapse(study, run.folder, tmp_path / "courses")
+    with pytest.raises(ModelFileError, match=r"two classes.*label merge"):
+        budget(study, tmp_path / "budget", Plan(80.0), margin=0.2, model=run.folder)
 
 
 @pytest.mark.filterwarnings("default")

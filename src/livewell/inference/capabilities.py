@@ -25,6 +25,31 @@ def refuse_frames(card: Card, folder: Path) -> None:
         )
 
 
+def refuse_more_classes(card: Card, folder: Path, what: str) -> None:
+    """Refuse a model of more than two classes where one class is held against another.
+
+    Parameters
+    ----------
+    card, folder
+        The model's.
+    what
+        What is of two classes, in words that begin the message.
+
+    Raises
+    ------
+    ModelFileError
+        It has more.
+    """
+    if not card.class_names.binary:
+        raise ModelFileError(
+            f"{what} one class against another",
+            where=str(folder),
+            expected="a model of two classes",
+            got=", ".join(card.class_names),
+            remedy="merge classes with `livewell label merge`, and train on these labels",
+        )
+
+
 def detection_rule(card: Card, folder: Path) -> RegionRule:
     """The rule for detections of a model whose maps say where.
 
@@ -52,14 +77,7 @@ def detection_rule(card: Card, folder: Path) -> RegionRule:
             got=f"global_pool={profile.net.pooled_by}",
             remedy="hold it against labels with `livewell evaluate`, or train with global_pool=max",
         )
-    if not card.class_names.binary:
-        raise ModelFileError(
-            "detections are of one class against another",
-            where=str(folder),
-            expected="a model of two classes",
-            got=", ".join(card.class_names),
-            remedy="merge classes with `livewell label merge`, and train on these labels",
-        )
+    refuse_more_classes(card, folder, "detections are of")
     if card.detection_rule is None:
         raise ModelFileError(
             "the card has no rule for detections",

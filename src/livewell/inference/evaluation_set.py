@@ -180,8 +180,7 @@ class EvaluationSet:
             {"fold": patches["image"].map(fold), "group": patches["group"], "part": "test"}
         ).drop_duplicates(ignore_index=True)
         warnings = list(found.notes)
-        if seen & set(table["image"]):
-            number = len(seen & set(table["image"]))
+        if number := len(seen & set(table["image"])):
             warnings.append(
                 f"{number} of {table['image'].nunique()} labelled images are left out, for the"
                 " model was trained or calibrated on them or on others of their group"

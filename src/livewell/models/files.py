@@ -149,10 +149,8 @@ def load_model(path: Path) -> tuple[Net, Card]:
             remedy="copy the model folder again, both files together",
         )
     # initial weights are overwritten: a file of ImageNet weights need not be there any more
-    spec = card.profile.net
-    spec = spec.model_copy(update={name: "" for name in ("weights",) if hasattr(spec, name)})
     module = build(
-        card.profile.model_copy(update={"net": spec}),
+        card.profile.model_copy(update={"net": card.profile.net.from_scratch}),
         card.frame_px,
         channels=len(card.channels),
         classes=len(card.classes),

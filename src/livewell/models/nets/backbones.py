@@ -39,6 +39,11 @@ class ResNet18Spec(NetSpec):
         """Whether its convolutions pad with zeros."""
         return self.padding == "same"
 
+    @property
+    def from_scratch(self) -> "ResNet18Spec":
+        """As `NetSpec.from_scratch`."""
+        return self.model_copy(update={"weights": ""})
+
     def build(
         self,
         channels: int,

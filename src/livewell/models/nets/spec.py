@@ -1,5 +1,6 @@
 """What every net declares: its own settings, how its cells lie over the pixels, how it is built."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -128,6 +129,7 @@ class NetSpec(Spec):
         """Edge of the smallest crop that it takes."""
         return 1 if self.pads or self.trunk is None else self.trunk.field_px
 
+    @abstractmethod
     def build(
         self,
         channels: int,
@@ -146,7 +148,11 @@ class NetSpec(Spec):
         normalise
             How the net's input is normalised.
         """
-        raise NotImplementedError
+
+    @property
+    def from_scratch(self) -> "NetSpec":
+        """These settings without a file of initial weights; themselves by default."""
+        return self
 
     def begin(self, net: nn.Module) -> None:
         """Change new weights in place where the net needs it; nothing by default."""

@@ -51,7 +51,7 @@ def mcf7_cells(talk: Talk, data: Path, seed: int, out: Path, runs: Path | None) 
     """Dead among live MCF7 cells, leave one experiment out."""
     from benchmarks.mcf7 import cells
 
-    _report(talk, out, lambda: cells(data, seed=seed, folder=runs, progress=talk.progress))
+    _report(talk, out, lambda: cells(data, seed=seed, folder=runs))
 
 
 @command("mcf7-stain", bench)
@@ -62,7 +62,7 @@ def mcf7_stain(talk: Talk, data: Path, seed: int, out: Path) -> None:
     """Labels from propidium iodide: counts of every step."""
     from benchmarks.mcf7 import stain
 
-    _report(talk, out, lambda: stain(data, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: stain(data, seed=seed))
 
 
 @command("verdict-memory", bench)
@@ -74,7 +74,7 @@ def verdict_memory(talk: Talk, model: Path, frames: int, seed: int, out: Path) -
     """Memory of verdicts on a long movie."""
     from benchmarks.memory import verdicts
 
-    _report(talk, out, lambda: verdicts(model, frames=frames, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: verdicts(model, frames=frames, seed=seed))
 
 
 @command("killed-training", bench)
@@ -85,7 +85,7 @@ def killed_training(talk: Talk, study: Path, seed: int, out: Path) -> None:
     """Kill a training five times, go on, compare the weights."""
     from benchmarks.killed import training
 
-    _report(talk, out, lambda: training(study, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: training(study, seed=seed))
 
 
 @command("dense", bench)
@@ -96,7 +96,7 @@ def dense_(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
     """Dense maps against windows: time, answer, the machine's own speed."""
     from benchmarks.dense import table
 
-    _report(talk, out, lambda: table(runs=runs, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: table(runs=runs, seed=seed))
 
 
 @command("field-maps", bench)
@@ -106,7 +106,7 @@ def field_maps(talk: Talk, seed: int, out: Path) -> None:
     """Heat maps of FAST, FAST_DENSE and FAST_FIELDS: dense against windows."""
     from benchmarks.field_maps import table
 
-    _report(talk, out, lambda: table(seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: table(seed=seed))
 
 
 @command("dense-real", bench)
@@ -124,7 +124,7 @@ def dense_real(
     _report(
         talk,
         out,
-        lambda: real_images(data, runs=runs, models=models, seed=seed, progress=talk.progress),
+        lambda: real_images(data, runs=runs, models=models, seed=seed),
     )
 
 
@@ -137,7 +137,7 @@ def movie_(talk: Talk, runs: Path | None, frames: int, seed: int, out: Path) -> 
     """A long movie from file to map and video: memory and time."""
     from benchmarks.movies import movie
 
-    _report(talk, out, lambda: movie(runs=runs, frames=frames, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: movie(runs=runs, frames=frames, seed=seed))
 
 
 @command("large-image", bench)
@@ -148,7 +148,7 @@ def large_image_(talk: Talk, runs: Path | None, seed: int, out: Path) -> None:
     """Memory of a map of 20,000 x 20,000 px."""
     from benchmarks.movies import large_image
 
-    _report(talk, out, lambda: large_image(runs=runs, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: large_image(runs=runs, seed=seed))
 
 
 @command("training-speed", bench)
@@ -158,7 +158,7 @@ def training_speed(talk: Talk, seed: int, out: Path) -> None:
     """Crops a second with full augmentation, as a share of the net alone."""
     from benchmarks.training import speed
 
-    _report(talk, out, lambda: speed(seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: speed(seed=seed))
 
 
 @command("budget-cultures", bench)
@@ -169,7 +169,7 @@ def budget_cultures(talk: Talk, runs: Path | None, seed: int, out: Path) -> None
     """The light budget end to end on three simulated cultures."""
     from benchmarks.cultures import cultures
 
-    _report(talk, out, lambda: cultures(runs=runs, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: cultures(runs=runs, seed=seed))
 
 
 @command("budget-tables", bench)
@@ -179,7 +179,7 @@ def budget_tables(talk: Talk, seed: int, out: Path) -> None:
     """The light budget on simulated tables of wells: false safes, ED50, verdicts."""
     from benchmarks.budget import tables
 
-    _report(talk, out, lambda: tables(seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: tables(seed=seed))
 
 
 @command("interval-coverage", bench)
@@ -189,7 +189,7 @@ def interval_coverage(talk: Talk, seed: int, out: Path) -> None:
     """How often the paper's interval and ours hold the truth on grouped data."""
     from benchmarks.budget import coverage
 
-    _report(talk, out, lambda: coverage(seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: coverage(seed=seed))
 
 
 @command("explain-planted", bench)
@@ -200,7 +200,7 @@ def explain_planted(talk: Talk, runs: Path | None, seed: int, out: Path) -> None
     """Grad-CAM on planted sick cells: do the peaks lie on them, do crops agree."""
     from benchmarks.planted import planted
 
-    _report(talk, out, lambda: planted(runs=runs, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: planted(runs=runs, seed=seed))
 
 
 @command("mcf7-explain", bench)
@@ -212,7 +212,7 @@ def mcf7_explain(talk: Talk, data: Path, runs: Path, seed: int, out: Path) -> No
     """Share of evidence off the cells on real images, right and wrong patches shown."""
     from benchmarks.mcf7 import evidence
 
-    _report(talk, out, lambda: evidence(data, runs=runs, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: evidence(data, runs=runs, seed=seed))
 
 
 @command("demo", bench)
@@ -253,7 +253,7 @@ def wscnn_table1(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> N
     """WSCNN's Table 1: which images hold circles."""
     from benchmarks.table1 import table
 
-    _report(talk, out, lambda: table(runs=runs, images=images, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: table(runs=runs, images=images, seed=seed))
 
 
 @command("wscnn-table3", bench)
@@ -265,7 +265,7 @@ def wscnn_table3(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> N
     """WSCNN's Table 3: where the circles are."""
     from benchmarks.table3 import table
 
-    _report(talk, out, lambda: table(runs=runs, images=images, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: table(runs=runs, images=images, seed=seed))
 
 
 @command("wscnn-rare", bench)
@@ -277,7 +277,7 @@ def wscnn_rare(talk: Talk, runs: Path, images: int, seed: int, out: Path) -> Non
     """Accuracy and localisation against rarity."""
     from benchmarks.rare import curve
 
-    _report(talk, out, lambda: curve(runs=runs, images=images, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: curve(runs=runs, images=images, seed=seed))
 
 
 @command("wscnn-mislabels", bench)
@@ -289,7 +289,7 @@ def wscnn_mislabels(talk: Talk, runs: Path, images: int, seed: int, out: Path) -
     """Find labels that were flipped on purpose."""
     from benchmarks.mislabels import flipped
 
-    _report(talk, out, lambda: flipped(runs=runs, images=images, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: flipped(runs=runs, images=images, seed=seed))
 
 
 @command("haemocytometer", bench)
@@ -301,7 +301,7 @@ def haemocytometer_(talk: Talk, data: Path, runs: Path, seed: int, out: Path) ->
     """Dead cells in a counting chamber, from labels of images."""
     from benchmarks.haemocytometer import table
 
-    _report(talk, out, lambda: table(data, runs=runs, seed=seed, progress=talk.progress))
+    _report(talk, out, lambda: table(data, runs=runs, seed=seed))
 
 
 if __name__ == "__main__":

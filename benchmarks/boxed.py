@@ -21,7 +21,7 @@ from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.region import Region
 from livewell.tables.schemas import BOX
 from livewell.training.data import LabelledRegions
@@ -63,7 +63,6 @@ class BoxSupervision:
         processes: int | None = None,
         device: str = "auto",
         begin: Mapping[str, Tensor] | None = None,
-        progress: Progress = SILENT,
         what: str = "training",
     ) -> FitResult:
         """As `livewell.training.fit.fit`; the first channel is seen, `processes` not used."""
@@ -79,7 +78,7 @@ class BoxSupervision:
         rng = np.random.default_rng([seed, 4])
         log = []
         epochs = profile.fit.steps // profile.fit.steps_per_epoch
-        with progress.task(what, total=profile.fit.steps) as tick:
+        with task(what, total=profile.fit.steps) as tick:
             for epoch in range(epochs):
                 began, losses = time.monotonic(), []
                 draws.set_epoch(epoch)

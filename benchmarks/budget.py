@@ -16,7 +16,7 @@ from livewell.doses.dose_response import EffectiveDose, fit_dose_response
 from livewell.doses.equivalence import light_budget
 from livewell.metrics.intervals import cluster_interval, exact_binomial
 from livewell.metrics.virtual_batches import paper_interval
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.simulate.plates import KINDS, PlateSpec, at_margin, simulate_plate
 
 MARGIN = 0.1
@@ -47,7 +47,7 @@ class _Plate:
     doses: tuple[tuple[bool, float] | None, ...]
 
 
-def tables(*, seed: int, plates: int = 100, progress: Progress = SILENT) -> Result:
+def tables(*, seed: int, plates: int = 100) -> Result:
     """Harmful doses named safe, verdicts, and intervals of ED10 and ED50 that hold the truth.
 
     Parameters
@@ -56,8 +56,6 @@ def tables(*, seed: int, plates: int = 100, progress: Progress = SILENT) -> Resu
         Of all plates.
     plates
         Simulated plates of every kind.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     specs = [(TITLES[name], spec, plates, True, MARGIN) for name, spec in KINDS.items()]
@@ -68,7 +66,7 @@ def tables(*, seed: int, plates: int = 100, progress: Progress = SILENT) -> Resu
     specs.append(("a dose exactly at the margin", worst, WORST_PLATES, False, MARGIN))
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
-    with progress.task("plates", sum(each[2] for each in specs)) as tick:
+    with task("plates", sum(each[2] for each in specs)) as tick:
         for place, (title, spec, number, curves, margin) in enumerate(specs):
             seeds = np.random.SeedSequence([seed, place]).generate_state(number).tolist()
             made: list[_Plate] = []
@@ -114,7 +112,7 @@ def tables(*, seed: int, plates: int = 100, progress: Progress = SILENT) -> Resu
     )
 
 
-def coverage(*, seed: int, repetitions: int = 1000, progress: Progress = SILENT) -> Result:
+def coverage(*, seed: int, repetitions: int = 1000) -> Result:
     """How often the paper's interval and the one over groups hold the true accuracy.
 
     Parameters
@@ -123,14 +121,12 @@ def coverage(*, seed: int, repetitions: int = 1000, progress: Progress = SILENT)
         Of all data.
     repetitions
         Simulated test sets of every setting.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
     settings = [(wells, name) for name in SPREADS for wells in WELLS]
-    with progress.task("test sets", len(settings) * repetitions) as tick:
+    with task("test sets", len(settings) * repetitions) as tick:
         for place, (wells, name) in enumerate(settings):
             seeds = np.random.SeedSequence([seed, place]).generate_state(repetitions).tolist()
             found: list[list[float]] = []

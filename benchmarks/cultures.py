@@ -12,7 +12,6 @@ from benchmarks.result import Result
 from livewell.inference.dosed import Plan
 from livewell.models.profile import override
 from livewell.models.recipes import FAST
-from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 from livewell.simulate.dose import VISIBLE
 from livewell.study.study import Study
@@ -46,7 +45,7 @@ CASES = (
 )
 
 
-def cultures(*, runs: Path | None = None, seed: int = 0, progress: Progress = SILENT) -> Result:
+def cultures(*, runs: Path | None = None, seed: int = 0) -> Result:
     """Budget of three cultures, beside the share of cells that are visibly damaged in truth.
 
     Parameters
@@ -55,8 +54,6 @@ def cultures(*, runs: Path | None = None, seed: int = 0, progress: Progress = SI
         Where plates and runs are kept, to go on after a stop; a temporary folder by default.
     seed
         Of everything.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows: list[list[str]] = []
@@ -65,14 +62,14 @@ def cultures(*, runs: Path | None = None, seed: int = 0, progress: Progress = SI
         folder = runs or Path(temporary)
         for number, case in enumerate(CASES):
             at = folder / case.name.replace(" ", "-")
-            made, truth = _one(case, at, seed + number, progress)
+            made, truth = _one(case, at, seed + number)
             found = {case.name: made}
             if number == 0:
-                evaluate(at / "budget" / "run", baselines=False, seed=seed, progress=progress)
+                evaluate(at / "budget" / "run", baselines=False, seed=seed)
             if case.name == ELSEWHERE:
                 model = folder / CASES[0].name.replace(" ", "-") / "budget" / "run" / "fold-00"
                 found[f"{case.name}, judged by a model of the first culture"] = _budget(
-                    case, at, "elsewhere", seed + number, progress, model=model
+                    case, at, "elsewhere", seed + number, model=model
                 )
             for name, each in found.items():
                 rows += _rows(name, each, truth)
@@ -96,9 +93,7 @@ def cultures(*, runs: Path | None = None, seed: int = 0, progress: Progress = SI
     )  # fmt: skip
 
 
-def _one(
-    case: Case, folder: Path, seed: int, progress: Progress
-) -> tuple[BudgetResult, "pd.Series[float]"]:
+def _one(case: Case, folder: Path, seed: int) -> tuple[BudgetResult, "pd.Series[float]"]:
     spec = CultureSpec(
         doses_s=case.doses_s,
         wells_per_dose=case.wells,
@@ -108,15 +103,15 @@ def _one(
         seed=seed,
         plate=case.name,
     )
-    images = simulate_culture(spec, folder / "plate", progress=progress)
+    images = simulate_culture(spec, folder / "plate")
     table = folder / "plate" / "plate.csv"
     study = index(images, folder / "study", pattern=PATTERN, metadata=table).study
-    made = _budget(case, folder, "budget", seed, progress)
+    made = _budget(case, folder, "budget", seed)
     return made, _truth(folder / "plate", study.fields())
 
 
 def _budget(
-    case: Case, folder: Path, out: str, seed: int, progress: Progress, model: Path | None = None
+    case: Case, folder: Path, out: str, seed: int, model: Path | None = None
 ) -> BudgetResult:
     plan = Plan(case.sick_from, WINDOW_S, folds=case.folds, stride_px=SETTINGS["stride_px"])
     return budget(
@@ -127,7 +122,6 @@ def _budget(
         profile=override(FAST, SETTINGS),
         model=model,
         seed=seed,
-        progress=progress,
     )
 
 

@@ -13,7 +13,7 @@ from livewell.detection.matching import best_threshold, counts_at, matched
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.measure.peaks import peaks, smoothed
 from livewell.metrics.intervals import Estimate, cluster_interval
-from livewell.progress import Progress
+from livewell.progress import task
 from livewell.tables.schemas import BOX
 
 SIGMA_PX, APART_PX = 3.0, 8
@@ -52,9 +52,7 @@ class _Known:
         return counts_at(judged, self.objects, self.images, least).f1, min(least, none)
 
 
-def darkness(
-    tested: EvaluationSet, dead: pd.DataFrame, seed: int, progress: Progress
-) -> list[list[str]]:
+def darkness(tested: EvaluationSet, dead: pd.DataFrame, seed: int) -> list[list[str]]:
     """Rows of the table: every rule, its settings from boxes of validation images.
 
     Parameters
@@ -65,13 +63,11 @@ def darkness(
         Boxes of dead cells: columns image, kind and `schemas.BOX`.
     seed
         Of resampling.
-    progress
-        Where to report.
     """
     frames = tested.patches["image"].tolist()
     objects = dead[["image", "kind", *BOX]].reset_index(drop=True)
     listed: dict[int, list[pd.DataFrame]] = {radius: [] for radius in (*PLAIN, *OPENED)}
-    with progress.task("darkness", total=len(frames)) as tick:
+    with task("darkness", total=len(frames)) as tick:
         for image in frames:
             frame = tested.pixels.frame(image, 0).astype(np.float32)
             for radius, tables in listed.items():

@@ -26,7 +26,7 @@ from livewell.models.device import chosen_device
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net
 from livewell.models.recipes import DEADNET_DENSE
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 
 PARTS = 4
 """Windows are timed on the first of so many parts of the map's rows, and the time multiplied."""
@@ -35,9 +35,7 @@ AUC_STEP = 4
 MATRIX = 2048
 
 
-def table(
-    *, runs: Path | None = None, repeats: int = 3, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def table(*, runs: Path | None = None, repeats: int = 3, seed: int = 0) -> Result:
     """Every way of scoring one frame, for DeadNet in both forms.
 
     Parameters
@@ -49,8 +47,6 @@ def table(
         Runs of every measurement, by turns; medians are shown.
     seed
         Of the culture and of training.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows: list[list[str]] = []
@@ -59,8 +55,8 @@ def table(
     with TemporaryDirectory() as temporary:
         folder = runs or Path(temporary)
         for form, profile in FORMS.items():
-            model = trained(folder, profile, seed=seed, progress=progress)
-            found, said = _one_form(model, repeats, progress)
+            model = trained(folder, profile, seed=seed)
+            found, said = _one_form(model, repeats)
             rows += [[form, *row] for row in found["rows"]]
             notes.append(f"{form.capitalize()}: {said}")
             values[form] = found["values"]
@@ -94,15 +90,13 @@ def table(
     )
 
 
-def _one_form(
-    model: TrainingResult, repeats: int, progress: Progress
-) -> tuple[dict[str, Any], str]:
+def _one_form(model: TrainingResult, repeats: int) -> tuple[dict[str, Any], str]:
     view, grid = model.views[0], model.grid
     ways = _ways(model)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     rate: list[float] = []
     total = repeats * len(ways) + 1 + (len(ways) - 1) * len(model.views)
-    with progress.task("measuring", total) as tick, torch.inference_mode():
+    with task("measuring", total) as tick, torch.inference_mode():
         for _ in range(repeats):
             rate.append(_matrix_rate())
             for name, way in ways.items():

@@ -18,7 +18,7 @@ from livewell.inference.windows import Windows
 from livewell.models.building import build, net_of
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST, FAST_DENSE, FAST_FIELDS
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 
 PROFILES = (FAST, FAST_DENSE, FAST_FIELDS)
 PARTS = 4
@@ -31,7 +31,6 @@ def table(
     shape: tuple[int, int] = (HEIGHT, WIDTH),
     repeats: int = 3,
     seed: int = 0,
-    progress: Progress = SILENT,
 ) -> Result:
     """Seconds a frame of the dense engine and of windows, and how far they differ.
 
@@ -45,13 +44,11 @@ def table(
         Runs of every measurement, by turns; medians are shown.
     seed
         Of frame and weights.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     profiles = list(profiles)
     rows, values = [], {}
-    with progress.task("measuring", 2 * repeats * len(profiles)) as tick:
+    with task("measuring", 2 * repeats * len(profiles)) as tick:
         for profile in profiles:
             dense, windows, apart = _measured(profile, shape, repeats, seed, tick)
             values[profile.name] = {"dense": dense, "windows": windows, "difference": apart}

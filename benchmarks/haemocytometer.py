@@ -20,7 +20,6 @@ from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import WSCNN_FAST_CELLS
-from livewell.progress import SILENT, Progress
 from livewell.study.box_labels import Boxes
 from livewell.study.regions import Whole
 from livewell.study.study import Study
@@ -66,7 +65,7 @@ RIVALS = (
 )
 
 
-def study_of(data: Path, folder: Path, *, seed: int, progress: Progress = SILENT) -> Study:
+def study_of(data: Path, folder: Path, *, seed: int) -> Study:
     """The study of ``haemocytometer`` in `folder`, labelled from boxes, split in five folds."""
     images = data / "haemocytometer"
     if not (folder / "splits").is_dir():
@@ -80,12 +79,11 @@ def study_of(data: Path, folder: Path, *, seed: int, progress: Progress = SILENT
             scheme=KFolds(5),
             grid=Whole(),
             seed=seed,
-            progress=progress,
         )
     return Study.open(folder)
 
 
-def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT) -> Result:
+def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """Train and evaluate the nets, and find dead cells by darkness alone.
 
     Parameters
@@ -96,11 +94,9 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
         Where the study and models are kept; what stands there is not made again.
     seed
         Of folds, trainings and resampling.
-    progress
-        Where to report.
     """
     began = time.monotonic()
-    study = study_of(data, runs / "haemocytometer" / "study", seed=seed, progress=progress)
+    study = study_of(data, runs / "haemocytometer" / "study", seed=seed)
     boxes = study.boxes("labels")
     dead = boxes[boxes["label"] == CLASSES[1]]
     rows: list[list[str]] = []
@@ -108,8 +104,8 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
     for rival in RIVALS:
         folder = runs / "haemocytometer" / rival.name
         fitter: Fitter = BoxSupervision(dead) if rival.boxes else fit
-        train(study, folder, rival.profile, seed=seed, fitter=fitter, progress=progress)
-        made = evaluate(folder, baselines=False, seed=seed, progress=progress)
+        train(study, folder, rival.profile, seed=seed, fitter=fitter)
+        made = evaluate(folder, baselines=False, seed=seed)
         rows += _rows(rival.told, made.figures["roc_auc"], made.places.figures)
         values[rival.name] = {
             "auc": made.figures["roc_auc"].value,
@@ -118,7 +114,7 @@ def table(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT)
         if seed == DEVELOPED:
             rows.append(_apart(EvaluationSet.of_run(folder), made, dead, seed))
     tested = EvaluationSet.of_run(runs / "haemocytometer" / RIVALS[0].name)
-    rows += darkness(tested, dead, seed, progress)
+    rows += darkness(tested, dead, seed)
     rows.append(["name prefix alone", shown(_prefix(tested, seed)), *[""] * 6])
     images = study.fields()
     return Result(

@@ -12,15 +12,13 @@ import pandas as pd
 
 from benchmarks.result import Result
 from livewell.models.files import WEIGHTS
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.study.study import Study
 
 KILLS = 5
 
 
-def training(
-    study: Path, *, seed: int = 0, steps: int = 200, progress: Progress = SILENT
-) -> Result:
+def training(study: Path, *, seed: int = 0, steps: int = 200) -> Result:
     """Kill a training with SIGKILL at five random moments and compare the weights.
 
     Parameters
@@ -31,12 +29,10 @@ def training(
         Of the moments and of the training.
     steps
         Length of the training.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     moments = random.Random(seed)
-    with tempfile.TemporaryDirectory() as temporary, progress.task("killing", KILLS + 2) as tick:
+    with tempfile.TemporaryDirectory() as temporary, task("killing", KILLS + 2) as tick:
         folder = Path(temporary)
         _train(study, folder / "whole", seed, steps).wait()
         tick()

@@ -18,7 +18,6 @@ from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
-from livewell.progress import SILENT, Progress
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
@@ -46,7 +45,6 @@ def cells(
     profiles: Sequence[Profile] = (FAST, DEADNET_2017_SHORT),
     seed: int = 0,
     folder: Path | None = None,
-    progress: Progress = SILENT,
 ) -> Result:
     """Dead and live cells of unseen experiments: nets, trees and the plate alone.
 
@@ -60,8 +58,6 @@ def cells(
         Of everything.
     folder
         Where runs are kept, so that a stopped benchmark goes on; a temporary one if ``None``.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
@@ -71,21 +67,18 @@ def cells(
         trained_s = 0.0
         for profile in profiles:
             name = f"cells-{profile.input.patch_px}"
-            _prepare(study, data, name, profile.input.patch_px, seed, progress)
+            _prepare(study, data, name, profile.input.patch_px, seed)
             run = train(
                 study,
                 base / f"run-{profile.name}",
                 profile,
                 split=name,
                 seed=seed,
-                progress=progress,
             ).run
             logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
             seconds = float(sum(log["seconds"].sum() for log in logs))
             trained_s += seconds
-            made = evaluate(
-                run.folder, min_each=LEAST_EACH, baselines=False, seed=seed, progress=progress
-            )
+            made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
             rows.append(_row(profile.name, made.figures, f"{seconds / 60:.0f}"))
             values[profile.name] = {
                 k: v.__dict__ if hasattr(v, "__dict__") else [v.value, v.low, v.high]
@@ -94,7 +87,7 @@ def cells(
             table = outcomes(made.scores, ClassNames.of(CLASSES))
             experiments[profile.name] = metrics.group_areas(table, LEAST_EACH)
             plate = made.figures["prevalence_auc"]
-        _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed, progress)
+        _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
         patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
         found = baseline_estimates(
             patches,
@@ -103,7 +96,6 @@ def cells(
             StudyPixels(study),
             min_each=LEAST_EACH,
             seed=seed,
-            progress=progress,
         )
         rows += [
             _row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()
@@ -145,7 +137,7 @@ def cells(
     )
 
 
-def evidence(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILENT) -> Result:
+def evidence(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """How much of the evidence on unseen experiments lies off cells, by net and class.
 
     Parameters
@@ -155,14 +147,14 @@ def evidence(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILE
     runs
         Folder in which `cells` kept its runs; the explanations, with figures of right and wrong
         patches, are written beside them.
-    seed, progress
+    seed
         As in `cells`.
     """
     began = time.monotonic()
     rows, notes, values = [], [], {}
     for profile in (FAST, DEADNET_2017_SHORT):
         out = runs / f"explain-{profile.name}"
-        made = explain(runs / f"run-{profile.name}", out=out, seed=seed, progress=progress)
+        made = explain(runs / f"run-{profile.name}", out=out, seed=seed)
         for name, found in made.background.items():
             share, area = found.evidence, found.area
             rows.append(
@@ -202,12 +194,12 @@ def evidence(data: Path, *, runs: Path, seed: int = 0, progress: Progress = SILE
     )  # fmt: skip
 
 
-def stain(data: Path, *, seed: int = 0, progress: Progress = SILENT) -> Result:
+def stain(data: Path, *, seed: int = 0) -> Result:
     """The fluorescence route on the same images: counts of every step.
 
     Parameters
     ----------
-    data, seed, progress
+    data, seed
         As in `cells`.
     """
     began = time.monotonic()
@@ -231,7 +223,7 @@ def stain(data: Path, *, seed: int = 0, progress: Progress = SILENT) -> Result:
                 "propidium iodide", 224, 112, "mean", per="experiment", unfit="drop"
             ),
         }.items():
-            made = label(study, route, CLASSES, seed=seed, progress=progress)
+            made = label(study, route, CLASSES, seed=seed)
             counts = "; ".join(f"{step}: {count:,}" for step, count in made.meta.counts)
             thresholds = "; ".join(
                 f"{group or 'all'}: live < {m['live_below']:.3g}, dead > {m['dead_above']:.3g}"
@@ -251,9 +243,7 @@ def stain(data: Path, *, seed: int = 0, progress: Progress = SILENT) -> Result:
     )
 
 
-def _prepare(
-    study: Study, data: Path, name: str, patch_px: int, seed: int, progress: Progress
-) -> None:
+def _prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> None:
     if name in study.split_names():
         return
     route = Points(
@@ -264,7 +254,7 @@ def _prepare(
         x="x_px",
         others="drop",
     )
-    label(study, route, CLASSES, name=name, seed=seed, progress=progress)
+    label(study, route, CLASSES, name=name, seed=seed)
     split(
         study,
         by="experiment",
@@ -272,7 +262,6 @@ def _prepare(
         labels=name,
         name=name,
         seed=seed,
-        progress=progress,
     )
 
 

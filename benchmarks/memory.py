@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from benchmarks.result import Result
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 
 HEIGHT, WIDTH = 1024, 1344
 _CHILD = """
@@ -23,6 +23,7 @@ def rss():
         if line.startswith("VmRSS"): return int(line.split()[1]) / 1024
 torch.nn.Conv2d(1, 8, 3)(torch.zeros(1, 1, 64, 64))
 base = rss()
+from livewell.progress import shown
 from livewell.workflows.assess import assess
 seen = []
 class Watch:
@@ -34,14 +35,13 @@ class Watch:
                 seen.append(rss())
             yield tick
         return run()
-assess(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), progress=Watch())
+with shown(Watch()):
+    assess(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
 print(json.dumps({"base": base, "seen": seen}))
 """
 
 
-def verdicts(
-    model: Path, *, frames: int = 500, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def verdicts(model: Path, *, frames: int = 500, seed: int = 0) -> Result:
     """Resident memory while a movie of 16-bit frames of 1344 x 1024 is judged.
 
     Parameters
@@ -52,11 +52,9 @@ def verdicts(
         Length of the movie.
     seed
         Of the movie's noise and blobs.
-    progress
-        Where to report.
     """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as temporary, progress.task("judging", 1) as tick:
+    with tempfile.TemporaryDirectory() as temporary, task("judging", 1) as tick:
         movie = Path(temporary) / "movie.ome.tif"
         write_movie(movie, frames, seed)
         command = [sys.executable, "-c", _CHILD, str(movie), str(model), f"{temporary}/out"]

@@ -12,7 +12,6 @@ from livewell.files import whole_file
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
-from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import ShapeSpec
 from livewell.study.regions import Whole
 from livewell.study.study import Study
@@ -26,9 +25,7 @@ FLIPPED = 0.02
 FOLDS = 3
 
 
-def flipped(
-    *, runs: Path, images: int = 4000, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def flipped(*, runs: Path, images: int = 4000, seed: int = 0) -> Result:
     """Flip labels of Sim 1, cross-validate, and look for them in the list of suspects.
 
     Parameters
@@ -39,14 +36,12 @@ def flipped(
         How many pictures.
     seed
         Of pictures, flips and trainings.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     folder = runs / f"mislabels-{images}-{seed}"
-    study, truth = flipped_study(folder, ShapeSpec(images=images, seed=seed), seed, progress)
-    train(study, folder / "run", WSCNN_FAST, seed=seed, progress=progress)
-    scores, _ = EvaluationSet.of_run(folder / "run").scores(progress)
+    study, truth = flipped_study(folder, ShapeSpec(images=images, seed=seed), seed)
+    train(study, folder / "run", WSCNN_FAST, seed=seed)
+    scores, _ = EvaluationSet.of_run(folder / "run").scores()
     listed = suspects(scores, ClassNames.of(CLASSES), least=0.0)
     wrong = set(truth.loc[truth["flipped"], "image"])
     ranked = listed.sort_values("sure", ascending=False, kind="stable")["image"].tolist()
@@ -84,12 +79,10 @@ def flipped(
     )
 
 
-def flipped_study(
-    folder: Path, spec: ShapeSpec, seed: int, progress: Progress
-) -> tuple[Study, pd.DataFrame]:
+def flipped_study(folder: Path, spec: ShapeSpec, seed: int) -> tuple[Study, pd.DataFrame]:
     """A study with flipped labels, and which ones were flipped."""
     out, told = folder / "study", folder / "labels.csv"
-    images = simulate_shapes(spec, folder / "pictures", progress=progress)
+    images = simulate_shapes(spec, folder / "pictures")
     if not told.is_file():
         truth = pd.read_csv(folder / "pictures" / "images.csv")
         rng = np.random.default_rng([seed, 3])
@@ -104,5 +97,5 @@ def flipped_study(
         study = Study.open(out)
         label(study, Column("told", {name: name for name in CLASSES}), CLASSES, seed=seed)
         scheme = KFolds(FOLDS, validation=0.2)
-        split(study, by="picture", scheme=scheme, grid=Whole(), seed=seed, progress=progress)
+        split(study, by="picture", scheme=scheme, grid=Whole(), seed=seed)
     return Study.open(out), pd.read_csv(told)

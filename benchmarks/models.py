@@ -11,7 +11,6 @@ from livewell.models.files import Card, load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017_SHORT, DEADNET_DENSE
-from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
@@ -56,20 +55,18 @@ def culture(seed: int) -> CultureSpec:
     )
 
 
-def trained(
-    folder: Path, profile: Profile, *, seed: int, progress: Progress = SILENT
-) -> TrainingResult:
+def trained(folder: Path, profile: Profile, *, seed: int) -> TrainingResult:
     """`profile` trained on the simulated culture in `folder`, or as it was trained there before."""
-    images = simulate_culture(culture(seed), folder / "plate", progress=progress)
+    images = simulate_culture(culture(seed), folder / "plate")
     study = index(
         images, folder / "study", pattern=PATTERN, metadata=folder / "plate" / "plate.csv"
     ).study
     if "split" not in study.split_names():
-        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed, progress=progress)
+        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed)
         grid = Grid(profile.input.patch_px, profile.input.stride_px)
         scheme = Holdout((0.5, 0.2, 0.3))
-        split(study, by="well", scheme=scheme, grid=grid, seed=seed, progress=progress)
-    run = train(study, folder / profile.name, profile, seed=seed, progress=progress).run
+        split(study, by="well", scheme=scheme, grid=grid, seed=seed)
+    run = train(study, folder / profile.name, profile, seed=seed).run
     net, card = load_model(run.model(0))
     pixels = StudyPixels(study)
     patches, folds, _ = study.split("split")

@@ -27,7 +27,7 @@ from livewell.inference.windows import Windows
 from livewell.models.files import load_model
 from livewell.models.recipes import DEADNET_DENSE
 from livewell.outputs.sliding import Sliding
-from livewell.progress import SILENT, Progress, Tick
+from livewell.progress import Tick, shown, task
 from livewell.workflows.heatmap import heatmap
 
 STRIDE = 16
@@ -44,9 +44,7 @@ child(base, *sys.argv[1:])
 """
 
 
-def movie(
-    *, runs: Path | None = None, frames: int = 500, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def movie(*, runs: Path | None = None, frames: int = 500, seed: int = 0) -> Result:
     """A long movie from file to map and video: memory, time a frame, share of inference.
 
     Parameters
@@ -57,19 +55,17 @@ def movie(
         Length of the movie.
     seed
         Of model and movie.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows = []
     with TemporaryDirectory() as temporary:
         folder = runs or Path(temporary)
-        trained(folder, DEADNET_DENSE, seed=seed, progress=progress)
+        trained(folder, DEADNET_DENSE, seed=seed)
         path = Path(temporary) / "movie.ome.tif"
         write_movie(path, frames, seed)
         model = folder / DEADNET_DENSE.name
         asked: list[Backend] = ["torch", *[b for b in available() if b == "openvino-bf16"]]
-        with progress.task("mapping", len(asked)) as tick:
+        with task("mapping", len(asked)) as tick:
             for backend in asked:
                 found = _run(path, model, Path(temporary) / f"out-{backend}", backend)
                 rows += _movie_rows(backend, found, frames)
@@ -110,14 +106,12 @@ def _movie_rows(backend: str, found: dict[str, Any], frames: int) -> list[list[s
     ]
 
 
-def large_image(
-    *, runs: Path | None = None, side_px: int = 20_000, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def large_image(*, runs: Path | None = None, side_px: int = 20_000, seed: int = 0) -> Result:
     """One very large image: peak memory of the whole process.
 
     Parameters
     ----------
-    runs, seed, progress
+    runs, seed
         As in `movie`.
     side_px
         Height and width.
@@ -125,7 +119,7 @@ def large_image(
     began = time.monotonic()
     with TemporaryDirectory() as temporary:
         folder = runs or Path(temporary)
-        model = trained(folder, DEADNET_DENSE, seed=seed, progress=progress)
+        model = trained(folder, DEADNET_DENSE, seed=seed)
         path = Path(temporary) / "large.ome.tif"
         small = model.views[0].frame[0]
         whole = tifffile.memmap(
@@ -137,7 +131,7 @@ def large_image(
                 part[...] = small[: part.shape[0], : part.shape[1]]
         whole.flush()
         del whole
-        with progress.task("mapping", 1) as tick:
+        with task("mapping", 1) as tick:
             found = _run(path, folder / DEADNET_DENSE.name, Path(temporary) / "out", "torch", 0)
             tick()
     rows = [
@@ -183,15 +177,10 @@ def child(base: float, movie: str, model: str, out: str, backend: Backend, alone
     seconds = _alone(Path(movie), Path(model), backend, int(alone)) if int(alone) else 0.0
     watch = Watch()
     began = time.perf_counter()
-    heatmap(
-        Path(movie),
-        Path(model),
-        Path(out),
-        stride_px=STRIDE,
-        engine="dense",
-        backend=backend,
-        progress=watch,
-    )
+    with shown(watch):
+        heatmap(
+            Path(movie), Path(model), Path(out), stride_px=STRIDE, engine="dense", backend=backend
+        )
     total = time.perf_counter() - began
     watch.stop()
     print(  # this is how a child answers
@@ -270,7 +259,6 @@ def real_images(
     models: tuple[Path, ...] = (),
     every: int = 2,
     seed: int = 0,
-    progress: Progress = SILENT,
 ) -> Result:
     """How far dense maps are from windows' on real images.
 
@@ -284,7 +272,7 @@ def real_images(
         Further models.
     every
         Every so many-th window in rows and columns of the 16 px map is scored one by one.
-    seed, progress
+    seed
         As in `movie`.
     """
     began = time.monotonic()
@@ -292,14 +280,14 @@ def real_images(
     with TemporaryDirectory() as temporary:
         folder = runs or Path(temporary)
         for profile in FORMS.values():
-            trained(folder, profile, seed=seed, progress=progress)
+            trained(folder, profile, seed=seed)
         paths = [folder / profile.name for profile in FORMS.values()] + list(models)
         images = {
             "t98g-movie": [(data / "t98g-movie", t) for t in (0, 4, 9)],
             "mcf7-pi": [(path, 0) for path in sorted((data / "mcf7-pi").glob("*.ome.tif"))[::8]],
         }
         total = len(paths) * sum(map(len, images.values()))
-        with progress.task("comparing", total) as tick:
+        with task("comparing", total) as tick:
             for path in paths:
                 for name, frames in images.items():
                     rows.append(_deviation(path, name, frames, every, tick))

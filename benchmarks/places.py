@@ -18,7 +18,7 @@ from livewell.detection.matching import counts_at, matched
 from livewell.files import read_json, write_json
 from livewell.inference.detections import Finder, Look, Places
 from livewell.models.nets.net import Net
-from livewell.progress import SILENT, Progress, Tick
+from livewell.progress import Tick, task
 from livewell.simulate.shapes import Picture, ShapeSpec
 from livewell.tables.schemas import BOX
 
@@ -101,9 +101,7 @@ class Told:
     usual: dict[str, float]
 
 
-def told(
-    model: Model, spec: ShapeSpec, images: int, what: str, progress: Progress = SILENT
-) -> Told:
+def told(model: Model, spec: ShapeSpec, images: int, what: str) -> Told:
     """How well a net finds the circles of fresh pictures.
 
     The figures are kept in the model's folder, with the threshold and the look that they are of,
@@ -117,8 +115,6 @@ def told(
         As `benchmarks.shapes.on_fresh` takes them.
     what
         Name of the bar.
-    progress
-        Where to report.
     """
     kept = model.kept(spec, images, "json")
     of = {
@@ -129,7 +125,7 @@ def told(
     }
     found = read_json(kept, kind=KIND) if kept.is_file() else {}
     if found.get("of") != of:
-        with progress.task(what, total=images) as tick:
+        with task(what, total=images) as tick:
             places = look_at(model, spec, images, tick=tick)
         usual = places.usual(place_threshold(model))
         write_json(kept, {"of": of, "paper": asdict(places.table3()), "usual": usual})

@@ -22,7 +22,7 @@ from livewell.models.files import load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import override
 from livewell.models.recipes import FAST
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import VISIBLE
 from livewell.study.pixels import StudyPixels
@@ -59,7 +59,7 @@ class Found:
     chance: list[float] = field(default_factory=list)
 
 
-def planted(*, runs: Path | None = None, seed: int = 0, progress: Progress = SILENT) -> Result:
+def planted(*, runs: Path | None = None, seed: int = 0) -> Result:
     """Peaks of whole-field maps on sick cells that cover under a tenth of the area.
 
     Parameters
@@ -68,8 +68,6 @@ def planted(*, runs: Path | None = None, seed: int = 0, progress: Progress = SIL
         Where plate and runs are kept, to go on after a stop; a temporary folder by default.
     seed
         Of everything.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows: list[list[str]] = []
@@ -77,8 +75,8 @@ def planted(*, runs: Path | None = None, seed: int = 0, progress: Progress = SIL
     with TemporaryDirectory() as temporary:
         folder = runs or Path(temporary)
         fields = _fields(seed + 1)
-        for kind, net, study, split_name in _nets(folder, seed, progress):
-            found = _looked(kind, net, study, split_name, fields, progress)
+        for kind, net, study, split_name in _nets(folder, seed):
+            found = _looked(kind, net, study, split_name, fields)
             for name, each in found.items():
                 hits, low, high = sum(each.hits), *wilson(sum(each.hits), len(each.hits))
                 share = f"{hits} of {len(each.hits)} = {hits / len(each.hits):.0%}"
@@ -168,7 +166,7 @@ def _visibly_harmed(truth: pd.DataFrame) -> pd.DataFrame:
     return truth[(truth["t"] == FRAME) & (truth["damage"] >= VISIBLE)]
 
 
-def _study(folder: Path, seed: int, progress: Progress) -> Study:
+def _study(folder: Path, seed: int) -> Study:
     """The demo's plate, labelled by dose."""
     spec = CultureSpec(
         doses_s=(0.0, 120.0),
@@ -178,25 +176,25 @@ def _study(folder: Path, seed: int, progress: Progress) -> Study:
         frame_s=1800.0,
         seed=seed,
     )
-    images = simulate_culture(spec, folder / "plate", progress=progress)
+    images = simulate_culture(spec, folder / "plate")
     table = folder / "plate" / "plate.csv"
     study = index(images, folder / "study", pattern=PATTERN, metadata=table).study
     if "labels" not in study.label_names():
-        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed, progress=progress)
+        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed)
     return study
 
 
-def _nets(folder: Path, seed: int, progress: Progress) -> Iterator[tuple[str, Net, Study, str]]:
+def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study, str]]:
     """Name, net, study and split of every net that is looked into."""
-    study = _study(folder / "fast", seed, progress)
+    study = _study(folder / "fast", seed)
     if "split" not in study.split_names():
         grid = Grid(FAST_PROFILE.input.patch_px, FAST_PROFILE.input.stride_px)
         scheme = Holdout((0.7, 0.2, 0.1))
-        split(study, by="well", scheme=scheme, grid=grid, seed=seed, progress=progress)
-    run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed, progress=progress).run
+        split(study, by="well", scheme=scheme, grid=grid, seed=seed)
+    run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed).run
     yield FAST_KIND, load_model(run.model(0))[0], study, "split"
     for name, profile in DEADNETS.items():
-        made = trained(folder / "deadnet", profile, seed=seed, progress=progress)
+        made = trained(folder / "deadnet", profile, seed=seed)
         yield name, made.net, Study.open(folder / "deadnet" / "study"), "split"
 
 
@@ -206,7 +204,6 @@ def _looked(
     study: Study,
     split_name: str,
     fields: list[Planted],
-    progress: Progress,
 ) -> dict[str, Found]:
     cam = Cam(net)
     patches, folds, _ = study.split(split_name)
@@ -217,7 +214,7 @@ def _looked(
     weights = class_weights(cam, StudyPixels(study), regions_of(own), 1, most=500)
     ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
     found = {name: Found() for name in ways}
-    with progress.task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:
+    with task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:
         for each in fields:
             area = Box.of(0, 0, *each.frame.shape)
             whole = area.widened((net.patch_px - net.input_px) // 2)

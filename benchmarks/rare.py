@@ -13,7 +13,6 @@ from benchmarks.shapes import Model, Trial, scored, trained
 from benchmarks.table1 import figures
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
-from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import ShapeSpec
 
 CIRCLES = (8, 4, 2, 1)
@@ -36,9 +35,7 @@ def trials(seed: int) -> Iterator[tuple[str, int, Trial]]:
             yield pool, circles, Trial(spec, profile, f"rare-{pool}-{circles}-{seed}")
 
 
-def curve(
-    *, runs: Path, images: int = IMAGES, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def curve(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
     """Train nets on pictures with 1, 2, 4 and 8 circles among 48 objects, and test them.
 
     Parameters
@@ -49,16 +46,14 @@ def curve(
         Fresh pictures of each rarity, half of them positive.
     seed
         Of pictures and trainings.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows, values, notes = [], [], []
     for pool, circles, one in trials(seed):
-        model = trained(one, runs, seed=seed, progress=progress)
-        found = figures(scored(model, one.spec, images, progress=progress))
+        model = trained(one, runs, seed=seed)
+        found = figures(scored(model, one.spec, images))
         what = f"finding circles, {pool}, {circles}"
-        places = told(model, one.spec, images, what, progress)
+        places = told(model, one.spec, images, what)
         usual, counts = places.usual, places.paper
         rows.append(
             [
@@ -78,7 +73,7 @@ def curve(
             {"pool": pool, "circles": circles} | found | {"places": usual, "paper": paper}
         )
         if circles == max(CIRCLES):
-            notes.append(_on_rarer(pool, model, one.spec, images, progress))
+            notes.append(_on_rarer(pool, model, one.spec, images))
     return Result(
         name="wscnn-rare",
         title="WSCNN: how rare may circles be",
@@ -106,12 +101,9 @@ def curve(
     )
 
 
-def _on_rarer(pool: str, model: Model, spec: ShapeSpec, images: int, progress: Progress) -> str:
+def _on_rarer(pool: str, model: Model, spec: ShapeSpec, images: int) -> str:
     """What a net that learnt with many circles says of fewer: whether it counts them."""
-    tables = {
-        circles: scored(model, replace(spec, circles=circles), images, progress=progress)
-        for circles in CIRCLES
-    }
+    tables = {circles: scored(model, replace(spec, circles=circles), images) for circles in CIRCLES}
     shares = [f"{figures(table)['accuracy']:.1%}" for table in tables.values()]
     none = next(iter(tables.values()))
     logits = {0: none.loc[none["y"] == 0, "logit"]}

@@ -16,7 +16,7 @@ from livewell.inference.windows import Windows
 from livewell.models.files import Card, load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
 from livewell.study.regions import Whole
 from livewell.study.study import Study
@@ -80,7 +80,7 @@ class Model:
         return self.folder / f"fresh-{share}-{images}-{self.card.weights_sha256[:8]}.{kind}"
 
 
-def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> Study:
+def study_of(spec: ShapeSpec, folder: Path) -> Study:
     """The study of a set of pictures in `folder`, split into thirds, or the one that is there.
 
     Raises
@@ -89,27 +89,27 @@ def study_of(spec: ShapeSpec, folder: Path, *, progress: Progress = SILENT) -> S
         The pictures that are there are others.
     """
     out = folder / "study"
-    images = simulate_shapes(spec, folder / "pictures", progress=progress)
+    images = simulate_shapes(spec, folder / "pictures")
     if (out / "splits").is_dir():
         return Study.open(out)
     index(images, out, metadata=folder / "pictures" / "images.csv")
     study = Study.open(out)
     label(study, Column("label", {name: name for name in CLASSES}), CLASSES, seed=spec.seed)
-    split(study, by="picture", scheme=THIRDS, grid=Whole(), seed=spec.seed, progress=progress)
+    split(study, by="picture", scheme=THIRDS, grid=Whole(), seed=spec.seed)
     return study
 
 
-def trained(trial: Trial, runs: Path, *, seed: int, progress: Progress = SILENT) -> Model:
+def trained(trial: Trial, runs: Path, *, seed: int) -> Model:
     """The net of a trial, trained now or before; a training that was stopped goes on."""
     spec = trial.spec
     data = f"{spec.ellipses}-{spec.circles or f'{spec.circle_share:g}'}-{spec.seed}"
-    study = study_of(spec, runs / "data" / data, progress=progress)
+    study = study_of(spec, runs / "data" / data)
     start = None
     if trial.begin:
-        first = trained(trial.begin, runs, seed=seed, progress=progress)
+        first = trained(trial.begin, runs, seed=seed)
         start = first.folder / "fold-00" / "model"
     out = runs / trial.name
-    made = train(study, out, trial.profile, begin_with=start, seed=seed, progress=progress)
+    made = train(study, out, trial.profile, begin_with=start, seed=seed)
     net, card = load_model(made.run.model(0))
     return Model(net, card, pd.read_csv(made.run.fold(0) / "log.csv"), made.run.folder)
 
@@ -136,9 +136,7 @@ def _told(told: Callable[[list[Picture]], T], spec: ShapeSpec, numbers: range) -
     return told([picture(spec, number) for number in numbers])
 
 
-def scored(
-    model: Model, spec: ShapeSpec, images: int, *, progress: Progress = SILENT
-) -> pd.DataFrame:
+def scored(model: Model, spec: ShapeSpec, images: int) -> pd.DataFrame:
     """Truth and call of fresh pictures: columns y, logit, called; threshold from validation.
 
     They are kept in the model's folder, and not scored again.
@@ -146,15 +144,15 @@ def scored(
     kept = model.kept(spec, images, "csv")
     if not kept.is_file():
         with whole_file(kept) as temporary:
-            fresh_scores(model.net, spec, images, progress).to_csv(temporary, index=False)
+            fresh_scores(model.net, spec, images).to_csv(temporary, index=False)
     table = pd.read_csv(kept)
     return table.assign(called=model.card.region_rule.called(table["logit"]))
 
 
-def fresh_scores(net: Net, spec: ShapeSpec, images: int, progress: Progress) -> pd.DataFrame:
+def fresh_scores(net: Net, spec: ShapeSpec, images: int) -> pd.DataFrame:
     """Truth and logit of fresh pictures: columns y, logit."""
     parts = []
-    with progress.task("scoring fresh pictures", total=images) as tick:
+    with task("scoring fresh pictures", total=images) as tick:
         for part in on_fresh(partial(_logits, net), spec, images):
             parts.append(part)
             tick(len(part))

@@ -15,7 +15,6 @@ from benchmarks.shapes import READINGS, Model, Trial, scored, trained
 from livewell.metrics.intervals import wilson
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import WSCNN_FAST
-from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import Ellipses, ShapeSpec
 
 IMAGES = 10_000
@@ -128,9 +127,7 @@ def trials(seed: int) -> Iterator[tuple[Net, Ellipses, int, Trial]]:
                 yield net, reading, number, trial(net, reading, number)
 
 
-def table(
-    *, runs: Path, images: int = IMAGES, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
     """Train every net of the table and test it on fresh pictures.
 
     Parameters
@@ -141,20 +138,18 @@ def table(
         Fresh pictures of each kind, half of them positive.
     seed
         Of the first training and its pictures; further ones count on from it.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows: list[list[str]] = []
     values: list[dict[str, object]] = []
     curves: list[str] = []
     for net, reading, number, one in trials(seed):
-        model = trained(one, runs, seed=number, progress=progress)
+        model = trained(one, runs, seed=number)
         sets = {"Sim 1": one.spec}
         if net.pooling == "max":
             sets["Sim 2"] = replace(one.spec, circle_share=0.2)
         for data, spec in sets.items():
-            found = figures(scored(model, spec, images, progress=progress))
+            found = figures(scored(model, spec, images))
             paper = PAPER.get((data, net.pooling), ("", "", ""))
             about = [data, READINGS[reading], net.told, str(number)]
             rows.append([*about, *paper, *_shown(found), f"{model.minutes:.0f}"])

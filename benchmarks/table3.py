@@ -11,7 +11,6 @@ from benchmarks.result import Result, percent
 from benchmarks.shapes import READINGS, trained
 from benchmarks.table1 import IMAGES, trials
 from livewell.inference.detections import Look
-from livewell.progress import SILENT, Progress
 from livewell.simulate.shapes import Ellipses
 
 LOOK = Look()
@@ -26,9 +25,7 @@ PAPER = ("99.995", "93.00", "97.19")
 """Accuracy, precision and recall, percent: Sailem et al., Table 3."""
 
 
-def table(
-    *, runs: Path, images: int = IMAGES, seed: int = 0, progress: Progress = SILENT
-) -> Result:
+def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
     """Find the circles of fresh pictures of Sim 1 with the nets of Table 1.
 
     Parameters
@@ -39,18 +36,16 @@ def table(
         Fresh pictures, half of them with circles.
     seed
         Of the first training; further ones count on from it.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     rows, values = [], []
     for net, reading, number, one in trials(seed):
         if net.pooling not in POOLS:
             continue
-        model = trained(one, runs, seed=number, progress=progress)
+        model = trained(one, runs, seed=number)
         most = images if reading == MAIN else OTHERS_SEARCHED
         some = min(images, net.searched, most)
-        found = told(model, one.spec, some, f"finding circles, {net.told}", progress)
+        found = told(model, one.spec, some, f"finding circles, {net.told}")
         paper = PAPER if net.pooling == "max" else ("", "", "")
         about = [READINGS[reading], net.told, str(number), f"{some:,}"]
         rows.append([*about, *paper, *_shown(found)])

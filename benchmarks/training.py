@@ -18,7 +18,7 @@ from benchmarks.result import Result
 from livewell.models.building import build
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.region import RegionGrid
 from livewell.simulate.culture import CultureSpec
 from livewell.study.pixels import StudyPixels
@@ -37,7 +37,6 @@ def speed(
     profiles: Iterable[Profile] = PROFILES,
     repeats: int = 3,
     seed: int = 0,
-    progress: Progress = SILENT,
 ) -> Result:
     """Crops a second of training from files with augmentation, and from memory without.
 
@@ -49,16 +48,14 @@ def speed(
         How often each is measured, by turns.
     seed
         Of pictures and training.
-    progress
-        Where to report.
     """
     began = time.monotonic()
     profiles = list(profiles)
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        pixels, names = _pictures(Path(temporary), seed, progress)
+        pixels, names = _pictures(Path(temporary), seed)
         total = 2 * repeats * len(profiles)
-        with progress.task("training", total) as tick:
+        with task("training", total) as tick:
             for profile in profiles:
                 full, bare = [], []
                 for _ in range(repeats):
@@ -92,9 +89,7 @@ def speed(
     )
 
 
-def _pictures(
-    folder: Path, seed: int, progress: Progress
-) -> tuple[StudyPixels, list[tuple[str, int]]]:
+def _pictures(folder: Path, seed: int) -> tuple[StudyPixels, list[tuple[str, int]]]:
     spec = CultureSpec(
         doses_s=(0.0, 120.0),
         wells_per_dose=2,
@@ -105,10 +100,10 @@ def _pictures(
         cells=140,
         seed=seed,
     )
-    images = simulate_culture(spec, folder / "plate", progress=progress)
+    images = simulate_culture(spec, folder / "plate")
     study = index(images, folder / "study", pattern=PATTERN).study
     pixels = StudyPixels(study)
-    pixels.prepare(progress=progress)
+    pixels.prepare()
     return pixels, [(name, t) for name in study.fields()["image"] for t in range(spec.frames)]
 
 

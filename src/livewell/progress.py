@@ -80,7 +80,29 @@ class Bars:
 
 
 SILENT = Silent()
-"""The default everywhere."""
+"""What is shown unless `shown` says otherwise."""
+_shown: Progress = SILENT
+
+
+@contextmanager
+def shown(progress: Progress) -> Iterator[None]:
+    """Show the progress of all work within the block, ``Bars()`` for a terminal or a log file."""
+    global _shown
+    before, _shown = _shown, progress
+    try:
+        yield
+    finally:
+        _shown = before
+
+
+@contextmanager
+def task(what: str, total: int) -> Iterator[Tick]:
+    """A bar of `total` units called `what`, as long as the block lasts.
+
+    Where nothing else is said by `shown`, work within the block shows no bars of its own.
+    """
+    with _shown.task(what, total) as tick, shown(SILENT):
+        yield tick
 
 
 def each(items: Iterable[T], tick: Tick, share: float = 1) -> Iterator[tuple[T, Tick]]:

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from benchmarks.darkness import RULES, dark_spots, darkness
-from livewell.progress import SILENT
 
 CLASSES = ("living", "dead")
 SHAPE = (80, 100)
@@ -85,7 +84,7 @@ def f1(row: list[str]) -> float:
 def test_broad_spots_are_found_among_lines(held: tuple[Held, pd.DataFrame]) -> None:
     """Broad spots are all found where lines drown them for the plain rule."""
     tested, dead = held
-    rows = darkness(tested, dead, 0, SILENT)  # type: ignore[arg-type]
+    rows = darkness(tested, dead, 0)  # type: ignore[arg-type]
     assert [row[0] for row in rows] == list(RULES)
     assert f1(rows[1]) > 0.9 > f1(rows[0])
     assert {len(row) for row in rows} == {8}
@@ -104,5 +103,5 @@ def test_a_rule_learns_from_other_images_than_it_is_tested_on(
         for x in range(0, 100, 20)
     ]
     odd = pd.concat([rest, pd.DataFrame(lines)], ignore_index=True)
-    wrong = f1(darkness(tested, odd, 0, SILENT)[1])  # type: ignore[arg-type]
-    assert wrong < 0.6 < f1(darkness(tested, dead, 0, SILENT)[1])  # type: ignore[arg-type]
+    wrong = f1(darkness(tested, odd, 0)[1])  # type: ignore[arg-type]
+    assert wrong < 0.6 < f1(darkness(tested, dead, 0)[1])  # type: ignore[arg-type]

@@ -128,7 +128,7 @@ def test_scores_are_kept(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     first = scored(model, TRIAL.spec, 6)
     made: list[ShapeSpec] = []
 
-    def scores(_: object, spec: ShapeSpec, images: int, __: object) -> pd.DataFrame:
+    def scores(_: object, spec: ShapeSpec, images: int) -> pd.DataFrame:
         made.append(spec)
         return pd.DataFrame({"y": [0, 1], "logit": [-1.0, images]})
 

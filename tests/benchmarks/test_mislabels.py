@@ -13,7 +13,6 @@ from benchmarks.mislabels import FLIPPED, flipped
 from benchmarks.result import Result
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
-from livewell.progress import SILENT
 from livewell.simulate.shapes import ShapeSpec
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
@@ -30,7 +29,7 @@ RANKED = (True, False, True, True, False, False)
 
 
 def study_of(folder: Path, seed: int) -> tuple[Study, pd.DataFrame]:
-    return mislabels.flipped_study(folder, SMALL(images=IMAGES, seed=seed), seed, SILENT)
+    return mislabels.flipped_study(folder, SMALL(images=IMAGES, seed=seed), seed)
 
 
 def values_of(result: Result) -> Any:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
 from livewell.models.files import load_model, rewrite_card
-from livewell.progress import ROUNDING, Tick
+from livewell.progress import ROUNDING, Tick, shown
 from livewell.workflows.assess import assess
 from livewell.workflows.train import TrainingResult
 
@@ -196,8 +196,8 @@ def stopped(images: Path, model: Path, tmp_path: Path, plate: Path) -> Path:
     """Output folder of a judging of four movies that was broken off after three."""
     for name in ("A02_p1.ome.tif", "B02_p1.ome.tif"):
         shutil.copy(plate / "images" / name, images / name)
-    with pytest.raises(KillError):
-        assess(images, model, tmp_path / "out", progress=StopsAfter(3))
+    with pytest.raises(KillError), shown(StopsAfter(3)):
+        assess(images, model, tmp_path / "out")
     return tmp_path / "out"
 
 
@@ -273,8 +273,8 @@ def test_stopped_judging_leaves_older_results_whole(
     out = tmp_path / "out"
     assess(images, model, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(KillError):
-        assess(images, model, out, progress=StopsAfter(1))
+    with pytest.raises(KillError), shown(StopsAfter(1)):
+        assess(images, model, out)
     after = {path.name: path.read_bytes() for path in out.iterdir()}
     assert after.pop("journal.jsonl")
     assert after == before

@@ -13,6 +13,7 @@ from livewell.errors import OutputError, SplitError, StudyError
 from livewell.files import read_json
 from livewell.models.files import load_model
 from livewell.models.recipes import TINY
+from livewell.progress import shown
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.tables.schemas import SCORES
@@ -94,8 +95,8 @@ def test_a_foreign_folder_keeps_its_files(trained: TrainingResult, tmp_path: Pat
     """Images in the folder of the report, by mistake, are refused before any work, and stay."""
     (tmp_path / "image.tif").write_text("pixels")
     for out in (tmp_path, tmp_path / "image.tif"):
-        with pytest.raises(OutputError):
-            evaluate(trained.run.folder, out=out, progress=NoWork())
+        with pytest.raises(OutputError), shown(NoWork()):
+            evaluate(trained.run.folder, out=out)
     assert [path.name for path in tmp_path.iterdir()] == ["image.tif"]
     assert (tmp_path / "image.tif").read_text() == "pixels"
 

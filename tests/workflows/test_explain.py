@@ -21,7 +21,6 @@ from livewell.inference import evaluation_set as scores
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
-from livewell.progress import SILENT
 from livewell.report import inside
 from livewell.report.inside import Inside, Look
 from livewell.study.regions import Grid
@@ -271,7 +270,7 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
 def test_scores_are_of_test_patches(trained: TrainingResult, study: Study) -> None:
     """Every patch of the test wells is scored once, and none of another well."""
     tested = scores.EvaluationSet.of_run(trained.run.folder)
-    table, models = tested.scores(SILENT)
+    table, models = tested.scores()
     patches_, parts, _ = study.split(trained.run.spec.split)
     unseen = parts.loc[parts["part"] == "test", "group"]
     assert len(table) == patches_["group"].isin(unseen).sum()
@@ -339,9 +338,9 @@ def test_class_models_climb_from_zeros_and_from_the_other_class(
 ) -> None:
     """The report shows both ways for both classes, and says how far the score climbed."""
     tested = scores.EvaluationSet.of_run(trained.run.folder)
-    table, _ = tested.scores(SILENT)
+    table, _ = tested.scores()
     table = table.assign(y=(table["label"] == "sick").astype(int))
-    look = Inside(tested, {0: Cam(tested.model(0).net)}, QUICK, 0, SILENT)
+    look = Inside(tested, {0: Cam(tested.model(0).net)}, QUICK, 0)
     picture = look.models(table, [0, 1])
     text = picture.data.decode()
     for words in ("from zeros, score", "from it, score", "a healthy patch", "a sick patch"):

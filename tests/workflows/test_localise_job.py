@@ -23,7 +23,7 @@ from livewell.models.nets.wscnn import weakly_supervised
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
 from livewell.outputs.masks import read_mask
-from livewell.progress import ROUNDING, Tick
+from livewell.progress import ROUNDING, Tick, shown
 from livewell.study.content import first_frame
 from livewell.workflows import localise as job
 from livewell.workflows.localise import DETECTIONS, PICTURES, localise
@@ -131,8 +131,8 @@ def test_a_stopped_job_goes_on(images: Path, bright: Path, tmp_path: Path, monke
     """What died in the middle of a line goes on from its journal to the very same files."""
     whole, again = tmp_path / "whole", tmp_path / "again"
     localise(images, bright, whole)
-    with pytest.raises(KillError):
-        localise(images, bright, again, progress=StopsAfter(2))
+    with pytest.raises(KillError), shown(StopsAfter(2)):
+        localise(images, bright, again)
     assert not (again / "pictures.csv").exists()
     journal = again / "journal.jsonl"
     lines = [line for line in journal.read_text("utf-8").splitlines() if line]
@@ -160,8 +160,8 @@ def test_a_journal_whose_mask_is_gone_is_not_believed(
 ) -> None:
     """An image whose mask is missing, or which changed since, is judged again."""
     out = tmp_path / "out"
-    with pytest.raises(KillError):
-        localise(images, bright, out, figures=0, progress=StopsAfter(2))
+    with pytest.raises(KillError), shown(StopsAfter(2)):
+        localise(images, bright, out, figures=0)
     (out / "masks" / "A01.tif").unlink()
     tifffile.imwrite(images / "A02.ome.tif", blobs())
     made = localise(images, bright, out, figures=0)

@@ -22,7 +22,7 @@ from livewell.inference.engines import EngineUse
 from livewell.inference.unseen import candidates, scorers
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
-from livewell.progress import Progress, Tick
+from livewell.progress import Tick, shown, task
 from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows import timelapse as module
@@ -69,9 +69,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the movies that were mapped; maps are not made in earnest but told by the name."""
     names: list[str] = []
 
-    def quick(
-        movie: Path, model: Path, out: Path, *, progress: Progress, **options: Any
-    ) -> HeatMapResult:
+    def quick(movie: Path, model: Path, out: Path, **options: Any) -> HeatMapResult:
         names.append(movie.name)
         rng = np.random.default_rng(sum(movie.name.encode()))
         p = rng.random(3)
@@ -80,7 +78,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         curve.to_csv(out / "curve.csv", index=False)
         for name in ("map.ome.tif", "report.html", "overlay.webm"):
             (out / name).touch()
-        with progress.task("sliding over frames", 3) as tick:
+        with task("sliding over frames", 3) as tick:
             for _ in range(3):
                 tick()
         files = (out / "overlay.webm", out / "map.ome.tif", out / "report.html")
@@ -312,7 +310,8 @@ def test_progress_is_one_bar(small: Study, net: Path, tmp_path: Path, mapped: li
             yield tick
 
     timelapse(small, net, tmp_path / "out", only=FOUR[:1], **COARSE)
-    timelapse(small, net, tmp_path / "out", only=FOUR[:2], progress=Spy(), **COARSE)
+    with shown(Spy()):
+        timelapse(small, net, tmp_path / "out", only=FOUR[:2], **COARSE)
     assert [task for task in tasks if task[0] == "mapping positions"] == [("mapping positions", 1)]
     others = {what for what, _ in tasks} - {"mapping positions"}
     assert others <= {"reading headers", "looking whether pictures were learnt from"}

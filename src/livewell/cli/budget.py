@@ -62,9 +62,7 @@ def budget_(
         window_s,
         **{name: options.pop(name) for name in names},
     )
-    made = budget(
-        where, out, plan, profile=recipe, warn=talk.warn, progress=talk.progress, **options
-    )
+    made = budget(where, out, plan, profile=recipe, **options)
     wide = max(len(f"{test.dose:g}") for test in made.budget.tests)
     talk.say(f"{'dose':>{wide}}  wells  sick    less no light  decision")
     for test in made.budget.tests:

@@ -71,11 +71,11 @@ def dataset_(talk: Talk, study: Path, recipe: str, **options: Any) -> None:
             needed = " and ".join(f"--{_flag(key)}" for key in missing)
             raise click.UsageError(f"--recipe deadnet-a needs {needed}")
         given["dead"] = _dead(given.get("dead", "last-frames"))
-        made = deadnet_a(where, DeadNetA(**given), classes, name=name, progress=talk.progress)
+        made = deadnet_a(where, DeadNetA(**given), classes, name=name)
     else:
         if given.get("dose_to") == -1:
             given["dose_to"] = float("inf")
-        made = deadnet_b(where, DeadNetB(**given), classes, name=name, progress=talk.progress)
+        made = deadnet_b(where, DeadNetB(**given), classes, name=name)
     for note in made.notes:
         talk.warn(note)
     _say(talk, made)

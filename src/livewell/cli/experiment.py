@@ -19,7 +19,7 @@ def timelapse_(talk: Talk, study: Path, model: Path, out: Path, **options: Any) 
     from livewell.study.study import Study
     from livewell.workflows.timelapse import timelapse
 
-    made = timelapse(Study.open(study), model, out, progress=talk.progress, **options)
+    made = timelapse(Study.open(study), model, out, **options)
     for warning in made.warnings:
         talk.warn(warning)
     for row in made.failures.itertuples():

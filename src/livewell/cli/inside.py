@@ -43,7 +43,6 @@ def explain_(
         look=Look(**options, ascent=Ascent(steps=steps)),
         folds=folds or None,
         seed=seed,
-        progress=talk.progress,
     )
     for name, found in made.background.items():
         share = found.evidence

@@ -109,7 +109,7 @@ def _label(
     from livewell.workflows.label import label
 
     names = _class_names(classes or {}, negative, positive)
-    made = label(Study.open(study), route, names, name=name, seed=seed, progress=talk.progress)
+    made = label(Study.open(study), route, names, name=name, seed=seed)
     for step, count in made.meta.counts:
         talk.say(f"{count:>8,}  {step}")
     for note in made.meta.notes:

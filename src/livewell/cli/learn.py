@@ -84,8 +84,6 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
         Study.open(study),
         scheme=scheme,
         grid=grid,
-        warn=talk.warn,
-        progress=talk.progress,
         **options,
     )
     talk.say(made.balance.to_string(index=False))
@@ -154,9 +152,7 @@ def train_(
     from livewell.workflows.train import train
 
     recipe = override(recipe_of(profile), settings)
-    made = train(
-        Study.open(study), out, recipe, folds=folds or None, progress=talk.progress, **options
-    )
+    made = train(Study.open(study), out, recipe, folds=folds or None, **options)
     for fold in made.cards:
         talk.say(f"model of fold {fold}: {made.run.model(fold)}")
     models = {fold: str(made.run.model(fold)) for fold in made.cards}
@@ -212,7 +208,7 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
     from livewell.workflows.evaluate import evaluate
 
     study = None if on is None else Study.open(on)
-    made = evaluate(model, on=study, progress=talk.progress, **options)
+    made = evaluate(model, on=study, **options)
     for name, figure in made.figures.items():
         talk.say(f"{name:<18} {_told(figure)}")
     if made.places.figures:

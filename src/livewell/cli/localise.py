@@ -39,7 +39,7 @@ def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) 
     from livewell.text import plural
     from livewell.workflows.localise import localise
 
-    made = localise(images, model, out, progress=talk.progress, **options)
+    made = localise(images, model, out, **options)
     counts = made.pictures["verdict"].value_counts()
     for verdict, count in counts.items():
         talk.say(f"{count:>8,}  {verdict}")

@@ -65,7 +65,7 @@ def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
     from livewell.papers.mosaic import mosaics
     from livewell.study.study import Study
 
-    made = mosaics(Study.open(study), out, progress=talk.progress, **options)
+    made = mosaics(Study.open(study), out, **options)
     for note in made.notes:
         talk.warn(note)
     talk.say(made.balance.to_string(index=False))

@@ -48,7 +48,7 @@ def simulate_culture_(
     if doses:
         settings["doses_s"] = doses
         settings.setdefault("wells_per_dose", 4)
-    images = simulate_culture(CultureSpec(**settings), out, progress=talk.progress)
+    images = simulate_culture(CultureSpec(**settings), out)
     talk.say(f"images: {images}")
     talk.result(
         {
@@ -95,7 +95,7 @@ def simulate_shapes_(talk: Talk, out: Path, outlined: bool, **settings: Any) -> 
     from livewell.workflows.shapes import simulate_shapes
 
     spec = ShapeSpec(filled=not outlined, **settings)
-    images = simulate_shapes(spec, out, progress=talk.progress)
+    images = simulate_shapes(spec, out)
     talk.say(f"images: {images}")
     labels, objects = str(out / "images.csv"), str(out / "objects.csv")
     talk.say(f"labels: {labels}")
@@ -112,7 +112,7 @@ def demo_(talk: Talk, out: Path, seed: int) -> None:
 
     from livewell.workflows.demo import demo
 
-    made = demo(out, seed=seed, say=talk.say, progress=talk.progress)
+    made = demo(out, seed=seed, say=talk.say)
     auc, wells = made.auc, made.wells
     unseen = " and ".join(f"{count} {name}" for name, count in wells.items())
     talk.say("")

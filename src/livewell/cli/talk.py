@@ -2,10 +2,12 @@
 
 import functools
 import json
+import logging
 import math
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import click
 
 from livewell.errors import LivewellError
 from livewell.files import strict
-from livewell.progress import SILENT, Bars, Progress
+from livewell.progress import SILENT, Bars, shown
 
 PATH = click.Path(path_type=Path)
 COUNT, SEED = click.IntRange(min=1), click.IntRange(min=0)
@@ -45,7 +47,6 @@ class Talk:
 
     def __init__(self, quiet: bool, as_json: bool) -> None:
         self._quiet, self._json = quiet, as_json
-        self.progress: Progress = SILENT if quiet or as_json else Bars()
 
     def say(self, text: str) -> None:
         """A line for people, on standard output."""
@@ -70,8 +71,10 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         @functools.wraps(function)
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
             before = signal.signal(signal.SIGTERM, _terminated)
+            talk = Talk(quiet, as_json)
             try:
-                code = function(Talk(quiet, as_json), **options)
+                with shown(SILENT if quiet or as_json else Bars()), _logged(talk):
+                    code = function(talk, **options)
             except LivewellError as error:
                 if as_json:
                     click.echo(json.dumps({"error": error.code, "message": str(error)}))
@@ -91,6 +94,22 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         )
 
     return decorate
+
+
+@contextmanager
+def _logged(talk: Talk) -> Iterator[None]:
+    """Say what the package logs, from warnings upwards, as the command speaks."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            talk.warn(record.getMessage())
+
+    logger, handler = logging.getLogger("livewell"), Handler(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 class _Terminated(KeyboardInterrupt):

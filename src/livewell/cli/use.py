@@ -23,7 +23,7 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
     """Judge pictures: healthy, sick, unsure, or nothing to judge."""
     from livewell.workflows.assess import assess
 
-    made = assess(images, model, out, progress=talk.progress, **options)
+    made = assess(images, model, out, **options)
     counts = made.verdicts["verdict"].value_counts()
     for verdict, count in counts.items():
         talk.say(f"{count:>8,}  {verdict}")
@@ -53,7 +53,7 @@ def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) ->
     """Show where and when in a movie cells look sick."""
     from livewell.workflows.heatmap import heatmap
 
-    made = heatmap(movie, model, out, progress=talk.progress, **options)
+    made = heatmap(movie, model, out, **options)
     for warning in made.warnings:
         talk.warn(warning)
     talk.say(made.used.told())

@@ -10,14 +10,12 @@ from livewell.errors import Fault, LivewellError
 from livewell.images.listing import fingerprint
 from livewell.images.opening import read_header
 from livewell.images.plain import RGB
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.tables.files import read_table, write_table
 from livewell.tables.schemas import HEADERS
 
 
-def read_headers(
-    paths: Mapping[str, Path], cache: Path, progress: Progress = SILENT
-) -> tuple[pd.DataFrame, list[Fault]]:
+def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, list[Fault]]:
     """Headers of the files that can be read, and a fault for each of the others.
 
     Parameters
@@ -27,8 +25,6 @@ def read_headers(
     cache
         Parquet file of headers; a file is read again only when its size or its time of change
         is another.
-    progress
-        Where to report to, one step a file.
 
     Returns
     -------
@@ -41,7 +37,7 @@ def read_headers(
     rows: list[dict[str, Any]] = []
     faults: list[Fault] = []
     fresh = 0
-    with progress.task("reading headers", len(paths)) as tick:
+    with task("reading headers", len(paths)) as tick:
         for image, path in paths.items():
             try:
                 size, mtime = fingerprint(path)

@@ -14,7 +14,7 @@ from livewell.models.device import AUTO, placed
 from livewell.models.files import NORMALISATIONS, Card
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.study.runs import versions
 from livewell.tables.schemas import regions_of
 from livewell.training.data import plain_loader
@@ -30,7 +30,6 @@ def calibrated_card(
     precision: str,
     seed: int,
     device: str = AUTO,
-    progress: Progress = SILENT,
 ) -> Card:
     """The card of a trained net; what it learnt from is filled in by who trained it.
 
@@ -50,11 +49,9 @@ def calibrated_card(
         Of the training.
     device
         Where to compute.
-    progress
-        Where to report.
     """
     placed(net.module, device)
-    with progress.task("calibrating on validation", total=len(validation)) as tick:
+    with task("calibrating on validation", total=len(validation)) as tick:
         logits = Windows(net).regions(source, regions_of(validation), tick)
     classes = net.classes
     y = classes.codes(validation["label"])

@@ -15,7 +15,7 @@ from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.models.device import AUTO
 from livewell.models.files import Card
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.splitting.units import unit_names
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
@@ -115,7 +115,6 @@ class EvaluationSet:
         by: str | None = None,
         channels: Channels = None,
         device: str = AUTO,
-        progress: Progress = SILENT,
     ) -> "EvaluationSet":
         """All labelled regions of a study that a model has not learnt from.
 
@@ -135,8 +134,6 @@ class EvaluationSet:
             Channels to look at, in the model's order; the study's, else the model's by default.
         device
             Where models compute.
-        progress
-            Where to report.
 
         Raises
         ------
@@ -147,7 +144,7 @@ class EvaluationSet:
         SpecError
             Another pixel size than the model's.
         """
-        found = candidates(model, study, progress, whole_frames=True)
+        found = candidates(model, study, whole_frames=True)
         card = found.models[0].card
         table, meta = study.labels(labels), study.label_meta(labels)
         card.class_names.codes(table["label"])
@@ -170,8 +167,8 @@ class EvaluationSet:
         names = channel_names(study, left["image"], asked)
         same_channels(names, card.channels, str(study.folder))
         pixels = StudyPixels(study, asked)
-        pixels.prepare(sorted(left["image"].unique()), progress=progress)
-        patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, progress)
+        pixels.prepare(sorted(left["image"].unique()))
+        patches, counts = patches_of_labels(study, left, _grid(left, card), pixels)
         _same_size(patches, card)
         patches["group"] = patches["image"].map(groups).fillna(patches["image"])
         patches = PATCHES.check(patches, where=f"labels {labels}")
@@ -251,12 +248,12 @@ class EvaluationSet:
             )
         return Model.load(self.folders[fold], device=self.device)
 
-    def scores(self, progress: Progress) -> tuple[pd.DataFrame, dict[int, Model]]:
+    def scores(self) -> tuple[pd.DataFrame, dict[int, Model]]:
         """Scores of all test groups (`schemas.SCORES`), and the model of every fold."""
         tested = self.part("test")
         models: dict[int, Model] = {}
         tables = []
-        with progress.task("scoring unseen groups", total=len(tested)) as tick:
+        with task("scoring unseen groups", total=len(tested)) as tick:
             for fold in sorted(int(number) for number in tested["fold"].unique()):
                 part = tested[tested["fold"] == fold]
                 model = models[fold] = self.model(fold)

@@ -1,6 +1,7 @@
 """Judging every well of a study by models that have not learnt from it."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from livewell.images.opening import Channels
 from livewell.inference.dosed import Plan
 from livewell.inference.model import Model
 from livewell.metrics.intervals import Estimate, cluster_interval
-from livewell.progress import Progress
+from livewell.progress import task
 from livewell.region import RegionGrid
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, patches_of_labels
 from livewell.study.study import Study
 from livewell.tables.schemas import regions_of
+
+LOG = logging.getLogger(__name__)
 
 EMPTIER = 0.1
 """More empty patches than without light, by this share, are told: what died may have gone."""
@@ -83,8 +86,6 @@ class Judging:
         fold: "pd.Series[int]",
         folders: Mapping[int, Path],
         seed: int,
-        warn: Callable[[str], None],
-        progress: Progress,
     ) -> CrossFit:
         """Scores of all patches of some frames, each by its image's model, summed up by well.
 
@@ -100,8 +101,6 @@ class Judging:
             Folder of the model by number.
         seed
             Of the interval of what the models see.
-        warn, progress
-            Where to tell warnings and progress.
 
         Raises
         ------
@@ -111,14 +110,14 @@ class Judging:
         models = {number: Model.load(folder) for number, folder in folders.items()}
         self._refuse_copies(fold, {number: model.learnt for number, model in models.items()})
         pixels = StudyPixels(self.study, self.channels)
-        pixels.prepare(self.units.index, progress=progress)
-        table, _ = patches_of_labels(self.study, frames, grid, pixels, progress)
+        pixels.prepare(self.units.index)
+        table, _ = patches_of_labels(self.study, frames, grid, pixels)
         table = table.drop(columns=["label", "score", "route"])
         table["well"] = table["image"].map(self.units)
         table["dose"] = table["well"].map(self.dose)
         table["fold"] = table["image"].map(fold)
         parts = []
-        with progress.task("judging all wells by models new to them", total=len(table)) as tick:
+        with task("judging all wells by models new to them", total=len(table)) as tick:
             for number, part in table.groupby("fold", sort=True):
                 model = models[int(str(number))]
                 logits = model.region_logits(pixels, regions_of(part), tick)
@@ -140,7 +139,7 @@ class Judging:
         lost = self.dose[~self.dose.index.isin(wells["well"])]
         warnings = (*self._lost(lost), *_emptier(wells))
         for text in warnings:
-            warn(text)
+            LOG.warning(text)
         counts = {float(level): int((lost == level).sum()) for level in lost.unique()}
         sees = _sees(scores, self.plan, seed)
         return CrossFit(wells, scores, sees, len(folders), warnings, lost=counts)

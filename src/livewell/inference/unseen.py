@@ -15,7 +15,6 @@ from livewell.errors import LivewellError
 from livewell.images.formats import OpenImage
 from livewell.inference.model import Model
 from livewell.models.files import find_model
-from livewell.progress import SILENT, Progress
 from livewell.splitting.units import unit_names
 from livewell.study.content import first_frame, first_frames
 from livewell.study.runs import RUN, Run
@@ -69,9 +68,7 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
         return False
 
 
-def candidates(
-    path: Path, study: Study, progress: Progress = SILENT, *, whole_frames: bool = False
-) -> Candidates:
+def candidates(path: Path, study: Study, *, whole_frames: bool = False) -> Candidates:
     """The models meant by `path`: one, or all folds of a run that learnt from this study.
 
     Parameters
@@ -80,8 +77,6 @@ def candidates(
         Model folder or training run.
     study
         The study that is to be scored.
-    progress
-        Where to report.
     whole_frames
         Whether models that judge whole frames are welcome.
 
@@ -99,7 +94,7 @@ def candidates(
     for model in () if whole_frames else models:
         model.need_patches()
     asked = study.channels or models[0].card.named_channels
-    digests = first_frames(study, study.fields()["image"], asked, progress)
+    digests = first_frames(study, study.fields()["image"], asked)
     found = Candidates(models, digests, str(models[0].card.data.get("group", "")))
     if several and not found.same_study:
         # several folds of other images: which of them is meant?

@@ -11,7 +11,7 @@ from livewell.image import PixelSource
 from livewell.measure import intensity, texture
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.multiclass import headline_estimates
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.tables.schemas import regions_of, score_columns
 
 TREES = 300
@@ -50,7 +50,6 @@ def baseline_estimates(
     *,
     min_each: int,
     seed: int,
-    progress: Progress = SILENT,
 ) -> dict[str, dict[str, Estimate]]:
     """Pooled AUC and AUC within groups of trees on simple features, by name of the baseline.
 
@@ -66,15 +65,13 @@ def baseline_estimates(
         As in `livewell.metrics.figures.within_auc`.
     seed
         Of the forests and of resampling.
-    progress
-        Where to report.
     """
     y = classes.codes(patches["label"])
     found = {}
     keys = regions_of(patches)
     edges = keys[0].box.shape
     step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
-    with progress.task("baselines", total=len(BASELINES) * len(keys)) as tick:
+    with task("baselines", total=len(BASELINES) * len(keys)) as tick:
         for name, measure in BASELINES.items():
             tables = []
             for first in range(0, len(keys), step):

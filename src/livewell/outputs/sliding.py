@@ -25,7 +25,7 @@ from livewell.models.files import Card
 from livewell.outputs.heatmaps import Map, MapTransform, write_map
 from livewell.outputs.overlay import Look
 from livewell.outputs.video import OverlayFrame, display_range, write_overlay
-from livewell.progress import Progress
+from livewell.progress import task
 from livewell.threads import Aside, ahead
 
 WIDEST_PX = 4096
@@ -169,7 +169,6 @@ def slide(
     look: Look,
     *,
     fps: float,
-    progress: Progress,
 ) -> None:
     """Score every frame; write maps and video as they come, while the next frames are read.
 
@@ -185,8 +184,6 @@ def slide(
         How frames are drawn.
     fps
         Frames a second of the video.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -217,7 +214,7 @@ def slide(
         write_overlay(film, frames, look, fps=fps)
 
     with (
-        progress.task("sliding over frames", total=header.frames) as tick,
+        task("sliding over frames", total=header.frames) as tick,
         Aside(write_maps) as to_file,
         Aside(write_video) as to_film,
     ):

@@ -20,7 +20,7 @@ from livewell.labels.times import frame_times
 from livewell.papers.counts import FRAMES, PATCH_PX, STRIDE_PX, Step, agreement, copies, grids
 from livewell.papers.endings import Dead, ending
 from livewell.papers.expansion import COPIES_B
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, gridded, refuse_small, sequences
@@ -112,7 +112,6 @@ def deadnet_a(
     classes: tuple[str, str] = ("healthy", "sick"),
     *,
     name: str = "deadnet-a",
-    progress: Progress = SILENT,
 ) -> DataSet:
     """Make data set A and write it as labels on crops, ready for `livewell.workflows.split.split`.
 
@@ -126,8 +125,6 @@ def deadnet_a(
         (negative, positive).
     name
         Of the labels in the study.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -142,7 +139,7 @@ def deadnet_a(
     """
     classes = two_classes(ClassNames.of(classes), "dose")
     checked_name(name)
-    fields, headers = study.fields(), study.headers(progress=progress)
+    fields, headers = study.fields(), study.headers()
     values, faults = doses(fields, recipe.sick_from) if "dose" in fields else (None, [_NO_DOSE])
     if faults or values is None:
         raise TableError("no data set A", faults, where=str(study.folder / "fields.parquet"))
@@ -157,8 +154,8 @@ def deadnet_a(
     )
     positions = positions_of(fields)
     pixels = StudyPixels(study)
-    pixels.prepare(used["image"], progress=progress)
-    end = ending(study, used, headers, positions, recipe.dead, pixels, progress)
+    pixels.prepare(used["image"])
+    end = ending(study, used, headers, positions, recipe.dead, pixels)
     lit = set(fields.loc[(values >= recipe.sick_from).to_numpy(), "image"].map(positions))
     if not end.dead & lit:
         raise LabelError(
@@ -182,7 +179,7 @@ def deadnet_a(
     )
     pixel_um = common_pixel_um(study, used["image"])
     rows = frames.table
-    with progress.task("cutting crops", total=len(rows)) as tick:
+    with task("cutting crops", total=len(rows)) as tick:
         wanted = list(
             zip(rows["image"], rows["t"].astype(int), rows["label"], rows["score"], strict=True)
         )
@@ -234,7 +231,6 @@ def deadnet_b(
     classes: tuple[str, str] = ("healthy", "sick"),
     *,
     name: str = "deadnet-b",
-    progress: Progress = SILENT,
 ) -> DataSet:
     """Make the sequences of data set B and, with votes, its labels on crops.
 
@@ -248,8 +244,6 @@ def deadnet_b(
         (negative, positive), which are also the words of the votes.
     name
         Of the labels in the study, and of the table of sequences.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -264,7 +258,7 @@ def deadnet_b(
     """
     classes = two_classes(ClassNames.of(classes), "votes")
     checked_name(name)
-    fields, headers = study.fields(), study.headers(progress=progress)
+    fields, headers = study.fields(), study.headers()
     most = _dose_to(fields, recipe.dose_to)
     if most < math.inf:
         if "dose" not in fields:
@@ -277,9 +271,9 @@ def deadnet_b(
         fields = fields[(values <= most).to_numpy()]
     headers = headers[headers["image"].isin(fields["image"])]
     pixels = StudyPixels(study)
-    pixels.prepare(fields["image"], progress=progress)
+    pixels.prepare(fields["image"])
     pixel_um = common_pixel_um(study, fields["image"])
-    made, empty = sequences(headers, pixels, PATCH_PX, FRAMES, recipe.empty, pixel_um, progress)
+    made, empty = sequences(headers, pixels, PATCH_PX, FRAMES, recipe.empty, pixel_um)
     if made.empty:
         raise LabelError(
             "no sequence",

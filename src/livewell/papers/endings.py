@@ -13,7 +13,7 @@ from livewell.inference.model import Model
 from livewell.labels.ending import EVERY, SHRUNK, Ending, by_area, by_said, by_share
 from livewell.labels.times import frame_times
 from livewell.measure.occupancy import has_cells, textured
-from livewell.progress import Progress
+from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
@@ -54,7 +54,6 @@ def ending(
     positions: "pd.Series[str]",
     rule: Dead,
     pixels: StudyPixels,
-    progress: Progress,
 ) -> Ending:
     """What became of the positions of some images.
 
@@ -70,8 +69,6 @@ def ending(
         How it is decided.
     pixels
         The study's pixels.
-    progress
-        Where to report.
     """
     if isinstance(rule, EndingColumn):
         return by_said(fields, positions, rule.column)
@@ -82,20 +79,18 @@ def ending(
     if "time_s" in frames:
         frames = frames.sort_values(["position", "time_s"], kind="stable")
     if isinstance(rule, LastFrames):
-        return by_area(_covered(study, frames, pixels, progress), rule.most)
+        return by_area(_covered(study, frames, pixels), rule.most)
     groups = frames.groupby("position")
     begun = groups.head(1).set_index("position")
-    return by_share(_called(study, groups.tail(1), begun, rule, progress), rule.least)
+    return by_share(_called(study, groups.tail(1), begun, rule), rule.least)
 
 
-def _covered(
-    study: Study, frames: pd.DataFrame, pixels: StudyPixels, progress: Progress
-) -> pd.DataFrame:
+def _covered(study: Study, frames: pd.DataFrame, pixels: StudyPixels) -> pd.DataFrame:
     """Share of the area with cells in every position's first and last frames."""
     pixel_um = common_pixel_um(study, frames["image"])
     groups = frames.groupby("position")
     rows = []
-    with progress.task("looking at the ends of movies", total=len(groups)) as tick:
+    with task("looking at the ends of movies", total=len(groups)) as tick:
         for position, movie in groups:
             found = []
             for part in (movie.head(ENDS), movie.tail(ENDS)):
@@ -112,7 +107,7 @@ def _covered(
 
 
 def _called(
-    study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: EndingModel, progress: Progress
+    study: Study, last: pd.DataFrame, begun: pd.DataFrame, rule: EndingModel
 ) -> pd.DataFrame:
     """Share of each position's last frame that a model calls positive.
 
@@ -122,7 +117,7 @@ def _called(
     model = Model.load(rule.model).need_patches()
     number = model.classes.code(model.classes.pair[1])
     rows = []
-    with progress.task("judging last frames", total=len(last)) as tick:
+    with task("judging last frames", total=len(last)) as tick:
         for _, row in last.iterrows():
             position = str(row["position"])
             made = model.judged(_field(study, row, model), where=str(row["image"]))

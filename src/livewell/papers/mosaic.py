@@ -14,7 +14,7 @@ from livewell.geometry import Box
 from livewell.image import Frame
 from livewell.papers.mosaic_pixels import mosaic, reduced
 from livewell.papers.mosaic_tables import deal_mosaics, left_out, raw_images
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import label_hash, split_hashes
 from livewell.study.scale import SAME, channel_name, common_pixel_um
@@ -82,7 +82,6 @@ def mosaics(
     size_px: tuple[int, int] | None = SIZE_PX,
     seed: int = 0,
     channel: str | None = None,
-    progress: Progress = SILENT,
 ) -> Mosaics:
     """Write mosaics of the images of a split; what a stopped run wrote is kept.
 
@@ -111,8 +110,6 @@ def mosaics(
         Of the draws.
     channel
         Name or number of the channel; found by its name where ``None``.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -139,7 +136,7 @@ def mosaics(
     raw = raw_images(patches, folds, chosen)
     table = deal_mosaics(raw, cells=grid[0] * grid[1], repeats=repeats, seed=seed)
     wide = _metadata(table)
-    look = _common_look(study, raw["image"], grid, size_px, channel, progress)
+    look = _common_look(study, raw["image"], grid, size_px, channel)
     settings = {
         "study": str(study.folder.resolve()),
         "split": split,
@@ -158,8 +155,8 @@ def mosaics(
     claim_same(out, KIND, STAMP, settings)
     stamp(out, STAMP, KIND, classes=meta.classes, by=meta.by, **settings)
     pixels = StudyPixels(study, channel)
-    pixels.prepare(sorted(table["image"].unique()), progress=progress)
-    _write(table, look, out / "images", pixels, progress)
+    pixels.prepare(sorted(table["image"].unique()))
+    _write(table, look, out / "images", pixels)
     with whole_file(out / "mosaics.csv") as temporary:
         wide.to_csv(temporary, index=False)
     rest = left_out(raw, table)
@@ -207,10 +204,9 @@ def _common_look(
     grid: tuple[int, int],
     size_px: tuple[int, int] | None,
     channel: str | None,
-    progress: Progress,
 ) -> _Look:
     """The one shape, number type and pixel size of the images; refuses others by name."""
-    headers = study.headers(progress=progress)
+    headers = study.headers()
     headers = headers[headers["image"].isin(images)]
     kinds = headers[["height", "width", "dtype"]].astype("str").agg(" ".join, axis=1)
     usual = kinds.mode().iloc[0]
@@ -242,12 +238,10 @@ def _common_look(
     return _Look(shape, dtype, size, grid, name, common_pixel_um(study, images))
 
 
-def _write(
-    table: pd.DataFrame, look: _Look, folder: Path, pixels: StudyPixels, progress: Progress
-) -> None:
+def _write(table: pd.DataFrame, look: _Look, folder: Path, pixels: StudyPixels) -> None:
     """Write every mosaic that is not there yet."""
     groups = table.groupby("mosaic", sort=False)
-    with progress.task("writing mosaics", total=groups.ngroups) as tick:
+    with task("writing mosaics", total=groups.ngroups) as tick:
         for name, cells in groups:
             path = folder / f"{name}{SUFFIX}"
             if not path.is_file():

@@ -21,7 +21,7 @@ from livewell.image import mirrored
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.measure.occupancy import textured
 from livewell.metrics.baselines import drawn_alike
-from livewell.progress import Progress
+from livewell.progress import task
 from livewell.report.evidence import Evidence, class_models, field_evidence
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
@@ -80,7 +80,6 @@ class Inside:
     cams: dict[int, Cam]
     look: Look
     seed: int
-    progress: Progress
     weights: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)
     masks: dict[tuple[str, int], NDArray[np.bool_]] = field(default_factory=dict)
 
@@ -93,7 +92,7 @@ class Inside:
                 of = (train["fold"] == fold) & (train["label"] == self.tested.classes[number])
                 chosen[fold, number] = drawn_alike(train[of], MOST_TRAINING, self.seed)
         total = sum(len(part) for part in chosen.values())
-        with self.progress.task("weights of the classes", total=total) as tick:
+        with task("weights of the classes", total=total) as tick:
             for (fold, number), part in chosen.items():
                 self.weights[fold, number] = class_weights(
                     self.cams[fold], self.tested.pixels, regions_of(part), number, tick=tick
@@ -130,7 +129,7 @@ class Inside:
             for number in numbers
         }
         total = sum(len(part) for part in chosen.values())
-        with self.progress.task("evidence on and off cells", total=total) as tick:
+        with task("evidence on and off cells", total=total) as tick:
             for number, part in chosen.items():
                 part = part.sort_values(KEY, kind="stable").reset_index(drop=True)
                 found = []
@@ -229,7 +228,7 @@ class Inside:
             mean = rows.groupby(["fold", "image", "t"])["mean"].mean()
             for fold, image, t in mean.sort_values(ascending=False).index[: self.look.fields]:
                 jobs.append((number, int(fold), str(image), int(t)))
-        with self.progress.task("whole fields", total=2 * len(jobs)) as tick:
+        with task("whole fields", total=2 * len(jobs)) as tick:
             for number, fold, image, t in jobs:
                 made = []
                 for weights in (self.weights[fold, number], None):
@@ -280,7 +279,7 @@ class Inside:
         rows = []
         ascent = self.look.ascent
         total = 2 * len(numbers) * ascent.steps
-        with self.progress.task("class models", total=total) as tick:
+        with task("class models", total=total) as tick:
             for number in numbers:
                 other_number = self._other(table, number)
                 name, other = self.tested.classes[number], self.tested.classes[other_number]

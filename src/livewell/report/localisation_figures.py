@@ -15,7 +15,7 @@ from livewell.inference.frames import Field, fit_to, read_field
 from livewell.models.files import Card
 from livewell.outputs.located import Asked, Locator
 from livewell.outputs.masks import read_mask
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.overlays import Overlay, for_page, overlay
 from livewell.report.page import Picture
@@ -77,7 +77,6 @@ def show(
     asked: Asked,
     *,
     most: int,
-    progress: Progress = SILENT,
 ) -> Shown:
     """Draw overlays and Figure 3 from files, masks and tables.
 
@@ -93,8 +92,6 @@ def show(
         How files are opened, and where drawings go.
     most
         Overlays at most; 0: no Figure 3 either.
-    progress
-        Where to report.
     """
     classes = locator.card.class_names.pair
     table = chosen(pictures, classes, most)
@@ -102,7 +99,7 @@ def show(
     names = [f"{Path(mask).stem}.png" for mask in table["mask"]]
     remove_others(folder, "*.png", names)
     overlays = []
-    with progress.task("drawing", total=len(table) + 1) as tick:
+    with task("drawing", total=len(table) + 1) as tick:
         for row, name in zip(_records(table), names, strict=True):
             shot = _shot(files, row, locator, asked)
             own = (detections["image"] == row["image"]) & (detections["t"] == row["t"])

@@ -13,7 +13,7 @@ from livewell.errors import StudyError
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.inference.run_detections import STEPS, found_in
-from livewell.progress import Progress
+from livewell.progress import task
 from livewell.report.frame_figures import pictured
 from livewell.report.marked import MarkedFrame
 from livewell.report.page import Note, Section
@@ -46,9 +46,7 @@ class Where:
     notes: tuple[Note, ...] = ()
 
 
-def where(
-    tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int, progress: Progress
-) -> Where:
+def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int) -> Where:
     """Hold the places in all test frames against boxes, where the labels were made from boxes.
 
     Parameters
@@ -59,8 +57,6 @@ def where(
         What the nets see: image or frame.
     seed
         Of resampling, and of the frames that are shown.
-    progress
-        Where to report.
     """
     positive = tested.classes[1]
     if not models:
@@ -79,7 +75,7 @@ def where(
     parts = {(fold, name): tested.part(name, fold) for fold in models for name in names}
     tables, shares, moved = [], [], {}
     looks = len(STEPS) * sum(len(part) for part in parts.values())
-    with progress.task("looking for places", total=looks) as tick:
+    with task("looking for places", total=looks) as tick:
         for fold, model in models.items():
             known, part = parts[fold, "validation"], parts[fold, "test"]
             places, _ = found_in(tested, fold, model, known, boxes[:0], tick)

@@ -10,7 +10,6 @@ from livewell.detection.box_tables import box_faults, checked_boxes
 from livewell.errors import Fault, TableError
 from livewell.labels.by_boxes import Unboxed, by_boxes, classed
 from livewell.labels.made import Labels, Others, listed
-from livewell.progress import SILENT, Progress
 from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
 from livewell.study.study import Study
 
@@ -65,7 +64,7 @@ def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
 
 
 def label_boxes(
-    study: Study, route: Boxes, classes: tuple[str, str], progress: Progress = SILENT
+    study: Study, route: Boxes, classes: tuple[str, str]
 ) -> tuple[Labels, pd.DataFrame]:
     """Labels of a study's images, and the checked boxes that they were made from.
 
@@ -77,8 +76,6 @@ def label_boxes(
         The CSV and how it is read.
     classes
         ``(negative, positive)``.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -94,7 +91,7 @@ def label_boxes(
         image, and boxes on an image of several frames, for they do not say on which.
     """
     boxes = read_boxes(route.csv, image=route.image, state=route.state, corners=route.corners)
-    headers = study.headers(progress=progress)
+    headers = study.headers()
     sizes = sizes_of(headers)
     # images that the study has not are told by the labels, with what comes near
     placed = boxes["image"].isin(sizes)

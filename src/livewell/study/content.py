@@ -16,7 +16,7 @@ from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
 from livewell.images.opening import Channels, asked_channels, choose_channels, open_image
 from livewell.measure.content import COLUMNS, compared, content_table
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
 from livewell.study.study import Study
@@ -27,9 +27,7 @@ _FILE = ["image", "bytes", "mtime_ns"]
 _FIRST = [*_FILE, "channel", "digest"]
 
 
-def content(
-    study: Study, pixels: StudyPixels, frames: pd.DataFrame, progress: Progress = SILENT
-) -> pd.DataFrame:
+def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataFrame:
     """Content digests of frames, and of their tiles where another frame has a tile's shape.
 
     What was computed of a file is kept until it changes; only what is new is computed.
@@ -42,8 +40,6 @@ def content(
         Their first channel is compared.
     frames
         Columns image and t: the frames to compare with each other.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -56,7 +52,7 @@ def content(
     shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
     known = {key: rows.drop_duplicates(["t", "part"]) for key, rows in _kept(cache, _FILE)}
     tables, fresh = [], False
-    with progress.task("comparing pictures", total=len(wanted)) as tick:
+    with task("comparing pictures", total=len(wanted)) as tick:
         for image, times in wanted.items():
             name = str(image)
             key = (name, *fingerprint(study.path(name)))
@@ -93,7 +89,6 @@ def first_frames(
     study: Study,
     images: Iterable[str],
     channels: Channels = None,
-    progress: Progress = SILENT,
 ) -> dict[str, str]:
     """A digest of every image's first frame with a picture, whatever file or folder it lies in.
 
@@ -106,8 +101,6 @@ def first_frames(
     channels
         The first of them is looked at; where there is none the study's, else the one of transmitted
         light.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -119,9 +112,9 @@ def first_frames(
     cache = study.folder / "cache" / "first-frames.parquet"
     known = {key: str(rows["digest"].iloc[0]) for key, rows in _kept(cache, _FIRST[:-1])}
     before, asked = len(known), asked_channels(channels) or study.channels
-    headers = {str(row["image"]): row for _, row in study.read_headers(progress)[0].iterrows()}
+    headers = {str(row["image"]): row for _, row in study.read_headers()[0].iterrows()}
     found = dict.fromkeys(names, "")
-    with progress.task("looking whether pictures were learnt from", total=len(names)) as tick:
+    with task("looking whether pictures were learnt from", total=len(names)) as tick:
         for name in names:
             with suppress(LivewellError):
                 if name in headers:

@@ -26,7 +26,7 @@ from livewell.images.opening import (
     open_image,
 )
 from livewell.measure.borders import valid_area
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.study.study import Study
 
 KEPT_OPEN = 32
@@ -197,7 +197,6 @@ class StudyPixels(_Pixels):
     def prepare(
         self,
         images: Iterable[str] | None = None,
-        progress: Progress = SILENT,
         *,
         strict: bool = True,
     ) -> list[Fault]:
@@ -207,8 +206,6 @@ class StudyPixels(_Pixels):
         ----------
         images
             Names; all of the study if ``None``.
-        progress
-            Where to report to, one step an image.
         strict
             Raise when anything is wrong; otherwise only tell.
 
@@ -225,7 +222,7 @@ class StudyPixels(_Pixels):
         known = self.study.fields()["image"].tolist()
         names = list(dict.fromkeys(known if images is None else images))
         faults: list[Fault] = []
-        with progress.task("copying pixels", len(names)) as tick:
+        with task("copying pixels", len(names)) as tick:
             for image in names:
                 try:
                     for t in range(self.shape(image)[0]):

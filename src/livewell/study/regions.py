@@ -11,7 +11,7 @@ from livewell.geometry import Box, Edge
 from livewell.labels.by_boxes import ROUTE
 from livewell.labels.by_votes import SEQUENCE
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
-from livewell.progress import Progress, Tick
+from livewell.progress import Tick, task
 from livewell.region import Region, RegionGrid
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
@@ -78,7 +78,6 @@ def patches_of_labels(
     labels: pd.DataFrame,
     grid: Grid | Whole | None,
     pixels: StudyPixels,
-    progress: Progress,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Patches of labelled frames, or the labelled patches themselves, and how many there were.
 
@@ -89,7 +88,7 @@ def patches_of_labels(
     grid
         Where patches lie in labelled frames, or whole frames; ``None`` where the labels are on
         patches.
-    pixels, progress
+    pixels
         The study's pixels, and where to report.
 
     Returns
@@ -122,7 +121,7 @@ def patches_of_labels(
             got=f"patches of {grid.patch_px} px",
             remedy="split with --whole, or label patches round points with `livewell label points`",
         )
-    headers = study.headers(progress=progress).set_index("image")
+    headers = study.headers().set_index("image")
     labelled = headers.loc[labels["image"].unique()]
     frames = headers["frames"]
     wanted = [
@@ -137,7 +136,7 @@ def patches_of_labels(
         return _whole(wanted, labelled, labels["route"].iloc[0])
     refuse_small(labelled, grid.patch_px)
     pixel_um = common_pixel_um(study, labels["image"])
-    with progress.task("making patches", total=len(wanted)) as tick:
+    with task("making patches", total=len(wanted)) as tick:
         table, empty = gridded(wanted, grid, pixels, pixel_um, tick)
     table["route"] = labels["route"].iloc[0]
     if not len(table):
@@ -266,7 +265,6 @@ def sequences(
     frames: int,
     empty: Literal["drop", "keep"],
     pixel_um: float | None,
-    progress: Progress,
 ) -> tuple[pd.DataFrame, int]:
     """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
 
@@ -280,7 +278,7 @@ def sequences(
         Edge of a crop; frames of a sequence, which do not overlap in time either.
     empty
         Whether crops without cells in their first frame are dropped.
-    pixel_um, progress
+    pixel_um
         As in `gridded`.
 
     Returns
@@ -291,7 +289,7 @@ def sequences(
     rows: list[dict[str, object]] = []
     left = 0
     layout = RegionGrid(patch_px, patch_px)
-    with progress.task("making sequences", total=len(headers)) as tick:
+    with task("making sequences", total=len(headers)) as tick:
         for image, count in zip(headers["image"], headers["frames"], strict=True):
             for first in range(0, int(count) - frames + 1, frames):
                 area: Box | None = pixels.area(image, first)

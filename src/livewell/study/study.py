@@ -16,7 +16,6 @@ from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
-from livewell.progress import SILENT, Progress
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.files import read_table, write_table
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
@@ -154,7 +153,7 @@ class Study:
                 expected=f"one like {', '.join(near)}" if near else "an image of the fields table",
             ) from None
 
-    def headers(self, progress: Progress = SILENT) -> pd.DataFrame:
+    def headers(self) -> pd.DataFrame:
         """What every file says of itself (`schemas.HEADERS`), read once and kept.
 
         Raises
@@ -162,7 +161,7 @@ class Study:
         TableError
             Holding a fault for every file that cannot be read.
         """
-        table, faults = self.read_headers(progress)
+        table, faults = self.read_headers()
         if faults:
             raise TableError(
                 "some images of the study cannot be read",
@@ -172,13 +171,13 @@ class Study:
             )
         return table
 
-    def read_headers(self, progress: Progress = SILENT) -> tuple[pd.DataFrame, list[Fault]]:
+    def read_headers(self) -> tuple[pd.DataFrame, list[Fault]]:
         """Headers of the files that can be read, and a fault for each of the others.
 
         ``pixel_um`` and ``frame_s`` given for the study stand in place of the files' own.
         """
         paths = {image: self.root / path for image, path in self._paths.items()}
-        table, faults = read_headers(paths, self.folder / "headers.parquet", progress)
+        table, faults = read_headers(paths, self.folder / "headers.parquet")
         for name, given in (("pixel_um", self.pixel_um), ("frame_s", self.frame_s)):
             if given is not None:
                 table[name] = float(given)

@@ -23,7 +23,7 @@ from livewell.image import PixelSource
 from livewell.models.building import build
 from livewell.models.device import AUTO, chosen_device
 from livewell.models.profile import Profile
-from livewell.progress import SILENT, Progress, Tick
+from livewell.progress import Tick, task
 from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import LabelledRegions, PlainCrops, beside, training_loader, workers
 from livewell.training.field_module import FieldClassifier
@@ -65,7 +65,6 @@ def fit(
     *,
     seed: int,
     processes: int | None = None,
-    progress: Progress = SILENT,
     what: str = "training",
     begin: Mapping[str, Tensor] | None = None,
     device: str = AUTO,
@@ -88,8 +87,8 @@ def fit(
         Decides initial weights, draws, augmentation and dropout.
     processes
         Processes that cut and augment; 0 for none, ``None`` for one a core but one.
-    progress, what
-        Where and under which name to report.
+    what
+        What the bar is called.
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
@@ -120,7 +119,7 @@ def fit(
         callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
     precision = chosen_precision(profile)
     last = folder / "last.ckpt"
-    with calm(), beside(number), progress.task(what, total=profile.fit.steps) as tick:
+    with calm(), beside(number), task(what, total=profile.fit.steps) as tick:
         trainer = pl.Trainer(
             **_accelerator(device),
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",

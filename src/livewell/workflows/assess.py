@@ -18,7 +18,7 @@ from livewell.inference.prediction import Prediction
 from livewell.inference.unseen import learnt
 from livewell.models.device import AUTO
 from livewell.models.files import Card, find_model
-from livewell.progress import SILENT, Progress, Tick, each
+from livewell.progress import Tick, each, task
 from livewell.report.extremes import extremes, galleries
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
@@ -51,7 +51,6 @@ def assess(
     pixel_um: float | None = None,
     frame_s: float | None = None,
     device: str = AUTO,
-    progress: Progress = SILENT,
 ) -> Assessment:
     """Judge images by a trained model.
 
@@ -76,8 +75,6 @@ def assess(
         Override what the files say: micrometres, seconds.
     device
         Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -115,7 +112,7 @@ def assess(
     journal = Journal(out / JOURNAL, asked | {"rows": 2})
     done = journal.entries()
     entries = []
-    with progress.task("judging pictures", total=len(paths)) as tick:
+    with task("judging pictures", total=len(paths)) as tick:
         for (path, name), part in each(zip(paths, names, strict=True), tick):
             entry = done.get(name)
             if entry is None or entry["file"] != version_of(path):

@@ -1,7 +1,7 @@
 """How much light is safe here: the highest dose shown to be not worse than none."""
 
+import logging
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.report.budget import BudgetResults, blind, budget_page
 from livewell.report.page import Note, render
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
 from livewell.workflows.crossfit import cross_fit, judge, prepare
+
+LOG = logging.getLogger(__name__)
 
 KIND, STAMP, RESULTS = "light budget", "budget.json", "results.json"
 RUN = "run"
@@ -83,8 +85,6 @@ def budget(
     channels: Channels = None,
     seed: int = 0,
     processes: int | None = None,
-    warn: Callable[[str], None] = lambda text: None,
-    progress: Progress = SILENT,
 ) -> BudgetResult:
     """Learn sick from a study's extremes, judge every well unseen, and test dose by dose.
 
@@ -116,10 +116,6 @@ def budget(
         Of everything.
     processes
         As in `livewell.workflows.train.train`.
-    warn
-        Told every warning as soon as it is known.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -163,8 +159,6 @@ def budget(
             name=name,
             channels=channels,
             seed=seed,
-            warn=warn,
-            progress=progress,
         )
         # only now: what is wrong with the settings must not claim the folder for them
         stamp(out, STAMP, KIND, **said, versions=versions())
@@ -174,18 +168,14 @@ def budget(
             profile,
             seed=seed,
             processes=processes,
-            warn=warn,
-            progress=progress,
         )
         by = f"{fitted.models} models of profile {profile.name}"
     else:
-        fitted = judge(
-            study, model, plan, channels=channels, seed=seed, warn=warn, progress=progress
-        )
+        fitted = judge(study, model, plan, channels=channels, seed=seed)
         stamp(out, STAMP, KIND, **said, versions=versions())
         by = f"judged by {model}"
     wells = check_wells(fitted.wells)
-    with progress.task("testing dose by dose", total=3) as tick:
+    with task("testing dose by dose", total=3) as tick:
         found = light_budget(wells, margin, alpha=alpha, lost=fitted.lost)
         tick()
         response = fit_dose_response(wells)
@@ -198,7 +188,7 @@ def budget(
         listed = ", ".join(f"{each:g}" for each in tried)
         text = f"margins tried on this experiment: {listed}; one chosen afterwards is no promise"
         warnings.append(text)
-        warn(text)
+        LOG.warning(text)
     unit = _unit(study)
     for file, table in (("wells.csv", wells), ("doses.csv", levels)):
         with whole_file(out / file) as temporary:
@@ -230,7 +220,7 @@ def budget(
     if blind(results):
         text = "the net is not shown to see harm at all: a dose that passes says nothing yet"
         warnings.append(text)
-        warn(text)
+        LOG.warning(text)
     page = out / "report.html"
     made = BudgetResult(out, found, response, wells, fitted.sees, unit, page, tuple(warnings))
     write_json(

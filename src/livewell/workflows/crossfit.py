@@ -1,6 +1,6 @@
 """Scores of all wells of a study by models that never saw them."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from livewell.labels.times import frame_times
 from livewell.metrics.intervals import Estimate
 from livewell.models.files import Card
 from livewell.models.profile import Profile
-from livewell.progress import SILENT, Progress
 from livewell.splitting import confounds
 from livewell.splitting.crossfit import scoring_folds
 from livewell.study.content import first_frames
@@ -28,6 +27,8 @@ from livewell.study.study import Study
 from livewell.workflows.label import Dose, label
 from livewell.workflows.split import Stratified, split
 from livewell.workflows.train import train
+
+LOG = logging.getLogger(__name__)
 
 KIND = "light budget"
 VALIDATION = 0.25
@@ -75,8 +76,6 @@ def prepare(
     name: str = "budget",
     channels: Channels = None,
     seed: int = 0,
-    warn: Callable[[str], None] = lambda text: None,
-    progress: Progress = SILENT,
 ) -> Prepared:
     """Label the extremes of a study by dose and deal its units to folds, evenly within each dose.
 
@@ -96,10 +95,6 @@ def prepare(
         Channels to look at, by name or number; by default the study's, else the transmitted light.
     seed
         Of the dealing.
-    warn
-        Told every warning as soon as it is known.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -111,7 +106,7 @@ def prepare(
         Labels of that name which something else made.
     """
     dose, units = doses_by_unit(study, plan)
-    times, notes = _times(study, progress)
+    times, notes = _times(study)
     window = plan.window_s or _whole(times)
     judged = plan.at_s or window
     frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
@@ -135,12 +130,10 @@ def prepare(
         name=name,
         channels=channels,
         seed=seed,
-        warn=warn,
-        progress=progress,
     )
     notes += [*made.labelled.notes, *_unlike(study, plan, dose, units, times, judged)]
     for note in dict.fromkeys(notes):
-        warn(note)
+        LOG.warning(note)
     found = tuple(dict.fromkeys([*dealt.warnings, *notes]))
     return Prepared(study, plan, name, channels, dose, units, judged, frames, dealt.folds, found)
 
@@ -152,8 +145,6 @@ def cross_fit(
     *,
     seed: int = 0,
     processes: int | None = None,
-    warn: Callable[[str], None] = lambda text: None,
-    progress: Progress = SILENT,
 ) -> CrossFit:
     """Learn sick from unlit units, and judge every unit by a model that never saw it.
 
@@ -169,10 +160,6 @@ def cross_fit(
         Of everything.
     processes
         As in `livewell.workflows.train.train`.
-    warn
-        Told every warning as soon as it is known.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -188,14 +175,13 @@ def cross_fit(
         channels=prepared.channels,
         seed=seed,
         processes=processes,
-        progress=progress,
     )
     fold = prepared.units.map(scoring_folds(prepared.dose, prepared.folds, seed))
     folders = {number: trained.run.model(number) for number in trained.cards}
-    digests = first_frames(study, prepared.units.index, prepared.channels, progress)
+    digests = first_frames(study, prepared.units.index, prepared.channels)
     judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channels, digests)
     grid = _grid(plan, profile.input.patch_px, profile.input.stride_px)
-    found = judging.judged(prepared.frames, grid, fold, folders, seed, warn, progress)
+    found = judging.judged(prepared.frames, grid, fold, folders, seed)
     return replace(found, warnings=(*prepared.warnings, *found.warnings))
 
 
@@ -206,8 +192,6 @@ def judge(
     *,
     channels: Channels = None,
     seed: int = 0,
-    warn: Callable[[str], None] = lambda text: None,
-    progress: Progress = SILENT,
 ) -> CrossFit:
     """Judge every unit by a model of other images, or by the folds of a run that never saw it.
 
@@ -224,10 +208,6 @@ def judge(
         Channels to look at, by name or number; by default the study's, else the transmitted light.
     seed
         Of the intervals.
-    warn
-        Told every warning as soon as it is known.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -239,10 +219,10 @@ def judge(
         Another pixel size than the model's.
     """
     dose, units = doses_by_unit(study, plan)
-    times, notes = _times(study, progress)
+    times, notes = _times(study)
     judged = plan.at_s or plan.window_s or _whole(times)
     frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
-    found = candidates(model, study, progress)
+    found = candidates(model, study)
     refuse_more_classes(found.models[0].card, found.models[0].folder, "a budget is of")
     scored = scorers(study, found, units)
     seen = sorted(set(scored.loc[scored["seen"], "group"]))
@@ -260,12 +240,12 @@ def judge(
     same_scale(study, card, study.fields()["image"])
     notes += _unlike(study, plan, dose, units, times, judged)
     for note in notes:
-        warn(note)
+        LOG.warning(note)
     fold = scored.set_index("image")["model"]
     folders = {number: each.folder for number, each in enumerate(found.models)}
     judging = Judging(study, plan, dose, units, channels, found.digests)
     grid = _grid(plan, card.patch_px, card.stride_px)
-    made = judging.judged(frames, grid, fold, folders, seed, warn, progress)
+    made = judging.judged(frames, grid, fold, folders, seed)
     return replace(
         made,
         warnings=(*notes, *made.warnings),
@@ -291,9 +271,9 @@ def _whole(times: pd.DataFrame) -> tuple[float, float]:
     return float(times["time_s"].min()), float(times["time_s"].max()) + 1
 
 
-def _times(study: Study, progress: Progress) -> tuple[pd.DataFrame, list[str]]:
+def _times(study: Study) -> tuple[pd.DataFrame, list[str]]:
     """Every frame's time (image, t, time_s), and a note where no file says when it begins."""
-    times, note, faults = frame_times(study.fields(), study.headers(progress=progress))
+    times, note, faults = frame_times(study.fields(), study.headers())
     if faults:
         raise TableError("no times of frames", faults, where=str(study.folder))
     return times, [note] if note else []

@@ -8,7 +8,6 @@ from livewell.images.listing import find_images
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FAST
-from livewell.progress import SILENT, Progress
 from livewell.simulate.culture import CultureSpec
 from livewell.study.regions import Grid
 from livewell.study.study import Study
@@ -74,7 +73,6 @@ def demo(
     spec: DemoSpec | None = None,
     seed: int = 0,
     say: Callable[[str], None] = lambda text: None,
-    progress: Progress = SILENT,
 ) -> DemoResult:
     """Simulate a plate, learn from the highest dose against none, judge the low dose.
 
@@ -86,7 +84,7 @@ def demo(
         Size of the demo.
     seed
         Of everything.
-    say, progress
+    say
         Where to tell what is done.
 
     Returns
@@ -97,23 +95,23 @@ def demo(
     culture = replace(spec.culture, seed=seed)
     doses = sorted(culture.doses_s)
     say("1/7  simulating a plate of phase-contrast movies")
-    images = simulate_culture(culture, out / "plate", progress=progress)
+    images = simulate_culture(culture, out / "plate")
     say("2/7  indexing it: wells and positions from file names, doses from the plate map")
     study: Study = index(
         images, out / "study", pattern=PATTERN, metadata=out / "plate" / "plate.csv"
     ).study
     say("3/7  labelling by dose, healthy frames matched in time")
-    label(study, Dose(doses[-1], spec.window_s), CLASSES, seed=seed, progress=progress)
+    label(study, Dose(doses[-1], spec.window_s), CLASSES, seed=seed)
     say("4/7  splitting by well")
     grid = Grid(spec.profile.input.patch_px, spec.profile.input.stride_px)
-    made = split(study, by="well", scheme=spec.scheme, grid=grid, seed=seed, progress=progress)
+    made = split(study, by="well", scheme=spec.scheme, grid=grid, seed=seed)
     say("5/7  training")
-    run = train(study, out / "run", spec.profile, seed=seed, progress=progress).run
-    evaluated = evaluate(run.folder, seed=seed, progress=progress)
+    run = train(study, out / "run", spec.profile, seed=seed).run
+    evaluated = evaluate(run.folder, seed=seed)
     say("6/7  verdicts on a movie of cells that got a low dose, of a plate that was never seen")
     low = replace(spec.low_dose, seed=seed + 1, plate="low dose")
-    movies = simulate_culture(low, out / "low-dose", progress=progress)
-    verdicts = assess(movies, run.folder, out / "verdicts", pattern=PATTERN, progress=progress)
+    movies = simulate_culture(low, out / "low-dose")
+    verdicts = assess(movies, run.folder, out / "verdicts", pattern=PATTERN)
     say("7/7  heat-map video of that movie")
     mapped = heatmap(
         find_images(movies)[0],
@@ -121,7 +119,6 @@ def demo(
         out / "heatmap",
         stride_px=spec.profile.input.patch_px // 8,
         edges="mirror",
-        progress=progress,
     )
     tested = made.folds.loc[made.folds["part"] == "test", "group"]
     wells = (

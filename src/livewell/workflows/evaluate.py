@@ -19,7 +19,6 @@ from livewell.metrics.outcomes import outcomes
 from livewell.metrics.summary import evaluation_figures
 from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
-from livewell.progress import SILENT, Progress
 from livewell.report.evaluation import evaluation_page
 from livewell.report.evaluation_results import evaluation_results, region_noun
 from livewell.report.examples import FILE as SUSPECTS_FILE
@@ -85,7 +84,6 @@ def evaluate(
     baselines: bool = True,
     device: str = AUTO,
     seed: int = 0,
-    progress: Progress = SILENT,
 ) -> Evaluation:
     """Score labelled regions by models that never saw their group, and report.
 
@@ -113,8 +111,6 @@ def evaluate(
         Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     seed
         Of resampling and of baselines.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -141,7 +137,7 @@ def evaluate(
         folder = out or tested.own_run.folder / "evaluation"
     else:
         tested = EvaluationSet.of_study(
-            model, on, labels=labels, by=by, channels=channels, device=device, progress=progress
+            model, on, labels=labels, by=by, channels=channels, device=device
         )
         folder = out or on.folder / "evaluations" / labels
         baselines = False
@@ -151,7 +147,7 @@ def evaluate(
     # detections are held against boxes with thresholds from validation groups, which a run has
     frames = noun != PATCH and on is None
     models = models_of(tested) if frames else {}
-    scores, judges = tested.scores(progress)
+    scores, judges = tested.scores()
     cards = {fold: judge.card for fold, judge in judges.items()}
     figures = evaluation_figures(
         scores,
@@ -161,8 +157,8 @@ def evaluate(
         min_each=min_each,
         seed=seed,
     )
-    rivals, compared = _rivals(tested, scores, min_each, seed, progress) if baselines else ({}, 0)
-    places = where(tested, models, noun, seed=seed, progress=progress) if frames else Where()
+    rivals, compared = _rivals(tested, scores, min_each, seed) if baselines else ({}, 0)
+    places = where(tested, models, noun, seed=seed) if frames else Where()
     examples = Examples(tested, models)
     suspected, section = examples.suspects(scores)
     results = evaluation_results(
@@ -234,7 +230,7 @@ def evaluate(
 
 
 def _rivals(
-    tested: EvaluationSet, scores: pd.DataFrame, min_each: int, seed: int, progress: Progress
+    tested: EvaluationSet, scores: pd.DataFrame, min_each: int, seed: int
 ) -> tuple[dict[str, dict[str, Estimate]], int]:
     """The net and simple rules on the same patches, and how many these are."""
     some = some_patches(tested.patches, seed)
@@ -245,7 +241,6 @@ def _rivals(
         tested.pixels,
         min_each=min_each,
         seed=seed,
-        progress=progress,
     )
     same = scores.merge(some[KEY], on=KEY)
     net = headline_estimates(same, tested.classes, seed=seed, names=AREAS, min_each=min_each)

@@ -11,7 +11,6 @@ from livewell.explain.gradcam import Cam
 from livewell.files import AnyPath, claim_same, stamp, whole_file, write_json, write_text
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.models.nets.layers import class_number
-from livewell.progress import SILENT, Progress
 from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.inside import MOST_TRAINING, Inside, Look
 from livewell.report.page import render
@@ -50,7 +49,6 @@ def explain(
     look: Look | None = None,
     folds: Sequence[int] | None = None,
     seed: int = 0,
-    progress: Progress = SILENT,
 ) -> Explanation:
     """Look inside a run, on groups that its models never saw.
 
@@ -66,8 +64,6 @@ def explain(
         Only these; all where ``None``.
     seed
         Of what is drawn and of the intervals.
-    progress
-        Where to report.
 
     Raises
     ------
@@ -98,9 +94,9 @@ def explain(
     said |= {"look": asdict(look)}
     claim_same(folder, KIND, STAMP, said)
     stamp(folder, STAMP, KIND, **said, versions=versions())
-    scores, _ = tested.scores(progress)
+    scores, _ = tested.scores()
     table = scores.assign(y=tested.classes.codes(scores["label"]))
-    inside = Inside(tested, cams, look, seed, progress)
+    inside = Inside(tested, cams, look, seed)
     inside.learn_weights(numbers)
     measured, rows, top = inside.off_cells(table, numbers)
     found = {

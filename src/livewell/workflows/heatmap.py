@@ -18,7 +18,6 @@ from livewell.models.files import Card
 from livewell.outputs.heatmaps import read_map
 from livewell.outputs.sliding import Sliding, map_curve, slide
 from livewell.outputs.video import stills
-from livewell.progress import SILENT, Progress
 from livewell.report.maps import still
 from livewell.report.page import Note, Video, render
 from livewell.report.results import HeatmapResults
@@ -66,7 +65,6 @@ def heatmap(
     fps: float = 5.0,
     video: str = "webm",
     device: str = AUTO,
-    progress: Progress = SILENT,
 ) -> HeatMapResult:
     """Slide a model over every frame of a movie.
 
@@ -96,8 +94,6 @@ def heatmap(
         ``webm``, or ``mp4`` where the system has ffmpeg.
     device
         As in `assess`.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -148,7 +144,7 @@ def heatmap(
         )
         # whole frames, which may be large
         del samples
-        slide(sliding, scorer, used, out / MAP, film, look, fps=fps, progress=progress)
+        slide(sliding, scorer, used, out / MAP, film, look, fps=fps)
         maps, _ = read_map(out / MAP)
         curve = map_curve(maps, card.region_rule, card.class_names, header.frame_s)
         with whole_file(out / "curve.csv") as temporary:

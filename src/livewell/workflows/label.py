@@ -19,7 +19,7 @@ from livewell.labels.made import Count, Labels, Others, two_classes
 from livewell.labels.points import by_points
 from livewell.measure import stain
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.region import RegionGrid
 from livewell.study.box_labels import Boxes, label_boxes, sizes_of
 from livewell.study.metadata import read_metadata
@@ -146,7 +146,6 @@ def label(
     *,
     name: str = "labels",
     seed: int = 0,
-    progress: Progress = SILENT,
 ) -> LabelResult:
     """Label a study and write the labels into it.
 
@@ -162,8 +161,6 @@ def label(
         Name of this set of labels in the study.
     seed
         Of a fitted mixture.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -190,14 +187,14 @@ def label(
             labelled = by_words(study.fields(), route.classes, others=route.others)
         case Dose():
             rule = DoseRule(route.sick_from, route.window_s, route.healthy_any_time)
-            headers = study.headers(progress=progress)
+            headers = study.headers()
             labelled = by_dose(study.fields(), headers, rule, classes=two_classes(names, "dose"))
         case Points():
-            labelled = _by_points(study, route, progress)
+            labelled = _by_points(study, route)
         case Stain():
-            labelled = _by_stain(study, route, two_classes(names, "stain"), seed, progress)
+            labelled = _by_stain(study, route, two_classes(names, "stain"), seed)
         case Boxes():
-            labelled, boxes = label_boxes(study, route, two_classes(names, "boxes"), progress)
+            labelled, boxes = label_boxes(study, route, two_classes(names, "boxes"))
         case Merge():
             labelled = _by_merging(study, route, name)
     found = set(labelled.table["label"])
@@ -252,11 +249,11 @@ def _by_merging(study: Study, route: Merge, name: str) -> Labels:
     return by_merging(study.labels(route.labels), classes, route.classes)
 
 
-def _by_points(study: Study, route: Points, progress: Progress) -> Labels:
+def _by_points(study: Study, route: Points) -> Labels:
     return by_points(
         read_metadata(route.csv).table,
         route.classes,
-        sizes_of(study.headers(progress=progress)),
+        sizes_of(study.headers()),
         route.patch_px,
         others=route.others,
         y=route.y,
@@ -266,10 +263,8 @@ def _by_points(study: Study, route: Points, progress: Progress) -> Labels:
     )
 
 
-def _by_stain(
-    study: Study, route: Stain, classes: tuple[str, str], seed: int, progress: Progress
-) -> Labels:
-    every = measure_stain(study, route, progress)
+def _by_stain(study: Study, route: Stain, classes: tuple[str, str], seed: int) -> Labels:
+    every = measure_stain(study, route)
     measured = every[every["cells"] >= LEAST_SHARE] if route.empty == "drop" else every
     fields = study.fields()
     columns = [name for name in (route.per, (route.reference or (None,))[0]) if name]
@@ -304,7 +299,7 @@ def _by_stain(
     return replace(made, counts=(*first, *made.counts))
 
 
-def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd.DataFrame:
+def measure_stain(study: Study, route: Stain) -> pd.DataFrame:
     """Mean stain of every patch of a grid, its ratio to the background, and how much is cells.
 
     Parameters
@@ -313,8 +308,6 @@ def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd
         All its images are measured.
     route
         Channel, grid and camera offset.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -324,12 +317,12 @@ def measure_stain(study: Study, route: Stain, progress: Progress = SILENT) -> pd
         zeros of either channel are left out.
     """
     stained, seen = StudyPixels(study, route.channel), StudyPixels(study, route.transmitted)
-    seen.prepare(study.fields()["image"], progress=progress)
+    seen.prepare(study.fields()["image"])
     pixel_um = common_pixel_um(study, study.fields()["image"])
-    headers = study.headers(progress=progress)
+    headers = study.headers()
     grid = RegionGrid(route.patch_px, route.stride_px)
     tables = []
-    with progress.task("measuring the stain", total=len(headers)) as tick:
+    with task("measuring the stain", total=len(headers)) as tick:
         for image, frames in zip(headers["image"], headers["frames"], strict=True):
             for t in range(int(frames)):
                 key = str(image), t

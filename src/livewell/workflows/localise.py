@@ -17,7 +17,7 @@ from livewell.inference.model import Model
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.outputs.located import Asked, Locator, locate
-from livewell.progress import SILENT, Progress, each
+from livewell.progress import each, task
 from livewell.report.localisation_figures import model_summary, show
 from livewell.report.localise import LocaliseResults, localise_page
 from livewell.report.page import Note, Tone, render
@@ -79,7 +79,6 @@ def localise(
     channels: Channels = None,
     pixel_um: float | None = None,
     device: str = AUTO,
-    progress: Progress = SILENT,
 ) -> Localisation:
     """Say of every picture whether it holds the positive class, and where.
 
@@ -102,8 +101,6 @@ def localise(
         Most overlays that are drawn, see `places_shown.chosen`; 0: no figure at all.
     pattern, channels, pixel_um, device
         As in `livewell.workflows.assess.assess`.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -138,13 +135,13 @@ def localise(
     claim_same(out, KIND, STAMP, asked)
     stamp(out, STAMP, KIND, **asked, versions=versions())
     journal = Journal(out / JOURNAL, asked)
-    entries = _entries(files, locator, opened, journal, progress)
+    entries = _entries(files, locator, opened, journal)
     pictures, detections, failures = _tables(entries, placed)
     for name, table in (("pictures", pictures), ("detections", detections), ("failures", failures)):
         with whole_file(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
     remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
-    shown = show(files, pictures, detections, locator, opened, most=figures, progress=progress)
+    shown = show(files, pictures, detections, locator, opened, most=figures)
     warnings = (*unplaced, *_warnings(entries))
     results = LocaliseResults(
         title=f"Places in {images.name}",
@@ -199,12 +196,12 @@ def _files(images: Path, out: Path) -> dict[str, Path]:
 
 
 def _entries(
-    files: dict[str, Path], locator: Locator, asked: Asked, journal: Journal, progress: Progress
+    files: dict[str, Path], locator: Locator, asked: Asked, journal: Journal
 ) -> list[dict[str, Any]]:
     """One entry a file, from the journal where it holds it."""
     bases, done = picture_names(list(files)), journal.entries()
     entries = []
-    with progress.task("locating", total=len(files)) as tick:
+    with task("locating", total=len(files)) as tick:
         for (name, path), part in each(files.items(), tick):
             entry = done.get(name)
             if entry is None or not _holds(entry, path, bases[name], asked.out):

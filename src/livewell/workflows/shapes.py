@@ -8,7 +8,7 @@ from joblib import Parallel, cpu_count, delayed
 from PIL import Image
 
 from livewell.files import claim_same, stamp, whole_file
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.simulate.shapes import OBJECTS, ShapeSpec, picture
 
 KIND, STAMP, PARTS = "simulated shapes", "shapes.json", "parts"
@@ -18,9 +18,7 @@ TOGETHER = 100
 """Pictures that one process draws before it is given others."""
 
 
-def simulate_shapes(
-    spec: ShapeSpec, out: Path, *, workers: int | None = None, progress: Progress = SILENT
-) -> Path:
+def simulate_shapes(spec: ShapeSpec, out: Path, *, workers: int | None = None) -> Path:
     """Write simulated pictures of ellipses and circles.
 
     Parameters
@@ -33,8 +31,6 @@ def simulate_shapes(
         there already are kept, if the spec is the same.
     workers
         Processes; one a core by default.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -52,7 +48,7 @@ def simulate_shapes(
     claim_same(out, KIND, STAMP, wanted)
     stamp(out, STAMP, KIND, **wanted)
     firsts = range(0, spec.images, TOGETHER)
-    with progress.task("drawing shapes", total=spec.images) as tick:
+    with task("drawing shapes", total=spec.images) as tick:
         number = min(workers or cpu_count(), len(firsts))
         pool = Parallel(n_jobs=number, return_as="generator_unordered")
         for count in pool(delayed(_some)(spec, first, out) for first in firsts):

@@ -8,7 +8,7 @@ import tifffile
 from joblib import Parallel, cpu_count, delayed
 
 from livewell.files import claim_same, read_json, stamp, whole_file, write_json
-from livewell.progress import SILENT, Progress
+from livewell.progress import task
 from livewell.simulate.culture import (
     CultureSpec,
     PositionKey,
@@ -23,9 +23,7 @@ KEYS = ["well", "position", "image"]
 PATTERN = "{well}_p{position:int}.ome.tif"
 
 
-def simulate_culture(
-    spec: CultureSpec, out: Path, *, workers: int | None = None, progress: Progress = SILENT
-) -> Path:
+def simulate_culture(spec: CultureSpec, out: Path, *, workers: int | None = None) -> Path:
     """Write a simulated plate.
 
     Parameters
@@ -41,8 +39,6 @@ def simulate_culture(
         the spec is the same.
     workers
         Processes; one a core by default.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -65,7 +61,7 @@ def simulate_culture(
     with whole_file(out / "plate.csv") as temporary:
         plate.to_csv(temporary, index=False)
     keys = positions(spec)
-    with progress.task("simulating positions", total=len(keys)) as tick:
+    with task("simulating positions", total=len(keys)) as tick:
         pool = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
         for _ in pool(delayed(_position)(spec, key, out) for key in keys):
             tick()

@@ -1,6 +1,7 @@
 """Patches of a study, and which group plays which part."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
@@ -9,7 +10,6 @@ from livewell.classes import ClassNames
 from livewell.errors import LabelError, LeakError, SplitError
 from livewell.files import AnyPath
 from livewell.images.opening import Channels
-from livewell.progress import SILENT, Progress
 from livewell.splitting import balance as balancing
 from livewell.splitting import confounds, leaks
 from livewell.splitting import schemes as splits
@@ -22,6 +22,8 @@ from livewell.study.scale import channel_names, common_pixel_um
 from livewell.study.study import Study, checked_name
 from livewell.tables.metadata import LabelMeta, SplitMeta
 from livewell.tables.schemas import PATCHES
+
+LOG = logging.getLogger(__name__)
 
 PART_NAMES = ("train", "validation", "test")
 
@@ -97,8 +99,6 @@ def split(
     channels: Channels = None,
     merge_duplicates: bool = False,
     seed: int = 0,
-    warn: Callable[[str], None] = lambda text: None,
-    progress: Progress = SILENT,
 ) -> SplitResult:
     """Make patches and deal whole groups to train, validation and test.
 
@@ -120,10 +120,6 @@ def split(
         Give pictures with the same content one group instead of refusing them.
     seed
         Of the dealing.
-    warn
-        Told every warning as soon as it is known, also when the split is then refused.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -148,12 +144,12 @@ def split(
     else:
         _check_scheme(scheme, labelled)
     pixels = StudyPixels(study, channels)
-    pixels.prepare(sorted(table["image"].unique()), progress=progress)
-    patches, counts = patches_of_labels(study, table, grid, pixels, progress)
+    pixels.prepare(sorted(table["image"].unique()))
+    patches, counts = patches_of_labels(study, table, grid, pixels)
     _refuse_lost(patches, meta.class_names)
     patches["group"] = patches["image"].map(groups)
     _refuse_groupless(patches, by)
-    digests = content(study, pixels, patches[["image", "t"]].drop_duplicates(), progress)
+    digests = content(study, pixels, patches[["image", "t"]].drop_duplicates())
     clusters = leaks.same_content(digests)
     if merge_duplicates:
         names = leaks.merged_groups(clusters, _group_of_images(patches))
@@ -161,7 +157,7 @@ def split(
     patches = PATCHES.check(patches, where=f"split {name}")
     warnings = _torn(study.fields(), patches, by) + _ties(study.fields(), patches, by, meta)
     for text in warnings:
-        warn(text)
+        LOG.warning(text)
     # copies may have become one group since
     merged = pd.Series(_group_of_images(patches))
     dealing = _named(scheme, study.fields(), merged) if isinstance(scheme, Parts) else scheme
@@ -170,7 +166,7 @@ def split(
     balance = balancing.balance(patches, folds)
     whole = isinstance(grid, Whole)
     for text in balancing.warnings(patches, folds):
-        warn(text)
+        LOG.warning(text)
         warnings.append(text)
     study.write_split(
         name,

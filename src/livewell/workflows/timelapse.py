@@ -29,7 +29,7 @@ from livewell.inference.frames import why
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.models.device import AUTO
-from livewell.progress import SILENT, Progress, Tick
+from livewell.progress import Tick, shown, task
 from livewell.report.page import render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
 from livewell.study.runs import versions
@@ -82,7 +82,6 @@ def timelapse(
     fps: float = 5.0,
     video: str = "webm",
     device: str = AUTO,
-    progress: Progress = SILENT,
 ) -> TimeLapseResult:
     """Map every image of a study, and draw sick area over time.
 
@@ -104,8 +103,6 @@ def timelapse(
         As in `livewell.workflows.heatmap.heatmap`.
     channels
         Channels to judge, in the model's order; by default the study's, else the model's.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -128,7 +125,7 @@ def timelapse(
     for image in only:
         study.path(image)
     fields = every[every["image"].isin(only)] if only else every
-    found = candidates(model, study, progress)
+    found = candidates(model, study)
     models, notes = found.models, found.notes
     refuse_more_classes(models[0].card, models[0].folder, "time courses are of")
     scored = scorers(study, found)
@@ -153,10 +150,10 @@ def timelapse(
     }
     claim_same(out, KIND, STAMP, said)
     stamp(out, STAMP, KIND, **said, versions=versions())
-    headers, _ = study.read_headers(progress)
+    headers, _ = study.read_headers()
     names = folder_names(every["image"].tolist())
     batch = _Batch(study, out, models, asked, memory_gb, device, names)
-    made = batch.run(scored, progress)
+    made = batch.run(scored)
     mapped = scored[scored["image"].isin(list(batch.records))]
     curves = over_time.curves_of(batch.frames(fields, headers, mapped))
     positions = _positions(fields, mapped, batch)
@@ -200,14 +197,14 @@ class _Batch:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
 
-    def run(self, scored: pd.DataFrame, progress: Progress) -> int:
+    def run(self, scored: pd.DataFrame) -> int:
         """Map what is not whole yet; returns how many were mapped now."""
         pairs = zip(scored["image"], scored["model"], strict=True)
         every = [(image, self.models[number]) for image, number in pairs]
         todo = [(image, model) for image, model in every if not self._kept(image, model)]
         if not todo:
             return 0
-        with progress.task("mapping positions", total=len(todo)) as tick:
+        with task("mapping positions", total=len(todo)) as tick:
             for image, model in todo:
                 try:
                     self.records[image] = self._map(image, model, tick)
@@ -252,16 +249,16 @@ class _Batch:
         said, folder = self._said(image, model), self.folder(image)
         (folder / RECORD).unlink(missing_ok=True)
         settings = dict(self.asked)
-        made = heatmap(
-            self.study.path(image),
-            model.folder,
-            folder,
-            memory_gb=self.memory_gb,
-            device=self.device,
-            progress=_Words(image, tick),
-            channels=settings.pop("channel"),
-            **settings,
-        )
+        with shown(_Words(image, tick)):
+            made = heatmap(
+                self.study.path(image),
+                model.folder,
+                folder,
+                memory_gb=self.memory_gb,
+                device=self.device,
+                channels=settings.pop("channel"),
+                **settings,
+            )
         record = {"asked": said, "engine": made.used.noted(), "warnings": list(made.warnings)}
         write_json(folder / RECORD, record)
         return record

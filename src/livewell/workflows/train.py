@@ -18,7 +18,6 @@ from livewell.models.building import net_of
 from livewell.models.device import AUTO
 from livewell.models.files import Card, read_card, save_model
 from livewell.models.profile import Profile
-from livewell.progress import SILENT, Progress
 from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import Run, label_hash, split_hashes, versions
@@ -46,7 +45,6 @@ class Fitter(Protocol):
         processes: int | None,
         device: str,
         begin: Mapping[str, Tensor] | None,
-        progress: Progress,
         what: str,
     ) -> FitResult:
         """As `livewell.training.fit.fit`."""
@@ -74,7 +72,6 @@ def train(
     seed: int = 0,
     processes: int | None = None,
     fitter: Fitter = fit,
-    progress: Progress = SILENT,
 ) -> TrainingResult:
     """Train the folds of a split; a run that was stopped goes on where it was.
 
@@ -104,8 +101,6 @@ def train(
         Processes that cut and augment; by default one a core but one.
     fitter
         What trains a fold; a benchmark may bring another.
-    progress
-        Where to report.
 
     Returns
     -------
@@ -155,7 +150,7 @@ def train(
         ),
     )
     pixels = StudyPixels(study, asked)
-    pixels.prepare(sorted(patches["image"].unique()), progress=progress)
+    pixels.prepare(sorted(patches["image"].unique()))
     cards = {}
     for fold in chosen:
         if not (run.model(fold) / "card.json").is_file():
@@ -172,7 +167,6 @@ def train(
                 fitter,
                 start,
                 device,
-                progress,
             )
         cards[fold] = read_card(run.model(fold))
     return TrainingResult(run, cards)
@@ -190,13 +184,12 @@ def _one_fold(
     fitter: Fitter,
     start: Model | None,
     device: str,
-    progress: Progress,
 ) -> None:
     classes = meta.class_names
     parts = {name: patches[patches["part"] == name] for name in ("train", "validation")}
     if start is not None:
         held_out = [patches[patches["part"] == name] for name in ("validation", "test")]
-        _refuse_learnt(start, held_out, pixels, progress)
+        _refuse_learnt(start, held_out, pixels)
     fitted = fitter(
         profile,
         pixels,
@@ -208,7 +201,6 @@ def _one_fold(
         processes=processes,
         device=device,
         begin=None if start is None else start.net.module.cpu().state_dict(),
-        progress=progress,
         what=f"training fold {fold}" if len(run.folds) > 1 else "training",
     )
     net = net_of(fitted.module, profile, classes, meta.pixel_um, meta.frame_px)
@@ -221,10 +213,9 @@ def _one_fold(
         precision=fitted.precision,
         seed=seed,
         device=device,
-        progress=progress,
     )
     data = _summary(run, fold, patches)
-    learnt = set(_learnt(pixels, list(parts.values()), progress))
+    learnt = set(_learnt(pixels, list(parts.values())))
     if start is not None:
         learnt |= start.learnt
         data["begun_with"] = {
@@ -262,12 +253,10 @@ def _start(path: Path, profile: Profile, meta: SplitMeta) -> Model:
     return model
 
 
-def _refuse_learnt(
-    start: Model, held_out: Sequence[pd.DataFrame], pixels: StudyPixels, progress: Progress
-) -> None:
+def _refuse_learnt(start: Model, held_out: Sequence[pd.DataFrame], pixels: StudyPixels) -> None:
     """Refuse a start that has learnt from what it would be calibrated or tested on."""
     images = sorted({image for part in held_out for image in part["image"]})
-    found = first_frames(pixels.study, images, pixels.channels, progress)
+    found = first_frames(pixels.study, images, pixels.channels)
     known = [image for image in images if found[image] in start.learnt]
     if known or "learnt" not in start.card.data:
         raise LeakError(
@@ -281,10 +270,10 @@ def _refuse_learnt(
         )
 
 
-def _learnt(pixels: StudyPixels, parts: Sequence[pd.DataFrame], progress: Progress) -> list[str]:
+def _learnt(pixels: StudyPixels, parts: Sequence[pd.DataFrame]) -> list[str]:
     """What tells the images of training and validation again, wherever they may lie."""
     images = sorted({image for part in parts for image in part["image"]})
-    found = first_frames(pixels.study, images, pixels.channels, progress)
+    found = first_frames(pixels.study, images, pixels.channels)
     return sorted(set(found.values()) - {""})
 
 

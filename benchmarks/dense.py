@@ -20,8 +20,7 @@ from benchmarks.rivals import PlainWindows, monai_windows
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import available
 from livewell.inference.dense import Dense
-from livewell.inference.engine import View
-from livewell.inference.windows import BATCH, Windows
+from livewell.inference.windows import BATCH, View, Windows
 from livewell.models.device import chosen_device
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net

@@ -9,7 +9,7 @@ from livewell.geometry import Box, WindowGrid
 from livewell.inference import backends
 from livewell.inference.backends import BACKENDS, available, require, trunk_on
 from livewell.inference.dense import Dense
-from livewell.inference.engine import View
+from livewell.inference.windows import View
 from livewell.models.building import build
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net

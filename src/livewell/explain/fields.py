@@ -13,8 +13,7 @@ from livewell.errors import GeometryError
 from livewell.explain.gradcam import Cam
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
-from livewell.inference.engine import View
-from livewell.inference.windows import BATCH, Windows
+from livewell.inference.windows import BATCH, View, Windows
 from livewell.progress import Tick
 
 

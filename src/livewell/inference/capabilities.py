@@ -7,82 +7,69 @@ from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card
 
 
-def refuse_frames(card: Card, folder: Path) -> None:
-    """Refuse a model of whole frames where patches are judged.
-
-    Raises
-    ------
-    ModelFileError
-        It is one.
-    """
+def need_patches(card: Card, folder: Path) -> None:
+    """Refuse a model of whole frames where patches are judged."""
     if not card.patch_px:
-        raise ModelFileError(
+        raise _unfit(
+            card,
+            folder,
             "this model judges whole frames, and here patches are judged",
-            where=str(folder),
             expected="a model of a profile such as FAST",
-            got=f"profile {card.profile.name}",
             remedy="use `livewell localise`, or `livewell evaluate` for its run",
         )
 
 
-def refuse_more_classes(card: Card, folder: Path, what: str) -> None:
-    """Refuse a model of more than two classes where one class is held against another.
-
-    Parameters
-    ----------
-    card, folder
-        The model's.
-    what
-        What is of two classes, in words that begin the message.
-
-    Raises
-    ------
-    ModelFileError
-        It has more.
-    """
+def need_two_classes(card: Card, folder: Path, what: str) -> None:
+    """Refuse more than two classes for what is of two, in words that begin the message."""
     if not card.class_names.binary:
-        raise ModelFileError(
+        raise _unfit(
+            card,
+            folder,
             f"{what} one class against another",
-            where=str(folder),
             expected="a model of two classes",
             got=", ".join(card.class_names),
             remedy="merge classes with `livewell label merge`, and train on these labels",
         )
 
 
-def detection_rule(card: Card, folder: Path) -> RegionRule:
-    """The rule for detections of a model whose maps say where.
-
-    Raises
-    ------
-    ModelFileError
-        It judges patches, its maps do not say where, it has more than two classes, or its card has
-        no such rule.
-    """
-    profile = card.profile
+def need_class_map(card: Card, folder: Path) -> None:
+    """Refuse a model of patches, and one whose class maps do not say where."""
     if card.patch_px:
-        raise ModelFileError(
+        raise _unfit(
+            card,
+            folder,
             "this model judges patches, and here whole frames are judged",
-            where=str(folder),
             expected="a model of a profile such as WSCNN_FAST",
-            got=f"profile {profile.name}",
             remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
             " evidence lies",
         )
-    if not profile.says_where:
-        raise ModelFileError(
+    if not card.profile.says_where:
+        raise _unfit(
+            card,
+            folder,
             "a model with a fully connected head does not tell where",
-            where=str(folder),
             expected="a head that judges every place alike, such as global_pool=max",
-            got=f"global_pool={profile.net.pooled_by}",
+            got=f"global_pool={card.profile.net.pooled_by}",
             remedy="hold it against labels with `livewell evaluate`, or train with global_pool=max",
         )
-    refuse_more_classes(card, folder, "detections are of")
+
+
+def detection_rule(card: Card, folder: Path) -> RegionRule:
+    """The rule for detections of a model of two classes whose maps say where."""
+    need_class_map(card, folder)
+    need_two_classes(card, folder, "detections are of")
     if card.detection_rule is None:
-        raise ModelFileError(
+        raise _unfit(
+            card,
+            folder,
             "the card has no rule for detections",
-            where=str(folder),
             expected="a detection_rule, chosen on validation frames",
+            got="",
             remedy="train again with this version of livewell",
         )
     return card.detection_rule
+
+
+def _unfit(card: Card, folder: Path, what: str, **more: str) -> ModelFileError:
+    given = {"where": str(folder), "got": f"profile {card.profile.name}"} | more
+    return ModelFileError(what, **given)

@@ -22,27 +22,22 @@ MOST_SIGMA_PX = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How places are found.
+    """How detections are found.
 
     Parameters
     ----------
     least
-        Log odds of a place from which on it is listed; calibrated by nothing.
+        Log odds of a detection from which on it is listed; uncalibrated.
     sigma_px
         Of the Gaussian that smooths the saliency, pixels.
     share
         An object's pixels are those with at least this share of its peak's smoothed saliency.
     apart
-        Places lie farther apart than this, on one axis at least; cells of the class maps.
+        Detections lie farther apart than this, on one axis at least; cells of the class maps.
     times_input
         Whether the gradient is multiplied by how far every pixel is from the frame's median
         (Shrikumar et al. 2017). The gradient alone, as in the paper, is highest at the rims of
         objects and beside them, so that its peaks miss them more often.
-
-    Raises
-    ------
-    SpecError
-        A number out of range.
     """
 
     least: float = 0.0
@@ -68,7 +63,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What a net sees where in one frame.
+    """What a net sees where in one frame: n detections, the surest first.
 
     Parameters
     ----------
@@ -77,16 +72,14 @@ class Places:
     maps
         (2, rows, columns) float32: class maps, scores before softmax, negative and positive.
     odds
-        (rows, columns) float32: log odds of every place, `nets.wscnn.GlobalPooling.odds`.
+        (rows, columns) float32: log odds of every cell, `nets.wscnn.GlobalPooling.odds`.
     saliency
         (h, w) float32: gradient of what was found, times the input where `Look` says so,
         smoothed; no unit.
-    y, x
-        (n,) of every place, pixels; pixel i covers [i, i + 1).
-    score
-        (n,) log odds of every place, the highest first.
+    y, x, score
+        (n,) pixels, where pixel i covers [i, i + 1), and log odds.
     labels
-        (h, w) int32: pixels of each place, counted from 1; 0 for none.
+        (h, w) int32: pixels of each detection, counted from 1; 0 for none.
     boxes
         (n, 4) first row and column inside and beyond.
     """
@@ -103,20 +96,13 @@ class Places:
 
 
 class Finder:
-    """Finds the places of frames, on the GPU where there is one.
+    """Finds what a net of whole frames sees where, on the GPU where there is one.
 
     The class maps say how sure, a cell every few pixels; what the pixels say is had by
     back-propagation. The paper back-propagates "the class specific scores in the penultimate
-    layer", that is before the global pooling: behind a maximum only one place would be left. Here
+    layer", that is before the global pooling: behind a maximum only one cell would be left. Here
     it is the log odds of all peaks of the class maps that are `Look.least` or higher, in one pass;
     then Gaussian, peaks, threshold.
-
-    Parameters
-    ----------
-    net
-        A net that sees whole frames.
-    look
-        How.
 
     Raises
     ------
@@ -149,36 +135,33 @@ class Finder:
         self.stride_px, self.field_px, self.first_px = geometry(net.module.body, last)
 
     def odds(self, frames: Tensor) -> Map:
-        """Log odds of every place of (n, channels, h, w) frames, (n, rows, columns)."""
+        """Log odds of every cell for (n, channels, h, w) frames, (n, rows, columns)."""
         with torch.inference_mode():
             odds = self._module.head.odds(self._module.maps(self._taken(frames)))
         found: Map = odds.cpu().numpy()
         return found
 
-    def pooled(self, maps: Map, within: Box) -> float:
-        """Log odds of the positive class by the places of class maps in a box of pixels.
+    def maps(self, frames: Tensor) -> Map:
+        """Class maps of (n, channels, h, w) frames, (n, classes, rows, columns)."""
+        with torch.inference_mode():
+            found: Map = self._module.maps(self._taken(frames)).cpu().numpy()
+        return found
 
-        Any head takes all places where none lies in the box.
+    def pooled(self, maps: Map, within: Box) -> Map:
+        """Scores of all classes by the cells of one frame's class maps in a box of pixels.
 
-        Parameters
-        ----------
-        maps
-            (2, rows, columns), of one frame.
-        within
-            Pixels of the frame.
+        Any head takes all cells where none lies in the box.
         """
         rows, columns = (
             self._cells(span, count)
             for span, count in zip((within.y, within.x), maps.shape[1:], strict=True)
         )
         part = maps[:, rows, columns]
-        if not part.size:
-            part = maps
+        part = np.ascontiguousarray(part if part.size else maps)
         with torch.inference_mode():
-            (scores,) = self._module.head(
-                torch.from_numpy(np.ascontiguousarray(part))[None].to(self._device)
-            )
-        return float(scores[1] - scores[0])
+            scores = self._module.head(torch.from_numpy(part)[None].to(self._device))
+        found: Map = scores[0].cpu().numpy()
+        return found
 
     def _cells(self, span: Span, count: int) -> slice:
         """Cells of an axis that have a part of a span, a stride each round their centres."""
@@ -187,15 +170,10 @@ class Finder:
         return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
     def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Places]:
-        """What is seen in each of some frames.
+        """What is seen in each of (n, channels, h, w) float32 frames, in the file's grey levels.
 
-        Parameters
-        ----------
-        frames
-            (n, channels, h, w) float32, in grey levels as in the file.
-        within
-            Part of each frame that is no mirror image of the rest, all by default. What lies at
-            its edge is found in it; places that lie beyond are of no use.
+        `within` is the part of each that is no mirror image of the rest, all by default. What lies
+        at its edge is found in it; what lies beyond is of no use.
         """
         inputs = self._taken(frames).requires_grad_(True)
         maps = self._module.maps(inputs)
@@ -224,13 +202,13 @@ class Finder:
     def _placed(
         self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map, real: Box | None
     ) -> Places:
-        """Places of one frame: every cell's own peak of the saliency, and its ground."""
+        """Detections of one frame: every cell's own peak of the saliency, and its ground."""
         evidence = smoothed(raw, self.look.sigma_px)
         tops = [self._top(evidence, self._middle(cell)) for cell in at]
         if real is not None and real.shape != raw.shape:
             evidence = np.zeros_like(evidence)
             evidence[real.slices] = smoothed(raw[real.slices], self.look.sigma_px)
-            tops = [self._in_picture(evidence, top, real) for top in tops]
+            tops = [self._inside(evidence, top, real) for top in tops]
         # two cells may lead up to one peak: the surer one has it
         first: dict[tuple[int, int], int] = {}
         for number, top in enumerate(tops):
@@ -246,8 +224,8 @@ class Finder:
         y, x = (round(self.first_px + self.stride_px * int(index)) for index in cell)
         return y, x
 
-    def _in_picture(self, alone: Map, top: tuple[int, int], real: Box) -> tuple[int, int]:
-        """A peak by what the picture says alone, if it lies there or is one with its mirror image.
+    def _inside(self, alone: Map, top: tuple[int, int], real: Box) -> tuple[int, int]:
+        """A peak by what the image says alone, if it lies there or is one with its mirror image.
 
         Two bumps have one peak between them if they are up to two standard deviations apart.
         """

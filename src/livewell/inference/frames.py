@@ -24,16 +24,10 @@ UNSCALED = "neither the image's pixel size nor the model's is known: judged as i
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How an image fits a model.
+    """How an image fits a model: which of its channels the model sees, and at which scale.
 
-    Parameters
-    ----------
-    channels
-        Numbers of the image's channels that the model sees, in its order.
-    scale
-        Factor from the image's pixels to the model's: 0.5 halves height and width.
-    notes
-        What the user should know: rescaled, or no pixel size.
+    `channels` are in the model's order; a `scale` of 0.5 halves height and width; `notes` are what
+    the user should know: rescaled, or no pixel size.
     """
 
     channels: tuple[int, ...]
@@ -45,17 +39,9 @@ class Fit:
 class Field:
     """One frame as a model sees it.
 
-    Parameters
-    ----------
-    pixels
-        (channels, y, x) at the model's pixel size: the file's number type where it is not rescaled,
-        else float32.
-    area
-        The part without registration borders.
-    raw
-        (y, x), the first channel as the file holds it.
-    t
-        Number of the frame.
+    `pixels` are (channels, y, x) at the model's pixel size, in the file's number type where they
+    are not rescaled, else float32; `area` is the part without registration borders; `raw` is the
+    first channel as the file holds it, (y, x).
     """
 
     pixels: NDArray[np.generic]
@@ -67,16 +53,7 @@ class Field:
 def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
     """Choose channels and scale of an image for a model.
 
-    Parameters
-    ----------
-    card
-        The model's.
-    header
-        The image's.
-    asked
-        Channels by name or number; ``None`` for the model's, or the transmitted one.
-    where
-        Name of the image, for errors.
+    Asked for none, channels are the model's, or the transmitted one.
 
     Raises
     ------
@@ -120,22 +97,7 @@ def _channels(card: Card, header: Header, asked: Channels, where: str) -> tuple[
 
 
 def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> None:
-    """Refuse another number of channels than a model's.
-
-    Parameters
-    ----------
-    found
-        Names of the channels of an image or a study.
-    known
-        Those of the model, empty where they have no names.
-    where
-        The image or study, for the error.
-
-    Raises
-    ------
-    ImageContentError
-        Naming both.
-    """
+    """Refuse another number of channels than the `known` ones of a model, which may be unnamed."""
     if len(found) != len(known):
         names = ", ".join(known) if any(known) else "without names"
         raise ImageContentError(
@@ -148,46 +110,15 @@ def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> Non
 
 
 def read_field(image: Image, t: int, fit: Fit, where: str) -> Field:
-    """One frame of an open image as a model sees it.
-
-    Parameters
-    ----------
-    image
-        The open image.
-    t
-        Number of the frame.
-    fit
-        Channels and scale, as `fit_to` chose them.
-    where
-        Name of the frame, for errors.
-
-    Raises
-    ------
-    ImageContentError
-        NaN, all zero, or one value only, in one of the channels.
-    """
-    planes = [image.frame(t, channel) for channel in fit.channels]
-    pixels, area = model_frame(np.stack(planes), fit.scale, where)
-    return Field(pixels, area, planes[0], t)
+    """One frame of an open image as a model sees it; errors as in `field_of`."""
+    return field_of(np.stack([image.frame(t, channel) for channel in fit.channels]), t, fit, where)
 
 
-def model_frame(planes: Frame, scale: float, where: str) -> tuple[Frame, Box]:
-    """Planes of one frame at the model's pixel size, and their area without registration borders.
+def field_of(planes: Frame, t: int, fit: Fit, where: str) -> Field:
+    """Planes of one frame, (channels, y, x) as the file holds them, as a model sees them.
 
-    Parameters
-    ----------
-    planes
-        (channels, y, x) as the file holds them.
-    scale
-        Factor from the file's pixels to the model's.
-    where
-        Name of the frame, for errors.
-
-    Returns
-    -------
-    (ndarray, Box)
-        (channels, y, x) in the file's number type where they are not rescaled, else float32;
-        bilinear, with a Gaussian before it where they shrink. The area that all planes share.
+    Rescaling is bilinear, with a Gaussian before it where frames shrink; the area is what all
+    planes share.
 
     Raises
     ------
@@ -205,24 +136,23 @@ def model_frame(planes: Frame, scale: float, where: str) -> tuple[Frame, Box]:
             where=where,
             expected="channels registered to each other",
         )
-    if scale == 1.0:
-        return planes, area
+    if fit.scale == 1.0:
+        return Field(planes, area, planes[0], t)
     before = planes.shape[1:]
-    shape = tuple(max(round(edge * scale), 1) for edge in before)
-    scaled = np.stack([_resized(plane, shape, scale) for plane in planes])
-    return scaled, _scaled(area, before, shape)
-
-
-def _resized(plane: Frame, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
-    made = resize(  # type: ignore[no-untyped-call]
-        plane.astype(np.float32),
-        shape,
-        order=1,
-        mode="reflect",
-        anti_aliasing=scale < 1,
-        preserve_range=True,
-    )
-    return np.asarray(made, dtype=np.float32)
+    shape = tuple(max(round(edge * fit.scale), 1) for edge in before)
+    scaled = [
+        resize(  # type: ignore[no-untyped-call]
+            plane.astype(np.float32),
+            shape,
+            order=1,
+            mode="reflect",
+            anti_aliasing=fit.scale < 1,
+            preserve_range=True,
+        )
+        for plane in planes
+    ]
+    pixels = np.asarray(np.stack(scaled), dtype=np.float32)
+    return Field(pixels, _scaled(area, before, shape), planes[0], t)
 
 
 def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:

@@ -1,9 +1,9 @@
 """A trained model: a net, the rules that make its logits answers, and what it learnt from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 
@@ -17,14 +17,17 @@ from livewell.files import AnyPath
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
-from livewell.inference.capabilities import detection_rule, refuse_frames
+from livewell.inference.capabilities import (
+    detection_rule,
+    need_class_map,
+    need_patches,
+    need_two_classes,
+)
 from livewell.inference.detections import Finder, Look
-from livewell.inference.embedding import embedded
-from livewell.inference.engine import View
-from livewell.inference.frames import Field, fit_to, model_frame, read_field
+from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
-from livewell.inference.wide_fields import FieldDetections, look_over
-from livewell.inference.windows import Windows, window_boxes
+from livewell.inference.wide_fields import FieldDetections, class_scores, look_over
+from livewell.inference.windows import View, Windows, window_boxes
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
 from livewell.metrics.rules import RegionRule, scored
 from livewell.models.device import AUTO, placed
@@ -127,8 +130,12 @@ class Model:
         ModelFileError
             It judges whole fields.
         """
-        refuse_frames(self.card, self.folder)
+        need_patches(self.card, self.folder)
         return self
+
+    def need_two_classes(self, what: str) -> None:
+        """Refuse more than two classes for what is of two, in words that begin the message."""
+        need_two_classes(self.card, self.folder, what)
 
     def need_detections(self) -> RegionRule:
         """Its rule for detections.
@@ -136,7 +143,8 @@ class Model:
         Raises
         ------
         ModelFileError
-            It judges patches, its maps do not say where, or its card has no rule for detections.
+            It judges patches, its maps do not say where, it has more than two classes, or its card
+            has no rule for detections.
         """
         return detection_rule(self.card, self.folder)
 
@@ -154,13 +162,7 @@ class Model:
     def region_logits(
         self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
     ) -> NDArray[np.float64]:
-        """Logits of regions of a study, (n, classes), as `Windows.regions`.
-
-        Parameters
-        ----------
-        source, regions, tick
-            As there.
-        """
+        """Logits of regions of a study, (n, classes), as `Windows.regions`."""
         return self.windows.regions(source, regions, tick)
 
     def scored(self, table: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:
@@ -211,9 +213,7 @@ class Model:
             asked = tuple(range(len(planes))) if channels is None else channels
             where = "array"
             fit = fit_to(self.card, header, asked, where)
-            chosen = planes[list(fit.channels)]
-            pixels, area = model_frame(chosen, fit.scale, where)
-            found = Field(pixels, area, chosen[0], t)
+            found = field_of(planes[list(fit.channels)], t, fit, where)
         else:
             fit = fit_to(self.card, image.header, channels, image.source)
             where = f"{image.source}, frame {t}"
@@ -247,30 +247,11 @@ class Model:
         if regions is None:
             regions = self.patches(field, stride_px or self.card.patch_px, where)
         logits = self.windows.boxes(field.pixels, field.area, regions)
-        mean = logits.mean(axis=0) if len(logits) else np.full(len(self.classes), np.nan)
-        return Prediction(
-            self.classes,
-            regions,
-            logits,
-            mean,
-            self.card.region_rule,
-            self.card.image_rule,
-            notes,
-            None,
-            lambda: self.class_map(field, stride_px or max(self.card.patch_px // 4, 1)),
-        )
+        make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
+        return self._prediction(regions, logits, notes, make_map)
 
     def patches(self, field: Field, stride_px: int, where: str = "") -> list[Box]:
         """Patches of a field where there are cells; the last row and column end at its edge.
-
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        stride_px
-            From patch to patch.
-        where
-            Name of the frame, for errors.
 
         Raises
         ------
@@ -285,27 +266,65 @@ class Model:
     def class_map(self, field: Field, stride_px: int) -> ClassMap:
         """The class map of a field, by the net's own pass or by windows, where there are cells.
 
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        stride_px
-            From cell to cell; a net whose map says where has its own.
+        A net whose map says where has a stride of its own. Of several windows over an image its
+        map is that of the surest.
         """
         if not self.scores_patches:
             finder = self.finder(Look())
-            seen = look_over(finder, field.pixels, field.area)
+            if self.classes.binary:
+                seen = look_over(finder, field.pixels, field.area)
+                window, maps = seen.window, seen.places.maps
+            else:
+                sure = self.card.image_rule.probabilities
+                parts = class_scores(finder, field.pixels, field.area)
+                window, maps, _ = max(parts, key=lambda part: float(sure(part[2]).max()))
             origin = finder.first_px + 0.5
-            y, x = seen.window.y.start + origin, seen.window.x.start + origin
-            return ClassMap(seen.places.maps, finder.stride_px, (y, x))
+            y, x = window.y.start + origin, window.x.start + origin
+            return ClassMap(maps, finder.stride_px, (y, x))
         grid = WindowGrid.over(field.area, self.card.patch_px, stride_px)
         mask = textured(field.pixels[0], self.card.pixel_um)
         wanted = grid_shares(mask, grid) >= LEAST_SHARE
         view = View(field.pixels, field.area, wanted, field.t)
         return ClassMap(self.windows.scored(view, grid), stride_px, grid.box(0, 0).centre)
 
+    def _prediction(
+        self,
+        boxes: Sequence[Box],
+        logits: NDArray[np.float64],
+        notes: tuple[str, ...],
+        make_map: Callable[[], ClassMap],
+        rule: RegionRule | None = None,
+        find: Callable[[float], FieldDetections | None] | None = None,
+    ) -> Prediction:
+        mean = logits.mean(axis=0) if len(logits) else np.full(len(self.classes), np.nan)
+        return Prediction(
+            self.classes,
+            boxes,
+            logits,
+            mean,
+            rule or self.card.region_rule,
+            self.card.image_rule,
+            notes,
+            find,
+            make_map,
+        )
+
     def _whole(self, field: Field, notes: tuple[str, ...]) -> Prediction:
-        """A field pooled by the net itself; nothing where there is no texture."""
+        """A field pooled by the net itself; nothing where there is no texture.
+
+        Of two classes the surest window speaks for the field; of more every window is a region, and
+        there are no detections.
+        """
+        make_map = partial(self.class_map, field, 0)
+        if not self.classes.binary:
+            need_class_map(self.card, self.folder)
+            finder = self.finder(Look())
+            seen = class_scores(finder, field.pixels, field.area) if self._holds(field) else ()
+            parts = [(window, scores) for window, _, scores in seen]
+            logits = np.array([scores for _, scores in parts], dtype=float)
+            logits = logits.reshape(-1, len(self.classes))
+            boxes = [window for window, _ in parts]
+            return self._prediction(boxes, logits, notes, make_map, find=self._no_detections)
         rule = self.need_detections()
 
         @cache
@@ -313,42 +332,32 @@ class Model:
             return self.detected(field, Look(least=rule.log_odds(least)))
 
         detected = find(rule.threshold)
-        boxes = [] if detected is None else [detected.window]
-        nothing = np.full(len(self.classes), np.nan)
-        mean = nothing if detected is None else np.array([0.0, detected.logit])
-        return Prediction(
-            self.classes,
-            boxes,
-            mean[None] if boxes else np.empty((0, len(self.classes))),
-            mean,
-            rule,
-            self.card.image_rule,
-            notes,
-            find,
-            lambda: self.class_map(field, 0),
-        )
+        if detected is None:
+            return self._prediction([], np.empty((0, 2)), notes, make_map, rule, find)
+        logits = np.array([[0.0, detected.logit]])
+        return self._prediction([detected.window], logits, notes, make_map, rule, find)
+
+    def _no_detections(self, _: float) -> None:
+        self.need_two_classes("detections are of")
+
+    def _holds(self, field: Field) -> bool:
+        """Whether at least `LEAST_SHARE` of a training frame's pixels have texture above the noise.
+
+        One lone object in a large image is something to judge.
+        """
+        height, width = self.card.frame_px or field.area.shape
+        least = LEAST_SHARE * min(height * width, field.area.y.size * field.area.x.size)
+        mask = textured(field.pixels[0], self.card.pixel_um)
+        return bool(mask[field.area.slices].sum() >= least)
 
     def detected(
         self, field: Field, look: Look, tick: Tick | None = None
     ) -> FieldDetections | None:
         """Peaks of the class map of a field, with their pixels; ``None`` where there is nothing.
 
-        That is where less than `LEAST_SHARE` of a training frame's pixels have texture above the
-        noise: one lone object in a large image is something.
-
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        look
-            How peaks are found.
-        tick
-            Of one unit, the field.
+        `tick` is of one unit, the field.
         """
-        height, width = self.card.frame_px or field.area.shape
-        least = LEAST_SHARE * min(height * width, field.area.y.size * field.area.x.size)
-        mask = textured(field.pixels[0], self.card.pixel_um)
-        if mask[field.area.slices].sum() < least:
+        if not self._holds(field):
             return None
         return look_over(self.finder(look), field.pixels, field.area, tick)
 
@@ -378,7 +387,7 @@ class Model:
         SpecError
             No region, or a model whose logits are averaged over flips and rotations.
         """
-        return embedded(self.windows, source, regions)
+        return self.windows.embedded(source, regions)
 
     def __repr__(self) -> str:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"

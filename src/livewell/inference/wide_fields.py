@@ -1,34 +1,37 @@
-"""Pictures of any size seen by a net that was trained on whole frames of one size."""
+"""Images of any size seen by a net that was trained on whole frames of one size."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from livewell.errors import SpecError
 from livewell.geometry import Box, Span, starts
 from livewell.image import Frame, mirrored
 from livewell.inference.detections import Finder, Places
+from livewell.measure.peaks import Map
 from livewell.progress import Tick
 
 SEAM = 1.5
-"""Places of two windows nearer than this are one, strides of the class maps."""
+"""Detections of two windows nearer than this are one, strides of the class maps."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDetections:
-    """What a net sees where in one picture.
+    """What a net sees where in one image.
 
     Parameters
     ----------
     logit
-        Log odds of the positive class for the picture: the highest of its windows, each pooled over
-        the places that lie in the picture.
+        Log odds of the positive class for the image: the highest of its windows, each pooled over
+        the cells that lie in the image.
     places
-        Of the whole picture: ``saliency`` and ``labels`` are (h, w) of the picture; ``maps`` are
-        those of the surest window.
+        Of the whole image: ``saliency`` and ``labels`` are (h, w) of the image; ``maps`` are those
+        of the surest window.
     window
         Where the surest window lies.
     """
@@ -41,28 +44,19 @@ class FieldDetections:
 def windows(
     shape: tuple[int, ...], area: Box, frame_px: tuple[int, int], overlap_px: int
 ) -> list[tuple[Box, Box]]:
-    """Windows of the training frames' size over a picture, and the part that is each one's own.
+    """Windows of the training frames' size over an image, and the part that is each one's own.
 
-    A picture of the training frames' size has one window, and so has a smaller one: it lies in the
-    window's middle, and beyond it the picture is mirrored. A larger one has several that overlap,
-    each with a part of its own.
+    An image of the training frames' size has one window, and so has a smaller one: it lies in the
+    window's middle, and beyond it the image is mirrored. A larger one has several that overlap,
+    each with a part of its own; these cover `area` once.
 
     Parameters
     ----------
-    shape
-        Height and width of the picture.
     area
-        Its part that holds picture, without registration borders.
-    frame_px
-        Height and width of the training frames.
+        The part of the image without registration borders.
     overlap_px
-        How far neighbours overlap at least, but for half a window at most: a place's field of
-        view, so that each place is judged with all that it sees.
-
-    Returns
-    -------
-    list of (Box, Box)
-        Window and own part; the own parts cover `area` once.
+        How far neighbours overlap at least, but for half a window at most: a cell's field of view,
+        so that each cell is judged with all that it sees.
     """
     lines = [
         _line(whole, span, size, overlap_px)
@@ -93,18 +87,9 @@ def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, S
 
 
 def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> FieldDetections:
-    """Where a net sees the positive class in one picture.
+    """Where a net sees the positive class in one image, (y, x) or (channels, y, x).
 
-    Parameters
-    ----------
-    finder
-        Net and settings.
-    frame
-        (y, x) or (channels, y, x), any number type, at the net's pixel size.
-    area
-        The part that holds picture.
-    tick
-        Of one unit, the picture: told of every window.
+    `tick` is of one unit, the image, and told of every window.
 
     Raises
     ------
@@ -113,24 +98,39 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
     ImageContentError
         The frame has no background above zero, for a net on contrast against it.
     """
-    if finder.net.frame_px is None:
-        raise SpecError("the net does not say how large its training frames were")
     parts = []
-    planes = frame if frame.ndim == 3 else frame[None]
-    shape = planes.shape[1:]
-    laid = windows(shape, area, finder.net.frame_px, finder.field_px)
-    for window, own in laid:
-        pixels = np.array(mirrored(planes, area, window), dtype=np.float32)
-        # what is mirrored beyond the picture is not in it
-        seen = area.seen_in(window)
-        (found,) = finder(torch.from_numpy(pixels)[None], [seen])
-        logit = finder.pooled(found.maps, seen)
-        parts.append(_Part(window, own, found, logit))
+    laid = list(_laid(finder, frame, area))
+    for window, own, seen in laid:
+        (found,) = finder(_pixels(frame, area, window), [seen])
+        scores = finder.pooled(found.maps, seen)
+        parts.append(_Part(window, own, found, float(scores[1] - scores[0])))
         if tick:
             tick(1 / len(laid))
     surest = max(parts, key=lambda part: part.logit)
+    shape = frame.shape[-2:]
     places = _joined(parts, surest.places, area, shape, SEAM * finder.stride_px)
     return FieldDetections(surest.logit, replace(places, logit=surest.logit), surest.window)
+
+
+def class_scores(finder: Finder, frame: Frame, area: Box) -> Iterator[tuple[Box, Map, Map]]:
+    """Every window over an image, its class maps, and the scores of all classes pooled of them."""
+    for window, _, seen in _laid(finder, frame, area):
+        (maps,) = finder.maps(_pixels(frame, area, window))
+        yield window, maps, finder.pooled(maps, seen)
+
+
+def _laid(finder: Finder, frame: Frame, area: Box) -> Iterator[tuple[Box, Box, Box]]:
+    """Windows, their own parts, and what each sees of the area: what is mirrored is not in it."""
+    if finder.net.frame_px is None:
+        raise SpecError("the net does not say how large its training frames were")
+    laid = windows(frame.shape[-2:], area, finder.net.frame_px, finder.field_px)
+    return ((window, own, area.seen_in(window)) for window, own in laid)
+
+
+def _pixels(frame: Frame, area: Box, window: Box) -> Tensor:
+    """(1, channels, h, w) float32."""
+    pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
+    return torch.from_numpy(pixels.reshape(1, -1, *window.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +146,10 @@ class _Part:
 def _joined(
     parts: list[_Part], surest: Places, area: Box, shape: tuple[int, ...], seam_px: float
 ) -> Places:
-    """Places of all windows in pixels of the picture, each once.
+    """Detections of all windows in pixels of the image, each once.
 
     A window lists what lies in its own part and a little beyond, for two windows may see one object
-    on either side of their border; of places so near each other the surer one is kept.
+    on either side of their border; of such so near each other the surer one is kept.
     """
     saliency = np.zeros(shape, dtype=np.float32)
     near = [_near(part, area, seam_px) for part in parts]
@@ -184,12 +184,12 @@ def _joined(
         x=x[kept],
         score=score[kept],
         labels=labels,
-        boxes=_cut(boxes[kept].astype(np.int64), shape),
+        boxes=np.clip(boxes[kept].astype(np.int64), 0, np.array(shape * 2)),
     )
 
 
 def _moved(part: _Part, name: str) -> NDArray[np.float64]:
-    """A column of a window's places, in pixels of the picture."""
+    """A column of a window's detections, in pixels of the image."""
     top, left = part.window.y.start, part.window.x.start
     off = {"y": np.array(top), "x": np.array(left), "boxes": np.array([top, left, top, left])}
     values: NDArray[np.float64] = getattr(part.places, name) + off.get(name, np.array(0))
@@ -197,7 +197,7 @@ def _moved(part: _Part, name: str) -> NDArray[np.float64]:
 
 
 def _near(part: _Part, area: Box, seam_px: float) -> NDArray[np.int64]:
-    """Rows of a window's places that lie in the picture, in its own part or a little beyond."""
+    """Rows of a window's detections that lie in the image, in its own part or a little beyond."""
     y, x = _moved(part, "y"), _moved(part, "x")
     inside = np.ones(len(y), dtype=bool)
     for at, own, whole in ((y, part.own.y, area.y), (x, part.own.x, area.x)):
@@ -221,9 +221,3 @@ def _once(
         if bool(far.all()):
             kept.append(row)
     return np.array(kept, dtype=np.int64)
-
-
-def _cut(boxes: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Boxes without what lies beyond the picture."""
-    height, width = shape
-    return np.clip(boxes, 0, np.array([height, width, height, width]))

@@ -9,7 +9,6 @@ import pandas as pd
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.images.opening import Channels
-from livewell.inference.capabilities import refuse_more_classes
 from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.inference.evaluation_set import same_scale
 from livewell.inference.judging import CrossFit, Judging
@@ -223,7 +222,7 @@ def judge(
     judged = plan.at_s or plan.window_s or _whole(times)
     frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
     found = candidates(model, study)
-    refuse_more_classes(found.models[0].card, found.models[0].folder, "a budget is of")
+    found.models[0].need_two_classes("a budget is of")
     scored = scorers(study, found, units)
     seen = sorted(set(scored.loc[scored["seen"], "group"]))
     if seen or found.notes:

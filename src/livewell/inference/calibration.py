@@ -35,20 +35,12 @@ def calibrated_card(
 
     Parameters
     ----------
-    net, profile
-        The net, and the recipe that it was trained by.
     validation
         Regions of the validation groups: `schemas.KEY`, label, group.
-    source
-        Where pixels come from.
     channels
         Names of the channels that it sees.
     precision
         Number type that training computed in.
-    seed
-        Of the training.
-    device
-        Where to compute.
     """
     placed(net.module, device)
     with task("calibrating on validation", total=len(validation)) as tick:

@@ -76,12 +76,6 @@ def doses_by_unit(study: Study, plan: Plan) -> "tuple[pd.Series[float], pd.Serie
 
 
 def highest_dose(study: Study) -> float:
-    """The highest dose of a study.
-
-    Raises
-    ------
-    TableError
-        Everything wrong with the doses.
-    """
+    """The highest dose of a study; errors as of `doses_by_unit`."""
     dose, _ = doses_by_unit(study, Plan(0.0, by="image"))
     return float(dose.max())

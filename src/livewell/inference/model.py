@@ -35,6 +35,7 @@ from livewell.models.files import Card, find_model, load_model
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
+from livewell.tables.schemas import regions_of
 
 
 class Model:
@@ -165,8 +166,11 @@ class Model:
         """Logits of regions of a study, (n, classes), as `Windows.regions`."""
         return self.windows.regions(source, regions, tick)
 
-    def scored(self, table: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:
-        """`table` with what logits decide, as `metrics.rules.scored`."""
+    def scored(
+        self, table: pd.DataFrame, source: PixelSource, tick: Tick | None = None
+    ) -> pd.DataFrame:
+        """A table of regions with what their logits decide, as `metrics.rules.scored`."""
+        logits = self.region_logits(source, regions_of(table), tick)
         return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(

@@ -19,33 +19,25 @@ from livewell.tables.schemas import BOX, regions_of
 from livewell.training.data import plain_loader
 
 STEPS = (0.0, 8.0)
-"""How far below a model's threshold its places are looked for, calibrated log odds, a look each.
+"""How far below a model's threshold detections are looked for, calibrated log odds, a look each.
 
-What pixels say is back-propagated from all places that are looked for together, so those that are
-much less sure change the others. Each place is taken from the look that just holds it: those that
-reach the threshold are, with their pixels, the ones that `livewell localise` finds.
+What pixels say is back-propagated from all that are looked for together, so those that are much
+less sure change the others. Each is taken from the look that just holds it: those that reach the
+threshold are, with their pixels, the ones that `livewell localise` finds.
 """
 AT_ONCE_PX = 2_000_000
 """Pixels of the frames that are looked at together."""
 FOUND = ["fold", "image", "t", "group", "y", "x", "score", "relative", "p", "called", *BOX]
-"""Columns of a table of places, see `found_in`."""
+"""Columns of a table of detections, see `found_in`."""
 SHARES = ["image", "kind", "share"]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameDetections:
-    """The places of one frame that lie in its image.
+    """The detections of one frame of a table, in pixels of the window that the net saw.
 
-    Parameters
-    ----------
-    row
-        Number of the frame's row in the table that was asked for.
-    window
-        What the net saw; beyond the image's valid area it is mirrored.
-    area
-        The image's valid area.
-    places
-        As the net's `livewell.inference.detections.Finder` gives them, in pixels of the window.
+    `row` is the frame's in the table that was asked for; `area` is the image's valid one, beyond
+    which the window is mirrored.
     """
 
     row: int
@@ -55,14 +47,14 @@ class FrameDetections:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """(n,) whether each place lies in the valid area, so that it is no mirror image."""
+        """(n,) whether each lies in the valid area, so that it is no mirror image."""
         y, x = self.places.y + self.window.y.start, self.places.x + self.window.x.start
         rows, columns = self.area.y, self.area.x
         down = (rows.start <= y) & (y < rows.stop)
         return np.asarray(down & (columns.start <= x) & (x < columns.stop))
 
     def mask(self, least: float) -> NDArray[np.bool_]:
-        """(h, w) of the window: pixels of the places inside that reach these log odds."""
+        """(h, w) of the window: pixels of the detections inside that reach these log odds."""
         kept = np.flatnonzero(self.inside & (self.places.score >= least)) + 1
         return np.isin(self.places.labels, kept)
 
@@ -74,20 +66,9 @@ def seen(
     below: float = 0.0,
     tick: Tick | None = None,
 ) -> Iterator[FrameDetections]:
-    """The places of some frames, in their order.
+    """The detections of some frames (`schemas.KEY`), in their order.
 
-    Parameters
-    ----------
-    tested
-        The run.
-    model
-        One of its models.
-    frames
-        Columns `schemas.KEY`.
-    below
-        How far below the threshold places are looked for, calibrated log odds.
-    tick
-        Told after every frame.
+    They are looked for so far `below` the threshold, in calibrated log odds.
     """
     keys = regions_of(frames)
     if not keys:
@@ -114,29 +95,23 @@ def found_in(
     boxes: pd.DataFrame,
     tick: Tick | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All places of some frames down to the last of `STEPS`, and how much of boxes is covered.
+    """All detections of some frames down to the last of `STEPS`, and how much of boxes is covered.
 
     Parameters
     ----------
-    tested
-        The run.
-    fold
-        Number of the fold, for the table.
-    model
-        Its model.
     frames
         As `livewell.inference.evaluation_set.EvaluationSet.part` gives them, one row a frame.
     boxes
         `livewell.study.boxes.BOXED_CELLS`, of the frames whose boxes are held against the pixels of
-        the places that reach the threshold.
+        the detections that reach the threshold.
     tick
         Told after every look at a frame.
 
     Returns
     -------
     (DataFrame, DataFrame)
-        One row a place, columns `FOUND`: pixels of the image, score the net's log odds, p by the
-        card's rule, relative the log odds of p less those of the threshold, called 1 from the
+        One row a detection, columns `FOUND`: pixels of the image, score the net's log odds, p by
+        the card's rule, relative the log odds of p less those of the threshold, called 1 from the
         threshold on, y0 to x1 the box round its pixels. And one row a box, columns `SHARES`: kind
         is its class.
     """
@@ -166,7 +141,7 @@ def found_in(
 def _rows(
     each: FrameDetections, model: Model, least: float, top: float
 ) -> Iterator[dict[str, Any]]:
-    """Places of a frame that are at least this sure, and less sure than `top`."""
+    """Detections of a frame that are at least this sure, and less sure than `top`."""
     places, (y0, x0, *_) = each.places, each.window.corners
     rule = model.need_detections()
     p = rule.probability(places.score)
@@ -185,7 +160,7 @@ def _rows(
 
 
 def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[dict[str, Any]]:
-    """How much of every box of a frame the pixels of its called places cover."""
+    """How much of every box of a frame the pixels of its called detections cover."""
     y0, x0, *_ = each.window.corners
     inside = boxes[BOX].to_numpy(np.int64) - np.array([y0, x0, y0, x0])
     share = covered(each.mask(model.least()), inside)
@@ -196,13 +171,7 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
 
 
 def models_of(tested: EvaluationSet) -> dict[int, Model]:
-    """The models of a run of whole frames, by fold; none if there are no detections.
-
-    Raises
-    ------
-    ModelFileError
-        A card without a rule for detections.
-    """
+    """The models of a run of whole frames, by fold; none if there are no detections."""
     found = {}
     for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
         model = tested.model(fold)

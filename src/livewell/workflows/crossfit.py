@@ -12,6 +12,7 @@ from livewell.images.opening import Channels
 from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.inference.evaluation_set import same_scale
 from livewell.inference.judging import CrossFit, Judging
+from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
@@ -176,11 +177,11 @@ def cross_fit(
         processes=processes,
     )
     fold = prepared.units.map(scoring_folds(prepared.dose, prepared.folds, seed))
-    folders = {number: trained.run.model(number) for number in trained.cards}
+    models = {number: Model.load(trained.run.model(number)) for number in trained.cards}
     digests = first_frames(study, prepared.units.index, prepared.channels)
     judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channels, digests)
     grid = _grid(plan, profile.input.patch_px, profile.input.stride_px)
-    found = judging.judged(prepared.frames, grid, fold, folders, seed)
+    found = judging.judged(prepared.frames, grid, fold, models, seed)
     return replace(found, warnings=(*prepared.warnings, *found.warnings))
 
 
@@ -241,10 +242,9 @@ def judge(
     for note in notes:
         LOG.warning(note)
     fold = scored.set_index("image")["model"]
-    folders = {number: each.folder for number, each in enumerate(found.models)}
     judging = Judging(study, plan, dose, units, channels, found.digests)
     grid = _grid(plan, card.patch_px, card.stride_px)
-    made = judging.judged(frames, grid, fold, folders, seed)
+    made = judging.judged(frames, grid, fold, dict(enumerate(found.models)), seed)
     return replace(
         made,
         warnings=(*notes, *made.warnings),

@@ -13,7 +13,7 @@ from torch import nn
 
 from livewell.errors import SpecError
 from livewell.geometry import Box
-from livewell.inference.detections import Finder, Look, Places
+from livewell.inference.detections import Detections, Finder, Look
 from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.nets.global_pooling import GlobalPool
@@ -25,7 +25,7 @@ from livewell.models.recipes import TINY
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]
 
 
-def seen(net: Net, frame: np.ndarray, **look: Any) -> Places:
+def seen(net: Net, frame: np.ndarray, **look: Any) -> Detections:
     """Places of one frame, all cells listed that are higher than their neighbours."""
     (found,) = Finder(net, Look(**{"apart": 1} | look))(torch.from_numpy(frame)[None, None])
     return found
@@ -156,7 +156,7 @@ def test_frames_are_looked_at_one_by_one() -> None:
     assert [len(each.y) for each in together] == [0, 1, 2, 3]
     for frame, each in zip(frames, together, strict=True):
         alone = seen(detector(), frame)
-        for name in Places.__slots__:
+        for name in Detections.__slots__[:-1]:
             np.testing.assert_allclose(
                 getattr(each, name), getattr(alone, name), rtol=1e-5, atol=1e-6, err_msg=name
             )

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from livewell.errors import SpecError
 from livewell.geometry import Box
-from livewell.inference.detections import Finder, Look, Places
-from livewell.inference.wide_fields import FieldDetections, look_over, windows
+from livewell.inference.detections import Detections, Finder, Look
+from livewell.inference.wide_fields import look_over, windows
 from livewell.metrics.rules import log_odds
 from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.net import Net
@@ -22,13 +22,13 @@ from livewell.models.nets.wscnn import Body, weakly_supervised
 SIDES = st.integers(1, 260)
 
 
-def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> FieldDetections:
+def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> Detections:
     """What the hand-made net sees in a picture, with all cells higher than their neighbours."""
     area = area or Box.of(0, 0, *frame.shape)
     return look_over(Finder(detector(step), Look(**{"apart": 1} | look)), frame, area)
 
 
-def matched(found: Places, spots: list[tuple[float, float]], reach: float = 3.0) -> list[int]:
+def matched(found: Detections, spots: list[tuple[float, float]], reach: float = 3.0) -> list[int]:
     """How many places lie within reach of each spot."""
     return [int((np.hypot(found.y - y, found.x - x) < reach).sum()) for y, x in spots]
 
@@ -125,7 +125,7 @@ def test_every_blob_has_one_place(shape: tuple[int, int], step: int) -> None:
     """In pictures smaller, larger and as large as the training frames, all blobs and no others."""
     for seed in range(4):
         spots = drawn_apart(np.random.default_rng(seed), shape, 12)
-        found = over(scene(shape, spots, seed), step=step).places
+        found = over(scene(shape, spots, seed), step=step)
         assert matched(found, spots) == [1] * len(spots)
         assert len(found.y) == len(spots)
 
@@ -146,7 +146,7 @@ def test_blobs_on_seams_are_listed_once(step: int) -> None:
     rng = np.random.default_rng(step)
     for seed in range(25):
         spots = [(rng.uniform(14, 82), seam + rng.uniform(-3, 3)) for seam in seams]
-        found = over(scene(shape, spots, seed), step=step).places
+        found = over(scene(shape, spots, seed), step=step)
         assert matched(found, spots, 5) == [1] * len(spots)
         assert len(found.y) == len(spots)
 
@@ -159,7 +159,7 @@ def test_two_blobs_beside_a_seam_stay_two() -> None:
     )
     for offset in range(-20, 21, 2):
         spots = [(40.5, own.x.stop + offset - 9.0), (40.5, own.x.stop + offset + 9.0)]
-        found = over(scene(shape, spots), sigma_px=2.0).places
+        found = over(scene(shape, spots), sigma_px=2.0)
         assert matched(found, spots) == [1, 1], offset
         assert len(found.y) == 2, offset
 
@@ -171,7 +171,7 @@ def test_blobs_beside_a_border_are_found_in_the_picture(off: float) -> None:
     spot = (border + off, 50.0)
     frame = scene(FRAME_PX, [spot], 3)
     frame[:border] = 0
-    found = over(frame, Box.of(border, 0, *FRAME_PX)).places
+    found = over(frame, Box.of(border, 0, *FRAME_PX))
     assert matched(found, [spot], 4.0) == [1]
     assert len(found.y) == 1
     assert not found.labels[:border].any()
@@ -182,10 +182,10 @@ def test_a_large_picture_holds_what_its_crops_hold() -> None:
     shape = (170, 180)
     spots = drawn_apart(np.random.default_rng(3), shape, 20)
     frame = scene(shape, spots)
-    whole = over(frame).places
+    whole = over(frame)
     checked = 0
     for window, own in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24):
-        alone = over(frame[window.slices]).places
+        alone = over(frame[window.slices])
         for number, (y, x) in enumerate(zip(whole.y, whole.x, strict=True)):
             top, left = window.y.start, window.x.start
             inner = own.widened(-8) if min(own.shape) > 16 else own
@@ -203,7 +203,7 @@ def test_a_large_picture_holds_what_its_crops_hold() -> None:
 def test_labels_boxes_and_rows_agree(shape: tuple[int, int]) -> None:
     """Row n has pixels n + 1, its place among them, and their box; scores fall."""
     spots = drawn_apart(np.random.default_rng(5), shape, 12)
-    found = over(scene(shape, spots)).places
+    found = over(scene(shape, spots))
     assert found.labels.shape == found.saliency.shape == shape
     assert set(np.unique(found.labels)) == set(range(len(spots) + 1))
     assert (np.diff(found.score) <= 0).all()
@@ -231,7 +231,7 @@ def test_no_place_lies_outside_the_picture(
     inside = np.zeros(shape, dtype=bool)
     inside[area.slices] = True
     frame[~inside] = 0
-    found = over(frame, area, apart=2).places
+    found = over(frame, area, apart=2)
     assert ((found.y > area.y.start) & (found.y < area.y.stop)).all()
     assert ((found.x > area.x.start) & (found.x < area.x.stop)).all()
     assert len(found.y) <= len(spots)
@@ -251,18 +251,18 @@ def test_the_picture_is_as_sure_as_its_surest_window() -> None:
         float(log_odds(net.logits(torch.from_numpy(frame[window.slices])[None, None]))[0])
         for window, _ in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     ]
-    assert seen.logit == seen.places.logit == pytest.approx(max(alone), abs=1e-4)
+    assert seen.logit == pytest.approx(max(alone), abs=1e-4)
     assert seen.window.x.start <= 200 < seen.window.x.stop
-    assert seen.places.score[0] == pytest.approx(seen.logit, abs=1e-4)
-    assert seen.places.maps.shape == (2, 12, 12)
+    assert seen.score[0] == pytest.approx(seen.logit, abs=1e-4)
+    assert seen.maps.shape == (2, 12, 12)
 
 
 def test_a_frame_of_the_training_size_is_seen_as_it_is() -> None:
     """Nothing is changed by the detour: places, saliency and log odds of the frame itself."""
     frame = scene(FRAME_PX, [(20, 70), (60, 30)])
     (want,) = Finder(detector(), Look(apart=1))(torch.from_numpy(frame)[None, None])
-    found = over(frame).places
-    for name in Places.__slots__:
+    found = over(frame)
+    for name in Detections.__slots__[:-1]:
         np.testing.assert_allclose(getattr(found, name), getattr(want, name), err_msg=name)
 
 
@@ -285,7 +285,7 @@ def test_any_net_is_as_sure_as_without_the_detour(
 
 def test_a_picture_of_nothing_has_no_places() -> None:
     """Empty tables and maps of the picture's size."""
-    found = over(scene((120, 200), [])).places
+    found = over(scene((120, 200), []))
     assert found.y.shape == found.score.shape == (0,)
     assert found.boxes.shape == (0, 4)
     assert found.labels.shape == found.saliency.shape == (120, 200)
@@ -299,7 +299,7 @@ def test_any_number_type_is_taken(dtype: type) -> None:
     given_ = frame.astype(dtype)
     given_.setflags(write=False)
     want, found = over(frame), over(given_)
-    assert (found.places.y == want.places.y).all()
+    assert (found.y == want.y).all()
     assert found.logit == want.logit
 
 

@@ -170,7 +170,7 @@ def test_called_places_are_those_that_the_net_finds_in_the_picture(case: Case) -
             frame = tested.pixels.frame(image, 0)
             seen = look_over(
                 model.finder(Look(least=model.least())), frame, Box.of(0, 0, *frame.shape)
-            ).places
+            )
             mine = table[(table["image"] == image) & (table["called"] == 1)]
             assert mine["score"].to_numpy() == pytest.approx(seen.score, abs=1e-4)
             assert mine[["y", "x"]].to_numpy() == pytest.approx(np.stack([seen.y, seen.x], axis=1))

@@ -1,7 +1,8 @@
 """Where in a frame a net that learnt from labels of images sees the positive class."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Detections:
     """What a net sees where in one frame: n detections, the surest first.
 
     Parameters
@@ -82,6 +83,8 @@ class Places:
         (h, w) int32: pixels of each detection, counted from 1; 0 for none.
     boxes
         (n, 4) first row and column inside and beyond.
+    window
+        What the class maps show, in the pixels that y, x and boxes are in.
     """
 
     logit: float
@@ -93,6 +96,13 @@ class Places:
     score: NDArray[np.float64]
     labels: NDArray[np.int32]
     boxes: NDArray[np.int64]
+    window: Box
+
+    def moved(self, window: Box) -> Self:
+        """The same in pixels of the image that a window lies on."""
+        y0, x0, *_ = window.corners
+        boxes = self.boxes + np.array([y0, x0, y0, x0])
+        return replace(self, y=self.y + y0, x=self.x + x0, boxes=boxes, window=window)
 
 
 class Finder:
@@ -169,7 +179,7 @@ class Finder:
         inside = np.flatnonzero((firsts + self.stride_px > span.start) & (firsts < span.stop))
         return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
-    def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Places]:
+    def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Detections]:
         """What is seen in each of (n, channels, h, w) float32 frames, in the file's grey levels.
 
         `within` is the part of each that is no mirror image of the rest, all by default. What lies
@@ -201,7 +211,7 @@ class Finder:
 
     def _placed(
         self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map, real: Box | None
-    ) -> Places:
+    ) -> Detections:
         """Detections of one frame: every cell's own peak of the saliency, and its ground."""
         evidence = smoothed(raw, self.look.sigma_px)
         tops = [self._top(evidence, self._middle(cell)) for cell in at]
@@ -217,7 +227,10 @@ class Finder:
         score = odds[at[:, 0], at[:, 1]].astype(np.float64)[list(first.values())]
         ground = grounds(evidence, where, self.look.share)
         y, x = where.T.astype(np.float64) + 0.5
-        return Places(logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes)
+        window = Box.of(0, 0, *raw.shape)
+        return Detections(
+            logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes, window
+        )
 
     def _middle(self, cell: NDArray[np.int64]) -> tuple[int, int]:
         """The pixel in the middle of what a cell of the class maps sees."""

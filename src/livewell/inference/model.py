@@ -23,13 +23,13 @@ from livewell.inference.capabilities import (
     need_patches,
     need_two_classes,
 )
-from livewell.inference.detections import Finder, Look
+from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
-from livewell.inference.wide_fields import FieldDetections, class_scores, look_over
+from livewell.inference.wide_fields import class_scores, look_over
 from livewell.inference.windows import View, Windows, window_boxes
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
-from livewell.metrics.rules import RegionRule, scored
+from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
 from livewell.models.nets.net import Net
@@ -275,13 +275,8 @@ class Model:
         """
         if not self.scores_patches:
             finder = self.finder(Look())
-            if self.classes.binary:
-                seen = look_over(finder, field.pixels, field.area)
-                window, maps = seen.window, seen.places.maps
-            else:
-                sure = self.card.image_rule.probabilities
-                parts = class_scores(finder, field.pixels, field.area)
-                window, maps, _ = max(parts, key=lambda part: float(sure(part[2]).max()))
+            parts = class_scores(finder, field.pixels, field.area)
+            window, maps, _ = max(parts, key=lambda part: self._sureness(part[2]))
             origin = finder.first_px + 0.5
             y, x = window.y.start + origin, window.x.start + origin
             return ClassMap(maps, finder.stride_px, (y, x))
@@ -291,6 +286,13 @@ class Model:
         view = View(field.pixels, field.area, wanted, field.t)
         return ClassMap(self.windows.scored(view, grid), stride_px, grid.box(0, 0).centre)
 
+    def _sureness(self, scores: NDArray[np.float32]) -> float:
+        """Of the positive class; where there is none, of the most probable one."""
+        if self.classes.binary:
+            return float(log_odds(scores))
+        p, positive = self.card.image_rule.probabilities(scores), self.classes.positive
+        return float(p.max() if positive is None else p[self.classes.code(positive)])
+
     def _prediction(
         self,
         boxes: Sequence[Box],
@@ -298,7 +300,7 @@ class Model:
         notes: tuple[str, ...],
         make_map: Callable[[], ClassMap],
         rule: RegionRule | None = None,
-        find: Callable[[float], FieldDetections | None] | None = None,
+        find: Callable[[float], Detections | None] | None = None,
     ) -> Prediction:
         mean = logits.mean(axis=0) if len(logits) else np.full(len(self.classes), np.nan)
         return Prediction(
@@ -316,23 +318,25 @@ class Model:
     def _whole(self, field: Field, notes: tuple[str, ...]) -> Prediction:
         """A field pooled by the net itself; nothing where there is no texture.
 
-        Of two classes the surest window speaks for the field; of more every window is a region, and
-        there are no detections.
+        The surest window speaks for the field; of more than two classes without a positive one all
+        windows do. These have no detections.
         """
         make_map = partial(self.class_map, field, 0)
         if not self.classes.binary:
             need_class_map(self.card, self.folder)
             finder = self.finder(Look())
             seen = class_scores(finder, field.pixels, field.area) if self._holds(field) else ()
-            parts = [(window, scores) for window, _, scores in seen]
-            logits = np.array([scores for _, scores in parts], dtype=float)
+            parts = sorted(seen, key=lambda part: -self._sureness(part[2]))
+            if self.classes.positive is not None:
+                del parts[1:]
+            logits = np.array([scores for *_, scores in parts], dtype=float)
             logits = logits.reshape(-1, len(self.classes))
-            boxes = [window for window, _ in parts]
+            boxes = [window for window, *_ in parts]
             return self._prediction(boxes, logits, notes, make_map, find=self._no_detections)
         rule = self.need_detections()
 
         @cache
-        def find(least: float) -> FieldDetections | None:
+        def find(least: float) -> Detections | None:
             return self.detected(field, Look(least=rule.log_odds(least)))
 
         detected = find(rule.threshold)
@@ -354,9 +358,7 @@ class Model:
         mask = textured(field.pixels[0], self.card.pixel_um)
         return bool(mask[field.area.slices].sum() >= least)
 
-    def detected(
-        self, field: Field, look: Look, tick: Tick | None = None
-    ) -> FieldDetections | None:
+    def detected(self, field: Field, look: Look, tick: Tick | None = None) -> Detections | None:
         """Peaks of the class map of a field, with their pixels; ``None`` where there is nothing.
 
         `tick` is of one unit, the field.

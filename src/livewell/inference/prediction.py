@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from livewell.classes import UNSURE, ClassNames
 from livewell.errors import SpecError
 from livewell.geometry import Box
-from livewell.inference.wide_fields import FieldDetections
+from livewell.inference.detections import Detections
 from livewell.measure.peaks import peaks
 from livewell.metrics.rules import ImageRule, RegionRule
 
@@ -76,7 +76,7 @@ class Prediction:
     rule: RegionRule
     image_rule: ImageRule
     notes: tuple[str, ...] = ()
-    find: Callable[[float], FieldDetections | None] | None = field(default=None, repr=False)
+    find: Callable[[float], Detections | None] | None = field(default=None, repr=False)
     make_map: Callable[[], ClassMap] | None = field(default=None, repr=False)
 
     @cached_property
@@ -156,8 +156,8 @@ class Prediction:
             seen = self.find(self.rule.threshold if least is None else least)
             if seen is None:
                 return pd.DataFrame({"y": [], "x": [], "p": []}, dtype=float)
-            y, x = seen.places.y, seen.places.x
-            p = self.rule.probability(seen.places.score)
+            y, x = seen.y, seen.x
+            p = self.rule.probability(seen.score)
         else:
             code = self.classes.code(self.classes.positive)
             logits = np.moveaxis(self.class_map.logits, 0, -1)

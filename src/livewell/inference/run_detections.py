@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livewell.detection.covered import covered
 from livewell.geometry import Box
-from livewell.inference.detections import Look, Places
+from livewell.inference.detections import Detections, Look
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.progress import Tick
@@ -34,29 +34,26 @@ SHARES = ["image", "kind", "share"]
 
 @dataclass(frozen=True, slots=True)
 class FrameDetections:
-    """The detections of one frame of a table, in pixels of the window that the net saw.
+    """The detections of one frame of a table, in pixels of its image; labels are of the window.
 
     `row` is the frame's in the table that was asked for; `area` is the image's valid one, beyond
     which the window is mirrored.
     """
 
     row: int
-    window: Box
     area: Box
-    places: Places
+    found: Detections
 
     @property
     def inside(self) -> NDArray[np.bool_]:
         """(n,) whether each lies in the valid area, so that it is no mirror image."""
-        y, x = self.places.y + self.window.y.start, self.places.x + self.window.x.start
-        rows, columns = self.area.y, self.area.x
-        down = (rows.start <= y) & (y < rows.stop)
-        return np.asarray(down & (columns.start <= x) & (x < columns.stop))
+        y, x, (y0, x0, y1, x1) = self.found.y, self.found.x, self.area.corners
+        return np.asarray((y0 <= y) & (y < y1) & (x0 <= x) & (x < x1))
 
     def mask(self, least: float) -> NDArray[np.bool_]:
         """(h, w) of the window: pixels of the detections inside that reach these log odds."""
-        kept = np.flatnonzero(self.inside & (self.places.score >= least)) + 1
-        return np.isin(self.places.labels, kept)
+        kept = np.flatnonzero(self.inside & (self.found.score >= least)) + 1
+        return np.isin(self.found.labels, kept)
 
 
 def seen(
@@ -80,8 +77,8 @@ def seen(
     real = [area.seen_in(key.box) for area, key in zip(areas, keys, strict=True)]
     number = 0
     for pixels, _ in plain_loader(tested.pixels, keys, batch=batch):
-        for places in finder(pixels, real[number : number + len(pixels)]):
-            yield FrameDetections(number, keys[number].box, areas[number], places)
+        for found in finder(pixels, real[number : number + len(pixels)]):
+            yield FrameDetections(number, areas[number], found.moved(keys[number].box))
             number += 1
             if tick:
                 tick()
@@ -142,26 +139,24 @@ def _rows(
     each: FrameDetections, model: Model, least: float, top: float
 ) -> Iterator[dict[str, Any]]:
     """Detections of a frame that are at least this sure, and less sure than `top`."""
-    places, (y0, x0, *_) = each.places, each.window.corners
-    rule = model.need_detections()
-    p = rule.probability(places.score)
-    for i in np.flatnonzero(each.inside & (places.score >= least) & (places.score < top)):
-        corners = places.boxes[i] + np.array([y0, x0, y0, x0])
-        corners = np.clip(corners, each.area.corners[:2] * 2, each.area.corners[2:] * 2)
+    found, rule, threshold = each.found, model.need_detections(), model.least()
+    p = rule.probability(found.score)
+    low, high = each.area.corners[:2] * 2, each.area.corners[2:] * 2
+    for i in np.flatnonzero(each.inside & (found.score >= least) & (found.score < top)):
         yield {
-            "y": float(places.y[i] + y0),
-            "x": float(places.x[i] + x0),
-            "score": float(places.score[i]),
-            "relative": float((places.score[i] - model.least()) / rule.temperature),
+            "y": float(found.y[i]),
+            "x": float(found.x[i]),
+            "score": float(found.score[i]),
+            "relative": float((found.score[i] - threshold) / rule.temperature),
             "p": float(p[i]),
-            "called": int(places.score[i] >= model.least()),
-            **dict(zip(BOX, corners.tolist(), strict=True)),
+            "called": int(found.score[i] >= threshold),
+            **dict(zip(BOX, np.clip(found.boxes[i], low, high).tolist(), strict=True)),
         }
 
 
 def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[dict[str, Any]]:
     """How much of every box of a frame the pixels of its called detections cover."""
-    y0, x0, *_ = each.window.corners
+    y0, x0, *_ = each.found.window.corners
     inside = boxes[BOX].to_numpy(np.int64) - np.array([y0, x0, y0, x0])
     share = covered(each.mask(model.least()), inside)
     return [

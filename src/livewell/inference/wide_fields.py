@@ -1,7 +1,7 @@
 """Images of any size seen by a net that was trained on whole frames of one size."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,33 +12,12 @@ from torch import Tensor
 from livewell.errors import SpecError
 from livewell.geometry import Box, Span, starts
 from livewell.image import Frame, mirrored
-from livewell.inference.detections import Finder, Places
+from livewell.inference.detections import Detections, Finder
 from livewell.measure.peaks import Map
 from livewell.progress import Tick
 
 SEAM = 1.5
 """Detections of two windows nearer than this are one, strides of the class maps."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldDetections:
-    """What a net sees where in one image.
-
-    Parameters
-    ----------
-    logit
-        Log odds of the positive class for the image: the highest of its windows, each pooled over
-        the cells that lie in the image.
-    places
-        Of the whole image: ``saliency`` and ``labels`` are (h, w) of the image; ``maps`` are those
-        of the surest window.
-    window
-        Where the surest window lies.
-    """
-
-    logit: float
-    places: Places
-    window: Box
 
 
 def windows(
@@ -86,10 +65,12 @@ def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, S
     ]
 
 
-def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> FieldDetections:
+def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> Detections:
     """Where a net sees the positive class in one image, (y, x) or (channels, y, x).
 
-    `tick` is of one unit, the image, and told of every window.
+    The log odds are the highest of all windows, each pooled over the cells that lie in the image;
+    class maps are those of this window, saliency and labels of the whole image. `tick` is of one
+    unit, the image, and told of every window.
 
     Raises
     ------
@@ -103,13 +84,10 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
     for window, own, seen in laid:
         (found,) = finder(_pixels(frame, area, window), [seen])
         scores = finder.pooled(found.maps, seen)
-        parts.append(_Part(window, own, found, float(scores[1] - scores[0])))
+        parts.append((own, replace(found.moved(window), logit=float(scores[1] - scores[0]))))
         if tick:
             tick(1 / len(laid))
-    surest = max(parts, key=lambda part: part.logit)
-    shape = frame.shape[-2:]
-    places = _joined(parts, surest.places, area, shape, SEAM * finder.stride_px)
-    return FieldDetections(surest.logit, replace(places, logit=surest.logit), surest.window)
+    return _joined(parts, area, frame.shape[-2:], SEAM * finder.stride_px)
 
 
 def class_scores(finder: Finder, frame: Frame, area: Box) -> Iterator[tuple[Box, Map, Map]]:
@@ -133,76 +111,51 @@ def _pixels(frame: Frame, area: Box, window: Box) -> Tensor:
     return torch.from_numpy(pixels.reshape(1, -1, *window.shape))
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One window, its own part, and what was found in it."""
-
-    window: Box
-    own: Box
-    places: Places
-    logit: float
-
-
 def _joined(
-    parts: list[_Part], surest: Places, area: Box, shape: tuple[int, ...], seam_px: float
-) -> Places:
-    """Detections of all windows in pixels of the image, each once.
+    parts: list[tuple[Box, Detections]], area: Box, shape: tuple[int, ...], seam_px: float
+) -> Detections:
+    """Own parts and detections of all windows, each detection once.
 
     A window lists what lies in its own part and a little beyond, for two windows may see one object
     on either side of their border; of such so near each other the surer one is kept.
     """
-    saliency = np.zeros(shape, dtype=np.float32)
-    near = [_near(part, area, seam_px) for part in parts]
-    which = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(near)])
+    near = [_near(own, found, area, seam_px) for own, found in parts]
+    which = np.repeat(np.arange(len(parts)), [len(rows) for rows in near])
     rows = np.concatenate(near)
     y, x, score, boxes = (
-        np.concatenate([_moved(part, name)[mine] for part, mine in zip(parts, near, strict=True)])
+        np.concatenate(
+            [getattr(found, name)[mine] for (_, found), mine in zip(parts, near, strict=True)]
+        )
         for name in ("y", "x", "score", "boxes")
     )
     kept = _once(which, y, x, score, seam_px)
-    labels = np.zeros(shape, dtype=np.int32)
-    for number, part in enumerate(parts):
-        window = part.window
-        seen = window.common(Box.of(0, 0, *shape))
-        if seen is None:
-            continue
-        top, left = window.y.start, window.x.start
-        within = np.s_[
-            seen.y.start - top : seen.y.stop - top, seen.x.start - left : seen.x.stop - left
-        ]
-        saliency[seen.slices] = np.maximum(saliency[seen.slices], part.places.saliency[within])
-        numbers = np.zeros(len(part.places.y) + 1, dtype=np.int32)
+    frame = Box.of(0, 0, *shape)
+    saliency, labels = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.int32)
+    for number, (_, found) in enumerate(parts):
+        seen, within = found.window.seen_in(frame).slices, frame.seen_in(found.window).slices
+        saliency[seen] = np.maximum(saliency[seen], found.saliency[within])
+        numbers = np.zeros(len(found.y) + 1, dtype=np.int32)
         mine = np.flatnonzero(which[kept] == number)
         numbers[rows[kept[mine]] + 1] = mine + 1
-        own = numbers[part.places.labels[within]]
-        view = labels[seen.slices]
-        view[own > 0] = own[own > 0]
+        own = numbers[found.labels[within]]
+        labels[seen] = np.where(own > 0, own, labels[seen])
     return replace(
-        surest,
+        max((found for _, found in parts), key=lambda found: found.logit),
         saliency=saliency,
         y=y[kept],
         x=x[kept],
         score=score[kept],
         labels=labels,
-        boxes=np.clip(boxes[kept].astype(np.int64), 0, np.array(shape * 2)),
+        boxes=np.clip(boxes[kept], 0, np.array(shape * 2)),
     )
 
 
-def _moved(part: _Part, name: str) -> NDArray[np.float64]:
-    """A column of a window's detections, in pixels of the image."""
-    top, left = part.window.y.start, part.window.x.start
-    off = {"y": np.array(top), "x": np.array(left), "boxes": np.array([top, left, top, left])}
-    values: NDArray[np.float64] = getattr(part.places, name) + off.get(name, np.array(0))
-    return values
-
-
-def _near(part: _Part, area: Box, seam_px: float) -> NDArray[np.int64]:
+def _near(own: Box, found: Detections, area: Box, seam_px: float) -> NDArray[np.int64]:
     """Rows of a window's detections that lie in the image, in its own part or a little beyond."""
-    y, x = _moved(part, "y"), _moved(part, "x")
-    inside = np.ones(len(y), dtype=bool)
-    for at, own, whole in ((y, part.own.y, area.y), (x, part.own.x, area.x)):
-        inside &= at >= max(own.start - seam_px, whole.start)
-        inside &= at < min(own.stop + seam_px, whole.stop)
+    inside = np.ones(len(found.y), dtype=bool)
+    for at, part, whole in ((found.y, own.y, area.y), (found.x, own.x, area.x)):
+        inside &= at >= max(part.start - seam_px, whole.start)
+        inside &= at < min(part.stop + seam_px, whole.stop)
     return np.flatnonzero(inside)
 
 

@@ -15,12 +15,10 @@ from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.metrics.rules import log_odds
-from livewell.models.building import build
 from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
 from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
-from livewell.models.recipes import TINY
 
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]
 
@@ -252,13 +250,6 @@ def test_the_finder_takes_its_geometry_from_the_net() -> None:
     assert (finder.stride_px, finder.field_px, finder.first_px) == (8, 17 + 3 * 2, 3.0)
 
 
-def test_a_net_of_patches_is_refused() -> None:
-    """A net without class maps is refused, naming the command for it."""
-    net = Net(build(TINY), ("no", "yes"), None, 64, 56)
-    with pytest.raises(SpecError, match=r"no class maps.*`livewell explain`"):
-        Finder(net, Look())
-
-
 def test_wrong_looks_are_refused_at_once() -> None:
     """Every setting out of range is told in one error."""
     with pytest.raises(SpecError) as caught:
@@ -285,12 +276,3 @@ def test_pooling_within_a_box_takes_its_places_only(corner: tuple[int, int], siz
     high = [float((part if part.size else maps[k]).max()) for k, part in enumerate(some)]
     found = finder.pooled(maps, Box.of(y, x, y + size, x + size))
     assert found == pytest.approx(high, abs=1e-6)
-
-
-def test_a_connected_head_tells_no_places() -> None:
-    """A fully connected layer may weigh places with any sign: it is refused, with what to do."""
-    torch.manual_seed(0)
-    module = weakly_supervised("wscnn_small", (64, 64), pooling="connected").eval()
-    net = Net(module, ("no", "yes"), None, 0, 0, how="mean_image", frame_px=(64, 64))
-    with pytest.raises(SpecError, match=r"does not tell where.*global_pool=max"):
-        Finder(net, Look())

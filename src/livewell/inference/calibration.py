@@ -77,8 +77,6 @@ def _detection_rule(
 ) -> RegionRule:
     """Which peaks of a class map are called, by the highest of every validation frame."""
     finder = Finder(net, Look())
-    highest = []
-    for batch, _ in plain_loader(source, regions_of(validation), batch=BATCH):
-        odds = finder.odds(batch)
-        highest.append(odds.reshape(len(odds), -1).max(axis=1))
-    return fit_detection_rule(np.concatenate(highest).astype(float), y, validation["group"])
+    loader = plain_loader(source, regions_of(validation), batch=BATCH)
+    highest = np.concatenate([finder.odds(batch).max(axis=(1, 2)) for batch, _ in loader])
+    return fit_detection_rule(highest.astype(float), y, validation["group"])

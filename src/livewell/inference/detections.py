@@ -114,35 +114,18 @@ class Finder:
     it is the log odds of all peaks of the class maps that are `Look.least` or higher, in one pass;
     then Gaussian, peaks, threshold.
 
-    Raises
-    ------
-    SpecError
-        A net of patches, or one with a fully connected head.
-
     Notes
     -----
     Source: Sailem et al., section 2.2; saliency by Simonyan et al. 2014, section 3.
     """
 
     def __init__(self, net: Net, look: Look) -> None:
-        if not isinstance(net.module, WeaklySupervised):
-            raise SpecError(
-                "this net has no class maps",
-                expected="a net that sees whole frames, such as WSCNN_FAST's",
-                remedy="use `livewell explain` for nets of patches",
-            )
-        if net.module.head.kind == "connected":
-            raise SpecError(
-                "a net with a fully connected head does not tell where",
-                expected="a head that judges every place alike, such as global_pool=max",
-                got="global_pool=connected, which is free to weigh places with any sign",
-                remedy="use `livewell evaluate` for images, or train with global_pool=max",
-            )
         self.net, self.look = net, look
         self._module: WeaklySupervised = frozen(net.module)  # type: ignore[assignment]
         self._device = device_of(self._module)
-        last = next(reversed(dict(net.module.body.named_children())))
-        self.stride_px, self.field_px, self.first_px = geometry(net.module.body, last)
+        body = self._module.body
+        last = next(reversed(dict(body.named_children())))
+        self.stride_px, self.field_px, self.first_px = geometry(body, last)
 
     def odds(self, frames: Tensor) -> Map:
         """Log odds of every cell for (n, channels, h, w) frames, (n, rows, columns)."""
@@ -242,12 +225,10 @@ class Finder:
 
         Two bumps have one peak between them if they are up to two standard deviations apart.
         """
-        near = [
-            min(max(at, span.start), span.stop - 1)
-            for at, span in zip(top, (real.y, real.x), strict=True)
-        ]
-        off = max(abs(at - inside) for at, inside in zip(top, near, strict=True))
-        return self._top(alone, (near[0], near[1])) if off <= self.look.sigma_px else top
+        (y, x), (y0, x0, y1, x1) = top, real.corners
+        near = min(max(y, y0), y1 - 1), min(max(x, x0), x1 - 1)
+        off = max(abs(y - near[0]), abs(x - near[1]))
+        return self._top(alone, near) if off <= self.look.sigma_px else top
 
     def _top(self, evidence: Map, start: tuple[int, int]) -> tuple[int, int]:
         """The peak of the smoothed saliency that is reached uphill from a pixel, if it is near."""

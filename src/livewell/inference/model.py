@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
 from livewell.files import AnyPath
-from livewell.geometry import Box, WindowGrid
+from livewell.geometry import Box, WindowGrid, tiles
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
 from livewell.inference.capabilities import (
@@ -27,7 +27,7 @@ from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.wide_fields import class_scores, look_over
-from livewell.inference.windows import View, Windows, window_boxes
+from livewell.inference.windows import View, Windows, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
@@ -36,6 +36,8 @@ from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.tables.schemas import regions_of
+
+Find = Callable[[float], Detections | None]
 
 
 class Model:
@@ -246,13 +248,16 @@ class Model:
         where
             Name of the frame, for errors.
         """
+        rule, find = self.card.region_rule, None
         if regions is None and not self.scores_patches:
-            return self._whole(field, notes)
-        if regions is None:
-            regions = self.patches(field, stride_px or self.card.patch_px, where)
-        logits = self.windows.boxes(field.pixels, field.area, regions)
+            regions, logits, rule, find = self._whole(field)
+        else:
+            if regions is None:
+                regions = self.patches(field, stride_px or self.card.patch_px, where)
+            logits = self.windows.boxes(field.pixels, field.area, regions)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
-        return self._prediction(regions, logits, notes, make_map)
+        verdicts = self.card.image_rule
+        return Prediction(self.classes, regions, logits, rule, verdicts, notes, find, make_map)
 
     def patches(self, field: Field, stride_px: int, where: str = "") -> list[Box]:
         """Patches of a field where there are cells; the last row and column end at its edge.
@@ -263,7 +268,9 @@ class Model:
             The field is smaller than a patch.
         """
         size = self.card.patch_px
-        boxes = window_boxes(field.area, size, stride_px, where=where, edge="shift")
+        boxes = list(tiles(field.area, size, stride_px, "shift"))
+        if not boxes:
+            raise too_small(field.area, size, where)
         full = shares(textured(field.pixels[0], self.card.pixel_um), boxes) >= LEAST_SHARE
         return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
@@ -293,60 +300,33 @@ class Model:
         p, positive = self.card.image_rule.probabilities(scores), self.classes.positive
         return float(p.max() if positive is None else p[self.classes.code(positive)])
 
-    def _prediction(
-        self,
-        boxes: Sequence[Box],
-        logits: NDArray[np.float64],
-        notes: tuple[str, ...],
-        make_map: Callable[[], ClassMap],
-        rule: RegionRule | None = None,
-        find: Callable[[float], Detections | None] | None = None,
-    ) -> Prediction:
-        mean = logits.mean(axis=0) if len(logits) else np.full(len(self.classes), np.nan)
-        return Prediction(
-            self.classes,
-            boxes,
-            logits,
-            mean,
-            rule or self.card.region_rule,
-            self.card.image_rule,
-            notes,
-            find,
-            make_map,
-        )
+    def _whole(self, field: Field) -> tuple[list[Box], NDArray[np.float64], RegionRule, Find]:
+        """Windows that speak for a field, their logits and rule, and how detections are found.
 
-    def _whole(self, field: Field, notes: tuple[str, ...]) -> Prediction:
-        """A field pooled by the net itself; nothing where there is no texture.
-
-        The surest window speaks for the field; of more than two classes without a positive one all
-        windows do. These have no detections.
+        There are none where there is no texture. The surest window speaks for the field; of more
+        than two classes without a positive one all windows do. These have no detections.
         """
-        make_map = partial(self.class_map, field, 0)
-        if not self.classes.binary:
+        rule = self.card.region_rule
+        find: Find = self._no_detections
+        if self.classes.binary:
+            rule = self.need_detections()
+            find = cache(lambda least: self.detected(field, Look(least=rule.log_odds(least))))
+            found = find(rule.threshold)
+            parts = [] if found is None else [(found.window, np.array([0.0, found.logit]))]
+        else:
             need_class_map(self.card, self.folder)
-            finder = self.finder(Look())
-            seen = class_scores(finder, field.pixels, field.area) if self._holds(field) else ()
-            parts = sorted(seen, key=lambda part: -self._sureness(part[2]))
+            windows = class_scores(self.finder(Look()), field.pixels, field.area)
+            seen = [(window, scores) for window, _, scores in windows] if self._holds(field) else []
+            parts = sorted(seen, key=lambda part: -self._sureness(part[1]))
             if self.classes.positive is not None:
                 del parts[1:]
-            logits = np.array([scores for *_, scores in parts], dtype=float)
-            logits = logits.reshape(-1, len(self.classes))
-            boxes = [window for window, *_ in parts]
-            return self._prediction(boxes, logits, notes, make_map, find=self._no_detections)
-        rule = self.need_detections()
+        logits = np.array([scores for _, scores in parts], dtype=float)
+        boxes = [window for window, _ in parts]
+        return boxes, logits.reshape(-1, len(self.classes)), rule, find
 
-        @cache
-        def find(least: float) -> Detections | None:
-            return self.detected(field, Look(least=rule.log_odds(least)))
-
-        detected = find(rule.threshold)
-        if detected is None:
-            return self._prediction([], np.empty((0, 2)), notes, make_map, rule, find)
-        logits = np.array([[0.0, detected.logit]])
-        return self._prediction([detected.window], logits, notes, make_map, rule, find)
-
-    def _no_detections(self, _: float) -> None:
+    def _no_detections(self, _: float) -> Detections | None:
         self.need_two_classes("detections are of")
+        return None
 
     def _holds(self, field: Field) -> bool:
         """Whether at least `LEAST_SHARE` of a training frame's pixels have texture above the noise.

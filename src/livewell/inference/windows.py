@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from livewell.errors import ImageContentError, SpecError
-from livewell.geometry import Box, Edge, WindowGrid, tiles
+from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame, PixelSource, mirrored
 from livewell.models.device import device_of, placed
 from livewell.models.nets.net import Net, centre, normalise
@@ -160,16 +160,6 @@ def _pixels(frame: Frame, area: Box, box: Box, around: int) -> Tensor:
     """Pixels of `box` and so many around it, (channels, h, w) float32."""
     pixels = np.array(mirrored(frame, area, box.widened(around)), dtype=np.float32)
     return torch.from_numpy(pixels if pixels.ndim == 3 else pixels[None])
-
-
-def window_boxes(
-    area: Box, patch_px: int, stride_px: int, *, where: str, edge: Edge = "drop"
-) -> list[Box]:
-    """The windows of one frame, row by row; an area smaller than one patch is an error."""
-    boxes = list(tiles(area, patch_px, stride_px, edge))
-    if not boxes:
-        raise too_small(area, patch_px, where)
-    return boxes
 
 
 def too_small(area: Box, patch_px: int, where: str) -> ImageContentError:

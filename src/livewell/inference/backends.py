@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import MissingExtraError, SpecError
-from livewell.models.device import chosen_device, placed
+from livewell.models.device import placed
 
 Backend = Literal["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -29,25 +29,6 @@ _EXTRAS = {
 """By library the extra of livewell that installs it, and the packages that it needs."""
 COMPILED = 2
 """For so many shapes the compiled trunk is kept: a tile and its quarter turn."""
-
-
-def available() -> list[Backend]:
-    """Backends that are installed here and not known to be slow; torch alone on a GPU.
-
-    bfloat16 is slow where the machine has no instructions made for it.
-    """
-    if torch.cuda.is_available():
-        fast = bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    else:
-        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        fast = any(bool(getattr(torch.cpu, name, bool)()) for name in names)
-    return [
-        name
-        for name in BACKENDS
-        if not _missing(name)
-        and (fast or not name.endswith("-bf16"))
-        and (name.startswith("torch") or chosen_device().type == "cpu")
-    ]
 
 
 def _missing(backend: Backend) -> list[str]:

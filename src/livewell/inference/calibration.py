@@ -33,14 +33,8 @@ def calibrated_card(
 ) -> Card:
     """The card of a trained net; what it learnt from is filled in by who trained it.
 
-    Parameters
-    ----------
-    validation
-        Regions of the validation groups: `schemas.KEY`, label, group.
-    channels
-        Names of the channels that it sees.
-    precision
-        Number type that training computed in.
+    `validation` are regions of the validation groups: `schemas.KEY`, label, group; `precision` is
+    the number type that training computed in.
     """
     placed(net.module, device)
     with task("calibrating on validation", total=len(validation)) as tick:

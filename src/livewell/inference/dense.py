@@ -93,14 +93,7 @@ class Dense:
     def stream(
         self, views: Iterable[View], grid: WindowGrid
     ) -> Generator[tuple[View, NDArray[np.float32]]]:
-        """As `livewell.inference.windows.Windows.stream`.
-
-        Raises
-        ------
-        SpecError
-            A stride that is neither a multiple of the net's own nor a divisor, or too little memory
-            for one window.
-        """
+        """As `livewell.inference.windows.Windows.stream`."""
         plan = self._plan(grid)
         number_type = np.float64 if self._dtype == torch.float64 else np.float32
         shape = (len(self.net.classes), *plan.grid.shape)
@@ -122,7 +115,7 @@ class Dense:
                         found = np.full(shape, np.nan, dtype=number_type)
 
     def check(self, grid: WindowGrid) -> None:
-        """Refuse a grid that cannot be done, before anything is read; errors as in `stream`."""
+        """Refuse a grid that cannot be done, for its stride or too little memory."""
         self._plan(grid)
 
     def _batch(self, plan: _Plan) -> int:

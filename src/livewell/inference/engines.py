@@ -82,11 +82,6 @@ def engine_for(
         ``dense``, ``windows``, or ``auto``: dense where it is exact or near enough (`NEAR`).
     memory_gb
         What tiles may take.
-
-    Raises
-    ------
-    SpecError
-        The dense engine was asked for and cannot do it: stride, memory.
     """
     require(backend)
     windows = Windows(model.net)

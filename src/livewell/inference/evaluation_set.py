@@ -46,15 +46,7 @@ class EvaluationSet:
     def of_run(
         cls, run_folder: Path, folds: Sequence[int] | None = None, device: str = AUTO
     ) -> "EvaluationSet":
-        """The test groups of a run, of all `folds` or some, if its split was not made anew since.
-
-        Raises
-        ------
-        SplitError
-            The split was made anew, there is no such fold, or none has a test group.
-        StudyError
-            Not a run, or its study has gone.
-        """
+        """The test groups of a run, of all `folds` or some; a split made anew since is an error."""
         run = Run.open(run_folder)
         wrong = sorted(set(folds or ()) - set(run.folds))
         if wrong:
@@ -103,22 +95,11 @@ class EvaluationSet:
         model
             A model, or a run; of a run on this study with several folds each group is scored by
             a model that has not learnt from it.
-        labels
-            Name of labels of the model's classes.
         by
             Column that names what is never split; by default the one that the model was trained
             with where the study has it, else each image by itself.
         channels
             Channels to look at, in the model's order; the study's, else the model's by default.
-
-        Raises
-        ------
-        LabelError
-            Labels that are none of the model's classes, or patches of another size than its own.
-        LeakError
-            The model has learnt from every labelled image.
-        SpecError
-            Another pixel size than the model's.
         """
         found = candidates(model, study, whole_frames=True)
         card = found.models[0].card

@@ -41,25 +41,23 @@ class Field:
 
     `pixels` are (channels, y, x) at the model's pixel size, in the file's number type where they
     are not rescaled, else float32; `area` is the part without registration borders; `raw` is the
-    first channel as the file holds it, (y, x).
+    first channel as the file holds it, (y, x). `where` names the frame in errors, `notes` are those
+    of the `Fit`.
     """
 
     pixels: NDArray[np.generic]
     area: Box
     raw: Frame
-    t: int = 0
+    t: int
+    where: str
+    notes: tuple[str, ...]
 
 
 def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
     """Choose channels and scale of an image for a model.
 
-    Asked for none, channels are the model's, or the transmitted one.
-
-    Raises
-    ------
-    ImageContentError
-        A channel is missing, or cannot be chosen; another number of channels than the model's; or
-        the pixel size is more than `MOST_SCALE` times another one.
+    Asked for none, channels are the model's, or the transmitted one. Another number of channels
+    than the model's is an error, and a pixel size more than `MOST_SCALE` times another one.
     """
     notes: list[str] = []
     scale = 1.0
@@ -110,7 +108,7 @@ def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> Non
 
 
 def read_field(image: Image, t: int, fit: Fit, where: str) -> Field:
-    """One frame of an open image as a model sees it; errors as in `field_of`."""
+    """One frame of an open image as a model sees it."""
     return field_of(np.stack([image.frame(t, channel) for channel in fit.channels]), t, fit, where)
 
 
@@ -118,12 +116,7 @@ def field_of(planes: Frame, t: int, fit: Fit, where: str) -> Field:
     """Planes of one frame, (channels, y, x) as the file holds them, as a model sees them.
 
     Rescaling is bilinear, with a Gaussian before it where frames shrink; the area is what all
-    planes share.
-
-    Raises
-    ------
-    ImageContentError
-        NaN, all zero, or one value only; or planes without a common area.
+    planes share. Planes with NaN, or of one value only, are an error.
     """
     area: Box | None = None
     for number, plane in enumerate(planes):
@@ -137,7 +130,7 @@ def field_of(planes: Frame, t: int, fit: Fit, where: str) -> Field:
             expected="channels registered to each other",
         )
     if fit.scale == 1.0:
-        return Field(planes, area, planes[0], t)
+        return Field(planes, area, planes[0], t, where, fit.notes)
     before = planes.shape[1:]
     shape = tuple(max(round(edge * fit.scale), 1) for edge in before)
     scaled = [
@@ -151,8 +144,8 @@ def field_of(planes: Frame, t: int, fit: Fit, where: str) -> Field:
         )
         for plane in planes
     ]
-    pixels = np.asarray(np.stack(scaled), dtype=np.float32)
-    return Field(pixels, _scaled(area, before, shape), planes[0], t)
+    pixels, area = np.asarray(np.stack(scaled), dtype=np.float32), _scaled(area, before, shape)
+    return Field(pixels, area, planes[0], t, where, fit.notes)
 
 
 def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:

@@ -13,6 +13,7 @@ from livewell.inference.model import Model
 from livewell.inference.unseen import scored_by
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.region import RegionGrid
+from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, patches_of_labels
 from livewell.study.study import Study
@@ -27,23 +28,11 @@ EMPTIER = 0.1
 class CrossFit:
     """Every well judged by models that have not learnt from it.
 
-    Parameters
-    ----------
-    wells
-        One row a well: well, dose, fold, patches, positive, mean_p.
-    scores
-        One row a patch: key, well, dose, fold, logit, p, called.
-    sees
-        Area under the ROC curve between unlit wells and wells learnt as sick, unseen ones.
-    models
-        How many models judged.
-    elsewhere
-        Whether the models are of other images.
-    proven
-        AUC of such a model on unseen groups of its own; ``None`` where models were trained here, or
-        the model was never evaluated.
-    lost
-        Number of wells without anything to judge, by dose.
+    `wells` has one row a well: well, dose, fold, patches, positive, mean_p; `scores` one row a
+    patch: key, well, dose, fold, logit, p, called. `sees` is the area under the ROC curve between
+    unlit wells and wells learnt as sick, unseen ones. Where the models are of images from
+    `elsewhere`, `proven` is their AUC on unseen groups of their own, if they were evaluated. `lost`
+    is the number of wells without anything to judge, by dose.
     """
 
     wells: pd.DataFrame
@@ -58,18 +47,13 @@ class CrossFit:
 
 @dataclass(frozen=True)
 class Judging:
-    """What is needed to judge the wells of a study.
-
-    `dose` is by unit, `units` by image, `digests` of every image as
-    `livewell.study.content.first_frames` has them.
-    """
+    """What is needed to judge the wells of a study; `dose` is by unit, `units` by image."""
 
     study: Study
     plan: Plan
     dose: "pd.Series[float]"
     units: "pd.Series[str]"
     channels: Channels
-    digests: Mapping[str, str]
 
     def judged(
         self,
@@ -79,25 +63,11 @@ class Judging:
         models: Mapping[int, Model],
         seed: int,
     ) -> CrossFit:
-        """Scores of all patches of some frames, each by its image's model, summed up by well.
+        """Scores of all patches with cells of some frames, summed up by well.
 
-        Parameters
-        ----------
-        frames
-            As labels on frames.
-        grid
-            Where patches lie; those without cells are left out.
-        fold
-            Number of the model by image.
-        seed
-            Of the interval of what the models see.
-
-        Raises
-        ------
-        LeakError
-            A judged image is a copy of one that its model has learnt from.
+        `frames` are as labels on frames, `fold` is the number of the model by image, `seed` is of
+        the interval of what the models see.
         """
-        self._refuse_copies(fold, models)
         pixels = StudyPixels(self.study, self.channels)
         pixels.prepare(self.units.index)
         table, _ = patches_of_labels(self.study, frames, grid, pixels)
@@ -127,22 +97,6 @@ class Judging:
         sees = _sees(scores, self.plan, seed)
         return CrossFit(wells, scores, sees, len(models), warnings, lost=counts)
 
-    def _refuse_copies(self, fold: "pd.Series[int]", models: Mapping[int, Model]) -> None:
-        copies = [
-            str(image)
-            for image, number in fold.items()
-            if self.digests[str(image)] in models[int(number)].learnt
-        ]
-        if copies:
-            raise LeakError(
-                f"{len(copies)} pictures would be judged by a model that has learnt from the same"
-                " picture under another name",
-                where=str(self.study.folder),
-                expected="every picture once",
-                got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),
-                remedy="leave copies out when indexing",
-            )
-
     def _positions(
         self, frames: pd.DataFrame, grid: Grid, pixels: StudyPixels
     ) -> "pd.Series[float]":
@@ -164,6 +118,27 @@ class Judging:
             + ("left out" if level == 0 else "counted as wholly sick, for cells that die let go")
             for level, names in lost.groupby(lost)
         ]
+
+
+def refuse_copies(
+    study: Study, channels: Channels, fold: "pd.Series[int]", models: Mapping[int, Model]
+) -> None:
+    """Refuse images that are copies of one that their model has learnt from."""
+    digests = first_frames(study, fold.index, channels)
+    copies = [
+        str(image)
+        for image, number in fold.items()
+        if digests[str(image)] in models[int(number)].learnt
+    ]
+    if copies:
+        raise LeakError(
+            f"{len(copies)} images would be judged by a model that has learnt from the same image"
+            " under another name",
+            where=str(study.folder),
+            expected="every image once",
+            got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),
+            remedy="leave copies out when indexing",
+        )
 
 
 def _emptier(wells: pd.DataFrame) -> list[str]:

@@ -126,13 +126,7 @@ class Model:
         return frozenset(self.card.data.get("groups", {}).get("test", ()))
 
     def need_patches(self) -> "Model":
-        """The model itself, where patches are judged.
-
-        Raises
-        ------
-        ModelFileError
-            It judges whole fields.
-        """
+        """The model itself, where patches are judged; one of whole fields is an error."""
         need_patches(self.card, self.folder)
         return self
 
@@ -152,27 +146,15 @@ class Model:
         return detection_rule(self.card, self.folder)
 
     def least(self, below: float = 0.0) -> float:
-        """Log odds of the net that lie so far below its threshold of detections in calibrated ones.
-
-        Raises
-        ------
-        ModelFileError
-            As `need_detections`.
-        """
+        """Log odds of the net so far below its threshold of detections in calibrated ones."""
         rule = self.need_detections()
         return rule.log_odds(rule.threshold) - rule.temperature * below
-
-    def region_logits(
-        self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
-    ) -> NDArray[np.float64]:
-        """Logits of regions of a study, (n, classes), as `Windows.regions`."""
-        return self.windows.regions(source, regions, tick)
 
     def scored(
         self, table: pd.DataFrame, source: PixelSource, tick: Tick | None = None
     ) -> pd.DataFrame:
         """A table of regions with what their logits decide, as `metrics.rules.scored`."""
-        logits = self.region_logits(source, regions_of(table), tick)
+        logits = self.windows.regions(source, regions_of(table), tick)
         return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(
@@ -217,60 +199,36 @@ class Model:
             height, width = planes.shape[1:]
             header = Header(1, names, height, width, str(image.dtype), pixel_um)
             asked = tuple(range(len(planes))) if channels is None else channels
-            where = "array"
-            fit = fit_to(self.card, header, asked, where)
-            found = field_of(planes[list(fit.channels)], t, fit, where)
+            fit = fit_to(self.card, header, asked, "array")
+            field = field_of(planes[list(fit.channels)], t, fit, "array")
         else:
             fit = fit_to(self.card, image.header, channels, image.source)
-            where = f"{image.source}, frame {t}"
-            found = read_field(image, t, fit, where)
-        return self.judged(found, regions, stride_px=stride_px, notes=fit.notes, where=where)
+            field = read_field(image, t, fit, f"{image.source}, frame {t}")
+        return self.judged(field, regions, stride_px=stride_px)
 
     def judged(
-        self,
-        field: Field,
-        regions: Sequence[Box] | None = None,
-        *,
-        stride_px: int | None = None,
-        notes: tuple[str, ...] = (),
-        where: str = "",
+        self, field: Field, regions: Sequence[Box] | None = None, *, stride_px: int | None = None
     ) -> Prediction:
-        """What the model says of one field, as `predict`.
-
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        regions, stride_px
-            As in `predict`.
-        notes
-            Kept with the prediction.
-        where
-            Name of the frame, for errors.
-        """
+        """What the model says of one field, as `predict`."""
         rule, find = self.card.region_rule, None
         if regions is None and not self.scores_patches:
             regions, logits, rule, find = self._whole(field)
         else:
             if regions is None:
-                regions = self.patches(field, stride_px or self.card.patch_px, where)
+                regions = self.patches(field, stride_px or self.card.patch_px)
             logits = self.windows.boxes(field.pixels, field.area, regions)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
         verdicts = self.card.image_rule
-        return Prediction(self.classes, regions, logits, rule, verdicts, notes, find, make_map)
+        return Prediction(
+            self.classes, regions, logits, rule, verdicts, field.notes, find, make_map
+        )
 
-    def patches(self, field: Field, stride_px: int, where: str = "") -> list[Box]:
-        """Patches of a field where there are cells; the last row and column end at its edge.
-
-        Raises
-        ------
-        ImageContentError
-            The field is smaller than a patch.
-        """
+    def patches(self, field: Field, stride_px: int) -> list[Box]:
+        """Patches of a field where there are cells; the last row and column end at its edge."""
         size = self.card.patch_px
         boxes = list(tiles(field.area, size, stride_px, "shift"))
         if not boxes:
-            raise too_small(field.area, size, where)
+            raise too_small(field.area, size, field.where)
         full = shares(textured(field.pixels[0], self.card.pixel_um), boxes) >= LEAST_SHARE
         return [box for box, holds in zip(boxes, full, strict=True) if holds]
 

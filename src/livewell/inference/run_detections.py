@@ -101,8 +101,6 @@ def found_in(
     boxes
         `livewell.study.boxes.BOXED_CELLS`, of the frames whose boxes are held against the pixels of
         the detections that reach the threshold.
-    tick
-        Told after every look at a frame.
 
     Returns
     -------

@@ -68,12 +68,8 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
 def candidates(path: Path, study: Study, *, whole_frames: bool = False) -> Candidates:
     """The models for a study in a model folder, or in a run: all its folds if it learnt from it.
 
-    Models that judge whole frames are refused, unless `whole_frames` are welcome.
-
-    Raises
-    ------
-    ModelFileError
-        No usable model; a fold that is not trained to its end; several folds of other images.
+    Models that judge whole frames are refused, unless `whole_frames` are welcome, and so are
+    several folds that learnt from other images.
     """
     run = Run.open(path) if (path / RUN).is_file() else None
     several = run is not None and len(run.folds) > 1
@@ -95,18 +91,10 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
 
     A unit is scored by one model. One that was tested on it comes first, then those that have not
     learnt from any image of it, dealt by a hash of its name; where all have, the first one scores
-    it, as seen.
+    it, as seen. `units` are named by image; by default they are the groups that the models were
+    trained with, or each image alone where the study has no such column.
 
-    Parameters
-    ----------
-    units
-        Name of the unit by image; by default the groups that the models were trained with, or each
-        image alone where the study has no such column.
-
-    Returns
-    -------
-    DataFrame
-        Columns image, group (the unit), model (its number), name (of it), seen.
+    Columns are image, group (the unit), model (its number), name (of it), seen.
     """
     fields = study.fields()
     images = fields["image"].tolist()

@@ -191,7 +191,7 @@ def test_class_weights_of_a_study() -> None:
     crops = torch.stack([torch.from_numpy(source.crop("a", 1, each.box)) for each in patches])
     alone = torch.cat([cam.look(one[None], 1).weights for one in cam.inputs(crops)]).double()
     told: list[int] = []
-    found = class_weights(cam, source, patches, 1, lambda n=1, note="": told.append(n))
+    found = class_weights(cam, source, patches, 1, tick=lambda n=1, note="": told.append(n))
     torch.testing.assert_close(found, alone.mean(dim=0), atol=1e-7, rtol=1e-4)
     assert alone.std(dim=0).max() > 1e-2 * alone.abs().max()
     assert sum(told) == len(patches) > max(told)

@@ -132,6 +132,7 @@ def class_weights(
     source: PixelSource,
     patches: Sequence[Region],
     number: int,
+    *,
     tick: Tick | None = None,
 ) -> Tensor:
     """Weights of a class averaged over its patches (equation 3), so that crops agree; (k,) float64.

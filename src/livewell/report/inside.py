@@ -95,7 +95,7 @@ class Inside:
         with task("weights of the classes", total=total) as tick:
             for (fold, number), part in chosen.items():
                 self.weights[fold, number] = class_weights(
-                    self.cams[fold], self.tested.pixels, regions_of(part), number, tick
+                    self.cams[fold], self.tested.pixels, regions_of(part), number, tick=tick
                 )
 
     def weighed(self, fold: int, number: int) -> torch.Tensor | None:

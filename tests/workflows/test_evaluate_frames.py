@@ -189,8 +189,8 @@ def test_looking_deeper_moves_no_surer_place(case: Case) -> None:
     again = table[table["image"].isin(part["image"])].drop(columns="right")
     order = ["image", "score"]
     pd.testing.assert_frame_equal(
-        whole.sort_values(order).reset_index(drop=True)[FOUND],
-        again.sort_values(order).reset_index(drop=True)[FOUND],
+        whole.sort_values(order).reset_index(drop=True)[list(FOUND)],
+        again.sort_values(order).reset_index(drop=True)[list(FOUND)],
         check_dtype=False, rtol=1e-4, atol=1e-4,
     )  # fmt: skip
     assert len(shares) == boxes["image"].isin(part["image"]).sum()

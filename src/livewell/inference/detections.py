@@ -64,27 +64,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What a net sees where in one frame: n detections, the surest first.
+    """What a net sees where in one frame of (h, w) pixels: n detections, the surest first.
 
-    Parameters
-    ----------
-    logit
-        Log odds of the positive class for the frame, as the net scores it.
-    maps
-        (2, rows, columns) float32: class maps, scores before softmax, negative and positive.
-    odds
-        (rows, columns) float32: log odds of every cell, `nets.wscnn.GlobalPooling.odds`.
-    saliency
-        (h, w) float32: gradient of what was found, times the input where `Look` says so,
-        smoothed; no unit.
-    y, x, score
-        (n,) pixels, where pixel i covers [i, i + 1), and log odds.
-    labels
-        (h, w) int32: pixels of each detection, counted from 1; 0 for none.
-    boxes
-        (n, 4) first row and column inside and beyond.
-    window
-        What the class maps show, in the pixels that y, x and boxes are in.
+    `logit` are the log odds of the positive class for the frame, as the net scores it; `maps` the
+    class maps, (2, rows, columns), scores before softmax, negative and positive; `odds` the log
+    odds of every cell, `nets.wscnn.GlobalPooling.odds`. `saliency` (h, w) is the gradient of what
+    was found, times the input where `Look` says so, smoothed; no unit.
+
+    Of each detection there are `y` and `x` in pixels, where pixel i covers [i, i + 1), `score` in
+    log odds, its number in `labels` (h, w), counted from 1, and `boxes` (n, 4), first row and
+    column inside and beyond. `window` is what the class maps show, in the same pixels.
     """
 
     logit: float

@@ -81,17 +81,12 @@ def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
         notes.append(
             f"rescaled by {scale:.3f}, from {header.pixel_um:.4g} to {card.pixel_um:.4g} um a pixel"
         )
-    return Fit(_channels(card, header, asked, where), scale, tuple(notes))
-
-
-def _channels(card: Card, header: Header, asked: Channels, where: str) -> tuple[int, ...]:
-    """Numbers of the channels that the model sees."""
     chosen = asked_channels(asked)
     if not chosen and set(card.channels) <= set(header.channels):
         chosen = card.channels
-    found = choose_channels(header, chosen, where)
-    same_channels([header.channels[number] for number in found], card.channels, where)
-    return found
+    channels = choose_channels(header, chosen, where)
+    same_channels([header.channels[number] for number in channels], card.channels, where)
+    return Fit(channels, scale, tuple(notes))
 
 
 def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> None:

@@ -13,16 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
+from livewell.errors import ModelFileError
 from livewell.files import AnyPath
 from livewell.geometry import Box, WindowGrid, tiles
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
-from livewell.inference.capabilities import (
-    detection_rule,
-    need_class_map,
-    need_patches,
-    need_two_classes,
-)
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
@@ -127,12 +122,23 @@ class Model:
 
     def need_patches(self) -> "Model":
         """The model itself, where patches are judged; one of whole fields is an error."""
-        need_patches(self.card, self.folder)
+        if not self.scores_patches:
+            raise self._unfit(
+                "this model judges whole frames, and here patches are judged",
+                expected="a model of a profile such as FAST",
+                remedy="use `livewell localise`, or `livewell evaluate` for its run",
+            )
         return self
 
     def need_two_classes(self, what: str) -> None:
         """Refuse more than two classes for what is of two, in words that begin the message."""
-        need_two_classes(self.card, self.folder, what)
+        if not self.classes.binary:
+            raise self._unfit(
+                f"{what} one class against another",
+                expected="a model of two classes",
+                got=", ".join(self.classes),
+                remedy="merge classes with `livewell label merge`, and train on these labels",
+            )
 
     def need_detections(self) -> RegionRule:
         """Its rule for detections.
@@ -143,7 +149,38 @@ class Model:
             It judges patches, its maps do not say where, it has more than two classes, or its card
             has no rule for detections.
         """
-        return detection_rule(self.card, self.folder)
+        self._need_class_map()
+        self.need_two_classes("detections are of")
+        if self.card.detection_rule is None:
+            raise self._unfit(
+                "the card has no rule for detections",
+                expected="a detection_rule, chosen on validation frames",
+                got="",
+                remedy="train again with this version of livewell",
+            )
+        return self.card.detection_rule
+
+    def _need_class_map(self) -> None:
+        if self.scores_patches:
+            raise self._unfit(
+                "this model judges patches, and here whole frames are judged",
+                expected="a model of a profile such as WSCNN_FAST",
+                remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
+                " evidence lies",
+            )
+        if not self.gives_map:
+            raise self._unfit(
+                "a model with a fully connected head does not tell where",
+                expected="a head that judges every place alike, such as global_pool=max",
+                got=f"global_pool={self.card.profile.net.pooled_by}",
+                remedy="hold it against labels with `livewell evaluate`, or train with"
+                " global_pool=max",
+            )
+
+    def _unfit(self, what: str, **more: str) -> ModelFileError:
+        """The error where the model is asked for what it cannot do."""
+        given = {"where": str(self.folder), "got": f"profile {self.card.profile.name}"} | more
+        return ModelFileError(what, **given)
 
     def least(self, below: float = 0.0) -> float:
         """Log odds of the net so far below its threshold of detections in calibrated ones."""
@@ -272,7 +309,7 @@ class Model:
             found = find(rule.threshold)
             parts = [] if found is None else [(found.window, np.array([0.0, found.logit]))]
         else:
-            need_class_map(self.card, self.folder)
+            self._need_class_map()
             windows = class_scores(self.finder(Look()), field.pixels, field.area)
             seen = [(window, scores) for window, _, scores in windows] if self._holds(field) else []
             parts = sorted(seen, key=lambda part: -self._sureness(part[1]))

@@ -27,7 +27,11 @@ threshold are, with their pixels, the ones that `livewell localise` finds.
 """
 AT_ONCE_PX = 2_000_000
 """Pixels of the frames that are looked at together."""
-FOUND = ["fold", "image", "t", "group", "y", "x", "score", "relative", "p", "called", *BOX]
+FOUND = {
+    **{"fold": "int64", "image": "str", "t": "int64", "group": "str"},
+    **dict.fromkeys(("y", "x", "score", "relative", "p"), "float64"),
+    **dict.fromkeys(("called", *BOX), "int64"),
+}
 """Columns of a table of detections, see `found_in`."""
 SHARES = ["image", "kind", "share"]
 
@@ -75,11 +79,10 @@ def seen(
     batch = max(1, AT_ONCE_PX // (height * width))
     areas = [tested.pixels.area(key.image, key.t) for key in keys]
     real = [area.seen_in(key.box) for area, key in zip(areas, keys, strict=True)]
-    number = 0
-    for pixels, _ in plain_loader(tested.pixels, keys, batch=batch):
-        for found in finder(pixels, real[number : number + len(pixels)]):
-            yield FrameDetections(number, areas[number], found.moved(keys[number].box))
-            number += 1
+    for pixels, rows in plain_loader(tested.pixels, keys, batch=batch):
+        numbers = rows.tolist()
+        for n, found in zip(numbers, finder(pixels, [real[n] for n in numbers]), strict=True):
+            yield FrameDetections(n, areas[n], found.moved(keys[n].box))
             if tick:
                 tick()
 
@@ -123,14 +126,13 @@ def found_in(
             mine = of_image.get(image)
             if below == 0 and mine is not None:
                 shares += _shares(each, model, mine)
-    made = pd.DataFrame(rows, columns=FOUND)
-    order = ["fold", "image", "t", "score"]
-    made = made.sort_values(order, ascending=[True, True, True, False], kind="stable")
-    numbers = dict.fromkeys(("y", "x", "score", "relative", "p"), "float64")
-    whole = dict.fromkeys(("fold", "t", "called", *BOX), "int64")
-    texts = dict.fromkeys(("image", "group"), "str")
-    made = made.reset_index(drop=True).astype(numbers | whole | texts)
-    return made, pd.DataFrame(shares, columns=SHARES).astype({"share": "float64"})
+    made = pd.DataFrame(rows, columns=list(FOUND)).sort_values(
+        ["fold", "image", "t", "score"],
+        ascending=[True, True, True, False],
+        kind="stable",
+        ignore_index=True,
+    )
+    return made.astype(FOUND), pd.DataFrame(shares, columns=SHARES).astype({"share": "float64"})
 
 
 def _rows(
@@ -165,11 +167,10 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
 
 def models_of(tested: EvaluationSet) -> dict[int, Model]:
     """The models of a run of whole frames, by fold; none if there are no detections."""
-    found = {}
-    for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
-        model = tested.model(fold)
-        if not (model.gives_map and model.classes.binary):
-            return {}
+    folds = sorted(int(number) for number in tested.part("test")["fold"].unique())
+    found = {fold: tested.model(fold) for fold in folds}
+    if not all(model.gives_map and model.classes.binary for model in found.values()):
+        return {}
+    for model in found.values():
         model.need_detections()
-        found[fold] = model
     return found

@@ -98,12 +98,10 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
     """
     fields = study.fields()
     images = fields["image"].tolist()
-    if units is None:
-        names = unit_names(fields, found.group) if found.group in fields else None
-        known = {} if names is None else names.dropna().to_dict()
-        unit = {image: str(known.get(image, image)) for image in images}
-    else:
-        unit = {image: str(units[image]) for image in images}
+    if units is None and found.group in fields:
+        units = unit_names(fields, found.group)
+    known = {} if units is None else units.dropna().to_dict()
+    unit = {image: str(known.get(image, image)) for image in images}
     learnt = [
         {unit[image] for image in images if found.digests[image] in model.learnt}
         for model in found.models

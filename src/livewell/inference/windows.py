@@ -58,19 +58,20 @@ class Windows:
         self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
     ) -> NDArray[np.float64]:
         """Logits of every region of a study, in order, (n, classes)."""
-        found = [np.empty((0, len(self.net.classes)))]
-        for batch, _ in plain_loader(source, regions, batch=BATCH, context=self.net.context_px):
-            found.append(self.logits(batch).astype(np.float64))
-            if tick:
-                tick(len(batch))
-        return np.concatenate(found)
+        loader = plain_loader(source, regions, batch=BATCH, context=self.net.context_px)
+        return self._all((crops for crops, _ in loader), tick)
 
     def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
         """Logits of boxes of one frame, in order, (n, classes); beyond `area` it is mirrored."""
+        crops = (_pixels(frame, area, box, self.net.context_px) for box in boxes)
+        return self._all(torch.stack(some) for some in batched(crops, BATCH))
+
+    def _all(self, batches: Iterable[Tensor], tick: Tick | None = None) -> NDArray[np.float64]:
         found = [np.empty((0, len(self.net.classes)))]
-        for some in batched(boxes, BATCH):
-            crops = [_pixels(frame, area, box, self.net.context_px) for box in some]
-            found.append(self.logits(torch.stack(crops)).astype(np.float64))
+        for crops in batches:
+            found.append(self.logits(crops).astype(np.float64))
+            if tick:
+                tick(len(crops))
         return np.concatenate(found)
 
     def stream(

@@ -18,7 +18,7 @@ CLASSES = ("healthy", "sick")
 
 
 def linear(gradient: Tensor) -> Net:
-    """A net whose second score is the product of the picture with `gradient`."""
+    """A net whose second score is the product of the image with `gradient`."""
     edge = len(gradient)
     module = nn.Sequential(nn.Flatten(), nn.Linear(edge * edge, 2))
     nn.init.zeros_(module[1].weight)

@@ -42,7 +42,7 @@ def cam_of(name: str, layer: str | None = None) -> Cam:
 
 
 def tiny(layer: str | None = None) -> Cam:
-    """Two maps of a 1 x 1 convolution: the rectified picture and its rectified negative."""
+    """Two maps of a 1 x 1 convolution: the rectified image and its rectified negative."""
     module = nn.Sequential(
         nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2, bias=False)
     )
@@ -60,10 +60,10 @@ def test_the_equations_by_hand() -> None:
     assert look.scores.tolist() == [1 + 6 + 1]
 
 
-def test_the_scale_is_that_of_the_picture() -> None:
+def test_the_scale_is_that_of_the_image() -> None:
     """A map twice as strong is twice as bright: nothing is stretched image by image."""
-    cam, picture = tiny(), torch.tensor([[[[1.0, -1.0], [2.0, 0.5]]]])
-    torch.testing.assert_close(cam.look(2 * picture, 1).maps, 2 * cam.look(picture, 1).maps)
+    cam, image = tiny(), torch.tensor([[[[1.0, -1.0], [2.0, 0.5]]]])
+    torch.testing.assert_close(cam.look(2 * image, 1).maps, 2 * cam.look(image, 1).maps)
 
 
 @pytest.mark.parametrize("name", ["compact", "resnet18"])

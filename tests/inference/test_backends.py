@@ -41,9 +41,9 @@ def test_every_backend_computes_the_same_trunk(backend: str, profile: Profile) -
     ready = trunk_on(backend, trunk, CPU)
     near = 0.03 if backend.endswith("-bf16") else 1e-4
     for height, width in ((240, 272), (256, 231)):
-        picture = torch.randn(1, 1, height, width)
+        image = torch.randn(1, 1, height, width)
         with torch.inference_mode():
-            expected, found = trunk(picture), ready(picture)
+            expected, found = trunk(image), ready(image)
         assert found.dtype == torch.float32
         torch.testing.assert_close(found, expected, atol=near * float(expected.abs().max()), rtol=0)
 

@@ -1,4 +1,4 @@
-"""Pictures of other sizes than the training frames' are seen whole, and nothing is seen twice."""
+"""Images of other sizes than the training frames' are seen whole, and nothing is seen twice."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ SIDES = st.integers(1, 260)
 
 
 def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> Detections:
-    """What the hand-made net sees in a picture, with all cells higher than their neighbours."""
+    """What the hand-made net sees in an image, with all cells higher than their neighbours."""
     area = area or Box.of(0, 0, *frame.shape)
     return look_over(Finder(detector(step), Look(**{"apart": 1} | look)), frame, area)
 
@@ -71,7 +71,7 @@ def test_own_parts_cover_the_area_once(
 def test_own_parts_see_half_the_overlap_around(
     start: int, length: int, size: int, overlap: int
 ) -> None:
-    """Around an own part its window sees half the overlap, but at the picture's edge.
+    """Around an own part its window sees half the overlap, but at the image's edge.
 
     No more than half a window overlaps, however large a field is asked for.
     """
@@ -87,8 +87,8 @@ def test_own_parts_see_half_the_overlap_around(
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (60, 96), (96, 31), (1, 1), (90, 94)])
-def test_smaller_pictures_have_one_window_about_their_middle(shape: tuple[int, int]) -> None:
-    """A picture no larger than the training frames has one window, and lies in its middle."""
+def test_smaller_images_have_one_window_about_their_middle(shape: tuple[int, int]) -> None:
+    """An image no larger than the training frames has one window, and lies in its middle."""
     area = Box.of(0, 0, *shape)
     ((window, own),) = windows(shape, area, FRAME_PX, 30)
     assert own == area
@@ -100,7 +100,7 @@ def test_smaller_pictures_have_one_window_about_their_middle(shape: tuple[int, i
 def test_registration_borders_move_no_window() -> None:
     """A frame of the training frames' size is seen as training saw it, whatever its borders hide.
 
-    Only where the frame is larger does the window lie about the part that holds picture.
+    Only where the frame is larger does the window lie about the part that holds image.
     """
     area = Box.of(13, 20, 90, 96)
     assert windows(FRAME_PX, area, FRAME_PX, 30) == [(Box.of(0, 0, *FRAME_PX), area)]
@@ -110,7 +110,7 @@ def test_registration_borders_move_no_window() -> None:
 
 
 @pytest.mark.parametrize("shape", [(96, 97), (97, 97), (200, 333), (60, 300)])
-def test_larger_pictures_have_several(shape: tuple[int, int]) -> None:
+def test_larger_images_have_several(shape: tuple[int, int]) -> None:
     """One row or column of windows more as soon as one pixel does not fit; none is needless."""
     found = windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     rows, columns = (len({window.corners[axis] for window, _ in found}) for axis in (0, 1))
@@ -122,7 +122,7 @@ def test_larger_pictures_have_several(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [FRAME_PX, (150, 240), (70, 80), (97, 96)])
 @pytest.mark.parametrize("step", [1, 2])
 def test_every_blob_has_one_place(shape: tuple[int, int], step: int) -> None:
-    """In pictures smaller, larger and as large as the training frames, all blobs and no others."""
+    """In images smaller, larger and as large as the training frames, all blobs and no others."""
     for seed in range(4):
         spots = drawn_apart(np.random.default_rng(seed), shape, 12)
         found = over(scene(shape, spots, seed), step=step)
@@ -165,7 +165,7 @@ def test_two_blobs_beside_a_seam_stay_two() -> None:
 
 
 @pytest.mark.parametrize("off", [1.0, 3.0, 6.0, 9.0, 14.0])
-def test_blobs_beside_a_border_are_found_in_the_picture(off: float) -> None:
+def test_blobs_beside_a_border_are_found_in_the_image(off: float) -> None:
     """A blob and its mirror image beyond a registration border have one peak: it is the blob's."""
     border = 20
     spot = (border + off, 50.0)
@@ -177,7 +177,7 @@ def test_blobs_beside_a_border_are_found_in_the_picture(off: float) -> None:
     assert not found.labels[:border].any()
 
 
-def test_a_large_picture_holds_what_its_crops_hold() -> None:
+def test_a_large_image_holds_what_its_crops_hold() -> None:
     """Away from seams, places, scores and boxes are those of the window seen alone."""
     shape = (170, 180)
     spots = drawn_apart(np.random.default_rng(3), shape, 20)
@@ -220,10 +220,10 @@ def test_labels_boxes_and_rows_agree(shape: tuple[int, int]) -> None:
     rims=st.tuples(*[st.integers(0, 12)] * 4),
 )
 @settings(max_examples=25)
-def test_no_place_lies_outside_the_picture(
+def test_no_place_lies_outside_the_image(
     seed: int, shape: tuple[int, int], rims: tuple[int, int, int, int]
 ) -> None:
-    """Blobs at the edges, mirrored beyond them, are listed once and inside the picture's area."""
+    """Blobs at the edges, mirrored beyond them, are listed once and inside the image's area."""
     area = Box.of(rims[0], rims[1], shape[0] - rims[2], shape[1] - rims[3])
     rng = np.random.default_rng(seed)
     spots = [(y + area.y.start, x + area.x.start) for y, x in drawn_apart(rng, area.shape, 8, 2.0)]
@@ -241,7 +241,7 @@ def test_no_place_lies_outside_the_picture(
     assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
 
 
-def test_the_picture_is_as_sure_as_its_surest_window() -> None:
+def test_the_image_is_as_sure_as_its_surest_window() -> None:
     """The log odds are the highest of all windows', and the window holds the strongest blob."""
     shape = (96, 230)
     frame = scene(shape, [(50, 30)], noise=0.0) + 2 * scene(shape, [(50, 200)], noise=0.0)
@@ -283,8 +283,8 @@ def test_any_net_is_as_sure_as_without_the_detour(
     assert seen.logit == pytest.approx(float(log_odds(net.logits(frame[None]))[0]), abs=1e-5)
 
 
-def test_a_picture_of_nothing_has_no_places() -> None:
-    """Empty tables and maps of the picture's size."""
+def test_an_image_of_nothing_has_no_places() -> None:
+    """Empty tables and maps of the image's size."""
     found = over(scene((120, 200), []))
     assert found.y.shape == found.score.shape == (0,)
     assert found.boxes.shape == (0, 4)

@@ -17,7 +17,7 @@ MUCH = 1 / 3
 RESAMPLES = 2000
 LEAST_AREA = 0.05
 """With less than this share of the area off cells there is hardly a background to compare with:
-what is left are smooth places inside cells that their texture misses."""
+what is left are smooth spots inside cells that their texture misses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,17 +31,12 @@ COMPILED = 2
 """For so many shapes the compiled trunk is kept: a tile and its quarter turn."""
 
 
-def _missing(backend: Backend) -> list[str]:
-    _, packages = _EXTRAS[backend.removesuffix("-bf16")]
-    return [package for package in packages if find_spec(package) is None]
-
-
 def require(backend: Backend) -> None:
     """Refuse a backend that there is not, or whose packages are not installed."""
     if backend not in BACKENDS:
         raise SpecError("no such backend", expected=" or ".join(BACKENDS), got=backend)
-    if _missing(backend):
-        extra, packages = _EXTRAS[backend.removesuffix("-bf16")]
+    extra, packages = _EXTRAS[backend.removesuffix("-bf16")]
+    if any(find_spec(package) is None for package in packages):
         raise MissingExtraError(
             f"the backend {backend} is not installed",
             where="--backend",

@@ -56,7 +56,7 @@ class Look:
         broken = [rule for rule, holds in rules.items() if not holds]
         if broken:
             raise SpecError(
-                "no way to look for places",
+                "no way to look for detections",
                 expected="; ".join(broken),
                 got=f"sigma_px={self.sigma_px}, share={self.share}, apart={self.apart}",
             )

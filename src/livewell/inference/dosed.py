@@ -44,7 +44,7 @@ class Plan:
 def doses_by_unit(study: Study, plan: Plan) -> "tuple[pd.Series[float], pd.Series[str]]":
     """Dose by unit and unit by image, after everything about doses was checked.
 
-    All faults are told at once: no column of doses, doses that are text, missing, negative or
+    All faults come at once: no column of doses, doses that are text, missing, negative or
     infinite, one dose only, no control, none as high as `Plan.sick_from`, several doses in one
     unit, images without a unit.
     """

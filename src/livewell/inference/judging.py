@@ -21,7 +21,7 @@ from livewell.study.study import Study
 LOG = logging.getLogger(__name__)
 
 EMPTIER = 0.1
-"""More empty patches than without light, by this share, are told: what died may have gone."""
+"""More empty patches than without light, by this share, make a warning: what died may have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _emptier(wells: pd.DataFrame) -> list[str]:
     if 0.0 not in empty:
         return []
     return [
-        f"{share:.0%} of the places in wells of dose {level:g} show no cell, {empty[0.0]:.0%}"
+        f"{share:.0%} of the patches in wells of dose {level:g} show no cell, {empty[0.0]:.0%}"
         " without light: cells that die let go, and the share of sick ones is of what is left"
         for level, share in empty.items()
         if share > empty[0.0] + EMPTIER

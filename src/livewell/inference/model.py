@@ -171,7 +171,7 @@ class Model:
         if not self.gives_map:
             raise self._unfit(
                 "a model with a fully connected head does not tell where",
-                expected="a head that judges every place alike, such as global_pool=max",
+                expected="a head that judges every cell of its map alike, such as global_pool=max",
                 got=f"global_pool={self.card.profile.net.pooled_by}",
                 remedy="hold it against labels with `livewell evaluate`, or train with"
                 " global_pool=max",

@@ -1,6 +1,6 @@
 """Which model may score which image: one that has not learnt from its unit, where there is one.
 
-What a model has learnt from is told by content, not by names: its card holds a digest of the first
+What a model has learnt from is known by content, not by names: its card holds a digest of the first
 frame of every training and validation image. So copies, renamed files and moved folders are known
 again, and another plate with the same names of wells is not taken for this one.
 """

@@ -51,7 +51,7 @@ def windows(
 def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, Span]]:
     """Windows of one axis, and their own parts."""
     if span.size <= size:
-        # as training frames lie: round the picture's middle, borders or not
+        # as training frames lie: round the image's middle, borders or not
         first = -((size - whole) // 2) if whole <= size else span.start - (size - span.size) // 2
         return [(Span(first, first + size), span)]
     step = max(size - overlap, size // 2)

@@ -46,15 +46,10 @@ def require(backend: Backend) -> None:
 
 
 def trunk_on(backend: Backend, trunk: nn.Module, device: torch.device) -> Trunk:
-    """`trunk` ready to compute on a backend; compiled for a shape when that shape first comes.
+    """A float32 trunk in evaluation mode, on the processor, ready to compute on a backend.
 
-    Parameters
-    ----------
-    trunk
-        (n, channels, h, w) float32 -> (n, maps, rows, columns), in evaluation mode, on the
-        processor.
-    device
-        Where torch computes it; others take the processor.
+    It is compiled for a shape when that shape first comes. Torch computes it on `device`, the
+    others on the processor.
     """
     require(backend)
     if backend == "onnxruntime":

@@ -61,13 +61,8 @@ class _Part:
 class Dense:
     """Scores every window of a frame in one pass of the net's dense form.
 
-    Parameters
-    ----------
-    memory_gb
-        What tiles may take, gigabytes (1e9 bytes), beside torch's own and the frame; ``None`` for
-        `MEMORY_GB`, on a GPU for half of what is free there.
-    dtype
-        Number type of pixels and head.
+    Tiles may take `memory_gb` (1e9 bytes) beside torch's own and the frame; by default `MEMORY_GB`,
+    on a GPU `GPU_SHARE` of what is free there. `dtype` is the number type of pixels and head.
     """
 
     def __init__(
@@ -150,11 +145,8 @@ class Dense:
         )
 
     def _tiles(self, rows: int, columns: int) -> tuple[list[Tile], list[Tile]]:
-        stride_px, halo_px, window_px = (
-            self.form.reach.stride_px,
-            self.form.halo_px,
-            self.net.input_px,
-        )
+        stride_px, halo_px = self.form.reach.stride_px, self.form.halo_px
+        window_px = self.net.input_px
         least = window_px + 2 * halo_px
         if least**2 > self._most_px:
             needed = (least**2 * self._bytes_a_px() + self._fixed_bytes()) / 1e9

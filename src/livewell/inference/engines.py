@@ -74,14 +74,8 @@ def engine_for(
 ) -> tuple[Engine, EngineUse]:
     """The engine for a movie with windows of a grid, and what is to be said of it.
 
-    Parameters
-    ----------
-    samples
-        Some of the movie's frames, to compare on.
-    engine
-        ``dense``, ``windows``, or ``auto``: dense where it is exact or near enough (`NEAR`).
-    memory_gb
-        What tiles may take.
+    ``auto`` takes dense where it is exact or near enough (`NEAR`) on samples, some of the movie's
+    frames; tiles of dense may take `memory_gb`.
     """
     require(backend)
     windows = Windows(model.net)

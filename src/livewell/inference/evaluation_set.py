@@ -90,16 +90,10 @@ class EvaluationSet:
     ) -> "EvaluationSet":
         """All labelled regions of a study that a model has not learnt from.
 
-        Parameters
-        ----------
-        model
-            A model, or a run; of a run on this study with several folds each group is scored by
-            a model that has not learnt from it.
-        by
-            Column that names what is never split; by default the one that the model was trained
-            with where the study has it, else each image by itself.
-        channels
-            Channels to look at, in the model's order; the study's, else the model's by default.
+        Of a run on this study with several folds each group is scored by a model that has not
+        learnt from it. Groups are named in the column `by`; by default in the one that the model
+        was trained with where the study has it, else each image is one. Channels, in the model's
+        order, are the study's by default, else the model's.
         """
         found = candidates(model, study, whole_frames=True)
         card = found.models[0].card

@@ -97,13 +97,8 @@ def found_in(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All detections of some frames down to the last of `STEPS`, and how much of boxes is covered.
 
-    Parameters
-    ----------
-    frames
-        As `livewell.inference.evaluation_set.EvaluationSet.part` gives them, one row a frame.
-    boxes
-        `livewell.study.boxes.BOXED_CELLS`, of the frames whose boxes are held against the pixels of
-        the detections that reach the threshold.
+    Boxes (`livewell.study.boxes.BOXED_CELLS`) are held against the pixels of the detections that
+    reach the threshold.
 
     Returns
     -------

@@ -27,15 +27,9 @@ def windows(
 
     An image of the training frames' size has one window, and so has a smaller one: it lies in the
     window's middle, and beyond it the image is mirrored. A larger one has several that overlap,
-    each with a part of its own; these cover `area` once.
-
-    Parameters
-    ----------
-    area
-        The part of the image without registration borders.
-    overlap_px
-        How far neighbours overlap at least, but for half a window at most: a cell's field of view,
-        so that each cell is judged with all that it sees.
+    each with a part of its own; these cover `area`, which has no registration borders, once.
+    Neighbours overlap by `overlap_px` at least, but for half a window at most: a cell's field of
+    view, so that each cell is judged with all that it sees.
     """
     lines = [
         _line(whole, span, size, overlap_px)

@@ -279,9 +279,8 @@ def _widest(trunk: nn.Module) -> float:
 
 def _unturned(maps: Tensor, turn: int) -> Tensor:
     """The inverse of turn number `turn` of `eight_turns`, for maps (..., rows, columns)."""
-    if turn >= 4:
-        maps = maps.flip(-1)
-    return torch.rot90(maps, -(turn % 4), dims=(-2, -1))
+    plain = maps.flip(-1) if turn >= 4 else maps
+    return torch.rot90(plain, -(turn % 4), dims=(-2, -1))
 
 
 def _between(levels: NDArray[np.float32], grid: WindowGrid, box: Box) -> NDArray[np.float32]:

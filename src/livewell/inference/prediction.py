@@ -101,8 +101,6 @@ class Prediction:
     @cached_property
     def image_probabilities(self) -> NDArray[np.float64]:
         """(classes,), calibrated, of the whole image; NaN where there was nothing to judge."""
-        if np.isnan(self.image_logits).any():
-            return np.full(len(self.classes), np.nan)
         return self.image_rule.probabilities(self.image_logits)
 
     @property

@@ -155,9 +155,8 @@ def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
 
 def gaps(patch_px: int, stride_px: int) -> tuple[str, ...]:
     """A warning where patches leave parts of an image unseen."""
-    if stride_px <= patch_px:
-        return ()
-    return (f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px",)
+    note = f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px"
+    return (note,) if stride_px > patch_px else ()
 
 
 def why(error: LivewellError) -> str:

@@ -141,14 +141,7 @@ class Model:
             )
 
     def need_detections(self) -> RegionRule:
-        """Its rule for detections.
-
-        Raises
-        ------
-        ModelFileError
-            It judges patches, its maps do not say where, it has more than two classes, or its card
-            has no rule for detections.
-        """
+        """Its rule for detections; a model without detections is an error."""
         self._need_class_map()
         self.need_two_classes("detections are of")
         if self.card.detection_rule is None:
@@ -334,10 +327,7 @@ class Model:
         return bool(mask[field.area.slices].sum() >= least)
 
     def detected(self, field: Field, look: Look, tick: Tick | None = None) -> Detections | None:
-        """Peaks of the class map of a field, with their pixels; ``None`` where there is nothing.
-
-        `tick` is of one unit, the field.
-        """
+        """Peaks of a field's class map, with their pixels; ``None`` where there is nothing."""
         if not self._holds(field):
             return None
         return look_over(self.finder(look), field.pixels, field.area, tick)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -17,11 +18,11 @@ from torch import Tensor, nn
 from benchmarks.models import FORMS, TrainingResult, trained
 from benchmarks.result import Result
 from benchmarks.rivals import PlainWindows, monai_windows
+from livewell.errors import MissingExtraError
 from livewell.geometry import WindowGrid
-from livewell.inference.backends import available
+from livewell.inference.backends import BACKENDS, Backend, require
 from livewell.inference.dense import Dense
-from livewell.inference.engine import View
-from livewell.inference.windows import BATCH, Windows
+from livewell.inference.windows import BATCH, View, Windows
 from livewell.models.device import chosen_device
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net
@@ -33,6 +34,25 @@ PARTS = 4
 AUC_STEP = 4
 """For the AUC every so many-th cell in rows and columns of the map is taken."""
 MATRIX = 2048
+
+
+def available() -> list[Backend]:
+    """Backends that are installed here and not known to be slow; torch alone on a GPU.
+
+    bfloat16 is slow where the machine has no instructions made for it.
+    """
+    if torch.cuda.is_available():
+        fast = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    else:
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        fast = any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+    found: list[Backend] = []
+    for name in BACKENDS:
+        here = name.startswith("torch") or chosen_device().type == "cpu"
+        with suppress(MissingExtraError):
+            require(name)
+            found += [name] if here and (fast or not name.endswith("-bf16")) else []
+    return found
 
 
 def table(*, runs: Path | None = None, repeats: int = 3, seed: int = 0) -> Result:

@@ -13,8 +13,7 @@ from benchmarks.result import Result
 from livewell.classes import ClassNames
 from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
-from livewell.inference.engine import View
-from livewell.inference.windows import Windows
+from livewell.inference.windows import View, Windows
 from livewell.models.building import build, net_of
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST, FAST_DENSE, FAST_FIELDS

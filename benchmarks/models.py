@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from livewell.geometry import Box, WindowGrid
-from livewell.inference.engine import View
+from livewell.inference.windows import View
 from livewell.models.files import Card, load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override

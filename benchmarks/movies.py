@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from benchmarks.dense import available
 from benchmarks.memory import write_movie
 from benchmarks.models import FORMS, trained
 from benchmarks.result import Result
 from livewell.images.opening import open_image
-from livewell.inference.backends import Backend, available
+from livewell.inference.backends import Backend
 from livewell.inference.dense import Dense
 from livewell.inference.frames import fit_to
 from livewell.inference.windows import Windows

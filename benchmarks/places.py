@@ -16,7 +16,7 @@ from livewell.detection.froc import froc
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import counts_at, matched
 from livewell.files import read_json, write_json
-from livewell.inference.detections import Finder, Look, Places
+from livewell.inference.detections import Detections, Finder, Look
 from livewell.models.nets.net import Net
 from livewell.progress import Tick, task
 from livewell.simulate.shapes import Picture, ShapeSpec
@@ -49,7 +49,7 @@ class Found:
     kinds: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
 
-    def see(self, made: Picture, called: Places, less_sure: pd.DataFrame) -> None:
+    def see(self, made: Picture, called: Detections, less_sure: pd.DataFrame) -> None:
         """Take in one picture: the places that are called, and others that are not."""
         name = str(made.number)
         self.images.append(name)
@@ -150,7 +150,7 @@ def place_threshold(model: Model) -> float:
     return rule.log_odds(rule.threshold)
 
 
-def _table(places: Places) -> pd.DataFrame:
+def _table(places: Detections) -> pd.DataFrame:
     return pd.DataFrame({"y": places.y, "x": places.x, "score": places.score})
 
 

@@ -211,7 +211,9 @@ def _looked(
     own: pd.DataFrame = patches[
         patches["group"].isin(train_groups) & (patches["label"] == CLASSES[1])
     ]
-    weights = class_weights(cam, StudyPixels(study), regions_of(own), 1, most=500)
+    drawn = np.random.default_rng(0).choice(len(own), min(len(own), 500), replace=False)
+    regions = regions_of(own.iloc[np.sort(drawn)])
+    weights = class_weights(cam, StudyPixels(study), regions, 1)
     ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
     found = {name: Found() for name in ways}
     with task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livewell.geometry import WindowGrid
-from livewell.inference.engine import View
-from livewell.inference.windows import BATCH, Windows
+from livewell.inference.windows import BATCH, View, Windows
 from livewell.models.device import device_of
 from livewell.models.nets.net import Net, centre, normalise
 

@@ -8,8 +8,7 @@ from benchmarks.dense import direct_operations
 from benchmarks.movies import Watch, resident_mib
 from benchmarks.rivals import PlainWindows, monai_windows
 from livewell.geometry import Box, WindowGrid
-from livewell.inference.engine import View
-from livewell.inference.windows import Windows
+from livewell.inference.windows import View, Windows
 from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livewell.errors import SpecError
 from livewell.explain.background import Background, OffCells, background, off_cells, told, warning
 
 
@@ -80,24 +79,6 @@ def test_batches_are_joined() -> None:
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
 
 
-@pytest.mark.parametrize(
-    ("maps", "masks", "margin", "told"),
-    [
-        (np.ones((1, 4, 4)), np.ones((2, 4, 4), bool), 0, "do not fit"),
-        (np.ones((1, 4, 4)), np.ones((1, 5, 5), bool), 0, "do not fit"),
-        (np.ones((1, 4, 4)), np.ones((1, 6, 4), bool), 0, "do not fit"),
-        (np.ones((4, 4)), np.ones((4, 4), bool), 0, "do not fit"),
-        (np.ones((1, 4, 4)), np.ones((1, 4, 4), bool), -1, "margin_px"),
-        (-np.ones((1, 4, 4)), np.ones((1, 4, 4), bool), 0, "without their sign"),
-        (np.full((1, 4, 4), np.nan), np.ones((1, 4, 4), bool), 0, "NaN"),
-    ],
-)
-def test_what_has_no_share_is_refused(maps, masks, margin, told) -> None:
-    """Shapes that do not fit, a margin below zero, signed maps and NaN."""
-    with pytest.raises(SpecError, match=told):
-        off_cells(maps, masks, margin)
-
-
 def drawn(off: float, area: float = 0.6, n: int = 60) -> OffCells:
     """Patches whose evidence lies off cells for about a share of `off`."""
     rng = np.random.default_rng(0)
@@ -145,14 +126,6 @@ def test_patches_without_cells_are_told_apart() -> None:
     assert (pooled.patches, pooled.without_cells) == (40, 20)
     expected = plain.evidence[~with_cells].sum() / plain.evidence.sum()
     assert pooled.evidence_without == pytest.approx(expected)
-
-
-def test_one_group_name_a_patch() -> None:
-    """Fewer names are refused, and so are no resamples."""
-    with pytest.raises(SpecError, match="one group a patch"):
-        background(drawn(0.2), ["a"], seed=0)
-    with pytest.raises(SpecError, match="resamples"):
-        background(drawn(0.2), GROUPS, seed=0, resamples=0)
 
 
 @pytest.mark.parametrize(

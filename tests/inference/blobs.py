@@ -1,4 +1,4 @@
-"""A net made by hand that knows bright blobs, and pictures with blobs at known places."""
+"""A net made by hand that knows bright blobs, and images with blobs at known places."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def detector(
 ) -> Net:
     """A matched filter every `step` pixels, rectified, and the highest in 8 x 8 px a place.
 
-    A blob of `scene` scores 8 at its place and picture without any -2: what a place says of a
+    A blob of `scene` scores 8 at its place and image without any -2: what a place says of a
     blob is 0.1 a grey level of its filter above 20, and 1 less for each class.
 
     Parameters

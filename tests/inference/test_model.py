@@ -209,6 +209,38 @@ def test_detections_of_a_model_of_frames() -> None:
     assert highest == pytest.approx(float(table["p"].iloc[0]))
 
 
+@pytest.mark.parametrize("shape", [FRAME_PX, (150, 240)])
+@pytest.mark.parametrize("positive", ["sick", None])
+def test_a_model_of_frames_of_three_classes(shape: tuple[int, int], positive: str | None) -> None:
+    """It gives a class map and a verdict, by the surest of windows or all; no detections."""
+    net = detector()
+    last = nn.Conv2d(1, 3, 1)
+    with torch.no_grad():
+        last.weight.copy_(torch.tensor([0.0, 0.1, -0.1])[:, None, None, None])
+        last.bias.copy_(torch.tensor([1.0, -1.0, 0.0]))
+    net.module.body[-1] = last
+    rule = ImageRule(1.0, 1.0, 0.0, 0.5, 0.2, 0.8, THREE, "made up")
+    card = card_of(THREE, WSCNN_FAST, image_rule=rule, pixel_um=None, frame_px=FRAME_PX)
+    card = card.model_copy(update={"positive": positive})
+    net = replace(net, classes=ClassNames(THREE, positive))
+    model = Model(net, card, device="cpu")
+    frame = scene(shape, [(40.0, 50.0)])
+    one = model.predict(frame)
+    assert len(one.boxes) == (1 if positive or shape == FRAME_PX else 6)
+    assert one.verdict == ("sick" if len(one.boxes) == 1 else UNSURE)
+    crops = torch.stack([torch.from_numpy(frame[box.slices])[None] for box in one.boxes])
+    logits = net.logits(crops).numpy()
+    np.testing.assert_allclose(one.logits, logits, atol=1e-5)
+    np.testing.assert_allclose(one.image_logits, logits.mean(axis=0), atol=1e-5)
+    seen = one.class_map
+    assert seen.logits.shape == (3, 12, 12)
+    if positive:
+        cell = np.array(np.unravel_index(seen.logits[1].argmax(), (12, 12)))
+        assert np.abs(seen.centres(cell) - (40.0, 50.0)).max() <= 4
+        with pytest.raises(ModelFileError, match=r"against another.*livewell label merge"):
+            one.detections()
+
+
 @pytest.mark.parametrize("frames", [False, True])
 def test_where_there_is_nothing(folder: Path, frames: bool) -> None:
     """Noise alone has no region, no verdict and no detection, and says so."""
@@ -286,7 +318,7 @@ def test_embeddings_are_what_the_last_layer_sees(folder: Path, movie: Path) -> N
     *_, last = (part for part in model.net.module.modules() if isinstance(part, nn.Linear))
     with torch.no_grad():
         logits = last(torch.from_numpy(features)).numpy()
-    np.testing.assert_allclose(logits, model.region_logits(source, regions), atol=1e-4)
+    np.testing.assert_allclose(logits, model.windows.regions(source, regions), atol=1e-4)
     with pytest.raises(SpecError, match="no features of these regions"):
         model.embed(source, [])
     turning = Model(replace(model.net, turns=True), model.card, device="cpu")

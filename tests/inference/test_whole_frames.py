@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from livewell.errors import SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
-from livewell.inference.engine import View
-from livewell.inference.windows import Windows
+from livewell.inference.windows import View, Windows
 from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.building import net_of as net_of_recipe

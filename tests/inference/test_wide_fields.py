@@ -1,4 +1,4 @@
-"""Pictures of other sizes than the training frames' are seen whole, and nothing is seen twice."""
+"""Images of other sizes than the training frames' are seen whole, and nothing is seen twice."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from livewell.errors import SpecError
 from livewell.geometry import Box
-from livewell.inference.detections import Finder, Look, Places
-from livewell.inference.wide_fields import FieldDetections, look_over, windows
+from livewell.inference.detections import Detections, Finder, Look
+from livewell.inference.wide_fields import look_over, windows
 from livewell.metrics.rules import log_odds
 from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.net import Net
@@ -22,13 +22,13 @@ from livewell.models.nets.wscnn import Body, weakly_supervised
 SIDES = st.integers(1, 260)
 
 
-def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> FieldDetections:
-    """What the hand-made net sees in a picture, with all cells higher than their neighbours."""
+def over(frame: np.ndarray, area: Box | None = None, step: int = 1, **look: Any) -> Detections:
+    """What the hand-made net sees in an image, with all cells higher than their neighbours."""
     area = area or Box.of(0, 0, *frame.shape)
     return look_over(Finder(detector(step), Look(**{"apart": 1} | look)), frame, area)
 
 
-def matched(found: Places, spots: list[tuple[float, float]], reach: float = 3.0) -> list[int]:
+def matched(found: Detections, spots: list[tuple[float, float]], reach: float = 3.0) -> list[int]:
     """How many places lie within reach of each spot."""
     return [int((np.hypot(found.y - y, found.x - x) < reach).sum()) for y, x in spots]
 
@@ -71,7 +71,7 @@ def test_own_parts_cover_the_area_once(
 def test_own_parts_see_half_the_overlap_around(
     start: int, length: int, size: int, overlap: int
 ) -> None:
-    """Around an own part its window sees half the overlap, but at the picture's edge.
+    """Around an own part its window sees half the overlap, but at the image's edge.
 
     No more than half a window overlaps, however large a field is asked for.
     """
@@ -87,8 +87,8 @@ def test_own_parts_see_half_the_overlap_around(
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (60, 96), (96, 31), (1, 1), (90, 94)])
-def test_smaller_pictures_have_one_window_about_their_middle(shape: tuple[int, int]) -> None:
-    """A picture no larger than the training frames has one window, and lies in its middle."""
+def test_smaller_images_have_one_window_about_their_middle(shape: tuple[int, int]) -> None:
+    """An image no larger than the training frames has one window, and lies in its middle."""
     area = Box.of(0, 0, *shape)
     ((window, own),) = windows(shape, area, FRAME_PX, 30)
     assert own == area
@@ -100,7 +100,7 @@ def test_smaller_pictures_have_one_window_about_their_middle(shape: tuple[int, i
 def test_registration_borders_move_no_window() -> None:
     """A frame of the training frames' size is seen as training saw it, whatever its borders hide.
 
-    Only where the frame is larger does the window lie about the part that holds picture.
+    Only where the frame is larger does the window lie about the part that holds image.
     """
     area = Box.of(13, 20, 90, 96)
     assert windows(FRAME_PX, area, FRAME_PX, 30) == [(Box.of(0, 0, *FRAME_PX), area)]
@@ -110,7 +110,7 @@ def test_registration_borders_move_no_window() -> None:
 
 
 @pytest.mark.parametrize("shape", [(96, 97), (97, 97), (200, 333), (60, 300)])
-def test_larger_pictures_have_several(shape: tuple[int, int]) -> None:
+def test_larger_images_have_several(shape: tuple[int, int]) -> None:
     """One row or column of windows more as soon as one pixel does not fit; none is needless."""
     found = windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     rows, columns = (len({window.corners[axis] for window, _ in found}) for axis in (0, 1))
@@ -122,10 +122,10 @@ def test_larger_pictures_have_several(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [FRAME_PX, (150, 240), (70, 80), (97, 96)])
 @pytest.mark.parametrize("step", [1, 2])
 def test_every_blob_has_one_place(shape: tuple[int, int], step: int) -> None:
-    """In pictures smaller, larger and as large as the training frames, all blobs and no others."""
+    """In images smaller, larger and as large as the training frames, all blobs and no others."""
     for seed in range(4):
         spots = drawn_apart(np.random.default_rng(seed), shape, 12)
-        found = over(scene(shape, spots, seed), step=step).places
+        found = over(scene(shape, spots, seed), step=step)
         assert matched(found, spots) == [1] * len(spots)
         assert len(found.y) == len(spots)
 
@@ -146,7 +146,7 @@ def test_blobs_on_seams_are_listed_once(step: int) -> None:
     rng = np.random.default_rng(step)
     for seed in range(25):
         spots = [(rng.uniform(14, 82), seam + rng.uniform(-3, 3)) for seam in seams]
-        found = over(scene(shape, spots, seed), step=step).places
+        found = over(scene(shape, spots, seed), step=step)
         assert matched(found, spots, 5) == [1] * len(spots)
         assert len(found.y) == len(spots)
 
@@ -159,33 +159,33 @@ def test_two_blobs_beside_a_seam_stay_two() -> None:
     )
     for offset in range(-20, 21, 2):
         spots = [(40.5, own.x.stop + offset - 9.0), (40.5, own.x.stop + offset + 9.0)]
-        found = over(scene(shape, spots), sigma_px=2.0).places
+        found = over(scene(shape, spots), sigma_px=2.0)
         assert matched(found, spots) == [1, 1], offset
         assert len(found.y) == 2, offset
 
 
 @pytest.mark.parametrize("off", [1.0, 3.0, 6.0, 9.0, 14.0])
-def test_blobs_beside_a_border_are_found_in_the_picture(off: float) -> None:
+def test_blobs_beside_a_border_are_found_in_the_image(off: float) -> None:
     """A blob and its mirror image beyond a registration border have one peak: it is the blob's."""
     border = 20
     spot = (border + off, 50.0)
     frame = scene(FRAME_PX, [spot], 3)
     frame[:border] = 0
-    found = over(frame, Box.of(border, 0, *FRAME_PX)).places
+    found = over(frame, Box.of(border, 0, *FRAME_PX))
     assert matched(found, [spot], 4.0) == [1]
     assert len(found.y) == 1
     assert not found.labels[:border].any()
 
 
-def test_a_large_picture_holds_what_its_crops_hold() -> None:
+def test_a_large_image_holds_what_its_crops_hold() -> None:
     """Away from seams, places, scores and boxes are those of the window seen alone."""
     shape = (170, 180)
     spots = drawn_apart(np.random.default_rng(3), shape, 20)
     frame = scene(shape, spots)
-    whole = over(frame).places
+    whole = over(frame)
     checked = 0
     for window, own in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24):
-        alone = over(frame[window.slices]).places
+        alone = over(frame[window.slices])
         for number, (y, x) in enumerate(zip(whole.y, whole.x, strict=True)):
             top, left = window.y.start, window.x.start
             inner = own.widened(-8) if min(own.shape) > 16 else own
@@ -203,7 +203,7 @@ def test_a_large_picture_holds_what_its_crops_hold() -> None:
 def test_labels_boxes_and_rows_agree(shape: tuple[int, int]) -> None:
     """Row n has pixels n + 1, its place among them, and their box; scores fall."""
     spots = drawn_apart(np.random.default_rng(5), shape, 12)
-    found = over(scene(shape, spots)).places
+    found = over(scene(shape, spots))
     assert found.labels.shape == found.saliency.shape == shape
     assert set(np.unique(found.labels)) == set(range(len(spots) + 1))
     assert (np.diff(found.score) <= 0).all()
@@ -220,10 +220,10 @@ def test_labels_boxes_and_rows_agree(shape: tuple[int, int]) -> None:
     rims=st.tuples(*[st.integers(0, 12)] * 4),
 )
 @settings(max_examples=25)
-def test_no_place_lies_outside_the_picture(
+def test_no_place_lies_outside_the_image(
     seed: int, shape: tuple[int, int], rims: tuple[int, int, int, int]
 ) -> None:
-    """Blobs at the edges, mirrored beyond them, are listed once and inside the picture's area."""
+    """Blobs at the edges, mirrored beyond them, are listed once and inside the image's area."""
     area = Box.of(rims[0], rims[1], shape[0] - rims[2], shape[1] - rims[3])
     rng = np.random.default_rng(seed)
     spots = [(y + area.y.start, x + area.x.start) for y, x in drawn_apart(rng, area.shape, 8, 2.0)]
@@ -231,7 +231,7 @@ def test_no_place_lies_outside_the_picture(
     inside = np.zeros(shape, dtype=bool)
     inside[area.slices] = True
     frame[~inside] = 0
-    found = over(frame, area, apart=2).places
+    found = over(frame, area, apart=2)
     assert ((found.y > area.y.start) & (found.y < area.y.stop)).all()
     assert ((found.x > area.x.start) & (found.x < area.x.stop)).all()
     assert len(found.y) <= len(spots)
@@ -241,7 +241,7 @@ def test_no_place_lies_outside_the_picture(
     assert (found.boxes[:, 2:] > found.boxes[:, :2]).all()
 
 
-def test_the_picture_is_as_sure_as_its_surest_window() -> None:
+def test_the_image_is_as_sure_as_its_surest_window() -> None:
     """The log odds are the highest of all windows', and the window holds the strongest blob."""
     shape = (96, 230)
     frame = scene(shape, [(50, 30)], noise=0.0) + 2 * scene(shape, [(50, 200)], noise=0.0)
@@ -251,18 +251,18 @@ def test_the_picture_is_as_sure_as_its_surest_window() -> None:
         float(log_odds(net.logits(torch.from_numpy(frame[window.slices])[None, None]))[0])
         for window, _ in windows(shape, Box.of(0, 0, *shape), FRAME_PX, 24)
     ]
-    assert seen.logit == seen.places.logit == pytest.approx(max(alone), abs=1e-4)
+    assert seen.logit == pytest.approx(max(alone), abs=1e-4)
     assert seen.window.x.start <= 200 < seen.window.x.stop
-    assert seen.places.score[0] == pytest.approx(seen.logit, abs=1e-4)
-    assert seen.places.maps.shape == (2, 12, 12)
+    assert seen.score[0] == pytest.approx(seen.logit, abs=1e-4)
+    assert seen.maps.shape == (2, 12, 12)
 
 
 def test_a_frame_of_the_training_size_is_seen_as_it_is() -> None:
     """Nothing is changed by the detour: places, saliency and log odds of the frame itself."""
     frame = scene(FRAME_PX, [(20, 70), (60, 30)])
     (want,) = Finder(detector(), Look(apart=1))(torch.from_numpy(frame)[None, None])
-    found = over(frame).places
-    for name in Places.__slots__:
+    found = over(frame)
+    for name in Detections.__slots__[:-1]:
         np.testing.assert_allclose(getattr(found, name), getattr(want, name), err_msg=name)
 
 
@@ -283,9 +283,9 @@ def test_any_net_is_as_sure_as_without_the_detour(
     assert seen.logit == pytest.approx(float(log_odds(net.logits(frame[None]))[0]), abs=1e-5)
 
 
-def test_a_picture_of_nothing_has_no_places() -> None:
-    """Empty tables and maps of the picture's size."""
-    found = over(scene((120, 200), [])).places
+def test_an_image_of_nothing_has_no_places() -> None:
+    """Empty tables and maps of the image's size."""
+    found = over(scene((120, 200), []))
     assert found.y.shape == found.score.shape == (0,)
     assert found.boxes.shape == (0, 4)
     assert found.labels.shape == found.saliency.shape == (120, 200)
@@ -299,7 +299,7 @@ def test_any_number_type_is_taken(dtype: type) -> None:
     given_ = frame.astype(dtype)
     given_.setflags(write=False)
     want, found = over(frame), over(given_)
-    assert (found.places.y == want.places.y).all()
+    assert (found.y == want.y).all()
     assert found.logit == want.logit
 
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from livewell.errors import ImageContentError
 from livewell.geometry import Box, tiles
-from livewell.inference.windows import BATCH, Windows, window_boxes
+from livewell.inference.windows import BATCH, Windows
 from livewell.metrics.rules import log_odds
 from livewell.models.building import build
 from livewell.models.nets.net import Net
@@ -84,17 +83,3 @@ def test_the_net_is_scored_as_trained_to_be_used(windows: Windows) -> None:
     source = ArrayPixels({"a": MOVIE})
     again = windows.regions(source, patch)
     np.testing.assert_array_equal(windows.regions(source, patch), again)
-
-
-def test_windows_of_a_frame() -> None:
-    """The windows of the paper's frame are its 63 tiles; with 'shift' they reach the edges."""
-    paper = Box.of(0, 0, 1024, 1344)
-    assert len(window_boxes(paper, 256, 128, where="a.tif")) == 63
-    reached = window_boxes(paper, 256, 128, where="a.tif", edge="shift")
-    assert max(box.x.stop for box in reached) == 1344
-
-
-def test_a_frame_smaller_than_a_patch_is_refused() -> None:
-    """The text names the image, both sizes and what to do."""
-    with pytest.raises(ImageContentError, match=r"a\.tif.*64 x 64.*63 x 90.*patch_px"):
-        window_boxes(Box.of(0, 0, 63, 90), 64, 32, where="a.tif")

@@ -229,14 +229,14 @@ def off(evidence_off: float, area_off: float, patches: int = 12) -> Background:
     """Evidence and area off cells, alike in all patches of six wells."""
     ones = np.ones(patches)
     found = OffCells(ones, evidence_off * ones, area_off * ones, ones.astype(bool))
-    return background(found, [f"B{n % 6:02}" for n in range(patches)], seed=0, resamples=200)
+    return background(found, [f"B{n % 6:02}" for n in range(patches)], seed=0)
 
 
 def dark(patches: int = 12) -> Background:
     """No evidence in any patch."""
     zeros = np.zeros(patches)
     found = OffCells(zeros, zeros, zeros + 0.4, np.ones(patches, bool))
-    return background(found, ["B01"] * patches, seed=0, resamples=200)
+    return background(found, ["B01"] * patches, seed=0)
 
 
 def results_of(**changes: object) -> ExplainResults:

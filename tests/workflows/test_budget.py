@@ -160,7 +160,7 @@ def test_copies_of_learnt_pictures_are_refused(doses: Study, tmp_path: Path, pro
         shutil.copy(tmp_path / "images" / f"A{name}", tmp_path / "images" / f"B{name}")
     copied = Study.create(tmp_path / "study", tmp_path / "images", doses.fields())
     brief = override(profile, {"steps": 3, "steps_per_epoch": 3})
-    with pytest.raises(LeakError, match="same picture under another name"):
+    with pytest.raises(LeakError, match="same image under another name"):
         budget(copied, tmp_path / "out", PLAN, margin=0.4, profile=brief, processes=0)
 
 

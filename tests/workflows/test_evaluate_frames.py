@@ -170,7 +170,7 @@ def test_called_places_are_those_that_the_net_finds_in_the_picture(case: Case) -
             frame = tested.pixels.frame(image, 0)
             seen = look_over(
                 model.finder(Look(least=model.least())), frame, Box.of(0, 0, *frame.shape)
-            ).places
+            )
             mine = table[(table["image"] == image) & (table["called"] == 1)]
             assert mine["score"].to_numpy() == pytest.approx(seen.score, abs=1e-4)
             assert mine[["y", "x"]].to_numpy() == pytest.approx(np.stack([seen.y, seen.x], axis=1))
@@ -189,8 +189,8 @@ def test_looking_deeper_moves_no_surer_place(case: Case) -> None:
     again = table[table["image"].isin(part["image"])].drop(columns="right")
     order = ["image", "score"]
     pd.testing.assert_frame_equal(
-        whole.sort_values(order).reset_index(drop=True)[FOUND],
-        again.sort_values(order).reset_index(drop=True)[FOUND],
+        whole.sort_values(order).reset_index(drop=True)[list(FOUND)],
+        again.sort_values(order).reset_index(drop=True)[list(FOUND)],
         check_dtype=False, rtol=1e-4, atol=1e-4,
     )  # fmt: skip
     assert len(shares) == boxes["image"].isin(part["image"]).sum()

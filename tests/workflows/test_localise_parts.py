@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livewell.geometry import Box
-from livewell.inference.detections import Places
+from livewell.inference.detections import Detections
 from livewell.metrics.rules import RegionRule
 from livewell.outputs.located import in_file
 from livewell.report import localisation_figures as places_shown
@@ -60,9 +60,9 @@ def test_places_in_the_file_agree_with_its_mask(seen, shape, at, seed) -> None:
         reach = int(rng.integers(0, 4))
         labels[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1] = number
     blank = np.zeros(seen, dtype=np.float32)
-    places = Places(
+    places = Detections(
         0.0, np.zeros((2, 1, 1), np.float32), blank[:1, :1], blank, centres[:, 0], centres[:, 1],
-        np.zeros(len(centres)), labels, np.zeros((len(centres), 4), np.int64),
+        np.zeros(len(centres)), labels, np.zeros((len(centres), 4), np.int64), Box.of(0, 0, *seen),
     )  # fmt: skip
     own = in_file(places, shape, Box.of(0, 0, *shape))
     assert own.labels.shape == shape

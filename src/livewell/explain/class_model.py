@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from livewell.errors import SpecError
@@ -34,11 +34,6 @@ class Ascent:
         How many.
     as_printed
         Run the sign as printed, for comparison.
-
-    Raises
-    ------
-    SpecError
-        A number that cannot be, or numbers that blow the image up by themselves.
     """
 
     step: float = 10.0
@@ -81,24 +76,20 @@ class ClassModel:
     ----------
     image
         (input_px, input_px) float32, the first channel, normalised as the net takes images in.
-    steps
-        (m,), after how many steps scores were taken, from 0 to the last.
     scores
-        (m, classes) float32, scores of all classes before softmax, of the plain view.
+        (2, classes) float32, scores before softmax at the start and at the end, of the plain view.
     """
 
     image: NDArray[np.float32]
-    steps: NDArray[np.int64]
     scores: NDArray[np.float32]
 
 
 def class_model(
     net: Net,
     number: int,
+    start: Tensor,
     *,
-    start: Tensor | None = None,
     ascent: Ascent = EQUATION_4,
-    every: int = 1,
     tick: Tick | None = None,
 ) -> ClassModel:
     """The image that gradient ascent on a class score leads to.
@@ -110,77 +101,44 @@ def class_model(
     number
         Of the class, see `livewell.models.nets.layers.class_number`.
     start
-        (input_px, input_px) or (channels, input_px, input_px), normalised, e.g. a crop of the
-        other class (``Cam.inputs(patch)[0]``); ``None`` for zeros.
-    ascent
-        Step sizes, number of steps and sign.
-    every
-        Take the scores after every so many steps, and before the first and after the last.
+        (channels, input_px, input_px), normalised: zeros, or a crop of another class
+        (``Cam.inputs(patch)[0]``).
     tick
         Told how many steps are done.
-
-    Raises
-    ------
-    SpecError
-        A start of another shape or with NaN, or `every` below 1.
 
     Notes
     -----
     Source: Richmond et al. 2017, section 2.6, equation 4. The score is before softmax.
     """
-    if every < 1:
-        raise SpecError("scores at no step", where="every", expected="at least 1", got=str(every))
     with torch.inference_mode(False):
         module = frozen(net.module)
-        image = _begun(net, start).to(next(module.parameters()))
-        steps, scores = [], []
-        for done in range(ascent.steps):
+        image = start.detach().clone()[None].to(next(module.parameters()))
+        with torch.no_grad():
+            before = module(image)[0]
+        for _ in range(ascent.steps):
             with torch.enable_grad():
                 image.requires_grad_(True)
-                found = module(image)[0]
-                (gradient,) = torch.autograd.grad(found[number], image)
-            if done % every == 0:
-                steps.append(done)
-                scores.append(found.detach())
+                (gradient,) = torch.autograd.grad(module(image)[0, number], image)
             image = climbed(image.detach(), gradient, ascent)
             if tick:
                 tick(1)
         with torch.no_grad():
-            scores.append(module(image)[0])
-        steps.append(ascent.steps)
-    told = torch.stack(scores).float().cpu().numpy()
-    return ClassModel(image[0, 0].float().cpu().numpy(), np.array(steps), told)
+            scores = torch.stack([before, module(image)[0]])
+    return ClassModel(image[0, 0].float().cpu().numpy(), scores.float().cpu().numpy())
 
 
 def climbed(image: Tensor, gradient: Tensor, ascent: Ascent) -> Tensor:
-    """The image (n, 1, h, w) one step on, by equation 4 and the gradient of the class score."""
+    """The image (n, channels, h, w) one step on, by equation 4 and the class score's gradient."""
     smooth = -ascent.smooth if ascent.as_printed else ascent.smooth
     pull = smooth * laplacian(image) - ascent.shrink * image
     return image + ascent.step * (gradient + pull)
 
 
 def laplacian(image: Tensor) -> Tensor:
-    """The four neighbours less four times the pixel, (n, 1, h, w); mirrored at the borders.
+    """The four neighbours less four times the pixel, (n, channels, h, w); mirrored at the borders.
 
     What lies beyond the border is the border's own pixel, so nothing flows in or out.
     """
     wide = functional.pad(image, (1, 1, 1, 1), mode="replicate")
     beside = wide[..., 1:-1, 2:] + wide[..., 1:-1, :-2]
     return beside + wide[..., 2:, 1:-1] + wide[..., :-2, 1:-1] - 4 * image
-
-
-def _begun(net: Net, start: Tensor | None) -> Tensor:
-    size = net.input_px
-    seen = (part.in_channels for part in net.module.modules() if isinstance(part, nn.Conv2d))
-    channels = next(seen, 1)
-    if start is None:
-        return torch.zeros(1, channels, size, size)
-    start = start if start.ndim == 3 else start[None]
-    if start.shape != (channels, size, size) or not bool(torch.isfinite(start).all()):
-        raise SpecError(
-            "no image to start from",
-            where="start",
-            expected=f"shape ({channels}, {size}, {size}), normalised, all finite",
-            got=f"shape {tuple(start.shape)}",
-        )
-    return start.detach().clone()[None]

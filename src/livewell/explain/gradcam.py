@@ -1,6 +1,6 @@
 """Grad-CAM: where in a crop the evidence for a class lies (equations 1 to 3 of DeadNet's paper)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,17 +53,8 @@ class Cam:
     where in the crop a cell lies, it is Grad-CAM's approximation. A net that averages the eight
     turns of a patch (``Net.turns``) is looked at in the plain view alone.
 
-    Parameters
-    ----------
-    net
-        The trained net; it is copied, and itself left alone.
-    name
-        Of the layer, see `layers.names`; ``None`` for the last convolutional one.
-
-    Raises
-    ------
-    SpecError
-        There is no such layer.
+    The net is copied, and itself left alone. Layers are named as in `layers.names`; by default the
+    last convolutional one is looked at.
 
     Notes
     -----
@@ -76,23 +67,10 @@ class Cam:
         self.layer = layer(self.module, name)
 
     def inputs(self, patches: Tensor) -> Tensor:
-        """Patches as the module takes them in, as `Net.logits` does.
+        """Patches as the module takes them in, (n, channels, input_px, input_px), normalised.
 
-        Parameters
-        ----------
-        patches
-            (n, channels, edge, edge), grey levels as in the file; edge is ``patch_px`` and twice
-            ``context_px`` of the net.
-
-        Returns
-        -------
-        torch.Tensor
-            (n, channels, input_px, input_px), normalised.
-
-        Raises
-        ------
-        ImageContentError
-            A background of zero or below, for a net on contrast against it.
+        They come in grey levels as in the file, their edge ``patch_px`` and twice ``context_px`` of
+        the net.
         """
         net = self.net
         return centre(normalise(patches, net.how, net.radius_px), net.input_px)
@@ -104,22 +82,15 @@ class Cam:
         return Box.of(y, x, y + self.net.input_px, x + self.net.input_px)
 
     def look(self, inputs: Tensor, number: int, weights: Tensor | None = None) -> Look:
-        """Weights, maps and class scores of a batch.
+        """Weights, maps and class scores of a batch of `inputs`.
 
         Parameters
         ----------
-        inputs
-            (n, channels, h, w), normalised, see `inputs`.
         number
             Of the class, see `livewell.models.nets.layers.class_number`.
         weights
-            (k,), those of the class (`mean_weights`, equation 3); ``None`` for each input's own
+            (k,), those of the class (`class_weights`, equation 3); ``None`` for each input's own
             (equation 1), which take the gradient from the score down to the layer.
-
-        Raises
-        ------
-        SpecError
-            Weights of another layer.
         """
         # gradients are wanted whatever the caller's mode, but none below the layer
         with torch.inference_mode(False), torch.set_grad_enabled(weights is None):
@@ -128,13 +99,17 @@ class Cam:
                 (gradient,) = torch.autograd.grad(scores.sum(), maps)
                 alpha = gradient.mean(dim=(-2, -1))
             else:
-                alpha = self._given(weights, maps)
+                alpha = weights.to(maps).expand(len(maps), -1)
         maps = maps.detach()
         return Look(alpha, torch.einsum("nk,nkhw->nhw", alpha, maps), scores.detach())
 
-    def enlarged(self, maps: Tensor) -> Tensor:
-        """Maps of the layer at the input's pixels: (n, h, w) -> (n, input_px, input_px)."""
-        return self.layer.enlarged(maps, self.net.input_px)
+    def maps(
+        self, inputs: Tensor, number: int, weights: Tensor | None = None
+    ) -> NDArray[np.float32]:
+        """Evidence for the class at the pixels of `inputs`, (n, input_px, input_px), as `look`."""
+        maps = self.layer.enlarged(self.look(inputs, number, weights).maps, self.net.input_px)
+        found: NDArray[np.float32] = maps.float().cpu().numpy()
+        return found
 
     def _run(self, inputs: Tensor, number: int) -> tuple[Tensor, Tensor]:
         """Maps of the layer, from which gradients begin, and the class scores that they make."""
@@ -147,58 +122,9 @@ class Cam:
 
         # what was made under inference_mode cannot take part in a graph
         own = inputs.clone() if inputs.is_inference() else inputs
-        hook = self.layer.module.register_forward_hook(keep)
-        try:
-            like = next(self.module.parameters())
-            scores = self.module(own.to(like))
-        finally:
-            hook.remove()
+        with self.layer.module.register_forward_hook(keep):
+            scores = self.module(own.to(next(self.module.parameters())))
         return kept[0], scores[:, number]
-
-    def _given(self, weights: Tensor, maps: Tensor) -> Tensor:
-        if weights.shape != maps.shape[1:2]:
-            raise SpecError(
-                "weights of another layer",
-                where=self.layer.name,
-                expected=f"shape ({maps.shape[1]},), one for each of its maps",
-                got=f"shape {tuple(weights.shape)}",
-            )
-        return weights.to(maps).expand(len(maps), -1)
-
-
-def mean_weights(cam: Cam, batches: Iterable[Tensor], number: int) -> Tensor:
-    """Weights of a class: those of all its crops averaged (equation 3).
-
-    Parameters
-    ----------
-    cam
-        Net and layer.
-    batches
-        (n, 1, h, w) each, normalised, inputs of that class only; however they are dealt out.
-    number
-        Of the class.
-
-    Returns
-    -------
-    torch.Tensor
-        (k,) float64 on the processor.
-
-    Raises
-    ------
-    SpecError
-        There is no input.
-    """
-    total, seen = torch.zeros(1, dtype=torch.float64), 0
-    for inputs in batches:
-        total = total + cam.look(inputs, number).weights.double().sum(dim=0).cpu()
-        seen += len(inputs)
-    if not seen:
-        raise SpecError(
-            "no patch of this class to average weights over",
-            where=cam.net.classes[number],
-            remedy="give patches of the class, or look with each patch's own weights",
-        )
-    return total / seen
 
 
 def class_weights(
@@ -207,54 +133,26 @@ def class_weights(
     patches: Sequence[Region],
     number: int,
     *,
-    most: int | None = None,
-    seed: int = 0,
     tick: Tick | None = None,
 ) -> Tensor:
-    """Weights of a class over patches of a study (equation 3), so that crops agree.
+    """Weights of a class averaged over its patches (equation 3), so that crops agree; (k,) float64.
 
     Weights of single crops make the maps of overlapping crops disagree; the paper averages them
     over all training images of the class. Right before a mean over the map (last stage of the
     compact net and of ResNet-18) every crop has the same weights, and averaging changes nothing.
-
-    Parameters
-    ----------
-    cam
-        Net and layer.
-    source
-        Where the pixels come from.
-    patches
-        Training patches of that class.
-    number
-        Of the class.
-    most
-        Take no more than so many, drawn at random; ``None`` for all.
-    seed
-        Of the drawing.
-    tick
-        Told how many patches are done.
-
-    Returns
-    -------
-    torch.Tensor
-        (k,) float64 on the processor.
-
-    Raises
-    ------
-    SpecError
-        There is no patch.
     """
-    if most is not None and most < len(patches):
-        drawn = np.random.default_rng(seed).choice(len(patches), most, replace=False)
-        patches = [patches[row] for row in sorted(drawn.tolist())]
-
-    def batches() -> Iterator[Tensor]:
-        for grey, _ in plain_loader(source, patches, batch=BATCH, context=cam.net.context_px):
-            yield cam.inputs(grey)
-            if tick:
-                tick(len(grey))
-
-    return mean_weights(cam, batches(), number)
+    if not patches:
+        raise SpecError(
+            "no patch of this class to average weights over",
+            where=cam.net.classes[number],
+            remedy="give patches of the class, or look with each patch's own weights",
+        )
+    total = torch.zeros(1, dtype=torch.float64)
+    for grey, _ in plain_loader(source, patches, batch=BATCH, context=cam.net.context_px):
+        total = total + cam.look(cam.inputs(grey), number).weights.double().sum(dim=0).cpu()
+        if tick:
+            tick(len(grey))
+    return total / len(patches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +161,6 @@ class PatchMap:
 
     Parameters
     ----------
-    patch
-        The key.
     box
         The middle of the patch that the net sees, pixels of the frame; may reach beyond it.
     grey
@@ -272,15 +168,12 @@ class PatchMap:
     map
         (input_px, input_px) float32, the map at the same pixels, in units of the class score per
         cell of the layer.
-    score
-        Class score before softmax.
     """
 
     patch: Region
     box: Box
     grey: NDArray[np.float32]
     map: NDArray[np.float32]
-    score: float
 
 
 def patch_maps(
@@ -288,39 +181,12 @@ def patch_maps(
     source: PixelSource,
     patches: Sequence[Region],
     number: int,
-    *,
     weights: Tensor | None = None,
-    signed: bool = False,
-    tick: Tick | None = None,
 ) -> Iterator[PatchMap]:
-    """Maps of the patches of a study, one by one and in order.
-
-    Parameters
-    ----------
-    cam
-        Net and layer.
-    source
-        Where the pixels come from.
-    patches
-        Which ones.
-    number
-        Of the class.
-    weights
-        (k,) of the class, or ``None`` for each patch's own, see `Cam.look`.
-    signed
-        Keep what speaks against the class, below zero.
-    tick
-        Told how many patches are done.
-    """
-    size = cam.net.input_px
-    for crops, rows in plain_loader(source, patches, batch=BATCH, context=cam.net.context_px):
-        look = cam.look(cam.inputs(crops), number, weights)
-        maps = cam.enlarged(look.signed if signed else look.maps).float().cpu().numpy()
-        middles = centre(crops[:, 0], size).numpy()
-        for row, middle, found, score in zip(
-            rows.tolist(), middles, maps, look.scores.tolist(), strict=True
-        ):
-            patch = patches[row]
-            yield PatchMap(patch, cam.sees(patch.box), middle, found, score)
-        if tick:
-            tick(len(crops))
+    """Maps of the patches of a study, one by one and in order; `weights` as in `Cam.look`."""
+    loader = plain_loader(source, patches, batch=BATCH, context=cam.net.context_px)
+    for crops, rows in loader:
+        maps = cam.maps(cam.inputs(crops), number, weights)
+        middles = centre(crops[:, 0], cam.net.input_px).numpy()
+        for row, middle, found in zip(rows.tolist(), middles, maps, strict=True):
+            yield PatchMap(patches[row], cam.sees(patches[row].box), middle, found)

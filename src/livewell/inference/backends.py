@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,132 +15,70 @@ import torch
 from torch import Tensor, nn
 
 from livewell.errors import MissingExtraError, SpecError
-from livewell.models.device import chosen_device, placed
+from livewell.models.device import placed
 
 Backend = Literal["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 Trunk = Callable[[Tensor], Tensor]
-"""(n, 1, h, w) normalised -> (n, maps, rows, columns) of the same number type."""
-_NEEDS = {"onnxruntime": ("onnxruntime", "onnx", "onnxscript"), "openvino": ("openvino",)}
-_EXTRA = {"onnxruntime": "onnx", "openvino": "openvino"}
-
-
-def bfloat16_is_fast() -> bool:
-    """Whether this machine multiplies in bfloat16 by instructions made for it."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
-
-
-def available() -> list[Backend]:
-    """Backends that are installed here and not known to be slow; torch alone on a GPU."""
-    fast = bfloat16_is_fast()
-    return [
-        name
-        for name in BACKENDS
-        if _installed(name)
-        and (fast or not name.endswith("-bf16"))
-        and (name.startswith("torch") or chosen_device().type == "cpu")
-    ]
-
-
-def _installed(backend: Backend) -> bool:
-    packages = _NEEDS.get(backend.removesuffix("-bf16"), ())
-    return all(find_spec(package) is not None for package in packages)
+"""(n, channels, h, w) normalised -> (n, maps, rows, columns) of the same number type."""
+_EXTRAS = {
+    "torch": ("", ()),
+    "onnxruntime": ("onnx", ("onnxruntime", "onnx", "onnxscript")),
+    "openvino": ("openvino", ("openvino",)),
+}
+"""By library the extra of livewell that installs it, and the packages that it needs."""
+COMPILED = 2
+"""For so many shapes the compiled trunk is kept: a tile and its quarter turn."""
 
 
 def require(backend: Backend) -> None:
-    """Refuse a backend that cannot run here.
-
-    Raises
-    ------
-    MissingExtraError
-        Its package is not installed.
-    SpecError
-        There is no such backend.
-    """
+    """Refuse a backend that there is not, or whose packages are not installed."""
     if backend not in BACKENDS:
         raise SpecError("no such backend", expected=" or ".join(BACKENDS), got=backend)
-    if not _installed(backend):
-        extra = _EXTRA[backend.removesuffix("-bf16")]
+    extra, packages = _EXTRAS[backend.removesuffix("-bf16")]
+    if any(find_spec(package) is None for package in packages):
         raise MissingExtraError(
             f"the backend {backend} is not installed",
             where="--backend",
-            expected=f"packages {', '.join(_NEEDS[backend.removesuffix('-bf16')])}",
+            expected=f"packages {', '.join(packages)}",
             remedy=f"pip install 'livewell[{extra}]', or leave it out for torch",
         )
 
 
 def trunk_on(backend: Backend, trunk: nn.Module, device: torch.device) -> Trunk:
-    """`trunk` ready to compute on a backend; compiled for a shape when that shape first comes.
+    """A float32 trunk in evaluation mode, on the processor, ready to compute on a backend.
 
-    Parameters
-    ----------
-    backend
-        Where and in which number type.
-    trunk
-        (n, channels, h, w) float32 -> (n, maps, rows, columns), in evaluation mode, on the
-        processor.
-    device
-        Where torch computes it; others take the processor.
-
-    Raises
-    ------
-    MissingExtraError
-        Its package is not installed.
+    It is compiled for a shape when that shape first comes. Torch computes it on `device`, the
+    others on the processor.
     """
     require(backend)
     if backend == "onnxruntime":
-        return _OnnxRuntime(trunk)
+        return _onnx_runtime(trunk)
     if backend.startswith("openvino"):
-        return _OpenVino(trunk, "bf16" if backend.endswith("-bf16") else "f32")
-    return _Torch(trunk, torch.bfloat16 if backend.endswith("-bf16") else None, device)
+        return _open_vino(trunk, "bf16" if backend.endswith("-bf16") else "f32")
+    return _plain(trunk, torch.bfloat16 if backend.endswith("-bf16") else None, device)
 
 
-class _Torch:
+def _plain(trunk: nn.Module, dtype: torch.dtype | None, device: torch.device) -> Trunk:
     """Plain torch, in channels-last layout."""
+    moved = copy.deepcopy(trunk)
+    ready = placed(moved.to(dtype) if dtype else moved, device)
 
-    def __init__(self, trunk: nn.Module, dtype: torch.dtype | None, device: torch.device) -> None:
-        self._dtype, self._device = dtype, device
-        moved = copy.deepcopy(trunk)
-        self._trunk = placed(moved.to(dtype) if dtype else moved, device)
-
-    def __call__(self, picture: Tensor) -> Tensor:
-        kind = picture.dtype
-        picture = picture.to(self._device, self._dtype or kind, non_blocking=True)
-        found: Tensor = self._trunk(picture.contiguous(memory_format=torch.channels_last))
+    def computed(pixels: Tensor) -> Tensor:
+        kind = pixels.dtype
+        pixels = pixels.to(device, dtype or kind, non_blocking=True)
+        found: Tensor = ready(pixels.contiguous(memory_format=torch.channels_last))
         return found.to(kind)
 
-
-class _Shapes:
-    """What was compiled for a shape; two are kept, for a picture and its quarter turn."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[int, ...], Any] = {}
-
-    def get(self, shape: tuple[int, ...], make: Callable[[tuple[int, ...]], Any]) -> Any:
-        """What `make` makes of a shape, made when it is first wanted."""
-        if shape not in self._made:
-            while len(self._made) >= 2:
-                del self._made[next(iter(self._made))]
-            self._made[shape] = make(shape)
-        return self._made[shape]
+    return computed
 
 
-class _OnnxRuntime:
+def _onnx_runtime(trunk: nn.Module) -> Trunk:
     """ONNX Runtime on the processor, float32."""
+    exported = _exported(trunk)
 
-    def __init__(self, trunk: nn.Module) -> None:
-        self._model = _exported(trunk)
-        self._sessions = _Shapes()
-
-    def __call__(self, picture: Tensor) -> Tensor:
-        session = self._sessions.get(tuple(picture.shape), self._for)
-        name = session.get_inputs()[0].name
-        return torch.from_numpy(session.run(None, {name: picture.numpy()})[0])
-
-    def _for(self, shape: tuple[int, ...]) -> Any:
+    @lru_cache(maxsize=COMPILED)
+    def session_for(_: torch.Size) -> Any:
         import onnxruntime
 
         onnxruntime.disable_telemetry_events()
@@ -147,13 +86,18 @@ class _OnnxRuntime:
         options.intra_op_num_threads = torch.get_num_threads()
         # threads that wait by spinning would take the cores from the head
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return onnxruntime.InferenceSession(
-            self._model, options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(exported, options, providers=["CPUExecutionProvider"])
+
+    def computed(pixels: Tensor) -> Tensor:
+        session = session_for(pixels.shape)
+        name = session.get_inputs()[0].name
+        return torch.from_numpy(session.run(None, {name: pixels.numpy()})[0])
+
+    return computed
 
 
 def _exported(trunk: nn.Module) -> bytes:
-    """`trunk` in the ONNX format, for pictures of any size."""
+    """`trunk` in the ONNX format, for frames of any size."""
     axes = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     channels = next(p.in_channels for p in trunk.modules() if isinstance(p, nn.Conv2d))
     example = torch.zeros(2, channels, 448, 480)
@@ -179,19 +123,11 @@ def _hushed(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _OpenVino:
+def _open_vino(trunk: nn.Module, precision: Literal["f32", "bf16"]) -> Trunk:
     """OpenVINO on the processor."""
 
-    def __init__(self, trunk: nn.Module, precision: Literal["f32", "bf16"]) -> None:
-        self._trunk, self._precision = trunk, precision
-        self._compiled = _Shapes()
-
-    def __call__(self, picture: Tensor) -> Tensor:
-        compiled = self._compiled.get(tuple(picture.shape), self._for)
-        # the result's memory is reused by the next call
-        return torch.from_numpy(compiled(picture.numpy())[0].copy())
-
-    def _for(self, shape: tuple[int, ...]) -> Any:
+    @lru_cache(maxsize=COMPILED)
+    def compiled_for(shape: torch.Size) -> Any:
         import openvino
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -199,13 +135,19 @@ class _OpenVino:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # not openvino.convert_model, which reports its use to the vendor
-            decoder = TorchScriptPythonDecoder(self._trunk, example_input=torch.zeros(shape))
+            decoder = TorchScriptPythonDecoder(trunk, example_input=torch.zeros(shape))
             frontend = FrontEndManager().load_by_framework("pytorch")
             model = frontend.convert(frontend.load(decoder))
         model.reshape({model.inputs[0]: list(shape)})
         settings = {
-            "INFERENCE_PRECISION_HINT": self._precision,
+            "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
         return openvino.Core().compile_model(model, "CPU", settings)
+
+    def computed(pixels: Tensor) -> Tensor:
+        # the result's memory is reused by the next call
+        return torch.from_numpy(compiled_for(pixels.shape)(pixels.numpy())[0].copy())
+
+    return computed

@@ -33,22 +33,8 @@ def calibrated_card(
 ) -> Card:
     """The card of a trained net; what it learnt from is filled in by who trained it.
 
-    Parameters
-    ----------
-    net, profile
-        The net, and the recipe that it was trained by.
-    validation
-        Regions of the validation groups: `schemas.KEY`, label, group.
-    source
-        Where pixels come from.
-    channels
-        Names of the channels that it sees.
-    precision
-        Number type that training computed in.
-    seed
-        Of the training.
-    device
-        Where to compute.
+    `validation` are regions of the validation groups: `schemas.KEY`, label, group; `precision` is
+    the number type that training computed in.
     """
     placed(net.module, device)
     with task("calibrating on validation", total=len(validation)) as tick:
@@ -85,8 +71,6 @@ def _detection_rule(
 ) -> RegionRule:
     """Which peaks of a class map are called, by the highest of every validation frame."""
     finder = Finder(net, Look())
-    highest = []
-    for batch, _ in plain_loader(source, regions_of(validation), batch=BATCH):
-        odds = finder.odds(batch)
-        highest.append(odds.reshape(len(odds), -1).max(axis=1))
-    return fit_detection_rule(np.concatenate(highest).astype(float), y, validation["group"])
+    loader = plain_loader(source, regions_of(validation), batch=BATCH)
+    highest = np.concatenate([finder.odds(batch).max(axis=(1, 2)) for batch, _ in loader])
+    return fit_detection_rule(highest.astype(float), y, validation["group"])

@@ -4,6 +4,7 @@ import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box, Tile, WindowGrid, cover
 from livewell.image import mirrored
 from livewell.inference.backends import Backend, trunk_on
-from livewell.inference.engine import EngineName, View
+from livewell.inference.windows import View, batched
 from livewell.models.device import device_of
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net, contrast, eight_turns, normalise
@@ -33,35 +34,36 @@ MEDIAN_STEP = 4
 
 
 @dataclass(frozen=True)
+class _Plan:
+    """How a grid is computed: as every `step`-th cell of a finer one of the net's own stride.
+
+    A stride below the net's own is made by `shifts` of the pixels, stitched together.
+    """
+
+    grid: WindowGrid
+    step: int
+    shifts: int
+    rows: list[Tile]
+    columns: list[Tile]
+
+
+@dataclass(frozen=True)
 class _Part:
     """One tile of one view at one shift: what is read, and which cells it fills."""
 
     view: View
     last: bool
-    picture: Tensor | None
-    row: Tile
-    column: Tile
-    rows: slice
-    columns: slice
+    pixels: Tensor | None
+    kept: tuple[slice, slice]
+    cells: tuple[slice, slice]
 
 
 class Dense:
     """Scores every window of a frame in one pass of the net's dense form.
 
-    Parameters
-    ----------
-    net
-        The trained net.
-    backend
-        What computes the trunk.
-    memory_gb
-        What tiles may take, gigabytes (1e9 bytes), beside torch's own and the frame; ``None`` for
-        `MEMORY_GB`, on a GPU for half of what is free there.
-    dtype
-        Number type of pixels and head.
+    Tiles may take `memory_gb` (1e9 bytes) beside torch's own and the frame; by default `MEMORY_GB`,
+    on a GPU `GPU_SHARE` of what is free there. `dtype` is the number type of pixels and head.
     """
-
-    name: EngineName = "dense"
 
     def __init__(
         self,
@@ -78,22 +80,47 @@ class Dense:
         self._trunk = trunk_on(backend, self.form.trunk, self._device)
         self._head = self.form.head.to(self._device)
         self._dtype = dtype
-        self._most_px = self._budget_px(
-            _memory_gb(self._device) if memory_gb is None else memory_gb
-        )
+        if memory_gb is None and self._device.type == "cuda":
+            memory_gb = GPU_SHARE * torch.cuda.mem_get_info()[0] / 1e9
+        room = (MEMORY_GB if memory_gb is None else memory_gb) * 1e9 - self._fixed_bytes()
+        self._most_px = room / self._bytes_a_px()
 
     def stream(
         self, views: Iterable[View], grid: WindowGrid
     ) -> Generator[tuple[View, NDArray[np.float32]]]:
-        """As `livewell.inference.engine.Engine.stream`.
+        """As `livewell.inference.windows.Windows.stream`."""
+        plan = self._plan(grid)
+        number_type = np.float64 if self._dtype == torch.float64 else np.float32
+        shape = (len(self.net.classes), *plan.grid.shape)
+        found = np.full(shape, np.nan, dtype=number_type)
+        with closing(ahead(self._parts(views, plan))) as parts:
+            for batch in batched(parts, self._batch(plan)):
+                pixels = [part.pixels for part in batch if part.pixels is not None]
+                scores = iter(self._score(torch.stack(pixels)) if pixels else ())
+                for part in batch:
+                    if part.pixels is not None:
+                        own = next(scores)[:, *part.kept]
+                        cells = found[:, *part.cells]
+                        # a shifted grid may be a row or column shorter
+                        cells[...] = own[:, : cells.shape[1], : cells.shape[2]]
+                    if part.last:
+                        wanted = part.view.wanted & (part.view.t not in self.failed)
+                        coarse = found[:, :: plan.step, :: plan.step]
+                        yield part.view, np.where(wanted, coarse, np.float32(np.nan))
+                        found = np.full(shape, np.nan, dtype=number_type)
 
-        The net's own stride, multiples of it, and its divisors (by shifting and stitching).
+    def check(self, grid: WindowGrid) -> None:
+        """Refuse a grid that cannot be done, for its stride or too little memory."""
+        self._plan(grid)
 
-        Raises
-        ------
-        SpecError
-            Another stride, or too little memory for one window.
-        """
+    def _batch(self, plan: _Plan) -> int:
+        """How many tiles are computed together: one on a processor, as many as fit on a GPU."""
+        if self._device.type != "cuda":
+            return 1
+        pixels = plan.rows[0].read.size * plan.columns[0].read.size
+        return max(1, min(BATCH, int(self._most_px / pixels)))
+
+    def _plan(self, grid: WindowGrid) -> _Plan:
         step, shifts = self._steps(grid.stride_px)
         fine = replace(
             grid,
@@ -101,40 +128,7 @@ class Dense:
             columns=(grid.columns - 1) * step + 1,
             stride_px=grid.stride_px // step,
         )
-        tiles = self._tiles(*(-(-count // shifts) for count in fine.shape))
-        shape = (len(self.net.classes), *fine.shape)
-        found = np.full(shape, np.nan, dtype=self._numpy)
-        with closing(ahead(self._parts(views, fine, step, shifts, tiles))) as parts:
-            for batch in _batched(parts, self._batch(tiles)):
-                pictures = [part.picture for part in batch if part.picture is not None]
-                scores = iter(self._score(torch.stack(pictures)) if pictures else ())
-                for part in batch:
-                    if part.picture is not None:
-                        own = next(scores)[:, part.row.keep.slice, part.column.keep.slice]
-                        cells = found[:, part.rows, part.columns]
-                        # a shifted grid may be a row or column shorter
-                        cells[...] = own[:, : cells.shape[1], : cells.shape[2]]
-                    if part.last:
-                        fine_wanted = part.view.wanted & (part.view.t not in self.failed)
-                        coarse = found[:, ::step, ::step]
-                        yield part.view, np.where(fine_wanted, coarse, np.float32(np.nan))
-                        found = np.full(shape, np.nan, dtype=self._numpy)
-
-    def check(self, grid: WindowGrid) -> None:
-        """Refuse a grid that cannot be done, before anything is read; errors as in `stream`."""
-        step, shifts = self._steps(grid.stride_px)
-        self._tiles(*(-(-((n - 1) * step + 1) // shifts) for n in grid.shape))
-
-    @property
-    def _numpy(self) -> Any:
-        return np.float64 if self._dtype == torch.float64 else np.float32
-
-    def _batch(self, tiles: tuple[list[Tile], list[Tile]]) -> int:
-        """How many tiles are computed together: one on a processor, as many as fit on a GPU."""
-        if self._device.type != "cuda":
-            return 1
-        pixels = tiles[0][0].read.size * tiles[1][0].read.size
-        return max(1, min(BATCH, int(self._most_px / pixels)))
+        return _Plan(fine, step, shifts, *self._tiles(*(-(-n // shifts) for n in fine.shape)))
 
     def _steps(self, stride_px: int) -> tuple[int, int]:
         """Every how many cells are kept, and into how many shifts a cell is divided."""
@@ -150,86 +144,66 @@ class Dense:
             remedy=f"take {max(own, round(stride_px / own) * own)}, or --engine windows",
         )
 
-    def _parts(
-        self,
-        views: Iterable[View],
-        grid: WindowGrid,
-        step: int,
-        shifts: int,
-        tiles: tuple[list[Tile], list[Tile]],
-    ) -> Iterator[_Part]:
+    def _tiles(self, rows: int, columns: int) -> tuple[list[Tile], list[Tile]]:
+        stride_px, halo_px = self.form.reach.stride_px, self.form.halo_px
+        window_px = self.net.input_px
+        least = window_px + 2 * halo_px
+        if least**2 > self._most_px:
+            needed = (least**2 * self._bytes_a_px() + self._fixed_bytes()) / 1e9
+            raise SpecError(
+                "too little memory for one window",
+                where="--memory-gb",
+                expected=f"at least {needed:.2f} for a tile of {least} px",
+                got=f"room for {max(self._most_px, 0):,.0f} pixels",
+                remedy="allow more memory, or take --engine windows",
+            )
+        # as square as the memory allows, for least is read twice then
+        whole_height, whole_width = (least + (n - 1) * stride_px for n in (rows, columns))
+        width = min(whole_width, max(least, math.isqrt(int(self._most_px))))
+        height = min(whole_height, int(self._most_px / width))
+        width = min(whole_width, int(self._most_px / height))
+        down, across = (
+            cover(n, tile_px=px, window_px=window_px, stride_px=stride_px, halo_px=halo_px)
+            for n, px in ((rows, height), (columns, width))
+        )
+        return down, across
+
+    def _parts(self, views: Iterable[View], plan: _Plan) -> Iterator[_Part]:
         """Every tile of every view, normalised; only where something is wanted."""
-        down, across = tiles
-        places = [
-            (row, column, y, x)
-            for y in range(shifts)
-            for x in range(shifts)
-            for row in down
-            for column in across
-        ]
         for view in views:
             try:
-                yield from self._parts_of(view, grid, step, shifts, places)
+                yield from self._parts_of(view, plan)
             except ImageContentError as error:
                 self.failed[view.t] = error
-                row, column = down[0], across[0]
-                yield _Part(view, True, None, row, column, slice(0, 0), slice(0, 0))
+                nothing = slice(0, 0), slice(0, 0)
+                yield _Part(view, True, None, nothing, nothing)
 
-    def _parts_of(
-        self,
-        view: View,
-        grid: WindowGrid,
-        step: int,
-        shifts: int,
-        places: list[tuple[Tile, Tile, int, int]],
-    ) -> Iterator[_Part]:
+    def _parts_of(self, view: View, plan: _Plan) -> Iterator[_Part]:
+        grid, step, shifts = plan.grid, plan.step, plan.shifts
         inner = grid.centred(self.net.input_px)
         wanted = np.zeros(grid.shape, dtype=bool)
         wanted[::step, ::step] = view.wanted
         levels = None
         if self.net.how == "background" and view.wanted.any():
             levels = self._levels(view, grid)
-        for number, (row, column, y, x) in enumerate(places, start=1):
+        number = shifts**2 * len(plan.rows) * len(plan.columns)
+        for y, x, row, column in product(range(shifts), range(shifts), plan.rows, plan.columns):
+            number -= 1
             lines, files = (
                 slice(shift + tile.write.start * shifts, shift + tile.write.stop * shifts, shifts)
                 for shift, tile in ((y, row), (x, column))
             )
-            picture = None
+            pixels = None
             if wanted[lines, files].any():
                 box = Box(
                     row.read.moved(inner.y0 + y * grid.stride_px),
                     column.read.moved(inner.x0 + x * grid.stride_px),
                 )
-                picture = self._picture(view, box, grid, levels)
-            yield _Part(view, number == len(places), picture, row, column, lines, files)
+                pixels = self._pixels(view, box, grid, levels)
+            kept = row.keep.slice, column.keep.slice
+            yield _Part(view, number == 0, pixels, kept, (lines, files))
 
-    def _tiles(self, rows: int, columns: int) -> tuple[list[Tile], list[Tile]]:
-        reach, halo = self.form.reach, self.form.halo_px
-        least = self.net.input_px + 2 * halo
-        lengths = [least + (count - 1) * reach.stride_px for count in (rows, columns)]
-        if least**2 > self._most_px:
-            raise SpecError(
-                "too little memory for one window",
-                where="--memory-gb",
-                expected=f"at least {self._needed_gb(least**2):.2f} for a tile of {least} px",
-                got=f"room for {max(self._most_px, 0):,.0f} pixels",
-                remedy="allow more memory, or take --engine windows",
-            )
-        # as square as the memory allows, for least is read twice then
-        width = min(lengths[1], max(least, math.isqrt(int(self._most_px))))
-        height = min(lengths[0], int(self._most_px / width))
-        width = min(lengths[1], int(self._most_px / height))
-        common = {
-            "window_px": self.net.input_px,
-            "stride_px": reach.stride_px,
-            "halo_px": halo,
-        }
-        return (
-            cover(rows, tile_px=height, **common),
-            cover(columns, tile_px=width, **common),
-        )
-
-    def _picture(
+    def _pixels(
         self, view: View, box: Box, grid: WindowGrid, levels: NDArray[np.float32] | None
     ) -> Tensor:
         """(channels, h, w) of `box`, normalised; by surroundings where windows do it alone."""
@@ -255,10 +229,10 @@ class Dense:
             found[:, row] = np.median(chosen, axis=(1, 3))
         return found
 
-    def _score(self, pictures: Tensor) -> NDArray[Any]:
+    def _score(self, pixels: Tensor) -> NDArray[Any]:
         """Logits of the windows of (n, channels, h, w) tiles, their halo left out."""
         with torch.inference_mode():
-            views = eight_turns(pictures) if self.net.turns else [pictures]
+            views = eight_turns(pixels) if self.net.turns else [pixels]
             maps = []
             for turn, view in enumerate(views):
                 scores = self._head(self._trunk(view.contiguous()).to(self._device))
@@ -266,21 +240,15 @@ class Dense:
             result: NDArray[Any] = torch.stack(maps).mean(dim=0).cpu().numpy()
         return result
 
-    def _own(self, scores: Tensor, picture: Tensor) -> Tensor:
-        """The scores of windows that lie in the picture with their halo."""
+    def _own(self, scores: Tensor, pixels: Tensor) -> Tensor:
+        """The scores of windows that lie in a tile with their halo."""
         reach, halo = self.form.reach, self.form.halo_px
         first = halo // reach.stride_px
         rows, columns = (
             (edge - 2 * halo - self.net.input_px) // reach.stride_px + 1
-            for edge in picture.shape[-2:]
+            for edge in pixels.shape[-2:]
         )
         return scores[..., first : first + rows, first : first + columns]
-
-    def _budget_px(self, memory_gb: float) -> float:
-        return (memory_gb * 1e9 - self._fixed_bytes()) / self._bytes_a_px()
-
-    def _needed_gb(self, pixels: float) -> float:
-        return (pixels * self._bytes_a_px() + self._fixed_bytes()) / 1e9
 
     def _fixed_bytes(self) -> float:
         """Weights, and the spectrum of a large kernel."""
@@ -297,31 +265,22 @@ class Dense:
         return 2 * 2 * size * _widest(self.form.trunk) + 64
 
 
-def _memory_gb(where: torch.device) -> float:
-    if where.type != "cuda":
-        return MEMORY_GB
-    return GPU_SHARE * torch.cuda.mem_get_info()[0] / 1e9
-
-
 def _widest(trunk: nn.Module) -> float:
     """Numbers a pixel in the widest map of a trunk."""
     widest, stride = 1.0, 1
     for part in trunk.modules():
-        if isinstance(part, nn.Conv2d | nn.MaxPool2d):
-            step = part.stride[0] if isinstance(part.stride, tuple) else part.stride
-            if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1):
-                continue
-            stride *= int(step)
-            if isinstance(part, nn.Conv2d):
-                widest = max(widest, part.out_channels / stride**2)
+        if isinstance(part, nn.MaxPool2d):
+            stride *= int(np.max(part.stride))
+        elif isinstance(part, nn.Conv2d) and part.kernel_size != (1, 1):
+            stride *= part.stride[0]
+            widest = max(widest, part.out_channels / stride**2)
     return widest
 
 
 def _unturned(maps: Tensor, turn: int) -> Tensor:
     """The inverse of turn number `turn` of `eight_turns`, for maps (..., rows, columns)."""
-    if turn >= 4:
-        maps = maps.flip(-1)
-    return torch.rot90(maps, -(turn % 4), dims=(-2, -1))
+    plain = maps.flip(-1) if turn >= 4 else maps
+    return torch.rot90(plain, -(turn % 4), dims=(-2, -1))
 
 
 def _between(levels: NDArray[np.float32], grid: WindowGrid, box: Box) -> NDArray[np.float32]:
@@ -341,14 +300,3 @@ def _between(levels: NDArray[np.float32], grid: WindowGrid, box: Box) -> NDArray
         matrix[lines, np.minimum(low + 1, count - 1)] += share
         weights.append(matrix)
     return np.asarray(weights[0] @ levels @ weights[1].T, dtype=np.float32)
-
-
-def _batched(parts: Iterable[_Part], size: int) -> Iterator[list[_Part]]:
-    batch: list[_Part] = []
-    for part in parts:
-        batch.append(part)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

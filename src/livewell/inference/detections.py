@@ -1,7 +1,8 @@
 """Where in a frame a net that learnt from labels of images sees the positive class."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -22,27 +23,22 @@ MOST_SIGMA_PX = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How places are found.
+    """How detections are found.
 
     Parameters
     ----------
     least
-        Log odds of a place from which on it is listed; calibrated by nothing.
+        Log odds of a detection from which on it is listed; uncalibrated.
     sigma_px
         Of the Gaussian that smooths the saliency, pixels.
     share
         An object's pixels are those with at least this share of its peak's smoothed saliency.
     apart
-        Places lie farther apart than this, on one axis at least; cells of the class maps.
+        Detections lie farther apart than this, on one axis at least; cells of the class maps.
     times_input
         Whether the gradient is multiplied by how far every pixel is from the frame's median
         (Shrikumar et al. 2017). The gradient alone, as in the paper, is highest at the rims of
         objects and beside them, so that its peaks miss them more often.
-
-    Raises
-    ------
-    SpecError
-        A number out of range.
     """
 
     least: float = 0.0
@@ -60,35 +56,24 @@ class Look:
         broken = [rule for rule, holds in rules.items() if not holds]
         if broken:
             raise SpecError(
-                "no way to look for places",
+                "no way to look for detections",
                 expected="; ".join(broken),
                 got=f"sigma_px={self.sigma_px}, share={self.share}, apart={self.apart}",
             )
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """What a net sees where in one frame.
+class Detections:
+    """What a net sees where in one frame of (h, w) pixels: n detections, the surest first.
 
-    Parameters
-    ----------
-    logit
-        Log odds of the positive class for the frame, as the net scores it.
-    maps
-        (2, rows, columns) float32: class maps, scores before softmax, negative and positive.
-    odds
-        (rows, columns) float32: log odds of every place, `nets.wscnn.GlobalPooling.odds`.
-    saliency
-        (h, w) float32: gradient of what was found, times the input where `Look` says so,
-        smoothed; no unit.
-    y, x
-        (n,) of every place, pixels; pixel i covers [i, i + 1).
-    score
-        (n,) log odds of every place, the highest first.
-    labels
-        (h, w) int32: pixels of each place, counted from 1; 0 for none.
-    boxes
-        (n, 4) first row and column inside and beyond.
+    `logit` are the log odds of the positive class for the frame, as the net scores it; `maps` the
+    class maps, (2, rows, columns), scores before softmax, negative and positive; `odds` the log
+    odds of every cell, `nets.wscnn.GlobalPooling.odds`. `saliency` (h, w) is the gradient of what
+    was found, times the input where `Look` says so, smoothed; no unit.
+
+    Of each detection there are `y` and `x` in pixels, where pixel i covers [i, i + 1), `score` in
+    log odds, its number in `labels` (h, w), counted from 1, and `boxes` (n, 4), first row and
+    column inside and beyond. `window` is what the class maps show, in the same pixels.
     """
 
     logit: float
@@ -100,28 +85,23 @@ class Places:
     score: NDArray[np.float64]
     labels: NDArray[np.int32]
     boxes: NDArray[np.int64]
+    window: Box
+
+    def moved(self, window: Box) -> Self:
+        """The same in pixels of the image that a window lies on."""
+        y0, x0, *_ = window.corners
+        boxes = self.boxes + np.array([y0, x0, y0, x0])
+        return replace(self, y=self.y + y0, x=self.x + x0, boxes=boxes, window=window)
 
 
 class Finder:
-    """Finds the places of frames, on the GPU where there is one.
+    """Finds what a net of whole frames sees where, on the GPU where there is one.
 
     The class maps say how sure, a cell every few pixels; what the pixels say is had by
     back-propagation. The paper back-propagates "the class specific scores in the penultimate
-    layer", that is before the global pooling: behind a maximum only one place would be left. Here
+    layer", that is before the global pooling: behind a maximum only one cell would be left. Here
     it is the log odds of all peaks of the class maps that are `Look.least` or higher, in one pass;
     then Gaussian, peaks, threshold.
-
-    Parameters
-    ----------
-    net
-        A net that sees whole frames.
-    look
-        How.
-
-    Raises
-    ------
-    SpecError
-        A net of patches, or one with a fully connected head.
 
     Notes
     -----
@@ -129,56 +109,41 @@ class Finder:
     """
 
     def __init__(self, net: Net, look: Look) -> None:
-        if not isinstance(net.module, WeaklySupervised):
-            raise SpecError(
-                "this net has no class maps",
-                expected="a net that sees whole frames, such as WSCNN_FAST's",
-                remedy="use `livewell explain` for nets of patches",
-            )
-        if net.module.head.kind == "connected":
-            raise SpecError(
-                "a net with a fully connected head does not tell where",
-                expected="a head that judges every place alike, such as global_pool=max",
-                got="global_pool=connected, which is free to weigh places with any sign",
-                remedy="use `livewell evaluate` for images, or train with global_pool=max",
-            )
         self.net, self.look = net, look
         self._module: WeaklySupervised = frozen(net.module)  # type: ignore[assignment]
         self._device = device_of(self._module)
-        last = next(reversed(dict(net.module.body.named_children())))
-        self.stride_px, self.field_px, self.first_px = geometry(net.module.body, last)
+        body = self._module.body
+        last = next(reversed(dict(body.named_children())))
+        self.stride_px, self.field_px, self.first_px = geometry(body, last)
 
     def odds(self, frames: Tensor) -> Map:
-        """Log odds of every place of (n, channels, h, w) frames, (n, rows, columns)."""
+        """Log odds of every cell for (n, channels, h, w) frames, (n, rows, columns)."""
         with torch.inference_mode():
             odds = self._module.head.odds(self._module.maps(self._taken(frames)))
         found: Map = odds.cpu().numpy()
         return found
 
-    def pooled(self, maps: Map, within: Box) -> float:
-        """Log odds of the positive class by the places of class maps in a box of pixels.
+    def maps(self, frames: Tensor) -> Map:
+        """Class maps of (n, channels, h, w) frames, (n, classes, rows, columns)."""
+        with torch.inference_mode():
+            found: Map = self._module.maps(self._taken(frames)).cpu().numpy()
+        return found
 
-        Any head takes all places where none lies in the box.
+    def pooled(self, maps: Map, within: Box) -> Map:
+        """Scores of all classes by the cells of one frame's class maps in a box of pixels.
 
-        Parameters
-        ----------
-        maps
-            (2, rows, columns), of one frame.
-        within
-            Pixels of the frame.
+        Any head takes all cells where none lies in the box.
         """
         rows, columns = (
             self._cells(span, count)
             for span, count in zip((within.y, within.x), maps.shape[1:], strict=True)
         )
         part = maps[:, rows, columns]
-        if not part.size:
-            part = maps
+        part = np.ascontiguousarray(part if part.size else maps)
         with torch.inference_mode():
-            (scores,) = self._module.head(
-                torch.from_numpy(np.ascontiguousarray(part))[None].to(self._device)
-            )
-        return float(scores[1] - scores[0])
+            scores = self._module.head(torch.from_numpy(part)[None].to(self._device))
+        found: Map = scores[0].cpu().numpy()
+        return found
 
     def _cells(self, span: Span, count: int) -> slice:
         """Cells of an axis that have a part of a span, a stride each round their centres."""
@@ -186,16 +151,11 @@ class Finder:
         inside = np.flatnonzero((firsts + self.stride_px > span.start) & (firsts < span.stop))
         return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
 
-    def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Places]:
-        """What is seen in each of some frames.
+    def __call__(self, frames: Tensor, within: Sequence[Box] | None = None) -> Iterator[Detections]:
+        """What is seen in each of (n, channels, h, w) float32 frames, in the file's grey levels.
 
-        Parameters
-        ----------
-        frames
-            (n, channels, h, w) float32, in grey levels as in the file.
-        within
-            Part of each frame that is no mirror image of the rest, all by default. What lies at
-            its edge is found in it; places that lie beyond are of no use.
+        `within` is the part of each that is no mirror image of the rest, all by default. What lies
+        at its edge is found in it; what lies beyond is of no use.
         """
         inputs = self._taken(frames).requires_grad_(True)
         maps = self._module.maps(inputs)
@@ -223,14 +183,14 @@ class Finder:
 
     def _placed(
         self, logit: float, maps: Map, odds: Map, at: NDArray[np.int64], raw: Map, real: Box | None
-    ) -> Places:
-        """Places of one frame: every cell's own peak of the saliency, and its ground."""
+    ) -> Detections:
+        """Detections of one frame: every cell's own peak of the saliency, and its ground."""
         evidence = smoothed(raw, self.look.sigma_px)
         tops = [self._top(evidence, self._middle(cell)) for cell in at]
         if real is not None and real.shape != raw.shape:
             evidence = np.zeros_like(evidence)
             evidence[real.slices] = smoothed(raw[real.slices], self.look.sigma_px)
-            tops = [self._in_picture(evidence, top, real) for top in tops]
+            tops = [self._inside(evidence, top, real) for top in tops]
         # two cells may lead up to one peak: the surer one has it
         first: dict[tuple[int, int], int] = {}
         for number, top in enumerate(tops):
@@ -239,24 +199,25 @@ class Finder:
         score = odds[at[:, 0], at[:, 1]].astype(np.float64)[list(first.values())]
         ground = grounds(evidence, where, self.look.share)
         y, x = where.T.astype(np.float64) + 0.5
-        return Places(logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes)
+        window = Box.of(0, 0, *raw.shape)
+        return Detections(
+            logit, maps, odds, evidence, y, x, score, ground.labels, ground.boxes, window
+        )
 
     def _middle(self, cell: NDArray[np.int64]) -> tuple[int, int]:
         """The pixel in the middle of what a cell of the class maps sees."""
         y, x = (round(self.first_px + self.stride_px * int(index)) for index in cell)
         return y, x
 
-    def _in_picture(self, alone: Map, top: tuple[int, int], real: Box) -> tuple[int, int]:
-        """A peak by what the picture says alone, if it lies there or is one with its mirror image.
+    def _inside(self, alone: Map, top: tuple[int, int], real: Box) -> tuple[int, int]:
+        """A peak by what the image says alone, if it lies there or is one with its mirror image.
 
         Two bumps have one peak between them if they are up to two standard deviations apart.
         """
-        near = [
-            min(max(at, span.start), span.stop - 1)
-            for at, span in zip(top, (real.y, real.x), strict=True)
-        ]
-        off = max(abs(at - inside) for at, inside in zip(top, near, strict=True))
-        return self._top(alone, (near[0], near[1])) if off <= self.look.sigma_px else top
+        (y, x), (y0, x0, y1, x1) = top, real.corners
+        near = min(max(y, y0), y1 - 1), min(max(x, x0), x1 - 1)
+        off = max(abs(y - near[0]), abs(x - near[1]))
+        return self._top(alone, near) if off <= self.look.sigma_px else top
 
     def _top(self, evidence: Map, start: tuple[int, int]) -> tuple[int, int]:
         """The peak of the smoothed saliency that is reached uphill from a pixel, if it is near."""

@@ -44,12 +44,9 @@ class Plan:
 def doses_by_unit(study: Study, plan: Plan) -> "tuple[pd.Series[float], pd.Series[str]]":
     """Dose by unit and unit by image, after everything about doses was checked.
 
-    Raises
-    ------
-    TableError
-        Every fault at once: no column of doses, doses that are text, missing, negative or infinite,
-        one dose only, no control, none as high as `Plan.sick_from`, several doses in one unit,
-        images without a unit.
+    All faults come at once: no column of doses, doses that are text, missing, negative or
+    infinite, one dose only, no control, none as high as `Plan.sick_from`, several doses in one
+    unit, images without a unit.
     """
     fields = study.fields()
     where = str(study.folder / "fields.parquet")
@@ -76,12 +73,6 @@ def doses_by_unit(study: Study, plan: Plan) -> "tuple[pd.Series[float], pd.Serie
 
 
 def highest_dose(study: Study) -> float:
-    """The highest dose of a study.
-
-    Raises
-    ------
-    TableError
-        Everything wrong with the doses.
-    """
+    """The highest dose of a study; errors as of `doses_by_unit`."""
     dose, _ = doses_by_unit(study, Plan(0.0, by="image"))
     return float(dose.max())

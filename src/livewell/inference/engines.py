@@ -11,12 +11,12 @@ from livewell.errors import SpecError
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import Backend, require
 from livewell.inference.dense import Dense
-from livewell.inference.engine import Engine, View
 from livewell.inference.model import Model
-from livewell.inference.windows import Windows
+from livewell.inference.windows import View, Windows
 from livewell.metrics.rules import RegionRule
 from livewell.text import plural
 
+Engine = Windows | Dense
 AskedEngine = Literal["windows", "dense", "auto"]
 NEAR = 0.02
 """``auto`` takes the dense form of a net whose dense form is not exact only where the 95th
@@ -29,19 +29,10 @@ PROBES, EXACT_PROBES = 64, 16
 class EngineUse:
     """What scored a movie, and how far it is from windows one by one.
 
-    Parameters
-    ----------
-    engine, backend, precision
-        What computed, and in which number type.
-    exact
-        Whether the answer is windows' by construction, but for the rounding of float32.
-    because
-        Why not, or why windows were taken.
-    compared
-        How many windows were scored both ways on the user's frames; 0 for windows.
-    p95, correlation
-        95th percentile of the absolute difference in probability there, and Pearson's r (NaN where
-        undefined).
+    It is `exact` where the answer is windows' by construction, but for the rounding of float32;
+    `because` says why not, or why windows were taken. On so many `compared` windows of the user's
+    frames, 0 for windows, `p95` is the 95th percentile of the absolute difference in probability,
+    and `correlation` Pearson's r, NaN where undefined.
     """
 
     engine: str
@@ -81,29 +72,10 @@ def engine_for(
     backend: Backend = "torch",
     memory_gb: float | None = None,
 ) -> tuple[Engine, EngineUse]:
-    """The engine for a movie, and what is to be said of it.
+    """The engine for a movie with windows of a grid, and what is to be said of it.
 
-    Parameters
-    ----------
-    model
-        The model.
-    samples
-        Some of the movie's frames, to compare on.
-    grid
-        Its windows.
-    engine
-        ``dense``, ``windows``, or ``auto``: dense where it is exact or near enough (`NEAR`).
-    backend
-        What computes dense maps, one of `livewell.inference.backends.BACKENDS`.
-    memory_gb
-        What tiles may take.
-
-    Raises
-    ------
-    SpecError
-        The dense engine was asked for and cannot do it: stride, memory.
-    MissingExtraError
-        The backend is not installed.
+    ``auto`` takes dense where it is exact or near enough (`NEAR`) on samples, some of the movie's
+    frames; tiles of dense may take `memory_gb`.
     """
     require(backend)
     windows = Windows(model.net)
@@ -130,21 +102,17 @@ def engine_for(
 
 
 def _compared(
-    rule: RegionRule,
-    dense: Dense,
-    windows: Windows,
-    judged: Sequence[View],
-    grid: WindowGrid,
+    rule: RegionRule, dense: Dense, windows: Windows, judged: Sequence[View], grid: WindowGrid
 ) -> EngineUse:
-    """Dense against windows, at places drawn with a fixed seed."""
+    """Dense against windows, at windows drawn with a fixed seed."""
     reach = dense.form.reach
     probes = EXACT_PROBES if reach.exact else PROBES
     pairs: list[NDArray[Any]] = []
     for number, view in enumerate(judged[:1] if reach.exact else judged):
         rng = np.random.default_rng(number)
-        places = rng.permutation(np.argwhere(view.wanted))[:probes]
+        cells = rng.permutation(np.argwhere(view.wanted))[:probes]
         wanted = np.zeros(grid.shape, dtype=bool)
-        wanted[tuple(places.T)] = True
+        wanted[tuple(cells.T)] = True
         some = View(view.frame, view.area, wanted, view.t)
         both = [next(each.stream([some], grid))[1][:, wanted].T for each in (windows, dense)]
         pairs.append(rule.probabilities(np.stack(both))[..., 1:].reshape(2, -1))

@@ -12,10 +12,9 @@ from livewell.errors import LabelError, LeakError, SpecError, SplitError, StudyE
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
-from livewell.inference.unseen import candidates, scorers
+from livewell.inference.unseen import candidates, scored_by, scorers
 from livewell.models.device import AUTO
 from livewell.models.files import Card
-from livewell.progress import task
 from livewell.splitting.units import unit_names
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
@@ -23,25 +22,15 @@ from livewell.study.runs import Run, label_hash, split_hashes
 from livewell.study.scale import SAME, channel_names, common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
-from livewell.tables.schemas import PATCHES, check_scores, regions_of
+from livewell.tables.schemas import PATCHES, check_scores
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
     """Labelled regions of a study, and which model scores which: a run's test groups, or a study.
 
-    Parameters
-    ----------
-    study, pixels
-        The study, and where pixels come from.
-    patches, folds, meta
-        As of a split; of a study that no model learnt from all groups are test groups.
-    folders
-        Model folder by fold.
-    run
-        The run whose test groups these are; ``None`` for a study that models are tried on.
-    device
-        Where models compute.
+    Patches, folds and meta are as of a split; of a study that no model learnt from all groups are
+    test groups, and `run` is ``None``. `folders` are those of the models, by fold.
     """
 
     study: Study
@@ -57,24 +46,7 @@ class EvaluationSet:
     def of_run(
         cls, run_folder: Path, folds: Sequence[int] | None = None, device: str = AUTO
     ) -> "EvaluationSet":
-        """The test groups of a run whose split is still the one that it was trained on.
-
-        Parameters
-        ----------
-        run_folder
-            A finished training run.
-        folds
-            Only these; all where ``None``.
-        device
-            Where models compute.
-
-        Raises
-        ------
-        SplitError
-            The split was made anew, there is no such fold, or none has a test group.
-        StudyError
-            Not a run, or its study has gone.
-        """
+        """The test groups of a run, of all `folds` or some; a split made anew since is an error."""
         run = Run.open(run_folder)
         wrong = sorted(set(folds or ()) - set(run.folds))
         if wrong:
@@ -118,31 +90,10 @@ class EvaluationSet:
     ) -> "EvaluationSet":
         """All labelled regions of a study that a model has not learnt from.
 
-        Parameters
-        ----------
-        model
-            A model, or a run; of a run on this study with several folds each group is scored by
-            a model that has not learnt from it.
-        study
-            With labels of the model's classes, at its pixel size.
-        labels
-            Name of the labels.
-        by
-            Column that names what is never split; by default the one that the model was trained
-            with where the study has it, else each image by itself.
-        channels
-            Channels to look at, in the model's order; the study's, else the model's by default.
-        device
-            Where models compute.
-
-        Raises
-        ------
-        LabelError
-            Labels that are none of the model's classes, or patches of another size than its own.
-        LeakError
-            The model has learnt from every labelled image.
-        SpecError
-            Another pixel size than the model's.
+        Of a run on this study with several folds each group is scored by a model that has not
+        learnt from it. Groups are named in the column `by`; by default in the one that the model
+        was trained with where the study has it, else each image is one. Channels, in the model's
+        order, are the study's by default, else the model's.
         """
         found = candidates(model, study, whole_frames=True)
         card = found.models[0].card
@@ -202,13 +153,7 @@ class EvaluationSet:
 
     @property
     def own_run(self) -> Run:
-        """The run whose test groups these are.
-
-        Raises
-        ------
-        SpecError
-            They are of a study that models are tried on.
-        """
+        """The run whose test groups these are; a study that models are tried on is an error."""
         if self.run is None:
             raise SpecError("this needs a training run", expected="a run", got="another study")
         return self.run
@@ -233,13 +178,7 @@ class EvaluationSet:
         return self.patches.merge(chosen, on="group")
 
     def model(self, fold: int) -> Model:
-        """The model of one fold.
-
-        Raises
-        ------
-        StudyError
-            It is not trained to its end.
-        """
+        """The model of one fold; one that is not trained to its end is an error."""
         if not (self.folders[fold] / "card.json").is_file():
             raise StudyError(
                 f"fold {fold} is not trained to its end",
@@ -251,26 +190,13 @@ class EvaluationSet:
     def scores(self) -> tuple[pd.DataFrame, dict[int, Model]]:
         """Scores of all test groups (`schemas.SCORES`), and the model of every fold."""
         tested = self.part("test")
-        models: dict[int, Model] = {}
-        tables = []
-        with task("scoring unseen groups", total=len(tested)) as tick:
-            for fold in sorted(int(number) for number in tested["fold"].unique()):
-                part = tested[tested["fold"] == fold]
-                model = models[fold] = self.model(fold)
-                logits = model.region_logits(self.pixels, regions_of(part), tick)
-                tables.append(model.scored(part, logits))
-        table = pd.concat(tables, ignore_index=True)
+        models = {int(fold): self.model(int(fold)) for fold in sorted(tested["fold"].unique())}
+        table = scored_by(models, tested, self.pixels, "scoring unseen groups")
         return check_scores(table, self.classes, where=str(self.study.folder)), models
 
 
 def same_scale(study: Study, card: Card, images: "pd.Series[str]") -> None:
-    """Refuse images of another pixel size than the model's: regions are not rescaled.
-
-    Raises
-    ------
-    SpecError
-        They are of another.
-    """
+    """Refuse images of another pixel size than the model's: regions are not rescaled."""
     found = common_pixel_um(study, images)
     if found and card.pixel_um and abs(found / card.pixel_um - 1) > SAME:
         raise SpecError(

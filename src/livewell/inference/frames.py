@@ -24,16 +24,10 @@ UNSCALED = "neither the image's pixel size nor the model's is known: judged as i
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How an image fits a model.
+    """How an image fits a model: which of its channels the model sees, and at which scale.
 
-    Parameters
-    ----------
-    channels
-        Numbers of the image's channels that the model sees, in its order.
-    scale
-        Factor from the image's pixels to the model's: 0.5 halves height and width.
-    notes
-        What the user should know: rescaled, or no pixel size.
+    `channels` are in the model's order; a `scale` of 0.5 halves height and width; `notes` are what
+    the user should know: rescaled, or no pixel size.
     """
 
     channels: tuple[int, ...]
@@ -45,44 +39,25 @@ class Fit:
 class Field:
     """One frame as a model sees it.
 
-    Parameters
-    ----------
-    pixels
-        (channels, y, x) at the model's pixel size: the file's number type where it is not rescaled,
-        else float32.
-    area
-        The part without registration borders.
-    raw
-        (y, x), the first channel as the file holds it.
-    t
-        Number of the frame.
+    `pixels` are (channels, y, x) at the model's pixel size, in the file's number type where they
+    are not rescaled, else float32; `area` is the part without registration borders; `raw` is the
+    first channel as the file holds it, (y, x). `where` names the frame in errors, `notes` are those
+    of the `Fit`.
     """
 
     pixels: NDArray[np.generic]
     area: Box
     raw: Frame
-    t: int = 0
+    t: int
+    where: str
+    notes: tuple[str, ...]
 
 
 def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
     """Choose channels and scale of an image for a model.
 
-    Parameters
-    ----------
-    card
-        The model's.
-    header
-        The image's.
-    asked
-        Channels by name or number; ``None`` for the model's, or the transmitted one.
-    where
-        Name of the image, for errors.
-
-    Raises
-    ------
-    ImageContentError
-        A channel is missing, or cannot be chosen; another number of channels than the model's; or
-        the pixel size is more than `MOST_SCALE` times another one.
+    Asked for none, channels are the model's, or the transmitted one. Another number of channels
+    than the model's is an error, and a pixel size more than `MOST_SCALE` times another one.
     """
     notes: list[str] = []
     scale = 1.0
@@ -106,36 +81,16 @@ def fit_to(card: Card, header: Header, asked: Channels, where: str) -> Fit:
         notes.append(
             f"rescaled by {scale:.3f}, from {header.pixel_um:.4g} to {card.pixel_um:.4g} um a pixel"
         )
-    return Fit(_channels(card, header, asked, where), scale, tuple(notes))
-
-
-def _channels(card: Card, header: Header, asked: Channels, where: str) -> tuple[int, ...]:
-    """Numbers of the channels that the model sees."""
     chosen = asked_channels(asked)
     if not chosen and set(card.channels) <= set(header.channels):
         chosen = card.channels
-    found = choose_channels(header, chosen, where)
-    same_channels([header.channels[number] for number in found], card.channels, where)
-    return found
+    channels = choose_channels(header, chosen, where)
+    same_channels([header.channels[number] for number in channels], card.channels, where)
+    return Fit(channels, scale, tuple(notes))
 
 
 def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> None:
-    """Refuse another number of channels than a model's.
-
-    Parameters
-    ----------
-    found
-        Names of the channels of an image or a study.
-    known
-        Those of the model, empty where they have no names.
-    where
-        The image or study, for the error.
-
-    Raises
-    ------
-    ImageContentError
-        Naming both.
-    """
+    """Refuse another number of channels than the `known` ones of a model, which may be unnamed."""
     if len(found) != len(known):
         names = ", ".join(known) if any(known) else "without names"
         raise ImageContentError(
@@ -148,51 +103,15 @@ def same_channels(found: Sequence[str], known: Sequence[str], where: str) -> Non
 
 
 def read_field(image: Image, t: int, fit: Fit, where: str) -> Field:
-    """One frame of an open image as a model sees it.
-
-    Parameters
-    ----------
-    image
-        The open image.
-    t
-        Number of the frame.
-    fit
-        Channels and scale, as `fit_to` chose them.
-    where
-        Name of the frame, for errors.
-
-    Raises
-    ------
-    ImageContentError
-        NaN, all zero, or one value only, in one of the channels.
-    """
-    planes = [image.frame(t, channel) for channel in fit.channels]
-    pixels, area = model_frame(np.stack(planes), fit.scale, where)
-    return Field(pixels, area, planes[0], t)
+    """One frame of an open image as a model sees it."""
+    return field_of(np.stack([image.frame(t, channel) for channel in fit.channels]), t, fit, where)
 
 
-def model_frame(planes: Frame, scale: float, where: str) -> tuple[Frame, Box]:
-    """Planes of one frame at the model's pixel size, and their area without registration borders.
+def field_of(planes: Frame, t: int, fit: Fit, where: str) -> Field:
+    """Planes of one frame, (channels, y, x) as the file holds them, as a model sees them.
 
-    Parameters
-    ----------
-    planes
-        (channels, y, x) as the file holds them.
-    scale
-        Factor from the file's pixels to the model's.
-    where
-        Name of the frame, for errors.
-
-    Returns
-    -------
-    (ndarray, Box)
-        (channels, y, x) in the file's number type where they are not rescaled, else float32;
-        bilinear, with a Gaussian before it where they shrink. The area that all planes share.
-
-    Raises
-    ------
-    ImageContentError
-        NaN, all zero, or one value only; or planes without a common area.
+    Rescaling is bilinear, with a Gaussian before it where frames shrink; the area is what all
+    planes share. Planes with NaN, or of one value only, are an error.
     """
     area: Box | None = None
     for number, plane in enumerate(planes):
@@ -205,24 +124,23 @@ def model_frame(planes: Frame, scale: float, where: str) -> tuple[Frame, Box]:
             where=where,
             expected="channels registered to each other",
         )
-    if scale == 1.0:
-        return planes, area
+    if fit.scale == 1.0:
+        return Field(planes, area, planes[0], t, where, fit.notes)
     before = planes.shape[1:]
-    shape = tuple(max(round(edge * scale), 1) for edge in before)
-    scaled = np.stack([_resized(plane, shape, scale) for plane in planes])
-    return scaled, _scaled(area, before, shape)
-
-
-def _resized(plane: Frame, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
-    made = resize(  # type: ignore[no-untyped-call]
-        plane.astype(np.float32),
-        shape,
-        order=1,
-        mode="reflect",
-        anti_aliasing=scale < 1,
-        preserve_range=True,
-    )
-    return np.asarray(made, dtype=np.float32)
+    shape = tuple(max(round(edge * fit.scale), 1) for edge in before)
+    scaled = [
+        resize(  # type: ignore[no-untyped-call]
+            plane.astype(np.float32),
+            shape,
+            order=1,
+            mode="reflect",
+            anti_aliasing=fit.scale < 1,
+            preserve_range=True,
+        )
+        for plane in planes
+    ]
+    pixels, area = np.asarray(np.stack(scaled), dtype=np.float32), _scaled(area, before, shape)
+    return Field(pixels, area, planes[0], t, where, fit.notes)
 
 
 def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
@@ -237,9 +155,8 @@ def _scaled(area: Box, before: tuple[int, ...], after: tuple[int, ...]) -> Box:
 
 def gaps(patch_px: int, stride_px: int) -> tuple[str, ...]:
     """A warning where patches leave parts of an image unseen."""
-    if stride_px <= patch_px:
-        return ()
-    return (f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px",)
+    note = f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px"
+    return (note,) if stride_px > patch_px else ()
 
 
 def why(error: LivewellError) -> str:

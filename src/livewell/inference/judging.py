@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,39 +10,29 @@ from livewell.errors import LeakError
 from livewell.images.opening import Channels
 from livewell.inference.dosed import Plan
 from livewell.inference.model import Model
+from livewell.inference.unseen import scored_by
 from livewell.metrics.intervals import Estimate, cluster_interval
-from livewell.progress import task
 from livewell.region import RegionGrid
+from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, patches_of_labels
 from livewell.study.study import Study
-from livewell.tables.schemas import regions_of
 
 LOG = logging.getLogger(__name__)
 
 EMPTIER = 0.1
-"""More empty patches than without light, by this share, are told: what died may have gone."""
+"""More empty patches than without light, by this share, make a warning: what died may have gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrossFit:
-    """What `cross_fit` made.
+    """Every well judged by models that have not learnt from it.
 
-    Parameters
-    ----------
-    wells
-        One row a well: well, dose, fold, patches, positive, mean_p.
-    scores
-        One row a patch: key, well, dose, fold, logit, p, called.
-    sees
-        Area under the ROC curve between unlit wells and wells learnt as sick, unseen ones.
-    models
-        How many models judged.
-    proven
-        AUC of a model of other images on unseen groups of its own; ``None`` where models were
-        trained here, or the model was never evaluated.
-    warnings
-        What a careful user should know.
+    `wells` has one row a well: well, dose, fold, patches, positive, mean_p; `scores` one row a
+    patch: key, well, dose, fold, logit, p, called. `sees` is the area under the ROC curve between
+    unlit wells and wells learnt as sick, unseen ones. Where the models are of images from
+    `elsewhere`, `proven` is their AUC on unseen groups of their own, if they were evaluated. `lost`
+    is the number of wells without anything to judge, by dose.
     """
 
     wells: pd.DataFrame
@@ -58,57 +47,27 @@ class CrossFit:
 
 @dataclass(frozen=True)
 class Judging:
-    """What is needed to judge the wells of a study.
-
-    Parameters
-    ----------
-    study, plan
-        The study, and what is judged.
-    dose, units
-        Dose by unit, and unit by image.
-    channels
-        Channels to look at, by name or number; by default the study's, else the transmitted light.
-    digests
-        Of every image, see `livewell.study.content.first_frames`.
-    """
+    """What is needed to judge the wells of a study; `dose` is by unit, `units` by image."""
 
     study: Study
     plan: Plan
     dose: "pd.Series[float]"
     units: "pd.Series[str]"
     channels: Channels
-    digests: Mapping[str, str]
 
     def judged(
         self,
         frames: pd.DataFrame,
         grid: Grid,
         fold: "pd.Series[int]",
-        folders: Mapping[int, Path],
+        models: Mapping[int, Model],
         seed: int,
     ) -> CrossFit:
-        """Scores of all patches of some frames, each by its image's model, summed up by well.
+        """Scores of all patches with cells of some frames, summed up by well.
 
-        Parameters
-        ----------
-        frames
-            As labels on frames.
-        grid
-            Where patches lie; those without cells are left out.
-        fold
-            Number of the model by image.
-        folders
-            Folder of the model by number.
-        seed
-            Of the interval of what the models see.
-
-        Raises
-        ------
-        LeakError
-            A judged picture is a copy of one that its model has learnt from.
+        `frames` are as labels on frames, `fold` is the number of the model by image, `seed` is of
+        the interval of what the models see.
         """
-        models = {number: Model.load(folder) for number, folder in folders.items()}
-        self._refuse_copies(fold, {number: model.learnt for number, model in models.items()})
         pixels = StudyPixels(self.study, self.channels)
         pixels.prepare(self.units.index)
         table, _ = patches_of_labels(self.study, frames, grid, pixels)
@@ -116,13 +75,7 @@ class Judging:
         table["well"] = table["image"].map(self.units)
         table["dose"] = table["well"].map(self.dose)
         table["fold"] = table["image"].map(fold)
-        parts = []
-        with task("judging all wells by models new to them", total=len(table)) as tick:
-            for number, part in table.groupby("fold", sort=True):
-                model = models[int(str(number))]
-                logits = model.region_logits(pixels, regions_of(part), tick)
-                parts.append(model.scored(part, logits))
-        scores = pd.concat(parts, ignore_index=True)
+        scores = scored_by(models, table, pixels, "judging all wells by models new to them")
         wells = (
             scores.groupby("well")
             .agg(
@@ -134,34 +87,20 @@ class Judging:
             )
             .reset_index()
         )
-        cut = self._cut(frames, grid, pixels)
-        wells["empty"] = 1 - wells["patches"] / wells["well"].map(cut)
+        positions = self._positions(frames, grid, pixels)
+        wells["empty"] = 1 - wells["patches"] / wells["well"].map(positions)
         lost = self.dose[~self.dose.index.isin(wells["well"])]
         warnings = (*self._lost(lost), *_emptier(wells))
         for text in warnings:
             LOG.warning(text)
         counts = {float(level): int((lost == level).sum()) for level in lost.unique()}
         sees = _sees(scores, self.plan, seed)
-        return CrossFit(wells, scores, sees, len(folders), warnings, lost=counts)
+        return CrossFit(wells, scores, sees, len(models), warnings, lost=counts)
 
-    def _refuse_copies(self, fold: "pd.Series[int]", learnt: Mapping[int, frozenset[str]]) -> None:
-        copies = [
-            str(image)
-            for image, number in fold.items()
-            if self.digests[str(image)] in learnt[int(number)]
-        ]
-        if copies:
-            raise LeakError(
-                f"{len(copies)} pictures would be judged by a model that has learnt from the same"
-                " picture under another name",
-                where=str(self.study.folder),
-                expected="every picture once",
-                got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),
-                remedy="leave copies out when indexing",
-            )
-
-    def _cut(self, frames: pd.DataFrame, grid: Grid, pixels: StudyPixels) -> "pd.Series[float]":
-        """Places of the grid by well, with cells or without."""
+    def _positions(
+        self, frames: pd.DataFrame, grid: Grid, pixels: StudyPixels
+    ) -> "pd.Series[float]":
+        """Patches of the grid by well, with cells or without."""
         layout = RegionGrid(grid.patch_px, grid.stride_px, grid.edge)
         rows = frames[frames["t"] % grid.every == 0]
         number = [
@@ -181,13 +120,34 @@ class Judging:
         ]
 
 
+def refuse_copies(
+    study: Study, channels: Channels, fold: "pd.Series[int]", models: Mapping[int, Model]
+) -> None:
+    """Refuse images that are copies of one that their model has learnt from."""
+    digests = first_frames(study, fold.index, channels)
+    copies = [
+        str(image)
+        for image, number in fold.items()
+        if digests[str(image)] in models[int(number)].learnt
+    ]
+    if copies:
+        raise LeakError(
+            f"{len(copies)} images would be judged by a model that has learnt from the same image"
+            " under another name",
+            where=str(study.folder),
+            expected="every image once",
+            got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),
+            remedy="leave copies out when indexing",
+        )
+
+
 def _emptier(wells: pd.DataFrame) -> list[str]:
-    """Warnings where lit wells have more places without cells than unlit ones."""
+    """Warnings where lit wells have more patches without cells than unlit ones."""
     empty = wells.groupby("dose")["empty"].mean()
     if 0.0 not in empty:
         return []
     return [
-        f"{share:.0%} of the places in wells of dose {level:g} show no cell, {empty[0.0]:.0%}"
+        f"{share:.0%} of the patches in wells of dose {level:g} show no cell, {empty[0.0]:.0%}"
         " without light: cells that die let go, and the share of sick ones is of what is left"
         for level, share in empty.items()
         if share > empty[0.0] + EMPTIER

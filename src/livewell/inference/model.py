@@ -1,9 +1,9 @@
 """A trained model: a net, the rules that make its logits answers, and what it learnt from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 
@@ -13,25 +13,26 @@ import torch
 from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
+from livewell.errors import ModelFileError
 from livewell.files import AnyPath
-from livewell.geometry import Box, WindowGrid
+from livewell.geometry import Box, WindowGrid, tiles
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
-from livewell.inference.capabilities import detection_rule, refuse_frames
-from livewell.inference.detections import Finder, Look
-from livewell.inference.embedding import embedded
-from livewell.inference.engine import View
-from livewell.inference.frames import Field, fit_to, model_frame, read_field
+from livewell.inference.detections import Detections, Finder, Look
+from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
-from livewell.inference.wide_fields import FieldDetections, look_over
-from livewell.inference.windows import Windows, window_boxes
+from livewell.inference.wide_fields import class_scores, look_over
+from livewell.inference.windows import View, Windows, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
-from livewell.metrics.rules import RegionRule, scored
+from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
+from livewell.tables.schemas import regions_of
+
+Find = Callable[[float], Detections | None]
 
 
 class Model:
@@ -120,51 +121,70 @@ class Model:
         return frozenset(self.card.data.get("groups", {}).get("test", ()))
 
     def need_patches(self) -> "Model":
-        """The model itself, where patches are judged.
-
-        Raises
-        ------
-        ModelFileError
-            It judges whole fields.
-        """
-        refuse_frames(self.card, self.folder)
+        """The model itself, where patches are judged; one of whole fields is an error."""
+        if not self.scores_patches:
+            raise self._unfit(
+                "this model judges whole frames, and here patches are judged",
+                expected="a model of a profile such as FAST",
+                remedy="use `livewell localise`, or `livewell evaluate` for its run",
+            )
         return self
 
-    def need_detections(self) -> RegionRule:
-        """Its rule for detections.
+    def need_two_classes(self, what: str) -> None:
+        """Refuse more than two classes for what is of two, in words that begin the message."""
+        if not self.classes.binary:
+            raise self._unfit(
+                f"{what} one class against another",
+                expected="a model of two classes",
+                got=", ".join(self.classes),
+                remedy="merge classes with `livewell label merge`, and train on these labels",
+            )
 
-        Raises
-        ------
-        ModelFileError
-            It judges patches, its maps do not say where, or its card has no rule for detections.
-        """
-        return detection_rule(self.card, self.folder)
+    def need_detections(self) -> RegionRule:
+        """Its rule for detections; a model without detections is an error."""
+        self._need_class_map()
+        self.need_two_classes("detections are of")
+        if self.card.detection_rule is None:
+            raise self._unfit(
+                "the card has no rule for detections",
+                expected="a detection_rule, chosen on validation frames",
+                got="",
+                remedy="train again with this version of livewell",
+            )
+        return self.card.detection_rule
+
+    def _need_class_map(self) -> None:
+        if self.scores_patches:
+            raise self._unfit(
+                "this model judges patches, and here whole frames are judged",
+                expected="a model of a profile such as WSCNN_FAST",
+                remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
+                " evidence lies",
+            )
+        if not self.gives_map:
+            raise self._unfit(
+                "a model with a fully connected head does not tell where",
+                expected="a head that judges every cell of its map alike, such as global_pool=max",
+                got=f"global_pool={self.card.profile.net.pooled_by}",
+                remedy="hold it against labels with `livewell evaluate`, or train with"
+                " global_pool=max",
+            )
+
+    def _unfit(self, what: str, **more: str) -> ModelFileError:
+        """The error where the model is asked for what it cannot do."""
+        given = {"where": str(self.folder), "got": f"profile {self.card.profile.name}"} | more
+        return ModelFileError(what, **given)
 
     def least(self, below: float = 0.0) -> float:
-        """Log odds of the net that lie so far below its threshold of detections in calibrated ones.
-
-        Raises
-        ------
-        ModelFileError
-            As `need_detections`.
-        """
+        """Log odds of the net so far below its threshold of detections in calibrated ones."""
         rule = self.need_detections()
         return rule.log_odds(rule.threshold) - rule.temperature * below
 
-    def region_logits(
-        self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
-    ) -> NDArray[np.float64]:
-        """Logits of regions of a study, (n, classes), as `Windows.regions`.
-
-        Parameters
-        ----------
-        source, regions, tick
-            As there.
-        """
-        return self.windows.regions(source, regions, tick)
-
-    def scored(self, table: pd.DataFrame, logits: NDArray[np.float64]) -> pd.DataFrame:
-        """`table` with what logits decide, as `metrics.rules.scored`."""
+    def scored(
+        self, table: pd.DataFrame, source: PixelSource, tick: Tick | None = None
+    ) -> pd.DataFrame:
+        """A table of regions with what their logits decide, as `metrics.rules.scored`."""
+        logits = self.windows.regions(source, regions_of(table), tick)
         return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(
@@ -209,146 +229,106 @@ class Model:
             height, width = planes.shape[1:]
             header = Header(1, names, height, width, str(image.dtype), pixel_um)
             asked = tuple(range(len(planes))) if channels is None else channels
-            where = "array"
-            fit = fit_to(self.card, header, asked, where)
-            chosen = planes[list(fit.channels)]
-            pixels, area = model_frame(chosen, fit.scale, where)
-            found = Field(pixels, area, chosen[0], t)
+            fit = fit_to(self.card, header, asked, "array")
+            field = field_of(planes[list(fit.channels)], t, fit, "array")
         else:
             fit = fit_to(self.card, image.header, channels, image.source)
-            where = f"{image.source}, frame {t}"
-            found = read_field(image, t, fit, where)
-        return self.judged(found, regions, stride_px=stride_px, notes=fit.notes, where=where)
+            field = read_field(image, t, fit, f"{image.source}, frame {t}")
+        return self.judged(field, regions, stride_px=stride_px)
 
     def judged(
-        self,
-        field: Field,
-        regions: Sequence[Box] | None = None,
-        *,
-        stride_px: int | None = None,
-        notes: tuple[str, ...] = (),
-        where: str = "",
+        self, field: Field, regions: Sequence[Box] | None = None, *, stride_px: int | None = None
     ) -> Prediction:
-        """What the model says of one field, as `predict`.
-
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        regions, stride_px
-            As in `predict`.
-        notes
-            Kept with the prediction.
-        where
-            Name of the frame, for errors.
-        """
+        """What the model says of one field, as `predict`."""
+        rule, find = self.card.region_rule, None
         if regions is None and not self.scores_patches:
-            return self._whole(field, notes)
-        if regions is None:
-            regions = self.patches(field, stride_px or self.card.patch_px, where)
-        logits = self.windows.boxes(field.pixels, field.area, regions)
-        mean = logits.mean(axis=0) if len(logits) else np.full(len(self.classes), np.nan)
+            regions, logits, rule, find = self._whole(field)
+        else:
+            if regions is None:
+                regions = self.patches(field, stride_px or self.card.patch_px)
+            logits = self.windows.boxes(field.pixels, field.area, regions)
+        make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
+        verdicts = self.card.image_rule
         return Prediction(
-            self.classes,
-            regions,
-            logits,
-            mean,
-            self.card.region_rule,
-            self.card.image_rule,
-            notes,
-            None,
-            lambda: self.class_map(field, stride_px or max(self.card.patch_px // 4, 1)),
+            self.classes, regions, logits, rule, verdicts, field.notes, find, make_map
         )
 
-    def patches(self, field: Field, stride_px: int, where: str = "") -> list[Box]:
-        """Patches of a field where there are cells; the last row and column end at its edge.
-
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        stride_px
-            From patch to patch.
-        where
-            Name of the frame, for errors.
-
-        Raises
-        ------
-        ImageContentError
-            The field is smaller than a patch.
-        """
+    def patches(self, field: Field, stride_px: int) -> list[Box]:
+        """Patches of a field where there are cells; the last row and column end at its edge."""
         size = self.card.patch_px
-        boxes = window_boxes(field.area, size, stride_px, where=where, edge="shift")
+        boxes = list(tiles(field.area, size, stride_px, "shift"))
+        if not boxes:
+            raise too_small(field.area, size, field.where)
         full = shares(textured(field.pixels[0], self.card.pixel_um), boxes) >= LEAST_SHARE
         return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
     def class_map(self, field: Field, stride_px: int) -> ClassMap:
         """The class map of a field, by the net's own pass or by windows, where there are cells.
 
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        stride_px
-            From cell to cell; a net whose map says where has its own.
+        A net whose map says where has a stride of its own. Of several windows over an image its
+        map is that of the surest.
         """
         if not self.scores_patches:
             finder = self.finder(Look())
-            seen = look_over(finder, field.pixels, field.area)
+            parts = class_scores(finder, field.pixels, field.area)
+            window, maps, _ = max(parts, key=lambda part: self._sureness(part[2]))
             origin = finder.first_px + 0.5
-            y, x = seen.window.y.start + origin, seen.window.x.start + origin
-            return ClassMap(seen.places.maps, finder.stride_px, (y, x))
+            y, x = window.y.start + origin, window.x.start + origin
+            return ClassMap(maps, finder.stride_px, (y, x))
         grid = WindowGrid.over(field.area, self.card.patch_px, stride_px)
         mask = textured(field.pixels[0], self.card.pixel_um)
         wanted = grid_shares(mask, grid) >= LEAST_SHARE
         view = View(field.pixels, field.area, wanted, field.t)
         return ClassMap(self.windows.scored(view, grid), stride_px, grid.box(0, 0).centre)
 
-    def _whole(self, field: Field, notes: tuple[str, ...]) -> Prediction:
-        """A field pooled by the net itself; nothing where there is no texture."""
-        rule = self.need_detections()
+    def _sureness(self, scores: NDArray[np.float32]) -> float:
+        """Of the positive class; where there is none, of the most probable one."""
+        if self.classes.binary:
+            return float(log_odds(scores))
+        p, positive = self.card.image_rule.probabilities(scores), self.classes.positive
+        return float(p.max() if positive is None else p[self.classes.code(positive)])
 
-        @cache
-        def find(least: float) -> FieldDetections | None:
-            return self.detected(field, Look(least=rule.log_odds(least)))
+    def _whole(self, field: Field) -> tuple[list[Box], NDArray[np.float64], RegionRule, Find]:
+        """Windows that speak for a field, their logits and rule, and how detections are found.
 
-        detected = find(rule.threshold)
-        boxes = [] if detected is None else [detected.window]
-        nothing = np.full(len(self.classes), np.nan)
-        mean = nothing if detected is None else np.array([0.0, detected.logit])
-        return Prediction(
-            self.classes,
-            boxes,
-            mean[None] if boxes else np.empty((0, len(self.classes))),
-            mean,
-            rule,
-            self.card.image_rule,
-            notes,
-            find,
-            lambda: self.class_map(field, 0),
-        )
+        There are none where there is no texture. The surest window speaks for the field; of more
+        than two classes without a positive one all windows do. These have no detections.
+        """
+        rule = self.card.region_rule
+        find: Find = self._no_detections
+        if self.classes.binary:
+            rule = self.need_detections()
+            find = cache(lambda least: self.detected(field, Look(least=rule.log_odds(least))))
+            found = find(rule.threshold)
+            parts = [] if found is None else [(found.window, np.array([0.0, found.logit]))]
+        else:
+            self._need_class_map()
+            windows = class_scores(self.finder(Look()), field.pixels, field.area)
+            seen = [(window, scores) for window, _, scores in windows] if self._holds(field) else []
+            parts = sorted(seen, key=lambda part: -self._sureness(part[1]))
+            if self.classes.positive is not None:
+                del parts[1:]
+        logits = np.array([scores for _, scores in parts], dtype=float)
+        boxes = [window for window, _ in parts]
+        return boxes, logits.reshape(-1, len(self.classes)), rule, find
 
-    def detected(
-        self, field: Field, look: Look, tick: Tick | None = None
-    ) -> FieldDetections | None:
-        """Peaks of the class map of a field, with their pixels; ``None`` where there is nothing.
+    def _no_detections(self, _: float) -> Detections | None:
+        self.need_two_classes("detections are of")
+        return None
 
-        That is where less than `LEAST_SHARE` of a training frame's pixels have texture above the
-        noise: one lone object in a large image is something.
+    def _holds(self, field: Field) -> bool:
+        """Whether at least `LEAST_SHARE` of a training frame's pixels have texture above the noise.
 
-        Parameters
-        ----------
-        field
-            At the model's pixel size.
-        look
-            How peaks are found.
-        tick
-            Of one unit, the field.
+        One lone object in a large image is something to judge.
         """
         height, width = self.card.frame_px or field.area.shape
         least = LEAST_SHARE * min(height * width, field.area.y.size * field.area.x.size)
         mask = textured(field.pixels[0], self.card.pixel_um)
-        if mask[field.area.slices].sum() < least:
+        return bool(mask[field.area.slices].sum() >= least)
+
+    def detected(self, field: Field, look: Look, tick: Tick | None = None) -> Detections | None:
+        """Peaks of a field's class map, with their pixels; ``None`` where there is nothing."""
+        if not self._holds(field):
             return None
         return look_over(self.finder(look), field.pixels, field.area, tick)
 
@@ -378,7 +358,7 @@ class Model:
         SpecError
             No region, or a model whose logits are averaged over flips and rotations.
         """
-        return embedded(self.windows, source, regions)
+        return self.windows.embedded(source, regions)
 
     def __repr__(self) -> str:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.classes import UNSURE, ClassNames
+from livewell.classes import ClassNames
 from livewell.errors import SpecError
 from livewell.geometry import Box
-from livewell.inference.wide_fields import FieldDetections
+from livewell.inference.detections import Detections
 from livewell.measure.peaks import peaks
 from livewell.metrics.rules import ImageRule, RegionRule
 
@@ -24,14 +24,8 @@ NOTHING = "nothing to judge"
 class ClassMap:
     """Logits of all classes on a grid over a field.
 
-    Parameters
-    ----------
-    logits
-        (classes, rows, columns) float32; NaN where nothing was judged.
-    stride_px
-        From cell to cell, pixels of the field.
-    origin_px
-        Row and column of the first cell's centre, pixels of the field.
+    `logits` are (classes, rows, columns) float32, NaN where nothing was judged; `origin_px` is row
+    and column of the first cell's centre, like `stride_px` in pixels of the field.
     """
 
     logits: NDArray[np.float32]
@@ -54,10 +48,7 @@ class Prediction:
     boxes
         Regions that were scored, pixels of the field at the model's pixel size.
     logits
-        (regions, classes) float64.
-    image_logits
-        (classes,): the mean over the regions, or what the net's own pooling makes of the frame; all
-        NaN where there was nothing to judge.
+        (regions, classes) float64; a frame that the net pools by itself is one region.
     rule, image_rule
         From logits to calls of regions, and to the verdict.
     notes
@@ -72,12 +63,18 @@ class Prediction:
     classes: ClassNames
     boxes: Sequence[Box]
     logits: NDArray[np.float64]
-    image_logits: NDArray[np.float64]
     rule: RegionRule
     image_rule: ImageRule
     notes: tuple[str, ...] = ()
-    find: Callable[[float], FieldDetections | None] | None = field(default=None, repr=False)
+    find: Callable[[float], Detections | None] | None = field(default=None, repr=False)
     make_map: Callable[[], ClassMap] | None = field(default=None, repr=False)
+
+    @cached_property
+    def image_logits(self) -> NDArray[np.float64]:
+        """(classes,), the mean over the regions; NaN where there was nothing to judge."""
+        if not len(self.logits):
+            return np.full(len(self.classes), np.nan)
+        return np.asarray(self.logits.mean(axis=0))
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
@@ -104,8 +101,6 @@ class Prediction:
     @cached_property
     def image_probabilities(self) -> NDArray[np.float64]:
         """(classes,), calibrated, of the whole image; NaN where there was nothing to judge."""
-        if np.isnan(self.image_logits).any():
-            return np.full(len(self.classes), np.nan)
         return self.image_rule.probabilities(self.image_logits)
 
     @property
@@ -156,8 +151,8 @@ class Prediction:
             seen = self.find(self.rule.threshold if least is None else least)
             if seen is None:
                 return pd.DataFrame({"y": [], "x": [], "p": []}, dtype=float)
-            y, x = seen.places.y, seen.places.x
-            p = self.rule.probability(seen.places.score)
+            y, x = seen.y, seen.x
+            p = self.rule.probability(seen.score)
         else:
             code = self.classes.code(self.classes.positive)
             logits = np.moveaxis(self.class_map.logits, 0, -1)
@@ -201,17 +196,10 @@ class Prediction:
         return f"Prediction({self.verdict}; {p}; {len(self.boxes)} regions)"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{p:.3f}</td><td>{share:.0%}</td></tr>"
-            if not np.isnan(p)
-            else f"<tr><td>{escape(name)}</td><td></td><td></td></tr>"
-            for name, p, share in zip(
-                self.classes, self.image_probabilities, self.shares, strict=True
-            )
+        p, share = "probability of the image", "share of regions"
+        table = pd.DataFrame(
+            {"class": list(self.classes), p: self.image_probabilities, share: self.shares}
         )
-        tone = "unsure" if self.verdict == UNSURE else ""
-        return (
-            f"<p class='{tone}'><b>{escape(self.verdict)}</b>, {len(self.boxes)} regions</p>"
-            "<table><tr><th>class</th><th>probability of the image</th><th>share of regions</th>"
-            f"</tr>{rows}</table>"
-        )
+        formats = {p: "{:.3f}".format, share: "{:.0%}".format}
+        html = table.to_html(index=False, border=0, na_rep="", formatters=formats)
+        return f"<p><b>{escape(self.verdict)}</b>, {len(self.boxes)} regions</p>{html}"

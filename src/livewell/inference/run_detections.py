@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livewell.detection.covered import covered
 from livewell.geometry import Box
-from livewell.inference.detections import Look, Places
+from livewell.inference.detections import Detections, Look
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.progress import Tick
@@ -19,52 +19,45 @@ from livewell.tables.schemas import BOX, regions_of
 from livewell.training.data import plain_loader
 
 STEPS = (0.0, 8.0)
-"""How far below a model's threshold its places are looked for, calibrated log odds, a look each.
+"""How far below a model's threshold detections are looked for, calibrated log odds, a look each.
 
-What pixels say is back-propagated from all places that are looked for together, so those that are
-much less sure change the others. Each place is taken from the look that just holds it: those that
-reach the threshold are, with their pixels, the ones that `livewell localise` finds.
+What pixels say is back-propagated from all that are looked for together, so those that are much
+less sure change the others. Each is taken from the look that just holds it: those that reach the
+threshold are, with their pixels, the ones that `livewell localise` finds.
 """
 AT_ONCE_PX = 2_000_000
 """Pixels of the frames that are looked at together."""
-FOUND = ["fold", "image", "t", "group", "y", "x", "score", "relative", "p", "called", *BOX]
-"""Columns of a table of places, see `found_in`."""
+FOUND = {
+    **{"fold": "int64", "image": "str", "t": "int64", "group": "str"},
+    **dict.fromkeys(("y", "x", "score", "relative", "p"), "float64"),
+    **dict.fromkeys(("called", *BOX), "int64"),
+}
+"""Columns of a table of detections, see `found_in`."""
 SHARES = ["image", "kind", "share"]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameDetections:
-    """The places of one frame that lie in its image.
+    """The detections of one frame of a table, in pixels of its image; labels are of the window.
 
-    Parameters
-    ----------
-    row
-        Number of the frame's row in the table that was asked for.
-    window
-        What the net saw; beyond the image's valid area it is mirrored.
-    area
-        The image's valid area.
-    places
-        As the net's `livewell.inference.detections.Finder` gives them, in pixels of the window.
+    `row` is the frame's in the table that was asked for; `area` is the image's valid one, beyond
+    which the window is mirrored.
     """
 
     row: int
-    window: Box
     area: Box
-    places: Places
+    found: Detections
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """(n,) whether each place lies in the valid area, so that it is no mirror image."""
-        y, x = self.places.y + self.window.y.start, self.places.x + self.window.x.start
-        rows, columns = self.area.y, self.area.x
-        down = (rows.start <= y) & (y < rows.stop)
-        return np.asarray(down & (columns.start <= x) & (x < columns.stop))
+        """(n,) whether each lies in the valid area, so that it is no mirror image."""
+        y, x, (y0, x0, y1, x1) = self.found.y, self.found.x, self.area.corners
+        return np.asarray((y0 <= y) & (y < y1) & (x0 <= x) & (x < x1))
 
     def mask(self, least: float) -> NDArray[np.bool_]:
-        """(h, w) of the window: pixels of the places inside that reach these log odds."""
-        kept = np.flatnonzero(self.inside & (self.places.score >= least)) + 1
-        return np.isin(self.places.labels, kept)
+        """(h, w) of the window: pixels of the detections inside that reach these log odds."""
+        kept = np.flatnonzero(self.inside & (self.found.score >= least)) + 1
+        return np.isin(self.found.labels, kept)
 
 
 def seen(
@@ -74,20 +67,9 @@ def seen(
     below: float = 0.0,
     tick: Tick | None = None,
 ) -> Iterator[FrameDetections]:
-    """The places of some frames, in their order.
+    """The detections of some frames (`schemas.KEY`), in their order.
 
-    Parameters
-    ----------
-    tested
-        The run.
-    model
-        One of its models.
-    frames
-        Columns `schemas.KEY`.
-    below
-        How far below the threshold places are looked for, calibrated log odds.
-    tick
-        Told after every frame.
+    They are looked for so far `below` the threshold, in calibrated log odds.
     """
     keys = regions_of(frames)
     if not keys:
@@ -97,11 +79,10 @@ def seen(
     batch = max(1, AT_ONCE_PX // (height * width))
     areas = [tested.pixels.area(key.image, key.t) for key in keys]
     real = [area.seen_in(key.box) for area, key in zip(areas, keys, strict=True)]
-    number = 0
-    for pixels, _ in plain_loader(tested.pixels, keys, batch=batch):
-        for places in finder(pixels, real[number : number + len(pixels)]):
-            yield FrameDetections(number, keys[number].box, areas[number], places)
-            number += 1
+    for pixels, rows in plain_loader(tested.pixels, keys, batch=batch):
+        numbers = rows.tolist()
+        for n, found in zip(numbers, finder(pixels, [real[n] for n in numbers]), strict=True):
+            yield FrameDetections(n, areas[n], found.moved(keys[n].box))
             if tick:
                 tick()
 
@@ -114,29 +95,16 @@ def found_in(
     boxes: pd.DataFrame,
     tick: Tick | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All places of some frames down to the last of `STEPS`, and how much of boxes is covered.
+    """All detections of some frames down to the last of `STEPS`, and how much of boxes is covered.
 
-    Parameters
-    ----------
-    tested
-        The run.
-    fold
-        Number of the fold, for the table.
-    model
-        Its model.
-    frames
-        As `livewell.inference.evaluation_set.EvaluationSet.part` gives them, one row a frame.
-    boxes
-        `livewell.study.boxes.BOXED_CELLS`, of the frames whose boxes are held against the pixels of
-        the places that reach the threshold.
-    tick
-        Told after every look at a frame.
+    Boxes (`livewell.study.boxes.BOXED_CELLS`) are held against the pixels of the detections that
+    reach the threshold.
 
     Returns
     -------
     (DataFrame, DataFrame)
-        One row a place, columns `FOUND`: pixels of the image, score the net's log odds, p by the
-        card's rule, relative the log odds of p less those of the threshold, called 1 from the
+        One row a detection, columns `FOUND`: pixels of the image, score the net's log odds, p by
+        the card's rule, relative the log odds of p less those of the threshold, called 1 from the
         threshold on, y0 to x1 the box round its pixels. And one row a box, columns `SHARES`: kind
         is its class.
     """
@@ -153,40 +121,37 @@ def found_in(
             mine = of_image.get(image)
             if below == 0 and mine is not None:
                 shares += _shares(each, model, mine)
-    made = pd.DataFrame(rows, columns=FOUND)
-    order = ["fold", "image", "t", "score"]
-    made = made.sort_values(order, ascending=[True, True, True, False], kind="stable")
-    numbers = dict.fromkeys(("y", "x", "score", "relative", "p"), "float64")
-    whole = dict.fromkeys(("fold", "t", "called", *BOX), "int64")
-    texts = dict.fromkeys(("image", "group"), "str")
-    made = made.reset_index(drop=True).astype(numbers | whole | texts)
-    return made, pd.DataFrame(shares, columns=SHARES).astype({"share": "float64"})
+    made = pd.DataFrame(rows, columns=list(FOUND)).sort_values(
+        ["fold", "image", "t", "score"],
+        ascending=[True, True, True, False],
+        kind="stable",
+        ignore_index=True,
+    )
+    return made.astype(FOUND), pd.DataFrame(shares, columns=SHARES).astype({"share": "float64"})
 
 
 def _rows(
     each: FrameDetections, model: Model, least: float, top: float
 ) -> Iterator[dict[str, Any]]:
-    """Places of a frame that are at least this sure, and less sure than `top`."""
-    places, (y0, x0, *_) = each.places, each.window.corners
-    rule = model.need_detections()
-    p = rule.probability(places.score)
-    for i in np.flatnonzero(each.inside & (places.score >= least) & (places.score < top)):
-        corners = places.boxes[i] + np.array([y0, x0, y0, x0])
-        corners = np.clip(corners, each.area.corners[:2] * 2, each.area.corners[2:] * 2)
+    """Detections of a frame that are at least this sure, and less sure than `top`."""
+    found, rule, threshold = each.found, model.need_detections(), model.least()
+    p = rule.probability(found.score)
+    low, high = each.area.corners[:2] * 2, each.area.corners[2:] * 2
+    for i in np.flatnonzero(each.inside & (found.score >= least) & (found.score < top)):
         yield {
-            "y": float(places.y[i] + y0),
-            "x": float(places.x[i] + x0),
-            "score": float(places.score[i]),
-            "relative": float((places.score[i] - model.least()) / rule.temperature),
+            "y": float(found.y[i]),
+            "x": float(found.x[i]),
+            "score": float(found.score[i]),
+            "relative": float((found.score[i] - threshold) / rule.temperature),
             "p": float(p[i]),
-            "called": int(places.score[i] >= model.least()),
-            **dict(zip(BOX, corners.tolist(), strict=True)),
+            "called": int(found.score[i] >= threshold),
+            **dict(zip(BOX, np.clip(found.boxes[i], low, high).tolist(), strict=True)),
         }
 
 
 def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[dict[str, Any]]:
-    """How much of every box of a frame the pixels of its called places cover."""
-    y0, x0, *_ = each.window.corners
+    """How much of every box of a frame the pixels of its called detections cover."""
+    y0, x0, *_ = each.found.window.corners
     inside = boxes[BOX].to_numpy(np.int64) - np.array([y0, x0, y0, x0])
     share = covered(each.mask(model.least()), inside)
     return [
@@ -196,18 +161,11 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
 
 
 def models_of(tested: EvaluationSet) -> dict[int, Model]:
-    """The models of a run of whole frames, by fold; none if there are no detections.
-
-    Raises
-    ------
-    ModelFileError
-        A card without a rule for detections.
-    """
-    found = {}
-    for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
-        model = tested.model(fold)
-        if not (model.gives_map and model.classes.binary):
-            return {}
+    """The models of a run of whole frames, by fold; none if there are no detections."""
+    folds = sorted(int(number) for number in tested.part("test")["fold"].unique())
+    found = {fold: tested.model(fold) for fold in folds}
+    if not all(model.gives_map and model.classes.binary for model in found.values()):
+        return {}
+    for model in found.values():
         model.need_detections()
-        found[fold] = model
     return found

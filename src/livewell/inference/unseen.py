@@ -1,10 +1,11 @@
 """Which model may score which image: one that has not learnt from its unit, where there is one.
 
-What a model has learnt from is told by content, not by names: its card holds a digest of the first
+What a model has learnt from is known by content, not by names: its card holds a digest of the first
 frame of every training and validation image. So copies, renamed files and moved folders are known
 again, and another plate with the same names of wells is not taken for this one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,9 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import LivewellError
+from livewell.image import PixelSource
 from livewell.images.formats import OpenImage
 from livewell.inference.model import Model
 from livewell.models.files import find_model
+from livewell.progress import task
 from livewell.splitting.units import unit_names
 from livewell.study.content import first_frame, first_frames
 from livewell.study.runs import RUN, Run
@@ -28,16 +31,10 @@ UNTOLD = (
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Models that may score a study.
+    """Models that may score a study: one, or one a fold.
 
-    Parameters
-    ----------
-    models
-        One, or one a fold.
-    digests
-        Of every image of the study, see `livewell.study.content.first_frames`.
-    group
-        Column that the models' groups were named by; empty if nobody knows.
+    `digests` are those of every image of the study, see `livewell.study.content.first_frames`;
+    `group` is the column that the models' groups were named by, empty if nobody knows.
     """
 
     models: tuple[Model, ...]
@@ -69,28 +66,15 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
 
 
 def candidates(path: Path, study: Study, *, whole_frames: bool = False) -> Candidates:
-    """The models meant by `path`: one, or all folds of a run that learnt from this study.
+    """The models for a study in a model folder, or in a run: all its folds if it learnt from it.
 
-    Parameters
-    ----------
-    path
-        Model folder or training run.
-    study
-        The study that is to be scored.
-    whole_frames
-        Whether models that judge whole frames are welcome.
-
-    Raises
-    ------
-    ModelFileError
-        No usable model; a fold that is not trained to its end; several folds of other images.
+    Models that judge whole frames are refused, unless `whole_frames` are welcome, and so are
+    several folds that learnt from other images.
     """
-    several = (path / RUN).is_file() and len(Run.open(path).folds) > 1
-    if not several:
-        models: tuple[Model, ...] = (Model.load(path),)
-    else:
-        run = Run.open(path)
-        models = tuple(Model.load(run.model(fold)) for fold in run.folds)
+    run = Run.open(path) if (path / RUN).is_file() else None
+    several = run is not None and len(run.folds) > 1
+    folders = [run.model(fold) for fold in run.folds] if run and several else [path]
+    models = tuple(Model.load(folder) for folder in folders)
     for model in () if whole_frames else models:
         model.need_patches()
     asked = study.channels or models[0].card.named_channels
@@ -107,45 +91,39 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
 
     A unit is scored by one model. One that was tested on it comes first, then those that have not
     learnt from any image of it, dealt by a hash of its name; where all have, the first one scores
-    it, as seen.
+    it, as seen. `units` are named by image; by default they are the groups that the models were
+    trained with, or each image alone where the study has no such column.
 
-    Parameters
-    ----------
-    study
-        All its images.
-    found
-        As `candidates` returns them.
-    units
-        Name of the unit by image; by default the groups that the models were trained with, or each
-        image alone where the study has no such column.
-
-    Returns
-    -------
-    DataFrame
-        Columns image, group (the unit), model (its number), name (of it), seen.
+    Columns are image, group (the unit), model (its number), name (of it), seen.
     """
     fields = study.fields()
     images = fields["image"].tolist()
-    if units is None:
-        names = unit_names(fields, found.group) if found.group in fields else None
-        known = {} if names is None else names.dropna().to_dict()
-        unit = {image: str(known.get(image, image)) for image in images}
-    else:
-        unit = {image: str(units[image]) for image in images}
+    if units is None and found.group in fields:
+        units = unit_names(fields, found.group)
+    known = {} if units is None else units.dropna().to_dict()
+    unit = {image: str(known.get(image, image)) for image in images}
     learnt = [
         {unit[image] for image in images if found.digests[image] in model.learnt}
         for model in found.models
     ]
-    tested = [model.tested for model in found.models]
+    same_study = found.same_study
     chosen = {}
     for name in dict.fromkeys(unit.values()):
         unseen = [n for n in range(len(found.models)) if name not in learnt[n]]
-        best = [n for n in unseen if found.same_study and name in tested[n]] or unseen
+        best = [n for n in unseen if same_study and name in found.models[n].tested] or unseen
         turn = int(sha256(name.encode()).hexdigest(), 16)
-        chosen[name] = (best[turn % len(best)], False) if best else (0, True)
-    rows = [
-        (image, unit[image], chosen[unit[image]][0], chosen[unit[image]][1]) for image in images
-    ]
-    table = pd.DataFrame(rows, columns=["image", "group", "model", "seen"])
-    table.insert(3, "name", [found.models[number].name for number in table["model"]])
-    return table
+        number = best[turn % len(best)] if best else 0
+        chosen[name] = number, found.models[number].name, not best
+    rows = [(image, unit[image], *chosen[unit[image]]) for image in images]
+    return pd.DataFrame(rows, columns=["image", "group", "model", "name", "seen"])
+
+
+def scored_by(
+    models: Mapping[int, Model], table: pd.DataFrame, source: PixelSource, what: str
+) -> pd.DataFrame:
+    """Rows of a table of regions, each scored by the model of its column fold, fold by fold."""
+    parts = []
+    with task(what, total=len(table)) as tick:
+        for fold, part in table.groupby("fold", sort=True):
+            parts.append(models[int(str(fold))].scored(part, source, tick))
+    return pd.concat(parts, ignore_index=True)

@@ -1,68 +1,35 @@
-"""Pictures of any size seen by a net that was trained on whole frames of one size."""
+"""Images of any size seen by a net that was trained on whole frames of one size."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from livewell.errors import SpecError
 from livewell.geometry import Box, Span, starts
 from livewell.image import Frame, mirrored
-from livewell.inference.detections import Finder, Places
+from livewell.inference.detections import Detections, Finder
+from livewell.measure.peaks import Map
 from livewell.progress import Tick
 
 SEAM = 1.5
-"""Places of two windows nearer than this are one, strides of the class maps."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldDetections:
-    """What a net sees where in one picture.
-
-    Parameters
-    ----------
-    logit
-        Log odds of the positive class for the picture: the highest of its windows, each pooled over
-        the places that lie in the picture.
-    places
-        Of the whole picture: ``saliency`` and ``labels`` are (h, w) of the picture; ``maps`` are
-        those of the surest window.
-    window
-        Where the surest window lies.
-    """
-
-    logit: float
-    places: Places
-    window: Box
+"""Detections of two windows nearer than this are one, strides of the class maps."""
 
 
 def windows(
     shape: tuple[int, ...], area: Box, frame_px: tuple[int, int], overlap_px: int
 ) -> list[tuple[Box, Box]]:
-    """Windows of the training frames' size over a picture, and the part that is each one's own.
+    """Windows of the training frames' size over an image, and the part that is each one's own.
 
-    A picture of the training frames' size has one window, and so has a smaller one: it lies in the
-    window's middle, and beyond it the picture is mirrored. A larger one has several that overlap,
-    each with a part of its own.
-
-    Parameters
-    ----------
-    shape
-        Height and width of the picture.
-    area
-        Its part that holds picture, without registration borders.
-    frame_px
-        Height and width of the training frames.
-    overlap_px
-        How far neighbours overlap at least, but for half a window at most: a place's field of
-        view, so that each place is judged with all that it sees.
-
-    Returns
-    -------
-    list of (Box, Box)
-        Window and own part; the own parts cover `area` once.
+    An image of the training frames' size has one window, and so has a smaller one: it lies in the
+    window's middle, and beyond it the image is mirrored. A larger one has several that overlap,
+    each with a part of its own; these cover `area`, which has no registration borders, once.
+    Neighbours overlap by `overlap_px` at least, but for half a window at most: a cell's field of
+    view, so that each cell is judged with all that it sees.
     """
     lines = [
         _line(whole, span, size, overlap_px)
@@ -78,7 +45,7 @@ def windows(
 def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, Span]]:
     """Windows of one axis, and their own parts."""
     if span.size <= size:
-        # as training frames lie: round the picture's middle, borders or not
+        # as training frames lie: round the image's middle, borders or not
         first = -((size - whole) // 2) if whole <= size else span.start - (size - span.size) // 2
         return [(Span(first, first + size), span)]
     step = max(size - overlap, size // 2)
@@ -92,117 +59,90 @@ def _line(whole: int, span: Span, size: int, overlap: int) -> list[tuple[Span, S
     ]
 
 
-def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> FieldDetections:
-    """Where a net sees the positive class in one picture.
+def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None) -> Detections:
+    """Where a net sees the positive class in one image, (y, x) or (channels, y, x).
 
-    Parameters
-    ----------
-    finder
-        Net and settings.
-    frame
-        (y, x) or (channels, y, x), any number type, at the net's pixel size.
-    area
-        The part that holds picture.
-    tick
-        Of one unit, the picture: told of every window.
-
-    Raises
-    ------
-    SpecError
-        The net does not say which frames it was trained on.
-    ImageContentError
-        The frame has no background above zero, for a net on contrast against it.
+    The log odds are the highest of all windows, each pooled over the cells that lie in the image;
+    class maps are those of this window, saliency and labels of the whole image. `tick` is of one
+    unit, the image, and told of every window.
     """
-    if finder.net.frame_px is None:
-        raise SpecError("the net does not say how large its training frames were")
     parts = []
-    planes = frame if frame.ndim == 3 else frame[None]
-    shape = planes.shape[1:]
-    laid = windows(shape, area, finder.net.frame_px, finder.field_px)
-    for window, own in laid:
-        pixels = np.array(mirrored(planes, area, window), dtype=np.float32)
-        # what is mirrored beyond the picture is not in it
-        seen = area.seen_in(window)
-        (found,) = finder(torch.from_numpy(pixels)[None], [seen])
-        logit = finder.pooled(found.maps, seen)
-        parts.append(_Part(window, own, found, logit))
+    laid = list(_laid(finder, frame, area))
+    for window, own, seen in laid:
+        (found,) = finder(_pixels(frame, area, window), [seen])
+        scores = finder.pooled(found.maps, seen)
+        parts.append((own, replace(found.moved(window), logit=float(scores[1] - scores[0]))))
         if tick:
             tick(1 / len(laid))
-    surest = max(parts, key=lambda part: part.logit)
-    places = _joined(parts, surest.places, area, shape, SEAM * finder.stride_px)
-    return FieldDetections(surest.logit, replace(places, logit=surest.logit), surest.window)
+    return _joined(parts, area, frame.shape[-2:], SEAM * finder.stride_px)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One window, its own part, and what was found in it."""
+def class_scores(finder: Finder, frame: Frame, area: Box) -> Iterator[tuple[Box, Map, Map]]:
+    """Every window over an image, its class maps, and the scores of all classes pooled of them."""
+    for window, _, seen in _laid(finder, frame, area):
+        (maps,) = finder.maps(_pixels(frame, area, window))
+        yield window, maps, finder.pooled(maps, seen)
 
-    window: Box
-    own: Box
-    places: Places
-    logit: float
+
+def _laid(finder: Finder, frame: Frame, area: Box) -> Iterator[tuple[Box, Box, Box]]:
+    """Windows, their own parts, and what each sees of the area: what is mirrored is not in it."""
+    if finder.net.frame_px is None:
+        raise SpecError("the net does not say how large its training frames were")
+    laid = windows(frame.shape[-2:], area, finder.net.frame_px, finder.field_px)
+    return ((window, own, area.seen_in(window)) for window, own in laid)
+
+
+def _pixels(frame: Frame, area: Box, window: Box) -> Tensor:
+    """(1, channels, h, w) float32."""
+    pixels = np.array(mirrored(frame, area, window), dtype=np.float32)
+    return torch.from_numpy(pixels.reshape(1, -1, *window.shape))
 
 
 def _joined(
-    parts: list[_Part], surest: Places, area: Box, shape: tuple[int, ...], seam_px: float
-) -> Places:
-    """Places of all windows in pixels of the picture, each once.
+    parts: list[tuple[Box, Detections]], area: Box, shape: tuple[int, ...], seam_px: float
+) -> Detections:
+    """Own parts and detections of all windows, each detection once.
 
     A window lists what lies in its own part and a little beyond, for two windows may see one object
-    on either side of their border; of places so near each other the surer one is kept.
+    on either side of their border; of such so near each other the surer one is kept.
     """
-    saliency = np.zeros(shape, dtype=np.float32)
-    near = [_near(part, area, seam_px) for part in parts]
-    which = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(near)])
+    near = [_near(own, found, area, seam_px) for own, found in parts]
+    which = np.repeat(np.arange(len(parts)), [len(rows) for rows in near])
     rows = np.concatenate(near)
     y, x, score, boxes = (
-        np.concatenate([_moved(part, name)[mine] for part, mine in zip(parts, near, strict=True)])
+        np.concatenate(
+            [getattr(found, name)[mine] for (_, found), mine in zip(parts, near, strict=True)]
+        )
         for name in ("y", "x", "score", "boxes")
     )
     kept = _once(which, y, x, score, seam_px)
-    labels = np.zeros(shape, dtype=np.int32)
-    for number, part in enumerate(parts):
-        window = part.window
-        seen = window.common(Box.of(0, 0, *shape))
-        if seen is None:
-            continue
-        top, left = window.y.start, window.x.start
-        within = np.s_[
-            seen.y.start - top : seen.y.stop - top, seen.x.start - left : seen.x.stop - left
-        ]
-        saliency[seen.slices] = np.maximum(saliency[seen.slices], part.places.saliency[within])
-        numbers = np.zeros(len(part.places.y) + 1, dtype=np.int32)
+    frame = Box.of(0, 0, *shape)
+    saliency, labels = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.int32)
+    for number, (_, found) in enumerate(parts):
+        seen, within = found.window.seen_in(frame).slices, frame.seen_in(found.window).slices
+        saliency[seen] = np.maximum(saliency[seen], found.saliency[within])
+        numbers = np.zeros(len(found.y) + 1, dtype=np.int32)
         mine = np.flatnonzero(which[kept] == number)
         numbers[rows[kept[mine]] + 1] = mine + 1
-        own = numbers[part.places.labels[within]]
-        view = labels[seen.slices]
-        view[own > 0] = own[own > 0]
+        own = numbers[found.labels[within]]
+        labels[seen] = np.where(own > 0, own, labels[seen])
     return replace(
-        surest,
+        max((found for _, found in parts), key=lambda found: found.logit),
         saliency=saliency,
         y=y[kept],
         x=x[kept],
         score=score[kept],
         labels=labels,
-        boxes=_cut(boxes[kept].astype(np.int64), shape),
+        boxes=np.clip(boxes[kept], 0, np.array(shape * 2)),
     )
 
 
-def _moved(part: _Part, name: str) -> NDArray[np.float64]:
-    """A column of a window's places, in pixels of the picture."""
-    top, left = part.window.y.start, part.window.x.start
-    off = {"y": np.array(top), "x": np.array(left), "boxes": np.array([top, left, top, left])}
-    values: NDArray[np.float64] = getattr(part.places, name) + off.get(name, np.array(0))
-    return values
-
-
-def _near(part: _Part, area: Box, seam_px: float) -> NDArray[np.int64]:
-    """Rows of a window's places that lie in the picture, in its own part or a little beyond."""
-    y, x = _moved(part, "y"), _moved(part, "x")
-    inside = np.ones(len(y), dtype=bool)
-    for at, own, whole in ((y, part.own.y, area.y), (x, part.own.x, area.x)):
-        inside &= at >= max(own.start - seam_px, whole.start)
-        inside &= at < min(own.stop + seam_px, whole.stop)
+def _near(own: Box, found: Detections, area: Box, seam_px: float) -> NDArray[np.int64]:
+    """Rows of a window's detections that lie in the image, in its own part or a little beyond."""
+    inside = np.ones(len(found.y), dtype=bool)
+    for at, part, whole in ((found.y, own.y, area.y), (found.x, own.x, area.x)):
+        inside &= at >= max(part.start - seam_px, whole.start)
+        inside &= at < min(part.stop + seam_px, whole.stop)
     return np.flatnonzero(inside)
 
 
@@ -221,9 +161,3 @@ def _once(
         if bool(far.all()):
             kept.append(row)
     return np.array(kept, dtype=np.int64)
-
-
-def _cut(boxes: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Boxes without what lies beyond the picture."""
-    height, width = shape
-    return np.clip(boxes, 0, np.array([height, width, height, width]))

@@ -14,12 +14,11 @@ from livewell.execution.journal import version_of
 from livewell.geometry import Box
 from livewell.images.formats import OpenImage
 from livewell.images.opening import Channels, open_image
-from livewell.inference.detections import Look, Places
+from livewell.inference.detections import Detections, Look
 from livewell.inference.frames import Field, Fit, fit_to, read_field, why
 from livewell.inference.model import Model
 from livewell.inference.prediction import NOTHING
 from livewell.inference.unseen import learnt
-from livewell.inference.wide_fields import FieldDetections
 from livewell.measure.borders import valid_area
 from livewell.outputs.masks import write_mask
 from livewell.progress import Tick, each
@@ -53,7 +52,7 @@ class InFile:
     boxes: NDArray[np.int64]
 
 
-def in_file(places: Places, shape: tuple[int, ...], area: Box) -> InFile:
+def in_file(places: Detections, shape: tuple[int, ...], area: Box) -> InFile:
     """Places found in a picture at the model's pixel size, in pixels of the file.
 
     Pixels take the number of the nearest pixel of the model; those of registration borders have
@@ -122,7 +121,7 @@ class Locator:
         self.finder = model.finder(self.look)
         self.frame_px = self.card.frame_px or (0, 0)
 
-    def seen(self, field: Field, tick: Tick | None = None) -> FieldDetections | None:
+    def seen(self, field: Field, tick: Tick | None = None) -> Detections | None:
         """What the model detects in a field; ``None`` where there is nothing to judge."""
         return self.model.detected(field, self.look, tick)
 
@@ -153,7 +152,7 @@ class Locator:
         seen = self.seen(field, tick)
         if seen is None:
             return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
-        own = in_file(seen.places, field.raw.shape, valid_area(field.raw))
+        own = in_file(seen, field.raw.shape, valid_area(field.raw))
         p = float(self.card.image_rule.probability(seen.logit))
         notes = [*fit.notes, *size_notes(field.area, self.frame_px)]
         verdict = self.card.image_rule.verdict(p)

@@ -15,10 +15,9 @@ from livewell.errors import GeometryError, ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
-from livewell.inference.engine import Engine, View
-from livewell.inference.engines import EngineUse
+from livewell.inference.engines import Engine, EngineUse
 from livewell.inference.frames import Fit, read_field
-from livewell.inference.windows import too_small
+from livewell.inference.windows import View, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
 from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card

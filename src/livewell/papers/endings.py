@@ -120,7 +120,7 @@ def _called(
     with task("judging last frames", total=len(last)) as tick:
         for _, row in last.iterrows():
             position = str(row["position"])
-            made = model.judged(_field(study, row, model), where=str(row["image"]))
+            made = model.judged(_field(study, row, model))
             share = float(made.shares[number])
             if not made.boxes and _has_cells(study, begun.loc[[position]].iloc[0], model):
                 share = 1.0

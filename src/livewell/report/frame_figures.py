@@ -57,10 +57,9 @@ def pictured(
         for each in seen(tested, model, part[KEY]):
             row = part.iloc[each.row]
             grey = tested.pixels.frame(str(row["image"]), int(row["t"]))
-            y0, x0, *_ = each.window.corners
-            called = each.inside & (each.places.score >= model.least())
-            peaks = np.stack([each.places.y + y0, each.places.x + x0], axis=1)[called]
-            mask = _in_image(each.mask(model.least()), each.window, grey.shape)
+            called = each.inside & (each.found.score >= model.least())
+            peaks = np.stack([each.found.y, each.found.x], axis=1)[called]
+            mask = _in_image(each.mask(model.least()), each.found.window, grey.shape)
             found[part.index[each.row]] = FrameFigure(grey, peaks, mask)
     return found
 

@@ -112,7 +112,7 @@ class Inside:
                 self.tested.pixels,
                 regions_of(part[KEY]),
                 number,
-                weights=self.weighed(at, number),
+                self.weighed(at, number),
             )
             found |= dict(zip(part.index.tolist(), made, strict=True))
         return [found[row] for row in rows.index.tolist()]
@@ -277,13 +277,14 @@ class Inside:
         """Class models of the first fold, from zeros and from a sure patch of the other class."""
         fold, cam = next(iter(self.cams.items()))
         rows = []
-        ascent = self.look.ascent
+        ascent, size = self.look.ascent, cam.net.input_px
+        zeros = torch.zeros(self.tested.pixels.number_of_channels, size, size)
         total = 2 * len(numbers) * ascent.steps
         with task("class models", total=total) as tick:
             for number in numbers:
                 other_number = self._other(table, number)
                 name, other = self.tested.classes[number], self.tested.classes[other_number]
-                none = class_model(cam.net, number, ascent=ascent, every=ascent.steps, tick=tick)
+                none = class_model(cam.net, number, zeros, ascent=ascent, tick=tick)
                 shown: list[tuple[str, NDArray[np.float32] | None]] = [
                     (f"from zeros, {_climb(none.scores, number)}", none.image)
                 ]
@@ -296,14 +297,7 @@ class Inside:
                     box = patch.box.widened(cam.net.context_px)
                     grey = self.tested.pixels.crop(patch.image, patch.t, box)
                     start = cam.inputs(torch.from_numpy(grey)[None])[0]
-                    made = class_model(
-                        cam.net,
-                        number,
-                        start=start,
-                        ascent=ascent,
-                        every=ascent.steps,
-                        tick=tick,
-                    )
+                    made = class_model(cam.net, number, start, ascent=ascent, tick=tick)
                     before = start[0].cpu().numpy()
                     shown += [
                         (f"a {other} patch", before),

@@ -177,14 +177,14 @@ def _figure3(
         part = "" if seen.window.contains(area) else "part of "
         title = f"{name}\np {chance(float(row['p']), 2)}\n{part}{_called(row, pictures)}"
         corner = np.array([seen.window.y.start, seen.window.x.start] * 2)
-        boxes = seen.places.boxes - corner
+        boxes = seen.boxes - corner
         within = (boxes[:, :2] < seen.window.shape).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
         items.append(
             ClassMaps(
                 title,
                 mirrored(shot.field.pixels[0], area, seen.window),
-                seen.places.maps,
-                seen.places.odds,
+                seen.maps,
+                seen.odds,
                 [(y0, x0, y1, x1) for y0, x0, y1, x1 in boxes[within].tolist()],
                 locator.finder.stride_px,
                 locator.finder.first_px,

@@ -1,6 +1,6 @@
 """Verdicts on new images: one row a picture and frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,17 +151,14 @@ def _judge_file(
     try:
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
             fit = fit_to(model.card, image.header, channels, name)
-            notes = (*fit.notes, *image.header.notes)
-            if learnt(image, fit.channels[0], model.learnt):
-                notes = (*notes, LEARNT)
+            seen = [LEARNT] if learnt(image, fit.channels[0], model.learnt) else []
+            fit = replace(fit, notes=(*fit.notes, *image.header.notes, *seen))
             frames = image.header.frames
             for t, _ in each(range(frames), tick, 1 / frames):
                 tick(0, f"{name}, frame {t + 1} of {frames}")
-                where = f"{name}, frame {t}"
                 try:
-                    field = read_field(image, t, fit, where)
-                    found = model.judged(field, stride_px=stride_px, notes=notes, where=where)
-                    rows.append({"t": t, **_row(found)})
+                    field = read_field(image, t, fit, f"{name}, frame {t}")
+                    rows.append({"t": t, **_row(model.judged(field, stride_px=stride_px))})
                 except LivewellError as error:
                     failures.append({"t": t, "error": why(error)})
     except LivewellError as error:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from livewell.errors import Fault, SpecError, SplitError, TableError
 from livewell.images.opening import Channels
-from livewell.inference.capabilities import refuse_more_classes
 from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.inference.evaluation_set import same_scale
-from livewell.inference.judging import CrossFit, Judging
+from livewell.inference.judging import CrossFit, Judging, refuse_copies
+from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
@@ -21,7 +21,6 @@ from livewell.models.files import Card
 from livewell.models.profile import Profile
 from livewell.splitting import confounds
 from livewell.splitting.crossfit import scoring_folds
-from livewell.study.content import first_frames
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.label import Dose, label
@@ -164,7 +163,7 @@ def cross_fit(
     Raises
     ------
     LeakError
-        A judged picture is a copy of one that its model has learnt from.
+        A judged image is a copy of one that its model has learnt from.
     """
     study, plan = prepared.study, prepared.plan
     trained = train(
@@ -177,11 +176,11 @@ def cross_fit(
         processes=processes,
     )
     fold = prepared.units.map(scoring_folds(prepared.dose, prepared.folds, seed))
-    folders = {number: trained.run.model(number) for number in trained.cards}
-    digests = first_frames(study, prepared.units.index, prepared.channels)
-    judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channels, digests)
+    models = {number: Model.load(trained.run.model(number)) for number in trained.cards}
+    refuse_copies(study, prepared.channels, fold, models)
+    judging = Judging(study, plan, prepared.dose, prepared.units, prepared.channels)
     grid = _grid(plan, profile.input.patch_px, profile.input.stride_px)
-    found = judging.judged(prepared.frames, grid, fold, folders, seed)
+    found = judging.judged(prepared.frames, grid, fold, models, seed)
     return replace(found, warnings=(*prepared.warnings, *found.warnings))
 
 
@@ -223,7 +222,7 @@ def judge(
     judged = plan.at_s or plan.window_s or _whole(times)
     frames = _frames(times, units, dose, judged, "--at-s" if plan.at_s else "--window-s")
     found = candidates(model, study)
-    refuse_more_classes(found.models[0].card, found.models[0].folder, "a budget is of")
+    found.models[0].need_two_classes("a budget is of")
     scored = scorers(study, found, units)
     seen = sorted(set(scored.loc[scored["seen"], "group"]))
     if seen or found.notes:
@@ -242,10 +241,9 @@ def judge(
     for note in notes:
         LOG.warning(note)
     fold = scored.set_index("image")["model"]
-    folders = {number: each.folder for number, each in enumerate(found.models)}
-    judging = Judging(study, plan, dose, units, channels, found.digests)
+    judging = Judging(study, plan, dose, units, channels)
     grid = _grid(plan, card.patch_px, card.stride_px)
-    made = judging.judged(frames, grid, fold, folders, seed)
+    made = judging.judged(frames, grid, fold, dict(enumerate(found.models)), seed)
     return replace(
         made,
         warnings=(*notes, *made.warnings),

@@ -23,7 +23,6 @@ from livewell.files import (
 from livewell.images.listing import fingerprint
 from livewell.images.opening import Channels, asked_channels, noted_channels
 from livewell.inference.backends import Backend
-from livewell.inference.capabilities import refuse_more_classes
 from livewell.inference.engines import AskedEngine
 from livewell.inference.frames import why
 from livewell.inference.model import Model
@@ -127,7 +126,7 @@ def timelapse(
     fields = every[every["image"].isin(only)] if only else every
     found = candidates(model, study)
     models, notes = found.models, found.notes
-    refuse_more_classes(models[0].card, models[0].folder, "time courses are of")
+    models[0].need_two_classes("time courses are of")
     scored = scorers(study, found)
     scored = scored[scored["image"].isin(fields["image"])].reset_index(drop=True)
     card = models[0].card

@@ -10,7 +10,8 @@ from scipy.special import softmax
 
 from livewell.classes import ClassNames
 from livewell.metrics.calibration import reliability
-from livewell.metrics.multiclass import ClassOutcomes, class_estimates, class_groups
+from livewell.metrics.multiclass import class_estimates, class_groups
+from livewell.metrics.outcomes import ClassOutcomes
 from livewell.outputs.heatmaps import MapTransform
 from livewell.outputs.overlay import Look, class_tint, draw
 from livewell.report.class_figures import class_areas, class_verdicts, roc_of_classes, spread

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import Fault, TableError
+from livewell.detection.tables import numbers
+from livewell.errors import Fault, TableError, missing_columns
 from livewell.metrics.outcomes import Floats
 from livewell.tables.schemas import BOX
 
@@ -31,31 +32,23 @@ def box_faults(
 ) -> list[Fault]:
     """Everything that is wrong with a table of objects; a row may have several faults.
 
+    Each fault names the row (its label in the index, from 0 in a plain table) and the image. Codes:
+    ``missing-column``, ``empty-value`` (no name of the image), ``not-a-number`` (a corner is empty,
+    text or infinite), ``not-whole``, ``no-area`` (y1 <= y0 or x1 <= x0), ``no-such-image``,
+    ``outside`` (no pixel inside the image), ``beyond-edge`` (some outside). A kind may be empty.
+
     Parameters
     ----------
-    objects
-        Columns `COLUMNS`; others are not looked at.
     sizes
         (height, width) of every image there is, pixels; ``None`` where the boxes are not held
         against images.
     clip
-        Whether boxes may reach beyond their image, for they will be cut to it; one without any
+        Whether boxes may reach beyond their image, for they will be clipped to it; one without any
         pixel inside is a fault all the same.
-
-    Returns
-    -------
-    list of Fault
-        Row by row, each naming the row (its label in the index, from 0 in a plain table) and the
-        image. Codes: ``missing-column``, ``empty-value`` (no name of the image), ``not-a-number``
-        (a corner is empty, text or infinite), ``not-whole``, ``no-area`` (y1 <= y0 or x1 <= x0),
-        ``no-such-image``, ``outside`` (no pixel inside the image), ``beyond-edge`` (some outside).
-        A kind may be empty.
     """
-    missing = [
-        Fault("missing-column", name, f"{doc}; the table has no such column")
-        for name, doc in COLUMNS.items()
-        if name not in objects
-    ]
+    missing = missing_columns(
+        objects, {name: f"{doc}; the table has no such column" for name, doc in COLUMNS.items()}
+    )
     if missing or objects.empty:
         return missing
     names, corners = _names(objects), _corners(objects)
@@ -69,7 +62,7 @@ def box_faults(
         there = names.isin(list(sizes)).to_numpy()
         wrong["no-such-image"] = ~there & names.notna().to_numpy()
         wrong |= _placed(corners, _ends(names, sizes), clip)
-    return list(_told(objects, wrong, sizes or {}))
+    return list(_described(objects, wrong, sizes or {}))
 
 
 def checked_boxes(
@@ -81,23 +74,8 @@ def checked_boxes(
 ) -> pd.DataFrame:
     """A table of objects in plain types, once nothing is wrong with it.
 
-    Parameters
-    ----------
-    objects, sizes, clip
-        As in `box_faults`; with `clip` boxes are cut to their image.
-    where
-        The file, for the error.
-
-    Returns
-    -------
-    DataFrame
-        All rows and columns in their order, with their index; image and kind are text (kind
-        missing where it was), corners int64.
-
-    Raises
-    ------
-    TableError
-        Holding every fault.
+    All rows and columns in their order, with their index; image and kind are text (kind missing
+    where it was), corners int64. `where` is the file, for the error; the others as in `box_faults`.
     """
     faults = box_faults(objects, sizes, clip=clip)
     if faults:
@@ -120,17 +98,13 @@ def checked_boxes(
 
 def _names(objects: pd.DataFrame) -> "pd.Series[str]":
     """Names of the images as text; missing where there is none."""
-    return objects["image"].astype("str").mask(_blank(objects["image"]))
-
-
-def _blank(values: "pd.Series[str]") -> Flags:
-    return np.asarray(values.isna() | (values.astype("str").str.strip() == ""), dtype=bool)
+    given = objects["image"]
+    return given.astype("str").mask(given.isna() | (given.astype("str").str.strip() == ""))
 
 
 def _corners(objects: pd.DataFrame) -> Floats:
     """Corners as numbers, shape (objects, 4); NaN where they are none or not finite."""
-    columns = [pd.to_numeric(objects[name], errors="coerce").astype("float64") for name in BOX]
-    found = np.column_stack([column.to_numpy(float) for column in columns])
+    found = np.column_stack([numbers(objects[name]) for name in BOX])
     return np.where(np.isfinite(found), found, np.nan)
 
 
@@ -155,7 +129,7 @@ def _any(wrong: Flags) -> Flags:
     return np.asarray(wrong.any(axis=1))
 
 
-def _told(
+def _described(
     objects: pd.DataFrame, wrong: dict[str, Flags], sizes: Mapping[str, tuple[int, int]]
 ) -> Iterator[Fault]:
     names, corners = _names(objects), _corners(objects)

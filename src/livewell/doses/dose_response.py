@@ -24,6 +24,7 @@ from scipy import stats
 
 from livewell.doses.wells import check_wells
 from livewell.errors import SpecError
+from livewell.metrics.intervals import LEVEL
 from livewell.metrics.outcomes import Floats
 
 PARAMETERS = 4
@@ -42,17 +43,11 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class EffectiveDose:
-    """The dose at which a share of the way from lower to upper plateau is gone.
+    """The dose at which a share (0.1 for ED10) of the way from lower to upper plateau is gone.
 
-    Parameters
-    ----------
-    share
-        Such as 0.1 for ED10.
-    value, low, high
-        The dose and its interval, in the table's unit; `low` is 0 and `high` infinite where the
-        interval is open. Without a rise the dose is NaN, from 0 to infinity.
-    note
-        What a careful reader should know; empty if nothing.
+    The dose and its interval are in the table's unit; `low` is 0 and `high` infinite where the
+    interval is open. Without a rise the dose is NaN, from 0 to infinity. `note` is what a careful
+    reader should know.
     """
 
     share: float
@@ -117,9 +112,16 @@ class DoseResponse:
 
 
 def fit_dose_response(
-    wells: pd.DataFrame, *, shares: tuple[float, ...] = (0.1, 0.5), level: float = 0.95
+    wells: pd.DataFrame, *, shares: tuple[float, ...] = (0.1, 0.5)
 ) -> DoseResponse:
     """Fit the curve of a table of wells, with intervals for the doses of a partial effect.
+
+    There is a note, and no doses, where there are fewer than two doses beside the control, too few
+    wells, or no rise: a rise is shown if its F test has p < 1 - `LEVEL`.
+
+    An interval holds every ED whose profile quasi-deviance is within ``phi F(1, N - p; LEVEL)`` of
+    the least, with p parameters; phi is the larger of Pearson's estimate at the fit and the pure
+    error within doses.
 
     Parameters
     ----------
@@ -127,30 +129,7 @@ def fit_dose_response(
         A table of wells, as in `livewell.doses.wells.check_wells`.
     shares
         Shares of the way between the plateaus whose doses are wanted, each in (0, 1).
-    level
-        Coverage of the intervals, in (0, 1); a rise is shown if its F test has p < 1 - level.
-
-    Returns
-    -------
-    DoseResponse
-        With a note, and no doses, where there are fewer than two doses beside the control, too few
-        wells, or no rise.
-
-    Raises
-    ------
-    TableError
-        As in `check_wells`.
-    SpecError
-        A share or level out of range.
-
-    Notes
-    -----
-    An interval holds every ED whose profile quasi-deviance is within ``phi F(1, N - p; level)`` of
-    the least, with p parameters; phi is the larger of Pearson's estimate at the fit and the pure
-    error within doses.
     """
-    if not 0 < level < 1:
-        raise SpecError("no such level", where="level", expected="in (0, 1)", got=str(level))
     if not all(0 < share < 1 for share in shares):
         raise SpecError("no such share", where="shares", expected="in (0, 1)", got=str(shares))
     data = _Data.of(check_wells(wells))
@@ -163,9 +142,9 @@ def fit_dose_response(
     flat = float(_deviance(data, np.full(len(data.dose), data.mean)))
     ratio = max(flat - best.deviance, 0) / (PARAMETERS - 1) / phi
     p = float(stats.f.sf(ratio, PARAMETERS - 1, free))
-    if p >= 1 - level or best.upper - best.lower < _TINY:
+    if p >= 1 - LEVEL or best.upper - best.lower < _TINY:
         return _without(shares, data.mean, phi, p, NO_RISE)
-    limit = best.deviance + phi * float(stats.f.ppf(level, 1, free))
+    limit = best.deviance + phi * float(stats.f.ppf(LEVEL, 1, free))
     found = tuple(_share(data, best, share, limit) for share in shares)
     return DoseResponse(best.lower, best.upper, math.exp(best.log_ed), best.slope, phi, found, p)
 
@@ -197,9 +176,9 @@ class _Data:
         mean = np.bincount(code, fraction) / count
         inverse = np.bincount(code, 1 / table["patches"].to_numpy(float)[order]) / count
         squares = np.bincount(code, (fraction - mean[code]) ** 2).astype(float)
-        return cls(
-            levels, count.astype(float), mean, inverse, squares, float(_entropy(fraction).sum())
-        )
+        f = np.clip(fraction, _TINY, 1 - _TINY)
+        entropy = fraction * np.log(f) + (1 - fraction) * np.log(1 - f)
+        return cls(levels, count.astype(float), mean, inverse, squares, float(entropy.sum()))
 
     def room(self, mean: Floats) -> Floats:
         """``m (1 - m)``, at least that of half a patch called otherwise in all wells of a dose.
@@ -230,11 +209,6 @@ class _Fit:
     lower: float
     upper: float
     deviance: float
-
-
-def _entropy(fraction: Floats) -> Floats:
-    f = np.clip(fraction, _TINY, 1 - _TINY)
-    return np.asarray(fraction * np.log(f) + (1 - fraction) * np.log(1 - f))
 
 
 def _deviance(data: _Data, mean: Floats) -> Floats:
@@ -284,10 +258,6 @@ def _bounded(
     return lower, np.maximum(lower, upper)
 
 
-def _slopes(number: int) -> Floats:
-    return np.geomspace(*SLOPES, number)
-
-
 def _at(data: _Data, log_ed: Floats, slope: Floats, share: float) -> tuple[Floats, Floats, Floats]:
     """Plateaus and deviance where the dose of that share is ``exp(log_ed)``."""
     log_50 = log_ed - math.log(share / (1 - share)) / slope
@@ -303,21 +273,15 @@ def _span(data: _Data) -> tuple[float, float]:
 def _best(data: _Data) -> _Fit:
     """The least deviance, on ever finer grids."""
     low, high = _span(data)
-    ed, slope = np.linspace(low, high, 121), _slopes(41)
+    ed, slope = np.linspace(low, high, 121), np.geomspace(*SLOPES, 41)
     for _ in range(5):
         grid_ed, grid_slope = np.meshgrid(ed, slope, indexing="ij")
         lower, upper, deviance = _at(data, grid_ed, grid_slope, 0.5)
         i, j = divmod(int(np.argmin(deviance)), len(slope))
-        found = _Fit(
-            float(ed[i]),
-            float(slope[j]),
-            float(lower[i, j]),
-            float(upper[i, j]),
-            float(deviance[i, j]),
-        )
+        best = (ed[i], slope[j], lower[i, j], upper[i, j], deviance[i, j])
         ed = np.linspace(ed[max(i - 1, 0)], ed[min(i + 1, len(ed) - 1)], 21)
         slope = np.geomspace(slope[max(j - 1, 0)], slope[min(j + 1, len(slope) - 1)], 21)
-    return found
+    return _Fit(*map(float, best))
 
 
 def _overdispersion(data: _Data, best: _Fit) -> float:
@@ -343,7 +307,7 @@ def _share(data: _Data, best: _Fit, share: float, limit: float) -> EffectiveDose
         at = np.linspace(centre, edge, 61)
         value = profile(at)
         outside = np.flatnonzero(value > limit)
-        # Beyond the outermost place within the limit: the profile may have more than one valley.
+        # Beyond the outermost point within the limit: the profile may have more than one valley.
         inside = np.flatnonzero(value <= limit)
         last = int(inside[-1]) if len(inside) else 0
         if last == len(at) - 1 or not len(outside):
@@ -363,15 +327,13 @@ def _share(data: _Data, best: _Fit, share: float, limit: float) -> EffectiveDose
 
 def _profile(data: _Data, at: Floats, *, share: float) -> Floats:
     """Least deviance over the slope, for every log dose of that share."""
-    slope = np.broadcast_to(_slopes(61), (len(at), 61))
+    slope = np.broadcast_to(np.geomspace(*SLOPES, 61), (len(at), 61))
     for _ in range(2):
         deviance = _at(data, np.broadcast_to(at[:, None], slope.shape), slope, share)[2]
         best = np.argmin(deviance, 1)
         row = np.arange(len(at))
-        left, right = (
-            slope[row, np.maximum(best - 1, 0)],
-            slope[row, np.minimum(best + 1, slope.shape[1] - 1)],
-        )
+        left = slope[row, np.maximum(best - 1, 0)]
+        right = slope[row, np.minimum(best + 1, slope.shape[1] - 1)]
         slope = np.geomspace(left, right, 9, axis=1)
     deviance = _at(data, np.broadcast_to(at[:, None], slope.shape), slope, share)[2]
     return np.asarray(deviance.min(1))

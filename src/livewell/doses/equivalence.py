@@ -156,6 +156,10 @@ def light_budget(
 ) -> Budget:
     """Find the highest dose at which wells are shown to be no sicker than without light.
 
+    `livewell.doses.noninferiority` explains the test. The margin is one of patches called
+    sick: a net that calls some healthy patches sick and misses some sick ones makes every
+    difference smaller, by the factor sensitivity + specificity - 1.
+
     Parameters
     ----------
     wells
@@ -169,19 +173,6 @@ def light_budget(
         By dose, wells in which nothing was left to judge. Cells that die let go, so for the test
         that a dose is not worse a lost well counts as wholly sick; it is no evidence that a dose is
         worse. Lost wells without light are left out.
-
-    Raises
-    ------
-    TableError
-        As in `check_wells`.
-    SpecError
-        A margin or alpha out of range.
-
-    Notes
-    -----
-    `livewell.doses.noninferiority` explains the test. The margin is one of patches called
-    sick: a net that calls some healthy patches sick and misses some sick ones makes every
-    difference smaller, by the factor sensitivity + specificity - 1.
     """
     if not 0 < margin < 1:
         raise SpecError("no such margin", where="margin", expected="in (0, 1)", got=str(margin))

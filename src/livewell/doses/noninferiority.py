@@ -67,14 +67,8 @@ MOST_WELLS = 10_000
 class Group:
     """The wells of one dose, summed up; every field a number, or an array for many plates at once.
 
-    Parameters
-    ----------
-    wells
-        How many.
-    mean, squares
-        Mean of their fractions and the sum of squared distances from it.
-    inverse
-        Mean of 1 / patches.
+    `squares` is the sum of squared distances of their fractions from `mean`, `inverse` the mean of
+    1 / patches.
     """
 
     wells: int
@@ -94,12 +88,7 @@ class Group:
 def p_values(control: Group, group: Group, at: Number) -> tuple[Floats, Floats]:
     """One-sided p values of a true difference of at least, and of at most, each value of `at`.
 
-    Parameters
-    ----------
-    control, group
-        The wells without light and those of a dose, at least two of each.
-    at
-        Differences in (-1, 1).
+    There are at least two wells without light and two of the dose; `at` lies in (-1, 1).
     """
     model = _Model.of(control, group, at)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -186,19 +175,7 @@ def wells_needed(
     wells of the number that reaches 80% by trial (6 to 21); of single plates with 4 wells a dose,
     four in five said 0.6 to 2.1 times that number.
 
-    Parameters
-    ----------
-    control, group
-        The wells seen.
-    margin, alpha
-        As in `livewell.doses.equivalence.light_budget`.
-    true
-        The true difference, below `margin`.
-
-    Returns
-    -------
-    int or None
-        None if more than `MOST_WELLS`.
+    `true` is the true difference, below the margin; None if more than `MOST_WELLS`.
     """
     # No sick patch at all says that there are few, not that there is no chance: half a patch.
     least = 0.5 * float(control.inverse) / control.wells

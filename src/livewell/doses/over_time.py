@@ -34,14 +34,8 @@ SAME_TIME = 0.1
 class Contrast:
     """What the highest dose's sick area is above the lowest dose's at one step.
 
-    Parameters
-    ----------
-    lowest, highest
-        The doses, in `unit` (empty if none).
-    unit
-        Of both.
-    estimate
-        The difference, -1 to 1, with its interval; NaN ends where a dose has one well.
+    The doses are in `unit`, empty if there is none; the estimate is a difference, -1 to 1, with NaN
+    ends where a dose has one well.
     """
 
     lowest: float
@@ -103,18 +97,10 @@ def places(fields: pd.DataFrame) -> "pd.Series[str]":
 
 
 def begins(fields: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
-    """When every image's first frame was taken.
+    """When every image's first frame was taken, by image, which may lack its header.
 
-    Parameters
-    ----------
-    fields, headers
-        As `schemas.FIELDS` and `schemas.HEADERS`; an image may lack its header.
-
-    Returns
-    -------
-    DataFrame
-        Index image; ``start_s``: ``time_s``, else ``t0`` times the frame interval, else 0 where no
-        file at all says when it begins, else NaN; ``frame_s``; ``first``: ``t0`` or 0.
+    ``start_s``: ``time_s``, else ``t0`` times the frame interval, else 0 where no file at all says
+    when it begins, else NaN; ``frame_s``; ``first``: ``t0`` or 0.
     """
     files = fields.reindex(columns=["image", "t0", "time_s"]).set_index("image")
     files["frame_s"] = headers.set_index("image")["frame_s"].reindex(files.index)
@@ -134,14 +120,8 @@ def frame_rows(
 ) -> pd.DataFrame:
     """Rows of all frames, columns `FRAME`.
 
-    Parameters
-    ----------
-    fields, headers
-        As in `begins`.
-    curves
-        By image: ``t``, ``n_windows``, ``fraction`` and ``mean_p`` of every frame.
-    seen
-        By image: whether the model that scored it was trained or tuned on its group.
+    `curves` has, by image, ``t``, ``n_windows``, ``fraction`` and ``mean_p`` of every frame; `seen`
+    whether the model that scored an image was trained or tuned on its group.
     """
     empty = pd.DataFrame(columns=["image", "t", "n_windows", "fraction", "mean_p"])
     parts = [curve[list(empty)[1:]].assign(image=image) for image, curve in curves.items()]
@@ -164,24 +144,17 @@ def common_steps(frames: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     after the other. Otherwise frames go to the nearest multiple of the longest interval of any
     position. Where no time is known at all, frames are counted.
 
-    Parameters
-    ----------
-    frames
-        Columns `FRAME`. Rows without time have no step where others have one.
-
-    Returns
-    -------
-    DataFrame, str
-        The rows with ``step`` (whole number, or missing) and ``at_s`` (its time in seconds: the
-        median of its rows, or the multiple; NaN where no time is known), by position and time; and
-        what was done.
+    Rows come back by position and time, with ``step`` (whole number, or missing: rows without time
+    have no step where others have one) and ``at_s`` (its time in seconds: the median of its rows,
+    or the multiple; NaN where no time is known); and, in a sentence, what was done.
     """
     order = ["place", "time_s", "image", "frame"]
     every = frames.sort_values(order, kind="stable").reset_index(drop=True)
     timed = every["time_s"].notna()
     if timed.any():
-        rows, told = _timed_steps(every[timed].reset_index(drop=True))
-        return pd.concat([rows, every[~timed]], ignore_index=True).astype({"step": "Int64"}), told
+        rows, how = _timed_steps(every[timed].reset_index(drop=True))
+        rows = pd.concat([rows, every[~timed]], ignore_index=True)
+        return rows.astype({"step": "Int64"}), how
     rows = every.assign(step=every["frame"], at_s=np.nan)
     return rows.astype({"step": "Int64"}), "No time is known: frames are counted from the first."
 
@@ -227,11 +200,8 @@ def _gaps(time: Floats, place: "pd.Series[str]") -> "pd.Series[float]":
 def by_position(frames: pd.DataFrame) -> pd.DataFrame:
     """A row a position and step; frames of one step are pooled by their judged windows.
 
-    Returns
-    -------
-    DataFrame
-        ``place``, `WELL`, ``step``, ``time_s`` (of the step), ``n_windows`` (judged, a frame),
-        ``fraction``, ``mean_p``.
+    Columns ``place``, `WELL`, ``step``, ``time_s`` (of the step), ``n_windows`` (judged, a frame),
+    ``fraction``, ``mean_p``.
     """
     rows = frames[frames["step"].notna()].sort_values(["image", "frame"], kind="stable")
     return _pooled(rows.astype({"step": "int64"}), ["place", *WELL], "frames").drop(
@@ -242,17 +212,9 @@ def by_position(frames: pd.DataFrame) -> pd.DataFrame:
 def by_well(positions: pd.DataFrame) -> pd.DataFrame:
     """A row a well and step: the mean over its positions, weighted by judged windows.
 
-    A well of which some positions were seen in training and some were not has a curve of each.
-
-    Parameters
-    ----------
-    positions
-        As `by_position` returns them; those without well are left out.
-
-    Returns
-    -------
-    DataFrame
-        `WELL`, ``step``, ``time_s``, ``n_windows``, ``fraction``, ``mean_p``, ``positions``.
+    A well of which some positions were seen in training and some were not has a curve of each;
+    positions without well are left out. Columns `WELL`, ``step``, ``time_s``, ``n_windows``,
+    ``fraction``, ``mean_p``, ``positions``.
     """
     rows = positions[positions["well"].notna()].rename(columns={"time_s": "at_s"})
     found = _pooled(rows.sort_values(["place", "step"], kind="stable"), WELL, "positions")
@@ -280,18 +242,8 @@ def _pooled(rows: pd.DataFrame, keys: list[str], count: str) -> pd.DataFrame:
 def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """A row a dose and step: the mean over wells that the model never saw, wells weighing alike.
 
-    Parameters
-    ----------
-    wells
-        As `by_well` returns them; seen ones and those without dose are left out.
-    seed
-        Of the resampling of wells, whole curves at a time.
-
-    Returns
-    -------
-    DataFrame
-        `DOSES`; ``low`` and ``high`` are the 95% interval of `livewell.metrics.intervals` at
-        that step alone, NaN where the dose has one well.
+    Columns `DOSES`; ``low`` and ``high`` are the 95% interval of `livewell.metrics.intervals` at
+    that step alone, NaN where the dose has one well. Wells, whole curves at a time, are resampled.
     """
     rows: list[tuple[object, ...]] = []
     for each in _doses(wells):
@@ -308,19 +260,7 @@ def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | None:
     """How far the highest dose lies above the lowest at one step, wells of both resampled.
 
-    Parameters
-    ----------
-    wells
-        As in `by_dose`.
-    step
-        The step to compare at.
-    seed
-        Of the resampling.
-
-    Returns
-    -------
-    Contrast or None
-        ``None`` without two doses of one unit that have a well there.
+    ``None`` without two doses of one unit that have a well there.
     """
     doses = [each for each in _doses(wells) if step in each.shares]
     if len(doses) < 2 or len({str(each.unit) for each in doses}) > 1:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from livewell.errors import Fault, TableError
+from livewell.errors import Fault, TableError, missing_columns
 from livewell.metrics.intervals import interval
-from livewell.metrics.outcomes import Floats
+from livewell.text import few
 
 COLUMNS = {
     "well": "name of the well",
@@ -16,35 +16,20 @@ COLUMNS = {
 """Columns of a table of wells; ``fraction`` is added by `check_wells`."""
 
 RESAMPLES = 2000
-_SHOWN = 5
 
 
 def check_wells(table: pd.DataFrame) -> pd.DataFrame:
     """A table of wells in plain types, with the share of patches called sick.
 
-    Parameters
-    ----------
-    table
-        Columns `COLUMNS`, one row a well; further columns are kept.
-
-    Returns
-    -------
-    DataFrame
-        The rows in their order with the column fraction, positive / patches, in [0, 1]; well is
-        text, dose a float, positive and patches are whole numbers.
-
-    Raises
-    ------
-    TableError
-        Holding every fault: a column is missing, a well has no name or stands twice, a dose is
-        text, missing, negative or infinite, all wells have one dose, none is a control (dose 0), a
-        number of patches is not whole or below 1, positive is not whole or outside 0 to patches.
+    One row a well with the columns `COLUMNS`, further ones are kept; added is fraction, positive /
+    patches, in [0, 1]. Refused, all faults at once, are a column that is missing, a well without a
+    name or one that stands twice, a dose that is text, missing, negative or infinite, one dose for
+    all wells, no control (dose 0), a number of patches that is not whole or below 1, positive not
+    whole or outside 0 to patches.
     """
-    found = [
-        Fault("missing-column", name, f"{doc}; the table has no such column")
-        for name, doc in COLUMNS.items()
-        if name not in table
-    ]
+    found = missing_columns(
+        table, {name: f"{doc}; the table has no such column" for name, doc in COLUMNS.items()}
+    )
     rows = table.reset_index(drop=True)
     if rows.empty:
         found.append(Fault("empty", "rows", "there is no well"))
@@ -68,43 +53,26 @@ def check_wells(table: pd.DataFrame) -> pd.DataFrame:
     return typed.assign(fraction=typed["positive"] / typed["patches"])
 
 
-def by_dose(wells: pd.DataFrame, *, seed: int, level: float = 0.95) -> pd.DataFrame:
+def by_dose(wells: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Mean share of patches called sick at every dose, with an interval that resamples wells.
 
-    Parameters
-    ----------
-    wells
-        A table of wells, as in `check_wells`.
-    seed
-        Of the resampling.
-    level
-        Coverage of the intervals, in (0, 1).
-
-    Returns
-    -------
-    DataFrame
-        One row a dose, from the lowest: dose, wells, patches, fraction (mean over wells, which
-        weigh alike), low, high (`livewell.metrics.intervals.interval`: Student's t on the log
-        odds below 10 wells, exact binomial over wells where all agree, 0 to 1 for one well),
-        method and note of that interval.
-
-    Raises
-    ------
-    TableError
-        As in `check_wells`.
-    SpecError
-        A level out of range.
+    One row a dose, from the lowest: dose, wells, patches, fraction (mean over wells, which weigh
+    alike), low, high (`livewell.metrics.intervals.interval`: Student's t on the log odds below 10
+    wells, exact binomial over wells where all agree, 0 to 1 for one well), method and note of that
+    interval.
     """
-    table = check_wells(wells)
     rows = []
-    for number, (dose, group) in enumerate(table.groupby("dose", sort=True)):
+    for number, (dose, group) in enumerate(check_wells(wells).groupby("dose", sort=True)):
         fraction = group["fraction"].to_numpy(float)
-        means = _resampled(fraction, np.random.default_rng([seed, number]))
-        found = interval(float(fraction.mean()), means, len(fraction), level)
+        count = len(fraction)
+        rng = np.random.default_rng([seed, number])
+        times = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+        means = times @ np.sort(fraction) / count  # sorted: the wells' order says nothing
+        found = interval(float(fraction.mean()), means, count)
         rows.append(
             {
                 "dose": dose,
-                "wells": len(group),
+                "wells": count,
                 "patches": int(group["patches"].sum()),
                 "fraction": found.value,
                 "low": found.low,
@@ -114,13 +82,6 @@ def by_dose(wells: pd.DataFrame, *, seed: int, level: float = 0.95) -> pd.DataFr
             }
         )
     return pd.DataFrame(rows)
-
-
-def _resampled(fraction: Floats, rng: np.random.Generator) -> Floats:
-    """Means of wells drawn with replacement, shape (RESAMPLES,)."""
-    wells = len(fraction)
-    times = rng.multinomial(wells, np.full(wells, 1 / wells), size=RESAMPLES)
-    return np.asarray(times @ np.sort(fraction) / wells)  # sorted: the wells' order says nothing
 
 
 def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":
@@ -187,9 +148,7 @@ def _count_faults(rows: pd.DataFrame) -> list[Fault]:
 
 def _where(column: str, wrong: "pd.Series[bool]") -> str:
     """Column and rows, counted from 0."""
-    places = [str(place) for place in wrong.index[wrong]]
-    more = f", ... ({len(places)} in all)" if len(places) > _SHOWN else ""
-    return f"{column}, rows {', '.join(places[:_SHOWN])}{more}"
+    return f"{column}, rows {few(wrong.index[wrong])}"
 
 
 def _values(values: "pd.Series[float]") -> str:

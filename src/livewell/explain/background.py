@@ -169,7 +169,6 @@ def background(
     *,
     seed: int,
     resamples: int = 2000,
-    level: float = 0.95,
 ) -> Background:
     """Pooled shares off cells; the intervals resample whole groups.
 
@@ -181,13 +180,11 @@ def background(
         Name of the group of each patch, never split.
     seed, resamples
         Of the random draws.
-    level
-        Coverage, in (0, 1).
 
     Raises
     ------
     SpecError
-        Not one group name a patch, too few resamples, or a level out of range.
+        Not one group name a patch, or too few resamples.
     """
     if len(groups) != len(found.evidence):
         raise SpecError(
@@ -201,7 +198,7 @@ def background(
     names = np.asarray(groups)[own]
 
     def pooled(part: Floats, whole: Floats) -> Estimate:
-        return _pooled(part, whole, names, np.random.default_rng(seed), resamples, level)
+        return _pooled(part, whole, names, np.random.default_rng(seed), resamples)
 
     return Background(
         pooled(found.evidence_off[own], found.evidence[own]),
@@ -218,20 +215,19 @@ def _pooled(
     names: NDArray[np.str_],
     rng: np.random.Generator,
     resamples: int,
-    level: float,
 ) -> Estimate:
     """Sum of `part` over sum of `whole`, groups drawn with replacement."""
     lit = whole > 0
     groups, member = np.unique(names[lit], return_inverse=True)
     if not len(groups):
         why = "no patch with cells holds any evidence"
-        return interval(np.nan, np.empty(0), 0, level, reason=why)
+        return interval(np.nan, np.empty(0), 0, reason=why)
     sums = [np.bincount(member, weights=each[lit]) for each in (part, whole)]
     drawn = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=resamples)
     above, below = (drawn @ each for each in sums)
     # rounding must not carry a share beyond what it can be
     value = min(float(sums[0].sum() / sums[1].sum()), 1.0)
-    return interval(value, np.minimum(above / below, 1.0), len(groups), level)
+    return interval(value, np.minimum(above / below, 1.0), len(groups))
 
 
 def told(found: Background, name: str) -> str:

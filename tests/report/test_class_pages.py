@@ -58,7 +58,7 @@ def evaluated(classes: ClassNames) -> EvaluationResults:
         pooled=found.together["roc_auc"],
         within=found.together["within_auc"],
         per_group=class_groups(scores, classes),
-        reliability=reliability(top.p, top.y, top.code, resamples=20),
+        reliability=reliability(top.p, top.y, top.code),
         ece=0.2,
         galleries=[Gallery("Right", [np.eye(8)] * 3, list("abc"), [0, 1, 2])],
     )

@@ -66,29 +66,16 @@ class EffectiveDose:
 class DoseResponse:
     """A fitted curve.
 
-    Parameters
-    ----------
-    lower, upper
-        Plateaus, shares of patches called sick; NaN where no curve can be fitted.
-    ed50, slope
-        Dose of half the way, and h; NaN without a rise.
-    phi
-        Overdispersion: variance of a well's fraction is ``phi f (1 - f)``.
-    effective
-        One `EffectiveDose` for each asked for, in that order.
-    p_rise
-        Of the F test of the curve against a constant; NaN where it cannot be made.
-    note
-        Why there is no curve; empty if there is.
+    `lower` and `upper` are plateaus, shares of patches called sick, NaN where no curve can be
+    fitted; `ed50` is the dose of half the way and `slope` is h, NaN without a rise. There is one
+    `EffectiveDose` for each asked for, in that order. `note` says why there is no curve.
     """
 
     lower: float
     upper: float
     ed50: float
     slope: float
-    phi: float
     effective: tuple[EffectiveDose, ...]
-    p_rise: float
     note: str = ""
 
     @property
@@ -106,9 +93,8 @@ class DoseResponse:
         dose = np.asarray(doses, dtype=float)
         if not self.fitted:
             return np.full(dose.shape, self.lower)
-        return np.asarray(
-            self.lower + (self.upper - self.lower) * _rise(dose, self.ed50, self.slope)
-        )
+        rise = _rise(dose, self.ed50, self.slope)
+        return np.asarray(self.lower + (self.upper - self.lower) * rise)
 
 
 def fit_dose_response(
@@ -135,7 +121,7 @@ def fit_dose_response(
     data = _Data.of(check_wells(wells))
     if len(data.dose) < 3 or data.wells <= PARAMETERS:
         note = FEW_DOSES if len(data.dose) < 3 else FEW_WELLS
-        return _without(shares, math.nan, math.nan, math.nan, note)
+        return _without(shares, math.nan, note)
     best = _best(data)
     phi = _overdispersion(data, best)
     free = data.wells - PARAMETERS
@@ -143,17 +129,15 @@ def fit_dose_response(
     ratio = max(flat - best.deviance, 0) / (PARAMETERS - 1) / phi
     p = float(stats.f.sf(ratio, PARAMETERS - 1, free))
     if p >= 1 - LEVEL or best.upper - best.lower < _TINY:
-        return _without(shares, data.mean, phi, p, NO_RISE)
+        return _without(shares, data.mean, NO_RISE)
     limit = best.deviance + phi * float(stats.f.ppf(LEVEL, 1, free))
     found = tuple(_share(data, best, share, limit) for share in shares)
-    return DoseResponse(best.lower, best.upper, math.exp(best.log_ed), best.slope, phi, found, p)
+    return DoseResponse(best.lower, best.upper, math.exp(best.log_ed), best.slope, found)
 
 
-def _without(
-    shares: tuple[float, ...], mean: float, phi: float, p: float, note: str
-) -> DoseResponse:
+def _without(shares: tuple[float, ...], mean: float, note: str) -> DoseResponse:
     open_ = tuple(EffectiveDose(share, math.nan, 0.0, math.inf, note) for share in shares)
-    return DoseResponse(mean, mean, math.nan, math.nan, phi, open_, p, note)
+    return DoseResponse(mean, mean, math.nan, math.nan, open_, note)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,9 +270,8 @@ def _best(data: _Data) -> _Fit:
 
 def _overdispersion(data: _Data, best: _Fit) -> float:
     """The larger of Pearson's phi at the fit and the pure error within doses."""
-    mean = best.lower + (best.upper - best.lower) * _rise(
-        data.dose, math.exp(best.log_ed), best.slope
-    )
+    rise = _rise(data.dose, math.exp(best.log_ed), best.slope)
+    mean = best.lower + (best.upper - best.lower) * rise
     about = data.squares + data.count * (data.fraction - mean) ** 2
     pearson = float((about / data.room(mean)).sum()) / (data.wells - PARAMETERS)
     free = data.wells - len(data.dose)

@@ -6,7 +6,6 @@ the number that frames of different positions share, and ``at_s``, its time in s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,14 +47,9 @@ class Contrast:
 class Curves:
     """Sick area over time: rows of frames, and a curve a position, a well and a dose.
 
-    Parameters
-    ----------
-    frames, places, wells, doses
-        As `common_steps`, `by_position`, `by_well` and `by_dose` return them.
-    binning
-        How frames of different positions were brought together.
-    step, contrast
-        The last step that all doses have, and how they differ there.
+    Tables are as `common_steps`, `by_position`, `by_well` and `by_dose` return them; `binning` says
+    how frames of different positions were brought together. `step` is the last one that all doses
+    have, `contrast` how they differ there.
     """
 
     frames: pd.DataFrame
@@ -164,7 +158,10 @@ def _timed_steps(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     time, place = rows["time_s"].to_numpy(float), rows["place"]
     exact = np.round(time, 3)
     union = np.unique(exact)
-    gaps = _gaps(exact, place)
+    times = pd.DataFrame({"place": place, "time": exact}).drop_duplicates()
+    times = times.sort_values(["place", "time"])
+    # from frame to frame within positions, by position
+    gaps = times.groupby("place")["time"].diff().set_axis(times["place"]).dropna()
     if len(union) == pd.Series(exact).groupby(place).nunique().max() or gaps.empty:
         same = rows.assign(step=np.searchsorted(union, exact), at_s=exact)
         return same, "Frames of the same time are compared."
@@ -189,14 +186,6 @@ def _timed_steps(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     )
 
 
-def _gaps(time: Floats, place: "pd.Series[str]") -> "pd.Series[float]":
-    """Times from frame to frame within positions, by position."""
-    times = pd.DataFrame({"place": place, "time": time}).drop_duplicates()
-    times = times.sort_values(["place", "time"])
-    gaps = times.groupby("place")["time"].diff()
-    return gaps.set_axis(times["place"]).dropna()
-
-
 def by_position(frames: pd.DataFrame) -> pd.DataFrame:
     """A row a position and step; frames of one step are pooled by their judged windows.
 
@@ -204,9 +193,8 @@ def by_position(frames: pd.DataFrame) -> pd.DataFrame:
     ``fraction``, ``mean_p``.
     """
     rows = frames[frames["step"].notna()].sort_values(["image", "frame"], kind="stable")
-    return _pooled(rows.astype({"step": "int64"}), ["place", *WELL], "frames").drop(
-        columns="frames"
-    )
+    found = _pooled(rows.astype({"step": "int64"}), ["place", *WELL], "frames")
+    return found.drop(columns="frames")
 
 
 def by_well(positions: pd.DataFrame) -> pd.DataFrame:
@@ -246,14 +234,15 @@ def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     that step alone, NaN where the dose has one well. Wells, whole curves at a time, are resampled.
     """
     rows: list[tuple[object, ...]] = []
-    for each in _doses(wells):
-        values = _resampled(each.shares, seed)
-        for column, (step, shares) in enumerate(each.shares.items()):
-            known = shares.dropna()
+    for dose, unit, part in _doses(wells):
+        shares = part.pivot_table(index="name", columns="step", values="fraction")
+        times = part.drop_duplicates("step").set_index("step")["time_s"]
+        values = _resampled(shares, seed)
+        for column, (step, share) in enumerate(shares.items()):
+            known = share.dropna()
             found = interval(float(known.mean()), values[:, column], len(known))
-            low, high = _ends(found)
-            at = (each.dose, each.unit, step, each.times[step])
-            rows.append((*at, found.value, low, high, len(known), found.method))
+            at = (dose, unit, step, times[step])
+            rows.append((*at, found.value, *_ends(found), len(known), found.method))
     return pd.DataFrame(rows, columns=DOSES)
 
 
@@ -262,16 +251,14 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
 
     ``None`` without two doses of one unit that have a well there.
     """
-    doses = [each for each in _doses(wells) if step in each.shares]
-    if len(doses) < 2 or len({str(each.unit) for each in doses}) > 1:
+    doses = _doses(wells[wells["step"] == step])
+    if len(doses) < 2 or len({str(unit) for _, unit, _ in doses}) > 1:
         return None
-    lowest, highest = ends = doses[0], doses[-1]
-    means = [float(each.shares[step].mean()) for each in ends]
-    drawn = [
-        _resampled(each.shares[[step]].dropna(), seed + number)[:, 0]
-        for number, each in enumerate(ends)
-    ]
-    count = min(int(each.shares[step].notna().sum()) for each in ends)
+    (lowest, unit, least), (highest, _, most) = doses[0], doses[-1]
+    shares = [part.pivot_table(index="name", values="fraction") for part in (least, most)]
+    means = [float(each["fraction"].mean()) for each in shares]
+    drawn = [_resampled(each, seed + number)[:, 0] for number, each in enumerate(shares)]
+    count = min(map(len, shares))
     # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
     half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
     low, high = (2 * end - 1 for end in _ends(half))
@@ -279,7 +266,7 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
         # all wells of each dose agree: the binomial interval is one of shares, not of differences
         low = high = np.nan
     difference = Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
-    return Contrast(lowest.dose, highest.dose, lowest.unit or "", difference)
+    return Contrast(lowest, highest, unit or "", difference)
 
 
 def last_common(doses: pd.DataFrame) -> int | None:
@@ -299,29 +286,15 @@ def _ends(found: Estimate) -> tuple[float, float]:
     return (found.low, found.high) if found.method != "none" else (np.nan, np.nan)
 
 
-@dataclass(frozen=True)
-class _Dose:
-    """Share of every unseen well (rows) at every step (columns) under one dose; time by step."""
-
-    dose: float
-    unit: str | None
-    shares: pd.DataFrame
-    times: dict[Any, float]
-
-
-def _doses(wells: pd.DataFrame) -> list[_Dose]:
-    """Every dose, by unit and ascending."""
+def _doses(wells: pd.DataFrame) -> list[tuple[float, str | None, pd.DataFrame]]:
+    """Dose, unit and rows of unseen wells, named, for every dose by unit and ascending."""
     rows = wells[~wells["seen"].astype(bool) & wells["dose"].notna() & wells["fraction"].notna()]
-    found = []
-    for (unit, dose), part in rows.groupby(["dose_unit", "dose"], dropna=False, sort=True):
-        names = part["plate"].astype("str").fillna("") + "/" + part["well"].astype("str")
-        table = part.assign(name=names)
-        shares = table.pivot_table(index="name", columns="step", values="fraction")
-        times = part.drop_duplicates("step").set_index("step")["time_s"].to_dict()
-        found.append(
-            _Dose(float(str(dose)), unit if isinstance(unit, str) else None, shares, times)
-        )
-    return found
+    names = rows["plate"].astype("str").fillna("") + "/" + rows["well"].astype("str")
+    groups = rows.assign(name=names).groupby(["dose_unit", "dose"], dropna=False, sort=True)
+    return [
+        (float(str(dose)), unit if isinstance(unit, str) else None, part)
+        for (unit, dose), part in groups
+    ]
 
 
 def _resampled(matrix: pd.DataFrame, seed: int) -> Floats:

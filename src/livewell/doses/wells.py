@@ -91,14 +91,14 @@ def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":
 def _name_faults(rows: pd.DataFrame) -> list[Fault]:
     names = rows["well"].astype("str").str.strip()
     nameless = rows["well"].isna() | (names == "")
-    twice = names[~nameless][names[~nameless].duplicated()]
-    found = [
-        Fault("duplicate-well", f"well {name}", f"stands in {int((names == name).sum())} rows")
-        for name in twice.unique()
+    counts = names[~nameless].value_counts(sort=False)
+    twice = [
+        Fault("duplicate-well", f"well {name}", f"stands in {count} rows")
+        for name, count in counts[counts > 1].items()
     ]
     if nameless.any():
-        found.insert(0, Fault("well-missing", _where("well", nameless), "a well has no name"))
-    return found
+        return [Fault("well-missing", _where("well", nameless), "a well has no name"), *twice]
+    return twice
 
 
 def _dose_faults(rows: pd.DataFrame) -> list[Fault]:
@@ -127,23 +127,24 @@ def _dose_faults(rows: pd.DataFrame) -> list[Fault]:
 
 
 def _count_faults(rows: pd.DataFrame) -> list[Fault]:
-    found = []
     numbers = {name: _numbers(rows[name]) for name in ("patches", "positive") if name in rows}
+    wrong: list[tuple[str, str, pd.Series[bool], str]] = []
     for name, values in numbers.items():
-        partial = (values.abs() == np.inf) | ~(values % 1 == 0)
-        if partial.any():
-            text = f"{_values(rows[name][partial])}; a whole number is needed"
-            found.append(Fault(f"{name}-not-whole", _where(name, partial), text))
-    if "patches" in numbers and (few := numbers["patches"] < 1).any():
-        text = f"{_values(rows['patches'][few])}; a well needs at least one patch"
-        found.append(Fault("patches-too-few", _where("patches", few), text))
+        broken = (values.abs() == np.inf) | ~(values % 1 == 0)
+        wrong.append((f"{name}-not-whole", name, broken, "a whole number is needed"))
+    if "patches" in numbers:
+        text = "a well needs at least one patch"
+        wrong.append(("patches-too-few", "patches", numbers["patches"] < 1, text))
     if "positive" in numbers:
         most = numbers.get("patches", pd.Series(np.inf, index=rows.index))
         outside = (numbers["positive"] < 0) | (numbers["positive"] > most.clip(lower=0))
-        if outside.any():
-            text = f"{_values(rows['positive'][outside])}; 0 to the number of patches is possible"
-            found.append(Fault("positive-out-of-range", _where("positive", outside), text))
-    return found
+        text = "0 to the number of patches is possible"
+        wrong.append(("positive-out-of-range", "positive", outside, text))
+    return [
+        Fault(code, _where(name, bad), f"{_values(rows[name][bad])}; {text}")
+        for code, name, bad, text in wrong
+        if bad.any()
+    ]
 
 
 def _where(column: str, wrong: "pd.Series[bool]") -> str:

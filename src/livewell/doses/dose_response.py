@@ -15,7 +15,7 @@ that may fail to converge. Intervals are those of the profile quasi-deviance.
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -119,9 +119,13 @@ def fit_dose_response(
     if not all(0 < share < 1 for share in shares):
         raise SpecError("no such share", where="shares", expected="in (0, 1)", got=str(shares))
     data = _Data.of(check_wells(wells))
+
+    def without(mean: float, note: str) -> DoseResponse:
+        open_ = (EffectiveDose(share, math.nan, 0.0, math.inf, note) for share in shares)
+        return DoseResponse(mean, mean, math.nan, math.nan, tuple(open_), note)
+
     if len(data.dose) < 3 or data.wells <= PARAMETERS:
-        note = FEW_DOSES if len(data.dose) < 3 else FEW_WELLS
-        return _without(shares, math.nan, note)
+        return without(math.nan, FEW_DOSES if len(data.dose) < 3 else FEW_WELLS)
     best = _best(data)
     phi = _overdispersion(data, best)
     free = data.wells - PARAMETERS
@@ -129,23 +133,17 @@ def fit_dose_response(
     ratio = max(flat - best.deviance, 0) / (PARAMETERS - 1) / phi
     p = float(stats.f.sf(ratio, PARAMETERS - 1, free))
     if p >= 1 - LEVEL or best.upper - best.lower < _TINY:
-        return _without(shares, data.mean, NO_RISE)
+        return without(data.mean, NO_RISE)
     limit = best.deviance + phi * float(stats.f.ppf(LEVEL, 1, free))
     found = tuple(_share(data, best, share, limit) for share in shares)
     return DoseResponse(best.lower, best.upper, math.exp(best.log_ed), best.slope, found)
 
 
-def _without(shares: tuple[float, ...], mean: float, note: str) -> DoseResponse:
-    open_ = tuple(EffectiveDose(share, math.nan, 0.0, math.inf, note) for share in shares)
-    return DoseResponse(mean, mean, math.nan, math.nan, open_, note)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Data:
+class _Data(NamedTuple):
     """Wells summed up by dose: all that mean and deviance need."""
 
     dose: Floats
-    count: Floats
+    number: Floats
     fraction: Floats
     inverse: Floats
     squares: Floats
@@ -169,23 +167,22 @@ class _Data:
 
         A fit of 0 or 1 would else have no variance, and one patch infinite weight.
         """
-        edge = self.inverse / 2 / self.count
+        edge = self.inverse / 2 / self.number
         m = np.clip(mean, edge, 1 - edge)
         return np.asarray(m * (1 - m))
 
     @property
     def wells(self) -> int:
         """Number of wells."""
-        return int(self.count.sum())
+        return int(self.number.sum())
 
     @property
     def mean(self) -> float:
         """Mean fraction of all wells."""
-        return float((self.count * self.fraction).sum() / self.wells)
+        return float((self.number * self.fraction).sum() / self.wells)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
+class _Fit(NamedTuple):
     """One point of the grid with its plateaus."""
 
     log_ed: float
@@ -199,7 +196,7 @@ def _deviance(data: _Data, mean: Floats) -> Floats:
     """Binomial quasi-deviance of one trial a well, summed over the last axis (doses)."""
     m = np.clip(mean, _TINY, 1 - _TINY)
     fit = data.fraction * np.log(m) + (1 - data.fraction) * np.log1p(-m)
-    return np.asarray(2 * (data.entropy - (data.count * fit).sum(-1)))
+    return np.asarray(2 * (data.entropy - (data.number * fit).sum(-1)))
 
 
 def _rise(dose: Floats, ed50: Floats | float, slope: Floats | float) -> Floats:
@@ -211,7 +208,7 @@ def _rise(dose: Floats, ed50: Floats | float, slope: Floats | float) -> Floats:
 
 def _plateaus(data: _Data, g: Floats) -> tuple[Floats, Floats, Floats]:
     """Best lower and upper plateau of every curve, and the deviance; g has doses last."""
-    weight = np.broadcast_to(data.count, g.shape)
+    weight = np.broadcast_to(data.number, g.shape)
     for _ in range(_ROUNDS):
         total = weight.sum(-1)
         mean_g = (weight * g).sum(-1) / total
@@ -223,7 +220,7 @@ def _plateaus(data: _Data, g: Floats) -> tuple[Floats, Floats, Floats]:
         lower = mean_y - rise * mean_g
         lower, upper = _bounded(weight, g, data.fraction, lower, lower + rise)
         mean = lower[..., None] + (upper - lower)[..., None] * g
-        weight = data.count / data.room(mean)
+        weight = data.number / data.room(mean)
     return lower, upper, _deviance(data, mean)
 
 
@@ -259,8 +256,7 @@ def _best(data: _Data) -> _Fit:
     low, high = _span(data)
     ed, slope = np.linspace(low, high, 121), np.geomspace(*SLOPES, 41)
     for _ in range(5):
-        grid_ed, grid_slope = np.meshgrid(ed, slope, indexing="ij")
-        lower, upper, deviance = _at(data, grid_ed, grid_slope, 0.5)
+        lower, upper, deviance = _at(data, ed[:, None], slope[None], 0.5)
         i, j = divmod(int(np.argmin(deviance)), len(slope))
         best = (ed[i], slope[j], lower[i, j], upper[i, j], deviance[i, j])
         ed = np.linspace(ed[max(i - 1, 0)], ed[min(i + 1, len(ed) - 1)], 21)
@@ -272,7 +268,7 @@ def _overdispersion(data: _Data, best: _Fit) -> float:
     """The larger of Pearson's phi at the fit and the pure error within doses."""
     rise = _rise(data.dose, math.exp(best.log_ed), best.slope)
     mean = best.lower + (best.upper - best.lower) * rise
-    about = data.squares + data.count * (data.fraction - mean) ** 2
+    about = data.squares + data.number * (data.fraction - mean) ** 2
     pearson = float((about / data.room(mean)).sum()) / (data.wells - PARAMETERS)
     free = data.wells - len(data.dose)
     pure = float((data.squares / data.room(data.fraction)).sum()) / free if free > 0 else 0.0
@@ -284,21 +280,17 @@ def _share(data: _Data, best: _Fit, share: float, limit: float) -> EffectiveDose
     centre = best.log_ed + math.log(share / (1 - share)) / best.slope
     low, high = _span(data)
     low, high = min(low, centre - 1), max(high, centre + 1)
-    profile = partial(_profile, data, share=share)
     ends = []
     for edge in (low, high):
         at = np.linspace(centre, edge, 61)
-        value = profile(at)
-        outside = np.flatnonzero(value > limit)
         # Beyond the outermost point within the limit: the profile may have more than one valley.
-        inside = np.flatnonzero(value <= limit)
-        last = int(inside[-1]) if len(inside) else 0
-        if last == len(at) - 1 or not len(outside):
+        last = int(max(np.flatnonzero(_profile(data, at, share) <= limit), default=0))
+        if last == len(at) - 1:
             ends.append(0.0 if edge == low else math.inf)
             continue
         for _ in range(2):
             at = np.linspace(at[last], at[last + 1], 11)
-            value = profile(at)
+            value = _profile(data, at, share)
             last = min(int(np.flatnonzero(np.append(True, value[1:] <= limit))[-1]), 9)
         gap = value[last + 1] - value[last]
         part = np.clip((limit - value[last]) / gap, 0, 1) if gap > 0 else 1.0
@@ -308,15 +300,12 @@ def _share(data: _Data, best: _Fit, share: float, limit: float) -> EffectiveDose
     return EffectiveDose(share, math.exp(centre), ends[0], ends[1], "; ".join(notes))
 
 
-def _profile(data: _Data, at: Floats, *, share: float) -> Floats:
+def _profile(data: _Data, at: Floats, share: float) -> Floats:
     """Least deviance over the slope, for every log dose of that share."""
-    slope = np.broadcast_to(np.geomspace(*SLOPES, 61), (len(at), 61))
+    slope, row = np.broadcast_to(np.geomspace(*SLOPES, 61), (len(at), 61)), np.arange(len(at))
     for _ in range(2):
-        deviance = _at(data, np.broadcast_to(at[:, None], slope.shape), slope, share)[2]
-        best = np.argmin(deviance, 1)
-        row = np.arange(len(at))
+        best = np.argmin(_at(data, at[:, None], slope, share)[2], 1)
         left = slope[row, np.maximum(best - 1, 0)]
         right = slope[row, np.minimum(best + 1, slope.shape[1] - 1)]
         slope = np.geomspace(left, right, 9, axis=1)
-    deviance = _at(data, np.broadcast_to(at[:, None], slope.shape), slope, share)[2]
-    return np.asarray(deviance.min(1))
+    return np.asarray(_at(data, at[:, None], slope, share)[2].min(1))

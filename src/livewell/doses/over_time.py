@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from livewell.doses.wells import resampled
 from livewell.metrics.intervals import Estimate, interval
-from livewell.metrics.outcomes import Floats
 
 FRAME = [
     *("image", "plate", "well", "position", "dose", "dose_unit", "t", "time_s"),
@@ -24,7 +24,6 @@ tuned on the image's group; ``place``: name of the position; ``frame``: number i
 WELL = ["plate", "well", "dose", "dose_unit", "seen"]
 """Columns that name a well's curve."""
 DOSES = ["dose", "dose_unit", "step", "time_s", "fraction", "low", "high", "wells", "method"]
-RESAMPLES = 2000
 SAME_TIME = 0.1
 """Intervals this far from a whole multiple, as a share of it, still count as common."""
 
@@ -237,7 +236,7 @@ def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     for dose, unit, part in _doses(wells):
         shares = part.pivot_table(index="name", columns="step", values="fraction")
         times = part.drop_duplicates("step").set_index("step")["time_s"]
-        values = _resampled(shares, seed)
+        values = resampled(shares.to_numpy(float), seed)
         for column, (step, share) in enumerate(shares.items()):
             known = share.dropna()
             found = interval(float(known.mean()), values[:, column], len(known))
@@ -257,7 +256,9 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
     (lowest, unit, least), (highest, _, most) = doses[0], doses[-1]
     shares = [part.pivot_table(index="name", values="fraction") for part in (least, most)]
     means = [float(each["fraction"].mean()) for each in shares]
-    drawn = [_resampled(each, seed + number)[:, 0] for number, each in enumerate(shares)]
+    drawn = [
+        resampled(each.to_numpy(float), seed + number)[:, 0] for number, each in enumerate(shares)
+    ]
     count = min(map(len, shares))
     # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
     half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
@@ -295,15 +296,3 @@ def _doses(wells: pd.DataFrame) -> list[tuple[float, str | None, pd.DataFrame]]:
         (float(str(dose)), unit if isinstance(unit, str) else None, part)
         for (unit, dose), part in groups
     ]
-
-
-def _resampled(matrix: pd.DataFrame, seed: int) -> Floats:
-    """Mean over wells drawn with replacement, shape (`RESAMPLES`, steps); NaN where none is."""
-    values = matrix.to_numpy(float)
-    known = np.isfinite(values)
-    number = len(values)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLES).astype(float)
-    total = drawn @ known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(drawn @ np.where(known, values, 0) / np.where(total > 0, total, np.nan))

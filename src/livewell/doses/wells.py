@@ -5,6 +5,7 @@ import pandas as pd
 
 from livewell.errors import Fault, TableError, missing_columns
 from livewell.metrics.intervals import interval
+from livewell.metrics.outcomes import Floats
 from livewell.text import few
 
 COLUMNS = {
@@ -65,23 +66,26 @@ def by_dose(wells: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     for number, (dose, group) in enumerate(check_wells(wells).groupby("dose", sort=True)):
         fraction = group["fraction"].to_numpy(float)
         count = len(fraction)
-        rng = np.random.default_rng([seed, number])
-        times = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-        means = times @ np.sort(fraction) / count  # sorted: the wells' order says nothing
+        # sorted: the wells' order says nothing
+        means = resampled(np.sort(fraction)[:, None], [seed, number])[:, 0]
         found = interval(float(fraction.mean()), means, count)
-        rows.append(
-            {
-                "dose": dose,
-                "wells": count,
-                "patches": int(group["patches"].sum()),
-                "fraction": found.value,
-                "low": found.low,
-                "high": found.high,
-                "method": found.method,
-                "note": found.note,
-            }
-        )
-    return pd.DataFrame(rows)
+        patches, ends = int(group["patches"].sum()), (found.low, found.high)
+        rows.append((dose, count, patches, found.value, *ends, found.method, found.note))
+    names = ["dose", "wells", "patches", "fraction", "low", "high", "method", "note"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def resampled(shares: Floats, seed: int | list[int]) -> Floats:
+    """Means over wells (rows) drawn with replacement, shape (`RESAMPLES`, columns).
+
+    NaN is a well without a share, and a mean of none but such wells.
+    """
+    known, number = np.isfinite(shares), len(shares)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLES).astype(float)
+    total = drawn @ known
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(drawn @ np.where(known, shares, 0) / np.where(total > 0, total, np.nan))
 
 
 def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":

@@ -61,7 +61,7 @@ def box_faults(
     if sizes is not None:
         there = names.isin(list(sizes)).to_numpy()
         wrong["no-such-image"] = ~there & names.notna().to_numpy()
-        wrong |= _placed(corners, _ends(names, sizes), clip)
+        wrong |= _outside(corners, _ends(names, sizes), clip)
     return list(_described(objects, wrong, sizes or {}))
 
 
@@ -80,13 +80,13 @@ def checked_boxes(
     faults = box_faults(objects, sizes, clip=clip)
     if faults:
         edge = any(fault.code == "beyond-edge" for fault in faults)
-        cut = "; boxes that reach beyond their image can be cut to it (clip)" if edge else ""
+        more = "; boxes that reach beyond their image can be clipped to it (clip)" if edge else ""
         raise TableError(
             "boxes that cannot be",
             faults,
             where=where,
             remedy="give one row an object: image, kind and whole pixels y0 < y1, x0 < x1 inside"
-            f" the image{cut}",
+            f" the image{more}",
         )
     names, corners = _names(objects), _corners(objects)
     if clip and len(objects):
@@ -114,9 +114,9 @@ def _ends(names: "pd.Series[str]", sizes: Mapping[str, tuple[int, int]]) -> Floa
     return np.array([sizes.get(name, unknown) for name in names], dtype=float).reshape(-1, 2)
 
 
-def _placed(corners: Floats, ends: Floats, clip: bool) -> dict[str, Flags]:
+def _outside(corners: Floats, ends: Floats, clip: bool) -> dict[str, Flags]:
     """Boxes wholly and partly outside; where a corner or the image is not known, neither."""
-    # boxes without area too, as if their corners were swapped or a pixel apart: tell all at once
+    # boxes without area too, as if their corners were swapped or a pixel apart: all faults at once
     low = np.minimum(corners[:, :2], corners[:, 2:])
     high = np.maximum(low + 1, np.maximum(corners[:, :2], corners[:, 2:]))
     known = ~np.isnan(ends)
@@ -133,33 +133,29 @@ def _described(
     objects: pd.DataFrame, wrong: dict[str, Flags], sizes: Mapping[str, tuple[int, int]]
 ) -> Iterator[Fault]:
     names, corners = _names(objects), _corners(objects)
-    for place in np.flatnonzero(_any(np.column_stack(list(wrong.values())))).tolist():
-        image = names.iloc[place]
+    for row in np.flatnonzero(_any(np.column_stack(list(wrong.values())))).tolist():
+        image = names.iloc[row]
         known = isinstance(image, str)
-        where = f"row {objects.index[place]}, image {image if known else 'unnamed'}"
+        where = f"row {objects.index[row]}, image {image if known else 'unnamed'}"
         size = " x ".join(f"{end:g}" for end in sizes.get(image, ())) if known else ""
-        values = dict(zip(BOX, corners[place].tolist(), strict=True))
+        values = dict(zip(BOX, corners[row].tolist(), strict=True))
         box = "[{y0:g}, {y1:g}) x [{x0:g}, {x1:g})".format(**values)
         strange = [name for name in BOX if np.isnan(values[name])]
         broken = [name for name in BOX if name not in strange and values[name] % 1]
         texts = {
             "empty-value": "no name of the image",
-            "not-a-number": _listed(objects, place, strange) + ": not a number of pixels",
-            "not-whole": _listed(objects, place, broken) + ": whole pixels are needed",
+            "not-a-number": _listed(objects[strange].iloc[row]) + ": not a number of pixels",
+            "not-whole": _listed(objects[broken].iloc[row]) + ": whole pixels are needed",
             "no-area": f"rows x columns {box} have no area; y0 < y1 and x0 < x1 are needed",
             "no-such-image": "no such image",
             "outside": f"rows x columns {box} lie wholly outside of the {size} px",
             "beyond-edge": f"rows x columns {box} reach beyond the {size} px",
         }
-        for code, rows in wrong.items():
-            if rows[place]:
-                yield Fault(code, where, texts[code])
+        yield from (Fault(code, where, texts[code]) for code, rows in wrong.items() if rows[row])
 
 
-def _listed(objects: pd.DataFrame, place: int, names: list[str]) -> str:
+def _listed(values: "pd.Series[float]") -> str:
     """What stands in some columns of a row."""
-    row = objects[names].iloc[place]
     return ", ".join(
-        f"{name} is {'empty' if empty else value}"
-        for name, value, empty in zip(names, row.tolist(), row.isna().tolist(), strict=True)
+        f"{name} is {'empty' if pd.isna(value) else value}" for name, value in values.items()
     )

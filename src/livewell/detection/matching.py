@@ -89,9 +89,9 @@ def _share(part: int, whole: int) -> float:
 def matched(detections: pd.DataFrame, objects: pd.DataFrame, images: Images) -> pd.DataFrame:
     """Detections with whether each is right and which object it found.
 
-    Within an image detections are gone through from the surest, equal scores in the order of their
-    rows. One is right where its peak lies in a box that no surer one has claimed, and claims it;
-    where it lies in several it claims the one whose centre is nearest, in units of that box's
+    Within an image detections are gone through from the highest score, equal ones in the order of
+    their rows. One is right where its peak lies in a box that none before has claimed, and claims
+    it; where it lies in several it claims the one whose centre is nearest, in units of that box's
     height and width. So an object has at most one right detection, every further one on it is
     wrong, and what is right above a threshold does not depend on what lies below. Where boxes
     overlap this may find fewer objects than the best pairing would.

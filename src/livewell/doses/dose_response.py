@@ -107,14 +107,8 @@ def fit_dose_response(
 
     An interval holds every ED whose profile quasi-deviance is within ``phi F(1, N - p; LEVEL)`` of
     the least, with p parameters; phi is the larger of Pearson's estimate at the fit and the pure
-    error within doses.
-
-    Parameters
-    ----------
-    wells
-        A table of wells, as in `livewell.doses.wells.check_wells`.
-    shares
-        Shares of the way between the plateaus whose doses are wanted, each in (0, 1).
+    error within doses. `shares` of the way between the plateaus, each in (0, 1), are those whose
+    doses are wanted.
     """
     if not all(0 < share < 1 for share in shares):
         raise SpecError("no such share", where="shares", expected="in (0, 1)", got=str(shares))
@@ -173,12 +167,10 @@ class _Data(NamedTuple):
 
     @property
     def wells(self) -> int:
-        """Number of wells."""
         return int(self.number.sum())
 
     @property
     def mean(self) -> float:
-        """Mean fraction of all wells."""
         return float((self.number * self.fraction).sum() / self.wells)
 
 

@@ -34,23 +34,14 @@ _STEP = 0.001
 class DoseTest:
     """What is known of one dose against the control.
 
-    Parameters
-    ----------
-    dose, decision
-        ``not worse`` (shown to be below the margin), ``worse`` (shown to be above it), ``cannot
-        tell``, or ``not tested``: it comes after the dose that ended the testing.
-    wells, fraction, difference
-        Its wells, their mean share of patches called sick, and that less the control's.
-    lower, upper
-        One-sided bounds of the true difference, each at alpha; -1 and 1 where nothing is known.
-    p, p_worse
-        Of the test that the difference is below the margin, and of the test that it is above; NaN
-        where it cannot be tested.
-    wells_needed
-        Wells of this dose, and as many controls, for power `POWER` if in truth there is no
-        difference and wells differ as observed; None if more than `MOST_WELLS`, or not known.
-    lost
-        Wells of this dose in which nothing was left to judge.
+    The decision is ``not worse`` (shown to be below the margin), ``worse`` (shown to be above it),
+    ``cannot tell``, or ``not tested``: it comes after the dose that ended the testing. `lower` and
+    `upper` are one-sided bounds of the true difference, each at alpha; `p` is of the test that it
+    is below the margin, `p_worse` of the test that it is above.
+
+    `wells_needed` are wells of this dose, and as many controls, for power `POWER` if in truth there
+    is no difference and wells differ as observed; None if more than `MOST_WELLS`, or not known.
+    `lost` are wells of this dose in which nothing was left to judge.
     """
 
     dose: float
@@ -70,22 +61,13 @@ class DoseTest:
 class Budget:
     """The highest dose shown to be not worse than no light, with all that it rests on.
 
-    Parameters
-    ----------
-    verdict
-        ``no harm found`` (every dose passes), ``budget`` (some do), ``harm at the lowest dose``
-        (shown to be worse) or ``cannot tell`` (the lowest dose neither passes nor is shown worse).
-    dose
-        The highest dose that passes; None if none does.
-    control_wells, control_fraction
-        Wells without light and their mean share of patches called sick.
-    tests
-        One a dose above 0, from the lowest.
-    stopped_at, why
-        The dose that ended the testing and the reason; None and empty if all pass.
-    wells_needed_as_observed
-        Wells at that dose, and as many controls, for power `POWER` if the observed difference is
-        the true one; None if that is the margin or more, or not known.
+    The verdict is ``no harm found`` (every dose passes), ``budget`` (some do), ``harm at the lowest
+    dose`` (shown to be worse) or ``cannot tell`` (the lowest dose neither passes nor is shown
+    worse). There is one test a dose above 0, from the lowest; the first that fails is
+    `stopped_at`, for the reason `why`.
+
+    `wells_needed_as_observed` are wells at that dose, and as many controls, for power `POWER` if
+    the observed difference is the true one; None if that is the margin or more, or not known.
     """
 
     verdict: Verdict
@@ -139,8 +121,6 @@ def light_budget(
 
     Parameters
     ----------
-    wells
-        A table of wells, as in `livewell.doses.wells.check_wells`.
     margin
         The smallest difference in the mean share of patches called sick that would be harm, in
         (0, 1). It is the user's to choose, before the wells are looked at.

@@ -235,7 +235,7 @@ def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     rows: list[tuple[object, ...]] = []
     for dose, unit, part in _doses(wells):
         shares = part.pivot_table(index="name", columns="step", values="fraction")
-        times = part.drop_duplicates("step").set_index("step")["time_s"]
+        times = part.drop_duplicates("step").set_index("step")["time_s"].to_dict()
         values = resampled(shares.to_numpy(float), seed)
         for column, (step, share) in enumerate(shares.items()):
             known = share.dropna()

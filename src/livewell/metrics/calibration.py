@@ -23,7 +23,7 @@ def fit_temperature(logits: ArrayLike, y: ArrayLike, weight: ArrayLike | None = 
 
     Minimises the negative log likelihood of ``logits / T`` (Guo et al. 2017, On calibration of
     modern neural networks, section 4.2). The targets are Platt's (1999) smoothed ones instead of 0
-    and 1, so that classes that are wholly told apart do not drive T to 0. It is 1 where the logits
+    and 1, so that classes that are wholly separated do not drive T to 0. It is 1 where the logits
     are alike for all classes and say nothing.
 
     Parameters
@@ -119,8 +119,8 @@ def expected_calibration_error(p: ArrayLike, y: ArrayLike, bins: int = 10) -> fl
     """Mean distance between probability and observed share, over bins that hold equally many.
 
     Naeini et al. 2015 define it with bins of equal width, most of which are nearly empty for a
-    sure net; bins of equal mass are those of Nixon et al. 2019. Equal probabilities share a bin.
-    NaN without patches.
+    confident net; bins of equal mass are those of Nixon et al. 2019. Equal probabilities share a
+    bin. NaN without patches.
     """
     values, truth = np.asarray(p, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
     if not len(values):

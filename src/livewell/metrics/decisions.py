@@ -77,7 +77,7 @@ def narrowest_band(
 
     Of equally narrow bands the one that decides most; (0, 1), with nothing decided, where no
     narrower one is good enough. The threshold lies in the band, with `LEAST_BAND` to either side,
-    so that images that happen to be told apart wholly do not leave an empty band.
+    so that images that happen to be separated wholly do not leave an empty band.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def fit_region_rule(logits: ArrayLike, y: ArrayLike, group: ArrayLike) -> Region
     """Temperature and threshold from validation regions.
 
     Of two classes the threshold is that of `choose_threshold`; of more every region is called, for
-    doubt is told of images.
+    only images are left unsure.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def fit_detection_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> Re
     """Which peaks of a frame are called, from labels of frames alone.
 
     All peaks of a negative frame are false, so the threshold lies above the highest of nearly all
-    negative frames. Of those that tell frames apart almost equally well, `WORSE` at most from the
-    best, a low one is taken, for other objects of a positive frame are less sure than its surest:
+    negative frames. Of those that separate frames almost equally well, `WORSE` at most from the
+    best, a low one is taken, for other objects of a positive frame score less than its best:
     `ABOVE` of the way, in log odds, from the lowest of them to the highest.
 
     Parameters

@@ -89,8 +89,8 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
 def per_group(scores: pd.DataFrame) -> pd.DataFrame:
     """One row a group: group, patches, positives, called, mean_p, accuracy and three more.
 
-    `called` is the number called positive; sensitivity, specificity and auc are NaN where the group
-    lacks a class.
+    called is the number called positive; the three are sensitivity, specificity and auc, NaN where
+    the group lacks a class.
     """
     table = checked(scores)
     right = table["y"] == table["called"]

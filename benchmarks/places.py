@@ -11,10 +11,10 @@ import torch
 
 from benchmarks.result import percent
 from benchmarks.shapes import Model, on_fresh
-from livewell.detection.covered import CoveredCounts, covered, table3
+from livewell.detection.covered import covered, table3
 from livewell.detection.froc import froc
 from livewell.detection.intervals import detection_estimates
-from livewell.detection.matching import counts_at, matched
+from livewell.detection.matching import CoveredCounts, counts_at, matched
 from livewell.files import read_json, write_json
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.models.nets.net import Net

@@ -3,7 +3,7 @@
 The text of an error says what is wrong, where, what was expected, what came and what to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -179,3 +179,10 @@ class TableError(LivewellError, ValueError):
             where=where,
             remedy=remedy,
         )
+
+
+def missing_columns(table: Container[str], needed: Mapping[str, str]) -> list[Fault]:
+    """Columns that a table lacks, of those needed; by name what each is, or is needed for."""
+    return [
+        Fault("missing-column", name, text) for name, text in needed.items() if name not in table
+    ]

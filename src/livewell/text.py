@@ -15,6 +15,13 @@ def listed(items: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def few(items: Iterable[object], most: int = 5) -> str:
+    """``a, b, c, d, e, ... (12 in all)``."""
+    texts = list(map(str, items))
+    more = f", ... ({len(texts)} in all)" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
 def chance(p: float, digits: int = 3) -> str:
     """A probability for a table: never rounded to 0 or 1; nothing for NaN."""
     if p != p:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from livewell.detection.judged import Images
 from livewell.detection.matching import precision_recall_curve
+from livewell.detection.tables import Images
 
 
 def average_precision(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> float:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from livewell.detection.covered import COUNTS, CoveredCounts, covered, table3, table3_by_image
+from livewell.detection.covered import COUNTS, covered, table3, table3_by_image
+from livewell.detection.matching import CoveredCounts
 from livewell.errors import GeometryError, SpecError
 
 

@@ -12,13 +12,13 @@ from sklearn import metrics as sk
 
 from livewell.detection.box_tables import COLUMNS
 from livewell.detection.froc import RATES, froc
-from livewell.detection.judged import DETECTIONS
 from livewell.detection.matching import (
     best_threshold,
     counts_at,
     matched,
     precision_recall_curve,
 )
+from livewell.detection.tables import DETECTIONS
 from livewell.errors import SpecError, TableError
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, list[str]]

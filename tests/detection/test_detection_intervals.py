@@ -220,11 +220,10 @@ def test_thousands_of_detections_are_resampled_in_seconds():
 
 
 def test_settings_out_of_range_are_refused():
-    """A threshold of NaN, a level of 95 and no resamples are refused."""
+    """A threshold of NaN and no resamples are refused."""
     tables = perfect(6, 6)
     for call in (
         lambda: detection_estimates(*tables, math.nan, seed=0),
-        lambda: detection_estimates(*tables, 0.5, seed=0, level=95),
         lambda: detection_estimates(*tables, 0.5, seed=0, resamples=0),
     ):
         with pytest.raises(SpecError):

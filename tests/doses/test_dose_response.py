@@ -141,9 +141,9 @@ def test_curves_are_sane_whatever_the_data(seed, lower, more):
             assert each.low <= each.value <= each.high
 
 
-@pytest.mark.parametrize("options", [{"level": 1.0}, {"shares": (0.0, 0.5)}, {"shares": (1.0,)}])
+@pytest.mark.parametrize("options", [{"shares": (0.0, 0.5)}, {"shares": (1.0,)}])
 def test_settings_out_of_range_are_refused(options):
-    """Level and shares lie between 0 and 1."""
+    """Shares lie between 0 and 1."""
     with pytest.raises(SpecError, match=r"in \(0, 1\)"):
         fit_dose_response(wells(), **options)
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from livewell.doses.over_time import (
     FRAME,
-    RESAMPLES,
     begins,
     by_dose,
     common_steps,
@@ -18,6 +17,7 @@ from livewell.doses.over_time import (
     last_common,
     places,
 )
+from livewell.doses.wells import RESAMPLES
 
 NAN = float("nan")
 

@@ -7,7 +7,7 @@ import pytest
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, SplitError, TableError
 from livewell.metrics import baselines
-from livewell.metrics.pictures import by_picture, verdict_figures
+from livewell.metrics.images import by_image, verdict_figures
 from livewell.splitting import schemes as splits
 
 
@@ -81,7 +81,7 @@ SCORES = pd.DataFrame(
 
 def test_a_picture_is_its_patches_together():
     """Counts, means and shares of every picture and frame are those of its patches."""
-    table = by_picture(SCORES, CLASSES).set_index(["image", "t"])
+    table = by_image(SCORES, CLASSES).set_index(["image", "t"])
     assert table.index.tolist() == [("a", 0), ("a", 1), ("b", 0)]
     assert table["n_patches"].tolist() == [2, 1, 2]
     assert table["mean_logit"].tolist() == [-2, 4, 1]
@@ -103,7 +103,7 @@ def test_a_picture_of_three_classes_has_columns_for_each():
             **{f"logit_{name}": [n, n + 2.0, 0.0, 1.0] for n, name in enumerate(states)},
         }
     )
-    table = by_picture(scores, states)
+    table = by_image(scores, states)
     assert table["mean_logit_dead"].tolist() == [3, 0.5]
     assert table["called_dead"].tolist() == [0.5, 0]
     assert table["called_healthy"].tolist() == [0, 1]
@@ -127,19 +127,19 @@ def test_trees_tell_three_classes(measured):
 
 def test_new_pictures_need_no_truth_and_no_group():
     """Scores of new images, without label and group, are gathered just so."""
-    table = by_picture(SCORES[["image", "t", "logit", "called"]], CLASSES)
+    table = by_image(SCORES[["image", "t", "logit", "called"]], CLASSES)
     assert table.columns.tolist() == ["image", "t", "n_patches", "mean_logit", "sick_fraction"]
 
 
 def test_folds_are_kept_apart():
     """A picture scored in two folds has two rows."""
     twice = pd.concat([SCORES.assign(fold=0), SCORES.assign(fold=1)])
-    assert len(by_picture(twice, CLASSES)) == 2 * len(by_picture(SCORES, CLASSES))
+    assert len(by_image(twice, CLASSES)) == 2 * len(by_image(SCORES, CLASSES))
 
 
 def test_pictures_in_two_groups_and_missing_columns_are_refused():
     """A picture cannot be of two groups; the columns that are missing are named."""
     with pytest.raises(SplitError, match="more than one group"):
-        by_picture(SCORES.assign(group=list("abcde")), CLASSES)
+        by_image(SCORES.assign(group=list("abcde")), CLASSES)
     with pytest.raises(TableError, match="logit"):
-        by_picture(SCORES.drop(columns="logit"), CLASSES)
+        by_image(SCORES.drop(columns="logit"), CLASSES)

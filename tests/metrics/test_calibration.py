@@ -95,5 +95,3 @@ def test_reliability_of_few_values_and_one_group(scored):
     assert rows[["low", "high"]].to_numpy().tolist() == [[0, 1], [0, 1]]
     with pytest.raises(TableError):
         reliability([1.2], [1], ["a"])
-    with pytest.raises(SpecError):
-        reliability([0.2], [1], ["a"], bins=0)

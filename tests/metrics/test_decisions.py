@@ -10,8 +10,12 @@ from scipy.special import logit as log_odds
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError, TableError
-from livewell.metrics.bands import narrowest_band
-from livewell.metrics.decisions import choose_threshold, fit_image_rule, fit_region_rule
+from livewell.metrics.decisions import (
+    choose_threshold,
+    fit_image_rule,
+    fit_region_rule,
+    narrowest_band,
+)
 from livewell.metrics.rules import ImageRule
 
 CLASSES = ClassNames(("healthy", "sick"))

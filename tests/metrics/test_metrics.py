@@ -90,9 +90,9 @@ def test_knowing_the_group_alone_has_a_pooled_area(shared_data):
     cells = pd.read_csv(shared_data / "mcf7-pi" / "cells.csv")
     cells = cells[cells["state"].isin(["live", "dead"])]
     table = frame(cells["experiment"], (cells["state"] == "dead").astype(int), [0.5] * len(cells))
-    assert metrics.prevalence_auc(table).value == pytest.approx(0.775, abs=5e-4)
+    assert metrics.FIGURES["prevalence_auc"](table).value == pytest.approx(0.775, abs=5e-4)
     richest = table.assign(group=table["group"] == "plate-110-810")
-    assert metrics.prevalence_auc(richest).value == pytest.approx(0.715, abs=5e-4)
+    assert metrics.FIGURES["prevalence_auc"](richest).value == pytest.approx(0.715, abs=5e-4)
 
 
 def test_the_per_group_table_agrees_with_the_figures():
@@ -100,7 +100,7 @@ def test_the_per_group_table_agrees_with_the_figures():
     table = pd.concat([EXAMPLE, frame("cc", [1, 1], [0.2, 0.9])])
     rows = metrics.per_group(table)
     pooled = np.average(rows["accuracy"], weights=rows["patches"])
-    assert pooled == pytest.approx(metrics.accuracy(table).value)
+    assert pooled == pytest.approx(metrics.FIGURES["accuracy"](table).value)
     last = rows.set_index("group").loc["c"]
     assert np.isnan(last["specificity"])
     assert np.isnan(last["auc"])
@@ -112,7 +112,7 @@ def test_faulty_outcomes_are_refused_whole():
     """Every faulty column of an outcomes frame is named at once."""
     bad = frame("ab", [0, 2], [0.5, 1.5]).assign(group=["a", None]).drop(columns="called")
     with pytest.raises(TableError) as caught:
-        metrics.accuracy(bad)
+        metrics.FIGURES["accuracy"](bad)
     assert [fault.where for fault in caught.value.faults] == ["called", "group", "y", "p"]
 
 

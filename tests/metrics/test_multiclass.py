@@ -12,8 +12,8 @@ from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError, TableError
 from livewell.metrics import figures as metrics
 from livewell.metrics.intervals import estimates
-from livewell.metrics.multiclass import ClassOutcomes, class_estimates, class_groups, confusion
-from livewell.metrics.outcomes import outcomes
+from livewell.metrics.multiclass import class_estimates, class_groups, confusion
+from livewell.metrics.outcomes import ClassOutcomes, outcomes
 
 TWO = ClassNames(("healthy", "sick"))
 THREE = ClassNames(("healthy", "sick", "dead"))

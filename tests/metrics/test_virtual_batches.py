@@ -77,13 +77,6 @@ def test_batches_that_agree_have_no_width():
     assert "no width" in found.note
 
 
-@pytest.mark.parametrize("options", [{"batches": 1}, {"each": 0}, {"resamples": 0}, {"level": 1}])
-def test_numbers_out_of_range_are_refused(options):
-    """Batches, patches, resamples and level have bounds."""
-    with pytest.raises(SpecError, match="bootstrap"):
-        paper_interval(*patches(), seed=0, **options)
-
-
 @pytest.mark.parametrize(
     ("y", "called"), [([0, 1], [0, 1, 1]), ([0, 2], [0, 1]), ([0, 1], [0.5, 1])]
 )

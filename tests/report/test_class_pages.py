@@ -10,7 +10,8 @@ from scipy.special import softmax
 
 from livewell.classes import ClassNames
 from livewell.metrics.calibration import reliability
-from livewell.metrics.multiclass import ClassOutcomes, class_estimates, class_groups
+from livewell.metrics.multiclass import class_estimates, class_groups
+from livewell.metrics.outcomes import ClassOutcomes
 from livewell.outputs.heatmaps import MapTransform
 from livewell.outputs.overlay import Look, class_tint, draw
 from livewell.report.class_figures import class_areas, class_verdicts, roc_of_classes, spread
@@ -57,7 +58,7 @@ def evaluated(classes: ClassNames) -> EvaluationResults:
         pooled=found.together["roc_auc"],
         within=found.together["within_auc"],
         per_group=class_groups(scores, classes),
-        reliability=reliability(top.p, top.y, top.code, resamples=20),
+        reliability=reliability(top.p, top.y, top.code),
         ece=0.2,
         galleries=[Gallery("Right", [np.eye(8)] * 3, list("abc"), [0, 1, 2])],
     )

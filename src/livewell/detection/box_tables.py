@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import Fault, TableError
+from livewell.detection.tables import numbers
+from livewell.errors import Fault, TableError, missing_columns
 from livewell.metrics.outcomes import Floats
 from livewell.tables.schemas import BOX
 
@@ -31,31 +32,23 @@ def box_faults(
 ) -> list[Fault]:
     """Everything that is wrong with a table of objects; a row may have several faults.
 
+    Each fault names the row (its label in the index, from 0 in a plain table) and the image. Codes:
+    ``missing-column``, ``empty-value`` (no name of the image), ``not-a-number`` (a corner is empty,
+    text or infinite), ``not-whole``, ``no-area`` (y1 <= y0 or x1 <= x0), ``no-such-image``,
+    ``outside`` (no pixel inside the image), ``beyond-edge`` (some outside). A kind may be empty.
+
     Parameters
     ----------
-    objects
-        Columns `COLUMNS`; others are not looked at.
     sizes
         (height, width) of every image there is, pixels; ``None`` where the boxes are not held
         against images.
     clip
-        Whether boxes may reach beyond their image, for they will be cut to it; one without any
+        Whether boxes may reach beyond their image, for they will be clipped to it; one without any
         pixel inside is a fault all the same.
-
-    Returns
-    -------
-    list of Fault
-        Row by row, each naming the row (its label in the index, from 0 in a plain table) and the
-        image. Codes: ``missing-column``, ``empty-value`` (no name of the image), ``not-a-number``
-        (a corner is empty, text or infinite), ``not-whole``, ``no-area`` (y1 <= y0 or x1 <= x0),
-        ``no-such-image``, ``outside`` (no pixel inside the image), ``beyond-edge`` (some outside).
-        A kind may be empty.
     """
-    missing = [
-        Fault("missing-column", name, f"{doc}; the table has no such column")
-        for name, doc in COLUMNS.items()
-        if name not in objects
-    ]
+    missing = missing_columns(
+        objects, {name: f"{doc}; the table has no such column" for name, doc in COLUMNS.items()}
+    )
     if missing or objects.empty:
         return missing
     names, corners = _names(objects), _corners(objects)
@@ -68,8 +61,8 @@ def box_faults(
     if sizes is not None:
         there = names.isin(list(sizes)).to_numpy()
         wrong["no-such-image"] = ~there & names.notna().to_numpy()
-        wrong |= _placed(corners, _ends(names, sizes), clip)
-    return list(_told(objects, wrong, sizes or {}))
+        wrong |= _outside(corners, _ends(names, sizes), clip)
+    return list(_described(objects, wrong, sizes or {}))
 
 
 def checked_boxes(
@@ -81,34 +74,19 @@ def checked_boxes(
 ) -> pd.DataFrame:
     """A table of objects in plain types, once nothing is wrong with it.
 
-    Parameters
-    ----------
-    objects, sizes, clip
-        As in `box_faults`; with `clip` boxes are cut to their image.
-    where
-        The file, for the error.
-
-    Returns
-    -------
-    DataFrame
-        All rows and columns in their order, with their index; image and kind are text (kind
-        missing where it was), corners int64.
-
-    Raises
-    ------
-    TableError
-        Holding every fault.
+    All rows and columns in their order, with their index; image and kind are text (kind missing
+    where it was), corners int64. `where` is the file, for the error; the others as in `box_faults`.
     """
     faults = box_faults(objects, sizes, clip=clip)
     if faults:
         edge = any(fault.code == "beyond-edge" for fault in faults)
-        cut = "; boxes that reach beyond their image can be cut to it (clip)" if edge else ""
+        more = "; boxes that reach beyond their image can be clipped to it (clip)" if edge else ""
         raise TableError(
             "boxes that cannot be",
             faults,
             where=where,
             remedy="give one row an object: image, kind and whole pixels y0 < y1, x0 < x1 inside"
-            f" the image{cut}",
+            f" the image{more}",
         )
     names, corners = _names(objects), _corners(objects)
     if clip and len(objects):
@@ -120,17 +98,13 @@ def checked_boxes(
 
 def _names(objects: pd.DataFrame) -> "pd.Series[str]":
     """Names of the images as text; missing where there is none."""
-    return objects["image"].astype("str").mask(_blank(objects["image"]))
-
-
-def _blank(values: "pd.Series[str]") -> Flags:
-    return np.asarray(values.isna() | (values.astype("str").str.strip() == ""), dtype=bool)
+    given = objects["image"]
+    return given.astype("str").mask(given.isna() | (given.astype("str").str.strip() == ""))
 
 
 def _corners(objects: pd.DataFrame) -> Floats:
     """Corners as numbers, shape (objects, 4); NaN where they are none or not finite."""
-    columns = [pd.to_numeric(objects[name], errors="coerce").astype("float64") for name in BOX]
-    found = np.column_stack([column.to_numpy(float) for column in columns])
+    found = np.column_stack([numbers(objects[name]) for name in BOX])
     return np.where(np.isfinite(found), found, np.nan)
 
 
@@ -140,9 +114,9 @@ def _ends(names: "pd.Series[str]", sizes: Mapping[str, tuple[int, int]]) -> Floa
     return np.array([sizes.get(name, unknown) for name in names], dtype=float).reshape(-1, 2)
 
 
-def _placed(corners: Floats, ends: Floats, clip: bool) -> dict[str, Flags]:
+def _outside(corners: Floats, ends: Floats, clip: bool) -> dict[str, Flags]:
     """Boxes wholly and partly outside; where a corner or the image is not known, neither."""
-    # boxes without area too, as if their corners were swapped or a pixel apart: tell all at once
+    # boxes without area too, as if their corners were swapped or a pixel apart: all faults at once
     low = np.minimum(corners[:, :2], corners[:, 2:])
     high = np.maximum(low + 1, np.maximum(corners[:, :2], corners[:, 2:]))
     known = ~np.isnan(ends)
@@ -155,37 +129,33 @@ def _any(wrong: Flags) -> Flags:
     return np.asarray(wrong.any(axis=1))
 
 
-def _told(
+def _described(
     objects: pd.DataFrame, wrong: dict[str, Flags], sizes: Mapping[str, tuple[int, int]]
 ) -> Iterator[Fault]:
     names, corners = _names(objects), _corners(objects)
-    for place in np.flatnonzero(_any(np.column_stack(list(wrong.values())))).tolist():
-        image = names.iloc[place]
+    for row in np.flatnonzero(_any(np.column_stack(list(wrong.values())))).tolist():
+        image = names.iloc[row]
         known = isinstance(image, str)
-        where = f"row {objects.index[place]}, image {image if known else 'unnamed'}"
+        where = f"row {objects.index[row]}, image {image if known else 'unnamed'}"
         size = " x ".join(f"{end:g}" for end in sizes.get(image, ())) if known else ""
-        values = dict(zip(BOX, corners[place].tolist(), strict=True))
+        values = dict(zip(BOX, corners[row].tolist(), strict=True))
         box = "[{y0:g}, {y1:g}) x [{x0:g}, {x1:g})".format(**values)
         strange = [name for name in BOX if np.isnan(values[name])]
         broken = [name for name in BOX if name not in strange and values[name] % 1]
         texts = {
             "empty-value": "no name of the image",
-            "not-a-number": _listed(objects, place, strange) + ": not a number of pixels",
-            "not-whole": _listed(objects, place, broken) + ": whole pixels are needed",
+            "not-a-number": _listed(objects[strange].iloc[row]) + ": not a number of pixels",
+            "not-whole": _listed(objects[broken].iloc[row]) + ": whole pixels are needed",
             "no-area": f"rows x columns {box} have no area; y0 < y1 and x0 < x1 are needed",
             "no-such-image": "no such image",
             "outside": f"rows x columns {box} lie wholly outside of the {size} px",
             "beyond-edge": f"rows x columns {box} reach beyond the {size} px",
         }
-        for code, rows in wrong.items():
-            if rows[place]:
-                yield Fault(code, where, texts[code])
+        yield from (Fault(code, where, texts[code]) for code, rows in wrong.items() if rows[row])
 
 
-def _listed(objects: pd.DataFrame, place: int, names: list[str]) -> str:
+def _listed(values: "pd.Series[float]") -> str:
     """What stands in some columns of a row."""
-    row = objects[names].iloc[place]
     return ", ".join(
-        f"{name} is {'empty' if empty else value}"
-        for name, value, empty in zip(names, row.tolist(), row.isna().tolist(), strict=True)
+        f"{name} is {'empty' if pd.isna(value) else value}" for name, value in values.items()
     )

@@ -1,15 +1,13 @@
 """How much of every object's bounding box a mask covers, and Table 3 of Sailem et al.
 
-The paper's measure of whether a network that was told of images only finds the objects in them.
+The paper's measure of whether a network that learnt from labels of images finds the objects.
 """
-
-import math
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from livewell.detection.matching import CoveredCounts
 from livewell.errors import GeometryError, SpecError
 from livewell.metrics.outcomes import Floats
 
@@ -19,78 +17,19 @@ COUNTS = ["true_positives", "false_positives", "false_negatives", "true_negative
 """Columns of `table3_by_image`."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoveredCounts:
-    """Objects by what they are and whether they are covered.
-
-    Parameters
-    ----------
-    true_positives, false_negatives
-        Objects of the kind sought that are covered, and that are not.
-    false_positives, true_negatives
-        Objects of other kinds that are covered, and that are not.
-    """
-
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
-
-    @property
-    def objects(self) -> int:
-        """All of them."""
-        covered = self.true_positives + self.false_positives
-        return covered + self.false_negatives + self.true_negatives
-
-    @property
-    def accuracy(self) -> float:
-        """Share of all objects told rightly; NaN where there is none."""
-        right = self.true_positives + self.true_negatives
-        return right / self.objects if self.objects else math.nan
-
-    @property
-    def precision(self) -> float:
-        """Share of the covered objects that are of the kind sought; NaN where none is covered."""
-        called = self.true_positives + self.false_positives
-        return self.true_positives / called if called else math.nan
-
-    @property
-    def recall(self) -> float:
-        """Share of the objects of the kind sought that are covered; NaN where there is none."""
-        sought = self.true_positives + self.false_negatives
-        return self.true_positives / sought if sought else math.nan
-
-
 def covered(mask: NDArray[np.bool_], boxes: ArrayLike) -> Floats:
     """Share of each box's pixels that a mask covers.
 
-    Parameters
-    ----------
-    mask
-        (height, width) bool.
-    boxes
-        Shape (n, 4): first row and column inside, first row and column beyond (y0, x0, y1, x1),
-        whole pixels. Pixels of a box beyond the mask's edge are its pixels, and not covered.
-
-    Returns
-    -------
-    array
-        Shape (n,), in [0, 1]; from sums over the mask taken once, whatever the number of boxes.
-
-    Raises
-    ------
-    SpecError
-        The mask is not of two axes or not of truth values.
-    GeometryError
-        Boxes of another shape, not whole, or without area.
+    Boxes have the shape (n, 4): first row and column inside, first row and column beyond (y0, x0,
+    y1, x1), whole pixels. Pixels of a box beyond the mask's edge are its pixels, and not covered.
+    Shares are from sums over the mask taken once, whatever the number of boxes.
     """
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.dtype != np.bool_:
         got = f"{mask.ndim} axes of {mask.dtype}"
         raise SpecError("not a mask", where="mask", expected="(height, width) bool", got=got)
     corners = _whole(boxes)
-    sums = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
-    sums[1:, 1:] = mask.cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
+    sums = np.pad(mask.cumsum(axis=0, dtype=np.int64).cumsum(axis=1), ((1, 0), (1, 0)))
     area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     y0, y1 = np.clip(corners[:, [0, 2]], 0, mask.shape[0]).T
     x0, x1 = np.clip(corners[:, [1, 3]], 0, mask.shape[1]).T
@@ -106,32 +45,14 @@ def table3(
     positive, otherwise a false negative; an object of another kind so covered is a false positive,
     otherwise a true negative.
 
-    Parameters
-    ----------
-    shares
-        Of every object of the positive images, `covered`; shape (objects,).
-    kinds
-        What each is; shape (objects,).
-    positive_kind
-        The kind sought.
-    least
-        Share from which on a box is covered, in (0, 1]; equal to it is enough.
-
-    Raises
-    ------
-    SpecError
-        Shares that are none or as many as there are not kinds, or `least` out of range.
-
-    Notes
-    -----
     Source: Sailem et al., section 4.2 and Table 3 (which says "at least" for both kinds; the text
     says "more than 90%" for ellipses). Its printed accuracy of 99.995% cannot go with its precision
     of 93.00% and recall of 97.19%.
 
     What it does not see: a mask where no object is; negative images, however much is marked there;
     a mask that covers everything, but for precision, which is then the share of the kind sought;
-    and how sure a mark was. Where one object in ten is sought, a mask of nothing has an accuracy of
-    90%. `livewell.detection.matching` sees all that.
+    and how high a score was. Where one object in ten is sought, a mask of nothing has an accuracy
+    of 90%. `livewell.detection.matching` sees all that.
     """
     by_image = table3_by_image(shares, kinds, np.zeros(np.size(shares)), positive_kind, least)
     return CoveredCounts(*(int(by_image[name].sum()) for name in COUNTS))
@@ -146,22 +67,7 @@ def table3_by_image(
 ) -> pd.DataFrame:
     """The counts of `table3` image by image, so that intervals can resample groups of images.
 
-    Parameters
-    ----------
-    shares, kinds, positive_kind, least
-        As in `table3`.
-    images
-        The image of every object; shape (objects,).
-
-    Returns
-    -------
-    DataFrame
-        One row an image (index image, sorted), columns `COUNTS`, whole numbers.
-
-    Raises
-    ------
-    SpecError
-        As in `table3`.
+    One row an image (index image, sorted), columns `COUNTS`, whole numbers.
     """
     share, kind, image = (np.asarray(values).ravel() for values in (shares, kinds, images))
     share = share.astype(float)

@@ -6,26 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from livewell.detection.judged import Images, JudgedImages
 from livewell.detection.matching import precision_recall_curve
+from livewell.detection.tables import DetectionArrays, Images
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""False positives an image at which sensitivity is told (Setio et al. 2017, LUNA16)."""
+"""False positives an image at which sensitivity is given (Setio et al. 2017, LUNA16)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Froc:
     """A free-response receiver operating characteristic.
 
-    Parameters
-    ----------
-    curve
-        threshold, sensitivity, false_positives_per_image; from a threshold of infinity, where
-        nothing is called, down to every score. Neither of the other two ever falls.
-    sensitivities
-        Sensitivity at each of `RATES`.
-    score
-        Their mean.
+    `curve` has the columns threshold, sensitivity, false_positives_per_image; from a threshold of
+    infinity, where nothing is called, down to every score. Neither of the other two ever falls.
+    `sensitivities` are those at each of `RATES`, `score` is their mean.
     """
 
     curve: pd.DataFrame
@@ -41,26 +35,12 @@ def froc(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> Froc:
     score makes fewer, the curve has ended and its last sensitivity holds. 0 where nothing is
     detected, NaN where there is no object.
 
-    Parameters
-    ----------
-    matched
-        What `livewell.detection.matching.matched` gave.
-    objects, images
-        What it was given.
-
-    Raises
-    ------
-    TableError
-        As in `livewell.detection.judged.JudgedImages.of`.
-
-    Notes
-    -----
     Source: Setio et al. 2017, Med. Image Anal. 42:1 (LUNA16), whose score is the mean of the same
     seven sensitivities. Two rules differ: there the curve is interpolated between its points, which
     never gives less; and a second detection on one object is left out there, here it is a false
     positive.
     """
-    judged = JudgedImages.of(matched, objects, images)
+    judged = DetectionArrays.of(matched, objects, images)
     points = precision_recall_curve(matched, objects, images)
     start = 0.0 if judged.objects else math.nan
     curve = pd.DataFrame(

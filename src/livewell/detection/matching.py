@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from livewell.detection.box_tables import box_faults
-from livewell.detection.judged import (
+from livewell.detection.tables import (
+    DetectionArrays,
     Images,
-    JudgedImages,
     detection_faults,
     listed_images,
     numbers,
@@ -23,45 +23,37 @@ from livewell.detection.judged import (
 from livewell.errors import SpecError, TableError
 from livewell.tables.schemas import BOX
 
-_CURVE = ["threshold", "precision", "recall", "f1", "true_positives", "false_positives"]
-
 
 @dataclass(frozen=True, slots=True)
-class DetectionCounts:
-    """Detections and objects at one threshold.
-
-    Parameters
-    ----------
-    true_positives, false_positives
-        Detections of at least the threshold that are right and that are wrong.
-    false_negatives
-        Objects without such a detection.
-    images
-        Number of images judged.
-    """
+class Counts:
+    """Objects sought that are found, what was found wrongly, and objects missed."""
 
     true_positives: int
     false_positives: int
     false_negatives: int
-    images: int
 
     @property
     def precision(self) -> float:
-        """Share of the detections that are right; NaN where there is none."""
-        called = self.true_positives + self.false_positives
-        return self.true_positives / called if called else math.nan
+        """Share of what is found that is right; NaN where nothing is found."""
+        return _share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
-        """Share of the objects that are found; NaN where there is none."""
-        objects = self.true_positives + self.false_negatives
-        return self.true_positives / objects if objects else math.nan
+        """Share of the objects sought that are found; NaN where there is none."""
+        return _share(self.true_positives, self.true_positives + self.false_negatives)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionCounts(Counts):
+    """Detections and objects at one threshold, over so many images."""
+
+    images: int
 
     @property
     def f1(self) -> float:
         """2 TP / (2 TP + FP + FN); NaN only where there is neither detection nor object."""
-        total = 2 * self.true_positives + self.false_positives + self.false_negatives
-        return 2 * self.true_positives / total if total else math.nan
+        found = 2 * self.true_positives
+        return _share(found, found + self.false_positives + self.false_negatives)
 
     @property
     def false_positives_per_image(self) -> float:
@@ -69,12 +61,37 @@ class DetectionCounts:
         return self.false_positives / self.images
 
 
+@dataclass(frozen=True, slots=True)
+class CoveredCounts(Counts):
+    """Objects of the kind sought that are covered or not (true positives, false negatives).
+
+    Objects of other kinds that are covered are false positives, those that are not true negatives.
+    """
+
+    true_negatives: int
+
+    @property
+    def objects(self) -> int:
+        """All of them."""
+        covered = self.true_positives + self.false_positives
+        return covered + self.false_negatives + self.true_negatives
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all objects that are covered or not as they should; NaN where there is none."""
+        return _share(self.true_positives + self.true_negatives, self.objects)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan
+
+
 def matched(detections: pd.DataFrame, objects: pd.DataFrame, images: Images) -> pd.DataFrame:
     """Detections with whether each is right and which object it found.
 
-    Within an image detections are gone through from the surest, equal scores in the order of their
-    rows. One is right where its peak lies in a box that no surer one has claimed, and claims it;
-    where it lies in several it claims the one whose centre is nearest, in units of that box's
+    Within an image detections are gone through from the highest score, equal ones in the order of
+    their rows. One is right where its peak lies in a box that none before has claimed, and claims
+    it; where it lies in several it claims the one whose centre is nearest, in units of that box's
     height and width. So an object has at most one right detection, every further one on it is
     wrong, and what is right above a threshold does not depend on what lies below. Where boxes
     overlap this may find fewer objects than the best pairing would.
@@ -82,24 +99,16 @@ def matched(detections: pd.DataFrame, objects: pd.DataFrame, images: Images) -> 
     Parameters
     ----------
     detections
-        Columns `livewell.detection.judged.DETECTIONS`; others are kept.
+        Columns `livewell.detection.tables.DETECTIONS`; others are kept.
     objects
         Columns `box_tables.COLUMNS`, objects of the kind sought only, with an index
         of different whole numbers.
-    images
-        All images judged, see `livewell.detection.judged.Images`.
 
     Returns
     -------
     DataFrame
         The rows of `detections` in their order, with the columns right (bool) and object (label of
         the object in the index of `objects`, -1 where there is none).
-
-    Raises
-    ------
-    TableError
-        Holding every fault: columns that are missing, empty or no numbers, images that were not
-        judged, stand twice or have no group, boxes that cannot be, objects of several kinds.
     """
     listed = listed_images(images)
     faults = detection_faults(detections, listed)
@@ -132,24 +141,11 @@ def counts_at(
 ) -> DetectionCounts:
     """Right and wrong detections of at least a threshold, and objects missed, over all images.
 
-    Parameters
-    ----------
-    matched
-        What `matched` gave.
-    objects, images
-        What it was given.
-    threshold
-        A score; infinity calls nothing.
-
-    Raises
-    ------
-    SpecError
-        The threshold is NaN.
-    TableError
-        As in `livewell.detection.judged.JudgedImages.of`.
+    `matched` is what `matched` gave, `objects` and `images` what it was given; a threshold of
+    infinity calls nothing.
     """
     check_threshold(threshold)
-    judged = JudgedImages.of(matched, objects, images)
+    judged = DetectionArrays.of(matched, objects, images)
     called = judged.score >= threshold
     true = int((called & judged.right).sum())
     return DetectionCounts(true, int(called.sum()) - true, judged.objects - true, len(judged.group))
@@ -160,19 +156,29 @@ def precision_recall_curve(
 ) -> pd.DataFrame:
     """Precision and recall at every score as threshold, over all images; parameters as `counts_at`.
 
-    Returns
-    -------
-    DataFrame
-        One row a different score, from the highest: threshold, precision, recall, f1,
-        true_positives, false_positives. No row where there is no detection; recall is NaN where
-        there is no object. Recall never falls from row to row.
-
-    Raises
-    ------
-    TableError
-        As in `livewell.detection.judged.JudgedImages.of`.
+    One row a different score, from the highest: threshold, precision, recall, f1, true_positives,
+    false_positives. No row where there is no detection; recall is NaN where there is no object.
+    Recall never falls from row to row.
     """
-    return _curve(JudgedImages.of(matched, objects, images))
+    judged = DetectionArrays.of(matched, objects, images)
+    order = np.argsort(-judged.score, kind="stable")
+    score, right = judged.score[order], judged.right[order]
+    # the last one of each run of equal scores
+    last = np.flatnonzero(np.append(score[1:] != score[:-1], True)[: len(score)])
+    called = last + 1.0
+    true = np.cumsum(right)[last].astype(float)
+    unknown = np.full(len(last), np.nan)
+    recall = true / judged.objects if judged.objects else unknown
+    return pd.DataFrame(
+        {
+            "threshold": score[last],
+            "precision": true / called,
+            "recall": recall,
+            "f1": 2 * true / (called + judged.objects),
+            "true_positives": true.astype(np.int64),
+            "false_positives": (called - true).astype(np.int64),
+        }
+    )
 
 
 def best_threshold(matched: pd.DataFrame, objects: pd.DataFrame, images: Images) -> float:
@@ -180,7 +186,7 @@ def best_threshold(matched: pd.DataFrame, objects: pd.DataFrame, images: Images)
 
     Of equally good ones the highest. It lies midway between the lowest score that it calls and the
     next one below, and at that lowest score itself where there is none below. Infinity, which calls
-    nothing, where no detection is right. Parameters and errors as `precision_recall_curve`.
+    nothing, where no detection is right. Parameters as `precision_recall_curve`.
     """
     curve = precision_recall_curve(matched, objects, images)
     if not curve["true_positives"].any():
@@ -196,32 +202,6 @@ def best_threshold(matched: pd.DataFrame, objects: pd.DataFrame, images: Images)
 
 
 def check_threshold(threshold: float) -> None:
-    """Refuse a threshold that no score can be held against.
-
-    Raises
-    ------
-    SpecError
-        It is NaN.
-    """
+    """Refuse NaN, which no score can be held against."""
     if math.isnan(threshold):
         raise SpecError("no threshold", where="threshold", expected="a score", got="NaN")
-
-
-def _curve(judged: JudgedImages) -> pd.DataFrame:
-    order = np.argsort(-judged.score, kind="stable")
-    score, right = judged.score[order], judged.right[order]
-    # the last one of each run of equal scores
-    last = np.flatnonzero(np.append(score[1:] != score[:-1], True)[: len(score)])
-    called = last + 1.0
-    true = np.cumsum(right)[last].astype(float)
-    unknown = np.full(len(last), np.nan)
-    recall = true / judged.objects if judged.objects else unknown
-    columns = (
-        score[last],
-        true / called,
-        recall,
-        2 * true / (called + judged.objects),
-        true.astype(np.int64),
-        (called - true).astype(np.int64),
-    )
-    return pd.DataFrame(dict(zip(_CURVE, columns, strict=True)))

@@ -1,4 +1,4 @@
-"""Places that several models found, held against boxes together: one table, one set of figures."""
+"""Detections of several models held against boxes together: one table, one set of figures."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,8 +9,7 @@ import pandas as pd
 
 from livewell.detection.covered import table3_by_image
 from livewell.detection.froc import Froc, froc
-from livewell.detection.froc_intervals import froc_estimate
-from livewell.detection.intervals import detection_estimates, table3_estimates
+from livewell.detection.intervals import detection_estimates, froc_estimate, table3_estimates
 from livewell.detection.matching import (
     DetectionCounts,
     counts_at,
@@ -26,7 +25,7 @@ FROM_LABELS, FROM_BOXES = "from_labels", "from_boxes"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchedDetections:
-    """Places held against boxes.
+    """Detections held against boxes.
 
     Parameters
     ----------
@@ -38,7 +37,8 @@ class MatchedDetections:
     others
         How many boxes of another class these frames hold.
     unknown
-        How many places lie on cells without a class: neither right nor wrong, they are left out.
+        How many detections lie on cells without a class: neither right nor wrong, they are left
+        out.
     """
 
     places: pd.DataFrame
@@ -51,7 +51,7 @@ class MatchedDetections:
 def held(
     places: pd.DataFrame, frames: pd.DataFrame, boxes: pd.DataFrame, positive: str
 ) -> MatchedDetections:
-    """Hold places against the boxes of one class.
+    """Hold detections against the boxes of the positive class.
 
     Parameters
     ----------
@@ -63,13 +63,6 @@ def held(
     boxes
         Columns image, label and the corners of `schemas.BOX`: cells on frame 0 of an image.
         Those of other images are left out.
-    positive
-        The class sought.
-
-    Raises
-    ------
-    TableError
-        As in `livewell.detection.matching.matched`.
     """
     images = pd.DataFrame({"image": frame_names(frames), "group": frames["group"].to_numpy()})
     mine = boxes[boxes["image"].isin(images["image"])]
@@ -103,15 +96,7 @@ def _lie_in(places: pd.DataFrame, boxes: pd.DataFrame) -> "pd.Series[bool]":
 
 @dataclass(frozen=True, slots=True)
 class AtThreshold:
-    """Places that reach their model's threshold.
-
-    Parameters
-    ----------
-    estimates
-        precision, recall and f1.
-    counts
-        What they are taken from.
-    """
+    """Precision, recall and f1 of the detections that reach their model's threshold."""
 
     estimates: Mapping[str, Estimate]
     counts: DetectionCounts
@@ -119,21 +104,19 @@ class AtThreshold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaceFigures:
-    """How well places are found.
+    """How well objects are found.
 
     Parameters
     ----------
     thresholds
         By `FROM_LABELS` and, where a model found anything right in validation, `FROM_BOXES`.
-    average_precision, froc_score
-        Over all thresholds.
     curve
         As `livewell.detection.matching.precision_recall_curve` makes it; threshold is relative.
     froc
         As `livewell.detection.froc.froc` makes it, relative too.
     covered
-        accuracy, precision and recall of the paper's Table 3, by the pixels of places that reach
-        the threshold from labels; recall alone where no other objects have boxes.
+        accuracy, precision and recall of the paper's Table 3, by the pixels of detections that
+        reach the threshold from labels; recall alone where no other objects have boxes.
     """
 
     thresholds: Mapping[str, AtThreshold]
@@ -166,30 +149,21 @@ def place_figures(
     *,
     seed: int,
 ) -> PlaceFigures:
-    """All figures of places on frames that no model has learnt from.
+    """All figures of detections on frames that no model has learnt from.
 
-    The models of several folds have thresholds and scales of their own: places are put in one order
-    by their relative score.
+    The models of several folds have thresholds and scales of their own: detections are put in one
+    order by their relative score.
 
     Parameters
     ----------
     held
-        Places in test frames, with the column fold.
+        Detections in test frames, with the column fold.
     moved
-        By fold, the relative score from which on places are called by the threshold that boxes of
-        validation frames chose; infinity where no place was right there, which calls nothing.
+        By fold, the relative score from which on detections are called by the threshold that boxes
+        of validation frames chose; infinity where none was right there, which calls nothing.
     shares
         Columns image, kind (its class) and share: how much of every box of the positive frames the
-        pixels of called places cover, see `livewell.detection.covered.covered`.
-    positive
-        The class sought.
-    seed
-        Of resampling.
-
-    Raises
-    ------
-    TableError, SpecError
-        As the functions of `livewell.detection.intervals`.
+        pixels of called detections cover, see `livewell.detection.covered.covered`.
     """
     above = held.places["score"] - held.places["fold"].map(dict(moved)).astype(float)
     tables = {FROM_LABELS: held.places}

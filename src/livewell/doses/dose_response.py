@@ -15,7 +15,7 @@ that may fail to converge. Intervals are those of the profile quasi-deviance.
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from scipy import stats
 
 from livewell.doses.wells import check_wells
 from livewell.errors import SpecError
+from livewell.metrics.intervals import LEVEL
 from livewell.metrics.outcomes import Floats
 
 PARAMETERS = 4
@@ -42,17 +43,11 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class EffectiveDose:
-    """The dose at which a share of the way from lower to upper plateau is gone.
+    """The dose at which a share (0.1 for ED10) of the way from lower to upper plateau is gone.
 
-    Parameters
-    ----------
-    share
-        Such as 0.1 for ED10.
-    value, low, high
-        The dose and its interval, in the table's unit; `low` is 0 and `high` infinite where the
-        interval is open. Without a rise the dose is NaN, from 0 to infinity.
-    note
-        What a careful reader should know; empty if nothing.
+    The dose and its interval are in the table's unit; `low` is 0 and `high` infinite where the
+    interval is open. Without a rise the dose is NaN, from 0 to infinity. `note` is what a careful
+    reader should know.
     """
 
     share: float
@@ -71,29 +66,16 @@ class EffectiveDose:
 class DoseResponse:
     """A fitted curve.
 
-    Parameters
-    ----------
-    lower, upper
-        Plateaus, shares of patches called sick; NaN where no curve can be fitted.
-    ed50, slope
-        Dose of half the way, and h; NaN without a rise.
-    phi
-        Overdispersion: variance of a well's fraction is ``phi f (1 - f)``.
-    effective
-        One `EffectiveDose` for each asked for, in that order.
-    p_rise
-        Of the F test of the curve against a constant; NaN where it cannot be made.
-    note
-        Why there is no curve; empty if there is.
+    `lower` and `upper` are plateaus, shares of patches called sick, NaN where no curve can be
+    fitted; `ed50` is the dose of half the way and `slope` is h, NaN without a rise. There is one
+    `EffectiveDose` for each asked for, in that order. `note` says why there is no curve.
     """
 
     lower: float
     upper: float
     ed50: float
     slope: float
-    phi: float
     effective: tuple[EffectiveDose, ...]
-    p_rise: float
     note: str = ""
 
     @property
@@ -111,78 +93,51 @@ class DoseResponse:
         dose = np.asarray(doses, dtype=float)
         if not self.fitted:
             return np.full(dose.shape, self.lower)
-        return np.asarray(
-            self.lower + (self.upper - self.lower) * _rise(dose, self.ed50, self.slope)
-        )
+        rise = _rise(dose, self.ed50, self.slope)
+        return np.asarray(self.lower + (self.upper - self.lower) * rise)
 
 
 def fit_dose_response(
-    wells: pd.DataFrame, *, shares: tuple[float, ...] = (0.1, 0.5), level: float = 0.95
+    wells: pd.DataFrame, *, shares: tuple[float, ...] = (0.1, 0.5)
 ) -> DoseResponse:
     """Fit the curve of a table of wells, with intervals for the doses of a partial effect.
 
-    Parameters
-    ----------
-    wells
-        A table of wells, as in `livewell.doses.wells.check_wells`.
-    shares
-        Shares of the way between the plateaus whose doses are wanted, each in (0, 1).
-    level
-        Coverage of the intervals, in (0, 1); a rise is shown if its F test has p < 1 - level.
+    There is a note, and no doses, where there are fewer than two doses beside the control, too few
+    wells, or no rise: a rise is shown if its F test has p < 1 - `LEVEL`.
 
-    Returns
-    -------
-    DoseResponse
-        With a note, and no doses, where there are fewer than two doses beside the control, too few
-        wells, or no rise.
-
-    Raises
-    ------
-    TableError
-        As in `check_wells`.
-    SpecError
-        A share or level out of range.
-
-    Notes
-    -----
-    An interval holds every ED whose profile quasi-deviance is within ``phi F(1, N - p; level)`` of
+    An interval holds every ED whose profile quasi-deviance is within ``phi F(1, N - p; LEVEL)`` of
     the least, with p parameters; phi is the larger of Pearson's estimate at the fit and the pure
-    error within doses.
+    error within doses. `shares` of the way between the plateaus, each in (0, 1), are those whose
+    doses are wanted.
     """
-    if not 0 < level < 1:
-        raise SpecError("no such level", where="level", expected="in (0, 1)", got=str(level))
     if not all(0 < share < 1 for share in shares):
         raise SpecError("no such share", where="shares", expected="in (0, 1)", got=str(shares))
     data = _Data.of(check_wells(wells))
+
+    def without(mean: float, note: str) -> DoseResponse:
+        open_ = (EffectiveDose(share, math.nan, 0.0, math.inf, note) for share in shares)
+        return DoseResponse(mean, mean, math.nan, math.nan, tuple(open_), note)
+
     if len(data.dose) < 3 or data.wells <= PARAMETERS:
-        note = FEW_DOSES if len(data.dose) < 3 else FEW_WELLS
-        return _without(shares, math.nan, math.nan, math.nan, note)
+        return without(math.nan, FEW_DOSES if len(data.dose) < 3 else FEW_WELLS)
     best = _best(data)
     phi = _overdispersion(data, best)
     free = data.wells - PARAMETERS
     flat = float(_deviance(data, np.full(len(data.dose), data.mean)))
     ratio = max(flat - best.deviance, 0) / (PARAMETERS - 1) / phi
     p = float(stats.f.sf(ratio, PARAMETERS - 1, free))
-    if p >= 1 - level or best.upper - best.lower < _TINY:
-        return _without(shares, data.mean, phi, p, NO_RISE)
-    limit = best.deviance + phi * float(stats.f.ppf(level, 1, free))
+    if p >= 1 - LEVEL or best.upper - best.lower < _TINY:
+        return without(data.mean, NO_RISE)
+    limit = best.deviance + phi * float(stats.f.ppf(LEVEL, 1, free))
     found = tuple(_share(data, best, share, limit) for share in shares)
-    return DoseResponse(best.lower, best.upper, math.exp(best.log_ed), best.slope, phi, found, p)
+    return DoseResponse(best.lower, best.upper, math.exp(best.log_ed), best.slope, found)
 
 
-def _without(
-    shares: tuple[float, ...], mean: float, phi: float, p: float, note: str
-) -> DoseResponse:
-    open_ = tuple(EffectiveDose(share, math.nan, 0.0, math.inf, note) for share in shares)
-    return DoseResponse(mean, mean, math.nan, math.nan, phi, open_, p, note)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Data:
+class _Data(NamedTuple):
     """Wells summed up by dose: all that mean and deviance need."""
 
     dose: Floats
-    count: Floats
+    number: Floats
     fraction: Floats
     inverse: Floats
     squares: Floats
@@ -197,32 +152,29 @@ class _Data:
         mean = np.bincount(code, fraction) / count
         inverse = np.bincount(code, 1 / table["patches"].to_numpy(float)[order]) / count
         squares = np.bincount(code, (fraction - mean[code]) ** 2).astype(float)
-        return cls(
-            levels, count.astype(float), mean, inverse, squares, float(_entropy(fraction).sum())
-        )
+        f = np.clip(fraction, _TINY, 1 - _TINY)
+        entropy = fraction * np.log(f) + (1 - fraction) * np.log(1 - f)
+        return cls(levels, count.astype(float), mean, inverse, squares, float(entropy.sum()))
 
     def room(self, mean: Floats) -> Floats:
         """``m (1 - m)``, at least that of half a patch called otherwise in all wells of a dose.
 
         A fit of 0 or 1 would else have no variance, and one patch infinite weight.
         """
-        edge = self.inverse / 2 / self.count
+        edge = self.inverse / 2 / self.number
         m = np.clip(mean, edge, 1 - edge)
         return np.asarray(m * (1 - m))
 
     @property
     def wells(self) -> int:
-        """Number of wells."""
-        return int(self.count.sum())
+        return int(self.number.sum())
 
     @property
     def mean(self) -> float:
-        """Mean fraction of all wells."""
-        return float((self.count * self.fraction).sum() / self.wells)
+        return float((self.number * self.fraction).sum() / self.wells)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
+class _Fit(NamedTuple):
     """One point of the grid with its plateaus."""
 
     log_ed: float
@@ -232,16 +184,11 @@ class _Fit:
     deviance: float
 
 
-def _entropy(fraction: Floats) -> Floats:
-    f = np.clip(fraction, _TINY, 1 - _TINY)
-    return np.asarray(fraction * np.log(f) + (1 - fraction) * np.log(1 - f))
-
-
 def _deviance(data: _Data, mean: Floats) -> Floats:
     """Binomial quasi-deviance of one trial a well, summed over the last axis (doses)."""
     m = np.clip(mean, _TINY, 1 - _TINY)
     fit = data.fraction * np.log(m) + (1 - data.fraction) * np.log1p(-m)
-    return np.asarray(2 * (data.entropy - (data.count * fit).sum(-1)))
+    return np.asarray(2 * (data.entropy - (data.number * fit).sum(-1)))
 
 
 def _rise(dose: Floats, ed50: Floats | float, slope: Floats | float) -> Floats:
@@ -253,7 +200,7 @@ def _rise(dose: Floats, ed50: Floats | float, slope: Floats | float) -> Floats:
 
 def _plateaus(data: _Data, g: Floats) -> tuple[Floats, Floats, Floats]:
     """Best lower and upper plateau of every curve, and the deviance; g has doses last."""
-    weight = np.broadcast_to(data.count, g.shape)
+    weight = np.broadcast_to(data.number, g.shape)
     for _ in range(_ROUNDS):
         total = weight.sum(-1)
         mean_g = (weight * g).sum(-1) / total
@@ -265,7 +212,7 @@ def _plateaus(data: _Data, g: Floats) -> tuple[Floats, Floats, Floats]:
         lower = mean_y - rise * mean_g
         lower, upper = _bounded(weight, g, data.fraction, lower, lower + rise)
         mean = lower[..., None] + (upper - lower)[..., None] * g
-        weight = data.count / data.room(mean)
+        weight = data.number / data.room(mean)
     return lower, upper, _deviance(data, mean)
 
 
@@ -284,10 +231,6 @@ def _bounded(
     return lower, np.maximum(lower, upper)
 
 
-def _slopes(number: int) -> Floats:
-    return np.geomspace(*SLOPES, number)
-
-
 def _at(data: _Data, log_ed: Floats, slope: Floats, share: float) -> tuple[Floats, Floats, Floats]:
     """Plateaus and deviance where the dose of that share is ``exp(log_ed)``."""
     log_50 = log_ed - math.log(share / (1 - share)) / slope
@@ -303,29 +246,21 @@ def _span(data: _Data) -> tuple[float, float]:
 def _best(data: _Data) -> _Fit:
     """The least deviance, on ever finer grids."""
     low, high = _span(data)
-    ed, slope = np.linspace(low, high, 121), _slopes(41)
+    ed, slope = np.linspace(low, high, 121), np.geomspace(*SLOPES, 41)
     for _ in range(5):
-        grid_ed, grid_slope = np.meshgrid(ed, slope, indexing="ij")
-        lower, upper, deviance = _at(data, grid_ed, grid_slope, 0.5)
+        lower, upper, deviance = _at(data, ed[:, None], slope[None], 0.5)
         i, j = divmod(int(np.argmin(deviance)), len(slope))
-        found = _Fit(
-            float(ed[i]),
-            float(slope[j]),
-            float(lower[i, j]),
-            float(upper[i, j]),
-            float(deviance[i, j]),
-        )
+        best = (ed[i], slope[j], lower[i, j], upper[i, j], deviance[i, j])
         ed = np.linspace(ed[max(i - 1, 0)], ed[min(i + 1, len(ed) - 1)], 21)
         slope = np.geomspace(slope[max(j - 1, 0)], slope[min(j + 1, len(slope) - 1)], 21)
-    return found
+    return _Fit(*map(float, best))
 
 
 def _overdispersion(data: _Data, best: _Fit) -> float:
     """The larger of Pearson's phi at the fit and the pure error within doses."""
-    mean = best.lower + (best.upper - best.lower) * _rise(
-        data.dose, math.exp(best.log_ed), best.slope
-    )
-    about = data.squares + data.count * (data.fraction - mean) ** 2
+    rise = _rise(data.dose, math.exp(best.log_ed), best.slope)
+    mean = best.lower + (best.upper - best.lower) * rise
+    about = data.squares + data.number * (data.fraction - mean) ** 2
     pearson = float((about / data.room(mean)).sum()) / (data.wells - PARAMETERS)
     free = data.wells - len(data.dose)
     pure = float((data.squares / data.room(data.fraction)).sum()) / free if free > 0 else 0.0
@@ -337,21 +272,17 @@ def _share(data: _Data, best: _Fit, share: float, limit: float) -> EffectiveDose
     centre = best.log_ed + math.log(share / (1 - share)) / best.slope
     low, high = _span(data)
     low, high = min(low, centre - 1), max(high, centre + 1)
-    profile = partial(_profile, data, share=share)
     ends = []
     for edge in (low, high):
         at = np.linspace(centre, edge, 61)
-        value = profile(at)
-        outside = np.flatnonzero(value > limit)
-        # Beyond the outermost place within the limit: the profile may have more than one valley.
-        inside = np.flatnonzero(value <= limit)
-        last = int(inside[-1]) if len(inside) else 0
-        if last == len(at) - 1 or not len(outside):
+        # Beyond the outermost point within the limit: the profile may have more than one valley.
+        last = int(max(np.flatnonzero(_profile(data, at, share) <= limit), default=0))
+        if last == len(at) - 1:
             ends.append(0.0 if edge == low else math.inf)
             continue
         for _ in range(2):
             at = np.linspace(at[last], at[last + 1], 11)
-            value = profile(at)
+            value = _profile(data, at, share)
             last = min(int(np.flatnonzero(np.append(True, value[1:] <= limit))[-1]), 9)
         gap = value[last + 1] - value[last]
         part = np.clip((limit - value[last]) / gap, 0, 1) if gap > 0 else 1.0
@@ -361,17 +292,12 @@ def _share(data: _Data, best: _Fit, share: float, limit: float) -> EffectiveDose
     return EffectiveDose(share, math.exp(centre), ends[0], ends[1], "; ".join(notes))
 
 
-def _profile(data: _Data, at: Floats, *, share: float) -> Floats:
+def _profile(data: _Data, at: Floats, share: float) -> Floats:
     """Least deviance over the slope, for every log dose of that share."""
-    slope = np.broadcast_to(_slopes(61), (len(at), 61))
+    slope, row = np.broadcast_to(np.geomspace(*SLOPES, 61), (len(at), 61)), np.arange(len(at))
     for _ in range(2):
-        deviance = _at(data, np.broadcast_to(at[:, None], slope.shape), slope, share)[2]
-        best = np.argmin(deviance, 1)
-        row = np.arange(len(at))
-        left, right = (
-            slope[row, np.maximum(best - 1, 0)],
-            slope[row, np.minimum(best + 1, slope.shape[1] - 1)],
-        )
+        best = np.argmin(_at(data, at[:, None], slope, share)[2], 1)
+        left = slope[row, np.maximum(best - 1, 0)]
+        right = slope[row, np.minimum(best + 1, slope.shape[1] - 1)]
         slope = np.geomspace(left, right, 9, axis=1)
-    deviance = _at(data, np.broadcast_to(at[:, None], slope.shape), slope, share)[2]
-    return np.asarray(deviance.min(1))
+    return np.asarray(_at(data, at[:, None], slope, share)[2].min(1))

@@ -13,7 +13,7 @@ wells and leaves others untouched, which few wells cannot show.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,38 +34,26 @@ _STEP = 0.001
 class DoseTest:
     """What is known of one dose against the control.
 
-    Parameters
-    ----------
-    dose, wells, fraction
-        The dose, its wells, and their mean share of patches called sick.
-    difference
-        `fraction` less the control's.
-    lower, upper
-        One-sided bounds of the true difference, each at alpha; -1 and 1 where nothing is known.
-    p
-        Of the test that the difference is below the margin; NaN where it cannot be tested.
-    p_worse
-        Of the test the other way, that it is above the margin.
-    decision
-        ``not worse`` (shown to be below the margin), ``worse`` (shown to be above it), ``cannot
-        tell``, or ``not tested``: it comes after the dose that ended the testing.
-    wells_needed
-        Wells of this dose, and as many controls, for power `POWER` if in truth there is no
-        difference and wells differ as observed; None if more than `MOST_WELLS`, or not known.
-    lost
-        Wells of this dose in which nothing was left to judge.
+    The decision is ``not worse`` (shown to be below the margin), ``worse`` (shown to be above it),
+    ``cannot tell``, or ``not tested``: it comes after the dose that ended the testing. `lower` and
+    `upper` are one-sided bounds of the true difference, each at alpha; `p` is of the test that it
+    is below the margin, `p_worse` of the test that it is above.
+
+    `wells_needed` are wells of this dose, and as many controls, for power `POWER` if in truth there
+    is no difference and wells differ as observed; None if more than `MOST_WELLS`, or not known.
+    `lost` are wells of this dose in which nothing was left to judge.
     """
 
     dose: float
-    wells: int
-    fraction: float
-    difference: float
-    lower: float
-    upper: float
-    p: float
-    p_worse: float
-    decision: Decision
-    wells_needed: int | None
+    wells: int = 0
+    fraction: float = math.nan
+    difference: float = math.nan
+    lower: float = -1.0
+    upper: float = 1.0
+    p: float = math.nan
+    p_worse: float = math.nan
+    decision: Decision = "cannot tell"
+    wells_needed: int | None = None
     lost: int = 0
 
 
@@ -73,24 +61,13 @@ class DoseTest:
 class Budget:
     """The highest dose shown to be not worse than no light, with all that it rests on.
 
-    Parameters
-    ----------
-    verdict
-        ``no harm found`` (every dose passes), ``budget`` (some do), ``harm at the lowest dose``
-        (shown to be worse) or ``cannot tell`` (the lowest dose neither passes nor is shown worse).
-    dose
-        The highest dose that passes; None if none does.
-    margin, alpha
-        As asked for.
-    control_wells, control_fraction
-        Wells without light and their mean share of patches called sick.
-    tests
-        One a dose above 0, from the lowest.
-    stopped_at, why
-        The dose that ended the testing and the reason; None and empty if all pass.
-    wells_needed_as_observed
-        Wells at that dose, and as many controls, for power `POWER` if the observed difference is
-        the true one; None if that is the margin or more, or not known.
+    The verdict is ``no harm found`` (every dose passes), ``budget`` (some do), ``harm at the lowest
+    dose`` (shown to be worse) or ``cannot tell`` (the lowest dose neither passes nor is shown
+    worse). There is one test a dose above 0, from the lowest; the first that fails is
+    `stopped_at`, for the reason `why`.
+
+    `wells_needed_as_observed` are wells at that dose, and as many controls, for power `POWER` if
+    the observed difference is the true one; None if that is the margin or more, or not known.
     """
 
     verdict: Verdict
@@ -104,43 +81,25 @@ class Budget:
     why: str
     wells_needed_as_observed: int | None
 
-    @property
-    def wells_needed(self) -> dict[float, int | None]:
-        """`DoseTest.wells_needed` by dose."""
-        return {test.dose: test.wells_needed for test in self.tests}
-
-    def table(self) -> pd.DataFrame:
-        """One row a dose, columns the fields of `DoseTest`."""
-        names = list(DoseTest.__dataclass_fields__)
-        rows = [[getattr(test, name) for name in names] for test in self.tests]
-        return pd.DataFrame(rows, columns=names).astype({"wells_needed": "Int64"})
-
     def told(self, unit: str) -> str:
         """The result in plain English, doses in `unit`."""
-        more = f"higher than without light by {self.margin:g} or more"
-        sure = f"{100 * (1 - self.alpha):g}% sure"
-        if self.dose is None:
-            text = f"No light budget at a margin of {self.margin:g}."
-        else:
+        text = f"No light budget at a margin of {self.margin:g}."
+        if self.dose is not None:
             text = (
-                f"Up to {_dose(self.dose, unit)} the share of patches called sick is not {more}"
-                f" ({sure})."
+                f"Up to {_dose(self.dose, unit)} the share of patches called sick is not higher"
+                f" than without light by {self.margin:g} or more"
+                f" ({100 * (1 - self.alpha):g}% sure)."
             )
         if self.stopped_at is None:
             return f"{text} That is the highest dose tested: no harm was found."
         text += f" Testing stopped at {_dose(self.stopped_at, unit)}: {self.why}."
-        needed, observed = self.wells_needed[self.stopped_at], self.wells_needed_as_observed
-        if self._stop.decision == "cannot tell" and needed is not None:
-            text += (
-                f" About {needed} wells a dose would be needed if this dose does no harm"
-                + (f", {observed} if the observed difference is true" if observed else "")
-                + "."
-            )
+        stop = next(test for test in self.tests if test.dose == self.stopped_at)
+        if stop.decision == "cannot tell" and stop.wells_needed is not None:
+            observed = self.wells_needed_as_observed
+            real = f", {observed} if the observed difference is true" if observed else ""
+            needed = f"{stop.wells_needed} wells a dose would be needed if this dose does no harm"
+            text += f" About {needed}{real}."
         return text
-
-    @property
-    def _stop(self) -> DoseTest:
-        return next(test for test in self.tests if test.dose == self.stopped_at)
 
 
 def _dose(dose: float, unit: str) -> str:
@@ -156,10 +115,12 @@ def light_budget(
 ) -> Budget:
     """Find the highest dose at which wells are shown to be no sicker than without light.
 
+    `livewell.doses.noninferiority` explains the test. The margin is one of patches called
+    sick: a net that calls some healthy patches sick and misses some sick ones makes every
+    difference smaller, by the factor sensitivity + specificity - 1.
+
     Parameters
     ----------
-    wells
-        A table of wells, as in `livewell.doses.wells.check_wells`.
     margin
         The smallest difference in the mean share of patches called sick that would be harm, in
         (0, 1). It is the user's to choose, before the wells are looked at.
@@ -169,19 +130,6 @@ def light_budget(
         By dose, wells in which nothing was left to judge. Cells that die let go, so for the test
         that a dose is not worse a lost well counts as wholly sick; it is no evidence that a dose is
         worse. Lost wells without light are left out.
-
-    Raises
-    ------
-    TableError
-        As in `check_wells`.
-    SpecError
-        A margin or alpha out of range.
-
-    Notes
-    -----
-    `livewell.doses.noninferiority` explains the test. The margin is one of patches called
-    sick: a net that calls some healthy patches sick and misses some sick ones makes every
-    difference smaller, by the factor sensitivity + specificity - 1.
     """
     if not 0 < margin < 1:
         raise SpecError("no such margin", where="margin", expected="in (0, 1)", got=str(margin))
@@ -192,21 +140,25 @@ def light_budget(
     control = Group.of(table[table["dose"] == 0])
     tests: list[DoseTest] = []
     stop: DoseTest | None = None
-    for dose in sorted({float(dose) for dose in table["dose"]} | set(gone)):
-        if dose == 0:
-            continue
-        rows, ended = table[table["dose"] == dose], stop is not None
-        found = _tested(dose, control, rows, gone.get(dose, 0), margin, alpha, ended=ended)
-        tests.append(found)
-        if stop is None and found.decision != "not worse":
+    for dose in sorted(({float(dose) for dose in table["dose"]} | set(gone)) - {0.0}):
+        rows = table[table["dose"] == dose]
+        found = _tested(dose, control, rows, gone.get(dose, 0), margin, alpha)
+        if stop is not None:
+            found = replace(found, decision="not tested")
+        elif found.decision != "not worse":
             stop = found
+        tests.append(found)
     passed = [test.dose for test in tests if test.decision == "not worse"]
+    verdict: Verdict = "no harm found"
     observed = None
-    if stop is not None and stop.difference < margin and not math.isnan(stop.p):
-        held = Group.of(table[table["dose"] == stop.dose])
-        observed = wells_needed(control, held, margin, alpha, stop.difference)
+    if stop is not None:
+        verdict = "harm at the lowest dose" if stop.decision == "worse" else "cannot tell"
+        verdict = "budget" if passed else verdict
+        if stop.difference < margin and not math.isnan(stop.p):
+            group = Group.of(table[table["dose"] == stop.dose])
+            observed = wells_needed(control, group, margin, alpha, stop.difference)
     return Budget(
-        _verdict(passed, stop),
+        verdict,
         passed[-1] if passed else None,
         margin,
         alpha,
@@ -217,14 +169,6 @@ def light_budget(
         "" if stop is None else _why(stop, int(control.wells), margin),
         observed,
     )
-
-
-def _verdict(passed: list[float], stop: DoseTest | None) -> Verdict:
-    if stop is None:
-        return "no harm found"
-    if passed:
-        return "budget"
-    return "harm at the lowest dose" if stop.decision == "worse" else "cannot tell"
 
 
 def _why(stop: DoseTest, controls: int, margin: float) -> str:
@@ -246,44 +190,31 @@ def _why(stop: DoseTest, controls: int, margin: float) -> str:
 
 
 def _tested(
-    dose: float,
-    control: Group,
-    rows: pd.DataFrame,
-    lost: int,
-    margin: float,
-    alpha: float,
-    *,
-    ended: bool,
+    dose: float, control: Group, rows: pd.DataFrame, lost: int, margin: float, alpha: float
 ) -> DoseTest:
-    decision: Decision = "not tested" if ended else "cannot tell"
     if rows.empty:
-        unknown = (math.nan,) * 2
-        return DoseTest(dose, 0, *unknown, -1.0, 1.0, *unknown, decision, None, lost)
+        return DoseTest(dose, lost=lost)
     group = Group.of(rows)
-    known = dose, int(group.wells), float(group.mean), float(group.mean - control.mean)
+    difference = float(group.mean - control.mean)
+    seen = DoseTest(dose, int(group.wells), float(group.mean), difference, lost=lost)
     if min(control.wells, group.wells) < 2:
-        return DoseTest(*known, -1.0, 1.0, math.nan, math.nan, decision, None, lost)
+        return seen
     sick = pd.DataFrame({"fraction": [1.0] * lost, "patches": int(rows["patches"].median())})
     worst = Group.of(pd.concat([rows[["fraction", "patches"]], sick])) if lost else group
     at = np.unique(np.append(np.arange(-1 + _STEP, 1 - _STEP / 2, _STEP), margin))
-    place = int(np.searchsorted(at, margin))
+    here = int(np.searchsorted(at, margin))
     # A bound is where no value beyond is still possible, so a larger margin never lowers a budget.
-    below, above = p_values(control, worst, at)[0], p_values(control, group, at)[1]
-    below = np.maximum.accumulate(below[::-1])[::-1]
-    above = np.maximum.accumulate(above)
-    if not ended and below[place] <= alpha:
-        decision = "not worse"
-    elif not ended and above[place] <= alpha:
-        decision = "worse"
-    return DoseTest(
-        *known,
-        max(-_crossing(-at[::-1], above[::-1], alpha), -1.0),
-        min(_crossing(at, below, alpha), 1.0),
-        float(below[place]),
-        float(above[place]),
-        decision,
-        wells_needed(control, group, margin, alpha, 0.0),
-        lost,
+    below = np.maximum.accumulate(p_values(control, worst, at)[0][::-1])[::-1]
+    above = np.maximum.accumulate(p_values(control, group, at)[1])
+    decision: Decision = "worse" if above[here] <= alpha else "cannot tell"
+    return replace(
+        seen,
+        lower=max(-_crossing(-at[::-1], above[::-1], alpha), -1.0),
+        upper=min(_crossing(at, below, alpha), 1.0),
+        p=float(below[here]),
+        p_worse=float(above[here]),
+        decision="not worse" if below[here] <= alpha else decision,
+        wells_needed=wells_needed(control, group, margin, alpha, 0.0),
     )
 
 

@@ -45,7 +45,7 @@ worse in up to 49% (wells wholly sick) and 30% (half of the patches sick) of pla
 """
 
 import math
-from collections.abc import Callable
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,14 +67,8 @@ MOST_WELLS = 10_000
 class Group:
     """The wells of one dose, summed up; every field a number, or an array for many plates at once.
 
-    Parameters
-    ----------
-    wells
-        How many.
-    mean, squares
-        Mean of their fractions and the sum of squared distances from it.
-    inverse
-        Mean of 1 / patches.
+    `squares` is the sum of squared distances of their fractions from `mean`, `inverse` the mean of
+    1 / patches.
     """
 
     wells: int
@@ -94,20 +88,15 @@ class Group:
 def p_values(control: Group, group: Group, at: Number) -> tuple[Floats, Floats]:
     """One-sided p values of a true difference of at least, and of at most, each value of `at`.
 
-    Parameters
-    ----------
-    control, group
-        The wells without light and those of a dose, at least two of each.
-    at
-        Differences in (-1, 1).
+    There are at least two wells without light and two of the dose; `at` lies in (-1, 1).
     """
-    model = _Model.of(control, group, at)
+    variance, free, skewness = _model(control, group, at)
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = (np.asarray(group.mean) - control.mean - at) / np.sqrt(model.variance)
+        t = (np.asarray(group.mean) - control.mean - at) / np.sqrt(variance)
     # Two identical groups without any spread say nothing about a difference of 0.
     t = np.where(np.isnan(t), 0.0, t)
-    less = stats.t.cdf(_corrected(t, np.maximum(model.skewness, 0)), model.free)
-    more = stats.t.sf(_corrected(t, np.minimum(model.skewness, 0)), model.free)
+    less = stats.t.cdf(_corrected(t, np.maximum(skewness, 0)), free)
+    more = stats.t.sf(_corrected(t, np.minimum(skewness, 0)), free)
     return np.asarray(less), np.asarray(more)
 
 
@@ -117,35 +106,25 @@ def _corrected(t: Floats, skewness: Floats) -> Floats:
     return np.asarray(t + bend * t**2 + bend**2 * t**3 / 3 + skewness / 6)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Model:
+def _model(control: Group, group: Group, at: Number) -> tuple[Floats, Floats, Floats]:
     """Variance of the difference under H0, its degrees of freedom, and its skewness."""
-
-    variance: Floats
-    free: Floats
-    skewness: Floats
-
-    @classmethod
-    def of(cls, control: Group, group: Group, at: Number) -> "_Model":
-        both = control.wells + group.wells
-        low = (control.wells * control.mean + group.wells * (group.mean - np.asarray(at))) / both
-        low = np.clip(low, np.maximum(0, -np.asarray(at)), np.minimum(1, 1 - np.asarray(at)))
-        means = low, np.clip(low + at, 0, 1)
-        each = [
-            _spread(own, other, mean, means[1])
-            for own, other, mean in zip((control, group), (group, control), means, strict=True)
+    both = control.wells + group.wells
+    low = (control.wells * control.mean + group.wells * (group.mean - np.asarray(at))) / both
+    low = np.clip(low, np.maximum(0, -np.asarray(at)), np.minimum(1, 1 - np.asarray(at)))
+    high = np.clip(low + at, 0, 1)
+    own, dosed = _spread(control, group, low, high), _spread(group, control, high, high)
+    parts = own[0] / control.wells, dosed[0] / group.wells
+    variance = parts[0] + parts[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        free = variance**2 / (
+            parts[0] ** 2 / (control.wells - 1) + parts[1] ** 2 / (group.wells - 1)
+        )
+        third = [
+            skewness * spread**1.5 / g.wells**2
+            for (spread, skewness), g in ((own, control), (dosed, group))
         ]
-        parts = [v / g.wells for (v, _), g in zip(each, (control, group), strict=True)]
-        variance = parts[0] + parts[1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            free = variance**2 / (
-                parts[0] ** 2 / (control.wells - 1) + parts[1] ** 2 / (group.wells - 1)
-            )
-            third = [
-                s * v**1.5 / g.wells**2 for (v, s), g in zip(each, (control, group), strict=True)
-            ]
-            skewness = (third[1] - third[0]) / variance**1.5
-        return cls(variance, np.where(variance > 0, free, 1), np.nan_to_num(skewness))
+        skewness = (third[1] - third[0]) / variance**1.5
+    return variance, np.where(variance > 0, free, 1), np.nan_to_num(skewness)
 
 
 def _spread(own: Group, other: Group, mean: Floats, dosed: Floats) -> tuple[Floats, Floats]:
@@ -186,19 +165,7 @@ def wells_needed(
     wells of the number that reaches 80% by trial (6 to 21); of single plates with 4 wells a dose,
     four in five said 0.6 to 2.1 times that number.
 
-    Parameters
-    ----------
-    control, group
-        The wells seen.
-    margin, alpha
-        As in `livewell.doses.equivalence.light_budget`.
-    true
-        The true difference, below `margin`.
-
-    Returns
-    -------
-    int or None
-        None if more than `MOST_WELLS`.
+    `true` is the true difference, below the margin; None if more than `MOST_WELLS`.
     """
     # No sick patch at all says that there are few, not that there is no chance: half a patch.
     least = 0.5 * float(control.inverse) / control.wells
@@ -207,41 +174,34 @@ def wells_needed(
     weight = np.clip(at_margin * (1 - at_margin), 0.01, None)
     correlation = float(_correlation((control, group), weight))
 
-    def planned(wells: int) -> tuple[Group, Group]:
-        """Groups of so many wells that show just what is expected."""
-        found = []
-        for seen, mean in ((control, base), (group, base + true)):
-            mean = float(np.clip(mean, 0, 1))
-            within = correlation + (1 - correlation) * float(seen.inverse)
-            found.append(Group(wells, mean, (wells - 1) * within * mean * (1 - mean), seen.inverse))
-        return found[0], found[1]
+    def planned(seen: Group, wells: int, mean: float) -> Group:
+        """So many wells that show just what is expected."""
+        mean = float(np.clip(mean, 0, 1))
+        within = correlation + (1 - correlation) * float(seen.inverse)
+        return Group(wells, mean, (wells - 1) * within * mean * (1 - mean), seen.inverse)
 
-    return _least(lambda wells: _power(*planned(wells), margin, alpha))
+    def power(wells: int) -> float:
+        expected = planned(control, wells, base), planned(group, wells, base + true)
+        return _power(*expected, margin, alpha)
+
+    high = 2
+    while power(high) < POWER:
+        high *= 2
+        if high > MOST_WELLS:
+            return None
+    return bisect_left(range(high), POWER, lo=high // 2 + 1, key=power)
 
 
 def _power(control: Group, group: Group, margin: float, alpha: float) -> float:
-    model = _Model.of(control, group, margin)
+    variance, free, skewness = map(float, _model(control, group, margin))
     own = sum(float(g.squares) / (g.wells - 1) / g.wells for g in (control, group))
     real = math.sqrt(max(own, 1e-9))
-    free, skewness = float(model.free), max(float(model.skewness), 0.0)
+    skewness = max(skewness, 0.0)
     # The statistic whose corrected form is just significant; the transformation is a full cube.
     goal = float(stats.t.ppf(alpha, free))
     if skewness > 1e-6:
         bend = skewness / 3
         goal = (np.cbrt(3 * bend * (goal - skewness / 6) + 1) - 1) / bend
-    reach = goal * math.sqrt(float(model.variance)) / real
+    reach = goal * math.sqrt(variance) / real
     away = (float(group.mean - control.mean) - margin) / real
     return float(stats.nct.cdf(reach, free, away))
-
-
-def _least(power: Callable[[int], float]) -> int | None:
-    """The least number of wells with power enough, by halving."""
-    low, high = 1, 2
-    while power(high) < POWER:
-        low, high = high, 2 * high
-        if high > MOST_WELLS:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
-    return high

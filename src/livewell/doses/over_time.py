@@ -6,13 +6,12 @@ the number that frames of different positions share, and ``at_s``, its time in s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from livewell.doses.wells import resampled
 from livewell.metrics.intervals import Estimate, interval
-from livewell.metrics.outcomes import Floats
 
 FRAME = [
     *("image", "plate", "well", "position", "dose", "dose_unit", "t", "time_s"),
@@ -25,7 +24,6 @@ tuned on the image's group; ``place``: name of the position; ``frame``: number i
 WELL = ["plate", "well", "dose", "dose_unit", "seen"]
 """Columns that name a well's curve."""
 DOSES = ["dose", "dose_unit", "step", "time_s", "fraction", "low", "high", "wells", "method"]
-RESAMPLES = 2000
 SAME_TIME = 0.1
 """Intervals this far from a whole multiple, as a share of it, still count as common."""
 
@@ -34,14 +32,8 @@ SAME_TIME = 0.1
 class Contrast:
     """What the highest dose's sick area is above the lowest dose's at one step.
 
-    Parameters
-    ----------
-    lowest, highest
-        The doses, in `unit` (empty if none).
-    unit
-        Of both.
-    estimate
-        The difference, -1 to 1, with its interval; NaN ends where a dose has one well.
+    The doses are in `unit`, empty if there is none; the estimate is a difference, -1 to 1, with NaN
+    ends where a dose has one well.
     """
 
     lowest: float
@@ -54,14 +46,9 @@ class Contrast:
 class Curves:
     """Sick area over time: rows of frames, and a curve a position, a well and a dose.
 
-    Parameters
-    ----------
-    frames, places, wells, doses
-        As `common_steps`, `by_position`, `by_well` and `by_dose` return them.
-    binning
-        How frames of different positions were brought together.
-    step, contrast
-        The last step that all doses have, and how they differ there.
+    Tables are as `common_steps`, `by_position`, `by_well` and `by_dose` return them; `binning` says
+    how frames of different positions were brought together. `step` is the last one that all doses
+    have, `contrast` how they differ there.
     """
 
     frames: pd.DataFrame
@@ -103,18 +90,10 @@ def places(fields: pd.DataFrame) -> "pd.Series[str]":
 
 
 def begins(fields: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
-    """When every image's first frame was taken.
+    """When every image's first frame was taken, by image, which may lack its header.
 
-    Parameters
-    ----------
-    fields, headers
-        As `schemas.FIELDS` and `schemas.HEADERS`; an image may lack its header.
-
-    Returns
-    -------
-    DataFrame
-        Index image; ``start_s``: ``time_s``, else ``t0`` times the frame interval, else 0 where no
-        file at all says when it begins, else NaN; ``frame_s``; ``first``: ``t0`` or 0.
+    ``start_s``: ``time_s``, else ``t0`` times the frame interval, else 0 where no file at all says
+    when it begins, else NaN; ``frame_s``; ``first``: ``t0`` or 0.
     """
     files = fields.reindex(columns=["image", "t0", "time_s"]).set_index("image")
     files["frame_s"] = headers.set_index("image")["frame_s"].reindex(files.index)
@@ -134,14 +113,8 @@ def frame_rows(
 ) -> pd.DataFrame:
     """Rows of all frames, columns `FRAME`.
 
-    Parameters
-    ----------
-    fields, headers
-        As in `begins`.
-    curves
-        By image: ``t``, ``n_windows``, ``fraction`` and ``mean_p`` of every frame.
-    seen
-        By image: whether the model that scored it was trained or tuned on its group.
+    `curves` has, by image, ``t``, ``n_windows``, ``fraction`` and ``mean_p`` of every frame; `seen`
+    whether the model that scored an image was trained or tuned on its group.
     """
     empty = pd.DataFrame(columns=["image", "t", "n_windows", "fraction", "mean_p"])
     parts = [curve[list(empty)[1:]].assign(image=image) for image, curve in curves.items()]
@@ -164,24 +137,17 @@ def common_steps(frames: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     after the other. Otherwise frames go to the nearest multiple of the longest interval of any
     position. Where no time is known at all, frames are counted.
 
-    Parameters
-    ----------
-    frames
-        Columns `FRAME`. Rows without time have no step where others have one.
-
-    Returns
-    -------
-    DataFrame, str
-        The rows with ``step`` (whole number, or missing) and ``at_s`` (its time in seconds: the
-        median of its rows, or the multiple; NaN where no time is known), by position and time; and
-        what was done.
+    Rows come back by position and time, with ``step`` (whole number, or missing: rows without time
+    have no step where others have one) and ``at_s`` (its time in seconds: the median of its rows,
+    or the multiple; NaN where no time is known); and, in a sentence, what was done.
     """
     order = ["place", "time_s", "image", "frame"]
     every = frames.sort_values(order, kind="stable").reset_index(drop=True)
     timed = every["time_s"].notna()
     if timed.any():
-        rows, told = _timed_steps(every[timed].reset_index(drop=True))
-        return pd.concat([rows, every[~timed]], ignore_index=True).astype({"step": "Int64"}), told
+        rows, how = _timed_steps(every[timed].reset_index(drop=True))
+        rows = pd.concat([rows, every[~timed]], ignore_index=True)
+        return rows.astype({"step": "Int64"}), how
     rows = every.assign(step=every["frame"], at_s=np.nan)
     return rows.astype({"step": "Int64"}), "No time is known: frames are counted from the first."
 
@@ -191,7 +157,10 @@ def _timed_steps(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     time, place = rows["time_s"].to_numpy(float), rows["place"]
     exact = np.round(time, 3)
     union = np.unique(exact)
-    gaps = _gaps(exact, place)
+    times = pd.DataFrame({"place": place, "time": exact}).drop_duplicates()
+    times = times.sort_values(["place", "time"])
+    # from frame to frame within positions, by position
+    gaps = times.groupby("place")["time"].diff().set_axis(times["place"]).dropna()
     if len(union) == pd.Series(exact).groupby(place).nunique().max() or gaps.empty:
         same = rows.assign(step=np.searchsorted(union, exact), at_s=exact)
         return same, "Frames of the same time are compared."
@@ -216,43 +185,23 @@ def _timed_steps(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     )
 
 
-def _gaps(time: Floats, place: "pd.Series[str]") -> "pd.Series[float]":
-    """Times from frame to frame within positions, by position."""
-    times = pd.DataFrame({"place": place, "time": time}).drop_duplicates()
-    times = times.sort_values(["place", "time"])
-    gaps = times.groupby("place")["time"].diff()
-    return gaps.set_axis(times["place"]).dropna()
-
-
 def by_position(frames: pd.DataFrame) -> pd.DataFrame:
     """A row a position and step; frames of one step are pooled by their judged windows.
 
-    Returns
-    -------
-    DataFrame
-        ``place``, `WELL`, ``step``, ``time_s`` (of the step), ``n_windows`` (judged, a frame),
-        ``fraction``, ``mean_p``.
+    Columns ``place``, `WELL`, ``step``, ``time_s`` (of the step), ``n_windows`` (judged, a frame),
+    ``fraction``, ``mean_p``.
     """
     rows = frames[frames["step"].notna()].sort_values(["image", "frame"], kind="stable")
-    return _pooled(rows.astype({"step": "int64"}), ["place", *WELL], "frames").drop(
-        columns="frames"
-    )
+    found = _pooled(rows.astype({"step": "int64"}), ["place", *WELL], "frames")
+    return found.drop(columns="frames")
 
 
 def by_well(positions: pd.DataFrame) -> pd.DataFrame:
     """A row a well and step: the mean over its positions, weighted by judged windows.
 
-    A well of which some positions were seen in training and some were not has a curve of each.
-
-    Parameters
-    ----------
-    positions
-        As `by_position` returns them; those without well are left out.
-
-    Returns
-    -------
-    DataFrame
-        `WELL`, ``step``, ``time_s``, ``n_windows``, ``fraction``, ``mean_p``, ``positions``.
+    A well of which some positions were seen in training and some were not has a curve of each;
+    positions without well are left out. Columns `WELL`, ``step``, ``time_s``, ``n_windows``,
+    ``fraction``, ``mean_p``, ``positions``.
     """
     rows = positions[positions["well"].notna()].rename(columns={"time_s": "at_s"})
     found = _pooled(rows.sort_values(["place", "step"], kind="stable"), WELL, "positions")
@@ -280,58 +229,37 @@ def _pooled(rows: pd.DataFrame, keys: list[str], count: str) -> pd.DataFrame:
 def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """A row a dose and step: the mean over wells that the model never saw, wells weighing alike.
 
-    Parameters
-    ----------
-    wells
-        As `by_well` returns them; seen ones and those without dose are left out.
-    seed
-        Of the resampling of wells, whole curves at a time.
-
-    Returns
-    -------
-    DataFrame
-        `DOSES`; ``low`` and ``high`` are the 95% interval of `livewell.metrics.intervals` at
-        that step alone, NaN where the dose has one well.
+    Columns `DOSES`; ``low`` and ``high`` are the 95% interval of `livewell.metrics.intervals` at
+    that step alone, NaN where the dose has one well. Wells, whole curves at a time, are resampled.
     """
     rows: list[tuple[object, ...]] = []
-    for each in _doses(wells):
-        values = _resampled(each.shares, seed)
-        for column, (step, shares) in enumerate(each.shares.items()):
-            known = shares.dropna()
+    for dose, unit, part in _doses(wells):
+        shares = part.pivot_table(index="name", columns="step", values="fraction")
+        times = part.drop_duplicates("step").set_index("step")["time_s"].to_dict()
+        values = resampled(shares.to_numpy(float), seed)
+        for column, (step, share) in enumerate(shares.items()):
+            known = share.dropna()
             found = interval(float(known.mean()), values[:, column], len(known))
-            low, high = _ends(found)
-            at = (each.dose, each.unit, step, each.times[step])
-            rows.append((*at, found.value, low, high, len(known), found.method))
+            at = (dose, unit, step, times[step])
+            rows.append((*at, found.value, *_ends(found), len(known), found.method))
     return pd.DataFrame(rows, columns=DOSES)
 
 
 def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | None:
     """How far the highest dose lies above the lowest at one step, wells of both resampled.
 
-    Parameters
-    ----------
-    wells
-        As in `by_dose`.
-    step
-        The step to compare at.
-    seed
-        Of the resampling.
-
-    Returns
-    -------
-    Contrast or None
-        ``None`` without two doses of one unit that have a well there.
+    ``None`` without two doses of one unit that have a well there.
     """
-    doses = [each for each in _doses(wells) if step in each.shares]
-    if len(doses) < 2 or len({str(each.unit) for each in doses}) > 1:
+    doses = _doses(wells[wells["step"] == step])
+    if len(doses) < 2 or len({str(unit) for _, unit, _ in doses}) > 1:
         return None
-    lowest, highest = ends = doses[0], doses[-1]
-    means = [float(each.shares[step].mean()) for each in ends]
+    (lowest, unit, least), (highest, _, most) = doses[0], doses[-1]
+    shares = [part.pivot_table(index="name", values="fraction") for part in (least, most)]
+    means = [float(each["fraction"].mean()) for each in shares]
     drawn = [
-        _resampled(each.shares[[step]].dropna(), seed + number)[:, 0]
-        for number, each in enumerate(ends)
+        resampled(each.to_numpy(float), seed + number)[:, 0] for number, each in enumerate(shares)
     ]
-    count = min(int(each.shares[step].notna().sum()) for each in ends)
+    count = min(map(len, shares))
     # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
     half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
     low, high = (2 * end - 1 for end in _ends(half))
@@ -339,7 +267,7 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
         # all wells of each dose agree: the binomial interval is one of shares, not of differences
         low = high = np.nan
     difference = Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
-    return Contrast(lowest.dose, highest.dose, lowest.unit or "", difference)
+    return Contrast(lowest, highest, unit or "", difference)
 
 
 def last_common(doses: pd.DataFrame) -> int | None:
@@ -359,38 +287,12 @@ def _ends(found: Estimate) -> tuple[float, float]:
     return (found.low, found.high) if found.method != "none" else (np.nan, np.nan)
 
 
-@dataclass(frozen=True)
-class _Dose:
-    """Share of every unseen well (rows) at every step (columns) under one dose; time by step."""
-
-    dose: float
-    unit: str | None
-    shares: pd.DataFrame
-    times: dict[Any, float]
-
-
-def _doses(wells: pd.DataFrame) -> list[_Dose]:
-    """Every dose, by unit and ascending."""
+def _doses(wells: pd.DataFrame) -> list[tuple[float, str | None, pd.DataFrame]]:
+    """Dose, unit and rows of unseen wells, named, for every dose by unit and ascending."""
     rows = wells[~wells["seen"].astype(bool) & wells["dose"].notna() & wells["fraction"].notna()]
-    found = []
-    for (unit, dose), part in rows.groupby(["dose_unit", "dose"], dropna=False, sort=True):
-        names = part["plate"].astype("str").fillna("") + "/" + part["well"].astype("str")
-        table = part.assign(name=names)
-        shares = table.pivot_table(index="name", columns="step", values="fraction")
-        times = part.drop_duplicates("step").set_index("step")["time_s"].to_dict()
-        found.append(
-            _Dose(float(str(dose)), unit if isinstance(unit, str) else None, shares, times)
-        )
-    return found
-
-
-def _resampled(matrix: pd.DataFrame, seed: int) -> Floats:
-    """Mean over wells drawn with replacement, shape (`RESAMPLES`, steps); NaN where none is."""
-    values = matrix.to_numpy(float)
-    known = np.isfinite(values)
-    number = len(values)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLES).astype(float)
-    total = drawn @ known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(drawn @ np.where(known, values, 0) / np.where(total > 0, total, np.nan))
+    names = rows["plate"].astype("str").fillna("") + "/" + rows["well"].astype("str")
+    groups = rows.assign(name=names).groupby(["dose_unit", "dose"], dropna=False, sort=True)
+    return [
+        (float(str(dose)), unit if isinstance(unit, str) else None, part)
+        for (unit, dose), part in groups
+    ]

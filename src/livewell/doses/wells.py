@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from livewell.errors import Fault, TableError
+from livewell.errors import Fault, TableError, missing_columns
 from livewell.metrics.intervals import interval
 from livewell.metrics.outcomes import Floats
+from livewell.text import few
 
 COLUMNS = {
     "well": "name of the well",
@@ -16,35 +17,20 @@ COLUMNS = {
 """Columns of a table of wells; ``fraction`` is added by `check_wells`."""
 
 RESAMPLES = 2000
-_SHOWN = 5
 
 
 def check_wells(table: pd.DataFrame) -> pd.DataFrame:
     """A table of wells in plain types, with the share of patches called sick.
 
-    Parameters
-    ----------
-    table
-        Columns `COLUMNS`, one row a well; further columns are kept.
-
-    Returns
-    -------
-    DataFrame
-        The rows in their order with the column fraction, positive / patches, in [0, 1]; well is
-        text, dose a float, positive and patches are whole numbers.
-
-    Raises
-    ------
-    TableError
-        Holding every fault: a column is missing, a well has no name or stands twice, a dose is
-        text, missing, negative or infinite, all wells have one dose, none is a control (dose 0), a
-        number of patches is not whole or below 1, positive is not whole or outside 0 to patches.
+    One row a well with the columns `COLUMNS`, further ones are kept; added is fraction, positive /
+    patches, in [0, 1]. Refused, all faults at once, are a column that is missing, a well without a
+    name or one that stands twice, a dose that is text, missing, negative or infinite, one dose for
+    all wells, no control (dose 0), a number of patches that is not whole or below 1, positive not
+    whole or outside 0 to patches.
     """
-    found = [
-        Fault("missing-column", name, f"{doc}; the table has no such column")
-        for name, doc in COLUMNS.items()
-        if name not in table
-    ]
+    found = missing_columns(
+        table, {name: f"{doc}; the table has no such column" for name, doc in COLUMNS.items()}
+    )
     rows = table.reset_index(drop=True)
     if rows.empty:
         found.append(Fault("empty", "rows", "there is no well"))
@@ -68,59 +54,38 @@ def check_wells(table: pd.DataFrame) -> pd.DataFrame:
     return typed.assign(fraction=typed["positive"] / typed["patches"])
 
 
-def by_dose(wells: pd.DataFrame, *, seed: int, level: float = 0.95) -> pd.DataFrame:
+def by_dose(wells: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Mean share of patches called sick at every dose, with an interval that resamples wells.
 
-    Parameters
-    ----------
-    wells
-        A table of wells, as in `check_wells`.
-    seed
-        Of the resampling.
-    level
-        Coverage of the intervals, in (0, 1).
-
-    Returns
-    -------
-    DataFrame
-        One row a dose, from the lowest: dose, wells, patches, fraction (mean over wells, which
-        weigh alike), low, high (`livewell.metrics.intervals.interval`: Student's t on the log
-        odds below 10 wells, exact binomial over wells where all agree, 0 to 1 for one well),
-        method and note of that interval.
-
-    Raises
-    ------
-    TableError
-        As in `check_wells`.
-    SpecError
-        A level out of range.
+    One row a dose, from the lowest: dose, wells, patches, fraction (mean over wells, which weigh
+    alike), low, high (`livewell.metrics.intervals.interval`: Student's t on the log odds below 10
+    wells, exact binomial over wells where all agree, 0 to 1 for one well), method and note of that
+    interval.
     """
-    table = check_wells(wells)
     rows = []
-    for number, (dose, group) in enumerate(table.groupby("dose", sort=True)):
+    for number, (dose, group) in enumerate(check_wells(wells).groupby("dose", sort=True)):
         fraction = group["fraction"].to_numpy(float)
-        means = _resampled(fraction, np.random.default_rng([seed, number]))
-        found = interval(float(fraction.mean()), means, len(fraction), level)
-        rows.append(
-            {
-                "dose": dose,
-                "wells": len(group),
-                "patches": int(group["patches"].sum()),
-                "fraction": found.value,
-                "low": found.low,
-                "high": found.high,
-                "method": found.method,
-                "note": found.note,
-            }
-        )
-    return pd.DataFrame(rows)
+        count = len(fraction)
+        # sorted: the wells' order says nothing
+        means = resampled(np.sort(fraction)[:, None], [seed, number])[:, 0]
+        found = interval(float(fraction.mean()), means, count)
+        patches, ends = int(group["patches"].sum()), (found.low, found.high)
+        rows.append((dose, count, patches, found.value, *ends, found.method, found.note))
+    names = ["dose", "wells", "patches", "fraction", "low", "high", "method", "note"]
+    return pd.DataFrame(rows, columns=names)
 
 
-def _resampled(fraction: Floats, rng: np.random.Generator) -> Floats:
-    """Means of wells drawn with replacement, shape (RESAMPLES,)."""
-    wells = len(fraction)
-    times = rng.multinomial(wells, np.full(wells, 1 / wells), size=RESAMPLES)
-    return np.asarray(times @ np.sort(fraction) / wells)  # sorted: the wells' order says nothing
+def resampled(shares: Floats, seed: int | list[int]) -> Floats:
+    """Means over wells (rows) drawn with replacement, shape (`RESAMPLES`, columns).
+
+    NaN is a well without a share, and a mean of none but such wells.
+    """
+    known, number = np.isfinite(shares), len(shares)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLES).astype(float)
+    total = drawn @ known
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(drawn @ np.where(known, shares, 0) / np.where(total > 0, total, np.nan))
 
 
 def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":
@@ -130,14 +95,14 @@ def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":
 def _name_faults(rows: pd.DataFrame) -> list[Fault]:
     names = rows["well"].astype("str").str.strip()
     nameless = rows["well"].isna() | (names == "")
-    twice = names[~nameless][names[~nameless].duplicated()]
-    found = [
-        Fault("duplicate-well", f"well {name}", f"stands in {int((names == name).sum())} rows")
-        for name in twice.unique()
+    counts = names[~nameless].value_counts(sort=False)
+    twice = [
+        Fault("duplicate-well", f"well {name}", f"stands in {count} rows")
+        for name, count in counts[counts > 1].items()
     ]
     if nameless.any():
-        found.insert(0, Fault("well-missing", _where("well", nameless), "a well has no name"))
-    return found
+        return [Fault("well-missing", _where("well", nameless), "a well has no name"), *twice]
+    return twice
 
 
 def _dose_faults(rows: pd.DataFrame) -> list[Fault]:
@@ -166,30 +131,29 @@ def _dose_faults(rows: pd.DataFrame) -> list[Fault]:
 
 
 def _count_faults(rows: pd.DataFrame) -> list[Fault]:
-    found = []
     numbers = {name: _numbers(rows[name]) for name in ("patches", "positive") if name in rows}
+    wrong: list[tuple[str, str, pd.Series[bool], str]] = []
     for name, values in numbers.items():
-        partial = (values.abs() == np.inf) | ~(values % 1 == 0)
-        if partial.any():
-            text = f"{_values(rows[name][partial])}; a whole number is needed"
-            found.append(Fault(f"{name}-not-whole", _where(name, partial), text))
-    if "patches" in numbers and (few := numbers["patches"] < 1).any():
-        text = f"{_values(rows['patches'][few])}; a well needs at least one patch"
-        found.append(Fault("patches-too-few", _where("patches", few), text))
+        broken = (values.abs() == np.inf) | ~(values % 1 == 0)
+        wrong.append((f"{name}-not-whole", name, broken, "a whole number is needed"))
+    if "patches" in numbers:
+        text = "a well needs at least one patch"
+        wrong.append(("patches-too-few", "patches", numbers["patches"] < 1, text))
     if "positive" in numbers:
         most = numbers.get("patches", pd.Series(np.inf, index=rows.index))
         outside = (numbers["positive"] < 0) | (numbers["positive"] > most.clip(lower=0))
-        if outside.any():
-            text = f"{_values(rows['positive'][outside])}; 0 to the number of patches is possible"
-            found.append(Fault("positive-out-of-range", _where("positive", outside), text))
-    return found
+        text = "0 to the number of patches is possible"
+        wrong.append(("positive-out-of-range", "positive", outside, text))
+    return [
+        Fault(code, _where(name, bad), f"{_values(rows[name][bad])}; {text}")
+        for code, name, bad, text in wrong
+        if bad.any()
+    ]
 
 
 def _where(column: str, wrong: "pd.Series[bool]") -> str:
     """Column and rows, counted from 0."""
-    places = [str(place) for place in wrong.index[wrong]]
-    more = f", ... ({len(places)} in all)" if len(places) > _SHOWN else ""
-    return f"{column}, rows {', '.join(places[:_SHOWN])}{more}"
+    return f"{column}, rows {few(wrong.index[wrong])}"
 
 
 def _values(values: "pd.Series[float]") -> str:

@@ -8,7 +8,7 @@ from livewell.image import PixelSource
 from livewell.inference.detections import Finder, Look
 from livewell.inference.windows import BATCH, Windows
 from livewell.metrics.decisions import fit_detection_rule, fit_image_rule, fit_region_rule
-from livewell.metrics.pictures import by_picture
+from livewell.metrics.images import by_image
 from livewell.metrics.rules import RegionRule, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import NORMALISATIONS, Card
@@ -42,7 +42,7 @@ def calibrated_card(
     classes = net.classes
     y = classes.codes(validation["label"])
     rule = fit_region_rule(logits, y, validation["group"])
-    images = by_picture(scored(validation, logits, rule, classes), classes)
+    images = by_image(scored(validation, logits, rule, classes), classes)
     return Card(
         classes=classes.names,
         positive=classes.positive,

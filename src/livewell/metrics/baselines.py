@@ -53,18 +53,8 @@ def baseline_estimates(
 ) -> dict[str, dict[str, Estimate]]:
     """Pooled AUC and AUC within groups of trees on simple features, by name of the baseline.
 
-    Parameters
-    ----------
-    patches, folds
-        A split; trees learn from and judge these patches.
-    classes
-        The classes.
-    source
-        Where the patches' pixels come from; the first channel is measured.
-    min_each
-        As in `livewell.metrics.figures.within_auc`.
-    seed
-        Of the forests and of resampling.
+    Trees learn from and judge these patches of a split; the first channel of their pixels is
+    measured. `min_each` is as in `livewell.metrics.figures.within_auc`.
     """
     y = classes.codes(patches["label"])
     found = {}
@@ -106,7 +96,8 @@ def grouped_trees(
     """Probabilities of extremely randomised trees (Geurts et al. 2006) on patch features.
 
     The forest of a fold is fitted on its train groups, with classes weighted to balance, and scores
-    its test groups.
+    its test groups; each group is tested once at most. NaN where no fold tests the group. A class
+    that a fold's train groups lack has probability 0 there.
 
     Parameters
     ----------
@@ -114,27 +105,8 @@ def grouped_trees(
         One row a patch, numbers; NaN is allowed.
     y, group
         Number of the true class and group of every patch, in the order of `features`.
-    folds
-        `schemas.FOLDS`; each group is tested once at most.
-    seed
-        Of the forests.
-    workers
-        Threads.
     classes
-        Number of classes.
-
-    Returns
-    -------
-    float64 array
-        Probability of every class, shape (patches, classes); NaN where no fold tests the group.
-        A class that a fold's train groups lack has probability 0 there.
-
-    Raises
-    ------
-    SplitError
-        A group that is tested twice.
-    LabelError
-        A fold whose train groups hold one class only.
+        Number of classes; the result has shape (patches, classes).
     """
     truth, names = np.asarray(y).astype(int), np.asarray(group).astype(str)
     tested = folds.loc[folds["part"] == "test", "group"].astype("str")

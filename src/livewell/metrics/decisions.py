@@ -6,40 +6,28 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, LabelError, TableError
-from livewell.metrics.bands import LEAST_BAND, MAX_ERROR, narrowest_band
-from livewell.metrics.calibration import fit_temperature, probability
+from livewell.errors import LabelError, SpecError, TableError, missing_columns
+from livewell.metrics.calibration import fit_logistic, fit_temperature, group_weight, probability
 from livewell.metrics.outcomes import Floats
-from livewell.metrics.platt import fit_logistic, group_weight
 from livewell.metrics.rules import ImageRule, RegionRule, log_odds
+from livewell.tables.schemas import score_columns
 
 WORSE, ABOVE = 0.01, 0.1
-"""How the threshold of places is chosen, see `fit_detection_rule`."""
+"""How the threshold of detections is chosen, see `fit_detection_rule`."""
 LEAST_IMAGES = 4
 """With fewer validation images of a class the image's probability is not fitted."""
+MAX_ERROR = 0.05
+"""Highest share of wrong verdicts among decided images that a band is chosen for."""
+LEAST_BAND = 0.1
+"""The unsure band reaches at least so far to either side of the threshold."""
 
 
 def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
     """Threshold with the best balanced accuracy when every group weighs alike in each class.
 
-    A patch is called positive where ``p >= threshold``. All thresholds between two neighbouring
-    probabilities call alike; of equally good ones the middle of the widest unbroken stretch is
-    taken, and of equally wide stretches the one whose middle is nearest to 0.5.
-
-    Parameters
-    ----------
-    p, y, group
-        Probability, truth 0/1 and group of every validation patch (or picture).
-
-    Returns
-    -------
-    float
-        In [0, 1].
-
-    Raises
-    ------
-    LabelError
-        Only one class, or probabilities outside [0, 1].
+    A patch (or image) is called positive where ``p >= threshold``. All thresholds between two
+    neighbouring probabilities call alike; of equally good ones the middle of the widest unbroken
+    stretch is taken, and of equally wide stretches the one whose middle is nearest to 0.5.
     """
     low, high = _stretch(p, y, group)
     middle = float((low + high) / 2)
@@ -54,11 +42,21 @@ def _stretch(
 
     How good is sensitivity less false alarms.
     """
-    values, truth, weight = _validated(p, y, group)
-    signed = np.where(truth == 1, weight, -weight)
-    levels, place = np.unique(values, return_inverse=True)
+    values, truth = np.asarray(p, dtype=float).ravel(), np.asarray(y).ravel().astype(np.int64)
+    outside = ~((values >= 0) & (values <= 1))
+    if set(np.unique(truth)) != {0, 1} or outside.any():
+        raise LabelError(
+            "no threshold can be chosen",
+            where="validation data",
+            expected="probabilities in [0, 1] of both classes",
+            got=f"{int((truth == 1).sum())} positive, {int((truth != 1).sum())} negative,"
+            f" {int(outside.sum())} outside [0, 1]",
+            remedy="choose validation groups that hold both classes",
+        )
+    weight = group_weight(truth, np.asarray(group).ravel())
+    levels, level = np.unique(values, return_inverse=True)
     # Raising the threshold over a level loses the positives at it and gains the negatives.
-    gain = -np.bincount(place, signed)
+    gain = -np.bincount(level, np.where(truth == 1, weight, -weight))
     score = np.concatenate([[0.0], np.cumsum(gain)])
     lows, highs = np.concatenate([[0.0], levels]), np.concatenate([levels, [1.0]])
     best = score >= score.max() - worse
@@ -67,28 +65,68 @@ def _stretch(
     return max(stretches, key=lambda s: (round(s[1] - s[0], 12), -abs(s[0] + s[1] - 1)))
 
 
+def narrowest_band(
+    p: ArrayLike,
+    y: ArrayLike,
+    threshold: float,
+    max_error: float = MAX_ERROR,
+    *,
+    weight: ArrayLike | None = None,
+) -> tuple[float, float]:
+    """The narrowest band around a threshold outside of which at most `max_error` are wrong.
+
+    Of equally narrow bands the one that decides most; (0, 1), with nothing decided, where no
+    narrower one is good enough. The threshold lies in the band, with `LEAST_BAND` to either side,
+    so that images that happen to be separated wholly do not leave an empty band.
+
+    Parameters
+    ----------
+    p, y
+        Probability and truth 0/1 of every validation image.
+    max_error
+        Highest share of wrong ones among those with ``p < low`` or ``p > high``, in [0, 1).
+    weight
+        What each image counts in that share; one each by default.
+    """
+    if not 0 <= max_error < 1:
+        raise SpecError(
+            "no such share", where="max_error", expected="in [0, 1)", got=str(max_error)
+        )
+    values, truth = np.asarray(p, dtype=float).ravel(), np.asarray(y).ravel() == 1
+    floor, ceiling = max(0.0, threshold - LEAST_BAND), min(1.0, threshold + LEAST_BAND)
+    lows = _thinned(np.unique(np.concatenate([[0.0, floor], values[values < floor]])))
+    highs = _thinned(np.unique(np.concatenate([[ceiling, 1.0], values[values > ceiling]])))
+    below = values[:, None] < lows
+    above = values[:, None] > highs
+    counts = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=float).ravel()
+    wrong = (counts[truth] @ below[truth])[:, None] + (counts[~truth] @ above[~truth])[None, :]
+    decided = (counts @ below)[:, None] + (counts @ above)[None, :]
+    good = wrong <= max_error * decided + 1e-9
+    width = np.where(good, np.round(highs[None, :] - lows[:, None], 12), np.inf)
+    candidates = np.argwhere(width == width.min())
+    low, high = max(candidates, key=lambda ends: decided[tuple(ends)])
+    return float(lows[low]), float(highs[high])
+
+
+def _thinned(values: Floats, most: int = 400) -> Floats:
+    """At most so many of the values, first and last among them."""
+    if len(values) <= most:
+        return values
+    return np.asarray(values[np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))])
+
+
 def fit_region_rule(logits: ArrayLike, y: ArrayLike, group: ArrayLike) -> RegionRule:
     """Temperature and threshold from validation regions.
+
+    Of two classes the threshold is that of `choose_threshold`; of more every region is called, for
+    only images are left unsure.
 
     Parameters
     ----------
     logits
         Log odds of the positive class, shape (n,); or logits of all classes, (n, classes).
-    y
-        Number of the class of every region, 0/1 for log odds.
-    group
-        Group of every region.
-
-    Returns
-    -------
-    RegionRule
-        Of two classes as `choose_threshold` finds it; of more every region is called, as of two:
-        doubt is told of images.
-
-    Raises
-    ------
-    LabelError
-        As `choose_threshold` and `livewell.metrics.calibration.fit_temperature`.
+    y, group
+        Number of the class of every region, 0/1 for log odds, and its group.
     """
     values = np.asarray(logits, dtype=float)
     if values.ndim == 2 and values.shape[1] == 2:
@@ -100,24 +138,19 @@ def fit_region_rule(logits: ArrayLike, y: ArrayLike, group: ArrayLike) -> Region
 
 
 def fit_detection_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> RegionRule:
-    """Which places of a frame are called, from labels of frames alone.
+    """Which peaks of a frame are called, from labels of frames alone.
 
-    All places of a negative frame are false, so the threshold lies above the highest of nearly all
-    negative frames. Of those that tell frames apart almost equally well, `WORSE` at most from the
-    best, a low one is taken, for other objects of a positive frame are less sure than its surest:
+    All peaks of a negative frame are false, so the threshold lies above the highest of nearly all
+    negative frames. Of those that separate frames almost equally well, `WORSE` at most from the
+    best, a low one is taken, for other objects of a positive frame score less than its best:
     `ABOVE` of the way, in log odds, from the lowest of them to the highest.
 
     Parameters
     ----------
     highest
-        Log odds of the highest place of every validation frame.
+        Log odds of the highest peak of every validation frame.
     y, group
         Label 0/1 and group of every frame.
-
-    Raises
-    ------
-    LabelError
-        Only one class.
     """
     rule = fit_region_rule(highest, y, group)
     ends = _stretch(rule.probability(highest), y, group, WORSE)
@@ -129,48 +162,30 @@ def fit_detection_rule(highest: ArrayLike, y: ArrayLike, group: ArrayLike) -> Re
 
 
 def fit_image_rule(
-    images: pd.DataFrame,
-    temperature: float,
-    classes: ClassNames,
-    max_error: float = MAX_ERROR,
+    images: pd.DataFrame, temperature: float, classes: ClassNames, max_error: float = MAX_ERROR
 ) -> ImageRule:
     """Probability, threshold and doubt from validation images.
 
     Two classes: the mean calibrated log odds go through Platt's (1999, Probabilistic outputs for
     support vector machines, section 2.2) logistic with smoothed targets, slope at least 0; groups
-    count, not images. The unsure band around the threshold is
-    `livewell.metrics.bands.narrowest_band`. More classes: a second temperature takes the place of
-    the logistic, and an image is unsure up to the lowest highest probability beyond which at most
-    `max_error` of the verdicts are wrong, and at least `livewell.metrics.bands.LEAST_BAND` above
-    chance.
+    count, not images. The unsure band around the threshold is `narrowest_band`. More classes: a
+    second temperature takes the place of the logistic, and an image is unsure up to the lowest
+    highest probability beyond which at most `max_error` of the verdicts are wrong, and at least
+    `LEAST_BAND` above chance.
 
     Parameters
     ----------
     images
-        Columns group, y (number of the class) and mean_logit, as
-        `livewell.metrics.pictures.by_picture` makes them from validation scores; of more than two
-        classes mean_logit_<class> for each in its place.
+        As `livewell.metrics.images.by_image` makes them from validation scores.
     temperature
         Of the regions' logits.
-    classes
-        The classes.
     max_error
         Highest share of wrong verdicts among decided validation images, groups weighing alike.
-
-    Raises
-    ------
-    TableError
-        Columns are missing.
-    LabelError
-        No validation image.
     """
-    means = ["mean_logit"] if classes.binary else [f"mean_logit_{name}" for name in classes]
-    absent = [name for name in ("group", "y", *means) if name not in images]
-    if absent:
-        raise TableError(
-            "not a table of validation images",
-            [Fault("missing-column", name, "needed to fit verdicts") for name in absent],
-        )
+    means = [f"mean_{name}" for name in score_columns(classes, "logit")]
+    needed = dict.fromkeys(("group", "y", *means), "needed to fit verdicts")
+    if faults := missing_columns(images, needed):
+        raise TableError("not a table of validation images", faults)
     y, x = images["y"].to_numpy(int), images[means].to_numpy(float) / temperature
     if not len(y):
         raise LabelError("no validation image to fit verdicts on")
@@ -186,15 +201,15 @@ def fit_image_rule(
     # a well of many frames counts no more than one of few
     weight = 1 / images.groupby("group")["y"].transform("size").to_numpy(float)
     fit = _two_classes if classes.binary else _several_classes
-    rule, wrong, decided = fit(x, y, images["group"], weight, few, max_error)
-    notes.append(f"{wrong} of {decided} decided ones wrong")
+    rule, decided, right = fit(x, y, images["group"], weight, few, max_error)
+    notes.append(f"{int((decided & ~right).sum())} of {int(decided.sum())} decided ones wrong")
     if rule["slope"] < 1e-6:
         notes.append("the net says nothing about validation images")
     return ImageRule(temperature, **rule, classes=classes.names, note="; ".join(notes))
 
 
-Fit = tuple[dict[str, float], int, int]
-"""Numbers of an `ImageRule`, wrong verdicts, and verdicts."""
+Fit = tuple[dict[str, float], NDArray[np.bool_], NDArray[np.bool_]]
+"""Numbers of an `ImageRule`, and of every image whether it gets a verdict, and the right one."""
 
 
 def _two_classes(
@@ -205,11 +220,14 @@ def _two_classes(
     p = np.asarray(expit(slope * score + intercept))
     threshold = choose_threshold(p, y, group) if len(set(y)) == 2 else 0.5
     low, high = narrowest_band(p, y, threshold, max_error, weight=weight)
-    decided = (p < low) | (p > high)
-    wrong = int((decided & ((p > high) != (y == 1))).sum())
-    numbers = (slope, intercept, threshold, low, high)
-    names = ("slope", "intercept", "threshold", "low", "high")
-    return dict(zip(names, map(float, numbers), strict=True)), wrong, int(decided.sum())
+    rule = {
+        "slope": slope,
+        "intercept": intercept,
+        "threshold": threshold,
+        "low": low,
+        "high": high,
+    }
+    return rule, (p < low) | (p > high), (p > high) == (y == 1)
 
 
 def _several_classes(
@@ -225,22 +243,5 @@ def _several_classes(
         decided = highest > level
         if (weight * decided * ~right).sum() <= max_error * (weight * decided).sum() + 1e-9:
             high = float(level)
-    decided = highest > high
     rule = {"slope": slope, "intercept": 0.0, "threshold": high, "low": 0.0, "high": high}
-    return rule, int((decided & ~right).sum()), int(decided.sum())
-
-
-def _validated(
-    p: ArrayLike, y: ArrayLike, group: ArrayLike
-) -> tuple[Floats, NDArray[np.int64], Floats]:
-    values, truth = np.asarray(p, dtype=float).ravel(), np.asarray(y).ravel().astype(np.int64)
-    if set(np.unique(truth)) != {0, 1} or not ((values >= 0) & (values <= 1)).all():
-        raise LabelError(
-            "no threshold can be chosen",
-            where="validation data",
-            expected="probabilities in [0, 1] of both classes",
-            got=f"{int((truth == 1).sum())} positive, {int((truth != 1).sum())} negative,"
-            f" {int((~((values >= 0) & (values <= 1))).sum())} outside [0, 1]",
-            remedy="choose validation groups that hold both classes",
-        )
-    return values, truth, group_weight(truth, np.asarray(group).ravel())
+    return rule, highest > high, right

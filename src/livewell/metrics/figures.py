@@ -1,6 +1,9 @@
 """Figures of merit of scored patches; an undefined one is NaN and says why."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from sklearn import metrics as sk
@@ -19,108 +22,75 @@ class Figure:
         return self.value
 
 
-def accuracy(scores: pd.DataFrame) -> Figure:
-    """Share of patches called rightly."""
-    table = checked(scores)
-    return Figure(float(sk.accuracy_score(table["y"], table["called"])))
-
-
-def sensitivity(scores: pd.DataFrame) -> Figure:
-    """Share of the positive patches that are called positive."""
-    return _share_called(checked(scores), 1)
-
-
-def specificity(scores: pd.DataFrame) -> Figure:
-    """Share of the negative patches that are called negative."""
-    return _share_called(checked(scores), 0)
-
-
-def precision(scores: pd.DataFrame) -> Figure:
-    """Share of the patches called positive that are positive."""
-    table = checked(scores)
-    rows = table[table["called"] == 1]
-    if rows.empty:
-        return Figure(float("nan"), "no patch is called positive")
-    return Figure(float(rows["y"].mean()))
-
-
-def balanced_accuracy(scores: pd.DataFrame) -> Figure:
-    """Mean of sensitivity and specificity."""
-    table = checked(scores)
-    if reason := _one_class(table["y"]):
-        return Figure(float("nan"), reason)
-    return Figure(float(sk.balanced_accuracy_score(table["y"], table["called"])))
-
-
-def roc_auc(scores: pd.DataFrame) -> Figure:
-    """Area under the ROC curve of all patches together."""
-    return _auc(checked(scores))
-
-
 def within_auc(scores: pd.DataFrame, min_each: int = 1) -> Figure:
     """Mean over groups of the area under the ROC curve within the group.
 
-    Parameters
-    ----------
-    scores
-        Columns `livewell.metrics.outcomes.COLUMNS`.
-    min_each
-        Only groups with at least so many patches of each class count, all of them alike.
+    Only groups with at least `min_each` patches of each class count, all of them alike.
     """
     areas = group_areas(checked(scores), min_each).dropna()
     if areas.empty:
-        few = f"no group holds both classes with at least {min_each} each"
-        return Figure(float("nan"), few if min_each > 1 else "no group holds both classes")
+        few = f" with at least {min_each} each" if min_each > 1 else ""
+        return Figure(math.nan, f"no group holds both classes{few}")
     return Figure(float(areas.mean()))
 
 
-def average_precision(scores: pd.DataFrame) -> Figure:
-    """Average precision; a score that knows nothing gets the share of positive patches."""
+def _one_class(table: pd.DataFrame) -> str:
+    held = table["y"].unique()
+    if len(held) > 1:
+        return ""
+    return f"every patch is of the {'positive' if held[0] else 'negative'} class"
+
+
+def _prevalence_auc(table: pd.DataFrame) -> float:
+    """The area of knowing only the group: a patch's score is the positive share of its group."""
+    share = table.groupby("group")["y"].transform("mean")
+    return float(sk.roc_auc_score(table["y"], share))
+
+
+_DEFINED: dict[str, tuple[Callable[[pd.DataFrame], str], Callable[[pd.DataFrame], float]]] = {
+    "accuracy": (lambda t: "", lambda t: sk.accuracy_score(t["y"], t["called"])),
+    "balanced_accuracy": (_one_class, lambda t: sk.balanced_accuracy_score(t["y"], t["called"])),
+    "sensitivity": (
+        lambda t: "" if (t["y"] == 1).any() else "no positive patch",
+        lambda t: sk.recall_score(t["y"], t["called"], pos_label=1),
+    ),
+    "specificity": (
+        lambda t: "" if (t["y"] == 0).any() else "no negative patch",
+        lambda t: sk.recall_score(t["y"], t["called"], pos_label=0),
+    ),
+    "precision": (
+        lambda t: "" if (t["called"] == 1).any() else "no patch is called positive",
+        lambda t: sk.precision_score(t["y"], t["called"]),
+    ),
+    "roc_auc": (_one_class, lambda t: sk.roc_auc_score(t["y"], t["p"])),
+    "average_precision": (_one_class, lambda t: sk.average_precision_score(t["y"], t["p"])),
+    # Brier 1950; 0 is best
+    "brier": (lambda t: "", lambda t: ((t["p"] - t["y"]) ** 2).mean()),
+    # the plate-only line: a pooled area that does not exceed it shows nothing about single patches
+    "prevalence_auc": (_one_class, _prevalence_auc),
+}
+"""By name why a figure is not defined, if it is not, and what it is of a checked table."""
+
+
+def _figure(name: str, scores: pd.DataFrame) -> Figure:
     table = checked(scores)
-    if reason := _one_class(table["y"]):
-        return Figure(float("nan"), reason)
-    return Figure(float(sk.average_precision_score(table["y"], table["p"])))
+    undefined, value = _DEFINED[name]
+    reason = undefined(table)
+    return Figure(math.nan, reason) if reason else Figure(float(value(table)))
 
 
-def brier(scores: pd.DataFrame) -> Figure:
-    """Mean squared difference between probability and truth (Brier 1950); 0 is best."""
-    table = checked(scores)
-    return Figure(float(((table["p"] - table["y"]) ** 2).mean()))
-
-
-def prevalence_auc(scores: pd.DataFrame) -> Figure:
-    """Pooled area under the ROC curve of knowing only the group: the plate-only line.
-
-    The score of a patch is the share of positive patches in its group; a pooled area that does not
-    exceed this line shows nothing about single patches.
-    """
-    table = checked(scores)
-    return _auc(table.assign(p=table.groupby("group")["y"].transform("mean")))
-
-
-FIGURES = {
-    "accuracy": accuracy,
-    "balanced_accuracy": balanced_accuracy,
-    "sensitivity": sensitivity,
-    "specificity": specificity,
-    "precision": precision,
-    "roc_auc": roc_auc,
+FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
+    **{name: partial(_figure, name) for name in _DEFINED},
     "within_auc": within_auc,
-    "average_precision": average_precision,
-    "brier": brier,
-    "prevalence_auc": prevalence_auc,
 }
 """Every figure by name; each takes an outcomes frame."""
 
 
 def per_group(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a group.
+    """One row a group: group, patches, positives, called, mean_p, accuracy and three more.
 
-    Returns
-    -------
-    DataFrame
-        group, patches, positives, called (patches called positive), mean_p, accuracy, sensitivity,
-        specificity, auc; the last three NaN where the group lacks a class.
+    called is the number called positive; the three are sensitivity, specificity and auc, NaN where
+    the group lacks a class.
     """
     table = checked(scores)
     right = table["y"] == table["called"]
@@ -152,23 +122,3 @@ def group_areas(table: pd.DataFrame, min_each: int = 1) -> pd.Series:
     enough = (n >= max(min_each, 1)) & (total - n >= max(min_each, 1))
     pairs = (n * (total - n)).where(enough)
     return (parts["rank"].sum() - n * (n + 1) / 2) / pairs
-
-
-def _one_class(y: pd.Series) -> str:
-    held = y.unique()
-    if len(held) > 1:
-        return ""
-    return f"every patch is of the {'positive' if held[0] else 'negative'} class"
-
-
-def _auc(table: pd.DataFrame) -> Figure:
-    if reason := _one_class(table["y"]):
-        return Figure(float("nan"), reason)
-    return Figure(float(sk.roc_auc_score(table["y"], table["p"])))
-
-
-def _share_called(table: pd.DataFrame, truth: int) -> Figure:
-    rows = table[table["y"] == truth]
-    if rows.empty:
-        return Figure(float("nan"), f"no {'positive' if truth else 'negative'} patch")
-    return Figure(float((rows["called"] == truth).mean()))

@@ -10,13 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from livewell.classes import ClassNames
 from livewell.metrics.figures import Figure
 from livewell.metrics.intervals import Estimate, estimate, estimates
-from livewell.metrics.outcomes import Floats, Outcomes, outcomes
-from livewell.metrics.resampling import draws
+from livewell.metrics.outcomes import ClassOutcomes, Outcomes, outcomes
+from livewell.metrics.resampling import Weigh, draws
 from livewell.metrics.weighted import (
+    CALIBRATION_ERROR,
     STATISTICS,
     Statistic,
-    Weigh,
-    calibration_error,
     groups_of,
     once,
     ratio,
@@ -27,60 +26,6 @@ EACH = ("sensitivity", "precision", "roc_auc", "average_precision")
 """Figures of each class against the rest; sensitivity is also called recall."""
 MACRO = ("balanced_accuracy", "roc_auc", "within_auc")
 """Figures that are means over the classes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassOutcomes:
-    """Scored patches of any number of classes as arrays.
-
-    Parameters
-    ----------
-    each
-        Outcomes of every class against the rest, in the order of the classes.
-    """
-
-    each: tuple[Outcomes, ...]
-
-    @classmethod
-    def of(cls, scores: pd.DataFrame, classes: ClassNames) -> "ClassOutcomes":
-        """From a table of scores (`schemas.SCORES`); raises as `outcomes`."""
-        return cls(tuple(Outcomes.of(outcomes(scores, classes, name)) for name in classes))
-
-    @property
-    def y(self) -> NDArray[np.int64]:
-        """Number of the true class, shape (patches,)."""
-        return np.asarray(np.stack([data.y for data in self.each]).argmax(axis=0))
-
-    @property
-    def p(self) -> Floats:
-        """Probability of every class, shape (patches, classes)."""
-        return np.stack([data.p for data in self.each], axis=1)
-
-    @property
-    def called(self) -> NDArray[np.int64]:
-        """Number of the called class, -1 for unsure, shape (patches,)."""
-        calls = np.stack([data.called for data in self.each])
-        return np.where(calls.any(axis=0), calls.argmax(axis=0), -1)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the groups."""
-        return self.each[0].names
-
-    @property
-    def held(self) -> NDArray[np.bool_]:
-        """Whether each group holds patches of each class, shape (classes, groups)."""
-        return np.stack([data.holders(1) for data in self.each])
-
-    def sums(self, values: NDArray[np.generic]) -> Floats:
-        """Sum of a value over every group's patches, shape (groups,)."""
-        return self.each[0].sums(values)
-
-    def most_probable(self) -> Outcomes:
-        """Whether the most probable class is the true one, and its probability."""
-        p, first = self.p, self.each[0]
-        right = (p.argmax(axis=1) == self.y).astype(np.int64)
-        return Outcomes(right, p.max(axis=1), np.ones_like(right), first.code, first.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,54 +55,34 @@ def class_estimates(
     seed: int,
     min_each: int = 1,
     resamples: int = 2000,
-    level: float = 0.95,
 ) -> ClassEstimates:
-    """All figures of any number of classes with their intervals.
+    """All figures of any number of classes with their intervals, from `schemas.SCORES`.
 
-    Parameters
-    ----------
-    scores
-        `schemas.SCORES`: label, called, group, and the probability of every class.
-    classes
-        Classes of the model.
-    seed, resamples, level
-        As in `livewell.metrics.intervals.cluster_interval`.
-    min_each
-        As in `livewell.metrics.figures.within_auc`, for a class and for the rest.
-
-    Raises
-    ------
-    LabelError
-        A label that is none of the classes.
-    TableError
-        Columns are missing, or hold what they may not.
-    SpecError
-        A level or number of resamples out of range.
+    `min_each` is as in `livewell.metrics.figures.within_auc`, for a class and for the rest.
     """
     data = ClassOutcomes.of(scores, classes)
-    weights = draws(data, seed, resamples)
-    unsure = bool((data.called < 0).any())
+    weights = draws(data.held, seed, resamples)
     chosen = {
         "roc_auc": macro(STATISTICS["roc_auc"]),
         "within_auc": macro(within_auc(min_each)),
         "accuracy": ACCURACY,
         "balanced_accuracy": macro(STATISTICS["sensitivity"]),
-        "calibration_error": _lifted(calibration_error(), ClassOutcomes.most_probable),
+        "calibration_error": CERTAINTY_ERROR,
         "unsure": _share("unsure", lambda d: d.called < 0),
     }
-    if unsure:
+    if (data.called < 0).any():
         chosen["decided_accuracy"] = _share(
             "decided_accuracy", lambda d: d.called == d.y, lambda d: d.called >= 0
         )
-    together = {name: estimate(data, s, weights, level) for name, s in chosen.items()}
+    together = {name: estimate(data, s, weights) for name, s in chosen.items()}
     absent = [name for name, held in zip(classes, data.held, strict=True) if not held.any()]
     if absent and len(absent) < len(classes) - 1:
-        said = f"no patch of {', '.join(absent)}: mean of the other classes"
+        left_out = f"no patch of {', '.join(absent)}: mean of the other classes"
         for name in MACRO:
-            note = "; ".join(filter(None, [together[name].note, said]))
+            note = "; ".join(filter(None, [together[name].note, left_out]))
             together[name] = replace(together[name], note=note)
     each = {
-        name: {figure: estimate(rest, STATISTICS[figure], weights, level) for figure in EACH}
+        name: {figure: estimate(rest, STATISTICS[figure], weights) for figure in EACH}
         for name, rest in zip(classes, data.each, strict=True)
     }
     return ClassEstimates(together, each)
@@ -173,12 +98,7 @@ def headline_estimates(
 ) -> dict[str, Estimate]:
     """Figures with intervals: of the positive class of two, of all classes together of more.
 
-    Parameters
-    ----------
-    scores, classes, seed, min_each
-        As in `class_estimates`.
-    names
-        Which figures; of more than two classes those that are defined for all together.
+    Of more than two classes `names` are taken as far as they are defined for all together.
     """
     if classes.binary:
         table = outcomes(scores, classes)
@@ -193,14 +113,7 @@ def right_share(
 ) -> Estimate:
     """Share of right calls with its interval, where there are calls and no probabilities.
 
-    Parameters
-    ----------
-    group, y, called
-        Group, number of the true class and of the called one, shape (pictures,).
-    classes
-        Number of classes.
-    seed
-        Of the resampling.
+    `y` and `called` are the numbers of the true and of the called class, shape (images,).
     """
     numbers = {"y": np.asarray(y, dtype=int), "called": np.asarray(called, dtype=int)}
     table = pd.DataFrame({"group": np.asarray(group).astype(str), "p": 0.5})
@@ -210,7 +123,7 @@ def right_share(
             for code in range(classes)
         )
     )
-    return estimate(data, ACCURACY, draws(data, seed))
+    return estimate(data, ACCURACY, draws(data.held, seed))
 
 
 def macro(statistic: Statistic[Outcomes]) -> Statistic[ClassOutcomes]:
@@ -246,17 +159,7 @@ def macro(statistic: Statistic[Outcomes]) -> Statistic[ClassOutcomes]:
 def confusion(scores: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
     """Patches by true class (rows) and called class (columns), in the order of the classes.
 
-    Parameters
-    ----------
-    scores
-        Columns label and called, see `schemas.SCORES`.
-    classes
-        Classes of the model.
-
-    Returns
-    -------
-    DataFrame
-        Counts; with a last column ``unsure`` where any patch was left so.
+    There is a last column ``unsure`` where any patch was left so.
     """
     called = scores["called"].to_numpy(int)
     columns = [*range(len(classes)), *([-1] if (called < 0).any() else [])]
@@ -271,21 +174,7 @@ def confusion(scores: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
 
 
 def class_groups(scores: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
-    """One row a group.
-
-    Parameters
-    ----------
-    scores
-        Columns group, label and called, see `schemas.SCORES`.
-    classes
-        Classes of the model.
-
-    Returns
-    -------
-    DataFrame
-        group, patches, ``true_<class>`` (patches of every class), unsure (patches left so),
-        accuracy.
-    """
+    """One row a group: group, patches, ``true_<class>``, unsure (all counts), and accuracy."""
     true, called = classes.codes(scores["label"]), scores["called"].to_numpy(int)
     columns = {f"true_{name}": true == code for code, name in enumerate(classes)}
     columns |= {"unsure": called < 0, "accuracy": called == true}
@@ -306,23 +195,19 @@ def _share(
         return ratio(data.sums(those(data) & among(data)), data.sums(among(data)))
 
     def figure(data: ClassOutcomes) -> Figure:
-        return Figure(once(prepare(data), data), "" if among(data).any() else "no patch is decided")
+        value = once(prepare(data), len(data.names))
+        return Figure(value, "" if among(data).any() else "no patch is decided")
 
     return Statistic(name, groups_of, figure, prepare)
 
 
-def _lifted(
-    statistic: Statistic[Outcomes], view: Callable[[ClassOutcomes], Outcomes]
-) -> Statistic[ClassOutcomes]:
-    """A figure of two classes, taken of a view on many."""
-    return Statistic(
-        statistic.name,
-        lambda data: statistic.rests_on(view(data)),
-        lambda data: statistic.figure(view(data)),
-        lambda data: statistic.prepare(view(data)),
-        statistic.inflated,
-    )
-
-
 ACCURACY = _share("accuracy", lambda d: d.called == d.y)
 """Share of patches called rightly; an unsure one is not."""
+CERTAINTY_ERROR: Statistic[ClassOutcomes] = Statistic(
+    "calibration_error",
+    groups_of,
+    lambda data: CALIBRATION_ERROR.figure(data.most_probable()),
+    lambda data: CALIBRATION_ERROR.prepare(data.most_probable()),
+    inflated=True,
+)
+"""Calibration error of the most probable class."""

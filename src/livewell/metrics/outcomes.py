@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, SpecError, TableError
+from livewell.errors import Fault, SpecError, TableError, missing_columns
 from livewell.tables.schemas import score_columns
 
 Floats = NDArray[np.float64]
@@ -17,26 +17,9 @@ COLUMNS = ["group", "y", "p", "called"]
 
 
 def outcomes(scores: pd.DataFrame, classes: ClassNames, sought: str | None = None) -> pd.DataFrame:
-    """Scores of one class against the rest: columns y, p and called (0/1) of the class sought.
+    """Scores (`schemas.SCORES`) with y, p and called (0/1) of one class against the rest.
 
-    Parameters
-    ----------
-    scores
-        `schemas.SCORES`; every further column is kept.
-    classes
-        Classes of the model that made the scores.
-    sought
-        The class that counts as positive, the positive one of `classes` where ``None``. A patch
-        that was left unsure was not called it.
-
-    Raises
-    ------
-    LabelError
-        A label that is none of the classes.
-    SpecError
-        `sought` is none of them, or not given where they have no positive one.
-    TableError
-        The column of the class's probability is missing.
+    `sought` is the positive class of `classes` where ``None``. An unsure patch was not called it.
     """
     sought = sought or classes.positive
     if sought not in classes.names:
@@ -51,9 +34,8 @@ def outcomes(scores: pd.DataFrame, classes: ClassNames, sought: str | None = Non
     if classes.binary:
         return found if code else found.assign(p=1 - scores["p"], called=1 - scores["called"])
     chance = score_columns(classes, "p")[code]
-    if chance not in scores:
-        text = f"probability of {sought}, needed to score"
-        raise TableError("not a table of scores", [Fault("missing-column", chance, text)])
+    if faults := missing_columns(scores, {chance: f"probability of {sought}, needed to score"}):
+        raise TableError("not a table of scores", faults)
     return found.assign(p=scores[chance], called=(scores["called"] == code).astype("int64"))
 
 
@@ -64,16 +46,8 @@ def chances(scores: pd.DataFrame, classes: ClassNames) -> Floats:
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
-    """The columns `COLUMNS` of an outcomes frame in plain number types.
-
-    Raises
-    ------
-    TableError
-        A column is missing or empty, y or called is not 0/1, or p is outside [0, 1].
-    """
-    faults = [
-        Fault("missing-column", name, "needed to score") for name in COLUMNS if name not in scores
-    ]
+    """The columns `COLUMNS` of an outcomes frame in plain number types, once nothing is wrong."""
+    faults = missing_columns(scores, dict.fromkeys(COLUMNS, "needed to score"))
     for name in [name for name in COLUMNS if name in scores]:
         values = scores[name]
         if values.isna().any():
@@ -94,12 +68,8 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
 class Outcomes:
     """Scored patches as arrays.
 
-    Parameters
-    ----------
-    y, p, called
-        Truth, probability and verdict of every patch, shape (patches,).
-    code, names
-        Number of every patch's group, shape (patches,), and the groups' names in that order.
+    `y`, `p` and `called` are truth, probability and verdict of every patch; `code` is the number of
+    its group, `names` are the groups' names in that order.
     """
 
     y: NDArray[np.int64]
@@ -121,19 +91,63 @@ class Outcomes:
         totals = np.bincount(self.code, values.astype(float), minlength=len(self.names))
         return totals.astype(np.float64)
 
-    def holders(self, truth: int) -> NDArray[np.bool_]:
-        """Whether each group holds patches of that truth, shape (groups,)."""
-        return np.asarray(self.sums(self.y == truth) > 0)
-
     @property
     def held(self) -> NDArray[np.bool_]:
         """Whether each group holds patches of either class, negative first, shape (2, groups)."""
-        return np.stack([self.holders(0), self.holders(1)])
+        return np.stack([self.sums(self.y == truth) > 0 for truth in (0, 1)])
 
     def frame(self) -> pd.DataFrame:
         """Back as a frame."""
         names = np.array(self.names)[self.code]
         return pd.DataFrame({"group": names, "y": self.y, "p": self.p, "called": self.called})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassOutcomes:
+    """Scored patches of any number of classes: `Outcomes` of `each` class against the rest."""
+
+    each: tuple[Outcomes, ...]
+
+    @classmethod
+    def of(cls, scores: pd.DataFrame, classes: ClassNames) -> "ClassOutcomes":
+        """From a table of scores (`schemas.SCORES`)."""
+        return cls(tuple(Outcomes.of(outcomes(scores, classes, name)) for name in classes))
+
+    @property
+    def y(self) -> NDArray[np.int64]:
+        """Number of the true class, shape (patches,)."""
+        return np.asarray(np.stack([data.y for data in self.each]).argmax(axis=0))
+
+    @property
+    def p(self) -> Floats:
+        """Probability of every class, shape (patches, classes)."""
+        return np.stack([data.p for data in self.each], axis=1)
+
+    @property
+    def called(self) -> NDArray[np.int64]:
+        """Number of the called class, -1 for unsure, shape (patches,)."""
+        calls = np.stack([data.called for data in self.each])
+        return np.where(calls.any(axis=0), calls.argmax(axis=0), -1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return self.each[0].names
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Whether each group holds patches of each class, shape (classes, groups)."""
+        return np.stack([data.held[1] for data in self.each])
+
+    def sums(self, values: NDArray[np.generic]) -> Floats:
+        """Sum of a value over every group's patches, shape (groups,)."""
+        return self.each[0].sums(values)
+
+    def most_probable(self) -> Outcomes:
+        """Whether the most probable class is the true one, and its probability."""
+        p, first = self.p, self.each[0]
+        right = (p.argmax(axis=1) == self.y).astype(np.int64)
+        return Outcomes(right, p.max(axis=1), np.ones_like(right), first.code, first.names)
 
 
 def equal_mass_bins(p: NDArray[np.float64], bins: int) -> NDArray[np.int64]:

@@ -24,13 +24,9 @@ def log_odds(logits: ArrayLike) -> Floats:
 class RegionRule:
     """From the logits of a region to its probabilities and the class that it is called.
 
-    Parameters
-    ----------
-    temperature
-        Divides the logits, see `livewell.metrics.calibration`.
-    threshold
-        Of two classes a region is called positive where its probability reaches it. Of more the
-        class with the highest probability is called, where that reaches it, and none elsewhere.
+    The temperature divides the logits, see `livewell.metrics.calibration`. Of two classes a region
+    is called positive where its probability reaches the threshold; of more the class with the
+    highest probability is called, where that reaches it, and none elsewhere.
     """
 
     temperature: float
@@ -76,24 +72,10 @@ class RegionRule:
 def scored(
     table: pd.DataFrame, logits: ArrayLike, rule: RegionRule, classes: ClassNames
 ) -> pd.DataFrame:
-    """`table` with the columns of `schemas.SCORES` that logits decide.
+    """A table of regions with the columns of `schemas.SCORES` that logits (n, classes) decide.
 
-    Parameters
-    ----------
-    table
-        One row a region.
-    logits
-        (n, classes) of these.
-    rule
-        From logits to probabilities and calls.
-    classes
-        The classes.
-
-    Returns
-    -------
-    DataFrame
-        With called, the number of the class; and logit (log odds of the positive class) and p of
-        two classes, of more logit_<class> and p_<class> of each.
+    These are called, the number of the class; and logit (log odds of the positive class) and p of
+    two classes, of more logit_<class> and p_<class> of each.
     """
     values, p = np.asarray(logits, dtype=float), rule.probabilities(logits)
     if classes.binary:
@@ -142,13 +124,7 @@ class ImageRule:
         return np.asarray(softmax(self.slope * values / self.temperature, axis=-1))
 
     def verdict_of(self, probabilities: ArrayLike) -> str:
-        """Name of the class, or ``unsure``, from (classes,) probabilities.
-
-        Raises
-        ------
-        SpecError
-            Not probabilities of these classes.
-        """
+        """Name of the class, or ``unsure``, from (classes,) probabilities."""
         values = np.asarray(probabilities, dtype=float)
         if values.shape != (len(self.classes),):
             raise SpecError(
@@ -167,13 +143,7 @@ class ImageRule:
         return np.asarray(expit(self.slope * scaled + self.intercept))
 
     def verdict(self, p: float) -> str:
-        """Name of one of two classes, or ``unsure``, from the positive one's probability.
-
-        Raises
-        ------
-        SpecError
-            Not a probability.
-        """
+        """Name of one of two classes, or ``unsure``, from the positive one's probability."""
         if not 0 <= p <= 1:
             raise SpecError("not a probability", where="p", expected="in [0, 1]", got=str(p))
         if p < self.low:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
+from livewell.metrics.images import by_image, verdict_figures
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.multiclass import class_estimates, headline_estimates
 from livewell.metrics.outcomes import outcomes
-from livewell.metrics.pictures import by_picture, verdict_figures
 from livewell.metrics.rules import ImageRule
 from livewell.metrics.virtual_batches import paper_interval
 from livewell.tables.schemas import score_columns
@@ -65,18 +65,8 @@ def evaluation_figures(
 ) -> EvaluationFigures:
     """Figures of scores (`schemas.SCORES`) by models that never saw their groups.
 
-    Parameters
-    ----------
-    scores, classes
-        The scores, and the models' classes.
-    rules
-        Rule for verdicts on images, by fold.
-    patches
-        Whether patches were scored; the paper's interval is of these.
-    min_each
-        As in `livewell.metrics.figures.within_auc`.
-    seed
-        Of the resampling.
+    `rules` for verdicts on images are by fold; `patches` says whether patches were scored, for the
+    paper's interval is of these; `min_each` is as in `livewell.metrics.figures.within_auc`.
     """
     found = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
     if np.isnan(found["within_auc"].value):
@@ -98,7 +88,7 @@ def _verdicts(
     scores: pd.DataFrame, rules: Mapping[int, ImageRule], classes: ClassNames, seed: int
 ) -> dict[str, Estimate]:
     """Figures of the verdicts on whole images; none where images hold several classes."""
-    images = by_picture(scores, classes)
+    images = by_image(scores, classes)
     shares = images.filter(regex="^(positive_share$|true_)")
     if ((shares > 0) & (shares < 1)).to_numpy().any():
         return {}

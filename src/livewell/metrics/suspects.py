@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, SpecError, TableError
+from livewell.errors import Fault, SpecError, TableError, missing_columns
 from livewell.metrics.outcomes import chances
 from livewell.tables.schemas import BOX, KEY, score_columns
 
@@ -25,11 +25,7 @@ def suspect_columns(classes: ClassNames) -> list[str]:
 
 
 def suspects(
-    scores: pd.DataFrame,
-    classes: ClassNames,
-    *,
-    most: int | None = None,
-    least: float = 0.5,
+    scores: pd.DataFrame, classes: ClassNames, *, most: int | None = None, least: float = 0.5
 ) -> pd.DataFrame:
     """Images that a model which never saw them takes for the class that they are not labelled as.
 
@@ -39,12 +35,13 @@ def suspects(
     once for each label; where labels stand on patches, so that one frame holds several classes,
     patches are judged one by one.
 
+    Source: Sailem et al., section 4.2 and Figure 5b: images of the negative class were found to
+    hold multinucleate cells. That the list rests on unseen groups alone is livewell's.
+
     Parameters
     ----------
     scores
         `schemas.SCORES`; without a column part all rows are of test parts.
-    classes
-        Classes of the model.
     most
         Longest list of each direction; all where ``None``.
     least
@@ -58,20 +55,6 @@ def suspects(
         the probability of the positive class, of three or more classes ``p_<class>`` that of each,
         sure that of the most probable class which the image is not labelled as, patches how many
         were judged. fold, group, t and the box are those of the image's surest patch.
-
-    Raises
-    ------
-    LabelError
-        A label that is not one of `classes`.
-    TableError
-        Holding every fault: columns that are missing, probabilities outside [0, 1].
-    SpecError
-        `most` or `least` out of range.
-
-    Notes
-    -----
-    Source: Sailem et al., section 4.2 and Figure 5b: images of the negative class were found to
-    hold multinucleate cells. That the list rests on unseen groups alone is livewell's.
     """
     if (most is not None and most < 1) or not 0 <= least < 1:
         got = f"most={most}, least={least}"
@@ -121,10 +104,7 @@ def labels_on_patches(scores: pd.DataFrame) -> bool:
 
 def _refuse(scores: pd.DataFrame, columns: list[str]) -> None:
     needed = _NEEDED | dict.fromkeys(columns, "calibrated probability of the class")
-    faults = [
-        Fault("missing-column", name, doc) for name, doc in needed.items() if name not in scores
-    ]
-    faults += [
+    faults = missing_columns(scores, needed) + [
         Fault("wrong-value", name, "probabilities outside [0, 1], or empty")
         for name in columns
         if name in scores and not scores[name].between(0, 1).all()

@@ -10,8 +10,8 @@ from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.calibration import expected_calibration_error, reliability
 from livewell.metrics.figures import per_group
 from livewell.metrics.intervals import Estimate
-from livewell.metrics.multiclass import ClassOutcomes, class_groups
-from livewell.metrics.outcomes import outcomes
+from livewell.metrics.multiclass import class_groups
+from livewell.metrics.outcomes import ClassOutcomes, outcomes
 from livewell.metrics.summary import EvaluationFigures
 from livewell.models.files import Card
 from livewell.report.evaluation import named

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from livewell.files import article
-from livewell.metrics.bands import MAX_ERROR
+from livewell.metrics.decisions import MAX_ERROR
 from livewell.report.estimate import EstimateLike, has_interval, short, span
 from livewell.report.page import Note, Tone
 from livewell.report.vocabulary import Vocabulary

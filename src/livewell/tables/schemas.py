@@ -10,6 +10,7 @@ from livewell.classes import ClassNames
 from livewell.errors import Fault, TableError
 from livewell.geometry import Box
 from livewell.region import Region
+from livewell.text import few
 
 Kind = Literal["text", "integer", "number"]
 
@@ -79,7 +80,7 @@ class Schema:
             for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
                 named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))
                 found.append(
-                    Fault("duplicate-row", f"rows {_listed(rows.index)}", f"{named} stands twice")
+                    Fault("duplicate-row", f"rows {few(rows.index)}", f"{named} stands twice")
                 )
         return found
 
@@ -126,7 +127,7 @@ def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
     found = []
     if column.required and values.isna().any():
         rows = values.index[values.isna()]
-        found.append(Fault("empty-value", f"{column.name}, rows {_listed(rows)}", column.doc))
+        found.append(Fault("empty-value", f"{column.name}, rows {few(rows)}", column.doc))
     if column.kind != "text":
         # as floats, so that truth values and small types compare with any bound
         numbers = pd.to_numeric(values, errors="coerce").astype("float64")
@@ -140,17 +141,11 @@ def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
             found.append(
                 Fault(
                     "wrong-type",
-                    f"{column.name}, rows {_listed(rows)}",
+                    f"{column.name}, rows {few(rows)}",
                     f"{shown} is not {noun} ({column.doc})",
                 )
             )
     return found
-
-
-def _listed(rows: Iterable[object], most: int = 5) -> str:
-    rows = list(rows)
-    more = f", ... ({len(rows)} in all)" if len(rows) > most else ""
-    return ", ".join(str(row) for row in rows[:most]) + more
 
 
 _IMAGE = Column("image", "text", "name of the image in the study", required=True)

@@ -80,7 +80,7 @@ class SplitError(LivewellError, ValueError):
 
 
 class LeakError(SplitError):
-    """The same picture content on both sides of a split."""
+    """The same image content on both sides of a split."""
 
     code = "leak"
 
@@ -135,15 +135,7 @@ class Fault:
 
     @classmethod
     def of(cls, error: LivewellError, where: str) -> "Fault":
-        """An error as a fault of a table; its place is told once.
-
-        Parameters
-        ----------
-        error
-            What was raised.
-        where
-            Column, row or value.
-        """
+        """An error as a fault of a table; its position is told once."""
         return cls(error.code, where, str(error).removeprefix(f"{where}: "))
 
     def __str__(self) -> str:

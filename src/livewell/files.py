@@ -53,12 +53,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends without an error.
 
-    Parameters
-    ----------
-    path
-        The folder; one that stood there before is replaced only then.
-    holds
-        Names that may be replaced with it.
+    An older folder may hold nothing but the names of `holds`.
 
     Raises
     ------
@@ -110,14 +105,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, *, kind: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Parameters
-    ----------
-    path
-        File to read.
-    kind
-        What the file should be, for the error.
+    """Read a JSON object, called `kind` in errors.
 
     Raises
     ------
@@ -145,16 +133,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
 
 
 def claim(folder: Path, kind: str, stamp: str) -> None:
-    """Make `folder` ours, or check that it is: empty, new, or holding our `stamp` file.
-
-    Parameters
-    ----------
-    folder
-        The folder to write into.
-    kind
-        What it will hold: ``study``, ``training run`` ...
-    stamp
-        Name of the JSON file that marks a folder of this kind.
+    """Make `folder` ours, or check that it is: empty, new, or with the marker file of this kind.
 
     Raises
     ------
@@ -186,17 +165,7 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
 def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any]) -> None:
     """As `claim`, and what lies there was begun with these settings, or the folder is new.
 
-    Parameters
-    ----------
-    folder, kind, stamp
-        As in `claim`.
-    settings
-        Compared with those of the same names in the stamp; of nested ones, one by one.
-
-    Raises
-    ------
-    OutputError
-        As in `claim`, or begun with others, which are named.
+    Settings are compared with those of the same names in the marker file; nested ones one by one.
     """
     claim(folder, kind, stamp)
     if (folder / stamp).is_file():
@@ -207,13 +176,6 @@ def refuse_other(
     folder: Path, kind: str, begun: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> None:
     """Refuse to go on in a folder that was begun with other settings, which are named.
-
-    Parameters
-    ----------
-    folder, kind
-        As in `claim`.
-    begun, settings
-        What it was begun with, and what is asked now; compared as in `claim_same`.
 
     Raises
     ------
@@ -237,17 +199,7 @@ def stamp(folder: Path, name: str, kind: str, **content: Any) -> None:
 
 
 def remove_others(folder: Path, pattern: str, kept: Collection[str]) -> None:
-    """Remove the files of a folder of results that an earlier call wrote and this one did not.
-
-    Parameters
-    ----------
-    folder
-        May be absent.
-    pattern
-        Of the names that the job writes there, such as ``"*.tif"``.
-    kept
-        Names that stay.
-    """
+    """Remove the files of a folder of results that an earlier call wrote and this one did not."""
     for path in folder.glob(pattern):
         if path.name not in kept:
             path.unlink()

@@ -16,7 +16,7 @@ Frame = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its image; only of colour pictures are pixels read for it.
+    """What a file says of its image; only of colour images are pixels read for it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Header:
     notes
         What a careful user should know: conversions, doubts, substitutions.
     colourless
-        Whether the channels are red, green and blue and equal in every pixel: a grey picture that
+        Whether the channels are red, green and blue and equal in every pixel: a grey image that
         was stored as colour.
     """
 
@@ -57,13 +57,7 @@ class Header:
 
 
 def check_scale(pixel_um: float | None, frame_s: float | None) -> None:
-    """Refuse a pixel size or a frame interval that cannot be; ``None`` is none given.
-
-    Raises
-    ------
-    SpecError
-        Naming the option.
-    """
+    """Refuse a pixel size or a frame interval that cannot be; ``None`` is none given."""
     for name, value, unit in (
         ("pixel_um", pixel_um, "micrometres a pixel"),
         ("frame_s", frame_s, "seconds from frame to frame"),
@@ -100,10 +94,7 @@ class Image(Protocol):
 
 
 class PixelSource(Protocol):
-    """What training and inference read from: pixels by region.
-
-    `livewell.study.pixels` fulfils it.
-    """
+    """What training and inference read from: pixels by region, see `livewell.study.pixels`."""
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
         """Pixels of one region, (c, y, x) float32, in grey levels of the file."""
@@ -115,22 +106,10 @@ class PixelSource(Protocol):
 
 
 def mirrored(frame: Frame, area: Box, box: Box) -> Frame:
-    """Pixels of `box`, which may reach beyond `area`: there the picture is mirrored.
+    """Pixels of `box`; beyond `area` the image is mirrored as by ``numpy.pad`` in mode ``reflect``.
 
-    Parameters
-    ----------
-    frame
-        Shape (y, x), or (channels, y, x).
-    area
-        The part of the frame that holds picture, at least one pixel.
-    box
-        Wanted pixels; as ``numpy.pad`` mirrors in mode ``reflect``, again and again if need be.
-
-    Returns
-    -------
-    ndarray
-        Shape ``box.shape``, with the channels before it where the frame has some, in the frame's
-        number type; a view where nothing is mirrored.
+    Shape ``box.shape``, with the channels before it where the frame has some; a view where nothing
+    is mirrored.
     """
     if area.contains(box):
         return frame[(..., *box.slices)]

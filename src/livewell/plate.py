@@ -17,13 +17,7 @@ class Well:
 
     @classmethod
     def parse(cls, name: str) -> "Well":
-        """Read ``B07``, ``b7`` or ``AF48``.
-
-        Raises
-        ------
-        GeometryError
-            The name is no well of a plate of up to 32 x 48 wells.
-        """
+        """Read ``B07``, ``b7`` or ``AF48``; a `GeometryError` beyond a plate of 32 x 48 wells."""
         match = _WELL.match(name)
         if match:
             letters, digits = match[1].upper(), int(match[2])

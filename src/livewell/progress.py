@@ -106,25 +106,10 @@ def task(what: str, total: int) -> Iterator[Tick]:
 
 
 def each(items: Iterable[T], tick: Tick, share: float = 1) -> Iterator[tuple[T, Tick]]:
-    """Items, and what tells how far each one is.
+    """Items, and what tells how far each one is, which makes `share` units of `tick`.
 
     Where a bar counts files, a file of many frames moves it frame by frame, and the time left is
-    known before the file ends.
-
-    Parameters
-    ----------
-    items
-        What is worked on one after the other.
-    tick
-        Of the bar, or of the item that these are parts of.
-    share
-        Units of `tick` that an item makes: 1 over their number where they are parts of one item.
-
-    Yields
-    ------
-    item, tick
-        A tick of one unit, the item. What was not told of an item is told when the next is asked
-        for.
+    known before the file ends. The rest of an item is told when the next is asked for.
     """
     for item in items:
         part = _Part(tick, share)

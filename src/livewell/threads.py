@@ -19,17 +19,8 @@ class _End:
 def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:
     """The same items in the same order, made in a thread of their own, at most `depth` ahead.
 
-    Parameters
-    ----------
-    items
-        Gone through in the other thread; what it raises is raised here, after the items before it.
-    depth
-        Most items that wait.
-
-    Yields
-    ------
-    T
-        One by one. If the loop is left early, the other thread ends after its next item.
+    What `items` raises is raised here, after the items before it. If the loop is left early, the
+    other thread ends after its next item.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
     left = threading.Event()
@@ -74,17 +65,10 @@ def _put(waiting: "queue.Queue[T | _End]", item: "T | _End", left: threading.Eve
 
 
 class Aside(Generic[T]):
-    """A function that takes items one by one, run in a thread of its own.
+    """A function that goes through items given one by one, in a thread of its own.
 
     Used as a context: at its end the items are at their end too, the function is waited for, and
-    what it raised is raised here.
-
-    Parameters
-    ----------
-    take
-        Goes through the items.
-    depth
-        Most items that wait; `give` waits for room.
+    what it raised is raised here. At most `depth` items wait; `give` waits for room.
     """
 
     def __init__(self, take: Callable[[Iterator[T]], object], depth: int = 2) -> None:

@@ -264,7 +264,7 @@ def test_colour_pictures(write: Callable[[Path], None], tmp_path: Path) -> None:
         for c in range(3):
             np.testing.assert_array_equal(image.frame(0, c), COLOUR[..., c])
         assert not image.header.colourless
-        with pytest.raises(ImageContentError, match=r"field 7: a colour picture.*--channel green"):
+        with pytest.raises(ImageContentError, match=r"field 7: a colour image.*--channel green"):
             choose_channels(image.header, None, "field 7")
         assert choose_channels(image.header, ("blue", 0), "a") == (2, 0)
 

@@ -144,7 +144,7 @@ def test_a_colour_study(tmp_path: Path) -> None:
     assert channel_names(study, ["a.png"], rgb) == rgb
     np.testing.assert_array_equal(StudyPixels(study, "blue").frame("a.png", 0), COLOUR[..., 2])
     (fault,) = StudyPixels(study).prepare(strict=False)
-    assert "colour picture" in fault.message
+    assert "colour image" in fault.message
     with pytest.raises(ImageContentError, match="--channel green"):
         channel_names(study, ["a.png"])
 

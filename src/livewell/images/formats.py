@@ -1,4 +1,4 @@
-"""Every kind of image file that livewell reads, and how it is told by its content."""
+"""Every kind of image file that livewell reads, and how it is known by its content."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,16 +16,9 @@ from livewell.images.sequence import SequenceImage, natural_key, numbering
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of image file or folder.
+    """One kind of image file or folder: its usual endings, what tells it, and its reader.
 
-    Parameters
-    ----------
-    suffixes
-        Usual endings of the name, lower case, with the dot.
-    fits
-        Told the path and its first 16 bytes (none for a folder): is it of this kind?
-    open
-        Reader for a path of this kind.
+    ``fits`` takes the path and its first 16 bytes (none for a folder).
     """
 
     suffixes: tuple[str, ...]
@@ -77,8 +70,8 @@ _FOREIGN = {
     b"ZISRAW": "a Zeiss CZI file",
     b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
     b"\x70\x00\x00\x00": "a Leica LIF file",
-    b"GIF8": "a GIF picture",
-    b"BM": "a BMP picture",
+    b"GIF8": "a GIF image",
+    b"BM": "a BMP image",
     b"%PDF": "a PDF document",
 }
 
@@ -151,13 +144,7 @@ class OpenImage:
 
 
 def open_file(path: Path) -> OpenImage:
-    """Open a file or folder by its own kind, with what it says of itself.
-
-    Raises
-    ------
-    ImageReadError
-        Missing, empty, damaged or of a kind that livewell does not read.
-    """
+    """Open a file or folder by its own kind, with what it says of itself."""
     with _library_errors(path):
         name, notes = identify(path)
         reader = FORMATS[name].open(path)
@@ -166,13 +153,7 @@ def open_file(path: Path) -> OpenImage:
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """Image files lying in `folder`, hidden ones left out, in the natural order of their names.
-
-    Raises
-    ------
-    ImageReadError
-        There is none.
-    """
+    """Image files lying in `folder`, hidden ones left out, in the natural order of their names."""
     found = [
         file
         for file in folder.iterdir()

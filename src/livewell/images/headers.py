@@ -18,20 +18,8 @@ from livewell.tables.schemas import HEADERS
 def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, list[Fault]]:
     """Headers of the files that can be read, and a fault for each of the others.
 
-    Parameters
-    ----------
-    paths
-        File by image name.
-    cache
-        Parquet file of headers; a file is read again only when its size or its time of change
-        is another.
-
-    Returns
-    -------
-    table : DataFrame
-        By `schemas.HEADERS`, and a column ``notes``; in the order of `paths`.
-    faults : list of Fault
-        Files that cannot be read.
+    By `schemas.HEADERS`, and a column ``notes``; in the order of `paths`. A file is read again only
+    when its size or its time of change is not that in `cache`, a Parquet file of headers.
     """
     known = _known(cache)
     rows: list[dict[str, Any]] = []
@@ -57,7 +45,7 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
 
 
 def _stale(row: Mapping[str, Any], size: int, mtime: int) -> bool:
-    """Whether the file is another now, or a colour picture that version 0.1 looked at."""
+    """Whether the file is another now, or a colour image that version 0.1 looked at."""
     coloured = row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
     return coloured or (row["bytes"], row["mtime_ns"]) != (size, mtime)
 

@@ -21,16 +21,9 @@ SAMPLED = 5
 
 @dataclass(frozen=True, slots=True)
 class ChannelRange:
-    """Grey levels of one channel over the frames looked at.
+    """Grey levels of one channel over the frames looked at; ``None`` where there is no finite one.
 
-    Parameters
-    ----------
-    name
-        Of the channel.
-    lowest, highest
-        Smallest and largest grey level; ``None`` where there is no finite one.
-    p0_1, p99_9
-        Grey levels below which 0.1% and 99.9% of the pixels lie.
+    ``p0_1`` and ``p99_9``: levels below which 0.1% and 99.9% of the pixels lie.
     """
 
     name: str
@@ -42,25 +35,7 @@ class ChannelRange:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that `inspect` found.
-
-    Parameters
-    ----------
-    source, format
-        Path and kind of file.
-    axes, shape, dtype
-        Always ``tcyx``, its sizes, and the number type in the file.
-    channels
-        Names and grey levels.
-    pixel_um, frame_s
-        Micrometres, seconds; ``None`` where not known.
-    frames_looked_at
-        Numbers of the frames whose pixels were read.
-    notes
-        Conversions and doubts of the reader.
-    faults
-        What looks wrong.
-    """
+    """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own."""
 
     source: str
     format: str
@@ -178,7 +153,7 @@ def _read(
 
 
 def _merged(read: dict[int, Frame], channel: str) -> list[Fault]:
-    """One fault a code, told of the first frame that has it and how many have."""
+    """One fault a code, of the first frame that has it and how many have."""
     by_code: dict[str, list[Fault]] = {}
     for t, frame in read.items():
         for fault in frame_faults(frame, f"{channel}, frame {t}"):

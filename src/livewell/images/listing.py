@@ -1,4 +1,4 @@
-"""Which image files there are, told by their names alone."""
+"""Which image files there are, known by their names alone."""
 
 import os
 from pathlib import Path
@@ -29,11 +29,6 @@ def find_images(root: Path | str) -> list[Path]:
 
     Hidden and unfinished files are left out, and so are study folders and folders of results below
     `root`; nothing is opened.
-
-    Raises
-    ------
-    ImageReadError
-        Nothing of that name, no folder, or no image in it.
     """
     root = Path(root)
     found: list[str] = []
@@ -64,13 +59,7 @@ def find_images(root: Path | str) -> list[Path]:
 
 
 def fingerprint(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files.
-
-    Raises
-    ------
-    ImageReadError
-        It is not there.
-    """
+    """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files."""
     try:
         if path.is_dir():
             stats = [file.stat() for file in path.iterdir() if file.is_file()]

@@ -24,9 +24,9 @@ Channels = Iterable[str | int] | str | int | None
 """Channels that are asked for, by name or number from 0, in order; ``None`` or empty for none."""
 _PLANE = re.compile(r"(?:^|:)z\d+$")
 GREY = "grey"
-"""What the one channel of a grey picture is called, also of one that was stored as colour."""
+"""What the one channel of a grey image is called, also of one that was stored as colour."""
 COLOURLESS_NOTE = (
-    "a grey picture stored as colour: red, green and blue are equal in every pixel, and where no"
+    "a grey image stored as colour: red, green and blue are equal in every pixel, and where no"
     " channel is named one of them is read"
 )
 
@@ -63,19 +63,7 @@ def open_sequence(
 ) -> OpenImage:
     """Open files of one frame each as one movie, in the order given.
 
-    Parameters
-    ----------
-    paths
-        One file a frame.
-    pixel_um, frame_s
-        As in `open_image`.
-    strict
-        Refuse files that differ from the first; otherwise they fail when read.
-
-    Raises
-    ------
-    ImageReadError
-        As in `open_image`, or files that cannot be frames of one movie; all are named.
+    If `strict`, files that differ from the first are refused and named; else they fail when read.
     """
     reader = SequenceImage([Path(path) for path in paths], open_file, strict=strict)
     return _with_scale(OpenImage(reader, reader.header), pixel_um, frame_s)
@@ -84,39 +72,24 @@ def open_sequence(
 def read_header(
     path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> Header:
-    """What a file says of its image; pixels are read of colour pictures only, see `Header`.
-
-    Parameters as in `open_image`.
-    """
+    """What a file says of its image; pixels are read of colour images only, see `Header`."""
     with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
         return image.header
 
 
 def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, ...]:
-    """Numbers of the channels to look at.
+    """Numbers of the channels to look at, in the order asked for; a single one where none is.
 
-    Parameters
-    ----------
-    header
-        Of the image.
-    asked
-        Names (letter case does not count) or numbers from 0, in the order in which they are wanted;
-        where there are none, the only channel, else the only one whose name says transmitted light,
-        else one of a colour picture's whose three are equal. Planes of a z stack are channels
-        ``z0``, ``z1``, or ``phase:z0`` where there are several channels.
-    where
-        The image's name, for the error.
-
-    Returns
-    -------
-    tuple of int
-        One number a channel that was asked for; a single one where none was.
+    Names (letter case does not count) or numbers from 0; where there are none, the only channel,
+    else the only one whose name says transmitted light, else one of a colour image whose three are
+    equal. Planes of a z stack are channels ``z0``, ``z1``, or ``phase:z0`` where there are several
+    channels.
 
     Raises
     ------
     ImageContentError
         No such channel, several fit, or one is asked for twice; none is asked for and there are
-        several, of a colour picture too. All faults are told.
+        several, of a colour image too. All faults are named.
     """
     wanted = asked_channels(asked)
     if not wanted:
@@ -157,13 +130,7 @@ def noted_channels(asked: Channels) -> str | int | list[str | int] | None:
 
 
 def one_channel(asked: Channels, where: str) -> str | int | None:
-    """The one channel that is asked for, ``None`` where none is.
-
-    Raises
-    ------
-    SpecError
-        Several are.
-    """
+    """The one channel that is asked for, ``None`` where none is; several are refused."""
     wanted = asked_channels(asked)
     if len(wanted) > 1:
         raise SpecError(
@@ -181,7 +148,7 @@ def _usual_channel(header: Header, where: str) -> int:
         return 0
     if names == RGB:
         raise ImageContentError(
-            "a colour picture, and no channel is named",
+            "a colour image, and no channel is named",
             where=where,
             expected="one channel, or three that are equal in every pixel",
             remedy="name one (--channel green), or ask for all three (--channel red"
@@ -224,20 +191,7 @@ def _listed(header: Header) -> str:
 
 
 def check_frame(frame: Frame, where: str) -> None:
-    """Refuse a frame that nothing can be learnt from.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x), any number type.
-    where
-        Image, frame and channel, for the error.
-
-    Raises
-    ------
-    ImageContentError
-        NaN or infinite values, or every pixel the same (all zero, for one).
-    """
+    """Refuse a frame that nothing can be learnt from: NaN, infinite, or every pixel the same."""
     require_content(frame, where)
 
 
@@ -278,5 +232,5 @@ def _colourless(image: OpenImage) -> bool:
             for c in (1, 2)
         )
     except LivewellError:
-        # a frame that cannot be read is told by who wants it
+        # a frame that cannot be read is reported where it is wanted
         return False

@@ -16,8 +16,8 @@ from livewell.image import Frame, Header
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
 RGB = ("red", "green", "blue")
-"""Names of the channels of a colour picture."""
-RGB_NOTE = "colour picture: channels red, green, blue; name one of them, or all three"
+"""Names of the channels of a colour image."""
+RGB_NOTE = "colour image: channels red, green, blue; name one of them, or all three"
 _END_OF_JPEG = b"\xff\xd9"
 
 
@@ -33,7 +33,7 @@ class _Facts:
 
 
 class PlainImage:
-    """A picture of one frame that is decoded whole when its frame is asked for."""
+    """An image of one frame that is decoded whole when its frame is asked for."""
 
     def __init__(self, path: Path, facts: _Facts, decode: Callable[[bytes], NDArray[Any]]) -> None:
         self._path, self._decode = path, decode
@@ -71,13 +71,7 @@ class PlainImage:
 
 
 def open_png(path: Path) -> PlainImage:
-    """A PNG of 1 to 16 bits, grey or colour; alpha is left out and said so.
-
-    Raises
-    ------
-    ImageReadError
-        Truncated head, a palette with colours, or an animation.
-    """
+    """A PNG of 1 to 16 bits, grey or colour; alpha is left out and said so."""
     with path.open("rb") as file:
         head = file.read(33)
         if len(head) < 33 or head[12:16] != b"IHDR":
@@ -103,13 +97,7 @@ def open_png(path: Path) -> PlainImage:
 
 
 def open_jpeg(path: Path) -> PlainImage:
-    """A JPEG, grey or colour.
-
-    Raises
-    ------
-    ImageReadError
-        Truncated, or with four inks (CMYK).
-    """
+    """A JPEG, grey or colour."""
     data = path.read_bytes()
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
@@ -156,7 +144,7 @@ def _refuse_colours(path: Path, palette: bytes) -> None:
     colours = np.frombuffer(palette[: len(palette) // 3 * 3], "u1").reshape(-1, 3)
     if colours.size == 0 or (colours != colours[:, :1]).any():
         raise ImageReadError(
-            "a picture with a colour palette; its numbers are not brightnesses",
+            "an image with a colour palette; its numbers are not brightnesses",
             where=str(path),
             remedy="save it again as grey (8 or 16 bit) from the program that made it",
         )

@@ -13,13 +13,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def natural_key(path: Path | str) -> tuple[Any, ...]:
-    """Sort key under which ``t2`` comes before ``t10``; letter case does not count.
-
-    Parameters
-    ----------
-    path
-        Path or name; only its text matters.
-    """
+    """Sort key under which ``t2`` comes before ``t10``; letter case does not count."""
     text = path if isinstance(path, str) else path.as_posix()
     pieces = _DIGITS.split(text.casefold())
     return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), text
@@ -29,13 +23,6 @@ def numbering(names: Sequence[str]) -> tuple[bool, str]:
     """Whether file names can be one movie, and what a careful user should know of them.
 
     Names of one movie have the same letters and differ in one number that rises evenly.
-
-    Returns
-    -------
-    same : bool
-        Whether the names agree in everything but their numbers.
-    doubt : str
-        One sentence; empty where nothing is odd.
     """
     split = [_DIGITS.split(name.casefold()) for name in names]
     if len({tuple(pieces[::2]) for pieces in split}) > 1:
@@ -56,19 +43,8 @@ def numbering(names: Sequence[str]) -> tuple[bool, str]:
 class SequenceImage:
     """Files of one frame each, as one movie; a file is open only while its frame is read.
 
-    Parameters
-    ----------
-    paths
-        One path a frame, in order of time.
-    open_one
-        Opens one file.
-    strict
-        Refuse files that do not fit the first; otherwise keep them in `odd`.
-
-    Raises
-    ------
-    ImageReadError
-        No paths, or (if strict) files that differ in size, type or channels; all are named.
+    If `strict`, files that differ from the first in size, type or channels are refused and named;
+    otherwise they are kept in ``odd``.
     """
 
     def __init__(
@@ -104,13 +80,7 @@ class SequenceImage:
         )
 
     def refuse_movies(self) -> None:
-        """Refuse files that hold several frames each.
-
-        Raises
-        ------
-        ImageReadError
-            Saying how many they are.
-        """
+        """Refuse files that hold several frames each."""
         if self._movies:
             raise ImageReadError(
                 f"{len(self._movies)} of {len(self.paths)} files hold several frames each:"
@@ -121,13 +91,7 @@ class SequenceImage:
             )
 
     def refuse_odd(self) -> None:
-        """Refuse files that differ from the first.
-
-        Raises
-        ------
-        ImageReadError
-            Naming them.
-        """
+        """Refuse files that differ from the first."""
         if self.odd:
             raise ImageReadError(
                 f"{len(self.odd)} of {len(self.paths)} files cannot be frames of one movie: "

@@ -79,14 +79,7 @@ class _Axes:
 
 
 class TiffImage:
-    """One TIFF file, its frames read one by one.
-
-    Raises
-    ------
-    ImageReadError
-        Damaged or truncated; a z stack in colour; several images in one file; axes or colours that
-        cannot be (t, c, y, x).
-    """
+    """One TIFF file, its frames read one by one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -249,7 +242,7 @@ def _axes(series: tifffile.TiffPageSeries, path: Path) -> _Axes:
     found = re.fullmatch(r"(.*?)(YXS|SYX|YX)", series.axes)
     if found is None or np.dtype(series.dtype).kind not in "buif":
         raise ImageReadError(
-            "not a picture of grey levels over time and channels",
+            "not an image of grey levels over time and channels",
             where=str(path),
             expected="axes t, c, y, x and whole or real numbers",
             got=f"axes {series.axes}, shape {series.shape}, type {series.dtype}",
@@ -289,7 +282,7 @@ def _photometric(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, path:
         if series.kind in ("imagej", "ome", "stk"):
             return ["the file's colour table is for display and not used"]
         raise ImageReadError(
-            "a picture with a colour palette; its numbers are not brightnesses",
+            "an image with a colour palette; its numbers are not brightnesses",
             where=str(path),
             remedy="save it again as grey (8 or 16 bit) from the program that made it",
         )

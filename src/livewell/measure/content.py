@@ -1,4 +1,4 @@
-"""What a picture shows, as a digest that turning, mirroring and number type do not change."""
+"""What an image shows, as a digest that turning, mirroring and number type do not change."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -12,10 +12,10 @@ from livewell.image import Frame
 from livewell.measure.borders import checked_frame
 
 Layout = tuple[int, int]
-"""Rows and columns of equal tiles that a picture is cut into."""
+"""Rows and columns of equal tiles that an image is cut into."""
 
 LAYOUTS: tuple[Layout, ...] = ((1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (4, 2))
-"""Pictures in 2, 4, 6 and 8 tiles."""
+"""Images in 2, 4, 6 and 8 tiles."""
 COLUMNS = ["image", "t", "part", "height", "width", "digest"]
 """Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1)."""
 
@@ -25,29 +25,11 @@ def content_table(
     shapes: Iterable[tuple[int, int]],
     layouts: Iterable[Layout] = LAYOUTS,
 ) -> pd.DataFrame:
-    """Digests of frames, and of their tiles where a frame of a tile's shape exists.
+    """Digests of frames (image, t, pixels), and of tiles where a frame of a tile's shape exists.
 
-    Two rows with one digest show the same picture. Where all frames are of one shape, as in most
-    studies, this costs one hash a frame.
-
-    Parameters
-    ----------
-    frames
-        (image, t, frame of shape (y, x)), read one by one.
-    shapes
-        (height, width) of every frame that the table is to be compared with, e.g. of the study.
-    layouts
-        As in `tile_digests`.
-
-    Returns
-    -------
-    DataFrame
-        Columns image, t, part, height, width, digest (missing where all pixels are equal).
-
-    Raises
-    ------
-    ImageContentError
-        A frame is not a non-empty (y, x).
+    Two rows with one digest show the same image; the digest is missing where all pixels are equal.
+    `shapes` are those of every frame that the table is to be compared with. Where all are one, as
+    in most studies, this costs one hash a frame.
     """
     shapes, layouts = list(shapes), tuple(layouts)
     rows: list[tuple[Any, ...]] = []

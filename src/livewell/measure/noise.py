@@ -29,12 +29,7 @@ _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) /
 class Noise:
     """Amplitude of the noise at the scale of cell detail.
 
-    Parameters
-    ----------
-    amplitude
-        Root mean square of the band-passed noise, grey levels.
-    fine_px
-        Fine scale of the band in pixels.
+    Root mean square of the band-passed noise, grey levels; ``fine_px`` is the band's fine scale.
     """
 
     amplitude: float
@@ -47,22 +42,9 @@ def fine_scale(pixel_um: float | None) -> float:
     return FINE_PX if pixel_um is None else float(np.clip(FINE_UM / pixel_um, 1.2, 6.0))
 
 
-def energies(picture: Frame, fine_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Local energy of cell detail, and of the finest detail that pixels can show.
-
-    Parameters
-    ----------
-    picture
-        Shape (y, x).
-    fine_px
-        Fine scale of the band in pixels.
-
-    Returns
-    -------
-    tuple of arrays of float32
-        Both of shape (y, x), grey levels squared.
-    """
-    values = _level(picture.astype(np.float32))
+def energies(image: Frame, fine_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Local energy of cell detail, and of the finest detail that pixels can show: (y, x) each."""
+    values = _level(image.astype(np.float32))
     smooth = ndimage.gaussian_filter(values, fine_px, truncate=3)
     # Smoothing the smoothed reaches the coarse scale: variances of Gaussians add.
     coarse = ndimage.gaussian_filter(smooth, fine_px * (COARSE**2 - 1) ** 0.5, truncate=3)
@@ -78,9 +60,9 @@ def _level(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """`values` without the light's slope and curvature, which would show as kinks at the edges."""
     for axis in (0, 1):
         profile = values.mean(axis=1 - axis, dtype=np.float64)
-        place = np.linspace(-1, 1, profile.size)
+        at = np.linspace(-1, 1, profile.size)
         order = min(2, profile.size - 1)
-        light = np.polynomial.Legendre.fit(place, profile, order, domain=[-1, 1])(place)
+        light = np.polynomial.Legendre.fit(at, profile, order, domain=[-1, 1])(at)
         values -= np.expand_dims(light, 1 - axis).astype(np.float32)
     return values
 
@@ -93,20 +75,11 @@ def noise_of(
 ) -> Noise:
     """Noise in the band of cell detail, whether or not cells cover all of a frame.
 
-    The quietest places (5% quantile of the local energy of a filter that white noise passes and
+    The quietest regions (5% quantile of the local energy of a filter that white noise passes and
     smooth structure does not: Immerkaer 1996, Computer Vision and Image Understanding 64) give
-    the white noise, at least that of rounding to whole grey levels. The quietest 1% of the band
-    itself may raise it by up to `CORRELATED`, for noise in which neighbours are alike; without
-    limit where the whole frame is equally restless (`SPREAD`), as no field of cells is.
-
-    Parameters
-    ----------
-    band, fine
-        As `energies` gives them; any shape.
-    step
-        Distance of grey levels.
-    fine_px
-        Fine scale of the band in pixels.
+    the white noise, at least that of rounding to whole grey levels, `step` apart. The quietest 1%
+    of the band itself may raise it by up to `CORRELATED`, for noise in which neighbours are alike;
+    without limit where the whole frame is equally restless (`SPREAD`), as no field of cells is.
     """
     variance = max(float(np.quantile(fine, 0.05)), step**2 / 12)
     white = max((variance * _white_gain(fine_px)) ** 0.5, CONTOUR * step)

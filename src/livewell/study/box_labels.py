@@ -19,7 +19,7 @@ _REMEDIES = {
     "outside": "correct boxes outside their image, or their image's name",
     "beyond-edge": "correct boxes that reach beyond their image, or give --clip to cut them there",
 }
-"""What to do about faults that only the images can tell, by their code."""
+"""What to do about faults that only the images can show, by their code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +66,7 @@ def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
 def label_boxes(
     study: Study, route: Boxes, classes: tuple[str, str]
 ) -> tuple[Labels, pd.DataFrame]:
-    """Labels of a study's images, and the checked boxes that they were made from.
-
-    Parameters
-    ----------
-    study
-        Its images have one frame each.
-    route
-        The CSV and how it is read.
-    classes
-        ``(negative, positive)``.
-
-    Returns
-    -------
-    Labels
-        One label an image.
-    DataFrame
-        Schema `livewell.study.boxes.BOXED_CELLS`, one row a cell, also cells without a class.
+    """Labels of a study's images, and the checked boxes that they were made from (`BOXED_CELLS`).
 
     Raises
     ------
@@ -93,7 +77,7 @@ def label_boxes(
     boxes = read_boxes(route.csv, image=route.image, state=route.state, corners=route.corners)
     headers = study.headers()
     sizes = sizes_of(headers)
-    # images that the study has not are told by the labels, with what comes near
+    # images that the study has not are named by the labels, with what comes near
     placed = boxes["image"].isin(sizes)
     # an empty state is no fault of the box
     known = boxes[placed].fillna({"kind": "(empty)"})

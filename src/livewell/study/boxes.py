@@ -42,10 +42,6 @@ def read_boxes(
 
     Parameters
     ----------
-    path
-        The CSV, of any kind that `livewell.study.metadata.read_metadata` reads.
-    image, state
-        Columns with the image's name in the study and the state of the cell.
     corners
         Columns with a box's first row, first column, first row beyond and first column beyond it,
         pixels, in this order. A box is half-open: of ``ymin`` 3 and ``ymax`` 5 it is two rows
@@ -54,20 +50,9 @@ def read_boxes(
     Returns
     -------
     DataFrame
-        Columns image, kind (text; empty where no state is said), y0, x0, y1, x1 (int64, pixels,
-        half-open). The index, named row, counts rows as the file and spreadsheets do, the heading
-        being row 1. Whether boxes have an area and lie in their image is not checked here, for
-        that takes the images' sizes.
-
-    Raises
-    ------
-    SpecError
-        Columns named twice, or corners named with x before y.
-    LayoutError
-        The file is missing, empty or without a row.
-    TableError
-        Holding every fault: column not there, cell empty, corner that is not a whole number,
-        cell that stands twice.
+        Columns image, kind (text; empty where no state is said) and `BOX` (int64). The index,
+        named row, counts rows as the file and spreadsheets do, the heading being row 1. Whether
+        boxes have an area and lie in their image is not checked here.
     """
     names = _checked_names(image, state, corners)
     read = read_metadata(path)
@@ -106,7 +91,7 @@ def _checked_names(image: str, state: str, corners: tuple[str, ...]) -> tuple[st
             got=", ".join(names),
         )
     starts = [name.strip().lower()[0] for name in corners]
-    # a nearly square image would hide that x and y have changed places
+    # a nearly square image would hide that x and y were exchanged
     if "x" in starts[::2] or "y" in starts[1::2]:
         raise SpecError(
             "corners named with x before y",

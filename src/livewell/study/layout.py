@@ -22,15 +22,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedNames:
-    """A file that a pattern does not fit.
-
-    Parameters
-    ----------
-    name
-        The file, as given.
-    hint
-        How far it fits and what was expected there.
-    """
+    """A file that a pattern does not fit, how far it fits, and what was expected there."""
 
     name: str
     hint: str
@@ -49,15 +41,6 @@ class NamePattern:
     takes its meaning from a bracket. A name that stands twice must hold the same text both times.
     A pattern with a slash is matched against the path from the study's root, one without against
     the file's name.
-
-    Parameters
-    ----------
-    text
-        As written.
-    nodes, kinds
-        As parsed; kind by name of the part.
-    maps
-        New names for values, see `Maps`.
     """
 
     text: str
@@ -67,13 +50,7 @@ class NamePattern:
 
     @classmethod
     def parse(cls, text: str, maps: Maps | None = None) -> "NamePattern":
-        """Read a pattern.
-
-        Raises
-        ------
-        LayoutError
-            Not a pattern (a caret shows where), or a map for a part that it has not.
-        """
+        """Read a pattern; a `LayoutError` shows with a caret where it is none."""
         nodes, kinds = parse(text)
         strange = sorted(set(maps or {}) - set(kinds))
         if strange:
@@ -99,18 +76,7 @@ class NamePattern:
         return path if "/" in self.text else PurePosixPath(path).name
 
     def match(self, path: str) -> dict[str, Any] | None:
-        """Values of the parts, ``None`` for absent optional ones; ``None`` where it does not fit.
-
-        Parameters
-        ----------
-        path
-            Relative posix path, or a bare name.
-
-        Raises
-        ------
-        GeometryError
-            The part ``well`` fits but is no well.
-        """
+        """Values of the parts, ``None`` for absent optional ones; ``None`` if it does not fit."""
         found = self._regex.fullmatch(self.subject(path))
         if found is None:
             return None
@@ -134,22 +100,12 @@ class NamePattern:
         return f"{start}{expected} is expected and {there}"
 
     def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, list[UnmatchedNames]]:
-        """The fields table that the names make.
+        """The fields table that the names make, and the names that do not fit, in order.
 
-        Parameters
-        ----------
-        paths
-            Relative posix paths of the files.
-
-        Returns
-        -------
-        table : DataFrame
-            One row a file that fits: ``image`` and ``path`` (both the path as given) and a column
-            a part. ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture``
-            becomes the path of that picture where it is among the files. Values of one part
-            that differ in letter case alone are one value, in the spelling seen first.
-        unmatched : list of UnmatchedNames
-            The others, in order.
+        One row a file that fits: ``image`` and ``path`` (both the path as given), a column a part.
+        ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture`` becomes the path of
+        that image where it is among the files. Values of one part that differ in letter case alone
+        are one value, in the spelling seen first.
         """
         paths = list(paths)
         rows: list[dict[str, Any]] = []
@@ -179,13 +135,7 @@ class NamePattern:
         return table, unmatched
 
     def check_maps(self, paths: Iterable[str]) -> None:
-        """Refuse a value map for a value that no name holds.
-
-        Raises
-        ------
-        LayoutError
-            Naming these values, and those that there are.
-        """
+        """Refuse a value map for a value that no name holds."""
         fits = [self._regex.fullmatch(self.subject(path)) for path in paths]
         for name, values in self.maps.items():
             there = sorted({found[name] for found in fits if found and found[name] is not None})
@@ -228,7 +178,7 @@ def _one_spelling(values: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":
-    """Path of the picture every file belongs to, found by name beside it or anywhere else."""
+    """Path of the image every file belongs to, found by name beside it or anywhere else."""
     there = {path.casefold(): path for path in paths}
     by_name: dict[str, list[str]] = {}
     for path in paths:

@@ -30,8 +30,6 @@ class Metadata:
         Text everywhere, empty cells missing; the index holds line numbers in the file.
     notes
         How it was read: encoding, separator, decimal commas.
-    source
-        Path of the file.
     """
 
     table: pd.DataFrame
@@ -44,13 +42,6 @@ def read_metadata(path: Path | str) -> Metadata:
 
     With semicolons or tabs, a comma between digits is taken for a decimal point in columns that
     hold nothing else; what was decided is in the notes.
-
-    Raises
-    ------
-    LayoutError
-        Missing, empty, or without a row.
-    TableError
-        Rows longer than the heading, or two columns of one name.
     """
     path = Path(path)
     text, encoding = _decode(path)
@@ -124,7 +115,7 @@ def _separator(text: str) -> str:
 
 
 def _heading(cell: str) -> str:
-    """A column's name; names that livewell knows are told whatever their letter case."""
+    """A column's name; names that livewell knows are known whatever their letter case."""
     name = cell.strip()
     plain = name.lower().replace(" ", "_")
     return plain if plain in KINDS or plain in FILE_COLUMNS else name

@@ -1,4 +1,4 @@
-"""What the names of images tell, and the names of files that are made of them."""
+"""What the names of images say, and the names of files that are made of them."""
 
 import re
 from collections.abc import Sequence
@@ -13,24 +13,9 @@ from livewell.text import plural
 
 
 def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """Well and position of every image by its name, and a warning about those without.
+    """Well and position of every image by its name, and at most one warning about those without.
 
-    Parameters
-    ----------
-    names
-        Of the images.
-    pattern
-        Such as ``{well}_{position}.tif``; ``None``: nothing is known.
-
-    Returns
-    -------
-    (DataFrame, list of str)
-        Columns image, well, position; at most one sentence.
-
-    Raises
-    ------
-    SpecError
-        The pattern fits no image.
+    Columns image, well, position; without a pattern nothing is known.
     """
     table = pd.DataFrame({"image": list(names), "well": None, "position": None})
     if pattern is None:
@@ -64,5 +49,5 @@ def picture_names(images: Sequence[str]) -> dict[str, str]:
 
 
 def frame_name(base: str, t: int, frames: int) -> str:
-    """Name of a picture's files without ending: its image's, and the frame of a movie."""
+    """Name of a frame's files without ending: its image, and the frame of a movie."""
     return base if frames == 1 else f"{base}_t{t:04}"

@@ -94,7 +94,7 @@ class _Parser:
         return tuple(found)
 
     def wrong(self, what: str, at: int) -> LayoutError:
-        """The error with a caret under the place."""
+        """The error with a caret under the letter."""
         return LayoutError(
             f"the file-name pattern has {what}:\n  {self.text}\n  {' ' * at}^ here.",
             remedy=r"write {name}, {name:kind}, {name=...}, [...], or \ before a bracket or star "
@@ -155,13 +155,7 @@ class _Parser:
 
 
 def parse(text: str) -> tuple[tuple[Node, ...], dict[str, str]]:
-    """Nodes of a pattern, and the kind of every named part.
-
-    Raises
-    ------
-    LayoutError
-        Not a pattern; a caret shows where.
-    """
+    """Nodes of a pattern, and the kind of every named part."""
     parser = _Parser(text)
     nodes = parser.nodes("", 0)
     if not parser.kinds:
@@ -170,15 +164,7 @@ def parse(text: str) -> tuple[tuple[Node, ...], dict[str, str]]:
 
 
 def expression(nodes: tuple[Node, ...], after: frozenset[str] = frozenset({_END})) -> str:
-    """Regular expression of `nodes`.
-
-    Parameters
-    ----------
-    nodes
-        What to match.
-    after
-        First letters of what may follow; ``""`` for the end.
-    """
+    """Regular expression of nodes; `after` them may follow these letters, ``""`` for the end."""
     return "".join(_expressions(nodes, after, set()))
 
 

@@ -48,25 +48,10 @@ class _Pixels(ABC):
     """What both sources share: cutting boxes from movies, mirrored at the valid area's edges."""
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
-        """Pixels of one region.
+        """Pixels of one region, (c, y, x) float32 in grey levels of the file.
 
-        Parameters
-        ----------
-        image, t
-            Image and frame.
-        box
-            May reach beyond the valid area (see `area`); there the picture is mirrored as
-            ``numpy.pad`` does in mode ``reflect``, again and again if need be.
-
-        Returns
-        -------
-        ndarray
-            (c, y, x) float32, grey levels of the file; y and x as ``box.shape``.
-
-        Raises
-        ------
-        ImageContentError
-            No such frame, or one of NaN or of one value only in some channel.
+        Beyond the valid area (see `area`) the image is mirrored. An `ImageContentError` for a frame
+        that is not there, of NaN or of one value only in some channel.
         """
         area = self.area(image, t)
         movies = self._movies_of(image)
@@ -75,23 +60,12 @@ class _Pixels(ABC):
         )
 
     def frame(self, image: str, t: int, channel: int = 0) -> Frame:
-        """One whole (y, x) frame in the file's number type, as a copy; errors as in `crop`.
-
-        Parameters
-        ----------
-        image, t
-            Image and frame.
-        channel
-            Number among the channels of this source, in their order.
-        """
+        """One whole (y, x) frame in the file's number type, as a copy."""
         self._corners(image, t)
         return np.array(self._movies_of(image)[channel].pixels[t])
 
     def area(self, image: str, t: int) -> Box:
-        """The valid area of one frame: what no channel has as registration border.
-
-        Errors as in `crop`.
-        """
+        """The valid area of one frame: what no channel has as registration border."""
         area, *others = (Box.of(*corners) for corners in self._corners(image, t))
         for other in others:
             # a border never reaches the middle, so something is always left
@@ -125,18 +99,7 @@ class _Pixels(ABC):
 
 
 class ArrayPixels(_Pixels):
-    """Pixels of arrays in memory.
-
-    Parameters
-    ----------
-    arrays
-        By image name, shape (t, y, x) or (t, c, y, x).
-
-    Raises
-    ------
-    ImageContentError
-        An array of another shape.
-    """
+    """Pixels of arrays in memory by image name, shape (t, y, x) or (t, c, y, x)."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._movies = {name: _movies(name, array) for name, array in arrays.items()}
@@ -168,20 +131,8 @@ class StudyPixels(_Pixels):
 
     Every channel of a file is copied once, whole, frame by frame, in its own number type, and again
     when the file's size or time of change is another; a copy serves all that look at this channel,
-    alone or with others. May be pickled and used after a fork: maps are opened anew.
-
-    Parameters
-    ----------
-    study
-        The study.
-    channels
-        Names or numbers of channels, in order; where there are none the study's own choice, see
-        `choose_channels`.
-
-    Attributes
-    ----------
-    channels
-        As asked for; empty for one, the transmitted light.
+    alone or with others. May be pickled and used after a fork: maps are opened anew. ``channels``
+    are as asked for, else the study's; empty for one, the transmitted light.
     """
 
     def __init__(self, study: Study, channels: Channels = None) -> None:
@@ -200,24 +151,10 @@ class StudyPixels(_Pixels):
         *,
         strict: bool = True,
     ) -> list[Fault]:
-        """Copy images into the cache where they are not there yet, and look at every frame.
+        """Copy images, all by default, into the cache where they are not yet; look at every frame.
 
-        Parameters
-        ----------
-        images
-            Names; all of the study if ``None``.
-        strict
-            Raise when anything is wrong; otherwise only tell.
-
-        Returns
-        -------
-        list of Fault
-            One for every image that cannot be read and every frame that cannot be used.
-
-        Raises
-        ------
-        TableError
-            If `strict`: holding these faults. What could be copied, was.
+        One fault for every image that cannot be read and every frame that cannot be used, by a
+        `TableError` if `strict`. What could be copied, was.
         """
         known = self.study.fields()["image"].tolist()
         names = list(dict.fromkeys(known if images is None else images))

@@ -15,26 +15,16 @@ _LINE = "line"
 def join_metadata(
     fields: pd.DataFrame, metadata: Metadata, where: str = "", *, drop: bool = False
 ) -> pd.DataFrame:
-    """The fields table with the columns of a metadata table.
+    """The fields table with the columns of a metadata table, which fill what was empty.
 
     Parameters
     ----------
-    fields
-        Rows by ``image`` (relative posix path); ``well`` and ``plate`` where the table is by well.
     metadata
         With a column ``image`` or ``file`` (full relative path or bare name), or a column
         ``well`` (and ``plate`` where there are several).
-    where
-        Name of the table for errors; its path if empty.
     drop
         Leave out files that have no row, and rows that no file belongs to, such as wells that
         were not imaged; at least one file must have a row.
-
-    Returns
-    -------
-    DataFrame
-        The files in the same order; columns that were there keep their values and are filled
-        where they were empty.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class Grid:
     patch_px, stride_px, edge
         See `livewell.region.RegionGrid`.
     every
-        Take every n-th labelled frame only: neighbours in time are nearly the same picture.
+        Take every n-th labelled frame only: neighbours in time are nearly the same image.
     empty
         Whether patches without any cell-scale texture are kept or dropped.
     """
@@ -53,7 +53,7 @@ class Whole:
     """Whole labelled frames, one patch each.
 
     All are seen through a window of one size, that of the highest and of the widest frame, centred
-    on the frame; beyond a smaller frame the picture is mirrored. Frames less than
+    on the frame; beyond a smaller frame the image is mirrored. Frames less than
     `LEAST_OF_LARGEST` times as high or wide as the largest are refused: too much would be mirrored.
 
     Parameters
@@ -79,17 +79,12 @@ def patches_of_labels(
     grid: Grid | Whole | None,
     pixels: StudyPixels,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Patches of labelled frames, or the labelled patches themselves, and how many there were.
+    """Patches of labelled frames, or the labelled patches themselves, and counts by name.
 
     Parameters
     ----------
-    study, labels
-        The study and its labels (`schemas.LABELS`).
     grid
-        Where patches lie in labelled frames, or whole frames; ``None`` where the labels are on
-        patches.
-    pixels
-        The study's pixels, and where to report.
+        ``None`` where the labels are on patches.
 
     Returns
     -------
@@ -218,25 +213,9 @@ def gridded(
     pixel_um: float | None,
     tick: Tick,
 ) -> tuple[pd.DataFrame, int]:
-    """Patches of some frames.
+    """Patches of frames (image, t, label, score), and how many without cells were dropped.
 
-    Parameters
-    ----------
-    wanted
-        Image, frame, label and score of every frame.
-    grid
-        Where patches lie, and whether those without cells are dropped.
-    pixels
-        The study's pixels.
-    pixel_um
-        Edge of a pixel, for the scale of cells' texture.
-    tick
-        Told after every frame.
-
-    Returns
-    -------
-    (DataFrame, int)
-        Columns `schemas.KEY`, label and score; and how many were dropped.
+    Columns `schemas.KEY`, label and score.
     """
     kept: list[Region] = []
     rows: list[tuple[str, float]] = []
@@ -268,23 +247,8 @@ def sequences(
 ) -> tuple[pd.DataFrame, int]:
     """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
 
-    Parameters
-    ----------
-    headers
-        Of the images to cut (`schemas.HEADERS`); shorter or smaller ones give none.
-    pixels
-        The study's pixels.
-    patch_px, frames
-        Edge of a crop; frames of a sequence, which do not overlap in time either.
-    empty
-        Whether crops without cells in their first frame are dropped.
-    pixel_um
-        As in `gridded`.
-
-    Returns
-    -------
-    (DataFrame, int)
-        Columns `livewell.labels.by_votes.SEQUENCE`; and how many were dropped.
+    Images that are shorter or smaller give none; sequences do not overlap in time either. Columns
+    `livewell.labels.by_votes.SEQUENCE`; and how many without cells in their first frame were left.
     """
     rows: list[dict[str, object]] = []
     left = 0
@@ -301,9 +265,9 @@ def sequences(
                     left += not holds
                     if holds or empty == "keep":
                         name = f"{image}:{first}:{box.y.start}:{box.x.start}"
-                        place = dict(zip(BOX, box.corners, strict=True))
+                        corners = dict(zip(BOX, box.corners, strict=True))
                         rows.append(
-                            {"sequence": name, "image": image, "t": first, **place}
+                            {"sequence": name, "image": image, "t": first, **corners}
                             | {"frames": frames}
                         )
             tick()

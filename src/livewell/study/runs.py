@@ -29,28 +29,14 @@ EXTRAS = ("onnxruntime", "openvino")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A folder of one training run: ``run.json`` and one folder a fold.
-
-    Parameters
-    ----------
-    folder
-        Where it lies.
-    spec
-        What it was begun with.
-    """
+    """A folder of one training run: ``run.json`` and one folder a fold."""
 
     folder: Path
     spec: RunMeta
 
     @classmethod
     def claim(cls, folder: Path, spec: RunMeta) -> "Run":
-        """A new run folder, or the one that was begun with the same spec.
-
-        Raises
-        ------
-        OutputError
-            The folder holds something else, or a run with another spec.
-        """
+        """A new run folder, or the one that was begun with the same spec; any other is refused."""
         claim(folder, spec.kind, RUN)
         if not (folder / RUN).is_file():
             spec.write(folder / RUN)
@@ -62,13 +48,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
-        """A run folder that exists.
-
-        Raises
-        ------
-        StudyError
-            It is not there, not a training run, or its description cannot be read.
-        """
+        """A run folder that exists."""
         return cls(folder, RunMeta.read(folder / RUN))
 
     @property

@@ -324,13 +324,7 @@ class Study:
 
 
 def checked_name(name: str) -> str:
-    """A name of labels or of a split, fit to be a file's.
-
-    Raises
-    ------
-    SpecError
-        It is not.
-    """
+    """A name of labels or of a split, fit to be a file's."""
     if not _NAME.fullmatch(name):
         raise SpecError(
             f"not a usable name: {name!r}", expected="letters, digits, dots, dashes, underscores"

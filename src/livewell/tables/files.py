@@ -16,15 +16,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path, schema: Schema) -> pd.DataFrame:
-    """Read a Parquet table and check it.
-
-    Raises
-    ------
-    StudyError
-        Missing or not Parquet.
-    TableError
-        Not a table of this schema.
-    """
+    """Read a Parquet table and check it; a `StudyError` where it is missing or not Parquet."""
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:

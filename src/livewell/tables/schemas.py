@@ -16,17 +16,7 @@ Kind = Literal["text", "integer", "number"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, what it holds, and whether it must be there and be filled.
-
-    Parameters
-    ----------
-    name, kind
-        Column name; text, whole numbers or numbers.
-    required
-        The column must be there and no row may be empty.
-    doc
-        Meaning and unit.
-    """
+    """One column: its name, what it holds, meaning and unit, and whether every row must have it."""
 
     name: str
     kind: Kind
@@ -36,17 +26,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A table's columns and its key; further columns are welcome and kept.
-
-    Parameters
-    ----------
-    name
-        Singular name for messages.
-    columns
-        The columns known to livewell.
-    key
-        Columns that together name one row; two rows with the same key are a fault.
-    """
+    """A table's columns and its key, which names one row; further columns are welcome and kept."""
 
     name: str
     columns: tuple[Column, ...]
@@ -84,13 +64,7 @@ class Schema:
         return found
 
     def check(self, table: pd.DataFrame, *, where: str = "", remedy: str = "") -> pd.DataFrame:
-        """`table` with known columns first and in their types.
-
-        Raises
-        ------
-        TableError
-            Holding every fault.
-        """
+        """`table` with known columns first and in their types; a `TableError` holds every fault."""
         found = self.faults(table)
         if found:
             raise TableError(f"not a table of {self.plural}", found, where=where, remedy=remedy)
@@ -279,22 +253,7 @@ def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:
 
 
 def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -> pd.DataFrame:
-    """A table of scores (`SCORES`) with the columns that the number of classes asks for.
-
-    Parameters
-    ----------
-    table
-        The scores.
-    classes
-        Classes of the model that made them.
-    where
-        File or run, for messages.
-
-    Raises
-    ------
-    TableError
-        Holding every fault, also calls of a class that there is not.
-    """
+    """A table of scores (`SCORES`) with the columns that the number of classes asks for."""
     known = tuple(column for column in SCORES.columns if column.name not in ("logit", "p"))
     logits, chances = score_columns(classes, "logit"), score_columns(classes, "p")
     asked = [

@@ -18,16 +18,16 @@ from PIL import Image as Pillow
 
 from livewell.errors import ImageContentError, ImageReadError, SpecError
 from livewell.image import Header
+from livewell.images.formats import SUFFIXES
 from livewell.images.opening import (
-    SUFFIXES,
     Channels,
-    check_frame,
     choose_channels,
     open_image,
     open_sequence,
     read_header,
 )
 from livewell.images.sequence import natural_key
+from livewell.measure.quality import require_content
 
 MOVIE = np.random.default_rng(1).integers(1, 60000, (5, 2, 24, 32), dtype=np.uint16)
 
@@ -715,8 +715,8 @@ def test_unusable_frames(value: float, message: str) -> None:
     frame = np.zeros((8, 8), np.float32)
     frame[2, 3] = value
     with pytest.raises(ImageContentError, match=f"field 7.*{message}"):
-        check_frame(frame, "field 7")
-    check_frame(MOVIE[0, 0], "field 7")
+        require_content(frame, "field 7")
+    require_content(MOVIE[0, 0], "field 7")
 
 
 def test_suffixes_and_pickle() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -79,46 +78,17 @@ _FOREIGN = {
 class OpenImage:
     """An open image; use it in a ``with`` block or close it.
 
-    Parameters
-    ----------
-    reader
-        The format's own reader.
-    header
-        Its header, with what the user gave in place of what the file says.
-
-    Attributes
-    ----------
-    reader
-        As given; only for what a format knows beyond (t, c, y, x).
+    Its header holds what the user gave in place of what the file says; ``reader`` is the format's
+    own, for what a format knows beyond (t, c, y, x).
     """
 
     def __init__(self, reader: Image, header: Header) -> None:
-        self.reader, self._header = reader, header
-
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale."""
-        return self._header
-
-    @property
-    def source(self) -> str:
-        """Path of the file (the first, for a sequence)."""
-        return self.reader.source
+        self.reader, self.header, self.source = reader, header, reader.source
 
     def frame(self, t: int, channel: int = 0) -> Frame:
-        """One (y, x) frame in the file's number type, native byte order, unscaled.
-
-        Raises
-        ------
-        ImageContentError
-            No such frame or channel.
-        ImageReadError
-            The file is damaged there.
-        """
-        for axis, at, size in (
-            ("frame", t, self._header.frames),
-            ("channel", channel, len(self._header.channels)),
-        ):
+        """One (y, x) frame in the file's number type, native byte order, unscaled."""
+        frames, channels, _, _ = self.header.shape
+        for axis, at, size in (("frame", t, frames), ("channel", channel, channels)):
             if not 0 <= at < size:
                 raise ImageContentError(
                     f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
@@ -134,12 +104,7 @@ class OpenImage:
     def __enter__(self) -> "OpenImage":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

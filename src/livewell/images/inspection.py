@@ -1,7 +1,8 @@
 """What a user should know of an image file before trusting it."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livewell.errors import Fault, LivewellError
-from livewell.image import Frame, Header
+from livewell.image import Frame
 from livewell.images.formats import OpenImage, frames_in, identify
 from livewell.images.opening import open_image, open_sequence
 from livewell.images.sequence import SequenceImage, numbering
@@ -17,6 +18,8 @@ from livewell.measure.quality import faults as frame_faults
 
 SAMPLED = 5
 """Frames looked at in a movie, evenly spread, first and last among them."""
+NO_PIXEL_SIZE = "the file does not say how large a pixel is; give it with --pixel-um"
+NO_FRAME_INTERVAL = "the file does not say how far apart its frames are; give it with --frame-s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,20 @@ def _inspect_sequence(
 def _look(image: OpenImage, source: str, kind: str, faults: list[Fault]) -> Inspection:
     header = image.header
     frames = sorted(set(np.linspace(0, header.frames - 1, SAMPLED).round().astype(int).tolist()))
-    faults += _scale_faults(header, source)
+    if header.pixel_um is None:
+        faults.append(Fault("no-pixel-size", source, NO_PIXEL_SIZE))
+    if header.frames > 1 and header.frame_s is None:
+        faults.append(Fault("no-frame-interval", source, NO_FRAME_INTERVAL))
     if kind == "JPEG":
         faults.append(Fault("lossy", source, "JPEG compression alters fine texture"))
     channels = []
     for c, name in enumerate(header.channels):
-        read = _read(image, frames, c, faults)
+        read: dict[int, Frame] = {}
+        for t in frames:
+            try:
+                read[t] = image.frame(t, c)
+            except LivewellError as error:
+                faults.append(Fault("unreadable-frame", f"frame {t}, channel {c}", str(error)))
         channels.append(_range(name, list(read.values())))
         faults += _merged(read, name)
     return Inspection(
@@ -129,43 +140,17 @@ def _look(image: OpenImage, source: str, kind: str, faults: list[Fault]) -> Insp
     )
 
 
-def _scale_faults(header: Header, source: str) -> list[Fault]:
-    found = []
-    if header.pixel_um is None:
-        message = "the file does not say how large a pixel is; give it with --pixel-um"
-        found.append(Fault("no-pixel-size", source, message))
-    if header.frames > 1 and header.frame_s is None:
-        message = "the file does not say how far apart its frames are; give it with --frame-s"
-        found.append(Fault("no-frame-interval", source, message))
-    return found
-
-
-def _read(
-    image: OpenImage, frames: list[int], channel: int, faults: list[Fault]
-) -> dict[int, Frame]:
-    read = {}
-    for t in frames:
-        try:
-            read[t] = image.frame(t, channel)
-        except LivewellError as error:
-            faults.append(Fault("unreadable-frame", f"frame {t}, channel {channel}", str(error)))
-    return read
-
-
 def _merged(read: dict[int, Frame], channel: str) -> list[Fault]:
     """One fault a code, of the first frame that has it and how many have."""
-    by_code: dict[str, list[Fault]] = {}
-    for t, frame in read.items():
-        for fault in frame_faults(frame, f"{channel}, frame {t}"):
-            by_code.setdefault(fault.code, []).append(fault)
+    every = [
+        fault for t, frame in read.items() for fault in frame_faults(frame, f"{channel}, frame {t}")
+    ]
+    first = {fault.code: fault for fault in reversed(every)}
+    counts = Counter(fault.code for fault in every)
+    share = " (so in {} of {} frames looked at)" if len(read) > 1 else ""
     return [
-        Fault(
-            code,
-            found[0].where,
-            found[0].message
-            + (f" (so in {len(found)} of {len(read)} frames looked at)" if len(read) > 1 else ""),
-        )
-        for code, found in by_code.items()
+        replace(first[code], message=first[code].message + share.format(count, len(read)))
+        for code, count in counts.items()
     ]
 
 

@@ -1,7 +1,8 @@
-"""The one door to image files: opening them, choosing channels, checking a frame."""
+"""The one door to image files: opening them, choosing channels."""
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from livewell.errors import ImageContentError, LivewellError, SpecError
-from livewell.image import Frame, Header, check_scale
-from livewell.images.formats import SUFFIXES as SUFFIXES
+from livewell.image import Header, check_scale
 from livewell.images.formats import OpenImage, open_file
 from livewell.images.plain import RGB, RGB_NOTE
 from livewell.images.sequence import SequenceImage
-from livewell.measure.quality import require_content
 
 _TRANSMITTED = re.compile(
     r"bright.?field|phase|transm|hoffman|(?<![a-z])(?:bf|tl|dic|ph[0-9l]?|trans|t-?pmt)(?![a-z])",
@@ -102,17 +101,12 @@ def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, .
     ]
     numbers = tuple(fit[0] for fit in found if len(fit) == 1)
     faults += [
-        f"channel {header.channels[n]!r} is asked for {numbers.count(n)} times"
-        for n in sorted(set(numbers))
-        if numbers.count(n) > 1
+        f"channel {header.channels[n]!r} is asked for {count} times"
+        for n, count in sorted(Counter(numbers).items())
+        if count > 1
     ]
     if faults:
-        raise ImageContentError(
-            "; ".join(faults),
-            where=where,
-            expected=f"one of {_listed(header)}",
-            remedy="name the channel (--channel), by its name or number",
-        )
+        raise _not_one("; ".join(faults), header, where)
     return numbers
 
 
@@ -166,13 +160,17 @@ def _usual_channel(header: Header, where: str) -> int:
             " that was saved as slices, swap z and t in ImageJ: Image > Properties",
         )
     if len(found) != 1:
-        raise ImageContentError(
-            "cannot tell which channel is the transmitted light",
-            where=where,
-            expected=f"one of {_listed(header)}",
-            remedy="name the channel (--channel), by its name or number",
-        )
+        raise _not_one("cannot tell which channel is the transmitted light", header, where)
     return found[0]
+
+
+def _not_one(what: str, header: Header, where: str) -> ImageContentError:
+    return ImageContentError(
+        what,
+        where=where,
+        expected=f"one of {_listed(header)}",
+        remedy="name the channel (--channel), by its name or number",
+    )
 
 
 def _named(header: Header, asked: str | int) -> list[int]:
@@ -188,11 +186,6 @@ def _named(header: Header, asked: str | int) -> list[int]:
 
 def _listed(header: Header) -> str:
     return ", ".join(f"{i} {name!r}" for i, name in enumerate(header.channels))
-
-
-def check_frame(frame: Frame, where: str) -> None:
-    """Refuse a frame that nothing can be learnt from: NaN, infinite, or every pixel the same."""
-    require_content(frame, where)
 
 
 def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None) -> OpenImage:

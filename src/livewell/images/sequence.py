@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class SequenceImage:
     ) -> None:
         if not paths:
             raise ImageReadError("a sequence without a file", remedy="name at least one image")
-        self.paths = tuple(paths)
+        self.paths, self.source = tuple(paths), str(paths[0])
         self._open = open_one
         headers = [self._header_of(path) for path in self.paths]
         first = headers[0]
@@ -69,7 +70,8 @@ class SequenceImage:
             self.refuse_odd()
         _, doubt = numbering([path.name for path in self.paths])
         notes = dict.fromkeys(note for header in headers for note in header.notes)
-        self._header = Header(
+        # the interval is never in single files
+        self.header = Header(
             frames=len(self.paths),
             channels=first.channels,
             height=first.height,
@@ -101,28 +103,15 @@ class SequenceImage:
                 remedy="move the odd files away, or name the files of one movie yourself",
             )
 
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale; the interval is never in single files."""
-        return self._header
-
-    @property
-    def source(self) -> str:
-        """Path of the first file."""
-        return str(self.paths[0])
-
     def frame(self, t: int, channel: int = 0) -> Frame:
         """The only frame of file `t`, shape (y, x)."""
-        image = self._open(self.paths[t])
-        try:
+        with closing(self._open(self.paths[t])) as image:
             frame = image.frame(0, channel)
-        finally:
-            image.close()
-        if frame.shape != (self._header.height, self._header.width):
+        if frame.shape != self.header.area.shape:
             raise ImageContentError(
                 "a frame of another size",
                 where=str(self.paths[t]),
-                expected=f"{self._header.width} x {self._header.height} px",
+                expected=f"{self.header.width} x {self.header.height} px",
                 got=f"{frame.shape[1]} x {frame.shape[0]} px",
                 remedy="move the odd file away",
             )
@@ -132,11 +121,8 @@ class SequenceImage:
         """Nothing stays open."""
 
     def _header_of(self, path: Path) -> Header:
-        image = self._open(path)
-        try:
+        with closing(self._open(path)) as image:
             return image.header
-        finally:
-            image.close()
 
 
 def _oddity(header: Header, first: Header) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
-from livewell.images.plain import RGB, RGB_NOTE
+from livewell.images.plain import RGB, RGB_NOTE, palette_error
 from livewell.images.tiff_scale import read_scale
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -82,27 +82,17 @@ class TiffImage:
     """One TIFF file, its frames read one by one."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.source, self._path = str(path), path
         with _listening() as messages:
             self._file = tifffile.TiffFile(path)
             try:
                 self._series = self._only_series()
                 self._axes = _axes(self._series, path)
                 self._refuse_damage(messages)
-                self._header = self._read_header(messages)
+                self.header = self._read_header(messages)
             except BaseException:
                 self._file.close()
                 raise
-
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale."""
-        return self._header
-
-    @property
-    def source(self) -> str:
-        """Path of the file."""
-        return str(self._path)
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) plane in the file's number type, read now."""
@@ -124,7 +114,7 @@ class TiffImage:
         if not series:
             raise ImageReadError(
                 "damaged: a TIFF without an image",
-                where=str(self._path),
+                where=self.source,
                 remedy="copy it again from where it was recorded",
             )
         largest = max(series, key=lambda s: int(np.prod(s.shape[-2:], dtype=np.int64)))
@@ -132,7 +122,7 @@ class TiffImage:
         if len(same) > 1:
             raise ImageReadError(
                 f"holds {len(same)} images (positions, or pages that do not fit together)",
-                where=str(self._path),
+                where=self.source,
                 expected="one position a file",
                 remedy="save every position to a file of its own",
             )
@@ -152,7 +142,7 @@ class TiffImage:
         if fatal or any(end > size for end in ends):
             raise ImageReadError(
                 "damaged: the file ends too early or points nowhere",
-                where=str(self._path),
+                where=self.source,
                 got=fatal[0] if fatal else f"{size} bytes, pixels up to byte {max(ends)}",
                 remedy="copy it again from where it was recorded",
             )
@@ -160,7 +150,7 @@ class TiffImage:
         if self._series.is_multifile and first is not None and first.parent is not self._file:
             raise ImageReadError(
                 "part of an image that is spread over several OME-TIFF files",
-                where=str(self._path),
+                where=self.source,
                 remedy=f"open {first.parent.filename} instead, which begins the set",
             )
 
@@ -209,7 +199,7 @@ class TiffImage:
                 if t == 0:
                     raise ImageReadError(
                         "its first frame is missing",
-                        where=str(self._path),
+                        where=self.source,
                         remedy="put the other files of the set beside it",
                     )
                 return t
@@ -225,7 +215,7 @@ class TiffImage:
             return self._file.filehandle.read_array(dtype, count, offset).reshape(shape)
         page = self._series.pages[index]
         if page is None:
-            raise ImageReadError(f"plane {index} is missing", where=str(self._path))
+            raise ImageReadError(f"plane {index} is missing", where=self.source)
         handle = page.parent.filehandle
         was_closed = handle.closed
         with _listening():
@@ -281,9 +271,5 @@ def _photometric(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, path:
     if photometric == 3:
         if series.kind in ("imagej", "ome", "stk"):
             return ["the file's colour table is for display and not used"]
-        raise ImageReadError(
-            "an image with a colour palette; its numbers are not brightnesses",
-            where=str(path),
-            remedy="save it again as grey (8 or 16 bit) from the program that made it",
-        )
+        raise palette_error(path)
     return []

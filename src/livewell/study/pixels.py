@@ -21,11 +21,11 @@ from livewell.images.listing import fingerprint
 from livewell.images.opening import (
     Channels,
     asked_channels,
-    check_frame,
     choose_channels,
     open_image,
 )
 from livewell.measure.borders import valid_area
+from livewell.measure.quality import require_content
 from livewell.progress import task
 from livewell.study.study import Study
 
@@ -90,7 +90,7 @@ class _Pixels(ABC):
         for number, movie in enumerate(movies):
             if not movie.areas[t].any():
                 which = f", channel {self._name(number)}" if len(movies) > 1 else ""
-                check_frame(np.array(movie.pixels[t]), f"{image}, frame {t}{which}")
+                require_content(np.array(movie.pixels[t]), f"{image}, frame {t}{which}")
         return [movie.areas[t] for movie in movies]
 
     def _name(self, number: int) -> str:
@@ -251,7 +251,7 @@ def _write_movie(image: OpenImage, channel: int, path: Path) -> NDArray[np.int32
 def _corners(frame: Frame) -> tuple[int, int, int, int]:
     """Corners of the valid area; all zero for a frame that cannot be used."""
     try:
-        check_frame(frame, "")
+        require_content(frame, "")
     except ImageContentError:
         return 0, 0, 0, 0
     return valid_area(frame).corners

@@ -10,7 +10,7 @@ import numpy as np
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import plain, tiff
-from livewell.images.sequence import SequenceImage, natural_key, numbering
+from livewell.images.sequence import SequenceImage, natural_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,7 @@ class Format:
 
 def _open_folder(path: Path) -> Image:
     """A folder of single frames, in the natural order of their names."""
-    paths = frames_in(path)
-    reader = SequenceImage(paths, open_file, strict=False)
-    reader.refuse_movies()
-    same, doubt = numbering([file.name for file in paths])
-    if not same:
-        raise ImageReadError(
-            f"not one movie: {doubt}",
-            where=str(path),
-            expected="names like t001.tif, t002.tif",
-            got=", ".join(file.name for file in paths[:3]),
-            remedy="name the files of one movie yourself, or put them into a folder of their own",
-        )
-    reader.refuse_odd()
-    return reader
+    return SequenceImage(frames_in(path), open_file).refuse(mixed=True)
 
 
 FORMATS: dict[str, Format] = {

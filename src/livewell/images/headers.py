@@ -1,6 +1,7 @@
 """Headers of many files, read once and kept."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,10 @@ def _known(cache: Path) -> dict[str, dict[str, Any]]:
 
 def _row(image: str, path: Path, size: int, mtime: int) -> dict[str, Any]:
     header = read_header(path)
-    return {
+    return asdict(header) | {
         "image": image,
-        "frames": header.frames,
         "channels": "|".join(name.replace("|", "/") for name in header.channels),
         "colourless": int(header.colourless),
-        "height": header.height,
-        "width": header.width,
-        "dtype": header.dtype,
-        "pixel_um": header.pixel_um,
-        "frame_s": header.frame_s,
         "bytes": size,
         "mtime_ns": mtime,
         "notes": "; ".join(header.notes),

@@ -13,7 +13,7 @@ from livewell.errors import Fault, LivewellError
 from livewell.image import Frame
 from livewell.images.formats import OpenImage, frames_in, identify
 from livewell.images.opening import open_image, open_sequence
-from livewell.images.sequence import SequenceImage, numbering
+from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import faults as frame_faults
 
 SAMPLED = 5
@@ -83,14 +83,13 @@ def inspect(
     ImageReadError
         The file cannot be opened as an image at all.
     """
-    faults: list[Fault] = []
     if isinstance(path, str | Path):
         path = Path(path)
         kind, _ = identify(path)
         if kind == "folder of frames":
             return _inspect_sequence(frames_in(path), str(path), kind, pixel_um, frame_s)
         with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
-            return _look(image, str(path), kind, faults)
+            return _look(image, str(path), kind, [])
     paths = [Path(file) for file in path]
     return _inspect_sequence(paths, str(paths[0]) if paths else "", "sequence", pixel_um, frame_s)
 
@@ -98,10 +97,11 @@ def inspect(
 def _inspect_sequence(
     paths: list[Path], source: str, kind: str, pixel_um: float | None, frame_s: float | None
 ) -> Inspection:
-    same, doubt = numbering([path.name for path in paths])
-    faults = [] if same else [Fault("mixed-names", source, doubt)]
     with open_sequence(paths, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
+        faults: list[Fault] = []
         if isinstance(image.reader, SequenceImage):
+            if image.reader.mixed:
+                faults.append(Fault("mixed-names", source, image.reader.mixed))
             faults += image.reader.odd
         return _look(image, source, kind, faults)
 

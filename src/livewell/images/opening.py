@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def open_sequence(
 
     If `strict`, files that differ from the first are refused and named; else they fail when read.
     """
-    reader = SequenceImage([Path(path) for path in paths], open_file, strict=strict)
+    reader = SequenceImage([Path(path) for path in paths], open_file)
+    if strict:
+        reader.refuse(mixed=False)
     return _with_scale(OpenImage(reader, reader.header), pixel_um, frame_s)
 
 
@@ -189,28 +192,21 @@ def _listed(header: Header) -> str:
 
 
 def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None) -> OpenImage:
-    header, notes = image.header, image.header.notes
-    try:
+    asked = {"pixel_um": pixel_um, "frame_s": frame_s}
+    given = {name: float(value) for name, value in asked.items() if value is not None}
+    notes = list(image.header.notes)
+    with ExitStack() as refused:
+        refused.enter_context(image)
         check_scale(pixel_um, frame_s)
         colourless = _colourless(image)
-        if colourless:
-            notes = (*(note for note in notes if note != RGB_NOTE), COLOURLESS_NOTE)
-        for name, given in (("pixel_um", pixel_um), ("frame_s", frame_s)):
-            if given is None:
-                continue
-            said = getattr(header, name)
-            if said is not None and not math.isclose(said, given, rel_tol=1e-6):
-                notes = (*notes, f"{name} {given:.6g} as given; the file says {said:.6g}")
-        header = replace(
-            header,
-            pixel_um=header.pixel_um if pixel_um is None else float(pixel_um),
-            frame_s=header.frame_s if frame_s is None else float(frame_s),
-            notes=notes,
-            colourless=colourless,
-        )
-    except BaseException:
-        image.close()
-        raise
+        refused.pop_all()
+    if colourless:
+        notes = [*(note for note in notes if note != RGB_NOTE), COLOURLESS_NOTE]
+    for name, value in given.items():
+        said = getattr(image.header, name)
+        if said is not None and not math.isclose(said, value, rel_tol=1e-6):
+            notes.append(f"{name} {value:.6g} as given; the file says {said:.6g}")
+    header = replace(image.header, notes=tuple(notes), colourless=colourless, **given)
     return OpenImage(image.reader, header)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from livewell.errors import Fault, ImageContentError, ImageReadError
 from livewell.image import Frame, Header, Image
@@ -44,18 +44,19 @@ def numbering(names: Sequence[str]) -> tuple[bool, str]:
 class SequenceImage:
     """Files of one frame each, as one movie; a file is open only while its frame is read.
 
-    If `strict`, files that differ from the first in size, type or channels are refused and named;
-    otherwise they are kept in ``odd``.
+    Files that differ from the first in size, type or channels are kept in ``odd`` (see `refuse`),
+    and ``mixed`` says what is wrong with names that are not those of one movie.
     """
 
-    def __init__(
-        self, paths: Sequence[Path], open_one: Callable[[Path], Image], *, strict: bool = True
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], open_one: Callable[[Path], Image]) -> None:
         if not paths:
             raise ImageReadError("a sequence without a file", remedy="name at least one image")
         self.paths, self.source = tuple(paths), str(paths[0])
         self._open = open_one
-        headers = [self._header_of(path) for path in self.paths]
+        headers = []
+        for path in paths:
+            with closing(open_one(path)) as image:
+                headers.append(image.header)
         first = headers[0]
         self.odd = tuple(
             Fault("frame-differs", path.name, _oddity(header, first))
@@ -65,10 +66,8 @@ class SequenceImage:
         self._movies = [
             path for path, header in zip(self.paths, headers, strict=True) if header.frames > 1
         ]
-        if strict:
-            self.refuse_movies()
-            self.refuse_odd()
-        _, doubt = numbering([path.name for path in self.paths])
+        same, doubt = numbering([path.name for path in self.paths])
+        self.mixed = "" if same else doubt
         notes = dict.fromkeys(note for header in headers for note in header.notes)
         # the interval is never in single files
         self.header = Header(
@@ -81,8 +80,8 @@ class SequenceImage:
             notes=(*notes, *([doubt] if doubt else [])),
         )
 
-    def refuse_movies(self) -> None:
-        """Refuse files that hold several frames each."""
+    def refuse(self, *, mixed: bool) -> Self:
+        """The movie itself; an error where files are movies or odd, or (if `mixed`) their names."""
         if self._movies:
             raise ImageReadError(
                 f"{len(self._movies)} of {len(self.paths)} files hold several frames each:"
@@ -92,8 +91,14 @@ class SequenceImage:
                 remedy=f"name a file of it, such as {self._movies[0]}",
             )
 
-    def refuse_odd(self) -> None:
-        """Refuse files that differ from the first."""
+        if mixed and self.mixed:
+            raise ImageReadError(
+                f"not one movie: {self.mixed}",
+                where=str(self.paths[0].parent),
+                expected="names like t001.tif, t002.tif",
+                got=", ".join(path.name for path in self.paths[:3]),
+                remedy="name the files of one movie, or put them into a folder of their own",
+            )
         if self.odd:
             raise ImageReadError(
                 f"{len(self.odd)} of {len(self.paths)} files cannot be frames of one movie: "
@@ -102,6 +107,7 @@ class SequenceImage:
                 expected="one frame a file, all of one size, number type and channels",
                 remedy="move the odd files away, or name the files of one movie yourself",
             )
+        return self
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """The only frame of file `t`, shape (y, x)."""
@@ -119,10 +125,6 @@ class SequenceImage:
 
     def close(self) -> None:
         """Nothing stays open."""
-
-    def _header_of(self, path: Path) -> Header:
-        with closing(self._open(path)) as image:
-            return image.header
 
 
 def _oddity(header: Header, first: Header) -> str:

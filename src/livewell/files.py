@@ -220,11 +220,16 @@ def _unwritable(path: Path, error: OSError) -> OutputError:
 
 
 def strict(value: Any) -> Any:
-    """`value` fit for strict JSON: NaN and infinite numbers, however deep, become ``None``."""
+    """`value` as a strict JSON file gives it back.
+
+    Tuples become lists, paths text, and numbers that are not finite ``None``, however deep.
+    """
     if isinstance(value, Mapping):
-        return {name: strict(each) for name, each in value.items()}
+        return {str(name): strict(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [strict(each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

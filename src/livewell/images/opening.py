@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -193,7 +194,9 @@ def _listed(header: Header) -> str:
 
 def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None) -> OpenImage:
     asked = {"pixel_um": pixel_um, "frame_s": frame_s}
-    given = {name: float(value) for name, value in asked.items() if value is not None}
+    given: dict[str, Any] = {
+        name: float(value) for name, value in asked.items() if value is not None
+    }
     notes = list(image.header.notes)
     with ExitStack() as refused:
         refused.enter_context(image)

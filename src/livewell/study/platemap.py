@@ -8,6 +8,7 @@ import pandas as pd
 from livewell.errors import Fault, GeometryError, LayoutError, TableError
 from livewell.plate import Well
 from livewell.study.metadata import FILE_COLUMNS, KINDS, PLAIN_NUMBER, Metadata
+from livewell.tables.schemas import NOUNS, misfits
 
 _LINE = "line"
 
@@ -91,16 +92,9 @@ def _number_faults(table: pd.DataFrame) -> list[Fault]:
     found = []
     for name in table:
         kind = KINDS.get(str(name), "text")
-        if kind == "text":
-            continue
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        wrong = table[name].notna() & numbers.isna()
-        if kind == "integer":
-            wrong |= numbers.notna() & (numbers % 1 != 0)
-        noun = "a whole number" if kind == "integer" else "a number"
         found += [
-            Fault("wrong-type", f"{_LINE} {line}, {name}", f"{value!r} is not {noun}")
-            for line, value in table[name][wrong].items()
+            Fault("wrong-type", f"{_LINE} {line}, {name}", f"{value!r} is not {NOUNS[kind]}")
+            for line, value in misfits(table[name], kind).items()
         ]
     return found
 

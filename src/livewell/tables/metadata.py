@@ -4,7 +4,6 @@ Each file is one JSON object. Its field ``format`` tells how it is to be read: f
 were written by version 0.1 and are translated; a newer format than `FORMAT` is refused.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -14,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from livewell import __version__
 from livewell.classes import ClassNames
 from livewell.errors import SpecError, StudyError
-from livewell.files import article, read_json, write_json
+from livewell.files import article, read_json, strict, write_json
 
 FORMAT: Final = 2
 """Format of the files that this version writes; version 0.1 wrote format 1 and did not say so."""
@@ -22,21 +21,7 @@ NOT_SETTINGS = frozenset({"kind", "format", "livewell"})
 """Fields that say what a file is and who wrote it."""
 
 
-def plain(value: Any) -> Any:
-    """`value` as a JSON file gives it back.
-
-    Tuples become lists, paths text, and numbers that are not finite ``None``.
-    """
-    if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Plain = Annotated[Mapping[str, Any], AfterValidator(plain)]
+Plain = Annotated[Mapping[str, Any], AfterValidator(strict)]
 """Settings of something that this room does not know, as they stand in the JSON file."""
 
 

@@ -12,6 +12,7 @@ from livewell.geometry import Box
 from livewell.region import Region
 
 Kind = Literal["text", "integer", "number"]
+NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number": "a number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +102,24 @@ def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
     if column.required and values.isna().any():
         rows = values.index[values.isna()]
         found.append(Fault("empty-value", f"{column.name}, rows {_listed(rows)}", column.doc))
-    if column.kind != "text":
-        # as floats, so that truth values and small types compare with any bound
-        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-        wrong = values.notna() & numbers.isna()
-        if column.kind == "integer":
-            wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
-        if wrong.any():
-            shown = ", ".join(repr(value) for value in values[wrong].unique()[:3])
-            noun = "a whole number" if column.kind == "integer" else "a number"
-            rows = values.index[wrong]
-            found.append(
-                Fault(
-                    "wrong-type",
-                    f"{column.name}, rows {_listed(rows)}",
-                    f"{shown} is not {noun} ({column.doc})",
-                )
-            )
+    wrong = misfits(values, column.kind)
+    if len(wrong):
+        shown = ", ".join(repr(value) for value in wrong.unique()[:3])
+        message = f"{shown} is not {NOUNS[column.kind]} ({column.doc})"
+        found.append(Fault("wrong-type", f"{column.name}, rows {_listed(wrong.index)}", message))
     return found
+
+
+def misfits(values: pd.Series, kind: Kind) -> pd.Series:
+    """The values that are neither of this kind nor empty, with their rows; anything is text."""
+    if kind == "text":
+        return values[:0]
+    # as floats, so that truth values and small types compare with any bound
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    wrong = values.notna() & numbers.isna()
+    if kind == "integer":
+        wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
+    return values[wrong]
 
 
 def _listed(rows: Iterable[object], most: int = 5) -> str:
@@ -129,14 +130,17 @@ def _listed(rows: Iterable[object], most: int = 5) -> str:
 
 _IMAGE = Column("image", "text", "name of the image in the study", required=True)
 _T = Column("t", "integer", "frame, counted from 0 within the image's file", required=True)
-_BOX = tuple(
-    Column(name, "integer", "box of the patch in pixels, half-open", required=True)
-    for name in ("y0", "x0", "y1", "x1")
-)
 BOX = ["y0", "x0", "y1", "x1"]
 """Columns of a patch's box."""
+_BOX = tuple(
+    Column(name, "integer", "box of the patch in pixels, half-open", required=True) for name in BOX
+)
+_LABEL = Column("label", "text", "class", required=True)
+_GROUP = Column("group", "text", "what is never split", required=True)
+_FOLD = Column("fold", "integer", "number of the fold, from 0", required=True)
 KEY = ["image", "t", *BOX]
 """Columns that name one patch."""
+_KEY = (_IMAGE, _T, *_BOX)
 
 FIELDS = Schema(
     "field",
@@ -185,7 +189,7 @@ LABELS = Schema(
         _IMAGE,
         Column("t", "integer", "frame; empty means every frame of the image"),
         *(Column(c.name, c.kind, c.doc + "; empty means the whole frame") for c in _BOX),
-        Column("label", "text", "class", required=True),
+        _LABEL,
         Column("route", "text", "how the label was made", required=True),
         Column("score", "number", "what the label was decided on, in the route's own unit"),
     ),
@@ -196,11 +200,9 @@ LABELS = Schema(
 PATCHES = Schema(
     "patch",
     (
-        _IMAGE,
-        _T,
-        *_BOX,
-        Column("label", "text", "class", required=True),
-        Column("group", "text", "what is never split", required=True),
+        *_KEY,
+        _LABEL,
+        _GROUP,
         Column("route", "text", "how the label was made"),
         Column("score", "number", "what the label was decided on"),
     ),
@@ -211,8 +213,8 @@ PATCHES = Schema(
 FOLDS = Schema(
     "fold",
     (
-        Column("fold", "integer", "number of the fold, from 0", required=True),
-        Column("group", "text", "what is never split", required=True),
+        _FOLD,
+        _GROUP,
         Column("part", "text", "train, validation, test or unused", required=True),
     ),
     key=("fold", "group"),
@@ -222,21 +224,14 @@ FOLDS = Schema(
 SCORES = Schema(
     "score",
     (
-        Column("fold", "integer", "fold whose model made the score", required=True),
+        _FOLD,
         Column("part", "text", "part the patch played in that fold", required=True),
-        _IMAGE,
-        _T,
-        *_BOX,
-        Column("group", "text", "what is never split", required=True),
-        Column("label", "text", "class", required=True),
+        *_KEY,
+        _GROUP,
+        _LABEL,
         Column("logit", "number", "two classes: log odds of the positive class, uncalibrated"),
         Column("p", "number", "two classes: calibrated probability of the positive class"),
-        Column(
-            "called",
-            "integer",
-            "number of the called class in the order of the classes, -1 for unsure",
-            required=True,
-        ),
+        Column("called", "integer", "number of the called class, -1 for unsure", required=True),
     ),
     key=("fold", *KEY),
 )
@@ -255,10 +250,10 @@ def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:
 def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -> pd.DataFrame:
     """A table of scores (`SCORES`) with the columns that the number of classes asks for."""
     known = tuple(column for column in SCORES.columns if column.name not in ("logit", "p"))
-    logits, chances = score_columns(classes, "logit"), score_columns(classes, "p")
     asked = [
-        *(Column(name, "number", f"logit, classes {classes}", required=True) for name in logits),
-        *(Column(name, "number", f"chance, classes {classes}", required=True) for name in chances),
+        Column(name, "number", f"{meaning}, classes {classes}", required=True)
+        for of, meaning in (("logit", "logit"), ("p", "chance"))
+        for name in score_columns(classes, of)
     ]
     schema = Schema(SCORES.name, (*known[:-1], *asked, known[-1]), SCORES.key)
     faults = schema.faults(table)

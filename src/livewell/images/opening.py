@@ -193,10 +193,8 @@ def _listed(header: Header) -> str:
 
 
 def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None) -> OpenImage:
-    asked = {"pixel_um": pixel_um, "frame_s": frame_s}
-    given: dict[str, Any] = {
-        name: float(value) for name, value in asked.items() if value is not None
-    }
+    given: dict[str, Any] = {"pixel_um": pixel_um, "frame_s": frame_s}
+    given = {name: float(value) for name, value in given.items() if value is not None}
     notes = list(image.header.notes)
     with ExitStack() as refused:
         refused.enter_context(image)

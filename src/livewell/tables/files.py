@@ -7,6 +7,7 @@ import pandas as pd
 from livewell.errors import StudyError
 from livewell.files import whole_file
 from livewell.tables.schemas import Schema
+from livewell.text import several
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -21,7 +22,7 @@ def read_table(path: Path, schema: Schema) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise StudyError(
-            f"cannot be read as a table of {schema.plural}",
+            f"cannot be read as a table of {several(schema.name)}",
             where=str(path),
             got=str(error)[:200],
             remedy="make it again",

@@ -19,8 +19,6 @@ FORMAT: Final = 2
 """Format of the files that this version writes; version 0.1 wrote format 1 and did not say so."""
 NOT_SETTINGS = frozenset({"kind", "format", "livewell"})
 """Fields that say what a file is and who wrote it."""
-
-
 Plain = Annotated[Mapping[str, Any], AfterValidator(strict)]
 """Settings of something that this room does not know, as they stand in the JSON file."""
 
@@ -30,7 +28,6 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     NOUN: ClassVar[str]
-    """What the file is called in messages."""
 
     kind: str
     format: Literal[2] = FORMAT
@@ -136,11 +133,10 @@ class _Classed(Metadata):
     @model_validator(mode="after")
     def _are_classes(self) -> Self:
         try:
-            _ = self.class_names
+            ClassNames(self.classes, self.positive)
         except SpecError as error:
-            raise ValueError(
-                f"these are no classes: expected {error.expected}, got {error.got}"
-            ) from error
+            text = f"these are no classes: expected {error.expected}, got {error.got}"
+            raise ValueError(text) from error
         return self
 
     @property
@@ -157,7 +153,6 @@ class LabelMeta(_Classed):
     kind: Literal["labels"] = "labels"
     route: str
     settings: Plain = {}
-    """Settings of the route."""
     counts: tuple[tuple[str, int], ...] = ()
     """Every step and what was left after it, in order."""
     notes: tuple[str, ...] = ()
@@ -167,7 +162,6 @@ class LabelMeta(_Classed):
     made_by: str = ""
     """The workflow that made them for itself; empty where a user did."""
     plan: str = ""
-    """Of that workflow."""
     source: "LabelSource | None" = None
     """What they were merged from."""
 
@@ -202,7 +196,6 @@ class SplitMeta(_Classed):
     labels: str
     """Name of the labels it was made of."""
     label_meta: LabelMeta
-    """How these were made."""
     labels_sha256: str = ""
     """Hash of their table; empty where it was not kept."""
     by: str
@@ -214,7 +207,6 @@ class SplitMeta(_Classed):
     patch_px: int
     """Edge of a patch; 0 for whole frames."""
     frame_px: tuple[int, int] | None = None
-    """Height and width of whole frames."""
     channels: tuple[str, ...]
     """Names of the channels, each empty where the files name none."""
     pixel_um: float | None
@@ -240,9 +232,7 @@ class RunMeta(_Classed):
     study: str
     """Absolute folder of the study."""
     split: str
-    """Name of its split."""
     profile: Plain
-    """All settings of the recipe."""
     seed: int = 0
     channels: tuple[str | int, ...] = ()
     """Channels that were asked for; none where the study's, or the one found by name, was taken."""
@@ -250,7 +240,7 @@ class RunMeta(_Classed):
     """Column that names what is never split."""
     folds: tuple[int, ...]
     inputs: Mapping[str, str]
-    """Hashes of the split's tables by name."""
+    """Hashes of the split's tables."""
     versions: Mapping[str, str] = {}
     begun_with: str = ""
     """Hash of the weights that training began with; empty for new ones."""

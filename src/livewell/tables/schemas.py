@@ -10,6 +10,7 @@ from livewell.classes import ClassNames
 from livewell.errors import Fault, TableError
 from livewell.geometry import Box
 from livewell.region import Region
+from livewell.text import several
 
 Kind = Literal["text", "integer", "number"]
 NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number": "a number"}
@@ -38,11 +39,6 @@ class Schema:
         """Names of the known columns, in order."""
         return [column.name for column in self.columns]
 
-    @property
-    def plural(self) -> str:
-        """The name for messages of many rows."""
-        return self.name + ("es" if self.name.endswith("ch") else "s")
-
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
         found = [
@@ -59,28 +55,24 @@ class Schema:
             twice = keys[keys.duplicated(keep=False)]
             for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
                 named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))
-                found.append(
-                    Fault("duplicate-row", f"rows {_listed(rows.index)}", f"{named} stands twice")
-                )
+                where = f"rows {_listed(rows.index)}"
+                found.append(Fault("duplicate-row", where, f"{named} stands twice"))
         return found
 
     def check(self, table: pd.DataFrame, *, where: str = "", remedy: str = "") -> pd.DataFrame:
         """`table` with known columns first and in their types; a `TableError` holds every fault."""
         found = self.faults(table)
         if found:
-            raise TableError(f"not a table of {self.plural}", found, where=where, remedy=remedy)
-        known = [name for name in self.names if name in table]
+            raise TableError(
+                f"not a table of {several(self.name)}", found, where=where, remedy=remedy
+            )
+        known = {c.name: typed(table[c.name], c.kind) for c in self.columns if c.name in table}
         rest = [name for name in table.columns if name not in known]
-        table = table[known + rest].reset_index(drop=True)
-        typed = {
-            column.name: _typed(table[column.name], column.kind)
-            for column in self.columns
-            if column.name in table
-        }
-        return table.assign(**typed)
+        return table[[*known, *rest]].assign(**known).reset_index(drop=True)
 
 
-def _typed(values: pd.Series, kind: Kind) -> pd.Series:
+def typed(values: pd.Series, kind: Kind) -> pd.Series:
+    """Values of a column in the type of its kind."""
     if kind == "text":
         return values.astype("str")
     # to_numeric first: astype alone stumbles over a column of numbers and their text
@@ -251,9 +243,8 @@ def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -
     """A table of scores (`SCORES`) with the columns that the number of classes asks for."""
     known = tuple(column for column in SCORES.columns if column.name not in ("logit", "p"))
     asked = [
-        Column(name, "number", f"{meaning}, classes {classes}", required=True)
-        for of, meaning in (("logit", "logit"), ("p", "chance"))
-        for name in score_columns(classes, of)
+        Column(name, "number", f"classes {classes}", required=True)
+        for name in score_columns(classes, "logit") + score_columns(classes, "p")
     ]
     schema = Schema(SCORES.name, (*known[:-1], *asked, known[-1]), SCORES.key)
     faults = schema.faults(table)
@@ -261,7 +252,7 @@ def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -
     if not faults and not table["called"].between(least, len(classes) - 1).all():
         faults = [Fault("wrong-value", "called", f"numbers of no class among {classes}")]
     if faults:
-        raise TableError(f"not a table of {SCORES.plural}", faults, where=where)
+        raise TableError(f"not a table of {several(SCORES.name)}", faults, where=where)
     return schema.check(table, where=where)
 
 

@@ -217,18 +217,8 @@ def cover(
 ) -> list[Tile]:
     """Tiles of one axis that together hold every window once, all of the same length.
 
-    Parameters
-    ----------
-    tile_px
-        Most pixels that a tile may read, halo included.
-    halo_px
-        Pixels beyond a tile's windows that must be read on both sides, so that nothing is felt of
-        the tile's ends; a multiple of the stride.
-
-    Raises
-    ------
-    GeometryError
-        Not one window with its halo fits into a tile, or the halo is no multiple of the stride.
+    A tile reads at most `tile_px`, halo included: pixels beyond its windows that are read on both
+    sides, so that nothing is felt of the tile's ends; a multiple of the stride.
     """
     if halo_px % stride_px or min(windows, window_px, stride_px) < 1 or halo_px < 0:
         raise GeometryError(
@@ -248,16 +238,8 @@ def cover(
     found = []
     for begin in range(0, windows, each):
         # the last one is moved back, so that all read the same number of pixels
-        first = min(begin, windows - each)
-        end = min(begin + each, windows)
-        found.append(
-            Tile(
-                Span(
-                    first * stride_px - halo_px,
-                    (first + each - 1) * stride_px + window_px + halo_px,
-                ),
-                Span(begin - first, end - first),
-                Span(begin, end),
-            )
-        )
+        first, end = min(begin, windows - each), min(begin + each, windows)
+        last_px = (first + each - 1) * stride_px + window_px
+        read = Span(first * stride_px - halo_px, last_px + halo_px)
+        found.append(Tile(read, Span(begin - first, end - first), Span(begin, end)))
     return found

@@ -74,23 +74,16 @@ def check_scale(pixel_um: float | None, frame_s: float | None) -> None:
 class Image(Protocol):
     """A lazy (t, c, y, x) image: its header, and frames one by one."""
 
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Path of the file (the first, for a sequence)."""
-        ...
+    header: Header
+    """Axes, channels and scale."""
+    source: str
+    """Path of the file (the first, for a sequence)."""
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, unscaled."""
-        ...
 
     def close(self) -> None:
         """Let go of the file."""
-        ...
 
 
 class PixelSource(Protocol):
@@ -98,11 +91,9 @@ class PixelSource(Protocol):
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
         """Pixels of one region, (c, y, x) float32, in grey levels of the file."""
-        ...
 
     def area(self, image: str, t: int) -> Box:
         """The part of a frame that holds an image; beyond it pixels are mirrored."""
-        ...
 
 
 def mirrored(frame: Frame, area: Box, box: Box) -> Frame:

@@ -18,8 +18,8 @@ class Region:
     t
         Frame, counted from 0 within the image's file.
     box
-        Where it lies in the frame, pixels. A box centred on a point may reach beyond the frame's
-        valid area; pixels out there are mirrored from inside (``numpy.pad`` mode ``reflect``).
+        Pixels of the frame; beyond its valid area, where a box centred on a point may reach, they
+        are mirrored from inside (``numpy.pad`` mode ``reflect``).
     """
 
     image: str

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from hashlib import sha256
 
 import pandas as pd
 
 from livewell.errors import SpecError
-from livewell.files import folder_names
+from livewell.files import distinct, folder_names
 from livewell.study.layout import NamePattern
 from livewell.text import plural
 
@@ -36,7 +35,7 @@ def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list
     ]
 
 
-def picture_names(images: Sequence[str]) -> dict[str, str]:
+def file_names(images: Sequence[str]) -> dict[str, str]:
     """A file's name for every image, each once; none looks like a frame of another one's movie."""
     names = folder_names(images)
     every = {name.lower() for name in names.values()}
@@ -44,7 +43,7 @@ def picture_names(images: Sequence[str]) -> dict[str, str]:
     for image, name in names.items():
         frame = re.fullmatch(r"(.+)_t\d{4,}", name.lower())
         torn = frame is not None and frame[1] in every
-        found[image] = f"{name}-{sha256(image.encode()).hexdigest()[:8]}" if torn else name
+        found[image] = distinct(name, image) if torn else name
     return found
 
 

@@ -11,7 +11,7 @@ from livewell.study.study import Study
 from livewell.tables.metadata import RunMeta
 
 RUN = "run.json"
-PACKAGES = (
+PACKAGES: tuple[str, ...] = (
     "livewell",
     "torch",
     "torchvision",
@@ -19,11 +19,8 @@ PACKAGES = (
     "numpy",
     "pandas",
     "scipy",
-    "scikit-learn",
-    "scikit-image",
-    "tifffile",
-    "imagecodecs",
 )
+PACKAGES += ("scikit-learn", "scikit-image", "tifffile", "imagecodecs")
 EXTRAS = ("onnxruntime", "openvino")
 
 

@@ -57,10 +57,8 @@ class Boxes:
 
 def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """(height, width) of every image in pixels, by `schemas.HEADERS`."""
-    columns = (headers[name] for name in ("image", "height", "width"))
-    return {
-        str(image): (int(height), int(width)) for image, height, width in zip(*columns, strict=True)
-    }
+    rows = headers[["image", "height", "width"]].itertuples(index=False)
+    return {str(image): (int(height), int(width)) for image, height, width in rows}
 
 
 def label_boxes(
@@ -68,11 +66,8 @@ def label_boxes(
 ) -> tuple[Labels, pd.DataFrame]:
     """Labels of a study's images, and the checked boxes that they were made from (`BOXED_CELLS`).
 
-    Raises
-    ------
-    TableError
-        Holding every fault of boxes, states and images: also boxes without area or outside their
-        image, and boxes on an image of several frames, for they do not say on which.
+    Every fault of boxes, states and images is refused, also boxes without area or outside their
+    image, and boxes on an image of several frames, for they do not say on which.
     """
     boxes = read_boxes(route.csv, image=route.image, state=route.state, corners=route.corners)
     headers = study.headers()
@@ -99,18 +94,12 @@ def label_boxes(
     except TableError as error:
         found += error.faults
         remedies.append(error.remedy)
+    where = str(route.csv)
     if found:
-        raise TableError(
-            "no labels by boxes",
-            found,
-            where=str(route.csv),
-            remedy="; ".join(remedies),
-        )
+        raise TableError("no labels by boxes", found, where=where, remedy="; ".join(remedies))
     # two boxes may have become one where they were cut
-    remedy = "leave one of them out"
-    return labelled, BOXED_CELLS.check(
-        classed(boxes, route.classes), where=str(route.csv), remedy=remedy
-    )
+    remedy, boxes = "leave one of them out", classed(boxes, route.classes)
+    return labelled, BOXED_CELLS.check(boxes, where=where, remedy=remedy)
 
 
 def _movie_faults(boxes: pd.DataFrame, headers: pd.DataFrame) -> list[Fault]:

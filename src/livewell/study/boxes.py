@@ -1,5 +1,6 @@
 """Boxes round cells whose state is known, read from a CSV."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,18 +13,16 @@ from livewell.tables.schemas import BOX, Column, Schema
 CORNERS = ("ymin", "xmin", "ymax", "xmax")
 """Usual names of the columns with a box's corners, in livewell's order: rows before columns."""
 
-_CORNERS = tuple(
-    Column(name, "integer", f"{what} of the box, pixels", required=True)
-    for name, what in zip(
-        BOX, ("first row", "first column", "first row beyond", "first column beyond"), strict=True
-    )
-)
+_MEANING = ("first row", "first column", "first row beyond", "first column beyond")
 BOXED_CELLS = Schema(
     "boxed cell",
     (
         Column("image", "text", "name of the image in the study", required=True),
         Column("kind", "text", "state of the cell, as its table names it"),
-        *_CORNERS,
+        *(
+            Column(name, "integer", f"{what} of the box, pixels", required=True)
+            for name, what in zip(BOX, _MEANING, strict=True)
+        ),
         Column("label", "text", "class of that state; empty where none is said"),
     ),
     key=("image", "kind", *BOX),
@@ -58,14 +57,8 @@ def read_boxes(
     read = read_metadata(path)
     table = read.table.rename(columns=_as_asked(names, read.table.columns))
     # in the file's own words, so that faults name its columns and rows
-    asked = Schema(
-        BOXED_CELLS.name,
-        tuple(
-            Column(name, column.kind, column.doc, column.required)
-            for name, column in zip(names, BOXED_CELLS.columns, strict=False)
-        ),
-        key=names,
-    )
+    columns = zip(names, BOXED_CELLS.columns, strict=False)
+    asked = Schema(BOXED_CELLS.name, tuple(replace(c, name=name) for name, c in columns), names)
     found = column_faults(table, names)
     found += [fault for fault in asked.faults(table) if fault.code != "missing-column"]
     if found:

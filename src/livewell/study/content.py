@@ -72,11 +72,7 @@ def _kept(cache: Path, key: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.Dat
         yield from pd.read_parquet(cache).groupby(key, sort=False)
 
 
-def first_frames(
-    study: Study,
-    images: Iterable[str],
-    channels: Channels = None,
-) -> dict[str, str]:
+def first_frames(study: Study, images: Iterable[str], channels: Channels = None) -> dict[str, str]:
     """Digest of every image's first frame with contents, whatever file or folder it lies in.
 
     The first channel is looked at (the study's, or that of transmitted light, where none is asked

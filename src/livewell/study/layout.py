@@ -20,17 +20,6 @@ SHOWN = 10
 """Values listed in an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnmatchedNames:
-    """A file that a pattern does not fit, how far it fits, and what was expected there."""
-
-    name: str
-    hint: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.hint}"
-
-
 @dataclass(frozen=True)
 class NamePattern:
     """A pattern that reads named parts from file names.
@@ -66,11 +55,6 @@ class NamePattern:
         }
         return cls(text, nodes, kinds, folded)
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the parts, in order."""
-        return list(self.kinds)
-
     def subject(self, path: str) -> str:
         """What of a relative posix path is matched: all of it, or the name alone."""
         return path if "/" in self.text else PurePosixPath(path).name
@@ -99,8 +83,8 @@ class NamePattern:
         there = f"{rest!r} stands there" if rest else "the name ends there"
         return f"{start}{expected} is expected and {there}"
 
-    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, list[UnmatchedNames]]:
-        """The fields table that the names make, and the names that do not fit, in order.
+    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The fields table that the names make, and a hint for every name that does not fit.
 
         One row a file that fits: ``image`` and ``path`` (both the path as given), a column a part.
         ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture`` becomes the path of
@@ -109,25 +93,26 @@ class NamePattern:
         """
         paths = list(paths)
         rows: list[dict[str, Any]] = []
-        unmatched: list[UnmatchedNames] = []
+        unmatched: dict[str, str] = {}
         for path in paths:
             try:
                 values = self.match(path)
             except GeometryError as error:
-                unmatched.append(UnmatchedNames(path, str(error)))
+                unmatched[path] = str(error)
                 continue
             if values is None:
-                unmatched.append(UnmatchedNames(path, self.hint(path)))
+                unmatched[path] = self.hint(path)
             else:
                 rows.append({"image": path, "path": path, **values})
-        table = pd.DataFrame(rows, columns=["image", "path", *self.names])
-        table = table.astype(
-            {"image": "str", "path": "str"}
-            | {name: _DTYPES.get(self._result_kind(name), "str") for name in self.names}
-        )
-        for name in self.names:
-            if self._result_kind(name) not in _DTYPES and name != "picture":
-                table[name] = _one_spelling(table[name])
+        dtypes = {"image": "str", "path": "str"}
+        for name, kind in self.kinds.items():
+            dtypes[name] = "str" if name in self.maps else _DTYPES.get(kind, "str")
+        table = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+        for name in self.kinds:
+            if dtypes[name] == "str" and name != "picture":
+                folded = table[name].str.casefold()
+                table[name] = table.groupby(folded, sort=False)[name].transform("first")
+        table = table.astype(dtypes)
         if "picture" in table:
             table["picture"] = _pictures(table, paths)
         if "t" in table and "t0" not in table:
@@ -154,9 +139,6 @@ class NamePattern:
     def _regex(self) -> re.Pattern[str]:
         return re.compile(expression(self.nodes), re.IGNORECASE)
 
-    def _result_kind(self, name: str) -> str:
-        return "text" if name in self.maps else self.kinds[name]
-
     def _value(self, name: str, text: str | None) -> Any:
         if text is None:
             return None
@@ -169,12 +151,6 @@ class NamePattern:
         if self.kinds[name] == "number":
             return float(re.sub("[,pP]", ".", text))
         return text
-
-
-def _one_spelling(values: "pd.Series[str]") -> "pd.Series[str]":
-    """Values that differ in letter case alone, in the spelling seen first."""
-    first = values.groupby(values.str.casefold(), sort=False).transform("first")
-    return first.astype("str")
 
 
 def _pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":

@@ -13,7 +13,7 @@ from livewell.tables.schemas import FIELDS
 
 FILE_COLUMNS = ("image", "file", "filename", "file_name", "path")
 """Headings under which a file is named."""
-KINDS = {column.name: column.kind for column in FIELDS.columns}
+KINDS = FIELDS.kinds
 """What livewell's own columns hold: text, integer or number."""
 PLAIN_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?0?\.\d+")
 """A number without leading zeros, which would make it a name (007)."""

@@ -25,13 +25,13 @@ def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list
             "the pattern fits no image",
             where=f"--pattern {pattern}",
             expected=f"names such as {names[0]}",
-            got=str(unmatched[0]),
+            got=": ".join(next(iter(unmatched.items()))),
         )
     parts = parts.reindex(columns=["image", "well", "position"])
     return table[["image"]].merge(parts, on="image", how="left"), [
         f"no well and position for {plural(len(unmatched), 'name')} that the pattern does not fit,"
-        f" such as {each.name}"
-        for each in unmatched[:1]
+        f" such as {name}"
+        for name in list(unmatched)[:1]
     ]
 
 

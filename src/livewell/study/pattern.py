@@ -240,5 +240,4 @@ def _usual_kind(name: str) -> str:
     """Kind of a part that livewell knows by name: numbers where the fields table holds them."""
     if name == "t":
         return "int"
-    kinds = {column.name: column.kind for column in FIELDS.columns}
-    return {"integer": "int", "number": "number"}.get(kinds.get(name, ""), "word")
+    return {"integer": "int", "number": "number"}.get(FIELDS.kinds.get(name, "text"), "word")

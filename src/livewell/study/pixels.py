@@ -54,10 +54,8 @@ class _Pixels(ABC):
         that is not there, of NaN or of one value only in some channel.
         """
         area = self.area(image, t)
-        movies = self._movies_of(image)
-        return np.stack(
-            [mirrored(movie.pixels[t], area, box).astype(np.float32) for movie in movies]
-        )
+        channels = [movie.pixels[t] for movie in self._movies_of(image)]
+        return np.stack([mirrored(plane, area, box).astype(np.float32) for plane in channels])
 
     def frame(self, image: str, t: int, channel: int = 0) -> Frame:
         """One whole (y, x) frame in the file's number type, as a copy."""
@@ -145,12 +143,7 @@ class StudyPixels(_Pixels):
         """How many channels a crop has."""
         return max(len(self.channels), 1)
 
-    def prepare(
-        self,
-        images: Iterable[str] | None = None,
-        *,
-        strict: bool = True,
-    ) -> list[Fault]:
+    def prepare(self, images: Iterable[str] | None = None, *, strict: bool = True) -> list[Fault]:
         """Copy images, all by default, into the cache where they are not yet; look at every frame.
 
         One fault for every image that cannot be read and every frame that cannot be used, by a

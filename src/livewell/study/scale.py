@@ -20,13 +20,7 @@ def _rows(study: Study, images: Iterable[str]) -> pd.DataFrame:
 
 
 def common_pixel_um(study: Study, images: Iterable[str]) -> float | None:
-    """The one pixel size of these images in micrometres; ``None`` where no file says one.
-
-    Raises
-    ------
-    TableError
-        They differ, or only some files say it.
-    """
+    """The one pixel size of these images in micrometres; ``None`` where no file says one."""
     rows = _rows(study, images)
     sizes = rows["pixel_um"]
     if sizes.isna().all():
@@ -64,14 +58,10 @@ def channel_names(study: Study, images: Iterable[str], asked: Channels = None) -
 
 def header_of(row: "pd.Series[Any]") -> Header:
     """Size, channels and number type in one row of `schemas.HEADERS`."""
-    return Header(
-        int(row["frames"]),
-        tuple(str(row["channels"]).split("|")),
-        int(row["height"]),
-        int(row["width"]),
-        str(row["dtype"]),
-        colourless=bool(pd.notna(row["colourless"]) and row["colourless"]),  # 0.1 does not say
-    )
+    frames, height, width = (int(row[name]) for name in ("frames", "height", "width"))
+    channels = tuple(str(row["channels"]).split("|"))
+    colourless = bool(pd.notna(row["colourless"]) and row["colourless"])  # 0.1 does not say
+    return Header(frames, channels, height, width, str(row["dtype"]), colourless=colourless)
 
 
 def channel_name(study: Study, images: Iterable[str], asked: Channels) -> str:

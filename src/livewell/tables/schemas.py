@@ -39,6 +39,11 @@ class Schema:
         """Names of the known columns, in order."""
         return [column.name for column in self.columns]
 
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What the known columns hold, by name."""
+        return {column.name: column.kind for column in self.columns}
+
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
         found = [
@@ -50,8 +55,7 @@ class Schema:
             if column.name in table:
                 found += _column_faults(table[column.name], column)
         if all(name in table for name in self.key):
-            kinds = {column.name: column.kind for column in self.columns}
-            keys = pd.DataFrame({k: _comparable(table[k], kinds[k]) for k in self.key})
+            keys = pd.DataFrame({k: _comparable(table[k], self.kinds[k]) for k in self.key})
             twice = keys[keys.duplicated(keep=False)]
             for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
                 named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))

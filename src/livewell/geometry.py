@@ -196,15 +196,9 @@ class WindowGrid:
 class Tile:
     """What one tile of an axis reads, and which of its windows are its own.
 
-    Parameters
-    ----------
-    read
-        Pixels of the axis, counted from the first window's first pixel; with a halo it begins
-        before 0 and ends beyond the last window.
-    keep
-        Windows that are no other tile's, counted from the tile's first one behind the halo.
-    write
-        The same windows counted along the axis.
+    ``read`` are pixels counted from the first window's first pixel; with a halo it begins before 0
+    and ends beyond the last window. ``keep`` are windows that are no other tile's, counted from the
+    tile's first one behind the halo; ``write`` are the same windows counted along the axis.
     """
 
     read: Span

@@ -18,21 +18,10 @@ Frame = NDArray[Any]
 class Header:
     """What a file says of its image; only of colour images are pixels read for it.
 
-    Parameters
-    ----------
-    frames, channels, height, width
-        Sizes of the axes (t, c, y, x); `channels` holds the names, in order.
-    dtype
-        numpy name of the number type in the file, e.g. ``uint16``.
-    pixel_um
-        Edge of a pixel in micrometres, ``None`` where the file does not say.
-    frame_s
-        Time from frame to frame in seconds, ``None`` where the file does not say.
-    notes
-        What a careful user should know: conversions, doubts, substitutions.
-    colourless
-        Whether the channels are red, green and blue and equal in every pixel: a grey image that
-        was stored as colour.
+    Sizes of the axes (t, c, y, x), `channels` by their names in order; numpy's name of the number
+    type in the file; micrometres and seconds, ``None`` where the file does not say; notes on what a
+    careful user should know: conversions, doubts, substitutions. An image is `colourless` where its
+    channels are red, green and blue and equal in every pixel: grey, but stored as colour.
     """
 
     frames: int

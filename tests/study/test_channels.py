@@ -16,8 +16,7 @@ from livewell.study.content import first_frames
 from livewell.study.pixels import ArrayPixels, StudyPixels
 from livewell.study.scale import channel_name, channel_names
 from livewell.study.study import Study
-from livewell.tables.files import read_table, write_table
-from livewell.tables.schemas import HEADERS
+from livewell.tables.schemas import HEADERS, write_table
 
 BOX = Box.of(3, 5, 13, 25)
 MOVIE = np.random.default_rng(3).integers(1, 60000, (4, 2, 40, 50), dtype=np.uint16)
@@ -164,7 +163,7 @@ def test_headers_of_version_0_1_are_read_again_for_colour(tmp_path: Path) -> Non
     study = study_of(tmp_path, a=GREY, b=MOVIE)
     kept = study.folder / "headers.parquet"
     study.headers()
-    write_table(kept, read_table(kept, HEADERS).drop(columns="colourless"))
+    write_table(kept, HEADERS.read(kept).drop(columns="colourless"))
     assert study.headers()["colourless"].fillna(0).tolist() == [1, 0]
     assert channel_names(study, ["a.png"]) == ("grey",)
 

@@ -12,8 +12,7 @@ from livewell.images.listing import fingerprint
 from livewell.images.opening import read_header
 from livewell.images.plain import RGB
 from livewell.progress import task
-from livewell.tables.files import read_table, write_table
-from livewell.tables.schemas import HEADERS
+from livewell.tables.schemas import HEADERS, write_table
 
 
 def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, list[Fault]]:
@@ -54,7 +53,7 @@ def _stale(row: Mapping[str, Any], size: int, mtime: int) -> bool:
 def _known(cache: Path) -> dict[str, dict[str, Any]]:
     """Rows of the kept headers; none where the file is absent or spoilt."""
     try:
-        table = read_table(cache, HEADERS)
+        table = HEADERS.read(cache)
     except LivewellError:
         return {}
     rows = table.reindex(columns=[*HEADERS.names, "notes"]).to_dict("records")

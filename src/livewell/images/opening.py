@@ -86,13 +86,7 @@ def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, .
     Names (letter case does not count) or numbers from 0; where there are none, the only channel,
     else the only one whose name says transmitted light, else one of a colour image whose three are
     equal. Planes of a z stack are channels ``z0``, ``z1``, or ``phase:z0`` where there are several
-    channels.
-
-    Raises
-    ------
-    ImageContentError
-        No such channel, several fit, or one is asked for twice; none is asked for and there are
-        several, of a colour image too. All faults are named.
+    channels. All faults of what is asked for are named at once.
     """
     wanted = asked_channels(asked)
     if not wanted:

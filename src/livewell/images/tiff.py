@@ -196,13 +196,11 @@ class TiffImage:
         pages = self._series.pages
         for t in range(frames):
             if any(pages[self._axes.plane(t, c)] is None for c in range(channels)):
-                if t == 0:
-                    raise ImageReadError(
-                        "its first frame is missing",
-                        where=self.source,
-                        remedy="put the other files of the set beside it",
-                    )
-                return t
+                frames = t
+                break
+        if frames == 0:
+            remedy = "put the other files of the set beside it"
+            raise ImageReadError("its first frame is missing", where=self.source, remedy=remedy)
         return frames
 
     def _read_plane(self, index: int) -> NDArray[Any]:

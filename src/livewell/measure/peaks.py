@@ -43,13 +43,8 @@ def peaks(values: NDArray[np.floating], *, apart: int, least: float) -> NDArray[
 class Grounds:
     """The pixels that belong to each peak.
 
-    Parameters
-    ----------
-    labels
-        (h, w) int32: number of the peak, counted from 1; 0 for none.
-    boxes
-        (n, 4) first row and column inside and beyond of every peak's pixels; a peak without any
-        has the one pixel it stands on.
+    ``labels``: (h, w) int32, number of the peak, counted from 1; 0 for none. ``boxes``: (n, 4)
+    first row and column inside and beyond; a peak without any pixels has the one it stands on.
     """
 
     labels: NDArray[np.int32]

@@ -39,19 +39,10 @@ def read_boxes(
 ) -> pd.DataFrame:
     """Read boxes of cells from a CSV, one row a cell, and check the whole file.
 
-    Parameters
-    ----------
-    corners
-        Columns with a box's first row, first column, first row beyond and first column beyond it,
-        pixels, in this order. A box is half-open: of ``ymin`` 3 and ``ymax`` 5 it is two rows
-        high. Programs that count the last pixel into a box have to have one added.
-
-    Returns
-    -------
-    DataFrame
-        Columns image, kind (text; empty where no state is said) and `BOX` (int64). The index,
-        named row, counts rows as the file and spreadsheets do, the heading being row 1. Whether
-        boxes have an area and lie in their image is not checked here.
+    A box is half-open: of ``ymin`` 3 and ``ymax`` 5 it is two rows high. Programs that count the
+    last pixel into a box have to have one added. Columns image, kind (text; empty where no state is
+    said) and `BOX` (int64); the index, named row, counts rows as the file and spreadsheets do, the
+    heading being row 1. Whether boxes have an area and lie in their image is not checked here.
     """
     names = _checked_names(image, state, corners)
     read = read_metadata(path)

@@ -20,7 +20,7 @@ from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
 from livewell.study.study import Study
-from livewell.tables.files import write_table
+from livewell.tables.schemas import write_table
 
 _FILE = ["image", "bytes", "mtime_ns"]
 """Columns by which a file is known to be unchanged."""

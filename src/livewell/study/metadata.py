@@ -22,14 +22,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 @dataclass(frozen=True)
 class Metadata:
-    """A metadata table as read from a CSV.
+    """A metadata table as read from a CSV: text everywhere, empty cells missing, rows by line.
 
-    Parameters
-    ----------
-    table
-        Text everywhere, empty cells missing; the index holds line numbers in the file.
-    notes
-        How it was read: encoding, separator, decimal commas.
+    Notes say how it was read: encoding, separator, decimal commas.
     """
 
     table: pd.DataFrame

@@ -47,6 +47,8 @@ class _Movie:
 class _Pixels(ABC):
     """What both sources share: cutting boxes from movies, mirrored at the valid area's edges."""
 
+    channels: tuple[str | int, ...] = ()
+
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
         """Pixels of one region, (c, y, x) float32 in grey levels of the file.
 
@@ -87,13 +89,10 @@ class _Pixels(ABC):
             raise ImageContentError(f"no frame {t}", where=image, expected=f"0 to {frames - 1}")
         for number, movie in enumerate(movies):
             if not movie.areas[t].any():
-                which = f", channel {self._name(number)}" if len(movies) > 1 else ""
+                name = repr(self.channels[number]) if self.channels else number
+                which = f", channel {name}" if len(movies) > 1 else ""
                 require_content(np.array(movie.pixels[t]), f"{image}, frame {t}{which}")
         return [movie.areas[t] for movie in movies]
-
-    def _name(self, number: int) -> str:
-        """What a channel is called in errors."""
-        return str(number)
 
 
 class ArrayPixels(_Pixels):
@@ -174,9 +173,6 @@ class StudyPixels(_Pixels):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": OrderedDict()}
-
-    def _name(self, number: int) -> str:
-        return repr(self.channels[number])
 
     def _movies_of(self, image: str) -> tuple[_Movie, ...]:
         movies = self._open.pop(image, None)

@@ -19,22 +19,12 @@ def join_metadata(
 ) -> pd.DataFrame:
     """The fields table with the columns of a metadata table, which fill what was empty.
 
-    Parameters
-    ----------
-    metadata
-        With a column ``image`` or ``file`` (full relative path or bare name), or a column
-        ``well`` (and ``plate`` where there are several).
-    drop
-        Leave out files that have no row, and rows that no file belongs to, such as wells that
-        were not imaged; at least one file must have a row.
-
-    Raises
-    ------
-    TableError
-        Holding every fault: row without file, file without row, duplicate rows, a name that fits
-        several files, no well, text where a number belongs, a value that contradicts `fields`.
-    LayoutError
-        Neither a column for files nor one for wells.
+    The table has a column ``image`` or ``file`` (full relative path or bare name), or a column
+    ``well`` (and ``plate`` where there are several). With `drop`, files that have no row are left
+    out, and rows that no file belongs to, such as wells that were not imaged; at least one file
+    must have a row. All faults are refused at once: row without file, file without row, duplicate
+    rows, a name that fits several files, no well, text where a number belongs, a value that
+    contradicts `fields`.
     """
     where = where or metadata.source
     table = metadata.table

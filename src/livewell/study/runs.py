@@ -65,12 +65,8 @@ class Run:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide results; nothing is imported."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    for name in EXTRAS:
+    found |= dict.fromkeys(PACKAGES, "not installed as a package")
+    for name in (*PACKAGES, *EXTRAS):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -17,9 +17,8 @@ from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
 from livewell.study.boxes import BOXED_CELLS
-from livewell.tables.files import read_table, write_table
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, write_table
 
 KIND = "study"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -135,7 +134,7 @@ class Study:
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""
-        return read_table(self.folder / "fields.parquet", FIELDS)
+        return FIELDS.read(self.folder / "fields.parquet")
 
     def path(self, image: str) -> Path:
         """Where an image's file lies."""
@@ -175,7 +174,7 @@ class Study:
 
     def labels(self, name: str) -> pd.DataFrame:
         """A labels table (`schemas.LABELS`)."""
-        return read_table(self._labels(name, "parquet"), LABELS)
+        return LABELS.read(self._labels(name, "parquet"))
 
     def label_meta(self, name: str) -> LabelMeta:
         """How a labels table was made."""
@@ -207,7 +206,7 @@ class Study:
                 got=f"labels by {route}",
                 remedy="make them with `livewell label boxes`",
             )
-        return read_table(self._boxes(name), BOXED_CELLS)
+        return BOXED_CELLS.read(self._boxes(name))
 
     def write_boxes(self, name: str, table: pd.DataFrame) -> None:
         """Keep the cells in boxes that the labels of this name were made from; labels first."""
@@ -226,8 +225,8 @@ class Study:
         self._must_know("split", name, self.split_names())
         folder = self.folder / "splits" / name
         return (
-            read_table(folder / "patches.parquet", PATCHES),
-            read_table(folder / "folds.parquet", FOLDS),
+            PATCHES.read(folder / "patches.parquet"),
+            FOLDS.read(folder / "folds.parquet"),
             SplitMeta.read(folder / "split.json"),
         )
 

@@ -36,14 +36,7 @@ class Metadata(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file, also one that an older version wrote.
-
-        Raises
-        ------
-        StudyError
-            Missing, not JSON, of another kind, of a newer format, or with fields that are missing,
-            unknown or of a wrong type, all of which are named.
-        """
+        """Read a file, also one that an older version wrote; all wrong fields are named at once."""
         said = read_json(path, kind=cls.NOUN)
         if "format" not in said:
             said = cls._from_1(said)

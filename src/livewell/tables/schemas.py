@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, TableError
+from livewell.errors import Fault, StudyError, TableError
+from livewell.files import whole_file
 from livewell.geometry import Box
 from livewell.region import Region
 from livewell.text import several
@@ -44,6 +46,19 @@ class Schema:
         """What the known columns hold, by name."""
         return {column.name: column.kind for column in self.columns}
 
+    def read(self, path: Path) -> pd.DataFrame:
+        """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
+        try:
+            table = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise StudyError(
+                f"cannot be read as a table of {several(self.name)}",
+                where=str(path),
+                got=str(error)[:200],
+                remedy="make it again",
+            ) from error
+        return self.check(table, where=str(path))
+
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
         found = [
@@ -73,6 +88,12 @@ class Schema:
         known = {c.name: typed(table[c.name], c.kind) for c in self.columns if c.name in table}
         rest = [name for name in table.columns if name not in known]
         return table[[*known, *rest]].assign(**known).reset_index(drop=True)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet, whole or not at all."""
+    with whole_file(path) as temporary:
+        table.to_parquet(temporary, index=False)
 
 
 def typed(values: pd.Series, kind: Kind) -> pd.Series:

@@ -30,7 +30,9 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
             try:
                 size, mtime = fingerprint(path)
                 row = known.get(image)
-                if row is None or _stale(row, size, mtime):
+                # version 0.1 did not look whether colour images are grey
+                unseen = row and row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
+                if row is None or unseen or (row["bytes"], row["mtime_ns"]) != (size, mtime):
                     row = _row(image, path, size, mtime)
                     fresh += 1
                 rows.append(row)
@@ -42,12 +44,6 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
     if fresh or len(known) != len(rows):
         write_table(cache, table)
     return table, faults
-
-
-def _stale(row: Mapping[str, Any], size: int, mtime: int) -> bool:
-    """Whether the file is another now, or a colour image that version 0.1 looked at."""
-    coloured = row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
-    return coloured or (row["bytes"], row["mtime_ns"]) != (size, mtime)
 
 
 def _known(cache: Path) -> dict[str, dict[str, Any]]:

@@ -43,15 +43,13 @@ class PlainImage:
 def open_png(path: Path) -> PlainImage:
     """A PNG of 1 to 16 bits, grey or colour; alpha is left out and said so."""
     with path.open("rb") as file:
-        head = file.read(33)
-        if len(head) < 33 or head[12:16] != b"IHDR":
-            raise _truncated(path)
-        width, height, bits, kind = struct.unpack(">IIBB", head[16:26])
         chunks = _png_chunks(file.read(1 << 16))
+    if len(chunks.get(b"IHDR", b"")) < 13:
+        raise damaged(path)
+    width, height, bits, kind = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
     if b"acTL" in chunks:
-        raise ImageReadError(
-            "an animated PNG", where=str(path), remedy="save the frames as a TIFF movie"
-        )
+        remedy = "save the frames as a TIFF movie"
+        raise ImageReadError("an animated PNG", where=str(path), remedy=remedy)
     notes = []
     samples = {0: 1, 2: 3, 3: 1, 4: 1, 6: 3}.get(kind, 0)
     if kind == 3:
@@ -75,14 +73,13 @@ def open_jpeg(path: Path) -> PlainImage:
             break
         at += 1 if marker == 0xFF else 2 + length
     else:
-        raise _truncated(path)
+        raise damaged(path)
     # libjpeg fills what is missing with grey and says nothing, so look for the end mark
     if data.rfind(_END_OF_JPEG) < at:
-        raise _truncated(path)
+        raise damaged(path)
     if samples not in (1, 3):
-        raise ImageReadError(
-            f"a JPEG with {samples} inks", where=str(path), remedy="save it as grey PNG or TIFF"
-        )
+        remedy = "save it as grey PNG or TIFF"
+        raise ImageReadError(f"a JPEG with {samples} inks", where=str(path), remedy=remedy)
     notes = ["JPEG loses detail: fine texture in it is partly the compression's"]
     return PlainImage(path, _header(height, width, bits, samples, notes), imagecodecs.jpeg_decode)
 
@@ -94,17 +91,15 @@ def _header(height: int, width: int, bits: int, samples: int, notes: list[str]) 
     return Header(1, ("grey",), height, width, dtype, notes=tuple(notes))
 
 
-def _truncated(path: Path) -> ImageReadError:
-    return ImageReadError(
-        "damaged: the file ends too early",
-        where=str(path),
-        remedy="copy it again from where it was recorded",
-    )
+def damaged(path: Path, what: str = "the file ends too early", got: str = "") -> ImageReadError:
+    """The error for a file that is not whole."""
+    remedy = "copy it again from where it was recorded"
+    return ImageReadError(f"damaged: {what}", where=str(path), got=got, remedy=remedy)
 
 
 def _png_chunks(data: bytes) -> dict[bytes, bytes]:
     """Chunks before the pixels, as far as they lie in `data`."""
-    found, at = {}, 0
+    found, at = {}, len(PNG_MAGIC)
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         if kind in (b"IDAT", b"IEND"):

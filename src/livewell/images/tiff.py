@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
-from livewell.images.plain import RGB, RGB_NOTE, palette_error
+from livewell.images.plain import RGB, RGB_NOTE, damaged, palette_error
 from livewell.images.tiff_scale import read_scale
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -112,11 +112,7 @@ class TiffImage:
         """The one image in the file; smaller ones beside it (thumbnails, labels) do not count."""
         series = list(self._file.series)
         if not series:
-            raise ImageReadError(
-                "damaged: a TIFF without an image",
-                where=self.source,
-                remedy="copy it again from where it was recorded",
-            )
+            raise damaged(self._path, "a TIFF without an image")
         largest = max(series, key=lambda s: int(np.prod(s.shape[-2:], dtype=np.int64)))
         same = [s for s in series if s.shape[-2:] == largest.shape[-2:]]
         if len(same) > 1:
@@ -140,12 +136,8 @@ class TiffImage:
                     ends += [offset + count for offset, count in pairs]
         fatal = [message for message in messages if _FATAL.search(message)]
         if fatal or any(end > size for end in ends):
-            raise ImageReadError(
-                "damaged: the file ends too early or points nowhere",
-                where=self.source,
-                got=fatal[0] if fatal else f"{size} bytes, pixels up to byte {max(ends)}",
-                remedy="copy it again from where it was recorded",
-            )
+            got = fatal[0] if fatal else f"{size} bytes, pixels up to byte {max(ends)}"
+            raise damaged(self._path, "the file ends too early or points nowhere", got)
         first = next((page for page in self._series.pages if page is not None), None)
         if self._series.is_multifile and first is not None and first.parent is not self._file:
             raise ImageReadError(

@@ -90,20 +90,16 @@ class Metadata(BaseModel):
 
 
 class StudyMeta(Metadata):
-    """A study: ``study.json``."""
+    """A study: ``study.json``; its fields are those of `livewell.study.study.Study`."""
 
     NOUN: ClassVar[str] = "study"
 
     kind: Literal["study"] = "study"
     root: Path
-    """Absolute folder of the images."""
     pixel_um: float | None = None
     frame_s: float | None = None
-    """In place of what the files say; ``None`` to believe them."""
     channels: tuple[str | int, ...] = ()
-    """Channels to look at, names or numbers; none to find one by its name."""
     sources: tuple[str, ...] = ()
-    """Where the fields came from: patterns, tables, notes on how they were read."""
     versions: Mapping[str, str] = {}
 
 
@@ -169,14 +165,12 @@ class LabelMeta(_Classed):
 
 
 class LabelSource(BaseModel):
-    """A set of labels that others were merged from, as it was then."""
+    """A set of labels that others were merged from, as it was then: its name, and its hash."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: str
-    """Name of the set."""
     sha256: str
-    """Hash of its table."""
     meta: LabelMeta
 
 

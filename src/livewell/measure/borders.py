@@ -10,7 +10,7 @@ BORDER_SHARE = 0.10
 """An edge row or column is border where more than this share of it is exactly zero."""
 
 
-def valid_area(frame: Frame, border_share: float = BORDER_SHARE) -> Box:
+def valid_area(frame: Frame) -> Box:
     """The frame without registration borders.
 
     From the outside inwards, the edge row or column (of what is left) with the largest share of
@@ -30,7 +30,7 @@ def valid_area(frame: Frame, border_share: float = BORDER_SHARE) -> Box:
         return Box.of(0, 0, *zero.shape)
     height, width = zero.shape
     middle = zero[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    return _trimmed(zero, border_share + 2 * float(middle.mean()))
+    return _trimmed(zero, BORDER_SHARE + 2 * float(middle.mean()))
 
 
 def checked_frame(frame: Frame) -> Frame:

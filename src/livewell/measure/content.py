@@ -21,9 +21,7 @@ COLUMNS = ["image", "t", "part", "height", "width", "digest"]
 
 
 def content_table(
-    frames: Iterable[tuple[str, int, Frame]],
-    shapes: Iterable[tuple[int, int]],
-    layouts: Iterable[Layout] = LAYOUTS,
+    frames: Iterable[tuple[str, int, Frame]], shapes: Iterable[tuple[int, int]]
 ) -> pd.DataFrame:
     """Digests of frames (image, t, pixels), and of tiles where a frame of a tile's shape exists.
 
@@ -31,31 +29,24 @@ def content_table(
     `shapes` are those of every frame that the table is to be compared with. Where all are one, as
     in most studies, this costs one hash a frame.
     """
-    shapes, layouts = list(shapes), tuple(layouts)
+    shapes = list(shapes)
     rows: list[tuple[Any, ...]] = []
     for image, t, frame in frames:
         values = _canonical_type(checked_frame(frame))
         rows.append((image, t, "whole", *values.shape, _digest(values)))
-        for layout in compared(values.shape, shapes, layouts):
+        for layout in compared(values.shape, shapes):
             rows += [
                 (image, t, part, *tile.shape, _digest(tile))
                 for part, tile in _tiles(values, layout)
             ]
-    return _typed(pd.DataFrame(rows, columns=COLUMNS))
+    kinds = {name: "str" if name in ("image", "part", "digest") else "Int64" for name in COLUMNS}
+    return pd.DataFrame(rows, columns=COLUMNS).astype(kinds)
 
 
-def compared(
-    shape: tuple[int, ...], shapes: Iterable[tuple[int, int]], layouts: Iterable[Layout] = LAYOUTS
-) -> list[Layout]:
+def compared(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[Layout]:
     """Layouts that cut a frame of this shape into tiles of a shape of which there are frames."""
     known = {_either_way(other) for other in shapes}
-    return [layout for layout in layouts if _either_way(_tile_shape(shape, layout)) in known]
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    kinds = {"image": "str", "t": "Int64", "part": "str", "digest": "str"}
-    kinds |= {"height": "Int64", "width": "Int64"}
-    return table.astype({name: kinds[name] for name in table.columns})
+    return [layout for layout in LAYOUTS if _either_way(_tile_shape(shape, layout)) in known]
 
 
 def _either_way(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """How strong the noise is at the scale of cell detail, whether or not cells cover everything."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,17 +22,6 @@ CONTOUR = 0.15
 """Amplitude, in grey levels, of the contour lines that rounding draws on a gradient of light."""
 
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) / 6
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """Amplitude of the noise at the scale of cell detail.
-
-    Root mean square of the band-passed noise, grey levels; ``fine_px`` is the band's fine scale.
-    """
-
-    amplitude: float
-    fine_px: float
 
 
 def fine_scale(pixel_um: float | None) -> float:
@@ -68,12 +56,9 @@ def _level(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def noise_of(
-    band: NDArray[np.float32],
-    fine: NDArray[np.float32],
-    step: float,
-    fine_px: float,
-) -> Noise:
-    """Noise in the band of cell detail, whether or not cells cover all of a frame.
+    band: NDArray[np.float32], fine: NDArray[np.float32], step: float, fine_px: float
+) -> float:
+    """Root mean square of the noise in the band of cell detail, grey levels.
 
     The quietest regions (5% quantile of the local energy of a filter that white noise passes and
     smooth structure does not: Immerkaer 1996, Computer Vision and Image Understanding 64) give
@@ -84,9 +69,8 @@ def noise_of(
     variance = max(float(np.quantile(fine, 0.05)), step**2 / 12)
     white = max((variance * _white_gain(fine_px)) ** 0.5, CONTOUR * step)
     quiet, low, high = (float(q) ** 0.5 for q in np.quantile(band, [0.01, 0.05, 0.95]))
-    if high < SPREAD * low:
-        return Noise(max(white, quiet), fine_px)
-    return Noise(float(np.clip(quiet, white, CORRELATED * white)), fine_px)
+    most = np.inf if high < SPREAD * low else CORRELATED * white
+    return float(np.clip(quiet, white, most))
 
 
 @cache

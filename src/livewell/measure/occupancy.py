@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from livewell.geometry import Box, WindowGrid, cover
 from livewell.image import Frame, mirrored
 from livewell.measure.borders import valid_area
-from livewell.measure.noise import Noise, energies, fine_scale, grey_step, noise_of
+from livewell.measure.noise import energies, fine_scale, grey_step, noise_of
 
 RISE = 3.0
 """Texture counts as a cell's where its amplitude is this many times the noise's."""
@@ -19,14 +19,12 @@ WHOLE_PX, TILE_PX, SAMPLED = 2**25, 2048, 9
 """Images of more pixels are looked at in tiles; of so many of them the noise is taken."""
 
 
-def textured(
-    frame: Frame, pixel_um: float | None = None, floor: Noise | None = None
-) -> NDArray[np.bool_]:
+def textured(frame: Frame, pixel_um: float | None = None) -> NDArray[np.bool_]:
     """Where a frame has the texture of cells: bool (y, x), false in registration borders.
 
     The frame is band-passed at the scale of cell detail (difference of Gaussians, 0.5 and 1.5 um;
     about 0.33 um a pixel is assumed where it is unknown); a pixel counts where the local amplitude
-    is `RISE` times the noise's, by default the frame's own. So neither gain nor offset nor a
+    is `RISE` times the frame's own noise. So neither gain nor offset nor a
     gradient of the light matters. Debris and lines of a counting chamber count as cells.
     """
     area = valid_area(frame)
@@ -34,20 +32,17 @@ def textured(
     image = frame[area.slices]
     if image.min() == image.max():
         return found
-    fine_px = floor.fine_px if floor else fine_scale(pixel_um)
+    fine_px = fine_scale(pixel_um)
     if image.size > WHOLE_PX:
-        _textured_by_tiles(image, fine_px, floor, found[area.slices])
+        _textured_by_tiles(image, fine_px, found[area.slices])
         return found
     band, fine = energies(image, fine_px)
-    if floor is None:
-        floor = noise_of(band, fine, grey_step(image), fine_px)
-    found[area.slices] = band > (RISE * floor.amplitude) ** 2
+    noise = noise_of(band, fine, grey_step(image), fine_px)
+    found[area.slices] = band > (RISE * noise) ** 2
     return found
 
 
-def _textured_by_tiles(
-    image: Frame, fine_px: float, floor: Noise | None, found: NDArray[np.bool_]
-) -> None:
+def _textured_by_tiles(image: Frame, fine_px: float, found: NDArray[np.bool_]) -> None:
     """`textured` of a image too large for its filters, tile by tile into `found`.
 
     The noise is that of `SAMPLED` tiles spread over the image.
@@ -60,22 +55,21 @@ def _textured_by_tiles(
     )
     boxes = [Box(row.read, column.read) for row in down for column in across]
     whole = Box.of(0, 0, *image.shape)
-    if floor is None:
-        some = [boxes[i] for i in np.linspace(0, len(boxes) - 1, SAMPLED).astype(int)]
-        pairs = [energies(mirrored(image, whole, box), fine_px) for box in some]
-        band, fine = (np.stack(each) for each in zip(*pairs, strict=True))
-        floor = noise_of(band, fine, grey_step(image), fine_px)
+    some = [boxes[i] for i in np.linspace(0, len(boxes) - 1, SAMPLED).astype(int)]
+    pairs = [energies(mirrored(image, whole, box), fine_px) for box in some]
+    bands, fine = (np.stack(each) for each in zip(*pairs, strict=True))
+    noise = noise_of(bands, fine, grey_step(image), fine_px)
     for box in boxes:
         band, _ = energies(mirrored(image, whole, box.widened(halo)), fine_px)
         own = box.common(whole)
         if own is not None:
             inner = band[halo : edge - halo, halo : edge - halo][: own.y.size, : own.x.size]
-            found[own.slices] = inner > (RISE * floor.amplitude) ** 2
+            found[own.slices] = inner > (RISE * noise) ** 2
 
 
-def occupancy(frame: Frame, pixel_um: float | None = None, floor: Noise | None = None) -> float:
+def occupancy(frame: Frame, pixel_um: float | None = None) -> float:
     """Share of a frame's area, without registration borders, that has the texture of cells."""
-    return float(textured(frame, pixel_um, floor)[valid_area(frame).slices].mean())
+    return float(textured(frame, pixel_um)[valid_area(frame).slices].mean())
 
 
 def shares(mask: NDArray[np.bool_], boxes: Sequence[Box]) -> NDArray[np.float64]:
@@ -100,8 +94,6 @@ def grid_shares(mask: NDArray[np.bool_], grid: WindowGrid) -> NDArray[np.float64
     return found / grid.size_px**2
 
 
-def has_cells(
-    frame: Frame, pixel_um: float | None = None, least_share: float = LEAST_SHARE
-) -> bool:
-    """Whether at least `least_share` of the frame's area has the texture of cells."""
-    return occupancy(frame, pixel_um) >= least_share
+def has_cells(frame: Frame, pixel_um: float | None = None) -> bool:
+    """Whether at least `LEAST_SHARE` of the frame's area has the texture of cells."""
+    return occupancy(frame, pixel_um) >= LEAST_SHARE

@@ -50,11 +50,6 @@ class Grounds:
     labels: NDArray[np.int32]
     boxes: NDArray[np.int64]
 
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """(h, w): pixels of any peak."""
-        return self.labels > 0
-
 
 def grounds(evidence: Map, at: NDArray[np.int64], share: float) -> Grounds:
     """The pixels around peaks whose evidence is at least a share of their own peak's.

@@ -83,31 +83,26 @@ def inspect(
     ImageReadError
         The file cannot be opened as an image at all.
     """
-    if isinstance(path, str | Path):
-        path = Path(path)
-        kind, _ = identify(path)
-        if kind == "folder of frames":
-            return _inspect_sequence(frames_in(path), str(path), kind, pixel_um, frame_s)
-        with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
-            return _look(image, str(path), kind, [])
-    paths = [Path(file) for file in path]
-    return _inspect_sequence(paths, str(paths[0]) if paths else "", "sequence", pixel_um, frame_s)
+    if not isinstance(path, str | Path):
+        with open_sequence(path, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
+            return _look(image, image.source, "sequence")
+    path = Path(path)
+    kind, _ = identify(path)
+    if kind == "folder of frames":
+        image = open_sequence(frames_in(path), pixel_um=pixel_um, frame_s=frame_s, strict=False)
+    else:
+        image = open_image(path, pixel_um=pixel_um, frame_s=frame_s)
+    with image:
+        return _look(image, str(path), kind)
 
 
-def _inspect_sequence(
-    paths: list[Path], source: str, kind: str, pixel_um: float | None, frame_s: float | None
-) -> Inspection:
-    with open_sequence(paths, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
-        faults: list[Fault] = []
-        if isinstance(image.reader, SequenceImage):
-            if image.reader.mixed:
-                faults.append(Fault("mixed-names", source, image.reader.mixed))
-            faults += image.reader.odd
-        return _look(image, source, kind, faults)
-
-
-def _look(image: OpenImage, source: str, kind: str, faults: list[Fault]) -> Inspection:
+def _look(image: OpenImage, source: str, kind: str) -> Inspection:
     header = image.header
+    faults: list[Fault] = []
+    if isinstance(image.reader, SequenceImage):
+        if image.reader.mixed:
+            faults.append(Fault("mixed-names", source, image.reader.mixed))
+        faults += image.reader.odd
     frames = sorted(set(np.linspace(0, header.frames - 1, SAMPLED).round().astype(int).tolist()))
     if header.pixel_um is None:
         faults.append(Fault("no-pixel-size", source, NO_PIXEL_SIZE))

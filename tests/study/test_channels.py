@@ -168,12 +168,6 @@ def test_headers_of_version_0_1_are_read_again_for_colour(tmp_path: Path) -> Non
     assert channel_names(study, ["a.png"]) == ("grey",)
 
 
-def test_arrays_of_another_shape_are_refused() -> None:
-    """A single frame is no movie."""
-    with pytest.raises(ImageContentError, match=r"t, c, y, x.*\(4, 4\)"):
-        ArrayPixels({"m": np.ones((4, 4))})
-
-
 def test_planes_of_a_z_stack_as_channels(tmp_path: Path) -> None:
     """Planes that are named are channels of the crops; unnamed, the stack is refused."""
     root = tmp_path / "images"

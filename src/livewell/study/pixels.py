@@ -4,7 +4,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,28 +99,15 @@ class ArrayPixels(_Pixels):
     """Pixels of arrays in memory by image name, shape (t, y, x) or (t, c, y, x)."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._movies = {name: _movies(name, array) for name, array in arrays.items()}
+        self._movies = {name: tuple(_channels(array)) for name, array in arrays.items()}
 
     def _movies_of(self, image: str) -> tuple[_Movie, ...]:
-        try:
-            return self._movies[image]
-        except KeyError:
-            raise ImageReadError("no such image", where=image) from None
+        return self._movies[image]
 
 
-def _movies(name: str, array: NDArray[Any]) -> tuple[_Movie, ...]:
-    if array.ndim not in (3, 4) or not array.size:
-        raise ImageContentError(
-            "not a movie",
-            where=name,
-            expected="(t, y, x) or (t, c, y, x), not empty",
-            got=f"shape {array.shape}",
-        )
-    channels = [array] if array.ndim == 3 else [array[:, c] for c in range(array.shape[1])]
-    return tuple(
-        _Movie(movie, np.array([_corners(frame) for frame in movie], dtype=np.int32))
-        for movie in channels
-    )
+def _channels(array: NDArray[Any]) -> Iterator[_Movie]:
+    for movie in np.moveaxis(array.reshape(len(array), -1, *array.shape[-2:]), 1, 0):
+        yield _Movie(movie, np.array([_corners(frame) for frame in movie], dtype=np.int32))
 
 
 class StudyPixels(_Pixels):

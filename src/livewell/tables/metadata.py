@@ -238,8 +238,5 @@ class RunMeta(_Classed):
 def _fault(fault: Any) -> tuple[str, str]:
     """Name of the field and what is wrong with it."""
     name = ".".join(map(str, fault["loc"])) or "classes"
-    if fault["type"] == "extra_forbidden":
-        return name, "no such field is known"
-    if fault["type"] == "missing":
-        return name, "missing"
-    return name, str(fault["msg"]).removeprefix("Value error, ")
+    known = {"extra_forbidden": "no such field is known", "missing": "missing"}
+    return name, known.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))

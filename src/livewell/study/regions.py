@@ -227,7 +227,7 @@ def sequences(
     """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
 
     Images that are shorter or smaller give none; sequences do not overlap in time either. Columns
-    `livewell.labels.by_votes.SEQUENCE`; and how many without cells in their first frame were left.
+    `livewell.labels.by_votes.SEQUENCE`; and how many without cells at first were left out.
     """
     rows: list[tuple[object, ...]] = []
     left = 0

@@ -72,7 +72,9 @@ def test_every_kind_of_fault_is_told_at_once():
 
 def test_many_are_named_in_the_plural():
     """Messages speak of patches and fields, not of patchs."""
-    assert (tables.PATCHES.plural, tables.FIELDS.plural) == ("patches", "fields")
+    for schema, named in ((tables.PATCHES, "patches"), (tables.FIELDS, "fields")):
+        with pytest.raises(TableError, match=f"not a table of {named}"):
+            schema.check(pd.DataFrame())
 
 
 def test_keys_are_compared_by_value_not_by_spelling():

@@ -41,53 +41,35 @@ if TYPE_CHECKING:
     from livewell.workflows.timelapse import timelapse as timelapse
     from livewell.workflows.train import train as train
 
-_WHERE = {
-    "inspect": "livewell.images.inspection",
-    "index": "livewell.workflows.index",
-    "label": "livewell.workflows.label",
-    "split": "livewell.workflows.split",
-    "train": "livewell.workflows.train",
-    "evaluate": "livewell.workflows.evaluate",
-    "explain": "livewell.workflows.explain",
-    "assess": "livewell.workflows.assess",
-    "heatmap": "livewell.workflows.heatmap",
-    "timelapse": "livewell.workflows.timelapse",
-    "localise": "livewell.workflows.localise",
-    "budget": "livewell.workflows.budget",
-    "Study": "livewell.study.study",
-    "Model": "livewell.inference.model",
-    "Prediction": "livewell.inference.prediction",
-    "ClassNames": "livewell.classes",
-    "Region": "livewell.region",
-    "open_image": "livewell.images.opening",
-    "load_model": "livewell.models.files",
-    "Grid": "livewell.study.regions",
-    "Whole": "livewell.study.regions",
-    **dict.fromkeys(
-        ("Column", "Words", "Dose", "Points", "Stain", "Boxes", "Merge"),
-        "livewell.workflows.label",
-    ),
-    **dict.fromkeys(
-        ("Holdout", "KFolds", "LeaveOneOut", "Named", "Parts", "Stratified"),
-        "livewell.workflows.split",
-    ),
-    "Plan": "livewell.inference.dosed",
-    **dict.fromkeys(
-        (
-            "DEADNET_2017",
-            "DEADNET_2017_SHORT",
-            "DEADNET_DENSE",
-            "FAST",
-            "FAST_DENSE",
-            "FAST_FIELDS",
-            "WSCNN_FAST",
-            "WSCNN_FAST_CELLS",
-        ),
-        "livewell.models.recipes",
-    ),
-    "override": "livewell.models.profile",
-    "LivewellError": "livewell.errors",
+_NAMES = {
+    "classes": "ClassNames",
+    "errors": "LivewellError",
+    "images.inspection": "inspect",
+    "images.opening": "open_image",
+    "inference.dosed": "Plan",
+    "inference.model": "Model",
+    "inference.prediction": "Prediction",
+    "models.files": "load_model",
+    "models.profile": "override",
+    "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_DENSE FAST_FIELDS"
+    " WSCNN_FAST WSCNN_FAST_CELLS",
+    "region": "Region",
+    "study.regions": "Grid Whole",
+    "study.study": "Study",
+    "workflows.assess": "assess",
+    "workflows.budget": "budget",
+    "workflows.evaluate": "evaluate",
+    "workflows.explain": "explain",
+    "workflows.heatmap": "heatmap",
+    "workflows.index": "index",
+    "workflows.label": "label Boxes Column Dose Merge Points Stain Words",
+    "workflows.localise": "localise",
+    "workflows.split": "split Holdout KFolds LeaveOneOut Named Parts Stratified",
+    "workflows.timelapse": "timelapse",
+    "workflows.train": "train",
 }
+"""What each module offers here."""
+_WHERE = {name: f"livewell.{module}" for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = ["__version__", *_WHERE]
 

@@ -25,109 +25,74 @@ class LivewellError(Exception):
 
     code: ClassVar[str] = "error"
 
+    def __init_subclass__(cls, code: str = "") -> None:
+        cls.code = code or cls.code
+
     def __init__(
         self, what: str, *, where: str = "", expected: str = "", got: str = "", remedy: str = ""
     ) -> None:
         self.what, self.where, self.expected = what, where, expected
         self.got, self.remedy = got, remedy
         parts = [f"{where}: {what}" if where else what]
-        if expected:
-            parts.append(f"Expected: {expected}")
-        if got:
-            parts.append(f"Got: {got}")
-        if remedy:
-            parts.append(f"What to do: {remedy}")
+        named = {"Expected": expected, "Got": got, "What to do": remedy}
+        parts += [f"{name}: {text}" for name, text in named.items() if text]
         # what has several lines, such as the faults of a table, is followed by a line of its own
         apart = "\n" if "\n" in what else " "
         head, *rest = [part if part.endswith(".") else part + "." for part in parts]
         super().__init__(apart.join([head, " ".join(rest)]) if rest else head)
 
 
-class GeometryError(LivewellError, ValueError):
+class GeometryError(LivewellError, ValueError, code="geometry"):
     """A span, box, grid or well name that cannot be."""
 
-    code = "geometry"
 
-
-class ImageReadError(LivewellError, OSError):
+class ImageReadError(LivewellError, OSError, code="image-unreadable"):
     """A file that cannot be read as an image."""
 
-    code = "image-unreadable"
 
-
-class ImageContentError(LivewellError, ValueError):
+class ImageContentError(LivewellError, ValueError, code="image-content"):
     """An image that was read but cannot be used: NaN, all zero, too small, channel missing."""
 
-    code = "image-content"
 
-
-class LayoutError(LivewellError, ValueError):
+class LayoutError(LivewellError, ValueError, code="layout"):
     """A file-name pattern or a plate map that does not fit the files."""
 
-    code = "layout"
 
-
-class LabelError(LivewellError, ValueError):
+class LabelError(LivewellError, ValueError, code="label"):
     """Labels that cannot be made from what is known."""
 
-    code = "label"
 
-
-class SplitError(LivewellError, ValueError):
+class SplitError(LivewellError, ValueError, code="split"):
     """A split that cannot be made without breaking a group or starving a class."""
 
-    code = "split"
+
+class LeakError(SplitError, code="leak"):
+    """The same image content on both sides of a split."""
 
 
-class LeakError(SplitError):
-    """The same picture content on both sides of a split."""
-
-    code = "leak"
-
-
-class SpecError(LivewellError, ValueError):
+class SpecError(LivewellError, ValueError, code="setting"):
     """A setting that does not exist or a value out of range."""
 
-    code = "setting"
 
-
-class ModelFileError(LivewellError, OSError):
+class ModelFileError(LivewellError, OSError, code="model-file"):
     """A model file or card that is not whole, not ours or not safe to load."""
 
-    code = "model-file"
 
-
-class StudyError(LivewellError, OSError):
+class StudyError(LivewellError, OSError, code="study"):
     """A study or run folder that is missing, half-written or not ours."""
 
-    code = "study"
 
-
-class OutputError(LivewellError, OSError):
+class OutputError(LivewellError, OSError, code="output"):
     """An output that cannot be written."""
 
-    code = "output"
 
-
-class MissingExtraError(LivewellError, ImportError):
+class MissingExtraError(LivewellError, ImportError, code="missing-extra"):
     """An optional program or package that was asked for and is not installed."""
-
-    code = "missing-extra"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a table: a stable code, where it is, and what to know.
-
-    Parameters
-    ----------
-    code
-        Stable name, e.g. ``"missing-column"``.
-    where
-        Column, row or value.
-    message
-        One sentence.
-    """
+    """One thing wrong with a table: a stable code, its column, row or value, and a sentence."""
 
     code: str
     where: str
@@ -135,50 +100,28 @@ class Fault:
 
     @classmethod
     def of(cls, error: LivewellError, where: str) -> "Fault":
-        """An error as a fault of a table; its place is told once.
-
-        Parameters
-        ----------
-        error
-            What was raised.
-        where
-            Column, row or value.
-        """
+        """An error as a fault of a table; its position is told once."""
         return cls(error.code, where, str(error).removeprefix(f"{where}: "))
 
     def __str__(self) -> str:
         return f"[{self.code}] {self.where}: {self.message}"
 
 
-class TableError(LivewellError, ValueError):
-    """All faults of a table at once; ``faults`` holds them one by one.
+class TableError(LivewellError, ValueError, code="table"):
+    """All faults of a table at once; ``faults`` holds them one by one."""
 
-    Parameters
-    ----------
-    what
-        What was checked.
-    faults
-        Every fault found.
-    where, remedy
-        As in `LivewellError`.
-    """
-
-    code = "table"
     shown: ClassVar[int] = 20
 
     def __init__(
         self, what: str, faults: Iterable[Fault], *, where: str = "", remedy: str = ""
     ) -> None:
         self.faults = tuple(faults)
-        lines = [f"  {fault}" for fault in self.faults[: self.shown]]
-        if len(self.faults) > self.shown:
-            lines.append(f"  ... and {len(self.faults) - self.shown} more")
-        super().__init__(
-            f"{what} ({len(self.faults)} fault{'s' if len(self.faults) != 1 else ''})\n"
-            + "\n".join(lines),
-            where=where,
-            remedy=remedy,
-        )
+        count = len(self.faults)
+        lines = [f"{what} ({count} fault{'s' if count != 1 else ''})"]
+        lines += [f"  {fault}" for fault in self.faults[: self.shown]]
+        if count > self.shown:
+            lines.append(f"  ... and {count - self.shown} more")
+        super().__init__("\n".join(lines), where=where, remedy=remedy)
 
 
 def missing_columns(table: Container[str], needed: Mapping[str, str]) -> list[Fault]:

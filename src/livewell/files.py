@@ -25,21 +25,13 @@ TEMPORARY = ".livewell-tmp-"
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it when the block ends without an error.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be made or written.
-    """
+    """A temporary path beside `path`, renamed to it when the block ends without an error."""
     temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
-    try:
+    with _made_writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder of this name is there")
         temporary.touch()
-    except OSError as error:
-        raise _unwritable(path, error) from error
     try:
         yield temporary
         _sync(temporary)
@@ -53,34 +45,23 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends without an error.
 
-    Parameters
-    ----------
-    path
-        The folder; one that stood there before is replaced only then.
-    holds
-        Names that may be replaced with it.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be made or written, or holds something else.
+    An older folder may hold nothing but the names of `holds`.
     """
     temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
-    try:
+    with _made_writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        foreign = [entry.name for entry in path.iterdir()] if path.exists() else []
-        foreign = [n for n in foreign if n not in holds and not n.startswith(TEMPORARY)]
-        if foreign:
-            raise OutputError(
-                "the folder holds something else, which would be lost",
-                where=str(path),
-                expected=f"nothing but {', '.join(sorted(holds))}",
-                got=", ".join(sorted(foreign)[:3]),
-                remedy="name a new folder",
-            )
+        names = [entry.name for entry in path.iterdir()] if path.exists() else []
+    foreign = [name for name in names if name not in holds and not name.startswith(TEMPORARY)]
+    if foreign:
+        raise OutputError(
+            "the folder holds something else, which would be lost",
+            where=str(path),
+            expected=f"nothing but {', '.join(sorted(holds))}",
+            got=", ".join(sorted(foreign)[:3]),
+            remedy="name a new folder",
+        )
+    with _made_writable(path):
         temporary.mkdir()
-    except OSError as error:
-        raise _unwritable(path, error) from error
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -110,64 +91,28 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, *, kind: str) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Parameters
-    ----------
-    path
-        File to read.
-    kind
-        What the file should be, for the error.
-
-    Raises
-    ------
-    StudyError
-        The file is missing, not JSON or not an object.
-    """
+    """Read a JSON object, called `kind` in errors."""
+    what, where = f"cannot be read as {article(kind)}", str(path)
     try:
         value = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise StudyError(
-            f"no {kind} here", where=str(path), remedy="check the path, or make it first"
-        ) from error
+        remedy = "check the path, or make it first"
+        raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StudyError(
-            f"cannot be read as {article(kind)}", where=str(path), got=str(error)
-        ) from error
+        raise StudyError(what, where=where, got=str(error)) from error
     if not isinstance(value, dict):
-        raise StudyError(
-            f"cannot be read as {article(kind)}",
-            where=str(path),
-            expected="a JSON object",
-            got=type(value).__name__,
-        )
+        got = type(value).__name__
+        raise StudyError(what, where=where, expected="a JSON object", got=got)
     return value
 
 
 def claim(folder: Path, kind: str, stamp: str) -> None:
-    """Make `folder` ours, or check that it is: empty, new, or holding our `stamp` file.
-
-    Parameters
-    ----------
-    folder
-        The folder to write into.
-    kind
-        What it will hold: ``study``, ``training run`` ...
-    stamp
-        Name of the JSON file that marks a folder of this kind.
-
-    Raises
-    ------
-    OutputError
-        It holds something else, or cannot be written.
-    """
-    try:
+    """Make `folder` ours, or check that it is: empty, new, or with the marker file of this kind."""
+    with _made_writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         names = [entry.name for entry in folder.iterdir()]
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    if not os.access(folder, os.W_OK):
-        raise _unwritable(folder, PermissionError("no permission to write"))
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("no permission to write")
     foreign = [name for name in names if not name.startswith(TEMPORARY)]
     if stamp in names:
         found = read_json(folder / stamp, kind=kind).get("kind")
@@ -186,17 +131,7 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
 def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any]) -> None:
     """As `claim`, and what lies there was begun with these settings, or the folder is new.
 
-    Parameters
-    ----------
-    folder, kind, stamp
-        As in `claim`.
-    settings
-        Compared with those of the same names in the stamp; of nested ones, one by one.
-
-    Raises
-    ------
-    OutputError
-        As in `claim`, or begun with others, which are named.
+    Settings are compared with those of the same names in the marker file; nested ones one by one.
     """
     claim(folder, kind, stamp)
     if (folder / stamp).is_file():
@@ -206,20 +141,7 @@ def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any])
 def refuse_other(
     folder: Path, kind: str, begun: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> None:
-    """Refuse to go on in a folder that was begun with other settings, which are named.
-
-    Parameters
-    ----------
-    folder, kind
-        As in `claim`.
-    begun, settings
-        What it was begun with, and what is asked now; compared as in `claim_same`.
-
-    Raises
-    ------
-    OutputError
-        A setting differs.
-    """
+    """Refuse to go on in a folder that was begun with other settings, which are named."""
     differ = _differences(begun, settings)
     if differ:
         raise OutputError(
@@ -237,17 +159,7 @@ def stamp(folder: Path, name: str, kind: str, **content: Any) -> None:
 
 
 def remove_others(folder: Path, pattern: str, kept: Collection[str]) -> None:
-    """Remove the files of a folder of results that an earlier call wrote and this one did not.
-
-    Parameters
-    ----------
-    folder
-        May be absent.
-    pattern
-        Of the names that the job writes there, such as ``"*.tif"``.
-    kept
-        Names that stay.
-    """
+    """Remove the files of a folder of results that an earlier call wrote and this one did not."""
     for path in folder.glob(pattern):
         if path.name not in kept:
             path.unlink()
@@ -258,21 +170,31 @@ def article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        "cannot be written",
-        where=str(path),
-        got=error.strerror or str(error),
-        remedy="name a folder that you may write, or change its permissions",
-    )
+@contextmanager
+def _made_writable(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses within the block into an error that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            "cannot be written",
+            where=str(path),
+            got=error.strerror or str(error),
+            remedy="name a folder that you may write, or change its permissions",
+        ) from error
 
 
 def strict(value: Any) -> Any:
-    """`value` fit for strict JSON: NaN and infinite numbers, however deep, become ``None``."""
+    """`value` as a strict JSON file gives it back.
+
+    Tuples become lists, paths text, and numbers that are not finite ``None``, however deep.
+    """
     if isinstance(value, Mapping):
-        return {name: strict(each) for name, each in value.items()}
+        return {str(name): strict(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [strict(each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -309,11 +231,14 @@ def folder_names(images: Sequence[str]) -> dict[str, str]:
     plain = [re.sub(r"[^\w+-]+", "_", stem)[:80] for stem in stems]
     counts = Counter(name.lower() for name in plain)
     return {
-        image: name
-        if counts[name.lower()] == 1
-        else f"{name}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
+        image: name if counts[name.lower()] == 1 else distinct(name, image)
         for image, name in zip(images, plain, strict=True)
     }
+
+
+def distinct(name: str, image: str) -> str:
+    """A file's name that no other image has."""
+    return f"{name}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
 
 
 def sha256(path: Path) -> str:

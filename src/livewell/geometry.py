@@ -44,13 +44,7 @@ class Span:
         return self.start < other.stop and other.start < self.stop
 
     def common(self, other: "Span") -> "Span":
-        """The part that both share.
-
-        Raises
-        ------
-        GeometryError
-            They share no pixel.
-        """
+        """The part that both share; a `GeometryError` where they share no pixel."""
         return Span(max(self.start, other.start), min(self.stop, other.stop))
 
     def to(self, other: "Span") -> "Span":
@@ -75,20 +69,7 @@ class Box:
 
     @classmethod
     def of(cls, y0: int, x0: int, y1: int, x1: int) -> "Box":
-        """Box from its corners.
-
-        Parameters
-        ----------
-        y0, x0
-            First row and column inside, pixels.
-        y1, x1
-            First row and column beyond, pixels.
-
-        Raises
-        ------
-        GeometryError
-            Less than one pixel high or wide.
-        """
+        """Box from its first row and column inside and its first row and column beyond, pixels."""
         return cls(Span(int(y0), int(y1)), Span(int(x0), int(x1)))
 
     @property
@@ -128,13 +109,7 @@ class Box:
         return Box(self.y.common(other.y), self.x.common(other.x))
 
     def seen_in(self, window: "Box") -> "Box":
-        """What a window shows of the box, counted from the window's first row and column.
-
-        Raises
-        ------
-        GeometryError
-            They share no pixel.
-        """
+        """What a window shows of the box, counted from the window's first row and column."""
         y, x = self.y.common(window.y), self.x.common(window.x)
         return Box(y.moved(-window.y.start), x.moved(-window.x.start))
 
@@ -144,25 +119,7 @@ class Box:
 
 
 def starts(length_px: int, size_px: int, stride_px: int, edge: Edge = "drop") -> list[int]:
-    """Where tiles begin on one axis.
-
-    Parameters
-    ----------
-    length_px, size_px, stride_px
-        Length of the axis, of a tile, and from tile to tile; pixels.
-    edge
-        See `Edge`.
-
-    Returns
-    -------
-    list of int
-        Ascending and distinct; empty where the axis is shorter than one tile.
-
-    Raises
-    ------
-    GeometryError
-        Size or stride below one pixel.
-    """
+    """Where tiles begin on one axis, ascending; none where it is shorter than one tile."""
     if size_px < 1 or stride_px < 1:
         raise GeometryError(
             "a tile size or stride below one pixel",
@@ -176,20 +133,7 @@ def starts(length_px: int, size_px: int, stride_px: int, edge: Edge = "drop") ->
 
 
 def tiles(area: Box, size_px: int, stride_px: int, edge: Edge = "drop") -> Iterator[Box]:
-    """Square tiles of an area, row by row.
-
-    Parameters
-    ----------
-    area
-        The rectangle to tile, e.g. the image without its registration borders.
-    size_px, stride_px, edge
-        As in `starts`; the grid begins at the area's first pixel.
-
-    Yields
-    ------
-    Box
-        Wholly inside `area`.
-    """
+    """Square tiles that lie wholly in an area, row by row from its first pixel."""
     columns = starts(area.x.size, size_px, stride_px, edge)
     for y in starts(area.y.size, size_px, stride_px, edge):
         for x in columns:
@@ -199,21 +143,9 @@ def tiles(area: Box, size_px: int, stride_px: int, edge: Edge = "drop") -> Itera
 
 @dataclass(frozen=True, slots=True)
 class WindowGrid:
-    """Square windows in rows and columns: where the cells of a map look.
+    """Square windows in rows and columns, at least one: where the cells of a map look.
 
-    Parameters
-    ----------
-    y0, x0
-        First row and column of the first window, pixels; negative where it begins before the frame.
-    rows, columns
-        How many windows, at least one each.
-    size_px, stride_px
-        Edge of a window and distance from window to window, pixels.
-
-    Raises
-    ------
-    GeometryError
-        No window, or a size or stride below one pixel.
+    ``y0`` and ``x0`` are the first window's, pixels; negative where it begins before the frame.
     """
 
     y0: int
@@ -233,13 +165,7 @@ class WindowGrid:
 
     @classmethod
     def over(cls, area: Box, size_px: int, stride_px: int) -> "WindowGrid":
-        """All windows that lie wholly in `area`, the first at its first pixel.
-
-        Raises
-        ------
-        GeometryError
-            The area is smaller than a window.
-        """
+        """All windows that lie wholly in `area`, the first at its first pixel."""
         rows, columns = (len(starts(span.size, size_px, stride_px)) for span in (area.y, area.x))
         return cls(area.y.start, area.x.start, rows, columns, size_px, stride_px)
 
@@ -270,15 +196,9 @@ class WindowGrid:
 class Tile:
     """What one tile of an axis reads, and which of its windows are its own.
 
-    Parameters
-    ----------
-    read
-        Pixels of the axis, counted from the first window's first pixel; with a halo it begins
-        before 0 and ends beyond the last window.
-    keep
-        Windows counted from the tile's first one behind the halo: those that are no other tile's.
-    write
-        The same windows counted along the axis.
+    ``read`` are pixels counted from the first window's first pixel; with a halo it begins before 0
+    and ends beyond the last window. ``keep`` are windows that are no other tile's, counted from the
+    tile's first one behind the halo; ``write`` are the same windows counted along the axis.
     """
 
     read: Span
@@ -291,27 +211,8 @@ def cover(
 ) -> list[Tile]:
     """Tiles of one axis that together hold every window once, all of the same length.
 
-    Parameters
-    ----------
-    windows
-        How many windows lie along the axis.
-    window_px, stride_px
-        Length of a window and distance from window to window, pixels.
-    tile_px
-        Most pixels that a tile may read, halo included.
-    halo_px
-        Pixels beyond a tile's windows that must be read on both sides, so that nothing is felt of
-        the tile's ends; a multiple of the stride.
-
-    Returns
-    -------
-    list of Tile
-        In order; what they write follows one on the other and covers ``[0, windows)``.
-
-    Raises
-    ------
-    GeometryError
-        Not one window with its halo fits into a tile, or the halo is no multiple of the stride.
+    A tile reads at most `tile_px`, halo included: pixels beyond its windows that are read on both
+    sides, so that nothing is felt of the tile's ends; a multiple of the stride.
     """
     if halo_px % stride_px or min(windows, window_px, stride_px) < 1 or halo_px < 0:
         raise GeometryError(
@@ -331,16 +232,8 @@ def cover(
     found = []
     for begin in range(0, windows, each):
         # the last one is moved back, so that all read the same number of pixels
-        first = min(begin, windows - each)
-        end = min(begin + each, windows)
-        found.append(
-            Tile(
-                Span(
-                    first * stride_px - halo_px,
-                    (first + each - 1) * stride_px + window_px + halo_px,
-                ),
-                Span(begin - first, end - first),
-                Span(begin, end),
-            )
-        )
+        first, end = min(begin, windows - each), min(begin + each, windows)
+        last_px = (first + each - 1) * stride_px + window_px
+        read = Span(first * stride_px - halo_px, last_px + halo_px)
+        found.append(Tile(read, Span(begin - first, end - first), Span(begin, end)))
     return found

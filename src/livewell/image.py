@@ -16,23 +16,12 @@ Frame = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its image; only of colour pictures are pixels read for it.
+    """What a file says of its image; only of colour images are pixels read for it.
 
-    Parameters
-    ----------
-    frames, channels, height, width
-        Sizes of the axes (t, c, y, x); `channels` holds the names, in order.
-    dtype
-        numpy name of the number type in the file, e.g. ``uint16``.
-    pixel_um
-        Edge of a pixel in micrometres, ``None`` where the file does not say.
-    frame_s
-        Time from frame to frame in seconds, ``None`` where the file does not say.
-    notes
-        What a careful user should know: conversions, doubts, substitutions.
-    colourless
-        Whether the channels are red, green and blue and equal in every pixel: a grey picture that
-        was stored as colour.
+    Sizes of the axes (t, c, y, x), `channels` by their names in order; numpy's name of the number
+    type in the file; micrometres and seconds, ``None`` where the file does not say; notes on what a
+    careful user should know: conversions, doubts, substitutions. An image is `colourless` where its
+    channels are red, green and blue and equal in every pixel: grey, but stored as colour.
     """
 
     frames: int
@@ -57,13 +46,7 @@ class Header:
 
 
 def check_scale(pixel_um: float | None, frame_s: float | None) -> None:
-    """Refuse a pixel size or a frame interval that cannot be; ``None`` is none given.
-
-    Raises
-    ------
-    SpecError
-        Naming the option.
-    """
+    """Refuse a pixel size or a frame interval that cannot be; ``None`` is none given."""
     for name, value, unit in (
         ("pixel_um", pixel_um, "micrometres a pixel"),
         ("frame_s", frame_s, "seconds from frame to frame"),
@@ -80,57 +63,33 @@ def check_scale(pixel_um: float | None, frame_s: float | None) -> None:
 class Image(Protocol):
     """A lazy (t, c, y, x) image: its header, and frames one by one."""
 
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Path of the file (the first, for a sequence)."""
-        ...
+    header: Header
+    """Axes, channels and scale."""
+    source: str
+    """Path of the file (the first, for a sequence)."""
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, unscaled."""
-        ...
 
     def close(self) -> None:
         """Let go of the file."""
-        ...
 
 
 class PixelSource(Protocol):
-    """What training and inference read from: pixels by region.
-
-    `livewell.study.pixels` fulfils it.
-    """
+    """What training and inference read from: pixels by region, see `livewell.study.pixels`."""
 
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
         """Pixels of one region, (c, y, x) float32, in grey levels of the file."""
-        ...
 
     def area(self, image: str, t: int) -> Box:
         """The part of a frame that holds an image; beyond it pixels are mirrored."""
-        ...
 
 
 def mirrored(frame: Frame, area: Box, box: Box) -> Frame:
-    """Pixels of `box`, which may reach beyond `area`: there the picture is mirrored.
+    """Pixels of `box`; beyond `area` the image is mirrored as by ``numpy.pad`` in mode ``reflect``.
 
-    Parameters
-    ----------
-    frame
-        Shape (y, x), or (channels, y, x).
-    area
-        The part of the frame that holds picture, at least one pixel.
-    box
-        Wanted pixels; as ``numpy.pad`` mirrors in mode ``reflect``, again and again if need be.
-
-    Returns
-    -------
-    ndarray
-        Shape ``box.shape``, with the channels before it where the frame has some, in the frame's
-        number type; a view where nothing is mirrored.
+    Shape ``box.shape``, with the channels before it where the frame has some; a view where nothing
+    is mirrored.
     """
     if area.contains(box):
         return frame[(..., *box.slices)]

@@ -17,13 +17,7 @@ class Well:
 
     @classmethod
     def parse(cls, name: str) -> "Well":
-        """Read ``B07``, ``b7`` or ``AF48``.
-
-        Raises
-        ------
-        GeometryError
-            The name is no well of a plate of up to 32 x 48 wells.
-        """
+        """Read ``B07``, ``b7`` or ``AF48``; a `GeometryError` beyond a plate of 32 x 48 wells."""
         match = _WELL.match(name)
         if match:
             letters, digits = match[1].upper(), int(match[2])
@@ -56,13 +50,6 @@ class Plate:
         return 0 <= well.row < self.rows and 0 <= well.column < self.columns
 
 
-PLATES = {
-    6: Plate(2, 3),
-    12: Plate(3, 4),
-    24: Plate(4, 6),
-    48: Plate(6, 8),
-    96: Plate(8, 12),
-    384: Plate(16, 24),
-    1536: Plate(32, 48),
-}
+_SIDES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
+PLATES = {rows * columns: Plate(rows, columns) for rows, columns in _SIDES}
 """The usual plates by their number of wells (ANSI/SLAS formats)."""

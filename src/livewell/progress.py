@@ -20,7 +20,6 @@ class Progress(Protocol):
 
     def task(self, what: str, total: int) -> AbstractContextManager[Tick]:
         """A bar of `total` units called `what`, as long as the block lasts."""
-        ...
 
 
 class Silent:
@@ -42,26 +41,19 @@ class Bars:
     @contextmanager
     def task(self, what: str, total: int) -> Iterator[Tick]:
         """A bar of `total` units called `what`; a plain line at the end where no terminal is."""
+        from rich import progress as rich
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import Progress as RichProgress
 
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.MofNCompleteColumn(),
+            rich.TimeElapsedColumn(),
+            rich.TextColumn("left"),
+            rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[note]}"),
         )
-        with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        with rich.Progress(*columns, console=Console(stderr=True)) as bars:
             bar = bars.add_task(what, total=total, note="")
             at = 0.0
 
@@ -71,10 +63,9 @@ class Bars:
                 at += done
                 # the parts of a unit add up to it but for rounding
                 shown = round(at) if abs(at - round(at)) < ROUNDING else at
+                bars.update(bar, completed=shown)
                 if note:
-                    bars.update(bar, completed=shown, note=note)
-                else:
-                    bars.update(bar, completed=shown)
+                    bars.update(bar, note=note)
 
             yield tick
 
@@ -106,25 +97,10 @@ def task(what: str, total: int) -> Iterator[Tick]:
 
 
 def each(items: Iterable[T], tick: Tick, share: float = 1) -> Iterator[tuple[T, Tick]]:
-    """Items, and what tells how far each one is.
+    """Items, and what tells how far each one is, which makes `share` units of `tick`.
 
     Where a bar counts files, a file of many frames moves it frame by frame, and the time left is
-    known before the file ends.
-
-    Parameters
-    ----------
-    items
-        What is worked on one after the other.
-    tick
-        Of the bar, or of the item that these are parts of.
-    share
-        Units of `tick` that an item makes: 1 over their number where they are parts of one item.
-
-    Yields
-    ------
-    item, tick
-        A tick of one unit, the item. What was not told of an item is told when the next is asked
-        for.
+    known before the file ends. The rest of an item is told when the next is asked for.
     """
     for item in items:
         part = _Part(tick, share)

@@ -18,8 +18,8 @@ class Region:
     t
         Frame, counted from 0 within the image's file.
     box
-        Where it lies in the frame, pixels. A box centred on a point may reach beyond the frame's
-        valid area; pixels out there are mirrored from inside (``numpy.pad`` mode ``reflect``).
+        Pixels of the frame; beyond its valid area, where a box centred on a point may reach, they
+        are mirrored from inside (``numpy.pad`` mode ``reflect``).
     """
 
     image: str
@@ -29,15 +29,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class RegionGrid:
-    """Square patches on a grid.
-
-    Parameters
-    ----------
-    size_px, stride_px
-        Edge of a patch and distance from patch to patch, pixels.
-    edge
-        What happens at the far edges, see `livewell.geometry.Edge`.
-    """
+    """Square patches on a grid."""
 
     size_px: int
     stride_px: int
@@ -52,27 +44,7 @@ class RegionGrid:
 def centred(
     image: str, t: int, points: Iterable[tuple[float, float]], size_px: int
 ) -> Iterator[Region]:
-    """Patches centred on points, rounded to the nearest whole box.
-
-    Parameters
-    ----------
-    image, t
-        The frame that the points lie in.
-    points
-        ``(y, x)`` in pixels.
-    size_px
-        Edge of a patch, pixels.
-
-    Yields
-    ------
-    Region
-        One a point, in order; it may reach beyond the frame.
-
-    Raises
-    ------
-    GeometryError
-        Size below one pixel.
-    """
+    """Patches round points (y, x), rounded to the nearest box; they may reach beyond the frame."""
     if size_px < 1:
         raise GeometryError("a patch below one pixel", expected="size_px >= 1", got=str(size_px))
     for y, x in points:

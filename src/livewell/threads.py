@@ -1,139 +1,87 @@
 """Work beside work: what comes next is made, and what is done written, while something computes."""
 
 import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
-
-
-class _End:
-    """The last thing in a queue: how the other side ended."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+_NO_MORE: Any = object()
 
 
 def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:
     """The same items in the same order, made in a thread of their own, at most `depth` ahead.
 
-    Parameters
-    ----------
-    items
-        Gone through in the other thread; what it raises is raised here, after the items before it.
-    depth
-        Most items that wait.
-
-    Yields
-    ------
-    T
-        One by one. If the loop is left early, the other thread ends after its next item.
+    What `items` raises is raised here, after the items before it. If the loop is left early, the
+    other thread ends after its next item.
     """
-    waiting: queue.Queue[T | _End] = queue.Queue(depth)
-    left = threading.Event()
-
-    def fill() -> None:
-        end = _End()
+    iterator = iter(items)
+    with ThreadPoolExecutor(1, "livewell-ahead") as maker:
+        made = deque(maker.submit(next, iterator, _NO_MORE) for _ in range(depth))
         try:
-            for item in items:
-                _put(waiting, item, left)
-                if left.is_set():
-                    return
-        except BaseException as error:
-            end = _End(error)
+            while (item := made.popleft().result()) is not _NO_MORE:
+                made.append(maker.submit(next, iterator, _NO_MORE))
+                yield item
         finally:
+            for future in made:
+                future.cancel()
             # a generator that is left half-way lets go of what it holds, here and not some day
-            getattr(items, "close", lambda: None)()
-        _put(waiting, end, left)
-
-    thread = threading.Thread(target=fill, name="livewell-ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item = waiting.get()
-            if isinstance(item, _End):
-                if item.error:
-                    raise item.error
-                return
-            yield item
-    finally:
-        left.set()
-        thread.join()
+            maker.submit(getattr(iterator, "close", lambda: None))
 
 
-def _put(waiting: "queue.Queue[T | _End]", item: "T | _End", left: threading.Event) -> None:
-    """Wait for room, but not for a reader who has left."""
-    while not left.is_set():
-        try:
-            waiting.put(item, timeout=0.1)
-        except queue.Full:
-            continue
-        return
+class _End:
+    """The last thing in a queue: how the giver ended."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
 
 
 class Aside(Generic[T]):
-    """A function that takes items one by one, run in a thread of its own.
+    """A function that goes through items given one by one, in a thread of its own.
 
     Used as a context: at its end the items are at their end too, the function is waited for, and
-    what it raised is raised here.
-
-    Parameters
-    ----------
-    take
-        Goes through the items.
-    depth
-        Most items that wait; `give` waits for room.
+    what it raised is raised here. At most `depth` items wait; `give` waits for room.
     """
 
     def __init__(self, take: Callable[[Iterator[T]], object], depth: int = 2) -> None:
         self._waiting: queue.Queue[T | _End] = queue.Queue(depth)
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
         self._take = take
-        self._thread = threading.Thread(target=self._run, name="livewell-aside", daemon=True)
+        self._taker = ThreadPoolExecutor(1, "livewell-aside")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._taken = self._taker.submit(self._take, self._items())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        _put(self._waiting, _End(error), self._ended)
-        try:
-            self._thread.join()
-        except BaseException:
-            # what is being finished is finished, or nothing of it is there
-            self._thread.join()
-            raise
-        if error is None and self._error is not None:
-            raise self._error
+    def __exit__(self, kind: object, error: BaseException | None, at: object) -> None:
+        # waited for also where waiting is broken off: a result is finished, or nothing is there
+        with self._taker:
+            self._put(_End(error))
+            wait([self._taken])
+        if error is None:
+            self._taken.result()
 
     def give(self, item: T) -> None:
         """Hand over one item; raises what the function raised, if it has ended."""
-        _put(self._waiting, item, self._ended)
-        if self._error is not None:
-            raise self._error
+        self._put(item)
+        if self._taken.done():
+            self._taken.result()
+
+    def _put(self, item: "T | _End") -> None:
+        """Wait for room, but not for a function that has ended."""
+        while not self._taken.done():
+            with suppress(queue.Full):
+                self._waiting.put(item, timeout=0.1)
+                return
 
     def _items(self) -> Iterator[T]:
         while True:
             item = self._waiting.get()
-            if isinstance(item, _End):
-                if item.error:
-                    # half of the items make no whole result
-                    raise item.error
+            if not isinstance(item, _End):
+                yield item
+            elif item.error:
+                # half of the items make no whole result
+                raise item.error
+            else:
                 return
-            yield item
-
-    def _run(self) -> None:
-        try:
-            self._take(self._items())
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._ended.set()

@@ -18,16 +18,16 @@ from PIL import Image as Pillow
 
 from livewell.errors import ImageContentError, ImageReadError, SpecError
 from livewell.image import Header
+from livewell.images.formats import SUFFIXES
 from livewell.images.opening import (
-    SUFFIXES,
     Channels,
-    check_frame,
     choose_channels,
     open_image,
     open_sequence,
     read_header,
 )
 from livewell.images.sequence import natural_key
+from livewell.measure.quality import require_content
 
 MOVIE = np.random.default_rng(1).integers(1, 60000, (5, 2, 24, 32), dtype=np.uint16)
 
@@ -264,7 +264,7 @@ def test_colour_pictures(write: Callable[[Path], None], tmp_path: Path) -> None:
         for c in range(3):
             np.testing.assert_array_equal(image.frame(0, c), COLOUR[..., c])
         assert not image.header.colourless
-        with pytest.raises(ImageContentError, match=r"field 7: a colour picture.*--channel green"):
+        with pytest.raises(ImageContentError, match=r"field 7: a colour image.*--channel green"):
             choose_channels(image.header, None, "field 7")
         assert choose_channels(image.header, ("blue", 0), "a") == (2, 0)
 
@@ -715,8 +715,8 @@ def test_unusable_frames(value: float, message: str) -> None:
     frame = np.zeros((8, 8), np.float32)
     frame[2, 3] = value
     with pytest.raises(ImageContentError, match=f"field 7.*{message}"):
-        check_frame(frame, "field 7")
-    check_frame(MOVIE[0, 0], "field 7")
+        require_content(frame, "field 7")
+    require_content(MOVIE[0, 0], "field 7")
 
 
 def test_suffixes_and_pickle() -> None:

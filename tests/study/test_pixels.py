@@ -125,8 +125,6 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     for t in (-1, 4):
         with pytest.raises(ImageContentError, match="no frame"):
             pixels.crop("a.tif", t, Box.of(0, 0, 4, 4))
-    with pytest.raises(ImageReadError, match="no such image"):
-        ArrayPixels({}).frame("x", 0)
     pixels.study.path("a.tif").unlink()
     with pytest.raises(ImageReadError, match=r"a\.tif"):
         StudyPixels(pixels.study).frame("a.tif", 0)

@@ -158,7 +158,7 @@ def test_colour_without_a_name_is_refused(case: Case, tmp_path: Path) -> None:
     asked += ["--stride-px", "64", "--name", "x"]
     made = CliRunner().invoke(main, asked)
     assert made.exit_code == 2
-    assert "colour picture" in made.output
+    assert "colour image" in made.output
     assert "--channel green" in made.output
     named = [part for name in RGB for part in ("--channel", name)]
     made = CliRunner().invoke(main, [*asked, "--empty", "keep", *named])

@@ -17,7 +17,7 @@ from livewell.outputs.located import in_file
 from livewell.report import localisation_figures as places_shown
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.localisation_figures import chosen, three
-from livewell.study.naming import picture_names
+from livewell.study.naming import file_names
 from livewell.workflows.localise import localise
 
 CLASSES = ("dim", "bright")
@@ -25,7 +25,7 @@ CLASSES = ("dim", "bright")
 
 def test_names_of_masks_are_each_once() -> None:
     """A picture named like a frame of another image's movie gets a name of its own."""
-    names = picture_names(["a.tif", "A_t0001.tif", "sub/b c.tif", "b_t0002.tif"])
+    names = file_names(["a.tif", "A_t0001.tif", "sub/b c.tif", "b_t0002.tif"])
     assert names["a.tif"] == "a"
     assert names["A_t0001.tif"].startswith("A_t0001-")
     assert names["sub/b c.tif"] == "sub_b_c"

@@ -1,31 +1,23 @@
-"""Every kind of image file that livewell reads, and how it is told by its content."""
+"""Every kind of image file that livewell reads, and how it is known by its content."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import plain, tiff
-from livewell.images.sequence import SequenceImage, natural_key, numbering
+from livewell.images.sequence import SequenceImage, natural_key
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of image file or folder.
+    """One kind of image file or folder: its usual endings, what tells it, and its reader.
 
-    Parameters
-    ----------
-    suffixes
-        Usual endings of the name, lower case, with the dot.
-    fits
-        Told the path and its first 16 bytes (none for a folder): is it of this kind?
-    open
-        Reader for a path of this kind.
+    ``fits`` takes the path and its first 16 bytes (none for a folder).
     """
 
     suffixes: tuple[str, ...]
@@ -35,20 +27,7 @@ class Format:
 
 def _open_folder(path: Path) -> Image:
     """A folder of single frames, in the natural order of their names."""
-    paths = frames_in(path)
-    reader = SequenceImage(paths, open_file, strict=False)
-    reader.refuse_movies()
-    same, doubt = numbering([file.name for file in paths])
-    if not same:
-        raise ImageReadError(
-            f"not one movie: {doubt}",
-            where=str(path),
-            expected="names like t001.tif, t002.tif",
-            got=", ".join(file.name for file in paths[:3]),
-            remedy="name the files of one movie yourself, or put them into a folder of their own",
-        )
-    reader.refuse_odd()
-    return reader
+    return SequenceImage(frames_in(path), open_file).refuse(mixed=True)
 
 
 FORMATS: dict[str, Format] = {
@@ -77,8 +56,8 @@ _FOREIGN = {
     b"ZISRAW": "a Zeiss CZI file",
     b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
     b"\x70\x00\x00\x00": "a Leica LIF file",
-    b"GIF8": "a GIF picture",
-    b"BM": "a BMP picture",
+    b"GIF8": "a GIF image",
+    b"BM": "a BMP image",
     b"%PDF": "a PDF document",
 }
 
@@ -86,46 +65,17 @@ _FOREIGN = {
 class OpenImage:
     """An open image; use it in a ``with`` block or close it.
 
-    Parameters
-    ----------
-    reader
-        The format's own reader.
-    header
-        Its header, with what the user gave in place of what the file says.
-
-    Attributes
-    ----------
-    reader
-        As given; only for what a format knows beyond (t, c, y, x).
+    Its header holds what the user gave in place of what the file says; ``reader`` is the format's
+    own, for what a format knows beyond (t, c, y, x).
     """
 
     def __init__(self, reader: Image, header: Header) -> None:
-        self.reader, self._header = reader, header
-
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale."""
-        return self._header
-
-    @property
-    def source(self) -> str:
-        """Path of the file (the first, for a sequence)."""
-        return self.reader.source
+        self.reader, self.header, self.source = reader, header, reader.source
 
     def frame(self, t: int, channel: int = 0) -> Frame:
-        """One (y, x) frame in the file's number type, native byte order, unscaled.
-
-        Raises
-        ------
-        ImageContentError
-            No such frame or channel.
-        ImageReadError
-            The file is damaged there.
-        """
-        for axis, at, size in (
-            ("frame", t, self._header.frames),
-            ("channel", channel, len(self._header.channels)),
-        ):
+        """One (y, x) frame in the file's number type, native byte order, unscaled."""
+        frames, channels, _, _ = self.header.shape
+        for axis, at, size in (("frame", t, frames), ("channel", channel, channels)):
             if not 0 <= at < size:
                 raise ImageContentError(
                     f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
@@ -141,23 +91,12 @@ class OpenImage:
     def __enter__(self) -> "OpenImage":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def open_file(path: Path) -> OpenImage:
-    """Open a file or folder by its own kind, with what it says of itself.
-
-    Raises
-    ------
-    ImageReadError
-        Missing, empty, damaged or of a kind that livewell does not read.
-    """
+    """Open a file or folder by its own kind, with what it says of itself."""
     with _library_errors(path):
         name, notes = identify(path)
         reader = FORMATS[name].open(path)
@@ -166,13 +105,7 @@ def open_file(path: Path) -> OpenImage:
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """Image files lying in `folder`, hidden ones left out, in the natural order of their names.
-
-    Raises
-    ------
-    ImageReadError
-        There is none.
-    """
+    """Image files lying in `folder`, hidden ones left out, in the natural order of their names."""
     found = [
         file
         for file in folder.iterdir()

@@ -1,6 +1,7 @@
 """Headers of many files, read once and kept."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,14 @@ from livewell.images.listing import fingerprint
 from livewell.images.opening import read_header
 from livewell.images.plain import RGB
 from livewell.progress import task
-from livewell.tables.files import read_table, write_table
-from livewell.tables.schemas import HEADERS
+from livewell.tables.schemas import HEADERS, write_table
 
 
 def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, list[Fault]]:
     """Headers of the files that can be read, and a fault for each of the others.
 
-    Parameters
-    ----------
-    paths
-        File by image name.
-    cache
-        Parquet file of headers; a file is read again only when its size or its time of change
-        is another.
-
-    Returns
-    -------
-    table : DataFrame
-        By `schemas.HEADERS`, and a column ``notes``; in the order of `paths`.
-    faults : list of Fault
-        Files that cannot be read.
+    By `schemas.HEADERS`, and a column ``notes``; in the order of `paths`. A file is read again only
+    when its size or its time of change is not that in `cache`, a Parquet file of headers.
     """
     known = _known(cache)
     rows: list[dict[str, Any]] = []
@@ -42,7 +30,9 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
             try:
                 size, mtime = fingerprint(path)
                 row = known.get(image)
-                if row is None or _stale(row, size, mtime):
+                # version 0.1 did not look whether colour images are grey
+                unseen = row and row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
+                if row is None or unseen or (row["bytes"], row["mtime_ns"]) != (size, mtime):
                     row = _row(image, path, size, mtime)
                     fresh += 1
                 rows.append(row)
@@ -56,16 +46,10 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
     return table, faults
 
 
-def _stale(row: Mapping[str, Any], size: int, mtime: int) -> bool:
-    """Whether the file is another now, or a colour picture that version 0.1 looked at."""
-    coloured = row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
-    return coloured or (row["bytes"], row["mtime_ns"]) != (size, mtime)
-
-
 def _known(cache: Path) -> dict[str, dict[str, Any]]:
     """Rows of the kept headers; none where the file is absent or spoilt."""
     try:
-        table = read_table(cache, HEADERS)
+        table = HEADERS.read(cache)
     except LivewellError:
         return {}
     rows = table.reindex(columns=[*HEADERS.names, "notes"]).to_dict("records")
@@ -74,16 +58,10 @@ def _known(cache: Path) -> dict[str, dict[str, Any]]:
 
 def _row(image: str, path: Path, size: int, mtime: int) -> dict[str, Any]:
     header = read_header(path)
-    return {
+    return asdict(header) | {
         "image": image,
-        "frames": header.frames,
         "channels": "|".join(name.replace("|", "/") for name in header.channels),
         "colourless": int(header.colourless),
-        "height": header.height,
-        "width": header.width,
-        "dtype": header.dtype,
-        "pixel_um": header.pixel_um,
-        "frame_s": header.frame_s,
         "bytes": size,
         "mtime_ns": mtime,
         "notes": "; ".join(header.notes),

@@ -1,7 +1,8 @@
 """What a user should know of an image file before trusting it."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livewell.errors import Fault, LivewellError
-from livewell.image import Frame, Header
+from livewell.image import Frame
 from livewell.images.formats import OpenImage, frames_in, identify
 from livewell.images.opening import open_image, open_sequence
-from livewell.images.sequence import SequenceImage, numbering
+from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import faults as frame_faults
 
 SAMPLED = 5
 """Frames looked at in a movie, evenly spread, first and last among them."""
+NO_PIXEL_SIZE = "the file does not say how large a pixel is; give it with --pixel-um"
+NO_FRAME_INTERVAL = "the file does not say how far apart its frames are; give it with --frame-s"
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRange:
-    """Grey levels of one channel over the frames looked at.
+    """Grey levels of one channel over the frames looked at; ``None`` where there is no finite one.
 
-    Parameters
-    ----------
-    name
-        Of the channel.
-    lowest, highest
-        Smallest and largest grey level; ``None`` where there is no finite one.
-    p0_1, p99_9
-        Grey levels below which 0.1% and 99.9% of the pixels lie.
+    ``p0_1`` and ``p99_9``: levels below which 0.1% and 99.9% of the pixels lie.
     """
 
     name: str
@@ -42,25 +38,7 @@ class ChannelRange:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that `inspect` found.
-
-    Parameters
-    ----------
-    source, format
-        Path and kind of file.
-    axes, shape, dtype
-        Always ``tcyx``, its sizes, and the number type in the file.
-    channels
-        Names and grey levels.
-    pixel_um, frame_s
-        Micrometres, seconds; ``None`` where not known.
-    frames_looked_at
-        Numbers of the frames whose pixels were read.
-    notes
-        Conversions and doubts of the reader.
-    faults
-        What looks wrong.
-    """
+    """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own."""
 
     source: str
     format: str
@@ -105,38 +83,41 @@ def inspect(
     ImageReadError
         The file cannot be opened as an image at all.
     """
-    faults: list[Fault] = []
-    if isinstance(path, str | Path):
-        path = Path(path)
-        kind, _ = identify(path)
-        if kind == "folder of frames":
-            return _inspect_sequence(frames_in(path), str(path), kind, pixel_um, frame_s)
-        with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
-            return _look(image, str(path), kind, faults)
-    paths = [Path(file) for file in path]
-    return _inspect_sequence(paths, str(paths[0]) if paths else "", "sequence", pixel_um, frame_s)
+    if not isinstance(path, str | Path):
+        with open_sequence(path, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
+            return _look(image, image.source, "sequence")
+    path = Path(path)
+    kind, _ = identify(path)
+    if kind == "folder of frames":
+        image = open_sequence(frames_in(path), pixel_um=pixel_um, frame_s=frame_s, strict=False)
+    else:
+        image = open_image(path, pixel_um=pixel_um, frame_s=frame_s)
+    with image:
+        return _look(image, str(path), kind)
 
 
-def _inspect_sequence(
-    paths: list[Path], source: str, kind: str, pixel_um: float | None, frame_s: float | None
-) -> Inspection:
-    same, doubt = numbering([path.name for path in paths])
-    faults = [] if same else [Fault("mixed-names", source, doubt)]
-    with open_sequence(paths, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
-        if isinstance(image.reader, SequenceImage):
-            faults += image.reader.odd
-        return _look(image, source, kind, faults)
-
-
-def _look(image: OpenImage, source: str, kind: str, faults: list[Fault]) -> Inspection:
+def _look(image: OpenImage, source: str, kind: str) -> Inspection:
     header = image.header
+    faults: list[Fault] = []
+    if isinstance(image.reader, SequenceImage):
+        if image.reader.mixed:
+            faults.append(Fault("mixed-names", source, image.reader.mixed))
+        faults += image.reader.odd
     frames = sorted(set(np.linspace(0, header.frames - 1, SAMPLED).round().astype(int).tolist()))
-    faults += _scale_faults(header, source)
+    if header.pixel_um is None:
+        faults.append(Fault("no-pixel-size", source, NO_PIXEL_SIZE))
+    if header.frames > 1 and header.frame_s is None:
+        faults.append(Fault("no-frame-interval", source, NO_FRAME_INTERVAL))
     if kind == "JPEG":
         faults.append(Fault("lossy", source, "JPEG compression alters fine texture"))
     channels = []
     for c, name in enumerate(header.channels):
-        read = _read(image, frames, c, faults)
+        read: dict[int, Frame] = {}
+        for t in frames:
+            try:
+                read[t] = image.frame(t, c)
+            except LivewellError as error:
+                faults.append(Fault("unreadable-frame", f"frame {t}, channel {c}", str(error)))
         channels.append(_range(name, list(read.values())))
         faults += _merged(read, name)
     return Inspection(
@@ -154,43 +135,17 @@ def _look(image: OpenImage, source: str, kind: str, faults: list[Fault]) -> Insp
     )
 
 
-def _scale_faults(header: Header, source: str) -> list[Fault]:
-    found = []
-    if header.pixel_um is None:
-        message = "the file does not say how large a pixel is; give it with --pixel-um"
-        found.append(Fault("no-pixel-size", source, message))
-    if header.frames > 1 and header.frame_s is None:
-        message = "the file does not say how far apart its frames are; give it with --frame-s"
-        found.append(Fault("no-frame-interval", source, message))
-    return found
-
-
-def _read(
-    image: OpenImage, frames: list[int], channel: int, faults: list[Fault]
-) -> dict[int, Frame]:
-    read = {}
-    for t in frames:
-        try:
-            read[t] = image.frame(t, channel)
-        except LivewellError as error:
-            faults.append(Fault("unreadable-frame", f"frame {t}, channel {channel}", str(error)))
-    return read
-
-
 def _merged(read: dict[int, Frame], channel: str) -> list[Fault]:
-    """One fault a code, told of the first frame that has it and how many have."""
-    by_code: dict[str, list[Fault]] = {}
-    for t, frame in read.items():
-        for fault in frame_faults(frame, f"{channel}, frame {t}"):
-            by_code.setdefault(fault.code, []).append(fault)
+    """One fault a code, of the first frame that has it and how many have."""
+    every = [
+        fault for t, frame in read.items() for fault in frame_faults(frame, f"{channel}, frame {t}")
+    ]
+    first = {fault.code: fault for fault in reversed(every)}
+    counts = Counter(fault.code for fault in every)
+    share = " (so in {} of {} frames looked at)" if len(read) > 1 else ""
     return [
-        Fault(
-            code,
-            found[0].where,
-            found[0].message
-            + (f" (so in {len(found)} of {len(read)} frames looked at)" if len(read) > 1 else ""),
-        )
-        for code, found in by_code.items()
+        replace(first[code], message=first[code].message + share.format(count, len(read)))
+        for code, count in counts.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Which image files there are, told by their names alone."""
+"""Which image files there are, known by their names alone."""
 
 import os
 from pathlib import Path
@@ -11,15 +11,7 @@ STAMP = "study.json"
 """The file that marks a study folder."""
 RESULTS = frozenset(
     f"{name}.json"
-    for name in (
-        "assessment",
-        "budget",
-        "explain",
-        "heatmap",
-        "localisation",
-        "run",
-        "timelapse",
-    )
+    for name in ["assessment", "budget", "explain", "heatmap", "localisation", "run", "timelapse"]
 )
 """Files that mark folders of results: what was drawn there is no image to judge."""
 
@@ -29,11 +21,6 @@ def find_images(root: Path | str) -> list[Path]:
 
     Hidden and unfinished files are left out, and so are study folders and folders of results below
     `root`; nothing is opened.
-
-    Raises
-    ------
-    ImageReadError
-        Nothing of that name, no folder, or no image in it.
     """
     root = Path(root)
     found: list[str] = []
@@ -64,13 +51,7 @@ def find_images(root: Path | str) -> list[Path]:
 
 
 def fingerprint(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files.
-
-    Raises
-    ------
-    ImageReadError
-        It is not there.
-    """
+    """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files."""
     try:
         if path.is_dir():
             stats = [file.stat() for file in path.iterdir() if file.is_file()]

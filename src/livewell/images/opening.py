@@ -1,20 +1,21 @@
-"""The one door to image files: opening them, choosing channels, checking a frame."""
+"""The one door to image files: opening them, choosing channels."""
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from livewell.errors import ImageContentError, LivewellError, SpecError
-from livewell.image import Frame, Header, check_scale
-from livewell.images.formats import SUFFIXES as SUFFIXES
+from livewell.image import Header, check_scale
 from livewell.images.formats import OpenImage, open_file
 from livewell.images.plain import RGB, RGB_NOTE
 from livewell.images.sequence import SequenceImage
-from livewell.measure.quality import require_content
 
 _TRANSMITTED = re.compile(
     r"bright.?field|phase|transm|hoffman|(?<![a-z])(?:bf|tl|dic|ph[0-9l]?|trans|t-?pmt)(?![a-z])",
@@ -24,9 +25,9 @@ Channels = Iterable[str | int] | str | int | None
 """Channels that are asked for, by name or number from 0, in order; ``None`` or empty for none."""
 _PLANE = re.compile(r"(?:^|:)z\d+$")
 GREY = "grey"
-"""What the one channel of a grey picture is called, also of one that was stored as colour."""
+"""What the one channel of a grey image is called, also of one that was stored as colour."""
 COLOURLESS_NOTE = (
-    "a grey picture stored as colour: red, green and blue are equal in every pixel, and where no"
+    "a grey image stored as colour: red, green and blue are equal in every pixel, and where no"
     " channel is named one of them is read"
 )
 
@@ -63,60 +64,29 @@ def open_sequence(
 ) -> OpenImage:
     """Open files of one frame each as one movie, in the order given.
 
-    Parameters
-    ----------
-    paths
-        One file a frame.
-    pixel_um, frame_s
-        As in `open_image`.
-    strict
-        Refuse files that differ from the first; otherwise they fail when read.
-
-    Raises
-    ------
-    ImageReadError
-        As in `open_image`, or files that cannot be frames of one movie; all are named.
+    If `strict`, files that differ from the first are refused and named; else they fail when read.
     """
-    reader = SequenceImage([Path(path) for path in paths], open_file, strict=strict)
+    reader = SequenceImage([Path(path) for path in paths], open_file)
+    if strict:
+        reader.refuse(mixed=False)
     return _with_scale(OpenImage(reader, reader.header), pixel_um, frame_s)
 
 
 def read_header(
     path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> Header:
-    """What a file says of its image; pixels are read of colour pictures only, see `Header`.
-
-    Parameters as in `open_image`.
-    """
+    """What a file says of its image; pixels are read of colour images only, see `Header`."""
     with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
         return image.header
 
 
 def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, ...]:
-    """Numbers of the channels to look at.
+    """Numbers of the channels to look at, in the order asked for; a single one where none is.
 
-    Parameters
-    ----------
-    header
-        Of the image.
-    asked
-        Names (letter case does not count) or numbers from 0, in the order in which they are wanted;
-        where there are none, the only channel, else the only one whose name says transmitted light,
-        else one of a colour picture's whose three are equal. Planes of a z stack are channels
-        ``z0``, ``z1``, or ``phase:z0`` where there are several channels.
-    where
-        The image's name, for the error.
-
-    Returns
-    -------
-    tuple of int
-        One number a channel that was asked for; a single one where none was.
-
-    Raises
-    ------
-    ImageContentError
-        No such channel, several fit, or one is asked for twice; none is asked for and there are
-        several, of a colour picture too. All faults are told.
+    Names (letter case does not count) or numbers from 0; where there are none, the only channel,
+    else the only one whose name says transmitted light, else one of a colour image whose three are
+    equal. Planes of a z stack are channels ``z0``, ``z1``, or ``phase:z0`` where there are several
+    channels. All faults of what is asked for are named at once.
     """
     wanted = asked_channels(asked)
     if not wanted:
@@ -129,17 +99,12 @@ def choose_channels(header: Header, asked: Channels, where: str) -> tuple[int, .
     ]
     numbers = tuple(fit[0] for fit in found if len(fit) == 1)
     faults += [
-        f"channel {header.channels[n]!r} is asked for {numbers.count(n)} times"
-        for n in sorted(set(numbers))
-        if numbers.count(n) > 1
+        f"channel {header.channels[n]!r} is asked for {count} times"
+        for n, count in sorted(Counter(numbers).items())
+        if count > 1
     ]
     if faults:
-        raise ImageContentError(
-            "; ".join(faults),
-            where=where,
-            expected=f"one of {_listed(header)}",
-            remedy="name the channel (--channel), by its name or number",
-        )
+        raise _not_one("; ".join(faults), header, where)
     return numbers
 
 
@@ -157,13 +122,7 @@ def noted_channels(asked: Channels) -> str | int | list[str | int] | None:
 
 
 def one_channel(asked: Channels, where: str) -> str | int | None:
-    """The one channel that is asked for, ``None`` where none is.
-
-    Raises
-    ------
-    SpecError
-        Several are.
-    """
+    """The one channel that is asked for, ``None`` where none is; several are refused."""
     wanted = asked_channels(asked)
     if len(wanted) > 1:
         raise SpecError(
@@ -181,7 +140,7 @@ def _usual_channel(header: Header, where: str) -> int:
         return 0
     if names == RGB:
         raise ImageContentError(
-            "a colour picture, and no channel is named",
+            "a colour image, and no channel is named",
             where=where,
             expected="one channel, or three that are equal in every pixel",
             remedy="name one (--channel green), or ask for all three (--channel red"
@@ -199,13 +158,17 @@ def _usual_channel(header: Header, where: str) -> int:
             " that was saved as slices, swap z and t in ImageJ: Image > Properties",
         )
     if len(found) != 1:
-        raise ImageContentError(
-            "cannot tell which channel is the transmitted light",
-            where=where,
-            expected=f"one of {_listed(header)}",
-            remedy="name the channel (--channel), by its name or number",
-        )
+        raise _not_one("cannot tell which channel is the transmitted light", header, where)
     return found[0]
+
+
+def _not_one(what: str, header: Header, where: str) -> ImageContentError:
+    return ImageContentError(
+        what,
+        where=where,
+        expected=f"one of {_listed(header)}",
+        remedy="name the channel (--channel), by its name or number",
+    )
 
 
 def _named(header: Header, asked: str | int) -> list[int]:
@@ -223,47 +186,22 @@ def _listed(header: Header) -> str:
     return ", ".join(f"{i} {name!r}" for i, name in enumerate(header.channels))
 
 
-def check_frame(frame: Frame, where: str) -> None:
-    """Refuse a frame that nothing can be learnt from.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x), any number type.
-    where
-        Image, frame and channel, for the error.
-
-    Raises
-    ------
-    ImageContentError
-        NaN or infinite values, or every pixel the same (all zero, for one).
-    """
-    require_content(frame, where)
-
-
 def _with_scale(image: OpenImage, pixel_um: float | None, frame_s: float | None) -> OpenImage:
-    header, notes = image.header, image.header.notes
-    try:
+    given: dict[str, Any] = {"pixel_um": pixel_um, "frame_s": frame_s}
+    given = {name: float(value) for name, value in given.items() if value is not None}
+    notes = list(image.header.notes)
+    with ExitStack() as refused:
+        refused.enter_context(image)
         check_scale(pixel_um, frame_s)
         colourless = _colourless(image)
-        if colourless:
-            notes = (*(note for note in notes if note != RGB_NOTE), COLOURLESS_NOTE)
-        for name, given in (("pixel_um", pixel_um), ("frame_s", frame_s)):
-            if given is None:
-                continue
-            said = getattr(header, name)
-            if said is not None and not math.isclose(said, given, rel_tol=1e-6):
-                notes = (*notes, f"{name} {given:.6g} as given; the file says {said:.6g}")
-        header = replace(
-            header,
-            pixel_um=header.pixel_um if pixel_um is None else float(pixel_um),
-            frame_s=header.frame_s if frame_s is None else float(frame_s),
-            notes=notes,
-            colourless=colourless,
-        )
-    except BaseException:
-        image.close()
-        raise
+        refused.pop_all()
+    if colourless:
+        notes = [*(note for note in notes if note != RGB_NOTE), COLOURLESS_NOTE]
+    for name, value in given.items():
+        said = getattr(image.header, name)
+        if said is not None and not math.isclose(said, value, rel_tol=1e-6):
+            notes.append(f"{name} {value:.6g} as given; the file says {said:.6g}")
+    header = replace(image.header, notes=tuple(notes), colourless=colourless, **given)
     return OpenImage(image.reader, header)
 
 
@@ -278,5 +216,5 @@ def _colourless(image: OpenImage) -> bool:
             for c in (1, 2)
         )
     except LivewellError:
-        # a frame that cannot be read is told by who wants it
+        # a frame that cannot be read is reported where it is wanted
         return False

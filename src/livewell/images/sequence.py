@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from livewell.errors import Fault, ImageContentError, ImageReadError
 from livewell.image import Frame, Header, Image
@@ -13,13 +14,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def natural_key(path: Path | str) -> tuple[Any, ...]:
-    """Sort key under which ``t2`` comes before ``t10``; letter case does not count.
-
-    Parameters
-    ----------
-    path
-        Path or name; only its text matters.
-    """
+    """Sort key under which ``t2`` comes before ``t10``; letter case does not count."""
     text = path if isinstance(path, str) else path.as_posix()
     pieces = _DIGITS.split(text.casefold())
     return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), text
@@ -29,13 +24,6 @@ def numbering(names: Sequence[str]) -> tuple[bool, str]:
     """Whether file names can be one movie, and what a careful user should know of them.
 
     Names of one movie have the same letters and differ in one number that rises evenly.
-
-    Returns
-    -------
-    same : bool
-        Whether the names agree in everything but their numbers.
-    doubt : str
-        One sentence; empty where nothing is odd.
     """
     split = [_DIGITS.split(name.casefold()) for name in names]
     if len({tuple(pieces[::2]) for pieces in split}) > 1:
@@ -56,29 +44,19 @@ def numbering(names: Sequence[str]) -> tuple[bool, str]:
 class SequenceImage:
     """Files of one frame each, as one movie; a file is open only while its frame is read.
 
-    Parameters
-    ----------
-    paths
-        One path a frame, in order of time.
-    open_one
-        Opens one file.
-    strict
-        Refuse files that do not fit the first; otherwise keep them in `odd`.
-
-    Raises
-    ------
-    ImageReadError
-        No paths, or (if strict) files that differ in size, type or channels; all are named.
+    Files that differ from the first in size, type or channels are kept in ``odd`` (see `refuse`),
+    and ``mixed`` says what is wrong with names that are not those of one movie.
     """
 
-    def __init__(
-        self, paths: Sequence[Path], open_one: Callable[[Path], Image], *, strict: bool = True
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], open_one: Callable[[Path], Image]) -> None:
         if not paths:
             raise ImageReadError("a sequence without a file", remedy="name at least one image")
-        self.paths = tuple(paths)
+        self.paths, self.source = tuple(paths), str(paths[0])
         self._open = open_one
-        headers = [self._header_of(path) for path in self.paths]
+        headers = []
+        for path in paths:
+            with closing(open_one(path)) as image:
+                headers.append(image.header)
         first = headers[0]
         self.odd = tuple(
             Fault("frame-differs", path.name, _oddity(header, first))
@@ -88,12 +66,11 @@ class SequenceImage:
         self._movies = [
             path for path, header in zip(self.paths, headers, strict=True) if header.frames > 1
         ]
-        if strict:
-            self.refuse_movies()
-            self.refuse_odd()
-        _, doubt = numbering([path.name for path in self.paths])
+        same, doubt = numbering([path.name for path in self.paths])
+        self.mixed = "" if same else doubt
         notes = dict.fromkeys(note for header in headers for note in header.notes)
-        self._header = Header(
+        # the interval is never in single files
+        self.header = Header(
             frames=len(self.paths),
             channels=first.channels,
             height=first.height,
@@ -103,14 +80,8 @@ class SequenceImage:
             notes=(*notes, *([doubt] if doubt else [])),
         )
 
-    def refuse_movies(self) -> None:
-        """Refuse files that hold several frames each.
-
-        Raises
-        ------
-        ImageReadError
-            Saying how many they are.
-        """
+    def refuse(self, *, mixed: bool) -> Self:
+        """The movie itself; an error where files are movies or odd, or (if `mixed`) their names."""
         if self._movies:
             raise ImageReadError(
                 f"{len(self._movies)} of {len(self.paths)} files hold several frames each:"
@@ -120,14 +91,14 @@ class SequenceImage:
                 remedy=f"name a file of it, such as {self._movies[0]}",
             )
 
-    def refuse_odd(self) -> None:
-        """Refuse files that differ from the first.
-
-        Raises
-        ------
-        ImageReadError
-            Naming them.
-        """
+        if mixed and self.mixed:
+            raise ImageReadError(
+                f"not one movie: {self.mixed}",
+                where=str(self.paths[0].parent),
+                expected="names like t001.tif, t002.tif",
+                got=", ".join(path.name for path in self.paths[:3]),
+                remedy="name the files of one movie, or put them into a folder of their own",
+            )
         if self.odd:
             raise ImageReadError(
                 f"{len(self.odd)} of {len(self.paths)} files cannot be frames of one movie: "
@@ -136,29 +107,17 @@ class SequenceImage:
                 expected="one frame a file, all of one size, number type and channels",
                 remedy="move the odd files away, or name the files of one movie yourself",
             )
-
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale; the interval is never in single files."""
-        return self._header
-
-    @property
-    def source(self) -> str:
-        """Path of the first file."""
-        return str(self.paths[0])
+        return self
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """The only frame of file `t`, shape (y, x)."""
-        image = self._open(self.paths[t])
-        try:
+        with closing(self._open(self.paths[t])) as image:
             frame = image.frame(0, channel)
-        finally:
-            image.close()
-        if frame.shape != (self._header.height, self._header.width):
+        if frame.shape != self.header.area.shape:
             raise ImageContentError(
                 "a frame of another size",
                 where=str(self.paths[t]),
-                expected=f"{self._header.width} x {self._header.height} px",
+                expected=f"{self.header.width} x {self.header.height} px",
                 got=f"{frame.shape[1]} x {frame.shape[0]} px",
                 remedy="move the odd file away",
             )
@@ -166,13 +125,6 @@ class SequenceImage:
 
     def close(self) -> None:
         """Nothing stays open."""
-
-    def _header_of(self, path: Path) -> Header:
-        image = self._open(path)
-        try:
-            return image.header
-        finally:
-            image.close()
 
 
 def _oddity(header: Header, first: Header) -> str:

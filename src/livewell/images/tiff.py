@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
-from livewell.images.plain import RGB, RGB_NOTE
+from livewell.images.plain import RGB, RGB_NOTE, damaged, palette_error
 from livewell.images.tiff_scale import read_scale
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -79,37 +79,20 @@ class _Axes:
 
 
 class TiffImage:
-    """One TIFF file, its frames read one by one.
-
-    Raises
-    ------
-    ImageReadError
-        Damaged or truncated; a z stack in colour; several images in one file; axes or colours that
-        cannot be (t, c, y, x).
-    """
+    """One TIFF file, its frames read one by one."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.source, self._path = str(path), path
         with _listening() as messages:
             self._file = tifffile.TiffFile(path)
             try:
                 self._series = self._only_series()
                 self._axes = _axes(self._series, path)
                 self._refuse_damage(messages)
-                self._header = self._read_header(messages)
+                self.header = self._read_header(messages)
             except BaseException:
                 self._file.close()
                 raise
-
-    @property
-    def header(self) -> Header:
-        """Axes, channels and scale."""
-        return self._header
-
-    @property
-    def source(self) -> str:
-        """Path of the file."""
-        return str(self._path)
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) plane in the file's number type, read now."""
@@ -129,17 +112,13 @@ class TiffImage:
         """The one image in the file; smaller ones beside it (thumbnails, labels) do not count."""
         series = list(self._file.series)
         if not series:
-            raise ImageReadError(
-                "damaged: a TIFF without an image",
-                where=str(self._path),
-                remedy="copy it again from where it was recorded",
-            )
+            raise damaged(self._path, "a TIFF without an image")
         largest = max(series, key=lambda s: int(np.prod(s.shape[-2:], dtype=np.int64)))
         same = [s for s in series if s.shape[-2:] == largest.shape[-2:]]
         if len(same) > 1:
             raise ImageReadError(
                 f"holds {len(same)} images (positions, or pages that do not fit together)",
-                where=str(self._path),
+                where=self.source,
                 expected="one position a file",
                 remedy="save every position to a file of its own",
             )
@@ -157,17 +136,13 @@ class TiffImage:
                     ends += [offset + count for offset, count in pairs]
         fatal = [message for message in messages if _FATAL.search(message)]
         if fatal or any(end > size for end in ends):
-            raise ImageReadError(
-                "damaged: the file ends too early or points nowhere",
-                where=str(self._path),
-                got=fatal[0] if fatal else f"{size} bytes, pixels up to byte {max(ends)}",
-                remedy="copy it again from where it was recorded",
-            )
+            got = fatal[0] if fatal else f"{size} bytes, pixels up to byte {max(ends)}"
+            raise damaged(self._path, "the file ends too early or points nowhere", got)
         first = next((page for page in self._series.pages if page is not None), None)
         if self._series.is_multifile and first is not None and first.parent is not self._file:
             raise ImageReadError(
                 "part of an image that is spread over several OME-TIFF files",
-                where=str(self._path),
+                where=self.source,
                 remedy=f"open {first.parent.filename} instead, which begins the set",
             )
 
@@ -213,13 +188,11 @@ class TiffImage:
         pages = self._series.pages
         for t in range(frames):
             if any(pages[self._axes.plane(t, c)] is None for c in range(channels)):
-                if t == 0:
-                    raise ImageReadError(
-                        "its first frame is missing",
-                        where=str(self._path),
-                        remedy="put the other files of the set beside it",
-                    )
-                return t
+                frames = t
+                break
+        if frames == 0:
+            remedy = "put the other files of the set beside it"
+            raise ImageReadError("its first frame is missing", where=self.source, remedy=remedy)
         return frames
 
     def _read_plane(self, index: int) -> NDArray[Any]:
@@ -232,7 +205,7 @@ class TiffImage:
             return self._file.filehandle.read_array(dtype, count, offset).reshape(shape)
         page = self._series.pages[index]
         if page is None:
-            raise ImageReadError(f"plane {index} is missing", where=str(self._path))
+            raise ImageReadError(f"plane {index} is missing", where=self.source)
         handle = page.parent.filehandle
         was_closed = handle.closed
         with _listening():
@@ -249,7 +222,7 @@ def _axes(series: tifffile.TiffPageSeries, path: Path) -> _Axes:
     found = re.fullmatch(r"(.*?)(YXS|SYX|YX)", series.axes)
     if found is None or np.dtype(series.dtype).kind not in "buif":
         raise ImageReadError(
-            "not a picture of grey levels over time and channels",
+            "not an image of grey levels over time and channels",
             where=str(path),
             expected="axes t, c, y, x and whole or real numbers",
             got=f"axes {series.axes}, shape {series.shape}, type {series.dtype}",
@@ -288,9 +261,5 @@ def _photometric(file: tifffile.TiffFile, series: tifffile.TiffPageSeries, path:
     if photometric == 3:
         if series.kind in ("imagej", "ome", "stk"):
             return ["the file's colour table is for display and not used"]
-        raise ImageReadError(
-            "a picture with a colour palette; its numbers are not brightnesses",
-            where=str(path),
-            remedy="save it again as grey (8 or 16 bit) from the program that made it",
-        )
+        raise palette_error(path)
     return []

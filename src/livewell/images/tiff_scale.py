@@ -27,17 +27,7 @@ _SLICE = re.compile(r"^(?:[ctz]:\d+/\d+\s*)+(?:-\s*)?")
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What a file's own words say of its scale.
-
-    Parameters
-    ----------
-    pixel_um, frame_s
-        Micrometres, seconds; ``None`` where not said or not usable.
-    channels
-        Names in order; empty where there are none.
-    notes
-        Doubts.
-    """
+    """What a file's own words say of its scale: ``None`` or empty where not said or not usable."""
 
     pixel_um: float | None = None
     frame_s: float | None = None
@@ -46,15 +36,7 @@ class Scale:
 
 
 def read_scale(file: tifffile.TiffFile, kind: str) -> Scale:
-    """Scale of the first image in an open TIFF.
-
-    Parameters
-    ----------
-    file
-        Open file.
-    kind
-        tifffile's name of the flavour: ``ome``, ``imagej``, ``stk`` or another.
-    """
+    """Scale of the first image in an open TIFF; `kind` is tifffile's name of the flavour."""
     if kind == "ome" and file.ome_metadata:
         return _ome(file.ome_metadata)
     if kind == "imagej" and file.imagej_metadata:

@@ -11,8 +11,9 @@ from skimage.transform import resize
 from livewell.errors import ImageContentError, LivewellError
 from livewell.geometry import Box
 from livewell.image import Frame, Header, Image
-from livewell.images.opening import Channels, asked_channels, check_frame, choose_channels
+from livewell.images.opening import Channels, asked_channels, choose_channels
 from livewell.measure.borders import valid_area
+from livewell.measure.quality import require_content
 from livewell.models.files import Card
 from livewell.study.scale import SAME
 
@@ -115,7 +116,7 @@ def field_of(planes: Frame, t: int, fit: Fit, where: str) -> Field:
     """
     area: Box | None = None
     for number, plane in enumerate(planes):
-        check_frame(plane, where if len(planes) == 1 else f"{where}, channel {number}")
+        require_content(plane, where if len(planes) == 1 else f"{where}, channel {number}")
         own = valid_area(plane)
         area = own if number == 0 else area and area.common(own)
     if area is None:

@@ -1,4 +1,4 @@
-"""The part of a frame that holds picture, without the zeros that registration leaves at edges."""
+"""The part of a frame that holds an image, without the zeros that registration leaves at edges."""
 
 import numpy as np
 
@@ -10,54 +10,31 @@ BORDER_SHARE = 0.10
 """An edge row or column is border where more than this share of it is exactly zero."""
 
 
-def valid_area(frame: Frame, border_share: float = BORDER_SHARE) -> Box:
+def valid_area(frame: Frame) -> Box:
     """The frame without registration borders.
 
     From the outside inwards, the edge row or column (of what is left) with the largest share of
-    exact zeros is taken away as long as that share exceeds ``border_share + 2 * inside``, where
-    `inside` is the share of zeros in the middle of the frame (half its height and width). So a dark
-    picture, whose zeros are everywhere, keeps its edges, and from 45% of zeros inside nothing
-    is taken away at all.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x), any number type.
-    border_share
-        0 to 1, see above.
-
-    Returns
-    -------
-    Box
-        At least one pixel, inside the frame.
-
-    Raises
-    ------
-    ImageContentError
-        Every pixel is zero, or the array is not a non-empty (y, x).
+    exact zeros is taken away as long as that share exceeds `BORDER_SHARE` + 2 * the share of zeros
+    in the middle of the frame (half its height and width). So a dark image, whose zeros are
+    everywhere, keeps its edges, and from 45% of zeros inside nothing is taken away at all. An
+    `ImageContentError` where every pixel is zero.
     """
     zero = checked_frame(frame) == 0
     if zero.all():
         raise ImageContentError(
             "every pixel is zero",
-            expected="a picture",
+            expected="an image",
             remedy="look whether the file or the channel is the right one",
         )
     if not (zero[[0, -1]].any() or zero[:, [0, -1]].any()):
         return Box.of(0, 0, *zero.shape)
     height, width = zero.shape
     middle = zero[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    return _trimmed(zero, border_share + 2 * float(middle.mean()))
+    return _trimmed(zero, BORDER_SHARE + 2 * float(middle.mean()))
 
 
 def checked_frame(frame: Frame) -> Frame:
-    """`frame` itself, if it is a non-empty (y, x) array of real numbers.
-
-    Raises
-    ------
-    ImageContentError
-        It is something else.
-    """
+    """`frame` itself, if it is a non-empty (y, x) array of real numbers."""
     if frame.ndim != 2 or frame.size == 0 or frame.dtype.kind not in "buif":
         raise ImageContentError(
             "not one frame of one channel",

@@ -1,4 +1,4 @@
-"""What a picture shows, as a digest that turning, mirroring and number type do not change."""
+"""What an image shows, as a digest that turning, mirroring and number type do not change."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -12,68 +12,41 @@ from livewell.image import Frame
 from livewell.measure.borders import checked_frame
 
 Layout = tuple[int, int]
-"""Rows and columns of equal tiles that a picture is cut into."""
+"""Rows and columns of equal tiles that an image is cut into."""
 
 LAYOUTS: tuple[Layout, ...] = ((1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (4, 2))
-"""Pictures in 2, 4, 6 and 8 tiles."""
+"""Images in 2, 4, 6 and 8 tiles."""
 COLUMNS = ["image", "t", "part", "height", "width", "digest"]
 """Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1)."""
 
 
 def content_table(
-    frames: Iterable[tuple[str, int, Frame]],
-    shapes: Iterable[tuple[int, int]],
-    layouts: Iterable[Layout] = LAYOUTS,
+    frames: Iterable[tuple[str, int, Frame]], shapes: Iterable[tuple[int, int]]
 ) -> pd.DataFrame:
-    """Digests of frames, and of their tiles where a frame of a tile's shape exists.
+    """Digests of frames (image, t, pixels), and of tiles where a frame of a tile's shape exists.
 
-    Two rows with one digest show the same picture. Where all frames are of one shape, as in most
-    studies, this costs one hash a frame.
-
-    Parameters
-    ----------
-    frames
-        (image, t, frame of shape (y, x)), read one by one.
-    shapes
-        (height, width) of every frame that the table is to be compared with, e.g. of the study.
-    layouts
-        As in `tile_digests`.
-
-    Returns
-    -------
-    DataFrame
-        Columns image, t, part, height, width, digest (missing where all pixels are equal).
-
-    Raises
-    ------
-    ImageContentError
-        A frame is not a non-empty (y, x).
+    Two rows with one digest show the same image; the digest is missing where all pixels are equal.
+    `shapes` are those of every frame that the table is to be compared with. Where all are one, as
+    in most studies, this costs one hash a frame.
     """
-    shapes, layouts = list(shapes), tuple(layouts)
+    shapes = list(shapes)
     rows: list[tuple[Any, ...]] = []
     for image, t, frame in frames:
         values = _canonical_type(checked_frame(frame))
         rows.append((image, t, "whole", *values.shape, _digest(values)))
-        for layout in compared(values.shape, shapes, layouts):
+        for layout in compared(values.shape, shapes):
             rows += [
                 (image, t, part, *tile.shape, _digest(tile))
                 for part, tile in _tiles(values, layout)
             ]
-    return _typed(pd.DataFrame(rows, columns=COLUMNS))
+    kinds = {name: "str" if name in ("image", "part", "digest") else "Int64" for name in COLUMNS}
+    return pd.DataFrame(rows, columns=COLUMNS).astype(kinds)
 
 
-def compared(
-    shape: tuple[int, ...], shapes: Iterable[tuple[int, int]], layouts: Iterable[Layout] = LAYOUTS
-) -> list[Layout]:
+def compared(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[Layout]:
     """Layouts that cut a frame of this shape into tiles of a shape of which there are frames."""
     known = {_either_way(other) for other in shapes}
-    return [layout for layout in layouts if _either_way(_tile_shape(shape, layout)) in known]
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    kinds = {"image": "str", "t": "Int64", "part": "str", "digest": "str"}
-    kinds |= {"height": "Int64", "width": "Int64"}
-    return table.astype({name: kinds[name] for name in table.columns})
+    return [layout for layout in LAYOUTS if _either_way(_tile_shape(shape, layout)) in known]
 
 
 def _either_way(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -13,23 +13,10 @@ PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 
 
 def features(stack: NDArray[Any]) -> pd.DataFrame:
-    """Statistics of each patch's grey levels, blind to where in the patch they lie.
+    """Statistics of each patch's grey levels (n, h, w), blind to where in the patch they lie.
 
-    Parameters
-    ----------
-    stack
-        Patches, shape (n, h, w), grey levels.
-
-    Returns
-    -------
-    DataFrame
-        n rows of float64: mean, sd, minimum, maximum, p01 to p99, skewness, kurtosis (excess).
-        Skewness and kurtosis of a constant patch are 0.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not (n, h, w), or holds NaN or infinite values.
+    Mean, sd, minimum, maximum, p01 to p99, skewness and excess kurtosis, which are 0 for a constant
+    patch.
     """
     pixels = checked_stack(stack).reshape(len(stack), stack.shape[1] * stack.shape[2])
     pixels = pixels.astype(np.float64)
@@ -48,13 +35,7 @@ def features(stack: NDArray[Any]) -> pd.DataFrame:
 
 
 def checked_stack(stack: NDArray[Any]) -> NDArray[Any]:
-    """`stack` itself, if it holds patches of finite numbers.
-
-    Raises
-    ------
-    ImageContentError
-        It is not (n, h, w) or holds NaN or infinite values; the text names the first few patches.
-    """
+    """`stack` itself, if it holds patches (n, h, w) of finite numbers."""
     if stack.ndim != 3 or 0 in stack.shape[1:] or stack.dtype.kind not in "buif":
         raise ImageContentError(
             "not a stack of patches",

@@ -1,6 +1,5 @@
 """How strong the noise is at the scale of cell detail, whether or not cells cover everything."""
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -25,44 +24,15 @@ CONTOUR = 0.15
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) / 6
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """Amplitude of the noise at the scale of cell detail.
-
-    Parameters
-    ----------
-    amplitude
-        Root mean square of the band-passed noise, grey levels.
-    fine_px
-        Fine scale of the band in pixels.
-    """
-
-    amplitude: float
-    fine_px: float
-
-
 def fine_scale(pixel_um: float | None) -> float:
     """Fine scale of the band in pixels, for a pixel of `pixel_um` micrometres."""
     # Below 1.2 px the band would hold mostly noise, above 6 px hardly any detail.
     return FINE_PX if pixel_um is None else float(np.clip(FINE_UM / pixel_um, 1.2, 6.0))
 
 
-def energies(picture: Frame, fine_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Local energy of cell detail, and of the finest detail that pixels can show.
-
-    Parameters
-    ----------
-    picture
-        Shape (y, x).
-    fine_px
-        Fine scale of the band in pixels.
-
-    Returns
-    -------
-    tuple of arrays of float32
-        Both of shape (y, x), grey levels squared.
-    """
-    values = _level(picture.astype(np.float32))
+def energies(image: Frame, fine_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Local energy of cell detail, and of the finest detail that pixels can show: (y, x) each."""
+    values = _level(image.astype(np.float32))
     smooth = ndimage.gaussian_filter(values, fine_px, truncate=3)
     # Smoothing the smoothed reaches the coarse scale: variances of Gaussians add.
     coarse = ndimage.gaussian_filter(smooth, fine_px * (COARSE**2 - 1) ** 0.5, truncate=3)
@@ -78,42 +48,29 @@ def _level(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """`values` without the light's slope and curvature, which would show as kinks at the edges."""
     for axis in (0, 1):
         profile = values.mean(axis=1 - axis, dtype=np.float64)
-        place = np.linspace(-1, 1, profile.size)
+        at = np.linspace(-1, 1, profile.size)
         order = min(2, profile.size - 1)
-        light = np.polynomial.Legendre.fit(place, profile, order, domain=[-1, 1])(place)
+        light = np.polynomial.Legendre.fit(at, profile, order, domain=[-1, 1])(at)
         values -= np.expand_dims(light, 1 - axis).astype(np.float32)
     return values
 
 
 def noise_of(
-    band: NDArray[np.float32],
-    fine: NDArray[np.float32],
-    step: float,
-    fine_px: float,
-) -> Noise:
-    """Noise in the band of cell detail, whether or not cells cover all of a frame.
+    band: NDArray[np.float32], fine: NDArray[np.float32], step: float, fine_px: float
+) -> float:
+    """Root mean square of the noise in the band of cell detail, grey levels.
 
-    The quietest places (5% quantile of the local energy of a filter that white noise passes and
+    The quietest regions (5% quantile of the local energy of a filter that white noise passes and
     smooth structure does not: Immerkaer 1996, Computer Vision and Image Understanding 64) give
-    the white noise, at least that of rounding to whole grey levels. The quietest 1% of the band
-    itself may raise it by up to `CORRELATED`, for noise in which neighbours are alike; without
-    limit where the whole frame is equally restless (`SPREAD`), as no field of cells is.
-
-    Parameters
-    ----------
-    band, fine
-        As `energies` gives them; any shape.
-    step
-        Distance of grey levels.
-    fine_px
-        Fine scale of the band in pixels.
+    the white noise, at least that of rounding to whole grey levels, `step` apart. The quietest 1%
+    of the band itself may raise it by up to `CORRELATED`, for noise in which neighbours are alike;
+    without limit where the whole frame is equally restless (`SPREAD`), as no field of cells is.
     """
     variance = max(float(np.quantile(fine, 0.05)), step**2 / 12)
     white = max((variance * _white_gain(fine_px)) ** 0.5, CONTOUR * step)
     quiet, low, high = (float(q) ** 0.5 for q in np.quantile(band, [0.01, 0.05, 0.95]))
-    if high < SPREAD * low:
-        return Noise(max(white, quiet), fine_px)
-    return Noise(float(np.clip(quiet, white, CORRELATED * white)), fine_px)
+    most = np.inf if high < SPREAD * low else CORRELATED * white
+    return float(np.clip(quiet, white, most))
 
 
 @cache

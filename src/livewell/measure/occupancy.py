@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from livewell.geometry import Box, WindowGrid, cover
 from livewell.image import Frame, mirrored
 from livewell.measure.borders import valid_area
-from livewell.measure.noise import Noise, energies, fine_scale, grey_step, noise_of
+from livewell.measure.noise import energies, fine_scale, grey_step, noise_of
 
 RISE = 3.0
 """Texture counts as a cell's where its amplitude is this many times the noise's."""
@@ -16,117 +16,64 @@ LEAST_SHARE = 0.002
 """A field with less than this share of its area textured is empty (about one spread cell of
 60 px in a frame of 1344 x 1024)."""
 WHOLE_PX, TILE_PX, SAMPLED = 2**25, 2048, 9
-"""Pictures of more pixels are looked at in tiles; of so many of them the noise is taken."""
+"""Images of more pixels are looked at in tiles; of so many of them the noise is taken."""
 
 
-def textured(
-    frame: Frame, pixel_um: float | None = None, floor: Noise | None = None
-) -> NDArray[np.bool_]:
-    """Where a frame has the texture of cells.
+def textured(frame: Frame, pixel_um: float | None = None) -> NDArray[np.bool_]:
+    """Where a frame has the texture of cells: bool (y, x), false in registration borders.
 
-    The frame is band-passed at the scale of cell detail (difference of Gaussians, 0.5 and 1.5 um);
-    a place counts where the local amplitude is `RISE` times the noise's. So neither gain nor offset
-    nor a gradient of the light matters. Debris and lines of a counting chamber count as cells.
-
-    Parameters
-    ----------
-    frame
-        Shape (y, x), any number type.
-    pixel_um
-        Edge of a pixel, micrometres; if unknown, about 0.33 is assumed.
-    floor
-        Noise to compare with; by default the frame's own.
-
-    Returns
-    -------
-    array of bool
-        Shape (y, x); false in registration borders and all over a constant frame.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a (y, x), or all zero.
+    The frame is band-passed at the scale of cell detail (difference of Gaussians, 0.5 and 1.5 um;
+    about 0.33 um a pixel is assumed where it is unknown); a pixel counts where the local amplitude
+    is `RISE` times the frame's own noise. So neither gain nor offset nor a
+    gradient of the light matters. Debris and lines of a counting chamber count as cells.
     """
     area = valid_area(frame)
     found = np.zeros(frame.shape, dtype=bool)
-    picture = frame[area.slices]
-    if picture.min() == picture.max():
+    image = frame[area.slices]
+    if image.min() == image.max():
         return found
-    fine_px = floor.fine_px if floor else fine_scale(pixel_um)
-    if picture.size > WHOLE_PX:
-        _textured_by_tiles(picture, fine_px, floor, found[area.slices])
+    fine_px = fine_scale(pixel_um)
+    if image.size > WHOLE_PX:
+        _textured_by_tiles(image, fine_px, found[area.slices])
         return found
-    band, fine = energies(picture, fine_px)
-    if floor is None:
-        floor = noise_of(band, fine, grey_step(picture), fine_px)
-    found[area.slices] = band > (RISE * floor.amplitude) ** 2
+    band, fine = energies(image, fine_px)
+    noise = noise_of(band, fine, grey_step(image), fine_px)
+    found[area.slices] = band > (RISE * noise) ** 2
     return found
 
 
-def _textured_by_tiles(
-    picture: Frame, fine_px: float, floor: Noise | None, found: NDArray[np.bool_]
-) -> None:
-    """`textured` of a picture too large for its filters, tile by tile into `found`.
+def _textured_by_tiles(image: Frame, fine_px: float, found: NDArray[np.bool_]) -> None:
+    """`textured` of a image too large for its filters, tile by tile into `found`.
 
-    The noise is that of `SAMPLED` tiles spread over the picture.
+    The noise is that of `SAMPLED` tiles spread over the image.
     """
     halo = round(20 * fine_px)
     edge = TILE_PX + 2 * halo
     down, across = (
         cover(-(-length // TILE_PX), window_px=TILE_PX, stride_px=TILE_PX, tile_px=TILE_PX)
-        for length in picture.shape
+        for length in image.shape
     )
     boxes = [Box(row.read, column.read) for row in down for column in across]
-    whole = Box.of(0, 0, *picture.shape)
-    if floor is None:
-        some = [boxes[i] for i in np.linspace(0, len(boxes) - 1, SAMPLED).astype(int)]
-        pairs = [energies(mirrored(picture, whole, box), fine_px) for box in some]
-        band, fine = (np.stack(each) for each in zip(*pairs, strict=True))
-        floor = noise_of(band, fine, grey_step(picture), fine_px)
+    whole = Box.of(0, 0, *image.shape)
+    some = [boxes[i] for i in np.linspace(0, len(boxes) - 1, SAMPLED).astype(int)]
+    pairs = [energies(mirrored(image, whole, box), fine_px) for box in some]
+    bands, fine = (np.stack(each) for each in zip(*pairs, strict=True))
+    noise = noise_of(bands, fine, grey_step(image), fine_px)
     for box in boxes:
-        band, _ = energies(mirrored(picture, whole, box.widened(halo)), fine_px)
+        band, _ = energies(mirrored(image, whole, box.widened(halo)), fine_px)
         own = box.common(whole)
         if own is not None:
             inner = band[halo : edge - halo, halo : edge - halo][: own.y.size, : own.x.size]
-            found[own.slices] = inner > (RISE * floor.amplitude) ** 2
+            found[own.slices] = inner > (RISE * noise) ** 2
 
 
-def occupancy(frame: Frame, pixel_um: float | None = None, floor: Noise | None = None) -> float:
-    """Share of a frame's area, without registration borders, that has the texture of cells.
-
-    Parameters
-    ----------
-    frame, pixel_um, floor
-        As in `textured`.
-
-    Returns
-    -------
-    float
-        0 to 1; 0 for a constant frame.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a (y, x), or all zero.
-    """
-    return float(textured(frame, pixel_um, floor)[valid_area(frame).slices].mean())
+def occupancy(frame: Frame, pixel_um: float | None = None) -> float:
+    """Share of a frame's area, without registration borders, that has the texture of cells."""
+    return float(textured(frame, pixel_um)[valid_area(frame).slices].mean())
 
 
 def shares(mask: NDArray[np.bool_], boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Share of each box that a mask such as `textured` covers.
-
-    Parameters
-    ----------
-    mask
-        Shape (y, x).
-    boxes
-        They may reach beyond the mask; only what lies inside counts, 0 where nothing does.
-
-    Returns
-    -------
-    array of float64
-        Shape (n,), 0 to 1.
-    """
+    """Share of each box that a mask such as `textured` covers; beyond the mask nothing counts."""
     parts = [
         mask[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
         for y0, x0, y1, x1 in (box.corners for box in boxes)
@@ -135,20 +82,7 @@ def shares(mask: NDArray[np.bool_], boxes: Sequence[Box]) -> NDArray[np.float64]
 
 
 def grid_shares(mask: NDArray[np.bool_], grid: WindowGrid) -> NDArray[np.float64]:
-    """Share of every window of a grid that a mask such as `textured` covers.
-
-    Parameters
-    ----------
-    mask
-        Shape (y, x); mirrored beyond its edges.
-    grid
-        The windows.
-
-    Returns
-    -------
-    array of float64
-        Shape (rows, columns), 0 to 1.
-    """
+    """Share of every window (rows, columns) that a mask covers, mirrored beyond its edges."""
     whole = Box.of(0, 0, *mask.shape)
     found = np.empty(grid.shape)
     starts = np.arange(grid.columns) * grid.stride_px
@@ -160,21 +94,6 @@ def grid_shares(mask: NDArray[np.bool_], grid: WindowGrid) -> NDArray[np.float64
     return found / grid.size_px**2
 
 
-def has_cells(
-    frame: Frame, pixel_um: float | None = None, least_share: float = LEAST_SHARE
-) -> bool:
-    """Whether at least `least_share` of the frame's area has the texture of cells.
-
-    Parameters
-    ----------
-    frame, pixel_um
-        As in `occupancy`.
-    least_share
-        0 to 1.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a (y, x), or all zero.
-    """
-    return occupancy(frame, pixel_um) >= least_share
+def has_cells(frame: Frame, pixel_um: float | None = None) -> bool:
+    """Whether at least `LEAST_SHARE` of the frame's area has the texture of cells."""
+    return occupancy(frame, pixel_um) >= LEAST_SHARE

@@ -14,15 +14,6 @@ Map = NDArray[np.float32]
 def smoothed(evidence: Map, sigma_px: float) -> Map:
     """A map blurred by a Gaussian, what lies beyond its edges taken as nothing.
 
-    Parameters
-    ----------
-    evidence
-        (h, w), not negative.
-    sigma_px
-        Standard deviation, pixels; 0 for none.
-
-    Notes
-    -----
     Source: Sailem et al., section 2.2 ("we apply Gaussian smoothing ... to generate more smooth
     segmentation").
     """
@@ -32,33 +23,19 @@ def smoothed(evidence: Map, sigma_px: float) -> Map:
 
 
 def peaks(values: NDArray[np.floating], *, apart: int, least: float) -> NDArray[np.int64]:
-    """Places that are higher than all within a distance: non-maximum suppression.
+    """Row and column (n, 2) of what is higher than all within a distance, the highest first.
 
-    Parameters
-    ----------
-    values
-        (h, w).
-    apart
-        Peaks lie farther apart than this, on one axis at least; pixels (or cells), 1 or more.
-    least
-        Lower places are no peaks.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 2) row and column, the highest first; of equal neighbours one is kept.
-
-    Notes
-    -----
-    Source: Sailem et al., section 2.2 ("local non-maximum suppression").
+    Peaks are at least `least` high and lie more than `apart` pixels from each other on one axis at
+    least; of equal neighbours one is kept. Source: Sailem et al., section 2.2 ("local non-maximum
+    suppression").
     """
     highest = ndimage.maximum_filter(values, size=2 * apart + 1, mode="nearest")
     found = np.argwhere((values >= highest) & (values >= least)).astype(np.int64)
     heights = values[found[:, 0], found[:, 1]]
     kept: list[NDArray[np.int64]] = []
-    for place in found[np.argsort(-heights, kind="stable")]:
-        if all(np.abs(place - other).max() > apart for other in kept):
-            kept.append(place)
+    for peak in found[np.argsort(-heights, kind="stable")]:
+        if all(np.abs(peak - other).max() > apart for other in kept):
+            kept.append(peak)
     return np.array(kept, dtype=np.int64).reshape(-1, 2)
 
 
@@ -66,42 +43,21 @@ def peaks(values: NDArray[np.floating], *, apart: int, least: float) -> NDArray[
 class Grounds:
     """The pixels that belong to each peak.
 
-    Parameters
-    ----------
-    labels
-        (h, w) int32: number of the peak, counted from 1; 0 for none.
-    boxes
-        (n, 4) first row and column inside and beyond of every peak's pixels; a peak without any
-        has the one pixel it stands on.
+    ``labels``: (h, w) int32, number of the peak, counted from 1; 0 for none. ``boxes``: (n, 4)
+    first row and column inside and beyond; a peak without any pixels has the one it stands on.
     """
 
     labels: NDArray[np.int32]
     boxes: NDArray[np.int64]
 
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """(h, w): pixels of any peak."""
-        return self.labels > 0
-
 
 def grounds(evidence: Map, at: NDArray[np.int64], share: float) -> Grounds:
     """The pixels around peaks whose evidence is at least a share of their own peak's.
 
-    Pixels go to the peak that they lead up to (watershed), so that neighbours stay apart.
-
-    Parameters
-    ----------
-    evidence
-        (h, w), smooth and not negative.
-    at
-        (n, 2) row and column of every peak, all different.
-    share
-        In (0, 1]: threshold, relative to the peak.
-
-    Notes
-    -----
-    Source: Sailem et al., sections 2.2 and 4.2 ("thresholding and smoothing the saliency maps");
-    that the threshold is a share of each object's own peak is livewell's.
+    Pixels go to the peak that they lead up to (watershed), so that neighbours stay apart. The
+    evidence is smooth and not negative, `at` holds (n, 2) peaks, all different. Source: Sailem et
+    al., sections 2.2 and 4.2 ("thresholding and smoothing the saliency maps"); that the threshold
+    is a share of each object's own peak is livewell's.
     """
     markers = np.zeros(evidence.shape, dtype=np.int32)
     numbers = np.arange(1, len(at) + 1, dtype=np.int32)

@@ -22,30 +22,14 @@ FATAL = frozenset({"not-finite", "all-zero", "constant"})
 
 
 def faults(frame: Frame, where: str = "frame") -> list[Fault]:
-    """What looks wrong with one frame.
+    """What looks wrong with one frame in the file's own number type.
 
-    Parameters
-    ----------
-    frame
-        Shape (y, x), in the file's own number type.
-    where
-        Name of the image (and frame), for the faults.
-
-    Returns
-    -------
-    list of Fault
-        Empty for a sound frame. Codes: ``not-finite`` (NaN or infinite values), ``all-zero``,
-        ``constant``; ``saturated`` (more than `SATURATED_SHARE` at the type's largest value),
-        ``plateau`` (the same at a level below it); ``eight-bit-content`` (a wider type whose
-        values are all multiples of 256 or 257), ``eight-bit-range`` (a wider type with no value
-        above 255: 8-bit content or very dark), ``spaced-levels`` (all values are multiples of
-        some other number), ``few-levels`` (fewer than `FEW_LEVELS`), ``zero-border``
-        (registration borders). `FATAL` says which leave nothing to judge.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not a non-empty (y, x).
+    Codes: ``not-finite`` (NaN or infinite values), ``all-zero``, ``constant``; ``saturated`` (more
+    than `SATURATED_SHARE` at the type's largest value), ``plateau`` (the same at a level below it);
+    ``eight-bit-content`` (a wider type whose values are all multiples of 256 or 257),
+    ``eight-bit-range`` (a wider type with no value above 255: 8-bit content or very dark),
+    ``spaced-levels`` (all values are multiples of some other number), ``few-levels`` (fewer than
+    `FEW_LEVELS`), ``zero-border`` (registration borders).
     """
     checked_frame(frame)
     if frame.dtype.kind == "f" and not np.isfinite(frame).all():
@@ -59,21 +43,14 @@ def faults(frame: Frame, where: str = "frame") -> list[Fault]:
     found = _saturation(levels, counts, where) + _depth(levels, where)
     area = valid_area(frame)
     if area != Box.of(0, 0, *frame.shape):
-        message = f"zeros at the edges; picture only in rows {area.y.start} to {area.y.stop}, "
+        message = f"zeros at the edges; image only in rows {area.y.start} to {area.y.stop}, "
         message += f"columns {area.x.start} to {area.x.stop} of {frame.shape}"
         found.append(Fault("zero-border", where, message))
     return found
 
 
 def require_content(frame: Frame, where: str = "frame") -> None:
-    """Let a frame pass that holds something to judge, at little cost.
-
-    Raises
-    ------
-    ImageContentError
-        It holds NaN or infinite values, or every pixel is the same; the text begins with the
-        fault's message and `where`.
-    """
+    """Let a frame pass that holds something to judge, at little cost, and refuse others."""
     checked_frame(frame)
     # Cheaper than `faults`, which counts every grey level: most frames are sound.
     sound = frame.dtype.kind != "f" or bool(np.isfinite(frame).all())
@@ -83,7 +60,7 @@ def require_content(frame: Frame, where: str = "frame") -> None:
     raise ImageContentError(
         f"{fault.message} [{fault.code}]",
         where=where,
-        expected="a picture of finite, varying grey levels",
+        expected="an image of finite, varying grey levels",
         remedy="export the image again, or leave it out",
     )
 

@@ -16,25 +16,7 @@ CLIP_SDS = 3.0
 
 
 def means(frame: Frame, boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Mean stain in each box: what Pattarone et al. 2021 decide labels on.
-
-    Parameters
-    ----------
-    frame
-        Stain, shape (y, x), counts.
-    boxes
-        Each inside the frame.
-
-    Returns
-    -------
-    array of float64
-        Shape (n,), counts.
-
-    Raises
-    ------
-    ImageContentError
-        A box reaches beyond the frame, or the frame is not (y, x).
-    """
+    """Mean stain in each box, counts: what Pattarone et al. 2021 decide labels on."""
     whole = Box.of(0, 0, *checked_frame(frame).shape)
     for box in boxes:
         if not whole.contains(box):
@@ -48,28 +30,13 @@ def means(frame: Frame, boxes: Sequence[Box]) -> NDArray[np.float64]:
 
 
 def background(frame: Frame) -> float:
-    """Level of the unlit background.
+    """Level of the unlit background, counts; exact zeros (registration borders) are left out.
 
     The median of what is left after all that is brighter than the median by
     `CLIP_SDS` standard deviations has been taken away, again and again until nothing more goes;
     the standard deviation comes from the darker half only, where no lit cell reaches (one-sided
     form of the clipping in Bertin & Arnouts 1996, SExtractor, section 7.1). Holds while less than
     half of the frame is lit.
-
-    Parameters
-    ----------
-    frame
-        Stain, shape (y, x), counts; exact zeros (registration borders) are left out.
-
-    Returns
-    -------
-    float
-        Counts.
-
-    Raises
-    ------
-    ImageContentError
-        No pixel is left to take it from.
     """
     values = frame[checked_frame(frame) != 0].astype(np.float64)
     if values.size == 0:
@@ -94,25 +61,7 @@ def background(frame: Frame) -> float:
 def ratio(
     values: NDArray[Any], background_counts: float, offset_counts: float = 0.0
 ) -> NDArray[np.float64]:
-    """``(values - offset) / (background - offset)``, free of gain and of the camera's offset.
-
-    Parameters
-    ----------
-    values, background_counts
-        Counts; `values` of any shape.
-    offset_counts
-        What the camera gives in the dark.
-
-    Returns
-    -------
-    array of float64
-        Shape of `values`; 1 is background.
-
-    Raises
-    ------
-    ImageContentError
-        The background is not above the offset.
-    """
+    """``(values - offset) / (background - offset)``, free of gain and of the camera's offset."""
     if not background_counts > offset_counts:
         raise ImageContentError(
             "a background that is not above the camera's offset",

@@ -25,31 +25,13 @@ _PROPERTIES = ("contrast", "homogeneity", "energy", "correlation")
 
 
 def features(stack: NDArray[Any]) -> pd.DataFrame:
-    """Texture features of each patch.
+    """Texture features of patches (n, h, w), each brought to mean 0 and standard deviation 1.
 
-    Parameters
-    ----------
-    stack
-        Patches of one size, shape (n, h, w), at least 32 px a side for all scales to have
-        meaning. Each is brought to mean 0 and standard deviation 1 (a constant one to 0).
-
-    Returns
-    -------
-    DataFrame
-        n rows of float64: percentiles of the pixels; spread, skewness and kurtosis of
-        difference-of-Gaussian bands (``band…``); gradients (``slope…``); shares of local
-        binary patterns (``lbp…``); co-occurrence properties, mean over four directions
-        (``pairs…``); mean and spread in rings of equal area around the middle (``ring…``), for
-        patches centred on a cell.
-
-    Raises
-    ------
-    ImageContentError
-        The array is not (n, h, w), or holds NaN or infinite values.
-
-    Notes
-    -----
-    Sources: Ojala et al. 2002 (local binary patterns), Haralick et al. 1973 (co-occurrence).
+    Percentiles of the pixels; spread, skewness and kurtosis of difference-of-Gaussian bands
+    (``band…``); gradients (``slope…``); shares of local binary patterns (``lbp…``, Ojala et al.
+    2002); co-occurrence properties, mean over four directions (``pairs…``, Haralick et al. 1973);
+    mean and spread in rings of equal area around the middle (``ring…``), for patches centred on a
+    cell. At least 32 px a side for all scales to have meaning; a constant patch is 0.
     """
     if len(checked_stack(stack)) == 0:
         return _chunk(np.zeros((1, *stack.shape[1:])))[:0]

@@ -19,7 +19,7 @@ _REMEDIES = {
     "outside": "correct boxes outside their image, or their image's name",
     "beyond-edge": "correct boxes that reach beyond their image, or give --clip to cut them there",
 }
-"""What to do about faults that only the images can tell, by their code."""
+"""What to do about faults that only the images can show, by their code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +57,22 @@ class Boxes:
 
 def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """(height, width) of every image in pixels, by `schemas.HEADERS`."""
-    columns = (headers[name] for name in ("image", "height", "width"))
-    return {
-        str(image): (int(height), int(width)) for image, height, width in zip(*columns, strict=True)
-    }
+    rows = headers[["image", "height", "width"]].itertuples(index=False)
+    return {str(image): (int(height), int(width)) for image, height, width in rows}
 
 
 def label_boxes(
     study: Study, route: Boxes, classes: tuple[str, str]
 ) -> tuple[Labels, pd.DataFrame]:
-    """Labels of a study's images, and the checked boxes that they were made from.
+    """Labels of a study's images, and the checked boxes that they were made from (`BOXED_CELLS`).
 
-    Parameters
-    ----------
-    study
-        Its images have one frame each.
-    route
-        The CSV and how it is read.
-    classes
-        ``(negative, positive)``.
-
-    Returns
-    -------
-    Labels
-        One label an image.
-    DataFrame
-        Schema `livewell.study.boxes.BOXED_CELLS`, one row a cell, also cells without a class.
-
-    Raises
-    ------
-    TableError
-        Holding every fault of boxes, states and images: also boxes without area or outside their
-        image, and boxes on an image of several frames, for they do not say on which.
+    Every fault of boxes, states and images is refused, also boxes without area or outside their
+    image, and boxes on an image of several frames, for they do not say on which.
     """
     boxes = read_boxes(route.csv, image=route.image, state=route.state, corners=route.corners)
     headers = study.headers()
     sizes = sizes_of(headers)
-    # images that the study has not are told by the labels, with what comes near
+    # images that the study has not are named by the labels, with what comes near
     placed = boxes["image"].isin(sizes)
     # an empty state is no fault of the box
     known = boxes[placed].fillna({"kind": "(empty)"})
@@ -115,18 +94,12 @@ def label_boxes(
     except TableError as error:
         found += error.faults
         remedies.append(error.remedy)
+    where = str(route.csv)
     if found:
-        raise TableError(
-            "no labels by boxes",
-            found,
-            where=str(route.csv),
-            remedy="; ".join(remedies),
-        )
+        raise TableError("no labels by boxes", found, where=where, remedy="; ".join(remedies))
     # two boxes may have become one where they were cut
-    remedy = "leave one of them out"
-    return labelled, BOXED_CELLS.check(
-        classed(boxes, route.classes), where=str(route.csv), remedy=remedy
-    )
+    remedy, boxes = "leave one of them out", classed(boxes, route.classes)
+    return labelled, BOXED_CELLS.check(boxes, where=where, remedy=remedy)
 
 
 def _movie_faults(boxes: pd.DataFrame, headers: pd.DataFrame) -> list[Fault]:

@@ -1,5 +1,6 @@
 """Boxes round cells whose state is known, read from a CSV."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,18 +13,16 @@ from livewell.tables.schemas import BOX, Column, Schema
 CORNERS = ("ymin", "xmin", "ymax", "xmax")
 """Usual names of the columns with a box's corners, in livewell's order: rows before columns."""
 
-_CORNERS = tuple(
-    Column(name, "integer", f"{what} of the box, pixels", required=True)
-    for name, what in zip(
-        BOX, ("first row", "first column", "first row beyond", "first column beyond"), strict=True
-    )
-)
+_MEANING = ("first row", "first column", "first row beyond", "first column beyond")
 BOXED_CELLS = Schema(
     "boxed cell",
     (
         Column("image", "text", "name of the image in the study", required=True),
         Column("kind", "text", "state of the cell, as its table names it"),
-        *_CORNERS,
+        *(
+            Column(name, "integer", f"{what} of the box, pixels", required=True)
+            for name, what in zip(BOX, _MEANING, strict=True)
+        ),
         Column("label", "text", "class of that state; empty where none is said"),
     ),
     key=("image", "kind", *BOX),
@@ -40,47 +39,17 @@ def read_boxes(
 ) -> pd.DataFrame:
     """Read boxes of cells from a CSV, one row a cell, and check the whole file.
 
-    Parameters
-    ----------
-    path
-        The CSV, of any kind that `livewell.study.metadata.read_metadata` reads.
-    image, state
-        Columns with the image's name in the study and the state of the cell.
-    corners
-        Columns with a box's first row, first column, first row beyond and first column beyond it,
-        pixels, in this order. A box is half-open: of ``ymin`` 3 and ``ymax`` 5 it is two rows
-        high. Programs that count the last pixel into a box have to have one added.
-
-    Returns
-    -------
-    DataFrame
-        Columns image, kind (text; empty where no state is said), y0, x0, y1, x1 (int64, pixels,
-        half-open). The index, named row, counts rows as the file and spreadsheets do, the heading
-        being row 1. Whether boxes have an area and lie in their image is not checked here, for
-        that takes the images' sizes.
-
-    Raises
-    ------
-    SpecError
-        Columns named twice, or corners named with x before y.
-    LayoutError
-        The file is missing, empty or without a row.
-    TableError
-        Holding every fault: column not there, cell empty, corner that is not a whole number,
-        cell that stands twice.
+    A box is half-open: of ``ymin`` 3 and ``ymax`` 5 it is two rows high. Programs that count the
+    last pixel into a box have to have one added. Columns image, kind (text; empty where no state is
+    said) and `BOX` (int64); the index, named row, counts rows as the file and spreadsheets do, the
+    heading being row 1. Whether boxes have an area and lie in their image is not checked here.
     """
     names = _checked_names(image, state, corners)
     read = read_metadata(path)
     table = read.table.rename(columns=_as_asked(names, read.table.columns))
     # in the file's own words, so that faults name its columns and rows
-    asked = Schema(
-        BOXED_CELLS.name,
-        tuple(
-            Column(name, column.kind, column.doc, column.required)
-            for name, column in zip(names, BOXED_CELLS.columns, strict=False)
-        ),
-        key=names,
-    )
+    columns = zip(names, BOXED_CELLS.columns, strict=False)
+    asked = Schema(BOXED_CELLS.name, tuple(replace(c, name=name) for name, c in columns), names)
     found = column_faults(table, names)
     found += [fault for fault in asked.faults(table) if fault.code != "missing-column"]
     if found:
@@ -106,7 +75,7 @@ def _checked_names(image: str, state: str, corners: tuple[str, ...]) -> tuple[st
             got=", ".join(names),
         )
     starts = [name.strip().lower()[0] for name in corners]
-    # a nearly square image would hide that x and y have changed places
+    # a nearly square image would hide that x and y were exchanged
     if "x" in starts[::2] or "y" in starts[1::2]:
         raise SpecError(
             "corners named with x before y",

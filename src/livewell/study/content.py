@@ -1,4 +1,4 @@
-"""Digests of a study's pictures, made once and kept."""
+"""Digests of a study's images, made once and kept."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
 from livewell.study.study import Study
-from livewell.tables.files import write_table
+from livewell.tables.schemas import write_table
 
 _FILE = ["image", "bytes", "mtime_ns"]
 """Columns by which a file is known to be unchanged."""
@@ -28,23 +28,10 @@ _FIRST = [*_FILE, "channel", "digest"]
 
 
 def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataFrame:
-    """Content digests of frames, and of their tiles where another frame has a tile's shape.
+    """Content digests of frames (image, t), and of tiles where another frame has their shape.
 
-    What was computed of a file is kept until it changes; only what is new is computed.
-
-    Parameters
-    ----------
-    study
-        The digests are kept in its folder ``cache``.
-    pixels
-        Their first channel is compared.
-    frames
-        Columns image and t: the frames to compare with each other.
-
-    Returns
-    -------
-    DataFrame
-        As `livewell.measure.content.content_table`.
+    The first channel of `pixels` is compared. What was computed of a file is kept in the study's
+    folder ``cache`` until the file changes; only what is new is computed.
     """
     first = re.sub(r"[^\w.-]+", "-", str(next(iter(pixels.channels), "auto")))
     cache = study.folder / "cache" / f"content-{first}.parquet"
@@ -52,7 +39,7 @@ def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataF
     shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
     known = {key: rows.drop_duplicates(["t", "part"]) for key, rows in _kept(cache, _FILE)}
     tables, fresh = [], False
-    with task("comparing pictures", total=len(wanted)) as tick:
+    with task("comparing images", total=len(wanted)) as tick:
         for image, times in wanted.items():
             name = str(image)
             key = (name, *fingerprint(study.path(name)))
@@ -85,28 +72,13 @@ def _kept(cache: Path, key: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.Dat
         yield from pd.read_parquet(cache).groupby(key, sort=False)
 
 
-def first_frames(
-    study: Study,
-    images: Iterable[str],
-    channels: Channels = None,
-) -> dict[str, str]:
-    """A digest of every image's first frame with a picture, whatever file or folder it lies in.
+def first_frames(study: Study, images: Iterable[str], channels: Channels = None) -> dict[str, str]:
+    """Digest of every image's first frame with contents, whatever file or folder it lies in.
 
-    Parameters
-    ----------
-    study
-        The study; the digests are kept in its folder ``cache`` until a file changes.
-    images
-        Names of its images.
-    channels
-        The first of them is looked at; where there is none the study's, else the one of transmitted
-        light.
-
-    Returns
-    -------
-    dict
-        Digest by image; empty text for a file that cannot be read. Frames of one value only are
-        passed over: blank frames are alike in movies that have nothing to do with each other.
+    The first channel is looked at (the study's, or that of transmitted light, where none is asked
+    for); digests are kept in the study's folder ``cache`` until a file changes. Empty text for a
+    file that cannot be read. Frames of one value only are passed over: blank frames are alike in
+    movies that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
     cache = study.folder / "cache" / "first-frames.parquet"
@@ -114,7 +86,7 @@ def first_frames(
     before, asked = len(known), asked_channels(channels) or study.channels
     headers = {str(row["image"]): row for _, row in study.read_headers()[0].iterrows()}
     found = dict.fromkeys(names, "")
-    with task("looking whether pictures were learnt from", total=len(names)) as tick:
+    with task("looking whether images were learnt from", total=len(names)) as tick:
         for name in names:
             with suppress(LivewellError):
                 if name in headers:
@@ -133,7 +105,7 @@ def first_frames(
 
 
 def first_frame(image: OpenImage, channel: int) -> str:
-    """A digest of the first frame with a picture of an open file; empty text where none has."""
+    """A digest of the first frame with contents of an open file; empty text where none has."""
     frames = (image.frame(t, channel) for t in range(image.header.frames))
     return next((_digest(frame) for frame in frames if frame.min() < frame.max()), "")
 

@@ -20,25 +20,6 @@ SHOWN = 10
 """Values listed in an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnmatchedNames:
-    """A file that a pattern does not fit.
-
-    Parameters
-    ----------
-    name
-        The file, as given.
-    hint
-        How far it fits and what was expected there.
-    """
-
-    name: str
-    hint: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.hint}"
-
-
 @dataclass(frozen=True)
 class NamePattern:
     """A pattern that reads named parts from file names.
@@ -49,15 +30,6 @@ class NamePattern:
     takes its meaning from a bracket. A name that stands twice must hold the same text both times.
     A pattern with a slash is matched against the path from the study's root, one without against
     the file's name.
-
-    Parameters
-    ----------
-    text
-        As written.
-    nodes, kinds
-        As parsed; kind by name of the part.
-    maps
-        New names for values, see `Maps`.
     """
 
     text: str
@@ -67,13 +39,7 @@ class NamePattern:
 
     @classmethod
     def parse(cls, text: str, maps: Maps | None = None) -> "NamePattern":
-        """Read a pattern.
-
-        Raises
-        ------
-        LayoutError
-            Not a pattern (a caret shows where), or a map for a part that it has not.
-        """
+        """Read a pattern; a `LayoutError` shows with a caret where it is none."""
         nodes, kinds = parse(text)
         strange = sorted(set(maps or {}) - set(kinds))
         if strange:
@@ -89,28 +55,12 @@ class NamePattern:
         }
         return cls(text, nodes, kinds, folded)
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the parts, in order."""
-        return list(self.kinds)
-
     def subject(self, path: str) -> str:
         """What of a relative posix path is matched: all of it, or the name alone."""
         return path if "/" in self.text else PurePosixPath(path).name
 
     def match(self, path: str) -> dict[str, Any] | None:
-        """Values of the parts, ``None`` for absent optional ones; ``None`` where it does not fit.
-
-        Parameters
-        ----------
-        path
-            Relative posix path, or a bare name.
-
-        Raises
-        ------
-        GeometryError
-            The part ``well`` fits but is no well.
-        """
+        """Values of the parts, ``None`` for absent optional ones; ``None`` if it does not fit."""
         found = self._regex.fullmatch(self.subject(path))
         if found is None:
             return None
@@ -133,45 +83,36 @@ class NamePattern:
         there = f"{rest!r} stands there" if rest else "the name ends there"
         return f"{start}{expected} is expected and {there}"
 
-    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, list[UnmatchedNames]]:
-        """The fields table that the names make.
+    def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The fields table that the names make, and a hint for every name that does not fit.
 
-        Parameters
-        ----------
-        paths
-            Relative posix paths of the files.
-
-        Returns
-        -------
-        table : DataFrame
-            One row a file that fits: ``image`` and ``path`` (both the path as given) and a column
-            a part. ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture``
-            becomes the path of that picture where it is among the files. Values of one part
-            that differ in letter case alone are one value, in the spelling seen first.
-        unmatched : list of UnmatchedNames
-            The others, in order.
+        One row a file that fits: ``image`` and ``path`` (both the path as given), a column a part.
+        ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture`` becomes the path of
+        that image where it is among the files. Values of one part that differ in letter case alone
+        are one value, in the spelling seen first.
         """
         paths = list(paths)
         rows: list[dict[str, Any]] = []
-        unmatched: list[UnmatchedNames] = []
+        unmatched: dict[str, str] = {}
         for path in paths:
             try:
                 values = self.match(path)
             except GeometryError as error:
-                unmatched.append(UnmatchedNames(path, str(error)))
+                unmatched[path] = str(error)
                 continue
             if values is None:
-                unmatched.append(UnmatchedNames(path, self.hint(path)))
+                unmatched[path] = self.hint(path)
             else:
                 rows.append({"image": path, "path": path, **values})
-        table = pd.DataFrame(rows, columns=["image", "path", *self.names])
-        table = table.astype(
-            {"image": "str", "path": "str"}
-            | {name: _DTYPES.get(self._result_kind(name), "str") for name in self.names}
-        )
-        for name in self.names:
-            if self._result_kind(name) not in _DTYPES and name != "picture":
-                table[name] = _one_spelling(table[name])
+        dtypes = {"image": "str", "path": "str"}
+        for name, kind in self.kinds.items():
+            dtypes[name] = "str" if name in self.maps else _DTYPES.get(kind, "str")
+        table = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+        for name in self.kinds:
+            if dtypes[name] == "str" and name != "picture":
+                folded = table[name].str.casefold()
+                table[name] = table.groupby(folded, sort=False)[name].transform("first")
+        table = table.astype(dtypes)
         if "picture" in table:
             table["picture"] = _pictures(table, paths)
         if "t" in table and "t0" not in table:
@@ -179,13 +120,7 @@ class NamePattern:
         return table, unmatched
 
     def check_maps(self, paths: Iterable[str]) -> None:
-        """Refuse a value map for a value that no name holds.
-
-        Raises
-        ------
-        LayoutError
-            Naming these values, and those that there are.
-        """
+        """Refuse a value map for a value that no name holds."""
         fits = [self._regex.fullmatch(self.subject(path)) for path in paths]
         for name, values in self.maps.items():
             there = sorted({found[name] for found in fits if found and found[name] is not None})
@@ -204,9 +139,6 @@ class NamePattern:
     def _regex(self) -> re.Pattern[str]:
         return re.compile(expression(self.nodes), re.IGNORECASE)
 
-    def _result_kind(self, name: str) -> str:
-        return "text" if name in self.maps else self.kinds[name]
-
     def _value(self, name: str, text: str | None) -> Any:
         if text is None:
             return None
@@ -221,14 +153,8 @@ class NamePattern:
         return text
 
 
-def _one_spelling(values: "pd.Series[str]") -> "pd.Series[str]":
-    """Values that differ in letter case alone, in the spelling seen first."""
-    first = values.groupby(values.str.casefold(), sort=False).transform("first")
-    return first.astype("str")
-
-
 def _pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":
-    """Path of the picture every file belongs to, found by name beside it or anywhere else."""
+    """Path of the image every file belongs to, found by name beside it or anywhere else."""
     there = {path.casefold(): path for path in paths}
     by_name: dict[str, list[str]] = {}
     for path in paths:

@@ -13,7 +13,7 @@ from livewell.tables.schemas import FIELDS
 
 FILE_COLUMNS = ("image", "file", "filename", "file_name", "path")
 """Headings under which a file is named."""
-KINDS = {column.name: column.kind for column in FIELDS.columns}
+KINDS = FIELDS.kinds
 """What livewell's own columns hold: text, integer or number."""
 PLAIN_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?0?\.\d+")
 """A number without leading zeros, which would make it a name (007)."""
@@ -22,16 +22,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 @dataclass(frozen=True)
 class Metadata:
-    """A metadata table as read from a CSV.
+    """A metadata table as read from a CSV: text everywhere, empty cells missing, rows by line.
 
-    Parameters
-    ----------
-    table
-        Text everywhere, empty cells missing; the index holds line numbers in the file.
-    notes
-        How it was read: encoding, separator, decimal commas.
-    source
-        Path of the file.
+    Notes say how it was read: encoding, separator, decimal commas.
     """
 
     table: pd.DataFrame
@@ -44,13 +37,6 @@ def read_metadata(path: Path | str) -> Metadata:
 
     With semicolons or tabs, a comma between digits is taken for a decimal point in columns that
     hold nothing else; what was decided is in the notes.
-
-    Raises
-    ------
-    LayoutError
-        Missing, empty, or without a row.
-    TableError
-        Rows longer than the heading, or two columns of one name.
     """
     path = Path(path)
     text, encoding = _decode(path)
@@ -124,7 +110,7 @@ def _separator(text: str) -> str:
 
 
 def _heading(cell: str) -> str:
-    """A column's name; names that livewell knows are told whatever their letter case."""
+    """A column's name; names that livewell knows are known whatever their letter case."""
     name = cell.strip()
     plain = name.lower().replace(" ", "_")
     return plain if plain in KINDS or plain in FILE_COLUMNS else name

@@ -1,36 +1,20 @@
-"""What the names of images tell, and the names of files that are made of them."""
+"""What the names of images say, and the names of files that are made of them."""
 
 import re
 from collections.abc import Sequence
-from hashlib import sha256
 
 import pandas as pd
 
 from livewell.errors import SpecError
-from livewell.files import folder_names
+from livewell.files import distinct, folder_names
 from livewell.study.layout import NamePattern
 from livewell.text import plural
 
 
 def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """Well and position of every image by its name, and a warning about those without.
+    """Well and position of every image by its name, and at most one warning about those without.
 
-    Parameters
-    ----------
-    names
-        Of the images.
-    pattern
-        Such as ``{well}_{position}.tif``; ``None``: nothing is known.
-
-    Returns
-    -------
-    (DataFrame, list of str)
-        Columns image, well, position; at most one sentence.
-
-    Raises
-    ------
-    SpecError
-        The pattern fits no image.
+    Columns image, well, position; without a pattern nothing is known.
     """
     table = pd.DataFrame({"image": list(names), "well": None, "position": None})
     if pattern is None:
@@ -41,17 +25,17 @@ def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list
             "the pattern fits no image",
             where=f"--pattern {pattern}",
             expected=f"names such as {names[0]}",
-            got=str(unmatched[0]),
+            got=": ".join(next(iter(unmatched.items()))),
         )
     parts = parts.reindex(columns=["image", "well", "position"])
     return table[["image"]].merge(parts, on="image", how="left"), [
         f"no well and position for {plural(len(unmatched), 'name')} that the pattern does not fit,"
-        f" such as {each.name}"
-        for each in unmatched[:1]
+        f" such as {name}"
+        for name in list(unmatched)[:1]
     ]
 
 
-def picture_names(images: Sequence[str]) -> dict[str, str]:
+def file_names(images: Sequence[str]) -> dict[str, str]:
     """A file's name for every image, each once; none looks like a frame of another one's movie."""
     names = folder_names(images)
     every = {name.lower() for name in names.values()}
@@ -59,10 +43,10 @@ def picture_names(images: Sequence[str]) -> dict[str, str]:
     for image, name in names.items():
         frame = re.fullmatch(r"(.+)_t\d{4,}", name.lower())
         torn = frame is not None and frame[1] in every
-        found[image] = f"{name}-{sha256(image.encode()).hexdigest()[:8]}" if torn else name
+        found[image] = distinct(name, image) if torn else name
     return found
 
 
 def frame_name(base: str, t: int, frames: int) -> str:
-    """Name of a picture's files without ending: its image's, and the frame of a movie."""
+    """Name of a frame's files without ending: its image, and the frame of a movie."""
     return base if frames == 1 else f"{base}_t{t:04}"

@@ -45,21 +45,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class NestedPiece:
-    """``{name=...}``: names the text that a piece of pattern fits."""
-
-    name: str
-    inner: "tuple[Node, ...]"
-
-
-@dataclass(frozen=True, slots=True)
-class Maybe:
-    """``[...]``: may be absent."""
+class Piece:
+    """``[...]``, which may be absent, or ``{name=...}``, which names the text that it fits."""
 
     inner: "tuple[Node, ...]"
+    name: str = ""
 
 
-Node = Literal | AnyText | Part | NestedPiece | Maybe
+Node = Literal | AnyText | Part | Piece
 
 
 @dataclass(slots=True)
@@ -78,7 +71,7 @@ class _Parser:
                 found.append(self._part())
             elif letter == "[":
                 start, self.at = self.at, self.at + 1
-                found.append(Maybe(self.nodes("]", start)))
+                found.append(Piece(self.nodes("]", start)))
                 self.at += 1
             elif letter == "*":
                 self.at += 1
@@ -94,7 +87,7 @@ class _Parser:
         return tuple(found)
 
     def wrong(self, what: str, at: int) -> LayoutError:
-        """The error with a caret under the place."""
+        """The error with a caret under the letter."""
         return LayoutError(
             f"the file-name pattern has {what}:\n  {self.text}\n  {' ' * at}^ here.",
             remedy=r"write {name}, {name:kind}, {name=...}, [...], or \ before a bracket or star "
@@ -116,7 +109,7 @@ class _Parser:
             self.at += 1
         return Literal("".join(taken))
 
-    def _part(self) -> Part | NestedPiece:
+    def _part(self) -> Part | Piece:
         start = self.at
         named = _NAME.match(self.text, start + 1)
         if named is None:
@@ -136,7 +129,7 @@ class _Parser:
             self.open_names.pop()
             self.kinds[name] = "text"
             self.at += 1
-            return NestedPiece(name, inner)
+            return Piece(inner, name)
         kind = _usual_kind(name)
         if sign == ":":
             word = _NAME.match(self.text, self.at + 1)
@@ -155,13 +148,7 @@ class _Parser:
 
 
 def parse(text: str) -> tuple[tuple[Node, ...], dict[str, str]]:
-    """Nodes of a pattern, and the kind of every named part.
-
-    Raises
-    ------
-    LayoutError
-        Not a pattern; a caret shows where.
-    """
+    """Nodes of a pattern, and the kind of every named part."""
     parser = _Parser(text)
     nodes = parser.nodes("", 0)
     if not parser.kinds:
@@ -170,15 +157,7 @@ def parse(text: str) -> tuple[tuple[Node, ...], dict[str, str]]:
 
 
 def expression(nodes: tuple[Node, ...], after: frozenset[str] = frozenset({_END})) -> str:
-    """Regular expression of `nodes`.
-
-    Parameters
-    ----------
-    nodes
-        What to match.
-    after
-        First letters of what may follow; ``""`` for the end.
-    """
+    """Regular expression of nodes; `after` them may follow these letters, ``""`` for the end."""
     return "".join(_expressions(nodes, after, set()))
 
 
@@ -197,7 +176,7 @@ def steps(nodes: tuple[Node, ...]) -> list[tuple[str, str]]:
 
 def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
     for node in nodes:
-        if isinstance(node, NestedPiece):
+        if isinstance(node, Piece) and node.name:
             yield from _flat(node.inner)
         else:
             yield node
@@ -208,7 +187,7 @@ def _written(node: Node) -> str:
         return repr(node.text)
     if isinstance(node, Part):
         return "{" + node.name + ("" if node.kind == "word" else f":{node.kind}") + "}"
-    return "[...]" if isinstance(node, Maybe) else "*"
+    return "[...]" if isinstance(node, Piece) else "*"
 
 
 def _expressions(nodes: tuple[Node, ...], after: frozenset[str], seen: set[str]) -> Iterator[str]:
@@ -218,10 +197,9 @@ def _expressions(nodes: tuple[Node, ...], after: frozenset[str], seen: set[str])
             yield re.escape(node.text)
         elif isinstance(node, AnyText):
             yield r"[^/]*?"
-        elif isinstance(node, Maybe):
-            yield f"(?:{''.join(_expressions(node.inner, follow, seen))})?"
-        elif isinstance(node, NestedPiece):
-            yield f"(?P<{node.name}>{''.join(_expressions(node.inner, follow, seen))})"
+        elif isinstance(node, Piece):
+            inner = "".join(_expressions(node.inner, follow, seen))
+            yield f"(?P<{node.name}>{inner})" if node.name else f"(?:{inner})?"
         elif node.name in seen:
             yield f"(?P={node.name})"
         else:
@@ -239,13 +217,12 @@ def _first(nodes: tuple[Node, ...], after: frozenset[str]) -> frozenset[str]:
     """Letters with which `nodes` may begin, and those of `after` where they may be empty."""
     found: set[str] = set()
     for node in nodes:
-        if isinstance(node, Maybe):
+        if isinstance(node, Piece):
             found |= _first(node.inner, frozenset())
-            continue
-        if isinstance(node, Literal):
+            if not node.name:
+                continue
+        elif isinstance(node, Literal):
             found.add(node.text[0])
-        elif isinstance(node, NestedPiece):
-            found |= _first(node.inner, frozenset())
         return frozenset(found)
     return frozenset(found) | after
 
@@ -254,5 +231,4 @@ def _usual_kind(name: str) -> str:
     """Kind of a part that livewell knows by name: numbers where the fields table holds them."""
     if name == "t":
         return "int"
-    kinds = {column.name: column.kind for column in FIELDS.columns}
-    return {"integer": "int", "number": "number"}.get(kinds.get(name, ""), "word")
+    return {"integer": "int", "number": "number"}.get(FIELDS.kinds.get(name, "text"), "word")

@@ -4,7 +4,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from livewell.images.listing import fingerprint
 from livewell.images.opening import (
     Channels,
     asked_channels,
-    check_frame,
     choose_channels,
     open_image,
 )
 from livewell.measure.borders import valid_area
+from livewell.measure.quality import require_content
 from livewell.progress import task
 from livewell.study.study import Study
 
@@ -47,51 +47,25 @@ class _Movie:
 class _Pixels(ABC):
     """What both sources share: cutting boxes from movies, mirrored at the valid area's edges."""
 
+    channels: tuple[str | int, ...] = ()
+
     def crop(self, image: str, t: int, box: Box) -> NDArray[np.float32]:
-        """Pixels of one region.
+        """Pixels of one region, (c, y, x) float32 in grey levels of the file.
 
-        Parameters
-        ----------
-        image, t
-            Image and frame.
-        box
-            May reach beyond the valid area (see `area`); there the picture is mirrored as
-            ``numpy.pad`` does in mode ``reflect``, again and again if need be.
-
-        Returns
-        -------
-        ndarray
-            (c, y, x) float32, grey levels of the file; y and x as ``box.shape``.
-
-        Raises
-        ------
-        ImageContentError
-            No such frame, or one of NaN or of one value only in some channel.
+        Beyond the valid area (see `area`) the image is mirrored. An `ImageContentError` for a frame
+        that is not there, of NaN or of one value only in some channel.
         """
         area = self.area(image, t)
-        movies = self._movies_of(image)
-        return np.stack(
-            [mirrored(movie.pixels[t], area, box).astype(np.float32) for movie in movies]
-        )
+        channels = [movie.pixels[t] for movie in self._movies_of(image)]
+        return np.stack([mirrored(plane, area, box).astype(np.float32) for plane in channels])
 
     def frame(self, image: str, t: int, channel: int = 0) -> Frame:
-        """One whole (y, x) frame in the file's number type, as a copy; errors as in `crop`.
-
-        Parameters
-        ----------
-        image, t
-            Image and frame.
-        channel
-            Number among the channels of this source, in their order.
-        """
+        """One whole (y, x) frame in the file's number type, as a copy."""
         self._corners(image, t)
         return np.array(self._movies_of(image)[channel].pixels[t])
 
     def area(self, image: str, t: int) -> Box:
-        """The valid area of one frame: what no channel has as registration border.
-
-        Errors as in `crop`.
-        """
+        """The valid area of one frame: what no channel has as registration border."""
         area, *others = (Box.of(*corners) for corners in self._corners(image, t))
         for other in others:
             # a border never reaches the middle, so something is always left
@@ -115,52 +89,25 @@ class _Pixels(ABC):
             raise ImageContentError(f"no frame {t}", where=image, expected=f"0 to {frames - 1}")
         for number, movie in enumerate(movies):
             if not movie.areas[t].any():
-                which = f", channel {self._name(number)}" if len(movies) > 1 else ""
-                check_frame(np.array(movie.pixels[t]), f"{image}, frame {t}{which}")
+                name = repr(self.channels[number]) if self.channels else number
+                which = f", channel {name}" if len(movies) > 1 else ""
+                require_content(np.array(movie.pixels[t]), f"{image}, frame {t}{which}")
         return [movie.areas[t] for movie in movies]
-
-    def _name(self, number: int) -> str:
-        """What a channel is called in errors."""
-        return str(number)
 
 
 class ArrayPixels(_Pixels):
-    """Pixels of arrays in memory.
-
-    Parameters
-    ----------
-    arrays
-        By image name, shape (t, y, x) or (t, c, y, x).
-
-    Raises
-    ------
-    ImageContentError
-        An array of another shape.
-    """
+    """Pixels of arrays in memory by image name, shape (t, y, x) or (t, c, y, x)."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._movies = {name: _movies(name, array) for name, array in arrays.items()}
+        self._movies = {name: tuple(_channels(array)) for name, array in arrays.items()}
 
     def _movies_of(self, image: str) -> tuple[_Movie, ...]:
-        try:
-            return self._movies[image]
-        except KeyError:
-            raise ImageReadError("no such image", where=image) from None
+        return self._movies[image]
 
 
-def _movies(name: str, array: NDArray[Any]) -> tuple[_Movie, ...]:
-    if array.ndim not in (3, 4) or not array.size:
-        raise ImageContentError(
-            "not a movie",
-            where=name,
-            expected="(t, y, x) or (t, c, y, x), not empty",
-            got=f"shape {array.shape}",
-        )
-    channels = [array] if array.ndim == 3 else [array[:, c] for c in range(array.shape[1])]
-    return tuple(
-        _Movie(movie, np.array([_corners(frame) for frame in movie], dtype=np.int32))
-        for movie in channels
-    )
+def _channels(array: NDArray[Any]) -> Iterator[_Movie]:
+    for movie in np.moveaxis(array.reshape(len(array), -1, *array.shape[-2:]), 1, 0):
+        yield _Movie(movie, np.array([_corners(frame) for frame in movie], dtype=np.int32))
 
 
 class StudyPixels(_Pixels):
@@ -168,20 +115,8 @@ class StudyPixels(_Pixels):
 
     Every channel of a file is copied once, whole, frame by frame, in its own number type, and again
     when the file's size or time of change is another; a copy serves all that look at this channel,
-    alone or with others. May be pickled and used after a fork: maps are opened anew.
-
-    Parameters
-    ----------
-    study
-        The study.
-    channels
-        Names or numbers of channels, in order; where there are none the study's own choice, see
-        `choose_channels`.
-
-    Attributes
-    ----------
-    channels
-        As asked for; empty for one, the transmitted light.
+    alone or with others. May be pickled and used after a fork: maps are opened anew. ``channels``
+    are as asked for, else the study's; empty for one, the transmitted light.
     """
 
     def __init__(self, study: Study, channels: Channels = None) -> None:
@@ -194,30 +129,11 @@ class StudyPixels(_Pixels):
         """How many channels a crop has."""
         return max(len(self.channels), 1)
 
-    def prepare(
-        self,
-        images: Iterable[str] | None = None,
-        *,
-        strict: bool = True,
-    ) -> list[Fault]:
-        """Copy images into the cache where they are not there yet, and look at every frame.
+    def prepare(self, images: Iterable[str] | None = None, *, strict: bool = True) -> list[Fault]:
+        """Copy images, all by default, into the cache where they are not yet; look at every frame.
 
-        Parameters
-        ----------
-        images
-            Names; all of the study if ``None``.
-        strict
-            Raise when anything is wrong; otherwise only tell.
-
-        Returns
-        -------
-        list of Fault
-            One for every image that cannot be read and every frame that cannot be used.
-
-        Raises
-        ------
-        TableError
-            If `strict`: holding these faults. What could be copied, was.
+        One fault for every image that cannot be read and every frame that cannot be used, by a
+        `TableError` if `strict`. What could be copied, was.
         """
         known = self.study.fields()["image"].tolist()
         names = list(dict.fromkeys(known if images is None else images))
@@ -244,9 +160,6 @@ class StudyPixels(_Pixels):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": OrderedDict()}
-
-    def _name(self, number: int) -> str:
-        return repr(self.channels[number])
 
     def _movies_of(self, image: str) -> tuple[_Movie, ...]:
         movies = self._open.pop(image, None)
@@ -314,7 +227,7 @@ def _write_movie(image: OpenImage, channel: int, path: Path) -> NDArray[np.int32
 def _corners(frame: Frame) -> tuple[int, int, int, int]:
     """Corners of the valid area; all zero for a frame that cannot be used."""
     try:
-        check_frame(frame, "")
+        require_content(frame, "")
     except ImageContentError:
         return 0, 0, 0, 0
     return valid_area(frame).corners

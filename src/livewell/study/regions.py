@@ -28,7 +28,7 @@ class Grid:
     patch_px, stride_px, edge
         See `livewell.region.RegionGrid`.
     every
-        Take every n-th labelled frame only: neighbours in time are nearly the same picture.
+        Take every n-th labelled frame only: neighbours in time are nearly the same image.
     empty
         Whether patches without any cell-scale texture are kept or dropped.
     """
@@ -53,7 +53,7 @@ class Whole:
     """Whole labelled frames, one patch each.
 
     All are seen through a window of one size, that of the highest and of the widest frame, centred
-    on the frame; beyond a smaller frame the picture is mirrored. Frames less than
+    on the frame; beyond a smaller frame the image is mirrored. Frames less than
     `LEAST_OF_LARGEST` times as high or wide as the largest are refused: too much would be mirrored.
 
     Parameters
@@ -74,45 +74,23 @@ LEAST_OF_LARGEST = 0.75
 
 
 def patches_of_labels(
-    study: Study,
-    labels: pd.DataFrame,
-    grid: Grid | Whole | None,
-    pixels: StudyPixels,
+    study: Study, labels: pd.DataFrame, grid: Grid | Whole | None, pixels: StudyPixels
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Patches of labelled frames, or the labelled patches themselves, and how many there were.
+    """Patches of labelled frames, or the labelled patches themselves, and counts by name.
 
-    Parameters
-    ----------
-    study, labels
-        The study and its labels (`schemas.LABELS`).
-    grid
-        Where patches lie in labelled frames, or whole frames; ``None`` where the labels are on
-        patches.
-    pixels
-        The study's pixels, and where to report.
-
-    Returns
-    -------
-    (DataFrame, dict)
-        Columns of `schemas.PATCHES` but for the group; counts by name.
-
-    Raises
-    ------
-    LabelError
-        Labels on patches and a grid, or neither; labels by boxes and a grid; or no patch is left.
-    TableError
-        Images smaller than a patch, or whole frames of too different sizes.
+    Columns of `schemas.PATCHES` but for the group; no grid where the labels are on patches.
     """
     boxed = labels[BOX].notna().all(axis=1)
     if boxed.all() and grid is None:
         return labels.copy(), {"patches": len(labels)}
-    if boxed.any() or grid is None:
+    if boxed.any():
+        remedy = "leave --patch-px and --whole out"
+        raise LabelError("labels on patches take no grid", expected="no patch size", remedy=remedy)
+    if grid is None:
         raise LabelError(
-            "labels on patches take no grid" if boxed.any() else "labels on frames need a grid",
-            expected="no patch size" if boxed.any() else "a patch size and a stride",
-            remedy="leave --patch-px and --whole out"
-            if boxed.any()
-            else "give --patch-px, such as 112, or --whole for nets that see whole frames",
+            "labels on frames need a grid",
+            expected="a patch size and a stride",
+            remedy="give --patch-px, such as 112, or --whole for nets that see whole frames",
         )
     if isinstance(grid, Grid) and (labels["route"] == ROUTE).any():
         raise LabelError(
@@ -123,15 +101,13 @@ def patches_of_labels(
         )
     headers = study.headers().set_index("image")
     labelled = headers.loc[labels["image"].unique()]
-    frames = headers["frames"]
+    rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
     wanted = [
         (str(image), frame, label, score)
-        for image, t, label, score in zip(
-            labels["image"], labels["t"], labels["label"], labels["score"], strict=True
-        )
-        for frame in (range(int(frames[image])) if pd.isna(t) else [int(t)])
+        for image, t, label, score in rows
+        for frame in (range(int(headers["frames"][image])) if pd.isna(t) else [int(t)])
+        if frame % grid.every == 0
     ]
-    wanted = [row for row in wanted if row[1] % grid.every == 0]
     if isinstance(grid, Whole):
         return _whole(wanted, labelled, labels["route"].iloc[0])
     refuse_small(labelled, grid.patch_px)
@@ -171,9 +147,9 @@ def _whole(
         str(image): _centred_box(height, width, largest)
         for image, height, width in sizes.itertuples()
     }
-    table = key_table([Region(image, t, boxes[image]) for image, t, _, _ in wanted])
-    table["label"] = [label for _, _, label, _ in wanted]
-    table["score"] = [score for _, _, _, score in wanted]
+    table = _labelled(
+        [(Region(image, t, boxes[image]), label, score) for image, t, label, score in wanted]
+    )
     table["route"] = route
     if not len(table):
         raise LabelError("no frame is left", expected="labelled frames", got="none")
@@ -184,6 +160,14 @@ def _centred_box(height: int, width: int, size: tuple[int, int]) -> Box:
     # rounded as `livewell.inference.wide_fields` places its window
     top, left = -((size[0] - height) // 2), -((size[1] - width) // 2)
     return Box.of(top, left, top + size[0], left + size[1])
+
+
+def _labelled(regions: Sequence[tuple[Region, str, float]]) -> pd.DataFrame:
+    """Columns `schemas.KEY`, label and score."""
+    table = key_table([region for region, _, _ in regions])
+    table["label"] = [label for _, label, _ in regions]
+    table["score"] = [score for _, _, score in regions]
+    return table
 
 
 def frame_of(patches: pd.DataFrame) -> tuple[int, int]:
@@ -200,9 +184,7 @@ def refuse_small(
     if len(small):
         faults = [
             Fault("image-content", str(image), f"smaller than a patch: {height} x {width} px")
-            for image, height, width in zip(
-                small.index, small["height"], small["width"], strict=True
-            )
+            for image, height, width in small[["height", "width"]].itertuples()
         ]
         raise TableError(
             f"labelled images too small for patches of {patch_px} px",
@@ -218,28 +200,8 @@ def gridded(
     pixel_um: float | None,
     tick: Tick,
 ) -> tuple[pd.DataFrame, int]:
-    """Patches of some frames.
-
-    Parameters
-    ----------
-    wanted
-        Image, frame, label and score of every frame.
-    grid
-        Where patches lie, and whether those without cells are dropped.
-    pixels
-        The study's pixels.
-    pixel_um
-        Edge of a pixel, for the scale of cells' texture.
-    tick
-        Told after every frame.
-
-    Returns
-    -------
-    (DataFrame, int)
-        Columns `schemas.KEY`, label and score; and how many were dropped.
-    """
-    kept: list[Region] = []
-    rows: list[tuple[str, float]] = []
+    """Patches of frames (image, t, label, score), and how many without cells were dropped."""
+    kept: list[tuple[Region, str, float]] = []
     empty = 0
     layout = RegionGrid(grid.patch_px, grid.stride_px, grid.edge)
     for image, t, label, score in wanted:
@@ -249,13 +211,9 @@ def gridded(
             full = shares(mask, [patch.box for patch in patches]) >= LEAST_SHARE
             empty += int((~full).sum())
             patches = [patch for patch, holds in zip(patches, full, strict=True) if holds]
-        kept += patches
-        rows += [(label, score)] * len(patches)
+        kept += [(patch, label, score) for patch in patches]
         tick()
-    table = key_table(kept)
-    table["label"] = [label for label, _ in rows]
-    table["score"] = [score for _, score in rows]
-    return table, empty
+    return _labelled(kept), empty
 
 
 def sequences(
@@ -268,25 +226,10 @@ def sequences(
 ) -> tuple[pd.DataFrame, int]:
     """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
 
-    Parameters
-    ----------
-    headers
-        Of the images to cut (`schemas.HEADERS`); shorter or smaller ones give none.
-    pixels
-        The study's pixels.
-    patch_px, frames
-        Edge of a crop; frames of a sequence, which do not overlap in time either.
-    empty
-        Whether crops without cells in their first frame are dropped.
-    pixel_um
-        As in `gridded`.
-
-    Returns
-    -------
-    (DataFrame, int)
-        Columns `livewell.labels.by_votes.SEQUENCE`; and how many were dropped.
+    Images that are shorter or smaller give none; sequences do not overlap in time either. Columns
+    `livewell.labels.by_votes.SEQUENCE`; and how many without cells at first were left out.
     """
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
     left = 0
     layout = RegionGrid(patch_px, patch_px)
     with task("making sequences", total=len(headers)) as tick:
@@ -301,10 +244,6 @@ def sequences(
                     left += not holds
                     if holds or empty == "keep":
                         name = f"{image}:{first}:{box.y.start}:{box.x.start}"
-                        place = dict(zip(BOX, box.corners, strict=True))
-                        rows.append(
-                            {"sequence": name, "image": image, "t": first, **place}
-                            | {"frames": frames}
-                        )
+                        rows.append((name, image, first, *box.corners, frames))
             tick()
     return pd.DataFrame(rows, columns=SEQUENCE), left

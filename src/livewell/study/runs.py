@@ -11,7 +11,7 @@ from livewell.study.study import Study
 from livewell.tables.metadata import RunMeta
 
 RUN = "run.json"
-PACKAGES = (
+PACKAGES: tuple[str, ...] = (
     "livewell",
     "torch",
     "torchvision",
@@ -19,38 +19,21 @@ PACKAGES = (
     "numpy",
     "pandas",
     "scipy",
-    "scikit-learn",
-    "scikit-image",
-    "tifffile",
-    "imagecodecs",
 )
+PACKAGES += ("scikit-learn", "scikit-image", "tifffile", "imagecodecs")
 EXTRAS = ("onnxruntime", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A folder of one training run: ``run.json`` and one folder a fold.
-
-    Parameters
-    ----------
-    folder
-        Where it lies.
-    spec
-        What it was begun with.
-    """
+    """A folder of one training run: ``run.json`` and one folder a fold."""
 
     folder: Path
     spec: RunMeta
 
     @classmethod
     def claim(cls, folder: Path, spec: RunMeta) -> "Run":
-        """A new run folder, or the one that was begun with the same spec.
-
-        Raises
-        ------
-        OutputError
-            The folder holds something else, or a run with another spec.
-        """
+        """A new run folder, or the one that was begun with the same spec; any other is refused."""
         claim(folder, spec.kind, RUN)
         if not (folder / RUN).is_file():
             spec.write(folder / RUN)
@@ -62,13 +45,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
-        """A run folder that exists.
-
-        Raises
-        ------
-        StudyError
-            It is not there, not a training run, or its description cannot be read.
-        """
+        """A run folder that exists."""
         return cls(folder, RunMeta.read(folder / RUN))
 
     @property
@@ -88,12 +65,8 @@ class Run:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide results; nothing is imported."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    for name in EXTRAS:
+    found |= dict.fromkeys(PACKAGES, "not installed as a package")
+    for name in (*PACKAGES, *EXTRAS):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

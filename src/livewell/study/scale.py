@@ -20,13 +20,7 @@ def _rows(study: Study, images: Iterable[str]) -> pd.DataFrame:
 
 
 def common_pixel_um(study: Study, images: Iterable[str]) -> float | None:
-    """The one pixel size of these images in micrometres; ``None`` where no file says one.
-
-    Raises
-    ------
-    TableError
-        They differ, or only some files say it.
-    """
+    """The one pixel size of these images in micrometres; ``None`` where no file says one."""
     rows = _rows(study, images)
     sizes = rows["pixel_um"]
     if sizes.isna().all():
@@ -48,25 +42,10 @@ def common_pixel_um(study: Study, images: Iterable[str]) -> float | None:
 
 
 def channel_names(study: Study, images: Iterable[str], asked: Channels = None) -> tuple[str, ...]:
-    """Names of the channels that are used of these images.
+    """Names of the channels that are used of these images, in the order asked for.
 
-    Parameters
-    ----------
-    study, images
-        The study and names of its images; the first one's channels count for all.
-    asked
-        Names or numbers of channels; where there are none, the study's choice, else the transmitted
-        light.
-
-    Returns
-    -------
-    tuple of str
-        In the order asked for; ``grey`` for the one channel of a grey picture stored as colour.
-
-    Raises
-    ------
-    ImageContentError
-        A channel is missing, or cannot be chosen.
+    The first image's channels count for all; where none are asked for, the study's choice, else the
+    transmitted light, called ``grey`` in a grey image stored as colour.
     """
     row = _rows(study, images).iloc[0]
     header = header_of(row)
@@ -79,23 +58,13 @@ def channel_names(study: Study, images: Iterable[str], asked: Channels = None) -
 
 def header_of(row: "pd.Series[Any]") -> Header:
     """Size, channels and number type in one row of `schemas.HEADERS`."""
-    return Header(
-        int(row["frames"]),
-        tuple(str(row["channels"]).split("|")),
-        int(row["height"]),
-        int(row["width"]),
-        str(row["dtype"]),
-        colourless=bool(pd.notna(row["colourless"]) and row["colourless"]),  # 0.1 does not tell
-    )
+    frames, height, width = (int(row[name]) for name in ("frames", "height", "width"))
+    channels = tuple(str(row["channels"]).split("|"))
+    colourless = bool(pd.notna(row["colourless"]) and row["colourless"])  # 0.1 does not say
+    return Header(frames, channels, height, width, str(row["dtype"]), colourless=colourless)
 
 
 def channel_name(study: Study, images: Iterable[str], asked: Channels) -> str:
-    """The one of `channel_names`, for what looks at one channel.
-
-    Raises
-    ------
-    SpecError
-        Several are asked for.
-    """
+    """The one of `channel_names`, for what looks at one channel; several asked for are refused."""
     wanted = one_channel(asked_channels(asked) or study.channels, str(study.folder))
     return channel_names(study, images, wanted)[0]

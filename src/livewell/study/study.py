@@ -17,9 +17,8 @@ from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
 from livewell.study.boxes import BOXED_CELLS
-from livewell.tables.files import read_table, write_table
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, write_table
 
 KIND = "study"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -43,6 +42,14 @@ class Study:
         Channels to look at, by name or number; none to let `choose_channels` decide.
     sources
         Where the fields came from: patterns, tables, notes on how they were read.
+
+    Raises
+    ------
+    StudyError
+        By methods: the folder is not there, no study or not whole; there is no image, labels, boxes
+        or split of this name, or its description cannot be read.
+    TableError
+        By methods: a table is not of its schema, or files cannot be read; holding every fault.
     """
 
     folder: Path
@@ -114,13 +121,7 @@ class Study:
 
     @classmethod
     def open(cls, folder: AnyPath) -> "Study":
-        """Open a study folder.
-
-        Raises
-        ------
-        StudyError
-            Not there, not a study, or not whole.
-        """
+        """Open a study folder."""
         folder = Path(folder)
         meta = StudyMeta.read(folder / STAMP)
         if not (folder / "fields.parquet").is_file():
@@ -133,16 +134,10 @@ class Study:
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""
-        return read_table(self.folder / "fields.parquet", FIELDS)
+        return FIELDS.read(self.folder / "fields.parquet")
 
     def path(self, image: str) -> Path:
-        """Where an image's file lies.
-
-        Raises
-        ------
-        StudyError
-            The study has no such image.
-        """
+        """Where an image's file lies."""
         try:
             return self.root / self._paths[image]
         except KeyError:
@@ -154,13 +149,7 @@ class Study:
             ) from None
 
     def headers(self) -> pd.DataFrame:
-        """What every file says of itself (`schemas.HEADERS`), read once and kept.
-
-        Raises
-        ------
-        TableError
-            Holding a fault for every file that cannot be read.
-        """
+        """What every file says of itself (`schemas.HEADERS`), read once and kept."""
         table, faults = self.read_headers()
         if faults:
             raise TableError(
@@ -184,26 +173,12 @@ class Study:
         return table, faults
 
     def labels(self, name: str) -> pd.DataFrame:
-        """A labels table (`schemas.LABELS`).
-
-        Raises
-        ------
-        StudyError
-            There is none of this name.
-        """
-        self._must_know("label", name, self.label_names())
-        return read_table(self.folder / "labels" / f"{name}.parquet", LABELS)
+        """A labels table (`schemas.LABELS`)."""
+        return LABELS.read(self._labels(name, "parquet"))
 
     def label_meta(self, name: str) -> LabelMeta:
-        """How a labels table was made.
-
-        Raises
-        ------
-        StudyError
-            There is none of this name, or its description cannot be read.
-        """
-        self._must_know("label", name, self.label_names())
-        return LabelMeta.read(self.folder / "labels" / f"{name}.json")
+        """How a labels table was made."""
+        return LabelMeta.read(self._labels(name, "json"))
 
     def write_labels(self, name: str, table: pd.DataFrame, meta: LabelMeta) -> None:
         """Write a labels table and how it was made, in place of an older one of this name.
@@ -217,59 +192,41 @@ class Study:
 
     def label_names(self) -> list[str]:
         """Names of the labels tables that are whole."""
-        folder = self.folder / "labels"
-        return sorted(
-            file.stem for file in folder.glob("*.parquet") if file.with_suffix(".json").is_file()
-        )
+        files = self.folder.glob("labels/*.parquet")
+        return sorted(file.stem for file in files if file.with_suffix(".json").is_file())
 
     def boxes(self, name: str) -> pd.DataFrame:
-        """The cells in boxes that labels were made from (`livewell.study.boxes.BOXED_CELLS`).
-
-        Raises
-        ------
-        StudyError
-            There are no labels of this name, or they were not made from boxes.
-        """
-        self._must_know("label", name, self.label_names())
+        """The cells in boxes that labels were made from (`livewell.study.boxes.BOXED_CELLS`)."""
+        route = self.label_meta(name).route
         if not self._boxes(name).is_file():
             raise StudyError(
                 f"no boxes were kept with the labels {name!r}",
                 where=str(self.folder),
                 expected="labels made from boxes",
-                got=f"labels by {self.label_meta(name).route}",
+                got=f"labels by {route}",
                 remedy="make them with `livewell label boxes`",
             )
-        return read_table(self._boxes(name), BOXED_CELLS)
+        return BOXED_CELLS.read(self._boxes(name))
 
     def write_boxes(self, name: str, table: pd.DataFrame) -> None:
-        """Keep the cells in boxes that the labels of this name were made from; labels first.
-
-        Raises
-        ------
-        StudyError
-            There are no labels of this name.
-        TableError
-            A column is missing, or of the wrong type, or a cell stands twice.
-        """
+        """Keep the cells in boxes that the labels of this name were made from; labels first."""
         self._must_know("label", name, self.label_names())
         write_table(self._boxes(name), BOXED_CELLS.check(table, where=f"boxes of {name!r}"))
+
+    def _labels(self, name: str, ending: str) -> Path:
+        self._must_know("label", name, self.label_names())
+        return self.folder / "labels" / f"{name}.{ending}"
 
     def _boxes(self, name: str) -> Path:
         return self.folder / "boxes" / f"{name}.parquet"
 
     def split(self, name: str) -> tuple[pd.DataFrame, pd.DataFrame, SplitMeta]:
-        """Patches, folds and how they were made.
-
-        Raises
-        ------
-        StudyError
-            There is no split of this name, or its description cannot be read.
-        """
+        """Patches, folds and how they were made."""
         self._must_know("split", name, self.split_names())
         folder = self.folder / "splits" / name
         return (
-            read_table(folder / "patches.parquet", PATCHES),
-            read_table(folder / "folds.parquet", FOLDS),
+            PATCHES.read(folder / "patches.parquet"),
+            FOLDS.read(folder / "folds.parquet"),
             SplitMeta.read(folder / "split.json"),
         )
 
@@ -288,13 +245,6 @@ class Study:
             One row a group and fold: the side it stands on; columns as in `schemas.FOLDS`.
         meta
             How it was made, for ``split.json``.
-
-        Raises
-        ------
-        SpecError
-            The name is not usable.
-        TableError
-            A column is missing, or of the wrong type.
         """
         patches = PATCHES.check(patches, where=f"split {checked_name(name)}")
         folds = FOLDS.check(folds, where=f"split {name}")
@@ -324,13 +274,7 @@ class Study:
 
 
 def checked_name(name: str) -> str:
-    """A name of labels or of a split, fit to be a file's.
-
-    Raises
-    ------
-    SpecError
-        It is not.
-    """
+    """A name of labels or of a split, fit to be a file's."""
     if not _NAME.fullmatch(name):
         raise SpecError(
             f"not a usable name: {name!r}", expected="letters, digits, dots, dashes, underscores"

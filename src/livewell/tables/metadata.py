@@ -4,7 +4,6 @@ Each file is one JSON object. Its field ``format`` tells how it is to be read: f
 were written by version 0.1 and are translated; a newer format than `FORMAT` is refused.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -14,29 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from livewell import __version__
 from livewell.classes import ClassNames
 from livewell.errors import SpecError, StudyError
-from livewell.files import article, read_json, write_json
+from livewell.files import article, read_json, strict, write_json
 
 FORMAT: Final = 2
 """Format of the files that this version writes; version 0.1 wrote format 1 and did not say so."""
 NOT_SETTINGS = frozenset({"kind", "format", "livewell"})
 """Fields that say what a file is and who wrote it."""
-
-
-def plain(value: Any) -> Any:
-    """`value` as a JSON file gives it back.
-
-    Tuples become lists, paths text, and numbers that are not finite ``None``.
-    """
-    if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Plain = Annotated[Mapping[str, Any], AfterValidator(plain)]
+Plain = Annotated[Mapping[str, Any], AfterValidator(strict)]
 """Settings of something that this room does not know, as they stand in the JSON file."""
 
 
@@ -45,7 +28,6 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     NOUN: ClassVar[str]
-    """What the file is called in messages."""
 
     kind: str
     format: Literal[2] = FORMAT
@@ -54,14 +36,7 @@ class Metadata(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file, also one that an older version wrote.
-
-        Raises
-        ------
-        StudyError
-            Missing, not JSON, of another kind, of a newer format, or with fields that are missing,
-            unknown or of a wrong type, all of which are named.
-        """
+        """Read a file, also one that an older version wrote; all wrong fields are named at once."""
         said = read_json(path, kind=cls.NOUN)
         if "format" not in said:
             said = cls._from_1(said)
@@ -115,20 +90,16 @@ class Metadata(BaseModel):
 
 
 class StudyMeta(Metadata):
-    """A study: ``study.json``."""
+    """A study: ``study.json``; its fields are those of `livewell.study.study.Study`."""
 
     NOUN: ClassVar[str] = "study"
 
     kind: Literal["study"] = "study"
     root: Path
-    """Absolute folder of the images."""
     pixel_um: float | None = None
     frame_s: float | None = None
-    """In place of what the files say; ``None`` to believe them."""
     channels: tuple[str | int, ...] = ()
-    """Channels to look at, names or numbers; none to find one by its name."""
     sources: tuple[str, ...] = ()
-    """Where the fields came from: patterns, tables, notes on how they were read."""
     versions: Mapping[str, str] = {}
 
 
@@ -151,11 +122,10 @@ class _Classed(Metadata):
     @model_validator(mode="after")
     def _are_classes(self) -> Self:
         try:
-            _ = self.class_names
+            ClassNames(self.classes, self.positive)
         except SpecError as error:
-            raise ValueError(
-                f"these are no classes: expected {error.expected}, got {error.got}"
-            ) from error
+            text = f"these are no classes: expected {error.expected}, got {error.got}"
+            raise ValueError(text) from error
         return self
 
     @property
@@ -172,7 +142,6 @@ class LabelMeta(_Classed):
     kind: Literal["labels"] = "labels"
     route: str
     settings: Plain = {}
-    """Settings of the route."""
     counts: tuple[tuple[str, int], ...] = ()
     """Every step and what was left after it, in order."""
     notes: tuple[str, ...] = ()
@@ -182,7 +151,6 @@ class LabelMeta(_Classed):
     made_by: str = ""
     """The workflow that made them for itself; empty where a user did."""
     plan: str = ""
-    """Of that workflow."""
     source: "LabelSource | None" = None
     """What they were merged from."""
 
@@ -197,14 +165,12 @@ class LabelMeta(_Classed):
 
 
 class LabelSource(BaseModel):
-    """A set of labels that others were merged from, as it was then."""
+    """A set of labels that others were merged from, as it was then: its name, and its hash."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: str
-    """Name of the set."""
     sha256: str
-    """Hash of its table."""
     meta: LabelMeta
 
 
@@ -217,7 +183,6 @@ class SplitMeta(_Classed):
     labels: str
     """Name of the labels it was made of."""
     label_meta: LabelMeta
-    """How these were made."""
     labels_sha256: str = ""
     """Hash of their table; empty where it was not kept."""
     by: str
@@ -229,7 +194,6 @@ class SplitMeta(_Classed):
     patch_px: int
     """Edge of a patch; 0 for whole frames."""
     frame_px: tuple[int, int] | None = None
-    """Height and width of whole frames."""
     channels: tuple[str, ...]
     """Names of the channels, each empty where the files name none."""
     pixel_um: float | None
@@ -255,9 +219,7 @@ class RunMeta(_Classed):
     study: str
     """Absolute folder of the study."""
     split: str
-    """Name of its split."""
     profile: Plain
-    """All settings of the recipe."""
     seed: int = 0
     channels: tuple[str | int, ...] = ()
     """Channels that were asked for; none where the study's, or the one found by name, was taken."""
@@ -265,7 +227,7 @@ class RunMeta(_Classed):
     """Column that names what is never split."""
     folds: tuple[int, ...]
     inputs: Mapping[str, str]
-    """Hashes of the split's tables by name."""
+    """Hashes of the split's tables."""
     versions: Mapping[str, str] = {}
     begun_with: str = ""
     """Hash of the weights that training began with; empty for new ones."""
@@ -276,8 +238,5 @@ class RunMeta(_Classed):
 def _fault(fault: Any) -> tuple[str, str]:
     """Name of the field and what is wrong with it."""
     name = ".".join(map(str, fault["loc"])) or "classes"
-    if fault["type"] == "extra_forbidden":
-        return name, "no such field is known"
-    if fault["type"] == "missing":
-        return name, "missing"
-    return name, str(fault["msg"]).removeprefix("Value error, ")
+    known = {"extra_forbidden": "no such field is known", "missing": "missing"}
+    return name, known.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))

@@ -2,32 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, TableError
+from livewell.errors import Fault, StudyError, TableError
+from livewell.files import whole_file
 from livewell.geometry import Box
 from livewell.region import Region
-from livewell.text import few
+from livewell.text import few, several
 
 Kind = Literal["text", "integer", "number"]
+NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number": "a number"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, what it holds, and whether it must be there and be filled.
-
-    Parameters
-    ----------
-    name, kind
-        Column name; text, whole numbers or numbers.
-    required
-        The column must be there and no row may be empty.
-    doc
-        Meaning and unit.
-    """
+    """One column: its name, what it holds, meaning and unit, and whether every row must have it."""
 
     name: str
     kind: Kind
@@ -37,17 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A table's columns and its key; further columns are welcome and kept.
-
-    Parameters
-    ----------
-    name
-        Singular name for messages.
-    columns
-        The columns known to livewell.
-    key
-        Columns that together name one row; two rows with the same key are a fault.
-    """
+    """A table's columns and its key, which names one row; further columns are welcome and kept."""
 
     name: str
     columns: tuple[Column, ...]
@@ -59,9 +42,22 @@ class Schema:
         return [column.name for column in self.columns]
 
     @property
-    def plural(self) -> str:
-        """The name for messages of many rows."""
-        return self.name + ("es" if self.name.endswith("ch") else "s")
+    def kinds(self) -> dict[str, Kind]:
+        """What the known columns hold, by name."""
+        return {column.name: column.kind for column in self.columns}
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
+        try:
+            table = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise StudyError(
+                f"cannot be read as a table of {several(self.name)}",
+                where=str(path),
+                got=str(error)[:200],
+                remedy="make it again",
+            ) from error
+        return self.check(table, where=str(path))
 
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
@@ -74,39 +70,34 @@ class Schema:
             if column.name in table:
                 found += _column_faults(table[column.name], column)
         if all(name in table for name in self.key):
-            kinds = {column.name: column.kind for column in self.columns}
-            keys = pd.DataFrame({k: _comparable(table[k], kinds[k]) for k in self.key})
+            keys = pd.DataFrame({k: _comparable(table[k], self.kinds[k]) for k in self.key})
             twice = keys[keys.duplicated(keep=False)]
             for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
                 named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))
-                found.append(
-                    Fault("duplicate-row", f"rows {few(rows.index)}", f"{named} stands twice")
-                )
+                where = f"rows {few(rows.index)}"
+                found.append(Fault("duplicate-row", where, f"{named} stands twice"))
         return found
 
     def check(self, table: pd.DataFrame, *, where: str = "", remedy: str = "") -> pd.DataFrame:
-        """`table` with known columns first and in their types.
-
-        Raises
-        ------
-        TableError
-            Holding every fault.
-        """
+        """`table` with known columns first and in their types; a `TableError` holds every fault."""
         found = self.faults(table)
         if found:
-            raise TableError(f"not a table of {self.plural}", found, where=where, remedy=remedy)
-        known = [name for name in self.names if name in table]
+            raise TableError(
+                f"not a table of {several(self.name)}", found, where=where, remedy=remedy
+            )
+        known = {c.name: typed(table[c.name], c.kind) for c in self.columns if c.name in table}
         rest = [name for name in table.columns if name not in known]
-        table = table[known + rest].reset_index(drop=True)
-        typed = {
-            column.name: _typed(table[column.name], column.kind)
-            for column in self.columns
-            if column.name in table
-        }
-        return table.assign(**typed)
+        return table[[*known, *rest]].assign(**known).reset_index(drop=True)
 
 
-def _typed(values: pd.Series, kind: Kind) -> pd.Series:
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet, whole or not at all."""
+    with whole_file(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def typed(values: pd.Series, kind: Kind) -> pd.Series:
+    """Values of a column in the type of its kind."""
     if kind == "text":
         return values.astype("str")
     # to_numeric first: astype alone stumbles over a column of numbers and their text
@@ -128,36 +119,39 @@ def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
     if column.required and values.isna().any():
         rows = values.index[values.isna()]
         found.append(Fault("empty-value", f"{column.name}, rows {few(rows)}", column.doc))
-    if column.kind != "text":
-        # as floats, so that truth values and small types compare with any bound
-        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-        wrong = values.notna() & numbers.isna()
-        if column.kind == "integer":
-            wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
-        if wrong.any():
-            shown = ", ".join(repr(value) for value in values[wrong].unique()[:3])
-            noun = "a whole number" if column.kind == "integer" else "a number"
-            rows = values.index[wrong]
-            found.append(
-                Fault(
-                    "wrong-type",
-                    f"{column.name}, rows {few(rows)}",
-                    f"{shown} is not {noun} ({column.doc})",
-                )
-            )
+    wrong = misfits(values, column.kind)
+    if len(wrong):
+        shown = ", ".join(repr(value) for value in wrong.unique()[:3])
+        message = f"{shown} is not {NOUNS[column.kind]} ({column.doc})"
+        found.append(Fault("wrong-type", f"{column.name}, rows {few(wrong.index)}", message))
     return found
+
+
+def misfits(values: pd.Series, kind: Kind) -> pd.Series:
+    """The values that are neither of this kind nor empty, with their rows; anything is text."""
+    if kind == "text":
+        return values[:0]
+    # as floats, so that truth values and small types compare with any bound
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    wrong = values.notna() & numbers.isna()
+    if kind == "integer":
+        wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
+    return values[wrong]
 
 
 _IMAGE = Column("image", "text", "name of the image in the study", required=True)
 _T = Column("t", "integer", "frame, counted from 0 within the image's file", required=True)
-_BOX = tuple(
-    Column(name, "integer", "box of the patch in pixels, half-open", required=True)
-    for name in ("y0", "x0", "y1", "x1")
-)
 BOX = ["y0", "x0", "y1", "x1"]
 """Columns of a patch's box."""
+_BOX = tuple(
+    Column(name, "integer", "box of the patch in pixels, half-open", required=True) for name in BOX
+)
+_LABEL = Column("label", "text", "class", required=True)
+_GROUP = Column("group", "text", "what is never split", required=True)
+_FOLD = Column("fold", "integer", "number of the fold, from 0", required=True)
 KEY = ["image", "t", *BOX]
 """Columns that name one patch."""
+_KEY = (_IMAGE, _T, *_BOX)
 
 FIELDS = Schema(
     "field",
@@ -206,7 +200,7 @@ LABELS = Schema(
         _IMAGE,
         Column("t", "integer", "frame; empty means every frame of the image"),
         *(Column(c.name, c.kind, c.doc + "; empty means the whole frame") for c in _BOX),
-        Column("label", "text", "class", required=True),
+        _LABEL,
         Column("route", "text", "how the label was made", required=True),
         Column("score", "number", "what the label was decided on, in the route's own unit"),
     ),
@@ -217,11 +211,9 @@ LABELS = Schema(
 PATCHES = Schema(
     "patch",
     (
-        _IMAGE,
-        _T,
-        *_BOX,
-        Column("label", "text", "class", required=True),
-        Column("group", "text", "what is never split", required=True),
+        *_KEY,
+        _LABEL,
+        _GROUP,
         Column("route", "text", "how the label was made"),
         Column("score", "number", "what the label was decided on"),
     ),
@@ -232,8 +224,8 @@ PATCHES = Schema(
 FOLDS = Schema(
     "fold",
     (
-        Column("fold", "integer", "number of the fold, from 0", required=True),
-        Column("group", "text", "what is never split", required=True),
+        _FOLD,
+        _GROUP,
         Column("part", "text", "train, validation, test or unused", required=True),
     ),
     key=("fold", "group"),
@@ -243,21 +235,14 @@ FOLDS = Schema(
 SCORES = Schema(
     "score",
     (
-        Column("fold", "integer", "fold whose model made the score", required=True),
+        _FOLD,
         Column("part", "text", "part the patch played in that fold", required=True),
-        _IMAGE,
-        _T,
-        *_BOX,
-        Column("group", "text", "what is never split", required=True),
-        Column("label", "text", "class", required=True),
+        *_KEY,
+        _GROUP,
+        _LABEL,
         Column("logit", "number", "two classes: log odds of the positive class, uncalibrated"),
         Column("p", "number", "two classes: calibrated probability of the positive class"),
-        Column(
-            "called",
-            "integer",
-            "number of the called class in the order of the classes, -1 for unsure",
-            required=True,
-        ),
+        Column("called", "integer", "number of the called class, -1 for unsure", required=True),
     ),
     key=("fold", *KEY),
 )
@@ -274,27 +259,11 @@ def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:
 
 
 def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -> pd.DataFrame:
-    """A table of scores (`SCORES`) with the columns that the number of classes asks for.
-
-    Parameters
-    ----------
-    table
-        The scores.
-    classes
-        Classes of the model that made them.
-    where
-        File or run, for messages.
-
-    Raises
-    ------
-    TableError
-        Holding every fault, also calls of a class that there is not.
-    """
+    """A table of scores (`SCORES`) with the columns that the number of classes asks for."""
     known = tuple(column for column in SCORES.columns if column.name not in ("logit", "p"))
-    logits, chances = score_columns(classes, "logit"), score_columns(classes, "p")
     asked = [
-        *(Column(name, "number", f"logit, classes {classes}", required=True) for name in logits),
-        *(Column(name, "number", f"chance, classes {classes}", required=True) for name in chances),
+        Column(name, "number", f"classes {classes}", required=True)
+        for name in score_columns(classes, "logit") + score_columns(classes, "p")
     ]
     schema = Schema(SCORES.name, (*known[:-1], *asked, known[-1]), SCORES.key)
     faults = schema.faults(table)
@@ -302,7 +271,7 @@ def check_scores(table: pd.DataFrame, classes: ClassNames, *, where: str = "") -
     if not faults and not table["called"].between(least, len(classes) - 1).all():
         faults = [Fault("wrong-value", "called", f"numbers of no class among {classes}")]
     if faults:
-        raise TableError(f"not a table of {SCORES.plural}", faults, where=where)
+        raise TableError(f"not a table of {several(SCORES.name)}", faults, where=where)
     return schema.check(table, where=where)
 
 

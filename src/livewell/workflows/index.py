@@ -131,7 +131,7 @@ def _matched(
 ) -> pd.DataFrame:
     parts, rest = pattern.match_all(fields["image"])
     if rest and unmatched == "refuse":
-        shown = "; ".join(f"{each.name} ({each.hint})" for each in rest[:SHOWN])
+        shown = "; ".join(f"{name} ({hint})" for name, hint in list(rest.items())[:SHOWN])
         raise LayoutError(
             f"{len(rest)} of {len(fields)} files do not fit the pattern",
             where=pattern.text,

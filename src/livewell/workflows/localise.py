@@ -21,7 +21,7 @@ from livewell.progress import each, task
 from livewell.report.localisation_figures import model_summary, show
 from livewell.report.localise import LocaliseResults, localise_page
 from livewell.report.page import Note, Tone, render
-from livewell.study.naming import picture_names, wells
+from livewell.study.naming import file_names, wells
 from livewell.study.runs import versions
 from livewell.text import plural
 
@@ -199,7 +199,7 @@ def _entries(
     files: dict[str, Path], locator: Locator, asked: Asked, journal: Journal
 ) -> list[dict[str, Any]]:
     """One entry a file, from the journal where it holds it."""
-    bases, done = picture_names(list(files)), journal.entries()
+    bases, done = file_names(list(files)), journal.entries()
     entries = []
     with task("locating", total=len(files)) as tick:
         for (name, path), part in each(files.items(), tick):

@@ -186,7 +186,7 @@ def test_connected_refuses_another_size() -> None:
     """A fully connected head was made for one size, and says what to do about others."""
     net = weakly_supervised("wscnn_small", (64, 64), pooling="connected").eval()
     assert net(torch.zeros(1, 1, 64, 64)).shape == (1, 2)
-    with pytest.raises(SpecError, match=r"another size.*64 places.*global_pool=max"):
+    with pytest.raises(SpecError, match=r"another size.*64 cells.*global_pool=max"):
         net(torch.zeros(1, 1, 64, 128))
 
 
@@ -329,9 +329,9 @@ def test_models_of_frames_are_refused_where_patches_are_judged(tmp_path: Path) -
         ({"patch_px": 64, "input_px": 56}, "patch_px, input_px"),
         ({"second_kernel": 5}, "second_kernel"),
         ({"global_pool": "average"}, "is for global_pool 'max': also give narrowing=0,0"),
-        ({"narrowing": "0.2,1.1"}, "narrowing must end at 1"),
-        ({"narrowing": "0.8,0.2"}, "narrowing has low > high"),
-        ({"narrowing": "-0.1,0.2"}, "narrowing must not be below 0"),
+        ({"narrowing": "0.2,1.1"}, "narrowing=0.2,1.1: must be less than or equal to 1"),
+        ({"narrowing": "0.8,0.2"}, "narrowing=0.8,0.2: has low > high"),
+        ({"narrowing": "-0.1,0.2"}, "narrowing=-0.1,0.2: must be greater than or equal to 0"),
         ({"widest": 0}, "widest"),
         ({"net": "compact"}, "above 0"),
     ],

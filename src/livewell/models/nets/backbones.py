@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from livewell.errors import ModelFileError
-from livewell.models.nets.spec import PADDING, NetSpec, Padding, Parts, Trunk, declare
-from livewell.models.specs import Normalisation
+from livewell.models.nets.spec import CropNetSpec, NetShape, Padding, Parts, Trunk, declare
 
 TRUNK_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 """Names of what lies before the mean over the map."""
@@ -25,38 +24,28 @@ def _parts(module: nn.Module) -> Parts:
 TRUNK = Trunk(stride_px=32, field_px=435, before_px=217, parts=_parts)
 
 
-class ResNet18Spec(NetSpec):
+class ResNet18Spec(CropNetSpec):
     """Settings of `resnet18`."""
 
     trunk: ClassVar[Trunk | None] = TRUNK
 
     kind: Literal["resnet18"] = "resnet18"
     weights: str = Field("", description="local safetensors file of ImageNet weights")
-    padding: Padding = Field("same", description=PADDING)
-
-    @property
-    def pads(self) -> bool:
-        """Whether its convolutions pad with zeros."""
-        return self.padding == "same"
 
     @property
     def from_scratch(self) -> "ResNet18Spec":
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
 
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
+    def build(self, shape: NetShape) -> nn.Module:
         """As `NetSpec.build`."""
-        return resnet18(classes, channels=channels, padding=self.padding, weights=self.weights)
+        return resnet18(
+            shape.classes, channels=shape.channels, padding=self.padding, weights=self.weights
+        )
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
-    """torchvision's block of ResNet-18 without padding: its shortcut is cut to the same size."""
+    """torchvision's block of ResNet-18 without padding: its shortcut is trimmed to its size."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, d, h', w'), four cells less, or half and two less."""
@@ -74,25 +63,16 @@ def resnet18(
 ) -> nn.Module:
     """ResNet-18, from scratch or from a local file of ImageNet weights.
 
+    (n, channels, h, w), h and w at least 32 (435 without padding) -> (n, classes) logits.
+    11,171,266 parameters for one channel and two classes.
+
     Parameters
     ----------
-    classes
-        Number of outputs.
-    channels
-        Of an image.
-    padding
-        ``same`` as published, or ``valid``: no zeros around the maps, which needs at least 435 px.
     weights
         Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. Three
         channels take the weights of red, green and blue; of any other number each takes an equal
-        share of their sum, so that equal channels are seen as a grey picture is. The last layer is
+        share of their sum, so that equal channels are seen as a grey image is. The last layer is
         left out.
-
-    Returns
-    -------
-    torch.nn.Module
-        (n, channels, h, w) float, h and w at least 32 -> (n, classes) scores before softmax.
-        11,171,266 parameters for one channel and two classes.
 
     Raises
     ------

@@ -1,20 +1,20 @@
 """The small net of the profile `FAST`."""
 
 import itertools
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from livewell.models.nets.spec import PADDING, NetSpec, Padding, Trunk, declare, flat_parts
-from livewell.models.specs import Normalisation
+from livewell.models.nets.spec import CropNetSpec, NetShape, Padding, Trunk, declare, flat_parts
 
 WIDTHS = (16, 32, 64, 128)
 TRUNK = Trunk(stride_px=16, field_px=89, before_px=44, parts=flat_parts)
 
 
-class CompactSpec(NetSpec):
+class CompactSpec(CropNetSpec):
     """Settings of `compact`."""
 
     trunk: ClassVar[Trunk | None] = TRUNK
@@ -23,22 +23,12 @@ class CompactSpec(NetSpec):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of the pooled features dropped in training"
     )
-    padding: Padding = Field("same", description=PADDING)
 
-    @property
-    def pads(self) -> bool:
-        """Whether its convolutions pad with zeros."""
-        return self.padding == "same"
-
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
+    def build(self, shape: NetShape) -> nn.Module:
         """As `NetSpec.build`."""
-        return compact(classes, channels=channels, padding=self.padding, dropout=self.dropout)
+        return compact(
+            shape.classes, channels=shape.channels, padding=self.padding, dropout=self.dropout
+        )
 
 
 class Block(nn.Module):
@@ -70,13 +60,30 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, before, h, w) -> (n, width, h / 2, w / 2), rounded up; less without padding."""
-        body = self.body(x)
-        shortcut = self.shortcut(x)
+        body, shortcut = self.body(x), self.shortcut(x)
         if self.trim:
             height, width = body.shape[-2:]
             shortcut = shortcut[..., 1 : 1 + height, 1 : 1 + width]
         out: Tensor = torch.relu(body + shortcut)
         return out
+
+
+def residual_layers(
+    channels: int,
+    widths: Sequence[int],
+    padding: Padding = "same",
+    strides: Sequence[Literal[1, 2]] = (2, 2, 2),
+) -> list[nn.Module]:
+    """A 5 x 5 stem of stride 2, then a residual block a stride."""
+    steps = zip(itertools.pairwise(widths), strides, strict=True)
+    blocks = [Block(before, width, padding, stride) for (before, width), stride in steps]
+    zeros = 2 if padding == "same" else 0
+    return [
+        nn.Conv2d(channels, widths[0], 5, stride=2, padding=zeros, bias=False),
+        nn.BatchNorm2d(widths[0]),
+        nn.ReLU(inplace=True),
+        *blocks,
+    ]
 
 
 def compact(
@@ -85,32 +92,11 @@ def compact(
     """The small residual net of the profile `FAST`, livewell's own.
 
     A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
-    the map.
-
-    Parameters
-    ----------
-    classes
-        Number of outputs.
-    channels
-        Of an image.
-    padding
-        ``same``, or ``valid``: no zeros around the maps, which needs at least 89 px.
-    dropout
-        Share of the pooled features dropped in training.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        (n, channels, h, w) float, h and w at least 16 -> (n, classes) scores before softmax.
-        303,090 parameters for one channel and two classes.
+    the map: (n, channels, h, w), h and w at least 16 (89 without padding) -> (n, classes) logits.
+    303,090 parameters for one channel and two classes.
     """
-    blocks = [Block(before, width, padding) for before, width in itertools.pairwise(WIDTHS)]
-    zeros = 2 if padding == "same" else 0
     net = nn.Sequential(
-        nn.Conv2d(channels, WIDTHS[0], 5, stride=2, padding=zeros, bias=False),
-        nn.BatchNorm2d(WIDTHS[0]),
-        nn.ReLU(inplace=True),
-        *blocks,
+        *residual_layers(channels, WIDTHS, padding),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Dropout(dropout),

@@ -7,8 +7,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from livewell.models.nets.spec import PADDING, NetSpec, Padding, Trunk, declare, flat_parts
-from livewell.models.specs import Normalisation
+from livewell.models.nets.spec import CropNetSpec, NetShape, Padding, Trunk, declare, flat_parts
 
 WIDTHS = (16, 32, 64, 128)
 """Feature maps of the four blocks (Table 1)."""
@@ -17,7 +16,7 @@ INPUT_PX = 220
 TRUNK = Trunk(stride_px=16, field_px=82, before_px=29, parts=flat_parts)
 
 
-class DeadNetSpec(NetSpec):
+class DeadNetSpec(CropNetSpec):
     """Settings of `deadnet`."""
 
     fixed_px: ClassVar[int] = INPUT_PX
@@ -25,7 +24,6 @@ class DeadNetSpec(NetSpec):
 
     kind: Literal["deadnet"] = "deadnet"
     dropout: float = Field(0.5, ge=0, lt=1, description="share of fc1 and fc2 dropped in training")
-    padding: Padding = Field("same", description=PADDING)
     fc_batch_norm: bool = Field(
         True, description="batch norm after fc1 and fc2: the text has it, the files not"
     )
@@ -33,22 +31,11 @@ class DeadNetSpec(NetSpec):
         "floor", description="maps of odd size are pooled down (floor), or up as Caffe did"
     )
 
-    @property
-    def pads(self) -> bool:
-        """Whether its convolutions pad with zeros."""
-        return self.padding == "same"
-
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
+    def build(self, shape: NetShape) -> nn.Module:
         """As `NetSpec.build`."""
         return deadnet(
-            classes,
-            channels=channels,
+            shape.classes,
+            channels=shape.channels,
             fc_batch_norm=self.fc_batch_norm,
             pooling=self.pooling,
             padding=self.padding,
@@ -67,12 +54,11 @@ def deadnet(
 ) -> nn.Module:
     """DeadNet: eight convolutions in four blocks, then three fully connected layers.
 
+    (n, channels, 220, 220) -> (n, classes) logits. For one channel and two classes 11,637,170
+    parameters as the text says; 13,404,594 as published; 5,870,002 without padding.
+
     Parameters
     ----------
-    classes
-        Number of outputs.
-    channels
-        Of an image; the paper has one.
     fc_batch_norm
         Batch norm after fc1 and fc2: the paper's text says so, its published files have none.
     pooling
@@ -81,19 +67,10 @@ def deadnet(
     padding
         ``same`` as in Table 1 (1 around the maps of all but the first convolution), ``valid``
         none: 9 x 9 cells instead of 13 x 13 reach fc1, and nothing depends on where a crop ends.
-    dropout
-        Share of fc1 and fc2 dropped in training.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        (n, channels, 220, 220) float -> (n, classes) scores before softmax. Named layers as in
-        Table 1. For one channel and two classes 11,637,170 parameters as the text says; 13,404,594
-        as published; 5,870,002 without padding.
 
     Notes
     -----
-    Source: Richmond et al. 2017, section 2.4 and Table 1.
+    Source: Richmond et al. 2017, section 2.4 and Table 1, whose names the layers have.
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     before = channels

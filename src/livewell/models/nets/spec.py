@@ -3,43 +3,42 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
+from pydantic import Field
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.models.specs import AugmentSpec, InputSpec, Normalisation, Spec
+from livewell.models.specs import AugmentSpec, InputSpec, Spec
 
 Padding = Literal["same", "valid"]
-PADDING = (
-    "zeros around the maps of every convolution, or none (valid); without them and with local"
-    " normalisation a whole frame can be scored at once, exactly"
-)
-"""Description of the setting."""
 Parts = tuple[nn.Module, bool, list[nn.Module]]
 """Trunk, whether its cells are averaged, and the layers after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """How the last maps of a net of crops lie over the pixels, and how it comes apart.
-
-    Parameters
-    ----------
-    stride_px
-        From cell to cell, pixels.
-    field_px
-        Edge of the square of pixels that one cell sees: the smallest crop without padding.
-    before_px
-        How far padding lets the first cell see beyond the crop.
-    parts
-        Takes a copy of the net apart, see `Parts`.
-    """
+    """How the last maps of a net of crops lie over the pixels, and how it comes apart."""
 
     stride_px: int
+    """From cell to cell."""
     field_px: int
+    """Edge of the square of pixels that one cell sees: the smallest crop without padding."""
     before_px: int
+    """How far padding lets the first cell see beyond the crop."""
     parts: Callable[[nn.Module], Parts]
+    """Takes a copy of the net apart."""
+
+
+class NetShape(NamedTuple):
+    """What decides a net's layers beside its settings."""
+
+    channels: int = 1
+    classes: int = 2
+    frame_px: tuple[int, int] | None = None
+    """Height and width of the training frames, for nets that see whole frames."""
+    mean_image: bool = False
+    """Whether the net takes the mean training image off."""
 
 
 def declare(module: nn.Module, trunk: Trunk) -> nn.Module:
@@ -49,13 +48,7 @@ def declare(module: nn.Module, trunk: Trunk) -> nn.Module:
 
 
 def declared(module: nn.Module) -> Trunk:
-    """What a net of crops says of itself.
-
-    Raises
-    ------
-    SpecError
-        Nothing.
-    """
+    """What a net of crops says of itself; a SpecError where it says nothing."""
     found = module.__dict__.get("declared")
     if not isinstance(found, Trunk):
         raise SpecError(
@@ -87,6 +80,15 @@ class NetSpec(Spec):
     margin_px: ClassVar[int] = 0
     """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
 
+    @abstractmethod
+    def build(self, shape: NetShape) -> nn.Module:
+        """A new net, its weights drawn from torch's generator."""
+
+    @property
+    def from_scratch(self) -> "NetSpec":
+        """These settings without a file of initial weights."""
+        return self
+
     @property
     def learns_from_fields(self) -> bool:
         """Whether it is trained on crops of fields with several regions in them."""
@@ -102,7 +104,7 @@ class NetSpec(Spec):
 
     @property
     def says_where(self) -> bool:
-        """Whether its class maps say where: every place is judged alike."""
+        """Whether its class maps say where: every position is judged alike."""
         return False
 
     @property
@@ -129,30 +131,17 @@ class NetSpec(Spec):
         """Edge of the smallest crop that it takes."""
         return 1 if self.pads or self.trunk is None else self.trunk.field_px
 
-    @abstractmethod
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
-        """A new net, its weights drawn from torch's generator.
 
-        Parameters
-        ----------
-        channels, classes
-            Of an image, and how many logits are made of it.
-        frame_px
-            Height and width of the training frames, for nets that see whole frames.
-        normalise
-            How the net's input is normalised.
-        """
+class CropNetSpec(NetSpec):
+    """Settings of a net of crops, whose convolutions may do without padding."""
+
+    padding: Padding = Field(
+        "same",
+        description="zeros around the maps of every convolution, or none (valid); without them and"
+        " with local normalisation a whole frame can be scored at once, exactly",
+    )
 
     @property
-    def from_scratch(self) -> "NetSpec":
-        """These settings without a file of initial weights; themselves by default."""
-        return self
-
-    def begin(self, net: nn.Module) -> None:
-        """Change new weights in place where the net needs it; nothing by default."""
+    def pads(self) -> bool:
+        """Whether its convolutions pad with zeros."""
+        return self.padding == "same"

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from livewell.errors import StudyError
 from livewell.files import whole_file
 
 
-class WholeCheckpoints(CheckpointIO):
+class WholeCheckpoints(TorchCheckpointIO):
     """Writes under a temporary name and renames; reads tensors and plain values only."""
 
     def save_checkpoint(
@@ -25,13 +25,7 @@ class WholeCheckpoints(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read `path`; anything but tensors and plain values is refused (`weights_only`).
-
-        Raises
-        ------
-        StudyError
-            Damaged, or holding anything else.
-        """
+        """Read `path`; anything but tensors and plain values is refused (`weights_only`)."""
         try:
             loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
@@ -43,7 +37,3 @@ class WholeCheckpoints(CheckpointIO):
                 remedy="delete this fold's folder to train the fold from its beginning",
             ) from error
         return loaded
-
-    def remove_checkpoint(self, path: str | Path) -> None:
-        """Delete `path`."""
-        Path(path).unlink(missing_ok=True)

@@ -19,19 +19,7 @@ class Draw(NamedTuple):
 
 
 class Draws(Sampler[Draw]):
-    """Draws the patches of one epoch.
-
-    Parameters
-    ----------
-    codes
-        (n,) number of the class of every region.
-    groups
-        (n,) names of the groups.
-    profile
-        `balance`, `batch` and `steps_per_epoch` are used.
-    seed
-        Of the run.
-    """
+    """Draws the regions of one epoch, by class and by name of the group of each."""
 
     def __init__(
         self, codes: NDArray[np.int64], groups: Sequence[str], profile: Profile, seed: int

@@ -16,7 +16,6 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from livewell.files import whole_file
 from livewell.image import PixelSource
@@ -25,35 +24,23 @@ from livewell.models.device import AUTO, chosen_device
 from livewell.models.profile import Profile
 from livewell.progress import Tick, task
 from livewell.training.checkpoints import WholeCheckpoints
-from livewell.training.data import LabelledRegions, PlainCrops, beside, training_loader, workers
-from livewell.training.field_module import FieldClassifier
-from livewell.training.fields import field_loader, plain_field_loader
-from livewell.training.module import Classifier
-
-VALIDATION_PATCHES = 2048
-"""At most so many validation patches are scored each epoch, drawn once, groups alike."""
+from livewell.training.data import LabelledRegions
+from livewell.training.loading import beside, training_loader, validation_loader, workers
+from livewell.training.module import Classifier, FieldClassifier
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What training leaves.
-
-    Parameters
-    ----------
-    module
-        The net with the weights that are kept, in evaluation mode, on the processor.
-    log
-        One row an epoch: epoch, step, train_loss, val_loss, val_auc, seconds (of this epoch).
-    epoch
-        Epoch whose weights are kept.
-    precision
-        Number type that training computed in.
-    """
+    """What training leaves."""
 
     module: nn.Module
+    """The net with the weights that are kept, in evaluation mode, on the processor."""
     log: pd.DataFrame
+    """One row an epoch: epoch, step, train_loss, val_loss, val_auc, seconds (of this epoch)."""
     epoch: int
+    """Epoch whose weights are kept."""
     precision: str
+    """Number type that training computed in."""
 
 
 def fit(
@@ -74,32 +61,22 @@ def fit(
 
     Parameters
     ----------
-    profile
-        The recipe.
-    source
-        Where pixels come from.
     train, validation
-        Patches of the two parts; no group is in both.
+        Regions of the two parts; no group is in both.
     folder
         Takes ``last.ckpt``, ``best.ckpt`` and ``log.csv``; if it holds a ``last.ckpt``, training
         goes on from there and ends as if it had never stopped (same machine, same threads).
     seed
         Decides initial weights, draws, augmentation and dropout.
     processes
-        Processes that cut and augment; 0 for none, ``None`` for one a core but one.
+        Processes that crop and augment; 0 for none, ``None`` for one a core but one.
     what
         What the bar is called.
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
-    device
-        Where to train, see `livewell.models.device.chosen_device`.
     channels
         How many `source` gives of every crop.
-
-    Returns
-    -------
-    FitResult
     """
     torch.manual_seed(seed)
     frame_px = train.patches[0].box.shape if profile.sees_frames else None
@@ -108,11 +85,10 @@ def fit(
         net.load_state_dict(begin)
     if profile.input.normalise == "mean_image":
         set_mean_image(net, source, train)
-    fields = profile.net.learns_from_fields
-    classifier = (FieldClassifier if fields else Classifier)(net, profile, seed)
+    made = FieldClassifier if profile.net.learns_from_fields else Classifier
+    classifier = made(net, profile, seed)
     number = workers() if processes is None else processes
-    load = field_loader if fields else training_loader
-    batches: DataLoader[Any] = load(source, train, profile, seed, processes=number)
+    batches = training_loader(source, train, profile, seed, processes=number)
     log = EpochLog(folder / "log.csv", batches.sampler)
     callbacks: list[Callback] = [log, _Keep(folder, log)]
     if profile.fit.patience:
@@ -137,7 +113,7 @@ def fit(
             trainer.fit(
                 classifier,
                 batches,
-                _validation_loader(source, validation, profile, seed),
+                validation_loader(source, validation, profile, seed),
                 ckpt_path=last if last.is_file() else None,
                 weights_only=True,
             )
@@ -246,37 +222,6 @@ class _Report(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         row: Any = pl_module.epoch_row
         self._tick(0, f"validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}")
-
-
-class _WithTarget(Dataset[tuple[Tensor, int, int]]):
-    def __init__(self, crops: PlainCrops, target: list[int]) -> None:
-        self._crops, self._target = crops, target
-
-    def __len__(self) -> int:
-        return len(self._target)
-
-    def __getitem__(self, row: int) -> tuple[Tensor, int, int]:
-        pixels, _ = self._crops[row]
-        return pixels, row, self._target[row]
-
-
-def _validation_loader(
-    source: PixelSource, part: LabelledRegions, profile: Profile, seed: int
-) -> DataLoader[Any]:
-    """Validation patches; where there are too many, a draw that takes groups alike."""
-    rows = np.arange(len(part.patches))
-    if len(rows) > VALIDATION_PATCHES:
-        order = np.random.default_rng([seed, 2]).permutation(rows)
-        groups = pd.Series(np.asarray(part.groups)[order])
-        turn = groups.groupby(groups).cumcount().to_numpy()
-        rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
-    patches = [part.patches[int(row)] for row in rows]
-    if profile.net.learns_from_fields:
-        chosen = LabelledRegions(patches, part.codes[rows], [part.groups[int(row)] for row in rows])
-        return plain_field_loader(source, chosen, profile)
-    crops = PlainCrops(source, patches, profile.input.radius_px)
-    target = [int(part.codes[int(row)]) for row in rows]
-    return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.fit.batch)
 
 
 @contextmanager

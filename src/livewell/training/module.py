@@ -1,7 +1,7 @@
 """The Lightning module: one step of training, and what is watched on validation groups."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,9 +16,11 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
+from livewell.models.nets.field import FieldNet
 from livewell.models.nets.net import centre, normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
+from livewell.training.fields import FieldBatch
 
 NEVER = 2**31
 """Epochs between two steps of a schedule that Lightning only saves."""
@@ -65,14 +67,7 @@ def _macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
 class Classifier(pl.LightningModule):
     """Trains a net as a profile says.
 
-    Parameters
-    ----------
-    net
-        (n, channels, input_px, input_px) -> (n, classes); of whole frames (n, channels, h, w).
-    profile
-        Optimiser, schedule, mixup, moving average.
-    seed
-        Of the run; every step starts from it, so that a resumed run goes on as it would have.
+    Every step starts from the run's seed, so that a resumed run goes on as it would have.
     """
 
     def __init__(self, net: nn.Module, profile: Profile, seed: int) -> None:
@@ -132,9 +127,9 @@ class Classifier(pl.LightningModule):
         """Forget the last epoch's scores."""
         self._watched = []
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Scores of one batch of plain patches; its target rides along."""
-        patches, _rows, target = batch
+        patches, target = batch
         profile = self.profile
         around = profile.input.radius_px
         inputs = centre(normalise(patches, profile.input.normalise, around), profile.input.input_px)
@@ -142,13 +137,7 @@ class Classifier(pl.LightningModule):
         self._watched.append((scores.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Class-balanced loss and AUC of the validation patches.
-
-        Raises
-        ------
-        SpecError
-            Training diverged.
-        """
+        """Class-balanced loss and AUC of the validation patches; refuses a net that diverged."""
         scores = torch.cat([part for part, _ in self._watched])
         target = torch.cat([part for _, part in self._watched])
         if not scores.isfinite().all():
@@ -215,3 +204,31 @@ class Classifier(pl.LightningModule):
                 cycle_momentum=False,
             )
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+
+
+class FieldClassifier(Classifier):
+    """Trains a `FieldNet`; optimiser, schedule, average and seeds are those of `Classifier`."""
+
+    def training_step(self, batch: FieldBatch, _: int) -> Tensor:  # type: ignore[override]
+        """Weighted cross-entropy of the regions of one batch, per crop."""
+        losses = functional.cross_entropy(
+            _pooled(self.net, batch),
+            batch.codes,
+            label_smoothing=self.profile.fit.label_smoothing,
+            reduction="none",
+        )
+        loss = (losses * batch.weights).sum() / len(batch.crops)
+        self._losses.append(loss.detach())
+        return loss
+
+    def validation_step(self, batch: FieldBatch, _: int) -> None:  # type: ignore[override]
+        """Logits of the regions of one crop; their classes ride along."""
+        self._watched.append((_pooled(self.kept, batch).cpu(), batch.codes.cpu()))
+
+
+def _pooled(module: nn.Module, batch: FieldBatch) -> Tensor:
+    """(m, classes): logits of the regions of a batch."""
+    net = cast(FieldNet, module)
+    maps = net.maps(batch.crops.contiguous(memory_format=torch.channels_last))
+    logits: Tensor = net.pooling(maps, batch.regions)
+    return logits

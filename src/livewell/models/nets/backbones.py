@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from livewell.errors import ModelFileError
-from livewell.models.nets.spec import CropNetSpec, NetShape, Padding, Parts, Trunk, declare
+from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Parts, Trunk, declare
 
 TRUNK_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 """Names of what lies before the mean over the map."""
@@ -25,7 +25,17 @@ TRUNK = Trunk(stride_px=32, field_px=435, before_px=217, parts=_parts)
 
 
 class ResNet18Spec(CropNetSpec):
-    """Settings of `resnet18`."""
+    """ResNet-18, from scratch or from a local file of ImageNet weights.
+
+    The file has torchvision's ``resnet18`` names. Three channels take the weights of red, green and
+    blue; of any other number each takes an equal share of their sum, so that equal channels are
+    seen as a grey image is. The last layer is left out. 11,171,266 parameters for one channel and
+    two classes.
+
+    Notes
+    -----
+    Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
+    """
 
     trunk: ClassVar[Trunk | None] = TRUNK
 
@@ -37,11 +47,24 @@ class ResNet18Spec(CropNetSpec):
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
 
-    def build(self, shape: NetShape) -> nn.Module:
-        """As `NetSpec.build`."""
-        return resnet18(
-            shape.classes, channels=shape.channels, padding=self.padding, weights=self.weights
-        )
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
+        """Crops (n, channels, h, w), at least 32 px (435 without padding) -> logits (n, classes).
+
+        Raises
+        ------
+        ModelFileError
+            The file of weights is missing, not safetensors, or holds other layers.
+        """
+        block = BasicBlock if self.pads else ValidBlock
+        net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=shape.classes)
+        net.conv1 = nn.Conv2d(shape.channels, 64, 7, stride=2, padding=3, bias=False)
+        if not self.pads:
+            for part in net.modules():
+                if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+                    part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
+        if self.weights:
+            _load_backbone(net, Path(self.weights))
+        return declare(net, TRUNK)
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
@@ -56,43 +79,6 @@ class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
         height, width = out.shape[-2:]
         result: Tensor = self.relu(out + identity[..., trim : trim + height, trim : trim + width])
         return result
-
-
-def resnet18(
-    classes: int = 2, *, channels: int = 1, padding: Padding = "same", weights: str = ""
-) -> nn.Module:
-    """ResNet-18, from scratch or from a local file of ImageNet weights.
-
-    (n, channels, h, w), h and w at least 32 (435 without padding) -> (n, classes) logits.
-    11,171,266 parameters for one channel and two classes.
-
-    Parameters
-    ----------
-    weights
-        Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. Three
-        channels take the weights of red, green and blue; of any other number each takes an equal
-        share of their sum, so that equal channels are seen as a grey image is. The last layer is
-        left out.
-
-    Raises
-    ------
-    ModelFileError
-        The file is missing, not safetensors, or holds other layers.
-
-    Notes
-    -----
-    Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
-    """
-    block = BasicBlock if padding == "same" else ValidBlock
-    net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=classes)
-    net.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-    if padding == "valid":
-        for part in net.modules():
-            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
-                part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
-    if weights:
-        _load_backbone(net, Path(weights))
-    return declare(net, TRUNK)
 
 
 def _load_backbone(net: nn.Module, path: Path) -> None:

@@ -8,14 +8,26 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from livewell.models.nets.spec import CropNetSpec, NetShape, Padding, Trunk, declare, flat_parts
+from livewell.models.nets.spec import (
+    PLAIN,
+    CropNetSpec,
+    NetShape,
+    Padding,
+    Trunk,
+    declare,
+    flat_parts,
+)
 
 WIDTHS = (16, 32, 64, 128)
 TRUNK = Trunk(stride_px=16, field_px=89, before_px=44, parts=flat_parts)
 
 
 class CompactSpec(CropNetSpec):
-    """Settings of `compact`."""
+    """The small residual net of the profile `FAST`, livewell's own.
+
+    A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
+    the map. 303,090 parameters for one channel and two classes.
+    """
 
     trunk: ClassVar[Trunk | None] = TRUNK
 
@@ -24,11 +36,16 @@ class CompactSpec(CropNetSpec):
         0.2, ge=0, lt=1, description="share of the pooled features dropped in training"
     )
 
-    def build(self, shape: NetShape) -> nn.Module:
-        """As `NetSpec.build`."""
-        return compact(
-            shape.classes, channels=shape.channels, padding=self.padding, dropout=self.dropout
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
+        """Crops (n, channels, h, w), at least 16 px (89 without padding) -> logits (n, classes)."""
+        net = nn.Sequential(
+            *residual_layers(shape.channels, WIDTHS, self.padding),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(self.dropout),
+            nn.Linear(WIDTHS[-1], shape.classes),
         )
+        return declare(net, TRUNK)
 
 
 class Block(nn.Module):
@@ -84,22 +101,3 @@ def residual_layers(
         nn.ReLU(inplace=True),
         *blocks,
     ]
-
-
-def compact(
-    classes: int = 2, *, channels: int = 1, padding: Padding = "same", dropout: float = 0.2
-) -> nn.Module:
-    """The small residual net of the profile `FAST`, livewell's own.
-
-    A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
-    the map: (n, channels, h, w), h and w at least 16 (89 without padding) -> (n, classes) logits.
-    303,090 parameters for one channel and two classes.
-    """
-    net = nn.Sequential(
-        *residual_layers(channels, WIDTHS, padding),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Dropout(dropout),
-        nn.Linear(WIDTHS[-1], classes),
-    )
-    return declare(net, TRUNK)

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from livewell.models.nets.compact import WIDTHS, Block
-from livewell.models.nets.spec import NetShape, NetSpec, Parts, Trunk, declare
+from livewell.models.nets.spec import PLAIN, NetShape, NetSpec, Parts, Trunk, declare
 from livewell.models.specs import LOCAL, AugmentSpec, InputSpec
 
 STEM_PX, STRIDE_PX, FIELD_PX = 5, 16, 89
@@ -144,6 +144,6 @@ class FieldNetSpec(NetSpec):
             ),
         }
 
-    def build(self, shape: NetShape) -> nn.Module:
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
         """As `NetSpec.build`."""
         return declare(FieldNet(shape.classes, shape.channels, self.dropout), TRUNK)

@@ -41,6 +41,9 @@ class NetShape(NamedTuple):
     """Whether the net takes the mean training image off."""
 
 
+PLAIN = NetShape()
+
+
 def declare(module: nn.Module, trunk: Trunk) -> nn.Module:
     """`module`, which says from now on how its cells lie."""
     module.__dict__["declared"] = trunk
@@ -81,7 +84,7 @@ class NetSpec(Spec):
     """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
 
     @abstractmethod
-    def build(self, shape: NetShape) -> nn.Module:
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
         """A new net, its weights drawn from torch's generator."""
 
     @property

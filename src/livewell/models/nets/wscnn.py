@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 
 from livewell.errors import SpecError
-from livewell.models.nets.backbones import TRUNK_LAYERS, resnet18
+from livewell.models.nets.backbones import TRUNK_LAYERS, ResNet18Spec
 from livewell.models.nets.compact import residual_layers
 from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
-from livewell.models.nets.spec import NetShape, NetSpec
+from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.specs import Bounds, Share
 
 Body = Literal["wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18"]
@@ -143,7 +143,7 @@ def resnet(channels: int = 1, classes: int = 2) -> nn.Sequential:
 
     Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
     """
-    whole = resnet18(channels=channels)
+    whole = ResNet18Spec().build(NetShape(channels))
     parts = [(name, whole.get_submodule(name)) for name in TRUNK_LAYERS]
     return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, classes, 1))]))
 
@@ -240,7 +240,7 @@ class _FrameNetSpec(NetSpec):
             raise ValueError("narrowing is for global_pool 'max': also give narrowing=0,0")
         return self
 
-    def build(self, shape: NetShape) -> nn.Module:
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
         """As `NetSpec.build`."""
         return weakly_supervised(
             self.kind,

@@ -114,12 +114,6 @@ def test_an_unknown_layer_is_refused(name: str, near: str) -> None:
         layer(DeadNetSpec().build(), name)
 
 
-def test_a_net_without_maps_is_refused() -> None:
-    """A net of fully connected layers has nothing to look at."""
-    with pytest.raises(SpecError, match="no layer of this net"):
-        layer(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
-
-
 def test_classes_by_name() -> None:
     """The number is that of the output; an unknown class is refused with those there are."""
     assert class_number(("healthy", "sick"), "sick") == 1

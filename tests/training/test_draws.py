@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import LabelledRegions, PlainCrops, plain_loader
-from livewell.training.draws import Draw, Draws
+from livewell.training.data import Draw, Draws, LabelledRegions, PlainCrops, plain_loader
 from livewell.training.loading import training_loader
 
 worlds = st.lists(

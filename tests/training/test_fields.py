@@ -21,8 +21,7 @@ from livewell.models.profile import override
 from livewell.models.recipes import FAST_FIELDS
 from livewell.region import RegionGrid, centred
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import LabelledRegions
-from livewell.training.draws import Draw, Draws
+from livewell.training.data import Draw, Draws, LabelledRegions
 from livewell.training.fields import (
     FieldCrops,
     PlainFields,

@@ -69,7 +69,7 @@ def detection_rule(card: Card, folder: Path) -> RegionRule:
             remedy="use `livewell assess` for its verdicts, or `livewell explain` for where its"
             " evidence lies",
         )
-    if not profile.says_where:
+    if not profile.net.says_where:
         raise ModelFileError(
             "a model with a fully connected head does not tell where",
             where=str(folder),

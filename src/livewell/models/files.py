@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
-from livewell.files import read_json, sha256, whole_file, whole_folder, write_json
+from livewell.files import read_json, sha256, whole_folder, write_json
 from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build, net_of
 from livewell.models.nets.net import Net
@@ -110,8 +110,7 @@ def save_model(folder: Path, net: Net, card: Card) -> Card:
 
 def rewrite_card(folder: Path, card: Card) -> None:
     """Write the card of a model folder anew, e.g. with results."""
-    with whole_file(folder / CARD) as temporary:
-        temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
+    write_json(folder / CARD, card.model_dump(mode="json"))
 
 
 def load_model(path: Path) -> tuple[Net, Card]:
@@ -166,7 +165,16 @@ def find_model(path: Path) -> Path:
     if path.is_file():
         if path.name in (WEIGHTS, CARD):
             return path.parent
-        _refuse_pickle(path)
+        with path.open("rb") as file:
+            head = file.read(2)
+        suffixes = (".pt", ".pth", ".ckpt", ".pkl")
+        if head[:1] == b"\x80" or head == b"PK" or path.suffix in suffixes:
+            raise ModelFileError(
+                "a pickle, which can run any program when it is read; livewell never opens one",
+                where=str(path),
+                expected=FOLDER,
+                remedy="save the weights as safetensors where you trust them",
+            )
         raise ModelFileError("not a model of livewell", where=str(path), expected=FOLDER)
     for folder in (path, path / "model"):
         if (folder / CARD).is_file():
@@ -185,18 +193,6 @@ def find_model(path: Path) -> Path:
         where=str(path),
         expected=f"{FOLDER}, or a finished training run",
     )
-
-
-def _refuse_pickle(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(2)
-    if head[:1] == b"\x80" or head == b"PK" or path.suffix in (".pt", ".pth", ".ckpt", ".pkl"):
-        raise ModelFileError(
-            "a pickle, which can run any program when it is read; livewell never opens one",
-            where=str(path),
-            expected=FOLDER,
-            remedy="save the weights as safetensors where you trust them",
-        )
 
 
 def read_card(path: Path) -> Card:

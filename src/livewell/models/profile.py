@@ -5,17 +5,15 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from livewell.errors import Fault, SpecError
 from livewell.models.nets.catalog import NETS, AnyNetSpec
 from livewell.models.specs import LOCAL, AugmentSpec, FitSpec, InputSpec, Spec, hold
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-    from pydantic_core import ErrorDetails
 
 RENAMED = {
     "move_px": "translate_px",
@@ -46,11 +44,6 @@ class Profile(Spec):
     def seen_px(self) -> int:
         """Edge of what its net sees: the centre of a patch with a margin; 0: whole frames."""
         return self.input.input_px + 2 * self.net.margin_px if self.input.input_px else 0
-
-    @property
-    def says_where(self) -> bool:
-        """Whether its net's class maps say where."""
-        return self.net.says_where
 
     @property
     def dense_is_exact(self) -> bool:
@@ -86,14 +79,9 @@ class Profile(Spec):
                 "test_time_augmentation is for nets of patches": not edges.test_time_augmentation,
             }
         else:
-            fixed, least = self.net.fixed_px, self.net.least_px
             rules = {
                 f"net '{kind}' needs patch_px, input_px and stride_px above 0": all(sizes),
                 "normalise 'mean_image' is for wscnn nets only": edges.normalise != "mean_image",
-                f"net '{kind}' needs input_px {fixed}": fixed in (0, edges.input_px),
-                f"net '{kind}' without padding needs input_px of at least {least}": (
-                    edges.input_px >= least
-                ),
             }
         rules["input_px is larger than patch_px"] = edges.input_px <= edges.patch_px
         hold(rules | self.net.rules(edges, self.augment))
@@ -132,11 +120,7 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
         return base
     named = {RENAMED.get(name, name): value for name, value in settings.items()}
     known = ["net", *_fields(NETS.get(str(named.get("net", base.net.kind)), type(base.net)))]
-    faults = [
-        Fault("unknown-setting", name, _owners(name) or f"no such setting{_hint(name, known)}")
-        for name in named
-        if name not in known
-    ]
+    faults = [_unknown(name, known) for name in named if name not in known]
     changed = ", ".join(f"{name}={named[name]}" for name in sorted(named))
     values = {name: value for name, value in named.items() if name in known}
     try:
@@ -164,7 +148,7 @@ def described(base: Profile) -> str:
     return "\n".join(lines)
 
 
-def _fields(net: type[Spec]) -> dict[str, "FieldInfo"]:
+def _fields(net: type[Spec]) -> dict[str, FieldInfo]:
     """Every setting by name: those of a net and of all groups."""
     specs = (*GROUPS.values(), net)
     return {
@@ -172,7 +156,7 @@ def _fields(net: type[Spec]) -> dict[str, "FieldInfo"]:
     }
 
 
-def _bad_value(error: "ErrorDetails", settings: Mapping[str, object]) -> Fault:
+def _bad_value(error: ErrorDetails, settings: Mapping[str, object]) -> Fault:
     """A fault of pydantic's in plain words, with what was given."""
     named = [str(part) for part in error["loc"] if str(part) in settings]
     name = named[-1] if named else ""
@@ -186,12 +170,10 @@ def _bad_value(error: "ErrorDetails", settings: Mapping[str, object]) -> Fault:
     return Fault("bad-value", where, text.replace("Input should be", "must be"))
 
 
-def _owners(name: str) -> str:
-    """Which nets have a setting, in words; empty for none."""
+def _unknown(name: str, known: list[str]) -> Fault:
+    """A setting that other nets have, or none."""
     kinds = [f"'{kind}'" for kind, spec in NETS.items() if name in spec.model_fields]
-    return f"for net {' or '.join(kinds)} only" if kinds else ""
-
-
-def _hint(name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    text = "no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    owned = f"for net {' or '.join(kinds)} only"
+    return Fault("unknown-setting", name, owned if kinds else text)

@@ -48,7 +48,6 @@ DEADNET_2017_PUBLISHED = DEADNET_2017.updated(
     rates="caffe",
     steps=1_000_000,
 )
-"""DeadNet as its published files say, where these differ from the paper."""
 
 DEADNET_2017_SHORT = DEADNET_2017.updated(
     name="DEADNET_2017_SHORT",
@@ -61,7 +60,7 @@ DEADNET_2017_SHORT = DEADNET_2017.updated(
     steps=300,
     steps_per_epoch=50,
 )
-"""The same net and data path, one cycle of 300 steps: minutes on four cores."""
+"""Minutes on four cores."""
 
 DEADNET_DENSE = DEADNET_2017_SHORT.updated(
     name="DEADNET_DENSE",
@@ -79,7 +78,7 @@ FAST = Profile(
     name="FAST",
     source="livewell's own: a small residual net on contrast against the background, strong"
     " augmentation, one cycle. Developed on six experiments of mcf7-pi, see BENCHMARKS.md.",
-    net=CompactSpec(dropout=0.2),
+    net=CompactSpec(),
     input=InputSpec(patch_px=112, input_px=64, stride_px=56, normalise="background"),
     augment=AugmentSpec(
         rotate_deg=180,
@@ -167,7 +166,6 @@ WSCNN_2017_CELLS = WSCNN_2017.updated(
     " layers with --set net=wscnn6.",
     second_kernel=7,
 )
-"""WSCNN on cells as its paper says."""
 
 WSCNN_FAST = Profile(
     name="WSCNN_FAST",

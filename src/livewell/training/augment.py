@@ -161,14 +161,6 @@ def noisy(patches: Pixels, sds: ArrayLike, rngs: Rngs) -> Pixels:
     return noise
 
 
-def erased(patches: Pixels, squares: Sequence[tuple[int, int, int]]) -> Pixels:
-    """Zeros in a square (y, x, edge) of each patch, of all its channels, pixels; edge 0: none."""
-    result = patches.copy()
-    for patch, (y, x, edge) in zip(result, squares, strict=True):
-        patch[..., y : y + edge, x : x + edge] = 0
-    return result
-
-
 def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     """Random near copies of patches as the net sees them in training, normalised.
 
@@ -227,10 +219,17 @@ def with_other_optics(
 
 
 def with_holes(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    """Squares erased by chance."""
-    if not profile.augment.erase:
+    """A square of zeros in all channels of each patch, by chance."""
+    share, size = profile.augment.erase, min(patches.shape[2:])
+    if not share:
         return patches
-    return erased(patches, [_hole(profile, patches.shape[2:], rng) for rng in rngs])
+    result = patches.copy()
+    for patch, rng in zip(result, rngs, strict=True):
+        if rng.random() < share:
+            edge = int(rng.integers(size // 8, size // 3 + 1))
+            y, x = (int(rng.integers(0, length - edge + 1)) for length in patch.shape[1:])
+            patch[:, y : y + edge, x : x + edge] = 0
+    return result
 
 
 def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
@@ -304,15 +303,3 @@ def _drawn(rngs: Rngs, times: int, *bounds: tuple[float, float]) -> NDArray[np.f
         [[rng.uniform(low, high) for low, high in bounds] for _ in range(times)] for rng in rngs
     ]
     return np.moveaxis(np.array(drawn).reshape(len(rngs), times, len(bounds)), -1, 0)
-
-
-def _hole(
-    profile: Profile, shape: tuple[int, ...], rng: np.random.Generator
-) -> tuple[int, int, int]:
-    """Row, column and edge of the square that is erased; edge 0 for none."""
-    size = min(shape)
-    if rng.random() >= profile.augment.erase:
-        return 0, 0, 0
-    edge = int(rng.integers(size // 8, size // 3 + 1))
-    y, x = (int(rng.integers(0, length - edge + 1)) for length in shape)
-    return y, x, edge

@@ -8,7 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -19,12 +19,11 @@ from torch.utils.data import Dataset
 
 from livewell.geometry import Box
 from livewell.image import PixelSource
-from livewell.models.nets.field import FIELD_PX, MARGIN_PX, STRIDE_PX
+from livewell.models.nets.field import FIELD_PX, MARGIN_PX, STRIDE_PX, FieldNetSpec
 from livewell.models.profile import Profile
 from livewell.region import Region
 from livewell.training.augment import normalised, with_holes, with_other_optics
-from livewell.training.data import LabelledRegions
-from livewell.training.draws import Draw, Draws
+from livewell.training.data import Draw, Draws, LabelledRegions
 from livewell.training.warps import Pixels
 
 Points = NDArray[np.float64]
@@ -141,21 +140,8 @@ def region_weights(
     it. Weighted by its share of the draws over its chance to come in, every region counts in the
     mean loss as if regions were drawn one by one: classes and groups stay as even as the draws are.
 
-    Parameters
-    ----------
-    boxes
-        (n, 4) corners of the regions.
-    frames
-        Rows of the regions of every frame.
-    shares
-        (n,) share of the draws of each, see `Draws.shares`.
-    size_px
-        Edge of the crops.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,) from 0 to 1.
+    Boxes are (n, 4) corners of the regions, `frames` the rows of the regions of every frame,
+    `shares` (n,) that of the draws of each, see `Draws.shares`; weights (n,) are from 0 to 1.
     """
     chances = np.zeros(len(shares))
     centres, edges = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
@@ -181,7 +167,7 @@ class FieldCrops(Dataset[FieldBatch]):
     ) -> None:
         self._source, self._labelled = source, labelled
         self._profile, self._seed = profile, seed
-        self._size_px = profile.net.training_px(profile.input.input_px)
+        self._size_px = cast(FieldNetSpec, profile.net).training_px(profile.input.input_px)
         self._boxes = pooled_boxes(labelled.patches, profile.input.input_px)
         self._frames = _rows_by([(p.image, p.t) for p in labelled.patches])
         shares = Draws(labelled.codes, labelled.groups, profile, seed).shares
@@ -229,7 +215,7 @@ def _rows_by(keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Row
 
 
 def _normalised(source: PixelSource, patch: Region, box: Box, profile: Profile) -> Pixels:
-    """(c, h, w): pixels of a box in the frame of `patch`, normalised."""
+    """(c, h, w): pixels of a box in the frame of `patch`."""
     around = profile.input.radius_px
     pixels = source.crop(patch.image, patch.t, box.widened(around))
     return normalised(pixels, profile.input.normalise, around)

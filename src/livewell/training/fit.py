@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import pickle
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,16 +15,17 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from torch import Tensor, nn
 
+from livewell.errors import StudyError
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.building import build
 from livewell.models.device import AUTO, chosen_device
 from livewell.models.profile import Profile
 from livewell.progress import Tick, task
-from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import LabelledRegions
 from livewell.training.loading import beside, training_loader, validation_loader, workers
 from livewell.training.module import Classifier, FieldClassifier
@@ -70,13 +72,9 @@ def fit(
         Decides initial weights, draws, augmentation and dropout.
     processes
         Processes that crop and augment; 0 for none, ``None`` for one a core but one.
-    what
-        What the bar is called.
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
-    channels
-        How many `source` gives of every crop.
     """
     torch.manual_seed(seed)
     frame_px = train.patches[0].box.shape if profile.sees_frames else None
@@ -89,19 +87,20 @@ def fit(
     classifier = made(net, profile, seed)
     number = workers() if processes is None else processes
     batches = training_loader(source, train, profile, seed, processes=number)
-    log = EpochLog(folder / "log.csv", batches.sampler)
-    callbacks: list[Callback] = [log, _Keep(folder, log)]
-    if profile.fit.patience:
-        callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
-    precision = chosen_precision(profile)
+    precision, place = chosen_precision(profile), chosen_device(device)
     last = folder / "last.ckpt"
     with calm(), beside(number), task(what, total=profile.fit.steps) as tick:
+        log = EpochLog(folder / "log.csv", batches.sampler, tick)
+        callbacks: list[Callback] = [log, _Keep(folder, log)]
+        if profile.fit.patience:
+            callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
         trainer = pl.Trainer(
-            **_accelerator(device),
+            accelerator="gpu" if place.type == "cuda" else place.type,
+            devices=[place.index or 0] if place.type == "cuda" else 1,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
             max_epochs=profile.fit.steps // profile.fit.steps_per_epoch,
-            callbacks=[*callbacks, _Report(tick)],
+            callbacks=callbacks,
             plugins=[WholeCheckpoints()],
             logger=False,
             enable_progress_bar=False,
@@ -130,14 +129,6 @@ def fit(
     return FitResult(module, rows, kept, precision)
 
 
-def _accelerator(device: str) -> dict[str, Any]:
-    """Lightning's words for a device."""
-    chosen = chosen_device(device)
-    if chosen.type == "cuda":
-        return {"accelerator": "gpu", "devices": [chosen.index or 0]}
-    return {"accelerator": chosen.type, "devices": 1}
-
-
 def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) -> None:
     """Give a net that sees whole frames the mean of the training frames, float64 inside."""
     mean = net.get_submodule("mean").get_buffer("mean")
@@ -157,22 +148,58 @@ def chosen_precision(profile: Profile) -> str:
     return "bfloat16" if capable is not None and capable() else "float32"
 
 
-class EpochLog(Callback):
-    """Keeps one row an epoch and writes them as a CSV, also through a resume."""
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes under a temporary name and renames; reads tensors and plain values only."""
 
-    def __init__(self, path: Path, draws: Any) -> None:
-        self._path, self._draws = path, draws
+    def save_checkpoint(
+        self, checkpoint: Mapping[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write `checkpoint` to `path`, whole or not at all."""
+        with whole_file(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read `path`; anything but tensors and plain values is refused (`weights_only`)."""
+        try:
+            loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            raise StudyError(
+                "a checkpoint that cannot be read",
+                where=str(path),
+                expected="tensors and plain values, as training wrote them",
+                got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                remedy="delete this fold's folder to train the fold from its beginning",
+            ) from error
+        return loaded
+
+
+class EpochLog(Callback):
+    """Keeps one row an epoch, writes them as a CSV, also through a resume, and moves the bar.
+
+    Checkpoints know its state by its name.
+    """
+
+    def __init__(self, path: Path, draws: Any, tick: Tick) -> None:
+        self._path, self._draws, self._tick, self._done = path, draws, tick, 0
         self.rows: list[dict[str, float]] = []
         self._began = time.monotonic()
 
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Tell the bar how many steps are done."""
+        self._tick(trainer.global_step - self._done)
+        self._done = trainer.global_step
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the row of the epoch that ends and write the file anew, whole."""
+        """Add the row of the epoch that ends, write the file anew, whole, and tell the bar."""
         now = time.monotonic()
         row: Any = pl_module.epoch_row
         self.rows.append({**row, "seconds": round(now - self._began, 2)})
         self._began = now
         with whole_file(self._path) as temporary:
             pd.DataFrame(self.rows).to_csv(temporary, index=False)
+        self._tick(0, f"validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}")
 
     def state_dict(self) -> dict[str, Any]:
         """Travels in the checkpoint."""
@@ -207,21 +234,6 @@ class _Patience(EarlyStopping):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.wait_count >= self.patience:
             trainer.should_stop = True
-
-
-class _Report(Callback):
-    """Tells the bar how many steps are done and how validation stands."""
-
-    def __init__(self, tick: Tick) -> None:
-        self._tick, self._done = tick, 0
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self._tick(trainer.global_step - self._done)
-        self._done = trainer.global_step
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        row: Any = pl_module.epoch_row
-        self._tick(0, f"validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}")
 
 
 @contextmanager

@@ -13,8 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from livewell.image import PixelSource
 from livewell.models.profile import Profile
-from livewell.training.data import LabelledRegions, PlainCrops, TrainingCrops
-from livewell.training.draws import Draws
+from livewell.training.data import Draws, LabelledRegions, PlainCrops, TrainingCrops
 from livewell.training.fields import FieldBatch, FieldCrops, PlainFields
 
 VALIDATION_PATCHES = 2048

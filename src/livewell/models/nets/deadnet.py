@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import Field
 from torch import nn
 
@@ -77,11 +76,9 @@ def xavier_fan_in(module: nn.Module) -> None:
     -----
     Source: Richmond et al. 2017, section 2.4 ("Xavier"); Caffe scales by fan-in alone.
     """
-    with torch.no_grad():
-        for part in module.modules():
-            if isinstance(part, nn.Conv2d | nn.Linear):
-                fan_in = part.weight[0].numel()
-                bound = (3 / fan_in) ** 0.5
-                part.weight.uniform_(-bound, bound)
-                if part.bias is not None:
-                    part.bias.zero_()
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            bound = (3 / part.weight[0].numel()) ** 0.5
+            nn.init.uniform_(part.weight, -bound, bound)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -41,16 +41,6 @@ class Reach:
         """Whether scores of the dense form are those of windows, but for rounding."""
         return not self.because
 
-    @property
-    def receptive_px(self) -> int:
-        """Edge of the square of pixels that a dense score depends on, padding left aside."""
-        return self.field_px + (self.cells - 1) * self.stride_px
-
-    def halo_px(self, input_px: int) -> int:
-        """Pixels beyond a window on both sides that its dense score feels, in whole strides."""
-        after = self.receptive_px - self.before_px - input_px
-        return -(-max(self.before_px, after, 0) // self.stride_px) * self.stride_px
-
 
 class DenseForm(nn.Module):
     """A net in its dense form, in evaluation mode; batch norms are folded into their layers."""
@@ -80,8 +70,14 @@ class DenseForm(nn.Module):
 
     @property
     def halo_px(self) -> int:
-        """Pixels around the windows that must be there, so that no end of the image is felt."""
-        return self.reach.halo_px(self.input_px)
+        """Pixels around the windows that must be there, so that no end of the image is felt.
+
+        How far a score depends on pixels beyond its window on either side, in whole strides.
+        """
+        reach = self.reach
+        receptive_px = reach.field_px + (reach.cells - 1) * reach.stride_px
+        farthest = max(reach.before_px, receptive_px - reach.before_px - self.input_px, 0)
+        return -(-farthest // reach.stride_px) * reach.stride_px
 
     def forward(self, field: Tensor) -> Tensor:
         """Normalised (n, channels, h, w) -> logits (n, classes, rows, columns).

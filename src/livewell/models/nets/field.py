@@ -120,13 +120,8 @@ class FieldNetSpec(NetSpec):
         """No convolution pads."""
         return False
 
-    @property
-    def least_px(self) -> int:
-        """Regions of any size are pooled."""
-        return 1
-
     def training_px(self, region_px: int) -> int:
-        """As `NetSpec.training_px`: `crop_px`, or whole cells around a region with its margin."""
+        """Edge of the crops in training: `crop_px`, or whole cells around a region."""
         cells = -(-(region_px + 2 * MARGIN_PX - FIELD_PX) // STRIDE_PX)
         return self.crop_px or FIELD_PX + cells * STRIDE_PX
 

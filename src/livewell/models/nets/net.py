@@ -49,7 +49,7 @@ class Net:
     @property
     def radius_px(self) -> int:
         """How far around a pixel its normalisation looks."""
-        return context_px(self.how, self.normalise_px or self.patch_px)
+        return (self.normalise_px or self.patch_px) // 2 if self.how in LOCAL else 0
 
     @torch.inference_mode()
     def logits(self, crops: Tensor) -> Tensor:
@@ -66,11 +66,6 @@ class Net:
         inputs = centre(crops, self.input_px)
         views = eight_turns(inputs) if self.turns else [inputs]
         return torch.stack([self.module(view).to(crops.dtype) for view in views]).mean(dim=0)
-
-
-def context_px(how: Normalisation, patch_px: int) -> int:
-    """Pixels around a patch, on every side, that its normalisation looks at."""
-    return patch_px // 2 if how in LOCAL else 0
 
 
 def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -> Tensor:

@@ -76,8 +76,6 @@ class NetSpec(Spec):
     kind: str
     sees_frames: ClassVar[bool] = False
     """Whether it takes whole frames and learns from labels of images."""
-    fixed_px: ClassVar[int] = 0
-    """Edge of the crops that it takes; 0: any."""
     trunk: ClassVar[Trunk | None] = None
     """Of a net of crops or fields."""
     margin_px: ClassVar[int] = 0
@@ -97,18 +95,17 @@ class NetSpec(Spec):
         """Whether it is trained on crops of fields with several regions in them."""
         return self.margin_px > 0
 
-    def training_px(self, region_px: int) -> int:
-        """Edge of the crops that it is trained on, for regions of `region_px`."""
-        return region_px
-
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """What the other settings must be for this net: each rule's text, and whether it holds."""
         return {}
 
     @property
     def says_where(self) -> bool:
-        """Whether its class maps say where: every position is judged alike."""
-        return False
+        """Whether its class maps say where: every position is judged alike.
+
+        A fully connected head gives positions any sign.
+        """
+        return self.pooled_by not in ("", "connected")
 
     @property
     def pooled_by(self) -> str:
@@ -129,15 +126,12 @@ class NetSpec(Spec):
         """From cell to cell of its last maps, pixels; 1 where nothing is declared."""
         return 1 if self.trunk is None else self.trunk.stride_px
 
-    @property
-    def least_px(self) -> int:
-        """Edge of the smallest crop that it takes."""
-        return 1 if self.pads or self.trunk is None else self.trunk.field_px
-
 
 class CropNetSpec(NetSpec):
     """Settings of a net of crops, whose convolutions may do without padding."""
 
+    fixed_px: ClassVar[int] = 0
+    """Edge of the crops that it takes; 0: any."""
     padding: Padding = Field(
         "same",
         description="zeros around the maps of every convolution, or none (valid); without them and"
@@ -148,3 +142,15 @@ class CropNetSpec(NetSpec):
     def pads(self) -> bool:
         """Whether its convolutions pad with zeros."""
         return self.padding == "same"
+
+    def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
+        """As `NetSpec.rules`: crops must be of the size that the net takes."""
+        least = 1 if self.pads or self.trunk is None else self.trunk.field_px
+        return {
+            f"net '{self.kind}' needs input_px {self.fixed_px}": (
+                self.fixed_px in (0, edges.input_px)
+            ),
+            f"net '{self.kind}' without padding needs input_px of at least {least}": (
+                edges.input_px >= least
+            ),
+        }

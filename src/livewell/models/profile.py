@@ -101,7 +101,7 @@ class Profile(Spec):
 
 
 def override(base: Profile, settings: Mapping[str, object]) -> Profile:
-    """`base` with single settings changed; all faults are told at once.
+    """`base` with single settings changed; all faults are named at once.
 
     Parameters
     ----------

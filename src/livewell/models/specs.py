@@ -44,7 +44,7 @@ class Spec(BaseModel):
 
 
 class InputSpec(Spec):
-    """What is cut from an image for a net, and how grey levels are normalised."""
+    """What is cropped from an image for a net, and how grey levels are normalised."""
 
     patch_px: int = Field(
         ge=0, description="edge of the patch that is cropped from the image; 0: the whole frame"

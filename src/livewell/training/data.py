@@ -79,10 +79,10 @@ class Draws(Sampler[Draw]):
         shares = _shuffled_shares(self._count, len(self._pools), rng)
         rows = np.empty(self._count, dtype=np.int64)
         for which, pool in enumerate(self._pools):
-            places = np.flatnonzero(shares == which)
-            groups = _shuffled_shares(len(places), len(pool), rng)
+            positions = np.flatnonzero(shares == which)
+            groups = _shuffled_shares(len(positions), len(pool), rng)
             for number, members in enumerate(pool):
-                wanted = places[groups == number]
+                wanted = positions[groups == number]
                 rows[wanted] = _cycled(members, len(wanted), rng)
         for number, row in enumerate(rows):
             yield Draw(int(row), self.epoch, number)

@@ -87,7 +87,7 @@ def fit(
     classifier = made(net, profile, seed)
     number = workers() if processes is None else processes
     batches = training_loader(source, train, profile, seed, processes=number)
-    precision, place = chosen_precision(profile), chosen_device(device)
+    precision, chosen = chosen_precision(profile), chosen_device(device)
     last = folder / "last.ckpt"
     with calm(), beside(number), task(what, total=profile.fit.steps) as tick:
         log = EpochLog(folder / "log.csv", batches.sampler, tick)
@@ -95,8 +95,8 @@ def fit(
         if profile.fit.patience:
             callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
         trainer = pl.Trainer(
-            accelerator="gpu" if place.type == "cuda" else place.type,
-            devices=[place.index or 0] if place.type == "cuda" else 1,
+            accelerator="gpu" if chosen.type == "cuda" else chosen.type,
+            devices=[chosen.index or 0] if chosen.type == "cuda" else 1,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
             max_epochs=profile.fit.steps // profile.fit.steps_per_epoch,

@@ -58,9 +58,9 @@ class RegionPooling(nn.Module):
 class FieldNet(nn.Module):
     """Class map of a field, and the logits of the region in the middle of a crop.
 
-    The layers of `compact` without padding, and a 1 x 1 convolution to the class map in place of
-    the mean over the map. 303,090 parameters for one channel and two classes. Dropout drops whole
-    feature maps.
+    The layers of `CompactSpec` without padding, and a 1 x 1 convolution to the class map in place
+    of the mean over the map. 303,090 parameters for one channel and two classes. Dropout drops
+    whole feature maps.
     """
 
     def __init__(self, classes: int = 2, channels: int = 1, dropout: float = 0.2) -> None:

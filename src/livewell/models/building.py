@@ -22,6 +22,13 @@ def build(
     Nets that see whole frames need the height and width of the training frames. The module makes
     logits (n, classes) of normalised (n, channels, h, w).
     """
+    if channels < 1 or classes < 2:
+        raise SpecError(
+            "no net sees so few channels or tells so few classes apart",
+            where=profile.net.kind,
+            expected="one channel and two classes at least",
+            got=f"{channels} channels and {classes} classes",
+        )
     if profile.sees_frames and frame_px is None:
         raise SpecError("no frame size for a net that sees whole frames", where=profile.net.kind)
     mean_image = profile.input.normalise == "mean_image"

@@ -24,8 +24,7 @@ from livewell.models.profile import Profile
 from livewell.progress import task
 from livewell.region import Region
 from livewell.tables.schemas import BOX
-from livewell.training.data import LabelledRegions
-from livewell.training.draws import Draws
+from livewell.training.data import Draws, LabelledRegions
 from livewell.training.fit import FitResult, chosen_precision
 from livewell.training.module import Classifier
 from livewell.training.warps import turned

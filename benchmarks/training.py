@@ -22,8 +22,9 @@ from livewell.progress import task
 from livewell.region import RegionGrid
 from livewell.simulate.culture import CultureSpec
 from livewell.study.pixels import StudyPixels
-from livewell.training.data import LabelledRegions, beside, training_loader, workers
+from livewell.training.data import LabelledRegions
 from livewell.training.fit import calm, chosen_precision
+from livewell.training.loading import beside, training_loader, workers
 from livewell.training.module import Classifier
 from livewell.workflows.index import index
 from livewell.workflows.simulate import PATTERN, simulate_culture

@@ -162,10 +162,10 @@ def test_all_faults_at_once_with_the_near_match() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"blur_px": "2,1"}, "blur_px has low > high"),
-        ({"scale": "0,1"}, "scale must be above 0"),
-        ({"gamma": "-1,1"}, "gamma must be above 0"),
-        ({"noise_sd": "-1,1"}, "noise_sd must not be below 0"),
+        ({"blur_px": "2,1"}, "blur_px=2,1: has low > high"),
+        ({"scale": "0,1"}, "scale=0,1: must be greater than 0"),
+        ({"gamma": "-1,1"}, "gamma=-1,1: must be greater than 0"),
+        ({"noise_sd": "-1,1"}, "noise_sd=-1,1: must be greater than or equal to 0"),
         ({"input_px": TINY.input.patch_px + 1}, "input_px is larger than patch_px"),
         ({"net": "deadnet"}, "needs input_px 220"),
         ({"weights": "a.safetensors"}, "resnet18"),
@@ -197,7 +197,7 @@ def test_bad_values_are_told_in_plain_words() -> None:
     assert "--settings-of TINY" in caught.value.remedy
     with pytest.raises(SpecError) as caught:
         override(TINY, {"blur_px": "2,1"})
-    assert caught.value.got == "[bad-value] blur_px=2,1: blur_px has low > high"
+    assert caught.value.got == "[bad-value] blur_px=2,1: has low > high"
 
 
 @each

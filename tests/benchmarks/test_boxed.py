@@ -14,7 +14,9 @@ from benchmarks import boxed
 from benchmarks.boxed import MOST_WEIGHT, BoxSupervision
 from livewell.errors import SpecError
 from livewell.geometry import Box
-from livewell.models.nets.wscnn import Body, WeaklySupervised, map_shape, weakly_supervised
+from livewell.models.nets.catalog import NETS
+from livewell.models.nets.spec import NetShape
+from livewell.models.nets.wscnn import WeaklySupervised, map_shape
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY, WSCNN_FAST
 from livewell.region import Region
@@ -40,10 +42,10 @@ def boxes(*rows: tuple[object, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["image", *BOX])
 
 
-def small(shape: tuple[int, int] = (HEIGHT, WIDTH), body: Body = "wscnn_small") -> WeaklySupervised:
+def small(shape: tuple[int, int] = (HEIGHT, WIDTH), body: str = "wscnn_small") -> WeaklySupervised:
     """A net of random weights whose blocks do more than hand on."""
     torch.manual_seed(0)
-    net = weakly_supervised(body, shape)
+    net = NETS[body]().build(NetShape(frame_px=shape))
     for part in net.modules():
         if isinstance(part, nn.BatchNorm2d):
             nn.init.uniform_(part.weight, 0.5, 1.5)
@@ -115,7 +117,7 @@ def test_a_box_in_a_corner_makes_targets_in_that_corner(where: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["wscnn4", "wscnn6", "wscnn_small"])
-def test_a_target_lies_on_the_place_that_looks_at_the_box(body: Body) -> None:
+def test_a_target_lies_on_the_place_that_looks_at_the_box(body: str) -> None:
     """A box of a stride's size about the middle of what a place sees makes that place a target."""
     shape = (144, 192)
     net = small(shape, body)

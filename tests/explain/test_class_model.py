@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from livewell.errors import SpecError
 from livewell.explain.class_model import EQUATION_4, Ascent, class_model, climbed, laplacian
-from livewell.models.nets.compact import compact
-from livewell.models.nets.deadnet import deadnet
+from livewell.models.nets.compact import CompactSpec
+from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.net import Net
 
 CLASSES = ("healthy", "sick")
@@ -98,11 +98,11 @@ def test_a_linear_score_ends_at_its_smoothed_gradient() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize(("build", "edge"), [(deadnet, 220), (compact, 56)])
-def test_the_score_of_the_class_rises(build, edge: int, number: int) -> None:
+@pytest.mark.parametrize(("spec", "edge"), [(DeadNetSpec(), 220), (CompactSpec(), 56)])
+def test_the_score_of_the_class_rises(spec, edge: int, number: int) -> None:
     """From zeros and from a crop, the class score at the end is far above that at the start."""
     torch.manual_seed(0)
-    module = build()
+    module = spec.build()
     # as a trained net's: scores are strong, and an empty image is not dead to the rectifiers
     module[-1].weight.data *= 10_000
     for part in module.modules():

@@ -9,15 +9,15 @@ from livewell.errors import SpecError
 from livewell.explain.gradcam import Cam, class_weights, patch_maps
 from livewell.geometry import Box
 from livewell.models.building import build
-from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.compact import compact
-from livewell.models.nets.deadnet import deadnet
+from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.compact import CompactSpec
+from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.net import Net
 from livewell.models.recipes import TINY
 from livewell.region import Region, RegionGrid
 from livewell.study.pixels import ArrayPixels
 
-BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
+BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": ResNet18Spec}
 INPUT_PX = {"deadnet": 220, "compact": 64, "resnet18": 96}
 CLASSES = ("healthy", "sick")
 MOVIE = np.random.default_rng(0).integers(1, 60_000, (2, 150, 170), dtype=np.uint16)
@@ -38,7 +38,7 @@ def shaken(module: nn.Module) -> nn.Module:
 def cam_of(name: str, layer: str | None = None) -> Cam:
     edge = INPUT_PX[name]
     torch.manual_seed(1)
-    return Cam(Net(shaken(BUILDERS[name]()), CLASSES, None, edge + 10, edge), layer)
+    return Cam(Net(shaken(BUILDERS[name]().build()), CLASSES, None, edge + 10, edge), layer)
 
 
 def tiny(layer: str | None = None) -> Cam:
@@ -132,7 +132,7 @@ def test_no_patch_of_the_class_is_refused() -> None:
 def test_looking_leaves_no_trace() -> None:
     """The net is as it was, no hook stays, and the caller's mode does not matter."""
     torch.manual_seed(0)
-    module = compact().train()
+    module = CompactSpec().build().train()
     cam = Cam(Net(module, CLASSES, None, 70, 64))
     inputs = torch.randn(2, 1, 64, 64)
     plain = cam.look(inputs, 1)
@@ -151,7 +151,7 @@ def test_looking_leaves_no_trace() -> None:
 def test_inputs_are_those_that_are_scored(how: str) -> None:
     """Scores of the inputs are the logits that the net gives the patches."""
     torch.manual_seed(0)
-    net = Net(shaken(compact()), CLASSES, None, 72, 64, how=how)
+    net = Net(shaken(CompactSpec().build()), CLASSES, None, 72, 64, how=how)
     cam = Cam(net)
     edge = 72 + 2 * net.context_px
     grey = torch.from_numpy(MOVIE[0, :edge, :edge].astype(np.float32))[None, None]

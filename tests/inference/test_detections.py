@@ -15,10 +15,12 @@ from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.metrics.rules import log_odds
+from livewell.models.nets.catalog import NETS
 from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import WeaklySupervised, weakly_supervised
+from livewell.models.nets.spec import NetShape
+from livewell.models.nets.wscnn import WeaklySupervised, WscnnSmallSpec
 
 SPOTS = [(20.3, 71.8), (44.9, 30.2), (70.5, 60.0)]
 
@@ -32,7 +34,7 @@ def seen(net: Net, frame: np.ndarray, **look: Any) -> Detections:
 def random_net(body: str, size: tuple[int, int], how: str = "patch") -> Net:
     """A net of random weights whose batch norms have seen noise."""
     torch.manual_seed(0)
-    module = weakly_supervised(body, size)
+    module = NETS[body]().build(NetShape(frame_px=size))
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             # blocks begin as their shortcut, with a last scale of zero
@@ -106,7 +108,7 @@ def test_the_logit_is_the_nets(body: str, how: str) -> None:
 def test_odds_of_places(pooling: GlobalPool) -> None:
     """Under a maximum a place is set against the frame's negative score, else against its own."""
     torch.manual_seed(0)
-    module = weakly_supervised("wscnn_small", (64, 80), pooling=pooling).eval()
+    module = WscnnSmallSpec(global_pool=pooling).build(NetShape(frame_px=(64, 80))).eval()
     net = Net(module, ("no", "yes"), None, 0, 0, how="mean_image", frame_px=(64, 80))
     found = seen(net, np.random.default_rng(0).normal(0, 1, (64, 80)).astype(np.float32))
     assert found.maps.shape == (2, *found.odds.shape)
@@ -224,7 +226,7 @@ def test_cells_look_where_they_are_said_to(body: str, tolerance_px: float) -> No
 
     Random weights, averaged over random frames; `geometry` says stride, field and first centre.
     """
-    probe = weakly_supervised(body, (120, 120)).body
+    probe = NETS[body]().build(NetShape(frame_px=(120, 120))).body
     stride, field, first = geometry(probe, str(len(probe) - 1))
     size = field + 4 * stride
     net = random_net(body, (size, size)).module

@@ -15,9 +15,10 @@ from livewell.geometry import Box
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.wide_fields import look_over, windows
 from livewell.metrics.rules import log_odds
+from livewell.models.nets.catalog import NETS
 from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import Body, weakly_supervised
+from livewell.models.nets.spec import NetShape
 
 SIDES = st.integers(1, 260)
 
@@ -270,11 +271,11 @@ def test_a_frame_of_the_training_size_is_seen_as_it_is() -> None:
 @pytest.mark.parametrize("pooling", ["max", "average", "log_sum_exp", "noisy_or"])
 @pytest.mark.parametrize("shape", [(210, 280), (220, 225), (203, 219)])
 def test_any_net_is_as_sure_as_without_the_detour(
-    body: Body, pooling: GlobalPool, shape: tuple[int, int]
+    body: str, pooling: GlobalPool, shape: tuple[int, int]
 ) -> None:
     """Places at the far edges count too, whose middles lie beyond it where strides do not fit."""
     torch.manual_seed(7)
-    module = weakly_supervised(body, shape, pooling=pooling).eval()
+    module = NETS[body](global_pool=pooling).build(NetShape(frame_px=shape)).eval()
     frame = torch.rand(1, *shape) * 100 + 1000
     frame[0, -9:] += 400
     frame[0, :, -9:] -= 300

@@ -11,7 +11,7 @@ from torchvision.models import resnet18 as colour_resnet18
 
 from livewell.errors import ModelFileError
 from livewell.models.building import build
-from livewell.models.nets.backbones import resnet18
+from livewell.models.nets.backbones import ResNet18Spec
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 
@@ -35,7 +35,7 @@ def test_one_channel_sees_what_three_alike_channels_saw(
     colour: torch.nn.Module, tmp_path: Path
 ) -> None:
     """With the summed first layer, grey gives the features that grey as three channels gave."""
-    net = resnet18(weights=saved(tmp_path, colour.state_dict())).eval()
+    net = ResNet18Spec(weights=saved(tmp_path, colour.state_dict())).build().eval()
     grey = torch.randn(2, 1, 64, 64)
     kept = torch.nn.Identity()
     with torch.inference_mode():
@@ -53,7 +53,7 @@ def test_one_channel_sees_what_three_alike_channels_saw(
 def test_weights_without_batch_counters_load(colour: torch.nn.Module, tmp_path: Path) -> None:
     """Published weights that are older than the batch counters load as well."""
     state = {n: v for n, v in colour.state_dict().items() if not n.endswith("batches_tracked")}
-    net = resnet18(weights=saved(tmp_path, state))
+    net = ResNet18Spec(weights=saved(tmp_path, state)).build()
     assert torch.equal(net.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
 
 
@@ -88,7 +88,7 @@ def test_weights_of_another_net_are_refused(
     """Missing, further and misshapen tensors are told by name."""
     path = saved(tmp_path, change(dict(colour.state_dict())))
     with pytest.raises(ModelFileError, match=says) as caught:
-        resnet18(weights=path)
+        ResNet18Spec(weights=path).build()
     assert caught.value.where == path
 
 
@@ -97,4 +97,4 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_text("weights")
     for path in (tmp_path / "none.safetensors", tmp_path, tmp_path / "a.safetensors"):
         with pytest.raises(ModelFileError, match="torchvision's resnet18 names"):
-            resnet18(weights=str(path))
+            ResNet18Spec(weights=str(path)).build()

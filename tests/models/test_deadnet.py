@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from livewell.models.building import build
-from livewell.models.nets.deadnet import deadnet, xavier_fan_in
+from livewell.models.nets.deadnet import DeadNetSpec, xavier_fan_in
 from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED
 
@@ -37,12 +37,12 @@ def sizes(net: nn.Sequential) -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize(("layer", "size"), TABLE_1)
 def test_sizes_are_those_of_table_1(layer: str, size: tuple[int, ...]) -> None:
     """220 px become 212, 106, 53, 26, 13 px and two scores, layer by layer."""
-    assert sizes(deadnet())[layer] == size
+    assert sizes(DeadNetSpec().build())[layer] == size
 
 
 def test_kernels_and_what_follows_a_convolution() -> None:
     """The first kernel is 9 unpadded, the others 3 padded; batch norm, then ReLU, after each."""
-    layers = list(deadnet().named_children())
+    layers = list(DeadNetSpec().build().named_children())
     names = [name for name, _ in layers]
     convolutions = [name for name in names if name.startswith("conv")]
     assert convolutions == [f"conv{block}_{step}" for block in (1, 2, 3, 4) for step in (1, 2)]
@@ -70,7 +70,7 @@ def test_kernels_and_what_follows_a_convolution() -> None:
 )
 def test_numbers_of_parameters(settings: dict[str, object], number: int) -> None:
     """As the text says, without batch norm on fc layers, and as published."""
-    assert sum(part.numel() for part in deadnet(**settings).parameters()) == number
+    assert sum(part.numel() for part in DeadNetSpec(**settings).build().parameters()) == number
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_recipes_build_the_nets_they_name(recipe: Profile, number: int) -> None:
 
 def test_caffes_pooling_rounds_up() -> None:
     """As published the maps are 27 and 14 px."""
-    found = sizes(deadnet(pooling="ceil", fc_batch_norm=False))
+    found = sizes(DeadNetSpec(pooling="ceil", fc_batch_norm=False).build())
     assert (found["pool3"], found["pool4"]) == ((64, 27, 27), (128, 14, 14))
     assert found["score"] == (2,)
 
@@ -111,7 +111,7 @@ def test_xavier_scales_by_fan_in() -> None:
 
 def test_xavier_leaves_batch_norm_alone() -> None:
     """Scales of batch norm stay one."""
-    net = deadnet()
+    net = DeadNetSpec().build()
     xavier_fan_in(net)
     assert (net.bn1_1.weight == 1).all()
 

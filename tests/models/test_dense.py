@@ -7,17 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from livewell.models.building import build
-from livewell.models.nets.backbones import resnet18
-from livewell.models.nets.compact import compact
-from livewell.models.nets.deadnet import deadnet
+from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.compact import CompactSpec
+from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.dense import DenseForm
-from livewell.models.nets.field import MARGIN_PX, TRUNK, FieldNet
+from livewell.models.nets.field import MARGIN_PX, FieldNetSpec
 from livewell.models.nets.net import Net
-from livewell.models.nets.spec import declare
 from livewell.models.nets.spectral import SpectralConv
 from livewell.models.recipes import PROFILES
 
-BUILDERS = {"deadnet": deadnet, "compact": compact, "resnet18": resnet18}
+BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": ResNet18Spec}
 VALID = {"deadnet": 220, "compact": 105, "resnet18": 435}
 SAME = {"deadnet": 220, "compact": 64, "resnet18": 224}
 
@@ -34,11 +33,6 @@ def shaken(module: nn.Module) -> nn.Module:
     return module.eval().double()
 
 
-def field(padding: str = "valid") -> nn.Module:
-    """A net of fields; it has no other padding."""
-    return declare(FieldNet(), TRUNK)
-
-
 def net_of(module: nn.Module, input_px: int, how: str = "local") -> Net:
     return Net(module, ("healthy", "sick"), None, input_px + 20, input_px, how=how)
 
@@ -48,7 +42,8 @@ def net_of(module: nn.Module, input_px: int, how: str = "local") -> Net:
 def test_without_padding_dense_is_windows(name: str, odd: int) -> None:
     """Every score of the dense form is that of the window there, to 1e-12, whatever the size."""
     edge = VALID.get(name, 2 * MARGIN_PX + 16)
-    net = net_of(shaken((BUILDERS | {"field": field})[name](padding="valid")), edge)
+    spec = FieldNetSpec() if name == "field" else BUILDERS[name](padding="valid")
+    net = net_of(shaken(spec.build()), edge)
     form = DenseForm(net)
     step = form.reach.stride_px
     picture = torch.randn(1, 1, edge + step + odd, edge + 2 * step + odd, dtype=torch.float64)
@@ -69,7 +64,7 @@ def test_without_padding_dense_is_windows(name: str, odd: int) -> None:
 
 def test_a_whole_map_by_fourier_is_windows() -> None:
     """A map large enough for the Fourier transform agrees with windows too, in both types."""
-    net = net_of(shaken(deadnet(padding="valid")), 220)
+    net = net_of(shaken(DeadNetSpec(padding="valid").build()), 220)
     picture = torch.randn(1, 1, 220 + 16 * 17 + 3, 220 + 16 * 19, dtype=torch.float64)
     form = DenseForm(net)
     with torch.inference_mode():
@@ -88,7 +83,7 @@ def test_a_whole_map_by_fourier_is_windows() -> None:
 def test_reach_is_what_gradients_see(name: str, padding: str) -> None:
     """A cell of the trunk depends on the declared field of pixels, neither more nor less."""
     input_px = (SAME if padding == "same" else VALID)[name]
-    form = DenseForm(net_of(shaken(BUILDERS[name](padding=padding)), input_px))
+    form = DenseForm(net_of(shaken(BUILDERS[name](padding=padding).build()), input_px))
     reach = form.reach
     trunk = smooth(form.trunk)
     edge = reach.field_px + 2 * reach.before_px + 12 * reach.stride_px
@@ -124,7 +119,7 @@ def smooth(trunk: nn.Module) -> nn.Module:
 def test_with_padding_the_halo_is_wide_enough(name: str) -> None:
     """With its halo around it a window's dense score feels nothing further out."""
     edge = SAME[name]
-    form = DenseForm(net_of(shaken(BUILDERS[name]()), edge, "patch"))
+    form = DenseForm(net_of(shaken(BUILDERS[name]().build()), edge, "patch"))
     halo, step = form.halo_px, form.reach.stride_px
     assert halo % step == 0
     assert halo >= form.reach.before_px
@@ -139,20 +134,20 @@ def test_with_padding_the_halo_is_wide_enough(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "input_px", "how", "reasons"),
+    ("spec", "input_px", "how", "reasons"),
     [
-        (lambda: deadnet(), 220, "patch", ["pad", "crop"]),
-        (lambda: deadnet(), 220, "local", ["pad"]),
-        (lambda: deadnet(padding="valid"), 220, "patch", ["crop"]),
-        (lambda: deadnet(pooling="ceil"), 220, "local", ["pad", "rounds up"]),
-        (lambda: compact(), 64, "background", ["pad", "crop"]),
-        (lambda: resnet18(), 224, "patch", ["pad", "crop"]),
-        (lambda: compact(padding="valid"), 105, "local_background", []),
+        (DeadNetSpec(), 220, "patch", ["pad", "crop"]),
+        (DeadNetSpec(), 220, "local", ["pad"]),
+        (DeadNetSpec(padding="valid"), 220, "patch", ["crop"]),
+        (DeadNetSpec(pooling="ceil"), 220, "local", ["pad", "rounds up"]),
+        (CompactSpec(), 64, "background", ["pad", "crop"]),
+        (ResNet18Spec(), 224, "patch", ["pad", "crop"]),
+        (CompactSpec(padding="valid"), 105, "local_background", []),
     ],
 )
-def test_every_net_says_why_it_is_not_exact(module, input_px, how, reasons) -> None:
+def test_every_net_says_why_it_is_not_exact(spec, input_px, how, reasons) -> None:
     """Padding, normalisation crop by crop and pooling that rounds up are each named."""
-    reach = DenseForm(net_of(shaken(module()), input_px, how)).reach
+    reach = DenseForm(net_of(shaken(spec.build()), input_px, how)).reach
     assert len(reach.because) == len(reasons)
     assert all(word in text for word, text in zip(reasons, reach.because, strict=True))
     assert reach.exact == (not reasons)
@@ -174,7 +169,7 @@ def test_convolution_by_fourier_is_the_convolution(kernel: int, rows: int, colum
 
 def test_the_net_itself_is_left_alone() -> None:
     """Making a dense form changes nothing of the net it is made of."""
-    module = shaken(deadnet(padding="valid"))
+    module = shaken(DeadNetSpec(padding="valid").build())
     before = {name: value.clone() for name, value in module.state_dict().items()}
     DenseForm(net_of(module, 220))
     for name, value in module.state_dict().items():

@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor, nn
 
 from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
-from livewell.models.nets.wscnn import weakly_supervised
+from livewell.models.nets.spec import NetShape
+from livewell.models.nets.wscnn import WscnnSmallSpec
 
 POOLS: tuple[GlobalPool, ...] = ("max", "average", "log_sum_exp", "noisy_or", "connected")
 FRAME_PX = (72, 96)
@@ -78,7 +79,7 @@ def test_gradients_are_finite(kind: GlobalPool, level: float) -> None:
 def test_every_pooling_learns_from_a_new_net(kind: GlobalPool) -> None:
     """From fresh weights the loss has a gradient in the first layer."""
     torch.manual_seed(0)
-    net = weakly_supervised("wscnn_small", FRAME_PX, pooling=kind)
+    net = WscnnSmallSpec(global_pool=kind).build(NetShape(frame_px=FRAME_PX))
     nn.functional.cross_entropy(net(torch.randn(2, 1, *FRAME_PX)), torch.tensor([0, 1])).backward()
     first = next(net.body.parameters())
     assert first.grad is not None

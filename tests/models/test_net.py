@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from livewell.errors import ImageContentError
 from livewell.models.building import build
-from livewell.models.nets.net import Net, centre, context_px, eight_turns, normalise
+from livewell.models.nets.net import Net, centre, eight_turns, normalise
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 
@@ -158,8 +158,5 @@ def test_local_normalisation_of_nothing() -> None:
 
 def test_only_local_normalisation_looks_around() -> None:
     """Half a patch on every side for the local ones, nothing for the others."""
-    assert {how: context_px(how, 256) for how in ("patch", "background", "local")} == {
-        "patch": 0,
-        "background": 0,
-        "local": 128,
-    }
+    for how, around in (("patch", 0), ("background", 0), ("local", 128)):
+        assert Net(nn.Identity(), ("no", "yes"), None, 256, 64, how=how).radius_px == around

@@ -12,17 +12,18 @@ from livewell.inference.model import Model
 from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build
 from livewell.models.files import NORMALISATIONS, Card, load_model, save_model
+from livewell.models.nets.catalog import NETS
 from livewell.models.nets.global_pooling import GlobalPool
 from livewell.models.nets.layers import geometry
 from livewell.models.nets.net import Net
+from livewell.models.nets.spec import NetShape
 from livewell.models.nets.wscnn import (
     SELDOM,
     MeanImage,
-    four_layers,
+    WscnnSixSpec,
+    WscnnSmallSpec,
+    WscnnSpec,
     map_shape,
-    six_layers,
-    small,
-    weakly_supervised,
 )
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY, WSCNN_2017, WSCNN_2017_CELLS, WSCNN_FAST
@@ -57,7 +58,7 @@ def stage(before: int, width: int, kernel: int, padding: int) -> list[tuple[obje
 @pytest.mark.parametrize("kernel", [3, 7])
 def test_the_papers_four_layers(kernel: int) -> None:
     """11 x 11 x 50, 3 x 3 (or 7 x 7) x 100, 5 x 5 x 100, 5 x 5 x 2; padding 1 on the last two."""
-    assert layers(four_layers(kernel)) == [
+    assert layers(WscnnSpec(second_kernel=kernel).body()) == [
         *stage(1, 50, 11, 0),
         *stage(50, 100, kernel, 0),
         *stage(100, 100, 5, 1),
@@ -68,18 +69,18 @@ def test_the_papers_four_layers(kernel: int) -> None:
 def test_six_layers_have_two_more() -> None:
     """As the four, with two of 3 x 3 x 100 before the last, unpooled."""
     more = stage(100, 100, 3, 1)[:-1]
-    four = layers(four_layers())
-    assert layers(six_layers()) == [*four[:-1], *more, *more, four[-1]]
+    four = layers(WscnnSpec().body())
+    assert layers(WscnnSixSpec().body()) == [*four[:-1], *more, *more, four[-1]]
 
 
 @pytest.mark.parametrize(
     ("body", "frame_px", "want"),
     [
-        (four_layers(), (210, 280), (21, 30)),
-        (four_layers(7), (356, 462), (38, 52)),
-        (six_layers(), (210, 280), (21, 30)),
-        (six_layers(7), (356, 462), (38, 52)),
-        (small(), (210, 280), (27, 35)),
+        (WscnnSpec().body(), (210, 280), (21, 30)),
+        (WscnnSpec(second_kernel=7).body(), (356, 462), (38, 52)),
+        (WscnnSixSpec().body(), (210, 280), (21, 30)),
+        (WscnnSixSpec(second_kernel=7).body(), (356, 462), (38, 52)),
+        (WscnnSmallSpec().body(), (210, 280), (27, 35)),
     ],
 )
 def test_class_maps_of_the_papers_frames(
@@ -95,14 +96,15 @@ def test_class_maps_of_the_papers_frames(
 def test_parameters_are_as_written() -> None:
     """By hand: weights, biases, and two numbers a map for batch norm."""
     four = 50 * 11**2 + 50 + 100 + 50 * 100 * 3**2 + 300 + 100 * 100 * 5**2 + 300 + 2 * 100 * 25 + 2
-    counted = [sum(p.numel() for p in body.parameters()) for body in (four_layers(), six_layers())]
+    bodies = WscnnSpec().body(), WscnnSixSpec().body()
+    counted = [sum(part.numel() for part in body.parameters()) for body in bodies]
     assert counted == [four, four + 2 * (100 * 100 * 9 + 300)]
-    assert f"{four:,} parameters" in str(four_layers.__doc__)
+    assert f"{four:,} parameters" in str(WscnnSpec.__doc__)
 
 
 def test_strides_and_fields() -> None:
     """Stride 8; a place sees 70 px, 32 more with six layers, 57 px in the small body."""
-    found = {name: weakly_supervised(name, (210, 280)).body for name in BODIES}
+    found = {name: NETS[name]().build(NetShape(frame_px=(210, 280))).body for name in BODIES}
     told = {name: geometry(body, [*body._modules][-1])[:2] for name, body in found.items()}
     assert told["wscnn4"] == (8, 70)
     assert told["wscnn6"] == (8, 70 + 32)
@@ -128,7 +130,7 @@ def operations(body: nn.Sequential) -> int:
 
 def test_the_small_body_is_small() -> None:
     """It multiplies less than a quarter as often as the paper's."""
-    assert operations(small()) < operations(four_layers()) / 4
+    assert operations(WscnnSmallSpec().body()) < operations(WscnnSpec().body()) / 4
 
 
 def softmaxed(scores: Tensor) -> np.ndarray:
@@ -138,7 +140,7 @@ def softmaxed(scores: Tensor) -> np.ndarray:
 
 def test_noisy_or_begins_seldom() -> None:
     """Where all places are alike a new net says positive with a probability of one in a hundred."""
-    net = weakly_supervised("wscnn_small", FRAME_PX, pooling="noisy_or")
+    net = WscnnSmallSpec(global_pool="noisy_or").build(NetShape(frame_px=FRAME_PX))
     last = net.body[-1]
     assert isinstance(last, nn.Conv2d)
     nn.init.zeros_(last.weight)
@@ -167,14 +169,14 @@ def test_noisy_or_begins_seldom_on_random_frames(init: str) -> None:
 def test_frames_too_small_are_refused(body: str, frame_px: tuple[int, int]) -> None:
     """Where nothing would be left of the maps, it says so with the size."""
     with pytest.raises(SpecError, match=f"too small.*{frame_px[0]} x {frame_px[1]} px"):
-        weakly_supervised(body, frame_px)
+        NETS[body]().build(NetShape(frame_px=frame_px))
 
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("pooling", POOLS[:4])
 def test_other_sizes_are_taken(body: str, pooling: GlobalPool) -> None:
     """All but the connected head score frames of any size that is large enough."""
-    net = weakly_supervised(body, (64, 64), pooling=pooling, mean_image=True).eval()
+    net = NETS[body](global_pool=pooling).build(NetShape(frame_px=(64, 64), mean_image=True)).eval()
     for size in ((64, 64), (75, 131)):
         with torch.no_grad():
             scores = net(torch.randn(1, 1, *size))
@@ -184,9 +186,9 @@ def test_other_sizes_are_taken(body: str, pooling: GlobalPool) -> None:
 
 def test_connected_refuses_another_size() -> None:
     """A fully connected head was made for one size, and says what to do about others."""
-    net = weakly_supervised("wscnn_small", (64, 64), pooling="connected").eval()
+    net = WscnnSmallSpec(global_pool="connected").build(NetShape(frame_px=(64, 64))).eval()
     assert net(torch.zeros(1, 1, 64, 64)).shape == (1, 2)
-    with pytest.raises(SpecError, match=r"another size.*64 places.*global_pool=max"):
+    with pytest.raises(SpecError, match=r"another size.*64 cells.*global_pool=max"):
         net(torch.zeros(1, 1, 64, 128))
 
 
@@ -206,18 +208,18 @@ def test_the_mean_image_is_taken_off() -> None:
 def test_the_mean_image_reaches_the_maps() -> None:
     """A net with one sees a frame less the mean; without one, the frame."""
     torch.manual_seed(0)
-    net = weakly_supervised("wscnn_small", FRAME_PX, mean_image=True).eval()
+    net = WscnnSmallSpec().build(NetShape(frame_px=FRAME_PX, mean_image=True)).eval()
     picture, frame = torch.rand(1, 1, *FRAME_PX), torch.rand(1, 1, *FRAME_PX)
     before = net.maps(frame)
     net.get_buffer("mean.mean").copy_(picture)
     torch.testing.assert_close(net.maps(frame + picture), before)
-    assert weakly_supervised("wscnn_small", FRAME_PX).mean is None
+    assert WscnnSmallSpec().build(NetShape(frame_px=FRAME_PX)).mean is None
 
 
 def test_maps_move_with_the_frame() -> None:
     """A frame moved by one stride gives maps moved by one place, away from the edges."""
     torch.manual_seed(0)
-    net = weakly_supervised("wscnn4", (112, 112)).eval()
+    net = WscnnSpec().build(NetShape(frame_px=(112, 112))).eval()
     frame = torch.rand(1, 1, 128, 128)
     with torch.no_grad():
         one, other = net.maps(frame[..., :112, :112]), net.maps(frame[..., 8:120, 16:128])
@@ -227,7 +229,7 @@ def test_maps_move_with_the_frame() -> None:
 
 def test_maps_are_never_half_precision() -> None:
     """In mixed precision the maps and scores under a maximum are float32."""
-    net = weakly_supervised("wscnn_small", FRAME_PX)
+    net = WscnnSmallSpec().build(NetShape(frame_px=FRAME_PX))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert net.maps(torch.rand(1, 1, *FRAME_PX)).dtype == torch.float32
         assert net(torch.rand(1, 1, *FRAME_PX)).dtype == torch.float32
@@ -241,7 +243,7 @@ def test_nets_of_the_recipes(profile: Profile, kernel: int | None, mean: bool) -
     """Each recipe's own body, and the mean image only where it normalises so."""
     net = build(profile, (210, 280))
     assert (net.mean is not None) == mean
-    want = small() if kernel is None else four_layers(kernel)
+    want = WscnnSmallSpec().body() if kernel is None else WscnnSpec(second_kernel=kernel).body()
     assert [*net.body.state_dict()] == [*want.state_dict()]
     shapes = [value.shape for value in want.state_dict().values()]
     assert [value.shape for value in net.body.state_dict().values()] == shapes
@@ -329,9 +331,9 @@ def test_models_of_frames_are_refused_where_patches_are_judged(tmp_path: Path) -
         ({"patch_px": 64, "input_px": 56}, "patch_px, input_px"),
         ({"second_kernel": 5}, "second_kernel"),
         ({"global_pool": "average"}, "is for global_pool 'max': also give narrowing=0,0"),
-        ({"narrowing": "0.2,1.1"}, "narrowing must end at 1"),
-        ({"narrowing": "0.8,0.2"}, "narrowing has low > high"),
-        ({"narrowing": "-0.1,0.2"}, "narrowing must not be below 0"),
+        ({"narrowing": "0.2,1.1"}, "narrowing=0.2,1.1: must be less than or equal to 1"),
+        ({"narrowing": "0.8,0.2"}, "narrowing=0.8,0.2: has low > high"),
+        ({"narrowing": "-0.1,0.2"}, "narrowing=-0.1,0.2: must be greater than or equal to 0"),
         ({"widest": 0}, "widest"),
         ({"net": "compact"}, "above 0"),
     ],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from livewell.geometry import Box
-from livewell.models.nets.net import centre, context_px
+from livewell.models.nets.net import centre
 from livewell.models.nets.net import normalise as normalise_by
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import (
@@ -48,7 +48,7 @@ CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "shaded": lambda p: augment.shaded(p, [0.3] * len(p), np.linspace(0, 90, len(p))),
     "sharpened": lambda p: augment.sharpened(p, [0.7] * len(p), np.linspace(0.5, 1.5, len(p))),
     "noisy": lambda p: augment.noisy(p, [0.5] * len(p), rngs(len(p))),
-    "erased": lambda p: augment.erased(p, [(3, 5, 20)] * len(p)),
+    "erased": lambda p: augment.with_holes(p[:, None], EVERYTHING, rngs(len(p)))[:, 0],
     "cropped": lambda p: warps.cropped(p, [(2, 5)] * len(p), 50),
     "augmented": lambda p: augment.augmented(p[:, None], EVERYTHING, rngs(len(p)))[:, 0],
 }
@@ -78,7 +78,7 @@ def test_changes_are_pure(name: str) -> None:
 
 def patches_for(recipe: Profile, count: int) -> NDArray[np.float32]:
     """Patches with their context as `recipe` takes them."""
-    edge = recipe.input.patch_px + 2 * context_px(recipe.input.normalise, recipe.input.patch_px)
+    edge = recipe.input.patch_px + 2 * recipe.input.radius_px
     return np.random.default_rng(1).normal(1000, 100, (count, edge, edge)).astype(np.float32)
 
 
@@ -410,7 +410,7 @@ def test_erasing_puts_zeros_in_one_square() -> None:
 def test_a_blur_takes_no_spread_from_local_crops() -> None:
     """Normalised by surroundings, a blurred crop is as strong as a sharp one is when scored."""
     recipe = override(DEADNET_DENSE, {"warp_sigma_px": 0, "blur_px": (1.1, 1.5)})
-    edge = recipe.input.patch_px + 2 * context_px("local", recipe.input.patch_px)
+    edge = recipe.input.patch_px + 2 * recipe.input.radius_px
     patch = np.random.default_rng(1).normal(1000, 100, (edge, edge)).astype(np.float32)
     crops = [near_copy(patch, recipe, seed) for seed in range(4)]
     assert np.std(crops) == pytest.approx(1, abs=0.05)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import LabelledRegions, PlainCrops, plain_loader, training_loader
-from livewell.training.draws import Draw, Draws
+from livewell.training.data import Draw, Draws, LabelledRegions, PlainCrops, plain_loader
+from livewell.training.loading import training_loader
 
 worlds = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(any), min_size=1, max_size=6
@@ -144,7 +144,8 @@ def test_batches_do_not_depend_on_processes(pixels, parts, recipe):
 def test_a_patch_drawn_twice_is_changed_in_two_ways(pixels, parts, recipe):
     """Augmentation depends on the draw, not on the patch alone; the class comes with it."""
     crops = training_loader(pixels, parts[0], recipe, 1, processes=0).dataset
-    (one, label), (same, _), (other, _) = (crops[Draw(5, epoch, 0)] for epoch in (0, 0, 1))
+    draws = (Draw(5, epoch, 0) for epoch in (0, 0, 1))
+    (one, label), (same, _), (other, _) = (crops.__getitems__([draw])[0] for draw in draws)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert label == int(parts[0].codes[5])
@@ -157,7 +158,7 @@ def test_draws_together_are_draws_one_by_one(pixels, parts, recipe):
     together = crops.__getitems__(batch)
     assert len(together) == len(batch)
     for draw, (crop, label) in zip(batch, together, strict=True):
-        alone, same = crops[draw]
+        ((alone, same),) = crops.__getitems__([draw])
         assert crop.shape == alone.shape == (1, recipe.input.input_px, recipe.input.input_px)
         torch.testing.assert_close(crop, alone, atol=1e-6, rtol=1e-6)
         assert label == same

@@ -21,16 +21,15 @@ from livewell.models.profile import override
 from livewell.models.recipes import FAST_FIELDS
 from livewell.region import RegionGrid, centred
 from livewell.study.pixels import ArrayPixels
-from livewell.training.data import LabelledRegions
-from livewell.training.draws import Draw, Draws
+from livewell.training.data import Draw, Draws, LabelledRegions
 from livewell.training.fields import (
     FieldCrops,
     PlainFields,
     Similarity,
     drawn_similarity,
-    field_loader,
 )
 from livewell.training.fit import FitResult, fit
+from livewell.training.loading import training_loader
 
 PLAIN = {
     "noise_sd": "0,0",
@@ -142,8 +141,7 @@ def test_validation_logits_are_those_of_windows() -> None:
         *centred("b", 0, points, 48),
     ]
     codes = np.arange(len(patches)) % 3
-    labelled = LabelledRegions(patches, codes, ["g"] * len(patches))
-    found = PlainFields(source, labelled, RECIPE)
+    found = PlainFields(source, patches, codes, RECIPE)
     assert 2 <= len(found) <= 1 + len(points)
     logits, classes = [], []
     with torch.inference_mode():
@@ -243,7 +241,7 @@ def test_batches_are_the_same_however_many_processes() -> None:
     """Two loading processes give the batches of none, and another seed gives others."""
     source, labelled = world()
     alone, two, other = (
-        list(field_loader(source, labelled, RECIPE, seed, processes=processes))
+        list(training_loader(source, labelled, RECIPE, seed, processes=processes))
         for seed, processes in ((3, 0), (3, 2), (4, 0))
     )
     assert len(alone) == RECIPE.fit.steps_per_epoch

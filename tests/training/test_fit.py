@@ -20,9 +20,9 @@ from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
-from livewell.training.checkpoints import WholeCheckpoints
 from livewell.training.data import LabelledRegions
-from livewell.training.fit import VALIDATION_PATCHES, FitResult, chosen_precision, fit
+from livewell.training.fit import FitResult, WholeCheckpoints, chosen_precision, fit
+from livewell.training.loading import VALIDATION_PATCHES
 
 Parts = tuple[LabelledRegions, LabelledRegions]
 

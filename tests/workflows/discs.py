@@ -12,7 +12,8 @@ from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.files import NORMALISATIONS, Card, save_model
 from livewell.models.nets.compact import Block
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import weakly_supervised
+from livewell.models.nets.spec import NetShape
+from livewell.models.nets.wscnn import WscnnSmallSpec
 from livewell.models.recipes import WSCNN_FAST
 
 Pixels = NDArray[np.uint16]
@@ -46,7 +47,7 @@ def by_hand() -> Net:
     Its blocks are their shortcuts, which hand on one channel, and the log odds are 4.5 of it less
     12: a bright disc has a contrast of 6 against the background, a dim one of 1.5.
     """
-    module = weakly_supervised("wscnn_small", SHAPE).eval()
+    module = WscnnSmallSpec().build(NetShape(frame_px=SHAPE)).eval()
     with torch.no_grad():
         stem, last = module.body[0], module.body[-1]
         stem.weight.zero_()

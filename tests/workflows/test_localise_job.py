@@ -19,7 +19,8 @@ from livewell.inference.detections import Look
 from livewell.models.building import build
 from livewell.models.files import load_model, rewrite_card, save_model
 from livewell.models.nets.net import Net
-from livewell.models.nets.wscnn import weakly_supervised
+from livewell.models.nets.spec import NetShape
+from livewell.models.nets.wscnn import WscnnSmallSpec
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
 from livewell.outputs.masks import read_mask
@@ -384,7 +385,7 @@ def test_other_poolings_are_localised_too(images: Path, bright: Path, tmp_path: 
     """Any global pooling has class maps, and its places are found the same."""
     net, card = load_model(bright)
     profile = override(WSCNN_FAST, {"global_pool": "average", "narrowing": (0, 0)})
-    module = weakly_supervised("wscnn_small", SHAPE, pooling="average")
+    module = WscnnSmallSpec(global_pool="average").build(NetShape(frame_px=SHAPE))
     module.body.load_state_dict(net.module.body.state_dict())
     other = Net(module.eval(), CLASSES, 0.5, 0, 0, how="background", frame_px=SHAPE)
     save_model(tmp_path / "model", other, card.model_copy(update={"profile": profile}))

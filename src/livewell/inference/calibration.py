@@ -60,7 +60,7 @@ def calibrated_card(
         region_rule=rule,
         image_rule=fit_image_rule(images, rule.temperature, classes),
         detection_rule=_detection_rule(net, validation, y, source)
-        if profile.says_where and classes.binary
+        if profile.net.says_where and classes.binary
         else None,
         versions=versions(),
     )

@@ -98,12 +98,12 @@ class Model:
     @property
     def gives_map(self) -> bool:
         """Whether its net makes a class map that says where, so that there are detections."""
-        return self.card.profile.says_where
+        return self.card.profile.net.says_where
 
     @property
     def takes_any_size(self) -> bool:
         """Whether its net takes fields of any size, rather than crops of one."""
-        return self.card.profile.says_where or self.card.profile.dense_is_exact
+        return self.card.profile.net.says_where or self.card.profile.dense_is_exact
 
     @property
     def scores_patches(self) -> bool:

@@ -6,6 +6,8 @@ from livewell.classes import ClassNames
 from livewell.errors import SpecError
 from livewell.models.nets.deadnet import xavier_fan_in
 from livewell.models.nets.net import Net
+from livewell.models.nets.spec import NetShape
+from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
 
 
@@ -17,27 +19,8 @@ def build(
 ) -> nn.Module:
     """A new net for `profile`, its weights drawn from torch's generator.
 
-    Parameters
-    ----------
-    profile
-        Which net, and its settings.
-    frame_px
-        Height and width of the training frames, for nets that see whole frames.
-    channels
-        Of the images that it sees.
-    classes
-        Number of its outputs, two at least.
-
-    Returns
-    -------
-    torch.nn.Module
-        (n, channels, h, w) float, normalised -> (n, classes) logits.
-
-    Raises
-    ------
-    SpecError
-        No frame size, or too small a one, for a net that sees whole frames; no channel, or fewer
-        than two classes.
+    Nets that see whole frames need the height and width of the training frames. The module makes
+    logits (n, classes) of normalised (n, channels, h, w).
     """
     if channels < 1 or classes < 2:
         raise SpecError(
@@ -48,10 +31,12 @@ def build(
         )
     if profile.sees_frames and frame_px is None:
         raise SpecError("no frame size for a net that sees whole frames", where=profile.net.kind)
-    net = profile.net.build(channels, classes, frame_px, profile.input.normalise)
+    mean_image = profile.input.normalise == "mean_image"
+    net = profile.net.build(NetShape(channels, classes, frame_px, mean_image))
     if profile.fit.init == "xavier_fan_in":
         xavier_fan_in(net)
-        profile.net.begin(net)
+        if isinstance(net, WeaklySupervised):
+            net.begin_seldom()
     return net
 
 
@@ -62,21 +47,7 @@ def net_of(
     pixel_um: float | None,
     frame_px: tuple[int, int] | None = None,
 ) -> Net:
-    """A module with what its recipe says of the crops that it sees.
-
-    Parameters
-    ----------
-    module
-        As `build` makes it.
-    profile
-        The recipe.
-    classes
-        In the order of the logits.
-    pixel_um
-        Edge of a pixel, micrometres; ``None`` if nobody knew.
-    frame_px
-        Height and width of the training frames, for nets that see whole frames.
-    """
+    """A module as `build` makes it, with what its recipe says of the crops that it sees."""
     return Net(
         module,
         classes,

@@ -10,18 +10,7 @@ AUTO = "auto"
 
 
 def chosen_device(asked: str | torch.device = AUTO) -> torch.device:
-    """The device of that name.
-
-    Parameters
-    ----------
-    asked
-        ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-
-    Raises
-    ------
-    SpecError
-        There is no such device here.
-    """
+    """The device of that name: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     if isinstance(asked, torch.device):
         return asked
     there = ["cpu"]
@@ -50,12 +39,7 @@ def device_of(module: nn.Module) -> torch.device:
 def placed(module: nn.Module, device: str | torch.device | None = None) -> nn.Module:
     """`module` in evaluation mode, in the layout that convolutions are fast in.
 
-    Parameters
-    ----------
-    module
-        Moved in place.
-    device
-        Where to; ``None`` to leave it where it is.
+    It is moved in place to `device`; ``None`` leaves it where it is.
     """
     if torch.cuda.is_available():
         # float32 is float32: not the ten bits of TF32 that cuDNN takes unasked

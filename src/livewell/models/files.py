@@ -9,13 +9,15 @@ from safetensors.torch import load_file, save_file
 
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
-from livewell.files import read_json, sha256, whole_file, whole_folder, write_json
+from livewell.files import read_json, sha256, whole_folder, write_json
 from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build, net_of
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
+FOLDER = f"a model folder with {WEIGHTS} and {CARD}"
+COPY = "copy the model folder again, both files together"
 OLD_NAMES = {
     "patch_rule": "region_rule",
     "picture_rule": "image_rule",
@@ -28,8 +30,7 @@ NORMALISATIONS = {
     "local": "every pixel by mean and variance of the square of normalise_px (else patch_px) + 1"
     " around it",
     "local_background": "every pixel to (x / mean of the square of normalise_px (else patch_px) + 1"
-    " around it - 1)"
-    " / 0.2",
+    " around it - 1) / 0.2",
     "mean_image": "every frame less the mean training image",
 }
 
@@ -77,13 +78,10 @@ class Card(BaseModel):
         """A card as version 0.1 wrote it (format 1), under today's names."""
         if not isinstance(values, dict) or values.get("format", 1) != 1:
             return values
-        values = dict(values) | {"format": 2}
-        for old, new in OLD_NAMES.items():
-            if old in values:
-                values[new] = values.pop(old)
+        values = {OLD_NAMES.get(name, name): value for name, value in values.items()}
         if "channel" in values:
             values["channels"] = [values.pop("channel")]
-        return values
+        return values | {"format": 2}
 
     @property
     def named_channels(self) -> tuple[str, ...]:
@@ -112,12 +110,11 @@ def save_model(folder: Path, net: Net, card: Card) -> Card:
 
 def rewrite_card(folder: Path, card: Card) -> None:
     """Write the card of a model folder anew, e.g. with results."""
-    with whole_file(folder / CARD) as temporary:
-        temporary.write_text(card.model_dump_json(indent=2) + "\n", "utf-8")
+    write_json(folder / CARD, card.model_dump(mode="json"))
 
 
 def load_model(path: Path) -> tuple[Net, Card]:
-    """Read a model: its folder, or one of the two files in it.
+    """Read a model from its folder, or from one of the two files in it.
 
     Parameters
     ----------
@@ -146,15 +143,11 @@ def load_model(path: Path) -> tuple[Net, Card]:
             where=str(weights),
             expected=f"sha256 {card.weights_sha256[:16]}...",
             got=f"sha256 {found[:16]}...",
-            remedy="copy the model folder again, both files together",
+            remedy=COPY,
         )
     # initial weights are overwritten: a file of ImageNet weights need not be there any more
-    module = build(
-        card.profile.model_copy(update={"net": card.profile.net.from_scratch}),
-        card.frame_px,
-        channels=len(card.channels),
-        classes=len(card.classes),
-    )
+    profile = card.profile.model_copy(update={"net": card.profile.net.from_scratch})
+    module = build(profile, card.frame_px, len(card.channels), len(card.classes))
     try:
         module.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:
@@ -168,22 +161,21 @@ def load_model(path: Path) -> tuple[Net, Card]:
 
 
 def find_model(path: Path) -> Path:
-    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold.
-
-    Raises
-    ------
-    ModelFileError
-        There is none, there are several, or the file is a pickle.
-    """
+    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold."""
     if path.is_file():
         if path.name in (WEIGHTS, CARD):
             return path.parent
-        _refuse_pickle(path)
-        raise ModelFileError(
-            "not a model of livewell",
-            where=str(path),
-            expected=f"a model folder with {WEIGHTS} and {CARD}",
-        )
+        with path.open("rb") as file:
+            head = file.read(2)
+        suffixes = (".pt", ".pth", ".ckpt", ".pkl")
+        if head[:1] == b"\x80" or head == b"PK" or path.suffix in suffixes:
+            raise ModelFileError(
+                "a pickle, which can run any program when it is read; livewell never opens one",
+                where=str(path),
+                expected=FOLDER,
+                remedy="save the weights as safetensors where you trust them",
+            )
+        raise ModelFileError("not a model of livewell", where=str(path), expected=FOLDER)
     for folder in (path, path / "model"):
         if (folder / CARD).is_file():
             return folder
@@ -199,30 +191,12 @@ def find_model(path: Path) -> Path:
     raise ModelFileError(
         "no model here",
         where=str(path),
-        expected=f"a model folder with {WEIGHTS} and {CARD}, or a finished training run",
+        expected=f"{FOLDER}, or a finished training run",
     )
 
 
-def _refuse_pickle(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(2)
-    if head[:1] == b"\x80" or head == b"PK" or path.suffix in (".pt", ".pth", ".ckpt", ".pkl"):
-        raise ModelFileError(
-            "a pickle, which can run any program when it is read; livewell never opens one",
-            where=str(path),
-            expected=f"a model folder with {WEIGHTS} and {CARD}",
-            remedy="save the weights as safetensors where you trust them",
-        )
-
-
 def read_card(path: Path) -> Card:
-    """The card of a model folder.
-
-    Raises
-    ------
-    ModelFileError
-        Missing, not whole, or of another version.
-    """
+    """The card of a model folder."""
     path = path / CARD
     try:
         return Card.model_validate(read_json(path, kind="model card"))
@@ -231,7 +205,7 @@ def read_card(path: Path) -> Card:
             "the model card cannot be read",
             where=str(path),
             got=error.got or error.what,
-            remedy="copy the model folder again, both files together",
+            remedy=COPY,
         ) from error
     except ValidationError as error:
         faults = "; ".join(

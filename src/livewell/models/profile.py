@@ -5,16 +5,15 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from livewell.errors import Fault, SpecError
 from livewell.models.nets.catalog import NETS, AnyNetSpec
-from livewell.models.specs import LOCAL, AugmentSpec, FitSpec, InputSpec, Spec
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from livewell.models.specs import LOCAL, AugmentSpec, FitSpec, InputSpec, Spec, hold
 
 RENAMED = {
     "move_px": "translate_px",
@@ -43,16 +42,8 @@ class Profile(Spec):
 
     @property
     def seen_px(self) -> int:
-        """Edge of the crop that its net's module sees: the centre of a patch with the net's margin.
-
-        0 for nets of whole frames.
-        """
+        """Edge of what its net sees: the centre of a patch with a margin; 0: whole frames."""
         return self.input.input_px + 2 * self.net.margin_px if self.input.input_px else 0
-
-    @property
-    def says_where(self) -> bool:
-        """Whether its net's class maps say where."""
-        return self.net.says_where
 
     @property
     def dense_is_exact(self) -> bool:
@@ -82,25 +73,18 @@ class Profile(Spec):
                 f"net '{kind}' sees frames: patch_px, input_px, stride_px must be 0": not any(
                     sizes
                 ),
-                "whole frames are not normalised by the square of a patch": edges.normalise
-                not in LOCAL,
+                "whole frames are not normalised by the square of a patch": (
+                    edges.normalise not in LOCAL
+                ),
                 "test_time_augmentation is for nets of patches": not edges.test_time_augmentation,
             }
         else:
             rules = {
                 f"net '{kind}' needs patch_px, input_px and stride_px above 0": all(sizes),
                 "normalise 'mean_image' is for wscnn nets only": edges.normalise != "mean_image",
-                f"net '{kind}' needs input_px {self.net.fixed_px}": self.net.fixed_px
-                in (0, edges.input_px),
-                f"net '{kind}' without padding needs input_px of at least {self.net.least_px}": (
-                    edges.input_px >= self.net.least_px
-                ),
             }
         rules["input_px is larger than patch_px"] = edges.input_px <= edges.patch_px
-        rules |= self.net.rules(edges, self.augment)
-        wrong = [rule for rule, holds in rules.items() if not holds]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        hold(rules | self.net.rules(edges, self.augment))
         return self
 
     def settings(self) -> dict[str, Any]:
@@ -112,21 +96,12 @@ class Profile(Spec):
         return found
 
     def updated(self, name: str, source: str, **settings: object) -> "Profile":
-        """The recipe under another name, with single settings changed.
-
-        Parameters
-        ----------
-        name, source
-            Of the new recipe.
-        **settings
-            Values by name.
-        """
-        said = {"name": name, "source": source}
-        return Profile.model_validate(said | self.settings() | settings)
+        """The recipe under another name, with single settings changed."""
+        return Profile.model_validate({"name": name, "source": source} | self.settings() | settings)
 
 
 def override(base: Profile, settings: Mapping[str, object]) -> Profile:
-    """`base` with single settings changed; all faults are told at once.
+    """`base` with single settings changed; all faults are named at once.
 
     Parameters
     ----------
@@ -144,31 +119,12 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
     if not settings:
         return base
     named = {RENAMED.get(name, name): value for name, value in settings.items()}
-    net = str(named.get("net", base.net.kind))
-    own = NETS.get(net, type(base.net))
-    specs: list[type[Spec]] = [*GROUPS.values(), own]
-    known = ["net"] + [name for spec in specs for name in spec.model_fields if name != "kind"]
-    faults = [
-        Fault(
-            "unknown-setting",
-            name,
-            _owners(name) or f"no such setting{_hint(name, known)}",
-        )
-        for name in named
-        if name not in known
-    ]
-    pairs = {name for spec in specs for name in spec.pairs()}
-    values = {
-        name: value.split(",") if isinstance(value, str) and name in pairs else value
-        for name, value in named.items()
-        if name in known
-    }
+    known = ["net", *_fields(NETS.get(str(named.get("net", base.net.kind)), type(base.net)))]
+    faults = [_unknown(name, known) for name in named if name not in known]
     changed = ", ".join(f"{name}={named[name]}" for name in sorted(named))
-    source = f"{base.source} Changed: {changed}."
+    values = {name: value for name, value in named.items() if name in known}
     try:
-        result = Profile.model_validate(
-            {"name": base.name, "source": source} | base.settings() | values
-        )
+        result = base.updated(base.name, f"{base.source} Changed: {changed}.", **values)
     except ValidationError as error:
         faults += [_bad_value(each, named) for each in error.errors()]
     if faults:
@@ -184,12 +140,7 @@ def override(base: Profile, settings: Mapping[str, object]) -> Profile:
 
 def described(base: Profile) -> str:
     """A recipe's name and source, then every setting with value and meaning, one a line."""
-    lines = [f"{base.name}: {base.source}"]
-    fields = {
-        name: field
-        for spec in (type(base.net), *GROUPS.values())
-        for name, field in spec.model_fields.items()
-    }
+    lines, fields = [f"{base.name}: {base.source}"], _fields(type(base.net))
     for name, value in base.settings().items():
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         said = fields[name].description if name in fields else "which net"
@@ -197,7 +148,15 @@ def described(base: Profile) -> str:
     return "\n".join(lines)
 
 
-def _bad_value(error: "ErrorDetails", settings: Mapping[str, object]) -> Fault:
+def _fields(net: type[Spec]) -> dict[str, FieldInfo]:
+    """Every setting by name: those of a net and of all groups."""
+    specs = (*GROUPS.values(), net)
+    return {
+        name: field for spec in specs for name, field in spec.model_fields.items() if name != "kind"
+    }
+
+
+def _bad_value(error: ErrorDetails, settings: Mapping[str, object]) -> Fault:
     """A fault of pydantic's in plain words, with what was given."""
     named = [str(part) for part in error["loc"] if str(part) in settings]
     name = named[-1] if named else ""
@@ -211,12 +170,10 @@ def _bad_value(error: "ErrorDetails", settings: Mapping[str, object]) -> Fault:
     return Fault("bad-value", where, text.replace("Input should be", "must be"))
 
 
-def _owners(name: str) -> str:
-    """Which nets have a setting, in words; empty for none."""
+def _unknown(name: str, known: list[str]) -> Fault:
+    """A setting that other nets have, or none."""
     kinds = [f"'{kind}'" for kind, spec in NETS.items() if name in spec.model_fields]
-    return f"for net {' or '.join(kinds)} only" if kinds else ""
-
-
-def _hint(name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    text = "no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    owned = f"for net {' or '.join(kinds)} only"
+    return Fault("unknown-setting", name, owned if kinds else text)

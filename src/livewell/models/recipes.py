@@ -1,34 +1,30 @@
 """Named training recipes with their source."""
 
 from livewell.errors import SpecError
+from livewell.models.nets.compact import CompactSpec
+from livewell.models.nets.deadnet import DeadNetSpec
+from livewell.models.nets.wscnn import WscnnSmallSpec, WscnnSpec
 from livewell.models.profile import Profile
+from livewell.models.specs import AugmentSpec, FitSpec, InputSpec
 
-
-def recipe(**settings: object) -> Profile:
-    """A recipe from all its settings side by side."""
-    return Profile.model_validate(settings)
-
-
-DEADNET_2017 = recipe(
+DEADNET_2017 = Profile(
     name="DEADNET_2017",
     source="Richmond et al. 2017, sections 2.3 and 2.4, Table 1; data set A. Initial rate 0.0003,"
     " inverse decay (1 + 1e-5 i)^-0.75 from the published solver files.",
-    net="deadnet",
-    patch_px=256,
-    input_px=220,
-    stride_px=128,
-    warp_sigma_px=10,
-    warp_grid_px=128,
-    blur_px=(1.1, 1.5),
-    balance="none",
-    batch=20,
-    init="xavier_fan_in",
-    optimiser="nesterov",
-    lr=0.0003,
-    weight_decay=0.001,
-    schedule="inverse",
-    steps=500_000,
-    steps_per_epoch=1_000,
+    net=DeadNetSpec(),
+    input=InputSpec(patch_px=256, input_px=220, stride_px=128),
+    augment=AugmentSpec(warp_sigma_px=10, warp_grid_px=128, blur_px=(1.1, 1.5)),
+    fit=FitSpec(
+        balance="none",
+        batch=20,
+        init="xavier_fan_in",
+        optimiser="nesterov",
+        lr=0.0003,
+        weight_decay=0.001,
+        schedule="inverse",
+        steps=500_000,
+        steps_per_epoch=1_000,
+    ),
 )
 """DeadNet as its paper says: days on a processor."""
 
@@ -52,7 +48,6 @@ DEADNET_2017_PUBLISHED = DEADNET_2017.updated(
     rates="caffe",
     steps=1_000_000,
 )
-"""DeadNet as its published files say, where these differ from the paper."""
 
 DEADNET_2017_SHORT = DEADNET_2017.updated(
     name="DEADNET_2017_SHORT",
@@ -65,7 +60,7 @@ DEADNET_2017_SHORT = DEADNET_2017.updated(
     steps=300,
     steps_per_epoch=50,
 )
-"""The same net and data path, one cycle of 300 steps: minutes on four cores."""
+"""Minutes on four cores."""
 
 DEADNET_DENSE = DEADNET_2017_SHORT.updated(
     name="DEADNET_DENSE",
@@ -79,37 +74,37 @@ DEADNET_DENSE = DEADNET_2017_SHORT.updated(
 )
 """DeadNet in a form that scores whole frames at once, exactly."""
 
-FAST = recipe(
+FAST = Profile(
     name="FAST",
     source="livewell's own: a small residual net on contrast against the background, strong"
     " augmentation, one cycle. Developed on six experiments of mcf7-pi, see BENCHMARKS.md.",
-    net="compact",
-    patch_px=112,
-    input_px=64,
-    stride_px=56,
-    dropout=0.2,
-    normalise="background",
-    rotate_deg=180,
-    scale=(0.8, 1.25),
-    crop_jitter_px=4,
-    blur_px=(0.05, 1.5),
-    blur_share=0.4,
-    sharpen=1.0,
-    sharpen_share=0.2,
-    shade=0.1,
-    contrast=0.25,
-    noise_sd=(0.0, 0.05),
-    balance="paired",
-    batch=32,
-    optimiser="adamw",
-    lr=0.003,
-    weight_decay=0.05,
-    schedule="one_cycle",
-    label_smoothing=0.05,
-    precision="auto",
-    steps=1_000,
-    steps_per_epoch=100,
-    select="last",
+    net=CompactSpec(),
+    input=InputSpec(patch_px=112, input_px=64, stride_px=56, normalise="background"),
+    augment=AugmentSpec(
+        rotate_deg=180,
+        scale=(0.8, 1.25),
+        crop_jitter_px=4,
+        blur_px=(0.05, 1.5),
+        blur_share=0.4,
+        sharpen=1.0,
+        sharpen_share=0.2,
+        shade=0.1,
+        contrast=0.25,
+        noise_sd=(0.0, 0.05),
+    ),
+    fit=FitSpec(
+        balance="paired",
+        batch=32,
+        optimiser="adamw",
+        lr=0.003,
+        weight_decay=0.05,
+        schedule="one_cycle",
+        label_smoothing=0.05,
+        precision="auto",
+        steps=1_000,
+        steps_per_epoch=100,
+        select="last",
+    ),
 )
 """livewell's own default: a minute or two on a processor."""
 
@@ -141,30 +136,27 @@ FAST_FIELDS = FAST.updated(
 )
 """`FAST` trained on crops of fields: each is shown with all labelled regions in it."""
 
-WSCNN_2017 = recipe(
+WSCNN_2017 = Profile(
     name="WSCNN_2017",
     source="Sailem et al., sections 2.3, 3.2 and 3.3: SGD, momentum 0.9, weight decay 0.0005, batch"
     " 50, rate 0.0001 divided by 10 as the error plateaus, mean image subtracted; flips, rotation"
     " by -20..20 or 160..200 degrees, shift by up to 40 px, scale by up to 50 px of 280. Not said"
     " there, livewell's own: how long (200 epochs of 27 steps, a pass over 1,333 images) and what a"
     " plateau is (10 epochs).",
-    net="wscnn4",
-    patch_px=0,
-    input_px=0,
-    stride_px=0,
-    normalise="mean_image",
-    rotate_deg=20,
-    scale=(230 / 280, 330 / 280),
-    translate_px=40,
-    balance="none",
-    batch=50,
-    optimiser="sgd",
-    lr=0.0001,
-    weight_decay=0.0005,
-    schedule="plateau",
-    plateau_epochs=10,
-    steps=5_400,
-    steps_per_epoch=27,
+    net=WscnnSpec(),
+    input=InputSpec(patch_px=0, input_px=0, stride_px=0, normalise="mean_image"),
+    augment=AugmentSpec(rotate_deg=20, scale=(230 / 280, 330 / 280), translate_px=40),
+    fit=FitSpec(
+        balance="none",
+        batch=50,
+        optimiser="sgd",
+        lr=0.0001,
+        weight_decay=0.0005,
+        schedule="plateau",
+        plateau_epochs=10,
+        steps=5_400,
+        steps_per_epoch=27,
+    ),
 )
 """WSCNN on simulated shapes as its paper says: hours on a processor."""
 
@@ -174,31 +166,18 @@ WSCNN_2017_CELLS = WSCNN_2017.updated(
     " layers with --set net=wscnn6.",
     second_kernel=7,
 )
-"""WSCNN on cells as its paper says."""
 
-WSCNN_FAST = recipe(
+WSCNN_FAST = Profile(
     name="WSCNN_FAST",
     source="livewell's own: a small residual body under global max pooling, on contrast against the"
     " background; pooling narrows from the mean of all places to the highest one, so that every"
     " place learns first. Mirrors and half turns only. Developed on simulated shapes, see"
     " BENCHMARKS.md.",
-    net="wscnn_small",
-    patch_px=0,
-    input_px=0,
-    stride_px=0,
-    normalise="background",
-    narrowing=(0.5, 0.8),
-    balance="class",
-    batch=16,
-    optimiser="adamw",
-    lr=0.003,
-    weight_decay=0.05,
-    schedule="one_cycle",
-    label_smoothing=0.02,
-    precision="auto",
-    steps=3_000,
-    steps_per_epoch=100,
-    select="last",
+    net=WscnnSmallSpec(narrowing=(0.5, 0.8)),
+    input=InputSpec(patch_px=0, input_px=0, stride_px=0, normalise="background"),
+    fit=FAST.fit.model_copy(
+        update={"balance": "class", "batch": 16, "label_smoothing": 0.02, "steps": 3_000}
+    ),
 )
 """livewell's own recipe for labels of whole images: minutes on a processor."""
 
@@ -224,37 +203,13 @@ TINY = FAST.updated(
     steps_per_epoch=3,
     precision="float32",
 )
-"""Only for testing!"""
 
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        DEADNET_2017,
-        DEADNET_2017_B,
-        DEADNET_2017_PUBLISHED,
-        DEADNET_2017_SHORT,
-        DEADNET_DENSE,
-        FAST,
-        FAST_DENSE,
-        FAST_FIELDS,
-        WSCNN_2017,
-        WSCNN_2017_CELLS,
-        WSCNN_FAST,
-        WSCNN_FAST_CELLS,
-        TINY,
-    )
-}
-"""Every recipe by name."""
+PROFILES = {it.name: it for it in tuple(globals().values()) if isinstance(it, Profile)}
+"""Every recipe above by name."""
 
 
 def profile(name: str) -> Profile:
-    """The recipe of that name, upper or lower case, ``-`` for ``_``.
-
-    Raises
-    ------
-    SpecError
-        There is none; the text lists what there is.
-    """
+    """The recipe of that name, upper or lower case, ``-`` for ``_``."""
     found = PROFILES.get(name.upper().replace("-", "_"))
     if found is None:
         raise SpecError(

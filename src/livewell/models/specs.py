@@ -1,13 +1,37 @@
 """Settings of what a net sees, of augmentation and of fitting: frozen values, checked."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.types import NonNegativeFloat, PositiveFloat
 
-Bounds = tuple[float, float]
 Normalisation = Literal["patch", "background", "local", "local_background", "mean_image"]
 LOCAL: tuple[Normalisation, ...] = ("local", "local_background")
 """Normalisations of every pixel by its own neighbourhood, whatever crop it is looked at in."""
+Number = TypeVar("Number")
+
+
+def _split(typed: Any) -> Any:
+    return typed.split(",") if isinstance(typed, str) else typed
+
+
+def _in_order(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("has low > high")
+    return pair
+
+
+Bounds = Annotated[tuple[Number, Number], BeforeValidator(_split), AfterValidator(_in_order)]
+"""(low, high); typed as ``0,1.5``."""
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def hold(rules: Mapping[str, bool]) -> None:
+    """Raise a ValueError that names all rules that do not hold."""
+    wrong = [rule for rule, holds in rules.items() if not holds]
+    if wrong:
+        raise ValueError("; ".join(wrong))
 
 
 class Spec(BaseModel):
@@ -18,30 +42,12 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @classmethod
-    def pairs(cls) -> list[str]:
-        """Names of the settings that are (low, high)."""
-        return [
-            name for name, field in cls.model_fields.items() if str(field.annotation) == str(Bounds)
-        ]
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Spec":
-        wrong = [
-            f"{name} has low > high"
-            for name in self.pairs()
-            if getattr(self, name)[0] > getattr(self, name)[1]
-        ]
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        return self
-
 
 class InputSpec(Spec):
-    """What is cut from an image for a net, and how grey levels are normalised."""
+    """What is cropped from an image for a net, and how grey levels are normalised."""
 
     patch_px: int = Field(
-        ge=0, description="edge of the patch that is cut from the image; 0: the whole frame"
+        ge=0, description="edge of the patch that is cropped from the image; 0: the whole frame"
     )
     input_px: int = Field(
         ge=0, description="edge of the crop of the patch that the net sees; 0: all of it"
@@ -73,7 +79,7 @@ class AugmentSpec(Spec):
     warp_sigma_px: float = Field(0, ge=0, description="thin-plate spline, sd of control points")
     warp_grid_px: int = Field(128, gt=0, description="thin-plate spline, distance of points")
     rotate_deg: float = Field(0, ge=0, le=180, description="rotation in -rotate..rotate")
-    scale: Bounds = (1.0, 1.0)
+    scale: Bounds[PositiveFloat] = (1.0, 1.0)
     translate_px: float = Field(
         0, ge=0, description="translation along each axis, mirrored at the edges"
     )
@@ -88,30 +94,18 @@ class AugmentSpec(Spec):
         description="the eight reflections and right-angle rotations; of whole frames the four that"
         " keep height and width",
     )
-    blur_px: Bounds = Field((0.0, 0.0), description="sigma of a Gaussian blur")
+    blur_px: Bounds[NonNegativeFloat] = Field((0.0, 0.0), description="sigma of a Gaussian blur")
     blur_share: float = Field(1.0, ge=0, le=1, description="share of crops that are blurred")
     sharpen: float = Field(0, ge=0, description="highest strength of an unsharp mask")
     sharpen_share: float = Field(0, ge=0, le=1, description="share of crops that are sharpened")
     shade: float = Field(0, ge=0, description="slope of a linear shading, per half patch")
-    gamma: Bounds = Field((1.0, 1.0), description="exponent on crops scaled to 0-1")
+    gamma: Bounds[PositiveFloat] = Field((1.0, 1.0), description="exponent on crops scaled to 0-1")
     contrast: float = Field(0, ge=0, description="factor exp(-contrast..contrast) on contrast")
-    noise_sd: Bounds = Field((0.0, 0.0), description="Gaussian noise after normalisation")
+    noise_sd: Bounds[NonNegativeFloat] = Field(
+        (0.0, 0.0), description="Gaussian noise after normalisation"
+    )
     erase: float = Field(0, ge=0, le=1, description="share of crops with one erased square")
     mixup: float = Field(0, ge=0, description="alpha of mixup's beta distribution; 0 for none")
-
-    @model_validator(mode="after")
-    def _possible(self) -> "AugmentSpec":
-        wrong = [
-            f"{name} must be above 0" for name in ("scale", "gamma") if getattr(self, name)[0] <= 0
-        ]
-        wrong += [
-            f"{name} must not be below 0"
-            for name in ("blur_px", "noise_sd")
-            if getattr(self, name)[0] < 0
-        ]
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        return self
 
 
 class FitSpec(Spec):
@@ -150,13 +144,14 @@ class FitSpec(Spec):
 
     @model_validator(mode="after")
     def _possible(self) -> "FitSpec":
-        wrong = []
-        if self.rates != "plain" and self.optimiser != "nesterov":
-            wrong.append("rates 'caffe' are for optimiser 'nesterov' only")
-        if self.steps_per_epoch > self.steps:
-            wrong.append("steps_per_epoch is larger than steps")
-        elif self.steps % self.steps_per_epoch:
-            wrong.append("steps is no whole number of epochs: a multiple of steps_per_epoch")
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        hold(
+            {
+                "rates 'caffe' are for optimiser 'nesterov' only": self.rates == "plain"
+                or self.optimiser == "nesterov",
+                "steps_per_epoch is larger than steps": self.steps_per_epoch <= self.steps,
+                "steps is no whole number of epochs: a multiple of steps_per_epoch": (
+                    self.steps_per_epoch > self.steps or self.steps % self.steps_per_epoch == 0
+                ),
+            }
+        )
         return self

@@ -36,16 +36,9 @@ _TOGETHER = 2**18
 
 
 def generator(seed: int, key: tuple[object, ...], *numbers: int) -> np.random.Generator:
-    """What decides everything random about one copy of what `key` names.
+    """What decides everything random about one copy of the pixels that `key` names.
 
-    Parameters
-    ----------
-    seed
-        Of the run.
-    key
-        Names pixels, e.g. image, frame and corners; its text counts.
-    *numbers
-        Which copy.
+    The text of the key counts, e.g. of image, frame and corners; `numbers` say which copy.
     """
     return np.random.default_rng([seed, zlib.crc32(repr(key).encode()), *numbers])
 
@@ -57,19 +50,7 @@ def per_item(values: ArrayLike, patches: Pixels) -> Numbers:
 
 
 def blurred(patches: Pixels, sigmas_px: ArrayLike) -> Pixels:
-    """Each patch blurred by a Gaussian, cut off at four sigma, mirrored at the edges.
-
-    Parameters
-    ----------
-    patches
-        (n, ..., h, w) float32.
-    sigmas_px
-        (n,) standard deviations, pixels; 0 for none.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, ..., h, w) float32, a copy.
+    """Each patch blurred by a Gaussian, cut off at four sigma, mirrored at the edges; a copy.
 
     Notes
     -----
@@ -78,8 +59,6 @@ def blurred(patches: Pixels, sigmas_px: ArrayLike) -> Pixels:
     """
     weights = _gaussians(np.asarray(sigmas_px, dtype=np.float64))
     result = torch.from_numpy(np.array(patches, dtype=np.float32))
-    if weights.shape[1] == 1:
-        return _array(result)
     for axis in (patches.ndim - 2, patches.ndim - 1):
         result = _along(result, weights, axis)
     return _array(result)
@@ -168,16 +147,11 @@ def shaded(patches: Pixels, slopes: ArrayLike, angles_deg: ArrayLike) -> Pixels:
 
 
 def noisy(patches: Pixels, sds: ArrayLike, rngs: Rngs) -> Pixels:
-    """Gaussian noise added to each patch; Richmond et al. 2017, section 2.3, point 6.
+    """Gaussian noise of `sds`, (n,) or (n, c), added to each patch.
 
-    Parameters
-    ----------
-    patches
-        (n, ..., h, w) float32, normalised.
-    sds
-        (n,) or (n, c) standard deviations, 0.5 in the paper.
-    rngs
-        One an item: they make the noise.
+    Notes
+    -----
+    Source: Richmond et al. 2017, section 2.3, point 6 (0.5).
     """
     noise = np.empty(patches.shape, dtype=np.float32)
     for out, rng in zip(noise, rngs, strict=True):
@@ -187,31 +161,12 @@ def noisy(patches: Pixels, sds: ArrayLike, rngs: Rngs) -> Pixels:
     return noise
 
 
-def erased(patches: Pixels, squares: Sequence[tuple[int, int, int]]) -> Pixels:
-    """Zeros in a square (y, x, edge) of each patch, of all its channels, pixels; edge 0: none."""
-    result = patches.copy()
-    for patch, (y, x, edge) in zip(result, squares, strict=True):
-        patch[..., y : y + edge, x : x + edge] = 0
-    return result
-
-
 def augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    """Random near copies of patches as the net sees them in training.
+    """Random near copies of patches as the net sees them in training, normalised.
 
-    Parameters
-    ----------
-    patches
-        (n, c, edge, edge) float32, grey levels of the file; edge is patch_px, and with local
-        normalisation twice its context more. Of nets that see whole frames (n, c, h, w).
-    profile
-        Which changes and how strong.
-    rngs
-        One an item: each decides everything random about its own, in the same order.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, c, input_px, input_px) float32, normalised; whole frames stay (n, c, h, w).
+    Patches (n, c, edge, edge) in grey levels become (n, c, input_px, input_px); edge is patch_px,
+    and with local normalisation twice its context more. Whole frames stay (n, c, h, w). Each of
+    `rngs` decides everything random about its own item, in the same order.
 
     Notes
     -----
@@ -239,12 +194,10 @@ def _augmented(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
         spreads = _flat(patches).std(axis=-1)
     patches = _moved(patches, profile, rngs)
     patches = with_other_optics(patches, profile, rngs, spreads)
-    size = profile.input.input_px
+    edge, size = profile.input.patch_px, profile.input.input_px
     if size:
-        corners = [
-            corner(profile.input.patch_px, size, profile.augment.crop_jitter_px, rng)
-            for rng in rngs
-        ]
+        jitter = profile.augment.crop_jitter_px
+        corners = [corner(edge, size, jitter, rng) for rng in rngs]
         patches = cropped(patches, corners, size)
     return with_holes(patches, profile, rngs)
 
@@ -254,19 +207,8 @@ def with_other_optics(
 ) -> Pixels:
     """Blur or sharpening, and on normalised pixels gamma, shading, contrast and noise.
 
-    Parameters
-    ----------
-    patches
-        (n, c, h, w) float32; normalised if the normalisation is a local one.
-    profile, rngs
-        As in `augmented`.
-    spreads
-        (n, c) standard deviations that a blur must not change; ``None``: it may.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, c, h, w) float32, normalised.
+    Patches are normalised before if the normalisation is a local one, else here. `spreads` (n, c)
+    are standard deviations that a blur must not change; ``None``: it may.
     """
     patches = _focused(patches, profile, rngs)
     if not profile.input.radius_px:
@@ -277,37 +219,40 @@ def with_other_optics(
 
 
 def with_holes(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    """Squares erased by chance."""
-    if not profile.augment.erase:
+    """A square of zeros in all channels of each patch, by chance."""
+    share, size = profile.augment.erase, min(patches.shape[2:])
+    if not share:
         return patches
-    return erased(patches, [_hole(profile, patches.shape[2:], rng) for rng in rngs])
+    result = patches.copy()
+    for patch, rng in zip(result, rngs, strict=True):
+        if rng.random() < share:
+            edge = int(rng.integers(size // 8, size // 3 + 1))
+            y, x = (int(rng.integers(0, length - edge + 1)) for length in patch.shape[1:])
+            patch[:, y : y + edge, x : x + edge] = 0
+    return result
 
 
 def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
-    """A warp, rotation, scale and shift together, then a turn."""
-    (height, width), shifts = patches.shape[2:], None
-    if profile.augment.warp_sigma_px:
-        grid = profile.augment.warp_grid_px
+    """A warp, rotation, scale and translation together, then a flip."""
+    augment, (height, width) = profile.augment, patches.shape[2:]
+    shifts: list[Pixels] = []
+    if augment.warp_sigma_px:
+        grid = augment.warp_grid_px
         shape = (len(spline_points(height, width, grid)), 2)
-        moves = np.stack([rng.normal(0, profile.augment.warp_sigma_px, size=shape) for rng in rngs])
-        shifts = spline_shifts(height, width, grid, moves)
-    if profile.augment.rotate_deg or profile.augment.scale != (1.0, 1.0):
-        low, high = np.log(profile.augment.scale)
-        bounds = (
-            (-profile.augment.rotate_deg, profile.augment.rotate_deg),
-            (float(low), float(high)),
-        )
+        moves = np.stack([rng.normal(0, augment.warp_sigma_px, size=shape) for rng in rngs])
+        shifts.append(spline_shifts(height, width, grid, moves))
+    if augment.rotate_deg or augment.scale != (1.0, 1.0):
+        low, high = np.log(augment.scale)
+        bounds = ((-augment.rotate_deg, augment.rotate_deg), (float(low), float(high)))
         angles, powers = _drawn(rngs, 1, *bounds)[..., 0]
-        turns = turn_and_scale(height, width, angles, np.exp(powers))
-        shifts = turns if shifts is None else shifts + turns
-    if profile.augment.translate_px:
-        far = (-profile.augment.translate_px, profile.augment.translate_px)
+        shifts.append(turn_and_scale(height, width, angles, np.exp(powers)))
+    if augment.translate_px:
+        far = (-augment.translate_px, augment.translate_px)
         drawn = _drawn(rngs, 1, far, far)[..., 0].T.astype(np.float32)[:, :, None, None]
-        drawn = np.broadcast_to(drawn, (len(patches), 2, height, width))
-        shifts = drawn if shifts is None else shifts + drawn
-    if shifts is not None:
-        patches = warp(patches, shifts)
-    if profile.augment.flips:
+        shifts.append(np.broadcast_to(drawn, (len(patches), 2, height, width)))
+    if shifts:
+        patches = warp(patches, sum(shifts[1:], start=shifts[0]))
+    if augment.flips:
         # of those that are not square only whole half turns and mirrors
         step = 1 if height == width else 2
         patches = turned(patches, [step * int(rng.integers(8 // step)) for rng in rngs])
@@ -316,17 +261,16 @@ def _moved(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 
 def _focused(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     """A blur or a sharpening, by chance."""
+    augment = profile.augment
     soft, sharp, sigmas, strengths = [], [], [], []
     for row, rng in enumerate(rngs):
         which = rng.random()
-        if profile.augment.blur_px[1] > 0 and which < profile.augment.blur_share:
+        if augment.blur_px[1] > 0 and which < augment.blur_share:
             soft.append(row)
-            sigmas.append(rng.uniform(*profile.augment.blur_px))
-        elif which > 1 - profile.augment.sharpen_share:
+            sigmas.append(rng.uniform(*augment.blur_px))
+        elif which > 1 - augment.sharpen_share:
             sharp.append(row)
-            strengths.append((rng.uniform(0, profile.augment.sharpen), rng.uniform(0.5, 1.5)))
-    if len(soft) == len(patches):
-        return blurred(patches, sigmas)
+            strengths.append((rng.uniform(0, augment.sharpen), rng.uniform(0.5, 1.5)))
     result = patches.copy()
     if soft:
         result[soft] = blurred(patches[soft], sigmas)
@@ -337,18 +281,18 @@ def _focused(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
 
 def _lit(patches: Pixels, profile: Profile, rngs: Rngs) -> Pixels:
     """Gamma, shading, contrast and noise on normalised patches, each channel by its own draws."""
-    channels = patches.shape[1]
-    if profile.augment.gamma != (1.0, 1.0):
-        low, high = np.log(profile.augment.gamma)
+    augment, channels = profile.augment, patches.shape[1]
+    if augment.gamma != (1.0, 1.0):
+        low, high = np.log(augment.gamma)
         (powers,) = _drawn(rngs, channels, (float(low), float(high)))
         patches = gamma_changed(patches, np.exp(powers))
-    if profile.augment.shade:
-        patches = shaded(patches, *_drawn(rngs, channels, (0, profile.augment.shade), (0, 360)))
-    if profile.augment.contrast:
-        (powers,) = _drawn(rngs, channels, (-profile.augment.contrast, profile.augment.contrast))
+    if augment.shade:
+        patches = shaded(patches, *_drawn(rngs, channels, (0, augment.shade), (0, 360)))
+    if augment.contrast:
+        (powers,) = _drawn(rngs, channels, (-augment.contrast, augment.contrast))
         patches = patches * per_item(np.exp(powers), patches)
-    if profile.augment.noise_sd[1] > 0:
-        (sds,) = _drawn(rngs, channels, profile.augment.noise_sd)
+    if augment.noise_sd[1] > 0:
+        (sds,) = _drawn(rngs, channels, augment.noise_sd)
         patches = noisy(patches, sds, rngs)
     return patches
 
@@ -359,15 +303,3 @@ def _drawn(rngs: Rngs, times: int, *bounds: tuple[float, float]) -> NDArray[np.f
         [[rng.uniform(low, high) for low, high in bounds] for _ in range(times)] for rng in rngs
     ]
     return np.moveaxis(np.array(drawn).reshape(len(rngs), times, len(bounds)), -1, 0)
-
-
-def _hole(
-    profile: Profile, shape: tuple[int, ...], rng: np.random.Generator
-) -> tuple[int, int, int]:
-    """Row, column and edge of the square that is erased; edge 0 for none."""
-    size = min(shape)
-    if rng.random() >= profile.augment.erase:
-        return 0, 0, 0
-    edge = int(rng.integers(size // 8, size // 3 + 1))
-    y, x = (int(rng.integers(0, length - edge + 1)) for length in shape)
-    return y, x, edge

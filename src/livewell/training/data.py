@@ -1,42 +1,120 @@
-"""Patches as a net takes them in: augmented for training, as they are for validation."""
+"""Which crops are drawn when, and crops as a net takes them in: augmented, or as they are.
 
-import os
+Draws depend on seed and epoch alone, so that a resumed run goes on.
+"""
+
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from joblib import cpu_count
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from livewell.image import PixelSource
 from livewell.models.profile import Profile
 from livewell.region import Region
 from livewell.training.augment import augmented, generator
-from livewell.training.draws import Draw, Draws
+
+
+class Draw(NamedTuple):
+    """One draw: the patch's row, and what seeds its augmentation."""
+
+    row: int
+    epoch: int
+    number: int
+
+
+class Draws(Sampler[Draw]):
+    """Draws the regions of one epoch, by class and by name of the group of each."""
+
+    def __init__(
+        self, codes: NDArray[np.int64], groups: Sequence[str], profile: Profile, seed: int
+    ) -> None:
+        self._count = profile.fit.batch * profile.fit.steps_per_epoch
+        self._seed, self._regions = seed, len(codes)
+        self.epoch = 0
+        names = np.asarray(groups)
+        rows = np.arange(len(codes))
+        by_class = [rows[codes == code] for code in np.unique(codes)]
+        both = names
+        for members in by_class:
+            both = np.intersect1d(both, names[members])
+        paired = profile.fit.balance == "paired" and all(
+            np.isin(names[members], both).mean() >= 0.5 for members in by_class
+        )
+        if profile.fit.balance == "none":
+            self._pools = [[rows]]
+        elif profile.fit.balance == "class":
+            self._pools = [[members] for members in by_class]
+        else:
+            self._pools = [
+                [
+                    members[names[members] == name]
+                    for name in (both if paired else np.unique(names[members]))
+                ]
+                for members in by_class
+            ]
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(n,) share of the draws that every region gets; 0 for those that are never drawn."""
+        shares = np.zeros(self._regions)
+        for pool in self._pools:
+            for members in pool:
+                shares[members] += 1 / (len(self._pools) * len(pool) * len(members))
+        return shares
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next (Lightning calls this)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Draw]:
+        rng = np.random.default_rng([self._seed, self.epoch, 1])
+        shares = _shuffled_shares(self._count, len(self._pools), rng)
+        rows = np.empty(self._count, dtype=np.int64)
+        for which, pool in enumerate(self._pools):
+            positions = np.flatnonzero(shares == which)
+            groups = _shuffled_shares(len(positions), len(pool), rng)
+            for number, members in enumerate(pool):
+                wanted = positions[groups == number]
+                rows[wanted] = _cycled(members, len(wanted), rng)
+        for number, row in enumerate(rows):
+            yield Draw(int(row), self.epoch, number)
+
+
+def _shuffled_shares(count: int, parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` numbers below `parts`, each as often as the others but for one."""
+    order = rng.permutation(parts)
+    return rng.permutation(order[np.arange(count) % parts])
+
+
+def _cycled(members: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` of `members`, each as often as the others but for one, in random order."""
+    rounds = -(-count // len(members))
+    return np.concatenate([rng.permutation(members) for _ in range(rounds)] or [members])[:count]
 
 
 @dataclass(frozen=True)
 class LabelledRegions:
-    """Patches of one part of a split.
-
-    Parameters
-    ----------
-    patches
-        The keys.
-    codes
-        (n,) number of the class of each.
-    groups
-        Name of the group of each, never split.
-    """
+    """Regions of one part of a split."""
 
     patches: Sequence[Region]
     codes: NDArray[np.int64]
+    """(n,) number of the class of each."""
     groups: Sequence[str]
+    """Name of the group of each, never split."""
+
+    def generator(self, draw: Draw, seed: int) -> np.random.Generator:
+        """What decides everything random about one draw in a run of that seed."""
+        patch = self.patches[draw.row]
+        key = (patch.image, patch.t, patch.box.corners)
+        return generator(seed, key, draw.epoch, draw.number)
 
 
 class TrainingCrops(Dataset[tuple[Tensor, int]]):
@@ -48,137 +126,51 @@ class TrainingCrops(Dataset[tuple[Tensor, int]]):
         self._source, self._labelled = source, labelled
         self._profile, self._seed = profile, seed
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        """(c, input_px, input_px) float32, normalised, or a whole frame; and its class."""
-        return self.__getitems__([draw])[0]
-
     def __getitems__(self, draws: Sequence[Draw]) -> list[tuple[Tensor, int]]:
-        """What `__getitem__` gives of each draw, all augmented together; loaders ask for this."""
+        """(c, input_px, input_px) float32, normalised, or a whole frame; and its class."""
         around = self._profile.input.radius_px
-        pixels, rngs = [], []
-        for draw in draws:
-            patch = self._labelled.patches[draw.row]
-            pixels.append(self._source.crop(patch.image, patch.t, patch.box.widened(around)))
-            key = (patch.image, patch.t, patch.box.corners)
-            rngs.append(generator(self._seed, key, draw.epoch, draw.number))
+        patches = [self._labelled.patches[draw.row] for draw in draws]
+        pixels = [
+            self._source.crop(patch.image, patch.t, patch.box.widened(around)) for patch in patches
+        ]
+        rngs = [self._labelled.generator(draw, self._seed) for draw in draws]
         crops = torch.from_numpy(augmented(np.stack(pixels), self._profile, rngs))
         classes = [int(self._labelled.codes[draw.row]) for draw in draws]
         return list(zip(crops, classes, strict=True))
 
 
 class PlainCrops(Dataset[tuple[Tensor, int]]):
-    """Patches as they are in the file, in order."""
+    """Patches as they are in the file with `context` pixels around them, in order."""
 
-    def __init__(self, source: PixelSource, patches: Sequence[Region], context: int = 0) -> None:
+    def __init__(
+        self,
+        source: PixelSource,
+        patches: Sequence[Region],
+        context: int = 0,
+        codes: Sequence[int] | None = None,
+    ) -> None:
         self._source, self._patches, self._context = source, patches, context
+        self._numbers = range(len(patches)) if codes is None else codes
 
     def __len__(self) -> int:
         return len(self._patches)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        """(c, edge, edge) float32 in grey levels, the patch with its context, and the row."""
+        """(c, edge, edge) float32 in grey levels; and the patch's row, or its class."""
         patch = self._patches[row]
-        box = patch.box.widened(self._context)
-        return torch.from_numpy(self._source.crop(patch.image, patch.t, box)), row
-
-
-def workers() -> int:
-    """How many processes cut and augment: one a core but for the one that trains, at most 8."""
-    return min(max(int(cpu_count()) - 1, 1), 8)
-
-
-@contextmanager
-def beside(processes: int) -> Iterator[None]:
-    """Leave one of four cores or more to the processes that cut and augment."""
-    number = torch.get_num_threads()
-    if processes and number >= 4:
-        torch.set_num_threads(number - 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(number)
-
-
-def _yielding(_: int) -> None:
-    """Let the net's threads go first: they wait for each other, so one held up holds up all."""
-    if hasattr(os, "nice"):
-        os.nice(19)
-
-
-def training_loader(
-    source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int, *, processes: int
-) -> DataLoader[tuple[Tensor, int]]:
-    """Batches of augmented crops for training, the same whatever the number of processes.
-
-    Parameters
-    ----------
-    source
-        Where the pixels come from.
-    labelled
-        Patches with classes and groups.
-    profile
-        Batch, augmentation, and how patches are drawn.
-    seed
-        Of the draws and of every augmentation.
-    processes
-        How many beside this one read and augment.
-
-    Returns
-    -------
-    DataLoader
-        Of (batch, c, input_px, input_px) float32, normalised, or of whole frames (batch, c, h, w);
-        and classes; one epoch of ``steps_per_epoch`` batches each time it is gone through.
-    """
-    return DataLoader(
-        TrainingCrops(source, labelled, profile, seed),
-        batch_size=profile.fit.batch,
-        sampler=Draws(labelled.codes, labelled.groups, profile, seed),
-        **loader_settings(processes),
-    )
-
-
-def loader_settings(processes: int) -> dict[str, Any]:
-    """How loaders of training data use processes."""
-    return {
-        "num_workers": processes,
-        "persistent_workers": processes > 0,
-        "prefetch_factor": 4 if processes else None,
-        "worker_init_fn": _yielding if processes else None,
-        "pin_memory": torch.cuda.is_available(),
-    }
+        crop = self._source.crop(patch.image, patch.t, patch.box.widened(self._context))
+        return torch.from_numpy(crop), self._numbers[row]
 
 
 def plain_loader(
-    source: PixelSource,
-    patches: Sequence[Region],
-    *,
-    batch: int,
-    processes: int = 0,
-    context: int = 0,
+    source: PixelSource, patches: Sequence[Region], *, batch: int, context: int = 0
 ) -> DataLoader[tuple[Tensor, int]]:
-    """Batches of patches as they are, in order.
+    """Batches of (batch, c, edge, edge) in grey levels with the rows of `patches`, in order.
 
-    Parameters
-    ----------
-    source
-        Where the pixels come from.
-    patches
-        Which ones; beyond the valid area the picture is mirrored.
-    batch
-        How many together.
-    processes
-        How many beside this one read; none by default.
-    context
-        Pixels around every patch that are read with it.
-
-    Returns
-    -------
-    DataLoader
-        Of (batch, c, edge, edge) float32 in grey levels, and rows of `patches`.
+    Beyond the valid area the image is mirrored.
     """
     return DataLoader(
         PlainCrops(source, patches, context),
         batch_size=batch,
-        num_workers=processes,
         pin_memory=torch.cuda.is_available(),
     )

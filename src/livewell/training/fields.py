@@ -8,23 +8,22 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from livewell.geometry import Box
 from livewell.image import PixelSource
-from livewell.models.nets.field import FIELD_PX, MARGIN_PX, STRIDE_PX
+from livewell.models.nets.field import FIELD_PX, MARGIN_PX, STRIDE_PX, FieldNetSpec
 from livewell.models.profile import Profile
 from livewell.region import Region
-from livewell.training.augment import generator, normalised, with_holes, with_other_optics
-from livewell.training.data import LabelledRegions, loader_settings
-from livewell.training.draws import Draw, Draws
+from livewell.training.augment import normalised, with_holes, with_other_optics
+from livewell.training.data import Draw, Draws, LabelledRegions
 from livewell.training.warps import Pixels
 
 Points = NDArray[np.float64]
@@ -109,19 +108,8 @@ def drawn_similarity(
 ) -> Similarity:
     """A random view of a frame that shows a region with half a cell's field around it.
 
-    Parameters
-    ----------
-    corners
-        (y0, x0, y1, x1) of the region.
-    area
-        The part of the frame that holds an image: the view is moved into it as far as the region
-        allows, for pixels beyond it are mirrored.
-    size_px
-        Edge of the crop.
-    profile
-        Rotation, scale and flips.
-    rng
-        Decides.
+    `corners` are (y0, x0, y1, x1) of the region. The view is moved into `area`, the part of the
+    frame that holds an image, as far as the region allows, for pixels beyond it are mirrored.
     """
     augment = profile.augment
     scale = math.exp(rng.uniform(*np.log(augment.scale)))
@@ -152,23 +140,8 @@ def region_weights(
     it. Weighted by its share of the draws over its chance to come in, every region counts in the
     mean loss as if regions were drawn one by one: classes and groups stay as even as the draws are.
 
-    Parameters
-    ----------
-    boxes
-        (n, 4) corners of the regions.
-    frames
-        Rows of the regions of every frame.
-    shares
-        (n,) share of the draws of each, see `Draws.shares`.
-    size_px
-        Edge of the crops.
-    profile
-        Rotation and scale.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,) from 0 to 1.
+    Boxes are (n, 4) corners of the regions, `frames` the rows of the regions of every frame,
+    `shares` (n,) that of the draws of each, see `Draws.shares`; weights (n,) are from 0 to 1.
     """
     chances = np.zeros(len(shares))
     centres, edges = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
@@ -187,26 +160,14 @@ def region_weights(
 
 
 class FieldCrops(Dataset[FieldBatch]):
-    """Augmented crops by draw: around the drawn region, with all others that lie in it.
-
-    Parameters
-    ----------
-    source
-        Where pixels come from.
-    labelled
-        Regions of the training part only: no others are shown with their classes.
-    profile
-        Size of the crops, augmentation and normalisation.
-    seed
-        Of the run.
-    """
+    """Augmented crops by draw: around the drawn region, with all others of the part in them."""
 
     def __init__(
         self, source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int
     ) -> None:
         self._source, self._labelled = source, labelled
         self._profile, self._seed = profile, seed
-        self._size_px = profile.net.training_px(profile.input.input_px)
+        self._size_px = cast(FieldNetSpec, profile.net).training_px(profile.input.input_px)
         self._boxes = pooled_boxes(labelled.patches, profile.input.input_px)
         self._frames = _rows_by([(p.image, p.t) for p in labelled.patches])
         shares = Draws(labelled.codes, labelled.groups, profile, seed).shares
@@ -214,35 +175,20 @@ class FieldCrops(Dataset[FieldBatch]):
             self._boxes, list(self._frames.values()), shares, self._size_px, profile
         )
 
-    def __getitem__(self, draw: Draw) -> FieldBatch:
-        """A batch of one crop."""
-        return self.batch([draw])
-
     def __getitems__(self, draws: Sequence[Draw]) -> list[FieldBatch]:
         """One batch of all the draws, augmented together; loaders ask for this."""
         return [self.batch(draws)]
 
     def batch(self, draws: Sequence[Draw]) -> FieldBatch:
         """The crops of some draws and the regions in them."""
-        crops, boxes, chosen, rngs = [], [], [], []
-        for number, draw in enumerate(draws):
-            patch = self._labelled.patches[draw.row]
-            key = (patch.image, patch.t, patch.box.corners)
-            rngs.append(generator(self._seed, key, draw.epoch, draw.number))
-            crop, found, rows = self._view(draw.row, rngs[-1])
-            crops.append(crop)
-            boxes.append(np.concatenate([np.full((len(found), 1), number), found], axis=1))
-            chosen.append(rows)
-        rows, profile = np.concatenate(chosen), self._profile
-        pixels = np.stack(crops)
+        rngs = [self._labelled.generator(draw, self._seed) for draw in draws]
+        views = [self._view(draw.row, rng) for draw, rng in zip(draws, rngs, strict=True)]
+        crops, boxes, chosen = zip(*views, strict=True)
+        pixels, rows, profile = np.stack(crops), np.concatenate(chosen), self._profile
         spreads = pixels.std(axis=(2, 3)) if profile.input.normalise == "local" else None
         pixels = with_holes(with_other_optics(pixels, profile, rngs, spreads), profile, rngs)
-        return FieldBatch(
-            torch.from_numpy(np.ascontiguousarray(pixels)),
-            torch.from_numpy(np.concatenate(boxes).astype(np.float32)),
-            torch.from_numpy(np.asarray(self._labelled.codes)[rows].astype(np.int64)),
-            torch.from_numpy(self._weights[rows].astype(np.float32)),
-        )
+        codes, weights = self._labelled.codes[rows], self._weights[rows]
+        return _batch(np.ascontiguousarray(pixels), boxes, codes, weights)
 
     def _view(self, row: int, rng: np.random.Generator) -> tuple[Pixels, Points, Rows]:
         """A crop around region `row`; boxes of all regions in it, and their rows."""
@@ -269,42 +215,21 @@ def _rows_by(keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Row
 
 
 def _normalised(source: PixelSource, patch: Region, box: Box, profile: Profile) -> Pixels:
-    """(c, h, w): pixels of a box in the frame of `patch`, normalised."""
+    """(c, h, w): pixels of a box in the frame of `patch`."""
     around = profile.input.radius_px
     pixels = source.crop(patch.image, patch.t, box.widened(around))
     return normalised(pixels, profile.input.normalise, around)
 
 
-def field_loader(
-    source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int, *, processes: int
-) -> DataLoader[FieldBatch]:
-    """Batches of crops for training, the same whatever the number of processes.
-
-    Parameters
-    ----------
-    source
-        Where pixels come from.
-    labelled
-        Regions of the training part, with classes and groups.
-    profile
-        Batch, augmentation, and how regions are drawn.
-    seed
-        Of the draws and of every augmentation.
-    processes
-        How many beside this one read and augment.
-    """
-    return DataLoader(
-        FieldCrops(source, labelled, profile, seed),
-        batch_size=profile.fit.batch,
-        sampler=Draws(labelled.codes, labelled.groups, profile, seed),
-        collate_fn=_only,
-        **loader_settings(processes),
+def _batch(crops: Pixels, boxes: Sequence[Points], codes: Rows, weights: Points) -> FieldBatch:
+    """A batch from (m, 4) boxes of every crop, and class and weight of all of them."""
+    numbers = np.repeat(np.arange(len(boxes)), [len(each) for each in boxes])[:, None]
+    return FieldBatch(
+        torch.from_numpy(crops),
+        torch.from_numpy(np.hstack([numbers, np.concatenate(boxes)]).astype(np.float32)),
+        torch.from_numpy(codes.astype(np.int64)),
+        torch.from_numpy(weights.astype(np.float32)),
     )
-
-
-def _only(batches: list[FieldBatch]) -> FieldBatch:
-    (batch,) = batches
-    return batch
 
 
 class PlainFields(Dataset[FieldBatch]):
@@ -312,23 +237,16 @@ class PlainFields(Dataset[FieldBatch]):
 
     Logits are those of each region's own crop. An item is one crop: of all regions of a block of a
     frame that lie alike on the grid of the net's cells, or of one region where that is less work.
-
-    Parameters
-    ----------
-    source
-        Where pixels come from.
-    labelled
-        The regions.
-    profile
-        Normalisation.
     """
 
-    def __init__(self, source: PixelSource, labelled: LabelledRegions, profile: Profile) -> None:
-        self._source, self._labelled, self._profile = source, labelled, profile
-        self._boxes = pooled_boxes(labelled.patches, profile.input.input_px)
+    def __init__(
+        self, source: PixelSource, patches: Sequence[Region], codes: Rows, profile: Profile
+    ) -> None:
+        self._source, self._patches, self._codes = source, patches, codes
+        self._profile, self._boxes = profile, pooled_boxes(patches, profile.input.input_px)
         keys = [
             (patch.image, patch.t, y % STRIDE_PX, x % STRIDE_PX, y // BLOCK_PX, x // BLOCK_PX)
-            for patch, (y, x, *_) in zip(labelled.patches, self._boxes.tolist(), strict=True)
+            for patch, (y, x, *_) in zip(patches, self._boxes.tolist(), strict=True)
         ]
         self._items: list[Rows] = []
         for rows in _rows_by(keys).values():
@@ -342,24 +260,11 @@ class PlainFields(Dataset[FieldBatch]):
         """One crop with its regions, all of weight 1."""
         rows = self._items[number]
         box = self._around(rows)
-        crop = _normalised(self._source, self._labelled.patches[int(rows[0])], box, self._profile)
+        crop = _normalised(self._source, self._patches[int(rows[0])], box, self._profile)
         boxes = self._boxes[rows] - np.tile([box.y.start, box.x.start], 2)
-        regions = np.concatenate([np.zeros((len(rows), 1)), boxes], axis=1)
-        return FieldBatch(
-            torch.from_numpy(crop)[None],
-            torch.from_numpy(regions.astype(np.float32)),
-            torch.from_numpy(np.asarray(self._labelled.codes)[rows].astype(np.int64)),
-            torch.ones(len(rows)),
-        )
+        return _batch(crop[None], [boxes], self._codes[rows], np.ones(len(rows)))
 
     def _around(self, rows: Rows) -> Box:
         """The least box that holds the regions with their margin."""
         first, last = self._boxes[rows, :2].min(axis=0), self._boxes[rows, 2:].max(axis=0)
         return Box.of(*first, *last).widened(MARGIN_PX)
-
-
-def plain_field_loader(
-    source: PixelSource, labelled: LabelledRegions, profile: Profile
-) -> DataLoader[FieldBatch]:
-    """Crops for validation, one by one, in order."""
-    return DataLoader(PlainFields(source, labelled, profile), batch_size=1, collate_fn=_only)

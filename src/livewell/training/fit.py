@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import pickle
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,46 +15,34 @@ import lightning.pytorch as pl
 import numpy as np
 import pandas as pd
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
+from livewell.errors import StudyError
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.building import build
 from livewell.models.device import AUTO, chosen_device
 from livewell.models.profile import Profile
 from livewell.progress import Tick, task
-from livewell.training.checkpoints import WholeCheckpoints
-from livewell.training.data import LabelledRegions, PlainCrops, beside, training_loader, workers
-from livewell.training.field_module import FieldClassifier
-from livewell.training.fields import field_loader, plain_field_loader
-from livewell.training.module import Classifier
-
-VALIDATION_PATCHES = 2048
-"""At most so many validation patches are scored each epoch, drawn once, groups alike."""
+from livewell.training.data import LabelledRegions
+from livewell.training.loading import beside, training_loader, validation_loader, workers
+from livewell.training.module import Classifier, FieldClassifier
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What training leaves.
-
-    Parameters
-    ----------
-    module
-        The net with the weights that are kept, in evaluation mode, on the processor.
-    log
-        One row an epoch: epoch, step, train_loss, val_loss, val_auc, seconds (of this epoch).
-    epoch
-        Epoch whose weights are kept.
-    precision
-        Number type that training computed in.
-    """
+    """What training leaves."""
 
     module: nn.Module
+    """The net with the weights that are kept, in evaluation mode, on the processor."""
     log: pd.DataFrame
+    """One row an epoch: epoch, step, train_loss, val_loss, val_auc, seconds (of this epoch)."""
     epoch: int
+    """Epoch whose weights are kept."""
     precision: str
+    """Number type that training computed in."""
 
 
 def fit(
@@ -74,32 +63,18 @@ def fit(
 
     Parameters
     ----------
-    profile
-        The recipe.
-    source
-        Where pixels come from.
     train, validation
-        Patches of the two parts; no group is in both.
+        Regions of the two parts; no group is in both.
     folder
         Takes ``last.ckpt``, ``best.ckpt`` and ``log.csv``; if it holds a ``last.ckpt``, training
         goes on from there and ends as if it had never stopped (same machine, same threads).
     seed
         Decides initial weights, draws, augmentation and dropout.
     processes
-        Processes that cut and augment; 0 for none, ``None`` for one a core but one.
-    what
-        What the bar is called.
+        Processes that crop and augment; 0 for none, ``None`` for one a core but one.
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
-    device
-        Where to train, see `livewell.models.device.chosen_device`.
-    channels
-        How many `source` gives of every crop.
-
-    Returns
-    -------
-    FitResult
     """
     torch.manual_seed(seed)
     frame_px = train.patches[0].box.shape if profile.sees_frames else None
@@ -108,24 +83,24 @@ def fit(
         net.load_state_dict(begin)
     if profile.input.normalise == "mean_image":
         set_mean_image(net, source, train)
-    fields = profile.net.learns_from_fields
-    classifier = (FieldClassifier if fields else Classifier)(net, profile, seed)
+    made = FieldClassifier if profile.net.learns_from_fields else Classifier
+    classifier = made(net, profile, seed)
     number = workers() if processes is None else processes
-    load = field_loader if fields else training_loader
-    batches: DataLoader[Any] = load(source, train, profile, seed, processes=number)
-    log = EpochLog(folder / "log.csv", batches.sampler)
-    callbacks: list[Callback] = [log, _Keep(folder, log)]
-    if profile.fit.patience:
-        callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
-    precision = chosen_precision(profile)
+    batches = training_loader(source, train, profile, seed, processes=number)
+    precision, chosen = chosen_precision(profile), chosen_device(device)
     last = folder / "last.ckpt"
     with calm(), beside(number), task(what, total=profile.fit.steps) as tick:
+        log = EpochLog(folder / "log.csv", batches.sampler, tick)
+        callbacks: list[Callback] = [log, _Keep(folder, log)]
+        if profile.fit.patience:
+            callbacks.append(_Patience("val_loss", patience=profile.fit.patience))
         trainer = pl.Trainer(
-            **_accelerator(device),
+            accelerator="gpu" if chosen.type == "cuda" else chosen.type,
+            devices=[chosen.index or 0] if chosen.type == "cuda" else 1,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
             max_epochs=profile.fit.steps // profile.fit.steps_per_epoch,
-            callbacks=[*callbacks, _Report(tick)],
+            callbacks=callbacks,
             plugins=[WholeCheckpoints()],
             logger=False,
             enable_progress_bar=False,
@@ -137,7 +112,7 @@ def fit(
             trainer.fit(
                 classifier,
                 batches,
-                _validation_loader(source, validation, profile, seed),
+                validation_loader(source, validation, profile, seed),
                 ckpt_path=last if last.is_file() else None,
                 weights_only=True,
             )
@@ -152,14 +127,6 @@ def fit(
         kept = int(state["epoch"])
     module = copy.deepcopy(classifier.kept).cpu().eval()
     return FitResult(module, rows, kept, precision)
-
-
-def _accelerator(device: str) -> dict[str, Any]:
-    """Lightning's words for a device."""
-    chosen = chosen_device(device)
-    if chosen.type == "cuda":
-        return {"accelerator": "gpu", "devices": [chosen.index or 0]}
-    return {"accelerator": chosen.type, "devices": 1}
 
 
 def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) -> None:
@@ -181,22 +148,58 @@ def chosen_precision(profile: Profile) -> str:
     return "bfloat16" if capable is not None and capable() else "float32"
 
 
-class EpochLog(Callback):
-    """Keeps one row an epoch and writes them as a CSV, also through a resume."""
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes under a temporary name and renames; reads tensors and plain values only."""
 
-    def __init__(self, path: Path, draws: Any) -> None:
-        self._path, self._draws = path, draws
+    def save_checkpoint(
+        self, checkpoint: Mapping[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write `checkpoint` to `path`, whole or not at all."""
+        with whole_file(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read `path`; anything but tensors and plain values is refused (`weights_only`)."""
+        try:
+            loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            raise StudyError(
+                "a checkpoint that cannot be read",
+                where=str(path),
+                expected="tensors and plain values, as training wrote them",
+                got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                remedy="delete this fold's folder to train the fold from its beginning",
+            ) from error
+        return loaded
+
+
+class EpochLog(Callback):
+    """Keeps one row an epoch, writes them as a CSV, also through a resume, and moves the bar.
+
+    Checkpoints know its state by its name.
+    """
+
+    def __init__(self, path: Path, draws: Any, tick: Tick) -> None:
+        self._path, self._draws, self._tick, self._done = path, draws, tick, 0
         self.rows: list[dict[str, float]] = []
         self._began = time.monotonic()
 
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Tell the bar how many steps are done."""
+        self._tick(trainer.global_step - self._done)
+        self._done = trainer.global_step
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the row of the epoch that ends and write the file anew, whole."""
+        """Add the row of the epoch that ends, write the file anew, whole, and tell the bar."""
         now = time.monotonic()
         row: Any = pl_module.epoch_row
         self.rows.append({**row, "seconds": round(now - self._began, 2)})
         self._began = now
         with whole_file(self._path) as temporary:
             pd.DataFrame(self.rows).to_csv(temporary, index=False)
+        self._tick(0, f"validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}")
 
     def state_dict(self) -> dict[str, Any]:
         """Travels in the checkpoint."""
@@ -231,52 +234,6 @@ class _Patience(EarlyStopping):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.wait_count >= self.patience:
             trainer.should_stop = True
-
-
-class _Report(Callback):
-    """Tells the bar how many steps are done and how validation stands."""
-
-    def __init__(self, tick: Tick) -> None:
-        self._tick, self._done = tick, 0
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self._tick(trainer.global_step - self._done)
-        self._done = trainer.global_step
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        row: Any = pl_module.epoch_row
-        self._tick(0, f"validation loss {row['val_loss']:.3f}, AUC {row['val_auc']:.3f}")
-
-
-class _WithTarget(Dataset[tuple[Tensor, int, int]]):
-    def __init__(self, crops: PlainCrops, target: list[int]) -> None:
-        self._crops, self._target = crops, target
-
-    def __len__(self) -> int:
-        return len(self._target)
-
-    def __getitem__(self, row: int) -> tuple[Tensor, int, int]:
-        pixels, _ = self._crops[row]
-        return pixels, row, self._target[row]
-
-
-def _validation_loader(
-    source: PixelSource, part: LabelledRegions, profile: Profile, seed: int
-) -> DataLoader[Any]:
-    """Validation patches; where there are too many, a draw that takes groups alike."""
-    rows = np.arange(len(part.patches))
-    if len(rows) > VALIDATION_PATCHES:
-        order = np.random.default_rng([seed, 2]).permutation(rows)
-        groups = pd.Series(np.asarray(part.groups)[order])
-        turn = groups.groupby(groups).cumcount().to_numpy()
-        rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
-    patches = [part.patches[int(row)] for row in rows]
-    if profile.net.learns_from_fields:
-        chosen = LabelledRegions(patches, part.codes[rows], [part.groups[int(row)] for row in rows])
-        return plain_field_loader(source, chosen, profile)
-    crops = PlainCrops(source, patches, profile.input.radius_px)
-    target = [int(part.codes[int(row)]) for row in rows]
-    return DataLoader(_WithTarget(crops, target), batch_size=2 * profile.fit.batch)
 
 
 @contextmanager

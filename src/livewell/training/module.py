@@ -1,7 +1,7 @@
 """The Lightning module: one step of training, and what is watched on validation groups."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,9 +16,12 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
+from livewell.models.nets.field import FieldNet
 from livewell.models.nets.net import centre, normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
+from livewell.models.specs import FitSpec
+from livewell.training.fields import FieldBatch
 
 NEVER = 2**31
 """Epochs between two steps of a schedule that Lightning only saves."""
@@ -34,23 +37,30 @@ def inverse_decay(iteration: int) -> float:
     return float((1 + 1e-5 * iteration) ** -0.75)
 
 
-def parameter_groups(net: nn.Module, profile: Profile) -> list[dict[str, Any]]:
-    """Parameters with rate and decay, as torch's optimisers take them, for `profile.fit.rates`.
+def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
+    """Parameters as torch's optimisers take them: the first group with the rate and decay of `fit`.
+
+    AdamW decays no norms and biases: they only scale and shift.
 
     Notes
     -----
-    Source of ``caffe``: the network files that Richmond et al. 2017 published: convolution biases
-    learn at twice the rate and do not decay; everything else, batch norm's scales and shifts too,
-    learns at the rate and decays.
+    Source of the rates ``caffe``: the network files that Richmond et al. 2017 published:
+    convolution biases learn at twice the rate and do not decay; everything else, batch norm's
+    scales and shifts too, learns at the rate and decays.
     """
-    if profile.fit.rates == "plain":
-        return [{"params": list(net.parameters())}]
-    biases = [
-        part.bias for part in net.modules() if isinstance(part, nn.Conv2d) and part.bias is not None
-    ]
-    chosen = {id(bias) for bias in biases}
-    rest = [part for part in net.parameters() if id(part) not in chosen]
-    return [{"params": rest}, {"params": biases, "lr": 2 * profile.fit.lr, "weight_decay": 0.0}]
+    every = list(net.parameters())
+    apart: list[Tensor] = []
+    rate = fit.lr
+    if fit.optimiser == "adamw":
+        apart = [part for part in every if part.ndim <= 1]
+    elif fit.rates == "caffe":
+        convolutions = [part for part in net.modules() if isinstance(part, nn.Conv2d)]
+        apart = [part.bias for part in convolutions if part.bias is not None]
+        rate = 2 * fit.lr
+    numbers = {id(part) for part in apart}
+    rest = [part for part in every if id(part) not in numbers]
+    undecayed = {"params": apart, "lr": rate, "weight_decay": 0.0}
+    return [{"params": rest}, undecayed] if apart else [{"params": rest}]
 
 
 def _macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
@@ -65,14 +75,7 @@ def _macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
 class Classifier(pl.LightningModule):
     """Trains a net as a profile says.
 
-    Parameters
-    ----------
-    net
-        (n, channels, input_px, input_px) -> (n, classes); of whole frames (n, channels, h, w).
-    profile
-        Optimiser, schedule, mixup, moving average.
-    seed
-        Of the run; every step starts from it, so that a resumed run goes on as it would have.
+    Every step starts from the run's seed, so that a resumed run goes on as it would have.
     """
 
     def __init__(self, net: nn.Module, profile: Profile, seed: int) -> None:
@@ -132,9 +135,9 @@ class Classifier(pl.LightningModule):
         """Forget the last epoch's scores."""
         self._watched = []
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Scores of one batch of plain patches; its target rides along."""
-        patches, _rows, target = batch
+        patches, target = batch
         profile = self.profile
         around = profile.input.radius_px
         inputs = centre(normalise(patches, profile.input.normalise, around), profile.input.input_px)
@@ -142,13 +145,7 @@ class Classifier(pl.LightningModule):
         self._watched.append((scores.float().cpu(), target.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Class-balanced loss and AUC of the validation patches.
-
-        Raises
-        ------
-        SpecError
-            Training diverged.
-        """
+        """Class-balanced loss and AUC of the validation patches; refuses a net that diverged."""
         scores = torch.cat([part for part, _ in self._watched])
         target = torch.cat([part for _, part in self._watched])
         if not scores.isfinite().all():
@@ -176,42 +173,65 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the profile."""
-        profile = self.profile
+        fit = self.profile.fit
+        groups = parameter_groups(self.net, fit)
         optimiser: Optimizer
-        if profile.fit.optimiser in ("nesterov", "sgd"):
-            optimiser = SGD(
-                parameter_groups(self.net, profile),
-                lr=profile.fit.lr,
-                momentum=profile.fit.momentum,
-                nesterov=profile.fit.optimiser == "nesterov",
-                weight_decay=profile.fit.weight_decay,
-            )
+        if fit.optimiser == "adamw":
+            optimiser = AdamW(groups, lr=fit.lr, weight_decay=fit.weight_decay)
         else:
-            parts = list(self.net.parameters())
-            # norms and biases only scale and shift: decaying them helps nothing
-            groups: list[dict[str, Any]] = [
-                {"params": [p for p in parts if p.ndim > 1]},
-                {"params": [p for p in parts if p.ndim <= 1], "weight_decay": 0.0},
-            ]
-            optimiser = AdamW(groups, lr=profile.fit.lr, weight_decay=profile.fit.weight_decay)
-        schedule: LRScheduler
-        if profile.fit.schedule == "inverse":
-            schedule = LambdaLR(optimiser, inverse_decay)
-        elif profile.fit.schedule == "plateau":
+            optimiser = SGD(
+                groups,
+                lr=fit.lr,
+                momentum=fit.momentum,
+                nesterov=fit.optimiser == "nesterov",
+                weight_decay=fit.weight_decay,
+            )
+        if fit.schedule == "plateau":
             # "lowered by a factor of 10 as the error plateaus": Sailem et al., section 3.2
-            falling = ReduceLROnPlateau(optimiser, factor=0.1, patience=profile.fit.plateau_epochs)
-            # stepped below: Lightning would judge the epoch only after its checkpoint is written
+            falling = ReduceLROnPlateau(optimiser, factor=0.1, patience=fit.plateau_epochs)
+            # stepped above: Lightning would judge the epoch only after its checkpoint is written
             watched = {"scheduler": falling, "monitor": "val_loss", "frequency": NEVER}
             return {"optimizer": optimiser, "lr_scheduler": watched}
+        schedule: LRScheduler
+        if fit.schedule == "inverse":
+            schedule = LambdaLR(optimiser, inverse_decay)
         else:
             schedule = OneCycleLR(
                 optimiser,
                 max_lr=[group["lr"] for group in optimiser.param_groups],
-                total_steps=profile.fit.steps + 1,
+                total_steps=fit.steps + 1,
                 # a rise needs two steps, or torch divides by its length of zero
-                pct_start=max(0.25, 2 / (profile.fit.steps + 1)),
+                pct_start=max(0.25, 2 / (fit.steps + 1)),
                 div_factor=10,
                 final_div_factor=100,
                 cycle_momentum=False,
             )
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+
+
+class FieldClassifier(Classifier):
+    """Trains a `FieldNet`; optimiser, schedule, average and seeds are those of `Classifier`."""
+
+    def training_step(self, batch: FieldBatch, _: int) -> Tensor:  # type: ignore[override]
+        """Weighted cross-entropy of the regions of one batch, per crop."""
+        losses = functional.cross_entropy(
+            _pooled(self.net, batch),
+            batch.codes,
+            label_smoothing=self.profile.fit.label_smoothing,
+            reduction="none",
+        )
+        loss = (losses * batch.weights).sum() / len(batch.crops)
+        self._losses.append(loss.detach())
+        return loss
+
+    def validation_step(self, batch: FieldBatch, _: int) -> None:  # type: ignore[override]
+        """Logits of the regions of one crop; their classes ride along."""
+        self._watched.append((_pooled(self.kept, batch).cpu(), batch.codes.cpu()))
+
+
+def _pooled(module: nn.Module, batch: FieldBatch) -> Tensor:
+    """(m, classes): logits of the regions of a batch."""
+    net = cast(FieldNet, module)
+    maps = net.maps(batch.crops.contiguous(memory_format=torch.channels_last))
+    logits: Tensor = net.pooling(maps, batch.regions)
+    return logits

@@ -1,4 +1,4 @@
-"""Where pixels of stacks come from: thin-plate spline, turn and scale, eight turns, crop.
+"""Where pixels of stacks come from: thin-plate spline, rotation and scale, flips, crop.
 
 Pure functions: (n, ..., h, w) float32 in and out, an item's channels between, with parameters an
 item in pixels: all channels of an item move together.
@@ -14,7 +14,7 @@ from torch.nn import functional
 from livewell.geometry import Box
 
 Pixels = NDArray[np.float32]
-Places = NDArray[np.float64]
+Points = NDArray[np.float64]
 
 KEPT_NUMBERS = 2**24
 """Largest matrix of displacements that is kept: pixels times control points."""
@@ -23,7 +23,7 @@ BAND_NUMBERS = 2**20
 
 
 @lru_cache(maxsize=8)
-def spline_points(height_px: int, width_px: int, grid_px: int) -> Places:
+def spline_points(height_px: int, width_px: int, grid_px: int) -> Points:
     """(points, 2) y and x of a spline's control points, pixels: 0, grid_px, ... and the far edge.
 
     Notes
@@ -39,23 +39,12 @@ def spline_points(height_px: int, width_px: int, grid_px: int) -> Places:
     return points
 
 
-def spline_shifts(height_px: int, width_px: int, grid_px: int, moves: Places) -> Pixels:
+def spline_shifts(height_px: int, width_px: int, grid_px: int, moves: Points) -> Pixels:
     """Displacements of thin-plate splines whose control points move.
 
-    Parameters
-    ----------
-    height_px, width_px
-        Size of the pictures.
-    grid_px
-        Distance of the control points, see `spline_points`.
-    moves
-        (n, points, 2): how far every control point of an item moves in y and in x, pixels;
-        N(0, 10 px) in the paper.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 2, height_px, width_px) float32: displacement in y and in x, pixels.
+    `moves` (n, points, 2) says how far every control point of an item (see `spline_points`) moves
+    in y and in x, pixels; N(0, 10 px) in the paper. The displacements are (n, 2, height_px,
+    width_px), in y and in x.
 
     Notes
     -----
@@ -125,20 +114,7 @@ def _kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def turn_and_scale(
     height_px: int, width_px: int, angles_deg: ArrayLike, scales: ArrayLike
 ) -> Pixels:
-    """Displacements that turn and enlarge patches about their middles.
-
-    Parameters
-    ----------
-    height_px, width_px
-        Size of the patches.
-    angles_deg, scales
-        (n,): how far each is turned, and how many times as large it becomes.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, 2, height_px, width_px) float32: displacement in y and in x, pixels.
-    """
+    """Displacements (n, 2, height_px, width_px) that rotate and enlarge about the middle."""
     angles, factors = np.deg2rad(angles_deg), np.asarray(scales, dtype=np.float64)
     along, across = (np.cos(angles) / factors - 1)[:, None], (np.sin(angles) / factors)[:, None]
     rows, columns = (np.arange(edge) - (edge - 1) / 2 for edge in (height_px, width_px))
@@ -151,28 +127,18 @@ def turn_and_scale(
 
 
 def warp(patches: Pixels, shifts: Pixels) -> Pixels:
-    """Patches read at every pixel's place plus a shift, bilinearly, mirrored at the edges.
+    """Patches read at every pixel plus a shift, bilinearly, mirrored at the edges.
 
-    Parameters
-    ----------
-    patches
-        (n, ..., h, w) float32.
-    shifts
-        (n, 2, h, w) float32, in y and in x, pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, ..., h, w) float32.
+    `shifts` are (n, 2, h, w), in y and in x, pixels.
     """
     count, *_, height, width = patches.shape
-    places = torch.from_numpy(np.ascontiguousarray(shifts))
+    moved = torch.from_numpy(np.ascontiguousarray(shifts))
     grid = torch.empty((count, height, width, 2))
     axes = (torch.arange(height, dtype=torch.float32)[:, None], torch.arange(width).float())
     for axis, (start, edge) in enumerate(zip(axes, (height, width), strict=True)):
-        # torch counts places from -1 to 1 between the centres of the outermost pixels, x first
-        place = places[:, axis] + start
-        torch.sub(place.mul_(2 / max(edge - 1, 1)), 1, out=grid[..., 1 - axis])
+        # torch counts from -1 to 1 between the centres of the outermost pixels, x first
+        at = moved[:, axis] + start
+        torch.sub(at.mul_(2 / max(edge - 1, 1)), 1, out=grid[..., 1 - axis])
     source = torch.from_numpy(np.ascontiguousarray(patches)).reshape(count, -1, height, width)
     found = functional.grid_sample(
         source, grid, mode="bilinear", padding_mode="reflection", align_corners=True
@@ -182,20 +148,10 @@ def warp(patches: Pixels, shifts: Pixels) -> Pixels:
 
 
 def turned(patches: Pixels, which: ArrayLike) -> Pixels:
-    """Each patch in one of its eight turns and mirrors.
+    """Each patch in one of its eight flips and right-angle rotations.
 
-    Parameters
-    ----------
-    patches
-        (n, ..., h, w); square, or all of them turned by a right angle or none.
-    which
-        (n,): 0-3 right angles anticlockwise, 4-7 the same and then mirrored left to right.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, ..., h, w), or (n, ..., w, h) where patches that are not square are turned by a right
-        angle.
+    `which` (n,) is 0-3 for right angles anticlockwise, 4-7 for the same and then mirrored left to
+    right. Of patches that are not square all are rotated by a right angle, or none.
 
     Notes
     -----
@@ -207,23 +163,13 @@ def turned(patches: Pixels, which: ArrayLike) -> Pixels:
         views.append(view[..., ::-1] if number >= 4 else view)
     # not np.stack, which would lay a single transposed view down by columns
     result = np.empty((len(views), *views[0].shape), dtype=np.float32)
-    for place, view in zip(result, views, strict=True):
-        place[:] = view
+    for patch, view in zip(result, views, strict=True):
+        patch[:] = view
     return result
 
 
 def before(box: Box, turn: int, height_px: int, width_px: int) -> Box:
-    """Where pixels of a turned frame came from.
-
-    Parameters
-    ----------
-    box
-        Pixels of the frame after `turn`.
-    turn
-        See `turned`.
-    height_px, width_px
-        Of the frame before it was turned.
-    """
+    """Where the pixels of `box` came from in a frame of that size, before `turn` (see `turned`)."""
     y0, x0, y1, x1 = box.corners
     sizes = (height_px, width_px) if turn % 2 == 0 else (width_px, height_px)
     if turn >= 4:
@@ -241,14 +187,7 @@ def corner(
 ) -> NDArray[np.int64]:
     """(2,) first row and column of a random square inside a larger one, see `cropped`.
 
-    Parameters
-    ----------
-    edge_px, size_px
-        Edges of the larger square and of the one inside.
-    shift_px
-        How far from the middle it may lie, pixels on each axis; anywhere if negative.
-    rng
-        Decides where.
+    It lies at most `shift_px` from the middle on each axis; anywhere if that is negative.
     """
     room = edge_px - size_px
     low, high = 0, room
@@ -258,21 +197,7 @@ def corner(
 
 
 def cropped(patches: Pixels, corners: ArrayLike, size_px: int) -> Pixels:
-    """A square of each patch.
-
-    Parameters
-    ----------
-    patches
-        (n, ..., h, w), any number type.
-    corners
-        (n, 2): first row and column of each square, see `corner`.
-    size_px
-        Edge of the squares.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, ..., size_px, size_px) float32, a copy.
+    """A square of each patch, at the first row and column that `corners` (n, 2) say; a copy.
 
     Notes
     -----

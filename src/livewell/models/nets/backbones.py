@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from livewell.errors import ModelFileError
-from livewell.models.nets.spec import PADDING, NetSpec, Padding, Parts, Trunk, declare
-from livewell.models.specs import Normalisation
+from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Parts, Trunk, declare
 
 TRUNK_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
 """Names of what lies before the mean over the map."""
@@ -25,38 +24,51 @@ def _parts(module: nn.Module) -> Parts:
 TRUNK = Trunk(stride_px=32, field_px=435, before_px=217, parts=_parts)
 
 
-class ResNet18Spec(NetSpec):
-    """Settings of `resnet18`."""
+class ResNet18Spec(CropNetSpec):
+    """ResNet-18, from scratch or from a local file of ImageNet weights.
+
+    The file has torchvision's ``resnet18`` names. Three channels take the weights of red, green and
+    blue; of any other number each takes an equal share of their sum, so that equal channels are
+    seen as a grey image is. The last layer is left out. 11,171,266 parameters for one channel and
+    two classes.
+
+    Notes
+    -----
+    Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
+    """
 
     trunk: ClassVar[Trunk | None] = TRUNK
 
     kind: Literal["resnet18"] = "resnet18"
     weights: str = Field("", description="local safetensors file of ImageNet weights")
-    padding: Padding = Field("same", description=PADDING)
-
-    @property
-    def pads(self) -> bool:
-        """Whether its convolutions pad with zeros."""
-        return self.padding == "same"
 
     @property
     def from_scratch(self) -> "ResNet18Spec":
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
 
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
-        """As `NetSpec.build`."""
-        return resnet18(classes, channels=channels, padding=self.padding, weights=self.weights)
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
+        """Crops (n, channels, h, w), at least 32 px (435 without padding) -> logits (n, classes).
+
+        Raises
+        ------
+        ModelFileError
+            The file of weights is missing, not safetensors, or holds other layers.
+        """
+        block = BasicBlock if self.pads else ValidBlock
+        net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=shape.classes)
+        net.conv1 = nn.Conv2d(shape.channels, 64, 7, stride=2, padding=3, bias=False)
+        if not self.pads:
+            for part in net.modules():
+                if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+                    part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
+        if self.weights:
+            _load_backbone(net, Path(self.weights))
+        return declare(net, TRUNK)
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
-    """torchvision's block of ResNet-18 without padding: its shortcut is cut to the same size."""
+    """torchvision's block of ResNet-18 without padding: its shortcut is trimmed to its size."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, d, h', w'), four cells less, or half and two less."""
@@ -67,52 +79,6 @@ class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
         height, width = out.shape[-2:]
         result: Tensor = self.relu(out + identity[..., trim : trim + height, trim : trim + width])
         return result
-
-
-def resnet18(
-    classes: int = 2, *, channels: int = 1, padding: Padding = "same", weights: str = ""
-) -> nn.Module:
-    """ResNet-18, from scratch or from a local file of ImageNet weights.
-
-    Parameters
-    ----------
-    classes
-        Number of outputs.
-    channels
-        Of an image.
-    padding
-        ``same`` as published, or ``valid``: no zeros around the maps, which needs at least 435 px.
-    weights
-        Path of a safetensors file with torchvision's ``resnet18`` names; empty for none. Three
-        channels take the weights of red, green and blue; of any other number each takes an equal
-        share of their sum, so that equal channels are seen as a grey picture is. The last layer is
-        left out.
-
-    Returns
-    -------
-    torch.nn.Module
-        (n, channels, h, w) float, h and w at least 32 -> (n, classes) scores before softmax.
-        11,171,266 parameters for one channel and two classes.
-
-    Raises
-    ------
-    ModelFileError
-        The file is missing, not safetensors, or holds other layers.
-
-    Notes
-    -----
-    Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
-    """
-    block = BasicBlock if padding == "same" else ValidBlock
-    net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=classes)
-    net.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-    if padding == "valid":
-        for part in net.modules():
-            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
-                part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
-    if weights:
-        _load_backbone(net, Path(weights))
-    return declare(net, TRUNK)
 
 
 def _load_backbone(net: nn.Module, path: Path) -> None:

@@ -1,21 +1,33 @@
 """The small net of the profile `FAST`."""
 
 import itertools
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from livewell.models.nets.spec import PADDING, NetSpec, Padding, Trunk, declare, flat_parts
-from livewell.models.specs import Normalisation
+from livewell.models.nets.spec import (
+    PLAIN,
+    CropNetSpec,
+    NetShape,
+    Padding,
+    Trunk,
+    declare,
+    flat_parts,
+)
 
 WIDTHS = (16, 32, 64, 128)
 TRUNK = Trunk(stride_px=16, field_px=89, before_px=44, parts=flat_parts)
 
 
-class CompactSpec(NetSpec):
-    """Settings of `compact`."""
+class CompactSpec(CropNetSpec):
+    """The small residual net of the profile `FAST`, livewell's own.
+
+    A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
+    the map. 303,090 parameters for one channel and two classes.
+    """
 
     trunk: ClassVar[Trunk | None] = TRUNK
 
@@ -23,22 +35,17 @@ class CompactSpec(NetSpec):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of the pooled features dropped in training"
     )
-    padding: Padding = Field("same", description=PADDING)
 
-    @property
-    def pads(self) -> bool:
-        """Whether its convolutions pad with zeros."""
-        return self.padding == "same"
-
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
-        """As `NetSpec.build`."""
-        return compact(classes, channels=channels, padding=self.padding, dropout=self.dropout)
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
+        """Crops (n, channels, h, w), at least 16 px (89 without padding) -> logits (n, classes)."""
+        net = nn.Sequential(
+            *residual_layers(shape.channels, WIDTHS, self.padding),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(self.dropout),
+            nn.Linear(WIDTHS[-1], shape.classes),
+        )
+        return declare(net, TRUNK)
 
 
 class Block(nn.Module):
@@ -70,8 +77,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, before, h, w) -> (n, width, h / 2, w / 2), rounded up; less without padding."""
-        body = self.body(x)
-        shortcut = self.shortcut(x)
+        body, shortcut = self.body(x), self.shortcut(x)
         if self.trim:
             height, width = body.shape[-2:]
             shortcut = shortcut[..., 1 : 1 + height, 1 : 1 + width]
@@ -79,41 +85,19 @@ class Block(nn.Module):
         return out
 
 
-def compact(
-    classes: int = 2, *, channels: int = 1, padding: Padding = "same", dropout: float = 0.2
-) -> nn.Module:
-    """The small residual net of the profile `FAST`, livewell's own.
-
-    A stem of stride 2 and three residual blocks of stride 2 (stride 16 in all), then the mean over
-    the map.
-
-    Parameters
-    ----------
-    classes
-        Number of outputs.
-    channels
-        Of an image.
-    padding
-        ``same``, or ``valid``: no zeros around the maps, which needs at least 89 px.
-    dropout
-        Share of the pooled features dropped in training.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        (n, channels, h, w) float, h and w at least 16 -> (n, classes) scores before softmax.
-        303,090 parameters for one channel and two classes.
-    """
-    blocks = [Block(before, width, padding) for before, width in itertools.pairwise(WIDTHS)]
+def residual_layers(
+    channels: int,
+    widths: Sequence[int],
+    padding: Padding = "same",
+    strides: Sequence[Literal[1, 2]] = (2, 2, 2),
+) -> list[nn.Module]:
+    """A 5 x 5 stem of stride 2, then a residual block a stride."""
+    steps = zip(itertools.pairwise(widths), strides, strict=True)
+    blocks = [Block(before, width, padding, stride) for (before, width), stride in steps]
     zeros = 2 if padding == "same" else 0
-    net = nn.Sequential(
-        nn.Conv2d(channels, WIDTHS[0], 5, stride=2, padding=zeros, bias=False),
-        nn.BatchNorm2d(WIDTHS[0]),
+    return [
+        nn.Conv2d(channels, widths[0], 5, stride=2, padding=zeros, bias=False),
+        nn.BatchNorm2d(widths[0]),
         nn.ReLU(inplace=True),
         *blocks,
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Dropout(dropout),
-        nn.Linear(WIDTHS[-1], classes),
-    )
-    return declare(net, TRUNK)
+    ]

@@ -1,8 +1,8 @@
-"""Dense forms: a net's scores at every place of a picture, what windows share computed once.
+"""Dense forms: a net's scores at every position of an image, what windows share computed once.
 
 A net of windows is taken apart into a trunk (convolutions and pooling, which any window shares with
-its neighbours) and a head (what one window's cells of the trunk are made into a score). Slid over a
-picture both are convolutions: fully connected layers become convolutions of the window's cells,
+its neighbours) and a head (what one window's cells of the trunk are made into a score). Slid over
+an image both are convolutions: fully connected layers become convolutions of the window's cells,
 global average pooling becomes a moving average (Sermanet et al. 2014, "OverFeat", section 3.5).
 """
 
@@ -17,55 +17,33 @@ from livewell.models.nets.field import RegionPooling
 from livewell.models.nets.net import Net
 from livewell.models.nets.spec import declared
 from livewell.models.nets.spectral import SpectralConv
+from livewell.models.nets.wscnn import map_shape
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a net declares of itself: how its trunk's cells lie over the picture.
-
-    Parameters
-    ----------
-    stride_px
-        From cell to cell of the trunk, pixels.
-    field_px
-        Edge of the square of pixels that one cell sees.
-    before_px
-        How far the first cell of a window sees beyond the window's first pixel, where the net pads
-        its maps; 0 where it does not.
-    cells
-        Edge of the square of cells that a window's score is made of.
-    exact
-        Whether scores of the dense form are those of windows, but for rounding.
-    because
-        If not, why not.
-    """
+    """What a net declares of itself: how its trunk's cells lie over the image."""
 
     stride_px: int
+    """From cell to cell of the trunk."""
     field_px: int
+    """Edge of the square of pixels that one cell sees."""
     before_px: int
+    """How far the first cell of a window sees beyond the window's first pixel, where the net pads
+    its maps; 0 where it does not."""
     cells: int
-    exact: bool
+    """Edge of the square of cells that a window's score is made of."""
     because: tuple[str, ...] = ()
+    """Why scores of the dense form are not those of windows; empty where they are."""
 
     @property
-    def receptive_px(self) -> int:
-        """Edge of the square of pixels that a dense score depends on, padding left aside."""
-        return self.field_px + (self.cells - 1) * self.stride_px
-
-    def halo_px(self, input_px: int) -> int:
-        """Pixels beyond a window on both sides that its dense score feels, in whole strides."""
-        after = self.receptive_px - self.before_px - input_px
-        return -(-max(self.before_px, after, 0) // self.stride_px) * self.stride_px
+    def exact(self) -> bool:
+        """Whether scores of the dense form are those of windows, but for rounding."""
+        return not self.because
 
 
 class DenseForm(nn.Module):
-    """A net in its dense form, in evaluation mode; batch norms are folded into their layers.
-
-    Parameters
-    ----------
-    net
-        The trained net.
-    """
+    """A net in its dense form, in evaluation mode; batch norms are folded into their layers."""
 
     def __init__(self, net: Net) -> None:
         super().__init__()
@@ -73,57 +51,41 @@ class DenseForm(nn.Module):
         self.input_px = net.input_px
         own = declared(module)
         trunk, pooled, layers = own.parts(copy.deepcopy(module))
-        cells = _length(trunk, net.input_px)
+        cells, _ = map_shape(trunk, (net.input_px, net.input_px))
         self.trunk: nn.Module = _folded(trunk)
         make = _slid_average if pooled else _slid
         self.head: nn.Sequential = make(layers, cells, net.input_px)
-        padded = any(_pads(part) for part in module.modules())
+        windows = [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.MaxPool2d)]
+        padded = any(part.padding not in (0, (0, 0)) for part in windows)
+        up = any(isinstance(part, nn.MaxPool2d) and part.ceil_mode for part in windows)
         reasons = {
             "its convolutions pad with zeros inside every window": padded,
-            "its pooling rounds up": not pooled and any(_ceils(part) for part in module.modules()),
+            "its pooling rounds up": up and not pooled,
             "every crop is normalised by itself": net.radius_px == 0,
         }
         because = tuple(reason for reason, holds in reasons.items() if holds)
-        self.reach = Reach(
-            own.stride_px,
-            own.field_px,
-            own.before_px if padded else 0,
-            cells,
-            not because,
-            because,
-        )
-        self.cpu()
-        for part in self.parameters():
-            part.requires_grad_(False)
+        before = own.before_px if padded else 0
+        self.reach = Reach(own.stride_px, own.field_px, before, cells, because)
+        self.cpu().requires_grad_(False)
 
     @property
     def halo_px(self) -> int:
-        """Pixels around the windows that must be there, so that no end of the picture is felt."""
-        return self.reach.halo_px(self.input_px)
+        """Pixels around the windows that must be there, so that no end of the image is felt.
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Logits of all classes on a grid over a field.
-
-        Parameters
-        ----------
-        picture
-            (n, channels, h, w), normalised.
-
-        Returns
-        -------
-        torch.Tensor
-            (n, classes, rows, columns); one cell every ``reach.stride_px``, the first for the
-            window at the field's first pixel.
+        How far a score depends on pixels beyond its window on either side, in whole strides.
         """
-        logits: Tensor = self.head(self.trunk(picture))
+        reach = self.reach
+        receptive_px = reach.field_px + (reach.cells - 1) * reach.stride_px
+        farthest = max(reach.before_px, receptive_px - reach.before_px - self.input_px, 0)
+        return -(-farthest // reach.stride_px) * reach.stride_px
+
+    def forward(self, field: Tensor) -> Tensor:
+        """Normalised (n, channels, h, w) -> logits (n, classes, rows, columns).
+
+        One cell every ``reach.stride_px``, the first for the window at the field's first pixel.
+        """
+        logits: Tensor = self.head(self.trunk(field))
         return logits
-
-
-def _length(trunk: nn.Module, edge_px: int) -> int:
-    """Cells that the trunk makes of `edge_px` pixels, without computing them."""
-    shadow = copy.deepcopy(trunk).to("meta", torch.float32)
-    channels = next(part.in_channels for part in trunk.modules() if isinstance(part, nn.Conv2d))
-    return int(shadow(torch.empty(1, channels, edge_px, edge_px, device="meta")).shape[-1])
 
 
 def _folded(module: nn.Module) -> nn.Module:
@@ -144,17 +106,18 @@ def _folded(module: nn.Module) -> nn.Module:
 
 def _slid(layers: list[nn.Module], cells: int, _: int) -> nn.Sequential:
     """Fully connected layers as convolutions: the first of the window's cells, the others 1 x 1."""
-    made: list[nn.Module] = []
-    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    norms = _norms(layers)
-    for number, layer in enumerate(linear):
-        folded = fuse_linear_bn_eval(layer, norms[number]) if number in norms else layer
-        weight, bias = folded.weight.detach(), folded.bias.detach()
-        edge = cells if number == 0 else 1
-        weight = weight.reshape(len(weight), -1, edge, edge)
-        made.append(SpectralConv(weight, bias) if number == 0 else _pointwise(weight, bias))
-        if layer is not linear[-1]:
-            made.append(nn.ReLU(inplace=True))
+    linear: list[nn.Linear] = []
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            linear.append(layer)
+        elif isinstance(layer, nn.BatchNorm1d):
+            linear[-1] = fuse_linear_bn_eval(linear[-1], layer)
+    weight = linear[0].weight.detach()
+    weight = weight.reshape(len(weight), -1, cells, cells)
+    made: list[nn.Module] = [SpectralConv(weight, linear[0].bias.detach())]
+    for layer in linear[1:]:
+        weight = layer.weight.detach()[:, :, None, None]
+        made += [nn.ReLU(inplace=True), _pointwise(weight, layer.bias.detach())]
     return nn.Sequential(*made)
 
 
@@ -180,28 +143,7 @@ def _weighted(shares: Tensor, maps: int, axis: int) -> nn.Conv2d:
     return layer
 
 
-def _norms(layers: list[nn.Module]) -> dict[int, nn.BatchNorm1d]:
-    """By number of the linear layer, the batch norm right after it."""
-    found, number = {}, -1
-    for layer in layers:
-        if isinstance(layer, nn.Linear):
-            number += 1
-        elif isinstance(layer, nn.BatchNorm1d):
-            found[number] = layer
-    return found
-
-
 def _pointwise(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     layer = nn.Conv2d(weight.shape[1], weight.shape[0], 1).to(weight.dtype)
     layer.weight, layer.bias = nn.Parameter(weight), nn.Parameter(bias)
     return layer
-
-
-def _pads(part: nn.Module) -> bool:
-    if not isinstance(part, nn.Conv2d | nn.MaxPool2d):
-        return False
-    return part.padding not in (0, (0, 0))
-
-
-def _ceils(part: nn.Module) -> bool:
-    return isinstance(part, nn.MaxPool2d) and part.ceil_mode

@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from livewell.models.nets.compact import WIDTHS, Block
-from livewell.models.nets.spec import NetSpec, Parts, Trunk, declare
-from livewell.models.specs import LOCAL, AugmentSpec, InputSpec, Normalisation
+from livewell.models.nets.spec import PLAIN, NetShape, NetSpec, Parts, Trunk, declare
+from livewell.models.specs import LOCAL, AugmentSpec, InputSpec
 
 STEM_PX, STRIDE_PX, FIELD_PX = 5, 16, 89
 MARGIN_PX = (FIELD_PX + STRIDE_PX) // 2
@@ -23,34 +23,15 @@ MARGIN_PX = (FIELD_PX + STRIDE_PX) // 2
 class RegionPooling(nn.Module):
     """Logits of regions: the mean of the class map over each region's box.
 
-    A cell stands for the square of `stride_px` around the centre of its field. Cells count by the
+    A cell stands for the square of `STRIDE_PX` around the centre of its field. Cells count by the
     area that they share with the box, so logits change smoothly as a box moves.
-
-    Parameters
-    ----------
-    stride_px, field_px
-        From cell to cell, and edge of the square of pixels that a cell depends on.
     """
 
-    def __init__(self, stride_px: int = STRIDE_PX, field_px: int = FIELD_PX) -> None:
-        super().__init__()
-        self.stride_px, self.field_px = stride_px, field_px
-
     def forward(self, maps: Tensor, regions: Tensor) -> Tensor:
-        """Mean logits of every region.
+        """Maps (n, classes, rows, columns), regions (m, 5) -> mean logits (m, classes).
 
-        Parameters
-        ----------
-        maps
-            (n, classes, rows, columns).
-        regions
-            (m, 5): row in the batch, then y0, x0, y1, x1 in pixels of the field, half-open. A box
-            with a margin of `MARGIN_PX` lies within the field.
-
-        Returns
-        -------
-        torch.Tensor
-            (m, classes).
+        A region is its row in the batch, then y0, x0, y1, x1 in pixels of the field, half-open; its
+        box with a margin of `MARGIN_PX` lies within the field.
         """
         rows = regions[:, 0].long()
         down = self.shares(regions[:, 1], regions[:, 3], maps.shape[-2])
@@ -61,10 +42,10 @@ class RegionPooling(nn.Module):
 
     def shares(self, start: Tensor, stop: Tensor, cells: int) -> Tensor:
         """(m, cells): by how much each cell counts along one axis; rows sum up to 1."""
-        first = (self.field_px - self.stride_px) / 2
-        edges = first + self.stride_px * torch.arange(cells, device=start.device, dtype=start.dtype)
+        steps = torch.arange(cells, device=start.device, dtype=start.dtype)
+        edges = (FIELD_PX - STRIDE_PX) / 2 + STRIDE_PX * steps
         low = torch.maximum(start[:, None], edges)
-        high = torch.minimum(stop[:, None], edges + self.stride_px)
+        high = torch.minimum(stop[:, None], edges + STRIDE_PX)
         shared = (high - low).clamp_min(0)
         return shared / shared.sum(dim=1, keepdim=True).clamp_min(1e-9)
 
@@ -77,15 +58,9 @@ class RegionPooling(nn.Module):
 class FieldNet(nn.Module):
     """Class map of a field, and the logits of the region in the middle of a crop.
 
-    The layers of `compact` without padding, and a 1 x 1 convolution to the class map in place of
-    the mean over the map. 303,090 parameters for one channel and two classes.
-
-    Parameters
-    ----------
-    classes, channels
-        Of the class map, and of the pixels.
-    dropout
-        Share of the last feature maps that are dropped in training, whole maps at a time.
+    The layers of `CompactSpec` without padding, and a 1 x 1 convolution to the class map in place
+    of the mean over the map. 303,090 parameters for one channel and two classes. Dropout drops
+    whole feature maps.
     """
 
     def __init__(self, classes: int = 2, channels: int = 1, dropout: float = 0.2) -> None:
@@ -145,13 +120,8 @@ class FieldNetSpec(NetSpec):
         """No convolution pads."""
         return False
 
-    @property
-    def least_px(self) -> int:
-        """Regions of any size are pooled."""
-        return 1
-
     def training_px(self, region_px: int) -> int:
-        """As `NetSpec.training_px`: `crop_px`, or whole cells around a region with its margin."""
+        """Edge of the crops in training: `crop_px`, or whole cells around a region."""
         cells = -(-(region_px + 2 * MARGIN_PX - FIELD_PX) // STRIDE_PX)
         return self.crop_px or FIELD_PX + cells * STRIDE_PX
 
@@ -169,12 +139,6 @@ class FieldNetSpec(NetSpec):
             ),
         }
 
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
         """As `NetSpec.build`."""
-        return declare(FieldNet(classes, channels, self.dropout), TRUNK)
+        return declare(FieldNet(shape.classes, shape.channels, self.dropout), TRUNK)

@@ -1,7 +1,7 @@
 """Which layers of a net can be looked at, and where their cells lie over the pixels."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -23,31 +23,20 @@ last block's field, where the shortcuts lie 7 px from it."""
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer whose maps are looked at; they are rectified, as Grad-CAM asks for.
-
-    Parameters
-    ----------
-    name
-        As it is told: in Table 1's words for DeadNet (``conv4_2``).
-    path
-        Of the part of the module whose output it is (``relu4_2``).
-    module
-        That part.
-    stride_px
-        From cell to cell, pixels of the input.
-    field_px
-        Edge of the square of pixels that one cell sees.
-    first_px
-        Pixel that the first cell answers to most, counted from 0 at the centre of the input's first
-        pixel: the middle of its field, but for blocks whose shortcut looks elsewhere.
-    """
+    """A layer whose maps are looked at; they are rectified, as Grad-CAM asks for."""
 
     name: str
+    """As users know it: in Table 1's words for DeadNet (``conv4_2``)."""
     path: str
+    """Of the part of the module whose output it is (``relu4_2``)."""
     module: nn.Module
     stride_px: int
+    """From cell to cell, pixels of the input."""
     field_px: int
+    """Edge of the square of pixels that one cell sees."""
     first_px: float
+    """Pixel that the first cell answers to most, counted from 0 at the centre of the input's first
+    pixel: the middle of its field, but for blocks whose shortcut looks elsewhere."""
 
     @property
     def margin_px(self) -> int:
@@ -55,21 +44,9 @@ class Layer:
         return self.stride_px // 2
 
     def enlarged(self, maps: Tensor, size_px: int) -> Tensor:
-        """Maps of the layer at the pixels of the input, bilinear between the cells' centres.
+        """Maps (..., rows, columns) at the pixels of the input, bilinear between cells' centres.
 
-        Beyond the outermost centres a map keeps the value it has there.
-
-        Parameters
-        ----------
-        maps
-            (..., rows, columns), one value a cell.
-        size_px
-            Edge of the input.
-
-        Returns
-        -------
-        torch.Tensor
-            (..., size_px, size_px), in the same units: of a cell, not of a pixel.
+        Beyond the outermost centres a map keeps the value it has there; units stay those of a cell.
         """
         rows, columns = (self._mix(cells, size_px, maps) for cells in maps.shape[-2:])
         return rows @ maps @ columns.T
@@ -112,62 +89,44 @@ def names(module: nn.Module) -> dict[str, str]:
 
 
 def layer(module: nn.Module, name: str | None = None) -> Layer:
-    """The layer of that name, or the last convolutional one.
+    """The layer of that name (one of `names`), or the last convolutional one.
 
     That is DeadNet's conv4_2 (26 x 26 cells in Table 1's form) as the paper looked at it, the last
     stage of the compact net and of ResNet-18.
-
-    Parameters
-    ----------
-    module
-        A net of `livewell.models.nets`.
-    name
-        One of `names`; ``None`` for the last.
-
-    Raises
-    ------
-    SpecError
-        There is no such layer; the text names those there are.
     """
     known = names(module)
     if name is None:
-        last = [
-            each for each in known.values() if not isinstance(_part(module, each), nn.MaxPool2d)
-        ]
-        if not last:
-            raise SpecError("no layer of this net can be looked at", expected="a convolution")
+        parts = {path: module.get_submodule(path) for path in known.values()}
+        last = [path for path, part in parts.items() if not isinstance(part, nn.MaxPool2d)]
         name = next(each for each, path in known.items() if path == last[-1])
     if name not in known:
-        near = get_close_matches(name, known, n=1)
         raise SpecError(
             "no such layer",
             where="layer",
             expected="one of " + ", ".join(known),
             got=name,
-            remedy=f"did you mean {near[0]}?" if near else "leave it out for the last one",
+            remedy=_nearest(name, known) or "leave it out for the last one",
         )
     path = known[name]
-    return Layer(name, path, _part(module, path), *geometry(module, path))
+    return Layer(name, path, module.get_submodule(path), *geometry(module, path))
 
 
 def class_number(classes: Sequence[str], name: str) -> int:
-    """Which output of a net is the score of the class `name`.
+    """Which output of a net is the score of the class `name`."""
+    if name not in classes:
+        raise SpecError(
+            "the model has no such class",
+            where="class",
+            expected=" or ".join(classes),
+            got=name,
+            remedy=_nearest(name, classes) or "name one of the model's classes",
+        )
+    return classes.index(name)
 
-    Raises
-    ------
-    SpecError
-        The net has no such class; the text names those it has.
-    """
-    if name in classes:
-        return classes.index(name)
-    near = get_close_matches(name, classes, n=1)
-    raise SpecError(
-        "the model has no such class",
-        where="class",
-        expected=" or ".join(classes),
-        got=name,
-        remedy=f"did you mean {near[0]}?" if near else "name one of the model's classes",
-    )
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def frozen(module: nn.Module) -> nn.Module:
@@ -175,24 +134,10 @@ def frozen(module: nn.Module) -> nn.Module:
     return placed(copy.deepcopy(module)).requires_grad_(False)
 
 
-def _part(module: nn.Module, path: str) -> nn.Module:
-    return module.get_submodule(path)
-
-
 def geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
-    """Stride, field and first centre of a layer, from the windows of all before and in it.
+    """`Layer`'s ``stride_px``, ``field_px`` and ``first_px``, from all windows before and in it.
 
-    Parameters
-    ----------
-    module
-        A net of `livewell.models.nets`, or a part of one that begins at the pixels.
-    path
-        Name of the part whose maps are meant.
-
-    Returns
-    -------
-    (int, int, float)
-        As `Layer`'s ``stride_px``, ``field_px`` and ``first_px``.
+    `module` is a net of `livewell.models.nets`, or a part of one that begins at the pixels.
     """
     stride, field, first = 1, 1, 0.0
     reached = False
@@ -216,7 +161,7 @@ def geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
 def _aside(part: nn.Module) -> float:
     """How far a block's answer lies from the middle of its convolutions, cells before the block.
 
-    The two ways through a halving block need not look at the same place. In the compact net the
+    The two ways through a halving block need not look at the same position. In the compact net the
     shortcut takes the mean of cells 2 i and 2 i + 1, half a cell from where the convolutions are
     centred; in ResNet-18 without padding it looks a whole cell before them.
     """

@@ -15,41 +15,27 @@ CONTRAST = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """A trained module and the patches it was trained on.
-
-    Parameters
-    ----------
-    module
-        (n, channels, input_px, input_px) float32, normalised -> (n, classes) logits; of whole
-        frames (n, channels, h, w).
-    classes
-        In the order of the logits.
-    pixel_um
-        Edge of a pixel it was trained on, micrometres; ``None`` if nobody knew.
-    patch_px
-        Edge of the patch that is cut from the image and normalised; 0: it sees whole frames.
-    input_px
-        Edge of what the module sees: the centre of the patch, or more than it for a net that sees
-        a margin around a region; 0: all of it.
-    how
-        How patches are normalised, see `normalise`.
-    turns
-        Whether the scores of the eight turns and mirrors of a patch are averaged.
-    frame_px
-        Height and width of the training frames, for a net that sees whole frames.
-    normalise_px
-        Edge of the square that local normalisations look at; 0: `patch_px`.
-    """
+    """A trained module and the patches it was trained on."""
 
     module: nn.Module
+    """(n, channels, input_px, input_px) float32, normalised -> (n, classes) logits; of whole frames
+    (n, channels, h, w)."""
     classes: ClassNames
+    """In the order of the logits."""
     pixel_um: float | None
+    """Edge of a pixel it was trained on, micrometres; ``None`` if nobody knew."""
     patch_px: int
+    """Edge of the patch that is cropped from the image and normalised; 0: it sees whole frames."""
     input_px: int
+    """Edge of what the module sees: the centre of the patch, or more than it for a net that sees a
+    margin around a region; 0: all of it."""
     how: Normalisation = "patch"
     turns: bool = False
+    """Whether the scores of the eight flips and rotations of a patch are averaged."""
     frame_px: tuple[int, int] | None = None
+    """Height and width of the training frames, for a net that sees whole frames."""
     normalise_px: int = 0
+    """Edge of the square that local normalisations look at; 0: `patch_px`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassNames.of(self.classes))
@@ -63,22 +49,14 @@ class Net:
     @property
     def radius_px(self) -> int:
         """How far around a pixel its normalisation looks."""
-        return context_px(self.how, self.normalise_px or self.patch_px)
+        return (self.normalise_px or self.patch_px) // 2 if self.how in LOCAL else 0
 
     @torch.inference_mode()
     def logits(self, crops: Tensor) -> Tensor:
-        """Logits of all classes, uncalibrated.
+        """Uncalibrated logits (n, classes) of crops (n, channels, edge, edge) in grey levels.
 
-        Parameters
-        ----------
-        crops
-            (n, channels, edge, edge) float32, grey levels as in the file; edge is patch_px and
-            twice `context_px`. For a net of whole frames (n, channels, h, w).
-
-        Returns
-        -------
-        torch.Tensor
-            (n, classes) float32.
+        The edge is patch_px and twice `context_px`; crops of a net of whole frames are (n,
+        channels, h, w).
         """
         return self.scores(normalise(crops, self.how, self.radius_px))
 
@@ -90,18 +68,11 @@ class Net:
         return torch.stack([self.module(view).to(crops.dtype) for view in views]).mean(dim=0)
 
 
-def context_px(how: Normalisation, patch_px: int) -> int:
-    """Pixels around a patch, on every side, that its normalisation looks at."""
-    return patch_px // 2 if how in LOCAL else 0
-
-
 def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -> Tensor:
-    """Grey levels of patches as a net takes them in.
+    """Grey levels of patches (..., h, w) as a net takes them in, of the same number type.
 
     Parameters
     ----------
-    patches
-        (..., h, w), grey levels as in the file.
     how
         ``patch``: every patch to mean 0 and variance 1; a constant patch becomes zeros.
         ``background``: contrast against the patch's median grey level, which is taken for the
@@ -112,17 +83,7 @@ def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -
         the square of ``2 * context + 1`` pixels around it; so a pixel's value does not depend on
         which patch it is looked at in.
     context
-        Pixels on every side that are looked at and cut off, for the local ones.
-
-    Returns
-    -------
-    torch.Tensor
-        (..., h - 2 context, w - 2 context), of the number type of `patches`.
-
-    Raises
-    ------
-    ImageContentError
-        A background of zero or below, where there is no contrast against it.
+        Pixels on every side that are looked at and trimmed off, for the local ones.
 
     Notes
     -----
@@ -142,13 +103,7 @@ def normalise(patches: Tensor, how: Normalisation = "patch", context: int = 0) -
 
 
 def contrast(patches: Tensor, level: Tensor) -> Tensor:
-    """Contrast against a background of `level`, in units of `CONTRAST`.
-
-    Raises
-    ------
-    ImageContentError
-        A level of zero or below.
-    """
+    """Contrast against a background of `level`, in units of `CONTRAST`."""
     if bool((level <= 0).any()):
         raise ImageContentError(
             "a background whose grey level is not above zero",
@@ -195,6 +150,6 @@ def centre(patches: Tensor, size_px: int) -> Tensor:
 
 
 def eight_turns(inputs: Tensor) -> list[Tensor]:
-    """The eight right-angle turns and mirrors of square (..., h, w)."""
+    """The eight flips and right-angle rotations of square (..., h, w)."""
     turned = [torch.rot90(inputs, k, dims=(-2, -1)) for k in range(4)]
     return turned + [view.flip(-1) for view in turned]

@@ -3,43 +3,45 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
+from pydantic import Field
 from torch import nn
 
 from livewell.errors import SpecError
-from livewell.models.specs import AugmentSpec, InputSpec, Normalisation, Spec
+from livewell.models.specs import AugmentSpec, InputSpec, Spec
 
 Padding = Literal["same", "valid"]
-PADDING = (
-    "zeros around the maps of every convolution, or none (valid); without them and with local"
-    " normalisation a whole frame can be scored at once, exactly"
-)
-"""Description of the setting."""
 Parts = tuple[nn.Module, bool, list[nn.Module]]
 """Trunk, whether its cells are averaged, and the layers after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """How the last maps of a net of crops lie over the pixels, and how it comes apart.
-
-    Parameters
-    ----------
-    stride_px
-        From cell to cell, pixels.
-    field_px
-        Edge of the square of pixels that one cell sees: the smallest crop without padding.
-    before_px
-        How far padding lets the first cell see beyond the crop.
-    parts
-        Takes a copy of the net apart, see `Parts`.
-    """
+    """How the last maps of a net of crops lie over the pixels, and how it comes apart."""
 
     stride_px: int
+    """From cell to cell."""
     field_px: int
+    """Edge of the square of pixels that one cell sees: the smallest crop without padding."""
     before_px: int
+    """How far padding lets the first cell see beyond the crop."""
     parts: Callable[[nn.Module], Parts]
+    """Takes a copy of the net apart."""
+
+
+class NetShape(NamedTuple):
+    """What decides a net's layers beside its settings."""
+
+    channels: int = 1
+    classes: int = 2
+    frame_px: tuple[int, int] | None = None
+    """Height and width of the training frames, for nets that see whole frames."""
+    mean_image: bool = False
+    """Whether the net takes the mean training image off."""
+
+
+PLAIN = NetShape()
 
 
 def declare(module: nn.Module, trunk: Trunk) -> nn.Module:
@@ -49,13 +51,7 @@ def declare(module: nn.Module, trunk: Trunk) -> nn.Module:
 
 
 def declared(module: nn.Module) -> Trunk:
-    """What a net of crops says of itself.
-
-    Raises
-    ------
-    SpecError
-        Nothing.
-    """
+    """What a net of crops says of itself; a SpecError where it says nothing."""
     found = module.__dict__.get("declared")
     if not isinstance(found, Trunk):
         raise SpecError(
@@ -80,21 +76,24 @@ class NetSpec(Spec):
     kind: str
     sees_frames: ClassVar[bool] = False
     """Whether it takes whole frames and learns from labels of images."""
-    fixed_px: ClassVar[int] = 0
-    """Edge of the crops that it takes; 0: any."""
     trunk: ClassVar[Trunk | None] = None
     """Of a net of crops or fields."""
     margin_px: ClassVar[int] = 0
     """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
 
+    @abstractmethod
+    def build(self, shape: NetShape = PLAIN) -> nn.Module:
+        """A new net, its weights drawn from torch's generator."""
+
+    @property
+    def from_scratch(self) -> "NetSpec":
+        """These settings without a file of initial weights."""
+        return self
+
     @property
     def learns_from_fields(self) -> bool:
         """Whether it is trained on crops of fields with several regions in them."""
         return self.margin_px > 0
-
-    def training_px(self, region_px: int) -> int:
-        """Edge of the crops that it is trained on, for regions of `region_px`."""
-        return region_px
 
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """What the other settings must be for this net: each rule's text, and whether it holds."""
@@ -102,8 +101,11 @@ class NetSpec(Spec):
 
     @property
     def says_where(self) -> bool:
-        """Whether its class maps say where: every place is judged alike."""
-        return False
+        """Whether its class maps say where: every position is judged alike.
+
+        A fully connected head gives positions any sign.
+        """
+        return self.pooled_by not in ("", "connected")
 
     @property
     def pooled_by(self) -> str:
@@ -124,35 +126,31 @@ class NetSpec(Spec):
         """From cell to cell of its last maps, pixels; 1 where nothing is declared."""
         return 1 if self.trunk is None else self.trunk.stride_px
 
-    @property
-    def least_px(self) -> int:
-        """Edge of the smallest crop that it takes."""
-        return 1 if self.pads or self.trunk is None else self.trunk.field_px
 
-    @abstractmethod
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
-        """A new net, its weights drawn from torch's generator.
+class CropNetSpec(NetSpec):
+    """Settings of a net of crops, whose convolutions may do without padding."""
 
-        Parameters
-        ----------
-        channels, classes
-            Of an image, and how many logits are made of it.
-        frame_px
-            Height and width of the training frames, for nets that see whole frames.
-        normalise
-            How the net's input is normalised.
-        """
+    fixed_px: ClassVar[int] = 0
+    """Edge of the crops that it takes; 0: any."""
+    padding: Padding = Field(
+        "same",
+        description="zeros around the maps of every convolution, or none (valid); without them and"
+        " with local normalisation a whole frame can be scored at once, exactly",
+    )
 
     @property
-    def from_scratch(self) -> "NetSpec":
-        """These settings without a file of initial weights; themselves by default."""
-        return self
+    def pads(self) -> bool:
+        """Whether its convolutions pad with zeros."""
+        return self.padding == "same"
 
-    def begin(self, net: nn.Module) -> None:
-        """Change new weights in place where the net needs it; nothing by default."""
+    def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
+        """As `NetSpec.rules`: crops must be of the size that the net takes."""
+        least = 1 if self.pads or self.trunk is None else self.trunk.field_px
+        return {
+            f"net '{self.kind}' needs input_px {self.fixed_px}": (
+                self.fixed_px in (0, edges.input_px)
+            ),
+            f"net '{self.kind}' without padding needs input_px of at least {least}": (
+                edges.input_px >= least
+            ),
+        }

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LEAST_KERNEL, LEAST_PLACES = 5, 256
+LEAST_KERNEL, LEAST_CELLS = 5, 256
 """Smaller kernels and maps are quicker as plain sums."""
 
 
@@ -13,30 +13,23 @@ class SpectralConv(nn.Module):
 
     DeadNet's first fully connected layer slid over a frame is a 13 x 13 convolution of 128 to 512
     maps: two thirds of all operations of the dense net as plain sums, a quarter of their time here.
-
-    Parameters
-    ----------
-    weight
-        (out, in, k, k).
-    bias
-        (out,).
-    block
-        Edge of a block, cells; by default two kernels, rounded up to a multiple of 8.
+    `weight` is (out, in, k, k), `bias` (out,). A block's edge is two kernels, rounded up to a
+    multiple of 8 cells.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, block: int = 0) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight, requires_grad=False)
         self.bias = nn.Parameter(bias, requires_grad=False)
         self.kernel = int(weight.shape[-1])
-        self.block = block or -(-2 * self.kernel // 8) * 8
+        self.block = -(-2 * self.kernel // 8) * 8
         self.spectrum_bytes = self.block * (self.block // 2 + 1) * weight[..., 0, 0].numel() * 8
         self._ready: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def forward(self, features: Tensor) -> Tensor:
         """(n, in, h, w) -> (n, out, h - k + 1, w - k + 1)."""
         rows, columns = (edge - self.kernel + 1 for edge in features.shape[-2:])
-        if self.kernel < LEAST_KERNEL or len(features) * rows * columns < LEAST_PLACES:
+        if self.kernel < LEAST_KERNEL or len(features) * rows * columns < LEAST_CELLS:
             return functional.conv2d(features, self.weight, self.bias)
         return self._by_blocks(features, rows, columns) + self.bias[:, None, None]
 

@@ -1,8 +1,8 @@
 """Nets that see whole frames: class maps under one global pooling, so that labels of images do."""
 
 import copy
-import itertools
 import math
+from abc import abstractmethod
 from collections import OrderedDict
 from typing import Annotated, ClassVar, Literal
 
@@ -11,13 +11,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 
 from livewell.errors import SpecError
-from livewell.models.nets.backbones import TRUNK_LAYERS, resnet18
-from livewell.models.nets.compact import Block
+from livewell.models.nets.backbones import TRUNK_LAYERS, ResNet18Spec
+from livewell.models.nets.compact import residual_layers
 from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
-from livewell.models.nets.spec import NetSpec
-from livewell.models.specs import Bounds, Normalisation
-
-Body = Literal["wscnn4", "wscnn6", "wscnn_small", "wscnn_resnet18"]
+from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
+from livewell.models.specs import Bounds, Share
 
 SELDOM = 0.01
 """Probability that a new net with noisy-or pooling gives a frame to be positive."""
@@ -26,15 +24,8 @@ SELDOM = 0.01
 class MeanImage(nn.Module):
     """Takes the mean training image off; zeros until it is set.
 
-    Off a picture of another size than the training frames' the mean image's mean is taken, channel
-    by channel.
-
-    Parameters
-    ----------
-    frame_px
-        Height and width of the training frames.
-    channels
-        Of an image.
+    Off a frame of another size than the training frames' the mean image's mean is taken, channel by
+    channel.
 
     Notes
     -----
@@ -56,14 +47,8 @@ class MeanImage(nn.Module):
 class WeaklySupervised(nn.Module):
     """One map a class of a whole frame, and one score a class of them.
 
-    Parameters
-    ----------
-    body
-        (n, channels, h, w) -> (n, classes, rows, columns), the class maps: convolutions only.
-    head
-        Their pooling.
-    mean
-        Taken off first; ``None`` for none.
+    `body` makes the class maps with convolutions only, `head` pools them; the `mean` image, if
+    there is one, is taken off first.
     """
 
     def __init__(self, body: nn.Sequential, head: GlobalPooling, mean: MeanImage | None) -> None:
@@ -75,8 +60,18 @@ class WeaklySupervised(nn.Module):
         if self.mean is not None:
             x = self.mean(x)
         found: Tensor = self.body(x)
-        # small differences between high places decide: not in half precision
+        # small differences between high cells decide: not in half precision
         return found.float()
+
+    def begin_seldom(self) -> None:
+        """Give new weights under noisy-or pooling odds so low that few frames are positive.
+
+        With even odds at every position, some hundred positions would say yes together.
+        """
+        last = self.body[-1]
+        if self.head.kind == "noisy_or" and isinstance(last, nn.Conv2d) and last.bias is not None:
+            with torch.no_grad():
+                last.bias.copy_(torch.tensor([0.0, math.log(SELDOM / self.head.cells)]))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, h, w) -> (n, classes) scores before softmax."""
@@ -84,158 +79,9 @@ class WeaklySupervised(nn.Module):
         return scores
 
 
-def four_layers(second_kernel: int = 3, channels: int = 1, classes: int = 2) -> nn.Sequential:
-    """The paper's four convolutions; 210 x 280 px make class maps of 21 x 30 places, stride 8.
-
-    11 x 11 x 50, 3 x 3 x 100 (7 x 7 for cells), 5 x 5 x 100, 5 x 5 x `classes`, the last two padded
-    by 1; batch norm, ReLU and 2 x 2 max pooling after all but the last. 306,802 parameters with
-    3 x 3, one channel and two classes.
-
-    Notes
-    -----
-    Source: Sailem et al., section 2.3 and Figure 2. Strides are not said: taken as 1.
-    """
-    layers = [
-        *_stage(channels, 50, 11),
-        *_stage(50, 100, second_kernel),
-        *_stage(100, 100, 5, padding=1),
-    ]
-    return nn.Sequential(*layers, nn.Conv2d(100, classes, 5, padding=1))
-
-
-def six_layers(second_kernel: int = 3, channels: int = 1, classes: int = 2) -> nn.Sequential:
-    """Six convolutions, the shape livewell's own, for the paper does not give it.
-
-    As `four_layers`, with two more of 3 x 3 x 100 (padding 1, batch norm, ReLU, no pooling) before
-    the last, so that the stride stays 8 and a place sees 32 px more.
-
-    Notes
-    -----
-    Source: Sailem et al., section 4.1 ("a deeper architecture of six convolutional layers").
-    """
-    *before, last = four_layers(second_kernel, channels, classes)
-    between = [part for _ in range(2) for part in _stage(100, 100, 3, padding=1)[:-1]]
-    return nn.Sequential(*before, *between, last)
-
-
-def _stage(before: int, width: int, kernel: int, padding: int = 0) -> list[nn.Module]:
-    return [
-        nn.Conv2d(before, width, kernel, padding=padding),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(2),
-    ]
-
-
-WIDTHS = (16, 32, 48, 64)
-"""Feature maps of the small body's stem and blocks."""
-STRIDES: tuple[Literal[1, 2], ...] = (2, 1, 2)
-
-
-def small(channels: int = 1, classes: int = 2) -> nn.Sequential:
-    """A small residual body of stride 8, livewell's own: a sixth of `four_layers`' operations.
-
-    A stem of stride 2, three blocks of two 3 x 3 convolutions with strides 2, 1 and 2, and a 1 x 1
-    convolution to the class maps; a place sees 57 px.
-    """
-    steps = zip(itertools.pairwise(WIDTHS), STRIDES, strict=True)
-    blocks = [Block(before, width, stride=stride) for (before, width), stride in steps]
-    return nn.Sequential(
-        nn.Conv2d(channels, WIDTHS[0], 5, stride=2, padding=2, bias=False),
-        nn.BatchNorm2d(WIDTHS[0]),
-        nn.ReLU(inplace=True),
-        *blocks,
-        nn.Conv2d(WIDTHS[-1], classes, 1),
-    )
-
-
-def resnet(channels: int = 1, classes: int = 2) -> nn.Sequential:
-    """ResNet-18's convolutions, and one of 1 x 1 to the class maps; stride 32.
-
-    Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
-    """
-    whole = resnet18(channels=channels)
-    parts = [(name, whole.get_submodule(name)) for name in TRUNK_LAYERS]
-    return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, classes, 1))]))
-
-
-def weakly_supervised(
-    body: Body,
-    frame_px: tuple[int, int],
-    *,
-    channels: int = 1,
-    classes: int = 2,
-    pooling: GlobalPool = "max",
-    widest: float = 1.0,
-    second_kernel: int = 3,
-    mean_image: bool = False,
-) -> WeaklySupervised:
-    """A net on whole frames.
-
-    Parameters
-    ----------
-    body
-        ``wscnn4``, ``wscnn6``, ``wscnn_small`` or ``wscnn_resnet18``.
-    frame_px
-        Height and width of the training frames. All but fully connected heads take other sizes too.
-    channels, classes
-        Of an image, and how many class maps and scores are made of it.
-    pooling
-        See `GlobalPooling`.
-    widest
-        Share of the places that narrowing begins with.
-    second_kernel
-        Of ``wscnn4`` and ``wscnn6``: 3 (shapes) or 7 (cells).
-    mean_image
-        Whether it takes the mean training image off first, see `MeanImage`.
-
-    Returns
-    -------
-    WeaklySupervised
-
-    Raises
-    ------
-    SpecError
-        Frames so small that nothing is left of the class maps; a pooling that is not defined for
-        so many classes.
-    """
-    match body:
-        case "wscnn4":
-            layers = four_layers(second_kernel, channels, classes)
-        case "wscnn6":
-            layers = six_layers(second_kernel, channels, classes)
-        case "wscnn_small":
-            layers = small(channels, classes)
-        case "wscnn_resnet18":
-            layers = resnet(channels, classes)
-    rows, columns = map_shape(layers, frame_px)
-    head = GlobalPooling(pooling, rows * columns, widest, classes)
-    mean = MeanImage(frame_px, channels) if mean_image else None
-    net = WeaklySupervised(layers, head, mean)
-    begin_seldom(net)
-    return net
-
-
-def begin_seldom(net: WeaklySupervised) -> None:
-    """Give a new net with noisy-or pooling odds so low that few frames are positive, in place.
-
-    With even odds at every place, some hundred places would say yes together.
-    """
-    last = net.body[-1]
-    if net.head.kind == "noisy_or" and isinstance(last, nn.Conv2d) and last.bias is not None:
-        with torch.no_grad():
-            last.bias.copy_(torch.tensor([0.0, math.log(SELDOM / net.head.cells)]))
-
-
-def map_shape(body: nn.Sequential, frame_px: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the class maps that a body makes of a frame, without computing them.
-
-    Raises
-    ------
-    SpecError
-        The frame is too small.
-    """
-    shadow = copy.deepcopy(body).to("meta").eval()
+def map_shape(body: nn.Module, frame_px: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the class maps that a body makes of a frame, without computing them."""
+    shadow = copy.deepcopy(body).to("meta", torch.float32).eval()
     channels = next(shadow.parameters()).shape[1]  # of the first convolution
     try:
         found = shadow(torch.empty(1, channels, *frame_px, device="meta"))
@@ -249,31 +95,40 @@ def map_shape(body: nn.Sequential, frame_px: tuple[int, int]) -> tuple[int, int]
     return int(found.shape[-2]), int(found.shape[-1])
 
 
-class _FrameNetSpec(NetSpec):
+class FrameNetSpec(NetSpec):
     """Settings of nets of whole frames."""
 
     sees_frames: ClassVar[bool] = True
 
-    kind: Body
     global_pool: GlobalPool = Field(
         "max",
-        description="how the class maps become one score a class: the highest place, the mean of"
-        " all, one fully connected layer, a smooth maximum, or the chance that one place at least"
-        " is positive",
+        description="how the class maps become one score a class: the highest position, the mean"
+        " of all, one fully connected layer, a smooth maximum, or the chance that one position at"
+        " least is positive",
     )
-    narrowing: Bounds = Field(
+    narrowing: Bounds[Share] = Field(
         (0.0, 0.0),
         description="shares of the steps between which max pooling narrows from the mean of many"
-        " places (widest) to the highest one; 0,0: the highest one from the start",
+        " positions (widest) to the highest one; 0,0: the highest one from the start",
     )
     widest: float = Field(
-        1.0, gt=0, le=1, description="share of the places that narrowing begins with"
+        1.0, gt=0, le=1, description="share of the positions that narrowing begins with"
     )
 
-    @property
-    def says_where(self) -> bool:
-        """Whether every place is judged alike: a fully connected head gives any sign."""
-        return self.global_pool != "connected"
+    @abstractmethod
+    def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
+        """New layers that make the class maps."""
+
+    def build(self, shape: NetShape = PLAIN) -> WeaklySupervised:
+        """As `NetSpec.build`; a SpecError where frames or classes are too few for the pooling."""
+        body, frame_px = self.body(shape.channels, shape.classes), shape.frame_px or (0, 0)
+        cells = math.prod(map_shape(body, frame_px))
+        head = GlobalPooling(self.global_pool, cells, self.widest, shape.classes)
+        net = WeaklySupervised(
+            body, head, MeanImage(frame_px, shape.channels) if shape.mean_image else None
+        )
+        net.begin_seldom()
+        return net
 
     @property
     def pooled_by(self) -> str:
@@ -286,41 +141,10 @@ class _FrameNetSpec(NetSpec):
         return (done - start) / max(end - start, 1e-9) if end else None
 
     @model_validator(mode="after")
-    def _possible(self) -> "_FrameNetSpec":
-        rules = {
-            "narrowing must not be below 0": self.narrowing[0] >= 0,
-            "narrowing must end at 1 at the latest": self.narrowing[1] <= 1,
-            "narrowing is for global_pool 'max': also give narrowing=0,0": self.global_pool == "max"
-            or not self.narrowing[1],
-        }
-        wrong = [rule for rule, holds in rules.items() if not holds]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+    def _possible(self) -> "FrameNetSpec":
+        if self.global_pool != "max" and self.narrowing[1]:
+            raise ValueError("narrowing is for global_pool 'max': also give narrowing=0,0")
         return self
-
-    def build(
-        self,
-        channels: int,
-        classes: int,
-        frame_px: tuple[int, int] | None,
-        normalise: Normalisation,
-    ) -> nn.Module:
-        """As `NetSpec.build`."""
-        return weakly_supervised(
-            self.kind,
-            frame_px or (0, 0),
-            channels=channels,
-            classes=classes,
-            pooling=self.global_pool,
-            widest=self.widest,
-            second_kernel=getattr(self, "second_kernel", 3),
-            mean_image=normalise == "mean_image",
-        )
-
-    def begin(self, net: nn.Module) -> None:
-        """As `begin_seldom`."""
-        if isinstance(net, WeaklySupervised):
-            begin_seldom(net)
 
 
 SecondKernel = Annotated[
@@ -330,27 +154,86 @@ SecondKernel = Annotated[
 ]
 
 
-class WscnnSpec(_FrameNetSpec):
-    """Settings of `four_layers` under a global pooling."""
+class WscnnSpec(FrameNetSpec):
+    """The paper's four convolutions; 210 x 280 px make class maps of 21 x 30 cells, stride 8.
+
+    11 x 11 x 50, 3 x 3 x 100 (7 x 7 for cells), 5 x 5 x 100, 5 x 5 x classes, the last two padded
+    by 1; batch norm, ReLU and 2 x 2 max pooling after all but the last. 306,802 parameters with
+    3 x 3, one channel and two classes.
+
+    Notes
+    -----
+    Source: Sailem et al., section 2.3 and Figure 2. Strides are not said: taken as 1.
+    """
 
     kind: Literal["wscnn4"] = "wscnn4"
     second_kernel: SecondKernel = 3
 
+    def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
+        """As `FrameNetSpec.body`."""
+        layers = [
+            *_stage(channels, 50, 11),
+            *_stage(50, 100, self.second_kernel),
+            *_stage(100, 100, 5, padding=1),
+        ]
+        return nn.Sequential(*layers, nn.Conv2d(100, classes, 5, padding=1))
 
-class WscnnSixSpec(_FrameNetSpec):
-    """Settings of `six_layers` under a global pooling."""
+
+class WscnnSixSpec(FrameNetSpec):
+    """Six convolutions, the shape livewell's own, for the paper does not give it.
+
+    As `WscnnSpec`, with two more of 3 x 3 x 100 (padding 1, batch norm, ReLU, no pooling) before
+    the last, so that the stride stays 8 and a cell sees 32 px more.
+
+    Notes
+    -----
+    Source: Sailem et al., section 4.1 ("a deeper architecture of six convolutional layers").
+    """
 
     kind: Literal["wscnn6"] = "wscnn6"
     second_kernel: SecondKernel = 3
 
+    def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
+        """As `FrameNetSpec.body`."""
+        *before, last = WscnnSpec(second_kernel=self.second_kernel).body(channels, classes)
+        between = [part for _ in range(2) for part in _stage(100, 100, 3, padding=1)[:-1]]
+        return nn.Sequential(*before, *between, last)
 
-class WscnnSmallSpec(_FrameNetSpec):
-    """Settings of `small` under a global pooling."""
+
+def _stage(before: int, width: int, kernel: int, padding: int = 0) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, width, kernel, padding=padding),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+    ]
+
+
+class WscnnSmallSpec(FrameNetSpec):
+    """A small residual body of stride 8, livewell's own: a sixth of `WscnnSpec`'s operations.
+
+    A stem of stride 2, three blocks of two 3 x 3 convolutions with strides 2, 1 and 2, and a 1 x 1
+    convolution to the class maps; a cell sees 57 px.
+    """
 
     kind: Literal["wscnn_small"] = "wscnn_small"
 
+    def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
+        """As `FrameNetSpec.body`."""
+        layers = residual_layers(channels, (16, 32, 48, 64), strides=(2, 1, 2))
+        return nn.Sequential(*layers, nn.Conv2d(64, classes, 1))
 
-class WscnnResNet18Spec(_FrameNetSpec):
-    """Settings of `resnet` under a global pooling."""
+
+class WscnnResNet18Spec(FrameNetSpec):
+    """ResNet-18's convolutions, and one of 1 x 1 to the class maps; stride 32.
+
+    Under average pooling these are class activation maps (Zhou et al. 2016, section 2).
+    """
 
     kind: Literal["wscnn_resnet18"] = "wscnn_resnet18"
+
+    def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
+        """As `FrameNetSpec.body`."""
+        whole = ResNet18Spec().build(NetShape(channels))
+        parts = [(name, whole.get_submodule(name)) for name in TRUNK_LAYERS]
+        return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, classes, 1))]))

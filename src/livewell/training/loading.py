@@ -1,0 +1,89 @@
+"""Loaders of training and validation data, and the processes that they use."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import cpu_count
+from torch.utils.data import DataLoader, Dataset
+
+from livewell.image import PixelSource
+from livewell.models.profile import Profile
+from livewell.training.data import Draws, LabelledRegions, PlainCrops, TrainingCrops
+from livewell.training.fields import FieldBatch, FieldCrops, PlainFields
+
+VALIDATION_PATCHES = 2048
+"""At most so many validation patches are scored each epoch, drawn once, groups alike."""
+
+
+def workers() -> int:
+    """How many processes crop and augment: one a core but for the one that trains, at most 8."""
+    return min(max(int(cpu_count()) - 1, 1), 8)
+
+
+@contextmanager
+def beside(processes: int) -> Iterator[None]:
+    """Leave one of four cores or more to the processes that crop and augment."""
+    number = torch.get_num_threads()
+    if processes and number >= 4:
+        torch.set_num_threads(number - 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
+
+
+def _yielding(_: int) -> None:
+    """Let the net's threads go first: they wait for each other, so one held up holds up all."""
+    if hasattr(os, "nice"):
+        os.nice(19)
+
+
+def _only(batches: list[FieldBatch]) -> FieldBatch:
+    (batch,) = batches
+    return batch
+
+
+def training_loader(
+    source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int, *, processes: int
+) -> DataLoader[Any]:
+    """Batches of augmented crops for training, the same whatever the number of `processes`.
+
+    Crops (batch, c, input_px, input_px) or whole frames (batch, c, h, w), float32, normalised, and
+    their classes; of nets of fields `FieldBatch`. One epoch each time it is gone through.
+    """
+    fields = profile.net.learns_from_fields
+    crops: Dataset[Any] = (FieldCrops if fields else TrainingCrops)(source, labelled, profile, seed)
+    return DataLoader(
+        crops,
+        batch_size=profile.fit.batch,
+        sampler=Draws(labelled.codes, labelled.groups, profile, seed),
+        collate_fn=_only if fields else None,
+        num_workers=processes,
+        persistent_workers=processes > 0,
+        prefetch_factor=4 if processes else None,
+        worker_init_fn=_yielding if processes else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def validation_loader(
+    source: PixelSource, part: LabelledRegions, profile: Profile, seed: int
+) -> DataLoader[Any]:
+    """Validation patches; where there are too many, a draw that takes groups alike."""
+    rows = np.arange(len(part.patches))
+    if len(rows) > VALIDATION_PATCHES:
+        order = np.random.default_rng([seed, 2]).permutation(rows)
+        groups = pd.Series(np.asarray(part.groups)[order])
+        turn = groups.groupby(groups).cumcount().to_numpy()
+        rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
+    patches, codes = [part.patches[row] for row in rows.tolist()], part.codes[rows]
+    if profile.net.learns_from_fields:
+        fields = PlainFields(source, patches, codes, profile)
+        return DataLoader(fields, batch_size=1, collate_fn=_only)
+    crops = PlainCrops(source, patches, profile.input.radius_px, codes.tolist())
+    return DataLoader(crops, batch_size=2 * profile.fit.batch)

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
+from benchmarks.plates import KINDS, PlateSpec, at_margin, simulate_plate
 from benchmarks.result import Result
 from livewell.doses.dose_response import EffectiveDose, fit_dose_response
 from livewell.doses.equivalence import light_budget
 from livewell.metrics.intervals import cluster_interval, exact_binomial
 from livewell.metrics.virtual_batches import paper_interval
 from livewell.progress import task
-from livewell.simulate.plates import KINDS, PlateSpec, at_margin, simulate_plate
 
 MARGIN = 0.1
 WORST_PLATES = 2_000

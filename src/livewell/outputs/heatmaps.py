@@ -78,7 +78,9 @@ class MapTransform:
 
     def _places(self, axis: int, length_px: int) -> NDArray[np.float64]:
         """Centres of the frame's pixels on one axis, in cells of the map."""
-        return (np.arange(length_px) + 0.5 - self.origin_px[axis]) / self.stride_px
+        return (
+            np.arange(length_px, dtype=np.float64) + 0.5 - self.origin_px[axis]
+        ) / self.stride_px
 
     def _interpolated(
         self, values: NDArray[np.float64], shape: tuple[int, int]

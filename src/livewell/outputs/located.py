@@ -82,7 +82,7 @@ class Locator:
         self.rule = model.need_detections()
         if least is not None and not 0 < least < 1:
             raise SpecError(
-                "no probability of a place",
+                "no probability of a detection",
                 where="--least",
                 expected="above 0 and below 1",
                 got=str(least),
@@ -99,8 +99,8 @@ class Locator:
 
     def judged(
         self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
-    ) -> tuple[dict[str, Any], NDArray[np.int32], list[dict[str, Any]]]:
-        """Row of one frame, its mask, and rows of its detections, in pixels of the file.
+    ) -> tuple[dict[str, Any], NDArray[np.int32], pd.DataFrame]:
+        """Row of one frame, its mask, and one row a detection, in pixels of the file.
 
         Refuses a frame less than `LEAST_OF_FRAME` as high or wide as the training frames.
         """
@@ -108,27 +108,28 @@ class Locator:
         self._refuse_scraps(field.area, where)
         seen = self.seen(field, tick)
         if seen is None:
-            row = {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}
-            return row, np.zeros(field.raw.shape, np.int32), []
+            none = {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}
+            return none, np.zeros(field.raw.shape, np.int32), pd.DataFrame()
         labels, table = in_file(seen.places, field.raw.shape, valid_area(field.raw))
-        table.insert(0, "number", range(1, len(table) + 1))
-        table.insert(4, "p", self.rule.probability(table["score"].to_numpy()))
+        table.insert(0, "t", t)
+        table.insert(1, "number", range(1, len(table) + 1))
+        table.insert(5, "p", self.rule.probability(table["score"].to_numpy()))
         p = float(self.card.image_rule.probability(seen.logit))
         notes = [*fit.notes, *size_notes(field.area, self.frame_px)]
-        row = {"p": p, "verdict": self.card.image_rule.verdict(p), "found": len(table)}
-        return row | {"notes": notes}, labels, table.to_dict("records")
+        verdict = self.card.image_rule.verdict(p)
+        return {"p": p, "verdict": verdict, "found": len(table), "notes": notes}, labels, table
 
     def _refuse_scraps(self, area: Box, where: str) -> None:
         """That a thing is not in a scrap says little about a whole picture."""
         least = [math.ceil(LEAST_OF_FRAME * edge) for edge in self.frame_px]
         if any(edge < low for edge, low in zip(area.shape, least, strict=True)):
             raise ImageContentError(
-                "too small a picture for this model",
+                "too small an image for this model",
                 where=where,
                 expected=f"at least {least[0]} x {least[1]} px without borders, half a training"
                 " frame",
                 got=f"{area.shape[0]} x {area.shape[1]} px at the model's pixel size",
-                remedy="give whole pictures, or train on frames of this size",
+                remedy="give whole images, or train on frames of this size",
             )
 
 
@@ -169,7 +170,7 @@ def locate(
     judged frame), ``places`` (one a detection) and ``failures``.
     """
     rows: list[dict[str, Any]] = []
-    places: list[dict[str, Any]] = []
+    places: list[dict[Any, Any]] = []
     failures: list[dict[str, Any]] = []
     entry = {"image": name, "name": base, "file": version_of(path), "learnt": False}
     try:
@@ -188,7 +189,7 @@ def locate(
                     mask = f"masks/{frame_name(base, t, header.frames)}.tif"
                     write_mask(asked.out / mask, labels, header.pixel_um)
                     rows.append({"t": t, **row, "mask": mask})
-                    places += [{"t": t, **each} for each in found]
+                    places += found.to_dict("records")
     except OutputError:
         # a mask that cannot be written is no fault of the image
         raise

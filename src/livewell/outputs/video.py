@@ -104,7 +104,7 @@ def _ffmpeg() -> str:
 @contextmanager
 def _mp4(
     path: Path, width_px: int, height_px: int, fps: float
-) -> Iterator[Callable[[Picture], None]]:
+) -> Iterator[Callable[[Picture], object]]:
     """A function that pipes one RGB frame to the system's ffmpeg."""
     command = [_ffmpeg(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{width_px}x{height_px}", "-r", f"{fps:g}", "-i", "-", "-an"]

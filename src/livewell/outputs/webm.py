@@ -122,13 +122,14 @@ def webm(
 
 def _header() -> bytes:
     """EBML 1, ids of 4 bytes and lengths of 8 at most, WebM version 4, readable from 2 on."""
-    settings = {0x4286: 1, 0x42F7: 1, 0x42F2: 4, 0x42F3: 8, 0x4282: "webm", 0x4287: 4, 0x4285: 2}
+    settings: dict[int, int | str] = {0x4286: 1, 0x42F7: 1, 0x42F2: 4, 0x42F3: 8}
+    settings |= {0x4282: "webm", 0x4287: 4, 0x4285: 2}
     return element(0x1A45DFA3, *(element(name, value) for name, value in settings.items()))
 
 
 def _info(title: str, duration_ms: float) -> bytes:
     """Unit of time (ns), duration, title, and the program as muxer and as writer."""
-    settings = {0x2AD7B1: 1_000_000, 0x4489: duration_ms, 0x7BA9: title}
+    settings: dict[int, float | str] = {0x2AD7B1: 1_000_000, 0x4489: duration_ms, 0x7BA9: title}
     settings |= {0x4D80: "livewell", 0x5741: "livewell"}
     return element(_INFO, *(element(name, value) for name, value in settings.items()))
 

@@ -1,7 +1,6 @@
 """Whether a light budget keeps its promise, and which interval of accuracy holds the truth."""
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -48,16 +47,7 @@ class _Plate:
 
 
 def tables(*, seed: int, plates: int = 100) -> Result:
-    """Harmful doses named safe, verdicts, and intervals of ED10 and ED50 that hold the truth.
-
-    Parameters
-    ----------
-    seed
-        Of all plates.
-    plates
-        Simulated plates of every kind.
-    """
-    began = time.monotonic()
+    """Harmful doses named safe, verdicts, and intervals of ED10 and ED50 that hold the truth."""
     specs = [(TITLES[name], spec, plates, True, MARGIN) for name, spec in KINDS.items()]
     many = replace(KINDS["none"], wells=MANY_WELLS)
     title = f"no effect, {MANY_WELLS} wells a dose, margin {WIDE_MARGIN:g}"
@@ -81,48 +71,30 @@ def tables(*, seed: int, plates: int = 100) -> Result:
             }
     spec = KINDS["smooth"]
     return Result(
-        "budget-tables",
-        "Light budget on simulated plates with a known truth",
-        f"python -m benchmarks budget-tables --seed {seed}",
-        seed,
-        [
-            "effect of light",
-            "plates",
-            "a harmful dose named safe (95% interval)",
-            "verdicts",
-            "ED50's interval holds it; median high / low",
-            "ED10's interval holds it; median high / low",
-        ],
-        rows,
-        f"Beta-binomial wells: {spec.wells} a dose, {spec.patches[0]}-{spec.patches[1]} patches"
-        f" each, correlation {spec.correlation:g}, {spec.lower:.0%} called sick without light,"
-        f" doses {', '.join(f'{dose:g}' for dose in spec.doses_s)} s; margin {MARGIN:g},"
+        title="Light budget on simulated plates with a known truth",
+        header="effect of light | plates | a harmful dose named safe (95% interval) | verdicts"
+        " | ED50's interval holds it; median high / low"
+        " | ED10's interval holds it; median high / low",
+        rows=rows,
+        lead=f"Beta-binomial wells: {spec.wells} a dose, {spec.patches[0]}-{spec.patches[1]}"
+        f" patches each, correlation {spec.correlation:g}, {spec.lower:.0%} called sick without"
+        f" light, doses {', '.join(f'{dose:g}' for dose in spec.doses_s)} s; margin {MARGIN:g},"
         " alpha 0.05; other wells and margins where a row says so. Harmful is a dose whose true"
         " difference is the margin or more. The last row has one dose, whose true difference is"
         " the margin: as hard as it can be.",
-        time.monotonic() - began,
-        [
+        notes=[
             "'budget, unknown above': no harm up to a dose, and nothing shown at the next;"
             " 'budget, harm above': the next is shown to be worse.",
             "ED10 and ED50 are counted among plates where a rise is shown and a true dose exists.",
             "The threshold's true curve is not log-logistic: its ED10 and ED50 are the doses at"
             " which 10% and 50% of the harm is really done.",
         ],
-        values,
+        values=values,
     )
 
 
 def coverage(*, seed: int, repetitions: int = 1000) -> Result:
-    """How often the paper's interval and the one over groups hold the true accuracy.
-
-    Parameters
-    ----------
-    seed
-        Of all data.
-    repetitions
-        Simulated test sets of every setting.
-    """
-    began = time.monotonic()
+    """How often the paper's interval and the one over groups hold the true accuracy."""
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
     settings = [(wells, name) for name in SPREADS for wells in WELLS]
@@ -150,32 +122,22 @@ def coverage(*, seed: int, repetitions: int = 1000) -> Result:
             }
     truth = float(np.mean(ACCURACY))
     return Result(
-        "interval-coverage",
-        "How often a 95% interval of accuracy holds the true accuracy on new wells",
-        f"python -m benchmarks interval-coverage --seed {seed}",
-        seed,
-        [
-            "spread between wells",
-            "wells",
-            "virtual batches hold it",
-            "median width",
-            "groups hold it",
-            "median width",
-        ],
-        rows,
-        f"{repetitions} simulated test sets a row: half of the wells healthy, half sick, 20-50"
+        title="How often a 95% interval of accuracy holds the true accuracy on new wells",
+        header="spread between wells | wells | virtual batches hold it | median width"
+        " | groups hold it | median width",
+        rows=rows,
+        lead=f"{repetitions} simulated test sets a row: half of the wells healthy, half sick, 20-50"
         f" patches each, true accuracy {truth:g} ({ACCURACY[0]:g} of healthy, {ACCURACY[1]:g} of"
         " sick patches). Spread: correlation within a well of being judged right, "
         + ", ".join(f"{name} {value:g}" for name, value in SPREADS.items())
         + ". Virtual batches: the interval of Richmond et al. 2017, 100 batches of 10 and 10; "
         "groups: livewell's, which resamples wells.",
-        time.monotonic() - began,
-        [
+        notes=[
             f"The paper's interval with {PAPER_RESAMPLES:,} instead of 100,000 resamples, which"
             " moved its ends by 2% of its width at most.",
             "More virtual batches of the same patches make the paper's interval narrower still.",
         ],
-        values,
+        values=values,
     )
 
 

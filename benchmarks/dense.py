@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -35,58 +34,32 @@ AUC_STEP = 4
 MATRIX = 2048
 
 
-def table(*, runs: Path | None = None, repeats: int = 3, seed: int = 0) -> Result:
-    """Every way of scoring one frame, for DeadNet in both forms.
-
-    Parameters
-    ----------
-    runs
-        Where culture and models are kept, so that a stopped benchmark goes on; a temporary folder
-        if ``None``.
-    repeats
-        Runs of every measurement, by turns; medians are shown.
-    seed
-        Of the culture and of training.
-    """
-    began = time.monotonic()
+def table(*, runs: Path, repeats: int = 3, seed: int = 0) -> Result:
+    """Every way of scoring one frame, for DeadNet in both forms."""
     rows: list[list[str]] = []
     notes: list[str] = []
     values: dict[str, Any] = {}
-    with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        for form, profile in FORMS.items():
-            model = trained(folder, profile, seed=seed)
-            found, said = _one_form(model, repeats)
-            rows += [[form, *row] for row in found["rows"]]
-            notes.append(f"{form.capitalize()}: {said}")
-            values[form] = found["values"]
+    for form, profile in FORMS.items():
+        model = trained(runs, profile, seed=seed)
+        found, said = _one_form(model, repeats)
+        rows += [[form, *row] for row in found["rows"]]
+        notes.append(f"{form.capitalize()}: {said}")
+        values[form] = found["values"]
     if not torch.cuda.is_available():
         notes.append("No GPU here: its table is left out.")
     return Result(
-        "dense",
-        "Dense maps against windows: DeadNet on 1344 x 1024, every 16 px",
-        f"python -m benchmarks dense --seed {seed}",
-        seed,
-        [
-            "net",
-            "way",
-            "s a frame",
-            "times the fastest windows of its number type",
-            "times default float32 windows",
-            "95% of |difference| in p",
-            "AUC",
-            "change of AUC",
-        ],
-        rows,
-        f"Both forms trained on the simulated culture ({DEADNET_DENSE.fit.steps} steps), unseen"
-        f" wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain torch"
-        f" in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
+        title="Dense maps against windows: DeadNet on 1344 x 1024, every 16 px",
+        header="net | way | s a frame | times the fastest windows of its number type"
+        " | times default float32 windows | 95% of |difference| in p | AUC | change of AUC",
+        rows=rows,
+        lead=f"Both forms trained on the simulated culture ({DEADNET_DENSE.fit.steps} steps),"
+        f" unseen wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain"
+        f" torch in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
         " multiplied. MONAI: PatchInferer with SlidingWindowSplitter. Dense: from pixels to map,"
         " normalisation included. Differences are from float32 windows on one frame; AUC is of"
         f" every {AUC_STEP}th cell in rows and columns of every test frame.",
-        time.monotonic() - began,
-        notes,
-        values,
+        notes=notes,
+        values=values,
     )
 
 
@@ -241,15 +214,7 @@ def _matrix_rate(runs: int = 10) -> float:
 
 
 def direct_operations(net: Net, grid: WindowGrid) -> float:
-    """Operations of the dense form on one frame, every convolution counted as plain sums.
-
-    Parameters
-    ----------
-    net
-        The net.
-    grid
-        Windows at the net's own stride.
-    """
+    """Operations of the dense form on one frame, every convolution counted as plain sums."""
     form = DenseForm(net)
     edges = [(count - 1) * grid.stride_px + net.input_px for count in grid.shape]
     counted = 0.0

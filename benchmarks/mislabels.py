@@ -1,6 +1,5 @@
 """How many of the labels that were flipped on purpose does the list of suspects name."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +25,7 @@ FOLDS = 3
 
 
 def flipped(*, runs: Path, images: int = 4000, seed: int = 0) -> Result:
-    """Flip labels of Sim 1, cross-validate, and look for them in the list of suspects.
-
-    Parameters
-    ----------
-    runs
-        Where pictures and models are kept; what stands there is not made again.
-    images
-        How many pictures.
-    seed
-        Of pictures, flips and trainings.
-    """
-    began = time.monotonic()
+    """Flip labels of Sim 1, cross-validate, and look for them in the list of suspects."""
     folder = runs / f"mislabels-{images}-{seed}"
     study, truth = flipped_study(folder, ShapeSpec(images=images, seed=seed), seed)
     train(study, folder / "run", WSCNN_FAST, seed=seed)
@@ -61,16 +49,12 @@ def flipped(*, runs: Path, images: int = 4000, seed: int = 0) -> Result:
     right = truth.set_index("image")["label"]
     agreed = float(np.mean(scores["called"] == (scores["image"].map(right) == CLASSES[1])))
     return Result(
-        name="wscnn-mislabels",
         title="WSCNN: labels flipped on purpose, and the list of suspects",
-        command=f"python -m benchmarks wscnn-mislabels --runs RUNS --images {images} --seed {seed}",
-        seed=seed,
-        columns=["list", "pictures", "flipped ones in it", "share of the list", "of all flipped"],
+        header="list | pictures | flipped ones in it | share of the list | of all flipped",
         rows=rows,
         lead=f"Sim 1, {images:,} pictures (ellipses of ratio 0.5-0.75), {len(wrong)} labels flipped"
         f" at random; {FOLDS} folds of WSCNN_FAST, each picture judged by a net that did not learn"
         " its label; listed by how sure the net is of the other class, both directions together.",
-        seconds=time.monotonic() - began,
         notes=[
             f"Held against the true labels the nets are right on {agreed:.2%} of the pictures: they"
             f" learnt with {FLIPPED:.0%} of wrong labels, and their thresholds came from such."

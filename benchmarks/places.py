@@ -31,16 +31,10 @@ FLOOR = 8.0
 
 @dataclass
 class Found:
-    """What was found in some pictures.
+    """What was found in some images: detections, circles, and the names of all images.
 
-    Parameters
-    ----------
-    detections, objects
-        As `livewell.detection.matching.matched` takes them; objects are circles.
-    shares, kinds
-        Of every object of the positive pictures: how much of its box the mask covers.
-    images
-        Names of all pictures.
+    `shares` and `kinds` are of every object of the positive images: how much of its box the mask
+    covers.
     """
 
     detections: list[pd.DataFrame] = field(default_factory=list)
@@ -106,15 +100,6 @@ def told(model: Model, spec: ShapeSpec, images: int, what: str) -> Told:
 
     The figures are kept in the model's folder, with the threshold and the look that they are of,
     and not made again.
-
-    Parameters
-    ----------
-    model
-        The net.
-    spec, images
-        As `benchmarks.shapes.on_fresh` takes them.
-    what
-        Name of the bar.
     """
     kept = model.kept(spec, images, "json")
     of = {
@@ -159,15 +144,6 @@ def look_at(model: Model, spec: ShapeSpec, images: int, *, tick: Tick | None = N
 
     Places that are called, and their mask, are what `livewell localise` finds: those of a look at
     the threshold. Less sure ones come from a second look, for they would move the others' masks.
-
-    Parameters
-    ----------
-    model
-        The net.
-    spec, images
-        As `benchmarks.shapes.on_fresh` takes them.
-    tick
-        Told after every few pictures.
     """
     seen = partial(_seen, model.net, place_threshold(model))
     found = Found()

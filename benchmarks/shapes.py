@@ -40,18 +40,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Trial:
-    """One net on one set of pictures.
+    """One net on one set of images, which are split into thirds; trials on one set share a study.
 
-    Parameters
-    ----------
-    spec
-        The 4,000 pictures that are split into thirds.
-    profile
-        The recipe.
-    name
-        Folder of its run; trials on one set share a study.
-    begin
-        A trial whose net the training begins with, on pictures of another kind.
+    `name` is the folder of its run; `begin` a trial whose net the training begins with.
     """
 
     spec: ShapeSpec
@@ -81,13 +72,7 @@ class Model:
 
 
 def study_of(spec: ShapeSpec, folder: Path) -> Study:
-    """The study of a set of pictures in `folder`, split into thirds, or the one that is there.
-
-    Raises
-    ------
-    OutputError
-        The pictures that are there are others.
-    """
+    """The study of a set of pictures in `folder`, split into thirds, or the one that is there."""
     out = folder / "study"
     images = simulate_shapes(spec, folder / "pictures")
     if (out / "splits").is_dir():
@@ -115,17 +100,7 @@ def trained(trial: Trial, runs: Path, *, seed: int) -> Model:
 
 
 def on_fresh(told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int) -> Iterator[T]:
-    """What is told of pictures like those of `spec` that nothing was trained on, some at a time.
-
-    Parameters
-    ----------
-    told
-        Asked in several processes; can be pickled.
-    spec
-        Kind and seed.
-    images
-        How many.
-    """
+    """What is told of pictures like those of `spec` that nothing was trained on, some at a time."""
     other = replace(spec, images=images, seed=spec.seed + FRESH)
     parts = [range(at, min(at + TOGETHER, images)) for at in range(0, images, TOGETHER)]
     pool = Parallel(n_jobs=min(cpu_count(), len(parts)), return_as="generator")

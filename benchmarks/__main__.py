@@ -12,37 +12,27 @@ import click
 
 from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 
-OUT = click.option(
-    "--out",
-    type=PATH,
-    default=Path("benchmarks/results"),
-    show_default=True,
-    help="Folder of results.",
-)
+
+def _path(flag: str, text: str, default: str | None = None, **more: Any) -> Callable[[Any], Any]:
+    """An option that takes a path."""
+    path = None if default is None else Path(default)
+    shown = default is not None
+    return click.option(flag, type=PATH, default=path, show_default=shown, help=text, **more)
+
+
+OUT = _path("--out", "Folder of results.", "benchmarks/results")
 SEEDED = click.option("--seed", type=SEED, default=0, show_default=True)
-DATA = click.option(
-    "--data",
-    type=PATH,
-    default=Path("../shared/data"),
-    show_default=True,
-    help="Folder of real images.",
-)
-RUNS = click.option("--runs", type=PATH, help="Where models are kept, to go on after a stop.")
-KEPT = click.option(
-    "--runs", type=PATH, default=Path("runs"), show_default=True, help="Where models are kept."
-)
-OF_CELLS = click.option(
-    "--runs", type=PATH, required=True, help="Where `bench mcf7-cells` kept its runs."
-)
+DATA = _path("--data", "Folder of real images.", "../shared/data")
+RUNS = _path("--runs", "Where models are kept, to go on after a stop.")
+KEPT = _path("--runs", "Where models are kept.", "runs")
+OF_CELLS = _path("--runs", "Where `bench mcf7-cells` kept its runs.", required=True)
 FRAMES = click.option("--frames", type=COUNT, default=500, show_default=True)
-MODEL = click.option("--model", type=PATH, required=True, help="Model folder or training run.")
+MODEL = _path("--model", "Model folder or training run.", required=True)
 MODELS = click.option(
     "--model", "models", type=PATH, multiple=True, help="A further model (repeatable)."
 )
-STUDY = click.option("--study", type=PATH, required=True, help="A study with a split.")
-DEMO = click.option(
-    "--demo", type=PATH, default=Path("demo"), show_default=True, help="Of the demo."
-)
+STUDY = _path("--study", "A study with a split.", required=True)
+DEMO = _path("--demo", "Of the demo.", "demo")
 
 
 def _images(count: int) -> Callable[[Any], Any]:

@@ -16,7 +16,7 @@ from livewell.doses.dose_response import EffectiveDose, fit_dose_response
 from livewell.doses.equivalence import light_budget
 from livewell.metrics.intervals import cluster_interval, exact_binomial
 from livewell.metrics.virtual_batches import paper_interval
-from livewell.progress import task
+from livewell.progress import Tick, task
 
 MARGIN = 0.1
 WORST_PLATES = 2_000
@@ -58,11 +58,8 @@ def tables(*, seed: int, plates: int = 100) -> Result:
     values: dict[str, Any] = {}
     with task("plates", sum(each[2] for each in specs)) as tick:
         for place, (title, spec, number, curves, margin) in enumerate(specs):
-            seeds = np.random.SeedSequence([seed, place]).generate_state(number).tolist()
-            made: list[_Plate] = []
-            for part in _parallel(_plates, [(spec, s, curves, margin) for s in _chunks(seeds)]):
-                made += part
-                tick(len(part), title)
+            some = _Simulations(seed, place, number, title)
+            made: list[_Plate] = some.of(tick, _plate, spec, curves, margin)
             rows.append([title, *_row(made)])
             values[title] = {
                 "unsafe": sum(each.unsafe for each in made),
@@ -100,11 +97,8 @@ def coverage(*, seed: int, repetitions: int = 1000) -> Result:
     settings = [(wells, name) for name in SPREADS for wells in WELLS]
     with task("test sets", len(settings) * repetitions) as tick:
         for place, (wells, name) in enumerate(settings):
-            seeds = np.random.SeedSequence([seed, place]).generate_state(repetitions).tolist()
-            found: list[list[float]] = []
-            for part in _parallel(_intervals, [(wells, SPREADS[name], s) for s in _chunks(seeds)]):
-                found += part
-                tick(len(part), f"{wells} wells, spread {name}")
+            some = _Simulations(seed, place, repetitions, f"{wells} wells, spread {name}")
+            found: list[list[float]] = some.of(tick, _intervals, wells, SPREADS[name])
             paper, paper_width, groups, groups_width = np.array(found).T
             rows.append(
                 [
@@ -116,10 +110,8 @@ def coverage(*, seed: int, repetitions: int = 1000) -> Result:
                     f"{np.median(groups_width):.3f}",
                 ]
             )
-            values[f"{name}, {wells}"] = {
-                "paper": float(paper.mean()),
-                "groups": float(groups.mean()),
-            }
+            shares = {"paper": float(paper.mean()), "groups": float(groups.mean())}
+            values[f"{name}, {wells}"] = shares
     truth = float(np.mean(ACCURACY))
     return Result(
         title="How often a 95% interval of accuracy holds the true accuracy on new wells",
@@ -141,11 +133,7 @@ def coverage(*, seed: int, repetitions: int = 1000) -> Result:
     )
 
 
-def _plates(spec: PlateSpec, seeds: Sequence[int], curves: bool, margin: float) -> list[_Plate]:
-    return [_plate(spec, seed, curves, margin) for seed in seeds]
-
-
-def _plate(spec: PlateSpec, seed: int, curves: bool, margin: float) -> _Plate:
+def _plate(spec: PlateSpec, curves: bool, margin: float, seed: int) -> _Plate:
     wells = simulate_plate(spec, seed)
     found = light_budget(wells, margin)
     harmful = [
@@ -191,21 +179,17 @@ def _row(made: Sequence[_Plate]) -> list[str]:
     return [str(len(made)), share, said, *cells]
 
 
-def _intervals(wells: int, spread: float, seeds: Sequence[int]) -> list[list[float]]:
+def _intervals(wells: int, spread: float, seed: int) -> list[float]:
+    """Whether the paper's interval and ours hold the truth, each with its width."""
     truth = float(np.mean(ACCURACY))
-    found = []
-    for seed in seeds:
-        scores = _scores(wells, spread, seed)
-        paper = paper_interval(scores["y"], scores["called"], seed=seed, resamples=PAPER_RESAMPLES)
-        groups = cluster_interval(scores, "accuracy", seed=seed)
-        found.append(
-            [
-                number
-                for each in (paper, groups)
-                for number in (float(each.low <= truth <= each.high), each.high - each.low)
-            ]
-        )
-    return found
+    scores = _scores(wells, spread, seed)
+    paper = paper_interval(scores["y"], scores["called"], seed=seed, resamples=PAPER_RESAMPLES)
+    groups = cluster_interval(scores, "accuracy", seed=seed)
+    return [
+        number
+        for each in (paper, groups)
+        for number in (float(each.low <= truth <= each.high), each.high - each.low)
+    ]
 
 
 def _scores(wells: int, spread: float, seed: int) -> pd.DataFrame:
@@ -227,11 +211,26 @@ def _scores(wells: int, spread: float, seed: int) -> pd.DataFrame:
     )
 
 
-def _chunks(seeds: Sequence[int]) -> list[Sequence[int]]:
-    return [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
+@dataclass(frozen=True, slots=True)
+class _Simulations:
+    """So many simulations of one row of a table, each with a seed of its own."""
+
+    seed: int
+    row: int
+    count: int
+    note: str
+
+    def of(self, tick: Tick, work: Callable[..., Any], *settings: Any) -> list[Any]:
+        """What `work` finds in each, in order, some at a time in several processes."""
+        seeds = np.random.SeedSequence([self.seed, self.row]).generate_state(self.count).tolist()
+        chunks = [seeds[start : start + _CHUNK] for start in range(0, self.count, _CHUNK)]
+        made: list[Any] = []
+        pool = Parallel(n_jobs=PROCESSES, return_as="generator")
+        for part in pool(delayed(_each)(work, settings, chunk) for chunk in chunks):
+            made += part
+            tick(len(part), self.note)
+        return made
 
 
-def _parallel(work: Callable[..., list[Any]], calls: Sequence[tuple[Any, ...]]) -> Any:
-    """Results in the order of the calls, as they come."""
-    parallel = Parallel(n_jobs=PROCESSES, return_as="generator")
-    return parallel(delayed(work)(*call) for call in calls)
+def _each(work: Callable[..., Any], settings: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
+    return [work(*settings, seed) for seed in seeds]

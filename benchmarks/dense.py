@@ -1,7 +1,7 @@
 """Windows against dense maps: seconds a frame, what the answer loses, the machine's own speed."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -79,19 +79,22 @@ def _one_form(model: TrainingResult, repeats: int) -> tuple[dict[str, Any], str]
         tick()
         probability = model.card.region_rule.probability
         reference = probability(logits)
-        few = _few(model)
-        truth = np.repeat(model.sick, int(few[0].wanted.sum()))
-        scored = {
-            name: np.concatenate(list(_scores(way, few, grid, tick)))
-            for name, way in ways.items()
-            if way.score is not None
-        }
-        areas = {name: float(roc_auc_score(truth, scores)) for name, scores in scored.items()}
-        p95 = {
-            name: float(np.nanpercentile(np.abs(probability(way.score(view)) - reference), 95))
-            for name, way in ways.items()
-            if way.score is not None
-        }
+        wanted = np.zeros(grid.shape, dtype=bool)
+        wanted[::AUC_STEP, ::AUC_STEP] = True
+        few = [replace(each, wanted=wanted) for each in model.views]
+        truth = np.repeat(model.sick, int(wanted.sum()))
+        areas: dict[str, float] = {}
+        p95: dict[str, float] = {}
+        for name, way in ways.items():
+            if way.score is None:
+                continue
+            off = np.abs(probability(way.score(view)) - reference)
+            p95[name] = float(np.nanpercentile(off, 95))
+            scores = []
+            for each in few:
+                scores.append(way.score(each)[wanted].astype(np.float64))
+                tick()
+            areas[name] = float(roc_auc_score(truth, np.concatenate(scores)))
     return _told(model, ways, seconds, rate, areas, p95)
 
 
@@ -126,15 +129,15 @@ def _told(
     operations = direct_operations(model.net, model.grid)
     whole = [name for name in middle if name.startswith("dense") and not ways[name].half]
     best = min(whole, key=lambda name: middle[name])
-    shares = [
-        operations / s / r for s, r in zip(seconds["dense, torch float32"], rate, strict=True)
-    ]
-    shares_best = [operations / s / r for s, r in zip(seconds[best], rate, strict=True)]
+    share, share_best = (
+        median(operations / s / r for s, r in zip(seconds[name], rate, strict=True))
+        for name in ("dense, torch float32", best)
+    )
     said = (
         f"{operations / 1e9:.0f} GFLOP a frame counted as direct convolutions; a {MATRIX} x"
         f" {MATRIX} float32 matrix product reached {median(rate) / 1e9:.0f} GFLOP/s in the same"
-        f" run, dense torch float32 {median(shares):.0%} of that rate, {best}"
-        f" {median(shares_best):.0%} (the fully connected layer goes through Fourier space, which"
+        f" run, dense torch float32 {share:.0%} of that rate, {best}"
+        f" {share_best:.0%} (the fully connected layer goes through Fourier space, which"
         " takes fewer operations than are counted)."
     )
     return {"rows": rows, "values": {"seconds": seconds, "auc": areas, "p95": p95}}, said
@@ -175,22 +178,6 @@ def _ways(model: TrainingResult) -> dict[str, _Way]:
             lambda v, engine=engine: next(engine.stream([v], grid))[1],  # type: ignore[misc]
         )
     return found
-
-
-def _scores(
-    way: _Way, views: list[View], grid: WindowGrid, tick: Any
-) -> Iterator[NDArray[np.float64]]:
-    for view in views:
-        if way.score is None:
-            return
-        yield way.score(view)[view.wanted].astype(np.float64)
-        tick()
-
-
-def _few(model: TrainingResult) -> list[View]:
-    wanted = np.zeros(model.grid.shape, dtype=bool)
-    wanted[::AUC_STEP, ::AUC_STEP] = True
-    return [replace(view, wanted=wanted) for view in model.views]
 
 
 def _dense_seconds(engine: Dense, view: View, grid: WindowGrid, frames: int = 4) -> float:

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -124,18 +124,12 @@ def evidence(data: Path, *, runs: Path, seed: int = 0) -> Result:
         out = runs / f"explain-{profile.name}"
         made = explain(runs / f"run-{profile.name}", out=out, seed=seed)
         for name, found in made.background.items():
-            share, area = found.evidence, found.area
-            rows.append(
-                [
-                    profile.name,
-                    name,
-                    f"{share.value:.1%} ({share.low:.1%}-{share.high:.1%})",
-                    f"{area.value:.1%} ({area.low:.1%}-{area.high:.1%})",
-                    str(found.patches),
-                    str(share.groups),
-                    str(found.without_cells),
-                ]
+            shares = (
+                f"{each.value:.1%} ({each.low:.1%}-{each.high:.1%})"
+                for each in (found.evidence, found.area)
             )
+            counts = (found.patches, found.evidence.groups, found.without_cells)
+            rows.append([profile.name, name, *shares, *map(str, counts)])
             notes.append(f"{profile.name}: {told(found, name)}")
         crops = np.mean([row[2] for row in made.disagreement])
         classes = np.mean([row[3] for row in made.disagreement])
@@ -163,22 +157,14 @@ def stain(data: Path, *, seed: int = 0) -> Result:
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         study = study_of(data, Path(temporary) / "study")
+        ratio = Stain("propidium iodide", 224, 112, "ratio", offset_counts=90)
+        mean = Stain("propidium iodide", 224, 112, "mean", per="experiment", unfit="drop")
         for title, route in {
-            "ratio to background, fitted whole": Stain(
-                "propidium iodide", 224, 112, "ratio", offset_counts=90
+            "ratio to background, fitted whole": ratio,
+            "ratio to background, fitted by experiment": replace(
+                ratio, per="experiment", unfit="drop"
             ),
-            "ratio to background, fitted by experiment": Stain(
-                "propidium iodide",
-                224,
-                112,
-                "ratio",
-                offset_counts=90,
-                per="experiment",
-                unfit="drop",
-            ),
-            "mean stain, fitted by experiment": Stain(
-                "propidium iodide", 224, 112, "mean", per="experiment", unfit="drop"
-            ),
+            "mean stain, fitted by experiment": mean,
         }.items():
             made = label(study, route, CLASSES, seed=seed)
             counts = "; ".join(f"{step}: {count:,}" for step, count in made.meta.counts)

@@ -54,7 +54,7 @@ def movie(*, runs: Path, frames: int = 500, seed: int = 0) -> Result:
         asked: list[Backend] = ["torch", *[b for b in available() if b == "openvino-bf16"]]
         with task("mapping", len(asked)) as tick:
             for backend in asked:
-                found = _run(path, model, Path(temporary) / f"out-{backend}", backend)
+                found = _child("mapped", path, model, f"{temporary}/out-{backend}", backend, ALONE)
                 rows += _movie_rows(backend, found, frames)
                 tick()
     return Result(
@@ -74,7 +74,7 @@ def verdicts(model: Path, *, frames: int = 500, seed: int = 0) -> Result:
     with TemporaryDirectory() as temporary, task("judging", 1) as tick:
         movie = Path(temporary) / "movie.ome.tif"
         write_movie(movie, frames, seed)
-        found = _child("judged", movie, model, Path(temporary) / "out")
+        found = _child("judged", movie, model, f"{temporary}/out")
         tick()
     seen = np.array([row[1] for row in found["seen"][:frames]]) - found["base"]
     marks = [1, frames // 4, frames // 2, 3 * frames // 4, frames]
@@ -125,7 +125,9 @@ def large_image(*, runs: Path, side_px: int = 20_000, seed: int = 0) -> Result:
         whole.flush()
         del whole
         with task("mapping", 1) as tick:
-            found = _run(path, runs / DEADNET_DENSE.name, Path(temporary) / "out", "torch", 0)
+            found = _child(
+                "mapped", path, runs / DEADNET_DENSE.name, f"{temporary}/out", "torch", 0
+            )
             tick()
     rows = [
         ["peak resident memory of the process, MiB", f"{found['peak']:.0f}"],
@@ -140,10 +142,6 @@ def large_image(*, runs: Path, side_px: int = 20_000, seed: int = 0) -> Result:
         lead=f"{DEADNET_DENSE.name} on one 16-bit image of {side_px**2 * 2 / 1e9:.1f} GB, tiles of"
         " at most 2 GB (the default), backend torch; page and video show one pixel in five.",
     )
-
-
-def _run(movie: Path, model: Path, out: Path, backend: str, alone: int = ALONE) -> dict[str, Any]:
-    return _child("mapped", movie, model, out, backend, alone)
 
 
 def _child(work: str, *arguments: object) -> dict[str, Any]:

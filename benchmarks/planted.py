@@ -1,7 +1,7 @@
 """Whether Grad-CAM finds planted sick cells, and whether averaged weights make crops agree."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,38 +44,22 @@ FAST_PROFILE = override(FAST, SETTINGS | {"steps": 1_000})
 DEADNETS = {f"DeadNet, {form}, 600 steps, conv4_2": profile for form, profile in FORMS.items()}
 
 
-@dataclass
-class Found:
-    """What was found with one kind of weights."""
-
-    hits: list[bool] = field(default_factory=list)
-    disagreement: list[float] = field(default_factory=list)
-    chance: list[float] = field(default_factory=list)
-
-
 def planted(*, runs: Path, seed: int = 0) -> Result:
     """Peaks of whole-field maps on sick cells that cover under a tenth of the area."""
     rows: list[list[str]] = []
     values = {}
     fields = _fields(seed + 1)
     for kind, net, study in _nets(runs, seed):
-        found = _looked(kind, net, study, fields)
-        for name, each in found.items():
-            hits, low, high = sum(each.hits), *wilson(sum(each.hits), len(each.hits))
-            share = f"{hits} of {len(each.hits)} = {hits / len(each.hits):.0%}"
-            rows.append(
-                [
-                    kind,
-                    name,
-                    f"{share} ({low:.0%}-{high:.0%})",
-                    f"{np.mean(each.chance):.1%}",
-                    f"{np.median(each.disagreement):.2f}",
-                ]
-            )
+        for name, found in _looked(kind, net, study, fields).groupby("weights", sort=False):
+            hits, count, apart = int(found["hit"].sum()), len(found), found["disagreement"]
+            low, high = wilson(hits, count)
+            share = f"{hits} of {count} = {hits / count:.0%} ({low:.0%}-{high:.0%})"
+            chance = f"{found['chance'].mean():.1%}"
+            rows.append([kind, str(name), share, chance, f"{apart.median():.2f}"])
             values[f"{kind}, {name}"] = {
                 "hits": hits,
-                "fields": len(each.hits),
-                "disagreement": each.disagreement,
+                "fields": count,
+                "disagreement": apart.tolist(),
             }
     return Result(
         title="Grad-CAM on simulated cultures with planted sick cells",
@@ -158,7 +142,8 @@ def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study]]:
         yield name, made.net, Study.open(folder / "deadnet" / "study")
 
 
-def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> dict[str, Found]:
+def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> pd.DataFrame:
+    """One row a field and weights: hit, chance and disagreement."""
     cam = Cam(net)
     patches, folds, _ = study.split("split")
     train_groups = folds.loc[folds["part"] == "train", "group"]
@@ -167,7 +152,7 @@ def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> dict[st
     ]
     weights = class_weights(cam, StudyPixels(study), regions_of(own), 1, most=500)
     ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
-    found = {name: Found() for name in ways}
+    rows = []
     with task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:
         for each in fields:
             area = Box.of(0, 0, *each.frame.shape)
@@ -177,8 +162,6 @@ def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> dict[st
             for name, weighed in ways.items():
                 made = field_map(cam, each.frame, area, grid, 1, weights=weighed)
                 peak = np.unravel_index(np.nanargmax(made.map), made.map.shape)
-                found[name].hits.append(bool(target[peak]))
-                found[name].chance.append(float(target.mean()))
-                found[name].disagreement.append(made.disagreement)
+                rows.append((name, bool(target[peak]), float(target.mean()), made.disagreement))
                 tick()
-    return found
+    return pd.DataFrame(rows, columns=["weights", "hit", "chance", "disagreement"])

@@ -54,7 +54,7 @@ class Result:
             "notes": self.notes,
             "values": self.values,
         }
-        known = {"kind": KIND, "date": datetime.now(UTC).date().isoformat()}
+        known: dict[str, Any] = {"kind": KIND, "date": datetime.now(UTC).date().isoformat()}
         known |= {"machine": machine(), "versions": versions()}
         write_json(folder / f"{name}.json", known | record)
         return record

@@ -1,7 +1,7 @@
 """The project's own benchmarks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,93 +13,95 @@ import click
 from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 
 
+@dataclass(frozen=True)
+class Option:
+    """An option, and what of it stands in the command that makes a result again."""
+
+    add: Callable[[Any], Any]
+    again: str = ""
+
+
 def _path(flag: str, text: str, default: str | None = None, **more: Any) -> Callable[[Any], Any]:
-    """An option that takes a path."""
-    path = None if default is None else Path(default)
-    shown = default is not None
+    path, shown = None if default is None else Path(default), default is not None
     return click.option(flag, type=PATH, default=path, show_default=shown, help=text, **more)
+
+
+def _count(flag: str, default: int) -> Option:
+    option = click.option(flag, type=COUNT, default=default, show_default=True)
+    return Option(option, f"{flag} {{{flag[2:]}}}")
 
 
 OUT = _path("--out", "Folder of results.", "benchmarks/results")
 SEEDED = click.option("--seed", type=SEED, default=0, show_default=True)
-DATA = _path("--data", "Folder of real images.", "../shared/data")
-RUNS = _path("--runs", "Where models are kept, to go on after a stop.")
-KEPT = _path("--runs", "Where models are kept.", "runs")
-OF_CELLS = _path("--runs", "Where `bench mcf7-cells` kept its runs.", required=True)
-FRAMES = click.option("--frames", type=COUNT, default=500, show_default=True)
-MODEL = _path("--model", "Model folder or training run.", required=True)
-MODELS = click.option(
-    "--model", "models", type=PATH, multiple=True, help="A further model (repeatable)."
+DATA = Option(_path("--data", "Folder of real images.", "../shared/data"), "--data ../shared/data")
+RUNS = Option(_path("--runs", "Where models are kept, to go on after a stop."))
+KEPT = Option(_path("--runs", "Where models are kept.", "runs"), "--runs RUNS")
+OF_CELLS = Option(
+    _path("--runs", "Where `bench mcf7-cells` kept its runs.", required=True), "--runs RUNS"
 )
-STUDY = _path("--study", "A study with a split.", required=True)
-DEMO = _path("--demo", "Of the demo.", "demo")
-
-
-def _images(count: int) -> Callable[[Any], Any]:
-    return click.option("--images", type=COUNT, default=count, show_default=True)
+MODEL = Option(_path("--model", "Model folder or training run.", required=True), "--model demo/run")
+MODELS = Option(
+    click.option(
+        "--model", "models", type=PATH, multiple=True, help="A further model (repeatable)."
+    )
+)
+STUDY = Option(_path("--study", "A study with a split.", required=True), "--study demo/study")
+DEMO = Option(_path("--demo", "Of the demo.", "demo"))
+FRAMES = _count("--frames", 500)
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A command, the function whose `Result` it prints, and what makes the result again.
+    """A command, and the function (MODULE.FUNCTION) whose `Result` it prints and writes.
 
-    `work` is MODULE.FUNCTION, which takes the options; where no ``--runs`` are given it gets a
-    temporary folder. `again` is the command's end as the page shows it, filled with the options.
+    The function takes the options; where no ``--runs`` are given it gets a temporary folder.
+    `before` stands before the command that makes the result again.
     """
 
     name: str
     work: str
     shows: str
-    options: tuple[Callable[[Any], Any], ...] = ()
-    again: str = "--seed {seed}"
+    options: tuple[Option, ...] = ()
     before: str = ""
+
+    def again(self, options: Mapping[str, Any]) -> str:
+        """The command that makes the result again."""
+        parts = [option.again for option in self.options if option.again]
+        parts += ["--seed {seed}", *(f"--model {path}" for path in options.get("models", ()))]
+        words = f"{self.before}python -m benchmarks {self.name} {' '.join(parts)}"
+        return words.format(**options)
 
     def measure(self, talk: Talk, out: Path, **options: Any) -> None:
         """Run it, and print and write its result."""
         module, function = self.work.split(".")
-        models = "".join(f" --model {path}" for path in options.get("models", ()))
-        again = f"{self.before}python -m benchmarks {self.name} {self.again}"
-        again = again.format(**options | {"models": models})
         began = time.monotonic()
         with TemporaryDirectory() as temporary:
             given = {"runs": Path(temporary)} if options.get("runs", "") is None else {}
             result = getattr(import_module(f"benchmarks.{module}"), function)(**options | given)
-        seconds = time.monotonic() - began
+        seconds, again = time.monotonic() - began, self.again(options)
         record = result.write(out, self.name, again, seed=options["seed"], seconds=seconds)
         talk.say(result.text())
         talk.result(record)
 
 
-REAL = "--data ../shared/data --seed {seed}"
-WSCNN = "--runs RUNS --images {images} --seed {seed}"
 BENCHMARKS = (
     Benchmark(
         "mcf7-cells",
         "mcf7.cells",
         "Dead among live MCF7 cells, leave one experiment out.",
         (DATA, RUNS),
-        REAL,
     ),
     Benchmark(
-        "mcf7-stain",
-        "mcf7.stain",
-        "Labels from propidium iodide: counts of every step.",
-        (DATA,),
-        REAL,
+        "mcf7-stain", "mcf7.stain", "Labels from propidium iodide: counts of every step.", (DATA,)
     ),
     Benchmark(
-        "verdict-memory",
-        "movies.verdicts",
-        "Memory of verdicts on a long movie.",
-        (MODEL, FRAMES),
-        "--model demo/run --frames {frames} --seed {seed}",
+        "verdict-memory", "movies.verdicts", "Memory of verdicts on a long movie.", (MODEL, FRAMES)
     ),
     Benchmark(
         "killed-training",
         "killed.training",
         "Kill a training five times, go on, compare the weights.",
         (STUDY,),
-        "--study demo/study --seed {seed}",
     ),
     Benchmark(
         "dense",
@@ -117,14 +119,12 @@ BENCHMARKS = (
         "movies.real_images",
         "How far dense maps are from windows on real images.",
         (DATA, RUNS, MODELS),
-        REAL + "{models}",
     ),
     Benchmark(
         "movie",
         "movies.movie",
         "A long movie from file to map and video: memory and time.",
         (RUNS, FRAMES),
-        "--frames {frames} --seed {seed}",
     ),
     Benchmark(
         "large-image", "movies.large_image", "Memory of a map of 20,000 x 20,000 px.", (RUNS,)
@@ -161,7 +161,6 @@ BENCHMARKS = (
         "mcf7.evidence",
         "Share of evidence off the cells on real images, right and wrong patches shown.",
         (DATA, OF_CELLS),
-        "--data ../shared/data --runs RUNS --seed {seed}",
     ),
     Benchmark(
         "demo",
@@ -174,36 +173,31 @@ BENCHMARKS = (
         "wscnn-table1",
         "table1.table",
         "WSCNN's Table 1: which images hold circles.",
-        (KEPT, _images(10_000)),
-        WSCNN,
+        (KEPT, _count("--images", 10_000)),
     ),
     Benchmark(
         "wscnn-table3",
         "table3.table",
         "WSCNN's Table 3: where the circles are.",
-        (KEPT, _images(10_000)),
-        WSCNN,
+        (KEPT, _count("--images", 10_000)),
     ),
     Benchmark(
         "wscnn-rare",
         "rare.curve",
         "Accuracy and localisation against rarity.",
-        (KEPT, _images(2_000)),
-        WSCNN,
+        (KEPT, _count("--images", 2_000)),
     ),
     Benchmark(
         "wscnn-mislabels",
         "mislabels.flipped",
         "Find labels that were flipped on purpose.",
-        (KEPT, _images(4_000)),
-        WSCNN,
+        (KEPT, _count("--images", 4_000)),
     ),
     Benchmark(
         "haemocytometer",
         "haemocytometer.table",
         "Dead cells in a counting chamber, from labels of images.",
         (DATA, KEPT),
-        "--data ../shared/data --runs RUNS --seed {seed}",
     ),
 )
 
@@ -231,7 +225,7 @@ def _register(benchmark: Benchmark) -> None:
 
     run.__doc__ = benchmark.shows
     decorated: Any = run
-    for option in reversed((*benchmark.options, SEEDED, OUT)):
+    for option in reversed((*(each.add for each in benchmark.options), SEEDED, OUT)):
         decorated = option(decorated)
     command(benchmark.name, bench)(decorated)
 

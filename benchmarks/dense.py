@@ -31,17 +31,17 @@ PARTS = 4
 """Windows are timed on the first of so many parts of the map's rows, and the time multiplied."""
 AUC_STEP = 4
 """For the AUC every so many-th cell in rows and columns of the map is taken."""
-MATRIX = 2048
+MATRIX, REPEATS = 2048, 3
 
 
-def table(*, runs: Path, repeats: int = 3, seed: int = 0) -> Result:
+def table(*, runs: Path, seed: int = 0) -> Result:
     """Every way of scoring one frame, for DeadNet in both forms."""
     rows: list[list[str]] = []
     notes: list[str] = []
     values: dict[str, Any] = {}
     for form, profile in FORMS.items():
         model = trained(runs, profile, seed=seed)
-        found, said = _one_form(model, repeats)
+        found, said = _one_form(model)
         rows += [[form, *row] for row in found["rows"]]
         notes.append(f"{form.capitalize()}: {said}")
         values[form] = found["values"]
@@ -53,7 +53,7 @@ def table(*, runs: Path, repeats: int = 3, seed: int = 0) -> Result:
         " | times default float32 windows | 95% of |difference| in p | AUC | change of AUC",
         rows=rows,
         lead=f"Both forms trained on the simulated culture ({DEADNET_DENSE.fit.steps} steps),"
-        f" unseen wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain"
+        f" unseen wells. 3,621 windows a frame. Medians of {REPEATS} runs by turns. Windows: plain"
         f" torch in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
         " multiplied. MONAI: PatchInferer with SlidingWindowSplitter. Dense: from pixels to map,"
         " normalisation included. Differences are from float32 windows on one frame; AUC is of"
@@ -63,14 +63,14 @@ def table(*, runs: Path, repeats: int = 3, seed: int = 0) -> Result:
     )
 
 
-def _one_form(model: TrainingResult, repeats: int) -> tuple[dict[str, Any], str]:
+def _one_form(model: TrainingResult) -> tuple[dict[str, Any], str]:
     view, grid = model.views[0], model.grid
     ways = _ways(model)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     rate: list[float] = []
-    total = repeats * len(ways) + 1 + (len(ways) - 1) * len(model.views)
+    total = REPEATS * len(ways) + 1 + (len(ways) - 1) * len(model.views)
     with task("measuring", total) as tick, torch.inference_mode():
-        for _ in range(repeats):
+        for _ in range(REPEATS):
             rate.append(_matrix_rate())
             for name, way in ways.items():
                 seconds[name].append(way.seconds())

@@ -62,11 +62,7 @@ def table(
 
 
 def _measured(
-    profile: Profile,
-    shape: tuple[int, int],
-    repeats: int,
-    seed: int,
-    tick: Callable[[], object],
+    profile: Profile, shape: tuple[int, int], repeats: int, seed: int, tick: Callable[[], object]
 ) -> tuple[list[float], list[float], float]:
     """Seconds of the dense engine and of windows, and the largest difference of a logit."""
     torch.manual_seed(seed)

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
-from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
@@ -30,7 +28,7 @@ from livewell.workflows.train import train
 CLASSES = ("live", "dead")
 LEAST_EACH = 5
 """An experiment counts in the mean with at least five cells of each state (data/README)."""
-BASELINE_PX = 80
+BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
 
 
 def study_of(data: Path, folder: Path) -> Study:
@@ -39,28 +37,16 @@ def study_of(data: Path, folder: Path) -> Study:
     return index(images, folder, files="*.ome.tif", metadata=images / "images.csv").study
 
 
-def cells(
-    data: Path,
-    *,
-    runs: Path,
-    profiles: Sequence[Profile] = (FAST, DEADNET_2017_SHORT),
-    seed: int = 0,
-) -> Result:
+def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """Dead and live cells of unseen experiments: nets, trees and the plate alone."""
     began = time.monotonic()
     study = study_of(data, runs / "study")
     rows, values, experiments = [], {}, {}
     trained_s = 0.0
-    for profile in profiles:
+    for profile in PROFILES:
         name = f"cells-{profile.input.patch_px}"
         _prepare(study, data, name, profile.input.patch_px, seed)
-        run = train(
-            study,
-            runs / f"run-{profile.name}",
-            profile,
-            split=name,
-            seed=seed,
-        ).run
+        run = train(study, runs / f"run-{profile.name}", profile, split=name, seed=seed).run
         logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
         seconds = float(sum(log["seconds"].sum() for log in logs))
         trained_s += seconds
@@ -76,12 +62,7 @@ def cells(
     _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
     patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
     found = baseline_estimates(
-        patches,
-        folds,
-        ClassNames(CLASSES),
-        StudyPixels(study),
-        min_each=LEAST_EACH,
-        seed=seed,
+        patches, folds, ClassNames(CLASSES), StudyPixels(study), min_each=LEAST_EACH, seed=seed
     )
     rows += [_row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()]
     rows.append(
@@ -120,7 +101,7 @@ def cells(
 def evidence(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """How much of the evidence on unseen experiments lies off cells, by net and class."""
     rows, notes, values = [], [], {}
-    for profile in (FAST, DEADNET_2017_SHORT):
+    for profile in PROFILES:
         out = runs / f"explain-{profile.name}"
         made = explain(runs / f"run-{profile.name}", out=out, seed=seed)
         for name, found in made.background.items():
@@ -195,14 +176,7 @@ def _prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> N
         others="drop",
     )
     label(study, route, CLASSES, name=name, seed=seed)
-    split(
-        study,
-        by="experiment",
-        scheme=LeaveOneOut(),
-        labels=name,
-        name=name,
-        seed=seed,
-    )
+    split(study, by="experiment", scheme=LeaveOneOut(), labels=name, name=name, seed=seed)
 
 
 def _row(name: str, figures: dict[str, Estimate], minutes: str) -> list[str]:

@@ -30,6 +30,8 @@ from livewell.progress import Tick, shown, task
 from livewell.workflows.assess import assess
 from livewell.workflows.heatmap import heatmap
 
+EVERY = 2
+"""Every so many-th window in rows and columns of a map is held against the dense one."""
 ALONE = 40
 """Frames that are scored without reading and writing, to compare."""
 _CHILD = """
@@ -234,14 +236,7 @@ class Watch:
         yield tick
 
 
-def real_images(
-    data: Path,
-    *,
-    runs: Path,
-    models: tuple[Path, ...] = (),
-    every: int = 2,
-    seed: int = 0,
-) -> Result:
+def real_images(data: Path, *, runs: Path, models: tuple[Path, ...] = (), seed: int = 0) -> Result:
     """How far dense maps are from windows' on real images."""
     rows = []
     for profile in FORMS.values():
@@ -255,20 +250,18 @@ def real_images(
     with task("comparing", total) as tick:
         for path in paths:
             for name, frames in images.items():
-                rows.append(_deviation(path, name, frames, every, tick))
+                rows.append(_deviation(path, name, frames, tick))
     return Result(
         title="Real images: dense maps against windows one by one",
         header="model | images | windows | exact | r of maps | 95% of |difference| in p | largest",
         rows=rows,
-        lead=f"Dense float32 against float32 windows, every {every}nd window in rows and columns of"
+        lead=f"Dense float32 against float32 windows, every {EVERY}nd window in rows and columns of"
         f" the map with {STRIDE} px steps, where there are cells. Models of the simulated culture"
         " (and those named in the command), judged here only for whether both ways say the same.",
     )
 
 
-def _deviation(
-    path: Path, name: str, frames: list[tuple[Path, int]], every: int, tick: Tick
-) -> list[str]:
+def _deviation(path: Path, name: str, frames: list[tuple[Path, int]], tick: Tick) -> list[str]:
     net, card = load_model(path)
     dense, windows = Dense(net), Windows(net)
     pairs = []
@@ -278,7 +271,7 @@ def _deviation(
             sliding = Sliding(image, card, fit, STRIDE, 0)
             (view,) = sliding.views([t])
         thinned = np.zeros_like(view.wanted)
-        thinned[::every, ::every] = view.wanted[::every, ::every]
+        thinned[::EVERY, ::EVERY] = view.wanted[::EVERY, ::EVERY]
         view = replace(view, wanted=thinned)
         both = [next(e.stream([view], sliding.grid))[1][:, view.wanted].T for e in (windows, dense)]
         pairs.append(np.stack([card.region_rule.probabilities(each)[..., 1] for each in both]))

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -27,26 +26,19 @@ from livewell.training.data import LabelledRegions, beside, training_loader, wor
 from livewell.training.fit import calm, chosen_precision
 from livewell.training.module import Classifier
 
-WARM_UP, STEPS = 5, 40
+WARM_UP, STEPS, REPEATS = 5, 40, 3
 PROFILES = (DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE)
 
 
-def speed(
-    *,
-    profiles: Iterable[Profile] = PROFILES,
-    repeats: int = 3,
-    seed: int = 0,
-) -> Result:
+def speed(*, seed: int = 0) -> Result:
     """Crops a second of training from files with augmentation, and from memory without."""
-    profiles = list(profiles)
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         pixels, names = _pictures(Path(temporary), seed)
-        total = 2 * repeats * len(profiles)
-        with task("training", total) as tick:
-            for profile in profiles:
+        with task("training", 2 * REPEATS * len(PROFILES)) as tick:
+            for profile in PROFILES:
                 full, bare = [], []
-                for _ in range(repeats):
+                for _ in range(REPEATS):
                     full.append(_rate(profile, pixels, names, seed, augmented=True))
                     tick(1, profile.name)
                     bare.append(_rate(profile, pixels, names, seed, augmented=False))
@@ -65,7 +57,7 @@ def speed(
         title="Training: crops a second with full augmentation, as a share of the net alone",
         header="profile | number type | crops/s, from files, augmented | from memory | share",
         rows=rows,
-        lead=f"{STEPS} steps each after {WARM_UP} to warm up, {repeats} times by turns, medians"
+        lead=f"{STEPS} steps each after {WARM_UP} to warm up, {REPEATS} times by turns, medians"
         " (range of the share). From files: patches of 16-bit movies of 1344 x 1024 through the"
         " study's memory-mapped cache, every augmentation of the profile. From memory: the same net"
         " on batches that lie ready as the net takes them.",

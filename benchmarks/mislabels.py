@@ -6,18 +6,16 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.result import Result
+from benchmarks.shapes import split_whole
 from livewell.classes import ClassNames
 from livewell.files import whole_file
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
-from livewell.study.regions import Whole
 from livewell.study.study import Study
-from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import KFolds, split
+from livewell.workflows.split import KFolds
 from livewell.workflows.train import train
 
 FLIPPED = 0.02
@@ -76,10 +74,5 @@ def flipped_study(folder: Path, spec: ShapeSpec, seed: int) -> tuple[Study, pd.D
         truth["told"] = truth["label"].where(~truth["flipped"], other)
         with whole_file(told) as temporary:
             truth.to_csv(temporary, index=False)
-    if not (out / "splits").is_dir():
-        index(images, out, metadata=told)
-        study = Study.open(out)
-        label(study, Column("told", {name: name for name in CLASSES}), CLASSES, seed=seed)
-        scheme = KFolds(FOLDS, validation=0.2)
-        split(study, by="picture", scheme=scheme, grid=Whole(), seed=seed)
-    return Study.open(out), pd.read_csv(told)
+    study = split_whole(images, told, out, "told", KFolds(FOLDS, validation=0.2), seed)
+    return study, pd.read_csv(told)

@@ -23,7 +23,7 @@ from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import Holdout, Scheme, split
 from livewell.workflows.train import train
 
 READINGS: dict[Ellipses, str] = {
@@ -71,17 +71,25 @@ class Model:
         return self.folder / f"fresh-{share}-{images}-{self.card.weights_sha256[:8]}.{kind}"
 
 
+def split_whole(
+    images: Path, metadata: Path, out: Path, column: str, scheme: Scheme, seed: int
+) -> Study:
+    """The study of images in `out`, labelled by a column of metadata, split by image."""
+    if not (out / "splits").is_dir():
+        study = index(images, out, metadata=metadata).study
+        label(study, Column(column, {name: name for name in CLASSES}), CLASSES, seed=seed)
+        split(study, by="picture", scheme=scheme, grid=Whole(), seed=seed)
+    return Study.open(out)
+
+
 def study_of(spec: ShapeSpec, folder: Path) -> Study:
-    """The study of a set of pictures in `folder`, split into thirds, or the one that is there."""
-    out = folder / "study"
+    """The study of a set of images in `folder`, split into thirds, or the one that is there.
+
+    Refuses a folder that holds others.
+    """
     images = simulate_shapes(spec, folder / "pictures")
-    if (out / "splits").is_dir():
-        return Study.open(out)
-    index(images, out, metadata=folder / "pictures" / "images.csv")
-    study = Study.open(out)
-    label(study, Column("label", {name: name for name in CLASSES}), CLASSES, seed=spec.seed)
-    split(study, by="picture", scheme=THIRDS, grid=Whole(), seed=spec.seed)
-    return study
+    table = folder / "pictures" / "images.csv"
+    return split_whole(images, table, folder / "study", "label", THIRDS, spec.seed)
 
 
 def trained(trial: Trial, runs: Path, *, seed: int) -> Model:

@@ -37,14 +37,10 @@ MOST_WEIGHT = 20.0
 class BoxSupervision:
     """Trains the class maps of a net on boxes: a place is positive where its centre lies in one.
 
-    In place of `livewell.training.fit.fit`: the same net, draws, turns, optimiser and schedule;
-    cross-entropy at every place instead of one a frame. Turns are its only augmentation. Computes
-    on the processor, and is not resumed.
-
-    Parameters
-    ----------
-    boxes
-        Columns image and `schemas.BOX`: cells of the positive class.
+    In place of `livewell.training.fit.fit`: the same net, draws, optimiser and schedule;
+    cross-entropy at every place instead of one a frame. Flips and rotations are its only
+    augmentation. Computes on the processor, and is not resumed. `boxes` are of cells of the
+    positive class, columns image and `schemas.BOX`.
     """
 
     boxes: pd.DataFrame

@@ -1,7 +1,6 @@
 """Whether a light budget keeps its promise, and which interval of accuracy holds the truth."""
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +10,13 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
+from benchmarks.plates import KINDS, PlateSpec, at_margin, simulate_plate
 from benchmarks.result import Result
 from livewell.doses.dose_response import EffectiveDose, fit_dose_response
 from livewell.doses.equivalence import light_budget
 from livewell.metrics.intervals import cluster_interval, exact_binomial
 from livewell.metrics.virtual_batches import paper_interval
-from livewell.progress import task
-from livewell.simulate.plates import KINDS, PlateSpec, at_margin, simulate_plate
+from livewell.progress import Tick, task
 
 MARGIN = 0.1
 WORST_PLATES = 2_000
@@ -48,16 +47,7 @@ class _Plate:
 
 
 def tables(*, seed: int, plates: int = 100) -> Result:
-    """Harmful doses named safe, verdicts, and intervals of ED10 and ED50 that hold the truth.
-
-    Parameters
-    ----------
-    seed
-        Of all plates.
-    plates
-        Simulated plates of every kind.
-    """
-    began = time.monotonic()
+    """Harmful doses named safe, verdicts, and intervals of ED10 and ED50 that hold the truth."""
     specs = [(TITLES[name], spec, plates, True, MARGIN) for name, spec in KINDS.items()]
     many = replace(KINDS["none"], wells=MANY_WELLS)
     title = f"no effect, {MANY_WELLS} wells a dose, margin {WIDE_MARGIN:g}"
@@ -68,11 +58,8 @@ def tables(*, seed: int, plates: int = 100) -> Result:
     values: dict[str, Any] = {}
     with task("plates", sum(each[2] for each in specs)) as tick:
         for place, (title, spec, number, curves, margin) in enumerate(specs):
-            seeds = np.random.SeedSequence([seed, place]).generate_state(number).tolist()
-            made: list[_Plate] = []
-            for part in _parallel(_plates, [(spec, s, curves, margin) for s in _chunks(seeds)]):
-                made += part
-                tick(len(part), title)
+            some = _Simulations(seed, place, number, title)
+            made: list[_Plate] = some.of(tick, _plate, spec, curves, margin)
             rows.append([title, *_row(made)])
             values[title] = {
                 "unsafe": sum(each.unsafe for each in made),
@@ -81,58 +68,37 @@ def tables(*, seed: int, plates: int = 100) -> Result:
             }
     spec = KINDS["smooth"]
     return Result(
-        "budget-tables",
-        "Light budget on simulated plates with a known truth",
-        f"python -m benchmarks budget-tables --seed {seed}",
-        seed,
-        [
-            "effect of light",
-            "plates",
-            "a harmful dose named safe (95% interval)",
-            "verdicts",
-            "ED50's interval holds it; median high / low",
-            "ED10's interval holds it; median high / low",
-        ],
-        rows,
-        f"Beta-binomial wells: {spec.wells} a dose, {spec.patches[0]}-{spec.patches[1]} patches"
-        f" each, correlation {spec.correlation:g}, {spec.lower:.0%} called sick without light,"
-        f" doses {', '.join(f'{dose:g}' for dose in spec.doses_s)} s; margin {MARGIN:g},"
+        title="Light budget on simulated plates with a known truth",
+        header="effect of light | plates | a harmful dose named safe (95% interval) | verdicts"
+        " | ED50's interval holds it; median high / low"
+        " | ED10's interval holds it; median high / low",
+        rows=rows,
+        lead=f"Beta-binomial wells: {spec.wells} a dose, {spec.patches[0]}-{spec.patches[1]}"
+        f" patches each, correlation {spec.correlation:g}, {spec.lower:.0%} called sick without"
+        f" light, doses {', '.join(f'{dose:g}' for dose in spec.doses_s)} s; margin {MARGIN:g},"
         " alpha 0.05; other wells and margins where a row says so. Harmful is a dose whose true"
         " difference is the margin or more. The last row has one dose, whose true difference is"
         " the margin: as hard as it can be.",
-        time.monotonic() - began,
-        [
+        notes=[
             "'budget, unknown above': no harm up to a dose, and nothing shown at the next;"
             " 'budget, harm above': the next is shown to be worse.",
             "ED10 and ED50 are counted among plates where a rise is shown and a true dose exists.",
             "The threshold's true curve is not log-logistic: its ED10 and ED50 are the doses at"
             " which 10% and 50% of the harm is really done.",
         ],
-        values,
+        values=values,
     )
 
 
 def coverage(*, seed: int, repetitions: int = 1000) -> Result:
-    """How often the paper's interval and the one over groups hold the true accuracy.
-
-    Parameters
-    ----------
-    seed
-        Of all data.
-    repetitions
-        Simulated test sets of every setting.
-    """
-    began = time.monotonic()
+    """How often the paper's interval and the one over groups hold the true accuracy."""
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
     settings = [(wells, name) for name in SPREADS for wells in WELLS]
     with task("test sets", len(settings) * repetitions) as tick:
         for place, (wells, name) in enumerate(settings):
-            seeds = np.random.SeedSequence([seed, place]).generate_state(repetitions).tolist()
-            found: list[list[float]] = []
-            for part in _parallel(_intervals, [(wells, SPREADS[name], s) for s in _chunks(seeds)]):
-                found += part
-                tick(len(part), f"{wells} wells, spread {name}")
+            some = _Simulations(seed, place, repetitions, f"{wells} wells, spread {name}")
+            found: list[list[float]] = some.of(tick, _intervals, wells, SPREADS[name])
             paper, paper_width, groups, groups_width = np.array(found).T
             rows.append(
                 [
@@ -144,46 +110,30 @@ def coverage(*, seed: int, repetitions: int = 1000) -> Result:
                     f"{np.median(groups_width):.3f}",
                 ]
             )
-            values[f"{name}, {wells}"] = {
-                "paper": float(paper.mean()),
-                "groups": float(groups.mean()),
-            }
+            shares = {"paper": float(paper.mean()), "groups": float(groups.mean())}
+            values[f"{name}, {wells}"] = shares
     truth = float(np.mean(ACCURACY))
     return Result(
-        "interval-coverage",
-        "How often a 95% interval of accuracy holds the true accuracy on new wells",
-        f"python -m benchmarks interval-coverage --seed {seed}",
-        seed,
-        [
-            "spread between wells",
-            "wells",
-            "virtual batches hold it",
-            "median width",
-            "groups hold it",
-            "median width",
-        ],
-        rows,
-        f"{repetitions} simulated test sets a row: half of the wells healthy, half sick, 20-50"
+        title="How often a 95% interval of accuracy holds the true accuracy on new wells",
+        header="spread between wells | wells | virtual batches hold it | median width"
+        " | groups hold it | median width",
+        rows=rows,
+        lead=f"{repetitions} simulated test sets a row: half of the wells healthy, half sick, 20-50"
         f" patches each, true accuracy {truth:g} ({ACCURACY[0]:g} of healthy, {ACCURACY[1]:g} of"
         " sick patches). Spread: correlation within a well of being judged right, "
         + ", ".join(f"{name} {value:g}" for name, value in SPREADS.items())
         + ". Virtual batches: the interval of Richmond et al. 2017, 100 batches of 10 and 10; "
         "groups: livewell's, which resamples wells.",
-        time.monotonic() - began,
-        [
+        notes=[
             f"The paper's interval with {PAPER_RESAMPLES:,} instead of 100,000 resamples, which"
             " moved its ends by 2% of its width at most.",
             "More virtual batches of the same patches make the paper's interval narrower still.",
         ],
-        values,
+        values=values,
     )
 
 
-def _plates(spec: PlateSpec, seeds: Sequence[int], curves: bool, margin: float) -> list[_Plate]:
-    return [_plate(spec, seed, curves, margin) for seed in seeds]
-
-
-def _plate(spec: PlateSpec, seed: int, curves: bool, margin: float) -> _Plate:
+def _plate(spec: PlateSpec, curves: bool, margin: float, seed: int) -> _Plate:
     wells = simulate_plate(spec, seed)
     found = light_budget(wells, margin)
     harmful = [
@@ -229,21 +179,17 @@ def _row(made: Sequence[_Plate]) -> list[str]:
     return [str(len(made)), share, said, *cells]
 
 
-def _intervals(wells: int, spread: float, seeds: Sequence[int]) -> list[list[float]]:
+def _intervals(wells: int, spread: float, seed: int) -> list[float]:
+    """Whether the paper's interval and ours hold the truth, each with its width."""
     truth = float(np.mean(ACCURACY))
-    found = []
-    for seed in seeds:
-        scores = _scores(wells, spread, seed)
-        paper = paper_interval(scores["y"], scores["called"], seed=seed, resamples=PAPER_RESAMPLES)
-        groups = cluster_interval(scores, "accuracy", seed=seed)
-        found.append(
-            [
-                number
-                for each in (paper, groups)
-                for number in (float(each.low <= truth <= each.high), each.high - each.low)
-            ]
-        )
-    return found
+    scores = _scores(wells, spread, seed)
+    paper = paper_interval(scores["y"], scores["called"], seed=seed, resamples=PAPER_RESAMPLES)
+    groups = cluster_interval(scores, "accuracy", seed=seed)
+    return [
+        number
+        for each in (paper, groups)
+        for number in (float(each.low <= truth <= each.high), each.high - each.low)
+    ]
 
 
 def _scores(wells: int, spread: float, seed: int) -> pd.DataFrame:
@@ -265,11 +211,26 @@ def _scores(wells: int, spread: float, seed: int) -> pd.DataFrame:
     )
 
 
-def _chunks(seeds: Sequence[int]) -> list[Sequence[int]]:
-    return [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
+@dataclass(frozen=True, slots=True)
+class _Simulations:
+    """So many simulations of one row of a table, each with a seed of its own."""
+
+    seed: int
+    row: int
+    count: int
+    note: str
+
+    def of(self, tick: Tick, work: Callable[..., Any], *settings: Any) -> list[Any]:
+        """What `work` finds in each, in order, some at a time in several processes."""
+        seeds = np.random.SeedSequence([self.seed, self.row]).generate_state(self.count).tolist()
+        chunks = [seeds[start : start + _CHUNK] for start in range(0, self.count, _CHUNK)]
+        made: list[Any] = []
+        pool = Parallel(n_jobs=PROCESSES, return_as="generator")
+        for part in pool(delayed(_each)(work, settings, chunk) for chunk in chunks):
+            made += part
+            tick(len(part), self.note)
+        return made
 
 
-def _parallel(work: Callable[..., list[Any]], calls: Sequence[tuple[Any, ...]]) -> Any:
-    """Results in the order of the calls, as they come."""
-    parallel = Parallel(n_jobs=PROCESSES, return_as="generator")
-    return parallel(delayed(work)(*call) for call in calls)
+def _each(work: Callable[..., Any], settings: Sequence[Any], seeds: Sequence[int]) -> list[Any]:
+    return [work(*settings, seed) for seed in seeds]

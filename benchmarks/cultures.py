@@ -1,14 +1,13 @@
 """The light budget end to end, on three simulated cultures whose truth is known."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
-from benchmarks.result import Result
+from benchmarks.models import culture_study
+from benchmarks.result import Result, shown
 from livewell.inference.dosed import Plan
 from livewell.models.profile import override
 from livewell.models.recipes import FAST
@@ -18,8 +17,6 @@ from livewell.study.study import Study
 from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.demo import SETTINGS, WINDOW_S
 from livewell.workflows.evaluate import evaluate
-from livewell.workflows.index import index
-from livewell.workflows.simulate import PATTERN, simulate_culture
 
 MARGIN = 0.15
 FRAME_S = 1800.0
@@ -45,52 +42,37 @@ CASES = (
 )
 
 
-def cultures(*, runs: Path | None = None, seed: int = 0) -> Result:
-    """Budget of three cultures, beside the share of cells that are visibly damaged in truth.
-
-    Parameters
-    ----------
-    runs
-        Where plates and runs are kept, to go on after a stop; a temporary folder by default.
-    seed
-        Of everything.
-    """
-    began = time.monotonic()
+def cultures(*, runs: Path, seed: int = 0) -> Result:
+    """Budget of three cultures, beside the share of cells that are visibly damaged in truth."""
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
-    with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        for number, case in enumerate(CASES):
-            at = folder / case.name.replace(" ", "-")
-            made, truth = _one(case, at, seed + number)
-            found = {case.name: made}
-            if number == 0:
-                evaluate(at / "budget" / "run", baselines=False, seed=seed)
-            if case.name == ELSEWHERE:
-                model = folder / CASES[0].name.replace(" ", "-") / "budget" / "run" / "fold-00"
-                found[f"{case.name}, judged by a model of the first culture"] = _budget(
-                    case, at, "elsewhere", seed + number, model=model
-                )
-            for name, each in found.items():
-                rows += _rows(name, each, truth)
-                values[name] = each.as_json() | {"truth": truth.to_dict()}
-                del values[name]["report"]
+    for number, case in enumerate(CASES):
+        at = runs / case.name.replace(" ", "-")
+        made, truth = _one(case, at, seed + number)
+        found = {case.name: made}
+        if number == 0:
+            evaluate(at / "budget" / "run", baselines=False, seed=seed)
+        if case.name == ELSEWHERE:
+            model = runs / CASES[0].name.replace(" ", "-") / "budget" / "run" / "fold-00"
+            found[f"{case.name}, judged by a model of the first culture"] = _budget(
+                case, at, "elsewhere", seed + number, model=model
+            )
+        for name, each in found.items():
+            rows += _rows(name, each, truth)
+            values[name] = each.as_json() | {"truth": truth.to_dict()}
+            del values[name]["report"]
     return Result(
-        "budget-cultures",
-        "The light budget end to end: three simulated cultures",
-        f"python -m benchmarks budget-cultures --seed {seed}",
-        seed,
-        ["culture", "dose (s)", "wells", "damaged cells, truth", "called sick",
-         "difference (one-sided bounds)", "decision"],
-        rows,
-        "Plates of 512 px fields, two positions a well, two frames, an hour after the light and on."
-        f" Cells die of 40 s in the median. Cross-fitted `FAST` with the demo's settings, margin"
-        f" {100 * MARGIN:g} percentage points. Truth: share of cells with visible damage in these"
-        " frames, mean over wells.",
-        time.monotonic() - began,
-        [_note(name, found) for name, found in values.items()],
-        values,
-    )  # fmt: skip
+        title="The light budget end to end: three simulated cultures",
+        header="culture | dose (s) | wells | damaged cells, truth | called sick"
+        " | difference (one-sided bounds) | decision",
+        rows=rows,
+        lead="Plates of 512 px fields, two positions a well, two frames, an hour after the light"
+        " and on. Cells die of 40 s in the median. Cross-fitted `FAST` with the demo's settings,"
+        f" margin {100 * MARGIN:g} percentage points. Truth: share of cells with visible damage in"
+        " these frames, mean over wells.",
+        notes=[_note(name, found) for name, found in values.items()],
+        values=values,
+    )
 
 
 def _one(case: Case, folder: Path, seed: int) -> tuple[BudgetResult, "pd.Series[float]"]:
@@ -103,9 +85,7 @@ def _one(case: Case, folder: Path, seed: int) -> tuple[BudgetResult, "pd.Series[
         seed=seed,
         plate=case.name,
     )
-    images = simulate_culture(spec, folder / "plate")
-    table = folder / "plate" / "plate.csv"
-    study = index(images, folder / "study", pattern=PATTERN, metadata=table).study
+    study = culture_study(spec, folder)
     made = _budget(case, folder, "budget", seed)
     return made, _truth(folder / "plate", study.fields())
 
@@ -138,10 +118,8 @@ def _truth(plate: Path, fields: pd.DataFrame) -> "pd.Series[float]":
 
 def _rows(name: str, made: BudgetResult, truth: "pd.Series[float]") -> list[list[str]]:
     control = made.budget
-    rows = [
-        [name, "0", str(control.control_wells), f"{truth[0.0]:.1%}",
-         f"{control.control_fraction:.1%}", "", ""]
-    ]  # fmt: skip
+    wells, fraction = str(control.control_wells), f"{control.control_fraction:.1%}"
+    rows = [[name, "0", wells, f"{truth[0.0]:.1%}", fraction, "", ""]]
     for test in control.tests:
         seen, low, high = (100 * each for each in (test.difference, test.lower, test.upper))
         rows.append(
@@ -159,6 +137,5 @@ def _rows(name: str, made: BudgetResult, truth: "pd.Series[float]") -> list[list
 
 
 def _note(name: str, found: dict[str, Any]) -> str:
-    sees = found["sees"]
-    auc = f"{sees['value']:.3f} ({sees['low']:.3f}-{sees['high']:.3f})"
-    return f"{name}: {found['told']} AUC between unlit and sick wells, unseen ones: {auc}."
+    auc = "AUC between unlit and sick wells, unseen ones"
+    return f"{name}: {found['told']} {auc}: {shown(found['sees'])}."

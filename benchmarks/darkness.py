@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from skimage.morphology import disk, opening
 
+from benchmarks.result import shown
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import best_threshold, counts_at, matched
 from livewell.inference.evaluation_set import EvaluationSet
@@ -53,17 +54,7 @@ class _Known:
 
 
 def darkness(tested: EvaluationSet, dead: pd.DataFrame, seed: int) -> list[list[str]]:
-    """Rows of the table: every rule, its settings from boxes of validation images.
-
-    Parameters
-    ----------
-    tested
-        The split, and where pixels come from; no model is asked.
-    dead
-        Boxes of dead cells: columns image, kind and `schemas.BOX`.
-    seed
-        Of resampling.
-    """
+    """Rows of the table: every rule, its settings from boxes of validation images."""
     frames = tested.patches["image"].tolist()
     objects = dead[["image", "kind", *BOX]].reset_index(drop=True)
     listed: dict[int, list[pd.DataFrame]] = {radius: [] for radius in (*PLAIN, *OPENED)}
@@ -112,15 +103,7 @@ def _row(
 
 
 def dark_spots(frame: NDArray[np.float32], radius: int) -> pd.DataFrame:
-    """Where a frame is darker than its background, and by how much: columns y, x and score.
-
-    Parameters
-    ----------
-    frame
-        (h, w) grey levels.
-    radius
-        Of the disk that has to fit into a spot, pixels; 0 for any spot.
-    """
+    """Where a frame is darker than its background, and by how much: columns y, x and score."""
     below: Any = np.maximum(np.median(frame) - frame, 0)
     if radius:
         below = opening(below, disk(radius))  # type: ignore[no-untyped-call]
@@ -136,10 +119,3 @@ def area(table: pd.DataFrame, seed: int) -> Estimate:
     return cluster_interval(
         table.assign(p=ranks, called=(ranks >= 0.5).astype(int)), "roc_auc", seed=seed
     )
-
-
-def shown(figure: Estimate) -> str:
-    """An estimate and its interval, as tables print them."""
-    if np.isnan(figure.value):
-        return "undefined"
-    return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.result import Result
+from benchmarks.result import Result, shown
 from livewell.files import read_json
 
 NAMES = {
@@ -18,36 +18,21 @@ NAMES = {
 
 
 def figures(demo: Path, *, seed: int = 0) -> Result:
-    """Figures of a demo that was run, with their intervals.
-
-    Parameters
-    ----------
-    demo
-        Folder that ``livewell demo`` wrote.
-    seed
-        The demo's.
-    """
+    """Figures of a demo that was run, with their intervals."""
     found = read_json(demo / "run" / "evaluation" / "results.json", kind="evaluation")
     rows = [
-        [f"FAST: {title}", _shown(found["figures"][name]), str(found["figures"][name]["groups"])]
+        [f"FAST: {title}", shown(found["figures"][name]), str(found["figures"][name]["groups"])]
         for name, title in NAMES.items()
     ]
     rows += [
-        [f"{rival}: AUC, {found['compared']} patches", _shown(auc), str(auc["groups"])]
+        [f"{rival}: AUC, {found['compared']} patches", shown(auc), str(auc["groups"])]
         for rival, auc in ((r, each["roc_auc"]) for r, each in found["baselines"].items())
     ]
     return Result(
-        "demo",
-        "Simulated plate: sick among healthy patches of unseen wells",
-        f"livewell demo --seed {seed} && python -m benchmarks demo --seed {seed}",
-        seed,
-        ["figure", "value (95% interval)", "wells of the scarcer class, or of both"],
-        rows,
-        f"The demo's plate, labelled by dose, split by well: {found['patches']} patches of"
+        title="Simulated plate: sick among healthy patches of unseen wells",
+        header="figure | value (95% interval) | wells of the scarcer class, or of both",
+        rows=rows,
+        lead=f"The demo's plate, labelled by dose, split by well: {found['patches']} patches of"
         f" {found['groups']} unseen wells. Intervals resample wells. Trees show how little the grey"
         " levels alone say.",
     )
-
-
-def _shown(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"

@@ -1,12 +1,11 @@
 """Windows against dense maps: seconds a frame, what the answer loses, the machine's own speed."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ PARTS = 4
 """Windows are timed on the first of so many parts of the map's rows, and the time multiplied."""
 AUC_STEP = 4
 """For the AUC every so many-th cell in rows and columns of the map is taken."""
-MATRIX = 2048
+MATRIX, REPEATS = 2048, 3
 
 
 def available() -> list[Backend]:
@@ -55,69 +54,43 @@ def available() -> list[Backend]:
     return found
 
 
-def table(*, runs: Path | None = None, repeats: int = 3, seed: int = 0) -> Result:
-    """Every way of scoring one frame, for DeadNet in both forms.
-
-    Parameters
-    ----------
-    runs
-        Where culture and models are kept, so that a stopped benchmark goes on; a temporary folder
-        if ``None``.
-    repeats
-        Runs of every measurement, by turns; medians are shown.
-    seed
-        Of the culture and of training.
-    """
-    began = time.monotonic()
+def table(*, runs: Path, seed: int = 0) -> Result:
+    """Every way of scoring one frame, for DeadNet in both forms."""
     rows: list[list[str]] = []
     notes: list[str] = []
     values: dict[str, Any] = {}
-    with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        for form, profile in FORMS.items():
-            model = trained(folder, profile, seed=seed)
-            found, said = _one_form(model, repeats)
-            rows += [[form, *row] for row in found["rows"]]
-            notes.append(f"{form.capitalize()}: {said}")
-            values[form] = found["values"]
+    for form, profile in FORMS.items():
+        model = trained(runs, profile, seed=seed)
+        found, said = _one_form(model)
+        rows += [[form, *row] for row in found["rows"]]
+        notes.append(f"{form.capitalize()}: {said}")
+        values[form] = found["values"]
     if not torch.cuda.is_available():
         notes.append("No GPU here: its table is left out.")
     return Result(
-        "dense",
-        "Dense maps against windows: DeadNet on 1344 x 1024, every 16 px",
-        f"python -m benchmarks dense --seed {seed}",
-        seed,
-        [
-            "net",
-            "way",
-            "s a frame",
-            "times the fastest windows of its number type",
-            "times default float32 windows",
-            "95% of |difference| in p",
-            "AUC",
-            "change of AUC",
-        ],
-        rows,
-        f"Both forms trained on the simulated culture ({DEADNET_DENSE.fit.steps} steps), unseen"
-        f" wells. 3,621 windows a frame. Medians of {repeats} runs by turns. Windows: plain torch"
-        f" in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
+        title="Dense maps against windows: DeadNet on 1344 x 1024, every 16 px",
+        header="net | way | s a frame | times the fastest windows of its number type"
+        " | times default float32 windows | 95% of |difference| in p | AUC | change of AUC",
+        rows=rows,
+        lead=f"Both forms trained on the simulated culture ({DEADNET_DENSE.fit.steps} steps),"
+        f" unseen wells. 3,621 windows a frame. Medians of {REPEATS} runs by turns. Windows: plain"
+        f" torch in batches of {BATCH}, timed on the first of {PARTS} parts of the map's rows and"
         " multiplied. MONAI: PatchInferer with SlidingWindowSplitter. Dense: from pixels to map,"
         " normalisation included. Differences are from float32 windows on one frame; AUC is of"
         f" every {AUC_STEP}th cell in rows and columns of every test frame.",
-        time.monotonic() - began,
-        notes,
-        values,
+        notes=notes,
+        values=values,
     )
 
 
-def _one_form(model: TrainingResult, repeats: int) -> tuple[dict[str, Any], str]:
+def _one_form(model: TrainingResult) -> tuple[dict[str, Any], str]:
     view, grid = model.views[0], model.grid
     ways = _ways(model)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     rate: list[float] = []
-    total = repeats * len(ways) + 1 + (len(ways) - 1) * len(model.views)
+    total = REPEATS * len(ways) + 1 + (len(ways) - 1) * len(model.views)
     with task("measuring", total) as tick, torch.inference_mode():
-        for _ in range(repeats):
+        for _ in range(REPEATS):
             rate.append(_matrix_rate())
             for name, way in ways.items():
                 seconds[name].append(way.seconds())
@@ -126,19 +99,22 @@ def _one_form(model: TrainingResult, repeats: int) -> tuple[dict[str, Any], str]
         tick()
         probability = model.card.region_rule.probability
         reference = probability(logits)
-        few = _few(model)
-        truth = np.repeat(model.sick, int(few[0].wanted.sum()))
-        scored = {
-            name: np.concatenate(list(_scores(way, few, grid, tick)))
-            for name, way in ways.items()
-            if way.score is not None
-        }
-        areas = {name: float(roc_auc_score(truth, scores)) for name, scores in scored.items()}
-        p95 = {
-            name: float(np.nanpercentile(np.abs(probability(way.score(view)) - reference), 95))
-            for name, way in ways.items()
-            if way.score is not None
-        }
+        wanted = np.zeros(grid.shape, dtype=bool)
+        wanted[::AUC_STEP, ::AUC_STEP] = True
+        few = [replace(each, wanted=wanted) for each in model.views]
+        truth = np.repeat(model.sick, int(wanted.sum()))
+        areas: dict[str, float] = {}
+        p95: dict[str, float] = {}
+        for name, way in ways.items():
+            if way.score is None:
+                continue
+            off = np.abs(probability(way.score(view)) - reference)
+            p95[name] = float(np.nanpercentile(off, 95))
+            scores = []
+            for each in few:
+                scores.append(way.score(each)[wanted].astype(np.float64))
+                tick()
+            areas[name] = float(roc_auc_score(truth, np.concatenate(scores)))
     return _told(model, ways, seconds, rate, areas, p95)
 
 
@@ -173,15 +149,15 @@ def _told(
     operations = direct_operations(model.net, model.grid)
     whole = [name for name in middle if name.startswith("dense") and not ways[name].half]
     best = min(whole, key=lambda name: middle[name])
-    shares = [
-        operations / s / r for s, r in zip(seconds["dense, torch float32"], rate, strict=True)
-    ]
-    shares_best = [operations / s / r for s, r in zip(seconds[best], rate, strict=True)]
+    share, share_best = (
+        median(operations / s / r for s, r in zip(seconds[name], rate, strict=True))
+        for name in ("dense, torch float32", best)
+    )
     said = (
         f"{operations / 1e9:.0f} GFLOP a frame counted as direct convolutions; a {MATRIX} x"
         f" {MATRIX} float32 matrix product reached {median(rate) / 1e9:.0f} GFLOP/s in the same"
-        f" run, dense torch float32 {median(shares):.0%} of that rate, {best}"
-        f" {median(shares_best):.0%} (the fully connected layer goes through Fourier space, which"
+        f" run, dense torch float32 {share:.0%} of that rate, {best}"
+        f" {share_best:.0%} (the fully connected layer goes through Fourier space, which"
         " takes fewer operations than are counted)."
     )
     return {"rows": rows, "values": {"seconds": seconds, "auc": areas, "p95": p95}}, said
@@ -224,22 +200,6 @@ def _ways(model: TrainingResult) -> dict[str, _Way]:
     return found
 
 
-def _scores(
-    way: _Way, views: list[View], grid: WindowGrid, tick: Any
-) -> Iterator[NDArray[np.float64]]:
-    for view in views:
-        if way.score is None:
-            return
-        yield way.score(view)[view.wanted].astype(np.float64)
-        tick()
-
-
-def _few(model: TrainingResult) -> list[View]:
-    wanted = np.zeros(model.grid.shape, dtype=bool)
-    wanted[::AUC_STEP, ::AUC_STEP] = True
-    return [replace(view, wanted=wanted) for view in model.views]
-
-
 def _dense_seconds(engine: Dense, view: View, grid: WindowGrid, frames: int = 4) -> float:
     next(engine.stream([view], grid))
     return _timed(lambda: list(engine.stream([view] * frames, grid))) / frames
@@ -261,15 +221,7 @@ def _matrix_rate(runs: int = 10) -> float:
 
 
 def direct_operations(net: Net, grid: WindowGrid) -> float:
-    """Operations of the dense form on one frame, every convolution counted as plain sums.
-
-    Parameters
-    ----------
-    net
-        The net.
-    grid
-        Windows at the net's own stride.
-    """
+    """Operations of the dense form on one frame, every convolution counted as plain sums."""
     form = DenseForm(net)
     edges = [(count - 1) * grid.stride_px + net.input_px for count in grid.shape]
     counted = 0.0

@@ -31,20 +31,7 @@ def table(
     repeats: int = 3,
     seed: int = 0,
 ) -> Result:
-    """Seconds a frame of the dense engine and of windows, and how far they differ.
-
-    Parameters
-    ----------
-    profiles
-        Recipes; weights are random, for they do not matter to the time.
-    shape
-        Height and width of the frame, pixels.
-    repeats
-        Runs of every measurement, by turns; medians are shown.
-    seed
-        Of frame and weights.
-    """
-    began = time.monotonic()
+    """Seconds a frame of the dense engine and of windows, and how far they differ."""
     profiles = list(profiles)
     rows, values = [], {}
     with task("measuring", 2 * repeats * len(profiles)) as tick:
@@ -62,27 +49,19 @@ def table(
                 ]
             )
     return Result(
-        "field-maps",
-        f"Heat maps of {shape[1]} x {shape[0]} every {STRIDE} px: dense against windows",
-        f"python -m benchmarks field-maps --seed {seed}",
-        seed,
-        ["profile", "windows, s a frame", "dense, s a frame", "ratio", "largest difference"],
-        rows,
-        f"Random weights, float32, {torch.get_num_threads()} threads. Medians of {repeats} runs by"
-        f" turns. Windows are timed on the first of {PARTS} parts of the map's rows and multiplied."
-        " The difference is that of logits in these rows; FAST is not made for dense maps.",
-        time.monotonic() - began,
-        (),
-        values,
+        title=f"Heat maps of {shape[1]} x {shape[0]} every {STRIDE} px: dense against windows",
+        header="profile | windows, s a frame | dense, s a frame | ratio | largest difference",
+        rows=rows,
+        lead=f"Random weights, float32, {torch.get_num_threads()} threads. Medians of {repeats}"
+        f" runs by turns. Windows are timed on the first of {PARTS} parts of the map's rows and"
+        " multiplied. The difference is that of logits in these rows; FAST is not made for dense"
+        " maps.",
+        values=values,
     )
 
 
 def _measured(
-    profile: Profile,
-    shape: tuple[int, int],
-    repeats: int,
-    seed: int,
-    tick: Callable[[], object],
+    profile: Profile, shape: tuple[int, int], repeats: int, seed: int, tick: Callable[[], object]
 ) -> tuple[list[float], list[float], float]:
     """Seconds of the dense engine and of windows, and the largest difference of a logit."""
     torch.manual_seed(seed)

@@ -1,6 +1,5 @@
 """Dead cells in a counting chamber, found from labels of whole images."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.boxed import BoxSupervision
-from benchmarks.darkness import DARKNESS, area, darkness, shown
-from benchmarks.result import Result
+from benchmarks.darkness import DARKNESS, area, darkness
+from benchmarks.result import Result, shown
 from livewell.classes import ClassNames
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import matched
@@ -73,29 +72,12 @@ def study_of(data: Path, folder: Path, *, seed: int) -> Study:
         study = Study.open(folder)
         states = {name: name for name in CLASSES}
         label(study, Boxes(images / "cells.csv", states, unboxed="negative"), CLASSES, seed=seed)
-        split(
-            study,
-            by="duplicate_cluster",
-            scheme=KFolds(5),
-            grid=Whole(),
-            seed=seed,
-        )
+        split(study, by="duplicate_cluster", scheme=KFolds(5), grid=Whole(), seed=seed)
     return Study.open(folder)
 
 
 def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
-    """Train and evaluate the nets, and find dead cells by darkness alone.
-
-    Parameters
-    ----------
-    data
-        Folder that holds ``haemocytometer``.
-    runs
-        Where the study and models are kept; what stands there is not made again.
-    seed
-        Of folds, trainings and resampling.
-    """
-    began = time.monotonic()
+    """Train and evaluate the nets, and find dead cells by darkness alone."""
     study = study_of(data, runs / "haemocytometer" / "study", seed=seed)
     boxes = study.boxes("labels")
     dead = boxes[boxes["label"] == CLASSES[1]]
@@ -118,28 +100,15 @@ def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
     rows.append(["name prefix alone", shown(_prefix(tested, seed)), *[""] * 6])
     images = study.fields()
     return Result(
-        name="haemocytometer",
         title="Dead cells in a counting chamber, from labels of images",
-        command="python -m benchmarks haemocytometer --data ../shared/data --runs RUNS"
-        f" --seed {seed}",
-        seed=seed,
-        columns=[
-            "method",
-            "image AUC",
-            "threshold from",
-            "precision",
-            "recall",
-            "F1",
-            "average precision",
-            "FROC",
-        ],
+        header="method | image AUC | threshold from | precision | recall | F1 | average precision"
+        " | FROC",
         rows=rows,
         lead=f"{len(images)} images, {len(dead)} dead cells; five folds by duplicate_cluster, every"
         " image judged by the net that did not learn from its cluster; 95% intervals resample"
         " clusters. Nets learnt 'holds at least one dead cell' alone, but for the upper bound."
         " A detection is right where its peak lies in a dead cell's box that no surer one claimed,"
         " over all images.",
-        seconds=time.monotonic() - began,
         notes=[
             "Aims: image AUC 0.97, F1 0.85 from image labels alone.",
             "Recipes were developed, and gradient times input was chosen, on validation and test"
@@ -183,18 +152,14 @@ def _rows(told: str, auc: Estimate, places: Mapping[str, Any]) -> list[list[str]
     """One row a threshold."""
     rows = []
     for number, (how, found) in enumerate(places["thresholds"].items()):
-        three = [_told(found[name]) for name in ("precision", "recall", "f1")]
+        three = [shown(found[name]) for name in ("precision", "recall", "f1")]
         first = number == 0
-        rest = [_told(places["average_precision"]), _told(places["froc_score"])]
+        rest = [shown(places["average_precision"]), shown(places["froc_score"])]
         rows.append(
             [told if first else "", shown(auc) if first else "", how, *three]
             + (rest if first else ["", ""])
         )
     return rows
-
-
-def _told(figure: Mapping[str, Any]) -> str:
-    return shown(Estimate(**figure))
 
 
 def _prefix(tested: EvaluationSet, seed: int) -> Estimate:

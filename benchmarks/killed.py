@@ -19,18 +19,7 @@ KILLS = 5
 
 
 def training(study: Path, *, seed: int = 0, steps: int = 200) -> Result:
-    """Kill a training with SIGKILL at five random moments and compare the weights.
-
-    Parameters
-    ----------
-    study
-        A study with a split, such as the demo's.
-    seed
-        Of the moments and of the training.
-    steps
-        Length of the training.
-    """
-    began = time.monotonic()
+    """Kill a training with SIGKILL at five random moments and compare the weights."""
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary, task("killing", KILLS + 2) as tick:
         folder = Path(temporary)
@@ -54,16 +43,12 @@ def training(study: Path, *, seed: int = 0, steps: int = 200) -> Result:
         hashes = [_hash(folder / name) for name in ("whole", "killed")]
     rows.append(["end", "same weights" if hashes[0] == hashes[1] else "OTHER WEIGHTS", ""])
     return Result(
-        "killed-training",
-        "Killing: a training killed five times ends with the weights of an undisturbed one",
-        f"python -m benchmarks killed-training --study demo/study --seed {seed}",
-        seed,
-        ["kill", "what happened", "epochs done"],
-        rows,
-        f"FAST, {steps} steps, killed (-9) at random moments of the training and started again by"
-        " the same command; sha256 of the weights: undisturbed"
+        title="Killing: a training killed five times ends with the weights of an undisturbed one",
+        header="kill | what happened | epochs done",
+        rows=rows,
+        lead=f"FAST, {steps} steps, killed (-9) at random moments of the training and started again"
+        " by the same command; sha256 of the weights: undisturbed"
         f" {hashes[0][:16]}, killed {hashes[1][:16]}.",
-        time.monotonic() - began,
     )
 
 

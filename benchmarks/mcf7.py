@@ -2,21 +2,19 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.result import Result
+from benchmarks.result import Result, shown
 from livewell.classes import ClassNames
 from livewell.explain.background import told
 from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
-from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
@@ -30,7 +28,7 @@ from livewell.workflows.train import train
 CLASSES = ("live", "dead")
 LEAST_EACH = 5
 """An experiment counts in the mean with at least five cells of each state (data/README)."""
-BASELINE_PX = 80
+BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
 
 
 def study_of(data: Path, folder: Path) -> Study:
@@ -39,70 +37,37 @@ def study_of(data: Path, folder: Path) -> Study:
     return index(images, folder, files="*.ome.tif", metadata=images / "images.csv").study
 
 
-def cells(
-    data: Path,
-    *,
-    profiles: Sequence[Profile] = (FAST, DEADNET_2017_SHORT),
-    seed: int = 0,
-    folder: Path | None = None,
-) -> Result:
-    """Dead and live cells of unseen experiments: nets, trees and the plate alone.
-
-    Parameters
-    ----------
-    data
-        Folder that holds ``mcf7-pi``.
-    profiles
-        Recipes to train.
-    seed
-        Of everything.
-    folder
-        Where runs are kept, so that a stopped benchmark goes on; a temporary one if ``None``.
-    """
+def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
+    """Dead and live cells of unseen experiments: nets, trees and the plate alone."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as temporary:
-        base = folder or Path(temporary)
-        study = study_of(data, base / "study")
-        rows, values, experiments = [], {}, {}
-        trained_s = 0.0
-        for profile in profiles:
-            name = f"cells-{profile.input.patch_px}"
-            _prepare(study, data, name, profile.input.patch_px, seed)
-            run = train(
-                study,
-                base / f"run-{profile.name}",
-                profile,
-                split=name,
-                seed=seed,
-            ).run
-            logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
-            seconds = float(sum(log["seconds"].sum() for log in logs))
-            trained_s += seconds
-            made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
-            rows.append(_row(profile.name, made.figures, f"{seconds / 60:.0f}"))
-            values[profile.name] = {
-                k: v.__dict__ if hasattr(v, "__dict__") else [v.value, v.low, v.high]
-                for k, v in made.figures.items()
-            }
-            table = outcomes(made.scores, ClassNames.of(CLASSES))
-            experiments[profile.name] = metrics.group_areas(table, LEAST_EACH)
-            plate = made.figures["prevalence_auc"]
-        _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
-        patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
-        found = baseline_estimates(
-            patches,
-            folds,
-            ClassNames(CLASSES),
-            StudyPixels(study),
-            min_each=LEAST_EACH,
-            seed=seed,
-        )
-        rows += [
-            _row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()
-        ]
-        rows.append(
-            ["the experiment's share of dead alone (plate-only line)", "0.5", _shown(plate), "", ""]
-        )
+    study = study_of(data, runs / "study")
+    rows, values, experiments = [], {}, {}
+    trained_s = 0.0
+    for profile in PROFILES:
+        name = f"cells-{profile.input.patch_px}"
+        _prepare(study, data, name, profile.input.patch_px, seed)
+        run = train(study, runs / f"run-{profile.name}", profile, split=name, seed=seed).run
+        logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
+        seconds = float(sum(log["seconds"].sum() for log in logs))
+        trained_s += seconds
+        made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
+        rows.append(_row(profile.name, made.figures, f"{seconds / 60:.0f}"))
+        values[profile.name] = {
+            k: v.__dict__ if hasattr(v, "__dict__") else [v.value, v.low, v.high]
+            for k, v in made.figures.items()
+        }
+        table = outcomes(made.scores, ClassNames.of(CLASSES))
+        experiments[profile.name] = metrics.group_areas(table, LEAST_EACH)
+        plate = made.figures["prevalence_auc"]
+    _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
+    patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
+    found = baseline_estimates(
+        patches, folds, ClassNames(CLASSES), StudyPixels(study), min_each=LEAST_EACH, seed=seed
+    )
+    rows += [_row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()]
+    rows.append(
+        ["the experiment's share of dead alone (plate-only line)", "0.5", shown(plate), "", ""]
+    )
     areas = pd.DataFrame(experiments)
     each = "; ".join(
         f"{name}: "
@@ -114,17 +79,13 @@ def cells(
     took = time.monotonic() - began
     kept = "Runs were kept from before: the time below is without their training."
     return Result(
-        "mcf7-cells",
-        "Real images: dead among live MCF7 cells, leave one experiment out",
-        f"python -m benchmarks mcf7-cells --data ../shared/data --seed {seed}",
-        seed,
-        ["method", "AUC within experiments", "pooled AUC", "balanced accuracy", "training, min"],
-        rows,
-        "Brightfield patches centred on the nuclei of `cells.csv`, states live and dead (401 dead,"
-        " 1,968 live, 9 experiments). Within: mean over the experiments with at least five of each"
-        " state. 95% intervals resample experiments, expanded for their small number.",
-        took,
-        [
+        title="Real images: dead among live MCF7 cells, leave one experiment out",
+        header="method | AUC within experiments | pooled AUC | balanced accuracy | training, min",
+        rows=rows,
+        lead="Brightfield patches centred on the nuclei of `cells.csv`, states live and dead (401"
+        " dead, 1,968 live, 9 experiments). Within: mean over the experiments with at least five of"
+        " each state. 95% intervals resample experiments, expanded for their small number.",
+        notes=[
             *([kept] if took < trained_s else []),
             f"Within each experiment, {each}.",
             "Nine experiments, and one of them holds 65% of the dead cells: intervals are wide.",
@@ -133,41 +94,23 @@ def cells(
             "FAST was developed on the six experiments other than december, february and march, by"
             " leaving one of the six out; about 18 settings were compared there.",
         ],
-        values,
+        values=values,
     )
 
 
 def evidence(data: Path, *, runs: Path, seed: int = 0) -> Result:
-    """How much of the evidence on unseen experiments lies off cells, by net and class.
-
-    Parameters
-    ----------
-    data
-        As in `cells`.
-    runs
-        Folder in which `cells` kept its runs; the explanations, with figures of right and wrong
-        patches, are written beside them.
-    seed
-        As in `cells`.
-    """
-    began = time.monotonic()
+    """How much of the evidence on unseen experiments lies off cells, by net and class."""
     rows, notes, values = [], [], {}
-    for profile in (FAST, DEADNET_2017_SHORT):
+    for profile in PROFILES:
         out = runs / f"explain-{profile.name}"
         made = explain(runs / f"run-{profile.name}", out=out, seed=seed)
         for name, found in made.background.items():
-            share, area = found.evidence, found.area
-            rows.append(
-                [
-                    profile.name,
-                    name,
-                    f"{share.value:.1%} ({share.low:.1%}-{share.high:.1%})",
-                    f"{area.value:.1%} ({area.low:.1%}-{area.high:.1%})",
-                    str(found.patches),
-                    str(share.groups),
-                    str(found.without_cells),
-                ]
+            shares = (
+                f"{each.value:.1%} ({each.low:.1%}-{each.high:.1%})"
+                for each in (found.evidence, found.area)
             )
+            counts = (found.patches, found.evidence.groups, found.without_cells)
+            rows.append([profile.name, name, *shares, *map(str, counts)])
             notes.append(f"{profile.name}: {told(found, name)}")
         crops = np.mean([row[2] for row in made.disagreement])
         classes = np.mean([row[3] for row in made.disagreement])
@@ -177,51 +120,32 @@ def evidence(data: Path, *, runs: Path, seed: int = 0) -> Result:
         )
         values[profile.name] = {name: asdict(each) for name, each in made.background.items()}
     return Result(
-        "mcf7-explain",
-        "Real images: how much of the evidence lies off the cells",
-        f"python -m benchmarks mcf7-explain --data ../shared/data --runs RUNS --seed {seed}",
-        seed,
-        ["net", "evidence for", "off cells", "area off cells", "patches", "experiments",
-         "patches without cells"],
-        rows,
-        "MCF7 patches called live or dead by models that never saw their experiment; Grad-CAM at"
-        " the last convolutional layer, weights averaged over training patches of the class. Cells"
-        " are found by texture, and widened by half the layer's stride; 95% intervals resample"
-        " experiments. RUNS is where `python -m benchmarks mcf7-cells` kept its runs.",
-        time.monotonic() - began,
-        notes,
-        values,
-    )  # fmt: skip
+        title="Real images: how much of the evidence lies off the cells",
+        header="net | evidence for | off cells | area off cells | patches | experiments"
+        " | patches without cells",
+        rows=rows,
+        lead="MCF7 patches called live or dead by models that never saw their experiment; Grad-CAM"
+        " at the last convolutional layer, weights averaged over training patches of the class."
+        " Cells are found by texture, and widened by half the layer's stride; 95% intervals"
+        " resample experiments. RUNS is where `python -m benchmarks mcf7-cells` kept its runs.",
+        notes=notes,
+        values=values,
+    )
 
 
 def stain(data: Path, *, seed: int = 0) -> Result:
-    """The fluorescence route on the same images: counts of every step.
-
-    Parameters
-    ----------
-    data, seed
-        As in `cells`.
-    """
-    began = time.monotonic()
+    """The fluorescence route on the same images: counts of every step."""
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         study = study_of(data, Path(temporary) / "study")
+        ratio = Stain("propidium iodide", 224, 112, "ratio", offset_counts=90)
+        mean = Stain("propidium iodide", 224, 112, "mean", per="experiment", unfit="drop")
         for title, route in {
-            "ratio to background, fitted whole": Stain(
-                "propidium iodide", 224, 112, "ratio", offset_counts=90
+            "ratio to background, fitted whole": ratio,
+            "ratio to background, fitted by experiment": replace(
+                ratio, per="experiment", unfit="drop"
             ),
-            "ratio to background, fitted by experiment": Stain(
-                "propidium iodide",
-                224,
-                112,
-                "ratio",
-                offset_counts=90,
-                per="experiment",
-                unfit="drop",
-            ),
-            "mean stain, fitted by experiment": Stain(
-                "propidium iodide", 224, 112, "mean", per="experiment", unfit="drop"
-            ),
+            "mean stain, fitted by experiment": mean,
         }.items():
             made = label(study, route, CLASSES, seed=seed)
             counts = "; ".join(f"{step}: {count:,}" for step, count in made.meta.counts)
@@ -231,15 +155,12 @@ def stain(data: Path, *, seed: int = 0) -> Result:
             )
             rows.append([title, counts, thresholds])
     return Result(
-        "mcf7-stain",
-        "Real images: labels from propidium iodide on 224 px patches",
-        f"python -m benchmarks mcf7-stain --data ../shared/data --seed {seed}",
-        seed,
-        ["fit", "counts of every step", "thresholds"],
-        rows,
-        "Pattarone's mixture of two on the patches of a 224 px grid, stride 112, borders of zeros"
-        " left out. The mean stain fitted over all experiments is refused: its thresholds cross.",
-        time.monotonic() - began,
+        title="Real images: labels from propidium iodide on 224 px patches",
+        header="fit | counts of every step | thresholds",
+        rows=rows,
+        lead="Pattarone's mixture of two on the patches of a 224 px grid, stride 112, borders of"
+        " zeros left out. The mean stain fitted over all experiments is refused: its thresholds"
+        " cross.",
     )
 
 
@@ -255,26 +176,15 @@ def _prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> N
         others="drop",
     )
     label(study, route, CLASSES, name=name, seed=seed)
-    split(
-        study,
-        by="experiment",
-        scheme=LeaveOneOut(),
-        labels=name,
-        name=name,
-        seed=seed,
-    )
+    split(study, by="experiment", scheme=LeaveOneOut(), labels=name, name=name, seed=seed)
 
 
 def _row(name: str, figures: dict[str, Estimate], minutes: str) -> list[str]:
     accuracy = figures.get("balanced_accuracy")
     return [
         name,
-        _shown(figures["within_auc"]),
-        _shown(figures["roc_auc"]),
-        _shown(accuracy) if accuracy else "",
+        shown(figures["within_auc"]),
+        shown(figures["roc_auc"]),
+        shown(accuracy) if accuracy else "",
         minutes,
     ]
-
-
-def _shown(figure: Estimate) -> str:
-    return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"

@@ -1,24 +1,21 @@
 """How many of the labels that were flipped on purpose does the list of suspects name."""
 
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.result import Result
+from benchmarks.shapes import split_whole
 from livewell.classes import ClassNames
 from livewell.files import whole_file
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
-from livewell.study.regions import Whole
 from livewell.study.study import Study
-from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import KFolds, split
+from livewell.workflows.split import KFolds
 from livewell.workflows.train import train
 
 FLIPPED = 0.02
@@ -26,18 +23,7 @@ FOLDS = 3
 
 
 def flipped(*, runs: Path, images: int = 4000, seed: int = 0) -> Result:
-    """Flip labels of Sim 1, cross-validate, and look for them in the list of suspects.
-
-    Parameters
-    ----------
-    runs
-        Where pictures and models are kept; what stands there is not made again.
-    images
-        How many pictures.
-    seed
-        Of pictures, flips and trainings.
-    """
-    began = time.monotonic()
+    """Flip labels of Sim 1, cross-validate, and look for them in the list of suspects."""
     folder = runs / f"mislabels-{images}-{seed}"
     study, truth = flipped_study(folder, ShapeSpec(images=images, seed=seed), seed)
     train(study, folder / "run", WSCNN_FAST, seed=seed)
@@ -61,16 +47,12 @@ def flipped(*, runs: Path, images: int = 4000, seed: int = 0) -> Result:
     right = truth.set_index("image")["label"]
     agreed = float(np.mean(scores["called"] == (scores["image"].map(right) == CLASSES[1])))
     return Result(
-        name="wscnn-mislabels",
         title="WSCNN: labels flipped on purpose, and the list of suspects",
-        command=f"python -m benchmarks wscnn-mislabels --runs RUNS --images {images} --seed {seed}",
-        seed=seed,
-        columns=["list", "pictures", "flipped ones in it", "share of the list", "of all flipped"],
+        header="list | pictures | flipped ones in it | share of the list | of all flipped",
         rows=rows,
         lead=f"Sim 1, {images:,} pictures (ellipses of ratio 0.5-0.75), {len(wrong)} labels flipped"
         f" at random; {FOLDS} folds of WSCNN_FAST, each picture judged by a net that did not learn"
         " its label; listed by how sure the net is of the other class, both directions together.",
-        seconds=time.monotonic() - began,
         notes=[
             f"Held against the true labels the nets are right on {agreed:.2%} of the pictures: they"
             f" learnt with {FLIPPED:.0%} of wrong labels, and their thresholds came from such."
@@ -92,10 +74,5 @@ def flipped_study(folder: Path, spec: ShapeSpec, seed: int) -> tuple[Study, pd.D
         truth["told"] = truth["label"].where(~truth["flipped"], other)
         with whole_file(told) as temporary:
             truth.to_csv(temporary, index=False)
-    if not (out / "splits").is_dir():
-        index(images, out, metadata=told)
-        study = Study.open(out)
-        label(study, Column("told", {name: name for name in CLASSES}), CLASSES, seed=seed)
-        scheme = KFolds(FOLDS, validation=0.2)
-        split(study, by="picture", scheme=scheme, grid=Whole(), seed=seed)
-    return Study.open(out), pd.read_csv(told)
+    study = split_whole(images, told, out, "told", KFolds(FOLDS, validation=0.2), seed)
+    return study, pd.read_csv(told)

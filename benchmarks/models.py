@@ -1,6 +1,6 @@
 """The models that benchmarks of dense maps run: DeadNet in both forms, trained on one culture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from livewell.models.recipes import DEADNET_2017_SHORT, DEADNET_DENSE
 from livewell.simulate.culture import CultureSpec
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
+from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.label import Dose, label
 from livewell.workflows.simulate import PATTERN, simulate_culture
@@ -40,32 +41,41 @@ class TrainingResult:
     grid: WindowGrid
 
 
-def culture(seed: int) -> CultureSpec:
-    """24 wells, half of them lit for 120 s, frames as large as the paper's."""
-    return CultureSpec(
-        doses_s=(0.0, 120.0),
-        wells_per_dose=12,
-        positions_per_well=1,
-        frames=5,
-        frame_s=1800.0,
-        height_px=HEIGHT,
-        width_px=WIDTH,
-        cells=147,
-        seed=seed,
-    )
+CULTURE = CultureSpec(
+    doses_s=(0.0, 120.0),
+    wells_per_dose=12,
+    positions_per_well=1,
+    frames=5,
+    frame_s=1800.0,
+    height_px=HEIGHT,
+    width_px=WIDTH,
+    cells=147,
+)
+"""24 wells, half of them lit for 120 s, frames as large as the paper's."""
+
+
+def culture_study(spec: CultureSpec, folder: Path) -> Study:
+    """The study of a simulated culture in `folder`, with its doses."""
+    images, table = simulate_culture(spec, folder / "plate"), folder / "plate" / "plate.csv"
+    return index(images, folder / "study", pattern=PATTERN, metadata=table).study
+
+
+def split_culture(
+    spec: CultureSpec, folder: Path, profile: Profile, shares: tuple[float, float, float]
+) -> Study:
+    """The study of a culture, labelled by dose, and split by well for the crops of a profile."""
+    study = culture_study(spec, folder)
+    if "labels" not in study.label_names():
+        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=spec.seed)
+    if "split" not in study.split_names():
+        grid = Grid(profile.input.patch_px, profile.input.stride_px)
+        split(study, by="well", scheme=Holdout(shares), grid=grid, seed=spec.seed)
+    return study
 
 
 def trained(folder: Path, profile: Profile, *, seed: int) -> TrainingResult:
     """`profile` trained on the simulated culture in `folder`, or as it was trained there before."""
-    images = simulate_culture(culture(seed), folder / "plate")
-    study = index(
-        images, folder / "study", pattern=PATTERN, metadata=folder / "plate" / "plate.csv"
-    ).study
-    if "split" not in study.split_names():
-        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed)
-        grid = Grid(profile.input.patch_px, profile.input.stride_px)
-        scheme = Holdout((0.5, 0.2, 0.3))
-        split(study, by="well", scheme=scheme, grid=grid, seed=seed)
+    study = split_culture(replace(CULTURE, seed=seed), folder, profile, (0.5, 0.2, 0.3))
     run = train(study, folder / profile.name, profile, seed=seed).run
     net, card = load_model(run.model(0))
     pixels = StudyPixels(study)
@@ -76,16 +86,13 @@ def trained(folder: Path, profile: Profile, *, seed: int) -> TrainingResult:
         .drop_duplicates()
         .sort_values(["image", "t"])
     )
-    grid16 = _grid(net)
+    # the paper's 71 x 51 windows of 220 px; patches reach 18 px beyond the frame, mirrored
+    beyond = (net.patch_px - net.input_px) // 2
+    whole = Box.of(0, 0, HEIGHT, WIDTH).widened(beyond)
+    grid16 = WindowGrid.over(whole, net.patch_px, STRIDE)
     wanted = np.ones(grid16.shape, dtype=bool)
     views = [
         View(pixels.frame(image, t), pixels.area(image, t), wanted, t)
         for image, t in zip(frames["image"], frames["t"], strict=True)
     ]
     return TrainingResult(net, card, views, (frames["label"] == CLASSES[1]).tolist(), grid16)
-
-
-def _grid(net: Net) -> WindowGrid:
-    """The paper's 71 x 51 windows of 220 px; patches reach 18 px beyond the frame, mirrored."""
-    beyond = (net.patch_px - net.input_px) // 2
-    return WindowGrid.over(Box.of(0, 0, HEIGHT, WIDTH).widened(beyond), net.patch_px, STRIDE)

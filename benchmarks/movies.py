@@ -17,8 +17,7 @@ import numpy as np
 import tifffile
 
 from benchmarks.dense import available
-from benchmarks.memory import write_movie
-from benchmarks.models import FORMS, trained
+from benchmarks.models import FORMS, HEIGHT, STRIDE, WIDTH, trained
 from benchmarks.result import Result
 from livewell.images.opening import open_image
 from livewell.inference.backends import Backend
@@ -29,9 +28,11 @@ from livewell.models.files import load_model
 from livewell.models.recipes import DEADNET_DENSE
 from livewell.outputs.sliding import Sliding
 from livewell.progress import Tick, shown, task
+from livewell.workflows.assess import assess
 from livewell.workflows.heatmap import heatmap
 
-STRIDE = 16
+EVERY = 2
+"""Every so many-th window in rows and columns of a map is held against the dense one."""
 ALONE = 40
 """Frames that are scored without reading and writing, to compare."""
 _CHILD = """
@@ -40,49 +41,53 @@ import torch, torchvision, lightning.pytorch
 torch.nn.Conv2d(1, 8, 3)(torch.zeros(1, 1, 64, 64))
 status = open("/proc/self/status").read()
 base = int(status.split("VmRSS:")[1].split()[0]) / 1024
-from benchmarks.movies import child
-child(base, *sys.argv[1:])
+import benchmarks.movies
+getattr(benchmarks.movies, sys.argv[1])(base, *sys.argv[2:])
 """
 
 
-def movie(*, runs: Path | None = None, frames: int = 500, seed: int = 0) -> Result:
-    """A long movie from file to map and video: memory, time a frame, share of inference.
-
-    Parameters
-    ----------
-    runs
-        As in `benchmarks.dense.table`.
-    frames
-        Length of the movie.
-    seed
-        Of model and movie.
-    """
-    began = time.monotonic()
+def movie(*, runs: Path, frames: int = 500, seed: int = 0) -> Result:
+    """A long movie from file to map and video: memory, time a frame, share of inference."""
     rows = []
     with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        trained(folder, DEADNET_DENSE, seed=seed)
+        trained(runs, DEADNET_DENSE, seed=seed)
         path = Path(temporary) / "movie.ome.tif"
         write_movie(path, frames, seed)
-        model = folder / DEADNET_DENSE.name
+        model = runs / DEADNET_DENSE.name
         asked: list[Backend] = ["torch", *[b for b in available() if b == "openvino-bf16"]]
         with task("mapping", len(asked)) as tick:
             for backend in asked:
-                found = _run(path, model, Path(temporary) / f"out-{backend}", backend)
+                found = _child("mapped", path, model, f"{temporary}/out-{backend}", backend, ALONE)
                 rows += _movie_rows(backend, found, frames)
                 tick()
     return Result(
-        "movie",
-        f"A movie of {frames} frames of 1344 x 1024: memory and time from file to map and video",
-        f"python -m benchmarks movie --frames {frames} --seed {seed}",
-        seed,
-        ["backend", "what", "value"],
-        rows,
-        f"{DEADNET_DENSE.name}, every {STRIDE} px, 16-bit frames; resident memory of the process"
-        " less that of one which has imported torch, torchvision and lightning and run one"
+        title=f"A movie of {frames} frames of 1344 x 1024: memory and time from file to map and"
+        " video",
+        header="backend | what | value",
+        rows=rows,
+        lead=f"{DEADNET_DENSE.name}, every {STRIDE} px, 16-bit frames; resident memory of the"
+        " process less that of one which has imported torch, torchvision and lightning and run one"
         f" convolution. Inference alone: {ALONE} of the frames in memory, same process, same"
         " backend, from pixels to log odds. End to end: read, judge, map and video written.",
-        time.monotonic() - began,
+    )
+
+
+def verdicts(model: Path, *, frames: int = 500, seed: int = 0) -> Result:
+    """Resident memory while a movie of 16-bit frames of 1344 x 1024 is judged."""
+    with TemporaryDirectory() as temporary, task("judging", 1) as tick:
+        movie = Path(temporary) / "movie.ome.tif"
+        write_movie(movie, frames, seed)
+        found = _child("judged", movie, model, f"{temporary}/out")
+        tick()
+    seen = np.array([row[1] for row in found["seen"][:frames]]) - found["base"]
+    marks = [1, frames // 4, frames // 2, 3 * frames // 4, frames]
+    return Result(
+        title=f"Memory: verdicts for {frames} frames of {WIDTH} x {HEIGHT}, 16 bit",
+        header="after frame | resident memory beside torch's own, MiB",
+        rows=[[str(mark), f"{seen[mark - 1]:.0f}"] for mark in marks]
+        + [["peak", f"{seen.max():.0f}"]],
+        lead="Resident memory of the process that judges, less that of a process which has imported"
+        f" torch, torchvision and lightning and run one convolution ({found['base']:.0f} MiB).",
     )
 
 
@@ -107,20 +112,10 @@ def _movie_rows(backend: str, found: dict[str, Any], frames: int) -> list[list[s
     ]
 
 
-def large_image(*, runs: Path | None = None, side_px: int = 20_000, seed: int = 0) -> Result:
-    """One very large image: peak memory of the whole process.
-
-    Parameters
-    ----------
-    runs, seed
-        As in `movie`.
-    side_px
-        Height and width.
-    """
-    began = time.monotonic()
+def large_image(*, runs: Path, side_px: int = 20_000, seed: int = 0) -> Result:
+    """One very large image: peak memory of the whole process."""
     with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        model = trained(folder, DEADNET_DENSE, seed=seed)
+        model = trained(runs, DEADNET_DENSE, seed=seed)
         path = Path(temporary) / "large.ome.tif"
         small = model.views[0].frame[0]
         whole = tifffile.memmap(
@@ -133,7 +128,9 @@ def large_image(*, runs: Path | None = None, side_px: int = 20_000, seed: int = 
         whole.flush()
         del whole
         with task("mapping", 1) as tick:
-            found = _run(path, folder / DEADNET_DENSE.name, Path(temporary) / "out", "torch", 0)
+            found = _child(
+                "mapped", path, runs / DEADNET_DENSE.name, f"{temporary}/out", "torch", 0
+            )
             tick()
     rows = [
         ["peak resident memory of the process, MiB", f"{found['peak']:.0f}"],
@@ -142,59 +139,45 @@ def large_image(*, runs: Path | None = None, side_px: int = 20_000, seed: int = 
         ["windows", f"{(side_px - 256) // STRIDE + 1:,} x {(side_px - 256) // STRIDE + 1:,}"],
     ]
     return Result(
-        "large-image",
-        f"An image of {side_px:,} x {side_px:,} px: memory",
-        f"python -m benchmarks large-image --seed {seed}",
-        seed,
-        ["what", "value"],
-        rows,
-        f"{DEADNET_DENSE.name} on one 16-bit image of {side_px**2 * 2 / 1e9:.1f} GB, tiles of at"
-        " most 2 GB (the default), backend torch; page and video show one pixel in five.",
-        time.monotonic() - began,
+        title=f"An image of {side_px:,} x {side_px:,} px: memory",
+        header="what | value",
+        rows=rows,
+        lead=f"{DEADNET_DENSE.name} on one 16-bit image of {side_px**2 * 2 / 1e9:.1f} GB, tiles of"
+        " at most 2 GB (the default), backend torch; page and video show one pixel in five.",
     )
 
 
-def _run(movie: Path, model: Path, out: Path, backend: str, alone: int = ALONE) -> dict[str, Any]:
-    command = [sys.executable, "-c", _CHILD, str(movie), str(model), str(out), backend, str(alone)]
+def _child(work: str, *arguments: object) -> dict[str, Any]:
+    """What a function of this module prints in a process of its own."""
+    command = [sys.executable, "-c", _CHILD, work, *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def child(base: float, movie: str, model: str, out: str, backend: Backend, alone: str) -> None:
-    """What `movie` and `large_image` run in a process of its own; prints one JSON object.
-
-    Parameters
-    ----------
-    base
-        Resident memory before livewell was imported, MiB.
-    movie, model, out
-        Paths.
-    backend
-        Of the dense engine.
-    alone
-        Frames scored without reading and writing.
-    """
+def mapped(base: float, movie: str, model: str, out: str, backend: Backend, alone: str) -> None:
+    """What `movie` and `large_image` run in a process of its own; prints one JSON object."""
     seconds = _alone(Path(movie), Path(model), backend, int(alone)) if int(alone) else 0.0
-    watch = Watch()
+    with _watched(base, "sliding over frames", alone=seconds):
+        heatmap(movie, model, out, stride_px=STRIDE, engine="dense", backend=backend)
+
+
+def judged(base: float, movie: str, model: str, out: str) -> None:
+    """What `verdicts` runs in a process of its own; prints one JSON object."""
+    with _watched(base, ""):
+        assess(movie, model, out)
+
+
+@contextmanager
+def _watched(base: float, what: str, **more: float) -> Iterator[None]:
+    watch = Watch(what)
     began = time.perf_counter()
     with shown(watch):
-        heatmap(
-            Path(movie), Path(model), Path(out), stride_px=STRIDE, engine="dense", backend=backend
-        )
+        yield
     total = time.perf_counter() - began
     watch.stop()
-    print(  # this is how a child answers
-        json.dumps(
-            {
-                "base": base,
-                "alone": seconds,
-                "seen": watch.seen,
-                "peak": watch.peak,
-                "total": total,
-            }
-        )
-    )
+    found = {"base": base, "seen": watch.seen, "peak": watch.peak, "total": total}
+    print(json.dumps(found | more))  # this is how a child answers
 
 
 def _alone(movie: Path, model: Path, backend: Backend, frames: int) -> float:
@@ -224,9 +207,10 @@ def resident_mib() -> float:
 
 
 class Watch:
-    """Notes time and memory at every step of the longest task, and the peak between them."""
+    """Notes time and memory at every step of a task (of any by default), and the peak between."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "") -> None:
+        self.what = what
         self.seen: list[tuple[float, float]] = []
         self.peak = 0.0
         self._done = threading.Event()
@@ -244,76 +228,41 @@ class Watch:
 
     @contextmanager
     def task(self, what: str, total: int) -> Iterator[Tick]:
-        """Steps of the task that slides over frames."""
+        """Steps of the task."""
 
         def tick(done: float = 1, note: str = "") -> None:
-            if what == "sliding over frames":
+            if self.what in ("", what):
                 self.seen.append((time.perf_counter(), resident_mib()))
 
         yield tick
 
 
-def real_images(
-    data: Path,
-    *,
-    runs: Path | None = None,
-    models: tuple[Path, ...] = (),
-    every: int = 2,
-    seed: int = 0,
-) -> Result:
-    """How far dense maps are from windows' on real images.
-
-    Parameters
-    ----------
-    data
-        Folder that holds ``t98g-movie`` and ``mcf7-pi``.
-    runs
-        As in `movie`.
-    models
-        Further models.
-    every
-        Every so many-th window in rows and columns of the 16 px map is scored one by one.
-    seed
-        As in `movie`.
-    """
-    began = time.monotonic()
+def real_images(data: Path, *, runs: Path, models: tuple[Path, ...] = (), seed: int = 0) -> Result:
+    """How far dense maps are from windows' on real images."""
     rows = []
-    with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        for profile in FORMS.values():
-            trained(folder, profile, seed=seed)
-        paths = [folder / profile.name for profile in FORMS.values()] + list(models)
-        images = {
-            "t98g-movie": [(data / "t98g-movie", t) for t in (0, 4, 9)],
-            "mcf7-pi": [(path, 0) for path in sorted((data / "mcf7-pi").glob("*.ome.tif"))[::8]],
-        }
-        total = len(paths) * sum(map(len, images.values()))
-        with task("comparing", total) as tick:
-            for path in paths:
-                for name, frames in images.items():
-                    rows.append(_deviation(path, name, frames, every, tick))
+    for profile in FORMS.values():
+        trained(runs, profile, seed=seed)
+    paths = [runs / profile.name for profile in FORMS.values()] + list(models)
+    images = {
+        "t98g-movie": [(data / "t98g-movie", t) for t in (0, 4, 9)],
+        "mcf7-pi": [(path, 0) for path in sorted((data / "mcf7-pi").glob("*.ome.tif"))[::8]],
+    }
+    total = len(paths) * sum(map(len, images.values()))
+    with task("comparing", total) as tick:
+        for path in paths:
+            for name, frames in images.items():
+                rows.append(_deviation(path, name, frames, tick))
     return Result(
-        "dense-real",
-        "Real images: dense maps against windows one by one",
-        " ".join(
-            [
-                f"python -m benchmarks dense-real --data ../shared/data --seed {seed}",
-                *(f"--model {path}" for path in models),
-            ]
-        ),
-        seed,
-        ["model", "images", "windows", "exact", "r of maps", "95% of |difference| in p", "largest"],
-        rows,
-        f"Dense float32 against float32 windows, every {every}nd window in rows and columns of the"
-        f" map with {STRIDE} px steps, where there are cells. Models of the simulated culture (and"
-        " those named in the command), judged here only for whether both ways say the same.",
-        time.monotonic() - began,
+        title="Real images: dense maps against windows one by one",
+        header="model | images | windows | exact | r of maps | 95% of |difference| in p | largest",
+        rows=rows,
+        lead=f"Dense float32 against float32 windows, every {EVERY}nd window in rows and columns of"
+        f" the map with {STRIDE} px steps, where there are cells. Models of the simulated culture"
+        " (and those named in the command), judged here only for whether both ways say the same.",
     )
 
 
-def _deviation(
-    path: Path, name: str, frames: list[tuple[Path, int]], every: int, tick: Tick
-) -> list[str]:
+def _deviation(path: Path, name: str, frames: list[tuple[Path, int]], tick: Tick) -> list[str]:
     net, card = load_model(path)
     dense, windows = Dense(net), Windows(net)
     pairs = []
@@ -323,7 +272,7 @@ def _deviation(
             sliding = Sliding(image, card, fit, STRIDE, 0)
             (view,) = sliding.views([t])
         thinned = np.zeros_like(view.wanted)
-        thinned[::every, ::every] = view.wanted[::every, ::every]
+        thinned[::EVERY, ::EVERY] = view.wanted[::EVERY, ::EVERY]
         view = replace(view, wanted=thinned)
         both = [next(e.stream([view], sliding.grid))[1][:, view.wanted].T for e in (windows, dense)]
         pairs.append(np.stack([card.region_rule.probabilities(each)[..., 1] for each in both]))
@@ -339,3 +288,20 @@ def _deviation(
         f"{np.percentile(difference, 95):.2g}",
         f"{difference.max():.2g}",
     ]
+
+
+def write_movie(path: Path, frames: int, seed: int) -> None:
+    """Write a movie of 16-bit frames with blobs that drift."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(2000, 60, (HEIGHT, WIDTH))
+    y, x = np.ogrid[:HEIGHT, :WIDTH]
+    for cy, cx in rng.uniform(0, (HEIGHT, WIDTH), (80, 2)):
+        base += 900 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 200)
+    with tifffile.TiffWriter(path, bigtiff=True, ome=True) as writer:
+        writer.write(
+            (np.roll(base, 3 * t, axis=1).clip(0, 65535).astype(np.uint16) for t in range(frames)),
+            shape=(frames, HEIGHT, WIDTH),
+            dtype=np.uint16,
+            photometric="minisblack",
+            metadata={"axes": "TYX", "PhysicalSizeX": 0.645, "PhysicalSizeY": 0.645},
+        )

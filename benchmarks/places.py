@@ -1,7 +1,7 @@
 """Where nets see circles in fresh pictures, held against the truth of every object."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from math import nan
 
@@ -29,59 +29,41 @@ FLOOR = 8.0
 """How far below the threshold places are listed, log odds, so that curves are whole."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Found:
-    """What was found in some pictures.
+    """What was found in some images: detections, objects, and the names of all images.
 
-    Parameters
-    ----------
-    detections, objects
-        As `livewell.detection.matching.matched` takes them; objects are circles.
-    shares, kinds
-        Of every object of the positive pictures: how much of its box the mask covers.
-    images
-        Names of all pictures.
+    Objects of positive images have the share of their box that the mask covers.
     """
 
-    detections: list[pd.DataFrame] = field(default_factory=list)
-    objects: list[pd.DataFrame] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    images: list[str] = field(default_factory=list)
+    detections: pd.DataFrame
+    objects: pd.DataFrame
+    images: list[str]
 
-    def see(self, made: Picture, called: Detections, less_sure: pd.DataFrame) -> None:
-        """Take in one picture: the places that are called, and others that are not."""
-        name = str(made.number)
-        self.images.append(name)
-        found = pd.concat([_table(called), less_sure], ignore_index=True)
-        self.detections.append(found.assign(image=name))
-        circles = made.objects[made.objects["kind"] == CIRCLE]
-        self.objects.append(circles[["kind", *BOX]].assign(image=name))
-        if made.positive:
-            self.shares += covered(called.labels > 0, made.objects[BOX]).tolist()
-            self.kinds += made.objects["kind"].tolist()
-
-    def add(self, other: "Found") -> None:
-        """Take in what was found in other pictures."""
-        self.detections += other.detections
-        self.objects += other.objects
-        self.shares += other.shares
-        self.kinds += other.kinds
-        self.images += other.images
+    @classmethod
+    def of(cls, parts: Sequence["Found"]) -> "Found":
+        """All that was found in several parts."""
+        return cls(
+            pd.concat([part.detections for part in parts], ignore_index=True),
+            pd.concat([part.objects for part in parts], ignore_index=True),
+            [name for part in parts for name in part.images],
+        )
 
     def table3(self) -> CoveredCounts:
         """The paper's measure."""
-        return table3(self.shares, self.kinds, CIRCLE)
+        seen = self.objects.dropna(subset=["share"])
+        return table3(seen["share"].tolist(), seen["kind"].tolist(), CIRCLE)
 
     def usual(self, threshold: float) -> dict[str, float]:
-        """Precision, recall, F1, average precision and FROC over all pictures.
+        """Precision, recall, F1, average precision and FROC over all images.
 
         The first four with the ends of their 95% intervals (NAME_low, NAME_high), which draw whole
-        pictures anew.
+        images anew.
         """
-        objects = pd.concat(self.objects, ignore_index=True)
+        circles = self.objects[self.objects["kind"] == CIRCLE]
+        objects = circles[["kind", *BOX, "image"]].reset_index(drop=True)
         images = pd.DataFrame({"image": self.images})
-        table = matched(pd.concat(self.detections, ignore_index=True), objects, images)
+        table = matched(self.detections, objects, images)
         counts = counts_at(table, objects, images, threshold)
         figures = detection_estimates(table, objects, images, threshold, seed=0)
         told = {name: figures[name].value for name in WITH_INTERVAL}
@@ -106,15 +88,6 @@ def told(model: Model, spec: ShapeSpec, images: int, what: str) -> Told:
 
     The figures are kept in the model's folder, with the threshold and the look that they are of,
     and not made again.
-
-    Parameters
-    ----------
-    model
-        The net.
-    spec, images
-        As `benchmarks.shapes.on_fresh` takes them.
-    what
-        Name of the bar.
     """
     kept = model.kept(spec, images, "json")
     of = {
@@ -126,7 +99,7 @@ def told(model: Model, spec: ShapeSpec, images: int, what: str) -> Told:
     found = read_json(kept, kind=KIND) if kept.is_file() else {}
     if found.get("of") != of:
         with task(what, total=images) as tick:
-            places = look_at(model, spec, images, tick=tick)
+            places = look_at(model, spec, images, tick)
         usual = places.usual(place_threshold(model))
         write_json(kept, {"of": of, "paper": asdict(places.table3()), "usual": usual})
         found = read_json(kept, kind=KIND)
@@ -154,35 +127,28 @@ def _table(places: Detections) -> pd.DataFrame:
     return pd.DataFrame({"y": places.y, "x": places.x, "score": places.score})
 
 
-def look_at(model: Model, spec: ShapeSpec, images: int, *, tick: Tick | None = None) -> Found:
-    """What a net sees in fresh pictures.
+def look_at(model: Model, spec: ShapeSpec, images: int, tick: Tick) -> Found:
+    """What a net sees in fresh images.
 
-    Places that are called, and their mask, are what `livewell localise` finds: those of a look at
-    the threshold. Less sure ones come from a second look, for they would move the others' masks.
-
-    Parameters
-    ----------
-    model
-        The net.
-    spec, images
-        As `benchmarks.shapes.on_fresh` takes them.
-    tick
-        Told after every few pictures.
+    Detections that are called, and their mask, are what `livewell localise` finds: those of a look
+    at the threshold. Less sure ones come from a second look, for they would move the others' masks.
     """
-    seen = partial(_seen, model.net, place_threshold(model))
-    found = Found()
-    for part in on_fresh(seen, spec, images):
-        found.add(part)
-        if tick:
-            tick(len(part.images))
-    return found
+    parts = []
+    for part in on_fresh(partial(_seen, model.net, place_threshold(model)), spec, images):
+        parts.append(part)
+        tick(len(part.images))
+    return Found.of(parts)
 
 
 def _seen(net: Net, least: float, pictures: list[Picture]) -> Found:
-    """What is found in a few pictures."""
+    """What is found in a few images."""
     pixels = torch.from_numpy(np.stack([made.pixels for made in pictures])).float()[:, None]
     sure, low = (Finder(net, Look(least=at))(pixels) for at in (least, least - FLOOR))
-    found = Found()
+    parts = []
     for made, called, less_sure in zip(pictures, sure, map(_table, low), strict=True):
-        found.see(made, called, less_sure[less_sure["score"] < least])
-    return found
+        name, objects = str(made.number), made.objects[["kind", *BOX]]
+        share = covered(called.labels > 0, objects[BOX]) if made.positive else nan
+        both = pd.concat([_table(called), less_sure[less_sure["score"] < least]])
+        objects = objects.assign(share=share, image=name)
+        parts.append(Found(both.assign(image=name), objects, [name]))
+    return Found.of(parts)

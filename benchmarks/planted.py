@@ -1,10 +1,8 @@
 """Whether Grad-CAM finds planted sick cells, and whether averaged weights make crops agree."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from benchmarks.models import FORMS, trained
+from benchmarks.models import CLASSES, FORMS, split_culture, trained
 from benchmarks.result import Result
 from livewell.explain.fields import field_map
 from livewell.explain.gradcam import Cam, class_weights
@@ -26,17 +24,11 @@ from livewell.progress import task
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import VISIBLE
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.tables.schemas import regions_of
-from livewell.workflows.demo import SETTINGS, WINDOW_S
-from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
-from livewell.workflows.simulate import PATTERN, simulate_culture
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.demo import SETTINGS
 from livewell.workflows.train import train
 
-CLASSES = ("healthy", "sick")
 FIELDS = 60
 MOST_AREA = 0.1
 DOSE_S, SENSITIVE = 120.0, 0.1
@@ -45,63 +37,35 @@ FRAME = 3
 """Frame looked at: an hour and a half after the light."""
 
 
+SPEC = CultureSpec(doses_s=(0.0, 120.0), wells_per_dose=30, frames=5, frame_s=1800.0)
+"""The demo's plate, but for its number of wells."""
 FAST_KIND = "FAST, demo's patches, 1,000 steps, block3"
 FAST_PROFILE = override(FAST, SETTINGS | {"steps": 1_000})
 DEADNETS = {f"DeadNet, {form}, 600 steps, conv4_2": profile for form, profile in FORMS.items()}
 
 
-@dataclass
-class Found:
-    """What was found with one kind of weights."""
-
-    hits: list[bool] = field(default_factory=list)
-    disagreement: list[float] = field(default_factory=list)
-    chance: list[float] = field(default_factory=list)
-
-
-def planted(*, runs: Path | None = None, seed: int = 0) -> Result:
-    """Peaks of whole-field maps on sick cells that cover under a tenth of the area.
-
-    Parameters
-    ----------
-    runs
-        Where plate and runs are kept, to go on after a stop; a temporary folder by default.
-    seed
-        Of everything.
-    """
-    began = time.monotonic()
+def planted(*, runs: Path, seed: int = 0) -> Result:
+    """Peaks of whole-field maps on sick cells that cover under a tenth of the area."""
     rows: list[list[str]] = []
     values = {}
-    with TemporaryDirectory() as temporary:
-        folder = runs or Path(temporary)
-        fields = _fields(seed + 1)
-        for kind, net, study, split_name in _nets(folder, seed):
-            found = _looked(kind, net, study, split_name, fields)
-            for name, each in found.items():
-                hits, low, high = sum(each.hits), *wilson(sum(each.hits), len(each.hits))
-                share = f"{hits} of {len(each.hits)} = {hits / len(each.hits):.0%}"
-                rows.append(
-                    [
-                        kind,
-                        name,
-                        f"{share} ({low:.0%}-{high:.0%})",
-                        f"{np.mean(each.chance):.1%}",
-                        f"{np.median(each.disagreement):.2f}",
-                    ]
-                )
-                values[f"{kind}, {name}"] = {
-                    "hits": hits,
-                    "fields": len(each.hits),
-                    "disagreement": each.disagreement,
-                }
+    fields = _fields(seed + 1)
+    for kind, net, study in _nets(runs, seed):
+        for name, found in _looked(kind, net, study, fields).groupby("weights", sort=False):
+            hits, count, apart = int(found["hit"].sum()), len(found), found["disagreement"]
+            low, high = wilson(hits, count)
+            share = f"{hits} of {count} = {hits / count:.0%} ({low:.0%}-{high:.0%})"
+            chance = f"{found['chance'].mean():.1%}"
+            rows.append([kind, str(name), share, chance, f"{apart.median():.2f}"])
+            values[f"{kind}, {name}"] = {
+                "hits": hits,
+                "fields": count,
+                "disagreement": apart.tolist(),
+            }
     return Result(
-        "explain-planted",
-        "Grad-CAM on simulated cultures with planted sick cells",
-        f"python -m benchmarks explain-planted --seed {seed}",
-        seed,
-        ["net and layer", "weights", "highest peak on a sick cell", "chance", "disagreement"],
-        rows,
-        f"{len(fields)} fields of another plate than the nets were trained on, {DOSE_S:g} s of"
+        title="Grad-CAM on simulated cultures with planted sick cells",
+        header="net and layer | weights | highest peak on a sick cell | chance | disagreement",
+        rows=rows,
+        lead=f"{len(fields)} fields of another plate than the nets were trained on, {DOSE_S:g} s of"
         f" light that {SENSITIVE:.0%} of the cells feel; fields in which at least one harmed cell"
         f" lies whole, and harmed cells cover under {MOST_AREA:.0%} of the area (outlines with"
         " processes and fibres; cells that died by themselves do not count). Whole-field maps of"
@@ -109,13 +73,14 @@ def planted(*, runs: Path | None = None, seed: int = 0) -> Result:
         " cell or within half the layer's stride of it. Chance: the share of the area that would be"
         " a hit. Disagreement of overlapping crops: 0 they agree, 1.41 they have nothing in common;"
         " median over fields.",
-        time.monotonic() - began,
-        ["Crops every eighth of a patch were chosen on 60 other fields (plate of seed 7): 59 hits"
-         " for FAST, against 53 with a quarter.",
-         "Behind an average pool (FAST) every crop has the class's weights, so averaging changes"
-         " nothing there."],
-        values,
-    )  # fmt: skip
+        notes=[
+            "Crops every eighth of a patch were chosen on 60 other fields (plate of seed 7): 59"
+            " hits for FAST, against 53 with a quarter.",
+            "Behind an average pool (FAST) every crop has the class's weights, so averaging changes"
+            " nothing there.",
+        ],
+        values=values,
+    )
 
 
 @dataclass(frozen=True)
@@ -166,47 +131,21 @@ def _visibly_harmed(truth: pd.DataFrame) -> pd.DataFrame:
     return truth[(truth["t"] == FRAME) & (truth["damage"] >= VISIBLE)]
 
 
-def _study(folder: Path, seed: int) -> Study:
-    """The demo's plate, labelled by dose."""
-    spec = CultureSpec(
-        doses_s=(0.0, 120.0),
-        wells_per_dose=30,
-        positions_per_well=2,
-        frames=5,
-        frame_s=1800.0,
-        seed=seed,
-    )
-    images = simulate_culture(spec, folder / "plate")
-    table = folder / "plate" / "plate.csv"
-    study = index(images, folder / "study", pattern=PATTERN, metadata=table).study
-    if "labels" not in study.label_names():
-        label(study, Dose(120.0, WINDOW_S), CLASSES, seed=seed)
-    return study
-
-
-def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study, str]]:
-    """Name, net, study and split of every net that is looked into."""
-    study = _study(folder / "fast", seed)
-    if "split" not in study.split_names():
-        grid = Grid(FAST_PROFILE.input.patch_px, FAST_PROFILE.input.stride_px)
-        scheme = Holdout((0.7, 0.2, 0.1))
-        split(study, by="well", scheme=scheme, grid=grid, seed=seed)
+def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study]]:
+    """Name, net and study of every net that is looked into."""
+    spec = replace(SPEC, seed=seed)
+    study = split_culture(spec, folder / "fast", FAST_PROFILE, (0.7, 0.2, 0.1))
     run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed).run
-    yield FAST_KIND, load_model(run.model(0))[0], study, "split"
+    yield FAST_KIND, load_model(run.model(0))[0], study
     for name, profile in DEADNETS.items():
         made = trained(folder / "deadnet", profile, seed=seed)
-        yield name, made.net, Study.open(folder / "deadnet" / "study"), "split"
+        yield name, made.net, Study.open(folder / "deadnet" / "study")
 
 
-def _looked(
-    kind: str,
-    net: Net,
-    study: Study,
-    split_name: str,
-    fields: list[Planted],
-) -> dict[str, Found]:
+def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> pd.DataFrame:
+    """One row a field and weights: hit, chance and disagreement."""
     cam = Cam(net)
-    patches, folds, _ = study.split(split_name)
+    patches, folds, _ = study.split("split")
     train_groups = folds.loc[folds["part"] == "train", "group"]
     own: pd.DataFrame = patches[
         patches["group"].isin(train_groups) & (patches["label"] == CLASSES[1])
@@ -215,7 +154,7 @@ def _looked(
     regions = regions_of(own.iloc[np.sort(drawn)])
     weights = class_weights(cam, StudyPixels(study), regions, 1)
     ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
-    found = {name: Found() for name in ways}
+    rows = []
     with task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:
         for each in fields:
             area = Box.of(0, 0, *each.frame.shape)
@@ -225,8 +164,6 @@ def _looked(
             for name, weighed in ways.items():
                 made = field_map(cam, each.frame, area, grid, 1, weights=weighed)
                 peak = np.unravel_index(np.nanargmax(made.map), made.map.shape)
-                found[name].hits.append(bool(target[peak]))
-                found[name].chance.append(float(target.mean()))
-                found[name].disagreement.append(made.disagreement)
+                rows.append((name, bool(target[peak]), float(target.mean()), made.disagreement))
                 tick()
-    return found
+    return pd.DataFrame(rows, columns=["weights", "hit", "chance", "disagreement"])

@@ -1,6 +1,5 @@
 """How rare may circles be: accuracy and localisation, for max and average pooling."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,18 +35,7 @@ def trials(seed: int) -> Iterator[tuple[str, int, Trial]]:
 
 
 def curve(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
-    """Train nets on pictures with 1, 2, 4 and 8 circles among 48 objects, and test them.
-
-    Parameters
-    ----------
-    runs
-        Where pictures and models are kept; what stands there is not made again.
-    images
-        Fresh pictures of each rarity, half of them positive.
-    seed
-        Of pictures and trainings.
-    """
-    began = time.monotonic()
+    """Train nets on pictures with 1, 2, 4 and 8 circles among 48 objects, and test them."""
     rows, values, notes = [], [], []
     for pool, circles, one in trials(seed):
         model = trained(one, runs, seed=seed)
@@ -75,27 +63,14 @@ def curve(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
         if circles == max(CIRCLES):
             notes.append(_on_rarer(pool, model, one.spec, images))
     return Result(
-        name="wscnn-rare",
         title="WSCNN: how rare may circles be",
-        command=f"python -m benchmarks wscnn-rare --runs RUNS --images {images} --seed {seed}",
-        seed=seed,
-        columns=[
-            "pooling",
-            "circles",
-            "accuracy (95% interval)",
-            "AUC",
-            "peaks: precision (95% interval)",
-            "recall",
-            "F1",
-            "average precision",
-            "paper's measure: precision",
-            "recall",
-        ],
+        header="pooling | circles | accuracy (95% interval) | AUC"
+        " | peaks: precision (95% interval) | recall | F1 | average precision"
+        " | paper's measure: precision | recall",
         rows=rows,
         lead=f"Ellipses of ratio 0.5-0.75; each net learnt from a third of 4,000 pictures of"
         f" {OBJECTS} objects with so many circles, half of the pictures with none, and is tested on"
         f" {images:,} fresh ones of the same kind. Percent, but for AUC and average precision.",
-        seconds=time.monotonic() - began,
         notes=notes,
         values={"rows": values},
     )

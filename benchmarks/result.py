@@ -4,12 +4,13 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from livewell.files import read_json, write_json
+from livewell.metrics.intervals import Estimate
 from livewell.study.runs import versions
 
 KIND = "benchmark"
@@ -20,60 +21,51 @@ SHOWN_VERSIONS = ("livewell", "python", "torch", "numpy", "scikit-learn")
 
 @dataclass(frozen=True)
 class Result:
-    """A table and its circumstances.
+    """A table: what it shows and how it was measured, and what a careful reader should know.
 
-    Parameters
-    ----------
-    name, title
-        Short name, as in ``python -m benchmarks NAME``, and heading.
-    command
-        What makes it again.
-    seed
-        Of everything random.
-    columns, rows
-        The table, as text.
-    lead
-        What it shows and how it was measured.
-    seconds
-        How long the whole benchmark took.
-    notes
-        What a careful reader should know.
+    `header` is as in Markdown, ``net | seconds``.
     """
 
-    name: str
     title: str
-    command: str
-    seed: int
-    columns: Sequence[str]
+    header: str
     rows: Sequence[Sequence[str]]
-    lead: str = ""
-    seconds: float = 0.0
+    lead: str
     notes: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def write(self, folder: Path) -> Path:
-        """Write the result as ``NAME.json``, with date, machine and versions."""
-        path = folder / f"{self.name}.json"
-        write_json(
-            path,
-            {
-                "kind": KIND,
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": machine(),
-                "versions": versions(),
-                **self.__dict__,
-            },
-        )
-        return path
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return self.header.split(" | ")
+
+    def write(
+        self, folder: Path, name: str, command: str, *, seed: int, seconds: float
+    ) -> dict[str, Any]:
+        """Write ``NAME.json``, with date, machine and versions; `command` makes it again."""
+        record = {
+            "name": name,
+            "title": self.title,
+            "command": command,
+            "seed": seed,
+            "columns": self.columns,
+            "rows": self.rows,
+            "lead": self.lead,
+            "seconds": seconds,
+            "notes": self.notes,
+            "values": self.values,
+        }
+        known: dict[str, Any] = {"kind": KIND, "date": datetime.now(UTC).date().isoformat()}
+        known |= {"machine": machine(), "versions": versions()}
+        write_json(folder / f"{name}.json", known | record)
+        return record
 
     def text(self) -> str:
         """The table for a terminal."""
-        widths = [
-            max(len(row[i]) for row in (self.columns, *self.rows)) for i in range(len(self.columns))
-        ]
+        table = [self.columns, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (self.columns, *self.rows)
+            for row in table
         ]
         return "\n".join([self.title, *lines, *self.notes])
 
@@ -120,6 +112,14 @@ def render(folder: Path) -> str:
 def percent(share: float, digits: int) -> str:
     """A share as tables print it, percent; a figure of nothing is undefined."""
     return "undefined" if math.isnan(share) else f"{100 * share:.{digits}f}"
+
+
+def shown(figure: Estimate | Mapping[str, Any]) -> str:
+    """An estimate and its interval as tables print them; a figure of nothing is undefined."""
+    found = figure if isinstance(figure, Mapping) else asdict(figure)
+    if found["value"] is None or math.isnan(found["value"]):
+        return "undefined"
+    return f"{found['value']:.3f} ({found['low']:.3f}-{found['high']:.3f})"
 
 
 def _cell(text: str) -> str:

@@ -19,14 +19,7 @@ from livewell.models.nets.net import Net, centre, normalise
 class PlainWindows(Windows):
     """Windows as anybody would write them in torch: the reference in any layout and number type.
 
-    Parameters
-    ----------
-    net
-        The net.
-    channels_last
-        Layout of weights and pixels; torch's default otherwise.
-    half
-        In bfloat16.
+    `half` is in bfloat16.
     """
 
     def __init__(self, net: Net, channels_last: bool, *, half: bool) -> None:

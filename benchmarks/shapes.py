@@ -23,7 +23,7 @@ from livewell.study.study import Study
 from livewell.workflows.index import index
 from livewell.workflows.label import Column, label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import Holdout, Scheme, split
 from livewell.workflows.train import train
 
 READINGS: dict[Ellipses, str] = {
@@ -40,18 +40,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Trial:
-    """One net on one set of pictures.
+    """One net on one set of images, which are split into thirds; trials on one set share a study.
 
-    Parameters
-    ----------
-    spec
-        The 4,000 pictures that are split into thirds.
-    profile
-        The recipe.
-    name
-        Folder of its run; trials on one set share a study.
-    begin
-        A trial whose net the training begins with, on pictures of another kind.
+    `name` is the folder of its run; `begin` a trial whose net the training begins with.
     """
 
     spec: ShapeSpec
@@ -80,23 +71,25 @@ class Model:
         return self.folder / f"fresh-{share}-{images}-{self.card.weights_sha256[:8]}.{kind}"
 
 
-def study_of(spec: ShapeSpec, folder: Path) -> Study:
-    """The study of a set of pictures in `folder`, split into thirds, or the one that is there.
+def split_whole(
+    images: Path, metadata: Path, out: Path, column: str, scheme: Scheme, seed: int
+) -> Study:
+    """The study of images in `out`, labelled by a column of metadata, split by image."""
+    if not (out / "splits").is_dir():
+        study = index(images, out, metadata=metadata).study
+        label(study, Column(column, {name: name for name in CLASSES}), CLASSES, seed=seed)
+        split(study, by="picture", scheme=scheme, grid=Whole(), seed=seed)
+    return Study.open(out)
 
-    Raises
-    ------
-    OutputError
-        The pictures that are there are others.
+
+def study_of(spec: ShapeSpec, folder: Path) -> Study:
+    """The study of a set of images in `folder`, split into thirds, or the one that is there.
+
+    Refuses a folder that holds others.
     """
-    out = folder / "study"
     images = simulate_shapes(spec, folder / "pictures")
-    if (out / "splits").is_dir():
-        return Study.open(out)
-    index(images, out, metadata=folder / "pictures" / "images.csv")
-    study = Study.open(out)
-    label(study, Column("label", {name: name for name in CLASSES}), CLASSES, seed=spec.seed)
-    split(study, by="picture", scheme=THIRDS, grid=Whole(), seed=spec.seed)
-    return study
+    table = folder / "pictures" / "images.csv"
+    return split_whole(images, table, folder / "study", "label", THIRDS, spec.seed)
 
 
 def trained(trial: Trial, runs: Path, *, seed: int) -> Model:
@@ -115,17 +108,7 @@ def trained(trial: Trial, runs: Path, *, seed: int) -> Model:
 
 
 def on_fresh(told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int) -> Iterator[T]:
-    """What is told of pictures like those of `spec` that nothing was trained on, some at a time.
-
-    Parameters
-    ----------
-    told
-        Asked in several processes; can be pickled.
-    spec
-        Kind and seed.
-    images
-        How many.
-    """
+    """What is told of pictures like those of `spec` that nothing was trained on, some at a time."""
     other = replace(spec, images=images, seed=spec.seed + FRESH)
     parts = [range(at, min(at + TOGETHER, images)) for at in range(0, images, TOGETHER)]
     pool = Parallel(n_jobs=min(cpu_count(), len(parts)), return_as="generator")

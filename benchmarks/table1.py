@@ -1,6 +1,5 @@
 """Table 1 of the WSCNN paper: which images hold circles, by pooling."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,24 +31,10 @@ PAPER = {
 
 @dataclass(frozen=True)
 class Net:
-    """A net of the table.
+    """A net of the table: its name there, its row in the paper's (`pooling`), its recipe's changes.
 
-    Parameters
-    ----------
-    told
-        Its name in the table.
-    pooling
-        Its row in the paper's table.
-    changed
-        What is set otherwise than in ``WSCNN_FAST``.
-    seeds
-        How many times it is trained.
-    readings
-        Readings of the ellipse that it is trained for.
-    searched
-        In how many fresh pictures its places are looked for, at most.
-    begin
-        The reading whose net of the same seed it begins with; ``None``: with random weights.
+    `seeds` is how many times it is trained; its places are looked for in `searched` fresh images
+    at most; `begin` is the reading whose net of the same seed it begins with.
     """
 
     told: str
@@ -64,6 +49,10 @@ class Net:
     def profile(self) -> Profile:
         """The recipe."""
         return override(WSCNN_FAST, self.changed)
+
+
+def _pooled(by: str) -> dict[str, object]:
+    return {"global_pool": by, "narrowing": (0, 0)}
 
 
 NETS = (
@@ -83,29 +72,10 @@ NETS = (
         readings=("literal",),
         begin="flat",
     ),
-    Net(
-        "WSCNN_FAST, average",
-        "average",
-        {"global_pool": "average", "narrowing": (0, 0)},
-        searched=2_000,
-    ),
-    Net(
-        "WSCNN_FAST, fully connected",
-        "connected",
-        {"global_pool": "connected", "narrowing": (0, 0)},
-    ),
-    Net(
-        "WSCNN_FAST, log-sum-exp",
-        "",
-        {"global_pool": "log_sum_exp", "narrowing": (0, 0)},
-        readings=("flat",),
-    ),
-    Net(
-        "WSCNN_FAST, noisy-or",
-        "",
-        {"global_pool": "noisy_or", "narrowing": (0, 0)},
-        readings=("flat",),
-    ),
+    Net("WSCNN_FAST, average", "average", _pooled("average"), searched=2_000),
+    Net("WSCNN_FAST, fully connected", "connected", _pooled("connected")),
+    Net("WSCNN_FAST, log-sum-exp", "", _pooled("log_sum_exp"), readings=("flat",)),
+    Net("WSCNN_FAST, noisy-or", "", _pooled("noisy_or"), readings=("flat",)),
 )
 
 
@@ -128,18 +98,7 @@ def trials(seed: int) -> Iterator[tuple[Net, Ellipses, int, Trial]]:
 
 
 def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
-    """Train every net of the table and test it on fresh pictures.
-
-    Parameters
-    ----------
-    runs
-        Where pictures and models are kept; what stands there is not made again.
-    images
-        Fresh pictures of each kind, half of them positive.
-    seed
-        Of the first training and its pictures; further ones count on from it.
-    """
-    began = time.monotonic()
+    """Train every net of the table and test it on fresh pictures."""
     rows: list[list[str]] = []
     values: list[dict[str, object]] = []
     curves: list[str] = []
@@ -160,30 +119,14 @@ def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
             )
         curves.append(f"{net.told}, {READINGS[reading]}, seed {number}: {_curve(model)}")
     return Result(
-        name="wscnn-table1",
         title="WSCNN, Table 1: which images hold circles",
-        command=f"python -m benchmarks wscnn-table1 --runs RUNS --images {images} --seed {seed}",
-        seed=seed,
-        columns=[
-            "data",
-            "ellipses",
-            "net",
-            "seed",
-            "paper: accuracy",
-            "precision",
-            "recall",
-            "ours: accuracy (95% interval)",
-            "precision",
-            "recall",
-            "AUC",
-            "training, min",
-        ],
+        header="data | ellipses | net | seed | paper: accuracy | precision | recall"
+        " | ours: accuracy (95% interval) | precision | recall | AUC | training, min",
         rows=rows,
         lead=f"Percent, on {images:,} fresh pictures of each kind, half with circles. Each net"
         " learnt from a third of 4,000 pictures of Sim 1 (10% circles); its threshold comes from"
         " another third. Sim 2 (20% circles) is for testing only; its pictures without circles are"
         " those of Sim 1. Pictures and training have the row's seed.",
-        seconds=time.monotonic() - began,
         notes=[
             "The paper's precision and recall of average pooling cannot go with its accuracy.",
             *remarks(values),

@@ -1,6 +1,5 @@
 """Table 3 of the WSCNN paper: where the circles are, and the usual measures beside it."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,18 +25,7 @@ PAPER = ("99.995", "93.00", "97.19")
 
 
 def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
-    """Find the circles of fresh pictures of Sim 1 with the nets of Table 1.
-
-    Parameters
-    ----------
-    runs
-        Where pictures and models are kept; nets that stand there are not trained again.
-    images
-        Fresh pictures, half of them with circles.
-    seed
-        Of the first training; further ones count on from it.
-    """
-    began = time.monotonic()
+    """Find the circles of fresh pictures of Sim 1 with the nets of Table 1."""
     rows, values = [], []
     for net, reading, number, one in trials(seed):
         if net.pooling not in POOLS:
@@ -55,27 +43,10 @@ def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
             | found.usual
         )
     return Result(
-        name="wscnn-table3",
         title="WSCNN, Table 3: where the circles are",
-        command=f"python -m benchmarks wscnn-table3 --runs RUNS --images {images} --seed {seed}",
-        seed=seed,
-        columns=[
-            "ellipses",
-            "net",
-            "seed",
-            "pictures",
-            "paper: accuracy",
-            "precision",
-            "recall",
-            "ours: accuracy",
-            "precision",
-            "recall",
-            "peaks: precision (95% interval)",
-            "recall",
-            "F1",
-            "average precision",
-            "FROC",
-        ],
+        header="ellipses | net | seed | pictures | paper: accuracy | precision | recall"
+        " | ours: accuracy | precision | recall | peaks: precision (95% interval) | recall"
+        " | F1 | average precision | FROC",
         rows=rows,
         lead="Percent, fresh pictures of Sim 1. The paper's measure: a circle counts as"
         " found where the mask covers 90% of its box, an ellipse so covered as a false alarm,"
@@ -83,7 +54,6 @@ def table(*, runs: Path, images: int = IMAGES, seed: int = 0) -> Result:
         " that no surer one has claimed, over all pictures; threshold from labels of validation"
         " pictures alone. Average precision and FROC (mean sensitivity at 1/8 to 8 false alarms a"
         " picture) are shares.",
-        seconds=time.monotonic() - began,
         notes=[
             *remarks(values),
             "The paper's accuracy cannot go with its precision and recall, which make 99.0%; its"

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,52 +14,32 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.models import CULTURE, culture_study
 from benchmarks.result import Result
 from livewell.models.building import build
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
 from livewell.progress import task
 from livewell.region import RegionGrid
-from livewell.simulate.culture import CultureSpec
 from livewell.study.pixels import StudyPixels
 from livewell.training.data import LabelledRegions
 from livewell.training.fit import calm, chosen_precision
 from livewell.training.loading import beside, training_loader, workers
 from livewell.training.module import Classifier
-from livewell.workflows.index import index
-from livewell.workflows.simulate import PATTERN, simulate_culture
 
-WARM_UP, STEPS = 5, 40
+WARM_UP, STEPS, REPEATS = 5, 40, 3
 PROFILES = (DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE)
 
 
-def speed(
-    *,
-    profiles: Iterable[Profile] = PROFILES,
-    repeats: int = 3,
-    seed: int = 0,
-) -> Result:
-    """Crops a second of training from files with augmentation, and from memory without.
-
-    Parameters
-    ----------
-    profiles
-        Recipes that are trained for some steps.
-    repeats
-        How often each is measured, by turns.
-    seed
-        Of pictures and training.
-    """
-    began = time.monotonic()
-    profiles = list(profiles)
+def speed(*, seed: int = 0) -> Result:
+    """Crops a second of training from files with augmentation, and from memory without."""
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         pixels, names = _pictures(Path(temporary), seed)
-        total = 2 * repeats * len(profiles)
-        with task("training", total) as tick:
-            for profile in profiles:
+        with task("training", 2 * REPEATS * len(PROFILES)) as tick:
+            for profile in PROFILES:
                 full, bare = [], []
-                for _ in range(repeats):
+                for _ in range(REPEATS):
                     full.append(_rate(profile, pixels, names, seed, augmented=True))
                     tick(1, profile.name)
                     bare.append(_rate(profile, pixels, names, seed, augmented=False))
@@ -75,34 +55,20 @@ def speed(
                     ]
                 )
     return Result(
-        "training-speed",
-        "Training: crops a second with full augmentation, as a share of the net alone",
-        f"python -m benchmarks training-speed --seed {seed}",
-        seed,
-        ["profile", "number type", "crops/s, from files, augmented", "from memory", "share"],
-        rows,
-        f"{STEPS} steps each after {WARM_UP} to warm up, {repeats} times by turns, medians (range"
-        " of the share). From files: patches of 16-bit movies of 1344 x 1024 through the study's"
-        " memory-mapped cache, every augmentation of the profile. From memory: the same net on"
-        " batches that lie ready as the net takes them.",
-        time.monotonic() - began,
-        [f"{workers()} processes cut and augment beside the one that trains."],
+        title="Training: crops a second with full augmentation, as a share of the net alone",
+        header="profile | number type | crops/s, from files, augmented | from memory | share",
+        rows=rows,
+        lead=f"{STEPS} steps each after {WARM_UP} to warm up, {REPEATS} times by turns, medians"
+        " (range of the share). From files: patches of 16-bit movies of 1344 x 1024 through the"
+        " study's memory-mapped cache, every augmentation of the profile. From memory: the same net"
+        " on batches that lie ready as the net takes them.",
+        notes=[f"{workers()} processes cut and augment beside the one that trains."],
     )
 
 
 def _pictures(folder: Path, seed: int) -> tuple[StudyPixels, list[tuple[str, int]]]:
-    spec = CultureSpec(
-        doses_s=(0.0, 120.0),
-        wells_per_dose=2,
-        positions_per_well=1,
-        frames=3,
-        height_px=1024,
-        width_px=1344,
-        cells=140,
-        seed=seed,
-    )
-    images = simulate_culture(spec, folder / "plate")
-    study = index(images, folder / "study", pattern=PATTERN).study
+    spec = replace(CULTURE, wells_per_dose=2, frames=3, frame_s=900.0, cells=140, seed=seed)
+    study = culture_study(spec, folder)
     pixels = StudyPixels(study)
     pixels.prepare()
     return pixels, [(name, t) for name in study.fields()["image"] for t in range(spec.frames)]

@@ -8,7 +8,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livewell.errors import GeometryError, ImageReadError, OutputError
+from livewell.errors import GeometryError, ImageReadError
 from livewell.geometry import Box
 from livewell.outputs.heatmaps import MapTransform, read_map, write_map
 
@@ -16,19 +16,8 @@ KEPT = {"model": "FAST <é> & co", "model_hash": "3f2a91", "engine": "dense"}
 
 
 def stored(path: Path, maps: np.ndarray, transform: MapTransform, **more: float | None) -> None:
-    t, my, mx = maps.shape
     known = {"pixel_um": 0.3225, "frame_s": 480.0} | more
-    write_map(
-        path,
-        iter(maps),
-        t=t,
-        my=my,
-        mx=mx,
-        stride_px=transform.stride_px,
-        origin_px=transform.origin_px,
-        **known,
-        **KEPT,
-    )
+    write_map(path, iter(maps), transform, maps.shape, notes=KEPT, **known)
 
 
 @given(
@@ -137,18 +126,15 @@ def test_maps_that_do_not_fit_leave_no_file(
 ) -> None:
     """Too few, too many or misshapen maps are refused, and nothing half-written stays."""
     maps = (np.zeros(shape, np.float32) for _ in range(count))
-    with pytest.raises(OutputError):
+    with pytest.raises(ValueError, match=r"iterator|reshape"):
         write_map(
             tmp_path / "map.ome.tif",
             maps,
-            t=2,
-            my=3,
-            mx=4,
-            stride_px=8,
-            origin_px=(0.0, 0.0),
+            MapTransform(8, (0.0, 0.0)),
+            (2, 3, 4),
             pixel_um=None,
             frame_s=None,
-            **KEPT,
+            notes=KEPT,
         )
     assert list(tmp_path.iterdir()) == []
 

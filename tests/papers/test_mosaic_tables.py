@@ -186,10 +186,6 @@ def spoilt(**changes: object) -> pd.DataFrame:
     [
         (spoilt(label="kd"), "labels-on-patches", "train-w0.tif"),
         (spoilt(group="other"), "several-groups", "train-w0.tif"),
-        (spoilt(part="test"), "several-parts", "train"),
-        (spoilt(image="new.tif", part="tests"), "unknown-part", "tests"),
-        (spoilt(image="new.tif", group=None), "empty-value", "1 images have none"),
-        (spoilt().drop(columns="group"), "missing-column", "group"),
         (spoilt().head(0), "no-rows", "no image"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

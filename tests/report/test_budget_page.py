@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.plates import PlateSpec, simulate_plate
 from livewell.doses.dose_response import fit_dose_response
 from livewell.doses.equivalence import Verdict, light_budget
 from livewell.doses.wells import by_dose, check_wells
@@ -18,7 +19,6 @@ from livewell.report.budget import TONES, BudgetResults, budget_page, headline
 from livewell.report.doses import DECISIONS, DoseAxis, differences, dose_curve, dose_text
 from livewell.report.estimate import Estimate
 from livewell.report.page import Page, Picture, render
-from livewell.simulate.plates import PlateSpec, simulate_plate
 
 NAN = float("nan")
 SEES = Estimate(0.95, 0.9, 0.99, 8)

@@ -14,7 +14,7 @@ from livewell.simulate.dose import damage, draw_fates
 from livewell.simulate.nature import draw_culture
 from livewell.simulate.optics import Camera, Optics, draw_optics
 from livewell.simulate.outline import outlines
-from livewell.simulate.phase import Canvas, draw_grain
+from livewell.simulate.phase import Canvas, FrameSize, draw_grain
 
 FATES = draw_fates(np.random.default_rng(5), 400, 0.03)
 
@@ -70,7 +70,7 @@ def test_retraction_bares_fibres() -> None:
 @given(st.floats(-100, 200), st.floats(-100, 200), st.floats(0.5, 25), st.floats(0.5, 3))
 def test_a_disc_keeps_to_its_place(y: float, x: float, radius: float, soft: float) -> None:
     """A disc anywhere, beyond the map too, changes only pixels within its reach."""
-    canvas = Canvas(64, 80, 8, 0.645, np.ones((521, 521), np.float32))
+    canvas = Canvas(FrameSize(64, 80, 0.645, 8), np.ones((521, 521), np.float32))
     canvas.discs(np.array([y]), np.array([x]), np.array([radius]), np.array([0.5]), soft)
     rows, columns = np.nonzero(canvas.phase)
     assert (np.hypot(rows - 8 - y, columns - 8 - x) < radius + soft).all()
@@ -100,7 +100,7 @@ def _optics(**change: float) -> Optics:
 def test_bare_glass_shows_the_background() -> None:
     """Without phase a frame is offset plus background, with the camera's own noise."""
     optics = _optics(background=4000.0, offset=200.0, gain=1.0, read_noise=10.0)
-    camera = Camera(np.random.default_rng(1), optics, 64, 64, 16, 0.645)
+    camera = Camera(np.random.default_rng(1), optics, FrameSize(64, 64, 0.645, 16))
     frame = camera.shoot(np.zeros((96, 96), np.float32)).astype(float)
     assert frame.mean() == pytest.approx(4200, rel=0.01)
     assert frame.std() == pytest.approx(np.sqrt(4000 + 100), rel=0.1)
@@ -109,8 +109,9 @@ def test_bare_glass_shows_the_background() -> None:
 def test_thin_matter_is_dark_and_haloed() -> None:
     """A thin disc is darker than the glass and has a brighter rim of glass around it."""
     optics = _optics(background=4000.0, offset=0.0)
-    camera = Camera(np.random.default_rng(1), optics, 128, 128, 32, 0.645)
-    canvas = Canvas(128, 128, 32, 0.645, np.ones((521, 521), np.float32))
+    view = FrameSize(128, 128, 0.645, 32)
+    camera = Camera(np.random.default_rng(1), optics, view)
+    canvas = Canvas(view, np.ones((521, 521), np.float32))
     canvas.discs(np.array([64.0]), np.array([64.0]), np.array([12.0]), np.array([0.3]))
     frame = camera.shoot(canvas.phase).astype(float)
     y, x = np.mgrid[:128, :128]

@@ -189,8 +189,8 @@ def test_other_settings_are_refused(images: Path, bright: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"least": 0.0}, "probability of a place"),
-        ({"least": 1.5}, "probability of a place"),
+        ({"least": 0.0}, "probability of a detection"),
+        ({"least": 1.5}, "probability of a detection"),
         ({"sigma_px": -1.0}, "sigma_px from 0 to 1000"),
         ({"sigma_px": float("inf")}, "sigma_px from 0 to 1000"),
         ({"share": 0.0}, "share <= 1"),

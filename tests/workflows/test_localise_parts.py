@@ -18,6 +18,7 @@ from livewell.report import localisation_figures as places_shown
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.localisation_figures import chosen, three
 from livewell.study.naming import file_names
+from livewell.tables.schemas import BOX
 from livewell.workflows.localise import localise
 
 CLASSES = ("dim", "bright")
@@ -64,15 +65,15 @@ def test_places_in_the_file_agree_with_its_mask(seen, shape, at, seed) -> None:
         0.0, np.zeros((2, 1, 1), np.float32), blank[:1, :1], blank, centres[:, 0], centres[:, 1],
         np.zeros(len(centres)), labels, np.zeros((len(centres), 4), np.int64), Box.of(0, 0, *seen),
     )  # fmt: skip
-    own = in_file(places, shape, Box.of(0, 0, *shape))
-    assert own.labels.shape == shape
-    np.testing.assert_allclose(np.stack([own.y, own.x], 1) * seen, centres * shape, rtol=1e-9)
-    assert (own.boxes >= 0).all()
-    assert (own.boxes[:, 2:] <= shape).all()
-    assert (own.boxes[:, :2] < own.boxes[:, 2:]).all()
-    at_file = np.stack([own.y, own.x], 1)
-    for number, (y0, x0, y1, x1) in enumerate(own.boxes, 1):
-        there = own.labels == number
+    found, table = in_file(places, shape, Box.of(0, 0, *shape))
+    at_file, boxes = table[["y", "x"]].to_numpy(), table[BOX].to_numpy()
+    assert found.shape == shape
+    np.testing.assert_allclose(at_file * seen, centres * shape, rtol=1e-9)
+    assert (boxes >= 0).all()
+    assert (boxes[:, 2:] <= shape).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    for number, (y0, x0, y1, x1) in enumerate(boxes, 1):
+        there = found == number
         assert there.sum() == there[y0:y1, x0:x1].sum()
         near = (np.abs(at_file - at_file[number - 1]) <= 2).all(axis=1).sum()
         assert there.any() or near > 1

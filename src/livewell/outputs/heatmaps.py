@@ -1,7 +1,7 @@
 """Heat maps of a movie as OME-TIFF, with the transform from map to frame inside the file."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from livewell import __version__
-from livewell.errors import GeometryError, ImageReadError, OutputError
+from livewell.errors import GeometryError, ImageReadError
 from livewell.files import whole_file
-from livewell.progress import Tick
 
 Map = NDArray[np.float32]
 """Probabilities, 0 to 1, NaN where nothing is to judge: of the positive class of two, (my, mx), or
@@ -30,15 +29,10 @@ class MapTransform:
     Parameters
     ----------
     stride_px
-        From window to window, pixels of the frame.
+        From window to window, pixels of the frame; above zero.
     origin_px
         ``(y, x)`` of the first window's centre, as `livewell.geometry.Box.centre` gives it: pixel
         i covers [i, i + 1), so a window of 256 px at the frame's corner is centred on 128.
-
-    Raises
-    ------
-    GeometryError
-        The stride is not above zero.
     """
 
     stride_px: float
@@ -52,27 +46,15 @@ class MapTransform:
 
     def to_frame(self, my: float, mx: float) -> tuple[float, float]:
         """``(y, x)`` in the frame, pixels, of the map cell ``(my, mx)``; fractions are allowed."""
-        return (
-            self.origin_px[0] + self.stride_px * my,
-            self.origin_px[1] + self.stride_px * mx,
-        )
+        y, x = self.origin_px
+        return y + self.stride_px * my, x + self.stride_px * mx
 
     def enlarge(self, values: NDArray[Any], shape: tuple[int, int]) -> Map:
-        """The map at the frame's own pixels, bilinearly between window centres, never beyond.
+        """A map (my, mx) at the frame's own pixels, bilinear between window centres, never beyond.
 
-        Parameters
-        ----------
-        values
-            Heat map, shape (my, mx); NaN where nothing is to judge.
-        shape
-            ``(height, width)`` of the frame, pixels.
-
-        Returns
-        -------
-        float32 array of `shape`
-            The same absolute scale. NaN outside the outermost window centres, and nearer to a
-            cell of NaN than to one with a number. An axis with a single cell has no outermost
-            centres: there the value holds for half a stride to both sides.
+        NaN outside the outermost window centres, and nearer to a cell of NaN than to one with a
+        number. An axis with a single cell has no outermost centres: there the value holds for half
+        a stride to both sides.
         """
         values = np.asarray(values, dtype=np.float64)
         known = np.isfinite(values)
@@ -119,19 +101,13 @@ class MapTransform:
 def write_map(
     path: Path,
     maps: Iterable[Map],
+    transform: MapTransform,
+    shape: tuple[int, ...],
     *,
-    t: int,
-    my: int,
-    mx: int,
-    stride_px: float,
-    origin_px: tuple[float, float],
     pixel_um: float | None,
     frame_s: float | None,
-    model: str,
-    model_hash: str,
-    engine: str,
+    notes: Mapping[str, str],
     classes: Sequence[str] = (),
-    tick: Tick | None = None,
 ) -> None:
     """Write the heat maps of a movie as OME-TIFF, float32, page by page; whole or not at all.
 
@@ -139,48 +115,34 @@ def write_map(
 
     Parameters
     ----------
-    path
-        File to write, ``.ome.tif``.
     maps
         One `Map` a frame, in order.
-    t, my, mx
-        Number of frames, rows and columns of the maps.
-    stride_px, origin_px
-        As in `MapTransform`.
+    shape
+        (t, my, mx), or (t, classes, my, mx).
     pixel_um, frame_s
         Of the movie; ``None`` where unknown. A map's pixel is ``stride_px * pixel_um`` wide.
-    model, model_hash, engine
-        What made the maps; kept in the file.
+    notes
+        What made the maps (model, model_hash, engine); kept in the file.
     classes
         Names of three or more classes, which become the file's channels; of two none are given,
         and the maps are those of the positive class.
-    tick
-        Called after every frame.
-
-    Raises
-    ------
-    OutputError
-        More or fewer maps than `t`, a map of another shape, or the file cannot be written.
     """
-    MapTransform(stride_px, origin_px)
-    notes = {
+    stride_px, (y, x) = transform.stride_px, transform.origin_px
+    noted = {
         "kind": KIND,
         "livewell": __version__,
         "stride_px": json.dumps(stride_px),
-        "origin_y_px": json.dumps(origin_px[0]),
-        "origin_x_px": json.dumps(origin_px[1]),
-        "frame_y_px": f"{origin_px[0]} + {stride_px} * map_y",
-        "frame_x_px": f"{origin_px[1]} + {stride_px} * map_x",
+        "origin_y_px": json.dumps(y),
+        "origin_x_px": json.dumps(x),
+        "frame_y_px": f"{y} + {stride_px} * map_y",
+        "frame_x_px": f"{x} + {stride_px} * map_x",
         "values": f"probability of {'every' if classes else 'the positive'} class, 0 to 1; NaN"
         " where nothing is to judge",
-        "model": model,
-        "model_hash": model_hash,
-        "engine": engine,
+        **notes,
     }
-    metadata: dict[str, Any] = {"axes": "TYX", "Name": "heat map", "MapAnnotation": notes}
+    metadata: dict[str, Any] = {"axes": "TYX", "Name": "heat map", "MapAnnotation": noted}
     if classes:
         metadata |= {"axes": "TCYX", "Channel": {"Name": list(classes)}}
-    shape = (len(classes), my, mx) if classes else (my, mx)
     if pixel_um is not None:
         for axis in "XY":
             metadata |= {
@@ -189,57 +151,18 @@ def write_map(
             }
     if frame_s is not None:
         metadata |= {"TimeIncrement": frame_s, "TimeIncrementUnit": "s"}
+    pages = (page for values in maps for page in values.reshape(-1, *shape[-2:]))
     with whole_file(path) as temporary, tifffile.TiffWriter(temporary, ome=True) as writer:
         writer.write(
-            _pages(_checked(path, maps, t, shape, tick)),
-            shape=(t, *shape),
-            dtype=np.float32,
-            photometric="minisblack",
-            metadata=metadata,
+            pages, shape=shape, dtype=np.float32, photometric="minisblack", metadata=metadata
         )
-
-
-def _checked(
-    path: Path,
-    maps: Iterable[Map],
-    t: int,
-    shape: tuple[int, ...],
-    tick: Tick | None,
-) -> Iterator[Map]:
-    done = 0
-    for values in maps:
-        if values.shape != shape or done == t:
-            raise OutputError(
-                "heat maps that do not fit",
-                where=f"{path}, frame {done}",
-                expected=f"{t} maps of {' x '.join(map(str, shape))}",
-                got=f"map {done + 1} of {' x '.join(map(str, values.shape))}",
-            )
-        yield np.ascontiguousarray(values, dtype=np.float32)
-        done += 1
-        if tick:
-            tick()
-    if done < t:
-        raise OutputError(
-            "too few heat maps", where=str(path), expected=f"{t} maps", got=f"{done} maps"
-        )
-
-
-def _pages(maps: Iterable[Map]) -> Iterator[Map]:
-    """Plane by plane."""
-    for values in maps:
-        yield from values if values.ndim == 3 else [values]
 
 
 def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:
     """Heat maps that `write_map` wrote, mapped into memory, and where they lie.
 
-    Their shape is (t, my, mx), of three or more classes (t, classes, my, mx).
-
-    Raises
-    ------
-    ImageReadError
-        The file is missing, not whole, or not a heat map of livewell.
+    Their shape is (t, my, mx), of three or more classes (t, classes, my, mx). Refuses a file that
+    is missing, not whole, or not a heat map of livewell.
     """
     try:
         with tifffile.TiffFile(path) as file:

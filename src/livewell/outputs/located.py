@@ -1,4 +1,4 @@
-"""Where a net sees the positive class in the pictures of one file, in pixels of that file."""
+"""Where a net sees the positive class in the frames of one file, in pixels of that file."""
 
 import math
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -24,48 +25,25 @@ from livewell.outputs.masks import write_mask
 from livewell.progress import Tick, each
 from livewell.study.naming import frame_name
 from livewell.study.regions import LEAST_OF_LARGEST
+from livewell.tables.schemas import BOX
 
 LEAST_OF_FRAME = 0.5
-"""Least height and width of a picture, of the training frames'."""
+"""Least height and width of a frame, of the training frames'."""
 
 
-@dataclass(frozen=True, slots=True)
-class InFile:
-    """Places of one picture in pixels of its file.
+def in_file(
+    places: Detections, shape: tuple[int, ...], area: Box
+) -> tuple[NDArray[np.int32], pd.DataFrame]:
+    """Detections found in an image at the model's pixel size, in pixels of the file.
 
-    Parameters
-    ----------
-    y, x
-        (n,) of every place; pixel i covers [i, i + 1).
-    score
-        (n,) log odds, the highest first.
-    labels
-        (h, w) int32: pixels of each place, counted from 1 in that order; 0 for none.
-    boxes
-        (n, 4) first row and column inside and beyond of every place's pixels.
-    """
+    Pixels take the number of the nearest pixel of the model; those of registration borders, beyond
+    `area`, have none. A detection whose pixels all fall between has the one that it stands on.
 
-    y: NDArray[np.float64]
-    x: NDArray[np.float64]
-    score: NDArray[np.float64]
-    labels: NDArray[np.int32]
-    boxes: NDArray[np.int64]
-
-
-def in_file(places: Detections, shape: tuple[int, ...], area: Box) -> InFile:
-    """Places found in a picture at the model's pixel size, in pixels of the file.
-
-    Pixels take the number of the nearest pixel of the model; those of registration borders have
-    none. A place whose pixels all fall between has the one pixel that it stands on.
-
-    Parameters
-    ----------
-    places
-        As the net sees them.
-    shape
-        Height and width of the file's frame, pixels.
-    area
-        Its part that holds picture.
+    Returns
+    -------
+    numpy.ndarray, DataFrame
+        Labels of `shape`: pixels of each detection, counted from 1; 0 for none. One row a
+        detection, as in `places`: y and x (pixel i covers [i, i + 1)), score, and `schemas.BOX`.
     """
     found = places.labels.shape
     per = [edge / seen for edge, seen in zip(shape, found, strict=True)]
@@ -83,7 +61,9 @@ def in_file(places: Detections, shape: tuple[int, ...], area: Box) -> InFile:
     for box, part in zip(boxes, ndimage.find_objects(labels, max_label=len(y)), strict=True):
         if part is not None:
             box[:] = part[0].start, part[1].start, part[0].stop, part[1].stop
-    return InFile(y, x, places.score, labels, boxes)
+    table = pd.DataFrame({"y": y, "x": x, "score": places.score})
+    table[BOX] = boxes
+    return labels, table
 
 
 class Locator:
@@ -91,26 +71,17 @@ class Locator:
 
     Parameters
     ----------
-    model
-        The model.
     look
         How detections are found; its `least` is taken from `least`.
     least
-        Least probability of a detection; ``None`` for the card's.
-
-    Raises
-    ------
-    ModelFileError
-        As `Model.need_detections`.
-    SpecError
-        `least` is no probability between 0 and 1.
+        Least probability of a detection, between 0 and 1; ``None`` for the card's.
     """
 
     def __init__(self, model: Model, look: Look, least: float | None) -> None:
         self.rule = model.need_detections()
         if least is not None and not 0 < least < 1:
             raise SpecError(
-                "no probability of a place",
+                "no probability of a detection",
                 where="--least",
                 expected="above 0 and below 1",
                 got=str(least),
@@ -125,81 +96,53 @@ class Locator:
         """What the model detects in a field; ``None`` where there is nothing to judge."""
         return self.model.detected(field, self.look, tick)
 
-    def picture(
+    def judged(
         self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
-    ) -> tuple[dict[str, Any], InFile | None]:
-        """Row of one frame, and its places in pixels of the file; ``None``: nothing to judge.
+    ) -> tuple[dict[str, Any], NDArray[np.int32], pd.DataFrame]:
+        """Row of one frame, its mask, and one row a detection, in pixels of the file.
 
-        Parameters
-        ----------
-        image, t
-            The open file and the number of the frame.
-        fit
-            How the file fits the model.
-        where
-            Name of the frame, for errors.
-        tick
-            Of one unit, the frame.
-
-        Raises
-        ------
-        ImageContentError
-            NaN, or one value only; no background above zero, for a net on contrast against it; or
-            less than `LEAST_OF_FRAME` as high or wide as the training frames.
+        Refuses a frame less than `LEAST_OF_FRAME` as high or wide as the training frames.
         """
         field = read_field(image, t, fit, where)
         self._refuse_scraps(field.area, where)
         seen = self.seen(field, tick)
         if seen is None:
-            return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
-        own = in_file(seen, field.raw.shape, valid_area(field.raw))
+            none = {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}
+            return none, np.zeros(field.raw.shape, np.int32), pd.DataFrame()
+        labels, table = in_file(seen, field.raw.shape, valid_area(field.raw))
+        table.insert(0, "t", t)
+        table.insert(1, "number", range(1, len(table) + 1))
+        table.insert(5, "p", self.rule.probability(table["score"].to_numpy()))
         p = float(self.card.image_rule.probability(seen.logit))
         notes = [*fit.notes, *size_notes(field.area, self.frame_px)]
         verdict = self.card.image_rule.verdict(p)
-        return {"p": p, "verdict": verdict, "found": len(own.score), "notes": notes}, own
+        return {"p": p, "verdict": verdict, "found": len(table), "notes": notes}, labels, table
 
     def _refuse_scraps(self, area: Box, where: str) -> None:
         """That a thing is not in a scrap says little about a whole picture."""
         least = [math.ceil(LEAST_OF_FRAME * edge) for edge in self.frame_px]
         if any(edge < low for edge, low in zip(area.shape, least, strict=True)):
             raise ImageContentError(
-                "too small a picture for this model",
+                "too small an image for this model",
                 where=where,
                 expected=f"at least {least[0]} x {least[1]} px without borders, half a training"
                 " frame",
                 got=f"{area.shape[0]} x {area.shape[1]} px at the model's pixel size",
-                remedy="give whole pictures, or train on frames of this size",
+                remedy="give whole images, or train on frames of this size",
             )
-
-    def rows(self, own: InFile) -> list[dict[str, Any]]:
-        """One row a place, as the table of detections has them."""
-        p = self.rule.probability(own.score)
-        names = ("y0", "x0", "y1", "x1")
-        return [
-            {
-                "number": number,
-                "y": float(own.y[i]),
-                "x": float(own.x[i]),
-                "score": float(own.score[i]),
-                "p": float(p[i]),
-                **{name: int(edge) for name, edge in zip(names, own.boxes[i], strict=True)},
-            }
-            for i, number in enumerate(range(1, len(own.score) + 1))
-        ]
 
 
 def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
     """What is to be said of a picture of another size than the training frames."""
     trained = f"the training frames of {frame_px[0]} x {frame_px[1]} px"
+    sizes = list(zip(area.shape, frame_px, strict=True))
     notes = []
-    if any(edge > usual for edge, usual in zip(area.shape, frame_px, strict=True)):
+    if any(edge > usual for edge, usual in sizes):
         notes.append(
             f"larger than {trained}: seen in windows that overlap, p is the surest one's, and so"
             " higher than a single window's"
         )
-    if any(
-        edge < LEAST_OF_LARGEST * usual for edge, usual in zip(area.shape, frame_px, strict=True)
-    ):
+    if any(edge < LEAST_OF_LARGEST * usual for edge, usual in sizes):
         notes.append(
             f"smaller (without borders) than {trained}: mirrored beyond its edges, more than any of"
             " them"
@@ -209,15 +152,7 @@ def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How files are opened, and where masks go.
-
-    Parameters
-    ----------
-    out
-        Folder that takes ``masks``.
-    channels, pixel_um
-        As in `livewell.workflows.localise.localise`.
-    """
+    """Folder that takes ``masks``, and how files are opened."""
 
     out: Path
     channels: Channels
@@ -229,26 +164,12 @@ def locate(
 ) -> dict[str, Any]:
     """The journal entry of one file, its masks written; what is wrong with it stops no other.
 
-    Parameters
-    ----------
-    path, name, base
-        The file, its name in tables, and the one of its masks.
-    locator
-        The model.
-    asked
-        How it is opened.
-    tick
-        Of one unit, the file.
-
-    Returns
-    -------
-    dict
-        ``image``, ``name`` (`base`), ``file`` (size and time), ``learnt`` (whether the model was
-        trained or calibrated on its first frame), ``rows`` (one a judged frame), ``places`` (one a
-        place) and ``failures``.
+    `base` names its masks. The entry holds ``image``, ``name`` (`base`), ``file`` (size and time),
+    ``learnt`` (whether the model was trained or calibrated on its first frame), ``rows`` (one a
+    judged frame), ``places`` (one a detection) and ``failures``.
     """
     rows: list[dict[str, Any]] = []
-    places: list[dict[str, Any]] = []
+    places: list[dict[Any, Any]] = []
     failures: list[dict[str, Any]] = []
     entry = {"image": name, "name": base, "file": version_of(path), "learnt": False}
     try:
@@ -260,16 +181,14 @@ def locate(
             for t, part in each(range(header.frames), tick, 1 / header.frames):
                 tick(0, f"{name}, frame {t + 1} of {header.frames}")
                 try:
-                    row, own = locator.picture(image, t, fit, f"{name}, frame {t}", part)
+                    row, labels, found = locator.judged(image, t, fit, f"{name}, frame {t}", part)
                 except LivewellError as error:
                     failures.append({"t": t, "error": why(error)})
                 else:
                     mask = f"masks/{frame_name(base, t, header.frames)}.tif"
-                    shape = (header.height, header.width)
-                    labels = np.zeros(shape, np.int32) if own is None else own.labels
                     write_mask(asked.out / mask, labels, header.pixel_um)
                     rows.append({"t": t, **row, "mask": mask})
-                    places += [{"t": t, **each} for each in locator.rows(own)] if own else []
+                    places += found.to_dict("records")
     except OutputError:
         # a mask that cannot be written is no fault of the image
         raise

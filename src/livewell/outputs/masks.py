@@ -1,4 +1,4 @@
-"""Masks of numbered places as TIFF: one whole number a pixel of the picture."""
+"""Masks of numbered detections as TIFF: one whole number a pixel of the image."""
 
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,13 @@ from livewell.errors import ImageReadError
 from livewell.files import whole_file
 
 Labels = NDArray[np.integer]
-"""(h, w): number of the place, counted from 1; 0 for none."""
+"""(h, w): number of the detection, counted from 1; 0 for none."""
 
 
 def write_mask(path: Path, labels: Labels, pixel_um: float | None) -> None:
     """Write a mask as OME-TIFF, compressed without loss; whole or not at all.
 
-    Parameters
-    ----------
-    path
-        File to write, ``.tif``.
-    labels
-        (h, w), numbers from 0. Kept as uint16, or uint32 where there are more than 65,535 places.
-    pixel_um
-        Edge of a pixel, micrometres; ``None`` where unknown.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
+    It has 16 bits a pixel, or 32 where there are more than 65,535 detections.
     """
     wide = labels.size and labels.max() > np.iinfo(np.uint16).max
     metadata: dict[str, Any] = {"axes": "YX", "Name": "places", "Channel": {"Name": ["place"]}}
@@ -48,13 +36,7 @@ def write_mask(path: Path, labels: Labels, pixel_um: float | None) -> None:
 
 
 def read_mask(path: Path) -> Labels:
-    """A mask that `write_mask` wrote, (h, w).
-
-    Raises
-    ------
-    ImageReadError
-        The file is missing, not whole, or not of whole numbers.
-    """
+    """A mask that `write_mask` wrote, (h, w); refuses what is missing, not whole, or no mask."""
     try:
         labels = tifffile.imread(path)
         if labels.ndim != 2 or labels.dtype.kind != "u":

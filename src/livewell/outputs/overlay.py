@@ -16,7 +16,7 @@ from livewell.image import Frame
 from livewell.outputs.heatmaps import Map, MapTransform
 
 Picture = NDArray[np.uint8]
-"""RGB, shape (height, width, 3)."""
+"""An RGB image, shape (height, width, 3)."""
 
 STOPS = ((0.0, (255, 214, 80)), (0.35, (255, 176, 40)), (0.65, (240, 90, 10)), (1.0, (200, 0, 0)))
 """Colour of a probability: from amber through vermillion to red."""
@@ -24,6 +24,8 @@ STRONGEST = 0.68
 """Opacity at probability 1; it falls to nothing at 0, so that healthy cells look untouched."""
 GROUND = (24, 24, 26)
 """Behind the text above a frame."""
+PALE = (190, 190, 190)
+"""Text that is less important."""
 NARROWEST_PX = 640
 """Smaller frames are enlarged by a whole number to at least this width, so that text fits."""
 
@@ -37,18 +39,16 @@ class Look:
     transform
         Where the heat map lies in the frame.
     display
-        Grey levels of the file shown as black and as white; the same for the whole movie.
+        Grey levels of the file shown as black and as white.
     class_name
         The positive class of two, for the colour bar's title.
+    pixel_um
+        ``None`` gives a scale bar in pixels.
+    text_scale
+        Makes text larger, for images that will be shown small.
     classes
         Of three or more classes the colour of each by its name, such as ``#0072B2``, in the order
         of their maps; every pixel is tinted by its most probable class.
-    pixel_um
-        Edge of a pixel in micrometres; ``None`` gives a scale bar in pixels.
-    model
-        Name of the model, for the caption.
-    text_scale
-        Makes text larger, for pictures that will be shown small.
     """
 
     transform: MapTransform
@@ -65,27 +65,17 @@ def tint(p: NDArray[Any]) -> NDArray[np.float32]:
 
     The scale is absolute. NaN is transparent.
     """
-    shade = np.nan_to_num(np.asarray(p, dtype=np.float32), nan=0.0)
+    shade = np.nan_to_num(np.asarray(p, dtype=np.float32))
     found: NDArray[np.float32] = _ramp()[np.rint(shade.clip(0, 1) * 255).astype(np.uint8)]
     return found
 
 
 def class_tint(p: NDArray[Any], colours: Sequence[str]) -> NDArray[np.float32]:
-    """Colour of the most probable class, the stronger the more probable it is.
+    """Colour of the most probable class (RGBA, h, w, 4), the stronger the more probable, as `tint`.
 
-    Parameters
-    ----------
-    p
-        Probability of every class, shape (classes, h, w). NaN is transparent.
-    colours
-        Of every class, such as ``#0072B2``.
-
-    Returns
-    -------
-    float32 array (h, w, 4)
-        RGBA, 0 to 1; opacity by probability as in `tint`.
+    `p` is of shape (classes, h, w), NaN is transparent; colours are such as ``#0072B2``.
     """
-    known = np.nan_to_num(np.asarray(p, dtype=np.float32), nan=0.0).clip(0, 1)
+    known = np.nan_to_num(np.asarray(p, dtype=np.float32)).clip(0, 1)
     table = np.array([ImageColor.getrgb(colour)[:3] for colour in colours], dtype=np.float32) / 255
     top = known.argmax(axis=0)
     strength = np.take_along_axis(known, top[None], axis=0)[0]
@@ -120,20 +110,13 @@ def draw(frame: Frame, map01: Map | None, time_s: float | None, index: int, look
     Parameters
     ----------
     frame
-        Grey levels of the file, shape (y, x).
+        Grey levels of the file, shape (y, x); small ones are enlarged, see `NARROWEST_PX`.
     map01
         Heat map, shape (my, mx), of three or more classes (classes, my, mx), or ``None`` where the
         frame was not judged. Where it says nothing (NaN, or outside the outermost window centres)
         the frame is hatched, not coloured.
-    time_s, index
-        Time stamp (``None``: left out) and number of the frame.
-    look
-        The rest, the same for the whole movie.
-
-    Returns
-    -------
-    uint8 array (strip + height, width, 3)
-        Small frames are enlarged, see `NARROWEST_PX`.
+    time_s
+        Time stamp; ``None``: left out.
     """
     brightness = grey(frame, look.display)
     picture = np.repeat(brightness[..., None], 3, axis=2)
@@ -235,20 +218,11 @@ def _strip(width: int, text_px: int, stamp: str, notes: str, look: Look) -> Pict
     image = Pillow.new("RGB", (width, height), GROUND)
     pen = ImageDraw.Draw(image)
     room = width - 2 * text_px if look.classes else _colour_bar(image, text_px, look.class_name)
-    pen.text(
-        (text_px, height * 0.28),
-        _fitted(stamp, _font(text_px), room),
-        "white",
-        _font(text_px),
-        "lm",
-    )
-    pen.text(
-        (text_px, height * 0.68),
-        _fitted(notes, _font(small), room),
-        (190, 190, 190),
-        _font(small),
-        "lm",
-    )
+    for text, at, colour, font in (
+        (stamp, 0.28, "white", _font(text_px)),
+        (notes, 0.68, PALE, _font(small)),
+    ):
+        pen.text((text_px, height * at), _fitted(text, font, room), colour, font, "lm")
     return np.asarray(image)
 
 
@@ -293,7 +267,7 @@ def _legend(width: int, text_px: int, classes: Mapping[str, str]) -> Picture:
         x += wide + round(1.5 * text_px)
     image = Pillow.new("RGB", (width, line_px * (line + 1) + text_px // 2 // 2 * 2), GROUND)
     pen = ImageDraw.Draw(image)
-    pen.text((text_px, line_px // 2), title, (190, 190, 190), font, "lm")
+    pen.text((text_px, line_px // 2), title, PALE, font, "lm")
     for x, line, said, colour in entries:
         middle = line * line_px + line_px // 2
         p = np.linspace(0, 1, bar_px, dtype=np.float32)[None, None]

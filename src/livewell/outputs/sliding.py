@@ -39,21 +39,9 @@ class Shot(View):
 
 
 class Sliding:
-    """A movie under the windows of a model.
+    """A movie under the windows of a model, every `stride_px`, refused where no window fits.
 
-    Parameters
-    ----------
-    image, card, fit
-        The movie, the model, and how one fits the other.
-    stride_px
-        From window to window, pixels of the model.
-    margin_px
-        How far windows may reach beyond the frame, pixels of the model.
-
-    Raises
-    ------
-    ImageContentError
-        No window fits.
+    Windows may reach `margin_px` beyond the frame; both are pixels of the model.
     """
 
     def __init__(
@@ -120,18 +108,14 @@ class Sliding:
         return lines[0][:, None] & lines[1][None, :]
 
     def look(self, samples: Sequence[Shot], colours: Sequence[str]) -> Look:
-        """How every frame is drawn, in these colours of the classes.
-
-        The display range is that of `samples` in the whole movie.
-        """
+        """How every frame is drawn, in the colours of the classes and the range of `samples`."""
         by, pixel_um = self.shrunk, self.image.header.pixel_um
         classes = self.card.class_names
-        origin_y, origin_x = self.transform.origin_px
+        y, x = self.transform.origin_px
+        shown = [shot.raw[::by, ::by] for shot in samples if shot.raw is not None]
         return Look(
-            MapTransform(self.transform.stride_px / by, (origin_y / by, origin_x / by)),
-            display_range(shot.raw[::by, ::by] for shot in samples if shot.raw is not None)
-            if samples
-            else (0.0, 1.0),
+            MapTransform(self.transform.stride_px / by, (y / by, x / by)),
+            display_range(shown) if shown else (0.0, 1.0),
             classes[-1] if classes.binary else "",
             None if pixel_um is None else pixel_um * by,
             f"livewell {self.card.profile.name} {self.card.weights_sha256[:8]}",
@@ -151,12 +135,9 @@ class Sliding:
             yield self.drawn(self.image.frame(t, self.fit.channels[0]), maps[t], t)
 
     def drawing_note(self) -> tuple[str, ...]:
-        """What is to be said of pictures that show fewer pixels than the file has."""
-        if self.shrunk == 1:
-            return ()
-        return (
-            f"Pictures show one pixel in {self.shrunk} in rows and columns; the map is of all.",
-        )
+        """What is to be said of images that show fewer pixels than the file has."""
+        note = f"Pictures show one pixel in {self.shrunk} in rows and columns; the map is of all."
+        return () if self.shrunk == 1 else (note,)
 
 
 def slide(
@@ -169,44 +150,28 @@ def slide(
     *,
     fps: float,
 ) -> None:
-    """Score every frame; write maps and video as they come, while the next frames are read.
+    """Score every frame; write maps (`path`) and video as they come, while the next are read.
 
-    Parameters
-    ----------
-    sliding
-        The movie.
-    engine, used
-        What scores it, and what is to be said of it.
-    path, film
-        Files of the maps and of the video.
-    look
-        How frames are drawn.
-    fps
-        Frames a second of the video.
-
-    Raises
-    ------
-    ImageContentError
-        No frame can be judged; nothing is written then.
+    Where no frame can be judged this is an error, and nothing is written.
     """
     header, card, grid = sliding.image.header, sliding.card, sliding.grid
     binary = card.class_names.binary
 
     def write_maps(maps: Iterator[Map]) -> None:
+        classes = () if binary else card.classes
         write_map(
             path,
             maps,
-            t=header.frames,
-            my=grid.rows,
-            mx=grid.columns,
-            stride_px=sliding.transform.stride_px,
-            origin_px=sliding.transform.origin_px,
+            sliding.transform,
+            (header.frames, *([len(classes)] if classes else []), *grid.shape),
             pixel_um=header.pixel_um,
             frame_s=header.frame_s,
-            model=card.profile.name,
-            model_hash=card.weights_sha256,
-            engine=json.dumps(used.noted()),
-            classes=() if binary else card.classes,
+            notes={
+                "model": card.profile.name,
+                "model_hash": card.weights_sha256,
+                "engine": json.dumps(used.noted()),
+            },
+            classes=classes,
         )
 
     def write_video(frames: Iterator[OverlayFrame]) -> None:
@@ -239,18 +204,7 @@ def map_curve(
     """One row a frame: judged windows, shares called and mean probabilities.
 
     Columns fraction and mean_p are of the positive class, where there is one; of three or more
-    classes fraction_<class> and mean_p_<class> are of each.
-
-    Parameters
-    ----------
-    maps
-        (t, rows, columns) of the positive class, or (t, classes, rows, columns); NaN: not judged.
-    rule
-        When a window is called.
-    classes
-        Of the maps.
-    frame_s
-        Seconds from frame to frame; ``None``: the file does not say.
+    classes fraction_<class> and mean_p_<class> are of each. `maps` are as `read_map` gives them.
     """
     rows = []
     for t, values in enumerate(maps):
@@ -258,11 +212,8 @@ def map_curve(
         p = np.stack([1 - p, p]) if p.ndim == 2 else p
         known = p[:, np.isfinite(p[0])].T
         codes = rule.called_of(known)
-        row = {
-            "t": t,
-            "time_s": np.nan if frame_s is None else t * frame_s,
-            "n_windows": len(known),
-        }
+        time_s = np.nan if frame_s is None else t * frame_s
+        row = {"t": t, "time_s": time_s, "n_windows": len(known)}
         for code, name in enumerate(classes):
             of = [""] if name == classes.positive else []
             for end in of if classes.binary else [*of, f"_{name}"]:

@@ -1,12 +1,12 @@
 """What a recipe of DeadNet's data sets made, with the paper's counts beside it."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 import pandas as pd
 
 from livewell.geometry import Edge, starts
 from livewell.labels.by_votes import Agreement
-from livewell.papers.expansion import EXPANSION_A_2017
 
 PATCH_PX, STRIDE_PX, FRAMES = 256, 128, 10
 """Edge of a crop, from crop to crop of data set A, frames of a sequence of data set B."""
@@ -49,23 +49,37 @@ def _percent(share: float) -> str:
 def grids(headers: pd.DataFrame) -> list[Step]:
     """Crops an image in the full grid and in the paper's count, of the commonest frame size."""
     height, width = _commonest(headers)
-    found = {}
-    kinds: tuple[Edge, Edge] = ("drop", "exclusive")
-    for edge in kinds:
-        rows, columns = (len(starts(e, PATCH_PX, STRIDE_PX, edge)) for e in (height, width))
-        found[edge] = f"{rows * columns} = {columns}x{rows}"
+    full, paper = (
+        f"{rows * columns} = {columns}x{rows}"
+        for rows, columns in (_crops(headers, "drop"), _crops(headers, "exclusive"))
+    )
     size = f"{width} x {height} px"
     return [
-        Step(f"crops of an image of {size}, full grid", found["drop"], "63 = 9x7 of 1344 x 1024"),
-        Step("the same as the paper counts", found["exclusive"], "54 = 9x6"),
+        Step(f"crops of an image of {size}, full grid", full, "63 = 9x7 of 1344 x 1024"),
+        Step("the same as the paper counts", paper, "54 = 9x6"),
     ]
 
 
-def copies(headers: pd.DataFrame, edge: Edge) -> Step:
-    """Near copies of a full image by the paper's augmentation, of the commonest frame size."""
-    height, width = _commonest(headers)
-    found = replace(EXPANSION_A_2017, edge=edge).counts(height, width)
-    return Step("near copies of a full image", f"{found.total:,} = {found}", "2,592 = 3x8x2x54")
+def copies_a(headers: pd.DataFrame, edge: Edge) -> Step:
+    """Near copies of a full image: 3 warps x 8 turns x 2 blurs x crops (section 2.3)."""
+    rows, columns = _crops(headers, edge)
+    copies = _product(3, 8, 2, rows * columns)
+    return Step("near copies of a full image", copies, "2,592 = 3x8x2x54")
+
+
+def copies_b() -> Step:
+    """Near copies of a sequence: 8 turns x 3 blurs x 10 frames x 3 noises (section 2.3)."""
+    return Step("near copies of a crop", _product(8, 3, FRAMES, 3), "720 = 8x3x10x3")
+
+
+def _product(*factors: int) -> str:
+    return f"{math.prod(factors):,} = " + "x".join(str(each) for each in factors if each > 1)
+
+
+def _crops(headers: pd.DataFrame, edge: Edge) -> tuple[int, int]:
+    """Rows and columns of crops in a frame of the commonest size."""
+    rows, columns = (len(starts(e, PATCH_PX, STRIDE_PX, edge)) for e in _commonest(headers))
+    return rows, columns
 
 
 def _commonest(headers: pd.DataFrame) -> tuple[int, int]:

@@ -1,10 +1,9 @@
 """DeadNet's data sets A and B as recipes over a study, with the paper's counts beside ours."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -12,14 +11,23 @@ from livewell.classes import ClassNames
 from livewell.doses.over_time import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.files import whole_file
+from livewell.geometry import Edge
 from livewell.labels.by_dose import DoseRule, by_dose
 from livewell.labels.by_votes import SEQUENCE, Doubt, by_votes
 from livewell.labels.doses import doses
-from livewell.labels.made import Count, label_table, two_classes
+from livewell.labels.made import Count, Labels, label_table, two_classes
 from livewell.labels.times import frame_times
-from livewell.papers.counts import FRAMES, PATCH_PX, STRIDE_PX, Step, agreement, copies, grids
+from livewell.papers.counts import (
+    FRAMES,
+    PATCH_PX,
+    STRIDE_PX,
+    Step,
+    agreement,
+    copies_a,
+    copies_b,
+    grids,
+)
 from livewell.papers.endings import Dead, ending
-from livewell.papers.expansion import COPIES_B
 from livewell.progress import task
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
@@ -86,18 +94,10 @@ class DeadNetB:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What a recipe made.
+    """What a recipe made, the paper's counts beside it, and what a careful user should know.
 
-    Parameters
-    ----------
-    steps
-        What there was and what was left, the paper's counts beside it.
-    notes
-        What a careful user should know.
-    labels
-        Name of the labels in the study; empty where there are none yet.
-    file
-        Table of what was decided on: positions and what became of them (A), sequences (B).
+    `labels` is empty where there are none yet; `file` is the table of what was decided on:
+    positions and what became of them (A), sequences (B).
     """
 
     steps: tuple[Step, ...]
@@ -115,27 +115,7 @@ def deadnet_a(
 ) -> DataSet:
     """Make data set A and write it as labels on crops, ready for `livewell.workflows.split.split`.
 
-    Parameters
-    ----------
-    study
-        With doses, and times of frames.
-    recipe
-        Which doses, times and positions.
-    classes
-        (negative, positive).
-    name
-        Of the labels in the study.
-
-    Raises
-    ------
-    TableError
-        Everything wrong with doses and times at once.
-    LabelError
-        No position is dead by the end, or other than two classes.
-
-    Notes
-    -----
-    Source: Richmond et al. 2017, section 2.2, data set A.
+    `classes` are (negative, positive). Source: Richmond et al. 2017, section 2.2, data set A.
     """
     classes = two_classes(ClassNames.of(classes), "dose")
     checked_name(name)
@@ -147,8 +127,9 @@ def deadnet_a(
     if faults:
         raise TableError("no times of frames", faults, where=str(study.folder))
     used = fields[((values == 0) | (values >= recipe.sick_from)).to_numpy()]
+    used_headers = headers[headers["image"].isin(used["image"])]
     refuse_small(
-        headers[headers["image"].isin(used["image"])].set_index("image"),
+        used_headers.set_index("image"),
         PATCH_PX,
         "for DeadNet's crops have this size; or use `livewell label dose`",
     )
@@ -171,12 +152,8 @@ def deadnet_a(
     rule = DoseRule(recipe.sick_from, recipe.window_s, recipe.healthy_any_time)
     doomed = set(fields.loc[fields["image"].map(positions).isin(end.dead), "image"])
     frames = by_dose(fields, headers, rule, dead_by_end=doomed, classes=classes)
-    grid = Grid(
-        PATCH_PX,
-        STRIDE_PX,
-        "exclusive" if recipe.crops == "paper" else "drop",
-        empty=recipe.empty,
-    )
+    edge: Edge = "exclusive" if recipe.crops == "paper" else "drop"
+    grid = Grid(PATCH_PX, STRIDE_PX, edge, empty=recipe.empty)
     pixel_um = common_pixel_um(study, used["image"])
     rows = frames.table
     with task("cutting crops", total=len(rows)) as tick:
@@ -203,26 +180,30 @@ def deadnet_a(
     steps = (
         Step("lit positions", str(len(lit))),
         Step("of these dead by the end", str(len(lit & end.dead)), "every cell dead or dying"),
-        *(
-            Step(f"frames, {label}", str(int((rows["label"] == label).sum())), text)
-            for label, text in zip(classes, ("dose 0, any time", "the beginning"), strict=True)
-        ),
-        *grids(headers[headers["image"].isin(used["image"])]),
+        *_by_class("frames", rows, classes, ("dose 0, any time", "the beginning")),
+        *grids(used_headers),
         Step("crops without cells" + _LEFT[recipe.empty], str(empty)),
-        *(
-            Step(f"crops, {label}", str(int((crops["label"] == label).sum())), text)
-            for label, text in zip(
-                classes, ("about 2,000 of both to train on", "126 of both to test on"), strict=True
-            )
+        *_by_class(
+            "crops", crops, classes, ("about 2,000 of both to train on", "126 of both to test on")
         ),
-        copies(headers[headers["image"].isin(used["image"])], grid.edge),
+        copies_a(used_headers, grid.edge),
     )
     counts = (*frames.counts, Count("crops without cells", empty), Count("crops", len(table)))
-    _write(study, name, table, counts, notes, asdict(recipe), classes)
+    _write(study, name, Labels(table, counts, tuple(notes)), recipe, classes)
     file = study.folder / "labels" / f"{name}-positions.csv"
     with whole_file(file) as temporary:
         end.table.assign(rule=end.rule).to_csv(temporary, index=False)
     return DataSet(steps, tuple(notes), name, file)
+
+
+def _by_class(
+    what: str, rows: pd.DataFrame, classes: tuple[str, str], paper: tuple[str, str]
+) -> list[Step]:
+    """How many rows each class has."""
+    return [
+        Step(f"{what}, {label}", str(int((rows["label"] == label).sum())), text)
+        for label, text in zip(classes, paper, strict=True)
+    ]
 
 
 def deadnet_b(
@@ -234,27 +215,8 @@ def deadnet_b(
 ) -> DataSet:
     """Make the sequences of data set B and, with votes, its labels on crops.
 
-    Parameters
-    ----------
-    study
-        Movies of ten frames or more.
-    recipe
-        Which doses, and the votes.
-    classes
-        (negative, positive), which are also the words of the votes.
-    name
-        Of the labels in the study, and of the table of sequences.
-
-    Raises
-    ------
-    TableError
-        Everything wrong with doses or votes at once.
-    LabelError
-        No sequence, labels of one class only, or other than two classes.
-
-    Notes
-    -----
-    Source: Richmond et al. 2017, sections 2.2 and 3.1, data set B.
+    `classes` are (negative, positive), and also the words of the votes; `name` is that of the
+    labels and of the table of sequences. Source: Richmond et al. 2017, sections 2.2 and 3.1.
     """
     classes = two_classes(ClassNames.of(classes), "votes")
     checked_name(name)
@@ -288,7 +250,7 @@ def deadnet_b(
         Step("frames a sequence", str(FRAMES), "10"),
         Step("sequences without cells" + _LEFT[recipe.empty], str(empty)),
         Step("sequences to score", str(len(made))),
-        Step("near copies of a crop", f"{COPIES_B.total:,} = {COPIES_B}", "720 = 8x3x10x3"),
+        copies_b(),
     ]
     if recipe.votes is None:
         note = f"no votes yet: let experts score the sequences of {file}, then give --votes"
@@ -320,7 +282,7 @@ def deadnet_b(
         if count.step not in skipped
     ]
     steps += agreement(voted.agreement)
-    _write(study, name, voted.table, voted.counts, (), asdict(recipe), classes)
+    _write(study, name, Labels(voted.table, voted.counts), recipe, classes)
     return DataSet(tuple(steps), (), name, file)
 
 
@@ -351,22 +313,10 @@ def positions_of(fields: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _write(
-    study: Study,
-    name: str,
-    table: pd.DataFrame,
-    counts: tuple[Count, ...],
-    notes: Any,
-    recipe: Mapping[str, Any],
-    classes: tuple[str, str],
+    study: Study, name: str, made: Labels, recipe: DeadNetA | DeadNetB, classes: tuple[str, str]
 ) -> None:
-    study.write_labels(
-        name,
-        table,
-        LabelMeta(
-            route=name,
-            settings=recipe,
-            classes=classes,
-            counts=tuple((count.step, count.count) for count in counts),
-            notes=tuple(notes),
-        ),
+    counts = tuple((count.step, count.count) for count in made.counts)
+    meta = LabelMeta(
+        route=name, settings=asdict(recipe), classes=classes, counts=counts, notes=made.notes
     )
+    study.write_labels(name, made.table, meta)

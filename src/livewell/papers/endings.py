@@ -57,18 +57,8 @@ def ending(
 ) -> Ending:
     """What became of the positions of some images.
 
-    Parameters
-    ----------
-    study, headers
-        The study and what its files say.
-    fields
-        Rows of the images to look at.
-    positions
-        Name of the position by image; several files may make one.
-    rule
-        How it is decided.
-    pixels
-        The study's pixels.
+    `fields` are rows of the images to look at; `positions` holds the position's name by image, and
+    several files may make one.
     """
     if isinstance(rule, EndingColumn):
         return by_said(fields, positions, rule.column)
@@ -122,16 +112,12 @@ def _called(
             position = str(row["position"])
             made = model.judged(_field(study, row, model))
             share = float(made.shares[number])
-            if not made.boxes and _has_cells(study, begun.loc[[position]].iloc[0], model):
-                share = 1.0
+            if not made.boxes:
+                first = _field(study, begun.loc[[position]].iloc[0], model)
+                share = 1.0 if has_cells(first.pixels[0], model.card.pixel_um) else share
             rows.append({"position": position, "share": share})
             tick()
     return pd.DataFrame(rows)
-
-
-def _has_cells(study: Study, row: "pd.Series[Any]", model: Model) -> bool:
-    """Whether a frame shows any cell."""
-    return has_cells(_field(study, row, model).pixels[0], model.card.pixel_um)
 
 
 def _field(study: Study, row: "pd.Series[Any]", model: Model) -> Field:

@@ -1,18 +1,21 @@
 """Mosaics of a study's images as files: dealt within part and class, reduced, with their table."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import tifffile
+from numpy.typing import NDArray
+from skimage.transform import resize_local_mean
 
 from livewell.errors import Fault, LabelError, SpecError, SplitError, TableError
 from livewell.files import claim_same, stamp, whole_file
 from livewell.geometry import Box
 from livewell.image import Frame
-from livewell.papers.mosaic_pixels import mosaic, reduced
 from livewell.papers.mosaic_tables import deal_mosaics, left_out, raw_images
 from livewell.progress import task
 from livewell.study.pixels import StudyPixels
@@ -30,20 +33,10 @@ SUFFIX = ".ome.tif"
 
 @dataclass(frozen=True, slots=True)
 class Mosaics:
-    """What `mosaics` made.
+    """What `mosaics` made: the folder of images and ``mosaics.csv``, their metadata.
 
-    Parameters
-    ----------
-    images
-        Folder of the files.
-    table
-        ``mosaics.csv``, metadata for `livewell.workflows.index.index`.
-    classes
-        ``(negative, positive)``, as they stand in its column label.
-    balance
-        One row a part and class: raw images, those left out, mosaics, and mosaic groups.
-    notes
-        What a careful user should know.
+    `classes` are (negative, positive); `balance` has one row a part and class: raw images, those
+    left out, mosaics, and mosaic groups.
     """
 
     images: Path
@@ -96,34 +89,14 @@ def mosaics(
         written last) and ``mosaics.json`` (the settings). Its column picture repeats
         mosaic_group: so `livewell split` refuses whatever would part mosaics that share
         an image or a group.
-    split
-        Name of the split, which says of which part each image is.
     fold
-        Which fold; the only one, or 0, where ``None``.
-    grid
-        Rows and columns of a mosaic.
+        Of the split; the only one, or 0, where ``None``.
+    grid, size_px
+        Rows and columns of a mosaic; height and width to which it is reduced, or ``None``.
     repeats
         Training mosaics that begin with each training image.
-    size_px
-        Height and width to which a mosaic is reduced; ``None`` to keep it as it is.
-    seed
-        Of the draws.
     channel
         Name or number of the channel; found by its name where ``None``.
-
-    Raises
-    ------
-    LabelError
-        The labels are on patches.
-    SplitError
-        No such fold, or the labels were made anew after the split.
-    TableError
-        Images of several sizes, number types or pixel sizes, or which cannot be used; fewer images
-        of a class in a part than a mosaic holds.
-    SpecError
-        Mosaics would have to be enlarged.
-    OutputError
-        `out` holds something else, or mosaics with other settings.
 
     Notes
     -----
@@ -249,8 +222,33 @@ def _write(table: pd.DataFrame, look: _Look, folder: Path, pixels: StudyPixels) 
                     pixels.frame(str(image), int(t))
                     for image, t in zip(cells["image"], cells["t"], strict=True)
                 ]
-                _write_one(path, reduced(mosaic(frames, *look.grid), look.size), look)
+                _write_one(path, reduced(tiled(frames, look.grid[1]), look.size), look)
             tick()
+
+
+def tiled(frames: Sequence[Frame], columns: int) -> Frame:
+    """Frames (h, w) of one shape and number type side by side in a grid, row by row."""
+    rows = range(0, len(frames), columns)
+    return np.block([list(frames[first : first + columns]) for first in rows])
+
+
+def reduced(frame: Frame, shape: tuple[int, int]) -> Frame:
+    """A frame made smaller, in its number type: each new pixel is the mean of the area it covers.
+
+    The two axes may shrink by different factors, and by factors that are not whole. The mean stays
+    what it was, but for rounding of whole numbers (half a grey level at most); no detail finer than
+    the new pixels is folded into coarser ones, as sampling would.
+    """
+    if shape == frame.shape:
+        return frame.copy()
+    # scikit-image says nothing of its types
+    resize: Callable[..., NDArray[np.float64]] = resize_local_mean
+    means = resize(frame.astype(np.float64), shape, preserve_range=True)
+    if frame.dtype.kind in "ui":
+        limits = np.iinfo(frame.dtype)
+        means = np.clip(np.rint(means), limits.min, limits.max)
+    smaller: Frame = means.astype(frame.dtype)
+    return smaller
 
 
 def _write_one(path: Path, frame: Frame, look: _Look) -> None:

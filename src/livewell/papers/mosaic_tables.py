@@ -21,17 +21,7 @@ _SHOWN = 3
 def raw_images(patches: pd.DataFrame, folds: pd.DataFrame, fold: int) -> pd.DataFrame:
     """The labelled images of a split, each once, with the part that it plays in one fold.
 
-    Parameters
-    ----------
-    patches, folds
-        `schemas.PATCHES` and `schemas.FOLDS`; whole frames or patches of them.
-    fold
-        Number of the fold.
-
-    Returns
-    -------
-    DataFrame
-        Columns `RAW`. Images whose group plays no part in this fold are left out.
+    Columns `RAW`. Images whose group plays no part in this fold are left out.
     """
     parts = folds.loc[folds["fold"] == fold, ["group", "part"]]
     images = patches[RAW[:-1]].drop_duplicates().merge(parts, on="group")
@@ -41,38 +31,26 @@ def raw_images(patches: pd.DataFrame, folds: pd.DataFrame, fold: int) -> pd.Data
 def deal_mosaics(
     images: pd.DataFrame, *, cells: int = 4, repeats: int = 8, seed: int = 0
 ) -> pd.DataFrame:
-    """Choose the raw images of every mosaic.
+    """Choose the raw images of every mosaic (columns `MOSAICS`), whatever the order of the rows.
+
+    Training: each image is the first of `repeats` mosaics, the others are drawn from its class and
+    part, none twice in a mosaic. Validation and test: no image is in two mosaics, and as many
+    mosaics as can be are of one group; the rest of a class that fills no mosaic is left out
+    (`left_out`). Column mosaic_group joins all groups that stand together in some mosaic, so that
+    no group is in two mosaic groups; it is named after them, the part first.
 
     Parameters
     ----------
     images
-        Columns `RAW`: one row a raw image (image, t); every row has a class, a group and one of
-        the parts train, validation and test. Rows of the part ``unused`` are left out.
+        One row a raw image and patch, columns `RAW`; rows of the part ``unused`` are left out.
     cells
-        Raw images in a mosaic.
-    repeats
-        Training mosaics that begin with each training image.
-    seed
-        Decides all draws; the order of the rows does not count.
-
-    Returns
-    -------
-    DataFrame
-        Columns `MOSAICS`; cells are counted from 0, row by row. Training: each image is the first
-        of `repeats` mosaics, the others are drawn from its class and part, none twice in a
-        mosaic. Validation and test: no image is in two mosaics, and as many mosaics as can be are
-        of one group; the rest of a class that fills no mosaic is left out (`left_out`). Column
-        mosaic_group joins all groups that stand together in some mosaic, so that no group is in
-        two mosaic groups; it is named after them, the part first.
+        Raw images in a mosaic; they are counted from 0, row by row.
 
     Raises
     ------
-    SpecError
-        Fewer than one cell or repeat.
     TableError
-        With every fault: an image of two classes (its labels are on patches), of two groups or
-        two parts, a group in two parts, an empty value, fewer than `cells` images of a class in a
-        part.
+        With every fault: an image of two classes (its labels are on patches) or of two groups,
+        fewer than `cells` images of a class in a part.
 
     Notes
     -----
@@ -99,31 +77,21 @@ def deal_mosaics(
         # counted through all classes: two classes may be spelt alike in a file name
         numbers = np.arange(counts[part], counts[part] + len(dealt)) + 1
         counts[part] += len(dealt)
-        stem = f"{part}-{_spelt(label)}"
+        stem = f"{part}-{re.sub(r'[^a-zA-Z0-9_+]+', '_', label)[:40]}"
         chosen = members.iloc[dealt.ravel()].reset_index(drop=True)
         chosen["mosaic"] = np.repeat([f"{stem}-{number:05d}" for number in numbers], cells)
         chosen["cell"] = np.tile(np.arange(cells), len(dealt))
         rows.append(chosen)
     table: pd.DataFrame = pd.concat(rows, ignore_index=True)
-    table["mosaic_group"] = table["part"] + "-" + _tied(table)
+    keys = table["image"] + ":" + table["t"].astype("str")
+    clusters = pd.DataFrame({"cluster": table["mosaic"], "image": keys})
+    joined = keys.map(merged_groups(clusters, dict(zip(keys, table["group"], strict=True))))
+    table["mosaic_group"] = table["part"] + "-" + joined.astype("str")
     return table[MOSAICS]
 
 
 def left_out(images: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Raw images that stand in no mosaic, for they were too few to fill another one.
-
-    Parameters
-    ----------
-    images
-        As in `deal_mosaics`.
-    table
-        What `deal_mosaics` made of them.
-
-    Returns
-    -------
-    DataFrame
-        Columns `RAW`, one row an image; fewer than a mosaic holds for each part and class.
-    """
+    """Raw images (`RAW`) that stand in no mosaic, for they were too few to fill another one."""
     raw = images.loc[images["part"] != "unused", RAW].drop_duplicates()
     used = set(zip(table["image"], table["t"].astype(int), strict=True))
     keys = zip(raw["image"], raw["t"].astype(int), strict=True)
@@ -132,38 +100,24 @@ def left_out(images: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 def _checked(images: pd.DataFrame, cells: int) -> pd.DataFrame:
     """One row a raw image, in an order of its own, or every fault at once."""
-    what, remedy = "images that no mosaics can be made of", ""
-    faults = [Fault("missing-column", name, "no such column") for name in RAW if name not in images]
-    if faults:
-        raise TableError(what, faults)
     raw = images.loc[images["part"] != "unused", RAW].drop_duplicates()
-    faults += [
-        Fault("empty-value", name, f"{int(raw[name].isna().sum())} images have none")
-        for name in RAW
-        if raw[name].isna().any()
-    ]
-    faults += [
-        Fault("unknown-part", str(part), f"a part is one of {', '.join(PARTS)} or unused")
-        for part in raw["part"].dropna().unique()
-        if part not in PARTS
-    ]
-    faults += _torn(raw, ["image", "t"], "label", "labels-on-patches", "images of several classes")
-    if faults and faults[-1].code == "labels-on-patches":
+    patches = _torn(raw, "label", "labels-on-patches", "images of several classes")
+    faults = patches + _torn(raw, "group", "several-groups", "images of several groups")
+    remedy = ""
+    if patches:
         remedy = "label whole images (label column, words, dose or boxes) and split again"
-    faults += _torn(raw, ["image", "t"], "group", "several-groups", "images of several groups")
-    faults += _torn(raw, ["group"], "part", "several-parts", "groups in several parts")
-    if not faults:
+    elif not faults:
         faults = _too_few(raw, cells)
         remedy = "label more images, or deal them to parts in other shares"
     if faults:
-        raise TableError(what, faults, remedy=remedy)
+        raise TableError("images that no mosaics can be made of", faults, remedy=remedy)
     raw = raw.astype({"image": "str", "t": "int64", "label": "str", "group": "str"})
     return raw.sort_values(["image", "t"], ignore_index=True)
 
 
-def _torn(raw: pd.DataFrame, key: list[str], column: str, code: str, what: str) -> list[Fault]:
-    """A fault where one `key` has several values of `column`."""
-    values = raw.groupby(key)[column].nunique()
+def _torn(raw: pd.DataFrame, column: str, code: str, what: str) -> list[Fault]:
+    """A fault where one image has several values of `column`."""
+    values = raw.groupby(["image", "t"])[column].nunique()
     torn = [str(name) for name in values.index[values > 1]]
     more = f" and {len(torn) - _SHOWN} more" if len(torn) > _SHOWN else ""
     return [Fault(code, column, f"{what}: {', '.join(torn[:_SHOWN])}{more}")] if torn else []
@@ -179,11 +133,6 @@ def _too_few(raw: pd.DataFrame, cells: int) -> list[Fault]:
         for label, n in row.items()
         if n < cells
     ]
-
-
-def _spelt(label: str) -> str:
-    """A class as part of a file's name."""
-    return re.sub(r"[^a-zA-Z0-9_+]+", "_", label)[:40]
 
 
 def _drawn(count: int, cells: int, repeats: int, rng: np.random.Generator) -> list[list[int]]:
@@ -227,11 +176,3 @@ def _packed(rests: list[list[int]], cells: int) -> list[list[int]]:
                 mosaic += left.pop(fits)
         made.append(mosaic)
     return made
-
-
-def _tied(table: pd.DataFrame) -> "pd.Series[str]":
-    """Name of all that every row's group is tied to by shared mosaics."""
-    keys = table["image"] + ":" + table["t"].astype("str")
-    clusters = pd.DataFrame({"cluster": table["mosaic"], "image": keys})
-    names = merged_groups(clusters, dict(zip(keys, table["group"], strict=True)))
-    return keys.map(names).astype("str")

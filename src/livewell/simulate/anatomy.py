@@ -27,15 +27,13 @@ class Anatomy:
     nucleus
         Shape (cells, 3): centre (along, across) and radius factor.
     nucleolus
-        Shape (cells, NUCLEOLI, 3): place within the nucleus (radius, angle) and size; size 0: none.
-    granule
-        Shape (cells, GRANULES, 4): place (radius, angle) when well, optical depth, rank in 0-1.
-    clump
-        Shape (cells, GRANULES, 2): place of the same granules when sick, (radius, angle).
-    vesicle
-        Shape (cells, VESICLES, 4): place (radius, angle) when well, size, rank.
-    vacuole_angle
-        Shape (cells, VESICLES): where around the nucleus the vesicle lies when sick.
+        Shape (cells, NUCLEOLI, 3): radius and angle within the nucleus, and size; size 0: none.
+    granule, clump
+        Shape (cells, GRANULES, 4): radius and angle when well, optical depth, rank in 0-1; and
+        (cells, GRANULES, 2): radius and angle of the same granules when sick.
+    vesicle, vacuole_angle
+        Shape (cells, VESICLES, 4): radius and angle when well, size, rank; and (cells, VESICLES):
+        where around the nucleus the vesicle lies when sick.
     bleb
         Shape (cells, BLEBS, 2): angle and size.
     """
@@ -78,17 +76,7 @@ WAVE = 0.17 / np.arange(1, HARMONICS + 1) ** 0.9 * np.array([0.5, 1, 1, 1, 1, 1,
 
 
 def draw_anatomy(rng: np.random.Generator, cells: int, elongation: float) -> Anatomy:
-    """Parts of new cells, drawn without knowing the dose.
-
-    Parameters
-    ----------
-    rng
-        Source of chance.
-    cells
-        How many.
-    elongation
-        Factor on the cells' length over width.
-    """
+    """Parts of new cells, drawn without knowing the dose; `elongation` is a factor."""
     n = cells
 
     def around(count: int) -> Floats:
@@ -96,40 +84,36 @@ def draw_anatomy(rng: np.random.Generator, cells: int, elongation: float) -> Ana
         even = np.arange(count) / count * 2 * np.pi + rng.uniform(0, 2 * np.pi, (n, 1))
         return np.asarray(even + rng.normal(0, 1.6 / count, (n, count)))
 
-    granule = np.stack(
+    granule = np.dstack(
         [
             rng.uniform(0.15, 0.9, (n, GRANULES)),
             rng.uniform(-np.pi, np.pi, (n, GRANULES)),
             rng.lognormal(-0.1, 0.45, (n, GRANULES)),
             rng.random((n, GRANULES)),
-        ],
-        axis=-1,
+        ]
     )
     heart = rng.uniform(-np.pi, np.pi, (n, 3))  # a sick cell's granules gather in three heaps
-    clump = np.stack(
+    clump = np.dstack(
         [
             np.clip(rng.normal(0.55, 0.1, (n, GRANULES)), 0.2, 0.9),
             heart[:, np.arange(GRANULES) % 3] + rng.normal(0, 0.3, (n, GRANULES)),
-        ],
-        axis=-1,
+        ]
     )
-    vesicle = np.stack(
+    vesicle = np.dstack(
         [
             np.sqrt(rng.uniform(0.12, 0.8, (n, VESICLES))),
             rng.uniform(-np.pi, np.pi, (n, VESICLES)),
             rng.lognormal(0, 0.22, (n, VESICLES)),
             rng.random((n, VESICLES)),
-        ],
-        axis=-1,
+        ]
     )
     number = rng.integers(2, NUCLEOLI + 1, (n, 1))
-    nucleolus = np.stack(
+    nucleolus = np.dstack(
         [
             np.sqrt(rng.uniform(0.02, 0.4, (n, NUCLEOLI))),
             around(NUCLEOLI),
             rng.lognormal(0, 0.18, (n, NUCLEOLI)) * (np.arange(NUCLEOLI) < number),
-        ],
-        axis=-1,
+        ]
     )
     return Anatomy(
         size=np.exp(rng.normal(0, 0.13, n)),
@@ -146,5 +130,5 @@ def draw_anatomy(rng: np.random.Generator, cells: int, elongation: float) -> Ana
         clump=clump,
         vesicle=vesicle,
         vacuole_angle=around(VESICLES),
-        bleb=np.stack([around(BLEBS), rng.uniform(0.6, 1.4, (n, BLEBS))], axis=-1),
+        bleb=np.dstack([around(BLEBS), rng.uniform(0.6, 1.4, (n, BLEBS))]),
     )

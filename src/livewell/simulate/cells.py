@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from livewell.simulate.anatomy import Anatomy, draw_anatomy
 from livewell.simulate.dose import ROUNDED, VISIBLE, Fate, Floats, damage, draw_fates
 from livewell.simulate.nature import Culture
+from livewell.simulate.phase import FrameSize
 
 MARGIN_UM = 35.0
 """Cells also live this far outside the frame, so that they walk in and out of it."""
@@ -31,8 +32,6 @@ class Cells:
         Where it walks and how its long axis lies, radians.
     age_h, cycle_h
         Hours since its birth (the clock stands while the cell is sick) and between divisions.
-    fate, anatomy
-        See there.
     """
 
     number: NDArray[np.int64]
@@ -51,20 +50,10 @@ class Cells:
 
 
 class Colony:
-    """The cells of one position through time.
+    """The cells of one position through time, lit at time 0.
 
-    Parameters
-    ----------
-    rng
-        Source of chance; the same one gives the same colony.
-    culture
-        What the position's cells have in common.
-    mean_cells
-        Cells in the frame at the start, on average over positions; 0 for a bare position.
-    height_px, width_px, pixel_um
-        The frame.
-    dose_s
-        Light given at time 0, seconds.
+    `mean_cells` is their number in the frame at the start, on average over positions; 0 for a bare
+    position.
     """
 
     def __init__(
@@ -72,14 +61,12 @@ class Colony:
         rng: np.random.Generator,
         culture: Culture,
         mean_cells: float,
-        height_px: int,
-        width_px: int,
-        pixel_um: float,
+        view: FrameSize,
         dose_s: float,
     ) -> None:
-        self.rng, self.culture, self.pixel_um, self.dose_s = rng, culture, pixel_um, dose_s
-        self.margin_px = MARGIN_UM / pixel_um
-        self.size_px = np.array([height_px, width_px], float)
+        self.rng, self.culture, self.pixel_um, self.dose_s = rng, culture, view.pixel_um, dose_s
+        self.margin_px = MARGIN_UM / view.pixel_um
+        self.size_px = np.array(view.shape, float)
         self.time_h = 0.0
         wide = np.prod(self.size_px + 2 * self.margin_px) / np.prod(self.size_px)
         self.cells = self._seeded(rng.poisson(mean_cells * culture.density * wide))
@@ -106,15 +93,7 @@ class Colony:
         )
 
     def spare(self, rng: np.random.Generator, sensitive: float) -> None:
-        """Let only a share of the cells, drawn at random, feel the light; daughters do as mothers.
-
-        Parameters
-        ----------
-        rng
-            Source of chance, apart from the colony's own.
-        sensitive
-            Probability that a cell feels it, 0 to 1.
-        """
+        """Let only a share of the cells, drawn at random, feel the light; daughters as mothers."""
         fate = self.cells.fate
         fate.lethal_s = np.where(rng.random(len(self.cells)) < sensitive, fate.lethal_s, np.inf)
         self._weigh()
@@ -185,7 +164,7 @@ class Colony:
             return
         axis = cells.angle[mothers] + rng.normal(0, 0.3, len(mothers))
         twins = np.tile(mothers, 2)
-        new = _taken(cells, twins)
+        new = _mapped(lambda part: part[twins], cells)
         side = np.repeat([-1.0, 1.0], len(mothers)) * 8 / self.pixel_um
         new.number = self.born + np.arange(len(twins))
         new.parent = cells.number[twins]
@@ -197,26 +176,18 @@ class Colony:
         new.fate.own_death_h = self.time_h + draw_fates(rng, len(twins), 0).own_death_h
         new.anatomy = draw_anatomy(rng, len(twins), self.culture.elongation)
         self.born += len(twins)
-        kept = _taken(cells, np.setdiff1d(np.arange(len(cells)), mothers))
-        self.cells = _joined(kept, new)
+        self.cells = _mapped(
+            lambda old, born: np.concatenate([np.delete(old, mothers, axis=0), born]), cells, new
+        )
 
 
-def _taken(cells: Cells, index: NDArray[np.int64]) -> Cells:
-    """The rows `index` of a table of cells."""
-    taken: Cells = _mapped(lambda part: part[index], cells)
-    return taken
+T = TypeVar("T", Cells, Fate, Anatomy, NDArray[Any])
 
 
-def _joined(first: Cells, second: Cells) -> Cells:
-    """Two tables of cells, one after the other."""
-    joined: Cells = _mapped(lambda a, b: np.concatenate([a, b]), first, second)
-    return joined
-
-
-def _mapped(change: Callable[..., Any], *tables: Any) -> Any:
-    """`change` of every array of dataclasses of one type, and of the dataclasses within them."""
+def _mapped(change: Callable[..., Any], *tables: T) -> T:
+    """`change` of every array of tables of one type, and of the tables within them."""
     if isinstance(tables[0], np.ndarray):
-        return change(*tables)
-    kind = type(tables[0])
-    parts = {f.name: [getattr(table, f.name) for table in tables] for f in fields(kind)}
-    return kind(**{name: _mapped(change, *part) for name, part in parts.items()})
+        changed: T = change(*tables)
+        return changed
+    parts = {f.name: [getattr(table, f.name) for table in tables] for f in fields(tables[0])}
+    return type(tables[0])(**{name: _mapped(change, *part) for name, part in parts.items()})

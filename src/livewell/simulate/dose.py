@@ -1,22 +1,14 @@
 """What light does to one cell: a tolerance, a delay, then recovery or death."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 State = Literal["healthy", "retracting", "rounded", "blebbing", "dead", "recovering", "dividing"]
-STATES: tuple[State, ...] = (
-    "healthy",
-    "retracting",
-    "rounded",
-    "blebbing",
-    "dead",
-    "recovering",
-    "dividing",
-)
+STATES: tuple[State, ...] = get_args(State)
 """Every state that a cell of the simulated culture can be in."""
 
 LETHAL_DOSE_S = 40.0
@@ -37,14 +29,9 @@ ROUNDED, BLEBBING, DEAD, VISIBLE = 0.6, 0.78, 0.97, 0.2
 class Fate:
     """How every cell would answer to light; each field has shape (cells,).
 
-    Parameters
-    ----------
-    lethal_s
-        Dose that kills the cell, seconds of light.
-    lag, course, repair
-        Factors around 1 on the delay until damage shows, until the cell rounds up, until it mends.
-    own_death_h
-        When it dies without any light, hours from the start (may be before it).
+    `lethal_s` is the dose that kills it; `lag`, `course` and `repair` are factors around 1 on the
+    delay until damage shows, until the cell rounds up, until it mends; `own_death_h` is when it
+    dies without any light, hours from the start (may be before it).
     """
 
     lethal_s: Floats
@@ -55,17 +42,7 @@ class Fate:
 
 
 def draw_fates(rng: np.random.Generator, cells: int, dead_share: float) -> Fate:
-    """Fates of new cells, drawn without knowing the dose.
-
-    Parameters
-    ----------
-    rng
-        Source of chance.
-    cells
-        How many.
-    dead_share
-        Probability that a cell is dead before the start.
-    """
+    """Fates of new cells, drawn without knowing the dose; `dead_share` of them are dead already."""
     own = rng.exponential(OWN_DEATH_H, cells)
     own = np.where(rng.random(cells) < dead_share, -rng.uniform(4, 20, cells), own)
     return Fate(
@@ -78,16 +55,7 @@ def draw_fates(rng: np.random.Generator, cells: int, dead_share: float) -> Fate:
 
 
 def damage(fate: Fate, dose_s: float, time_h: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Damage of every cell some time after the light.
-
-    Parameters
-    ----------
-    fate
-        The cells.
-    dose_s
-        Seconds of light, all given at time 0.
-    time_h
-        Hours since then.
+    """Damage of every cell some hours after the light, which is all given at time 0.
 
     Returns
     -------
@@ -117,15 +85,7 @@ def damage(fate: Fate, dose_s: float, time_h: float) -> tuple[Floats, NDArray[np
 def states(
     level: Floats, mending: NDArray[np.bool_], dividing: NDArray[np.bool_]
 ) -> NDArray[np.object_]:
-    """Names of the cells' states.
-
-    Parameters
-    ----------
-    level, mending
-        As `damage` returns them.
-    dividing
-        Shape (cells,), whether the cell is rounded up to divide.
-    """
+    """Names of the cells' states; `dividing` are those rounded up to divide."""
     return np.select(
         [
             level >= DEAD,

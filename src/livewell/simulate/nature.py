@@ -1,6 +1,6 @@
 """What makes the cells of one position differ from those of another, whatever their dose."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,32 +43,32 @@ class Culture:
     dead_share: float
     debris: float
 
-    def as_dict(self) -> dict[str, float]:
-        """The fields by name."""
-        return asdict(self)
+
+SPREAD = {
+    "density": (1, 0.3, 0.2),
+    "size": (1, 0.1, 0.07),
+    "elongation": (1, 0.15, 0.05),
+    "speed": (1, 0.25, 0.1),
+    "cycle": (1, 0.15, 0.05),
+    "thickness": (1, 0.22, 0.12),
+    "dome": (1, 0.4, 0.15),
+    "grain": (0.17, 0.4, 0.15),
+    "granules": (45, 0.4, 0.15),
+    "granule_depth": (1, 0.4, 0.2),
+    "nucleolus_depth": (1, 0.35, 0.15),
+    "vesicles": (4.6, 0.3, 0.2),
+    "vesicle_depth": (1, 0.35, 0.15),
+    "dead_share": (0.03, 0.6, 0.4),
+    "debris": (370, 0.5, 0.3),
+}
+"""Median of each, and standard deviation of its logarithm between wells and between positions."""
+LIMITS = {"density": (0.55, 2), "dead_share": (0, 0.12)}
 
 
 def draw_culture(well: np.random.Generator, position: np.random.Generator) -> Culture:
     """Differences between wells, and smaller ones between the positions of a well."""
-
-    def factor(between_wells: float, between_positions: float) -> float:
-        log = well.normal(0, between_wells) + position.normal(0, between_positions)
-        return float(np.exp(log))
-
-    return Culture(
-        density=float(np.clip(factor(0.3, 0.2), 0.55, 2)),
-        size=factor(0.1, 0.07),
-        elongation=factor(0.15, 0.05),
-        speed=factor(0.25, 0.1),
-        cycle=factor(0.15, 0.05),
-        thickness=factor(0.22, 0.12),
-        dome=factor(0.4, 0.15),
-        grain=0.17 * factor(0.4, 0.15),
-        granules=45 * factor(0.4, 0.15),
-        granule_depth=factor(0.4, 0.2),
-        nucleolus_depth=factor(0.35, 0.15),
-        vesicles=4.6 * factor(0.3, 0.2),
-        vesicle_depth=factor(0.35, 0.15),
-        dead_share=float(np.clip(0.03 * factor(0.6, 0.4), 0, 0.12)),
-        debris=370 * factor(0.5, 0.3),
-    )
+    drawn = {
+        name: float(median * np.exp(well.normal(0, of_well) + position.normal(0, of_position)))
+        for name, (median, of_well, of_position) in SPREAD.items()
+    }
+    return Culture(**drawn | {name: float(np.clip(drawn[name], *LIMITS[name])) for name in LIMITS})

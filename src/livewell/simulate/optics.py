@@ -1,13 +1,13 @@
 """A phase-contrast microscope and its camera: from a phase map to grey levels."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from livewell.simulate.phase import Map
+from livewell.simulate.phase import FrameSize, Map
 
 WAVELENGTH_UM = 0.55
 """Green light, as phase objectives are corrected for."""
@@ -15,7 +15,7 @@ WAVELENGTH_UM = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Optics:
-    """What makes one position's pictures differ from another's, whatever the dose.
+    """What makes one position's images differ from another's, whatever the dose.
 
     Parameters
     ----------
@@ -51,10 +51,6 @@ class Optics:
     bowl: float
     lamp: float
 
-    def as_dict(self) -> dict[str, float]:
-        """The fields by name."""
-        return asdict(self)
-
 
 def draw_optics(well: np.random.Generator, position: np.random.Generator) -> Optics:
     """Differences between wells (meniscus, lid, height) and between positions of a well."""
@@ -76,47 +72,18 @@ def draw_optics(well: np.random.Generator, position: np.random.Generator) -> Opt
 
 
 class Camera:
-    """Takes pictures of phase maps, one after another.
+    """Takes images of phase maps, one after another; focus, lamp and noise are left to chance."""
 
-    Parameters
-    ----------
-    rng
-        Source of chance for focus, lamp and noise.
-    optics
-        The position's microscope.
-    height_px, width_px, pad_px, pixel_um
-        The frame, and by how much the phase maps are wider on each side.
-    """
-
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        optics: Optics,
-        height_px: int,
-        width_px: int,
-        pad_px: int,
-        pixel_um: float,
-    ) -> None:
-        self.rng, self.optics, self.pad, self.pixel_um = rng, optics, pad_px, pixel_um
-        y = np.linspace(-1, 1, height_px, dtype=np.float32)[:, None]
-        x = np.linspace(-1, 1, width_px, dtype=np.float32)
+    def __init__(self, rng: np.random.Generator, optics: Optics, view: FrameSize) -> None:
+        self.rng, self.optics, self.view = rng, optics, view
+        y = np.linspace(-1, 1, view.height_px, dtype=np.float32)[:, None]
+        x = np.linspace(-1, 1, view.width_px, dtype=np.float32)
         o = optics
         self.light = 1 + o.tilt_y * y / 2 + o.tilt_x * x / 2 + o.bowl * (y**2 + x**2) / 2
         self.focus_um = o.focus_um + rng.normal(0, o.drift_um)
 
     def shoot(self, phase: Map) -> NDArray[np.uint16]:
-        """One picture.
-
-        Parameters
-        ----------
-        phase
-            Radians, shape (height + 2 pad, width + 2 pad).
-
-        Returns
-        -------
-        numpy.ndarray
-            uint16, shape (height, width).
-        """
+        """One image of a phase map, radians, shape as `FrameSize.padded`; (height, width)."""
         o, rng = self.optics, self.rng
         bright = self._intensity(phase) * self.light
         bright *= np.float32(o.background * np.exp(rng.normal(0, o.lamp)))
@@ -128,14 +95,15 @@ class Camera:
     def _intensity(self, phase: Map) -> Map:
         """Relative intensity, 1 on a bare spot; Zernike's phase contrast by Fourier optics."""
         o = self.optics
-        square, ring, blur = _frequencies(phase.shape, self.pixel_um, o.halo_um, o.blur_um)
+        square, ring, blur = _frequencies(phase.shape, self.view.pixel_um, o.halo_um, o.blur_um)
         defocus = _wave(np.float32(-np.pi * WAVELENGTH_UM * self.focus_um) * square)
         direct = np.complex64(-1j * o.ring - 1)  # the ring delays by a quarter wave and dims
         light = fft.fft2(_wave(phase), overwrite_x=True)
         light *= defocus
         light *= blur + direct * (blur * ring)
         seen = fft.ifft2(light, overwrite_x=True)
-        seen = seen[self.pad : -self.pad, self.pad : -self.pad]
+        pad = self.view.pad_px
+        seen = seen[pad:-pad, pad:-pad]
         return np.asarray((seen.real**2 + seen.imag**2) / np.float32(o.ring**2), np.float32)
 
 

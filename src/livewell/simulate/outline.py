@@ -54,8 +54,6 @@ def outlines(
 
     Parameters
     ----------
-    anatomy
-        Their parts.
     radius_px, angle
         Shape (cells,): radius when spread, direction of the long axis.
     retracted, round_

@@ -11,6 +11,27 @@ from livewell.simulate.outline import ANGLES, Outline
 
 Map = NDArray[np.float32]
 
+
+@dataclass(frozen=True, slots=True)
+class FrameSize:
+    """The frame of a camera, and by how much phase maps are wider on each side."""
+
+    height_px: int
+    width_px: int
+    pixel_um: float
+    pad_px: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the frame, pixels."""
+        return self.height_px, self.width_px
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of a phase map, pixels."""
+        return self.height_px + 2 * self.pad_px, self.width_px + 2 * self.pad_px
+
+
 _REACH = 260  # px; no outline is longer
 _Y, _X = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1].astype(np.float32)
 _RADIUS = np.hypot(_Y, _X)
@@ -26,87 +47,56 @@ def draw_grain(rng: np.random.Generator, grain_px: float, depth: float) -> Map:
     return np.asarray(1 + depth * (grain - grain.mean()) / grain.std(), np.float32)
 
 
+def _around(
+    shape: tuple[int, ...], y: float, x: float, reach: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+    """The part of a map within `reach` of a point, and of `_RADIUS` that lies on it, if any."""
+    edge = min(reach, _REACH)
+    here, there = [], []
+    for centre, length in zip((round(y), round(x)), shape, strict=True):
+        start, stop = max(centre - edge, 0), min(centre + edge + 1, length)
+        if start >= stop:
+            return None
+        here.append(slice(start, stop))
+        there.append(slice(start - centre + _REACH, stop - centre + _REACH))
+    return (here[0], here[1]), (there[0], there[1])
+
+
 def footprint(
     labels: NDArray[np.uint16], y: float, x: float, outline: Outline, i: int, number: int
 ) -> None:
-    """Write `number` wherever a cell lies, processes and fibres too.
-
-    Parameters
-    ----------
-    labels
-        The frame, shape (y, x); changed in place.
-    y, x
-        The cell's middle in the frame, pixels; it may lie outside.
-    outline, i
-        Outlines of all cells, and which one this is.
-    number
-        What is written.
-    """
-    cy, cx = round(y), round(x)
-    reach = min(int(outline.margin[i].max()) + 1, _REACH)
-    height, width = labels.shape
-    y0, y1 = max(cy - reach, 0), min(cy + reach + 1, height)
-    x0, x1 = max(cx - reach, 0), min(cx + reach + 1, width)
-    if y0 >= y1 or x0 >= x1:
-        return
-    window = (
-        slice(y0 - cy + _REACH, y1 - cy + _REACH),
-        slice(x0 - cx + _REACH, x1 - cx + _REACH),
-    )
-    labels[y0:y1, x0:x1][_RADIUS[window] <= outline.margin[i][_DIRECTION[window]]] = number
+    """Write `number` wherever cell `i` lies, processes and fibres too; its middle is (y, x)."""
+    parts = _around(labels.shape, y, x, int(outline.margin[i].max()) + 1)
+    if parts is not None:
+        here, window = parts
+        labels[here][_RADIUS[window] <= outline.margin[i][_DIRECTION[window]]] = number
 
 
 class Canvas:
-    """A phase map, wider than the frame by `pad_px` on each side, and what is put on it.
+    """A phase map and what is put on it; places are pixels of the frame, and may lie outside."""
 
-    Parameters
-    ----------
-    height_px, width_px, pad_px, pixel_um
-        The frame, and by how much the map is wider.
-    grain
-        As `draw_grain` makes it.
-    """
-
-    def __init__(
-        self, height_px: int, width_px: int, pad_px: int, pixel_um: float, grain: Map
-    ) -> None:
-        self.pad, self.pixel_um, self.grain = pad_px, pixel_um, grain
-        self.phase: Map = np.zeros((height_px + 2 * pad_px, width_px + 2 * pad_px), np.float32)
+    def __init__(self, view: FrameSize, grain: Map) -> None:
+        self.view, self.grain = view, grain
+        self.phase: Map = np.zeros(view.padded, np.float32)
 
     def body(self, y: float, x: float, outline: Outline, i: int, flat: float, dome: float) -> None:
-        """Add the body of a cell: a thin margin, and a dome on it.
-
-        Parameters
-        ----------
-        y, x
-            Its middle in the frame, pixels; it may lie outside.
-        outline, i
-            Outlines of all cells, and which one this is.
-        flat, dome
-            Phase of the margin and of the dome's top, radians.
-        """
-        cy, cx = round(y) + self.pad, round(x) + self.pad
-        reach = min(int(outline.margin[i].max()) + 3, _REACH)
-        height, width = self.phase.shape
-        y0, y1 = max(cy - reach, 0), min(cy + reach + 1, height)
-        x0, x1 = max(cx - reach, 0), min(cx + reach + 1, width)
-        if y0 >= y1 or x0 >= x1:
+        """Add the body of a cell: a thin margin of phase `flat`, and a dome on it, radians."""
+        at = round(y) + self.view.pad_px, round(x) + self.view.pad_px
+        parts = _around(self.phase.shape, *at, int(outline.margin[i].max()) + 3)
+        if parts is None:
             return
-        window = (
-            slice(y0 - cy + _REACH, y1 - cy + _REACH),
-            slice(x0 - cx + _REACH, x1 - cx + _REACH),
-        )
+        here, window = parts
         way, radius = _DIRECTION[window], _RADIUS[window]
         deep = (outline.margin[i][way] - radius) * outline.steepness[i][way]
         top = 1 - (radius * (1 / (0.95 * outline.body[i]))[way]) ** 2
         edge = np.clip(deep * 0.6 + 0.5, 0, 1) * (
-            0.45 + 0.55 * np.clip(deep * (self.pixel_um / 3.2), 0, 1)
+            0.45 + 0.55 * np.clip(deep * (self.view.pixel_um / 3.2), 0, 1)
         )
-        grain = self.grain[window[0], window[1]]
+        grain = self.grain[window]
         mine = flat * edge * grain + dome * np.maximum(top, 0)
-        under = self.phase[y0:y1, x0:x1]
+        under = self.phase[here]
         # Where two cells meet, they share the room: less than the sum of both, more than one.
-        self.phase[y0:y1, x0:x1] = np.maximum(under, mine) + 0.2 * np.minimum(under, mine)
+        self.phase[here] = np.maximum(under, mine) + 0.2 * np.minimum(under, mine)
 
     def discs(
         self,
@@ -118,23 +108,17 @@ class Canvas:
         long: float = 1.0,
         angle: Floats | None = None,
     ) -> None:
-        """Add small discs or ellipses.
+        """Add small discs or ellipses; `y`, `x`, `radius` and `phase` broadcast to one shape.
 
-        Parameters
-        ----------
-        y, x, radius, phase
-            Pixels and radians; they broadcast to one shape.
-        soft
-            Width of the edge, pixels.
-        long, angle
-            Length over width of ellipses, and the direction of their long axes, shape as `y`.
+        `soft` is the width of the edge, pixels; `long` and `angle` are length over width of
+        ellipses, and the direction of their long axes, shape as `y`.
         """
         turn = np.zeros(1) if angle is None else angle
         y, x, radius, phase, turn = (
             a.ravel() for a in np.broadcast_arrays(y, x, radius, phase, turn)
         )
         height, width = self.phase.shape
-        y, x = y + self.pad, x + self.pad
+        y, x = y + self.view.pad_px, x + self.view.pad_px
         reach = np.ceil(radius * np.sqrt(long) + soft).astype(int)
         inside = (y > -reach) & (y < height + reach) & (x > -reach) & (x < width + reach)
         inside &= np.abs(phase) > 1e-3

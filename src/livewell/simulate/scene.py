@@ -11,7 +11,7 @@ from livewell.simulate.cells import MITOSIS_H, Cells, Colony
 from livewell.simulate.dose import RETRACTED, Floats, states
 from livewell.simulate.nature import Culture
 from livewell.simulate.outline import ANGLES, Outline, outlines
-from livewell.simulate.phase import Canvas, Map, draw_grain, footprint
+from livewell.simulate.phase import Canvas, FrameSize, Map, draw_grain, footprint
 
 FLAT, DOME, BALL = 0.17, 0.2, 3.0
 """Phase of a spread cell's margin, of the dome over it, of a rounded cell; radians.
@@ -25,10 +25,7 @@ gather several whole waves, but its steep sides throw the light out of the lens.
 class Stages:
     """How far each cell is through what can befall it; each of shape (cells,), 0 to 1.
 
-    Parameters
-    ----------
-    retracted, round_, blebbing, dead
-        Margin drawn back; rounded up, to die or to divide; covered in blebs; shrunken.
+    Its margin drawn back; rounded up, to die or to divide; covered in blebs; shrunken.
     """
 
     retracted: Floats
@@ -50,40 +47,21 @@ class Stages:
 
 
 class Scene:
-    """What lies under the lens at one position.
+    """What lies under the lens at one position; specks of dirt are left to chance."""
 
-    Parameters
-    ----------
-    rng
-        Source of chance for specks of dirt.
-    culture
-        What the position's cells have in common.
-    height_px, width_px, pad_px, pixel_um
-        The frame, and by how much phase maps are wider on each side.
-    """
-
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        culture: Culture,
-        height_px: int,
-        width_px: int,
-        pad_px: int,
-        pixel_um: float,
-    ) -> None:
-        self.culture, self.pixel_um = culture, pixel_um
-        self.size_px, self.pad_px = (height_px, width_px), pad_px
-        self.grain = draw_grain(rng, 0.7 / pixel_um, culture.grain)
+    def __init__(self, rng: np.random.Generator, culture: Culture, view: FrameSize) -> None:
+        self.culture, self.view, self.pixel_um = culture, view, view.pixel_um
+        self.grain = draw_grain(rng, 0.7 / view.pixel_um, culture.grain)
         self.glass = self._glass(rng)
 
     def _glass(self, rng: np.random.Generator) -> Map:
         """Bare glass: small heaps of specks."""
-        canvas = Canvas(*self.size_px, self.pad_px, self.pixel_um, self.grain)
+        canvas = Canvas(self.view, self.grain)
         field_mm2 = canvas.phase.size * (self.pixel_um / 1000) ** 2
         heaps = rng.poisson(self.culture.debris * field_mm2)
         heap = np.repeat(np.arange(heaps), rng.integers(1, 6, heaps))
-        y = rng.uniform(0, canvas.phase.shape[0], heaps)[heap] - self.pad_px
-        x = rng.uniform(0, canvas.phase.shape[1], heaps)[heap] - self.pad_px
+        y = rng.uniform(0, canvas.phase.shape[0], heaps)[heap] - self.view.pad_px
+        x = rng.uniform(0, canvas.phase.shape[1], heaps)[heap] - self.view.pad_px
         spread = 2.2 / self.pixel_um
         y, x = (at + rng.normal(0, spread, len(heap)) for at in (y, x))
         radius = rng.uniform(0.4, 1.1, len(heap)) / self.pixel_um
@@ -93,16 +71,12 @@ class Scene:
     def draw(self, colony: Colony) -> tuple[Map, pd.DataFrame]:
         """Phase map of a colony now, in radians, and the truth of every cell.
 
-        Returns
-        -------
-        phase
-            float32, shape (height + 2 pad, width + 2 pad).
-        truth
-            One row a cell, columns as in `livewell.simulate.culture.Movie` but for ``t``.
+        Shape `FrameSize.padded`, and one row a cell with columns as in
+        `livewell.simulate.culture.Movie` but for ``t``.
         """
         stages, cells = Stages.of(colony), colony.cells
         shape = self._shape(colony, stages)
-        canvas = Canvas(*self.size_px, self.pad_px, self.pixel_um, self.grain)
+        canvas = Canvas(self.view, self.grain)
         canvas.phase += self.glass
         thick = self.culture.thickness * (1 - 0.08 * stages.retracted)
         flat = FLAT * thick * (1 - stages.round_)
@@ -118,49 +92,34 @@ class Scene:
         return canvas.phase, self._truth(colony, shape)
 
     def footprints(self, colony: Colony) -> NDArray[np.uint16]:
-        """Which cell lies where now: its number and 1, 0 for bare glass; the last drawn on top.
-
-        Returns
-        -------
-        numpy.ndarray
-            uint16, shape (height, width).
-        """
-        labels = np.zeros(self.size_px, dtype=np.uint16)
+        """Which cell lies where now (h, w): its number and 1, 0 for bare glass; the last on top."""
+        labels = np.zeros(self.view.shape, dtype=np.uint16)
         shape, cells = self._shape(colony, Stages.of(colony)), colony.cells
         for i in range(len(cells)):
-            number = int(cells.number[i]) + 1
-            footprint(labels, float(cells.y[i]), float(cells.x[i]), shape, i, number)
+            footprint(labels, cells.y[i], cells.x[i], shape, i, cells.number[i] + 1)
         return labels
 
     def _shape(self, colony: Colony, stages: Stages) -> Outline:
-        cells = colony.cells
-        shape = outlines(
-            cells.anatomy,
-            colony.radius_px,
-            cells.angle,
-            stages.retracted,
-            stages.round_,
-            1.0 / self.pixel_um,
-        )
-        return _shrunk(shape, 1 - 0.3 * stages.dead)
+        anatomy, angle, thin = colony.cells.anatomy, colony.cells.angle, 1.0 / self.pixel_um
+        back, ball = stages.retracted, stages.round_
+        shape = outlines(anatomy, colony.radius_px, angle, back, ball, thin)
+        shrunk = (1 - 0.3 * stages.dead)[:, None].astype(np.float32)
+        return Outline(shape.body * shrunk, shape.margin * shrunk, shape.steepness)
 
     def _nuclei(self, canvas: Canvas, colony: Colony, stages: Stages) -> None:
         cells, part = colony.cells, colony.cells.anatomy
         seen = (1 - stages.round_)[:, None]
-        y, x = nucleus_at(colony)
+        y, x = _nucleus_at(colony)
         radius = self._nucleus_px(cells, stages)
         depth = 0.08 * self.culture.thickness * seen[:, 0]
         turn = cells.angle + 5 * part.nucleus[:, 0]
         canvas.discs(y, x, radius, depth, 2.0, 1.3, turn)
         canvas.discs(y, x, radius - 1.0 / self.pixel_um, -0.6 * depth, 2.0, 1.3, turn)
         away, way, size = np.moveaxis(part.nucleolus, -1, 0)
-        way = way + cells.angle[:, None]
-        away = away * radius[:, None]
+        at = _polar(y, x, away * radius[:, None], way + cells.angle[:, None])
         spot = size * 1.25 / self.pixel_um * (1 - 0.15 * stages.retracted[:, None])
         dark = 0.34 * self.culture.nucleolus_depth * (size > 0) * seen
-        canvas.discs(
-            y[:, None] + away * np.sin(way), x[:, None] + away * np.cos(way), spot, dark, 1.5
-        )
+        canvas.discs(*at, spot, dark, 1.5)
 
     def _nucleus_px(self, cells: Cells, stages: Stages) -> Floats:
         shrunk = 1 - 0.12 * stages.retracted
@@ -168,33 +127,26 @@ class Scene:
 
     def _granules(self, canvas: Canvas, cells: Cells, shape: Outline, stages: Stages) -> None:
         part, sick = cells.anatomy, stages.retracted[:, None]
-        away = (1 - sick) * part.granule[..., 0] + sick * part.clump[..., 0]
-        way = np.where(
-            part.granule[..., 3] * 0.999 < sick, part.clump[..., 1], part.granule[..., 1]
-        )
-        present = part.granule[..., 3] < self.culture.granules / GRANULES
-        dark = 0.1 * self.culture.granule_depth * part.granule[..., 2] * present
+        away, way, depth, rank = np.moveaxis(part.granule, -1, 0)
+        away = (1 - sick) * away + sick * part.clump[..., 0]
+        way = np.where(rank * 0.999 < sick, part.clump[..., 1], way)
+        present = rank < self.culture.granules / GRANULES
+        dark = 0.1 * self.culture.granule_depth * depth * present
         dark = dark * (1 - 0.2 * sick + 0.8 * stages.round_[:, None])
         y, x = _within(cells, shape, away, way + cells.angle[:, None])
         canvas.discs(y, x, np.array(0.5 / self.pixel_um), dark, 1.4)
 
     def _vesicles(self, canvas: Canvas, colony: Colony, shape: Outline, stages: Stages) -> None:
         cells, part, sick = colony.cells, colony.cells.anatomy, stages.retracted[:, None]
-        y, x = _within(
-            cells, shape, part.vesicle[..., 0], part.vesicle[..., 1] + cells.angle[:, None]
-        )
-        ny, nx = nucleus_at(colony)
-        way = part.vacuole_angle + cells.angle[:, None]
-        away = (
-            self._nucleus_px(cells, stages)[:, None]
-            + (1.2 + 3 * part.vesicle[..., 0]) / self.pixel_um
-        )
-        y = (1 - sick) * y + sick * (ny[:, None] + away * np.sin(way))
-        x = (1 - sick) * x + sick * (nx[:, None] + away * np.cos(way))
+        away, way, size, rank = np.moveaxis(part.vesicle, -1, 0)
+        well_at = _within(cells, shape, away, way + cells.angle[:, None])
+        beyond = self._nucleus_px(cells, stages)[:, None] + (1.2 + 3 * away) / self.pixel_um
+        sick_at = _polar(*_nucleus_at(colony), beyond, part.vacuole_angle + cells.angle[:, None])
+        y, x = ((1 - sick) * a + sick * b for a, b in zip(well_at, sick_at, strict=True))
         # A sick cell's vesicles have flowed together: fewer, each with twice the area.
         wanted = self.culture.vesicles * (1 - 0.5 * sick)
-        present = (part.vesicle[..., 3] < wanted / VESICLES) * (1 - stages.round_)[:, None]
-        radius = part.vesicle[..., 2] * 1.15 * (1 + 0.48 * sick) / self.pixel_um
+        present = (rank < wanted / VESICLES) * (1 - stages.round_)[:, None]
+        radius = size * 1.15 * (1 + 0.48 * sick) / self.pixel_um
         canvas.discs(y, x, radius + 0.8 / self.pixel_um, 0.12 * present, 1.5)
         canvas.discs(y, x, radius, -0.42 * self.culture.vesicle_depth * present, 1.5)
 
@@ -206,7 +158,7 @@ class Scene:
         canvas.discs(y, x, radius, 0.7 * np.broadcast_to(stages.blebbing[:, None], way.shape), 3.0)
 
     def _truth(self, colony: Colony, shape: Outline) -> pd.DataFrame:
-        cells, (height, width) = colony.cells, self.size_px
+        cells, (height, width) = colony.cells, self.view.shape
         dividing = cells.age_h > cells.cycle_h - MITOSIS_H
         inside = (cells.y >= 0) & (cells.y < height) & (cells.x >= 0) & (cells.x < width)
         return pd.DataFrame(
@@ -225,24 +177,22 @@ class Scene:
         )
 
 
-def nucleus_at(colony: Colony) -> tuple[Floats, Floats]:
+def _nucleus_at(colony: Colony) -> tuple[Floats, Floats]:
     """Centre of every nucleus, (y, x) in pixels, each of shape (cells,)."""
     cells, radius = colony.cells, colony.radius_px
     along, across = cells.anatomy.nucleus[:, 0], cells.anatomy.nucleus[:, 1]
     sin, cos = np.sin(cells.angle), np.cos(cells.angle)
-    return (
-        cells.y + radius * (along * sin + across * cos),
-        cells.x + radius * (along * cos - across * sin),
-    )
+    y = cells.y + radius * (along * sin + across * cos)
+    return y, cells.x + radius * (along * cos - across * sin)
 
 
 def _within(cells: Cells, shape: Outline, away: Floats, way: Floats) -> tuple[Floats, Floats]:
     """Pixels of points `away` body radii off in direction `way`; shapes (cells, points)."""
     index = np.round(way / (2 * np.pi) * ANGLES).astype(int) % ANGLES
     radius = np.take_along_axis(shape.body, index, axis=1) * away
-    return cells.y[:, None] + radius * np.sin(way), cells.x[:, None] + radius * np.cos(way)
+    return _polar(cells.y, cells.x, radius, way)
 
 
-def _shrunk(shape: Outline, factor: Floats) -> Outline:
-    by = factor[:, None].astype(np.float32)
-    return Outline(shape.body * by, shape.margin * by, shape.steepness)
+def _polar(y: Floats, x: Floats, away: Floats, way: Floats) -> tuple[Floats, Floats]:
+    """Points (cells, points) so far off the cells' points, in this direction."""
+    return y[:, None] + away * np.sin(way), x[:, None] + away * np.cos(way)

@@ -1,15 +1,14 @@
 """Pictures of ellipses with a few circles among them, and the truth of every object."""
 
 import math
-import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import SpecError
+from livewell.simulate.rules import must_hold
 
 Ellipses = Literal["flat", "literal"]
 """Readings of what the paper leaves open: how flat an ellipse is.
@@ -27,41 +26,32 @@ _FLATTEST, _ROUNDEST = 0.5, 0.75
 
 @dataclass(frozen=True, slots=True)
 class ShapeSpec:
-    """What pictures of shapes are like.
+    """What images of shapes are like.
 
     Parameters
     ----------
     ellipses
         How flat ellipses are, see `Ellipses`.
     images
-        How many pictures; every other one is positive.
-    circle_share
-        Share of the objects of a positive picture that are circles, rounded to a whole number, one
-        at least.
-    circles
-        How many there are of them instead, whatever the number of objects.
+        How many; every other one is positive.
+    circle_share, circles
+        Share of the objects of a positive image that are circles, rounded to a whole number, one at
+        least; or how many there are of them instead.
     objects
-        Least and greatest number of objects, at most one a place of the grid.
+        Least and greatest number of objects, at most one a cell of the grid.
     rows, columns, pitch_px
-        The grid of places, and the distance from place to place.
+        The grid, and the distance from cell to cell.
     shift_px
-        Least and greatest distance of an object's upper left corner from its place's, downwards and
+        Least and greatest distance of an object's upper left corner from its cell's, downwards and
         to the right.
     size_px
         Least and greatest long axis, whole lengths; short axes of flat ellipses are shorter.
-    grey
-        Least and greatest grey level of an object.
     background, noise_sd
         Grey level between objects, and standard deviation of the noise on everything.
     filled
         Whether objects are filled, or outlines of 2 px.
     seed
-        Decides everything; picture i is the same whatever `images` is.
-
-    Raises
-    ------
-    SpecError
-        A number out of range.
+        Decides everything; image i is the same whatever `images` is.
 
     Notes
     -----
@@ -89,6 +79,7 @@ class ShapeSpec:
     def __post_init__(self) -> None:
         places = self.rows * self.columns
         low, high = self.objects
+        (least, most), (small, large) = self.shift_px, self.size_px
         rules = {
             "ellipses is flat or literal": self.ellipses in ("flat", "literal"),
             "images >= 2": self.images >= 2,
@@ -97,30 +88,16 @@ class ShapeSpec:
             f"1 <= objects <= rows x columns = {places}, ascending": 1 <= low <= high <= places,
             "1 <= circles <= least number of objects": self.circles is None
             or 1 <= self.circles <= low,
-            "0 <= shift_px <= pitch_px, ascending": 0
-            <= self.shift_px[0]
-            <= self.shift_px[1]
-            <= self.pitch_px,
-            "4 <= size_px <= pitch_px, ascending": 4
-            <= self.size_px[0]
-            <= self.size_px[1]
-            <= self.pitch_px,
+            "0 <= shift_px <= pitch_px, ascending": 0 <= least <= most <= self.pitch_px,
+            "4 <= size_px <= pitch_px, ascending": 4 <= small <= large <= self.pitch_px,
             "literal ellipses need 3 px between the ends of size_px": self.ellipses == "flat"
-            or self.size_px[1] - self.size_px[0] >= _LEAST_DIFFERENCE_PX + 1,
+            or large - small >= _LEAST_DIFFERENCE_PX + 1,
             "0 <= background and grey <= 255, ascending": 0 <= self.grey[0] <= self.grey[1] <= 255
             and 0 <= self.background <= 255,
             "0 <= noise_sd <= 255": 0 <= self.noise_sd <= 255,
             "seed >= 0": self.seed >= 0,
         }
-        broken = "; ".join(rule for rule, holds in rules.items() if not holds)
-        if broken:
-            named = [each.name for each in fields(self) if each.name in re.findall(r"\w+", broken)]
-            raise SpecError(
-                "not a specification of shapes",
-                expected=broken,
-                got=", ".join(f"{name} = {getattr(self, name)!r}" for name in named),
-                remedy="correct the values named",
-            )
+        must_hold("not a specification of shapes", self, rules)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -130,21 +107,12 @@ class ShapeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture and what is in it.
+    """One image (height, width) and what is in it.
 
-    Parameters
-    ----------
-    number
-        Counted from 0.
-    pixels
-        (height, width) uint8.
-    positive
-        Whether it holds circles.
-    objects
-        One row an object, `OBJECTS` but for the image: kind (circle or ellipse), middle (y, x;
-        pixel i covers [i, i + 1)), long and short axis, angle of the long axis (degrees from x
-        towards y), bounding box (first row and column inside and beyond, pixels), and which share
-        of it is hidden by objects drawn later.
+    Objects are one a row, `OBJECTS` but for the image: kind (circle or ellipse), middle (y, x;
+    pixel i covers [i, i + 1)), long and short axis, angle of the long axis (degrees from x towards
+    y), bounding box (first row and column inside and beyond, pixels), and which share of it is
+    hidden by objects drawn later.
     """
 
     number: int
@@ -153,8 +121,10 @@ class Picture:
     objects: pd.DataFrame
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Shape:
+    """An object and its middle, pixels."""
+
     kind: str
     long_px: float
     short_px: float
@@ -162,23 +132,26 @@ class _Shape:
     y: float = 0.0
     x: float = 0.0
 
+    @property
     def half(self) -> tuple[float, float]:
         """Half of the bounding box's height and width."""
         sine, cosine = math.sin(self.angle), math.cos(self.angle)
         long, short = self.long_px / 2, self.short_px / 2
         return math.hypot(long * sine, short * cosine), math.hypot(long * cosine, short * sine)
 
+    def corners(self, wider_px: float) -> tuple[int, int, int, int]:
+        """Of the bounding box in whole pixels, so much wider on every side."""
+        half_y, half_x = (half + wider_px for half in self.half)
+        return (
+            math.floor(self.y - half_y),
+            math.floor(self.x - half_x),
+            math.ceil(self.y + half_y),
+            math.ceil(self.x + half_x),
+        )
+
 
 def picture(spec: ShapeSpec, number: int) -> Picture:
-    """Draw one picture; those with odd numbers are positive.
-
-    Parameters
-    ----------
-    spec
-        What it is like.
-    number
-        Which one, counted from 0.
-    """
+    """Draw one image; those with odd numbers are positive."""
     rng = np.random.default_rng([spec.seed, number])
     positive = number % 2 == 1
     low, high = spec.objects
@@ -195,28 +168,29 @@ def picture(spec: ShapeSpec, number: int) -> Picture:
     areas: list[int] = []
     for index, place in enumerate(places.tolist()):
         shape = _drawn(spec, index in round_ones, rng)
-        half_y, half_x = shape.half()
-        top = place // spec.columns * spec.pitch_px + int(rng.integers(*_closed(spec.shift_px)))
-        left = place % spec.columns * spec.pitch_px + int(rng.integers(*_closed(spec.shift_px)))
+        half_y, half_x = shape.half
+        low, high = spec.shift_px
+        top, left = (
+            cell * spec.pitch_px + int(rng.integers(low, high + 1))
+            for cell in divmod(place, spec.columns)
+        )
         # those of the last row and column are kept whole
-        shape.y = min(top + half_y, height - half_y)
-        shape.x = min(left + half_x, width - half_x)
+        y, x = min(top + half_y, height - half_y), min(left + half_x, width - half_x)
+        shapes.append(replace(shape, y=y, x=x))
         grey = float(rng.uniform(*spec.grey))
-        areas.append(_paint(canvas, owner, index, shape, grey, filled=spec.filled))
-        shapes.append(shape)
+        areas.append(_paint(canvas, owner, index, shapes[-1], grey, filled=spec.filled))
     if spec.noise_sd:
         canvas += rng.normal(0, spec.noise_sd, size=canvas.shape).astype(np.float32)
     seen = np.bincount(owner[owner >= 0], minlength=count)
     rows = [
-        _row(shape, 1 - int(shown) / max(area, 1))
+        (
+            *(shape.kind, shape.y, shape.x, shape.long_px, shape.short_px),
+            *(math.degrees(shape.angle), *shape.corners(-1e-9), 1 - int(shown) / max(area, 1)),
+        )
         for shape, area, shown in zip(shapes, areas, seen, strict=True)
     ]
     pixels = canvas.round().clip(0, 255).astype(np.uint8)
     return Picture(number, pixels, positive, pd.DataFrame(rows, columns=OBJECTS[1:]))
-
-
-def _closed(bounds: tuple[int, int]) -> tuple[int, int]:
-    return bounds[0], bounds[1] + 1
 
 
 def _drawn(spec: ShapeSpec, circle: bool, rng: np.random.Generator) -> _Shape:
@@ -244,7 +218,9 @@ def _paint(
     filled: bool,
 ) -> int:
     """Draw one shape over what is there, its edge smooth over a pixel; returns its pixels."""
-    y0, x0, y1, x1 = _around(shape, (canvas.shape[0], canvas.shape[1]))
+    y0, x0, y1, x1 = shape.corners(2)
+    y0, y1 = max(y0, 0), min(y1, canvas.shape[0])
+    x0, x1 = max(x0, 0), min(x1, canvas.shape[1])
     y = np.arange(y0, y1)[:, None] + 0.5 - shape.y
     x = np.arange(x0, x1)[None, :] + 0.5 - shape.x
     sine, cosine = math.sin(shape.angle), math.cos(shape.angle)
@@ -262,26 +238,3 @@ def _paint(
     own = cover >= 0.5
     owner[y0:y1, x0:x1][own] = index
     return int(own.sum())
-
-
-def _around(shape: _Shape, shape_px: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Corners of the bounding box in whole pixels, two more on every side, inside the picture."""
-    half_y, half_x = shape.half()
-    return (
-        max(math.floor(shape.y - half_y) - 2, 0),
-        max(math.floor(shape.x - half_x) - 2, 0),
-        min(math.ceil(shape.y + half_y) + 2, shape_px[0]),
-        min(math.ceil(shape.x + half_x) + 2, shape_px[1]),
-    )
-
-
-def _row(shape: _Shape, hidden: float) -> tuple[object, ...]:
-    half_y, half_x = shape.half()
-    corners = (
-        math.floor(shape.y - half_y + 1e-9),
-        math.floor(shape.x - half_x + 1e-9),
-        math.ceil(shape.y + half_y - 1e-9),
-        math.ceil(shape.x + half_x - 1e-9),
-    )
-    axes = (shape.long_px, shape.short_px, math.degrees(shape.angle))
-    return (shape.kind, shape.y, shape.x, *axes, *corners, hidden)

@@ -1,13 +1,11 @@
 """Frames side by side, and made smaller by the mean of areas."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from livewell.errors import GeometryError, ImageContentError
-from livewell.papers.mosaic_pixels import mosaic, reduced
+from livewell.papers.mosaic import reduced, tiled
 
 TYPES = ("uint8", "int16", "uint16", "uint32", "float32", "float64")
 
@@ -72,44 +70,13 @@ def test_same_size_is_a_copy():
     assert not np.shares_memory(made, frame)
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (3, 5), (0, 2)])
-def test_nothing_is_enlarged(shape):
-    """Neither axis grows, and none vanishes."""
-    with pytest.raises(GeometryError, match="never larger"):
-        reduced(np.ones((3, 4)), shape)
-
-
-@pytest.mark.parametrize("frame", [np.ones((3, 4), bool), np.ones((3, 4, 3)), np.ones((0, 3))])
-def test_what_is_no_frame_of_numbers(frame):
-    """Masks, colour pictures and empty arrays are refused."""
-    with pytest.raises(ImageContentError):
-        reduced(frame, (1, 1))
-
-
 @given(st.integers(1, 3), st.integers(1, 3), st.sampled_from(TYPES))
 def test_frames_stand_row_by_row(rows, columns, dtype):
     """Every frame is found whole in its place."""
     frames = [np.full((2, 3), i, dtype) for i in range(rows * columns)]
-    made = mosaic(frames, rows, columns)
+    made = tiled(frames, columns)
     assert made.shape == (2 * rows, 3 * columns)
     assert made.dtype == dtype
     for i, frame in enumerate(frames):
         y, x = 2 * (i // columns), 3 * (i % columns)
         np.testing.assert_array_equal(made[y : y + 2, x : x + 3], frame)
-
-
-def test_frames_of_several_kinds_are_refused_by_number():
-    """Another size or number type is named with the frame that has it."""
-    frames = [np.ones((2, 3), np.uint16)] * 3
-    with pytest.raises(ImageContentError, match="frame 3: 3 x 2 px, uint16"):
-        mosaic([*frames, np.ones((3, 2), np.uint16)], 2, 2)
-    with pytest.raises(ImageContentError, match="frame 0: 2 x 3 px, uint8"):
-        mosaic([np.ones((2, 3), np.uint8), *frames], 2, 2)
-
-
-def test_frames_must_fill_the_grid():
-    """Three frames make no two by two."""
-    with pytest.raises(GeometryError, match=r"4 frames.*3 frames"):
-        mosaic([np.ones((2, 3))] * 3, 2, 2)
-    with pytest.raises(GeometryError, match="do not fill"):
-        mosaic([], 0, 2)

@@ -10,15 +10,17 @@ from benchmarks.result import Result
 from livewell.classes import ClassNames
 from livewell.files import whole_file
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.labels.by_column import Column
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
+from livewell.splitting.schemes import KFolds
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
+from livewell.workflows.label import label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import KFolds, split
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 FLIPPED = 0.02

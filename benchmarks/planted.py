@@ -17,6 +17,7 @@ from benchmarks.result import Result
 from livewell.explain.fields import field_map
 from livewell.explain.gradcam import Cam, class_weights
 from livewell.geometry import Box, WindowGrid
+from livewell.labels.by_dose import Dose
 from livewell.metrics.intervals import wilson
 from livewell.models.files import load_model
 from livewell.models.nets.net import Net
@@ -25,15 +26,16 @@ from livewell.models.recipes import FAST
 from livewell.progress import task
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import VISIBLE
+from livewell.splitting.schemes import Holdout
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.tables.schemas import regions_of
 from livewell.workflows.demo import SETTINGS, WINDOW_S
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
+from livewell.workflows.label import label
 from livewell.workflows.simulate import PATTERN, simulate_culture
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 CLASSES = ("healthy", "sick")

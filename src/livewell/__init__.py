@@ -63,13 +63,16 @@ _WHERE = {
     "load_model": "livewell.models.files",
     "Grid": "livewell.study.regions",
     "Whole": "livewell.study.regions",
-    **dict.fromkeys(
-        ("Column", "Words", "Dose", "Points", "Stain", "Boxes", "Merge"),
-        "livewell.workflows.label",
-    ),
+    "Column": "livewell.labels.by_column",
+    "Words": "livewell.labels.by_words",
+    "Dose": "livewell.labels.by_dose",
+    "Points": "livewell.labels.by_points",
+    "Stain": "livewell.labels.by_stain",
+    "Boxes": "livewell.labels.by_boxes",
+    "Merge": "livewell.labels.by_merging",
     **dict.fromkeys(
         ("Holdout", "KFolds", "LeaveOneOut", "Named", "Parts", "Stratified"),
-        "livewell.workflows.split",
+        "livewell.splitting.schemes",
     ),
     "Plan": "livewell.inference.dosed",
     **dict.fromkeys(

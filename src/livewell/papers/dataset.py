@@ -12,8 +12,8 @@ from livewell.classes import ClassNames
 from livewell.doses.over_time import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.files import whole_file
-from livewell.labels.by_dose import DoseRule, by_dose
-from livewell.labels.by_votes import SEQUENCE, Doubt, by_votes
+from livewell.labels.by_dose import Dose, by_dose
+from livewell.labels.by_votes import Doubt, by_votes
 from livewell.labels.doses import doses
 from livewell.labels.made import Count, label_table, two_classes
 from livewell.labels.times import frame_times
@@ -23,7 +23,7 @@ from livewell.papers.expansion import COPIES_B
 from livewell.progress import task
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, gridded, refuse_small, sequences
+from livewell.study.regions import SEQUENCE, Grid, gridded, refuse_small, sequences
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study, checked_name
 from livewell.tables.metadata import LabelMeta
@@ -168,7 +168,7 @@ def deadnet_a(
             ),
             remedy="take a higher --sick-from, a longer movie, or say it in a column",
         )
-    rule = DoseRule(recipe.sick_from, recipe.window_s, recipe.healthy_any_time)
+    rule = Dose(recipe.sick_from, recipe.window_s, recipe.healthy_any_time)
     doomed = set(fields.loc[fields["image"].map(positions).isin(end.dead), "image"])
     frames = by_dose(fields, headers, rule, dead_by_end=doomed, classes=classes)
     grid = Grid(
@@ -296,7 +296,7 @@ def deadnet_b(
     votes = read_metadata(recipe.votes).table
     words = dict(zip(classes, classes, strict=True))
     try:
-        voted = by_votes(made, votes, words, doubt=recipe.doubt, least=recipe.least)
+        voted, agreed = by_votes(made, votes, words, doubt=recipe.doubt, least=recipe.least)
     except TableError as error:
         raise TableError(
             "votes that cannot be used",
@@ -319,7 +319,7 @@ def deadnet_b(
         for count in voted.counts
         if count.step not in skipped
     ]
-    steps += agreement(voted.agreement)
+    steps += agreement(agreed)
     _write(study, name, voted.table, voted.counts, (), asdict(recipe), classes)
     return DataSet(tuple(steps), (), name, file)
 

@@ -8,8 +8,6 @@ import pandas as pd
 
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.geometry import Box, Edge
-from livewell.labels.by_boxes import ROUTE
-from livewell.labels.by_votes import SEQUENCE
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import Tick, task
 from livewell.region import Region, RegionGrid
@@ -17,6 +15,11 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX, key_table
+
+SEQUENCE = ["sequence", "image", "t", *BOX, "frames"]
+"""Columns of a table of sequences: name, image, first frame, box in pixels, number of frames."""
+BY_BOXES = "boxes"
+"""Route of labels that say what an image holds, not each of its patches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def patches_of_labels(
             if boxed.any()
             else "give --patch-px, such as 112, or --whole for nets that see whole frames",
         )
-    if isinstance(grid, Grid) and (labels["route"] == ROUTE).any():
+    if isinstance(grid, Grid) and (labels["route"] == BY_BOXES).any():
         raise LabelError(
             "labels by boxes say what an image holds, not each of its patches",
             expected="whole frames",
@@ -284,7 +287,7 @@ def sequences(
     Returns
     -------
     (DataFrame, int)
-        Columns `livewell.labels.by_votes.SEQUENCE`; and how many were dropped.
+        Columns `SEQUENCE`; and how many were dropped.
     """
     rows: list[dict[str, object]] = []
     left = 0

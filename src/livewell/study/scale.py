@@ -89,6 +89,12 @@ def header_of(row: "pd.Series[Any]") -> Header:
     )
 
 
+def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """(height, width) of every image in pixels, by `schemas.HEADERS`."""
+    sizes = headers[["image", "height", "width"]].itertuples(index=False)
+    return {str(image): (int(height), int(width)) for image, height, width in sizes}
+
+
 def channel_name(study: Study, images: Iterable[str], asked: Channels) -> str:
     """The one of `channel_names`, for what looks at one channel.
 

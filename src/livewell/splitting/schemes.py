@@ -218,7 +218,7 @@ class Named(GroupScheme):
         if wrong:
             raise SplitError(
                 "groups that cannot be held out",
-                where="test and validation groups",
+                where="test and validation groups (--test)",
                 expected=f"names among {listed(groups, 12)}",
                 got="; ".join(wrong),
                 remedy="name groups as the group column spells them",

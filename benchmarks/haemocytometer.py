@@ -15,11 +15,12 @@ from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import matched
 from livewell.errors import StudyError
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.labels.by_boxes import Boxes
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import WSCNN_FAST_CELLS
-from livewell.study.box_labels import Boxes
+from livewell.splitting.schemes import KFolds
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
@@ -27,7 +28,7 @@ from livewell.training.fit import fit
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
-from livewell.workflows.split import KFolds, split
+from livewell.workflows.split import split
 from livewell.workflows.train import Fitter, train
 
 CLASSES = ("living", "dead")

@@ -11,18 +11,21 @@ import pandas as pd
 from benchmarks.result import Result, shown
 from livewell.classes import ClassNames
 from livewell.explain.background import told
+from livewell.labels.by_points import Points
+from livewell.labels.by_stain import Stain
 from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
+from livewell.splitting.schemes import LeaveOneOut
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.explain import explain
 from livewell.workflows.index import index
-from livewell.workflows.label import Points, Stain, label
-from livewell.workflows.split import LeaveOneOut, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 CLASSES = ("live", "dead")

@@ -13,9 +13,9 @@ from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.suspects import suspects
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
+from livewell.splitting.schemes import KFolds
 from livewell.study.study import Study
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import KFolds
 from livewell.workflows.train import train
 
 FLIPPED = 0.02

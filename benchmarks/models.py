@@ -7,18 +7,20 @@ import numpy as np
 
 from livewell.geometry import Box, WindowGrid
 from livewell.inference.windows import View
+from livewell.labels.by_dose import Dose
 from livewell.models.files import Card, load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_2017_SHORT, DEADNET_DENSE
 from livewell.simulate.culture import CultureSpec
+from livewell.splitting.schemes import Holdout
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
+from livewell.workflows.label import label
 from livewell.workflows.simulate import PATTERN, simulate_culture
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 HEIGHT, WIDTH, STRIDE = 1024, 1344, 16

@@ -13,17 +13,19 @@ from joblib import Parallel, cpu_count, delayed
 
 from livewell.files import whole_file
 from livewell.inference.windows import Windows
+from livewell.labels.by_column import Column
 from livewell.models.files import Card, load_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.progress import task
 from livewell.simulate.shapes import Ellipses, Picture, ShapeSpec, picture
+from livewell.splitting.schemes import Holdout, Scheme
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
+from livewell.workflows.label import label
 from livewell.workflows.shapes import CLASSES, simulate_shapes
-from livewell.workflows.split import Holdout, Scheme, split
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 READINGS: dict[Ellipses, str] = {

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from livewell.labels.by_dose import Dose
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 Run = Callable[..., Result]

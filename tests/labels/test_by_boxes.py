@@ -1,5 +1,7 @@
 """Labels of images by the cells boxed in them."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import SpecError, TableError
-from livewell.labels.by_boxes import by_boxes, classed
+from livewell.labels.by_boxes import Boxes, classed
+from livewell.labels.by_boxes import by_boxes as of_route
+from livewell.labels.made import Labels
 from livewell.tables.schemas import BOX, LABELS
 
 STATES = {"dead": "dead", "living": "living"}
@@ -26,6 +30,11 @@ def cells(*rows: tuple[str, str | None]) -> pd.DataFrame:
 BOXES = cells(
     ("a", "living"), ("b", "dead"), ("b", "living"), ("b", "dead"), ("c", "living"), ("d", "dead")
 )
+
+
+def by_boxes(fields, boxes, states, classes, **options) -> Labels:
+    """Labels of boxes by a route with these settings."""
+    return of_route(fields, boxes, Boxes(Path("cells.csv"), states, **options), classes)
 
 
 def labels_of(made) -> dict[str, str]:
@@ -136,7 +145,7 @@ def test_without_a_positive_box_the_remedy_is_more_images():
 
 def test_all_faults_of_boxes_come_at_once():
     """Images not known, states without a class or of a third, a box that is two things."""
-    boxes = cells(("a", "dead"), ("a", "living"), ("B", "living"), ("c", "round"), (None, "dead"))
+    boxes = cells(("a", "dead"), ("a", "living"), ("B", "living"), ("c", "round"))
     boxes.loc[1, BOX] = boxes.loc[0, BOX]
     states = {"dead": "dead", "living": "living", "ded": "dead", "lost": "gone"}
     with pytest.raises(TableError) as refused:
@@ -144,10 +153,9 @@ def test_all_faults_of_boxes_come_at_once():
     assert [fault.code for fault in refused.value.faults] == [
         "unknown-value",
         "unknown-value",
-        "other-class",
         "unmapped-value",
+        "other-class",
         "two-classes",
-        "empty-value",
         "unknown-image",
         "no-box",
     ]
@@ -157,17 +165,12 @@ def test_all_faults_of_boxes_come_at_once():
     assert "no box is of" not in refused.value.remedy
 
 
-def test_classes_and_columns_that_cannot_be_are_refused():
-    """Two classes, one of which some state has, and the columns of a box are needed."""
+def test_some_state_has_the_positive_class():
+    """Without one the states that there are are told."""
     with pytest.raises(TableError, match="no-positive") as refused:
         by_boxes(FIELDS, BOXES, {"living": "living"}, CLASSES, others="drop")
     assert "dead, living" in str(refused.value)
     assert "no box is of class 'dead'" in refused.value.remedy
-    with pytest.raises(TableError, match="one-class"):
-        by_boxes(FIELDS, BOXES, dict.fromkeys(STATES, "dead"), ("dead", "dead"))
-    with pytest.raises(TableError, match="missing-column") as refused:
-        by_boxes(FIELDS, BOXES.drop(columns=["kind", "x1"]), STATES, CLASSES)
-    assert len(refused.value.faults) == 2
 
 
 @given(

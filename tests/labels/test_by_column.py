@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from livewell.errors import TableError
-from livewell.labels.by_column import by_column
+from livewell.labels.by_column import Column, by_column
 from livewell.tables.schemas import LABELS
 
 FIELDS = pd.DataFrame(
@@ -23,7 +23,7 @@ def _codes(caught) -> list[str]:
 
 def test_values_become_their_classes():
     """Each image gets its value's class; left-out ones are counted, and the schema holds."""
-    made = by_column(FIELDS.set_axis([3, 3, 3, 3]), "treatment", CLASSES, others="drop")
+    made = by_column(FIELDS, Column("treatment", CLASSES, "drop"))
     assert dict(zip(made.table["image"], made.table["label"], strict=True)) == {
         "a": "sick",
         "b": "healthy",
@@ -41,11 +41,10 @@ def test_values_become_their_classes():
     assert made.table["t"].isna().all()
 
 
-def test_without_classes_every_value_is_one():
+def test_numbers_are_text():
     """Numbers are read as the user writes them: 5, not 5.0."""
-    made = by_column(FIELDS, "dose")
-    assert made.table["label"].tolist() == ["0", "5", "5", "0"]
-    assert by_column(FIELDS, "dose", {"0": "h", "5": "s"}).table["label"].tolist() == list("hssh")
+    made = by_column(FIELDS, Column("dose", {"0": "h", "5": "s"}))
+    assert made.table["label"].tolist() == list("hssh")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_without_classes_every_value_is_one():
 def test_bad_input_is_refused_with_all_faults(column, classes, codes, hint):
     """Misspelt columns and values are named, with what comes near."""
     with pytest.raises(TableError) as caught:
-        by_column(FIELDS, column, classes)
+        by_column(FIELDS, Column(column, classes))
     assert _codes(caught) == codes
     assert hint in str(caught.value)
 
@@ -78,7 +77,6 @@ def test_bad_input_is_refused_with_all_faults(column, classes, codes, hint):
             CLASSES,
             "add images of class healthy, or label by a column whose values differ",
         ),
-        (["CPT"] * 4, None, "add images of another class, or label by a column"),
         (
             ["CPT", "CPT", "DMS0", "DMS0"],
             CLASSES,
@@ -86,13 +84,13 @@ def test_bad_input_is_refused_with_all_faults(column, classes, codes, hint):
         ),
         (["CPT", "DMSO"] * 2, dict.fromkeys(CLASSES, "x"), "for one of the values CPT, DMSO"),
     ],
-    ids=["one value", "one value, no classes", "misspelt", "one name for both"],
+    ids=["one value", "misspelt", "one name for both"],
 )
 def test_one_class_alone_is_told_how_to_get_two(values, classes, remedy):
     """Naming or dropping values makes no second class: the remedy names what is lacking."""
     for others in ("refuse", "drop"):
         with pytest.raises(TableError) as caught:
-            by_column(FIELDS.assign(treatment=values), "treatment", classes, others=others)
+            by_column(FIELDS.assign(treatment=values), Column("treatment", classes, others))
         told = caught.value.remedy
         assert told.startswith("two classes are needed: add images of ")
         assert remedy in told
@@ -103,18 +101,16 @@ def test_one_class_alone_is_told_how_to_get_two(values, classes, remedy):
 def test_values_that_do_not_occur_are_told_what_to_do():
     """Where two classes are there, a value more that no image has is to be corrected."""
     with pytest.raises(TableError) as caught:
-        by_column(FIELDS[:3], "treatment", CLASSES | {"H2O": "healthy"})
+        by_column(FIELDS[:3], Column("treatment", CLASSES | {"H2O": "healthy"}))
     assert caught.value.remedy.startswith("write values as they stand in the column")
 
 
-def test_empty_values_and_repeated_images_are_refused():
-    """An image without value is a fault unless dropped; an image in two rows always is."""
+def test_empty_values_are_refused():
+    """An image without value is a fault unless dropped."""
     fields = FIELDS.assign(treatment=["CPT", None, " ", "DMSO"])
     with pytest.raises(TableError, match="no value for b, c"):
-        by_column(fields, "treatment", CLASSES)
-    assert len(by_column(fields, "treatment", CLASSES, others="drop").table) == 2
-    with pytest.raises(TableError, match="several rows"):
-        by_column(FIELDS.assign(image="a"), "treatment", CLASSES, others="drop")
+        by_column(fields, Column("treatment", CLASSES))
+    assert len(by_column(fields, Column("treatment", CLASSES, "drop")).table) == 2
     with pytest.raises(TableError) as caught:
-        by_column(FIELDS[:1], "treatment", {"CPT": "a"}, others="drop")
+        by_column(FIELDS[:1], Column("treatment", {"CPT": "a"}, "drop"))
     assert set(_codes(caught)) == {"one-class"}

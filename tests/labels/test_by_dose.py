@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import TableError
-from livewell.labels.by_dose import ANY_TIME, DoseRule, by_dose
+from livewell.labels.by_dose import ANY_TIME, Dose, by_dose
 from livewell.labels.times import FROM_ZERO
 
 FIELDS = pd.DataFrame(
     {"image": ["c", "m", "s", "d"], "dose": [0, 40, 100, 200], "time_s": [0.0, 0, 0, 0]}
 )
 HEADERS = pd.DataFrame({"image": ["c", "m", "s", "d"], "frames": 10, "frame_s": 480.0})
-RULE = DoseRule(sick_from=100, window_s=(480, 1440))
+RULE = Dose(sick_from=100, window_s=(480, 1440))
 
 
 def _frames(made, label: str) -> set[tuple[str, int]]:
@@ -23,7 +23,7 @@ def _frames(made, label: str) -> set[tuple[str, int]]:
 
 def test_early_frames_of_high_doses_are_sick_and_controls_are_matched_in_time():
     """The window is half-open; the middle dose is left out; the score is the dose."""
-    made = by_dose(FIELDS.set_axis([7, 7, 7, 7]), HEADERS, RULE)
+    made = by_dose(FIELDS, HEADERS, RULE)
     assert _frames(made, "healthy") == {("c", 1), ("c", 2)}
     assert _frames(made, "sick") == {(image, t) for image in "sd" for t in (1, 2)}
     assert set(made.table["score"]) == {0, 100, 200}
@@ -36,7 +36,7 @@ def test_early_frames_of_high_doses_are_sick_and_controls_are_matched_in_time():
 
 def test_healthy_frames_of_any_time_come_with_a_warning():
     """The paper's choice is there, and its note says that it is a difference of time."""
-    made = by_dose(FIELDS, HEADERS, DoseRule(100, (480, 1440), healthy_any_time=True))
+    made = by_dose(FIELDS, HEADERS, Dose(100, (480, 1440), healthy_any_time=True))
     assert _frames(made, "healthy") == {("c", t) for t in range(10)}
     assert made.notes == (ANY_TIME,)
 
@@ -79,7 +79,7 @@ def test_every_labelled_frame_lies_in_the_window(starts, lo, span):
         for t in range(10)
         if lo <= start + t < lo + span
     }
-    rule = DoseRule(100, (480.0 * lo, 480.0 * (lo + span)))
+    rule = Dose(100, (480.0 * lo, 480.0 * (lo + span)))
     if not any(i == "c" for i, _ in inside) or not any(i != "c" for i, _ in inside):
         with pytest.raises(TableError, match="window-empty"):
             by_dose(fields, HEADERS, rule)
@@ -128,7 +128,7 @@ def test_all_faults_come_at_once():
     }
 
 
-@pytest.mark.parametrize("rule", [DoseRule(100, (5, 5)), DoseRule(0, (0, 5000))])
+@pytest.mark.parametrize("rule", [Dose(100, (5, 5)), Dose(0, (0, 5000))])
 def test_rules_that_cannot_be_are_refused(rule):
     """A window without length and a dose that the control reaches make no classes."""
     with pytest.raises(TableError):

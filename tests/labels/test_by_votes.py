@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livewell.errors import TableError
-from livewell.labels.by_votes import SEQUENCE, Agreement, by_votes
+from livewell.labels.by_votes import Agreement, by_votes
+from livewell.study.regions import SEQUENCE
 
 CLASSES = {"healthy": "healthy", "sick": "sick"}
 SEQUENCES = pd.DataFrame(
@@ -36,7 +37,7 @@ def labels(made) -> dict[int, str]:
 
 def test_sequences_on_which_experts_disagree_are_dropped() -> None:
     """Agreed ones label all their ten frames; disputed, doubted and unscored ones are left out."""
-    made = by_votes(SEQUENCES, VOTES, CLASSES)
+    made, agreement = by_votes(SEQUENCES, VOTES, CLASSES)
     assert labels(made) == {0: "healthy", 2: "sick"}
     assert made.table["t"].tolist() == [*range(10), *range(20, 30)]
     assert set(made.table["score"]) == {1, 2}
@@ -44,17 +45,17 @@ def test_sequences_on_which_experts_disagree_are_dropped() -> None:
     assert counts["experts disagree, dropped"] == 1
     assert counts["somebody unsure, dropped"] == 2
     assert counts["sequences left"] == 2
-    assert made.agreement == Agreement(2, 1)
+    assert agreement == Agreement(2, 1)
 
 
 def test_doubt_may_be_ignored_and_two_votes_asked_for() -> None:
     """Unsure votes then do not count, and sequences scored by one expert only are left out."""
-    assert labels(by_votes(SEQUENCES, VOTES, CLASSES, doubt="ignore")) == {
+    assert labels(by_votes(SEQUENCES, VOTES, CLASSES, doubt="ignore")[0]) == {
         0: "healthy",
         2: "sick",
         3: "sick",
     }
-    assert labels(by_votes(SEQUENCES, VOTES, CLASSES, least=2)) == {0: "healthy"}
+    assert labels(by_votes(SEQUENCES, VOTES, CLASSES, least=2)[0]) == {0: "healthy"}
 
 
 def test_agreement_of_the_paper() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import TableError
-from livewell.labels.by_words import by_words
+from livewell.labels.by_words import Words, by_words
 
 CLASSES = {"dead": "dead", "alive": "live", "no_serum": "dead"}
 
@@ -26,7 +26,7 @@ def test_whole_words_of_the_file_s_own_name_count():
         r"dead\deadline_alive.ome.tif",
         "dead/alive_serum.dead",
     )
-    made = by_words(fields, CLASSES)
+    made = by_words(fields, Words(CLASSES))
     assert made.table["label"].tolist() == ["live", "dead", "dead", "live", "live"]
 
 
@@ -34,7 +34,7 @@ def test_ambiguous_and_wordless_files_are_all_listed():
     """Files with words of two classes, with none, and words that never occur: one error."""
     fields = _fields("dead.tif", "alive_dead.tif", "control.tif", "alive.tif")
     with pytest.raises(TableError) as caught:
-        by_words(fields, CLASSES)
+        by_words(fields, Words(CLASSES))
     assert [(fault.code, fault.where) for fault in caught.value.faults] == [
         ("unknown-word", "'no_serum'"),
         ("two-classes", "i1"),
@@ -45,11 +45,11 @@ def test_ambiguous_and_wordless_files_are_all_listed():
 def test_wordless_files_are_left_out_only_if_said_and_ambiguous_ones_never():
     """`others="drop"` drops and counts files with none of the words, not those with two."""
     classes = {"dead": "dead", "alive": "live"}
-    made = by_words(_fields("dead.tif", "alive.tif", "control.tif"), classes, others="drop")
+    made = by_words(_fields("dead.tif", "alive.tif", "control.tif"), Words(classes, "drop"))
     assert made.table["image"].tolist() == ["i0", "i1"]
     assert made.counts[1].count == 1
     with pytest.raises(TableError, match="two-classes"):
-        by_words(_fields("dead.tif", "alive.tif", "dead_alive.tif"), classes, others="drop")
+        by_words(_fields("dead.tif", "alive.tif", "dead_alive.tif"), Words(classes, "drop"))
 
 
 @given(st.text("abcdefgh", max_size=4), st.text("abcdefgh", max_size=4))
@@ -57,19 +57,19 @@ def test_wordless_files_are_left_out_only_if_said_and_ambiguous_ones_never():
 def test_a_word_inside_a_word_is_never_found(before, after):
     """Letters before or after make another word."""
     fields = _fields(f"{before}dead{after}_x.tif", "dead.tif", "alive.tif")
-    made = by_words(fields, {"dead": "dead", "alive": "live"}, others="drop")
+    made = by_words(fields, Words({"dead": "dead", "alive": "live"}, "drop"))
     assert ("i0" in set(made.table["image"])) == (before + after == "")
 
 
 def test_a_misspelt_word_brings_what_comes_near():
     """The error names the parts of file names that were perhaps meant."""
     with pytest.raises(TableError, match="near it: cpt2"):
-        by_words(_fields("U2_CPT2_1h.png", "U2_DMSO.png"), {"CPT": "CPT", "DMSO": "DMSO"})
+        by_words(_fields("U2_CPT2_1h.png", "U2_DMSO.png"), Words({"CPT": "CPT", "DMSO": "DMSO"}))
 
 
 def test_real_names_give_the_published_treatments(shared_data: Path):
     """All 20 pictures of u2os-cpt get the treatment of images.csv."""
     known = pd.read_csv(shared_data / "u2os-cpt" / "images.csv")
     fields = known.assign(path="DMSO/" + known["image"])[["image", "path"]]
-    made = by_words(fields, {"CPT2": "CPT", "DMSO2": "DMSO", "DMSO": "DMSO"})
+    made = by_words(fields, Words({"CPT2": "CPT", "DMSO2": "DMSO", "DMSO": "DMSO"}))
     assert made.table["label"].tolist() == known["treatment"].tolist()

@@ -23,7 +23,7 @@ def measured():
 
 
 def folds_of(group: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    return splits.k_folds(pd.DataFrame({"group": group, "label": y}), 2)
+    return splits.KFolds(2).assign(pd.DataFrame({"group": group, "label": y}))
 
 
 def test_trees_learn_what_a_feature_tells(measured):
@@ -37,7 +37,7 @@ def test_trees_learn_what_a_feature_tells(measured):
 def test_trees_never_see_the_test_groups(measured):
     """Labels of the test groups can be turned round without changing a single score."""
     features, y, group = measured
-    folds = splits.named_groups(pd.DataFrame({"group": group, "label": y}), test=["g0", "g1"])
+    folds = splits.Named(("g0", "g1")).assign(pd.DataFrame({"group": group, "label": y}))
     p = baselines.grouped_trees(features, y, group, folds, seed=0)
     held = np.isin(group, ["g0", "g1"])
     other = baselines.grouped_trees(features, np.where(held, 1 - y, y), group, folds, seed=0)

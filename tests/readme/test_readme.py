@@ -8,8 +8,8 @@ import pytest
 from livewell.models.files import find_model
 from livewell.models.recipes import TINY
 from livewell.simulate.culture import CultureSpec
+from livewell.splitting.schemes import Holdout
 from livewell.workflows.demo import DemoSpec, demo
-from livewell.workflows.split import Holdout
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
 README = Path(__file__).parents[2] / "README.md"

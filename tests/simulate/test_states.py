@@ -8,14 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from livewell.cli import main
+from livewell.labels.by_column import Column
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import STATES
 from livewell.simulate.states import CLASS_OF, CLASSES, movie_states
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
+from livewell.workflows.label import label
 from livewell.workflows.simulate import simulate_culture
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 
 SMALL = CultureSpec(
     doses_s=(0.0, 80.0, 1000.0),

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from livewell.errors import SplitError
 from livewell.splitting.crossfit import scoring_folds
-from livewell.splitting.schemes import k_folds
+from livewell.splitting.schemes import KFolds
 
 
 def split(trained: dict[str, float], folds: int) -> pd.DataFrame:
     """Folds over wells of two doses, one patch each."""
     label = ["sick" if dose else "healthy" for dose in trained.values()]
-    return k_folds(pd.DataFrame({"group": list(trained), "label": label}), folds, 0.25)
+    return KFolds(folds, 0.25).assign(pd.DataFrame({"group": list(trained), "label": label}))
 
 
 @given(

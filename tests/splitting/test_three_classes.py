@@ -53,13 +53,13 @@ def designs(alone: int) -> st.SearchStrategy[Design]:
 
 
 SCHEMES: dict[str, Callable[[pd.DataFrame, int], pd.DataFrame]] = {
-    "holdout": lambda patches, seed: splits.holdout(patches, (0.6, 0.2, 0.2), seed),
-    "folds": lambda patches, seed: splits.k_folds(patches, 3, 0.2, seed),
-    "leave one out": lambda patches, seed: splits.leave_one_group_out(patches, 0.2, seed),
-    "named": lambda patches, seed: splits.named_groups(patches, ["healthy0", "dead0"], None, seed),
-    "strata": lambda patches, seed: splits.stratified_folds(
-        patches, {g: float("hsdm".index(g[0])) for g in patches["group"].unique()}, 3, 0.2, seed
-    ),
+    "holdout": lambda patches, seed: splits.Holdout().assign(patches, seed),
+    "folds": lambda patches, seed: splits.KFolds(3, 0.2).assign(patches, seed),
+    "leave one out": lambda patches, seed: splits.LeaveOneOut(0.2).assign(patches, seed),
+    "named": lambda patches, seed: splits.Named(("healthy0", "dead0")).assign(patches, seed),
+    "strata": lambda patches, seed: splits.Stratified(
+        {g: float("hsdm".index(g[0])) for g in patches["group"].unique()}, 3, 0.2
+    ).assign(patches, seed),
 }
 
 
@@ -87,7 +87,7 @@ def test_a_scarce_class_is_named(scarce, groups):
     """A class in fewer groups than parts is refused by name, with the groups of each class."""
     design = pure(*(groups if name == scarce else 6 for name in STATES))
     with pytest.raises(SplitError) as refused:
-        splits.holdout(patches_of(design))
+        splits.Holdout().assign(patches_of(design))
     assert f"too few groups of {scarce!r}" in str(refused.value)
     assert refused.value.got == (
         ", ".join(
@@ -102,7 +102,7 @@ def test_a_scarce_class_is_named(scarce, groups):
 def test_warnings_speak_of_the_class_that_is_lacking():
     """Of three classes there is no one ROC curve: figures of the lacking class are not defined."""
     patches = patches_of(pure(4, 4, 4))
-    told = balance.warnings(patches, splits.leave_one_group_out(patches, 0.2))
+    told = balance.warnings(patches, splits.LeaveOneOut(0.2).assign(patches))
     lacking = [text for text in told if text.startswith("no 'dead' in the test part of 8 of 12")]
     assert len(lacking) == 1
     assert lacking[0].endswith("figures of that class are not defined there")
@@ -111,11 +111,11 @@ def test_warnings_speak_of_the_class_that_is_lacking():
 
 
 def test_a_confounder_of_one_class_of_three_is_told():
-    """A plate with all dead wells is a tie, told by class, level and all other classes."""
+    """A plate with all dead wells is a confounder, told by class, level and all other classes."""
     table = pd.DataFrame(
         {"label": np.repeat(STATES, 8), "plate": ["p1", "p2"] * 8 + ["p3"] * 8, "well": range(24)}
     )
-    found = confounds.ties(table, columns=["plate"], noun="wells")
+    found = confounds.confounders(table, columns=["plate"], noun="wells")
     (told,) = confounds.warnings(found)
     assert told.endswith("8 of 8 dead wells are of p3, but 0 of 16 healthy/sick")
     assert found["auc"].isna().all()
@@ -130,7 +130,7 @@ def test_the_order_of_the_classes_names_does_not_matter(seed):
     table = pd.DataFrame(
         {"label": rng.choice(STATES, 40), "plate": rng.choice(list("pqr"), 40)}
     ).assign(other=lambda t: t["label"].map({"healthy": "z", "sick": "y", "dead": "x"}))
-    one = confounds.ties(table, "label", ["plate"], permutations=99)
-    other = confounds.ties(table, "other", ["plate"], permutations=99)
+    one = confounds.confounders(table, "label", ["plate"], permutations=99)
+    other = confounds.confounders(table, "other", ["plate"], permutations=99)
     np.testing.assert_allclose(one["cramers_v"], other["cramers_v"])
     np.testing.assert_allclose(one["p_value"], other["p_value"], atol=0.15)

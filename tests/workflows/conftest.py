@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from livewell.labels.by_dose import Dose
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
 PATTERN = "{well}_p{position:int}.ome.tif"

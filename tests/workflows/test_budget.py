@@ -8,12 +8,13 @@ import pytest
 
 from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
 from livewell.inference.dosed import Plan, doses_by_unit, highest_dose
+from livewell.labels.by_dose import Dose
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.study.study import Study
 from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
+from livewell.workflows.label import label
 
 PATTERN = "{well}_p{position:int}.ome.tif"
 LOOKS = {0: "healthy", 5: "healthy", 10: "middle", 30: "sick"}
@@ -187,7 +188,7 @@ def test_doses_that_differ_in_time_and_plate_are_told(
     plan = Plan(30, None, folds=2)
     found = budget(apart, tmp_path / "out", plan, margin=0.4, model=model)
     assert any("may be one of time" in text for text in found.warnings)
-    assert any("plate" in text and "tied" in text for text in found.warnings)
+    assert any("plate" in text and "confounded" in text for text in found.warnings)
 
 
 @pytest.mark.parametrize(

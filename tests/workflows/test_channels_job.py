@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from livewell.cli import main
 from livewell.errors import SplitError
+from livewell.labels.by_column import Column
 from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 PROFILE = override(TINY, {"steps": 45, "steps_per_epoch": 15})

@@ -11,9 +11,10 @@ from livewell.errors import LabelError, SpecError, TableError
 from livewell.geometry import starts
 from livewell.papers.dataset import DataSet, DeadNetA, DeadNetB, deadnet_a, deadnet_b
 from livewell.papers.endings import EndingColumn, EndingModel, LastFrames
+from livewell.splitting.schemes import Holdout
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 
 FRAMES, HEIGHT, WIDTH = 12, 384, 512
 WELLS = {"A01": 0, "A02": 0, "A03": 0, "B01": 200, "B02": 200, "B03": 200, "B04": 200, "C01": 40}

@@ -9,8 +9,8 @@ import pytest
 from livewell.metrics.intervals import Estimate
 from livewell.models.recipes import TINY
 from livewell.simulate.culture import CultureSpec
+from livewell.splitting.schemes import Holdout
 from livewell.workflows.demo import DemoSpec, demo
-from livewell.workflows.split import Holdout
 
 SPEC = DemoSpec(
     culture=CultureSpec(

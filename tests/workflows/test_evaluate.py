@@ -11,15 +11,17 @@ import pytest
 
 from livewell.errors import OutputError, SplitError, StudyError
 from livewell.files import read_json
+from livewell.labels.by_points import Points
 from livewell.models.files import load_model
 from livewell.models.recipes import TINY
 from livewell.progress import shown
+from livewell.splitting.schemes import Holdout, KFolds, Named
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.tables.schemas import SCORES
 from livewell.workflows.evaluate import Evaluation, evaluate
-from livewell.workflows.label import Points, label
-from livewell.workflows.split import Holdout, KFolds, Named, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
 

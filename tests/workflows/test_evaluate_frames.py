@@ -21,20 +21,22 @@ from livewell.inference.detections import Look
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.run_detections import FOUND, STEPS, found_in, models_of
 from livewell.inference.wide_fields import look_over
+from livewell.labels.by_boxes import Boxes
+from livewell.labels.by_column import Column
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.suspects import suspect_columns
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.report.frame_figures import pictured
 from livewell.simulate.shapes import ShapeSpec, picture
-from livewell.study.box_labels import Boxes
+from livewell.splitting.schemes import Holdout, KFolds
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
-from livewell.workflows.split import Holdout, KFolds, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 CLASSES = ("ellipses", "circles")

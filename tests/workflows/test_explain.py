@@ -18,18 +18,20 @@ from livewell.errors import OutputError, SpecError, SplitError, StudyError
 from livewell.explain.class_model import Ascent
 from livewell.explain.gradcam import Cam
 from livewell.inference import evaluation_set as scores
+from livewell.labels.by_dose import Dose
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.report import inside
 from livewell.report.inside import Inside, Look
+from livewell.splitting.schemes import Holdout, KFolds
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows.explain import Explanation, explain
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
-from livewell.workflows.split import Holdout, KFolds, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
 CLASSES = ("healthy", "sick")

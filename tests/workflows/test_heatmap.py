@@ -20,12 +20,13 @@ from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.outputs.heatmaps import read_map
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.heatmap import HeatMapResult, heatmap, usual_stride
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 Painter = Callable[..., NDArray[np.uint16]]

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,15 @@ from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, TableError
+from livewell.labels.by_column import Column
+from livewell.labels.by_dose import Dose
+from livewell.labels.by_points import Points
+from livewell.labels.by_stain import Stain
+from livewell.labels.by_words import Words
+from livewell.labels.made import Labels, Request, Route
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, Dose, Points, Route, Stain, Words, label
+from livewell.workflows.label import label
 
 Painter = Callable[..., NDArray[np.uint16]]
 
@@ -143,6 +150,28 @@ def test_stain_where_no_cells_are(tmp_path: Path, paint: Painter) -> None:
     table = study.labels("labels")
     assert table["x0"].min() == 40
     assert table["x0"].max() < 128
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Route):
+    """Label images by the row of their well."""
+
+    sick: str
+
+    def make(self, request: Request) -> Labels:
+        """The labels, of the study's wells."""
+        fields = request.study.fields()
+        labels = [request.classes[well[0] == self.sick] for well in fields["well"]]
+        return Labels.of(self.name, fields, labels, request.classes, {"images": len(fields)})
+
+
+def test_a_new_route_is_a_class_of_its_own(copy: Study) -> None:
+    """The job knows no route by name: settings that make labels are enough."""
+    label(copy, Rows("B"), CLASSES, name="rows")
+    table, meta = copy.labels("rows"), copy.label_meta("rows")
+    assert ((table["label"] == "sick") == table["image"].str.startswith("B")).all()
+    assert (meta.route, meta.settings) == ("rows", {"sick": "B"})
+    assert meta.counts == (("images", 11), ("healthy", 6), ("sick", 5))
 
 
 def test_wrong_names_of_classes_keep_older_labels(copy: Study) -> None:

@@ -6,13 +6,22 @@ import pytest
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, LivewellError, SpecError
+from livewell.labels.by_boxes import Boxes
+from livewell.labels.by_column import Column
+from livewell.labels.by_dose import Dose
+from livewell.labels.by_merging import Merge
+from livewell.labels.by_points import Points
+from livewell.labels.by_stain import Stain
+from livewell.labels.by_words import Words
+from livewell.labels.made import Route
 from livewell.papers.dataset import DeadNetA, DeadNetB, deadnet_a, deadnet_b
 from livewell.papers.endings import LastFrames
+from livewell.splitting.schemes import Holdout, KFolds
 from livewell.study.regions import Grid
 from livewell.study.runs import label_hash
 from livewell.study.study import Study
-from livewell.workflows.label import Boxes, Column, Dose, Merge, Points, Route, Stain, Words, label
-from livewell.workflows.split import Holdout, KFolds, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 
 STATES = ClassNames(("healthy", "sick", "dead"), "dead")
 SAME = {name: name for name in STATES}

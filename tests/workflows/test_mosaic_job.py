@@ -18,15 +18,18 @@ from livewell.errors import (
     TableError,
 )
 from livewell.images.opening import open_image
+from livewell.labels.by_column import Column
+from livewell.labels.by_points import Points
 from livewell.models.recipes import TINY
 from livewell.papers import mosaic as job
 from livewell.papers.mosaic import Mosaics, mosaics
+from livewell.splitting.schemes import KFolds, Named
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, Points, label
-from livewell.workflows.split import KFolds, Named, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 Writer = Callable[..., Path]

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from livewell.errors import ModelFileError
+from livewell.labels.by_boxes import Boxes
 from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
-from livewell.study.box_labels import Boxes
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
@@ -17,7 +18,7 @@ from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.localise import localise
 from livewell.workflows.shapes import simulate_shapes
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
 CLASSES = ("ellipses", "circles")

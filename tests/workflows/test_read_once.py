@@ -3,12 +3,14 @@
 from collections import Counter
 
 from livewell.inference.unseen import candidates
+from livewell.labels.by_column import Column
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
+from livewell.splitting.schemes import KFolds
 from livewell.study.regions import Grid
 from livewell.study.study import Study
-from livewell.workflows.label import Column, label
-from livewell.workflows.split import KFolds, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 SETTINGS = {"patch_px": 32, "input_px": 32, "steps": 3, "steps_per_epoch": 3}

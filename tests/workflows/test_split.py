@@ -10,11 +10,14 @@ import pytest
 import tifffile
 
 from livewell.errors import LabelError, LeakError, SplitError
+from livewell.labels.by_column import Column
+from livewell.labels.by_points import Points
+from livewell.splitting.schemes import Holdout, KFolds, LeaveOneOut, Named, Scheme
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, Points, label
-from livewell.workflows.split import Holdout, KFolds, LeaveOneOut, Named, Scheme, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 
 Writer = Callable[..., Path]
 
@@ -194,10 +197,10 @@ def two_positions(plate: Path, tmp_path: Path, write_movie: Writer, place: str =
 
 
 def test_positions_of_a_well(plate: Path, tmp_path: Path, write_movie: Writer) -> None:
-    """Dealing single positions tears wells, and is warned of; a well's own label is no tie."""
+    """Single positions as groups tear wells, which is warned of; a well's label confounds none."""
     study = two_positions(plate, tmp_path, write_movie)
     warnings = split(study, by="well", scheme=LEAST, grid=GRID).warnings
-    assert not [text for text in warnings if "tied" in text or "stand in several" in text]
+    assert not [text for text in warnings if "confounded" in text or "stand in several" in text]
     warnings = split(study, by="position", scheme=LEAST, grid=GRID).warnings
     assert [text for text in warnings if "8 wells stand in several groups, such as A01" in text]
 
@@ -211,7 +214,7 @@ def test_tiles_stay_with_their_picture(plate: Path, tmp_path: Path, write_movie:
 
 
 def test_every_picture_mostly_live(plate: Path, tmp_path: Path) -> None:
-    """Pictures of both classes, most cells of all of them live: split, as nothing is tied."""
+    """Pictures of both classes, most cells of all of them live: split, as nothing is confounded."""
     names = sorted(path.name for path in (plate / "images").glob("[AB]*"))
     study = study_of(
         tmp_path,

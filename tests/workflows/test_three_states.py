@@ -9,9 +9,12 @@ import tifffile
 
 from livewell.errors import ModelFileError
 from livewell.inference.dosed import Plan
+from livewell.labels.by_column import Column
+from livewell.labels.by_merging import Merge
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
 from livewell.simulate.culture import CultureSpec
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid, Whole
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
@@ -20,9 +23,9 @@ from livewell.workflows.evaluate import evaluate
 from livewell.workflows.explain import explain
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, Merge, label
+from livewell.workflows.label import label
 from livewell.workflows.simulate import PATTERN, simulate_culture
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 from livewell.workflows.timelapse import timelapse
 from livewell.workflows.train import train
 

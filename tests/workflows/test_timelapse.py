@@ -23,12 +23,14 @@ from livewell.inference.unseen import candidates, scorers
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.progress import Tick, shown, task
+from livewell.splitting.schemes import KFolds
+from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows import timelapse as module
 from livewell.workflows.heatmap import HeatMapResult
 from livewell.workflows.index import index
-from livewell.workflows.split import Grid, KFolds, split
+from livewell.workflows.split import split
 from livewell.workflows.timelapse import TimeLapseResult, timelapse
 from livewell.workflows.train import TrainingResult, train
 

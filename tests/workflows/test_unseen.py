@@ -9,16 +9,18 @@ import pytest
 
 from livewell.errors import ModelFileError
 from livewell.inference.unseen import UNTOLD, candidates, scorers
+from livewell.labels.by_column import Column
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
+from livewell.splitting.schemes import KFolds
 from livewell.study.content import first_frames
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, label
-from livewell.workflows.split import KFolds, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
 PATTERN = "{well}_p{position:int}.ome.tif"

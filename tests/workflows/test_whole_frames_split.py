@@ -11,16 +11,19 @@ import tifffile
 from livewell.errors import LabelError, LeakError, SpecError, SplitError, TableError
 from livewell.geometry import Box
 from livewell.inference.wide_fields import windows
+from livewell.labels.by_boxes import Boxes
+from livewell.labels.by_column import Column
+from livewell.labels.by_points import Points
 from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import TINY, WSCNN_FAST
-from livewell.study.box_labels import Boxes
+from livewell.splitting.schemes import Holdout, Named, Parts
 from livewell.study.regions import LEAST_OF_LARGEST, Grid, Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
 from livewell.workflows.index import index
-from livewell.workflows.label import Column, Points, label
-from livewell.workflows.split import Holdout, Named, Parts, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 Writer = Callable[..., Path]

@@ -1,5 +1,6 @@
-"""Label a study by one of seven routes."""
+"""Label a study by one of its routes."""
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from livewell.errors import SpecError
 
 if TYPE_CHECKING:
     from livewell.classes import ClassNames
-    from livewell.workflows.label import Route
+    from livewell.labels.made import Route
 
 
 @click.group("label")
@@ -95,53 +96,60 @@ _OTHERS = click.option(
 )
 
 
-def _label(
-    talk: Talk,
-    study: Path,
-    negative: str | None,
-    positive: str | None,
-    name: str,
-    seed: int,
-    route: "Route",
-    classes: Mapping[str, str] | None = None,
-) -> None:
-    from livewell.study.study import Study
-    from livewell.workflows.label import label
+def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.Command]:
+    """A command that labels by the route that the decorated function makes of its options.
 
-    names = _class_names(classes or {}, negative, positive)
-    made = label(Study.open(study), route, names, name=name, seed=seed)
-    for step, count in made.meta.counts:
-        talk.say(f"{count:>8,}  {step}")
-    for note in made.meta.notes:
-        talk.warn(note)
-    talk.result(made.meta.model_dump(mode="json"))
+    `two` says whether the route is for two classes only.
+    """
+
+    def decorate(function: Callable[..., "Route"]) -> click.Command:
+        @functools.wraps(function)
+        def run(
+            talk: Talk,
+            study: Path,
+            negative: str | None,
+            positive: str | None,
+            name: str,
+            seed: int,
+            **settings: Any,
+        ) -> None:
+            from livewell.workflows.label import label as label_study
+
+            names = _class_names({} if two else settings["classes"], negative, positive)
+            made = label_study(study, function(**settings), names, name=name, seed=seed)
+            for step, count in made.meta.counts:
+                talk.say(f"{count:>8,}  {step}")
+            for note in made.meta.notes:
+                talk.warn(note)
+            talk.result(made.meta.model_dump(mode="json"))
+
+        return command(name, label)(_labelling(two=two)(run))
+
+    return decorate
 
 
-@command("column", label)
-@_labelling(two=False)
+@_route("column", two=False)
 @click.option("--column", required=True, help="Column of the fields table.")
 @_CLASSES
 @_OTHERS
-def label_column(talk: Talk, column: str, classes: Any, others: Any, **common: Any) -> None:
+def label_column(**settings: Any) -> "Route":
     """Label images by a column."""
-    from livewell.workflows.label import Column
+    from livewell.labels.by_column import Column
 
-    _label(talk, route=Column(column, classes, others), classes=classes, **common)
+    return Column(**settings)
 
 
-@command("words", label)
-@_labelling(two=False)
+@_route("words", two=False)
 @_CLASSES
 @_OTHERS
-def label_words(talk: Talk, classes: Any, others: Any, **common: Any) -> None:
+def label_words(**settings: Any) -> "Route":
     """Label images by words in their file names."""
-    from livewell.workflows.label import Words
+    from livewell.labels.by_words import Words
 
-    _label(talk, route=Words(classes, others), classes=classes, **common)
+    return Words(**settings)
 
 
-@command("merge", label)
-@_labelling(two=False)
+@_route("merge", two=False)
 @click.option("--labels", required=True, help="Labels whose classes are merged.")
 @click.option(
     "--class",
@@ -151,15 +159,14 @@ def label_words(talk: Talk, classes: Any, others: Any, **common: Any) -> None:
     callback=pairs,
     help="OLD=NEW for each class of these labels, or a class that keeps its name.",
 )
-def label_merge(talk: Talk, labels: str, classes: Any, **common: Any) -> None:
+def label_merge(**settings: Any) -> "Route":
     """Label by older labels whose classes are merged, such as sick and dead."""
-    from livewell.workflows.label import Merge
+    from livewell.labels.by_merging import Merge
 
-    _label(talk, route=Merge(labels, classes), classes=classes, **common)
+    return Merge(**settings)
 
 
-@command("dose", label)
-@_labelling(two=True)
+@_route("dose", two=True)
 @click.option("--sick-from", type=float, required=True, help="Lowest dose that counts as sick.")
 @click.option("--window-s", type=(float, float), required=True, help="Time window, seconds.")
 @click.option(
@@ -167,17 +174,14 @@ def label_merge(talk: Talk, labels: str, classes: Any, **common: Any) -> None:
     is_flag=True,
     help="Healthy frames from any time, as DeadNet did, not matched.",
 )
-def label_dose(
-    talk: Talk, sick_from: float, window_s: Any, healthy_any_time: bool, **common: Any
-) -> None:
+def label_dose(**settings: Any) -> "Route":
     """Label frames by dose and time (DeadNet's data set A)."""
-    from livewell.workflows.label import Dose
+    from livewell.labels.by_dose import Dose
 
-    _label(talk, route=Dose(sick_from, window_s, healthy_any_time), **common)
+    return Dose(**settings)
 
 
-@command("points", label)
-@_labelling(two=False)
+@_route("points", two=False)
 @click.option("--csv", type=PATH, required=True, help="One row a cell: image, y, x, state.")
 @click.option("--patch-px", type=COUNT, required=True, help="Edge of a patch, centred on a cell.")
 @_CLASSES
@@ -185,13 +189,11 @@ def label_dose(
 @click.option("--y", default="y", show_default=True, help="Column with y, pixels.")
 @click.option("--x", default="x", show_default=True, help="Column with x, pixels.")
 @click.option("--state", default="state", show_default=True, help="Column with the state.")
-def label_points(talk: Talk, **options: Any) -> None:
+def label_points(**settings: Any) -> "Route":
     """Label patches centred on cells whose state is known."""
-    from livewell.workflows.label import Points
+    from livewell.labels.by_points import Points
 
-    names = ("csv", "classes", "patch_px", "y", "x", "state", "others")
-    route = Points(**{name: options.pop(name) for name in names})
-    _label(talk, route=route, classes=route.classes, **options)
+    return Points(**settings)
 
 
 def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -201,8 +203,7 @@ def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
     return names
 
 
-@command("boxes", label)
-@_labelling(two=True)
+@_route("boxes", two=True)
 @click.option("--csv", type=PATH, required=True, help="One row a cell: image, state, its box.")
 @_CLASSES
 @_OTHERS
@@ -230,17 +231,14 @@ def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
     help="Images without a box: looked at and without a cell, left out, or an error.",
 )
 @click.option("--clip", is_flag=True, help="Cut boxes at the image's edge, do not refuse them.")
-def label_boxes(talk: Talk, **options: Any) -> None:
+def label_boxes(**settings: Any) -> "Route":
     """Label images by whether a boxed cell in them is positive, such as dead."""
-    from livewell.study.box_labels import Boxes
+    from livewell.labels.by_boxes import Boxes
 
-    names = ("csv", "classes", "image", "state", "corners", "at_least", "unboxed", "others", "clip")
-    route = Boxes(**{name: options.pop(name) for name in names})
-    _label(talk, route=route, **options)
+    return Boxes(**settings)
 
 
-@command("stain", label)
-@_labelling(two=True)
+@_route("stain", two=True)
 @click.option("--channel", required=True, help="The stain's channel.")
 @click.option("--patch-px", type=COUNT, default=224, show_default=True)
 @click.option("--stride-px", type=COUNT, default=112, show_default=True)
@@ -269,17 +267,11 @@ def label_boxes(talk: Talk, **options: Any) -> None:
     help="Patches without cells, which are dark in any stain.",
 )
 @click.option("--reference", help="COLUMN=VALUE of the images to fit on, e.g. treatment=none.")
-def label_stain(talk: Talk, reference: str | None, **options: Any) -> None:
+def label_stain(reference: str | None, **settings: Any) -> "Route":
     """Label patches by a death stain (Pattarone's mixture of two)."""
-    from livewell.workflows.label import Stain
+    from livewell.labels.by_stain import Stain
 
-    pair = None
-    if reference:
-        column, equals, value = reference.partition("=")
-        if not equals:
-            raise SpecError("not COLUMN=VALUE", where="--reference", got=reference)
-        pair = (column, value)
-    names = ("channel", "patch_px", "stride_px", "on", "offset_counts", "per", "unfit")
-    more = ("transmitted", "empty")
-    route = Stain(**{name: options.pop(name) for name in names + more}, reference=pair)
-    _label(talk, route=route, **options)
+    column, equals, value = (reference or "").partition("=")
+    if reference and not equals:
+        raise SpecError("not COLUMN=VALUE", where="--reference", got=reference)
+    return Stain(**settings, reference=(column, value) if reference else None)

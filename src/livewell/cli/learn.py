@@ -10,7 +10,7 @@ from livewell.errors import SpecError
 
 if TYPE_CHECKING:
     from livewell.metrics.intervals import Estimate
-    from livewell.workflows.split import Scheme
+    from livewell.splitting.schemes import Scheme
 
 
 @command("split")
@@ -42,13 +42,16 @@ if TYPE_CHECKING:
 @click.option("--labels", default="labels", show_default=True)
 @click.option("--name", default="split", show_default=True)
 @channels("Transmitted-light channel, if its name does not tell.")
-@click.option("--merge-duplicates", is_flag=True, help="Same pictures become one group.")
+@click.option(
+    "--merge-duplicates", is_flag=True, help="Images of the same content become one group."
+)
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def split_(talk: Talk, study: Path, **options: Any) -> None:
     """Cut patches and deal whole groups to train, validation and test."""
+    from livewell.splitting.schemes import Holdout, KFolds, LeaveOneOut, Named, Parts
     from livewell.study.regions import Grid, Whole
     from livewell.study.study import Study
-    from livewell.workflows.split import Holdout, KFolds, LeaveOneOut, Named, Parts, split
+    from livewell.workflows.split import split
 
     names = ("scheme", "folds", "test", "parts")
     chosen, folds, test, parts = (options.pop(name) for name in names)

@@ -1,7 +1,7 @@
 """Look at images, and make a study of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,6 @@ from livewell.cli.talk import (
     once,
     value_maps,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @command("inspect")

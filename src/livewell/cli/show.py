@@ -1,14 +1,11 @@
 """Simulated images, and the demo."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group("simulate")

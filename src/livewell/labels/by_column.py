@@ -1,115 +1,100 @@
 """Labels from a column of the fields table."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import (
-    Count,
     Labels,
     Others,
+    Request,
+    Route,
     as_text,
-    class_counts,
     class_faults,
-    column_faults,
-    image_faults,
-    label_table,
-    listed,
-    near,
     refuse,
+    stripped,
 )
+from livewell.tables.faults import column_faults, listed, near
 
-ROUTE = "column"
 
-
-def by_column(
-    fields: pd.DataFrame,
-    column: str,
-    classes: Mapping[str, str] | None = None,
-    *,
-    others: Others = "refuse",
-) -> Labels:
-    """Label images by the values of a column, such as treatment.
+@dataclass(frozen=True, slots=True)
+class Column(Route):
+    """Label images by the values of a column of the fields table, such as treatment.
 
     Parameters
     ----------
-    fields
-        Schema `schemas.FIELDS`, one row an image.
     column
         Column that decides. Values are compared as text, letter by letter.
     classes
-        Class of each value; ``None``: every value is a class of its own name.
+        Class of each value.
     others
         Images whose value is empty or has no class: refused (and listed), or left out.
 
-    Returns
-    -------
-    Labels
-        One label an image, for all its frames; no score.
-
-    Raises
-    ------
-    TableError
-        Holding every fault: column not there, value named that does not occur, value or image
-        without a class, fewer than two classes.
-
     Notes
     -----
-    Source: celldeath (La Greca et al. 2021) labels whole pictures by treatment, read from file
+    Source: celldeath (La Greca et al. 2021) labels whole images by treatment, read from file
     names; here the treatment is a column.
     """
-    found = image_faults(fields) + column_faults(fields, [column])
-    if found:
-        refuse(found, ROUTE)
-    fields = fields.reset_index(drop=True)
-    texts = as_text(fields[column])
+
+    column: str
+    classes: Mapping[str, str]
+    others: Others = "refuse"
+
+    def make(self, request: Request) -> Labels:
+        """The labels, of the study's fields."""
+        return by_column(request.study.fields(), self)
+
+
+def by_column(fields: pd.DataFrame, route: Column) -> Labels:
+    """One label an image, for all its frames; no score."""
+    column = route.column
+    refuse(column_faults(fields, [column]), route.name)
+    texts, classes = as_text(fields[column]), stripped(route.classes)
     values = sorted(texts.dropna().unique())
-    mapping = {value: value for value in values}
-    if classes is not None:
-        mapping = {str(value).strip(): str(name) for value, name in classes.items()}
-    found += class_faults(mapping)
+    found = class_faults(classes)
     found += [
         Fault("unknown-value", f"classes, {value!r}", f"not in {column}; {near(value, values)}")
-        for value in mapping
+        for value in classes
         if value not in values
     ]
-    labels = texts.map(mapping)
-    if others == "refuse":
-        found += _left_out(fields, texts, labels, column)
+    labels = texts.map(classes)
+    if route.others == "refuse":
+        found += _left_out(fields["image"], texts, labels)
     elif labels.nunique() < 2:
         found.append(Fault("one-class", column, "images of fewer than two classes are left"))
-    refuse(found, ROUTE, _remedy({fault.code for fault in found}, column, texts, mapping))
+    refuse(found, route.name, _remedy({fault.code for fault in found}, texts, labels, classes))
     kept = labels.notna()
-    table = label_table(fields.loc[kept, ["image"]], labels[kept].tolist(), ROUTE)
-    counts = (
-        Count("images", len(fields)),
-        Count(f"without a value in {column}", int(texts.isna().sum())),
-        Count("value without a class, dropped", int((texts.notna() & ~kept).sum())),
-        *class_counts(table, dict.fromkeys(mapping.values())),
-    )
-    return Labels(table, counts)
+    steps = {
+        "images": len(fields),
+        f"without a value in {column}": int(texts.isna().sum()),
+        "value without a class, dropped": int((texts.notna() & ~kept).sum()),
+    }
+    return Labels.of(route.name, fields[kept][["image"]], labels[kept], classes.values(), steps)
 
 
 def _left_out(
-    fields: pd.DataFrame, texts: "pd.Series[str]", labels: "pd.Series[str]", column: str
+    images: "pd.Series[str]", texts: "pd.Series[str]", labels: "pd.Series[str]"
 ) -> list[Fault]:
     found = []
-    empty = fields.loc[texts.isna(), "image"]
+    empty = images[texts.isna()]
     if len(empty):
-        found.append(Fault("empty-value", column, f"no value for {listed(empty)}"))
+        found.append(Fault("empty-value", str(texts.name), f"no value for {listed(empty)}"))
     unmapped = texts[texts.notna() & labels.isna()]
     for value, rows in unmapped.groupby(unmapped):
-        images = listed(fields.loc[rows.index, "image"], 3)
-        found.append(Fault("unmapped-value", f"{column}, {value!r}", f"no class is said: {images}"))
+        text = f"no class is said: {listed(images[rows.index], 3)}"
+        found.append(Fault("unmapped-value", f"{texts.name}, {value!r}", text))
     return found
 
 
 def _remedy(
-    codes: set[str], column: str, texts: "pd.Series[str]", mapping: Mapping[str, str]
+    codes: set[str],
+    texts: "pd.Series[str]",
+    labels: "pd.Series[str]",
+    classes: Mapping[str, str],
 ) -> str:
-    labels = texts.map(mapping)
-    said = [_second_class(column, texts, labels, mapping)] if labels.nunique() < 2 else []
+    said = [_second_class(texts, labels, classes)] if labels.nunique() < 2 else []
     if "unknown-value" in codes:
         said.append("write values as they stand in the column, and leave out those that do not")
     if codes & {"unmapped-value", "empty-value"}:
@@ -118,15 +103,16 @@ def _remedy(
 
 
 def _second_class(
-    column: str, texts: "pd.Series[str]", labels: "pd.Series[str]", mapping: Mapping[str, str]
+    texts: "pd.Series[str]", labels: "pd.Series[str]", classes: Mapping[str, str]
 ) -> str:
     """How labels of fewer than two classes come to have two."""
     there = set(labels.dropna())
-    lacking = [name for name in dict.fromkeys(mapping.values()) if name not in there]
+    lacking = [name for name in dict.fromkeys(classes.values()) if name not in there]
     wanted = f"class {' or '.join(lacking)}" if lacking else "another class"
     values, free = (sorted(found.dropna().unique()) for found in (texts, texts[labels.isna()]))
     if free:
-        other = f"name the value of {column} that is of {wanted} (without a class: {listed(free)})"
+        other = f"name the value of {texts.name} that is of {wanted}"
+        other += f" (without a class: {listed(free)})"
     elif len(values) > 1:
         other = f"name {wanted} for one of the values {listed(values)}"
     else:

@@ -1,41 +1,55 @@
 """Labels from other labels, some of whose classes go together."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.labels.made import Count, Labels, class_counts
+from livewell.errors import SpecError
+from livewell.labels.made import Count, Labels, Request, Route, class_counts
+from livewell.study.runs import label_hash
+from livewell.tables.metadata import LabelSource
 from livewell.tables.schemas import LABELS
 
-ROUTE = "merge"
 
+@dataclass(frozen=True, slots=True)
+class Merge(Route):
+    """Label what another set of labels labels, with some of its classes taken together.
 
-def by_merging(labels: pd.DataFrame, classes: ClassNames, into: Mapping[str, str]) -> Labels:
-    """Give every label the new name of its class.
+    Boxes that are kept with those labels are not carried over.
 
     Parameters
     ----------
     labels
-        Schema `schemas.LABELS`.
+        Name of that set.
     classes
-        Their classes.
-    into
-        New name of each class; classes of one new name go together.
+        New name of each of its classes; classes of one new name go together.
+    """
 
-    Returns
-    -------
-    Labels
-        The same images, frames and patches in the same order, with the route and the score that
-        they had: how a label was made still decides what it can be used for.
+    labels: str
+    classes: Mapping[str, str]
 
-    Raises
-    ------
-    LabelError
-        A class has no new name, a name is given for a class that is not there, or a label is none
-        of the classes.
-    SpecError
-        Fewer than two classes are left.
+    def make(self, request: Request) -> Labels:
+        """The labels, of those that the study has."""
+        if self.labels == request.name:
+            raise SpecError(
+                "labels cannot be merged into themselves",
+                where=f"set of labels {request.name!r}",
+                expected="another name for the merged labels",
+                got=request.name,
+                remedy="give another --name",
+            )
+        study, meta = request.study, request.study.label_meta(self.labels)
+        merged = by_merging(study.labels(self.labels), meta.class_names, self.classes)
+        sha256 = label_hash(study, self.labels)
+        return replace(merged, source=LabelSource(labels=self.labels, sha256=sha256, meta=meta))
+
+
+def by_merging(labels: pd.DataFrame, classes: ClassNames, into: Mapping[str, str]) -> Labels:
+    """Give every label (`schemas.LABELS`) of these classes the new name of its class.
+
+    Rows, route and score stay: how a label was made still decides what it can be used for.
     """
     merged = classes.merged(into)
     classes.codes(labels["label"])

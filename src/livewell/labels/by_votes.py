@@ -7,21 +7,10 @@ from typing import Literal
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.labels.made import (
-    Count,
-    Labels,
-    as_text,
-    class_counts,
-    column_faults,
-    label_table,
-    listed,
-    refuse,
-)
-from livewell.tables.schemas import BOX
+from livewell.labels.made import Labels, as_text, refuse
+from livewell.tables.faults import column_faults, listed
 
 ROUTE = "votes"
-SEQUENCE = ["sequence", "image", "t", *BOX, "frames"]
-"""Columns of a table of sequences: name, image, first frame, box in pixels, number of frames."""
 UNSURE = "unsure"
 
 Doubt = Literal["drop", "ignore"]
@@ -32,12 +21,8 @@ Doubt = Literal["drop", "ignore"]
 class Agreement:
     """How far two experts agree, and what that says of the labels.
 
-    Parameters
-    ----------
-    pairs
-        Sequences that two experts or more scored, none of them unsure.
-    disagreed
-        Those on which they did not say the same.
+    `pairs` are sequences that two experts or more scored, none of them unsure, and `disagreed`
+    those on which they did not say the same.
 
     Notes
     -----
@@ -74,13 +59,6 @@ class Agreement:
         return 1 - self.left / 2
 
 
-@dataclass(frozen=True, slots=True)
-class VoteLabels(Labels):
-    """Labels by votes, and how far the experts agreed."""
-
-    agreement: Agreement = Agreement(0, 0)
-
-
 def by_votes(
     sequences: pd.DataFrame,
     votes: pd.DataFrame,
@@ -88,13 +66,15 @@ def by_votes(
     *,
     doubt: Doubt = "drop",
     least: int = 1,
-) -> VoteLabels:
-    """Label every frame of the sequences on which all experts agree.
+) -> tuple[Labels, Agreement]:
+    """Label every frame of the sequences on which all experts agree; also, how far they do.
+
+    There is one label a frame and box; the score is the number of votes.
 
     Parameters
     ----------
     sequences
-        Columns `SEQUENCE`; the box's columns may be empty for whole frames.
+        Columns `livewell.study.regions.SEQUENCE`; the box's may be empty for whole frames.
     votes
         One row a vote: ``sequence``, ``expert``, ``vote``; more columns are no matter.
     classes
@@ -104,17 +84,6 @@ def by_votes(
         What to do with sequences that somebody is unsure of.
     least
         Fewest votes that a sequence needs, unsure ones left aside.
-
-    Returns
-    -------
-    VoteLabels
-        One label a frame and box; the score is the number of votes.
-
-    Raises
-    ------
-    TableError
-        Holding every fault: a column missing, a vote without name, expert or answer, an answer that
-        is no class, a sequence that does not exist, an expert who scored a sequence twice.
 
     Notes
     -----
@@ -139,24 +108,21 @@ def by_votes(
     frames = rows.loc[rows.index.repeat(rows["frames"])].reset_index(drop=True)
     frames["t"] = frames["t"] + frames.groupby("sequence").cumcount()
     labels = frames["sequence"].map(kept["label"]).tolist()
-    made = label_table(frames, labels, ROUTE, frames["sequence"].map(kept["votes"]))
     agreement = Agreement(len(twice), int((twice["kinds"] > 1).sum()))
     by_class = kept["label"].value_counts()
-    counts = (
-        Count("sequences", len(sequences)),
-        Count("scored by somebody", int(table["sequence"].nunique())),
-        Count("scored by two or more, none unsure", agreement.pairs),
-        Count("experts disagree, dropped", int((per["kinds"] > 1).sum())),
-        Count("somebody unsure" + (", dropped" if doubt == "drop" else ""), len(doubted)),
-        Count(f"fewer than {least} votes, dropped", len(agreed) - len(kept)),
-        Count("sequences left", len(kept)),
-        *(
-            Count(f"sequences {name}", int(by_class.get(name, 0)))
-            for name in dict.fromkeys(classes.values())
-        ),
-        *class_counts(made, dict.fromkeys(classes.values())),
-    )
-    return VoteLabels(made, counts, (), agreement)
+    steps = {
+        "sequences": len(sequences),
+        "scored by somebody": int(table["sequence"].nunique()),
+        "scored by two or more, none unsure": agreement.pairs,
+        "experts disagree, dropped": int((per["kinds"] > 1).sum()),
+        "somebody unsure" + (", dropped" if doubt == "drop" else ""): len(doubted),
+        f"fewer than {least} votes, dropped": len(agreed) - len(kept),
+        "sequences left": len(kept),
+        **{f"sequences {name}": int(by_class.get(name, 0)) for name in classes.values()},
+    }
+    votes_of = frames["sequence"].map(kept["votes"])
+    made = Labels.of(ROUTE, frames, labels, classes.values(), steps, score=votes_of)
+    return made, agreement
 
 
 def _faults(table: pd.DataFrame, known: set[str], words: set[str]) -> list[Fault]:

@@ -3,26 +3,17 @@
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.labels.made import listed
+from livewell.tables.faults import listed
 
 
 def doses(
     fields: pd.DataFrame, sick_from: float | None = None
 ) -> "tuple[pd.Series[float], list[Fault]]":
-    """Dose of every image as a number, and what is wrong with the doses.
+    """Dose of every image (NaN where it is no number), and what is wrong with the doses.
 
-    Parameters
-    ----------
-    fields
-        Schema `schemas.FIELDS`, with the column dose; column dose_unit is looked at.
-    sick_from
-        Lowest dose that counts as sick; at least one image must have it. ``None``: no such need.
-
-    Returns
-    -------
-    (Series, list of Fault)
-        NaN where a dose is no number. Faults: a dose missing, negative, infinite or not a number,
-        several units, one dose only, no control of dose 0, no dose high enough.
+    `fields` has a column dose and perhaps dose_unit. Where `sick_from` is given, an image must
+    have that dose or more. Other faults: a dose missing, negative, infinite or not a number,
+    several units, one dose only, no control of dose 0.
     """
     dose = pd.to_numeric(fields["dose"], errors="coerce").astype("float64")
     found = []
@@ -34,10 +25,9 @@ def doses(
     }
     for code, wrong in rows.items():
         if wrong.any():
-            values = (
-                "" if code == "dose-missing" else f" ({listed(fields['dose'][wrong].unique())})"
-            )
-            found.append(Fault(code, "dose", listed(fields["image"][wrong]) + values))
+            values = listed(fields["dose"][wrong].unique())
+            more = "" if code == "dose-missing" else f" ({values})"
+            found.append(Fault(code, "dose", listed(fields["image"][wrong]) + more))
     units = list(fields["dose_unit"].dropna().unique()) if "dose_unit" in fields else []
     if len(units) > 1:
         text = f"doses in {listed(units)} cannot be compared"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.labels.made import as_text, column_faults, listed, near, refuse
+from livewell.labels.made import as_text, refuse
+from livewell.tables.faults import column_faults, listed, near
 
 SHRUNK = 0.7
 """A position counts as dead where at the end cells cover at most this share of the area that they
@@ -20,18 +21,10 @@ YES, NO = {"yes", "true", "1", "dead", "y"}, {"no", "false", "0", "alive", "n"}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of every position.
-
-    Parameters
-    ----------
-    table
-        One row a position: ``position``, ``value`` that it was decided on (in the rule's own
-        terms), ``dead`` (bool).
-    rule
-        The rule in words.
-    """
+    """What became of every position, by a rule in words."""
 
     table: pd.DataFrame
+    """One row a position: ``position``, ``value`` that decided (in the rule's terms), ``dead``."""
     rule: str
 
     @property
@@ -43,18 +36,9 @@ class Ending:
 def by_area(covered: pd.DataFrame, most: float = SHRUNK) -> Ending:
     """Dead where cells cover far less area in the last frames than in the first: last-frame rule.
 
-    Parameters
-    ----------
-    covered
-        One row a position: ``position``, ``first`` and ``last``, the share of the area with the
-        texture of cells (`livewell.measure.occupancy`) in its first and last frames.
-    most
-        Highest ratio of last to first that counts as dead.
-
-    Returns
-    -------
-    Ending
-        ``value`` is the ratio. A position without a cell in its first frames is not dead.
+    `covered` holds ``first`` and ``last`` of every ``position``, the share of the area with the
+    texture of cells (`livewell.measure.occupancy`) in its first and last frames; `most` is the
+    highest ratio that counts as dead. A position without a cell in its first frames is not dead.
     """
     ratio = covered["last"] / covered["first"].where(covered["first"] > 0)
     table = pd.DataFrame(
@@ -66,12 +50,8 @@ def by_area(covered: pd.DataFrame, most: float = SHRUNK) -> Ending:
 def by_share(called: pd.DataFrame, least: float = EVERY) -> Ending:
     """Dead where a model calls (nearly) every patch of the last frame so.
 
-    Parameters
-    ----------
-    called
-        One row a position: ``position`` and ``share``, of the last frame's patches called positive.
-    least
-        Lowest share that counts as dead.
+    `called` holds the ``share`` of the last frame's patches called positive of every ``position``,
+    `least` is the lowest one that counts as dead.
     """
     dead = called["share"] >= least
     table = pd.DataFrame({"position": called["position"], "value": called["share"], "dead": dead})
@@ -79,22 +59,9 @@ def by_share(called: pd.DataFrame, least: float = EVERY) -> Ending:
 
 
 def by_said(fields: pd.DataFrame, positions: "pd.Series[str]", column: str) -> Ending:
-    """Dead where a column says so.
+    """Dead where a column of `fields` says yes, not no (true, false; 1, 0; dead, alive).
 
-    Parameters
-    ----------
-    fields
-        Schema `schemas.FIELDS`, with `column`.
-    positions
-        Name of the position by image.
-    column
-        Holds yes or no (true, false; 1, 0; dead, alive), in capitals or not.
-
-    Raises
-    ------
-    TableError
-        Holding every fault: no such column, other values, files of one position that disagree.
-        Images without a value are not dead.
+    `positions` holds the name of the position by image.
     """
     refuse(column_faults(fields, [column]), "dose")
     said = as_text(fields[column]).str.casefold()

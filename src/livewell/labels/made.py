@@ -1,15 +1,19 @@
-"""What every route to labels gives back, and the checks that all routes share."""
+"""What a route to labels is, what it gives back, and the checks that routes share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import Fault, LabelError, TableError
-from livewell.tables.schemas import LABELS
+from livewell.labels.mixture import Mixture
+from livewell.study.study import Study
+from livewell.tables.faults import listed, near
+from livewell.tables.metadata import LabelSource
+from livewell.tables.schemas import KEY, LABELS
 
 Others = Literal["refuse", "drop"]
 """What happens to rows that no class is said for: an error that lists them, or left out."""
@@ -35,79 +39,93 @@ class Labels:
         Every step, in order.
     notes
         What a careful user should know of these labels.
+    mixtures
+        Of a stain, by group; ``""`` where it was fitted whole.
+    boxes
+        Schema `livewell.study.boxes.BOXED_CELLS`: the cells in boxes that the labels rest on.
+    source
+        The set of labels that these were merged from.
     """
 
     table: pd.DataFrame
     counts: tuple[Count, ...]
     notes: tuple[str, ...] = ()
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+    boxes: pd.DataFrame | None = None
+    source: LabelSource | None = None
+
+    @classmethod
+    def of(
+        cls,
+        route: str,
+        keys: pd.DataFrame,
+        labels: Iterable[str],
+        classes: Iterable[str],
+        steps: Mapping[str, int],
+        *,
+        score: Iterable[float] | None = None,
+        notes: Iterable[str] = (),
+    ) -> "Labels":
+        """Labels of the rows of `keys`, see `label_table`; classes are counted after the steps."""
+        table = label_table(keys, labels, route, score)
+        counts = [Count(step, count) for step, count in steps.items()]
+        return cls(table, (*counts, *class_counts(table, classes)), tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which labels are asked for: of which study, of which classes, and under which name."""
+
+    study: Study
+    classes: ClassNames
+    name: str
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route(ABC):
+    """A way to labels: frozen settings, and how labels are made with them.
+
+    A new route is a file with a subclass, its name in `livewell`, and its options in `cli.labels`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages and metadata call the route."""
+        return type(self).__name__.lower()
+
+    @abstractmethod
+    def make(self, request: Request) -> Labels:
+        """The labels, of what the study knows."""
 
 
 def label_table(
-    keys: pd.DataFrame, labels: Sequence[str], route: str, score: Iterable[float] | None = None
+    keys: pd.DataFrame, labels: Iterable[str], route: str, score: Iterable[float] | None = None
 ) -> pd.DataFrame:
-    """A table of labels in the schema `schemas.LABELS`.
+    """One label a row of `keys`, in the schema `schemas.LABELS`.
 
-    Parameters
-    ----------
-    keys
-        Column image, and t, y0, x0, y1, x1 where they are known.
-    labels, score
-        One class and one number a row.
-    route
-        How the labels were made.
-
-    Returns
-    -------
-    DataFrame
-        Every column of the schema, in its types.
-
-    Raises
-    ------
-    TableError
-        Two rows have one key.
+    `keys` has a column image, and t, y0, x0, y1, x1 where they are known.
     """
-    table = pd.DataFrame(index=range(len(keys)), columns=LABELS.names, dtype="object")
-    for name in ("image", "t", "y0", "x0", "y1", "x1"):
-        table[name] = keys[name].to_numpy() if name in keys else pd.NA
-    table["label"], table["route"] = list(labels), route
-    table["score"] = float("nan") if score is None else list(score)
+    scores = float("nan") if score is None else list(score)
+    table = keys.reindex(columns=KEY).reset_index(drop=True)
+    table = table.assign(label=list(labels), route=route, score=scores)
     return LABELS.check(table, where=f"labels by {route}")
 
 
-def class_counts(table: pd.DataFrame, classes: Iterable[str] = ()) -> list[Count]:
-    """One count a class of a table of labels, also for `classes` that got none."""
+def class_counts(table: pd.DataFrame, classes: Iterable[str]) -> list[Count]:
+    """One count a class of a table of labels, also for classes that got none."""
     found = table["label"].value_counts()
-    names = list(dict.fromkeys([*classes, *found.index]))
-    return [Count(str(name), int(found.get(name, 0))) for name in names]
+    return [Count(name, int(found.get(name, 0))) for name in dict.fromkeys(classes)]
 
 
-def column_faults(table: pd.DataFrame, names: Iterable[str]) -> list[Fault]:
-    """A fault for each column that is not there, with the names that come near."""
-    return [
-        Fault("missing-column", name, f"the table has no such column; {near(name, table.columns)}")
-        for name in names
-        if name not in table
-    ]
+def stripped(classes: Mapping[str, str]) -> dict[str, str]:
+    """Class of each value, as text without spaces around the value."""
+    return {str(value).strip(): str(name) for value, name in classes.items()}
 
 
-def image_faults(fields: pd.DataFrame) -> list[Fault]:
-    """Faults of the column image of a fields table: missing, empty, repeated."""
-    if "image" not in fields:
-        return column_faults(fields, ["image"])
-    found = []
-    empty = int(fields["image"].isna().sum())
-    if empty:
-        found.append(Fault("empty-value", "image", f"{empty} rows name no image"))
-    named = fields["image"].dropna()
-    twice = named[named.duplicated()].unique()
-    if len(twice):
-        found.append(Fault("duplicate-row", "image", f"{listed(twice)} stands in several rows"))
-    return found
-
-
-def class_faults(classes: Mapping[str, str] | Iterable[str]) -> list[Fault]:
+def class_faults(classes: Mapping[str, str]) -> list[Fault]:
     """A fault where fewer than two classes are meant, or one has no name."""
-    names = {str(name) for name in (classes.values() if isinstance(classes, Mapping) else classes)}
+    names = set(classes.values())
     found = []
     if any(not name.strip() for name in names):
         found.append(Fault("class-name", "classes", "a class has an empty name"))
@@ -117,14 +135,28 @@ def class_faults(classes: Mapping[str, str] | Iterable[str]) -> list[Fault]:
     return found
 
 
-def two_classes(classes: ClassNames, route: str) -> tuple[str, str]:
-    """The negative and the positive class, for a route whose rule gives no third one.
+def state_faults(
+    states: "pd.Series[str]", classes: Mapping[str, str], noun: str, others: Others
+) -> list[Fault]:
+    """Faults of a column of cells' states: classes of states that no cell has, and the reverse.
 
-    Raises
-    ------
-    LabelError
-        There are more.
+    `noun` says what has a state, such as point.
     """
+    known = sorted(states.dropna().unique())
+    found = [
+        Fault("unknown-value", f"states, {value!r}", f"no {noun} has it; {near(value, known)}")
+        for value in classes
+        if value not in known
+    ]
+    unmapped = states[~states.isin(list(classes))]
+    if others == "refuse" and len(unmapped):
+        without = listed(unmapped.fillna("(empty)").unique())
+        found.append(Fault("unmapped-value", str(states.name), f"no class is said for {without}"))
+    return found
+
+
+def two_classes(classes: ClassNames, route: str) -> tuple[str, str]:
+    """The negative and the positive class, for a route whose rule gives no third one."""
     if not classes.binary:
         raise LabelError(
             f"labels by {route} tell two classes apart",
@@ -136,33 +168,25 @@ def two_classes(classes: ClassNames, route: str) -> tuple[str, str]:
     return classes[0], classes[1]
 
 
-def refuse(faults: Sequence[Fault], route: str, remedy: str = "") -> None:
-    """Raise all `faults` at once, if there are any.
+def refuse_other_classes(labelled: Labels, classes: ClassNames, name: str) -> None:
+    """Refuse a set of labels that does not hold just these classes."""
+    found = set(labelled.table["label"])
+    if found != set(classes):
+        raise LabelError(
+            "one class only" if len(found) < 2 else "other classes than said",
+            where=f"set of labels {name!r}",
+            expected=f"{classes[0]} (negative) and {classes[1]} (positive)"
+            if classes.binary
+            else str(classes),
+            got=", ".join(sorted(found)) or "no label at all",
+            remedy="check the classes, the thresholds or the time window",
+        )
 
-    Raises
-    ------
-    TableError
-        Holding every fault.
-    """
+
+def refuse(faults: Sequence[Fault], route: str, remedy: str = "") -> None:
+    """Raise all `faults` at once, if there are any."""
     if faults:
         raise TableError(f"no labels by {route}", faults, where="labels", remedy=remedy)
-
-
-def near(name: object, known: Iterable[object]) -> str:
-    """What was perhaps meant by `name`, as half a sentence."""
-    names = [str(other) for other in known]
-    folded = {other.casefold(): other for other in names}
-    close = get_close_matches(str(name).casefold(), list(folded), n=3)
-    if close:
-        return f"near it: {', '.join(folded[match] for match in close)}"
-    return f"known: {listed(names, 8)}"
-
-
-def listed(values: Iterable[object], most: int = 5) -> str:
-    """The first of `values`, and how many there are if that is more."""
-    texts = [str(value) for value in values]
-    more = f" ... ({len(texts)} in all)" if len(texts) > most else ""
-    return (", ".join(texts[:most]) or "none") + more
 
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":

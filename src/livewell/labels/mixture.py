@@ -1,6 +1,6 @@
 """The mixture of two normal distributions that a death stain is taken for."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,9 @@ LEAST_MEMBERS = 5
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Two normal distributions of a stain: of live cells (darker) and of dead ones.
+    """Two normal distributions of a stain, in its unit: of live cells (darker) and of dead ones.
 
-    Parameters
-    ----------
-    live_mean, live_sd, dead_mean, dead_sd
-        Means and standard deviations in the stain's unit.
-    live_weight
-        Share of the live component, 0 to 1; the rest is dead.
+    `live_weight` is the share of the live component, 0 to 1; the rest is dead.
     """
 
     live_mean: float
@@ -50,14 +45,12 @@ class Mixture:
             f" live below {self.live_below:.4g}, dead above {self.dead_above:.4g}"
         )
 
-    def check(self) -> "Mixture":
-        """Itself, if its thresholds leave the classes apart.
+    def to_dict(self) -> dict[str, float]:
+        """Its numbers and its thresholds, fit for JSON."""
+        return asdict(self) | {"live_below": self.live_below, "dead_above": self.dead_above}
 
-        Raises
-        ------
-        LabelError
-            The live threshold is not below the dead one, as also where both components coincide.
-        """
+    def check(self) -> "Mixture":
+        """Itself, if its thresholds leave the classes apart, as those of one component do not."""
         if not self.live_below < self.dead_above:
             raise LabelError(
                 "the thresholds for live and dead cross, so the stain shows no two groups",
@@ -75,30 +68,15 @@ PATTARONE_2021 = Mixture(224.51, 34.46, 550.44, 153.55)
 
 
 def fit_mixture(values: NDArray[Any], seed: int) -> Mixture:
-    """Fit two normal distributions to a stain.
+    """Fit two normal distributions to a stain (mean of each patch, or ratio to the background).
 
-    Parameters
-    ----------
-    values
-        Mean stain of each patch, or its ratio to the background; any shape, finite.
-    seed
-        Of the starting points.
-
-    Returns
-    -------
-    Mixture
-        The component with the lower mean is live. Its thresholds may cross: see `Mixture.check`.
-
-    Raises
-    ------
-    LabelError
-        Too few values, values that are all alike or not finite, or a component of a few outliers.
+    The component with the lower mean is live. Its thresholds may cross: see `Mixture.check`.
 
     Notes
     -----
     Source: Pattarone et al. 2021, labels from propidium iodide.
     """
-    sample = np.asarray(values, dtype=np.float64).ravel()
+    sample = np.asarray(values, dtype=np.float64)
     if sample.size < LEAST_VALUES or not np.isfinite(sample).all():
         raise LabelError(
             "no sample to fit two normal distributions to",

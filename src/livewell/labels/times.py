@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.labels.made import listed
+from livewell.tables.faults import listed
 
 FROM_ZERO = "No file says when it begins (time_s, t0); each is taken to begin at 0 s."
 """Note of labels of files without any time."""
@@ -14,18 +14,9 @@ def frame_times(
 ) -> tuple[pd.DataFrame, str, list[Fault]]:
     """Every frame's time, a note, and what is missing for it.
 
-    Parameters
-    ----------
-    fields
-        Schema `schemas.FIELDS`: image; time_s, or t0 with the headers' frame_s.
-    headers
-        Schema `schemas.HEADERS`: image, frames, frame_s.
-
-    Returns
-    -------
-    (DataFrame, str, list of Fault)
-        Columns image, t, time_s: frame k is taken at time_s + k * frame_s; a note where no file
-        says when it begins; faults of files without header, frame interval or time.
+    Frame k is taken at time_s + k * frame_s, where time_s is that of the file's field or its t0
+    times frame_s. Returns columns image, t, time_s; a note where no file says when it begins;
+    faults of files without header, frame interval or time.
     """
     columns = [name for name in ("frames", "frame_s") if name in headers]
     known = headers.drop_duplicates("image").set_index("image")[columns]

@@ -12,8 +12,8 @@ from livewell.doses.over_time import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.files import whole_file
 from livewell.geometry import Edge
-from livewell.labels.by_dose import DoseRule, by_dose
-from livewell.labels.by_votes import SEQUENCE, Doubt, by_votes
+from livewell.labels.by_dose import Dose, by_dose
+from livewell.labels.by_votes import Doubt, by_votes
 from livewell.labels.doses import doses
 from livewell.labels.made import Count, Labels, label_table, two_classes
 from livewell.labels.times import frame_times
@@ -31,7 +31,7 @@ from livewell.papers.endings import Dead, ending
 from livewell.progress import task
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, gridded, refuse_small, sequences
+from livewell.study.regions import SEQUENCE, Grid, gridded, refuse_small, sequences
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study, checked_name
 from livewell.tables.metadata import LabelMeta
@@ -149,7 +149,7 @@ def deadnet_a(
             ),
             remedy="take a higher --sick-from, a longer movie, or say it in a column",
         )
-    rule = DoseRule(recipe.sick_from, recipe.window_s, recipe.healthy_any_time)
+    rule = Dose(recipe.sick_from, recipe.window_s, recipe.healthy_any_time)
     doomed = set(fields.loc[fields["image"].map(positions).isin(end.dead), "image"])
     frames = by_dose(fields, headers, rule, dead_by_end=doomed, classes=classes)
     edge: Edge = "exclusive" if recipe.crops == "paper" else "drop"
@@ -258,7 +258,7 @@ def deadnet_b(
     votes = read_metadata(recipe.votes).table
     words = dict(zip(classes, classes, strict=True))
     try:
-        voted = by_votes(made, votes, words, doubt=recipe.doubt, least=recipe.least)
+        voted, agreed = by_votes(made, votes, words, doubt=recipe.doubt, least=recipe.least)
     except TableError as error:
         raise TableError(
             "votes that cannot be used",
@@ -281,8 +281,8 @@ def deadnet_b(
         for count in voted.counts
         if count.step not in skipped
     ]
-    steps += agreement(voted.agreement)
-    _write(study, name, Labels(voted.table, voted.counts), recipe, classes)
+    steps += agreement(agreed)
+    _write(study, name, voted, recipe, classes)
     return DataSet(tuple(steps), (), name, file)
 
 

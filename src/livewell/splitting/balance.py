@@ -9,25 +9,10 @@ _SHOWN = 10
 
 
 def balance(patches: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
-    """Groups and patches of every part and class.
+    """Groups and patches of every part and class, one row a fold and part.
 
-    Parameters
-    ----------
-    patches
-        At least the columns group and label.
-    folds
-        `schemas.FOLDS`.
-
-    Returns
-    -------
-    DataFrame
-        One row a fold and part: fold, part, groups, patches, then for each class ``groups_<class>``
-        (groups that hold it) and ``patches_<class>``.
-
-    Raises
-    ------
-    SplitError
-        As in `livewell.splitting.groups.group_counts`.
+    Columns fold, part, groups, patches, then for each class ``groups_<class>`` (groups that hold
+    it) and ``patches_<class>``. `patches` are as in `livewell.splitting.groups.group_counts`.
     """
     counts = group_counts(patches)
     named = folds.assign(group=folds["group"].astype("str"))
@@ -48,15 +33,8 @@ def balance(patches: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
 def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     """What a careful user should know of a split that is otherwise in order.
 
-    Parameters
-    ----------
-    patches, folds
-        As in `balance`.
-
-    Returns
-    -------
-    list of str
-        Folds whose test part holds one class only; classes that few groups of a part hold.
+    These are folds whose test part holds one class only, and classes that few groups of a part
+    hold.
     """
     table = balance(patches, folds)
     classes = group_counts(patches).columns.tolist()

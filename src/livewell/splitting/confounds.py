@@ -9,6 +9,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from livewell.errors import LabelError
+from livewell.splitting.units import UNITS, unit_names
+from livewell.tables.metadata import LabelMeta
 
 BATCHES = (
     "plate",
@@ -23,59 +25,56 @@ BATCHES = (
     "microscope",
 )
 """Columns that are looked at where none are named; ``well`` is what a treatment is given to."""
-TIES = ["column", "levels", "cramers_v", "auc", "p_value", "text"]
-"""Columns of the table of ties."""
+CONFOUNDERS = ["column", "levels", "cramers_v", "auc", "p_value", "text"]
+"""Columns of the table of confounders."""
 LEVEL = 0.05
-"""Highest p value, corrected for the number of columns, at which a tie is warned of."""
+"""Highest p value, corrected for the number of columns, at which a confounder is warned of."""
 
 
-def ties(
+def confounders(
     table: pd.DataFrame,
     label: str = "label",
     columns: Sequence[str] | None = None,
     *,
     unit: str | None = None,
     count: str | None = None,
-    noun: str = "pictures",
+    noun: str = "images",
     seed: int = 0,
     permutations: int = 9999,
 ) -> pd.DataFrame:
-    """How far each batch-like column tells the label.
+    """How far each batch-like column tells the label; rows without one are left out.
 
     Parameters
     ----------
     table
-        One row an independent picture (tiles of one picture left out), or see `unit`.
-    label
-        Column with the classes; rows without one are left out.
+        One row an independent image (tiles of one image left out), or see `unit`.
     columns
         Columns to look at; those of `BATCHES` that are there where ``None``. Columns with one
         value, or with as many as rows, say nothing and are left out.
     unit
-        Column that names what a label was given to, such as ``well``: its pictures count once for
+        Column that names what a label was given to, such as ``well``: its images count once for
         every label and level, for they are no evidence of their own.
     count
-        Column that says how many patches of that label a row stands for, where one picture holds
+        Column that says how many patches of that label a row stands for, where one image holds
         several labels; then the patches of one `unit` (one row by default) and level go together,
-        and the test deals such bundles anew among the levels.
+        and the test permutes such bundles among the levels.
     noun
         What a row is, for the text.
-    seed, permutations
-        Of the test, which deals the labels anew among the rows.
 
     Returns
     -------
     DataFrame
-        Columns `TIES`, strongest first: number of levels; Cramer's V with Bergsma's (2013, J.
-        Korean Stat. Soc. 42:323) correction, 0 to 1; area under the ROC curve of knowing only that
-        column (two classes, else NaN); p value of the chi-squared statistic; a sentence.
-
-    Raises
-    ------
-    LabelError
-        The label column is missing or holds fewer than two classes.
+        Columns `CONFOUNDERS`, strongest first: number of levels; Cramer's V with Bergsma's (2013,
+        J. Korean Stat. Soc. 42:323) correction, 0 to 1; area under the ROC curve of knowing only
+        that column (two classes, else NaN); p value of the chi-squared statistic; a sentence.
     """
-    table = _labelled(table, label)
+    table = table.dropna(subset=[label])
+    if table[label].nunique() < 2:
+        raise LabelError(
+            "fewer than two classes, nothing to be confounded with",
+            where=label,
+            got=", ".join(map(str, table[label].unique())) or "no label",
+        )
     chosen = BATCHES if columns is None else columns
     rows = []
     for number, column in enumerate(name for name in chosen if name in table and name != label):
@@ -92,48 +91,43 @@ def ties(
             p = _shuffled(bundles, rng, permutations)
         v = _cramers_v(values)
         rows.append((column, len(counts), v, _auc(values), p, _text(counts, label, v, p, noun)))
-    found = pd.DataFrame(rows, columns=TIES)
+    found = pd.DataFrame(rows, columns=CONFOUNDERS)
     return found.sort_values(["p_value", "cramers_v"], ascending=[True, False], ignore_index=True)
 
 
 def warnings(found: pd.DataFrame) -> list[str]:
-    """Sentences for the ties that chance does not explain.
+    """Sentences for the `confounders` that chance does not explain.
 
-    Parameters
-    ----------
-    found
-        As `ties` returns.
-
-    Returns
-    -------
-    list of str
-        Texts of the rows whose p value, corrected for the number of rows after Holm (1979, Scand.
-        J. Stat. 6:65), is at most `LEVEL`; so a balanced design is warned of once in twenty.
+    These are the rows whose p value, corrected for the number of rows after Holm (1979, Scand. J.
+    Stat. 6:65), is at most `LEVEL`; so a balanced design is warned of once in twenty.
     """
     ordered = found.sort_values("p_value", ignore_index=True)
-    said = []
-    for place, row in ordered.iterrows():
-        if row["p_value"] * (len(ordered) - int(str(place))) > LEVEL:
-            break
-        said.append(str(row["text"]))
-    return said
+    corrected = ordered["p_value"] * np.arange(len(ordered), 0, -1)
+    return ordered.loc[(corrected <= LEVEL).cummin(), "text"].tolist()
 
 
-def _labelled(table: pd.DataFrame, label: str) -> pd.DataFrame:
-    if label not in table:
-        raise LabelError(
-            "no such label column",
-            where=label,
-            expected="one of " + ", ".join(map(str, table.columns)),
-        )
-    rows = table.dropna(subset=[label])
-    if rows[label].nunique() < 2:
-        raise LabelError(
-            "fewer than two classes, nothing to be tied to",
-            where=label,
-            got=", ".join(map(str, rows[label].unique())) or "no label",
-        )
-    return rows
+def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMeta) -> list[str]:
+    """Warnings about batches that know the label; what a treatment was given to counts once.
+
+    `fields` and `patches` are those of a split by column `by`, `meta` is of its labels.
+    """
+    name = str(meta.origin.settings.get("column") or meta.origin.route)
+    counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
+    table = counts.rename(columns={"label": name}).merge(
+        fields.drop(columns=name, errors="ignore"), on="image"
+    )
+    unit = next((u for u in UNITS if u in table and table[u].notna().any()), "picture")
+    table["unit"] = table["image"].map(unit_names(fields, unit)).fillna(table["picture"])
+    mixed = bool(table["image"].duplicated().any())
+    noun, count = ("patches", "patches") if mixed else (f"{unit}s", None)
+    # the groups' own column by itself: among several columns the test must be stricter
+    asked: list[list[str] | None] = [None] if by in UNITS else [[by], None]
+    found = [
+        text
+        for columns in asked
+        for text in warnings(confounders(table, name, columns, unit="unit", count=count, noun=noun))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _bundles(
@@ -164,9 +158,9 @@ def _shuffled(bundles: pd.DataFrame, rng: np.random.Generator, permutations: int
     at_once = max(1, 2_000_000 // len(held))
     for first in range(0, permutations, at_once):
         order = np.tile(np.arange(len(held)), (min(at_once, permutations - first), 1))
-        dealt = held[rng.permuted(order, axis=1)]
-        # one product of two matrices, many times faster than one for each deal
-        sums = at @ dealt.transpose(1, 0, 2).reshape(len(held), -1)
+        permuted = held[rng.permuted(order, axis=1)]
+        # one product of two matrices, many times faster than one for each permutation
+        sums = at @ permuted.transpose(1, 0, 2).reshape(len(held), -1)
         tables = sums.reshape(len(at), len(order), -1).transpose(1, 0, 2)
         as_strong += int((_chi2(tables) >= least).sum())
     return (as_strong + 1) / (permutations + 1)
@@ -180,7 +174,7 @@ def _chi2(tables: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _permuted(values: NDArray[np.int64], rng: np.random.Generator, permutations: int) -> float:
-    # The table of dealt labels is drawn as such: Patefield's algorithm, SciPy's own.
+    # The table of permuted labels is drawn as such: Patefield's algorithm, SciPy's own.
     drawn = stats.random_table(values.sum(axis=1), values.sum(axis=0)).rvs(
         permutations, random_state=rng
     )
@@ -213,9 +207,10 @@ def _text(counts: pd.DataFrame, label: str, v: float, p: float, noun: str) -> st
     row, column = np.unravel_index(excess.argmax(), excess.shape)
     level, name = counts.index[row], counts.columns[column]
     others = totals.index[totals.index != name]
+    shown = "" if p <= LEVEL else "not shown to be "
     here = f"{counts.loc[level, name]} of {totals[name]} {name} {noun}"
     return (
-        f"{label} and {counts.index.name} are {'tied' if p <= LEVEL else 'not shown to be tied'}"
+        f"{label} and {counts.index.name} are {shown}confounded"
         f" (Cramer's V {v:.2f}, p {p:.2g}): {here}"
         f" are of {level}, but {counts.loc[level, others].sum()} of {totals[others].sum()}"
         f" {'/'.join(others)}"

@@ -9,29 +9,11 @@ from livewell.errors import SplitError
 def scoring_folds(doses: "pd.Series[float]", folds: pd.DataFrame, seed: int) -> "pd.Series[int]":
     """Which fold's model scores every group.
 
-    Groups that were dealt are scored by the fold that tests them. Groups that no model was trained
-    on (doses between none and the sick ones) are dealt to the folds within each dose, as evenly as
-    their number allows: so a model that calls more patches sick than the others does so at all
-    doses nearly alike (`livewell.splitting.schemes.stratified_folds` deals the others so).
-
-    Parameters
-    ----------
-    doses
-        Dose by group; every group to be scored.
-    folds
-        `schemas.FOLDS`: the parts of the groups that models were trained on.
-    seed
-        Of the dealing.
-
-    Returns
-    -------
-    Series
-        Number of the fold by group, in the order of `doses`.
-
-    Raises
-    ------
-    SplitError
-        A group that models saw and none tests, or that several folds test.
+    `doses` holds the dose of every group, `folds` the parts of those that models were trained on.
+    These are scored by the fold that tests them. Groups that no model was trained on (doses between
+    none and the sick ones) are assigned to the folds within each dose, as evenly as their number
+    allows: so a model that calls more patches sick than the others does so at all doses nearly
+    alike (`livewell.splitting.schemes.Stratified` assigns the others so).
     """
     tested = folds[folds["part"] == "test"]
     seen = set(folds.loc[folds["part"].isin(["train", "validation"]), "group"])

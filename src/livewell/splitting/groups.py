@@ -2,47 +2,18 @@
 
 import pandas as pd
 
-from livewell.errors import SplitError
+from livewell.classes import ClassNames
+from livewell.errors import LabelError, SplitError
+from livewell.tables.faults import listed
 
 
 def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
-    """Patches by group and class.
+    """Patches by group (rows) and class (columns), both as text and sorted.
 
-    Parameters
-    ----------
-    patches
-        At least the columns group and label (`schemas.PATCHES`).
-
-    Returns
-    -------
-    DataFrame
-        One row a group (index, text, sorted), one column a class (text, sorted), whole numbers.
-
-    Raises
-    ------
-    SplitError
-        A column is missing, a group or label is empty, or there is only one class.
+    `patches` has the columns group and label (`schemas.PATCHES`).
     """
-    absent = [name for name in ("group", "label") if name not in patches]
-    if absent:
-        raise SplitError(
-            f"the patches have no column {' and '.join(absent)}",
-            expected="columns group and label",
-            got=", ".join(map(str, patches.columns)),
-            remedy="name the column that says which patches belong together,"
-            " such as well, position or experiment",
-        )
-    empty = [
-        f"{int(blank.sum())} of {len(patches)} patches have no {name}"
-        for name in ("group", "label")
-        if (blank := patches[name].isna() | (patches[name].astype("str").str.strip() == "")).any()
-    ]
-    if empty or patches.empty:
-        raise SplitError(
-            " and ".join(empty) or "no patches to split",
-            expected="a group and a label in every row",
-            remedy="fill the column, or leave those patches out",
-        )
+    if patches.empty:
+        raise SplitError("no patches to split", remedy="keep patches without cells (--empty keep)")
     table = pd.crosstab(patches["group"].astype("str"), patches["label"].astype("str"))
     if table.shape[1] < 2:
         raise SplitError(
@@ -51,3 +22,38 @@ def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
             remedy="check the labels, or label patches of another class too",
         )
     return table
+
+
+def refuse_lost(patches: pd.DataFrame, classes: ClassNames) -> None:
+    """Refuse a class that has lost all its patches; that of two none is left is told later."""
+    there = set(patches["label"])
+    lost = [name for name in classes if name not in there]
+    if lost and len(there) > 1:
+        raise LabelError(
+            f"no patch of {' or '.join(map(repr, lost))} is left",
+            where="labels",
+            expected=f"patches of {classes}",
+            got=", ".join(sorted(there)),
+            remedy="keep patches without cells (--empty keep), take smaller patches, or merge"
+            " classes with `livewell label merge`",
+        )
+
+
+def grouped(patches: pd.DataFrame, groups: "pd.Series[str]", by: str) -> pd.DataFrame:
+    """The patches with the group of their image, by column `by`; images without one are refused."""
+    found = patches.assign(group=patches["image"].map(groups))
+    without = found.loc[found["group"].isna(), "image"].unique()
+    if len(without):
+        raise SplitError(
+            f"labelled images without a {by}: {len(without)}",
+            where=f"column {by}",
+            expected="a value for every labelled image",
+            got=f"empty for {listed(without, 3)}",
+            remedy="fill the column, or label only images that have it",
+        )
+    return found
+
+
+def group_of_images(patches: pd.DataFrame) -> "pd.Series[str]":
+    """The group by image."""
+    return patches.drop_duplicates("image").set_index("image")["group"]

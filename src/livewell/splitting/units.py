@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from livewell.errors import SplitError
+from livewell.errors import LeakError, SplitError
 
 UNITS = {
     "well": ("plate", "well"),
@@ -10,35 +10,17 @@ UNITS = {
 }
 """Units whose name needs the plate's, and the well's, where there are any."""
 NESTED = ("well", "position", "picture")
-"""Units within which pictures are near copies of one another, from coarse to fine."""
+"""Units within which images are near copies of one another, from coarse to fine."""
 
 
 def unit_names(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
-    """Name of the unit of every image, such as ``P1/B02``.
-
-    Parameters
-    ----------
-    fields
-        As `schemas.FIELDS`.
-    by
-        A column of it.
-
-    Returns
-    -------
-    Series
-        By image; missing where the column is empty.
-
-    Raises
-    ------
-    SplitError
-        No such column.
-    """
+    """Name of the unit of every image, such as ``P1/B02``; missing where column `by` is empty."""
     if by not in fields:
         raise SplitError(
             "no such group",
             where=by,
             expected=f"a column of the fields table: {', '.join(fields.columns)}",
-            remedy="index with a pattern or a CSV that says it; single patches are never dealt",
+            remedy="index with a pattern or a CSV that says it; single patches are never divided",
         )
     parts = [name for name in UNITS.get(by, (by,)) if name in fields and fields[name].notna().any()]
     names = fields[parts].astype("str").fillna("").agg("/".join, axis=1).mask(fields[by].isna())
@@ -48,17 +30,8 @@ def unit_names(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
 def straddling(fields: pd.DataFrame, group: "pd.Series[str]") -> dict[str, list[str]]:
     """Units that stand in more than one group, so that a split by group tears them.
 
-    Parameters
-    ----------
-    fields
-        As `schemas.FIELDS`.
-    group
-        Name of the group by image, of the images that are dealt.
-
-    Returns
-    -------
-    dict
-        From a column of `NESTED` to the names of its torn units; only columns that have any.
+    `group` holds the group by image, of the images that have one; the answer, names of torn units
+    by a column of `NESTED`, only columns that have any.
     """
     known = fields[fields["image"].isin(group.index)]
     torn = {}
@@ -70,3 +43,22 @@ def straddling(fields: pd.DataFrame, group: "pd.Series[str]") -> dict[str, list[
         if (groups > 1).any():
             torn[column] = sorted(groups.index[groups > 1])
     return torn
+
+
+def warnings(fields: pd.DataFrame, group: "pd.Series[str]", by: str) -> list[str]:
+    """What a careful user should know of units that groups by column `by` tear."""
+    torn = straddling(fields, group)
+    if "picture" in torn:
+        raise LeakError(
+            f"{by} tears pictures: tiles of one picture stand in several groups",
+            expected="a picture in one group",
+            got=", ".join(torn["picture"][:3]) + (", ..." if len(torn["picture"]) > 3 else ""),
+            remedy="split by picture or by something coarser",
+        )
+    fine = NESTED.index(by) if by in NESTED else len(NESTED)
+    return [
+        f"{len(names)} {unit}s stand in several groups, such as {names[0]}: a net that knows the"
+        f" {unit} may pass for one that knows health; split by {unit} if there are enough"
+        for unit, names in torn.items()
+        if NESTED.index(unit) < fine
+    ]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import SpecError, TableError
-from livewell.labels.made import column_faults
 from livewell.study.metadata import read_metadata
+from livewell.tables.faults import column_faults
 from livewell.tables.schemas import BOX, Column, Schema
 
 CORNERS = ("ymin", "xmin", "ymax", "xmax")

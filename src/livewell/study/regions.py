@@ -8,8 +8,6 @@ import pandas as pd
 
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.geometry import Box, Edge
-from livewell.labels.by_boxes import ROUTE
-from livewell.labels.by_votes import SEQUENCE
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.progress import Tick, task
 from livewell.region import Region, RegionGrid
@@ -17,6 +15,11 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX, key_table
+
+SEQUENCE = ["sequence", "image", "t", *BOX, "frames"]
+"""Columns of a table of sequences: name, image, first frame, box in pixels, number of frames."""
+BY_BOXES = "boxes"
+"""Route of labels that say what an image holds, not each of its patches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def patches_of_labels(
             expected="a patch size and a stride",
             remedy="give --patch-px, such as 112, or --whole for nets that see whole frames",
         )
-    if isinstance(grid, Grid) and (labels["route"] == ROUTE).any():
+    if isinstance(grid, Grid) and (labels["route"] == BY_BOXES).any():
         raise LabelError(
             "labels by boxes say what an image holds, not each of its patches",
             expected="whole frames",
@@ -227,7 +230,7 @@ def sequences(
     """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
 
     Images that are shorter or smaller give none; sequences do not overlap in time either. Columns
-    `livewell.labels.by_votes.SEQUENCE`; and how many without cells at first were left out.
+    `SEQUENCE`; and how many without cells at first were left out.
     """
     rows: list[tuple[object, ...]] = []
     left = 0

@@ -64,6 +64,12 @@ def header_of(row: "pd.Series[Any]") -> Header:
     return Header(frames, channels, height, width, str(row["dtype"]), colourless=colourless)
 
 
+def sizes_of(headers: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """(height, width) of every image in pixels, by `schemas.HEADERS`."""
+    sizes = headers[["image", "height", "width"]].itertuples(index=False)
+    return {str(image): (int(height), int(width)) for image, height, width in sizes}
+
+
 def channel_name(study: Study, images: Iterable[str], asked: Channels) -> str:
     """The one of `channel_names`, for what looks at one channel; several asked for are refused."""
     wanted = one_channel(asked_channels(asked) or study.channels, str(study.folder))

@@ -14,6 +14,7 @@ from livewell.inference.evaluation_set import same_scale
 from livewell.inference.judging import CrossFit, Judging, refuse_copies
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
+from livewell.labels.by_dose import Dose
 from livewell.labels.made import label_table
 from livewell.labels.times import frame_times
 from livewell.metrics.intervals import Estimate
@@ -21,10 +22,11 @@ from livewell.models.files import Card
 from livewell.models.profile import Profile
 from livewell.splitting import confounds
 from livewell.splitting.crossfit import scoring_folds
+from livewell.splitting.schemes import Stratified
 from livewell.study.regions import Grid
 from livewell.study.study import Study
-from livewell.workflows.label import Dose, label
-from livewell.workflows.split import Stratified, split
+from livewell.workflows.label import label
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 LOG = logging.getLogger(__name__)
@@ -307,7 +309,7 @@ def _unlike(
     """Warnings where doses differ in more than the dose: in plate, experiment, or times judged."""
     fields = study.fields().assign(unit=units.to_numpy())
     fields["dose"] = fields["unit"].map(dose).map("{:g}".format)
-    found = confounds.ties(fields, "dose", None, unit="unit", noun=f"{plan.by}s")
+    found = confounds.confounders(fields, "dose", None, unit="unit", noun=f"{plan.by}s")
     texts = list(confounds.warnings(found))
     inside = times[times["time_s"].ge(window_s[0]) & times["time_s"].lt(window_s[1])]
     held = inside["image"].map(units).map(dose)

@@ -5,22 +5,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from livewell.images.listing import find_images
+from livewell.labels.by_dose import Dose
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FAST
 from livewell.simulate.culture import CultureSpec
+from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.index import index
-from livewell.workflows.label import Dose, label
+from livewell.workflows.label import label
 from livewell.workflows.simulate import PATTERN, simulate_culture
-from livewell.workflows.split import Holdout, split
+from livewell.workflows.split import split
 from livewell.workflows.train import train
 
 CLASSES = ("healthy", "sick")
+CULTURE = CultureSpec(
+    doses_s=(0.0, 120.0), wells_per_dose=30, positions_per_well=2, frames=5, frame_s=1800.0
+)
+LOW_DOSE = replace(CULTURE, doses_s=(30.0,), wells_per_dose=1, positions_per_well=1, frames=20)
+SCHEME = Holdout((0.45, 0.2, 0.35))
 WINDOW_S = (3600.0, 7200.0)
 """Frames from one hour after the light on: before that nobody could see anything."""
 SETTINGS = {
@@ -35,24 +42,12 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class DemoSpec:
-    """Size of the demo: plate and low-dose movie, recipe, and how wells are dealt."""
+    """Size of the demo: plate and low-dose movie, recipe, and how wells are divided."""
 
-    culture: CultureSpec = field(
-        default_factory=lambda: CultureSpec(
-            doses_s=(0.0, 120.0),
-            wells_per_dose=30,
-            positions_per_well=2,
-            frames=5,
-            frame_s=1800.0,
-        )
-    )
-    low_dose: CultureSpec = field(
-        default_factory=lambda: CultureSpec(
-            doses_s=(30.0,), wells_per_dose=1, positions_per_well=1, frames=20, frame_s=1800.0
-        )
-    )
+    culture: CultureSpec = CULTURE
+    low_dose: CultureSpec = LOW_DOSE
     profile: Profile = field(default_factory=lambda: override(FAST, SETTINGS))
-    scheme: Holdout = field(default_factory=lambda: Holdout((0.45, 0.2, 0.35)))
+    scheme: Holdout = SCHEME
     window_s: tuple[float, float] = WINDOW_S
 
 
@@ -76,20 +71,7 @@ def demo(
 ) -> DemoResult:
     """Simulate a plate, learn from the highest dose against none, judge the low dose.
 
-    Parameters
-    ----------
-    out
-        Folder for everything; each step goes on if it was stopped.
-    spec
-        Size of the demo.
-    seed
-        Of everything.
-    say
-        Where to tell what is done.
-
-    Returns
-    -------
-    DemoResult
+    Each step goes on if it was stopped; `say` takes what is done.
     """
     spec = spec or DemoSpec()
     culture = replace(spec.culture, seed=seed)
@@ -120,14 +102,11 @@ def demo(
         stride_px=spec.profile.input.patch_px // 8,
         edges="mirror",
     )
-    tested = made.folds.loc[made.folds["part"] == "test", "group"]
-    wells = (
-        made.patches[made.patches["group"].isin(tested)].groupby("label")["group"].nunique()
-    ).to_dict()
+    (tested,) = made.balance[made.balance["part"] == "test"].to_dict("records")
     return DemoResult(
         evaluated,
         evaluated.figures["roc_auc"],
-        {str(label): int(count) for label, count in wells.items()},
+        {name: int(tested[f"groups_{name}"]) for name in CLASSES},
         {"evaluation": evaluated.page, "verdicts": verdicts.page, "heat map": mapped.page},
         mapped.video,
     )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from livewell.errors import GeometryError, LayoutError, SpecError
+from livewell.errors import LayoutError
 from livewell.files import AnyPath
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels
-from livewell.plate import Well
+from livewell.study.constants import constant
 from livewell.study.layout import NamePattern
 from livewell.study.metadata import read_metadata
 from livewell.study.platemap import join_metadata
@@ -19,8 +19,6 @@ from livewell.study.study import Study
 from livewell.tables.schemas import FIELDS
 
 SHOWN = 5
-NAMING = ("image", "path", "picture")
-"""Columns that name files and pictures: never one value for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,7 @@ def index(
     TableError
         Metadata that do not fit the files, with every fault.
     """
-    metadata = None if metadata is None else Path(metadata)
-    images, out = Path(images), Path(out)
+    images = Path(images)
     found = [path for path in find_images(images) if fnmatch(path.name.lower(), files.lower())]
     if not found:
         raise LayoutError("no image here", where=str(images), expected=f"files like {files}")
@@ -93,22 +90,21 @@ def index(
     fields = pd.DataFrame({"image": names, "path": names})
     if pattern is not None:
         fields = _matched(fields, NamePattern.parse(pattern, values), unmatched, notes)
-    if metadata:
-        table = read_metadata(metadata)
+    if metadata is not None:
+        table = read_metadata(Path(metadata))
         notes += table.notes
         known = join_metadata(fields, table, str(metadata), drop=unmatched == "drop")
         if len(known) < len(fields):
             notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
         fields = known
     for column, value in (constants or {}).items():
-        fields[column] = _constant(fields, column, value)
-    if "picture" not in fields:
-        fields["picture"] = fields["image"]
-    fields["picture"] = fields["picture"].fillna(fields["image"])
+        fields[column] = constant(fields, column, value)
+    pictures = fields["picture"] if "picture" in fields else fields["image"]
+    fields["picture"] = pictures.fillna(fields["image"])
     fields = FIELDS.check(
         fields, where=str(images), remedy="correct --column, the pattern or the table"
     )
-    sources = [f"pattern {pattern}"] * bool(pattern) + [f"table {metadata}"] * bool(metadata)
+    sources = {"pattern": pattern, "table": metadata}
     study = Study.create(
         out,
         images,
@@ -116,7 +112,7 @@ def index(
         pixel_um=pixel_um,
         frame_s=frame_s,
         channels=channels,
-        sources=[*sources, *notes],
+        sources=[*(f"{name} {source}" for name, source in sources.items() if source), *notes],
     )
     if study.label_names():
         notes.append(
@@ -142,42 +138,3 @@ def _matched(
     if rest:
         notes.append(f"{len(rest)} files that do not fit the pattern are left out")
     return parts
-
-
-def _constant(fields: pd.DataFrame, column: str, value: str) -> str:
-    """The value that a constant column takes; what is known otherwise is never overwritten."""
-    where = f"--column {column}={value}"
-    if column in NAMING:
-        raise SpecError(
-            f"{column} cannot be set",
-            where=where,
-            expected="a column that does not name the files, such as cell_line",
-            remedy="name files and pictures with --pattern or --metadata",
-        )
-    if column == "well":
-        value = _well(value, where)
-    known = fields[column].dropna() if column in fields else pd.Series(dtype="str")
-    same = known.astype("str") == value
-    if pd.api.types.is_numeric_dtype(known):
-        same = known == pd.to_numeric(pd.Series([value]), errors="coerce")[0]
-    others = known[~same].astype("str").unique()
-    if len(others):
-        raise SpecError(
-            f"the column {column} has other values from the file names or the table",
-            where=where,
-            got=", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else ""),
-            remedy="leave this --column out, or name a column of its own",
-        )
-    return value
-
-
-def _well(value: str, where: str) -> str:
-    try:
-        return str(Well.parse(value))
-    except GeometryError as error:
-        raise SpecError(
-            error.what,
-            where=where,
-            expected=error.expected,
-            remedy="write a well, or name a column of its own",
-        ) from error

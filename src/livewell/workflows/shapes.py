@@ -1,4 +1,4 @@
-"""Simulated pictures of shapes as files: images, their labels, and the truth of every object."""
+"""Simulated images of shapes as files: images, their labels, and the truth of every object."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,43 +10,26 @@ from PIL import Image
 from livewell.files import claim_same, stamp, whole_file
 from livewell.progress import task
 from livewell.simulate.shapes import OBJECTS, ShapeSpec, picture
+from livewell.tables.files import write_table
 
 KIND, STAMP, PARTS = "simulated shapes", "shapes.json", "parts"
 CLASSES = ("ellipses", "circles")
-"""Labels of pictures without and with circles."""
+"""Labels of images without and with circles."""
 TOGETHER = 100
-"""Pictures that one process draws before it is given others."""
+"""Images that one process draws before it is given others."""
 
 
 def simulate_shapes(spec: ShapeSpec, out: Path, *, workers: int | None = None) -> Path:
-    """Write simulated pictures of ellipses and circles.
+    """Write simulated images of ellipses and circles, and return their folder.
 
-    Parameters
-    ----------
-    spec
-        What they are like; its seed decides everything.
-    out
-        Takes ``images/00000.png`` (8 bit), ``images.csv`` (image, label: ellipses or circles) and
-        ``objects.csv``, one row an object: `livewell.simulate.shapes.Picture`. Pictures that stand
-        there already are kept, if the spec is the same.
-    workers
-        Processes; one a core by default.
-
-    Returns
-    -------
-    Path
-        The folder ``images``.
-
-    Raises
-    ------
-    OutputError
-        The folder holds something else, or shapes with other settings.
+    `out` takes ``images/00000.png`` (8 bit), ``images.csv`` (image, label: ellipses or circles) and
+    ``objects.csv``, one row an object: `livewell.simulate.shapes.Picture`. Images that stand there
+    already are kept, if the spec is the same. There is one worker process a core by default.
     """
     # worker processes may stand in another folder
     out = out.resolve()
-    wanted = {"spec": asdict(spec)}
-    claim_same(out, KIND, STAMP, wanted)
-    stamp(out, STAMP, KIND, **wanted)
+    claim_same(out, KIND, STAMP, {"spec": asdict(spec)})
+    stamp(out, STAMP, KIND, spec=asdict(spec))
     firsts = range(0, spec.images, TOGETHER)
     with task("drawing shapes", total=spec.images) as tick:
         number = min(workers or cpu_count(), len(firsts))
@@ -73,7 +56,7 @@ def _part(out: Path, first: int) -> Path:
 
 
 def _some(spec: ShapeSpec, first: int, out: Path) -> int:
-    """Draw and write some pictures and their objects, unless they stand there already."""
+    """Draw and write some images and their objects, unless they stand there already."""
     numbers = range(first, min(first + TOGETHER, spec.images))
     images = out / "images"
     if _part(out, first).is_file() and all((images / _name(n)).is_file() for n in numbers):
@@ -84,6 +67,5 @@ def _some(spec: ShapeSpec, first: int, out: Path) -> int:
         with whole_file(images / _name(number)) as temporary:
             Image.fromarray(made.pixels).save(temporary, format="png", compress_level=1)
         tables.append(made.objects.assign(image=_name(number)))
-    with whole_file(_part(out, first)) as temporary:
-        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
+    write_table(_part(out, first), pd.concat(tables, ignore_index=True))
     return len(numbers)

@@ -17,6 +17,7 @@ from livewell.simulate.culture import (
     wells,
 )
 from livewell.simulate.states import movie_states
+from livewell.tables.files import write_table
 
 KIND, STAMP, PARTS = "simulated culture", "culture.json", "parts"
 KEYS = ["well", "position", "image"]
@@ -24,39 +25,21 @@ PATTERN = "{well}_p{position:int}.ome.tif"
 
 
 def simulate_culture(spec: CultureSpec, out: Path, *, workers: int | None = None) -> Path:
-    """Write a simulated plate.
+    """Write a simulated plate, and return the folder of its images.
 
-    Parameters
-    ----------
-    spec
-        The plate; its seed decides everything.
-    out
-        Takes ``images/B07_p1.ome.tif`` (uint16, t y x, channel ``phase contrast``, pixel size and
-        frame interval inside), ``plate.csv`` (well, dose, dose_unit), ``truth.parquet`` (one row
-        a cell and frame), ``optics.csv`` and ``images.csv`` (one row a movie: plate, well,
-        position, dose, time of the first frame, and what state its cells are in, see
-        `livewell.simulate.states.movie_states`). Positions that stand there already are kept, if
-        the spec is the same.
-    workers
-        Processes; one a core by default.
-
-    Returns
-    -------
-    Path
-        The folder ``images``.
-
-    Raises
-    ------
-    OutputError
-        The folder holds something else, or a plate with other settings.
+    `out` takes ``images/B07_p1.ome.tif`` (uint16, t y x, channel ``phase contrast``, pixel size and
+    frame interval inside), ``plate.csv`` (well, dose, dose_unit), ``truth.parquet`` (one row a cell
+    and frame), ``optics.csv`` and ``images.csv`` (one row a movie: plate, well, position, dose,
+    time of the first frame, and what state its cells are in, see
+    `livewell.simulate.states.movie_states`). Positions that stand there already are kept, if the
+    spec is the same. There is one worker process a core by default.
     """
     # worker processes may stand in another folder
     out = out.resolve()
     # plates of version 0.1 began with the light, and did not say so
-    said = {k: v for k, v in asdict(spec).items() if (k, v) != ("start_s", 0)}
-    wanted = {"spec": said}
-    claim_same(out, KIND, STAMP, wanted)
-    stamp(out, STAMP, KIND, **wanted)
+    settings = {k: v for k, v in asdict(spec).items() if (k, v) != ("start_s", 0)}
+    claim_same(out, KIND, STAMP, {"spec": settings})
+    stamp(out, STAMP, KIND, spec=settings)
     plate = wells(spec).assign(**({"time_s": spec.start_s} if spec.start_s else {}))
     with whole_file(out / "plate.csv") as temporary:
         plate.to_csv(temporary, index=False)
@@ -70,8 +53,7 @@ def simulate_culture(spec: CultureSpec, out: Path, *, workers: int | None = None
         [pd.read_parquet(out / PARTS / f"{name}.parquet") for name in names], ignore_index=True
     )
     optics = [read_json(out / PARTS / f"{name}.json", kind="optics") for name in names]
-    with whole_file(out / "truth.parquet") as temporary:
-        truth.to_parquet(temporary, index=False)
+    write_table(out / "truth.parquet", truth)
     with whole_file(out / "optics.csv") as temporary:
         pd.DataFrame(optics).to_csv(temporary, index=False)
     images = plate.merge(
@@ -94,8 +76,7 @@ def _position(spec: CultureSpec, key: PositionKey, out: Path) -> None:
     if all(path.is_file() for path in (out / "images" / name, *parts)):
         return
     movie = simulate_position(spec, key)
-    with whole_file(parts[0]) as temporary:
-        movie.truth.assign(image=name).to_parquet(temporary, index=False)
+    write_table(parts[0], movie.truth.assign(image=name))
     write_json(parts[1], {"image": name, **movie.optics})
     with whole_file(out / "images" / name) as temporary:
         tifffile.imwrite(

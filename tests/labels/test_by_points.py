@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import GeometryError, TableError
-from livewell.labels.points import by_points
+from livewell.labels.by_points import Points
+from livewell.labels.by_points import by_points as of_route
+from livewell.labels.made import Labels
 from livewell.tables.schemas import LABELS
 
 STATES = {"live": "live", "dead": "dead"}
@@ -22,6 +24,11 @@ POINTS = pd.DataFrame(
         "ratio": [1.0, 4.0, 1.2, 2.0],
     }
 )
+
+
+def by_points(points, states, sizes, patch_px, **options) -> Labels:
+    """Labels of points by a route with these settings."""
+    return of_route(points, Points(Path("cells.csv"), states, patch_px, **options), sizes)
 
 
 def test_patches_are_centred_on_their_points():

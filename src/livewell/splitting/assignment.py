@@ -1,4 +1,4 @@
-"""Deal whole groups into parts so that every part gets its share of every class."""
+"""Assign whole groups to parts so that every part gets its share of every class."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.float64]
 """Patches by group and class, shape (groups, classes)."""
-Dealt = NDArray[np.int64]
+Assignment = NDArray[np.int64]
 """Part of every group, shape (groups,)."""
 
 _TOLERANCE = 1e-12
@@ -26,69 +26,58 @@ def can_cover(counts: Counts, parts: int) -> bool:
         alone = [int(n) - mixed for n in holds.sum(axis=0)]
         return mixed + min(alone) >= parts
     return any(
-        (_Deal.start(counts, np.full(parts, 1 / parts), np.random.default_rng(seed)).covered())
+        (_Draft.start(counts, np.full(parts, 1 / parts), np.random.default_rng(seed)).covered())
         for seed in range(20)
     )
 
 
-def deals(counts: Counts, fractions: NDArray[np.float64], seed: int) -> list[Dealt]:
-    """Good ways to deal groups into parts, the best first; every part holds every class.
+def assignments(counts: Counts, fractions: NDArray[np.float64], seed: int) -> list[Assignment]:
+    """Good ways to assign groups to parts, the best first; every part holds every class.
 
-    Parameters
-    ----------
-    counts
-        Patches by group and class, shape (groups, classes); each class stands somewhere.
-    fractions
-        Share of each part, shape (parts,), sum 1.
-    seed
-        Decides which of the equally good ways comes first.
-
-    Returns
-    -------
-    list of int arrays
-        Parts from 0, each of shape (groups,); empty where no way was found. The deviation that is
-        kept small is the squared difference between a part's share of each class and its fraction,
-        over the fraction; shares of the *groups* that hold the class count a tenth beside it.
+    `counts` are patches by group and class, `fractions` the share of each part, sum 1. No way may
+    be found. The deviation that is kept small is the squared difference between a part's share of
+    each class and its fraction, over the fraction; shares of the *groups* that hold the class count
+    a tenth beside it.
     """
     tries = int(np.clip(400 // max(len(counts), 1), 2, 12))
     found = []
     for rng in np.random.default_rng(seed).spawn(tries):
-        deal = _Deal.start(counts, fractions, rng)
-        if deal.covered():
-            deal.fill(rng)
-            deal.improve()
-            found.append((deal.cost(), deal.part))
+        draft = _Draft.start(counts, fractions, rng)
+        if draft.covered():
+            draft.fill(rng)
+            draft.improve()
+            found.append((draft.cost(), draft.part))
     return [part for _, part in sorted(found, key=lambda pair: pair[0])]
 
 
 @dataclass
-class _Deal:
-    """One attempt: `part` is -1 where a group is not dealt yet."""
+class _Draft:
+    """One attempt: `part` is -1 where a group has none yet."""
 
     share: Counts
     holds: NDArray[np.int64]
     fractions: NDArray[np.float64]
-    part: Dealt
+    part: Assignment
 
     @classmethod
     def start(
         cls, counts: Counts, fractions: NDArray[np.float64], rng: np.random.Generator
-    ) -> "_Deal":
+    ) -> "_Draft":
         """Give every part the classes it lacks, groups with the most classes first."""
         holds = (counts > 0).astype(np.int64)
         of_patches = counts / np.maximum(counts.sum(axis=0), 1)
         of_groups = holds / np.maximum(holds.sum(axis=0), 1)
         share = np.hstack([of_patches, np.sqrt(_GROUP_WEIGHT) * of_groups])
-        deal = cls(share, holds, fractions, np.full(len(counts), -1, dtype=np.int64))
+        draft = cls(share, holds, fractions, np.full(len(counts), -1, dtype=np.int64))
         lacks = np.ones((len(fractions), holds.shape[1]), dtype=bool)
         order = rng.permutation(len(counts))
         for group in order[np.argsort(-holds[order].sum(axis=1), kind="stable")]:
             gain = (lacks & (holds[group] > 0)).sum(axis=1)
             if gain.max() > 0:
                 best = rng.choice(np.flatnonzero(gain == gain.max()))
-                deal.part[group] = best
+                draft.part[group] = best
                 lacks[best] &= holds[group] == 0
-        return deal
+        return draft
 
     def covered(self) -> bool:
         """Whether every part holds every class."""
@@ -99,7 +88,7 @@ class _Deal:
         return float((self._excess() ** 2 / self.fractions[:, None]).sum())
 
     def fill(self, rng: np.random.Generator) -> None:
-        """Deal the rest, big groups first, each to where it brings the shares closest."""
+        """Assign the rest, big groups first, each to where it brings the shares closest."""
         rest = rng.permutation(np.flatnonzero(self.part < 0))
         excess = self._excess()
         weight = 1 / self.fractions

@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from livewell.errors import LabelError, TableError
-from livewell.labels.by_fluorescence import by_fluorescence
+from livewell.labels.by_stain import Stain, by_stain
+from livewell.labels.made import Labels
 from livewell.labels.mixture import PATTARONE_2021, Mixture, fit_mixture
 from livewell.measure.borders import valid_area
 from livewell.measure.stain import background, means, ratio
@@ -24,8 +25,15 @@ OFFSET = 90.0
 
 def _measured(values: np.ndarray, group: str = "g") -> pd.DataFrame:
     boxes = {"t": 0, "y0": 0, "y1": 9, "x0": np.arange(len(values)) * 9}
-    table = pd.DataFrame({"image": f"{group}.tif", **boxes, "stain": values, "experiment": group})
+    table = pd.DataFrame(
+        {"image": f"{group}.tif", **boxes, "mean": values, "cells": 1.0, "experiment": group}
+    )
     return table.assign(x1=table["x0"] + 9)
+
+
+def labelled(measured: pd.DataFrame, **options) -> Labels:
+    """Labels by the mean stain, fitted with seed 0."""
+    return by_stain(measured, Stain("PI", 9, 9, "mean", **options), ("live", "dead"), 0)
 
 
 def test_the_published_mixture_gives_the_published_thresholds():
@@ -48,7 +56,7 @@ def test_a_known_mixture_is_found_in_any_unit(gain, offset):
 
 def test_patches_between_the_thresholds_are_left_out_and_counted():
     """Every patch is live, dead or between; scores are the stain; the schema holds."""
-    made = by_fluorescence(_measured(STAIN), "stain", seed=0)
+    made = labelled(_measured(STAIN))
     mixture = made.mixtures[""]
     live = made.table["label"] == "live"
     assert (made.table["score"][live] < mixture.live_below).all()
@@ -63,17 +71,15 @@ def test_patches_between_the_thresholds_are_left_out_and_counted():
 def test_thresholds_fitted_on_a_reference_serve_all():
     """Untreated patches alone decide; a much brighter treated set is judged by them."""
     both = pd.concat([_measured(STAIN), _measured(STAIN * 3, "treated")], ignore_index=True)
-    made = by_fluorescence(both, "stain", 0, reference=both["experiment"] == "g")
+    made = labelled(both, reference=("experiment", "g"))
     assert made.mixtures[""] == fit_mixture(STAIN, 0)
     assert (made.table.loc[made.table["image"] == "treated.tif", "label"] == "dead").mean() > 0.95
-    given = by_fluorescence(both, "stain", 0, mixture=made.mixtures[""])
-    pd.testing.assert_frame_equal(given.table, made.table)
 
 
 def test_groups_are_fitted_each_by_itself():
     """A group stained ten times as bright gets thresholds ten times as high."""
     both = pd.concat([_measured(STAIN), _measured(STAIN * 10, "bright")], ignore_index=True)
-    made = by_fluorescence(both, "stain", 0, group="experiment")
+    made = labelled(both, per="experiment")
     ratio_of = made.mixtures["bright"].live_below / made.mixtures["g"].live_below
     assert ratio_of == pytest.approx(10, rel=0.01)
     counts = made.table.groupby("image")["label"].value_counts()
@@ -86,9 +92,9 @@ def test_groups_without_two_components_are_refused_or_dropped_as_said():
     few = _measured(STAIN[:9], "few")
     both = pd.concat([_measured(STAIN), alike, few], ignore_index=True)
     with pytest.raises(TableError) as caught:
-        by_fluorescence(both, "stain", 0, group="experiment")
+        labelled(both, per="experiment")
     assert [fault.where for fault in caught.value.faults] == ["group alike", "group few"]
-    made = by_fluorescence(both, "stain", 0, group="experiment", unfit="drop")
+    made = labelled(both, per="experiment", unfit="drop")
     assert set(made.table["image"]) == {"g.tif"}
     assert len(made.notes) == 2
     counts = {count.step: count.count for count in made.counts}
@@ -111,18 +117,16 @@ def test_stains_without_two_groups_are_refused(values, text):
         fit_mixture(values, 0).check()
 
 
-def test_coinciding_components_and_bad_tables_are_refused():
-    """Equal means cross; missing columns and values are faults of the table."""
+def test_coinciding_components_and_bad_values_are_refused():
+    """Equal means cross; missing values, and no patch to fit on, are faults of the table."""
     with pytest.raises(LabelError, match="cross"):
         Mixture(5, 1, 5, 1).check()
     with pytest.raises(LabelError, match="cross"):
-        by_fluorescence(_measured(STAIN), "stain", 0, mixture=Mixture(200, 90, 300, 90))
-    with pytest.raises(TableError, match="near it: stain"):
-        by_fluorescence(_measured(STAIN), "stian", 0)
+        Mixture(200, 90, 300, 90).check()
     with pytest.raises(TableError, match="no finite numbers"):
-        by_fluorescence(_measured(np.append(STAIN, np.nan)), "stain", 0)
-    with pytest.raises(TableError, match="reference"):
-        by_fluorescence(_measured(STAIN), "stain", 0, reference=pd.Series([True]))
+        labelled(_measured(np.append(STAIN, np.nan)))
+    with pytest.raises(TableError, match="none of 1000 patches is of experiment=h"):
+        labelled(_measured(STAIN), reference=("experiment", "h"))
 
 
 def test_real_patches_called_live_hold_no_dead_nucleus(shared_data: Path):
@@ -134,8 +138,10 @@ def test_real_patches_called_live_hold_no_dead_nucleus(shared_data: Path):
         stain = tifffile.imread(folder / name, key=1)
         patches = list(RegionGrid(224, 112).patches(name, 0, valid_area(stain)))
         mean = means(stain, [patch.box for patch in patches])
-        tables.append(key_table(patches).assign(ratio=ratio(mean, background(stain), OFFSET)))
-    made = by_fluorescence(pd.concat(tables), "ratio", 0)
+        level = ratio(mean, background(stain), OFFSET)
+        tables.append(key_table(patches).assign(ratio=level, cells=1.0))
+    measured = pd.concat(tables, ignore_index=True)
+    made = by_stain(measured, Stain("PI", 224, 112), ("live", "dead"), 0)
     counts = {count.step: count.count for count in made.counts}
     assert counts["patches"] == 595
     assert min(counts["live"], counts["dead"]) > 100

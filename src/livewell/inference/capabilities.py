@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from livewell.errors import ModelFileError
+from livewell.errors import ModelFileError, SpecError
 from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card
+from livewell.models.profile import Profile
 
 
 def refuse_frames(card: Card, folder: Path) -> None:
@@ -22,6 +23,22 @@ def refuse_frames(card: Card, folder: Path) -> None:
             expected="a model of a profile such as FAST",
             got=f"profile {card.profile.name}",
             remedy="use `livewell localise`, or `livewell evaluate` for its run",
+        )
+
+
+def refuse_frame_recipe(profile: Profile) -> None:
+    """Refuse a recipe whose net sees whole frames where patches are counted.
+
+    Raises
+    ------
+    SpecError
+        It is one.
+    """
+    if profile.sees_frames:
+        raise SpecError(
+            "a budget counts patches, and this recipe's net sees whole frames",
+            where=f"profile {profile.name}",
+            remedy="take FAST; for places in whole frames use `livewell localise`",
         )
 
 

@@ -196,17 +196,19 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
 
 
 def models_of(tested: EvaluationSet) -> dict[int, Model]:
-    """The models of a run of whole frames, by fold; none if there are no detections.
+    """The models of a run by fold; none where they declare no detections in whole frames.
 
     Raises
     ------
     ModelFileError
         A card without a rule for detections.
     """
-    found = {}
+    found: dict[int, Model] = {}
+    if tested.run is None:
+        return found
     for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
         model = tested.model(fold)
-        if not (model.gives_map and model.classes.binary):
+        if model.scores_patches or not (model.gives_map and model.classes.binary):
             return {}
         model.need_detections()
         found[fold] = model

@@ -1,28 +1,28 @@
 """Where a net sees the positive class in the pictures of one file, in pixels of that file."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from livewell.errors import ImageContentError, LivewellError, OutputError, SpecError
-from livewell.execution.journal import version_of
+from livewell.errors import ImageContentError, SpecError
+from livewell.execution.frames import OpenFrame, Opening, judge_frames
+from livewell.execution.items import Item, Record
 from livewell.geometry import Box
-from livewell.images.formats import OpenImage
-from livewell.images.opening import Channels, open_image
 from livewell.inference.detections import Look, Places
-from livewell.inference.frames import Field, Fit, fit_to, read_field, why
+from livewell.inference.frames import UNSCALED, Field
 from livewell.inference.model import Model
 from livewell.inference.prediction import NOTHING
-from livewell.inference.unseen import learnt
 from livewell.inference.wide_fields import FieldDetections
 from livewell.measure.borders import valid_area
 from livewell.outputs.masks import write_mask
-from livewell.progress import Tick, each
+from livewell.progress import Tick
 from livewell.study.naming import frame_name
 from livewell.study.regions import LEAST_OF_LARGEST
 
@@ -126,21 +126,8 @@ class Locator:
         """What the model detects in a field; ``None`` where there is nothing to judge."""
         return self.model.detected(field, self.look, tick)
 
-    def picture(
-        self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
-    ) -> tuple[dict[str, Any], InFile | None]:
-        """Row of one frame, and its places in pixels of the file; ``None``: nothing to judge.
-
-        Parameters
-        ----------
-        image, t
-            The open file and the number of the frame.
-        fit
-            How the file fits the model.
-        where
-            Name of the frame, for errors.
-        tick
-            Of one unit, the frame.
+    def row(self, frame: OpenFrame, mask: Path) -> dict[str, Any]:
+        """What is said of a frame, its detections under ``places``; writes their mask.
 
         Raises
         ------
@@ -148,16 +135,26 @@ class Locator:
             NaN, or one value only; no background above zero, for a net on contrast against it; or
             less than `LEAST_OF_FRAME` as high or wide as the training frames.
         """
-        field = read_field(image, t, fit, where)
-        self._refuse_scraps(field.area, where)
-        seen = self.seen(field, tick)
+        field, header, notes = frame.field, frame.header, [*frame.notes]
+        self._refuse_scraps(field.area, frame.where)
+        seen = self.seen(field, frame.tick)
         if seen is None:
-            return {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}, None
-        own = in_file(seen.places, field.raw.shape, valid_area(field.raw))
-        p = float(self.card.image_rule.probability(seen.logit))
-        notes = [*fit.notes, *size_notes(field.area, self.frame_px)]
-        verdict = self.card.image_rule.verdict(p)
-        return {"p": p, "verdict": verdict, "found": len(own.score), "notes": notes}, own
+            labels = np.zeros((header.height, header.width), np.int32)
+            said: dict[str, Any] = {
+                "p": None,
+                "verdict": NOTHING,
+                "found": 0,
+                "notes": notes,
+                "places": [],
+            }
+        else:
+            own = in_file(seen.places, field.raw.shape, valid_area(field.raw))
+            p, labels = float(self.card.image_rule.probability(seen.logit)), own.labels
+            said = {"p": p, "verdict": self.card.image_rule.verdict(p), "found": len(own.score)}
+            said["notes"] = [*notes, *size_notes(field.area, self.frame_px)]
+            said["places"] = self._places(own)
+        write_mask(mask, labels, header.pixel_um)
+        return said
 
     def _refuse_scraps(self, area: Box, where: str) -> None:
         """That a thing is not in a scrap says little about a whole picture."""
@@ -172,8 +169,8 @@ class Locator:
                 remedy="give whole pictures, or train on frames of this size",
             )
 
-    def rows(self, own: InFile) -> list[dict[str, Any]]:
-        """One row a place, as the table of detections has them."""
+    def _places(self, own: InFile) -> list[dict[str, Any]]:
+        """One row a detection, as their table has them."""
         p = self.rule.probability(own.score)
         names = ("y0", "x0", "y1", "x1")
         return [
@@ -208,72 +205,50 @@ def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
     return notes
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How files are opened, and where masks go.
+def locate(item: Item, tick: Tick, locator: Locator, opening: Opening, out: Path) -> Record:
+    """The record of one file; its masks are written into `out`, named as its settings say."""
+
+    def judged(frame: OpenFrame) -> Record:
+        name = frame_name(item.settings["name"], frame.field.t, frame.header.frames)
+        mask = f"masks/{name}.tif"
+        return {"learnt": int(frame.learnt), "mask": mask, **locator.row(frame, out / mask)}
+
+    return judge_frames(item, tick, locator.model, opening, judged)
+
+
+PICTURES = ["image", "t", "well", "position", "p", "verdict", "found", "note", "learnt", "mask"]
+"""Columns of ``pictures.csv``."""
+DETECTIONS = ["image", "t", "number", "y", "x", "score", "p", "y0", "x0", "y1", "x1"]
+"""Columns of ``detections.csv``."""
+
+
+def located_tables(
+    rows: Sequence[Mapping[str, Any]], positions: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Images and detections.
+
+    Images without a pixel size are as the model's own were, and no row of theirs says so: a warning
+    does, once for all of them.
 
     Parameters
     ----------
-    out
-        Folder that takes ``masks``.
-    channels, pixel_um
-        As in `livewell.workflows.localise.localise`.
+    rows
+        One a frame, as `Locator.row`, with image, t, learnt and mask.
+    positions
+        Well and position by image.
     """
-
-    out: Path
-    channels: Channels
-    pixel_um: float | None
-
-
-def locate(
-    path: Path, name: str, base: str, locator: Locator, asked: Asked, tick: Tick
-) -> dict[str, Any]:
-    """The journal entry of one file, its masks written; what is wrong with it stops no other.
-
-    Parameters
-    ----------
-    path, name, base
-        The file, its name in tables, and the one of its masks.
-    locator
-        The model.
-    asked
-        How it is opened.
-    tick
-        Of one unit, the file.
-
-    Returns
-    -------
-    dict
-        ``image``, ``name`` (`base`), ``file`` (size and time), ``learnt`` (whether the model was
-        trained or calibrated on its first frame), ``rows`` (one a judged frame), ``places`` (one a
-        place) and ``failures``.
-    """
-    rows: list[dict[str, Any]] = []
-    places: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
-    entry = {"image": name, "name": base, "file": version_of(path), "learnt": False}
-    try:
-        with open_image(path, pixel_um=asked.pixel_um) as image:
-            header = image.header
-            fit = fit_to(locator.card, header, asked.channels, name)
-            fit = replace(fit, notes=(*fit.notes, *header.notes))
-            entry["learnt"] = learnt(image, fit.channels[0], locator.model.learnt)
-            for t, part in each(range(header.frames), tick, 1 / header.frames):
-                tick(0, f"{name}, frame {t + 1} of {header.frames}")
-                try:
-                    row, own = locator.picture(image, t, fit, f"{name}, frame {t}", part)
-                except LivewellError as error:
-                    failures.append({"t": t, "error": why(error)})
-                else:
-                    mask = f"masks/{frame_name(base, t, header.frames)}.tif"
-                    shape = (header.height, header.width)
-                    labels = np.zeros(shape, np.int32) if own is None else own.labels
-                    write_mask(asked.out / mask, labels, header.pixel_um)
-                    rows.append({"t": t, **row, "mask": mask})
-                    places += [{"t": t, **each} for each in locator.rows(own)] if own else []
-    except OutputError:
-        # a mask that cannot be written is no fault of the image
-        raise
-    except LivewellError as error:
-        failures.append({"t": None, "error": why(error)})
-    return entry | {"rows": rows, "places": places, "failures": failures}
+    said = [
+        {**row, "note": "; ".join(note for note in row["notes"] if note != UNSCALED)}
+        for row in rows
+    ]
+    columns = [name for name in PICTURES if name not in ("well", "position")]
+    images = pd.DataFrame(said, columns=columns).merge(positions, on="image", how="left")[PICTURES]
+    found = [
+        {"image": row["image"], "t": row["t"], **each} for row in rows for each in row["places"]
+    ]
+    whole = {"t": "Int64", "number": "int64", **dict.fromkeys(DETECTIONS[-4:], "int64")}
+    numbers = dict.fromkeys(("y", "x", "score", "p"), "float64")
+    return (
+        images.astype({"t": "Int64", "p": "float64", "found": "int64", "learnt": "int64"}),
+        pd.DataFrame(found, columns=DETECTIONS).astype(whole | numbers),
+    )

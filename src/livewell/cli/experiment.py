@@ -20,26 +20,15 @@ def timelapse_(talk: Talk, study: Path, model: Path, out: Path, **options: Any) 
     from livewell.workflows.timelapse import timelapse
 
     made = timelapse(Study.open(study), model, out, **options)
-    for warning in made.warnings:
-        talk.warn(warning)
-    for row in made.failures.itertuples():
-        talk.warn(f"not mapped: {row.error}")
-    talk.say(f"{made.made} mapped, {made.kept} kept from before, {len(made.failures)} failed")
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "made": made.made,
-            "kept": made.kept,
-            "failed": len(made.failures),
-            "warnings": list(made.warnings),
-            "report": str(made.page),
-            **{
-                name: str(out / f"{name}.csv")
-                for name in ("curves", "wells", "doses", "positions", "failures")
-            },
-            "folders": {
-                row.image: str(out / str(row.folder)) for row in made.positions.itertuples()
-            },
-        }
+    names = ("curves", "wells", "doses", "positions", "failures")
+    failed = len(made.failures)
+    return talk.end(
+        made,
+        f"{made.made} mapped, {made.kept} kept from before, {failed} failed",
+        lost="not mapped: {error}",
+        made=made.made,
+        kept=made.kept,
+        failed=failed,
+        **{name: str(out / f"{name}.csv") for name in names},
+        folders={row.image: str(out / str(row.folder)) for row in made.positions.itertuples()},
     )
-    return 1 if len(made.failures) else 0

@@ -40,34 +40,23 @@ def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) 
     from livewell.workflows.localise import localise
 
     made = localise(images, model, out, **options)
-    counts = made.pictures["verdict"].value_counts()
-    for verdict, count in counts.items():
-        talk.say(f"{count:>8,}  {verdict}")
+    verdicts = talk.count(made.pictures["verdict"])
     holding = int((made.pictures["found"] > 0).sum())
     places = f"{plural(len(made.detections), 'place')} of p {made.least:.2g} or more"
     talk.say(f"{places} in {plural(holding, 'picture')}")
-    for warning in made.warnings:
-        talk.warn(warning)
-    for row in made.failures.itertuples():
-        talk.warn(f"not judged: {row.image}: {row.error}")
-    talk.say(f"places: {out / 'detections.csv'}")
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "verdicts": {str(verdict): int(count) for verdict, count in counts.items()},
-            "pictures": len(made.pictures),
-            "detections": len(made.detections),
-            "pictures_with_places": holding,
-            "least": made.least,
-            "failures": len(made.failures),
-            "warnings": list(made.warnings),
-            "tables": {
-                name: str(out / f"{name}.csv") for name in ("pictures", "detections", "failures")
-            },
-            "masks": str(out / "masks"),
-            "overlays": str(out / "overlays"),
-            "figure3": made.figure3 and str(made.figure3),
-            "report": str(made.page),
-        }
+    tables = {name: str(out / f"{name}.csv") for name in ("pictures", "detections", "failures")}
+    return talk.end(
+        made,
+        f"places: {out / 'detections.csv'}",
+        lost="not judged: {image}: {error}",
+        verdicts=verdicts,
+        pictures=len(made.pictures),
+        detections=len(made.detections),
+        pictures_with_places=holding,
+        least=made.least,
+        failures=len(made.failures),
+        tables=tables,
+        masks=str(out / "masks"),
+        overlays=str(out / "overlays"),
+        figure3=made.figure3 and str(made.figure3),
     )
-    return 1 if len(made.failures) else 0

@@ -24,23 +24,9 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
     from livewell.workflows.assess import assess
 
     made = assess(images, model, out, **options)
-    counts = made.verdicts["verdict"].value_counts()
-    for verdict, count in counts.items():
-        talk.say(f"{count:>8,}  {verdict}")
-    for warning in made.warnings:
-        talk.warn(warning)
-    for row in made.failures.itertuples():
-        talk.warn(f"not judged: {row.error}")
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "verdicts": {str(verdict): int(count) for verdict, count in counts.items()},
-            "failures": len(made.failures),
-            "warnings": list(made.warnings),
-            "report": str(made.page),
-        }
-    )
-    return 1 if len(made.failures) else 0
+    verdicts = talk.count(made.verdicts["verdict"])
+    failures = len(made.failures)
+    return talk.end(made, lost="not judged: {error}", verdicts=verdicts, failures=failures)
 
 
 @command("heatmap")
@@ -54,17 +40,5 @@ def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) ->
     from livewell.workflows.heatmap import heatmap
 
     made = heatmap(movie, model, out, **options)
-    for warning in made.warnings:
-        talk.warn(warning)
-    talk.say(made.used.told())
-    talk.say(f"video: {made.video}")
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "video": str(made.video),
-            "map": str(made.map),
-            "report": str(made.page),
-            "engine": made.used.noted(),
-            "warnings": list(made.warnings),
-        }
-    )
+    files = {"video": str(made.video), "map": str(made.map)}
+    talk.end(made, made.used.told(), f"video: {made.video}", engine=made.used.noted(), **files)

@@ -225,13 +225,7 @@ def _verdict(passed: list[float], stop: DoseTest | None) -> Verdict:
 
 
 def check_levels(margin: float, alpha: float) -> None:
-    """Refuse a margin or a level that cannot be.
-
-    Raises
-    ------
-    SpecError
-        It is out of range.
-    """
+    """Refuse a margin or a level that cannot be."""
     share = "a share above 0 and below 1, such as 0.1 for ten percentage points"
     for option, value, top, expected in (
         ("--margin", margin, 1.0, share),

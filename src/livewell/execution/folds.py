@@ -32,13 +32,7 @@ class Training:
 
 
 def train_fold(run: Run, fold: Fold, training: Training) -> None:
-    """Train the net of one fold, calibrate it on validation groups, save it with its card.
-
-    Raises
-    ------
-    LeakError
-        The model to begin with has learnt from validation or test images.
-    """
+    """Train the net of one fold, calibrate it on validation groups, save it with its card."""
     profile, start = training.profile, training.start
     pixels, meta = fold.split.pixels, fold.split.meta
     if start is not None:
@@ -80,13 +74,7 @@ def train_fold(run: Run, fold: Fold, training: Training) -> None:
 
 
 def start_of(path: Path, profile: Profile, meta: SplitMeta) -> Model:
-    """The model that training begins with, of the same net, classes and channels.
-
-    Raises
-    ------
-    ModelFileError
-        It is of others.
-    """
+    """The model that training begins with; refused unless of the same net, classes and channels."""
     model = Model.load(path, device="cpu")
     card = model.card
     same = {

@@ -36,19 +36,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenFrame:
-    """A frame as a model sees it, the header of its file, and how this fits the model.
-
-    Parameters
-    ----------
-    field, header, notes
-        The frame, its file, and what is to be said of it.
-    learnt
-        Whether the model was trained or calibrated on the file's first frame.
-    where
-        Name of the frame, for errors.
-    tick
-        Of one unit, the frame.
-    """
+    """A frame as a model sees it, its file's header, and whether the model has learnt from it."""
 
     field: Field
     header: Header

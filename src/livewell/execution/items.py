@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
@@ -42,18 +42,6 @@ class Item:
         except ImageReadError:
             version = []
         return {**self.settings, "image": self.name, "file": version}
-
-
-class Records(Protocol):
-    """Where records are kept."""
-
-    def get(self, item: Item) -> Record | None:
-        """The record of an item with `Item.asked` under ``asked``; ``None`` where there is none."""
-        ...
-
-    def add(self, item: Item, record: Record) -> None:
-        """Keep the record of an item."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -96,10 +84,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class FolderRecords:
-    """One file `name` in the folder of every item, which stays: later calls make only the rest.
-
-    A record holds as long as the item's other `files` are in its folder.
-    """
+    """One file `name` in the folder of every item, which holds as long as `files` are there too."""
 
     folders: Mapping[str, Path]
     name: str
@@ -137,23 +122,15 @@ class Batch:
 def map_items(
     items: Sequence[Item],
     work: Callable[[Item, Tick], Record],
-    records: Records,
+    records: Journal | FolderRecords,
     *,
     what: str,
     files: Callable[[Record], Iterable[Path]] = lambda record: (),
 ) -> Batch:
     """Do the work of every item that has no valid record yet, and keep its record.
 
-    Parameters
-    ----------
-    items, work
-        What is done; a record may have ``rows``, and ``failures`` (t, error) of single frames.
-    records
-        Where records are kept.
-    what
-        What the bar is called; it counts what is left to do.
-    files
-        Files that a record speaks of, without which it is not valid.
+    A record may have ``rows``, and ``failures`` (t, error) of single frames; without the files that
+    it speaks of it is not valid.
     """
     found: dict[str, Record] = {}
     for item in items:
@@ -178,7 +155,7 @@ def map_items(
 def _worked(
     todo: Sequence[Item],
     work: Callable[[Item, Tick], Record],
-    records: Records,
+    records: Journal | FolderRecords,
     found: dict[str, Record],
     what: str,
 ) -> dict[str, list[Record]]:
@@ -200,7 +177,7 @@ def _worked(
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """Shows the bars within the work of one item in words beside the bar of all."""
+    """Shows bars within the work of one item in words beside the bar of all."""
 
     name: str
     outer: Tick

@@ -24,13 +24,7 @@ class ResultFolder:
     def claim(
         cls, path: Path, kind: str, marker: str, settings: Mapping[str, Any]
     ) -> "ResultFolder":
-        """The folder, new or begun with these settings.
-
-        Raises
-        ------
-        OutputError
-            As `livewell.files.claim_same`.
-        """
+        """The folder, new or begun with these settings, see `livewell.files.claim_same`."""
         claim_same(path, kind, marker, settings)
         return cls(path, kind, marker, settings)
 

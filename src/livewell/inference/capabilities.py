@@ -27,13 +27,7 @@ def refuse_frames(card: Card, folder: Path) -> None:
 
 
 def refuse_frame_recipe(profile: Profile) -> None:
-    """Refuse a recipe whose net sees whole frames where patches are counted.
-
-    Raises
-    ------
-    SpecError
-        It is one.
-    """
+    """Refuse a recipe whose net sees whole frames where patches are counted."""
     if profile.sees_frames:
         raise SpecError(
             "a budget counts patches, and this recipe's net sees whole frames",

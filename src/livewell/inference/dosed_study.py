@@ -21,18 +21,9 @@ APART = 0.1
 
 @dataclass(frozen=True)
 class DosedStudy:
-    """A study and a plan, checked.
+    """A study and a plan, checked: dose by unit, unit by image, judged frames as labels on them.
 
-    Parameters
-    ----------
-    dose, units
-        Dose by unit, and unit by image.
-    learnt_s
-        Times that are learnt from: from and to, seconds.
-    frames
-        Every judged frame, as labels on frames.
-    notes
-        What a careful user should know.
+    ``learnt_s`` are the times that are learnt from: from and to.
     """
 
     study: Study
@@ -45,13 +36,7 @@ class DosedStudy:
 
     @classmethod
     def of(cls, study: Study, plan: Plan) -> "DosedStudy":
-        """The study's doses, units and judged frames.
-
-        Raises
-        ------
-        TableError
-            As `doses_by_unit`, times that are not known, or doses without a frame to judge.
-        """
+        """The study's doses, units and judged frames."""
         dose, units = doses_by_unit(study, plan)
         times, note, faults = frame_times(study.fields(), study.headers())
         if faults:

@@ -84,11 +84,7 @@ class EngineUse:
     @property
     def named(self) -> dict[str, str]:
         """Engine, backend and number type, for reports."""
-        return {
-            "engine": self.engine,
-            "backend": self.backend,
-            "number type": self.precision,
-        }
+        return {"engine": self.engine, "backend": self.backend, "number type": self.precision}
 
     def noted(self) -> dict[str, Any]:
         """For files."""

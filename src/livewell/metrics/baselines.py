@@ -53,13 +53,7 @@ def rivals(
     min_each: int,
     seed: int,
 ) -> tuple[dict[str, dict[str, Estimate]], int]:
-    """Figures of the net and of simple rules on the same patches, and how many these are.
-
-    Parameters
-    ----------
-    scores
-        Of the net; for the rest as `baseline_estimates`.
-    """
+    """Figures of the net, by its scores, and of simple rules on the same patches; their number."""
     some = some_patches(patches, seed)
     found = baseline_estimates(some, folds, classes, source, min_each=min_each, seed=seed)
     same = scores.merge(some[KEY], on=KEY)

@@ -225,17 +225,10 @@ DETECTIONS = ["image", "t", "number", "y", "x", "score", "p", "y0", "x0", "y1", 
 def located_tables(
     rows: Sequence[Mapping[str, Any]], positions: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Images and detections.
+    """Images and detections from rows of `locate`; `positions` has well and position by image.
 
     Images without a pixel size are as the model's own were, and no row of theirs says so: a warning
     does, once for all of them.
-
-    Parameters
-    ----------
-    rows
-        One a frame, as `Locator.row`, with image, t, learnt and mask.
-    positions
-        Well and position by image.
     """
     said = [
         {**row, "note": "; ".join(note for note in row["notes"] if note != UNSCALED)}

@@ -17,17 +17,7 @@ def position_results(
     folders: Mapping[str, Path],
     scored: pd.DataFrame,
 ) -> tuple[Curves, pd.DataFrame]:
-    """Curves over time of mapped positions, and one row each: where it stands, what scored it.
-
-    Parameters
-    ----------
-    batch, folders
-        What was mapped, and the folder of every image's map.
-    study, fields
-        The study, and those of its images that were asked for.
-    scored
-        As `livewell.inference.unseen.scorers`.
-    """
+    """Curves over time of mapped positions, and one row each: where it stands, what scored it."""
     # always from the file, so that a table does not depend on when a position was made
     read = {image: pd.read_csv(folders[image] / "curve.csv") for image in batch.records}
     headers, _ = study.read_headers()

@@ -26,14 +26,7 @@ def verdict_table(
 ) -> pd.DataFrame:
     """``verdicts.csv``: of two classes the share and probability of the positive one, else of each.
 
-    Parameters
-    ----------
-    rows
-        As `verdict_row`, with image and t.
-    positions
-        Well and position by image.
-    classes
-        The model's.
+    `rows` are `verdict_row` with image and t; `positions` has well and position by image.
     """
     if classes.binary:
         numbers = {

@@ -22,16 +22,10 @@ def budget_report(
     tried: Sequence[float],
     said: Mapping[str, Any],
 ) -> tuple[str, tuple[str, ...]]:
-    """The page as HTML, and what a careful user should know beyond `fitted.warnings`.
+    """The page as HTML, and warnings beyond `fitted.warnings`.
 
-    Parameters
-    ----------
-    used
-        The recipe of the models that judged the wells, or where they lie.
-    tried
-        All margins that were asked of this experiment.
-    said
-        Settings, as the folder's marker file has them.
+    `used` is the recipe of the models that judged the wells, or where they lie; `tried` are all
+    margins that were asked of this experiment.
     """
     wells, plan = analysis.wells, dosed.plan
     warnings = []

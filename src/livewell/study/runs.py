@@ -112,13 +112,7 @@ def label_hash(study: Study, labels: str) -> str:
 
 
 def refuse_new_labels(study: Study, split: str, meta: SplitMeta) -> None:
-    """Refuse a split whose labels were made anew after it.
-
-    Raises
-    ------
-    SplitError
-        They were.
-    """
+    """Refuse a split whose labels were made anew after it."""
     there = meta.labels in study.label_names()
     if there and meta.labels_sha256 not in ("", label_hash(study, meta.labels)):
         raise SplitError(

@@ -41,15 +41,7 @@ class TrainingSplit:
         folds: Sequence[int] | None = None,
         channels: Channels = None,
     ) -> "TrainingSplit":
-        """The split of this name, where it fits the recipe; all folds where none are asked for.
-
-        Raises
-        ------
-        SpecError
-            Patches of another size than the profile's.
-        SplitError
-            No such fold, other channels, or the labels were made anew after the split.
-        """
+        """The split of this name, where it fits the recipe; all folds where none are asked for."""
         patches, parts, meta = study.split(name)
         refuse_new_labels(study, name, meta)
         _check_size(meta, profile)

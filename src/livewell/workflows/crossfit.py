@@ -39,15 +39,7 @@ class CrossFitting:
 
 
 def prepare(dosed: DosedStudy, settings: CrossFitting) -> SplitResult:
-    """Label the extremes of a study by dose and split its units in folds, evenly within each dose.
-
-    Raises
-    ------
-    SplitError
-        Too few units to train, validate and test on.
-    SpecError
-        Labels of that name which something else made.
-    """
+    """Label a study's extremes by dose and split its units in folds, evenly within each dose."""
     study, plan, name, seed = dosed.study, dosed.plan, settings.name, settings.seed
     if name in study.label_names() and study.label_meta(name).made_by != KIND:
         raise SpecError(
@@ -77,13 +69,7 @@ def prepare(dosed: DosedStudy, settings: CrossFitting) -> SplitResult:
 
 
 def cross_fit(dosed: DosedStudy, dealt: SplitResult, settings: CrossFitting, out: Path) -> CrossFit:
-    """Learn sick from unlit units, and judge every unit by a model that never saw it.
-
-    Raises
-    ------
-    LeakError
-        A judged image is a copy of one that its model has learnt from.
-    """
+    """Learn sick from unlit units, and judge every unit by a model that never saw it."""
     channels, seed = settings.channels, settings.seed
     trained = train(
         dosed.study,
@@ -104,15 +90,7 @@ def cross_fit(dosed: DosedStudy, dealt: SplitResult, settings: CrossFitting, out
 
 
 def judge(dosed: DosedStudy, model: Path, channels: Channels, seed: int) -> CrossFit:
-    """Judge every unit by a model of other images, or by the folds of a run that never saw it.
-
-    Raises
-    ------
-    SplitError
-        The model has learnt from units that it would judge, or does not say what it learnt from.
-    SpecError
-        Another pixel size than the model's.
-    """
+    """Judge every unit by a model of other images, or by the folds of a run that never saw it."""
     study, plan = dosed.study, dosed.plan
     found = candidates(model, study)
     refuse_more_classes(found.models[0].card, found.models[0].folder, "a budget is of")

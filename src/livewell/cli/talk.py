@@ -66,7 +66,7 @@ class Talk:
             self.say(f"{number:>8,}  {verdict}")
         return counts
 
-    def end(self, made: Any, *lines: str, lost: str = "", **values: Any) -> int:
+    def end(self, made: Any, /, *lines: str, lost: str = "", **values: Any) -> int:
         """Tell warnings, failures (as `lost` says), lines and page of a result; the exit code."""
         failures = made.failures.to_dict("records") if lost else []
         for text in [*made.warnings, *(lost.format(**row) for row in failures)]:

@@ -15,7 +15,7 @@ from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, channels, comm
 @click.option(
     "--least",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Least probability of a place; by default the model's own.",
+    help="Least probability of a detection; by default the model's own.",
 )
 @click.option(
     "--sigma-px",
@@ -25,7 +25,7 @@ from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, channels, comm
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True),
-    help="A place's outline, as a share of its highest saliency (0.2); less draws it wider.",
+    help="A detection's outline, as a share of its highest saliency (0.2); less draws it wider.",
 )
 @click.option(
     "--figures", type=SEED, default=24, show_default=True, help="Overlays at most; 0: no figure."
@@ -35,7 +35,7 @@ from livewell.cli.talk import DEVICE, PATH, POSITIVE, SEED, Talk, channels, comm
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @DEVICE
 def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
-    """Find where pictures hold what a model learnt from labels of images."""
+    """Find where images hold what a model learnt from labels of images."""
     from livewell.text import plural
     from livewell.workflows.localise import localise
 

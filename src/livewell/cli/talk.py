@@ -83,7 +83,7 @@ class Talk:
 
 
 def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:
-    """A command with ``--quiet`` and ``--json``, whose errors are told in plain words."""
+    """A command with ``--quiet`` and ``--json``, whose errors are in plain words."""
 
     def decorate(function: Command) -> click.Command:
         @functools.wraps(function)

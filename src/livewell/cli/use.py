@@ -20,7 +20,7 @@ from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, channels, com
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 @DEVICE
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
-    """Judge pictures: healthy, sick, unsure, or nothing to judge."""
+    """Judge images: healthy, sick, unsure, or nothing to judge."""
     from livewell.workflows.assess import assess
 
     made = assess(images, model, out, **options)

@@ -52,7 +52,7 @@ def assess(
     Parameters
     ----------
     images
-        A file, or a folder that is searched with its folders; every file is a picture or a movie.
+        A file, or a folder that is searched with its folders; every file is an image or a movie.
     model
         Model folder, a file in it, or a training run of one fold.
     out

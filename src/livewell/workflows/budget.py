@@ -107,7 +107,7 @@ def budget(
         Too few wells to learn from.
     OutputError
         `out` holds something else, or a budget with other settings; another margin or alpha may be
-        asked of the same one, and all margins that were tried are told.
+        asked of the same one, and all margins that were tried are named.
     """
     study, out = Study.of(study), Path(out)
     model = None if model is None else Path(model)
@@ -142,8 +142,8 @@ def budget(
     with whole_file(out / "scores.parquet") as temporary:
         fitted.scores.to_parquet(temporary, index=False)
     path = folder.write(page, {"wells": analysis.wells, "doses": analysis.levels})
-    told = (analysis.wells, fitted.sees, dosed.unit, path, (*fitted.warnings, *warnings))
-    made = BudgetResult(out, analysis.budget, analysis.response, *told)
+    found = (analysis.wells, fitted.sees, dosed.unit, path, (*fitted.warnings, *warnings))
+    made = BudgetResult(out, analysis.budget, analysis.response, *found)
     values = {"kind": KIND, "margins_tried": tried, **made.as_json(), "versions": versions()}
     write_json(out / RESULTS, values)
     return made

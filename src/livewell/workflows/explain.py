@@ -80,7 +80,7 @@ def explain(
     names = look.classes or tested.classes.names
     numbers = [class_number(tested.classes.names, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())
-    # a layer that is not there is told before anything is scored
+    # a layer that is not there is refused before anything is scored
     cams = {fold: Cam(tested.model(fold).net, look.layer) for fold in chosen}
     folder = out or tested.own_run.folder / KIND
     said = {"run": str(tested.own_run.folder.resolve()), "folds": chosen, "seed": seed}

@@ -61,7 +61,7 @@ def localise(
     Parameters
     ----------
     images
-        A file, or a folder that is searched with its folders; every file is a picture or a movie.
+        A file, or a folder that is searched with its folders; every file is an image or a movie.
     model
         Model folder, a file in it, or a training run of one fold; of a net that sees whole frames.
     out
@@ -69,12 +69,12 @@ def localise(
         ``figure3.png`` and ``report.html``. If a localisation of the same images by the same model
         was stopped here, it goes on.
     least
-        Least probability of a place, by the card's rule for places; by default the card's
+        Least probability of a detection, by the card's rule for these; by default the card's
         threshold, chosen on validation frames by labels of frames alone.
     sigma_px, share
         As in `livewell.inference.detections.Look`, and its defaults.
     figures
-        Most overlays that are drawn, see `places_shown.chosen`; 0: no figure at all.
+        Most overlays that are drawn, see `report.localisation_figures.chosen`; 0: no figure at all.
     pattern, channels, pixel_um, device
         As in `livewell.workflows.assess.assess`.
 

@@ -98,7 +98,7 @@ class Judged:
     def of_run(cls, run: Path) -> "Judged":
         return cls(run.parent)
 
-    def scores(self, _: object) -> tuple[pd.DataFrame, dict[int, object]]:
+    def scores(self) -> tuple[pd.DataFrame, dict[int, object]]:
         """The two surest suspects get the other class than they are told, all others their own.
 
         Suspects are by turns told to hold circles, and not.

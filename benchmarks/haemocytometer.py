@@ -14,6 +14,7 @@ from livewell.classes import ClassNames
 from livewell.detection.intervals import detection_estimates
 from livewell.detection.matching import matched
 from livewell.errors import StudyError
+from livewell.execution.folds import Fitter
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.labels.by_boxes import Boxes
 from livewell.metrics.intervals import Estimate, cluster_interval
@@ -29,7 +30,7 @@ from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.split import split
-from livewell.workflows.train import Fitter, train
+from livewell.workflows.train import train
 
 CLASSES = ("living", "dead")
 RESNET = override(

@@ -151,7 +151,7 @@ def test_what_is_trained_is_used_again(
 ) -> None:
     """The second call draws no picture, trains nothing, and gives the same weights and log."""
     monkeypatch.setattr("livewell.workflows.shapes.picture", refused)
-    monkeypatch.setattr("livewell.workflows.train._one_fold", refused)
+    monkeypatch.setattr("livewell.workflows.train.train_fold", refused)
     again = trained(TRIAL, runs, seed=0)
     assert again.card.weights_sha256 == model.card.weights_sha256
     pd.testing.assert_frame_equal(again.log, model.log)

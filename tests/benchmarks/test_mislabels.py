@@ -149,6 +149,6 @@ def test_what_stands_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.Mo
     def trained(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("livewell.workflows.train._one_fold", trained)
+    monkeypatch.setattr("livewell.workflows.train.train_fold", trained)
     again = flipped(runs=tmp_path, images=IMAGES, seed=0)
     assert (again.rows, values_of(again)) == (first.rows, values_of(first))

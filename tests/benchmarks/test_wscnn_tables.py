@@ -93,7 +93,7 @@ def nothing_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
     names = (
         "livewell.workflows.shapes.picture",
-        "livewell.workflows.train._one_fold",
+        "livewell.workflows.train.train_fold",
         "benchmarks.shapes._told",
     )
     for name in names:

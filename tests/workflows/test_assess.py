@@ -242,10 +242,10 @@ def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:
         entry["rows"][0]["note"] = "from the journal"
     text = "".join(json.dumps(entry) + "\n" for entry in entries)
     journal.write_text(text, "utf-8")
-    os.utime(images / entries[1]["image"], ns=(0, 0))
+    os.utime(images / entries[1]["asked"]["image"], ns=(0, 0))
     notes = assess(images, model, stopped).verdicts.set_index(["image", "t"])["note"]
     kept = notes[notes == "from the journal"].index.tolist()
-    assert kept == [(entries[0]["image"], 0), (entries[2]["image"], 0)]
+    assert kept == [(entries[n]["asked"]["image"], 0) for n in (0, 2)]
     with pytest.raises(OutputError, match=r"other settings.*stride_px=64.*stride_px=32"):
         assess(images, model, stopped, stride_px=32)
 

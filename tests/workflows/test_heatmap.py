@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from livewell.errors import ImageContentError, ImageReadError, OutputError, SpecError
-from livewell.inference.engines import NEAR
+from livewell.inference.engines import NEAR, usual_stride
 from livewell.models.files import load_model
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
@@ -25,7 +25,7 @@ from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
 from livewell.workflows.evaluate import evaluate
-from livewell.workflows.heatmap import HeatMapResult, heatmap, usual_stride
+from livewell.workflows.heatmap import HeatMapResult, heatmap
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 

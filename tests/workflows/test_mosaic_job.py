@@ -1,6 +1,8 @@
 """Mosaics as files: from raw images to a data set that can be split, trained and measured."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,8 @@ from livewell.images.opening import open_image
 from livewell.labels.by_column import Column
 from livewell.labels.by_points import Points
 from livewell.models.recipes import TINY
-from livewell.papers import mosaic as job
 from livewell.papers.mosaic import Mosaics, mosaics
+from livewell.progress import Tick, shown
 from livewell.splitting.schemes import KFolds, Named
 from livewell.study.regions import Grid
 from livewell.study.study import Study
@@ -166,21 +168,28 @@ def test_reduction_and_scale(raw: Study, tmp_path: Path) -> None:
     assert index(found.images, tmp_path / "s").study.headers()["pixel_um"].isna().all()
 
 
-def test_a_stopped_run_goes_on(
-    raw: Study, made: Mosaics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass
+class StopsAfter:
+    """A progress that stops the job after so many written mosaics."""
+
+    mosaics: int
+
+    @contextmanager
+    def task(self, what: str, total: int) -> Iterator[Tick]:
+        """Count mosaics; other bars do not matter."""
+
+        def tick(done: float = 1, note: str = "") -> None:
+            self.mosaics -= what == "writing mosaics"
+            if not self.mosaics:
+                raise KeyboardInterrupt
+
+        yield tick
+
+
+def test_a_stopped_run_goes_on(raw: Study, made: Mosaics, tmp_path: Path) -> None:
     """Whole files are kept, missing ones made, and the end is that of a run never stopped."""
-    write, count = job._write_one, iter(range(9))
-
-    def stopping(*arguments: object) -> None:
-        if next(count, None) is None:
-            raise KeyboardInterrupt
-        write(*arguments)
-
-    monkeypatch.setattr(job, "_write_one", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), shown(StopsAfter(9)):
         mosaics(raw, tmp_path, repeats=2, size_px=None)
-    monkeypatch.undo()
     begun = {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()}
     assert len(begun) == 9
     assert not (tmp_path / "mosaics.csv").exists()

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from livewell.cli.experiment import timelapse_
+from livewell.cli.use import timelapse_
 from livewell.errors import ModelFileError, OutputError, SpecError, StudyError
 from livewell.files import folder_names
 from livewell.inference.engines import EngineUse

@@ -8,15 +8,13 @@ import click
 from livewell import __version__
 from livewell.cli.budget import budget_
 from livewell.cli.dataset import dataset_
-from livewell.cli.experiment import timelapse_
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, split_, train_
-from livewell.cli.localise import localise_
 from livewell.cli.mosaic import mosaic_
 from livewell.cli.prepare import index_, inspect_
 from livewell.cli.show import demo_, simulate
-from livewell.cli.use import assess_, heatmap_
+from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
 
 
 class InOrder(click.Group):

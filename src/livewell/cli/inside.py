@@ -50,14 +50,5 @@ def explain_(
             f"evidence for {name}: {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) off"
             f" cells; of the area {found.area.value:.1%} is off cells"
         )
-    for text in made.warnings:
-        talk.warn(text)
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "background": {name: asdict(found) for name, found in made.background.items()},
-            "disagreement": made.disagreement,
-            "warnings": list(made.warnings),
-            "report": str(made.page),
-        }
-    )
+    background = {name: asdict(found) for name, found in made.background.items()}
+    talk.end(made, background=background, disagreement=made.disagreement)

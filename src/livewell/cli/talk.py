@@ -6,7 +6,8 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,23 @@ class Talk:
         if not self._json:
             click.echo(f"warning: {text}", err=True)
 
+    def count(self, verdicts: Iterable[str]) -> dict[str, int]:
+        """Say how many there are of each verdict, the most frequent first."""
+        counts = dict(Counter(verdicts).most_common())
+        for verdict, number in counts.items():
+            self.say(f"{number:>8,}  {verdict}")
+        return counts
+
+    def end(self, made: Any, /, *lines: str, lost: str = "", **values: Any) -> int:
+        """Tell warnings, failures (as `lost` says), lines and page of a result; the exit code."""
+        failures = made.failures.to_dict("records") if lost else []
+        for text in [*made.warnings, *(lost.format(**row) for row in failures)]:
+            self.warn(text)
+        for line in (*lines, f"report: {made.page}"):
+            self.say(line)
+        self.result({**values, "warnings": list(made.warnings), "report": str(made.page)})
+        return 1 if failures else 0
+
     def result(self, values: dict[str, Any]) -> None:
         """The result for machines, on standard output."""
         if self._json:
@@ -65,7 +83,7 @@ class Talk:
 
 
 def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:
-    """A command with ``--quiet`` and ``--json``, whose errors are told in plain words."""
+    """A command with ``--quiet`` and ``--json``, whose errors are in plain words."""
 
     def decorate(function: Command) -> click.Command:
         @functools.wraps(function)

@@ -1,12 +1,62 @@
-"""Judge new images and movies."""
+"""Judge, search and map new images and movies."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from livewell.cli.mapping import mapping
-from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, channels, command
+from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, SEED, Command, Talk, channels, command
+
+MAPPING = (
+    click.option("--model", type=PATH, required=True, help="Model folder or training run."),
+    click.option(
+        "--stride-px", type=COUNT, help="From window to window; by default a quarter patch."
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "dense", "windows"]),
+        default="auto",
+        show_default=True,
+        help="Whole frames at once, or window by window; auto: dense where exact or measured near.",
+    ),
+    click.option(
+        "--backend",
+        type=click.Choice(["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]),
+        default="torch",
+        show_default=True,
+        help="What computes dense maps.",
+    ),
+    click.option(
+        "--memory-gb", type=POSITIVE, help="What tiles may take: 2, on a GPU half of what is free."
+    ),
+    click.option(
+        "--edges",
+        type=click.Choice(["drop", "mirror"]),
+        default="drop",
+        show_default=True,
+        help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
+    ),
+    channels("Channel to judge; by default the study's, else the model's."),
+    DEVICE,
+    click.option(
+        "--fps", type=POSITIVE, default=5.0, show_default=True, help="Frames a second of videos."
+    ),
+    click.option(
+        "--video",
+        type=click.Choice(["webm", "mp4"]),
+        default="webm",
+        show_default=True,
+        help="mp4 needs ffmpeg.",
+    ),
+)
+"""Options of every command that makes heat maps."""
+
+
+def mapping(function: Command) -> Command:
+    """Give a command the options of heat maps."""
+    for option in reversed(MAPPING):
+        function = option(function)
+    return function
 
 
 @command("assess")
@@ -20,27 +70,67 @@ from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, Talk, channels, com
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 @DEVICE
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
-    """Judge pictures: healthy, sick, unsure, or nothing to judge."""
+    """Judge images: healthy, sick, unsure, or nothing to judge."""
     from livewell.workflows.assess import assess
 
     made = assess(images, model, out, **options)
-    counts = made.verdicts["verdict"].value_counts()
-    for verdict, count in counts.items():
-        talk.say(f"{count:>8,}  {verdict}")
-    for warning in made.warnings:
-        talk.warn(warning)
-    for row in made.failures.itertuples():
-        talk.warn(f"not judged: {row.error}")
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "verdicts": {str(verdict): int(count) for verdict, count in counts.items()},
-            "failures": len(made.failures),
-            "warnings": list(made.warnings),
-            "report": str(made.page),
-        }
+    verdicts = talk.count(made.verdicts["verdict"])
+    failures = len(made.failures)
+    return talk.end(made, lost="not judged: {error}", verdicts=verdicts, failures=failures)
+
+
+@command("localise")
+@click.argument("images", type=PATH)
+@click.option("--model", type=PATH, required=True, help="Model of whole frames, or its run.")
+@click.option("--out", type=PATH, required=True, help="Folder for tables, masks and report.")
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Least probability of a detection; by default the model's own.",
+)
+@click.option(
+    "--sigma-px",
+    type=click.FloatRange(0, 1000),
+    help="Gaussian that smooths the saliency, pixels of the model (7); more joins what is close.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="A detection's outline, as a share of its highest saliency (0.2); less draws it wider.",
+)
+@click.option(
+    "--figures", type=SEED, default=24, show_default=True, help="Overlays at most; 0: no figure."
+)
+@click.option("--pattern", help="File-name pattern with {well} and {position}.")
+@channels("Channel to judge; by default the model's.")
+@click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
+@DEVICE
+def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
+    """Find where images hold what a model learnt from labels of images."""
+    from livewell.text import plural
+    from livewell.workflows.localise import localise
+
+    made = localise(images, model, out, **options)
+    verdicts = talk.count(made.pictures["verdict"])
+    holding = int((made.pictures["found"] > 0).sum())
+    places = f"{plural(len(made.detections), 'place')} of p {made.least:.2g} or more"
+    talk.say(f"{places} in {plural(holding, 'picture')}")
+    tables = {name: str(out / f"{name}.csv") for name in ("pictures", "detections", "failures")}
+    return talk.end(
+        made,
+        f"places: {out / 'detections.csv'}",
+        lost="not judged: {image}: {error}",
+        verdicts=verdicts,
+        pictures=len(made.pictures),
+        detections=len(made.detections),
+        pictures_with_places=holding,
+        least=made.least,
+        failures=len(made.failures),
+        tables=tables,
+        masks=str(out / "masks"),
+        overlays=str(out / "overlays"),
+        figure3=made.figure3 and str(made.figure3),
     )
-    return 1 if len(made.failures) else 0
 
 
 @command("heatmap")
@@ -54,17 +144,30 @@ def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) ->
     from livewell.workflows.heatmap import heatmap
 
     made = heatmap(movie, model, out, **options)
-    for warning in made.warnings:
-        talk.warn(warning)
-    talk.say(made.used.told())
-    talk.say(f"video: {made.video}")
-    talk.say(f"report: {made.page}")
-    talk.result(
-        {
-            "video": str(made.video),
-            "map": str(made.map),
-            "report": str(made.page),
-            "engine": made.used.noted(),
-            "warnings": list(made.warnings),
-        }
+    files = {"video": str(made.video), "map": str(made.map)}
+    talk.end(made, made.used.told(), f"video: {made.video}", engine=made.used.noted(), **files)
+
+
+@command("timelapse")
+@click.argument("study", type=PATH)
+@mapping
+@click.option("--out", type=PATH, required=True, help="Folder for maps, curves and report.")
+@click.option("--only", multiple=True, help="Name of an image; all of the study if none is named.")
+def timelapse_(talk: Talk, study: Path, model: Path, out: Path, **options: Any) -> int:
+    """Map a whole study: curves of sick area per position, well and dose."""
+    from livewell.study.study import Study
+    from livewell.workflows.timelapse import timelapse
+
+    made = timelapse(Study.open(study), model, out, **options)
+    names = ("curves", "wells", "doses", "positions", "failures")
+    failed = len(made.failures)
+    return talk.end(
+        made,
+        f"{made.made} mapped, {made.kept} kept from before, {failed} failed",
+        lost="not mapped: {error}",
+        made=made.made,
+        kept=made.kept,
+        failed=failed,
+        **{name: str(out / f"{name}.csv") for name in names},
+        folders={row.image: str(out / str(row.folder)) for row in made.positions.itertuples()},
     )

@@ -131,10 +131,7 @@ def light_budget(
         that a dose is not worse a lost well counts as wholly sick; it is no evidence that a dose is
         worse. Lost wells without light are left out.
     """
-    if not 0 < margin < 1:
-        raise SpecError("no such margin", where="margin", expected="in (0, 1)", got=str(margin))
-    if not 0 < alpha < 0.5:
-        raise SpecError("no such level", where="alpha", expected="in (0, 0.5)", got=str(alpha))
+    check_levels(margin, alpha)
     table = check_wells(wells)
     gone = {dose: number for dose, number in (lost or {}).items() if dose > 0 and number > 0}
     control = Group.of(table[table["dose"] == 0])
@@ -169,6 +166,17 @@ def light_budget(
         "" if stop is None else _why(stop, int(control.wells), margin),
         observed,
     )
+
+
+def check_levels(margin: float, alpha: float) -> None:
+    """Refuse a margin or a level that cannot be."""
+    share = "a share above 0 and below 1, such as 0.1 for ten percentage points"
+    for option, value, top, expected in (
+        ("--margin", margin, 1.0, share),
+        ("--alpha", alpha, 0.5, "above 0 and below 0.5"),
+    ):
+        if not 0 < value < top:
+            raise SpecError("out of range", where=option, expected=expected, got=f"{value:g}")
 
 
 def _why(stop: DoseTest, controls: int, margin: float) -> str:

@@ -14,15 +14,29 @@ from livewell.inference.dense import Dense
 from livewell.inference.model import Model
 from livewell.inference.windows import View, Windows
 from livewell.metrics.rules import RegionRule
+from livewell.models.files import Card
 from livewell.text import plural
 
 Engine = Windows | Dense
 AskedEngine = Literal["windows", "dense", "auto"]
+Edges = Literal["drop", "mirror"]
 NEAR = 0.02
 """``auto`` takes the dense form of a net whose dense form is not exact only where the 95th
 percentile of differences in probability from windows is at most this, on the user's own frames."""
 PROBES, EXACT_PROBES = 64, 16
 """Windows a sampled frame that are scored one by one, to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapSettings:
+    """What a heat map depends on besides the movie and the model."""
+
+    stride_px: int
+    edges: Edges
+    engine: AskedEngine
+    backend: Backend
+    channel: str | int | list[str | int] | None
+    pixel_um: float | None
 
 
 @dataclass(frozen=True)
@@ -58,9 +72,21 @@ class EngineUse:
             f" 95% of differences in probability are within {self.p95:.2g}{r}."
         )
 
+    @property
+    def named(self) -> dict[str, str]:
+        """Engine, backend and number type, for reports."""
+        return {"engine": self.engine, "backend": self.backend, "number type": self.precision}
+
     def noted(self) -> dict[str, Any]:
         """For files."""
         return {k: v for k, v in asdict(self).items() if not (isinstance(v, float) and np.isnan(v))}
+
+
+def usual_stride(card: Card, engine: AskedEngine) -> int:
+    """A quarter of a patch; in whole strides of the net where frames are scored whole."""
+    quarter, own = max(card.patch_px // 4, 1), card.profile.net.stride_px
+    whole = engine == "dense" or card.profile.dense_is_exact
+    return max(quarter // own, 1) * own if whole else quarter
 
 
 def engine_for(

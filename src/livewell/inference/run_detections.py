@@ -161,11 +161,13 @@ def _shares(each: FrameDetections, model: Model, boxes: pd.DataFrame) -> list[di
 
 
 def models_of(tested: EvaluationSet) -> dict[int, Model]:
-    """The models of a run of whole frames, by fold; none if there are no detections."""
-    folds = sorted(int(number) for number in tested.part("test")["fold"].unique())
-    found = {fold: tested.model(fold) for fold in folds}
-    if not all(model.gives_map and model.classes.binary for model in found.values()):
-        return {}
-    for model in found.values():
+    """The models of a run by fold; none where they declare no detections in whole frames."""
+    found: dict[int, Model] = {}
+    if tested.run is None:
+        return found
+    for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
+        found[fold] = model = tested.model(fold)
+        if model.scores_patches or not (model.gives_map and model.classes.binary):
+            return {}
         model.need_detections()
     return found

@@ -42,6 +42,13 @@ class Candidates:
     group: str = ""
 
     @property
+    def named(self) -> str:
+        """The one model's folder, or how many models of which run."""
+        folder = self.models[0].folder
+        several = len(self.models) > 1
+        return f"{len(self.models)} models of {folder.parents[1]}" if several else str(folder)
+
+    @property
     def same_study(self) -> bool:
         """Whether a model has learnt from an image of the study."""
         known = set(self.digests.values()) - {""}

@@ -12,11 +12,12 @@ from livewell.measure import intensity, texture
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.multiclass import headline_estimates
 from livewell.progress import task
-from livewell.tables.schemas import regions_of, score_columns
+from livewell.tables.schemas import KEY, regions_of, score_columns
 
 TREES = 300
 LEAST_LEAF = 3
 """Trees in the forest and patches in a leaf; nothing is tuned, so validation groups lie idle."""
+NET = "this net"
 BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
 BASELINE_PATCHES = 1500
 """Baselines look at most at so many patches or frames, drawn once, groups alike."""
@@ -40,6 +41,24 @@ def drawn_alike(patches: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     order = patches.sample(frac=1, random_state=seed)
     turn = order.groupby("group").cumcount()
     return order.loc[turn.sort_values(kind="stable").index[:most]]
+
+
+def rivals(
+    patches: pd.DataFrame,
+    folds: pd.DataFrame,
+    classes: ClassNames,
+    source: PixelSource,
+    scores: pd.DataFrame,
+    *,
+    min_each: int,
+    seed: int,
+) -> tuple[dict[str, dict[str, Estimate]], int]:
+    """Figures of the net, by its scores, and of simple rules on the same patches; their number."""
+    some = some_patches(patches, seed)
+    found = baseline_estimates(some, folds, classes, source, min_each=min_each, seed=seed)
+    same = scores.merge(some[KEY], on=KEY)
+    net = headline_estimates(same, classes, seed=seed, names=AREAS, min_each=min_each)
+    return {NET: net} | found, len(same)
 
 
 def baseline_estimates(

@@ -1,15 +1,17 @@
 """All figures of an evaluation at once, of any number of classes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
+from livewell.metrics.figures import per_group
 from livewell.metrics.images import by_image, verdict_figures
 from livewell.metrics.intervals import Estimate
-from livewell.metrics.multiclass import class_estimates, headline_estimates
+from livewell.metrics.multiclass import class_estimates, class_groups, headline_estimates
 from livewell.metrics.outcomes import outcomes
 from livewell.metrics.rules import ImageRule
 from livewell.metrics.virtual_batches import paper_interval
@@ -52,6 +54,33 @@ class EvaluationFigures:
     headline: str
     each: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     paper: Estimate | None = None
+
+    def as_json(self, rivals: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Any]:
+        """All of them, and those of simple rules by name, as plain values."""
+        return {
+            "headline": self.headline,
+            "figures": _plain(self.together),
+            "each": {name: _plain(found) for name, found in self.each.items()},
+            "baselines": {name: _plain(found) for name, found in rivals.items()},
+            "virtual_batches": self.paper and asdict(self.paper),
+        }
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Those that are defined, as a card has them."""
+        rows = [{"name": name, **figure} for name, figure in _plain(self.together).items()]
+        return [row for row in rows if not np.isnan(row["value"])]
+
+
+def group_figures(scores: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
+    """One row a group, as `per_group` of two classes and `class_groups` of more."""
+    if classes.binary:
+        return per_group(outcomes(scores, classes))
+    return class_groups(scores, classes)
+
+
+def _plain(figures: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
+    return {name: asdict(figure) for name, figure in figures.items()}
 
 
 def evaluation_figures(

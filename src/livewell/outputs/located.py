@@ -1,7 +1,8 @@
 """Where a net sees the positive class in the frames of one file, in pixels of that file."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from livewell.errors import ImageContentError, LivewellError, OutputError, SpecError
-from livewell.execution.journal import version_of
+from livewell.errors import ImageContentError, SpecError
+from livewell.execution.frames import OpenFrame, Opening, judge_frames
+from livewell.execution.items import Item, Record
 from livewell.geometry import Box
-from livewell.images.formats import OpenImage
-from livewell.images.opening import Channels, open_image
 from livewell.inference.detections import Detections, Look
-from livewell.inference.frames import Field, Fit, fit_to, read_field, why
+from livewell.inference.frames import UNSCALED, Field
 from livewell.inference.model import Model
 from livewell.inference.prediction import NOTHING
-from livewell.inference.unseen import learnt
 from livewell.measure.borders import valid_area
 from livewell.outputs.masks import write_mask
-from livewell.progress import Tick, each
+from livewell.progress import Tick
 from livewell.study.naming import frame_name
 from livewell.study.regions import LEAST_OF_LARGEST
 from livewell.tables.schemas import BOX
@@ -96,27 +95,27 @@ class Locator:
         """What the model detects in a field; ``None`` where there is nothing to judge."""
         return self.model.detected(field, self.look, tick)
 
-    def judged(
-        self, image: OpenImage, t: int, fit: Fit, where: str, tick: Tick
-    ) -> tuple[dict[str, Any], NDArray[np.int32], pd.DataFrame]:
-        """Row of one frame, its mask, and one row a detection, in pixels of the file.
+    def row(self, frame: OpenFrame, mask: Path) -> dict[str, Any]:
+        """What is said of a frame, its detections under ``places``; writes their mask.
 
         Refuses a frame less than `LEAST_OF_FRAME` as high or wide as the training frames.
         """
-        field = read_field(image, t, fit, where)
-        self._refuse_scraps(field.area, where)
-        seen = self.seen(field, tick)
+        field, header, notes = frame.field, frame.header, [*frame.field.notes]
+        self._refuse_scraps(field.area, field.where)
+        seen = self.seen(field, frame.tick)
         if seen is None:
-            none = {"p": None, "verdict": NOTHING, "found": 0, "notes": [*fit.notes]}
-            return none, np.zeros(field.raw.shape, np.int32), pd.DataFrame()
-        labels, table = in_file(seen, field.raw.shape, valid_area(field.raw))
-        table.insert(0, "t", t)
-        table.insert(1, "number", range(1, len(table) + 1))
-        table.insert(5, "p", self.rule.probability(table["score"].to_numpy()))
-        p = float(self.card.image_rule.probability(seen.logit))
-        notes = [*fit.notes, *size_notes(field.area, self.frame_px)]
-        verdict = self.card.image_rule.verdict(p)
-        return {"p": p, "verdict": verdict, "found": len(table), "notes": notes}, labels, table
+            labels = np.zeros((header.height, header.width), np.int32)
+            said: dict[str, Any] = {"p": None, "verdict": NOTHING, "found": 0, "places": []}
+        else:
+            labels, table = in_file(seen, field.raw.shape, valid_area(field.raw))
+            table.insert(0, "number", range(1, len(table) + 1))
+            table.insert(4, "p", self.rule.probability(table["score"].to_numpy()))
+            p = float(self.card.image_rule.probability(seen.logit))
+            notes += size_notes(field.area, self.frame_px)
+            said = {"p": p, "verdict": self.card.image_rule.verdict(p), "found": len(table)}
+            said["places"] = table.to_dict("records")
+        write_mask(mask, labels, header.pixel_um)
+        return said | {"notes": notes}
 
     def _refuse_scraps(self, area: Box, where: str) -> None:
         """That a thing is not in a scrap says little about a whole picture."""
@@ -150,48 +149,43 @@ def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
     return notes
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Folder that takes ``masks``, and how files are opened."""
+def locate(item: Item, tick: Tick, locator: Locator, opening: Opening, out: Path) -> Record:
+    """The record of one file; its masks are written into `out`, named as its settings say."""
 
-    out: Path
-    channels: Channels
-    pixel_um: float | None
+    def judged(frame: OpenFrame) -> Record:
+        name = frame_name(item.settings["name"], frame.field.t, frame.header.frames)
+        mask = f"masks/{name}.tif"
+        return {"learnt": int(frame.learnt), "mask": mask, **locator.row(frame, out / mask)}
+
+    return judge_frames(item, tick, locator.model, opening, judged)
 
 
-def locate(
-    path: Path, name: str, base: str, locator: Locator, asked: Asked, tick: Tick
-) -> dict[str, Any]:
-    """The journal entry of one file, its masks written; what is wrong with it stops no other.
+PICTURES = ["image", "t", "well", "position", "p", "verdict", "found", "note", "learnt", "mask"]
+"""Columns of ``pictures.csv``."""
+DETECTIONS = ["image", "t", "number", "y", "x", "score", "p", "y0", "x0", "y1", "x1"]
+"""Columns of ``detections.csv``."""
 
-    `base` names its masks. The entry holds ``image``, ``name`` (`base`), ``file`` (size and time),
-    ``learnt`` (whether the model was trained or calibrated on its first frame), ``rows`` (one a
-    judged frame), ``places`` (one a detection) and ``failures``.
+
+def located_tables(
+    rows: Sequence[Mapping[str, Any]], positions: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Images and detections from rows of `locate`; `positions` has well and position by image.
+
+    Images without a pixel size are as the model's own were, and no row of theirs says so: a warning
+    does, once for all of them.
     """
-    rows: list[dict[str, Any]] = []
-    places: list[dict[Any, Any]] = []
-    failures: list[dict[str, Any]] = []
-    entry = {"image": name, "name": base, "file": version_of(path), "learnt": False}
-    try:
-        with open_image(path, pixel_um=asked.pixel_um) as image:
-            header = image.header
-            fit = fit_to(locator.card, header, asked.channels, name)
-            fit = replace(fit, notes=(*fit.notes, *header.notes))
-            entry["learnt"] = learnt(image, fit.channels[0], locator.model.learnt)
-            for t, part in each(range(header.frames), tick, 1 / header.frames):
-                tick(0, f"{name}, frame {t + 1} of {header.frames}")
-                try:
-                    row, labels, found = locator.judged(image, t, fit, f"{name}, frame {t}", part)
-                except LivewellError as error:
-                    failures.append({"t": t, "error": why(error)})
-                else:
-                    mask = f"masks/{frame_name(base, t, header.frames)}.tif"
-                    write_mask(asked.out / mask, labels, header.pixel_um)
-                    rows.append({"t": t, **row, "mask": mask})
-                    places += found.to_dict("records")
-    except OutputError:
-        # a mask that cannot be written is no fault of the image
-        raise
-    except LivewellError as error:
-        failures.append({"t": None, "error": why(error)})
-    return entry | {"rows": rows, "places": places, "failures": failures}
+    said = [
+        {**row, "note": "; ".join(note for note in row["notes"] if note != UNSCALED)}
+        for row in rows
+    ]
+    columns = [name for name in PICTURES if name not in ("well", "position")]
+    images = pd.DataFrame(said, columns=columns).merge(positions, on="image", how="left")[PICTURES]
+    found = [
+        {"image": row["image"], "t": row["t"], **each} for row in rows for each in row["places"]
+    ]
+    whole = {"t": "Int64", "number": "int64", **dict.fromkeys(DETECTIONS[-4:], "int64")}
+    numbers = dict.fromkeys(("y", "x", "score", "p"), "float64")
+    return (
+        images.astype({"t": "Int64", "p": "float64", "found": "int64", "learnt": "int64"}),
+        pd.DataFrame(found, columns=DETECTIONS).astype(whole | numbers),
+    )

@@ -16,7 +16,7 @@ from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.inference.engines import Engine, EngineUse
-from livewell.inference.frames import Fit, read_field
+from livewell.inference.frames import Fit, read_field, why
 from livewell.inference.windows import View, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
 from livewell.metrics.rules import RegionRule
@@ -25,6 +25,7 @@ from livewell.outputs.heatmaps import Map, MapTransform, write_map
 from livewell.outputs.overlay import Look
 from livewell.outputs.video import OverlayFrame, display_range, write_overlay
 from livewell.progress import task
+from livewell.text import plural
 from livewell.threads import Aside, ahead
 
 WIDEST_PX = 4096
@@ -75,8 +76,8 @@ class Sliding:
     def samples(self, number: int) -> list[Shot]:
         """Frames spread over the movie, as far as they can be judged."""
         found: list[Shot] = []
-        spread = self._spread(number)
-        others = [t for t in self._spread(4 * number) if t not in spread]
+        spread = self.spread(number)
+        others = [t for t in self.spread(4 * number) if t not in spread]
         for t in spread + others:
             if len(found) == number or (t in others and found):
                 break
@@ -84,7 +85,8 @@ class Sliding:
                 found.append(self._view(t))
         return found
 
-    def _spread(self, number: int) -> list[int]:
+    def spread(self, number: int) -> list[int]:
+        """Numbers of frames spread over the movie, the first and the last among them."""
         last = self.image.header.frames - 1
         return sorted({round(t) for t in np.linspace(0, last, number)})
 
@@ -134,10 +136,18 @@ class Sliding:
         for t in chosen:
             yield self.drawn(self.image.frame(t, self.fit.channels[0]), maps[t], t)
 
-    def drawing_note(self) -> tuple[str, ...]:
-        """What is to be said of images that show fewer pixels than the file has."""
-        note = f"Pictures show one pixel in {self.shrunk} in rows and columns; the map is of all."
-        return () if self.shrunk == 1 else (note,)
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """What is to be said of frames that could not be judged."""
+        count = plural(len(self.failed), "frame")
+        return tuple(f"{count} not judged: {why(error)}" for error in self.failed[:1])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of drawings with fewer pixels than the file, and of mirrored edges."""
+        drawn = f"Images show one pixel in {self.shrunk} in rows and columns; the map is of all."
+        mirrored = "Windows near the edge saw the frame mirrored beyond it."
+        return (*([drawn] if self.shrunk > 1 else []), *([mirrored] if self.margin_px else []))
 
 
 def slide(

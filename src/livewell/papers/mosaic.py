@@ -19,7 +19,7 @@ from livewell.image import Frame
 from livewell.papers.mosaic_tables import deal_mosaics, left_out, raw_images
 from livewell.progress import task
 from livewell.study.pixels import StudyPixels
-from livewell.study.runs import label_hash, split_hashes
+from livewell.study.runs import refuse_new_labels, split_hashes
 from livewell.study.scale import SAME, channel_name, common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
@@ -146,12 +146,7 @@ def _check_labels(study: Study, split: str, meta: SplitMeta) -> None:
     if name not in study.label_names():
         return
     where = f"{study.folder}, split {split}"
-    if meta.labels_sha256 not in ("", label_hash(study, name)):
-        raise SplitError(
-            "the labels were made anew after the split, which holds the old ones",
-            where=where,
-            remedy="split again, or give other labels another --name",
-        )
+    refuse_new_labels(study, split, meta)
     if study.labels(name)[BOX].notna().any(axis=None):
         raise LabelError(
             f"the labels {name!r} are on patches; a mosaic takes its class from whole images",

@@ -8,11 +8,9 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.metrics.calibration import expected_calibration_error, reliability
-from livewell.metrics.figures import per_group
 from livewell.metrics.intervals import Estimate
-from livewell.metrics.multiclass import class_groups
 from livewell.metrics.outcomes import ClassOutcomes, outcomes
-from livewell.metrics.summary import EvaluationFigures
+from livewell.metrics.summary import EvaluationFigures, group_figures
 from livewell.models.files import Card
 from livewell.report.evaluation import named
 from livewell.report.page import Note, Section
@@ -77,7 +75,7 @@ def evaluation_results(
         each=figures.each,
         pooled=found["roc_auc"],
         within=found["within_auc"] if not np.isnan(found["within_auc"].value) else None,
-        per_group=per_group(table) if classes.binary else class_groups(scores, classes),
+        per_group=group_figures(scores, classes),
         reliability=reliability(p, y, group),
         ece=expected_calibration_error(p, y),
         threshold=one.region_rule.threshold if one and classes.binary else None,

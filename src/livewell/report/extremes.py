@@ -29,7 +29,7 @@ def extremes(found: Prediction) -> list[list[Any]]:
 
 
 def galleries(
-    entries: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
     paths: Mapping[str, Path],
     card: Card,
     channels: Channels,
@@ -41,8 +41,8 @@ def galleries(
 
     Parameters
     ----------
-    entries
-        Of the journal: image and rows, which hold t and what `extremes` gave.
+    rows
+        One a frame: image, t and what `extremes` gave.
     paths
         File of every image.
     card
@@ -51,9 +51,8 @@ def galleries(
         As the files were judged.
     """
     found = [
-        (name, p, str(entry["image"]), int(row["t"]), Box.of(*(int(edge) for edge in corners)))
-        for entry in entries
-        for row in entry["rows"]
+        (name, p, str(row["image"]), int(row["t"]), Box.of(*(int(edge) for edge in corners)))
+        for row in rows
         for name, p, *corners in row.get("extremes", ())
     ]
     made = []

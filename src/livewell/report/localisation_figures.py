@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from livewell.execution.frames import Opening
 from livewell.files import remove_others, whole_file
 from livewell.image import mirrored
 from livewell.images.opening import open_image
 from livewell.inference.frames import Field, fit_to, read_field
-from livewell.models.files import Card
-from livewell.outputs.located import Asked, Locator
+from livewell.outputs.located import Locator
 from livewell.outputs.masks import read_mask
 from livewell.progress import task
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.overlays import Overlay, for_page, overlay
 from livewell.report.page import Picture
-from livewell.text import chance, plural, threshold_p
+from livewell.text import chance, plural
 
 FIGURE3 = "figure3.png"
 NEGATIVES, UNSURE = 6, 4
@@ -74,11 +74,12 @@ def show(
     pictures: pd.DataFrame,
     detections: pd.DataFrame,
     locator: Locator,
-    asked: Asked,
+    opening: Opening,
+    out: Path,
     *,
     most: int,
 ) -> Shown:
-    """Draw overlays and Figure 3 from files, masks and tables.
+    """Draw overlays and Figure 3 from files, masks and tables; those of earlier calls go.
 
     Parameters
     ----------
@@ -88,25 +89,26 @@ def show(
         As `livewell.workflows.localise.Localisation` has them.
     locator
         The model.
-    asked
-        How files are opened, and where drawings go.
+    opening, out
+        How files are opened, and where masks are and drawings go.
     most
         Overlays at most; 0: no Figure 3 either.
     """
     classes = locator.card.class_names.pair
     table = chosen(pictures, classes, most)
-    folder = asked.out / "overlays"
+    folder = out / "overlays"
     names = [f"{Path(mask).stem}.png" for mask in table["mask"]]
+    remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
     remove_others(folder, "*.png", names)
     overlays = []
     with task("drawing", total=len(table) + 1) as tick:
         for row, name in zip(_records(table), names, strict=True):
-            shot = _shot(files, row, locator, asked)
+            shot = _shot(files, row, locator, opening)
             own = (detections["image"] == row["image"]) & (detections["t"] == row["t"])
             picture = overlay(
                 Overlay(
                     shot.field.raw,
-                    read_mask(asked.out / row["mask"]),
+                    read_mask(out / row["mask"]),
                     detections.loc[own, "p"].tolist(),
                     f"{row['verdict']}, p {chance(row['p'], 2)}, {plural(row['found'], 'place')}",
                     _called(row, pictures),
@@ -117,9 +119,9 @@ def show(
                 temporary.write_bytes(picture.data)
             overlays.append(for_page(picture))
             tick()
-        maps = _figure3(files, pictures, locator, asked) if most else None
+        maps = _figure3(files, pictures, locator, opening) if most else None
         tick()
-    file = asked.out / FIGURE3
+    file = out / FIGURE3
     if maps is None:
         file.unlink(missing_ok=True)
         return Shown(overlays, None, None)
@@ -165,12 +167,12 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _figure3(
-    files: Mapping[str, Path], pictures: pd.DataFrame, locator: Locator, asked: Asked
+    files: Mapping[str, Path], pictures: pd.DataFrame, locator: Locator, opening: Opening
 ) -> Picture | None:
     items = []
     card = locator.card
     for name, row in three(pictures, card.class_names.pair, card.image_rule.threshold):
-        shot = _shot(files, row, locator, asked)
+        shot = _shot(files, row, locator, opening)
         seen, area = locator.seen(shot.field), shot.field.area
         if seen is None:
             continue
@@ -205,11 +207,11 @@ class _Shot:
 
 
 def _shot(
-    files: Mapping[str, Path], row: Mapping[str, Any], locator: Locator, asked: Asked
+    files: Mapping[str, Path], row: Mapping[str, Any], locator: Locator, opening: Opening
 ) -> _Shot:
     name = str(row["image"])
-    with open_image(files[name], pixel_um=asked.pixel_um) as image:
-        fit = fit_to(locator.card, image.header, asked.channels, name)
+    with open_image(files[name], pixel_um=opening.pixel_um) as image:
+        fit = fit_to(locator.card, image.header, opening.channels, name)
         field = read_field(image, int(row["t"]), fit, f"{name}, frame {row['t']}")
         return _Shot(field, image.header.pixel_um)
 
@@ -218,20 +220,3 @@ def _called(row: Mapping[str, Any], pictures: pd.DataFrame) -> str:
     """The image's name, and of a movie the frame."""
     alone = (pictures["image"] == row["image"]).sum() == 1
     return str(row["image"]) if alone else f"{row['image']}, frame {row['t']}"
-
-
-def model_summary(card: Card) -> dict[str, Any]:
-    """What the report says of a model of whole frames."""
-    rule = card.detection_rule
-    return {
-        "weights": card.weights_sha256[:16],
-        "profile": card.profile.name,
-        "net": card.profile.net.kind,
-        "global pooling": card.profile.net.pooled_by,
-        "pixel_um": card.pixel_um,
-        "frame_px": " x ".join(map(str, card.frame_px or ())),
-        "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",
-        "temperature of a place": "none" if rule is None else f"{rule.temperature:.3f}",
-        "verdicts": card.image_rule.note,
-        "trained on": card.data.get("study", ""),
-    }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
@@ -16,6 +17,8 @@ from livewell.errors import OutputError
 
 Tone = Literal["good", "warn", "bad", "info"]
 Kind = Literal["svg", "png", "webp", "jpeg"]
+EMBEDDED_MB = 24
+"""A video up to this size is held in the page; a larger one lies beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,13 @@ class Video:
     data: bytes
     mime: str
     caption: str = ""
+
+    @classmethod
+    def embedded(cls, path: Path, caption: str) -> "Video | None":
+        """The video of a file; ``None`` for one that is too large to be held in a page."""
+        if path.stat().st_size > EMBEDDED_MB * 2**20:
+            return None
+        return cls(path.read_bytes(), f"video/{path.suffix[1:]}", caption)
 
     @property
     def uri(self) -> str:

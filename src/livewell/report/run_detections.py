@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from livewell.detection.matching import best_threshold
-from livewell.detection.places import MatchedDetections, held, place_figures
+from livewell.detection.places import FROM_LABELS, MatchedDetections, held, place_figures
 from livewell.errors import StudyError
+from livewell.files import write_json
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.inference.run_detections import STEPS, found_in
@@ -21,6 +23,7 @@ from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.study.runs import label_hash
 from livewell.tables.schemas import BOX
 
+PLACES_FILES = ("places.json", "detections.csv")
 BY_LOT, WORST = 4, 2
 """Frames shown: drawn by lot among those with objects, and those with the most errors."""
 
@@ -45,9 +48,25 @@ class Where:
     sections: tuple[Section, ...] = ()
     notes: tuple[Note, ...] = ()
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Defined figures at the threshold from labels, as a card has them."""
+        found = self.figures["thresholds"][FROM_LABELS] if self.figures else {}
+        names = ("precision", "recall", "f1")
+        rows = [{"name": f"place_{name}", **found[name]} for name in names if found]
+        return [row for row in rows if not np.isnan(row["value"])]
+
+    def write(self, folder: Path) -> None:
+        """Write `PLACES_FILES`, where detections were held against boxes."""
+        if self.detections is not None:
+            write_json(folder / PLACES_FILES[0], self.figures)
+            self.detections.to_csv(folder / PLACES_FILES[1], index=False)
+
 
 def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int) -> Where:
     """Hold the places in all test frames against boxes, where the labels were made from boxes.
+
+    Nothing is said of patches, nor of another study: thresholds come from validation groups.
 
     Parameters
     ----------
@@ -59,6 +78,8 @@ def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed
         Of resampling, and of the frames that are shown.
     """
     positive = tested.classes[1]
+    if tested.run is None or tested.meta.patch_px:
+        return Where()
     if not models:
         text = f"A net with a fully connected head does not tell where it sees class {positive}."
         if not tested.classes.binary:

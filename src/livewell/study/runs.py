@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from livewell.errors import SplitError
 from livewell.files import claim, refuse_other, sha256
 from livewell.study.study import Study
-from livewell.tables.metadata import RunMeta
+from livewell.tables.metadata import RunMeta, SplitMeta
 
 RUN = "run.json"
 PACKAGES: tuple[str, ...] = (
@@ -81,3 +82,14 @@ def split_hashes(study: Study, split: str) -> dict[str, str]:
 def label_hash(study: Study, labels: str) -> str:
     """Hash of a labels table: what a split was made of."""
     return sha256(study.folder / "labels" / f"{labels}.parquet")
+
+
+def refuse_new_labels(study: Study, split: str, meta: SplitMeta) -> None:
+    """Refuse a split whose labels were made anew after it."""
+    there = meta.labels in study.label_names()
+    if there and meta.labels_sha256 not in ("", label_hash(study, meta.labels)):
+        raise SplitError(
+            "the labels were made anew after the split, which holds the old ones",
+            where=f"{study.folder}, split {split}",
+            remedy="split again, or give other labels another --name",
+        )

@@ -1,56 +1,35 @@
 """How much light is safe here: the highest dose shown to be not worse than none."""
 
 import logging
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from livewell.doses.dose_response import DoseResponse, fit_dose_response
-from livewell.doses.equivalence import Budget, light_budget
-from livewell.doses.wells import by_dose, check_wells
-from livewell.errors import SpecError
-from livewell.files import AnyPath, claim_same, read_json, stamp, whole_file, write_json, write_text
+from livewell.doses.analysis import DoseAnalysis, analysis_json
+from livewell.doses.dose_response import DoseResponse
+from livewell.doses.equivalence import Budget, check_levels
+from livewell.execution.results import ResultFolder
+from livewell.files import AnyPath, read_json, whole_file, write_json
 from livewell.images.opening import Channels, noted_channels
-from livewell.inference.dosed import Plan, doses_by_unit
+from livewell.inference.dosed import Plan
+from livewell.inference.dosed_study import DosedStudy, refuse_frame_recipe
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST
-from livewell.progress import task
-from livewell.report.budget import BudgetResults, blind, budget_page
-from livewell.report.page import Note, render
+from livewell.report.budget_results import budget_report
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
-from livewell.workflows.crossfit import cross_fit, judge, prepare
+from livewell.workflows.crossfit import KIND, CrossFitting, cross_fit, judge, prepare
 
 LOG = logging.getLogger(__name__)
-
-KIND, STAMP, RESULTS = "light budget", "budget.json", "results.json"
-RUN = "run"
+RESULTS = "results.json"
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetResult:
-    """What `budget` found.
-
-    Parameters
-    ----------
-    folder
-        Holds ``wells.csv``, ``doses.csv``, ``scores.parquet``, ``results.json``, ``report.html``
-        and the run.
-    budget, response
-        The tests, and the curve of dose and response.
-    wells
-        One row a well.
-    sees
-        AUC between unlit wells and those learnt as sick, unseen ones.
-    unit
-        Of the doses; empty where nobody knows it.
-    page, warnings
-        The report, and what a careful user should know.
-    """
+    """What `budget` found; `sees` is the AUC of unseen unlit wells against those learnt as sick."""
 
     folder: Path
     budget: Budget
@@ -64,7 +43,7 @@ class BudgetResult:
     def as_json(self) -> dict[str, Any]:
         """The result as plain values."""
         return {
-            **results_json(self.budget, self.response, self.unit),
+            **analysis_json(self.budget, self.response, self.unit),
             "sees": asdict(self.sees),
             "warnings": list(self.warnings),
             "report": str(self.page),
@@ -127,20 +106,15 @@ def budget(
         Too few wells to learn from.
     OutputError
         `out` holds something else, or a budget with other settings; another margin or alpha may be
-        asked of the same one, and all margins that were tried are told.
+        asked of the same one, and all margins that were tried are named.
     """
-    study = Study.of(study)
+    study, out = Study.of(study), Path(out)
     model = None if model is None else Path(model)
-    out = Path(out)
-    _check(margin, alpha)
-    if model is None and profile.sees_frames:
-        raise SpecError(
-            "a budget counts patches, and this recipe's net sees whole frames",
-            where=f"profile {profile.name}",
-            remedy="take FAST; for places in whole frames use `livewell localise`",
-        )
-    checked_name(name)
-    doses_by_unit(study, plan)
+    check_levels(margin, alpha)
+    if model is None:
+        refuse_frame_recipe(profile)
+    dosed = DosedStudy.of(study, plan)
+    training = CrossFitting(profile, classes, checked_name(name), channels, seed, processes)
     said = {
         "study": str(study.folder.resolve()),
         "plan": asdict(plan),
@@ -149,128 +123,26 @@ def budget(
         "channel": noted_channels(channels),
         "seed": seed,
     }
-    claim_same(out, KIND, STAMP, said)
+    folder = ResultFolder.claim(out, KIND, "budget.json", said)
+    # begun only then: what is wrong with the settings must not claim the folder for them
     if model is None:
-        prepared = prepare(
-            study,
-            profile,
-            plan,
-            classes=classes,
-            name=name,
-            channels=channels,
-            seed=seed,
-        )
-        # only now: what is wrong with the settings must not claim the folder for them
-        stamp(out, STAMP, KIND, **said, versions=versions())
-        fitted = cross_fit(
-            prepared,
-            out / RUN,
-            profile,
-            seed=seed,
-            processes=processes,
-        )
-        by = f"{fitted.models} models of profile {profile.name}"
+        dealt = prepare(dosed, training)
+        folder.begin()
+        fitted = cross_fit(dosed, dealt, training, out / "run")
     else:
-        fitted = judge(study, model, plan, channels=channels, seed=seed)
-        stamp(out, STAMP, KIND, **said, versions=versions())
-        by = f"judged by {model}"
-    wells = check_wells(fitted.wells)
-    with task("testing dose by dose", total=3) as tick:
-        found = light_budget(wells, margin, alpha=alpha, lost=fitted.lost)
-        tick()
-        response = fit_dose_response(wells)
-        tick()
-        levels = by_dose(wells, seed=seed)
-        tick()
-    tried = _margins(out, margin)
-    warnings = [*fitted.warnings]
-    if len(tried) > 1:
-        listed = ", ".join(f"{each:g}" for each in tried)
-        text = f"margins tried on this experiment: {listed}; one chosen afterwards is no promise"
-        warnings.append(text)
+        fitted = judge(dosed, model, channels, seed)
+        folder.begin()
+    analysis = DoseAnalysis.of(fitted.wells, margin, alpha, fitted.lost, seed)
+    earlier = read_json(out / RESULTS, kind=KIND) if (out / RESULTS).is_file() else {}
+    tried = list(dict.fromkeys([*earlier.get("margins_tried", []), margin]))
+    page, warnings = budget_report(dosed, fitted, analysis, classes, model or profile, tried, said)
+    for text in warnings:
         LOG.warning(text)
-    unit = _unit(study)
-    for file, table in (("wells.csv", wells), ("doses.csv", levels)):
-        with whole_file(out / file) as temporary:
-            table.to_csv(temporary, index=False)
     with whole_file(out / "scores.parquet") as temporary:
         fitted.scores.to_parquet(temporary, index=False)
-    results = BudgetResults(
-        title=f"Light budget: {study.folder.name}",
-        subtitle=f"{len(wells)} {plan.by}s, {int(wells['patches'].sum()):,} patches at"
-        f" {len(levels)} doses; {by}",
-        classes=classes,
-        budget=found,
-        response=response,
-        wells=wells,
-        doses=levels,
-        unit=unit,
-        sees=fitted.sees,
-        sick_from=plan.sick_from,
-        elsewhere=fitted.elsewhere,
-        proven=fitted.proven,
-        group_name=plan.by,
-        notes=[Note("warn", text) for text in warnings],
-        settings={k: v for k, v in said.items() if k != "profile"}
-        | {"margin": margin, "alpha": alpha}
-        | ({} if model else {"profile": profile.name}),
-        versions=versions(),
-    )
-    write_text(out / "report.html", render(budget_page(results)))
-    if blind(results):
-        text = "the net is not shown to see harm at all: a dose that passes says nothing yet"
-        warnings.append(text)
-        LOG.warning(text)
-    page = out / "report.html"
-    made = BudgetResult(out, found, response, wells, fitted.sees, unit, page, tuple(warnings))
-    write_json(
-        out / RESULTS,
-        {"kind": KIND, "margins_tried": tried, **made.as_json(), "versions": versions()},
-    )
+    path = folder.write(page, {"wells": analysis.wells, "doses": analysis.levels})
+    found = (analysis.wells, fitted.sees, dosed.unit, path, (*fitted.warnings, *warnings))
+    made = BudgetResult(out, analysis.budget, analysis.response, *found)
+    values = {"kind": KIND, "margins_tried": tried, **made.as_json(), "versions": versions()}
+    write_json(out / RESULTS, values)
     return made
-
-
-def _margins(out: Path, margin: float) -> list[float]:
-    """Every margin that was tried in this folder, in order."""
-    before: list[float] = []
-    if (out / RESULTS).is_file():
-        before = list(read_json(out / RESULTS, kind=KIND).get("margins_tried", []))
-    return list(dict.fromkeys([*before, margin]))
-
-
-def results_json(found: Budget, response: DoseResponse, unit: str) -> dict[str, Any]:
-    """Tests and curve as plain values."""
-    values = asdict(found)
-    values["tests"] = [asdict(test) for test in found.tests]
-    return {
-        "verdict": found.verdict,
-        "budget": found.dose,
-        "unit": unit,
-        "told": found.told(unit),
-        "test": values,
-        "effective_doses": {
-            f"ED{100 * share:g}": {"value": each.value, "low": each.low, "high": each.high}
-            for share, each in response.doses.items()
-        },
-    }
-
-
-def _check(margin: float, alpha: float) -> None:
-    """Refuse what cannot be before anything is trained."""
-    for option, value, top in (("--margin", margin, 1.0), ("--alpha", alpha, 0.5)):
-        if not (math.isfinite(value) and 0 < value < top):
-            raise SpecError(
-                "out of range",
-                where=option,
-                expected=f"a share above 0 and below {top:g}, such as 0.1 for ten percentage points"
-                if option == "--margin"
-                else f"above 0 and below {top:g}",
-                got=f"{value:g}",
-            )
-
-
-def _unit(study: Study) -> str:
-    fields = study.fields()
-    if "dose_unit" not in fields or fields["dose_unit"].isna().all():
-        return ""
-    return str(fields["dose_unit"].dropna().iloc[0])

@@ -1,64 +1,33 @@
 """What trained models are worth on groups that they never saw: figures, intervals, a page."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from livewell.detection.places import FROM_LABELS
 from livewell.files import AnyPath, claim, whole_folder, write_json
 from livewell.images.opening import Channels
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.run_detections import models_of
-from livewell.metrics.baselines import AREAS, baseline_estimates, some_patches
-from livewell.metrics.figures import per_group
+from livewell.metrics.baselines import rivals
 from livewell.metrics.intervals import Estimate
-from livewell.metrics.multiclass import class_groups, headline_estimates
-from livewell.metrics.outcomes import outcomes
-from livewell.metrics.summary import evaluation_figures
+from livewell.metrics.summary import evaluation_figures, group_figures
 from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
 from livewell.report.evaluation import evaluation_page
 from livewell.report.evaluation_results import evaluation_results, region_noun
-from livewell.report.examples import FILE as SUSPECTS_FILE
-from livewell.report.examples import Examples
+from livewell.report.examples import FILE, Examples
 from livewell.report.page import render
-from livewell.report.run_detections import Where, where
-from livewell.report.vocabulary import PATCH
+from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.study.runs import versions
 from livewell.study.study import Study
-from livewell.tables.schemas import KEY
 
-KIND = "evaluation"
-RESULTS, SCORES_FILE, REPORT = "results.json", "scores.parquet", "report.html"
-PLACES, DETECTIONS = "places.json", "detections.csv"
-FILES = (RESULTS, SCORES_FILE, REPORT, SUSPECTS_FILE, PLACES, DETECTIONS)
-"""What may lie in the folder of an evaluation."""
-NET = "this net"
+RESULTS, SCORES, REPORT = "results.json", "scores.parquet", "report.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What `evaluate` made.
-
-    Parameters
-    ----------
-    folder, page
-        All of it, and the report in it.
-    scores
-        `schemas.SCORES`.
-    figures, baselines, per_group
-        On unseen groups: the net's, simple rules', and group by group.
-    paper
-        Accuracy with the interval of DeadNet's paper; ``None`` where the net sees whole frames.
-    suspects
-        Images whose label the net contradicts, `livewell.metrics.suspects.suspects`.
-    places
-        What is known of places, where the net sees whole frames.
-    each
-        Of three or more classes the figures of each against the rest.
-    """
+    """What `evaluate` made; `paper` is the accuracy of patches with the interval of DeadNet."""
 
     folder: Path
     scores: pd.DataFrame
@@ -69,7 +38,7 @@ class Evaluation:
     page: Path
     suspects: pd.DataFrame
     places: Where
-    each: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    each: dict[str, dict[str, Estimate]]
 
 
 def evaluate(
@@ -112,10 +81,6 @@ def evaluate(
     seed
         Of resampling and of baselines.
 
-    Returns
-    -------
-    Evaluation
-
     Raises
     ------
     SplitError
@@ -129,119 +94,56 @@ def evaluate(
     ModelFileError
         The card of a model of whole frames has no rule for detections.
     """
-    on = None if on is None else Study.of(on)
-    out = None if out is None else Path(out)
-    model = Path(model)
     if on is None:
-        tested = EvaluationSet.of_run(model, device=device)
-        folder = out or tested.own_run.folder / "evaluation"
+        tested = EvaluationSet.of_run(Path(model), device=device)
+        folder = tested.own_run.folder / "evaluation"
     else:
+        on, baselines = Study.of(on), False
+        folder = on.folder / "evaluations" / labels
         tested = EvaluationSet.of_study(
-            model, on, labels=labels, by=by, channels=channels, device=device
+            Path(model), on, labels=labels, by=by, channels=channels, device=device
         )
-        folder = out or on.folder / "evaluations" / labels
-        baselines = False
-    meta = tested.meta
-    claim(folder, KIND, RESULTS)
-    noun = region_noun(tested)
-    # detections are held against boxes with thresholds from validation groups, which a run has
-    frames = noun != PATCH and on is None
-    models = models_of(tested) if frames else {}
+    folder = folder if out is None else Path(out)
+    meta, classes = tested.meta, tested.classes
+    claim(folder, "evaluation", RESULTS)
+    models = models_of(tested)
     scores, judges = tested.scores()
     cards = {fold: judge.card for fold, judge in judges.items()}
-    figures = evaluation_figures(
-        scores,
-        tested.classes,
-        {fold: card.image_rule for fold, card in cards.items()},
-        patches=noun == PATCH,
-        min_each=min_each,
-        seed=seed,
+    drawn = {"min_each": min_each, "seed": seed}
+    rules = {fold: card.image_rule for fold, card in cards.items()}
+    figures = evaluation_figures(scores, classes, rules, patches=bool(meta.patch_px), **drawn)
+    others, compared = (
+        rivals(tested.patches, tested.folds, classes, tested.pixels, scores, **drawn)
+        if baselines
+        else ({}, 0)
     )
-    rivals, compared = _rivals(tested, scores, min_each, seed) if baselines else ({}, 0)
-    places = where(tested, models, noun, seed=seed) if frames else Where()
+    places = where(tested, models, region_noun(tested), seed=seed)
     examples = Examples(tested, models)
     suspected, section = examples.suspects(scores)
+    calls, further = examples.calls(scores), [*places.sections, section]
     results = evaluation_results(
-        tested,
-        scores,
-        figures,
-        rivals,
-        cards,
-        galleries=examples.calls(scores),
-        further=[*places.sections, section],
-        notes=places.notes,
+        tested, scores, figures, others, cards, galleries=calls, further=further, notes=places.notes
     )
-    with whole_folder(folder, FILES) as temporary:
-        scores.to_parquet(temporary / SCORES_FILE, index=False)
-        suspected.to_csv(temporary / SUSPECTS_FILE, index=False)
-        if places.detections is not None:
-            places.detections.to_csv(temporary / DETECTIONS, index=False)
-            write_json(temporary / PLACES, places.figures)
+    with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, *PLACES_FILES)) as temporary:
+        scores.to_parquet(temporary / SCORES, index=False)
+        suspected.to_csv(temporary / FILE, index=False)
+        places.write(temporary)
         summary = {
-            "kind": KIND,
-            "headline": figures.headline,
-            "figures": {name: asdict(figure) for name, figure in figures.together.items()},
-            "each": {
-                name: {figure: asdict(estimate) for figure, estimate in found.items()}
-                for name, found in figures.each.items()
-            },
-            "baselines": {
-                rival: {name: asdict(figure) for name, figure in found.items()}
-                for rival, found in rivals.items()
-            },
-            "virtual_batches": figures.paper and asdict(figures.paper),
-            "classes": list(tested.classes),
+            "kind": "evaluation",
+            **figures.as_json(others),
+            "classes": list(classes),
             "group": meta.by,
             "groups": int(scores["group"].nunique()),
             "patches": len(scores),
             "compared": compared,
-            "min_each": min_each,
-            "seed": seed,
+            **drawn,
             "warnings": meta.warnings,
             "versions": versions(),
         }
         write_json(temporary / RESULTS, summary)
         (temporary / REPORT).write_text(render(evaluation_page(results)), "utf-8")
-    rows = [{"name": name, **asdict(figure)} for name, figure in figures.together.items()]
-    if places.figures:
-        found = places.figures["thresholds"][FROM_LABELS]
-        rows += [{"name": f"place_{name}", **found[name]} for name in ("precision", "recall", "f1")]
-    rows = [row for row in rows if not np.isnan(row["value"])]
+    rows = [*figures.rows, *places.rows]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
-    binary = tested.classes.binary
-    groups = (
-        per_group(outcomes(scores, tested.classes))
-        if binary
-        else class_groups(scores, tested.classes)
-    )
-    return Evaluation(
-        folder,
-        scores,
-        figures.together,
-        rivals,
-        groups,
-        figures.paper,
-        folder / REPORT,
-        suspected,
-        places,
-        figures.each,
-    )
-
-
-def _rivals(
-    tested: EvaluationSet, scores: pd.DataFrame, min_each: int, seed: int
-) -> tuple[dict[str, dict[str, Estimate]], int]:
-    """The net and simple rules on the same patches, and how many these are."""
-    some = some_patches(tested.patches, seed)
-    rivals = baseline_estimates(
-        some,
-        tested.folds,
-        tested.classes,
-        tested.pixels,
-        min_each=min_each,
-        seed=seed,
-    )
-    same = scores.merge(some[KEY], on=KEY)
-    net = headline_estimates(same, tested.classes, seed=seed, names=AREAS, min_each=min_each)
-    return {NET: net} | rivals, len(same)
+    found = (figures.together, others, group_figures(scores, classes), figures.paper)
+    return Evaluation(folder, scores, *found, folder / REPORT, suspected, places, figures.each)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from livewell.errors import SpecError
+from livewell.execution.results import ResultFolder
 from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
-from livewell.files import AnyPath, claim_same, stamp, whole_file, write_json, write_text
+from livewell.files import AnyPath, write_json
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.models.nets.layers import class_number
 from livewell.report.explain import ExplainResults, explain_page
@@ -16,23 +17,15 @@ from livewell.report.inside import MOST_TRAINING, Inside, Look
 from livewell.report.page import render
 from livewell.study.runs import versions
 
-KIND, STAMP = "explanation", "explain.json"
+KIND = "explanation"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What `explain` made.
+    """What `explain` made: by class, how much of the evidence lies off cells.
 
-    Parameters
-    ----------
-    folder
-        Holds ``report.html``, ``results.json``, ``patches.csv`` and the maps of fields as TIFF.
-    background
-        By class, how much of the evidence lies off cells.
-    disagreement
-        One row a field: name, class, of crops with their own weights, with those of the class.
-    page, warnings
-        The report, and what a careful user should know.
+    ``disagreement`` has one row a field: name, class, of crops with their own weights, with those
+    of the class.
     """
 
     folder: Path
@@ -87,13 +80,12 @@ def explain(
     names = look.classes or tested.classes.names
     numbers = [class_number(tested.classes.names, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())
-    # a layer that is not there is told before anything is scored
+    # a layer that is not there is refused before anything is scored
     cams = {fold: Cam(tested.model(fold).net, look.layer) for fold in chosen}
     folder = out or tested.own_run.folder / KIND
     said = {"run": str(tested.own_run.folder.resolve()), "folds": chosen, "seed": seed}
     said |= {"look": asdict(look)}
-    claim_same(folder, KIND, STAMP, said)
-    stamp(folder, STAMP, KIND, **said, versions=versions())
+    results_in = ResultFolder.claim(folder, KIND, "explain.json", said).begin()
     scores, _ = tested.scores()
     table = scores.assign(y=tested.classes.codes(scores["label"]))
     inside = Inside(tested, cams, look, seed)
@@ -107,8 +99,6 @@ def explain(
     pairs = inside.pairs(table, numbers)
     fields, disagreement = inside.fields(table, numbers, top, folder)
     models = inside.models(table, numbers) if look.models else None
-    with whole_file(folder / "patches.csv") as temporary:
-        rows.to_csv(temporary, index=False)
     cam = next(iter(cams.values()))
     results = ExplainResults(
         title=f"Inside {tested.own_run.folder.name}",
@@ -129,9 +119,9 @@ def explain(
         settings=said,
         versions=versions(),
     )
-    write_text(folder / "report.html", render(explain_page(results)))
+    page = results_in.write(render(explain_page(results)), {"patches": rows})
     write_json(folder / "results.json", _json(found, disagreement, top, cam))
-    return Explanation(folder, found, disagreement, folder / "report.html", warnings)
+    return Explanation(folder, found, disagreement, page, warnings)
 
 
 def _json(

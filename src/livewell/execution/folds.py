@@ -1,0 +1,110 @@
+"""One fold of a training run: a unit of work whose record is the model's card."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from livewell.errors import LeakError, ModelFileError
+from livewell.inference.calibration import calibrated_card
+from livewell.inference.model import Model
+from livewell.models.building import net_of
+from livewell.models.files import save_model
+from livewell.models.profile import Profile
+from livewell.study.runs import Run
+from livewell.tables.metadata import SplitMeta
+from livewell.training.fit import FitResult
+from livewell.training.split import Fold
+
+Fitter = Callable[..., FitResult]
+"""How one fold is trained: `livewell.training.fit.fit`, or what is called as it is."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the folds of a run are trained; `start` is the model to begin with."""
+
+    profile: Profile
+    seed: int
+    processes: int | None
+    device: str
+    fitter: Fitter
+    start: Model | None
+
+
+def train_fold(run: Run, fold: Fold, training: Training) -> None:
+    """Train the net of one fold, calibrate it on validation groups, save it with its card."""
+    profile, start = training.profile, training.start
+    pixels, meta = fold.split.pixels, fold.split.meta
+    if start is not None:
+        _refuse_learnt(start, fold.digests("validation", "test"))
+    fitted = training.fitter(
+        profile,
+        pixels,
+        fold.labelled("train"),
+        fold.labelled("validation"),
+        run.fold(fold.number),
+        channels=pixels.number_of_channels,
+        seed=training.seed,
+        processes=training.processes,
+        device=training.device,
+        begin=None if start is None else start.net.module.cpu().state_dict(),
+        what=f"training fold {fold.number}" if len(run.folds) > 1 else "training",
+    )
+    net = net_of(fitted.module, profile, meta.class_names, meta.pixel_um, meta.frame_px)
+    card = calibrated_card(
+        net,
+        profile,
+        fold.part("validation"),
+        pixels,
+        meta.channels,
+        precision=fitted.precision,
+        seed=training.seed,
+        device=training.device,
+    )
+    data, learnt = fold.summary(), set(fold.digests("train", "validation").values()) - {""}
+    if start is not None:
+        learnt |= start.learnt
+        data["begun_with"] = {
+            "profile": start.card.profile.name,
+            "weights_sha256": start.card.weights_sha256,
+            "data": {name: value for name, value in start.card.data.items() if name != "learnt"},
+        }
+    card = card.model_copy(update={"data": data | {"learnt": sorted(learnt)}})
+    save_model(run.model(fold.number), net, card)
+
+
+def start_of(path: Path, profile: Profile, meta: SplitMeta) -> Model:
+    """The model that training begins with; refused unless of the same net, classes and channels."""
+    model = Model.load(path, device="cpu")
+    card = model.card
+    same = {
+        "net": (card.profile.net.kind, profile.net.kind),
+        "input_px": (card.profile.input.input_px, profile.input.input_px),
+        "classes": (", ".join(card.classes), ", ".join(meta.classes)),
+        "channels": (len(card.channels), len(meta.channels)),
+    }
+    wrong = {name: pair for name, pair in same.items() if pair[0] != pair[1]}
+    if wrong:
+        raise ModelFileError(
+            "training cannot begin with this model, which is of another make",
+            where=str(path),
+            expected="; ".join(f"{name} {wanted}" for name, (_, wanted) in wrong.items()),
+            got="; ".join(f"{name} {there}" for name, (there, _) in wrong.items()),
+            remedy="name a model of the same profile, classes and channels",
+        )
+    return model
+
+
+def _refuse_learnt(start: Model, held_out: dict[str, str]) -> None:
+    """Refuse a start that has learnt from what it would be calibrated or tested on."""
+    known = [image for image, digest in held_out.items() if digest in start.learnt]
+    if known or "learnt" not in start.card.data:
+        raise LeakError(
+            f"the model to begin with has learnt from {len(known)} validation or test images"
+            if known
+            else "the model to begin with does not say which images it learnt from",
+            where=str(start.folder),
+            expected="a model that has learnt from none of the validation and test images",
+            got=", ".join(known[:4]) + (", ..." if len(known) > 4 else ""),
+            remedy="begin with a model of other images, or split so that these are trained on",
+        )

@@ -1,0 +1,78 @@
+"""The frames of a new image file, one by one: one row each, whatever is wrong with the others."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from livewell.errors import LivewellError, OutputError
+from livewell.execution.items import Item, Record
+from livewell.image import Header
+from livewell.images.listing import find_images
+from livewell.images.opening import Channels, open_image
+from livewell.inference.frames import Field, fit_to, read_field, why
+from livewell.inference.model import Model
+from livewell.inference.unseen import learnt
+from livewell.progress import Tick, each
+from livewell.text import plural
+
+
+def image_files(images: Path, out: Path) -> dict[str, Path]:
+    """Image files by name: one, or those in a folder but for what lies in `out`."""
+    if images.is_file():
+        return {images.name: images}
+    inside = out.resolve()
+    found = [path for path in find_images(images) if inside not in path.resolve().parents]
+    return {path.relative_to(images).as_posix(): path for path in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How new files are opened: channels in the model's order, and what overrides their headers."""
+
+    channels: Channels = None
+    pixel_um: float | None = None
+    frame_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFrame:
+    """A frame as a model sees it, its file's header, and whether the model has learnt from it."""
+
+    field: Field
+    header: Header
+    learnt: bool
+    tick: Tick
+
+
+def judge_frames(
+    item: Item,
+    tick: Tick,
+    model: Model,
+    opening: Opening,
+    judge: Callable[[OpenFrame], Record],
+) -> Record:
+    """The record of one file: rows of its frames as `judge` gives them, and failures (t, error)."""
+    rows, failures = [], []
+    with open_image(item.path, pixel_um=opening.pixel_um, frame_s=opening.frame_s) as image:
+        header, name = image.header, item.name
+        fit = fit_to(model.card, header, opening.channels, name)
+        fit = replace(fit, notes=(*fit.notes, *header.notes))
+        known = learnt(image, fit.channels[0], model.learnt)
+        for t, part in each(range(header.frames), tick, 1 / header.frames):
+            tick(0, f"{name}, frame {t + 1} of {header.frames}")
+            try:
+                field = read_field(image, t, fit, f"{name}, frame {t}")
+                rows.append({"t": t} | judge(OpenFrame(field, header, known, part)))
+            except OutputError:  # what cannot be written is no fault of the image
+                raise
+            except LivewellError as error:
+                failures.append({"t": t, "error": why(error)})
+    return {"rows": rows, "failures": failures}
+
+
+def counted(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Every note of pairs (image, note) once, with the number of images that have it."""
+    images: dict[str, set[str]] = {}
+    for image, note in notes:
+        images.setdefault(note, set()).add(image)
+    return tuple(f"{plural(len(found), 'image')}: {note}" for note, found in images.items())

@@ -1,0 +1,44 @@
+"""Verdicts on frames as rows of a record and as a table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from livewell.classes import ClassNames
+from livewell.inference.prediction import Prediction
+
+LEARNT = "the model was trained or calibrated on it, so its verdict is no evidence"
+"""Note on an image that a model has learnt from."""
+
+
+def verdict_row(found: Prediction) -> dict[str, Any]:
+    """What a prediction says of a frame, as plain values; no numbers where nothing was judged."""
+    row = {"n_patches": len(found.boxes), "note": "; ".join(found.notes), "verdict": found.verdict}
+    for prefix, values in (("called", found.shares), ("p", found.image_probabilities)):
+        for name, value in zip(found.classes, values, strict=True):
+            row[f"{prefix}_{name}"] = float(value) if found.boxes else None
+    return row
+
+
+def verdict_table(
+    rows: Sequence[dict[str, Any]], positions: pd.DataFrame, classes: ClassNames
+) -> pd.DataFrame:
+    """``verdicts.csv``: of two classes the share and probability of the positive one, else of each.
+
+    `rows` are `verdict_row` with image and t; `positions` has well and position by image.
+    """
+    if classes.binary:
+        numbers = {
+            f"called_{classes.positive}": "sick_fraction",
+            f"p_{classes.positive}": "p_sick",
+        }
+    else:
+        numbers = {
+            f"{kind}_{name}": f"{kind}_{name}" for kind in ("called", "p") for name in classes
+        }
+    columns = ["image", "t", "n_patches", *numbers, "verdict", "note"]
+    table = pd.DataFrame(rows, columns=columns).rename(columns=numbers)
+    table = table.merge(positions, on="image", how="left")
+    order = ["image", "t", "well", "position", "n_patches", *numbers.values(), "verdict", "note"]
+    return table[order].astype({"t": "Int64"} | dict.fromkeys(numbers.values(), "float64"))

@@ -1,0 +1,38 @@
+"""What pages say of a model."""
+
+from typing import Any
+
+from livewell.models.files import Card
+from livewell.text import threshold_p
+
+
+def model_summary(card: Card) -> dict[str, Any]:
+    """A model's card in a few lines."""
+    first = {"weights": card.weights_sha256[:16], "profile": card.profile.name}
+    last = {"verdicts": card.image_rule.note, "trained on": card.data.get("study", "")}
+    if not card.patch_px:
+        rule = card.detection_rule
+        return {
+            **first,
+            "net": card.profile.net.kind,
+            "global pooling": card.profile.net.pooled_by,
+            "pixel_um": card.pixel_um,
+            "frame_px": " x ".join(map(str, card.frame_px or ())),
+            "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",
+            "temperature of a place": "none" if rule is None else f"{rule.temperature:.3f}",
+            **last,
+        }
+    results = {
+        row["name"]: f"{row['value']:.3f} ({row['low']:.3f}-{row['high']:.3f})"
+        for row in card.results
+    }
+    return {
+        **first,
+        "pixel_um": card.pixel_um,
+        "patch_px": card.patch_px,
+        "dense maps": "equal to windows"
+        if card.profile.dense_is_exact
+        else "near windows at best; heat maps measure how near",
+        **last,
+        "results on unseen groups": results or "not evaluated",
+    }

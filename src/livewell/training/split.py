@@ -1,0 +1,146 @@
+"""The split that nets are trained on, checked against the recipe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from livewell.errors import Fault, SpecError, SplitError, TableError
+from livewell.images.opening import Channels, asked_channels
+from livewell.models.profile import Profile
+from livewell.study.content import first_frames
+from livewell.study.pixels import StudyPixels
+from livewell.study.runs import refuse_new_labels
+from livewell.study.scale import channel_names
+from livewell.study.study import Study
+from livewell.tables.metadata import SplitMeta
+from livewell.tables.schemas import regions_of
+from livewell.training.data import LabelledRegions
+
+
+@dataclass(frozen=True)
+class TrainingSplit:
+    """A split, which of its folds are trained, and the channels that were asked for."""
+
+    study: Study
+    name: str
+    patches: pd.DataFrame
+    parts: pd.DataFrame
+    meta: SplitMeta
+    folds: tuple[int, ...]
+    channels: tuple[str | int, ...]
+    pixels: StudyPixels
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        name: str,
+        profile: Profile,
+        folds: Sequence[int] | None = None,
+        channels: Channels = None,
+    ) -> "TrainingSplit":
+        """The split of this name, where it fits the recipe; all folds where none are asked for."""
+        patches, parts, meta = study.split(name)
+        refuse_new_labels(study, name, meta)
+        _check_size(meta, profile)
+        chosen = _chosen_folds(parts, folds)
+        asked = asked_channels(channels)
+        if not asked and not study.channels and len(meta.channels) > 1:
+            asked = meta.channels
+        names = channel_names(study, patches["image"], asked)
+        if len(names) != len(meta.channels):
+            raise SplitError(
+                "other channels than the split was made for",
+                where=str(study.folder),
+                expected=f"{len(meta.channels)}: {', '.join(meta.channels)}",
+                got=f"{len(names)}: {', '.join(names)}",
+                remedy="name the split's channels, each with --channel, or split again",
+            )
+        return cls(study, name, patches, parts, meta, chosen, asked, StudyPixels(study, asked))
+
+    def fold(self, number: int) -> "Fold":
+        """The parts of one fold."""
+        table = self.patches.merge(self.parts[self.parts["fold"] == number], on="group")
+        return Fold(self, number, table)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The labelled regions of one fold, with the column part."""
+
+    split: TrainingSplit
+    number: int
+    patches: pd.DataFrame
+
+    def part(self, name: str) -> pd.DataFrame:
+        """The regions of one part."""
+        return self.patches[self.patches["part"] == name]
+
+    def labelled(self, name: str) -> LabelledRegions:
+        """The regions of one part, as nets learn from them."""
+        part = self.part(name)
+        codes = self.split.meta.class_names.codes(part["label"])
+        return LabelledRegions(regions_of(part), codes, part["group"].tolist())
+
+    def digests(self, *parts: str) -> dict[str, str]:
+        """What tells the images of some parts again, wherever they may lie, by image."""
+        images = sorted(set(self.patches.loc[self.patches["part"].isin(parts), "image"]))
+        return first_frames(self.split.study, images, self.split.pixels.channels)
+
+    def summary(self) -> dict[str, Any]:
+        """What a card says of the data that a model was made with."""
+        counts = self.patches.groupby(["part", "label"]).agg(
+            patches=("group", "size"), groups=("group", "nunique")
+        )
+        groups = self.patches.groupby("part")["group"].unique()
+        return {
+            "study": self.split.study.folder.resolve().name,
+            "split": self.split.name,
+            "fold": self.number,
+            "group": self.split.meta.by,
+            "counts": counts.reset_index().to_dict("records"),
+            "groups": {str(part): sorted(names.tolist()) for part, names in groups.items()},
+        }
+
+
+def _check_size(meta: SplitMeta, profile: Profile) -> None:
+    if profile.sees_frames and meta.patch_px:
+        raise SpecError(
+            "the split holds patches, and the profile's net sees whole frames",
+            where=f"profile {profile.name}",
+            expected="a split made with --whole",
+            got=f"patches of {meta.patch_px} px",
+            remedy="split again with --whole",
+        )
+    if meta.patch_px != profile.input.patch_px:
+        again = f"split again with --patch-px {profile.input.patch_px}"
+        raise SpecError(
+            "the split's patches are of another size than the profile's",
+            where=f"profile {profile.name}",
+            expected=f"patches of {profile.input.patch_px} px",
+            got=f"{meta.patch_px} px" if meta.patch_px else "whole frames",
+            remedy=f"{again}, or set patch_px and input_px"
+            if meta.patch_px
+            else f"train a profile for whole frames, such as WSCNN_FAST, or {again}",
+        )
+
+
+def _chosen_folds(parts: pd.DataFrame, asked: Sequence[int] | None) -> tuple[int, ...]:
+    there = sorted(int(fold) for fold in parts["fold"].unique())
+    wrong = sorted(set(asked or ()) - set(there))
+    if wrong:
+        raise SplitError(
+            "no such fold", expected=", ".join(map(str, there)), got=", ".join(map(str, wrong))
+        )
+    usable = tuple(fold for fold in there if asked is None or fold in asked)
+    faults = [
+        Fault("one-class", f"fold {fold}, {name}", "no group of this part")
+        for fold in usable
+        for name in ("train", "validation")
+        if not ((parts["fold"] == fold) & (parts["part"] == name)).any()
+    ]
+    if faults:
+        raise TableError("folds that cannot be trained", faults, remedy="split again")
+    return usable

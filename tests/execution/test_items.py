@@ -1,0 +1,87 @@
+"""Units of work with a record each: done once, whatever happens to the others."""
+
+from pathlib import Path
+
+import pytest
+
+from livewell.errors import ImageContentError, OutputError
+from livewell.execution.items import FolderRecords, Item, Journal, Record, map_items
+from livewell.progress import Tick
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[Item]:
+    """Three files with one setting."""
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        (tmp_path / "in" / name).write_text(name)
+    return [Item(name, tmp_path / "in" / name, {"stride_px": 8}) for name in "abc"]
+
+
+class Work:
+    """Counts what it did; may fail on one item."""
+
+    def __init__(self, fails: str = "", error: type[Exception] = ImageContentError) -> None:
+        self.done: list[str] = []
+        self.fails, self.error = fails, error
+
+    def __call__(self, item: Item, tick: Tick) -> Record:
+        """One row an item."""
+        self.done.append(item.name)
+        if item.name == self.fails:
+            raise self.error("no good")
+        return {"rows": [{"t": 0, "text": item.path.read_text()}]}
+
+
+@pytest.fixture(params=["journal", "folders"])
+def records(request: pytest.FixtureRequest, tmp_path: Path) -> Journal | FolderRecords:
+    """Both ways to keep records."""
+    if request.param == "journal":
+        return Journal(tmp_path)
+    return FolderRecords({name: tmp_path / name for name in "abc"}, "record.json", ())
+
+
+def again(records: Journal | FolderRecords) -> Journal | FolderRecords:
+    """The same records, read by a new process."""
+    return Journal(records.folder) if isinstance(records, Journal) else records
+
+
+def test_what_is_recorded_is_not_done_again(items, records, tmp_path: Path) -> None:
+    """After a kill only the rest is done, and what came of all is as if nothing had happened."""
+    work = Work("b", KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        map_items(items, work, records, what="working")
+    work = Work()
+    batch = map_items(items, work, again(records), what="working")
+    assert work.done == ["b", "c"]
+    assert batch.made == 2
+    assert batch.rows == [{"image": name, "t": 0, "text": name} for name in "abc"]
+    assert batch.failures.empty
+
+
+def test_a_bad_item_stops_no_other(items, records) -> None:
+    """It is a failure with its reason and has no record; the next call tries it again."""
+    batch = map_items(items, Work("b"), records, what="working")
+    assert list(batch.records) == ["a", "c"]
+    assert batch.failures.to_numpy().tolist()[0][0] == "b"
+    assert "[image-content] no good" in batch.failures["error"][0]
+    assert map_items(items, work := Work(), again(records), what="working").made == 1
+    assert work.done == ["b"]
+
+
+def test_what_is_no_fault_of_an_item_stops_the_job(items, records) -> None:
+    """An output that cannot be written is told at once."""
+    with pytest.raises(OutputError):
+        map_items(items, Work("b", OutputError), records, what="working")
+
+
+def test_other_files_and_settings_are_done_again(items, records, tmp_path: Path) -> None:
+    """A changed file, another setting, or a file of the record that is gone."""
+    map_items(items, Work(), records, what="working")
+    items[0].path.write_text("longer")
+    items[1] = Item("b", items[1].path, {"stride_px": 9})
+    map_items(items, work := Work(), again(records), what="working")
+    assert work.done == ["a", "b"]
+    gone = [tmp_path / "gone"]
+    map_items(items, work := Work(), again(records), what="working", files=lambda record: gone)
+    assert work.done == ["a", "b", "c"]

@@ -1,6 +1,6 @@
 """Verdicts on new images: one row an image and frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd

@@ -28,33 +28,13 @@ TONES: dict[str, Tone] = {
 
 @dataclass(frozen=True)
 class BudgetResults:
-    """What `budget_page` shows.
+    """What `budget_page` shows; classes are (negative, positive).
 
-    Parameters
-    ----------
-    title, subtitle
-        What was done, on what.
-    classes
-        (negative, positive).
-    budget, response
-        The tests, and the curve of dose and response.
-    wells
-        One row a well: well, dose, patches, positive, fraction.
-    doses
-        One row a dose: dose, wells, fraction, low, high, patches.
-    unit
-        Of the doses.
-    sees
-        Area under the ROC curve between unlit wells and the sickest ones, unseen ones; ``None``
-        where the wells' table came from elsewhere.
-    sick_from
-        Lowest dose that was learnt as sick.
-    elsewhere, proven
-        Whether the model was trained on other images, and then its AUC on unseen groups of these.
-    group_name
-        What a well is called.
-    notes, settings, versions
-        As in `livewell.report.page.Page`.
+    `wells` has one row a well (well, dose, patches, positive, fraction), `doses` one a dose (dose,
+    wells, fraction, low, high, patches). `sees` is the area under the ROC curve between unseen
+    wells without light and the sickest ones, which begin at `sick_from`; ``None`` where the wells'
+    table came from elsewhere. `elsewhere` says whether the model was trained on other images,
+    `proven` its AUC on unseen groups of these.
     """
 
     title: str

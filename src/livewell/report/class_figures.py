@@ -41,16 +41,8 @@ def roc_of_classes(
 ) -> Picture:
     """Receiver operating characteristic of every class against the rest, in one figure.
 
-    Parameters
-    ----------
-    scores
-        Columns label and ``p_<class>`` of every class.
-    classes
-        Classes of the model; one without patches, or with all of them, has no curve.
-    areas
-        Area of each class with its interval; computed without interval where missing.
-    words
-        What rows are called.
+    `scores` has columns label and ``p_<class>``; a class without patches, or with all of them, has
+    no curve. An area that is not given is computed without interval.
     """
     labels = scores["label"].astype("str").to_numpy()
     curves = {}
@@ -121,15 +113,8 @@ def class_verdicts(
 ) -> Picture:
     """Probability of every class and the verdict for every picture: one bar each.
 
-    Parameters
-    ----------
-    table
-        Columns `image`, `t`, ``p_<class>`` of every class, `verdict`. More pictures than
-        `MOST_ROWS` are drawn as a band, sorted by their most probable class.
-    classes
-        Classes of the model.
-    words
-        What one row and many are called.
+    Columns `image`, `t`, ``p_<class>`` of every class, `verdict`. More pictures than `MOST_ROWS`
+    are drawn as a band, sorted by their most probable class. `words` call one row and many.
     """
     chances = [f"p_{name}" for name in classes]
     judged = table[table[chances].notna().all(axis=1)]
@@ -180,18 +165,9 @@ def class_verdicts(
 def class_areas(
     x: ArrayLike, shares: Mapping[str, ArrayLike], classes: ClassNames, *, x_label: str = "frame"
 ) -> Picture:
-    """Share of the judged area whose most probable class is each one, over time.
+    """Share of the judged area whose most probable class is each one, over ascending `x`.
 
-    Parameters
-    ----------
-    x
-        Times or frame numbers, ascending.
-    shares
-        By class, 0 to 1; NaN where nothing was to judge leaves a gap.
-    classes
-        Classes of the model.
-    x_label
-        With its unit, such as ``time (h)``.
+    Shares are by class, 0 to 1; NaN where nothing was to judge leaves a gap.
     """
     at = np.asarray(x, dtype=float)
     known = {name: np.asarray(shares[name], dtype=float) for name in classes}

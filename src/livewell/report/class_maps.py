@@ -45,24 +45,12 @@ TITLE_PT = 8.5
 class ClassMaps:
     """What the net makes of one picture.
 
-    Parameters
-    ----------
-    title
-        Up to three lines; those that are too long for the row are cut in the middle.
-    pixels
-        (h, w), grey levels as the net saw them.
-    maps
-        (2, rows, columns): scores before softmax, negative and positive.
-    odds
-        (rows, columns): log odds of every place.
-    boxes
-        (y0, x0, y1, x1) of the places found, pixels.
-    stride_px, first_px
-        From cell to cell of the maps, and where the first cell's centre lies, counted from 0 at the
-        centre of the first pixel.
-    inside
-        (y0, x0, y1, x1) of the part that is picture, beyond which it is mirrored; all of it where
-        ``None``.
+    Titles have up to three lines, cut in the middle where too long for the row. `pixels` (h, w) are
+    grey levels as the net saw them; `maps` (2, rows, columns) scores before softmax, negative and
+    positive; `odds` (rows, columns) log odds of every place; `boxes` (y0, x0, y1, x1) of the places
+    found, pixels. From cell to cell it is `stride_px`; the first cell's centre is counted from 0 at
+    the centre of the first pixel. Beyond `inside` the picture is mirrored; all is picture where
+    ``None``.
     """
 
     title: str
@@ -102,20 +90,10 @@ class ClassMaps:
 def class_maps(
     items: Sequence[ClassMaps], classes: tuple[str, str], least: float, least_p: float
 ) -> Picture:
-    """Pictures, their class maps and histograms of them, as PNG.
+    """Pictures, their class maps and histograms of them, one a row and of one size, as PNG.
 
-    Parameters
-    ----------
-    items
-        One a row, all of one size.
-    classes
-        (negative, positive).
-    least, least_p
-        Log odds and probability from which on a place is called.
-
-    Notes
-    -----
-    Source: Sailem et al., section 4.1 and Figure 3.
+    From the log odds `least`, the probability `least_p`, on a place is called. Source: Sailem et
+    al., section 4.1 and Figure 3.
     """
     title = f"Class maps of {classes[0]} and {classes[1]}"
     if not items:

@@ -37,20 +37,8 @@ def roc(
 ) -> Picture:
     """Receiver operating characteristic, thin lines for groups that hold both classes.
 
-    Parameters
-    ----------
-    y, p
-        1 for the positive class, else 0; its probability. Rows with NaN are left out and counted.
-    group
-        Group of every row.
-    label
-        Name of the thick line.
-    auc
-        Its area with interval; computed without interval where not given.
-    band
-        ``(false positive rate, low, high)`` of a 95% band for the thick line.
-    words
-        What rows and groups are called.
+    Rows with NaN are left out and counted. `auc` is computed without interval where not given;
+    `band` is ``(false positive rate, low, high)``, 95%.
     """
     truth, score, groups, dropped = _clean(y, p, group)
     title = f"ROC curve, {label}"
@@ -97,18 +85,7 @@ def score_histogram(
 ) -> Picture:
     """How the probabilities of the two classes lie on the scale from 0 to 1.
 
-    Parameters
-    ----------
-    y, p
-        As in `roc`.
-    classes
-        Names of (negative, positive).
-    threshold
-        From which on a patch is called positive.
-    band
-        ``(low, high)`` probability between which the verdict is "unsure".
-    words
-        What rows are called.
+    From `threshold` on a patch is called positive; in `band` the verdict is "unsure".
     """
     truth, score, _, dropped = _clean(y, p, None)
     if not score.size:
@@ -161,19 +138,10 @@ def reliability(
 ) -> Picture:
     """Reliability diagram: what share really is positive where the net says p.
 
-    Parameters
-    ----------
-    table
-        One row a bin: `p` (mean probability), `observed` (share of positives), `patches`, and where
-        known `low`, `high` (95% interval of `observed`), as `livewell.metrics.calibration`
-        makes it. Bins without patches are skipped.
-    positive
-        Name of the positive class; ``None`` where the table is of the most probable class of three
-        or more.
-    ece
-        Expected calibration error, for the caption.
-    words
-        What rows are called.
+    One row a bin: `p` (mean probability), `observed` (share of positives), `patches`, and where
+    known `low`, `high` (95% interval of `observed`), as `livewell.metrics.calibration` makes it.
+    Bins without patches are skipped. `positive` is ``None`` where the table is of the most probable
+    class of three or more.
     """
     table = table[(table["patches"] > 0) & table["observed"].notna() & table["p"].notna()]
     if table.empty:

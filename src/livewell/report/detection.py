@@ -18,15 +18,7 @@ _POINT_MARKS = ("o", "D")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One threshold on the curves.
-
-    Parameters
-    ----------
-    name
-        How it was chosen.
-    precision, recall, false_positives_per_image
-        What it makes; a NaN is not drawn.
-    """
+    """One threshold on the curves, how it was chosen and what it makes; a NaN is not drawn."""
 
     name: str
     precision: float
@@ -37,16 +29,9 @@ class Point:
 def precision_recall(
     curve: pd.DataFrame, points: Sequence[Point], area: EstimateLike | None = None
 ) -> Picture:
-    """Precision against recall over all thresholds.
+    """Precision against recall over all thresholds, and at most two that were chosen.
 
-    Parameters
-    ----------
-    curve
-        As `livewell.detection.matching.precision_recall_curve` makes it.
-    points
-        Thresholds that were chosen, at most two.
-    area
-        Average precision, for the caption.
+    `curve` is of `livewell.detection.matching.precision_recall_curve`.
     """
     known = curve[curve["recall"].notna() & curve["precision"].notna()]
     title = "Precision-recall curve of places"
@@ -78,16 +63,8 @@ def froc_curve(
 ) -> Picture:
     """Share of the objects found against wrong places an image, on a logarithmic axis.
 
-    Parameters
-    ----------
-    curve
-        As in `livewell.detection.froc.Froc`.
-    points
-        As in `precision_recall`.
-    rates
-        False places an image that the score is the mean over, as dotted lines.
-    score
-        Mean sensitivity, for the caption.
+    `curve` and `rates`, the false places an image that the score is the mean over, are of
+    `livewell.detection.froc.Froc`.
     """
     known = curve[curve["sensitivity"].notna()]
     title = "FROC curve of places"

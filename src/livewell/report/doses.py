@@ -35,13 +35,7 @@ def dose_head(unit: str) -> str:
 
 
 class DoseAxis:
-    """A logarithmic axis of doses with no light at its left end, apart.
-
-    Parameters
-    ----------
-    doses
-        All doses, 0 among them.
-    """
+    """A logarithmic axis of doses with no light (0, among them) at its left end, apart."""
 
     def __init__(self, doses: NDArray[np.float64]) -> None:
         self.levels = np.unique(doses)
@@ -90,18 +84,7 @@ def dose_curve(
 ) -> Picture:
     """Share of patches called positive against dose: wells, means, curve, margin and budget.
 
-    Parameters
-    ----------
-    wells
-        Columns dose and fraction, one row a well.
-    doses
-        Columns dose, fraction, low, high.
-    budget, response
-        The tests and the fitted curve.
-    unit
-        Of the doses.
-    positive
-        Name of the positive class.
+    `wells` has columns dose and fraction, one row a well; `doses` dose, fraction, low, high.
     """
     axis = DoseAxis(wells["dose"].to_numpy(float))
     decided = {0.0: "control"} | {test.dose: str(test.decision) for test in budget.tests}

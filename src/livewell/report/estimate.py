@@ -33,16 +33,9 @@ MACRO_NAMES = {
 
 
 def metric_name(name: str, group: str = "group", *, macro: bool = False) -> str:
-    """What reports call a figure of `livewell.metrics`.
+    """What reports call a figure of `livewell.metrics`; a name that is not known stays.
 
-    Parameters
-    ----------
-    name
-        Its name there; one that is not known stays.
-    group
-        What a group is called.
-    macro
-        Whether areas are means over three or more classes.
+    `macro`: areas are means over three or more classes.
     """
     spoken = METRIC_NAMES | (MACRO_NAMES if macro else {})
     return spoken[name].format(group=group) if name in spoken else name

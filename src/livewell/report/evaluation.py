@@ -77,14 +77,7 @@ def named(
 ) -> list[Named]:
     """Estimates by their names in `livewell.metrics`, under the names that reports use.
 
-    Parameters
-    ----------
-    figures
-        The estimates.
-    words
-        What a group is called.
-    macro
-        Whether areas are means over three or more classes.
+    `macro`: areas are means over three or more classes.
     """
     return [(metric_name(name, words.group, macro=macro), e) for name, e in figures.items()]
 

@@ -43,16 +43,8 @@ def evaluation_results(
 ) -> EvaluationResults:
     """What `livewell.report.evaluation.evaluation_page` shows.
 
-    Parameters
-    ----------
-    tested, scores, figures
-        The regions, their scores, and the figures of these.
-    rivals
-        Figures of the net and of simple rules on the same regions.
-    cards
-        The models' cards by fold.
-    galleries, further, notes
-        As in `EvaluationResults`.
+    `rivals` are figures of the net and of simple rules on the same regions, `cards` the models' by
+    fold.
     """
     meta, patches, run, classes = tested.meta, tested.patches, tested.run, tested.classes
     noun = region_noun(tested)

@@ -21,20 +21,10 @@ GAP = 0.03
 
 @dataclass(frozen=True)
 class Evidence:
-    """A picture with the evidence for a class in it.
+    """A picture (h, w) with the evidence for a class at the same pixels.
 
-    Parameters
-    ----------
-    grey
-        (h, w), grey levels.
-    map
-        (h, w), evidence at the same pixels, none below zero; NaN where nobody looked.
-    number
-        Of the class that the evidence is for, 0 or 1: it decides the colour.
-    caption
-        One or two lines.
-    truth
-        Number of the true class, which colours the edge; ``None`` for no edge.
+    The map is never below zero, and NaN where nobody looked. `number` of the class decides the
+    colour, `truth`, the number of the true class, that of the edge; ``None`` for no edge.
     """
 
     grey: Grey
@@ -62,20 +52,9 @@ def evidence_pairs(
     columns: int = 3,
     title: str = "Evidence",
 ) -> Picture:
-    """Patches, each beside itself under its evidence, all on one absolute scale.
+    """Patches of one size, each beside itself under its evidence, all on one absolute scale.
 
-    Parameters
-    ----------
-    items
-        Patches of one size.
-    classes
-        (negative, positive).
-    top
-        Evidence that is shown in full colour, in score per cell of the layer.
-    columns
-        Pairs in a row.
-    title
-        What they are examples of.
+    `top` is shown in full colour, in score per cell of the layer.
     """
     if not items:
         return empty("None.", title)
@@ -130,12 +109,7 @@ def class_models(
 ) -> Picture:
     """Class models in rows: what they began from and what came of it, as the paper's Figure 6.
 
-    Parameters
-    ----------
-    rows
-        Name of the class, and (caption, image) one a column; ``None`` leaves a place free.
-    title
-        What is shown.
+    Rows are the name of the class, and (caption, image) one a column; ``None`` leaves a place free.
     """
     if not rows:
         return empty("None.", title)

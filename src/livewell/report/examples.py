@@ -57,10 +57,7 @@ class Examples:
     def calls(self, table: pd.DataFrame) -> list[Gallery]:
         """The surest patches or frames, right and wrong, at most two of one picture.
 
-        Parameters
-        ----------
-        table
-            Scores (`schemas.SCORES`); what was left unsure is no call.
+        What was left unsure in the scores (`schemas.SCORES`) is no call.
         """
         found, classes = [], self.classes
         y, called = classes.codes(table["label"]), table["called"].to_numpy(int)

@@ -19,33 +19,13 @@ HONEST = Note(
 
 @dataclass(frozen=True)
 class ExplainResults:
-    """What `explain_page` shows.
+    """What `explain_page` shows; classes are (negative, positive).
 
-    Parameters
-    ----------
-    title, subtitle
-        What was looked into.
-    classes
-        (negative, positive).
-    layer
-        The layer that was looked at.
-    weights
-        How its maps are weighed, in words.
-    top
-        Evidence that is shown in full colour.
-    pairs
-        Title and patches of every gallery, as the paper's Figure 5.
-    fields
-        Whole fields under their evidence.
-    models
-        Class models, as the paper's Figure 6; ``None`` if none were made.
-    background
-        By class, how much evidence lies off cells.
-    disagreement
-        One row a field: name, class, overlapping crops' disagreement with weights of each crop and
-        with those averaged over the class.
-    notes, settings, versions
-        As in `livewell.report.page.Page`.
+    `weights` says in words how the layer's maps are weighed; `top` is shown in full colour. `pairs`
+    are title and patches of every gallery, as the paper's Figure 5; `models` is as its Figure 6.
+    `background` says by class how much evidence lies off cells. `disagreement` has one row a field:
+    name, class, and how overlapping crops disagree with weights of each crop and with those
+    averaged over the class.
     """
 
     title: str

@@ -37,18 +37,8 @@ def galleries(
 ) -> list[Gallery]:
     """The surest patches of each class over all files, also of those judged before a restart.
 
-    Their files are read again; one that cannot be read any more is left out.
-
-    Parameters
-    ----------
-    entries
-        Of the journal: image and rows, which hold t and what `extremes` gave.
-    paths
-        File of every image.
-    card
-        The model's.
-    channels, pixel_um
-        As the files were judged.
+    Rows of the journal's entries hold t and what `extremes` gave. Files are read again; one that
+    cannot be read any more is left out.
     """
     found = [
         (name, p, str(entry["image"]), int(row["t"]), Box.of(*(int(edge) for edge in corners)))

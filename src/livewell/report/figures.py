@@ -34,30 +34,14 @@ MOST_ROWS = 48
 
 
 def estimates(rows: Sequence[Named], reference: float | None = None) -> Picture:
-    """Metrics with their 95% intervals, one row each.
-
-    Parameters
-    ----------
-    rows
-        Name and estimate, from top to bottom; estimates that are NaN are said to be undefined.
-    reference
-        Value that means guessing, as a dashed line.
-    """
+    """Metrics with their 95% intervals, one row each; `reference` means guessing, a dashed line."""
     return _forest(rows, [INK] * len(rows), "value and 95% interval", reference, "Metrics")
 
 
 def comparison(
     rows: Sequence[Named], metric: str = "AUC", reference: float | None = 0.5
 ) -> Picture:
-    """The net, which is the first row, against its baselines.
-
-    Parameters
-    ----------
-    rows
-        Name and estimate of `metric`, the net first.
-    metric, reference
-        Name of the metric, and the value that means guessing.
-    """
+    """The net, which is the first row, against its baselines."""
     colours = [HEALTHY] + [UNSURE] * (len(rows) - 1)
     return _forest(rows, colours, f"{metric} and 95% interval", reference, "Net and baselines")
 
@@ -71,18 +55,9 @@ def group_strip(
 ) -> Picture:
     """Every group: how many patches of each class, and how well they were told apart.
 
-    Parameters
-    ----------
-    table
-        One row a group: `group`, `patches`, the column `metric`, where known `low` and `high` (95%
-        interval), and of two classes `positives`, as `livewell.metrics.figures.per_group` makes
-        it, of more ``true_<class>``, as `livewell.metrics.multiclass.class_groups` does.
-    classes
-        Classes of the model.
-    metric
-        Column to show: accuracy, auc ...
-    words
-        What groups and patches are called.
+    One row a group: `group`, `patches`, the column `metric`, where known `low` and `high` (95%
+    interval), and of two classes `positives`, as `livewell.metrics.figures.per_group` makes it, of
+    more ``true_<class>``, as `livewell.metrics.multiclass.class_groups` does.
     """
     shown = metric_name(metric, words.group)
     title = f"{shown} by {words.group}"
@@ -143,14 +118,8 @@ def verdict_strip(
 ) -> Picture:
     """Verdict and probability of every picture: one line an image, one mark a frame.
 
-    Parameters
-    ----------
-    table
-        Columns `image`, `t`, `p_sick`, `verdict`. More images than `MOST_ROWS` are drawn by rank.
-    threshold, band
-        As in `livewell.report.curves.score_histogram`, for whole pictures.
-    positive
-        Name of the positive class.
+    Columns `image`, `t`, `p_sick`, `verdict`. More images than `MOST_ROWS` are drawn by rank.
+    Threshold and band are those of whole pictures.
     """
     judged = table[table["p_sick"].notna()]
     title = f'Probability of "{positive}" of every picture'

@@ -17,16 +17,10 @@ from livewell.tables.schemas import KEY
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFigure:
-    """One frame and what is called in it, in pixels of the image.
+    """One frame (h, w) in the file's number type and what is called in it, in pixels of the image.
 
-    Parameters
-    ----------
-    grey
-        (h, w), the frame in the file's number type.
-    places
-        (n, 2) row and column of every place that reaches its model's threshold.
-    mask
-        (h, w) pixels of these places.
+    `places` (n, 2) are rows and columns of all that reach their model's threshold, `mask` (h, w)
+    their pixels.
     """
 
     grey: NDArray[Any]
@@ -37,19 +31,9 @@ class FrameFigure:
 def pictured(
     tested: EvaluationSet, models: Mapping[int, Model], rows: pd.DataFrame
 ) -> dict[object, FrameFigure]:
-    """Frames and what their own fold's model calls in them.
+    """Frames and what their own fold's model calls in them, by label of the row.
 
-    Parameters
-    ----------
-    tested, models
-        The run, and its models by fold.
-    rows
-        Columns fold and `schemas.KEY`, an index of different labels.
-
-    Returns
-    -------
-    dict
-        By label of the row.
+    Rows have columns fold and `schemas.KEY`, and an index of different labels.
     """
     found: dict[object, FrameFigure] = {}
     for fold, part in rows.groupby("fold", sort=True):

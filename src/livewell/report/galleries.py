@@ -25,33 +25,12 @@ def patch_gallery(
     levels: tuple[float, float] | None = None,
     title: str = "Example patches",
 ) -> Picture:
-    """Patches in a grid, each with a caption of one or two lines below.
+    """Patches (y, x) in a grid on the page's full width, each with a caption of one or two lines
+    below.
 
-    Parameters
-    ----------
-    stack
-        Patches, shape (y, x) each, of any number type.
-    captions
-        One a patch.
-    columns
-        Patches in a row, on the page's full width.
-    tones
-        Colour of the line around each patch; ``None``: none.
-    levels
-        Grey levels shown as black and white, the same for all; without them every patch is
-        stretched by itself between its `PERCENTILES`. The caption says which.
-    title
-        What they are examples of.
-
-    Returns
-    -------
-    Picture
-        SVG that holds the pixels of the patches unchanged in size.
-
-    Raises
-    ------
-    OutputError
-        Not as many captions or colours as patches.
+    `tones` are colours of the lines around patches. `levels` are shown as black and white, the same
+    for all; without them every patch is stretched by itself between its `PERCENTILES`. The SVG
+    holds the pixels of the patches unchanged in size.
     """
     patches = list(stack)
     edges = list(tones) if tones is not None else [None] * len(patches)

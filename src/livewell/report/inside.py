@@ -40,26 +40,11 @@ Weights = Literal["class", "crop"]
 class Look:
     """What is looked at.
 
-    Parameters
-    ----------
-    classes
-        Whose evidence; both where empty.
-    layer
-        Name of a layer; the last convolutional one where ``None``.
-    weights
-        ``class``: averaged over the training patches of the class (equation 3); ``crop``: each
-        crop's own (equation 1).
-    patches
-        How many sure patches of each kind are shown.
-    fields
-        How many whole fields of each class.
-    stride_px
-        From crop to crop in a field; an eighth of a patch where ``None``, which was chosen on
-        planted sick cells (`benchmarks.planted`).
-    models
-        Whether class models are made.
-    ascent
-        How class models climb.
+    Both classes where none is named; the last convolutional layer where `layer` is ``None``.
+    Weights of a ``class`` are averaged over its training patches (equation 3), of a ``crop`` its
+    own (equation 1). `patches` are shown of each kind, `fields` of each class. `stride_px` in a
+    field is an eighth of a patch where ``None``, which was chosen on planted sick cells
+    (`benchmarks.planted`).
     """
 
     classes: tuple[str, ...] = ()
@@ -208,16 +193,7 @@ class Inside:
     ) -> tuple[list[Picture], list[tuple[str, str, float, float]]]:
         """Whole fields of each class under their evidence; how far overlapping crops disagree.
 
-        Parameters
-        ----------
-        table
-            Scores of the test patches.
-        numbers
-            Of the classes.
-        top
-            Evidence that is shown in full colour.
-        folder
-            Takes the maps, as TIFF of 32-bit numbers.
+        The folder takes the maps, as TIFF of 32-bit numbers.
         """
         pictures, disagreement = [], []
         files = folder_names(self.tested.study.fields()["image"].tolist())

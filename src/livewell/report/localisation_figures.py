@@ -28,16 +28,9 @@ NEGATIVES, UNSURE = 6, 4
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was drawn.
+    """What was drawn: overlays in the order of `chosen`, and Figure 3 for the page and as a file.
 
-    Parameters
-    ----------
-    overlays
-        For the page, in the order of `chosen`.
-    maps
-        The paper's Figure 3, for the page; ``None`` if no picture was judged, or none asked for.
-    figure3
-        The same as a file.
+    There is no Figure 3 where no picture was judged, or none asked for.
     """
 
     overlays: list[Picture]
@@ -48,15 +41,8 @@ class Shown:
 def chosen(pictures: pd.DataFrame, classes: tuple[str, str], most: int) -> pd.DataFrame:
     """Pictures that are drawn: the surest positives, then unsure ones, then a few negatives.
 
-    Parameters
-    ----------
-    pictures
-        Columns p and verdict.
-    classes
-        (negative, positive).
-    most
-        At most so many. A sixth is kept for the surest negatives and a quarter for the unsure ones
-        with the highest p, where there are any; what is left over goes to unsure ones.
+    At most `most`. A sixth is kept for the surest negatives and a quarter for the unsure ones with
+    the highest p, where there are any; what is left over goes to unsure ones.
     """
     judged = pictures[pictures["p"].notna()].sort_values("p", ascending=False, kind="stable")
     negative = judged[judged["verdict"] == classes[0]][::-1]
@@ -78,20 +64,10 @@ def show(
     *,
     most: int,
 ) -> Shown:
-    """Draw overlays and Figure 3 from files, masks and tables.
+    """Draw overlays, `most` at most, and Figure 3 from files, masks and tables.
 
-    Parameters
-    ----------
-    files
-        Path of every image.
-    pictures, detections
-        As `livewell.workflows.localise.Localisation` has them.
-    locator
-        The model.
-    asked
-        How files are opened, and where drawings go.
-    most
-        Overlays at most; 0: no Figure 3 either.
+    Tables are as in `livewell.workflows.localise.Localisation`. With `most` 0 there is no Figure 3
+    either.
     """
     classes = locator.card.class_names.pair
     table = chosen(pictures, classes, most)
@@ -133,14 +109,7 @@ def three(
 ) -> list[tuple[str, dict[str, Any]]]:
     """Name and row of the surest positive, the least sure and the surest negative picture.
 
-    Parameters
-    ----------
-    pictures
-        Columns p and verdict.
-    classes
-        (negative, positive).
-    threshold
-        On p; the least sure picture is nearest to it.
+    The least sure one is nearest to the threshold on p.
     """
     judged = pictures[pictures["p"].notna()].reset_index(drop=True)
     if judged.empty:

@@ -38,42 +38,17 @@ Measured = tuple[str, float, float, float]
 
 @dataclass(frozen=True)
 class LocaliseResults:
-    """What `localise_page` shows.
+    """What `localise_page` shows; classes are (negative, positive).
 
-    Parameters
-    ----------
-    title, subtitle
-        What was judged, by which model.
-    classes
-        Names of (negative, positive).
-    pictures
-        One row a picture and frame: image, t, p, verdict, found, and perhaps well, position, note,
-        learnt (1 where the model has learnt from the image).
-    detections
-        One row a place: image, t, number, y, x, p.
-    failures
-        One row an input that could not be judged: image, t, error.
-    threshold, band
-        On a picture's p.
-    least
-        Least probability of a place that was listed.
-    pooling
-        Name of the net's global pooling.
-    chosen
-        Whether that is the card's own threshold, chosen on validation frames.
-    overlays
-        Some pictures under their places.
-    maps
-        The paper's Figure 3; ``None`` if no picture was judged.
-    measured
-        Name, value, low and high of the model's figures on unseen groups, as its card has them;
-        names that begin with `OF_PLACES` are of places.
-    learnt
-        How many of the images the model was trained or calibrated on.
-    card
-        Summary of the model's card.
-    notes, settings, versions
-        As in `livewell.report.page.Page`.
+    `pictures` has one row a picture and frame (image, t, p, verdict, found, and perhaps well,
+    position, note, and learnt: 1 where the model has learnt from the image), `detections` one a
+    place (image, t, number, y, x, p), `failures` one an input that could not be judged (image, t,
+    error). Threshold and band are on a picture's p; `least` is the least p of a place that was
+    listed, `chosen` whether that is the card's own threshold, from validation frames.
+
+    `maps` is the paper's Figure 3. `measured` has name, value, low and high of the model's figures
+    on unseen groups, as its card has them; names that begin with `OF_PLACES` are of places.
+    `learnt` counts images that the model was trained or calibrated on.
     """
 
     title: str

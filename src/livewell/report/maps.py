@@ -39,18 +39,9 @@ def confusion(
     *,
     words: Vocabulary = PATCHES,
 ) -> Picture:
-    """Confusion matrix: counts, and the share of the true class.
+    """Confusion matrix, rows true and columns called: counts, and the share of the true class.
 
-    Parameters
-    ----------
-    matrix
-        Counts, rows true and columns called.
-    classes
-        Names of the rows.
-    called
-        Names of the columns, those of the rows where empty; "unsure" may stand last.
-    words
-        What is counted.
+    `called` names the columns, as the rows where empty; "unsure" may stand last.
     """
     called = called or classes
     counts = np.asarray(matrix, dtype=float)
@@ -105,27 +96,10 @@ def plate_view(
     plate: Plate | None = None,
     positive: str = "sick",
 ) -> Picture:
-    """A plate with every well coloured by its share of positive patches.
+    """A plate with every well coloured by its share (0 to 1) of positive patches.
 
-    Parameters
-    ----------
-    wells
-        Names such as ``B07``, each once.
-    values
-        Share of each well, 0 to 1; NaN is drawn as a cross: nothing to judge.
-    verdicts
-        Of each well; "unsure" is ringed with dashes.
-    plate
-        Its format; the smallest usual one with 24 wells or more that holds all wells.
-    positive
-        Name of the positive class.
-
-    Raises
-    ------
-    GeometryError
-        A name is no well.
-    OutputError
-        A well lies outside the plate.
+    NaN is drawn as a cross: nothing to judge; the verdict "unsure" is ringed with dashes. Without
+    `plate` it is the smallest usual one with 24 wells or more that holds all wells.
     """
     places, plate, scale = _placed(wells, plate)
     shares = np.asarray(values, dtype=float)
@@ -170,26 +144,9 @@ def class_plate(
 ) -> Picture:
     """A plate with a ring in every well: the share of its patches called each class.
 
-    Parameters
-    ----------
-    wells
-        Names such as ``B07``, each once.
-    shares
-        Share of each class in each well, 0 to 1, shape (wells, classes); what is left of 1 was left
-        unsure; NaN is drawn as a cross: nothing to judge.
-    classes
-        Classes of the model; the number in a well is that of its most frequent one.
-    verdicts
-        Of each well; "unsure" is ringed with dashes.
-    plate
-        As in `plate_view`.
-
-    Raises
-    ------
-    GeometryError
-        A name is no well.
-    OutputError
-        A well lies outside the plate.
+    Shares have the shape (wells, classes); what is left of 1 was left unsure; NaN is drawn as a
+    cross: nothing to judge. The number in a well is that of its most frequent class. Else as
+    `plate_view`.
     """
     places, plate, scale = _placed(wells, plate)
     table = np.asarray(shares, dtype=float).reshape(len(places), len(classes))
@@ -268,20 +225,10 @@ def still(
     caption: str = "",
     wide: bool = False,
 ) -> Picture:
-    """One frame under its heat map, as the overlay video shows it.
+    """One frame under its heat map, as the overlay video shows it (`livewell.outputs.overlay.draw`).
 
-    Parameters
-    ----------
-    frame, map01, look, index, time_s
-        As in `livewell.outputs.overlay.draw`.
-    kind
-        ``webp`` (lossy, small) or ``png``.
-    widest_px
-        Wider frames are made smaller for the page.
-    caption
-        Sentence below it.
-    wide
-        On the page's whole width; else two stand side by side, with larger text in them.
+    Frames wider than `widest_px` are made smaller. Not `wide`, two stand side by side, with larger
+    text in them.
     """
     if not wide:
         look = replace(look, text_scale=look.text_scale * 1.6)

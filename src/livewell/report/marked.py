@@ -45,22 +45,10 @@ def _no_peaks() -> Peaks:
 class MarkedFrame:
     """A frame and what is marked in it, all in pixels of the frame.
 
-    Parameters
-    ----------
-    grey
-        (h, w) grey levels, of any number type.
-    caption
-        One or two lines.
-    truth
-        Number of the true class, which colours the edge; ``None`` for no edge.
-    places
-        (n, 2) row and column of places that nobody checked.
-    right, wrong
-        (n, 2) of places held against boxes.
-    found, missed
-        (n, 4) true boxes, half-open: y0, x0, y1, x1.
-    mask
-        (h, w) bool: pixels of the places.
+    `grey` (h, w) is of any number type. `truth` is the number of the true class, which colours the
+    edge. `places`, which nobody checked, and `right` and `wrong`, held against boxes, are (n, 2)
+    rows and columns; the true boxes `found` and `missed` are (n, 4), half-open: y0, x0, y1, x1.
+    `mask` (h, w): pixels of the places.
     """
 
     grey: NDArray[Any]
@@ -79,14 +67,7 @@ def marked_frames(
 ) -> Picture:
     """Frames in a grid, each with its marks and a caption below, and one legend for all.
 
-    Parameters
-    ----------
-    frames
-        The frames; each is stretched by itself between the percentiles of galleries.
-    columns
-        Frames in a row, on the page's full width.
-    title
-        What they are examples of.
+    Each is stretched by itself between the percentiles of galleries.
     """
     if not frames:
         return empty("None.", title)

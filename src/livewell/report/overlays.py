@@ -43,18 +43,8 @@ DPI, PAGE_QUALITY = 100, 88
 class Overlay:
     """One picture and the places found in it.
 
-    Parameters
-    ----------
-    pixels
-        (h, w), grey levels of the file.
-    labels
-        (h, w), number of the place, counted from 1; 0 for none.
-    p
-        (n,) probability of every place, in the order of their numbers.
-    headline, name
-        What is said of the picture, and what it is called.
-    pixel_um
-        Edge of a pixel, micrometres; ``None`` for no scale bar.
+    `pixels` (h, w) are grey levels of the file, `labels` (h, w) numbers of places from 1 on, 0 for
+    none, `p` (n,) their probabilities in this order. Without `pixel_um` there is no scale bar.
     """
 
     pixels: NDArray[Any]
@@ -68,8 +58,6 @@ class Overlay:
 def overlay(item: Overlay) -> Picture:
     """A picture in grey, its places outlined, filled lightly and numbered, as PNG.
 
-    Notes
-    -----
     Source: Sailem et al., Figures 4 and 5.
     """
     by = math.ceil(max(item.pixels.shape) / WIDEST_PX)

@@ -20,20 +20,9 @@ Kind = Literal["svg", "png", "webp", "jpeg"]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure or photograph, whole in memory.
+    """A figure or photograph, whole in memory; `wide` takes the page's whole width.
 
-    Parameters
-    ----------
-    data
-        Content of the file.
-    kind
-        Format of the file.
-    alt
-        What it shows, for those who cannot see it; not empty.
-    caption
-        Sentence below it.
-    wide
-        Takes the page's whole width even beside others.
+    `alt` says what it shows to those who cannot see it, and is never empty.
     """
 
     data: bytes
@@ -51,17 +40,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A video, whole in memory; not printed.
-
-    Parameters
-    ----------
-    data
-        Content of the file.
-    mime
-        Such as ``video/webm``.
-    caption
-        Sentence below it.
-    """
+    """A video, whole in memory, of a type such as ``video/webm``; not printed."""
 
     data: bytes
     mime: str
@@ -77,14 +56,7 @@ class Video:
 class Table:
     """A table; cells are text, already formatted.
 
-    Parameters
-    ----------
-    columns, rows
-        Names and cells.
-    caption
-        Sentence above it.
-    align
-        One of l, r, c a column; empty: l for the first, r for columns of numbers.
+    `align` holds one of l, r, c a column; empty: l for the first, r for the others.
     """
 
     columns: Sequence[str]
@@ -150,22 +122,8 @@ class Section:
 class Page:
     """Everything that one report says.
 
-    Parameters
-    ----------
-    title, subtitle
-        What was done, on what.
-    verdict
-        The result in one plain sentence.
-    tone
-        Colour of the verdict's rule.
-    lead
-        One short paragraph below the verdict.
-    trust
-        How far the verdict can be trusted, most serious first.
-    sections
-        Figures, examples, tables.
-    settings, versions
-        Shown last; nested settings are flattened with dots.
+    The verdict is the result in one plain sentence, in the colour of `tone`, with one short
+    paragraph (`lead`) below. Nested settings are flattened with dots.
     """
 
     title: str

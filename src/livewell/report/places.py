@@ -21,28 +21,12 @@ CHOSEN = {FROM_LABELS: "from labels alone", FROM_BOXES: "from validation boxes"}
 class PlacesResults:
     """What `places_sections` shows.
 
-    Parameters
-    ----------
-    positive, noun, group_name
-        Names of the positive class, of what the net sees (image or frame) and of a group.
-    images, holding
-        How many frames were judged, and how many of these hold objects.
-    objects, others
-        How many objects are sought, and how many others have boxes.
-    folds
-        How many models judged.
-    figures
-        See `livewell.detection.places.PlaceFigures`; the first threshold is the headline.
-    frames
-        Some frames with what is right, wrong and missed.
-    remarks
-        What else is to be said, sentences.
-    by_lot
-        How many of the frames were drawn by lot, the first ones; the others are those with the most
-        errors. ``None`` where that is not known.
-    unmarked
-        Accuracy of marking nothing, in the table of covered boxes: the share of the boxes in
-        positive frames that are not of the class sought; NaN where that is not known.
+    The noun is image or frame, what the net sees. Of `images` that were judged `holding` hold
+    objects; `objects` are sought, `others` have boxes too. The first threshold of `figures` is the
+    headline. Of the frames the first `by_lot` were drawn by lot (``None``: not known how many), the
+    others are those with the most errors. `unmarked` is the accuracy of marking nothing, in the
+    table of covered boxes: the share of the boxes in positive frames that are not of the class
+    sought; NaN where that is not known.
     """
 
     positive: str

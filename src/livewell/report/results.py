@@ -20,22 +20,10 @@ Named = tuple[str, EstimateLike]
 
 @dataclass(frozen=True)
 class Gallery:
-    """Example patches, or whole frames, under one heading.
+    """Example patches (y, x) or whole frames under one heading, captions of one or two lines.
 
-    Parameters
-    ----------
-    title, lead
-        What they are examples of.
-    stack
-        Patches, shape (y, x) each.
-    captions
-        One a patch, one or two lines.
-    labels
-        Number of the true class of each patch, which colours its edge; empty: no edges.
-    levels
-        As in `livewell.report.galleries.patch_gallery`.
-    frames
-        Whole frames with their marks, captions and classes, in place of the stack.
+    `labels` are numbers of true classes, which colour the edges; empty: no edges. `frames` have
+    marks, captions and classes of their own, and stand in place of the stack.
     """
 
     title: str
@@ -63,63 +51,20 @@ class Gallery:
 
 @dataclass(frozen=True)
 class EvaluationResults:
-    """What `evaluation_page` shows; everything but the first five may be left out.
+    """What `evaluation_page` shows; "patch" below means what the net sees.
 
-    "Patch" below means what the net sees.
+    The first of `estimates`, on unseen groups, is the headline, with the short name `metric`.
+    `scores` has one row a scored patch of unseen groups (`schemas.SCORES`); of two classes with the
+    columns of `livewell.metrics.outcomes.outcomes`. `each` has the metrics of each of three or more
+    classes (`livewell.metrics.multiclass.ClassEstimates`). `pooled` and `within` are AUC over
+    everything, and within groups that hold several classes, to be compared.
 
-    Parameters
-    ----------
-    title, subtitle
-        Such as "Training run wells-fast", "240 fields of 24 wells, labelled by dose".
-    classes
-        Classes of the model.
-    estimates
-        Metrics on unseen groups; the first is the headline.
-    scores
-        One row a scored patch of unseen groups (`schemas.SCORES`); of two classes with the columns
-        of `livewell.metrics.outcomes.outcomes`: `y` (0/1), `p`, `called` (0/1), `group`, `fold`.
-    metric
-        Short name of the headline metric.
-    words
-        What the net sees and scores, and what a group is.
-    guessing
-        Value of the headline metric that means guessing.
-    each
-        Of three or more classes the metrics of each by its name, see
-        `livewell.metrics.multiclass.ClassEstimates`.
-    pooled, within
-        AUC over everything, and within groups that hold several classes, to be compared.
-    roc_band
-        ``(false positive rate, low, high)``.
-    per_group
-        As in `livewell.report.figures.group_strip`.
-    per_group_metric
-        Its column to show.
-    reliability, ece
-        As in `livewell.report.curves.reliability`; of three or more classes those of the most
-        probable class.
-    threshold, band
-        Chosen on validation groups: from which p a patch is called positive, and where the
-        verdict is "unsure". Only shown where all folds share them.
-    logs
-        Training log of each fold by its name, as in `livewell.report.curves.learning_curves`;
-        an entry may hold the best epoch in ``log.attrs["best_epoch"]``.
-    galleries
-        Right and wrong examples.
-    further
-        Sections that follow the examples: labels that the net contradicts, places.
-    baselines
-        The net, then simple rules, on the same patches, in the headline metric.
-    paper
-        Accuracy with the interval of DeadNet's paper, over virtual batches.
-    warnings
-        Confounds found (tied columns and the like), one sentence each.
-    counts
-        Patches and groups per part and class.
-    notes
-        Further notes on trust.
-    settings, versions
-        Nested mappings.
+    `roc_band`, `per_group`, `reliability` and `logs` are as the figures of these names take them; a
+    log may hold ``attrs["best_epoch"]``. Threshold and band, chosen on validation groups, are only
+    shown where all folds share them. `baselines` are the net, then simple rules, on the same
+    patches, in the headline metric; `paper` is accuracy with the interval of DeadNet's paper, over
+    virtual batches. `warnings` are confounders found, one sentence each; `counts` are patches and
+    groups per part and class; `further` are sections that follow the examples.
     """
 
     title: str
@@ -156,28 +101,11 @@ class EvaluationResults:
 class AssessResults:
     """What `assess_page` shows.
 
-    Parameters
-    ----------
-    title, subtitle
-        What was judged, by which model.
-    classes
-        Classes of the model.
-    verdicts
-        One row a picture and frame: `image`, `t`, `n_patches`, `verdict`, and where known `well`,
-        `position`; of two classes `sick_fraction`, `p_sick`, of more ``called_<class>`` (share of
-        patches called it) and ``p_<class>`` (probability of the picture).
-    failures
-        One row an input that could not be read: `image`, `error`.
-    card
-        Summary of the model's card: name, hash, data, results.
-    threshold, band
-        On `p_sick` of a picture; of two classes only.
-    galleries
-        Example patches.
-    notes
-        What to know: pixel size unknown, rescaled, unlike the training data.
-    settings, versions
-        Nested mappings.
+    `verdicts` has one row a picture and frame: `image`, `t`, `n_patches`, `verdict`, and where
+    known `well`, `position`; of two classes `sick_fraction`, `p_sick`, of more ``called_<class>``
+    (share of patches called it) and ``p_<class>`` (probability of the picture). `failures` has one
+    row an input that could not be read: `image`, `error`. Threshold and band are on `p_sick`, of
+    two classes only.
     """
 
     title: str
@@ -198,24 +126,10 @@ class AssessResults:
 class HeatmapResults:
     """What `heatmap_page` shows.
 
-    Parameters
-    ----------
-    title, subtitle
-        The movie, and the model that judged it.
-    classes
-        Classes of the model.
-    curve
-        One row a frame: `t`, where known `time_s`; of two classes `fraction` (share of the judged
-        area over the threshold, 0 to 1, NaN where nothing was to judge), where known `low`, `high`;
-        of more ``fraction_<class>`` (share whose most probable class it is).
-    threshold
-        From which probability an area counts as positive; of two classes only.
-    video
-        The overlay video, to be held in the page.
-    stills
-        Frames under their heat maps, see `livewell.report.maps.still`.
-    card, notes, settings, versions
-        As in `AssessResults`.
+    `curve` has one row a frame: `t`, where known `time_s`; of two classes `fraction` (share of the
+    judged area over the threshold, 0 to 1, NaN where nothing was to judge), where known `low`,
+    `high`; of more ``fraction_<class>`` (share whose most probable class it is). `threshold` is a
+    probability, of two classes only; `stills` are made by `livewell.report.maps.still`.
     """
 
     title: str

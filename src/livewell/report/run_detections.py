@@ -27,17 +27,10 @@ BY_LOT, WORST = 4, 2
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What is known of where a run's nets see the positive class.
+    """What is known of where a run's nets see the positive class, for tables, JSON and the page.
 
-    Parameters
-    ----------
-    detections
-        Places in test frames, `inference.run_detections.FOUND`, and whether each is right (0 or 1);
-        ``None`` where nothing could be held against boxes.
-    figures
-        For ``places.json``; empty where there is nothing to tell.
-    sections, notes
-        For the page.
+    `detections` are places in test frames, `inference.run_detections.FOUND`, and whether each is
+    right (0 or 1); ``None`` where nothing could be held against boxes.
     """
 
     detections: pd.DataFrame | None = None
@@ -49,14 +42,8 @@ class Where:
 def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int) -> Where:
     """Hold the places in all test frames against boxes, where the labels were made from boxes.
 
-    Parameters
-    ----------
-    tested, models
-        A run whose nets see whole frames, and its models by fold; none if they tell no places.
-    noun
-        What the nets see: image or frame.
-    seed
-        Of resampling, and of the frames that are shown.
+    There are no models where the nets tell no places. The seed is of resampling, and of the frames
+    shown.
     """
     positive = tested.classes[1]
     if not models:

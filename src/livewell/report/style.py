@@ -57,15 +57,7 @@ FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation
 
 @dataclass(frozen=True, slots=True)
 class ClassLook:
-    """How one class looks in every figure.
-
-    Parameters
-    ----------
-    colour, said
-        The colour, and what captions call it.
-    mark, dash, hatch
-        Of points, lines and areas.
-    """
+    """How one class looks in every figure; `said` is what captions call its colour."""
 
     colour: str
     said: str
@@ -99,20 +91,7 @@ def class_colours(count: int) -> list[str]:
 
 
 def class_legend(classes: Iterable[str], width_in: float) -> tuple[dict[str, Any], float]:
-    """What a figure's legend of classes is made with, and how tall it is.
-
-    Parameters
-    ----------
-    classes
-        Names; longer ones are cut.
-    width_in
-        Width of the figure, inches.
-
-    Returns
-    -------
-    settings, height_in
-        Keywords of ``Figure.legend``, and inches.
-    """
+    """Keywords of ``Figure.legend`` for a legend of classes, and its height in inches."""
     names = [cut(name, 24) for name in classes]
     looks = [(class_look(number), name) for number, name in enumerate(names)]
     swatches = [
@@ -171,18 +150,8 @@ _RC: dict[Any, Any] = {
 class Sheet:
     """A figure being drawn in the house's look; a context manager around all drawing calls.
 
-    Parameters
-    ----------
-    width_in, height_in
-        Size on the page in inches of 96 CSS pixels.
-    rows, columns
-        Of panels.
-    ratios
-        Relative widths of the columns.
-    share_y
-        Panels of a row share their y axis.
-    gap_in
-        Distance between panels; the usual one where not given.
+    The size on the page is in inches of 96 CSS pixels; `ratios` are relative widths of the columns,
+    and panels of a row may share their y axis.
     """
 
     def __init__(

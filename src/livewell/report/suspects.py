@@ -13,22 +13,10 @@ from livewell.text import several
 class SuspectsResults:
     """What `suspects_section` shows.
 
-    Parameters
-    ----------
-    classes
-        Classes of the model.
-    noun
-        What has a label: image, or patch where labels stand on patches.
-    contradicted
-        How many are contradicted, by direction.
-    scored, labelled
-        How many images were scored by a model that never saw them, and how many have a label.
-    listed, file
-        Longest list of each direction in the table, and its name.
-    pictures
-        The surest ones, one figure a direction.
-    folds, of_folds
-        How many folds were scored, and how many the split has.
+    `noun` is image, or patch where labels stand on patches; `contradicted` are counts by direction.
+    Of `labelled` images `scored` were scored by a model that never saw them, in `folds` of the
+    split's `of_folds`. The table `file` lists at most `listed` of each direction; one of the
+    pictures shows the surest of one direction.
     """
 
     classes: ClassNames

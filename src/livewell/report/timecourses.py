@@ -45,12 +45,7 @@ def time_axis(table: pd.DataFrame) -> tuple["pd.Series[float]", str]:
 def dose_curves(doses: pd.DataFrame, *, positive: str = "sick") -> Picture:
     """Mean sick area of every dose over time with its 95% band, dark for the lowest dose.
 
-    Parameters
-    ----------
-    doses
-        As `livewell.doses.over_time.by_dose` returns them.
-    positive
-        Name of the positive class.
+    `doses` is what `livewell.doses.over_time.by_dose` returns.
     """
     if doses.empty:
         return empty("No dose has a well that the model never saw.", "Curves by dose")
@@ -96,16 +91,9 @@ def dose_curves(doses: pd.DataFrame, *, positive: str = "sick") -> Picture:
 
 
 def well_panels(places: pd.DataFrame, *, positive: str = "sick", by: str = "well") -> Picture:
-    """A small panel a well, with a thin line a position; dashed and hollow where seen.
+    """A small panel a well (`by` ``place``: a position), dashed and hollow where seen.
 
-    Parameters
-    ----------
-    places
-        As `livewell.doses.over_time.by_position` returns them.
-    positive
-        Name of the positive class.
-    by
-        ``well``; or ``place``, a panel a position.
+    `places` is what `livewell.doses.over_time.by_position` returns; each is a thin line.
     """
     keys = ["dose_unit", "dose", "plate", by]
     panels = [part for _, part in places.groupby(keys, dropna=False, sort=True)]

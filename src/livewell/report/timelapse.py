@@ -38,31 +38,13 @@ OWN_LABELS = Note(
 
 @dataclass(frozen=True)
 class TimelapseResults:
-    """What `timelapse_page` shows.
+    """What `timelapse_page` shows; classes are (negative, positive).
 
-    Parameters
-    ----------
-    title, subtitle
-        The study, and what scored it.
-    classes
-        Names of (negative, positive).
-    curves
-        Curves a position, a well and a dose.
-    images
-        One row a mapped image: image, plate, well, position, dose, dose_unit, scorer, group, seen,
-        engine, and folder of its map relative to the page.
-    failures
-        One row an image that could not be mapped: image, error.
-    thresholds
-        From which probability an area counts as positive, of every model.
-    warnings
-        What each map's making warned of, by image.
-    same_study
-        Whether the model was trained on this study.
-    notes
-        Further cautions, one sentence each.
-    settings, versions
-        Nested mappings.
+    `images` has one row a mapped image (image, plate, well, position, dose, dose_unit, scorer,
+    group, seen, engine, and folder of its map relative to the page), `failures` one an image that
+    could not be mapped (image, error). `thresholds` are probabilities, one a model; `warnings` what
+    each map's making warned of, by image; `notes` further cautions. `same_study` says whether the
+    model was trained on this study.
     """
 
     title: str

@@ -14,12 +14,7 @@ from livewell.report.style import HEALTHY, INK, SICK, UNSURE, Sheet, empty, say
 def learning_curves(log: pd.DataFrame, best_epoch: int | None = None) -> Picture:
     """Loss, and area under the ROC curve on validation groups, over the epochs.
 
-    Parameters
-    ----------
-    log
-        One row an epoch: `epoch`, and any of `train_loss`, `val_loss`, `val_auc`; NaN is skipped.
-    best_epoch
-        The epoch whose weights were kept.
+    One row an epoch: `epoch`, and any of `train_loss`, `val_loss`, `val_auc`; NaN is skipped.
     """
     losses = [name for name in ("train_loss", "val_loss") if _filled(log, name)]
     auc = _filled(log, "val_auc")
@@ -62,20 +57,10 @@ def sick_curve(
     x_label: str = "frame",
     positive: str = "sick",
 ) -> Picture:
-    """Share of the judged area that is over the threshold, over time.
+    """Share of the judged area that is over the threshold, over ascending times or frames.
 
-    Parameters
-    ----------
-    x
-        Times or frame numbers, ascending.
-    fraction
-        Share, 0 to 1; NaN where nothing was to judge leaves a gap.
-    band
-        ``(low, high)`` of a 95% band.
-    x_label
-        With its unit, such as ``time (h)``.
-    positive
-        Name of the positive class.
+    `fraction` is 0 to 1, NaN where nothing was to judge leaves a gap; `band` is ``(low, high)``,
+    95%.
     """
     at, share = np.asarray(x, dtype=float), np.asarray(fraction, dtype=float)
     with Sheet(8.0, 2.9) as sheet:

@@ -37,19 +37,7 @@ def beats_guessing(estimate: EstimateLike, guessing: float = 0.5) -> bool:
 def against_guessing(
     estimate: EstimateLike, metric: str, classes: Sequence[str], guessing: float = 0.5
 ) -> Note:
-    """Whether the classes are told apart at all.
-
-    Parameters
-    ----------
-    estimate
-        The metric on unseen groups.
-    metric
-        What it is called, e.g. ``AUC``.
-    classes
-        Their names, as sentences list them.
-    guessing
-        The metric's value for answers by chance.
-    """
+    """Whether the classes are told apart at all, by a metric on unseen groups."""
     if not math.isfinite(estimate.value):
         return Note("bad", f"{metric} is not defined here: {estimate.note or 'one class only'}.")
     if not has_interval(estimate):
@@ -74,14 +62,8 @@ def against_guessing(
 def group_count(groups: int, scarcer: int, words: Vocabulary, *, each_one: bool = False) -> Note:
     """Whether there are enough groups for the intervals.
 
-    Parameters
-    ----------
-    groups, scarcer
-        How many were scored, and how many of these hold the scarcer class.
-    words
-        What groups and what the net sees are called.
-    each_one
-        Whether every group is one of what the net sees, so that to resample either is the same.
+    `scarcer` is how many hold the scarcer class. `each_one`: every group is one of what the net
+    sees, so that to resample either is the same.
     """
     named = plural(groups, words.group)
     if scarcer < groups:
@@ -165,14 +147,7 @@ def within_groups(
 ) -> list[Note]:
     """Whether the pooled area profits from differences between groups, where that can be told.
 
-    Parameters
-    ----------
-    pooled, within
-        Area over all scores, and the mean of those within groups of both classes.
-    group_name
-        What is never split.
-    groups
-        How many groups were scored.
+    `within` is the mean of the areas within groups that hold both classes.
     """
     if pooled is None or within is None:
         return []

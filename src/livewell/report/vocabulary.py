@@ -11,12 +11,8 @@ PATCH = "patch"
 class Vocabulary:
     """Nouns of one page, in the singular.
 
-    Parameters
-    ----------
-    region
-        What the net sees and scores: patch, frame, or image where every image has one frame.
-    group
-        What is never split: well, experiment, position.
+    A region is what the net sees and scores: patch, frame, or image where every image has one
+    frame. A group is never split: well, experiment, position.
     """
 
     region: str = PATCH

@@ -1,6 +1,6 @@
-"""What the pages show: plain tables, figures and pictures, by name."""
+"""What the pages show: plain tables, figures and images, by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,14 +8,46 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.report.estimate import EstimateLike
-from livewell.report.galleries import patch_gallery
-from livewell.report.marked import MarkedFrame, marked_frames
-from livewell.report.page import Note, Picture, Section, Video
+from livewell.metrics.intervals import Estimate
+from livewell.report.galleries import MarkedFrame, marked_frames, patch_gallery
+from livewell.report.page import Note, Page, Picture, Section, Tone, Video
 from livewell.report.style import class_look
-from livewell.report.vocabulary import PATCHES, Vocabulary
+from livewell.report.trust import sorted_notes
+from livewell.report.vocabulary import PATCHES, Named, Vocabulary
 
-Named = tuple[str, EstimateLike]
+
+@dataclass(frozen=True)
+class PageResults:
+    """What the results of every page hold; the summary of a model's card goes with the settings."""
+
+    title: str
+    subtitle: str
+    card: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    notes: Sequence[Note] = field(default=(), kw_only=True)
+    settings: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    versions: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+    def page(
+        self,
+        verdict: str,
+        tone: Tone,
+        sections: Iterable[Section | None],
+        trust: Iterable[Note | None],
+        *,
+        lead: str = "",
+    ) -> Page:
+        """The page of these results, without sections and notes that are ``None``."""
+        return Page(
+            self.title,
+            self.subtitle,
+            verdict,
+            tone,
+            lead,
+            sorted_notes(trust),
+            [section for section in sections if section is not None],
+            {"model": dict(self.card), **self.settings} if self.card else self.settings,
+            self.versions,
+        )
 
 
 @dataclass(frozen=True)
@@ -30,27 +62,22 @@ class Gallery:
     stack: Sequence[np.ndarray]
     captions: Sequence[str]
     labels: Sequence[int] = ()
-    lead: str = ""
-    levels: tuple[float, float] | None = None
     frames: Sequence[MarkedFrame] = ()
 
-    def picture(self, columns: int = 6) -> Picture:
+    def section(self, key: str = "") -> Section:
+        """The gallery under its heading; `key` says what the edges mean, where there are any."""
+        return Section(self.title, key if self.labels else "", [self.picture()])
+
+    def picture(self) -> Picture:
         """The gallery as a figure."""
         if self.frames:
             return marked_frames(self.frames, title=self.title)
         tones = [class_look(label).colour for label in self.labels] or None
-        return patch_gallery(
-            self.stack,
-            self.captions,
-            columns=columns,
-            tones=tones,
-            levels=self.levels,
-            title=self.title,
-        )
+        return patch_gallery(self.stack, self.captions, tones=tones, title=self.title)
 
 
 @dataclass(frozen=True)
-class EvaluationResults:
+class EvaluationResults(PageResults):
     """What `evaluation_page` shows; "patch" below means what the net sees.
 
     The first of `estimates`, on unseen groups, is the headline, with the short name `metric`.
@@ -59,87 +86,66 @@ class EvaluationResults:
     classes (`livewell.metrics.multiclass.ClassEstimates`). `pooled` and `within` are AUC over
     everything, and within groups that hold several classes, to be compared.
 
-    `roc_band`, `per_group`, `reliability` and `logs` are as the figures of these names take them; a
-    log may hold ``attrs["best_epoch"]``. Threshold and band, chosen on validation groups, are only
-    shown where all folds share them. `baselines` are the net, then simple rules, on the same
-    patches, in the headline metric; `paper` is accuracy with the interval of DeadNet's paper, over
-    virtual batches. `warnings` are confounders found, one sentence each; `counts` are patches and
-    groups per part and class; `further` are sections that follow the examples.
+    `per_group`, `reliability` and `logs` are as the figures of these names take them; a log may
+    hold ``attrs["best_epoch"]``. The threshold, chosen on validation groups, is only shown where
+    all folds share it. `baselines` are the net, then simple rules, on the same patches, in the
+    headline metric; `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
+    `warnings` are confounders found, one sentence each; `counts` are patches and groups per part
+    and class; `further` are sections that follow the examples.
     """
 
-    title: str
-    subtitle: str
     classes: ClassNames
     estimates: Sequence[Named]
     scores: pd.DataFrame
     metric: str = "AUC"
     words: Vocabulary = PATCHES
-    guessing: float = 0.5
-    each: Mapping[str, Mapping[str, EstimateLike]] = field(default_factory=dict)
-    pooled: EstimateLike | None = None
-    within: EstimateLike | None = None
-    roc_band: tuple[Any, Any, Any] | None = None
+    each: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    pooled: Estimate | None = None
+    within: Estimate | None = None
     per_group: pd.DataFrame | None = None
-    per_group_metric: str = "accuracy"
     reliability: pd.DataFrame | None = None
     ece: float | None = None
     threshold: float | None = None
-    band: tuple[float, float] | None = None
     logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
     further: Sequence[Section] = ()
     baselines: Sequence[Named] = ()
-    paper: EstimateLike | None = None
+    paper: Estimate | None = None
     warnings: Sequence[str] = ()
     counts: pd.DataFrame | None = None
-    notes: Sequence[Note] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class AssessResults:
+class AssessResults(PageResults):
     """What `assess_page` shows.
 
-    `verdicts` has one row a picture and frame: `image`, `t`, `n_patches`, `verdict`, and where
+    `verdicts` has one row an image and frame: `image`, `t`, `n_patches`, `verdict`, and where
     known `well`, `position`; of two classes `sick_fraction`, `p_sick`, of more ``called_<class>``
-    (share of patches called it) and ``p_<class>`` (probability of the picture). `failures` has one
+    (share of patches called it) and ``p_<class>`` (probability of the image). `failures` has one
     row an input that could not be read: `image`, `error`. Threshold and band are on `p_sick`, of
     two classes only.
     """
 
-    title: str
-    subtitle: str
     classes: ClassNames
     verdicts: pd.DataFrame
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
-    card: Mapping[str, Any] = field(default_factory=dict)
     threshold: float | None = None
     band: tuple[float, float] | None = None
     galleries: Sequence[Gallery] = ()
-    notes: Sequence[Note] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class HeatmapResults:
+class HeatmapResults(PageResults):
     """What `heatmap_page` shows.
 
     `curve` has one row a frame: `t`, where known `time_s`; of two classes `fraction` (share of the
-    judged area over the threshold, 0 to 1, NaN where nothing was to judge), where known `low`,
-    `high`; of more ``fraction_<class>`` (share whose most probable class it is). `threshold` is a
-    probability, of two classes only; `stills` are made by `livewell.report.maps.still`.
+    judged area over the threshold, 0 to 1, NaN where nothing was to judge), of more
+    ``fraction_<class>`` (share whose most probable class it is). `threshold` is a probability, of
+    two classes only; `stills` are made by `livewell.report.maps.still`.
     """
 
-    title: str
-    subtitle: str
     classes: ClassNames
     curve: pd.DataFrame
     threshold: float | None = None
     video: Video | None = None
     stills: Sequence[Picture] = ()
-    card: Mapping[str, Any] = field(default_factory=dict)
-    notes: Sequence[Note] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)

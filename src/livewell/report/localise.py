@@ -11,7 +11,7 @@ from livewell.report.figures import verdict_strip
 from livewell.report.overlays import FEW, MOST_NUMBERED
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone, bad, info, warn
 from livewell.report.results import PageResults
-from livewell.report.verdicts import counted, doubt
+from livewell.report.verdicts import counted, doubt, noun_of
 from livewell.report.vocabulary import metric_name
 from livewell.text import chance, plural, threshold_p
 
@@ -91,7 +91,7 @@ def headline(results: LocaliseResults) -> tuple[str, Tone]:
     places, found = len(results.detections), f" No place of class {positive} was found."
     if places:
         found = f" {plural(places, 'place')} of class {positive} {'was' if places == 1 else 'were'}"
-        found += f" found in {plural(int((table['found'] > 0).sum()), 'image')}."
+        found += f" found in {plural(int((table['found'] > 0).sum()), noun_of(table))}."
     called, failed = ("is called", "are called"), len(results.failures)
     said, tone = counted(table, (positive, negative), failed, "judged", called, found)
     if tone == "info" and any(note is not None and note.tone == "bad" for note in _model(results)):
@@ -107,13 +107,13 @@ def _sections(results: LocaliseResults) -> Iterator[Section]:
         yield Section("Image by image", pictures=[strip])
         yield _most(results)
         if results.overlays:
+            some = f"{len(results.overlays)} of {plural(len(table), noun_of(table))}"
             yield Section(
                 "Images under their places",
-                f"{len(results.overlays)} of {plural(len(table), 'image')}: those most surely"
-                f" called {positive}, then unsure ones, then those most surely called {negative}."
-                " Outlined are the pixels of each place, with its number; with up to"
-                f" {FEW} places, its p stands beside it, and with more than {MOST_NUMBERED}"
-                f" there is no number. {TWO_RULES}",
+                f"{some}: those most surely called {positive}, then unsure ones, then those most"
+                f" surely called {negative}. Outlined are the pixels of each place, with its"
+                f" number; with up to {FEW} places, its p stands beside it, and with more than"
+                f" {MOST_NUMBERED} there is no number. {TWO_RULES}",
                 results.overlays,
             )
         if results.maps is not None:
@@ -163,11 +163,11 @@ def _notes(results: LocaliseResults) -> Iterator[Note | None]:
         yield bad(f"{lost} could not be judged; {where} listed below.")
     if pictures.empty:
         return
-    counts = pictures["verdict"].value_counts()
+    counts, noun = pictures["verdict"].value_counts(), noun_of(pictures)
     if counts.get("unsure"):
-        yield info(doubt(results.band, plural(int(counts["unsure"]), "image")))
+        yield info(doubt(results.band, plural(int(counts["unsure"]), noun)))
     if counts.get("nothing to judge"):
-        n = plural(int(counts["nothing to judge"]), "image")
+        n = plural(int(counts["nothing to judge"]), noun)
         yield info(f"No texture above the noise was found in {n}.")
     called, marked = pictures["verdict"] == positive, pictures["found"] > 0
     stray = int(pictures.loc[~called, "found"].sum())
@@ -175,14 +175,14 @@ def _notes(results: LocaliseResults) -> Iterator[Note | None]:
         yield info(
             f"Of {plural(len(results.detections), 'place')}, {stray}"
             f" {'lies' if stray == 1 else 'lie'} in"
-            f" {plural(int((~called & marked).sum()), 'image')} not called {positive}."
+            f" {plural(int((~called & marked).sum()), noun)} not called {positive}."
             " Image and place are called by rules of their own; which places to believe is"
             " for you to say: the table of detections has them all."
         )
     bare = int((called & ~marked).sum())
     if bare:
         yield warn(
-            f"{plural(bare, 'image')} called {positive} without any place: below the"
+            f"{plural(bare, noun)} called {positive} without any place: below the"
             " threshold of a place, or in what was mirrored beyond the edge of an image"
             " smaller than the training frames. Look at them before you believe the verdict."
         )

@@ -120,6 +120,11 @@ def _time_axis(curve: pd.DataFrame) -> tuple[np.ndarray, str]:
     return time_s, "time (s)"
 
 
+def noun_of(table: pd.DataFrame) -> str:
+    """What one row of a table of verdicts is: a frame where an image has several, else an image."""
+    return "image" if table["image"].is_unique else "frame"
+
+
 def counted(
     table: pd.DataFrame,
     classes: Sequence[str],
@@ -128,7 +133,7 @@ def counted(
     verbs: Verbs = LOOK,
     further: str = "",
 ) -> tuple[str, Tone]:
-    """How many images of each verdict, what else is said, and how many inputs were not `done`."""
+    """How many rows have each verdict, what else is said, and how many inputs were not `done`."""
     unread = f" {plural(failed, 'input')} could not be {done}." if failed else ""
     if table.empty:
         return f"No image was judged.{unread}", "bad"
@@ -141,15 +146,18 @@ def counted(
     ]
     judged = len(table) - int(counts.get("nothing to judge", 0))
     tone: Tone = "warn" if failed or not judged else "info"
-    return f"Of {plural(len(table), 'image')}, {listed(said)}.{further}{unread}", tone
+    return f"Of {plural(len(table), noun_of(table))}, {listed(said)}.{further}{unread}", tone
 
 
 def _assess_notes(results: AssessResults) -> Iterator[Note]:
     if len(results.failures):
         lost = plural(len(results.failures), "input")
         yield bad(f"{lost} could not be read and got no verdict; they are listed below.")
-    verdicts = list(results.verdicts["verdict"]) if len(results.verdicts) else []
-    unsure, bare = (plural(verdicts.count(kind), "image") for kind in UNDECIDED)
+    if results.verdicts.empty:
+        yield ELSEWHERE
+        return
+    verdicts, noun = list(results.verdicts["verdict"]), noun_of(results.verdicts)
+    unsure, bare = (plural(verdicts.count(kind), noun) for kind in UNDECIDED)
     if "unsure" in verdicts and results.classes.binary:
         yield info(doubt(results.band, unsure))
     elif "unsure" in verdicts:

@@ -19,7 +19,7 @@ from livewell.inference.unseen import learnt
 from livewell.models.device import AUTO
 from livewell.models.files import Card, find_model
 from livewell.progress import Tick, each, task
-from livewell.report.extremes import extremes, galleries
+from livewell.report.examples import extremes, galleries
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults, Gallery
 from livewell.report.verdicts import assess_page

@@ -19,8 +19,7 @@ from livewell.metrics.outcomes import outcomes
 from livewell.metrics.summary import evaluation_figures
 from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
-from livewell.report.evaluation import evaluation_page
-from livewell.report.evaluation_results import evaluation_results, region_noun
+from livewell.report.evaluation import evaluation_page, evaluation_results, region_noun
 from livewell.report.examples import FILE as SUSPECTS_FILE
 from livewell.report.examples import Examples
 from livewell.report.page import render

@@ -29,7 +29,7 @@ from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.models.device import AUTO
 from livewell.progress import Tick, shown, task
-from livewell.report.page import render
+from livewell.report.page import Note, render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
@@ -172,7 +172,7 @@ def timelapse(
         thresholds=tuple(sorted({m.card.region_rule.threshold for m in models})),
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
-        notes=notes,
+        notes=[Note("warn", text) for text in notes],
         settings={"model": summary(card), **said},
         versions=versions(),
     )

@@ -15,13 +15,13 @@ from benchmarks.plates import PlateSpec, simulate_plate
 from livewell.doses.dose_response import fit_dose_response
 from livewell.doses.equivalence import Verdict, light_budget
 from livewell.doses.wells import by_dose, check_wells
+from livewell.metrics.intervals import Estimate
 from livewell.report.budget import TONES, BudgetResults, budget_page, headline
 from livewell.report.doses import DECISIONS, DoseAxis, differences, dose_curve, dose_text
-from livewell.report.estimate import Estimate
 from livewell.report.page import Page, Picture, render
 
 NAN = float("nan")
-SEES = Estimate(0.95, 0.9, 0.99, 8)
+SEES = Estimate(0.95, 0.9, 0.99, 8, "bca")
 SHORT = (0.0, 10.0, 20.0, 40.0)
 PLATES = {
     "harmless": PlateSpec("none", doses_s=SHORT, wells=12),
@@ -163,7 +163,7 @@ def test_every_verdict_has_a_tone() -> None:
 @pytest.mark.parametrize("plate", ["harmless", "harm later", "harm at once"])
 def test_a_blind_net_is_no_good_news(plate: str) -> None:
     """Where the interval of the area under the curve holds 0.5, no verdict is told as sure."""
-    page = budget_page(simulated(plate, sees=Estimate(0.6, 0.4, 0.8, 8)))
+    page = budget_page(simulated(plate, sees=Estimate(0.6, 0.4, 0.8, 8, "bca")))
     assert page.tone == "warn"
     assert "does not tell unseen wells of 40 s or more from those without light" in said(
         page, "warn"
@@ -181,7 +181,7 @@ def test_wells_from_elsewhere_say_nothing_of_a_net() -> None:
 
 def test_an_undefined_area_is_blind() -> None:
     """Where no sick well could be judged the net is not taken as seeing."""
-    unknown = Estimate(NAN, NAN, NAN, 0, "one class only")
+    unknown = Estimate(NAN, NAN, NAN, 0, "undefined", "one class only")
     page = budget_page(simulated("harmless", sees=unknown))
     assert page.tone == "warn"
     assert "it sees the harm" not in said(page, "good")
@@ -189,7 +189,7 @@ def test_an_undefined_area_is_blind() -> None:
 
 def test_an_undefined_area_is_told_in_words() -> None:
     """An area that is not defined is told so, with its reason, not as nan."""
-    unknown = Estimate(NAN, NAN, NAN, 0, "one class only")
+    unknown = Estimate(NAN, NAN, NAN, 0, "undefined", "one class only")
     page = budget_page(simulated("harmless", sees=unknown))
     assert "nan" not in said(page, "warn")
 
@@ -198,7 +198,7 @@ def test_an_undefined_area_is_told_in_words() -> None:
     ("proven", "tone", "words_"),
     [
         (None, "warn", "was never evaluated"),
-        (Estimate(0.6, 0.4, 0.8, 8), "warn", "it is not shown to see harm"),
+        (Estimate(0.6, 0.4, 0.8, 8, "bca"), "warn", "it is not shown to see harm"),
         (SEES, "good", "Whether it sees harm in these cells as well is not measured"),
     ],
 )
@@ -374,7 +374,7 @@ def test_text_of_users_is_escaped() -> None:
         classes=("healthy", evil),
         group_name=evil,
         settings={evil: evil},
-        sees=Estimate(0.5, 0.3, 0.7, 8),
+        sees=Estimate(0.5, 0.3, 0.7, 8, "bca"),
     )
     results = replace(results, wells=results.wells.assign(well=evil + results.wells["well"]))
     page = budget_page(results)

@@ -138,7 +138,7 @@ def test_verdicts_of_three_classes() -> None:
     """The headline counts every class, the strip names verdicts, the plate numbers classes."""
     page = assess_page(AssessResults("Verdicts", "x", STATES, verdicts()))
     assert page.verdict == (
-        "Of 6 pictures, 1 looks sick, 1 looks healthy, 2 look dead, 1 is unsure and 1 has nothing"
+        "Of 6 frames, 1 looks sick, 1 looks healthy, 2 look dead, 1 is unsure and 1 has nothing"
         " to judge."
     )
     strip, plate = (section.pictures[0] for section in page.sections[:2])

@@ -17,15 +17,20 @@ from livewell.detection.matching import DetectionCounts
 from livewell.detection.places import FROM_BOXES, FROM_LABELS, AtThreshold, PlaceFigures
 from livewell.metrics.intervals import Estimate
 from livewell.report import trust
-from livewell.report.curves import reliability, roc, score_histogram
-from livewell.report.detection import Point, froc_curve, precision_recall
-from livewell.report.figures import group_strip
+from livewell.report.examples import SuspectsResults, suspects_section
+from livewell.report.figures import group_strip, reliability, roc, score_histogram
+from livewell.report.galleries import FOUND, MISSED, WRONG, MarkedFrame, marked_frames
 from livewell.report.maps import confusion
-from livewell.report.marked import FOUND, MISSED, WRONG, MarkedFrame, marked_frames
 from livewell.report.overlays import levels
 from livewell.report.page import Page, Picture, render
-from livewell.report.places import PlacesResults, headline, places_sections
-from livewell.report.suspects import SuspectsResults, suspects_section
+from livewell.report.places import (
+    PlacesResults,
+    Point,
+    froc_curve,
+    headline,
+    places_sections,
+    precision_recall,
+)
 from livewell.report.vocabulary import Vocabulary
 from livewell.text import chance, several, threshold_p
 
@@ -128,7 +133,9 @@ def results(**others: object) -> PlacesResults:
         Froc(FROC, dict.fromkeys(RATES, 0.5), 0.5),
         {"accuracy": AREA, "precision": AREA, "recall": AREA},
     )
-    made = PlacesResults("dead", "image", "well", 20, 6, 10, 40, 3, figures, [HELD], ["A remark."])
+    made = PlacesResults(
+        "dead", "image", "well", 20, 6, 10, 40, 3, figures, [HELD], 1, ["A remark."]
+    )
     return replace(made, **others)
 
 
@@ -165,7 +172,6 @@ def test_the_section_says_what_used_boxes():
         (1, "The first one was drawn by lot"),
         (6, "They were drawn by lot among the images with such boxes."),
         (0, "They are the images with the most errors."),
-        (None, "the last ones are those with the most errors"),
     ],
 )  # fmt: skip
 def test_which_frames_are_shown_is_said(by_lot, said):
@@ -212,8 +218,6 @@ def suspected(**others: object) -> str:
         contradicted={"labelled live, more likely dead": 3},
         scored=40,
         labelled=40,
-        listed=200,
-        file="suspects.csv",
         pictures=[],
     )
     return suspects_section(replace(made, **others)).lead
@@ -230,7 +234,8 @@ def test_suspects_are_for_people_and_honest_about_what_was_scored():
     assert "the test parts of 1 of 3 folds. Train the other folds too" in folds
     assert "Split into folds" not in folds
     assert "Split into folds" not in suspected(scored=12, folds=3, of_folds=3)
-    assert "the 2 surest of each direction" in suspected(listed=2)
+    many = {"labelled live, more likely dead": 201}
+    assert "the 200 surest of each direction" in suspected(contradicted=many)
     none = suspected(contradicted={"labelled live, more likely dead": 0})
     assert "no image's other class" in none
     assert "3 patches" in suspected(noun="patch")

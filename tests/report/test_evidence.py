@@ -17,15 +17,18 @@ from PIL import Image
 
 from livewell.explain.background import Background, OffCells, background
 from livewell.metrics.intervals import Estimate
-from livewell.report.evidence import (
+from livewell.report.explain import (
     COVER,
+    HONEST,
     Evidence,
+    ExplainResults,
     class_models,
     evidence_pairs,
+    explain_page,
     field_evidence,
+    headline,
     overlaid,
 )
-from livewell.report.explain import HONEST, ExplainResults, explain_page, headline
 from livewell.report.page import Page, Picture, render
 from livewell.report.style import class_look
 

@@ -9,7 +9,7 @@ import pytest
 import livewell.report.examples as module
 from livewell.classes import ClassNames
 from livewell.report.examples import LONGEST, Examples
-from livewell.report.frame_figures import FrameFigure
+from livewell.report.run_detections import FrameFigure
 from livewell.tables.schemas import BOX
 
 CLASSES = ClassNames(("living", "dead"))

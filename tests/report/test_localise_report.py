@@ -52,8 +52,8 @@ def test_headline_counts_pictures_and_places() -> None:
     """Every verdict with its number, then places and the pictures that hold them."""
     said, tone = headline(results())
     assert said == (
-        "Of 4 pictures, 1 is called circles, 1 is called ellipses, 1 is unsure and 1 has nothing to"
-        " judge. 4 places of class circles were found in 2 pictures."
+        "Of 4 images, 1 is called circles, 1 is called ellipses, 1 is unsure and 1 has nothing to"
+        " judge. 4 places of class circles were found in 2 images."
     )
     assert tone == "info"
     failures = pd.DataFrame([("x.tif", None, "[image-unreadable] no")], columns=["image", "t", "e"])
@@ -61,7 +61,7 @@ def test_headline_counts_pictures_and_places() -> None:
     assert said.endswith("1 input could not be judged.")
     assert tone == "warn"
     none = results(pictures=results().pictures.head(0), detections=results().detections.head(0))
-    assert headline(none) == ("No picture was judged.", "bad")
+    assert headline(none) == ("No image was judged.", "bad")
 
 
 def test_the_page_says_what_a_place_is_not() -> None:
@@ -71,7 +71,7 @@ def test_the_page_says_what_a_place_is_not() -> None:
     assert "trained on labels of images alone" in page
     assert "from p 0.68 on, a low one of those that told validation frames apart best" in page
     assert "no exact count" in page
-    assert "Of 4 places, 1 lies in 1 picture not called circles" in page
+    assert "Of 4 places, 1 lies in 1 image not called circles" in page
     assert "(0.30 to 0.60)" in page
     assert "as you asked" in texts(localise_page(results(chosen=False)))
     assert "&lt;d&gt;.tif" in page
@@ -82,7 +82,7 @@ def test_the_page_says_what_a_place_is_not() -> None:
 def test_the_page_knows_the_pooling_and_leaves_bare_columns_out() -> None:
     """What is said of the maps fits the net, and columns without a word are not shown."""
     page = texts(localise_page(results()))
-    assert page.count("the surest place of each class speaks for the picture") == 1
+    assert page.count("the surest place of each class speaks for the image") == 1
     assert ">well<" not in page
     assert ">note<" not in page
     none = results().pictures.assign(well=np.nan, note=None)
@@ -110,7 +110,7 @@ def test_figures_of_the_model_are_shown_if_there_are_any() -> None:
     ]
     page = localise_page(results(measured=rows))
     said = texts(page)
-    names = ("AUC", "pictures with a verdict", "places: recall", "places: F1")
+    names = ("AUC", "images with a verdict", "places: recall", "places: F1")
     places = [said.index(f">{name}<") for name in names]
     assert places == sorted(places)
     assert "0.850 to 0.950" in said
@@ -174,7 +174,7 @@ def test_one_word_for_a_frame_and_no_p_of_one() -> None:
     tables = [table for section in page.sections for table in section.tables]
     assert sum("frame" in table.columns for table in tables) == 3
     assert not any({"t", "found"} & set(table.columns) for table in tables)
-    every = next(section.tables[0] for section in page.sections if section.title == "All pictures")
+    every = next(section.tables[0] for section in page.sections if section.title == "All images")
     at = list(every.columns).index("p")
     assert [row[at] for row in every.rows] == [">0.999", "<0.001", "0.500", ""]
     assert every.sides[at] == "r"
@@ -185,10 +185,10 @@ def test_two_probabilities_are_explained() -> None:
     """Beside table and overlays stands that a picture may have a lower p than its place."""
     page = localise_page(results(overlays=[DRAWN]))
     leads = {section.title: section.lead for section in page.sections}
-    for title in ("Pictures with most places", "Pictures under their places"):
+    for title in ("Images with most places", "Images under their places"):
         assert "may lie below that of its surest place" in leads[title]
-    assert "with up to 12 places, its p stands beside it" in leads["Pictures under their places"]
-    assert "more than 60 there is no number" in leads["Pictures under their places"]
+    assert "with up to 12 places, its p stands beside it" in leads["Images under their places"]
+    assert "more than 60 there is no number" in leads["Images under their places"]
     assert "a few pixels beside the middle of an object" in texts(page)
 
 
@@ -205,7 +205,7 @@ def test_pages_without_places_or_pictures() -> None:
     none = localise_page(results(pictures=results().pictures.assign(found=0), detections=empty))
     assert "No place of class circles was found." in texts(none)
     assert "No place reached the threshold." in texts(none)
-    assert "1 picture called circles without any place" in texts(none)
+    assert "1 image called circles without any place" in texts(none)
     assert "without any place" not in texts(localise_page(results()))
     failures = pd.DataFrame(
         [("x.tif", 0, "[image-content] blank")], columns=["image", "t", "error"]
@@ -227,5 +227,5 @@ def test_pictures_stand_in_one_gallery() -> None:
     page = texts(localise_page(results(overlays=pictures, maps=replace(DRAWN, alt="the maps"))))
     places = [page.index(f'alt="picture {n}"') for n in range(3)]
     assert places == sorted(places)
-    assert "3 of 4 pictures" in page
+    assert "3 of 4 images" in page
     assert page.index('alt="the maps"') > places[-1]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from livewell.classes import ClassNames
-from livewell.report.estimate import Estimate, short, span
+from livewell.metrics.intervals import Estimate
 from livewell.report.evaluation import evaluation_page, headline, named, trust_notes
 from livewell.report.page import Note, Video, render
 from livewell.report.results import (
@@ -17,9 +17,18 @@ from livewell.report.results import (
     HeatmapResults,
 )
 from livewell.report.verdicts import assess_page, heatmap_page
-from livewell.report.vocabulary import Vocabulary
+from livewell.report.vocabulary import Vocabulary, short, span
 
 NAN = float("nan")
+
+
+def estimate(
+    value: float, low: float = NAN, high: float = NAN, groups: int = 0, note: str = ""
+) -> Estimate:
+    """A figure with its interval, or with none."""
+    return Estimate(value, low, high, groups, "t", note)
+
+
 TWO = ClassNames(("healthy", "sick"))
 WELLS = [f"B{i:02d}" for i in range(1, 13)]
 
@@ -37,7 +46,7 @@ GOOD = EvaluationResults(
     "Run",
     "12 wells",
     TWO,
-    [("AUC", Estimate(0.96, 0.92, 0.99, 12)), ("accuracy", Estimate(0.9, 0.8, 0.95, 12, "x"))],
+    [("AUC", estimate(0.96, 0.92, 0.99, 12)), ("accuracy", estimate(0.9, 0.8, 0.95, 12, "x"))],
     scores(),
 )
 
@@ -47,7 +56,7 @@ def said(results: EvaluationResults, tone: str) -> str:
 
 
 def with_auc(*auc: float, groups: int = 12) -> EvaluationResults:
-    return replace(GOOD, estimates=[("AUC", Estimate(*auc, groups=groups))])
+    return replace(GOOD, estimates=[("AUC", estimate(*auc, groups=groups))])
 
 
 def test_a_good_result_is_said_in_one_sentence() -> None:
@@ -119,8 +128,8 @@ def test_groups_of_one_frame_have_no_strip(many: list[int], there: bool) -> None
 )
 def test_the_net_is_held_against_simple_rules(baseline: float, tone: str, words: str) -> None:
     """A rule that does as well is a problem, one within the interval a caution."""
-    rival = Estimate(baseline, 0.5, 0.99, 12)
-    rules = [("this net", GOOD.estimates[0][1]), ("trees", rival), ("nothing", Estimate(NAN))]
+    rival = estimate(baseline, 0.5, 0.99, 12)
+    rules = [("this net", GOOD.estimates[0][1]), ("trees", rival), ("nothing", estimate(NAN))]
     results = replace(GOOD, baselines=rules)
     assert words in said(results, tone)
     assert headline(results, trust_notes(results))[1] == tone
@@ -135,8 +144,8 @@ def test_poor_calibration_is_said(ece: float, tone: str) -> None:
 
 def test_a_flattering_pooled_score_is_named() -> None:
     """A pooled area far above the one within groups is a caution."""
-    within = Estimate(0.7, groups=GOOD.scores["group"].nunique())
-    results = replace(GOOD, pooled=Estimate(0.96), within=within)
+    within = estimate(0.7, groups=GOOD.scores["group"].nunique())
+    results = replace(GOOD, pooled=estimate(0.96), within=within)
     assert "tells one well from another" in said(results, "warn")
     assert not said(replace(results, within=replace(within, value=0.95)), "warn")
     few = replace(results, within=replace(within, groups=0))
@@ -166,8 +175,8 @@ def test_the_whole_page_holds_every_part() -> None:
         per_group=per_group,
         reliability=pd.DataFrame({"p": [0.2, 0.8], "observed": [0.1, 0.9], "patches": [9, 9]}),
         logs={"fold 0": log, "fold 1": log},
-        galleries=[Gallery("Wrong calls", [np.eye(8)] * 2, ["a", "b"], [0, 1], "Look.")],
-        baselines=[("this net", Estimate(0.9)), ("intensity", Estimate(0.6, 0.5, 0.7, 12))],
+        galleries=[Gallery("Wrong calls", [np.eye(8)] * 2, ["a", "b"], [0, 1])],
+        baselines=[("this net", estimate(0.9)), ("intensity", estimate(0.6, 0.5, 0.7, 12))],
         counts=pd.DataFrame({"part": ["train"], "patches": [9]}),
         settings={"seed": 1},
         versions={"torch": "2"},
@@ -189,17 +198,17 @@ def test_the_whole_page_holds_every_part() -> None:
 def test_the_evaluation_rooms_names_are_spelt_out() -> None:
     """`roc_auc` becomes AUC, and the group is called by its name."""
     rows = named(
-        {"roc_auc": Estimate(1), "within_auc": Estimate(1), "odd": Estimate(1)}, Vocabulary()
+        {"roc_auc": estimate(1), "within_auc": estimate(1), "odd": estimate(1)}, Vocabulary()
     )
     assert [name for name, _ in rows] == ["AUC", "AUC within one well", "odd"]
 
 
 def test_estimates_are_short() -> None:
     """Two digits and the interval, or that there is none."""
-    assert short(Estimate(0.961, 0.92, 0.99)) == "0.96 (0.92-0.99)"
-    assert short(Estimate(0.5)) == "0.50"
-    assert short(Estimate(NAN)) == "not defined"
-    assert span(Estimate(0, -0.2, 0.1)) == "-0.20 to 0.10"
+    assert short(estimate(0.961, 0.92, 0.99)) == "0.96 (0.92-0.99)"
+    assert short(estimate(0.5)) == "0.50"
+    assert short(estimate(NAN)) == "not defined"
+    assert span(estimate(0, -0.2, 0.1)) == "-0.20 to 0.10"
 
 
 VERDICTS = pd.DataFrame(
@@ -220,7 +229,7 @@ def test_verdicts_are_counted_in_the_headline() -> None:
     """How many look sick, healthy, are unsure, or show nothing."""
     page = assess_page(ASSESSED)
     assert page.verdict == (
-        "Of 4 pictures, 1 looks sick, 1 looks healthy, 1 is unsure and 1 has nothing to judge."
+        "Of 4 images, 1 looks sick, 1 looks healthy, 1 is unsure and 1 has nothing to judge."
     )
     assert "Plate" in [section.title for section in page.sections]
     render(page)
@@ -238,7 +247,7 @@ def test_failures_are_a_problem_and_are_listed() -> None:
 def test_no_verdict_at_all_is_said() -> None:
     """Without a single picture the page still stands."""
     page = assess_page(replace(ASSESSED, verdicts=VERDICTS.iloc[:0]))
-    assert page.verdict == "No picture was judged."
+    assert page.verdict == "No image was judged."
     assert page.tone == "bad"
     render(page)
 

@@ -196,7 +196,7 @@ def test_class_maps_are_drawn_with_any_threshold(least: float) -> None:
         assert "threshold of a place" in picture.caption
 
 
-@pytest.mark.parametrize("words", ["nearly all cells", "right tail", "sets pictures apart"])
+@pytest.mark.parametrize("words", ["nearly all cells", "right tail", "sets images apart"])
 def test_the_caption_of_class_maps_claims_nothing(words: str) -> None:
     """It says what to look at, whatever the net; what it shows, nobody has looked at."""
     said = class_maps([maps()], CLASSES, 1.0, 0.6).caption

@@ -11,8 +11,9 @@ import pytest
 
 from livewell.doses.over_time import FRAME, curves_of
 from livewell.report import timecourses
-from livewell.report.page import render
-from livewell.report.timecourses import PANELS, dose_curves, dose_name, well_panels
+from livewell.report.doses import dose_text
+from livewell.report.page import Note, render
+from livewell.report.timecourses import PANELS, dose_curves, well_panels
 from livewell.report.timelapse import TimelapseResults, cautions, headline, timelapse_page
 
 NAN = float("nan")
@@ -114,7 +115,7 @@ def test_few_wells_and_gaps_are_said() -> None:
         results,
         failures=pd.DataFrame({"image": names, "error": "broken"}),
         warnings={name: ["no pixel size"] for name in names[:2]},
-        notes=["something else"],
+        notes=[Note("warn", "something else")],
     )
     assert "11 images could not be mapped: 0.tif, 1.tif" in said(bad, "bad")
     assert "and 3 more" in said(bad, "bad")
@@ -217,5 +218,5 @@ def test_doses_are_told_apart_without_colour() -> None:
         sum(int(c[i : i + 2], 16) * w for i, w in ((1, 0.3), (3, 0.59), (5, 0.11))) for c in colours
     ]
     assert light == sorted(light)
-    assert dose_name(0.5, NAN) == "dose 0.5"
-    assert dose_name(NAN, "s") == "no dose"
+    assert dose_text(0.5, NAN) == "dose 0.5"
+    assert dose_text(NAN, "s") == "no dose"

@@ -27,7 +27,7 @@ from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.suspects import suspect_columns
 from livewell.models.profile import override
 from livewell.models.recipes import WSCNN_FAST
-from livewell.report.frame_figures import pictured
+from livewell.report.run_detections import pictured
 from livewell.simulate.shapes import ShapeSpec, picture
 from livewell.splitting.schemes import Holdout, KFolds
 from livewell.study.regions import Whole

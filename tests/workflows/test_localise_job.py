@@ -221,7 +221,7 @@ def test_a_lower_threshold_lists_more(images: Path, bright: Path, tmp_path: Path
     assert (low.detections["p"] >= 0.001).all()
     assert found_in(low.pictures, "A02.ome.tif")["found"][0] > 0
     assert not (tmp_path / "low" / "overlays").exists()
-    assert "in 1 picture not called bright" in low.page.read_text("utf-8")
+    assert "in 1 image not called bright" in low.page.read_text("utf-8")
 
 
 def test_overlays_of_an_earlier_call_go(images: Path, bright: Path, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_no_picture_at_all_is_a_page_too(bright: Path, tmp_path: Path) -> None:
     made = localise(tmp_path / "images", bright, tmp_path / "out", figures=0)
     assert made.pictures.empty
     assert made.figure3 is None
-    assert "No picture was judged. 1 input could not be judged." in made.page.read_text("utf-8")
+    assert "No image was judged. 1 input could not be judged." in made.page.read_text("utf-8")
     with pytest.raises(ImageReadError):
         localise(tmp_path / "out" / "masks", bright, tmp_path / "other")
 

@@ -316,7 +316,7 @@ def test_progress_is_one_bar(small: Study, net: Path, tmp_path: Path, mapped: li
         timelapse(small, net, tmp_path / "out", only=FOUR[:2], **COARSE)
     assert [task for task in tasks if task[0] == "mapping positions"] == [("mapping positions", 1)]
     others = {what for what, _ in tasks} - {"mapping positions"}
-    assert others <= {"reading headers", "looking whether pictures were learnt from"}
+    assert others <= {"reading headers", "looking whether images were learnt from"}
     assert sum(steps) == 1
     assert "A02_p1.ome.tif, 3/3" in notes
     assert mapped == FOUR[:2]

@@ -1,8 +1,8 @@
 """The report of a light budget: sick share against dose, what was tested, what would be needed."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ import pandas as pd
 from livewell.doses.dose_response import DoseResponse
 from livewell.doses.equivalence import Budget
 from livewell.errors import GeometryError
+from livewell.metrics.intervals import Estimate
 from livewell.report.doses import differences, dose_curve, dose_head, dose_text
-from livewell.report.estimate import EstimateLike, short
 from livewell.report.maps import plate_view
-from livewell.report.page import Note, Page, Section, Table, Tone
-from livewell.report.trust import beats_guessing, sorted_notes
+from livewell.report.page import Note, Page, Section, Table, Tone, cell, good, info, warn
+from livewell.report.results import PageResults
+from livewell.report.trust import beats_guessing
+from livewell.report.vocabulary import short
 from livewell.text import plural
 
 TONES: dict[str, Tone] = {
@@ -27,103 +29,68 @@ TONES: dict[str, Tone] = {
 
 
 @dataclass(frozen=True)
-class BudgetResults:
-    """What `budget_page` shows.
+class BudgetResults(PageResults):
+    """What `budget_page` shows; classes are (negative, positive).
 
-    Parameters
-    ----------
-    title, subtitle
-        What was done, on what.
-    classes
-        (negative, positive).
-    budget, response
-        The tests, and the curve of dose and response.
-    wells
-        One row a well: well, dose, patches, positive, fraction.
-    doses
-        One row a dose: dose, wells, fraction, low, high, patches.
-    unit
-        Of the doses.
-    sees
-        Area under the ROC curve between unlit wells and the sickest ones, unseen ones; ``None``
-        where the wells' table came from elsewhere.
-    sick_from
-        Lowest dose that was learnt as sick.
-    elsewhere, proven
-        Whether the model was trained on other images, and then its AUC on unseen groups of these.
-    group_name
-        What a well is called.
-    notes, settings, versions
-        As in `livewell.report.page.Page`.
+    `wells` has one row a well (well, dose, patches, positive, fraction), `doses` one a dose (dose,
+    wells, fraction, low, high, patches). `sees` is the area under the ROC curve between unseen
+    wells without light and the sickest ones, which begin at `sick_from`; ``None`` where the wells'
+    table came from elsewhere. `elsewhere` says whether the model was trained on other images,
+    `proven` its AUC on unseen groups of these.
     """
 
-    title: str
-    subtitle: str
     classes: tuple[str, str]
     budget: Budget
     response: DoseResponse
     wells: pd.DataFrame
     doses: pd.DataFrame
     unit: str
-    sees: EstimateLike | None = None
+    sees: Estimate | None = None
     sick_from: float = math.nan
     elsewhere: bool = False
-    proven: EstimateLike | None = None
+    proven: Estimate | None = None
     group_name: str = "well"
-    notes: Sequence[Note] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def margin(self) -> str:
+        """The margin in words."""
+        return f"{100 * self.budget.margin:g} percentage points"
 
 
 def budget_page(results: BudgetResults) -> Page:
     """The page of a light budget."""
-    budget, positive = results.budget, results.classes[1]
-    margin = f"{100 * budget.margin:g} percentage points"
-    return Page(
-        title=results.title,
-        subtitle=results.subtitle,
-        verdict=headline(results),
-        tone="warn" if blind(results) else TONES[budget.verdict],
+    return results.page(
+        headline(results),
+        "warn" if blind(results) else TONES[results.budget.verdict],
+        [_curve(results), _tests(results), _response(results), _plate(results)],
+        [*_notes(results), *results.notes],
         lead=f"Every {results.group_name} was judged by a model that never saw it. A dose is safe"
-        f" here where the share of patches called {positive} is shown to be less than {margin}"
-        " above that without light. That margin was chosen by whoever ran this; another one gives"
-        " another budget.",
-        trust=sorted_notes([*_notes(results), *results.notes]),
-        sections=[_curve(results), _tests(results), _response(results), *_plate(results)],
-        settings=results.settings,
-        versions=results.versions,
+        f" here where the share of patches called {results.classes[1]} is shown to be less than"
+        f" {results.margin} above that without light. That margin was chosen by whoever ran this;"
+        " another one gives another budget.",
     )
 
 
 def headline(results: BudgetResults) -> str:
     """The budget in one plain sentence; a net that sees nothing is not believed."""
-    text = _headline(results)
-    if blind(results) and results.budget.dose is not None:
-        return f"{text} But the net is not shown to see harm at all, so this says nothing yet."
-    return text
-
-
-def _headline(results: BudgetResults) -> str:
-    budget, positive = results.budget, results.classes[1]
-    margin = f"{100 * budget.margin:g} percentage points"
+    budget, margin = results.budget, results.margin
     sure = f"{100 * (1 - budget.alpha):g}% sure"
+    most, stop = (dose_text(dose, results.unit) for dose in (budget.dose, budget.stopped_at))
     if budget.verdict == "no harm found":
-        most = dose_text(budget.dose, results.unit)
-        return f"No harm found up to {most}, the highest dose tested (margin {margin}, {sure})."
-    stop = dose_text(budget.stopped_at, results.unit)
-    if budget.verdict == "budget":
-        most = dose_text(budget.dose, results.unit)
-        shown = next(t for t in budget.tests if t.dose == budget.stopped_at).decision == "worse"
-        if not shown:
-            start = f"No harm found up to {most}"
-            return f"{start} (margin {margin}, {sure}); at {stop} {_ending(budget)}."
-        return (
-            f"Up to {most} {positive} patches are not more frequent than without light by"
-            f" {margin} or more ({sure}); at {stop} {_ending(budget)}."
-        )
-    if budget.verdict == "harm at the lowest dose":
-        return f"The lowest dose tested, {stop}, already does harm: the budget lies below it."
-    return f"This experiment cannot tell: at {stop}, the lowest dose, {_ending(budget)}."
+        said = f"No harm found up to {most}, the highest dose tested (margin {margin}, {sure})."
+    elif budget.verdict == "harm at the lowest dose":
+        said = f"The lowest dose tested, {stop}, already does harm: the budget lies below it."
+    elif budget.verdict != "budget":
+        said = f"This experiment cannot tell: at {stop}, the lowest dose, {_ending(budget)}."
+    else:
+        said = f"No harm found up to {most} (margin {margin}, {sure})"
+        if next(t for t in budget.tests if t.dose == budget.stopped_at).decision == "worse":
+            said = f"Up to {most} {results.classes[1]} patches are not more frequent than without"
+            said += f" light by {margin} or more ({sure})"
+        said += f"; at {stop} {_ending(budget)}."
+    if blind(results) and budget.dose is not None:
+        said += " But the net is not shown to see harm at all, so this says nothing yet."
+    return said
 
 
 def _ending(budget: Budget) -> str:
@@ -148,92 +115,65 @@ def blind(results: BudgetResults) -> bool:
     return results.sees is not None and not beats_guessing(results.sees)
 
 
-def _notes(results: BudgetResults) -> list[Note]:
-    notes = []
+def _notes(results: BudgetResults) -> Iterator[Note]:
     budget, group = results.budget, results.group_name
-    if results.elsewhere:
-        notes.append(_elsewhere(results))
-    elif results.sees is not None:
-        auc = f"AUC {short(results.sees)}"
-        from_ = dose_text(results.sick_from, results.unit)
-        text = f"The net tells unseen {group}s without light from those of {from_} or more with"
-        if blind(results):
-            notes.append(
-                Note(
-                    "warn",
-                    f"The net does not tell unseen {group}s of {from_} or more from those without "
-                    f"light: {auc}. Either there is no harm, or this net does not see it; only a "
-                    "dose that is known to harm tells these two apart.",
-                )
-            )
-        else:
-            notes.append(Note("good", f"{text} {auc}: it sees the harm of those doses."))
+    proof = results.proven if results.elsewhere else results.sees
+    auc = f"AUC {short(proof)}" if proof is not None else ""
+    least = f"{dose_text(results.sick_from, results.unit)} or more"
+    own = f"On unseen groups of its own images the model tells the classes apart with {auc}"
+    if results.elsewhere and not auc:
+        yield warn(
+            "The model was never evaluated on groups that it had not seen: nobody knows whether it"
+            " sees harm. Run livewell evaluate on its training run."
+        )
+    elif results.elsewhere and blind(results):
+        yield warn(f"{own}: it is not shown to see harm.")
+    elif results.elsewhere:
+        yield good(f"{own}. Whether it sees harm in these cells as well is not measured.")
+    elif blind(results):
+        yield warn(
+            f"The net does not tell unseen {group}s of {least} from those without light: {auc}."
+            " Either there is no harm, or this net does not see it; only a dose that is known"
+            " to harm tells these two apart."
+        )
+    elif auc:
+        yield good(
+            f"The net tells unseen {group}s without light from those of {least} with {auc}: it"
+            " sees the harm of those doses."
+        )
     fewest = min(budget.control_wells, *(test.wells for test in budget.tests))
     if fewest < 4:
-        notes.append(
-            Note("warn", f"Fewest {group}s at a dose: {fewest}. Only large differences show.")
-        )
+        yield warn(f"Fewest {group}s at a dose: {fewest}. Only large differences show.")
     if budget.control_fraction > 0.3:
-        notes.append(
-            Note(
-                "warn",
-                f"{budget.control_fraction:.0%} of patches without light are called"
-                f" {results.classes[1]}: the net errs often, or the cells were not well before.",
-            )
+        yield warn(
+            f"{budget.control_fraction:.0%} of patches without light are called"
+            f" {results.classes[1]}: the net errs often, or the cells were not well before."
         )
-    notes.append(
-        Note(
-            "info",
-            "The margin is one of called patches. A net that misses some and errs on others makes "
-            "a true difference look smaller; the share at the highest dose shows by how much.",
-        )
+    yield info(
+        "The margin is one of called patches. A net that misses some and errs on others makes "
+        "a true difference look smaller; the share at the highest dose shows by how much."
     )
-    notes.append(
-        Note("info", "Holds for these cells, this light, and the time after it that was judged.")
-    )
-    return notes
-
-
-def _elsewhere(results: BudgetResults) -> Note:
-    """What is known of a model that was trained on other images."""
-    if results.proven is None:
-        return Note(
-            "warn",
-            "The model was never evaluated on groups that it had not seen: nobody knows whether it"
-            " sees harm. Run livewell evaluate on its training run.",
-        )
-    auc = f"AUC {short(results.proven)}"
-    text = f"On unseen groups of its own images the model tells the classes apart with {auc}"
-    if blind(results):
-        return Note("warn", f"{text}: it is not shown to see harm.")
-    return Note("good", f"{text}. Whether it sees harm in these cells as well is not measured.")
+    yield info("Holds for these cells, this light, and the time after it that was judged.")
 
 
 def _curve(results: BudgetResults) -> Section:
-    positive = results.classes[1]
+    positive, unit, doses = results.classes[1], results.unit, results.doses
+    rows = [
+        (
+            *map(cell, (row["dose"], row["wells"], row["patches"])),
+            f"{row['fraction']:.1%}",
+            f"{row['low']:.1%} to {row['high']:.1%}",
+        )
+        for row in doses.to_dict("records")
+    ]
     picture = dose_curve(
-        results.wells,
-        results.doses,
-        results.budget,
-        results.response,
-        unit=results.unit,
-        positive=positive,
-    )
-    table = results.doses[["dose", "wells", "patches"]].assign(
-        share=[f"{value:.1%}" for value in results.doses["fraction"]],
-        interval=[
-            f"{low:.1%} to {high:.1%}"
-            for low, high in zip(results.doses["low"], results.doses["high"], strict=True)
-        ],
-    )
-    table.columns = pd.Index(
-        [dose_head(results.unit), "wells", "patches", f"{positive}", "95% interval"]
+        results.wells, doses, results.budget, results.response, unit=unit, positive=positive
     )
     return Section(
         f"{positive.capitalize()} patches against dose",
         "One mark a well; wells of a dose weigh alike. Bars are 95% intervals that resample wells.",
-        pictures=[replace(picture, wide=True)],
-        tables=[Table.of(table)],
+        [picture],
+        [Table((dose_head(unit), "wells", "patches", positive, "95% interval"), rows, "", "rrrll")],
     )
 
 
@@ -254,67 +194,62 @@ def _tests(results: BudgetResults) -> Section:
             )
         )
     names = (dose_head(unit), "wells", "difference", "bounds", "p", "decision", "wells needed")
-    alpha = f"{100 * budget.alpha:g}%"
     lead = (
         f"Difference from no light ({plural(budget.control_wells, 'well')}, "
         f"{budget.control_fraction:.1%} called {results.classes[1]}), in percentage points, with "
         f"one-sided bounds of {100 * (1 - budget.alpha):g}% each. Doses are tested from the lowest"
         " up, and the first that fails ends it, so the chance of naming any harmful dose safe stays"
-        f" at about {alpha}, whatever the shape of the curve, where the wells of a dose are alike;"
-        " not for harm that takes some wells whole and leaves the others. Wells needed: at this"
-        " dose and as many without light, for four chances in five of showing a harmless dose to be"
-        " so."
+        f" at about {100 * budget.alpha:g}%, whatever the shape of the curve, where the wells of a"
+        " dose are alike; not for harm that takes some wells whole and leaves the others. Wells"
+        " needed: at this dose and as many without light, for four chances in five of showing a"
+        " harmless dose to be so."
     )
     if budget.wells_needed_as_observed and budget.stopped_at is not None:
         lead += (
             f" If the difference observed at {dose_text(budget.stopped_at, unit)} is the true one, "
             f"{budget.wells_needed_as_observed} wells would be needed there."
         )
-    return Section(
-        "Dose by dose",
-        lead,
-        pictures=[replace(differences(budget, unit=unit), wide=True)],
-        tables=[Table(names, rows, align="rrrrrlr")],
-    )
+    table = Table(names, rows, align="rrrrrlr")
+    return Section("Dose by dose", lead, [differences(budget, unit=unit)], [table])
 
 
 def _response(results: BudgetResults) -> Section:
     response = results.response
     rows = [
-        (f"ED{100 * share:g}", _number(found.value), _interval(found), found.note)
+        (
+            f"ED{100 * share:g}",
+            f"{found.value:.3g}" if np.isfinite(found.value) else "unknown",
+            _interval(found),
+            found.note,
+        )
         for share, found in response.doses.items()
     ]
-    notes = [Note("info", response.note)] if response.note else []
     return Section(
         "Doses that do a tenth and half of the harm",
         "Four-parameter log-logistic curve of the wells' shares. ED50 is the dose half way from"
         " the lower to the upper end of the curve, ED10 a tenth of the way: a net's misses and"
         " false alarms move both ends, not these doses.",
         tables=[Table(("", dose_head(results.unit), "95% interval", ""), rows, align="lrll")],
-        notes=notes,
+        notes=[info(response.note)] if response.note else [],
     )
 
 
-def _plate(results: BudgetResults) -> list[Section]:
+def _plate(results: BudgetResults) -> Section | None:
     names = [str(name).rsplit("/", 1)[-1] for name in results.wells["well"]]
     if len(set(names)) < len(names):
-        return []
+        return None
+    shares = results.wells["fraction"].to_numpy(float)
     try:
-        picture = plate_view(
-            names, results.wells["fraction"].to_numpy(float), positive=results.classes[1]
-        )
+        picture = plate_view(names, shares, positive=results.classes[1])
     except GeometryError:
-        return []
-    return [Section("The plate", "A gradient over the plate would be another reason than light.",
-                    pictures=[picture])]  # fmt: skip
+        return None
+    return Section(
+        "The plate", "A gradient over the plate would be another reason than light.", [picture]
+    )
 
 
 def _points(value: float) -> str:
     return f"{100 * value:+.1f}" if np.isfinite(value) else ""
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else "unknown"
 
 
 def _interval(found: Any) -> str:

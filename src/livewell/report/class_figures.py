@@ -1,31 +1,34 @@
 """Figures of three or more classes, each in its colour and told by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from livewell.classes import ClassNames
-from livewell.report.estimate import EstimateLike, short
+from livewell.metrics.intervals import Estimate
 from livewell.report.figures import MOST_ROWS
 from livewell.report.page import Picture
 from livewell.report.style import (
-    FAINT,
     INK,
     UNSURE,
     Sheet,
+    beside,
     class_legend,
     class_look,
     cut,
     empty,
     ink_on,
+    name_rows,
     say,
     unit_axis,
+    unit_square,
 )
-from livewell.report.vocabulary import PATCHES, Vocabulary
+from livewell.report.vocabulary import PATCHES, Vocabulary, short
 
 Floats = NDArray[np.float64]
 LEAST_TEXT = 0.12
@@ -35,22 +38,14 @@ LEAST_TEXT = 0.12
 def roc_of_classes(
     scores: pd.DataFrame,
     classes: ClassNames,
-    areas: Mapping[str, EstimateLike],
+    areas: Mapping[str, Estimate],
     *,
     words: Vocabulary = PATCHES,
 ) -> Picture:
     """Receiver operating characteristic of every class against the rest, in one figure.
 
-    Parameters
-    ----------
-    scores
-        Columns label and ``p_<class>`` of every class.
-    classes
-        Classes of the model; one without patches, or with all of them, has no curve.
-    areas
-        Area of each class with its interval; computed without interval where missing.
-    words
-        What rows are called.
+    `scores` has columns label and ``p_<class>``; a class without patches, or with all of them, has
+    no curve. An area that is not given is computed without interval.
     """
     labels = scores["label"].astype("str").to_numpy()
     curves = {}
@@ -69,34 +64,23 @@ def roc_of_classes(
     left = max(0.2, 1.01 - 0.0019 * size * max(map(len, texts.values())))
     # every curve meets every ray from the lower right corner once, so lines to labels do not cross
     angles = np.radians(np.linspace(58, 30, len(best)) if len(best) > 1 else [45])
+    dot: dict[str, Any] = {"mec": "white", "mew": 0.7, "ms": 7, "zorder": 4}
+    text: dict[str, Any] = {"va": "center", "size": size, "color": INK, "zorder": 5}
+    text["bbox"] = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6}
     with Sheet(4.6, 4.6) as sheet:
         axes = sheet.axes
-        axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (4, 3)))
+        unit_square(axes, "false positive rate (1 - specificity)", "true positive rate (recall)")
         for place, name in enumerate(best):
             x, y, *_ = curves[name]
             look = class_look(classes.code(name))
             axes.plot(x, y, color=look.colour, lw=2.0, ls=look.dash, zorder=3)
             height = 0.05 + step * (len(best) - 1 - place)
             at = _on_ray(x, y, float(angles[place]))
-            end = (left - 0.01, height)
-            axes.plot(*zip(at, end, strict=True), color=look.colour, lw=0.8, zorder=2)
-            dot: dict[str, Any] = {"mec": "white", "mew": 0.7, "ms": 7, "zorder": 4}
-            axes.plot(*at, marker=look.mark, color=look.colour, **dot)
-            axes.text(
-                left,
-                height,
-                texts[name],
-                va="center",
-                size=size,
-                color=INK,
-                zorder=5,
-                bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6},
+            axes.plot(
+                *zip(at, (left - 0.01, height), strict=True), color=look.colour, lw=0.8, zorder=2
             )
-        unit_axis(axes, "x")
-        unit_axis(axes, "y")
-        axes.set_aspect("equal")
-        axes.set_xlabel("false positive rate (1 - specificity)")
-        axes.set_ylabel("true positive rate (recall)")
+            axes.plot(*at, marker=look.mark, color=look.colour, **dot)
+            axes.text(left, height, texts[name], **text)
         said = "; ".join(f"{name} AUC {curves[name][3]}" for name in best)
         return sheet.picture(
             f"{title}: {said}.",
@@ -116,112 +100,81 @@ def _on_ray(x: Floats, y: Floats, angle: float) -> tuple[float, float]:
     )
 
 
-def class_verdicts(
-    table: pd.DataFrame, classes: ClassNames, *, words: Sequence[str] = ("picture", "pictures")
-) -> Picture:
-    """Probability of every class and the verdict for every picture: one bar each.
+def class_verdicts(table: pd.DataFrame, classes: ClassNames) -> Picture:
+    """Probability of every class and the verdict for every image: one bar each.
 
-    Parameters
-    ----------
-    table
-        Columns `image`, `t`, ``p_<class>`` of every class, `verdict`. More pictures than
-        `MOST_ROWS` are drawn as a band, sorted by their most probable class.
-    classes
-        Classes of the model.
-    words
-        What one row and many are called.
+    Columns `image`, `t`, ``p_<class>`` of every class, `verdict`. More images than `MOST_ROWS`
+    are drawn as a band, sorted by their most probable class.
     """
     chances = [f"p_{name}" for name in classes]
     judged = table[table[chances].notna().all(axis=1)]
-    title = f"Probability of each class of every {words[0]}"
+    title = "Probability of each class of every image"
     if judged.empty:
-        return empty(f"No {words[0]} had anything to judge.", title)
+        return empty("No image had anything to judge.", title)
     p = judged[chances].to_numpy(float)
     counts = judged["verdict"].astype(str).value_counts()
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     ranked = len(judged) > MOST_ROWS
-    tall = 3.2 if ranked else 0.7 + 0.27 * len(judged)
     legend, tall_legend = class_legend(classes, 8.0)
-    with Sheet(8.0, tall + tall_legend) as sheet:
+    with Sheet(8.0, (3.2 if ranked else 0.7 + 0.27 * len(judged)) + tall_legend) as sheet:
         axes = sheet.axes
         if ranked:
-            order = np.lexsort((-p.max(axis=1), p.argmax(axis=1)))
-            p = p[order]
-        ends = np.cumsum(p, axis=1)
-        rows = np.arange(len(p)) if ranked else np.arange(len(p))[::-1]
-        for number in range(len(classes)):
+            p = p[np.lexsort((-p.max(axis=1), p.argmax(axis=1)))]
+            rows = np.arange(len(p))
+            axes.set_xlim(-0.5, len(p) - 0.5)
+        else:
+            rows = _name_rows(axes, judged)
+        unit_axis(axes, "y" if ranked else "x", 0.0)
+        starts = np.cumsum(p, axis=1) - p
+        for number, (left, shares) in enumerate(zip(starts.T, p.T, strict=True)):
             look = class_look(number)
-            left = ends[:, number] - p[:, number]
             style: dict[str, Any] = {"color": look.colour, "hatch": look.hatch}
             if ranked:
-                axes.bar(rows, p[:, number], 1.0, bottom=left, lw=0, **style)
+                axes.bar(rows, shares, 1.0, bottom=left, lw=0, **style)
                 continue
-            axes.barh(rows, p[:, number], left=left, height=0.66, ec="white", lw=0.8, **style)
-            for row, start, share in zip(rows, left, p[:, number], strict=True):
+            axes.barh(rows, shares, left=left, height=0.66, ec="white", lw=0.8, **style)
+            text: dict[str, Any] = {"ha": "center", "va": "center", "size": 8}
+            text["bbox"] = {"fc": look.colour, "ec": "none", "pad": 0.8}
+            for row, start, share in zip(rows, left, shares, strict=True):
                 if share >= LEAST_TEXT:
-                    at = (start + share / 2, row)
-                    text: dict[str, Any] = {"ha": "center", "va": "center", "size": 8}
-                    text["bbox"] = {"fc": look.colour, "ec": "none", "pad": 0.8}
-                    axes.text(*at, f"{100 * share:.0f}%", color=ink_on(look.colour), **text)
+                    at = float(start + share / 2)
+                    axes.text(
+                        at, float(row), f"{100 * share:.0f}%", color=ink_on(look.colour), **text
+                    )
+        (axes.set_ylabel if ranked else axes.set_xlabel)("probability (calibrated)")
         if ranked:
-            axes.set_xlim(-0.5, len(p) - 0.5)
-            axes.set_xlabel(f"{words[1]}, sorted by their most probable class")
-            axes.set_ylabel("probability (calibrated)")
-            unit_axis(axes, "y", 0.0)
-        else:
-            _name_rows(axes, judged, rows)
-            unit_axis(axes, "x", 0.0)
-            axes.set_xlabel("probability (calibrated)")
+            axes.set_xlabel("images, sorted by their most probable class")
         sheet.figure.legend(loc="outside upper left", **legend)
-        told = "" if ranked else "; the verdict stands to the right"
-        return sheet.picture(f"{title}: {said}.", f"{title}{told}.")
+        right = "" if ranked else "; the verdict stands to the right"
+        return sheet.picture(f"{title}: {said}.", f"{title}{right}.")
 
 
 def class_areas(
     x: ArrayLike, shares: Mapping[str, ArrayLike], classes: ClassNames, *, x_label: str = "frame"
 ) -> Picture:
-    """Share of the judged area whose most probable class is each one, over time.
+    """Share of the judged area whose most probable class is each one, over ascending `x`.
 
-    Parameters
-    ----------
-    x
-        Times or frame numbers, ascending.
-    shares
-        By class, 0 to 1; NaN where nothing was to judge leaves a gap.
-    classes
-        Classes of the model.
-    x_label
-        With its unit, such as ``time (h)``.
+    Shares are by class, 0 to 1; NaN where nothing was to judge leaves a gap.
     """
-    at = np.asarray(x, dtype=float)
-    known = {name: np.asarray(shares[name], dtype=float) for name in classes}
+    at, last = np.asarray(x, dtype=float), {}
+    fraction: Any = ("axes fraction", "data")
     with Sheet(8.0, 3.1) as sheet:
         axes = sheet.axes
-        last = {}
-        for number, (name, share) in enumerate(known.items()):
-            look = class_look(number)
-            few = np.isfinite(share).sum() <= 60
+        for number, name in enumerate(classes):
+            look, share = class_look(number), 100 * np.asarray(shares[name], dtype=float)
+            known = share[np.isfinite(share)]
             style: dict[str, Any] = {"color": look.colour, "ls": look.dash, "lw": 2.0}
-            axes.plot(at, 100 * share, marker=look.mark if few else "", ms=4, **style)
-            if np.isfinite(share).any():
-                last[name] = float(100 * share[np.isfinite(share)][-1])
+            axes.plot(at, share, marker=look.mark if len(known) <= 60 else "", ms=4, **style)
+            if known.size:
+                last[name] = float(known[-1])
         if not last:
             say(axes, "nothing to judge in any frame")
         for name, height in spread(last, 6.5).items():
-            look = class_look(classes.code(name))
-            axes.annotate(
-                cut(name, 24),
-                (1, last[name]),
-                xytext=(1.03, height),
-                xycoords=("axes fraction", "data"),
-                textcoords=("axes fraction", "data"),
-                va="center",
-                annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": look.colour, "lw": 1.2},
-            )
-        axes.set_ylim(-2, 102)
-        axes.set_xlabel(x_label)
-        axes.set_ylabel("% of judged area")
+            line = {"arrowstyle": "-", "color": class_look(classes.code(name)).colour, "lw": 1.2}
+            style = {"xycoords": fraction, "textcoords": fraction, "arrowprops": line}
+            ends: dict[str, Any] = {"xy": (1, last[name]), "xytext": (1.03, height)}
+            axes.annotate(cut(name, 24), va="center", annotation_clip=False, **ends, **style)
+        axes.set(ylim=(-2, 102), xlabel=x_label, ylabel="% of judged area")
         said = "; ".join(f"{name} {share:.0f}% at the end" for name, share in last.items())
         return sheet.picture(
             f"Share of the judged area of each class over {at.size} time points: {said}.",
@@ -241,7 +194,7 @@ def spread(heights: Mapping[str, float], apart: float) -> dict[str, float]:
     return {name: height - over for name, height in found.items()}
 
 
-def _name_rows(axes: Any, judged: pd.DataFrame, rows: Any) -> None:
+def _name_rows(axes: Axes, judged: pd.DataFrame) -> NDArray[np.int_]:
     """Image and frame to the left of every bar, its verdict to the right."""
     images, frames = judged["image"].astype(str), judged["t"].astype(int)
     movies = images.duplicated(keep=False)
@@ -249,18 +202,8 @@ def _name_rows(axes: Any, judged: pd.DataFrame, rows: Any) -> None:
         cut(f"{image}, frame {t}" if movie else image)
         for image, t, movie in zip(images, frames, movies, strict=True)
     ]
-    axes.set_yticks(rows, names)
-    axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.tick_params(axis="y", length=0)
+    rows = name_rows(axes, names)
     for row, verdict in zip(rows, judged["verdict"].astype(str), strict=True):
-        axes.annotate(
-            cut(verdict, 24),
-            (1, row),
-            (8, 0),
-            va="center",
-            textcoords="offset points",
-            xycoords=("axes fraction", "data"),
-            annotation_clip=False,
-            color=INK if verdict != "unsure" else UNSURE,
-            weight="bold",
-        )
+        colour = INK if verdict != "unsure" else UNSURE
+        beside(axes, row, cut(verdict, 24), color=colour, weight="bold")
+    return rows

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,16 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from livewell.outputs.overlay import grey
-from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
-from livewell.report.style import INK, SICK, Sheet, class_colours, empty
+from livewell.report.style import INK, PERCENTILES, SICK, Sheet, class_colours, empty
 from livewell.text import plural, threshold_p
 
 Values = NDArray[np.floating]
+Ends = tuple[float, float]
+Bounds = tuple[float, float, float, float]
 BINS, DPI = 60, 130
 WIDE_IN, HEAD_IN, FOOT_IN, GAP_IN, PANEL_IN = 12.0, 0.32, 0.95, 0.26, 2.05
-"""Of the figure: its width, margins, distance of rows, width of a picture."""
+"""Of the figure: its width, margins, distance of rows, width of an image."""
 COLUMNS_IN = ((0.5, PANEL_IN), (2.65, PANEL_IN), (4.8, PANEL_IN), (7.55, 1.85), (10.05, 1.85))
 """Left edge and width of its columns."""
 SAID = (
@@ -34,35 +34,22 @@ SAID = (
     " Inputs are shown between percentiles of their grey levels, for display only."
 )
 EDGE_SAID = (
-    " The dashed white line is the edge of the picture: beyond it the picture is mirrored, and"
+    " The dashed white line is the edge of the image: beyond it the image is mirrored, and"
     " cells there are not counted."
 )
-WHITE_DASH: dict[str, Any] = {"ec": "white", "lw": 1.2, "ls": (0, (3, 2))}
 TITLE_PT = 8.5
 
 
 @dataclass(frozen=True)
 class ClassMaps:
-    """What the net makes of one picture.
+    """What the net makes of one image.
 
-    Parameters
-    ----------
-    title
-        Up to three lines; those that are too long for the row are cut in the middle.
-    pixels
-        (h, w), grey levels as the net saw them.
-    maps
-        (2, rows, columns): scores before softmax, negative and positive.
-    odds
-        (rows, columns): log odds of every place.
-    boxes
-        (y0, x0, y1, x1) of the places found, pixels.
-    stride_px, first_px
-        From cell to cell of the maps, and where the first cell's centre lies, counted from 0 at the
-        centre of the first pixel.
-    inside
-        (y0, x0, y1, x1) of the part that is picture, beyond which it is mirrored; all of it where
-        ``None``.
+    Titles have up to three lines, cut in the middle where too long for the row. `pixels` (h, w) are
+    grey levels as the net saw them; `maps` (2, rows, columns) scores before softmax, negative and
+    positive; `odds` (rows, columns) log odds of every place; `boxes` (y0, x0, y1, x1) of the places
+    found, pixels. From cell to cell it is `stride_px`; the first cell's centre is counted from 0 at
+    the centre of the first pixel. Beyond `inside` the image is mirrored; all is image where
+    ``None``.
     """
 
     title: str
@@ -76,14 +63,14 @@ class ClassMaps:
 
     @property
     def mirrored(self) -> bool:
-        """Whether a part of it is no picture."""
+        """Whether a part of it is no image."""
         return self.inside is not None and self.inside != (0, 0, *self.pixels.shape)
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """(rows, columns) whether the centre of each cell lies in the picture.
+        """(rows, columns) whether the centre of each cell lies in the image.
 
-        All of them where none does, as they all speak for the picture then.
+        All of them where none does, as they all speak for the image then.
         """
         rows, columns = self.maps.shape[1:]
         y0, x0, y1, x1 = self.inside or (0, 0, *self.pixels.shape)
@@ -93,7 +80,7 @@ class ClassMaps:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top edge of the maps, pixels of the picture."""
+        """Left, right, bottom and top edge of the maps, pixels of the image."""
         rows, columns = self.maps.shape[1:]
         start = self.first_px + 0.5 - self.stride_px / 2
         return start, start + self.stride_px * columns, start + self.stride_px * rows, start
@@ -102,70 +89,58 @@ class ClassMaps:
 def class_maps(
     items: Sequence[ClassMaps], classes: tuple[str, str], least: float, least_p: float
 ) -> Picture:
-    """Pictures, their class maps and histograms of them, as PNG.
+    """Images, their class maps and histograms of them, one a row and of one size, as PNG.
 
-    Parameters
-    ----------
-    items
-        One a row, all of one size.
-    classes
-        (negative, positive).
-    least, least_p
-        Log odds and probability from which on a place is called.
-
-    Notes
-    -----
-    Source: Sailem et al., section 4.1 and Figure 3.
+    From the log odds `least`, the probability `least_p`, on a place is called. Source: Sailem et
+    al., section 4.1 and Figure 3.
     """
     title = f"Class maps of {classes[0]} and {classes[1]}"
     if not items:
         return empty("None.", title)
-    bounds = (
-        min(float(item.maps.min()) for item in items),
-        max(float(item.maps.max()) for item in items),
-    )
-    scale, ends = Normalize(*bounds), _ends(items, least)
-    high, wide = items[0].pixels.shape
-    row_in = min(max(PANEL_IN * high / wide, 1.3), 3.2)
+    low = min(float(item.maps.min()) for item in items)
+    high = max(float(item.maps.max()) for item in items)
+    scale, ends = Normalize(low, high), _ends(items, least)
+    tall, wide = items[0].pixels.shape
+    row_in = min(max(PANEL_IN * tall / wide, 1.3), 3.2)
     full_in = HEAD_IN + len(items) * (row_in + GAP_IN) + FOOT_IN
     with Sheet(WIDE_IN, full_in, rows=len(items), columns=len(COLUMNS_IN)) as sheet:
         sheet.figure.set_layout_engine("none")
+
+        def room(left_in: float, bottom_in: float, width_in: float, height_in: float) -> Bounds:
+            x, width = left_in / WIDE_IN, width_in / WIDE_IN
+            return x, bottom_in / full_in, width, height_in / full_in
+
         grid = [sheet.panels[i : i + 5] for i in range(0, len(sheet.panels), 5)]
         for number, (item, panels) in enumerate(zip(items, grid, strict=True)):
             bottom = full_in - HEAD_IN - number * (row_in + GAP_IN) - row_in
             for axes, (left, width) in zip(panels, COLUMNS_IN, strict=True):
-                axes.set_position(
-                    (left / WIDE_IN, bottom / full_in, width / WIDE_IN, row_in / full_in)
-                )
+                axes.set_position(room(left, bottom, width, row_in))
             _input(panels[0], item, _fitted(sheet, item.title, row_in + 0.7 * GAP_IN))
             for axes, values in zip(panels[1:3], item.maps, strict=True):
-                _map(axes, item, values, scale)
+                axes.imshow(
+                    values, norm=scale, extent=item.extent, cmap="viridis", interpolation="none"
+                )
+                axes.set_facecolor("#E9EAEB")
+                _bare(axes, item)
             _called(panels[2], item, least)
-            _both(panels[3], item, least, bounds)
-            _difference(panels[4], item, least, ends)
+            _histograms(panels[3], panels[4], item, least, ((low, high), ends))
         _heads(grid, classes)
-        bar = sheet.figure.add_axes(
-            (COLUMNS_IN[1][0] / WIDE_IN, 0.52 / full_in, 2 * PANEL_IN / WIDE_IN, 0.09 / full_in)
-        )
-        drawn = sheet.figure.colorbar(
-            ScalarMappable(scale, "viridis"), cax=bar, orientation="horizontal"
-        )
+        bar = sheet.figure.add_axes(room(COLUMNS_IN[1][0], 0.52, 2 * PANEL_IN, 0.09))
+        shades = ScalarMappable(scale, "viridis")
+        drawn = sheet.figure.colorbar(shades, cax=bar, orientation="horizontal")
         drawn.outline.set_visible(False)
         drawn.set_label("score before softmax", size=9)
         bar.tick_params(labelsize=8)
         _legend(sheet, classes, least, least_p)
-        buffer = BytesIO()
-        sheet.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "livewell"})
-    alt = f"{title}, beside {plural(len(items), 'input')} and histograms of their values."
-    said = SAID + (EDGE_SAID if any(item.mirrored for item in items) else "")
-    return Picture(buffer.getvalue(), "png", alt, said, wide=True)
+        alt = f"{title}, beside {plural(len(items), 'input')} and histograms of their values."
+        said = SAID + (EDGE_SAID if any(item.mirrored for item in items) else "")
+        return sheet.png(alt, said, DPI, wide=True)
 
 
 def _heads(grid: Sequence[Sequence[Axes]], classes: tuple[str, str]) -> None:
     """Names of the columns, and of the histograms' axes."""
-    negative, positive = classes
-    heads = ("input", f"class map: {negative}", f"class map: {positive}", "values of both maps",
-             f"log odds: {positive}")  # fmt: skip
+    maps = [f"class map: {name}" for name in classes]
+    heads = ("input", *maps, "values of both maps", f"log odds: {classes[1]}")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, size=10)
     for axes, said in zip(grid[-1][3:], ("score before softmax", "log odds"), strict=True):
@@ -196,28 +171,23 @@ def _input(axes: Axes, item: ClassMaps, title: str) -> None:
     low, high = np.percentile(item.pixels, PERCENTILES)
     shown = grey(item.pixels, (low, high))
     axes.imshow(shown, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
-    for y0, x0, y1, x1 in item.boxes:
-        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=SICK, lw=1.1))
+    for box in item.boxes:
+        axes.add_patch(_outline(box, ec=SICK, lw=1.1))
     axes.set_ylabel(title, size=TITLE_PT, color=INK)
     _bare(axes, item)
 
 
-def _map(axes: Axes, item: ClassMaps, values: Values, scale: Normalize) -> None:
-    axes.imshow(values, cmap="viridis", norm=scale, extent=item.extent, interpolation="none")
-    axes.set_facecolor("#E9EAEB")
-    _bare(axes, item)
+def _outline(box: tuple[float, float, float, float], **style: Any) -> Rectangle:
+    y0, x0, y1, x1 = box
+    return Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **style)
 
 
 def _bare(axes: Axes, item: ClassMaps) -> None:
-    """The same part in every panel of a row, without ticks, and the edge of the picture."""
+    """The same part in every panel of a row, without ticks, and the edge of the image."""
     height, width = item.pixels.shape
     if item.inside is not None and item.mirrored:
-        y0, x0, y1, x1 = item.inside
-        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **WHITE_DASH))
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    axes.set_xticks([])
-    axes.set_yticks([])
+        axes.add_patch(_outline(item.inside, ec="white", lw=1.2, ls=(0, (3, 2))))
+    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
 
@@ -229,36 +199,30 @@ def _called(axes: Axes, item: ClassMaps, least: float) -> None:
         axes.add_patch(Rectangle(corner, step, step, fill=False, ec=SICK, lw=0.9))
 
 
-def _both(axes: Axes, item: ClassMaps, least: float, ends: tuple[float, float]) -> None:
-    bins = np.linspace(ends[0], max(ends[1], ends[0] + 1e-6), BINS + 1)
-    for values, colour in zip(item.maps, class_colours(2), strict=True):
-        axes.stairs(np.histogram(values[item.counted], bins)[0], bins, color=colour, lw=1.4)
-    called = np.histogram(item.maps[1][item.counted & (item.odds >= least)], bins)[0]
-    axes.stairs(called, bins, color=SICK, alpha=0.85, fill=True)
-    _counted(axes, item)
-
-
-def _difference(axes: Axes, item: ClassMaps, least: float, ends: tuple[float, float]) -> None:
-    bins = np.linspace(*ends, BINS + 1)
+def _histograms(
+    both: Axes, difference: Axes, item: ClassMaps, least: float, ends: tuple[Ends, Ends]
+) -> None:
+    """Values of both maps, and their difference; filled where a place is called."""
     odds = item.odds[item.counted]
-    axes.stairs(np.histogram(odds, bins)[0], bins, color="#B9BEC3", fill=True)
-    called = np.histogram(odds[odds >= least], bins)[0]
-    axes.stairs(called, bins, color=SICK, alpha=0.85, fill=True)
-    if ends[0] <= least <= ends[1]:
-        axes.axvline(least, color=INK, lw=1.1, ls=(0, (4, 2)))
-    _counted(axes, item)
+    of_maps, of_odds = (np.linspace(low, max(high, low + 1e-6), BINS + 1) for low, high in ends)
+    for values, colour in zip(item.maps, class_colours(2), strict=True):
+        both.stairs(np.histogram(values[item.counted], of_maps)[0], of_maps, color=colour, lw=1.4)
+    difference.stairs(np.histogram(odds, of_odds)[0], of_odds, color="#B9BEC3", fill=True)
+    positive = item.maps[1][item.counted]
+    for axes, values, bins in ((both, positive, of_maps), (difference, odds, of_odds)):
+        called = np.histogram(values[odds >= least], bins)[0]
+        axes.stairs(called, bins, color=SICK, alpha=0.85, fill=True)
+        axes.set_yscale("log")
+        axes.set_ylim(0.6, 1.6 * item.odds.size)
+        # the usual labels are formulas, which the house's look does not read
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_ylabel("cells", size=8.5)
+        axes.tick_params(labelsize=8)
+    if of_odds[0] <= least <= of_odds[-1]:
+        difference.axvline(least, color=INK, lw=1.1, ls=(0, (4, 2)))
 
 
-def _counted(axes: Axes, item: ClassMaps) -> None:
-    axes.set_yscale("log")
-    axes.set_ylim(0.6, 1.6 * item.odds.size)
-    # the usual labels are formulas, which the house's look does not read
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_ylabel("cells", size=8.5)
-    axes.tick_params(labelsize=8)
-
-
-def _ends(items: Sequence[ClassMaps], least: float) -> tuple[float, float]:
+def _ends(items: Sequence[ClassMaps], least: float) -> Ends:
     """Of the log odds of all rows, with the threshold unless it is far off."""
     odds = np.concatenate([item.odds[item.counted] for item in items])
     low, high = float(odds.min()), float(odds.max())
@@ -279,7 +243,6 @@ def _legend(sheet: Sheet, classes: tuple[str, str], least: float, least_p: float
         Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="threshold of a place"),
         Patch(fc=SICK, label=said),
     ]
+    place: dict[str, Any] = {"loc": "lower left", "fontsize": 8.5, "ncols": 2}
     left = COLUMNS_IN[3][0] / WIDE_IN - 0.02
-    sheet.figure.legend(
-        handles=marks, loc="lower left", bbox_to_anchor=(left, 0), fontsize=8.5, ncols=2
-    )
+    sheet.figure.legend(handles=marks, bbox_to_anchor=(left, 0), **place)

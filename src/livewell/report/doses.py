@@ -1,6 +1,7 @@
 """Figures against dose: wells and curve, and differences from no light beside the margin."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from livewell.doses.dose_response import DoseResponse
 from livewell.doses.equivalence import Budget
 from livewell.report.page import Picture
-from livewell.report.style import FAINT, HEALTHY, INK, SICK, UNSURE, Sheet
+from livewell.report.style import FAINT, HEALTHY, INK, SICK, UNSURE, Sheet, beside, name_rows
 
 DECISIONS = {
     "not worse": (HEALTHY, "o"),
@@ -22,11 +23,11 @@ DECISIONS = {
 """Colour and shape of every decision, so that colour is never the only sign."""
 
 
-def dose_text(dose: float | None, unit: str) -> str:
-    """``20 s``; ``dose 20`` where nobody knows the unit."""
-    if dose is None:
+def dose_text(dose: Any, unit: Any) -> str:
+    """``20 s``; ``dose 20`` where nobody knows the unit, ``no dose`` where none is known."""
+    if pd.isna(dose):
         return "no dose"
-    return f"{dose:g} {unit}" if unit else f"dose {dose:g}"
+    return f"dose {dose:g}" if pd.isna(unit) or not unit else f"{dose:g} {unit}"
 
 
 def dose_head(unit: str) -> str:
@@ -35,13 +36,7 @@ def dose_head(unit: str) -> str:
 
 
 class DoseAxis:
-    """A logarithmic axis of doses with no light at its left end, apart.
-
-    Parameters
-    ----------
-    doses
-        All doses, 0 among them.
-    """
+    """A logarithmic axis of doses with no light (0, among them) at its left end, apart."""
 
     def __init__(self, doses: NDArray[np.float64]) -> None:
         self.levels = np.unique(doses)
@@ -65,18 +60,12 @@ class DoseAxis:
         axes.xaxis.set_major_formatter(FixedFormatter(names))
         axes.set_xlim(places[0] - 0.4 * self.gap, places[-1] + 0.4 * self.gap)
         axes.set_xlabel(dose_head(unit))
-        middle = self.zero + self.gap / 2
-        for shift in (-0.03, 0.03):
-            at = middle + shift * self.gap * 2
-            tilt = 0.05 * self.gap
-            axes.plot(
-                [at - tilt, at + tilt],
-                [-0.018, 0.018],
-                color="#6B7177",
-                lw=0.9,
-                clip_on=False,
-                transform=axes.get_xaxis_transform(),
-            )
+        line: dict[str, Any] = {"color": "#6B7177", "lw": 0.9, "clip_on": False}
+        tilt = 0.05 * self.gap
+        for shift in (-0.06, 0.06):
+            at = self.zero + self.gap / 2 + shift * self.gap
+            ends = [at - tilt, at + tilt], [-0.018, 0.018]
+            axes.plot(*ends, transform=axes.get_xaxis_transform(), **line)
 
 
 def dose_curve(
@@ -90,21 +79,10 @@ def dose_curve(
 ) -> Picture:
     """Share of patches called positive against dose: wells, means, curve, margin and budget.
 
-    Parameters
-    ----------
-    wells
-        Columns dose and fraction, one row a well.
-    doses
-        Columns dose, fraction, low, high.
-    budget, response
-        The tests and the fitted curve.
-    unit
-        Of the doses.
-    positive
-        Name of the positive class.
+    `wells` has columns dose and fraction, one row a well; `doses` dose, fraction, low, high.
     """
     axis = DoseAxis(wells["dose"].to_numpy(float))
-    decided = {0.0: "control"} | {test.dose: str(test.decision) for test in budget.tests}
+    decided = {0.0: "no light"} | {test.dose: str(test.decision) for test in budget.tests}
     with Sheet(8.0, 4.2) as sheet:
         axes = sheet.axes
         if budget.dose is not None:
@@ -112,9 +90,9 @@ def dose_curve(
             axes.axvspan(axis.zero - axis.gap, right, color=HEALTHY, alpha=0.08, lw=0)
         limit = 100 * (budget.control_fraction + budget.margin)
         axes.axhline(limit, color=INK, lw=1, ls=(0, (4, 3)))
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "right", "size": 9}
         note = f"no light + margin, {limit:.0f}%"
-        axes.annotate(note, (1, limit), (-4, 3), ha="right", size=9, textcoords="offset points",
-                      xycoords=("axes fraction", "data"))  # fmt: skip
+        axes.annotate(note, (1, limit), (-4, 3), textcoords="offset points", **place)
         if response.fitted:
             fine = np.geomspace(axis.levels[axis.levels > 0][0], axis.levels[-1], 200)
             axes.plot(axis.at(fine), 100 * response.curve(fine), color=INK, lw=1.6, alpha=0.75)
@@ -124,27 +102,22 @@ def dose_curve(
             kind = decided[float(str(dose))]
             colour, mark = DECISIONS.get(kind, (INK, "o"))
             jitter = rng.uniform(-0.1, 0.1, len(group)) * axis.gap
-            axes.scatter(
-                axis.at(group["dose"].to_numpy(float)) + jitter,
-                100 * group["fraction"],
-                s=30,
-                marker=mark,
-                color=colour,
-                alpha=0.85,
-                zorder=3,
-                edgecolors=None if mark == "x" else "white",
-                linewidths=1.2 if mark == "x" else 0.6,
-                label="no light" if kind == "control" else kind if kind not in shown else None,
-            )
+            x, y = axis.at(group["dose"].to_numpy(float)) + jitter, 100 * group["fraction"]
+            rim: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.6}
+            if mark == "x":
+                rim = {"linewidths": 1.2}
+            label = kind if kind not in shown else None
+            style: dict[str, Any] = {"color": colour, "marker": mark, "label": label, **rim}
+            axes.scatter(x, y, s=30, alpha=0.85, zorder=3, **style)
             shown.add(kind)
         at = axis.at(doses["dose"].to_numpy(float))
-        mean = 100 * doses["fraction"].to_numpy(float)
-        low, high = (100 * doses[name].to_numpy(float) for name in ("low", "high"))
+        mean, low, high = (
+            100 * doses[name].to_numpy(float) for name in ("fraction", "low", "high")
+        )
         axes.vlines(at, low, high, color=INK, lw=1.3, zorder=4)
         axes.hlines(mean, at - 0.13 * axis.gap, at + 0.13 * axis.gap, color=INK, lw=2, zorder=4)
         axis.dress(axes, unit)
-        axes.set_ylim(-3, 103)
-        axes.set_ylabel(f"patches called {positive} (%)")
+        axes.set(ylim=(-3, 103), ylabel=f"patches called {positive} (%)")
         axes.legend(loc="upper left", bbox_to_anchor=(0, 1.12), ncols=5, handletextpad=0.2)
         said = "; ".join(
             f"{dose_text(float(dose), unit)} {value:.0f}%"
@@ -156,38 +129,30 @@ def dose_curve(
             f"Patches called {positive} against dose: {said}.",
             f"Patches called {positive} in every well.{line} Dashed: no light plus the margin."
             f"{shade}",
+            wide=True,
         )
 
 
 def differences(budget: Budget, *, unit: str = "") -> Picture:
     """Difference from no light at every dose, with its bounds, beside the margin."""
-    tests = budget.tests
+    tests, said = budget.tests, []
     with Sheet(8.0, 1.0 + 0.32 * len(tests)) as sheet:
         axes = sheet.axes
-        rows = np.arange(len(tests))[::-1]
         axes.axvline(0, color=FAINT, lw=1)
         axes.axvline(100 * budget.margin, color=INK, lw=1, ls=(0, (4, 3)))
-        for row, test in zip(rows, tests, strict=True):
+        names = [dose_text(test.dose, unit) for test in tests]
+        for row, test, name in zip(name_rows(axes, names, 0.6), tests, names, strict=True):
             colour, mark = DECISIONS[str(test.decision)]
             if not math.isnan(test.p):
-                ends = 100 * test.lower, 100 * test.upper
-                axes.hlines(row, *ends, color=colour, lw=2, alpha=0.6)
+                axes.hlines(row, 100 * test.lower, 100 * test.upper, color=colour, lw=2, alpha=0.6)
             axes.scatter(100 * test.difference, row, s=38, color=colour, marker=mark, zorder=3)
-            axes.annotate(test.decision, (1, row), (8, 0), va="center",
-                          textcoords="offset points", xycoords=("axes fraction", "data"),
-                          annotation_clip=False)  # fmt: skip
-        axes.set_yticks(rows, [dose_text(test.dose, unit) for test in tests])
-        axes.set_ylim(-0.6, len(tests) - 0.4)
-        axes.tick_params(axis="y", length=0)
+            beside(axes, row, test.decision)
+            value = "" if math.isnan(test.difference) else f" {100 * test.difference:+.0f}"
+            said.append(f"{name}{value}, {test.decision}")
         axes.set_xlabel("difference from no light (percentage points), one-sided bounds")
-        said = "; ".join(
-            f"{dose_text(test.dose, unit)}"
-            + ("" if math.isnan(test.difference) else f" {100 * test.difference:+.0f}")
-            + f", {test.decision}"
-            for test in tests
-        )
         return sheet.picture(
-            f"Difference from no light: {said}.",
+            f"Difference from no light: {'; '.join(said)}.",
             f"Dashed: the margin, {100 * budget.margin:g}. A dose passes where its bar ends left "
             "of it, and all lower doses pass too.",
+            wide=True,
         )

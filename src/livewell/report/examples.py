@@ -1,24 +1,33 @@
-"""Examples for the page of an evaluation: surest calls, and labels that the net contradicts."""
+"""Examples: surest calls, labels that the net contradicts, patches that look most like a class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.detection.places import frame_names
+from livewell.errors import LivewellError
+from livewell.geometry import Box
+from livewell.images.opening import Channels, open_image
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.inference.frames import fit_to, read_field
 from livewell.inference.model import Model
+from livewell.inference.prediction import Prediction
 from livewell.metrics.outcomes import chances
 from livewell.metrics.suspects import direction, labels_on_patches, suspects
-from livewell.report.frame_figures import pictured
-from livewell.report.marked import MarkedFrame
-from livewell.report.page import Section
+from livewell.models.files import Card
+from livewell.report.galleries import MarkedFrame
+from livewell.report.page import Picture, Section
 from livewell.report.results import Gallery
-from livewell.report.suspects import SuspectsResults, suspects_section
+from livewell.report.run_detections import pictured
+from livewell.report.style import edges, tail
 from livewell.tables.schemas import KEY, regions_of
-from livewell.text import chance
+from livewell.text import chance, several
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""
@@ -26,84 +35,60 @@ LISTED = 200
 """Longest list of suspects of each direction."""
 FILE = "suspects.csv"
 LONGEST = 44
-"""Characters of a name below a picture; of a longer one the end is shown."""
+"""Characters of a name below an image; of a longer one the end is shown."""
+EXTREMES_SHOWN = 6
+"""Patches that look most like a class, in each gallery."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples of one run.
-
-    Parameters
-    ----------
-    tested
-        The run.
-    models
-        By fold, where its nets see whole frames: their places are marked; empty for patches.
-    """
+    """Examples of one run; where nets see whole frames models (by fold) mark their places."""
 
     tested: EvaluationSet
     models: Mapping[int, Model]
 
-    @property
-    def shown(self) -> int:
-        """How many in each gallery."""
-        return FRAMES_SHOWN if self.models else SHOWN
-
-    @property
-    def classes(self) -> ClassNames:
-        """Classes of the run."""
-        return self.tested.classes
-
     def calls(self, table: pd.DataFrame) -> list[Gallery]:
-        """The surest patches or frames, right and wrong, at most two of one picture.
+        """The surest patches or frames, right and wrong, at most two of one image.
 
-        Parameters
-        ----------
-        table
-            Scores (`schemas.SCORES`); what was left unsure is no call.
+        What was left unsure in the scores (`schemas.SCORES`) is no call.
         """
-        found, classes = [], self.classes
+        found, classes = [], self.tested.classes
         y, called = classes.codes(table["label"]), table["called"].to_numpy(int)
         p = chances(table, classes)
         table = table.assign(y=y, sure=p.max(axis=1), decided=called)[called >= 0]
         if classes.binary:
             table = table.assign(sure=(table["p"] - 0.5).abs())
         right = table["decided"] == table["y"]
-        each = max(self.shown // len(classes), 1)
+        each = max((FRAMES_SHOWN if self.models else SHOWN) // len(classes), 1)
         for name, rows in (("right", table[right]), ("wrong", table[~right])):
             rows = rows.loc[rows["sure"].sort_values(ascending=False).index]
             rows = rows[rows.groupby(["image", "y"]).cumcount() < 2]
             rows = pd.concat([rows[rows["y"] == y].head(each) for y in range(len(classes))])
-            captions = [
-                f"{said}\n{name}"
-                for said, name in zip(self._said(rows), self._names(rows), strict=True)
-            ]
             if not rows.empty:
-                found.append(self._gallery(f"Surest {name} calls", rows, captions))
+                found.append(self._gallery(f"Surest {name} calls", rows, self._captions(rows)))
         return found
 
-    def _said(self, rows: pd.DataFrame) -> list[str]:
-        """True class and probability of the positive one; of three or more, of the called one."""
-        classes = self.classes
-        if classes.binary:
-            return [
-                f"{classes[y]}, p {chance(p, 2)}" for y, p in zip(rows["y"], rows["p"], strict=True)
-            ]
-        called = rows["decided"].to_numpy(int)
-        p = chances(rows, classes)[range(len(rows)), called]
-        return [
-            f"{classes[y]}, p of {classes[code]} {chance(share, 2)}"
-            for y, code, share in zip(rows["y"], called, p, strict=True)
-        ]
+    def _captions(self, rows: pd.DataFrame) -> list[str]:
+        """True class, p of the positive one, of more classes of the called one; what it is of.
 
-    def _names(self, rows: pd.DataFrame) -> list[str]:
-        """What stands below a picture: the group of a patch, the image and number of a frame."""
-        named = frame_names(rows) if self.models else rows["group"].astype(str)
-        return [name if len(name) <= LONGEST else f"...{name[3 - LONGEST :]}" for name in named]
+        That is the group of a patch, the image and number of a frame.
+        """
+        classes = self.tested.classes
+        said = [f"p {chance(p, 2)}" for p in rows["p"]] if classes.binary else []
+        if not classes.binary:
+            called = rows["decided"].to_numpy(int)
+            p = chances(rows, classes)[range(len(rows)), called]
+            pairs = zip(called, p, strict=True)
+            said = [f"p of {classes[code]} {chance(share, 2)}" for code, share in pairs]
+        names = frame_names(rows) if self.models else rows["group"].astype(str)
+        return [
+            f"{classes[y]}, {text}\n{tail(name, LONGEST)}"
+            for y, text, name in zip(rows["y"], said, names, strict=True)
+        ]
 
     def suspects(self, table: pd.DataFrame) -> tuple[pd.DataFrame, Section]:
         """The list of suspects among scores, and its section of the page."""
-        classes = self.classes
+        classes = self.tested.classes
         every = suspects(table, classes)
         pictures, counts = [], {}
         for y, other in permutations(range(len(classes)), 2):
@@ -119,26 +104,21 @@ class Examples:
             ]
             if not rows.empty:
                 made = self._gallery(name, rows, captions).picture()
-                said = f"{name.capitalize()}. {made.caption}"
-                pictures.append(replace(made, caption=said))
+                pictures.append(replace(made, caption=f"{name.capitalize()}. {made.caption}"))
         run, folds = self.tested.run, self.tested.folds
         if run is not None:
             _, folds, _ = self.tested.study.split(run.spec.split)
-        section = suspects_section(
-            SuspectsResults(
-                classes=classes,
-                noun="patch" if labels_on_patches(table) else "image",
-                contradicted=counts,
-                scored=table["image"].nunique(),
-                labelled=self.tested.patches["image"].nunique(),
-                listed=LISTED,
-                file=FILE,
-                pictures=pictures,
-                folds=self.tested.folds["fold"].nunique(),
-                of_folds=folds["fold"].nunique(),
-            )
+        results = SuspectsResults(
+            classes=classes,
+            noun="patch" if labels_on_patches(table) else "image",
+            contradicted=counts,
+            scored=table["image"].nunique(),
+            labelled=self.tested.patches["image"].nunique(),
+            pictures=pictures,
+            folds=self.tested.folds["fold"].nunique(),
+            of_folds=folds["fold"].nunique(),
         )
-        return every[every["rank"] <= LISTED], section
+        return every[every["rank"] <= LISTED], suspects_section(results)
 
     def _gallery(self, title: str, rows: pd.DataFrame, captions: Sequence[str]) -> Gallery:
         labels = [int(y) for y in rows["y"]]
@@ -153,3 +133,107 @@ class Examples:
             for row, (caption, label) in enumerate(zip(captions, labels, strict=True))
         ]
         return Gallery(title, [], captions, labels, frames=frames)
+
+
+@dataclass(frozen=True)
+class SuspectsResults:
+    """What `suspects_section` shows.
+
+    `noun` is image, or patch where labels stand on patches; `contradicted` are counts by direction.
+    Of `labelled` images `scored` were scored by a model that never saw them, in `folds` of the
+    split's `of_folds`. Each image shows the surest of one direction.
+    """
+
+    classes: ClassNames
+    noun: str
+    contradicted: dict[str, int]
+    scored: int
+    labelled: int
+    pictures: Sequence[Picture]
+    folds: int = 1
+    of_folds: int = 1
+
+
+def suspects_section(results: SuspectsResults) -> Section:
+    """For a person to look at, with what was scored and how."""
+    total = sum(results.contradicted.values())
+    title = "Labels that the net contradicts"
+    if not total:
+        said = f"The net gives no {results.noun}'s other class more than even odds."
+        return Section(title, f"{said} {_scored(results)}", list(results.pictures))
+    counts = "; ".join(f"{number:,} {name}" for name, number in results.contradicted.items())
+    most = max(results.contradicted.values())
+    cut = f", the {LISTED:,} surest of each direction" if most > LISTED else ""
+    said = (
+        f"The net gives {'the other' if results.classes.binary else 'another'} class more than even"
+        f" odds for {total:,} {several(results.noun) if total > 1 else results.noun} ({counts})."
+        " These are for a person to look at: the label may be wrong, or the net. Nothing is"
+        f" relabelled. All stand in {FILE}{cut}; the surest are shown, with the colour of"
+        f" their label round them: {edges(results.classes)}."
+    )
+    return Section(title, f"{said} {_scored(results)}", list(results.pictures))
+
+
+def _scored(results: SuspectsResults) -> str:
+    """How many images were scored, and how to have all of them scored."""
+    if results.scored >= results.labelled:
+        return (
+            f"All {results.labelled:,} labelled images were scored, each by a model that learnt"
+            " neither from it nor from its group."
+        )
+    ending = "the test parts of this split."
+    if results.folds < results.of_folds:
+        ending = f"the test parts of {results.folds} of {results.of_folds} folds. Train the other"
+        ending += " folds too, in one run, to have more of them scored."
+    elif results.of_folds <= 1:
+        ending = "the test part of this split. Split into folds to have all of them scored."
+    some = f"Only {results.scored:,} of the {results.labelled:,} labelled images were scored"
+    return f"{some}: {ending}"
+
+
+def extremes(found: Prediction) -> list[list[Any]]:
+    """The surest patch of each class for a frame's journal entry: class, p, then the corners."""
+    p = found.probabilities
+    return [
+        [name, float(p[row, number]), *found.boxes[row].corners]
+        for number, name in enumerate(found.classes)
+        for row in [int(p[:, number].argmax())]
+    ]
+
+
+def galleries(
+    rows: Sequence[Mapping[str, Any]],
+    paths: Mapping[str, Path],
+    card: Card,
+    channels: Channels,
+    pixel_um: float | None,
+) -> list[Gallery]:
+    """The surest patches of each class over all files, also of those judged before a restart.
+
+    Rows hold image, t and what `extremes` gave. Files are read again; one that
+    cannot be read any more is left out.
+    """
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, p, *corners in row.get("extremes", ()):
+            found.setdefault(name, []).append((p, str(row["image"]), int(row["t"]), corners))
+    made, classes = [], card.class_names
+    # of two classes p is always told of the positive one
+    for kind in classes.sought if not classes.binary else reversed(classes.pair):
+        stack, captions = [], []
+        for p, image, t, corners in sorted(found.get(kind, []), key=lambda each: -each[0])[
+            :EXTREMES_SHOWN
+        ]:
+            try:
+                with open_image(paths[image], pixel_um=pixel_um) as opened:
+                    fit = fit_to(card, opened.header, channels, image)
+                    field = read_field(opened, t, fit, image)
+            except LivewellError:
+                continue
+            box = Box.of(*(int(edge) for edge in corners))
+            stack.append(np.array(field.pixels[(0, *box.slices)], dtype=np.float32))
+            shown = 1 - p if classes.binary and kind != classes.positive else p
+            captions.append(f"p {shown:.2f}\n{image}, frame {t}")
+        if stack:
+            made.append(Gallery(f"Patches that look most {kind}", stack, captions))
+    return made

@@ -1,55 +1,167 @@
-"""The page of looking inside a net: where its evidence lies, and what it takes a class to be."""
+"""The page of looking inside a net: where its evidence lies, what it takes a class to be."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
-from livewell.explain.background import LEAST_AREA, Background, told, warning
-from livewell.report.estimate import short
-from livewell.report.evidence import Evidence, evidence_pairs
-from livewell.report.page import Note, Page, Picture, Section, Table
-from livewell.report.trust import sorted_notes
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from numpy.typing import NDArray
 
-HONEST = Note(
-    "info",
+from livewell.explain.background import LEAST_AREA, Background, told, warning
+from livewell.report.galleries import stretched
+from livewell.report.page import Page, Picture, Section, Table, info, warn
+from livewell.report.results import PageResults
+from livewell.report.style import INK, PERCENTILES, Sheet, class_look, empty, tile, tinted
+from livewell.report.vocabulary import short
+
+Grey = NDArray[np.float32]
+COVER = 0.75
+"""Opacity of the strongest evidence over the grey image."""
+COLUMNS = 3
+"""Pairs in a row."""
+GAP = 0.03
+"""Between a patch and its overlay, of a patch's width."""
+HONEST = info(
     "Such maps show which places moved the score, not why. They are blurred by the layer's cells,"
-    " and a net that is wrong shows maps that look as good as one that is right.",
+    " and a net that is wrong shows maps that look as good as one that is right."
 )
 
 
 @dataclass(frozen=True)
-class ExplainResults:
-    """What `explain_page` shows.
+class Evidence:
+    """An image (h, w) with the evidence for a class at the same pixels.
 
-    Parameters
-    ----------
-    title, subtitle
-        What was looked into.
-    classes
-        (negative, positive).
-    layer
-        The layer that was looked at.
-    weights
-        How its maps are weighed, in words.
-    top
-        Evidence that is shown in full colour.
-    pairs
-        Title and patches of every gallery, as the paper's Figure 5.
-    fields
-        Whole fields under their evidence.
-    models
-        Class models, as the paper's Figure 6; ``None`` if none were made.
-    background
-        By class, how much evidence lies off cells.
-    disagreement
-        One row a field: name, class, overlapping crops' disagreement with weights of each crop and
-        with those averaged over the class.
-    notes, settings, versions
-        As in `livewell.report.page.Page`.
+    The map is never below zero, and NaN where nobody looked. `number` of the class decides the
+    colour, `truth`, the number of the true class, that of the edge; ``None`` for no edge.
     """
 
-    title: str
-    subtitle: str
+    grey: Grey
+    map: Grey
+    number: int
+    caption: str
+    truth: int | None = None
+
+
+def overlaid(evidence: Evidence, top: float) -> NDArray[np.floating]:
+    """The grey image under its evidence, (h, w, 3), 0 to 1; `top` and more are shown alike."""
+    known = np.nan_to_num(evidence.map).astype(np.float64)
+    cover = COVER * np.clip(known / top, 0, 1) if top > 0 else np.zeros_like(known)
+    return tinted(stretched(evidence.grey), cover, class_look(evidence.number).colour)
+
+
+def evidence_pairs(
+    items: Sequence[Evidence],
+    classes: Sequence[str],
+    top: float,
+    *,
+    title: str = "Evidence",
+) -> Picture:
+    """Patches of one size, each beside itself under its evidence, all on one absolute scale.
+
+    `top` is shown in full colour, in score per cell of the layer.
+    """
+    if not items:
+        return empty("None.", title)
+    captions = [item.caption for item in items]
+    with Sheet.tiled(captions, COLUMNS, 4.35 / COLUMNS + 0.05, 0.45) as sheet:
+        for axes, item in zip(sheet.panels, items, strict=False):
+            axes.imshow(_pair(item, top), interpolation="none")
+            tile(axes, item.caption, None if item.truth is None else class_look(item.truth).colour)
+        _bars(sheet, sorted({item.number for item in items}), classes, top)
+        said = "; ".join(caption.replace("\n", ", ") for caption in captions)
+        return sheet.picture(
+            f"{title}: {len(items)} patches beside their evidence. {said}",
+            "Left the patch, right the same under its evidence. The scale is absolute, the same in"
+            " every figure here. Edges have the colour of the true class.",
+            wide=True,
+        )
+
+
+def field_evidence(item: Evidence, classes: Sequence[str], top: float) -> Picture:
+    """A whole field, and the same under its evidence."""
+    height, width = item.grey.shape
+    by = -(-max(height, width) // 900)
+    small = replace(item, grey=item.grey[::by, ::by], map=item.map[::by, ::by])
+    with Sheet(9.0, 4.4 * height / width + 0.75, columns=2, gap_in=0.03) as sheet:
+        for axes, shown in zip(sheet.panels, (_plain(small), overlaid(small, top)), strict=True):
+            axes.imshow(shown, interpolation="none")
+            axes.set_axis_off()
+        _bars(sheet, [item.number], classes, top)
+        drawn = f" One pixel in {by} is drawn." if by > 1 else ""
+        return sheet.picture(
+            f"{item.caption}: the field, and its evidence for {classes[item.number]}.",
+            f"{item.caption}: evidence for {classes[item.number]}.{drawn}",
+            wide=True,
+        )
+
+
+def class_models(
+    rows: Sequence[tuple[str, Sequence[tuple[str, Grey | None]]]],
+) -> Picture:
+    """Class models in rows: what they began from and what came of it, as the paper's Figure 6.
+
+    Rows are the name of the class, and (caption, image) one a column; ``None`` leaves a place free.
+    """
+    if not rows:
+        return empty("None.", "Class models")
+    columns = max(len(images) for _, images in rows)
+    with Sheet(9.0, len(rows) * (8.6 / columns + 0.3), rows=len(rows), columns=columns) as sheet:
+        panels = iter(sheet.panels)
+        for name, images in rows:
+            for place, axes in enumerate(islice(panels, columns)):
+                caption, image = images[place] if place < len(images) else ("", None)
+                if image is None:
+                    axes.set_axis_off()
+                    continue
+                axes.imshow(stretched(image), cmap="gray", vmin=0, vmax=1, interpolation="none")
+                tile(axes, caption)
+                if place == 0:
+                    axes.set_ylabel(name, size=10, color=INK, weight="bold")
+        low, high = PERCENTILES
+        return sheet.picture(
+            f"Class models of {' and '.join(name for name, _ in rows)}.",
+            f"Each image is shown from its {low}th to its {high}th percentile.",
+            wide=True,
+        )
+
+
+def _plain(item: Evidence) -> NDArray[np.floating]:
+    return np.repeat(stretched(item.grey)[..., None], 3, axis=2)
+
+
+def _pair(item: Evidence, top: float) -> NDArray[np.floating]:
+    plain = _plain(item)
+    gap = np.ones((len(plain), max(round(GAP * plain.shape[1]), 1), 3))
+    return np.concatenate([plain, gap, overlaid(item, top)], axis=1)
+
+
+def _bars(sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: float) -> None:
+    """One colour bar a class, side by side under the panels."""
+    place: dict[str, Any] = {"location": "bottom", "shrink": 0.35, "aspect": 40, "pad": 0.01}
+    for number in numbers:
+        pale = 1 - COVER * (1 - np.array(to_rgb(class_look(number).colour)))
+        fading = LinearSegmentedColormap.from_list("evidence", [(1, 1, 1), tuple(pale)])
+        shades = ScalarMappable(Normalize(0, top), fading)
+        bar = sheet.figure.colorbar(shades, ax=sheet.panels, **place)
+        bar.outline.set_visible(False)
+        bar.set_label(f"evidence for {classes[number]} (score per cell of the layer)", size=8)
+        bar.ax.tick_params(labelsize=8)
+
+
+@dataclass(frozen=True)
+class ExplainResults(PageResults):
+    """What `explain_page` shows; classes are (negative, positive).
+
+    `weights` says in words how the layer's maps are weighed; `top` is shown in full colour. `pairs`
+    are title and patches of every gallery, as the paper's Figure 5; `models` is as its Figure 6.
+    `background` says by class how much evidence lies off cells. `disagreement` has one row a field:
+    name, class, and how overlapping crops disagree with weights of each crop and with those
+    averaged over the class.
+    """
+
     classes: Sequence[str]
     layer: str
     weights: str
@@ -59,125 +171,86 @@ class ExplainResults:
     models: Picture | None
     background: Mapping[str, Background]
     disagreement: Sequence[tuple[str, str, float, float]] = ()
-    notes: Sequence[Note] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
 
 
 def explain_page(results: ExplainResults) -> Page:
     """The page of looking inside a net."""
-    notes = [
-        Note("warn" if warning(found, name) else "info", told(found, name))
-        for name, found in results.background.items()
-    ]
+    known = results.background.items()
+    notes = [(warn if warning(found, name) else info)(told(found, name)) for name, found in known]
     doubt = any(note.tone == "warn" for note in notes)
-    bare = all(found.area.value < LEAST_AREA for found in results.background.values())
-    sections = [_patches(results), *_fields(results), *_models(results), _background(results)]
-    return Page(
-        title=results.title,
-        subtitle=results.subtitle,
-        verdict=headline(results),
-        tone="warn" if doubt else "info" if bare else "good",
+    bare = all(found.area.value < LEAST_AREA for _, found in known)
+    return results.page(
+        headline(results),
+        "warn" if doubt else "info" if bare else "good",
+        _sections(results),
+        [*notes, *results.notes, HONEST],
         lead=f"Grad-CAM at layer {results.layer}, {results.weights}. Every patch is of groups that"
         " its model never saw.",
-        trust=sorted_notes([*notes, *results.notes, HONEST]),
-        sections=sections,
-        settings=results.settings,
-        versions=results.versions,
+    )
+
+
+def _sections(results: ExplainResults) -> Iterator[Section]:
+    pictures = []
+    for title, items in results.pairs:
+        picture = evidence_pairs(items, results.classes, results.top, title=title)
+        pictures.append(replace(picture, caption=f"{title}. {picture.caption}"))
+    yield Section(
+        "Surest calls, right and wrong",
+        "What speaks for the class that was called. Wrong ones deserve the longer look: an error"
+        " may be the net's, or the label's.",
+        pictures,
+    )
+    if results.fields:
+        rows = [
+            (name, of, f"{each:.2f}", f"{average:.2f}")
+            for name, of, each, average in results.disagreement
+        ]
+        heads = ("field", "evidence for", "weights of each crop", "weights of the class")
+        said = "Disagreement of overlapping crops: 0 they agree, 1.41 they have nothing in common"
+        yield Section(
+            "Whole fields",
+            "Maps of overlapping crops, averaged where they overlap.",
+            results.fields,
+            [Table(heads, rows, said, "llrr")] if rows else [],
+        )
+    if results.models is not None:
+        yield Section(
+            "Class models",
+            "The image that the net takes for the class, climbed to from an empty image, and from a"
+            " patch of the other class (equation 4 of DeadNet's paper, smoothing). They are noisy"
+            " for every net; what both have in common may mean something.",
+            [results.models],
+        )
+    names = ("evidence for", "off cells (95% interval)", "area off cells", "patches", "groups",
+             "without cells")  # fmt: skip
+    off_cells = [
+        (
+            name,
+            *map(short, (found.evidence, found.area)),
+            f"{found.patches:,}",
+            *map(str, (found.evidence.groups, found.without_cells)),
+        )
+        for name, found in results.background.items()
+    ]
+    yield Section(
+        "Is it the cells?",
+        "Cells are found by their texture in transmitted light, not by nuclei, and widened by one"
+        " cell of the layer. A net that looked nowhere in particular would have as much of its"
+        " evidence off cells as there is area off cells. Intervals resample groups.",
+        tables=[Table(names, off_cells, align="lrrrrr")],
     )
 
 
 def headline(results: ExplainResults) -> str:
     """How much of the evidence lies on cells, in one sentence."""
-    parts, area = [], []
-    for name, found in results.background.items():
-        evidence = found.evidence
-        if evidence.value == evidence.value:
-            parts.append(f"{1 - evidence.value:.0%} of the evidence for {name}")
-            area.append(1 - found.area.value)
-    if not parts:
-        return "Where the evidence lies could not be measured."
-    ends = f"{min(area):.0%}", f"{max(area):.0%}"
-    cover = ends[0] if ends[0] == ends[1] else "-".join(ends)
-    return " and ".join(parts) + f" lies on cells, which cover {cover} of the patches."
-
-
-def _patches(results: ExplainResults) -> Section:
-    pictures = [
-        evidence_pairs(items, results.classes, results.top, title=title)
-        for title, items in results.pairs
-    ]
-    named = [
-        Picture(p.data, p.kind, p.alt, f"{title}. {p.caption}", p.wide)
-        for p, (title, _) in zip(pictures, results.pairs, strict=True)
-    ]
-    return Section(
-        "Surest calls, right and wrong",
-        "What speaks for the class that was called. Wrong ones deserve the longer look: an error"
-        " may be the net's, or the label's.",
-        pictures=named,
-    )
-
-
-def _fields(results: ExplainResults) -> list[Section]:
-    if not results.fields:
-        return []
-    tables = []
-    if results.disagreement:
-        rows = [
-            (name, of, f"{each:.2f}", f"{average:.2f}")
-            for name, of, each, average in results.disagreement
-        ]
-        tables.append(
-            Table(
-                ("field", "evidence for", "weights of each crop", "weights of the class"),
-                rows,
-                "Disagreement of overlapping crops: 0 they agree, 1.41 they have nothing in common",
-                "llrr",
-            )
-        )
-    return [
-        Section(
-            "Whole fields",
-            "Maps of overlapping crops, averaged where they overlap.",
-            pictures=results.fields,
-            tables=tables,
-        )
-    ]
-
-
-def _models(results: ExplainResults) -> list[Section]:
-    if results.models is None:
-        return []
-    return [
-        Section(
-            "Class models",
-            "The image that the net takes for the class, climbed to from an empty image, and from a"
-            " patch of the other class (equation 4 of DeadNet's paper, smoothing). They are noisy"
-            " for every net; what both have in common may mean something.",
-            pictures=[results.models],
-        )
-    ]
-
-
-def _background(results: ExplainResults) -> Section:
-    rows = [
-        (
-            name,
-            short(found.evidence),
-            short(found.area),
-            f"{found.patches:,}",
-            str(found.evidence.groups),
-            str(found.without_cells),
-        )
+    known = {
+        name: (found.evidence.value, found.area.value)
         for name, found in results.background.items()
-    ]
-    names = ("evidence for", "off cells (95% interval)", "area off cells", "patches", "groups",
-             "without cells")  # fmt: skip
-    return Section(
-        "Is it the cells?",
-        "Cells are found by their texture in transmitted light, not by nuclei, and widened by one"
-        " cell of the layer. A net that looked nowhere in particular would have as much of its"
-        " evidence off cells as there is area off cells. Intervals resample groups.",
-        tables=[Table(names, rows, align="lrrrrr")],
-    )
+        if found.evidence.value == found.evidence.value
+    }
+    if not known:
+        return "Where the evidence lies could not be measured."
+    parts = [f"{1 - off:.0%} of the evidence for {name}" for name, (off, _) in known.items()]
+    areas = [1 - area for _, area in known.values()]
+    cover = "-".join(dict.fromkeys([f"{min(areas):.0%}", f"{max(areas):.0%}"]))
+    return f"{' and '.join(parts)} lies on cells, which cover {cover} of the patches."

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +24,7 @@ from livewell.inference.evaluation_set import EvaluationSet
 from livewell.measure.occupancy import textured
 from livewell.metrics.baselines import drawn_alike
 from livewell.progress import task
-from livewell.report.evidence import Evidence, class_models, field_evidence
+from livewell.report.explain import Evidence, class_models, field_evidence
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
@@ -32,7 +34,6 @@ MOST_TRAINING, MOST_TESTED = 500, 400
 at for the background; both drawn once, groups alike."""
 TOP = 99.0
 """Percentile of the evidence on test patches that is shown in full colour."""
-
 Weights = Literal["class", "crop"]
 
 
@@ -40,26 +41,11 @@ Weights = Literal["class", "crop"]
 class Look:
     """What is looked at.
 
-    Parameters
-    ----------
-    classes
-        Whose evidence; both where empty.
-    layer
-        Name of a layer; the last convolutional one where ``None``.
-    weights
-        ``class``: averaged over the training patches of the class (equation 3); ``crop``: each
-        crop's own (equation 1).
-    patches
-        How many sure patches of each kind are shown.
-    fields
-        How many whole fields of each class.
-    stride_px
-        From crop to crop in a field; an eighth of a patch where ``None``, which was chosen on
-        planted sick cells (`benchmarks.planted`).
-    models
-        Whether class models are made.
-    ascent
-        How class models climb.
+    Both classes where none is named; the last convolutional layer where `layer` is ``None``.
+    Weights of a ``class`` are averaged over its training patches (equation 3), of a ``crop`` its
+    own (equation 1). `patches` are shown of each kind, `fields` of each class. `stride_px` in a
+    field is an eighth of a patch where ``None``, which was chosen on planted sick cells
+    (`benchmarks.planted`).
     """
 
     classes: tuple[str, ...] = ()
@@ -98,22 +84,14 @@ class Inside:
                     self.cams[fold], self.tested.pixels, regions_of(part), number, tick=tick
                 )
 
-    def weighed(self, fold: int, number: int) -> torch.Tensor | None:
-        """The class's weights, or ``None`` for each crop's own."""
-        return self.weights[fold, number] if self.look.weights == "class" else None
-
     def maps(self, rows: pd.DataFrame, number: int) -> list[PatchMap]:
         """Maps of patches, in order, each by its fold's model."""
         found: dict[int, PatchMap] = {}
+        pixels = self.tested.pixels
         for fold, part in rows.groupby("fold", sort=True):
-            at = int(str(fold))
-            made = patch_maps(
-                self.cams[at],
-                self.tested.pixels,
-                regions_of(part[KEY]),
-                number,
-                self.weighed(at, number),
-            )
+            at, regions = int(str(fold)), regions_of(part[KEY])
+            weights = self.weights[at, number] if self.look.weights == "class" else None
+            made = patch_maps(self.cams[at], pixels, regions, number, weights)
             found |= dict(zip(part.index.tolist(), made, strict=True))
         return [found[row] for row in rows.index.tolist()]
 
@@ -121,7 +99,7 @@ class Inside:
         self, table: pd.DataFrame, numbers: Sequence[int]
     ) -> tuple[dict[int, tuple[OffCells, list[str]]], pd.DataFrame, float]:
         """By class the evidence of patches called so, on and off cells; rows; full colour."""
-        measured = {}
+        classes, measured = self.tested.classes, {}
         rows: list[pd.DataFrame] = []
         strengths: list[NDArray[np.float32]] = []
         chosen = {
@@ -144,9 +122,17 @@ class Inside:
                 if found:
                     joined = OffCells.joined(found)
                     measured[number] = joined, part["group"].tolist()
-                    if not self.tested.classes.binary:
+                    if not classes.binary:
                         part = part.assign(p=self._p(part, number))
-                    rows.append(_rows(part, joined, self.tested.classes[number]))
+                    # one row a patch that was looked at, for `patches.csv`
+                    looked = part[["fold", *KEY, "group", "label", "p"]].assign(
+                        evidence_for=classes[number],
+                        evidence=joined.evidence,
+                        off_cells=joined.share,
+                        area_off_cells=joined.area_off,
+                        with_cells=joined.with_cells,
+                    )
+                    rows.append(looked)
         top = float(np.percentile(np.concatenate(strengths), TOP)) if strengths else 1.0
         return measured, pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(), top or 1.0
 
@@ -165,42 +151,32 @@ class Inside:
     def pairs(
         self, table: pd.DataFrame, numbers: Sequence[int]
     ) -> list[tuple[str, list[Evidence]]]:
-        """The surest calls of each class, right and wrong, at most two of one picture."""
+        """The surest calls of each class, right and wrong, at most two of one image."""
         classes = self.tested.classes
         p = np.stack([self._p(table, code) for code in range(len(classes))], axis=1)
         sure = table.assign(sure=np.take_along_axis(p, table[["called"]].to_numpy(int), 1)[:, 0])
         sure = sure[sure["called"] >= 0].sort_values("sure", ascending=False, kind="stable")
         galleries = []
-        for number in numbers:
-            name = classes[number]
-            for right in (True, False):
-                rows = sure[(sure["called"] == number) & ((sure["y"] == number) == right)]
-                rows = rows[rows.groupby(["image", "t"]).cumcount() < 2].head(self.look.patches)
-                if rows.empty:
-                    continue
-                items = [
-                    Evidence(
-                        found.grey,
-                        found.map,
-                        number,
-                        f"p {shown:.2f}, {group}",
-                        int(true),
-                    )
-                    for found, shown, group, true in zip(
-                        self.maps(rows, number),
-                        rows["p"] if classes.binary else rows["sure"],
-                        rows["group"],
-                        rows["y"],
-                        strict=True,
-                    )
-                ]
-                others = " or ".join(classes[int(code)] for code in sorted(rows["y"].unique()))
-                title = (
-                    f"{name.capitalize()}, rightly"
-                    if right
-                    else f"Called {name}, labelled {others}"
+        for number, right in product(numbers, (True, False)):
+            rows = sure[(sure["called"] == number) & ((sure["y"] == number) == right)]
+            rows = rows[rows.groupby(["image", "t"]).cumcount() < 2].head(self.look.patches)
+            if rows.empty:
+                continue
+            shown = rows["p" if classes.binary else "sure"]
+            captions = [
+                f"p {p:.2f}, {group}" for p, group in zip(shown, rows["group"], strict=True)
+            ]
+            items = [
+                Evidence(found.grey, found.map, number, caption, int(y))
+                for found, caption, y in zip(
+                    self.maps(rows, number), captions, rows["y"], strict=True
                 )
-                galleries.append((title, items))
+            ]
+            title = f"{classes[number].capitalize()}, rightly"
+            if not right:
+                others = " or ".join(classes[int(code)] for code in sorted(rows["y"].unique()))
+                title = f"Called {classes[number]}, labelled {others}"
+            galleries.append((title, items))
         return galleries
 
     def fields(
@@ -208,20 +184,11 @@ class Inside:
     ) -> tuple[list[Picture], list[tuple[str, str, float, float]]]:
         """Whole fields of each class under their evidence; how far overlapping crops disagree.
 
-        Parameters
-        ----------
-        table
-            Scores of the test patches.
-        numbers
-            Of the classes.
-        top
-            Evidence that is shown in full colour.
-        folder
-            Takes the maps, as TIFF of 32-bit numbers.
+        The folder takes the maps, as TIFF of 32-bit numbers.
         """
-        pictures, disagreement = [], []
+        pictures, disagreement, jobs = [], [], []
+        classes = self.tested.classes
         files = folder_names(self.tested.study.fields()["image"].tolist())
-        jobs = []
         for number in numbers:
             rows = table[table["y"] == number]
             rows = rows.assign(mean=self._p(rows, number))
@@ -236,27 +203,25 @@ class Inside:
                     tick()
                 by_class, by_crop = made
                 shown = by_class if self.look.weights == "class" else by_crop
-                name = self.tested.classes[number]
-                title = f"{image}, frame {t}"
+                name, title = classes[number], f"{image}, frame {t}"
                 disagreement.append((title, name, by_crop.disagreement, by_class.disagreement))
                 path = folder / "fields" / f"{files[image]}-{t}-{folder_names([name])[name]}.tif"
                 with whole_file(path) as temporary:
                     tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
                 grey = self.tested.pixels.frame(image, t).astype(np.float32)
                 item = Evidence(grey, shown.map, number, title)
-                pictures.append(field_evidence(item, self.tested.classes.names, top))
+                pictures.append(field_evidence(item, classes.names, top))
         return pictures, disagreement
 
     def _field(
         self, fold: int, image: str, t: int, number: int, weights: torch.Tensor | None
     ) -> FieldMap:
         cam, pixels = self.cams[fold], self.tested.pixels
-        net = cam.net
-        frame, area = pixels.frame(image, t), pixels.area(image, t)
-        stride = self.look.stride_px or max(net.patch_px // 8, 1)
+        frame, area, size = pixels.frame(image, t), pixels.area(image, t), cam.net.patch_px
+        stride = self.look.stride_px or max(size // 8, 1)
         # windows reach beyond the field, so that its rim is looked at too
-        whole = area.widened(max((net.patch_px - net.input_px) // 2, 0))
-        grid = WindowGrid.over(_covered(whole, net.patch_px, stride), net.patch_px, stride)
+        whole = area.widened(max((size - cam.net.input_px) // 2, 0))
+        grid = WindowGrid.over(_covered(whole, size, stride), size, stride)
         return field_map(cam, frame, area, grid, number, weights=weights)
 
     def _p(self, table: pd.DataFrame, code: int) -> NDArray[np.float64]:
@@ -276,57 +241,43 @@ class Inside:
     def models(self, table: pd.DataFrame, numbers: Sequence[int]) -> Picture:
         """Class models of the first fold, from zeros and from a sure patch of the other class."""
         fold, cam = next(iter(self.cams.items()))
-        rows = []
-        ascent, size = self.look.ascent, cam.net.input_px
+        rows, classes, ascent = [], self.tested.classes, self.look.ascent
+        size = cam.net.input_px
         zeros = torch.zeros(self.tested.pixels.number_of_channels, size, size)
-        total = 2 * len(numbers) * ascent.steps
-        with task("class models", total=total) as tick:
+        with task("class models", total=2 * len(numbers) * ascent.steps) as tick:
+            climbed = partial(class_model, cam.net, ascent=ascent, tick=tick)
             for number in numbers:
-                other_number = self._other(table, number)
-                name, other = self.tested.classes[number], self.tested.classes[other_number]
-                none = class_model(cam.net, number, zeros, ascent=ascent, tick=tick)
+                other = self._other(table, number)
+                none = climbed(number, zeros)
                 shown: list[tuple[str, NDArray[np.float32] | None]] = [
                     (f"from zeros, {_climb(none.scores, number)}", none.image)
                 ]
-                begun = table[(table["fold"] == fold) & (table["y"] == other_number)]
-                right = begun[begun["called"] == other_number]
+                begun = table[(table["fold"] == fold) & (table["y"] == other)]
+                right = begun[begun["called"] == other]
                 begun = right if len(right) else begun
                 if len(begun):
-                    surest = int(self._p(begun, other_number).argmax())
+                    surest = int(self._p(begun, other).argmax())
                     patch = regions_of(begun.iloc[[surest]][KEY])[0]
                     box = patch.box.widened(cam.net.context_px)
                     grey = self.tested.pixels.crop(patch.image, patch.t, box)
                     start = cam.inputs(torch.from_numpy(grey)[None])[0]
-                    made = class_model(cam.net, number, start, ascent=ascent, tick=tick)
-                    before = start[0].cpu().numpy()
+                    made, before = climbed(number, start), start[0].cpu().numpy()
                     shown += [
-                        (f"a {other} patch", before),
+                        (f"a {classes[other]} patch", before),
                         (f"from it, {_climb(made.scores, number)}", made.image),
                         ("what changed", made.image - before),
                     ]
-                rows.append((name, shown))
+                rows.append((classes[number], shown))
         return class_models(rows)
 
 
 def _covered(box: Box, size_px: int, stride_px: int) -> Box:
     """The box, reaching farther down and right so that windows cover all of it."""
-    (y0, x0, *_), ends = box.corners, []
-    for length in box.shape:
-        over = max(length - size_px, 0)
-        ends.append(size_px + -(-over // stride_px) * stride_px)
-    return Box.of(y0, x0, y0 + ends[0], x0 + ends[1])
+    y0, x0, *_ = box.corners
+    over = (-(-max(length - size_px, 0) // stride_px) for length in box.shape)
+    high, wide = (size_px + steps * stride_px for steps in over)
+    return Box.of(y0, x0, y0 + high, x0 + wide)
 
 
 def _climb(scores: NDArray[np.float32], number: int) -> str:
     return f"score {scores[0, number]:.1f} to {scores[-1, number]:.1f}"
-
-
-def _rows(part: pd.DataFrame, found: OffCells, name: str) -> pd.DataFrame:
-    """One row a patch that was looked at, for `patches.csv`."""
-    return part[["fold", *KEY, "group", "label", "p"]].assign(
-        evidence_for=name,
-        evidence=found.evidence,
-        off_cells=found.share,
-        area_off_cells=found.area_off,
-        with_cells=found.with_cells,
-    )

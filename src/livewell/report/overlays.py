@@ -1,4 +1,4 @@
-"""Pictures in grey under the places that were found in them."""
+"""Images in grey under the places that were found in them."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -20,41 +19,30 @@ from skimage.measure import find_contours
 
 from livewell.measure.borders import valid_area
 from livewell.outputs.overlay import grey, nice_length
-from livewell.report.galleries import PERCENTILES
 from livewell.report.page import Picture
-from livewell.report.style import SICK, Sheet
+from livewell.report.style import PERCENTILES, SICK, Sheet, tail, tinted
 from livewell.text import chance, plural
 
 FILL = 0.28
-"""Opacity of a place's pixels over the picture."""
+"""Opacity of a place's pixels over the image."""
 NARROWEST_PX, WIDEST_PX = 640, 1600
 """Overlays narrower are enlarged, longer ones reduced, both by a whole number."""
 FEW = 12
 """Up to so many places the probability stands beside each one's number."""
 MOST_NUMBERED = 60
-"""Of more places none is numbered: the numbers would hide the picture."""
+"""Of more places none is numbered: the numbers would hide the image."""
 TOO_MANY = "too many places for numbers"
 LARGEST, SMALLEST = 0.85, 0.55
-"""Size of numbers, of the words above the picture: where places are far apart, and near."""
+"""Size of numbers, of the words above the image: where places are far apart, and near."""
 DPI, PAGE_QUALITY = 100, 88
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """One picture and the places found in it.
+    """One image and the places found in it.
 
-    Parameters
-    ----------
-    pixels
-        (h, w), grey levels of the file.
-    labels
-        (h, w), number of the place, counted from 1; 0 for none.
-    p
-        (n,) probability of every place, in the order of their numbers.
-    headline, name
-        What is said of the picture, and what it is called.
-    pixel_um
-        Edge of a pixel, micrometres; ``None`` for no scale bar.
+    `pixels` (h, w) are grey levels of the file, `labels` (h, w) numbers of places from 1 on, 0 for
+    none, `p` (n,) their probabilities in this order. Without `pixel_um` there is no scale bar.
     """
 
     pixels: NDArray[Any]
@@ -66,10 +54,8 @@ class Overlay:
 
 
 def overlay(item: Overlay) -> Picture:
-    """A picture in grey, its places outlined, filled lightly and numbered, as PNG.
+    """An image in grey, its places outlined, filled lightly and numbered, as PNG.
 
-    Notes
-    -----
     Source: Sailem et al., Figures 4 and 5.
     """
     by = math.ceil(max(item.pixels.shape) / WIDEST_PX)
@@ -82,19 +68,20 @@ def overlay(item: Overlay) -> Picture:
     head_px, foot_px = 3.5 * text_px, 1.9 * text_px
     full_px = high_px + head_px + foot_px
     display = levels(item.pixels, by)
+    bare = f", {TOO_MANY}" if len(item.p) > MOST_NUMBERED else ""
     with Sheet(wide_px / DPI, full_px / DPI) as sheet:
         sheet.figure.set_layout_engine("none")
         axes, pt = sheet.axes, text_px * 72 / DPI
         axes.set_position((0, foot_px / full_px, drawn_px / wide_px, high_px / full_px))
         axes.set_axis_off()
-        # the last square of a row or column may reach beyond the picture
+        # the last square of a row or column may reach beyond the image
         height, width = small.shape[0] * by, small.shape[1] * by
-        tinted = _tinted(grey(small, display), reduced(item.labels > 0, by))
-        axes.imshow(tinted, extent=(0, width, height, 0), interpolation="nearest")
+        shown = tinted(grey(small, display), FILL * reduced(item.labels > 0, by), SICK)
+        axes.imshow(shown, extent=(0, width, height, 0), interpolation="nearest")
         text = by / zoom * text_px
         size = _size(item, pt, text)
         _outlined(axes, item, size / 8)
-        if len(item.p) <= MOST_NUMBERED:
+        if not bare:
             _numbered(axes, item, size, text)
         if item.pixel_um is not None:
             _scale_bar(axes, item.pixels.shape, item.pixel_um, pt)
@@ -103,19 +90,15 @@ def overlay(item: Overlay) -> Picture:
         write = sheet.figure.text
         left = 0.4 * text_px / wide_px
         write(left, 1 - 0.45 * text_px / full_px, item.headline, size=pt, weight="bold", va="top")
-        write(left, 1 - 1.95 * text_px / full_px, _cut(item.name), size=pt * 0.9, va="top")
+        name = tail(item.name, 52)
+        write(left, 1 - 1.95 * text_px / full_px, name, size=pt * 0.9, va="top")
         said = f"grey levels {display[0]:.5g} to {display[1]:.5g} shown (for display only)"
-        said += f", means of {by} x {by} px" if by > 1 else ""
-        said += f", {TOO_MANY}" if len(item.p) > MOST_NUMBERED else ""
+        said += f", means of {by} x {by} px{bare}" if by > 1 else bare
         # a long line shrinks to the width: a character takes 0.6 of its height
         small_pt = min(pt * 0.85, wide_px * 72 / DPI / (0.6 * len(said)))
         write(left, 0.5 * text_px / full_px, said, size=small_pt, color="#565D64")
-        buffer = BytesIO()
-        sheet.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "livewell"})
-    many = plural(len(item.p), "place")
-    bare = f", {TOO_MANY}" if len(item.p) > MOST_NUMBERED else ""
-    alt = f"{item.name}: {item.headline}. {many} outlined{bare}."
-    return Picture(buffer.getvalue(), "png", alt)
+        many = plural(len(item.p), "place")
+        return sheet.png(f"{item.name}: {item.headline}. {many} outlined{bare}.", "", DPI)
 
 
 def levels(pixels: NDArray[Any], by: int = 1) -> tuple[float, float]:
@@ -152,13 +135,6 @@ def for_page(picture: Picture) -> Picture:
     return replace(picture, data=buffer.getvalue(), kind="webp")
 
 
-def _tinted(shown: NDArray[np.float32], inside: NDArray[Any]) -> NDArray[np.float32]:
-    """The picture, (h, w, 3), 0 to 1, with colour where pixels, or a share of them, are inside."""
-    cover = FILL * np.asarray(inside, dtype=np.float32)[..., None]
-    tint = np.array(to_rgb(SICK), dtype=np.float32)
-    return np.asarray((1 - cover) * shown[..., None] + cover * tint)
-
-
 def _outlined(axes: Axes, item: Overlay, line: float) -> None:
     """Outline of every place, `line` points wide."""
     lines = []
@@ -173,35 +149,29 @@ def _outlined(axes: Axes, item: Overlay, line: float) -> None:
 
 
 def _numbered(axes: Axes, item: Overlay, size: float, text: float) -> None:
-    """Number of every place, `size` points high, none above the picture.
+    """Number of every place, `size` points high, none above the image.
 
-    `text` is the height of the words above the picture, pixels of the picture.
+    `text` is the height of the words above the image, pixels of the image.
     """
     width = item.labels.shape[1]
     # a wide halo makes one blob of small letters
     halo = [withStroke(linewidth=size / 6, foreground="black")]
+    style: dict[str, Any] = {"size": size, "color": "white", "va": "center", "path_effects": halo}
     for number, (rows, columns) in _parts(item):
-        right = columns.stop < 0.88 * width
+        x, away, side = columns.stop, size / 4, "left"
+        if x >= 0.88 * width:
+            x, away, side = columns.start, -size / 4, "right"
         said = f"{number}"
         if len(item.p) <= FEW and number <= len(item.p):
             said += f" ({chance(item.p[number - 1], 2)})"
-        axes.annotate(
-            said,
-            (columns.stop if right else columns.start, max(rows.start, 0.6 * text)),
-            (size / 4 if right else -size / 4, 0),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
-            size=size,
-            color="white",
-            path_effects=halo,
-        )
+        at, offset = (x, max(rows.start, 0.6 * text)), (away, 0)
+        axes.annotate(said, at, offset, textcoords="offset points", ha=side, **style)
 
 
 def _size(item: Overlay, pt: float, text: float) -> float:
     """Size of numbers in points, by which lines go too: half the distance of neighbouring places.
 
-    `pt` points are `text` pixels of the picture.
+    `pt` points are `text` pixels of the image.
     """
     corners = np.array([(part[0].start, part[1].stop) for _, part in _parts(item)], dtype=float)
     if len(corners) < 2:
@@ -212,31 +182,19 @@ def _size(item: Overlay, pt: float, text: float) -> float:
 
 
 def _parts(item: Overlay) -> list[tuple[int, tuple[slice, slice]]]:
-    """Number of every place and its part of the picture."""
+    """Number of every place and its part of the image."""
     parts: Sequence[Any] = ndimage.find_objects(item.labels)
     return [(number, part) for number, part in enumerate(parts, 1) if part is not None]
 
 
 def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_um: float, pt: float) -> None:
-    """Lower left, over a fifth of the picture at most."""
+    """Lower left, over a fifth of the image at most."""
     height, width = shape
     length_um = nice_length(width / 5 * pixel_um)
-    left, thick = 0.025 * width, 0.011 * width
+    left, thick, length = 0.025 * width, 0.011 * width, length_um / pixel_um
     top = height - left - thick
-    bar = Rectangle((left, top), length_um / pixel_um, thick, fc="white", ec="black")
-    axes.add_patch(bar)
-    axes.annotate(
-        f"{length_um:g} µm",
-        (left + length_um / pixel_um / 2, top),
-        (0, pt / 4),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        size=pt * 0.9,
-        color="white",
-        path_effects=[withStroke(linewidth=pt / 5, foreground="black")],
-    )
-
-
-def _cut(name: str, most: int = 52) -> str:
-    return name if len(name) <= most else f"...{name[-most + 3 :]}"
+    axes.add_patch(Rectangle((left, top), length, thick, fc="white", ec="black"))
+    halo = [withStroke(linewidth=pt / 5, foreground="black")]
+    style: dict[str, Any] = {"size": pt * 0.9, "color": "white", "path_effects": halo}
+    style |= {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+    axes.annotate(f"{length_um:g} µm", (left + length / 2, top), (0, pt / 4), **style)

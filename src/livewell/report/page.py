@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from livewell import __version__
-from livewell.errors import OutputError
 
 Tone = Literal["good", "warn", "bad", "info"]
 Kind = Literal["svg", "png", "webp", "jpeg"]
@@ -23,20 +22,9 @@ EMBEDDED_MB = 24
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure or photograph, whole in memory.
+    """A figure or photograph, whole in memory; `wide` takes the page's whole width.
 
-    Parameters
-    ----------
-    data
-        Content of the file.
-    kind
-        Format of the file.
-    alt
-        What it shows, for those who cannot see it; not empty.
-    caption
-        Sentence below it.
-    wide
-        Takes the page's whole width even beside others.
+    `alt` says what it shows to those who cannot see it, and is never empty.
     """
 
     data: bytes
@@ -47,24 +35,13 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        """The picture as a ``data:`` address."""
-        mime = "image/svg+xml" if self.kind == "svg" else f"image/{self.kind}"
-        return _data_uri(self.data, mime)
+        """The image as a ``data:`` address."""
+        return _data_uri(self.data, f"image/{'svg+xml' if self.kind == 'svg' else self.kind}")
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A video, whole in memory; not printed.
-
-    Parameters
-    ----------
-    data
-        Content of the file.
-    mime
-        Such as ``video/webm``.
-    caption
-        Sentence below it.
-    """
+    """A video, whole in memory, of a type such as ``video/webm``; not printed."""
 
     data: bytes
     mime: str
@@ -85,32 +62,15 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; cells are text, already formatted.
+    """A table; cells are text, already formatted, as many a row as there are columns.
 
-    Parameters
-    ----------
-    columns, rows
-        Names and cells.
-    caption
-        Sentence above it.
-    align
-        One of l, r, c a column; empty: l for the first, r for columns of numbers.
+    `align` holds one of l, r, c a column; empty: l for the first, r for the others.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     align: str = ""
-
-    def __post_init__(self) -> None:
-        wrong = [row for row in self.rows if len(row) != len(self.columns)]
-        if wrong or (self.align and len(self.align) != len(self.columns)):
-            raise OutputError(
-                "a table whose rows do not fit its columns",
-                where=self.caption,
-                expected=f"{len(self.columns)} cells",
-                got=str(wrong[0]) if wrong else f"align={self.align!r}",
-            )
 
     @classmethod
     def of(cls, frame: pd.DataFrame, caption: str = "", *, most: int = 200) -> "Table":
@@ -144,9 +104,15 @@ class Note:
     text: str
 
 
+good = partial(Note, "good")
+warn = partial(Note, "warn")
+bad = partial(Note, "bad")
+info = partial(Note, "info")
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page under its own heading: lead, notes, pictures, videos, tables."""
+    """A part of the page under its own heading: lead, notes, images, videos, tables."""
 
     title: str
     lead: str = ""
@@ -160,22 +126,8 @@ class Section:
 class Page:
     """Everything that one report says.
 
-    Parameters
-    ----------
-    title, subtitle
-        What was done, on what.
-    verdict
-        The result in one plain sentence.
-    tone
-        Colour of the verdict's rule.
-    lead
-        One short paragraph below the verdict.
-    trust
-        How far the verdict can be trusted, most serious first.
-    sections
-        Figures, examples, tables.
-    settings, versions
-        Shown last; nested settings are flattened with dots.
+    The verdict is the result in one plain sentence, in the colour of `tone`, with one short
+    paragraph (`lead`) below. Nested settings are flattened with dots.
     """
 
     title: str
@@ -190,7 +142,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """One HTML file with style, pictures and videos inside; no script, no network."""
+    """One HTML file with style, images and videos inside; no script, no network."""
     return _template().render(
         page=page,
         settings=list(flat(page.settings).items()),
@@ -234,10 +186,9 @@ def _data_uri(data: bytes, mime: str) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("livewell.report", "templates")
     # Names of files, wells and treatments come from users: everything is escaped.
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.PackageLoader("livewell.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,17 +1,19 @@
 """One look for every figure: fixed colours, quiet axes, text that stays text in SVG."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from livewell.report.page import Picture
 
@@ -42,30 +44,22 @@ CLASS_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 CLASS_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 CLASS_HATCHES = ("", "////", "....", "xxxx")
 """A mark, a line and a pattern for every class, so that colour is never the only sign."""
-VERDICT_COLOURS = {
-    "healthy": HEALTHY,
-    "sick": SICK,
-    "unsure": UNSURE,
-    "nothing to judge": FAINT,
+VERDICT_LOOKS = {
+    "healthy": (HEALTHY, "o"),
+    "sick": (SICK, "s"),
+    "unsure": (UNSURE, "D"),
+    "nothing to judge": (FAINT, "x"),
 }
-"""Colours of verdicts under the usual class names."""
-VERDICT_MARKS = {"healthy": "o", "sick": "s", "unsure": "D", "nothing to judge": "x"}
-"""A shape for every verdict, so that colour is never the only sign."""
+"""Colour and shape of verdicts under the usual names, so that colour is never the only sign."""
+PERCENTILES = (0.5, 99.5)
+"""Grey levels of a patch or frame shown as black and as white."""
 FONTS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 """System fonts of figures and page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassLook:
-    """How one class looks in every figure.
-
-    Parameters
-    ----------
-    colour, said
-        The colour, and what captions call it.
-    mark, dash, hatch
-        Of points, lines and areas.
-    """
+    """How one class looks in every figure; `said` is what captions call its colour."""
 
     colour: str
     said: str
@@ -99,29 +93,16 @@ def class_colours(count: int) -> list[str]:
 
 
 def class_legend(classes: Iterable[str], width_in: float) -> tuple[dict[str, Any], float]:
-    """What a figure's legend of classes is made with, and how tall it is.
-
-    Parameters
-    ----------
-    classes
-        Names; longer ones are cut.
-    width_in
-        Width of the figure, inches.
-
-    Returns
-    -------
-    settings, height_in
-        Keywords of ``Figure.legend``, and inches.
-    """
-    names = [cut(name, 24) for name in classes]
-    looks = [(class_look(number), name) for number, name in enumerate(names)]
-    swatches = [
-        Patch(fc=look.colour, hatch=look.hatch, ec="white", lw=0, label=name)
-        for look, name in looks
-    ]
-    columns = max(1, min(len(names), int(width_in / (0.5 + 0.085 * max(map(len, names))))))
+    """Keywords of ``Figure.legend`` for a legend of classes, and its height in inches."""
+    swatches = []
+    for number, name in enumerate(classes):
+        look = class_look(number)
+        style: dict[str, Any] = {"fc": look.colour, "hatch": look.hatch, "label": cut(name, 24)}
+        swatches.append(Patch(ec="white", lw=0, **style))
+    longest, count = max(len(str(patch.get_label())) for patch in swatches), len(swatches)
+    columns = max(1, min(count, int(width_in / (0.5 + 0.085 * longest))))
     settings = {"handles": swatches, "ncols": columns, "handlelength": 0.9}
-    return settings, 0.1 + 0.2 * -(-len(names) // columns)
+    return settings, 0.1 + 0.2 * -(-count // columns)
 
 
 def cut(name: str, most: int = 44) -> str:
@@ -129,9 +110,20 @@ def cut(name: str, most: int = 44) -> str:
     return name if len(name) <= most else f"{name[: most // 2]}...{name[-most // 2 + 3 :]}"
 
 
+def tail(name: str, most: int) -> str:
+    """The end of a name, of at most so many characters."""
+    return name if len(name) <= most else f"...{name[3 - most :]}"
+
+
 def edges(classes: Iterable[str]) -> str:
     """What the colours of classes mean: ``blue healthy, orange sick``."""
     return ", ".join(f"{class_look(n).said} {name}" for n, name in enumerate(classes))
+
+
+def tinted(grey: NDArray[Any], cover: NDArray[Any], colour: str) -> NDArray[np.floating]:
+    """Grey levels (h, w), 0 to 1, as (h, w, 3) with so much of a colour, (h, w), over them."""
+    share = cover[..., None]
+    return np.asarray((1 - share) * grey[..., None] + share * np.array(to_rgb(colour)))
 
 
 def ink_on(colour: str) -> str:
@@ -168,49 +160,35 @@ _RC: dict[Any, Any] = {
 }
 
 
+@dataclass
 class Sheet:
     """A figure being drawn in the house's look; a context manager around all drawing calls.
 
-    Parameters
-    ----------
-    width_in, height_in
-        Size on the page in inches of 96 CSS pixels.
-    rows, columns
-        Of panels.
-    ratios
-        Relative widths of the columns.
-    share_y
-        Panels of a row share their y axis.
-    gap_in
-        Distance between panels; the usual one where not given.
+    The size on the page is in inches of 96 CSS pixels; `ratios` are relative widths of the columns,
+    and panels of a row may share their y axis. Panels beyond those that are `used` stay empty.
     """
 
-    def __init__(
-        self,
-        width_in: float = 4.6,
-        height_in: float = 3.4,
-        *,
-        rows: int = 1,
-        columns: int = 1,
-        ratios: tuple[float, ...] | None = None,
-        share_y: bool = False,
-        gap_in: float | None = None,
-    ) -> None:
-        self._size = (width_in, height_in)
-        self._grid = (rows, columns, ratios, share_y)
-        self._gap_in = gap_in
-        self._style = mpl.rc_context(_RC)
+    width_in: float = 4.6
+    height_in: float = 3.4
+    _: KW_ONLY
+    rows: int = 1
+    columns: int = 1
+    ratios: tuple[float, ...] | None = None
+    share_y: bool = False
+    gap_in: float | None = None
+    used: int | None = None
 
     def __enter__(self) -> "Sheet":
+        self._style = mpl.rc_context(_RC)
         self._style.__enter__()
-        rows, columns, ratios, share_y = self._grid
-        engine = ConstrainedLayoutEngine(w_pad=self._gap_in, h_pad=self._gap_in)
-        self.figure = Figure(figsize=self._size, layout=engine)
+        engine = ConstrainedLayoutEngine(w_pad=self.gap_in, h_pad=self.gap_in)
+        self.figure = Figure(figsize=(self.width_in, self.height_in), layout=engine)
         FigureCanvasAgg(self.figure)
-        grid = self.figure.subplots(
-            rows, columns, squeeze=False, width_ratios=ratios, sharey="row" if share_y else False
-        )
+        share: Any = {"width_ratios": self.ratios, "sharey": "row" if self.share_y else False}
+        grid = self.figure.subplots(self.rows, self.columns, squeeze=False, **share)
         self.panels: list[Axes] = list(grid.ravel())
+        for axes in self.panels[self.used :] if self.used is not None else []:
+            axes.set_axis_off()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -221,24 +199,66 @@ class Sheet:
         """The first panel."""
         return self.panels[0]
 
-    def picture(self, alt: str, caption: str = "") -> Picture:
+    @classmethod
+    def tiled(
+        cls, captions: Sequence[str], columns: int, tile_in: float, foot_in: float
+    ) -> "Sheet":
+        """A gallery on the page's full width, of tiles this tall above their captions."""
+        lines = max(caption.count("\n") + 1 for caption in captions)
+        rows, used = -(-len(captions) // columns), len(captions)
+        height_in = rows * (tile_in + 0.17 * lines) + foot_in
+        return cls(9.0, height_in, rows=rows, columns=columns, gap_in=0.03, used=used)
+
+    def png(self, alt: str, caption: str, dpi: int, *, wide: bool = False) -> Picture:
+        """The finished figure as PNG; call it inside the block."""
+        buffer = BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "livewell"})
+        return Picture(buffer.getvalue(), "png", alt, caption, wide)
+
+    def picture(self, alt: str, caption: str = "", *, wide: bool = False) -> Picture:
         """The finished figure as SVG; call it inside the block."""
         buffer = BytesIO()
         self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "livewell"})
         # The layout was measured with DejaVu Sans, which is wider than any of these: they fit.
         data = buffer.getvalue().replace(b"'DejaVu Sans'", FONTS.replace("'", "&apos;").encode())
-        return Picture(data, "svg", alt, caption)
+        return Picture(data, "svg", alt, caption, wide)
 
 
 def unit_axis(axes: Axes, which: str = "x", margin: float = 0.02) -> None:
     """Limits 0 to 1 with ticks at every fifth."""
-    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    if which == "x":
-        axes.set_xlim(-margin, 1 + margin)
-        axes.set_xticks(ticks)
-    else:
-        axes.set_ylim(-margin, 1 + margin)
-        axes.set_yticks(ticks)
+    axes.set(**{f"{which}lim": (-margin, 1 + margin), f"{which}ticks": [0, 0.2, 0.4, 0.6, 0.8, 1]})
+
+
+def unit_square(axes: Axes, across: str, up: str) -> None:
+    """Both axes from 0 to 1 on one scale, named, with the diagonal dashed."""
+    axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (4, 3)))
+    unit_axis(axes, "x")
+    unit_axis(axes, "y")
+    axes.set(aspect="equal", xlabel=across, ylabel=up)
+
+
+def name_rows(axes: Axes, names: Sequence[str], rim: float = 0.7) -> NDArray[np.int_]:
+    """Name rows from top to bottom, with so much room at either end; heights of the rows."""
+    rows = np.arange(len(names))[::-1]
+    axes.set_yticks(rows, names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(-rim, len(names) - 1 + rim)
+    return rows
+
+
+def beside(axes: Axes, row: float, text: str, **style: Any) -> None:
+    """Write to the right of a row, outside of the axes."""
+    place: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False}
+    place["xycoords"] = ("axes fraction", "data")
+    axes.annotate(text, (1, row), (8, 0), va="center", **place, **style)
+
+
+def tile(axes: Axes, caption: str, edge: str | None = None) -> None:
+    """Make of a panel an image: no ticks, a line of a colour round it, or none, and a caption."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(edge is not None)
+    axes.spines[:].set(color=edge or UNSURE, linewidth=2.4)
+    axes.set_xlabel(caption, size=8, color=INK, labelpad=3, linespacing=1.25)
 
 
 def say(axes: Axes, text: str) -> None:

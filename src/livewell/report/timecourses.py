@@ -1,4 +1,4 @@
-"""Figures of sick area over time: a curve a dose, a small panel a well."""
+"""Curves over epochs and over time: of a training, of a movie, a dose and a well."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
+from livewell.report.doses import dose_text
 from livewell.report.page import Picture
-from livewell.report.style import INK, Sheet, empty
+from livewell.report.style import HEALTHY, INK, SICK, UNSURE, Sheet, empty, say, tail
+from livewell.text import plural
 
 MARKS = "osD^vPX*"
 """Marker of each dose from the lowest on, so that colour is never the only sign."""
@@ -20,13 +24,8 @@ PANELS, ACROSS = 48, 6
 """Most small panels on a page, and in a row."""
 SEEN_LINE = (0, (2, 1.4))
 """Of curves by a model that was trained on them."""
-
-
-def dose_name(dose: Any, unit: Any) -> str:
-    """``120 s``; ``no dose`` where none is known."""
-    if pd.isna(dose):
-        return "no dose"
-    return f"dose {dose:g}" if pd.isna(unit) else f"{dose:g} {unit}"
+LOSSES = ("train_loss", "val_loss")
+"""Columns of a training log that share a panel."""
 
 
 def time_axis(table: pd.DataFrame) -> tuple["pd.Series[float]", str]:
@@ -45,67 +44,44 @@ def time_axis(table: pd.DataFrame) -> tuple["pd.Series[float]", str]:
 def dose_curves(doses: pd.DataFrame, *, positive: str = "sick") -> Picture:
     """Mean sick area of every dose over time with its 95% band, dark for the lowest dose.
 
-    Parameters
-    ----------
-    doses
-        As `livewell.doses.over_time.by_dose` returns them.
-    positive
-        Name of the positive class.
+    `doses` is what `livewell.doses.over_time.by_dose` returns.
     """
     if doses.empty:
         return empty("No dose has a well that the model never saw.", "Curves by dose")
     groups = [part for _, part in doses.groupby(["dose_unit", "dose"], dropna=False, sort=True)]
-    said = []
+    said, ends = [], []
     with Sheet(8.8, 4.2) as sheet:
-        axes, ends = sheet.axes, []
-        for number, (part, colour) in enumerate(
-            zip(groups, series_colours(len(groups)), strict=True)
-        ):
+        axes = sheet.axes
+        colours = series_colours(len(groups))
+        for number, (part, colour) in enumerate(zip(groups, colours, strict=True)):
             part = part.sort_values("step")
             x, label = time_axis(part)
-            name = dose_name(part["dose"].iloc[0], part["dose_unit"].iloc[0])
+            name = dose_text(part["dose"].iloc[0], part["dose_unit"].iloc[0])
             low, high, share = (100 * part[name_] for name_ in ("low", "high", "fraction"))
+            mark, dash = MARKS[number % len(MARKS)], DASHES[number % len(DASHES)]
             axes.fill_between(x, low, high, color=colour, alpha=0.16, lw=0)
-            axes.plot(
-                x,
-                share,
-                color=colour,
-                ls=DASHES[number % len(DASHES)],
-                marker=MARKS[number % len(MARKS)],
-                markevery=-(-len(part) // 16),
-                ms=5,
-                mec="white",
-                mew=0.6,
-            )
-            wells = f"{part['wells'].max()} well" + ("s" if part["wells"].max() != 1 else "")
-            mark = MARKS[number % len(MARKS)]
+            dots: dict[str, Any] = {"marker": mark, "ms": 5, "mec": "white", "mew": 0.6}
+            axes.plot(x, share, color=colour, ls=dash, markevery=-(-len(part) // 16), **dots)
+            wells = plural(int(part["wells"].max()), "well")
             ends.append((float(share.iloc[-1]), f"{name}, {wells}", colour, mark))
             said.append(f"{name} from {share.iloc[0]:.0f}% to {share.iloc[-1]:.0f}%")
-        axes.set_xlim(*_reach(doses))
-        axes.set_ylim(-2, 102)
-        axes.set_xlabel(label)
+        area = f"{positive} area (% of judged area)"
+        axes.set(xlim=_reach(doses), ylim=(-2, 102), xlabel=label, ylabel=area)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_ylabel(f"{positive} area (% of judged area)")
         _label_ends(axes, ends)
         return sheet.picture(
             f"{positive.capitalize()} area over time by dose: {'; '.join(said)}.",
             "Mean over wells that the model never saw, wells weighing alike. Bands are 95%"
             " intervals at each time alone, from resampling wells: wide where nearly all wells are"
             " at 0 or 100%, for few wells cannot tell how rare an exception is. One well has none.",
+            wide=True,
         )
 
 
 def well_panels(places: pd.DataFrame, *, positive: str = "sick", by: str = "well") -> Picture:
-    """A small panel a well, with a thin line a position; dashed and hollow where seen.
+    """A small panel a well (`by` ``place``: a position), dashed and hollow where seen.
 
-    Parameters
-    ----------
-    places
-        As `livewell.doses.over_time.by_position` returns them.
-    positive
-        Name of the positive class.
-    by
-        ``well``; or ``place``, a panel a position.
+    `places` is what `livewell.doses.over_time.by_position` returns; each is a thin line.
     """
     keys = ["dose_unit", "dose", "plate", by]
     panels = [part for _, part in places.groupby(keys, dropna=False, sort=True)]
@@ -118,33 +94,31 @@ def well_panels(places: pd.DataFrame, *, positive: str = "sick", by: str = "well
     chosen = _spread(kinds)
     plates = by == "well" and places["plate"].dropna().unique().size > 1
     rows = -(-len(chosen) // ACROSS)
-    with Sheet(9.4, 0.75 + 1.15 * rows, rows=rows, columns=ACROSS, gap_in=0.03) as sheet:
-        for axes in sheet.panels[len(chosen) :]:
-            axes.set_axis_off()
+    grid: dict[str, Any] = {"rows": rows, "columns": ACROSS, "used": len(chosen)}
+    with Sheet(9.4, 0.75 + 1.15 * rows, gap_in=0.03, **grid) as sheet:
         for place, (axes, number) in enumerate(zip(sheet.panels, chosen, strict=False)):
             head = heads[number]
             label = _panel(axes, panels[number], colours.get(kinds[number], INK))
-            title = f"{head['plate']} {head[by]}" if plates else str(head[by])
-            dosed = dose_name(head["dose"], head["dose_unit"])
-            dosed = "" if pd.isna(head["dose"]) else f", {dosed}"
-            axes.set_title(f"{_short(title)}{dosed}", fontsize=8, pad=2)
+            title = tail(f"{head['plate']} {head[by]}" if plates else str(head[by]), 18)
+            if not pd.isna(head["dose"]):
+                title += f", {dose_text(head['dose'], head['dose_unit'])}"
+            axes.set_title(title, fontsize=8, pad=2)
             axes.tick_params(labelsize=7, length=2, pad=1)
-            axes.set_xlim(*_reach(places))
-            axes.set_ylim(-4, 104)
+            axes.set(xlim=_reach(places), ylim=(-4, 104))
             axes.set_yticks([0, 50, 100], ["0", "50", "100"] if place % ACROSS == 0 else [])
             if place + ACROSS < len(chosen):
                 axes.set_xticklabels([])
         sheet.figure.supxlabel(label, fontsize=9)
         sheet.figure.supylabel(f"{positive} area (%)", fontsize=9)
-        kind = "wells" if by == "well" else "positions"
-        some = f" {len(chosen)} of {len(panels)} {kind} are shown, spread over the doses."
-        dashed = " Dashed and hollow: the model was trained or tuned on it."
-        return sheet.picture(
-            f"{positive.capitalize()} area over time in {len(chosen)} {kind}.",
-            f"One panel a {kind[:-1]}, sorted by dose, one line a position."
-            + (dashed if places["seen"].any() else "")
-            + (some if len(chosen) < len(panels) else ""),
-        )
+        kind = "well" if by == "well" else "position"
+        caption = f"One panel a {kind}, sorted by dose, one line a position."
+        if places["seen"].any():
+            caption += " Dashed and hollow: the model was trained or tuned on it."
+        if len(chosen) < len(panels):
+            shown = f" {len(chosen)} of {len(panels)} {kind}s are shown, spread over the doses."
+            caption += shown
+        alt = f"{positive.capitalize()} area over time in {len(chosen)} {kind}s."
+        return sheet.picture(alt, caption)
 
 
 def _panel(axes: Axes, part: pd.DataFrame, colour: str) -> str:
@@ -152,18 +126,11 @@ def _panel(axes: Axes, part: pd.DataFrame, colour: str) -> str:
     for _, line in part.groupby(["place", "seen"], sort=True):
         line = line.sort_values("step")
         x, label = time_axis(line)
-        seen = bool(line["seen"].iloc[0])
-        axes.plot(
-            x,
-            100 * line["fraction"],
-            color=colour,
-            lw=0.9,
-            ls=SEEN_LINE if seen else "-",
-            marker="o" if len(line) <= 12 else "",
-            ms=2.6,
-            mew=0.6,
-            mfc="white" if seen else colour,
-        )
+        look: dict[str, Any] = {"ls": "-", "mfc": colour}
+        if line["seen"].iloc[0]:
+            look = {"ls": SEEN_LINE, "mfc": "white"}
+        look["marker"] = "o" if len(line) <= 12 else ""
+        axes.plot(x, 100 * line["fraction"], color=colour, lw=0.9, ms=2.6, mew=0.6, **look)
     return label
 
 
@@ -188,10 +155,6 @@ def _reach(places: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _short(name: str, most: int = 18) -> str:
-    return name if len(name) <= most else "..." + name[3 - most :]
-
-
 def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str, str]]) -> None:
     """Marker and name of every line at the right edge, moved apart where they would overlap."""
     gap, ceiling = 6.5, 100.0
@@ -207,3 +170,63 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str, str]]) -> None
     for (_, text, colour, mark), height in zip(ordered, heights, strict=True):
         axes.plot([1.02], [height], mark, color=colour, ms=5.5, transform=edge, clip_on=False)
         axes.text(1.04, height, text, fontsize=9.5, va="center", transform=edge)
+
+
+def learning_curves(log: pd.DataFrame, best_epoch: int | None = None) -> Picture:
+    """Loss, and area under the ROC curve on validation groups, over the epochs.
+
+    One row an epoch: `epoch`, and any of `train_loss`, `val_loss`, `val_auc`; NaN is skipped.
+    """
+    filled = {name for name in log if log[name].notna().any()}
+    panels = [names for names in (LOSSES, ("val_auc",)) if filled & set(names)]
+    if not panels:
+        return empty("The log holds no epoch.", "Learning curves")
+    with Sheet(8.0 if len(panels) > 1 else 4.6, 2.9, columns=len(panels)) as sheet:
+        for axes, names in zip(sheet.panels, panels, strict=True):
+            for name in (name for name in names if name in filled):
+                rows = log[log[name].notna()]
+                colour, label = (HEALTHY, "validation")
+                if name == "train_loss":
+                    colour, label = (UNSURE, "training")
+                style: dict[str, Any] = {"color": colour, "label": label, "ms": 3}
+                axes.plot(rows["epoch"], rows[name], marker="o" if len(rows) <= 25 else "", **style)
+            axes.set_ylabel("loss (cross-entropy)")
+            axes.set_ylim(bottom=0)
+            if "val_auc" in names:
+                axes.set_ylabel("AUC on validation groups")
+                axes.set_ylim(min(0.48, float(np.nanmin(log["val_auc"])) - 0.02), 1.005)
+            if best_epoch is not None:
+                axes.axvline(best_epoch, color=INK, lw=1, ls=(0, (4, 2)), label="weights kept")
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.legend(handlelength=1.4)
+        kept = f"; the weights of epoch {best_epoch} were kept" if best_epoch is not None else ""
+        alt = f"Learning curves over {len(log)} epochs{kept}."
+        return sheet.picture(alt, f"Learning curves{kept}.", wide=True)
+
+
+def sick_curve(
+    x: ArrayLike,
+    fraction: ArrayLike,
+    *,
+    x_label: str = "frame",
+    positive: str = "sick",
+) -> Picture:
+    """Share of the judged area that is over the threshold, over ascending times or frames.
+
+    `fraction` is 0 to 1; NaN where nothing was to judge leaves a gap.
+    """
+    at, share = np.asarray(x, dtype=float), np.asarray(fraction, dtype=float)
+    with Sheet(8.0, 2.9) as sheet:
+        axes = sheet.axes
+        marker = "o" if np.isfinite(share).sum() <= 60 else ""
+        axes.plot(at, 100 * share, color=SICK, marker=marker, ms=3.5)
+        if not np.isfinite(share).any():
+            say(axes, "nothing to judge in any frame")
+        axes.set(ylim=(-2, 102), xlabel=x_label, ylabel=f"{positive} area (% of judged area)")
+        known = share[np.isfinite(share)]
+        trend = f", from {known[0]:.0%} to {known[-1]:.0%}" if known.size else ""
+        return sheet.picture(
+            f"Share of the judged area that is {positive} over {at.size} time points{trend}.",
+            f"Share of the judged area whose probability of {positive} reaches the threshold.",
+        )

@@ -1,17 +1,17 @@
 """How far a result can be trusted, in plain sentences; every rule is one function."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from livewell.files import article
 from livewell.metrics.decisions import MAX_ERROR
-from livewell.report.estimate import EstimateLike, has_interval, short, span
-from livewell.report.page import Note, Tone
-from livewell.report.vocabulary import Vocabulary
+from livewell.metrics.intervals import Estimate
+from livewell.report.page import Note, Tone, bad, good, info, warn
+from livewell.report.vocabulary import Named, Vocabulary, has_interval, short, span
 from livewell.text import listed, plural
 
-Named = tuple[str, EstimateLike]
-
+GUESSING = 0.5
+"""Area under the ROC curve, or balanced accuracy, of answers by chance."""
 FEW_GROUPS = 10
 """With fewer groups than this an interval from resampling groups is rough."""
 GOOD_ECE, POOR_ECE = 0.05, 0.10
@@ -23,242 +23,171 @@ TELLING = 0.1
 _ORDER: dict[Tone, int] = {"bad": 0, "warn": 1, "info": 2, "good": 3}
 
 
-def sorted_notes(notes: Sequence[Note]) -> list[Note]:
-    """Most serious first, otherwise in the given order."""
-    return sorted(notes, key=lambda note: _ORDER[note.tone])
+def sorted_notes(notes: Iterable[Note | None]) -> list[Note]:
+    """Most serious first, otherwise in the given order; without any that is ``None``."""
+    known = [note for note in notes if note is not None]
+    return sorted(known, key=lambda note: _ORDER[note.tone])
 
 
-def beats_guessing(estimate: EstimateLike, guessing: float = 0.5) -> bool:
+def beats_guessing(estimate: Estimate) -> bool:
     """Whether the whole interval, or the value where there is none, lies above guessing."""
     low = estimate.low if has_interval(estimate) else estimate.value
-    return math.isfinite(low) and low > guessing
+    return math.isfinite(low) and low > GUESSING
 
 
-def against_guessing(
-    estimate: EstimateLike, metric: str, classes: Sequence[str], guessing: float = 0.5
-) -> Note:
-    """Whether the classes are told apart at all.
-
-    Parameters
-    ----------
-    estimate
-        The metric on unseen groups.
-    metric
-        What it is called, e.g. ``AUC``.
-    classes
-        Their names, as sentences list them.
-    guessing
-        The metric's value for answers by chance.
-    """
+def against_guessing(estimate: Estimate, metric: str, classes: Sequence[str]) -> Note:
+    """Whether the classes are told apart at all, by a metric on unseen groups."""
     if not math.isfinite(estimate.value):
-        return Note("bad", f"{metric} is not defined here: {estimate.note or 'one class only'}.")
+        return bad(f"{metric} is not defined here: {estimate.note or 'one class only'}.")
     if not has_interval(estimate):
-        return Note("warn", f"{metric} has no interval, so chance cannot be ruled out.")
-    if estimate.high < guessing:
-        return Note(
-            "bad",
-            f"The whole interval of {metric} ({span(estimate)}) lies below {guessing:g}, worse "
-            "than guessing: labels may be swapped, or differ from what was learnt.",
+        return warn(f"{metric} has no interval, so chance cannot be ruled out.")
+    interval = f"interval of {metric} ({span(estimate)})"
+    if estimate.high < GUESSING:
+        return bad(
+            f"The whole {interval} lies below {GUESSING:g}, worse than guessing: labels may be"
+            " swapped, or differ from what was learnt."
         )
-    if not beats_guessing(estimate, guessing):
-        return Note(
-            "bad",
-            f"The interval of {metric} ({span(estimate)}) includes {guessing:g}, which is "
-            f"guessing: these data cannot tell whether {listed(classes)} differ.",
+    if not beats_guessing(estimate):
+        return bad(
+            f"The {interval} includes {GUESSING:g}, which is guessing: these data cannot tell"
+            f" whether {listed(classes)} differ."
         )
-    return Note(
-        "good", f"The whole interval of {metric} ({span(estimate)}) lies above {guessing:g}."
-    )
+    return good(f"The whole {interval} lies above {GUESSING:g}.")
 
 
 def group_count(groups: int, scarcer: int, words: Vocabulary, *, each_one: bool = False) -> Note:
     """Whether there are enough groups for the intervals.
 
-    Parameters
-    ----------
-    groups, scarcer
-        How many were scored, and how many of these hold the scarcer class.
-    words
-        What groups and what the net sees are called.
-    each_one
-        Whether every group is one of what the net sees, so that to resample either is the same.
+    `scarcer` is how many hold the scarcer class. `each_one`: every group is one of what the net
+    sees, so that to resample either is the same.
     """
     named = plural(groups, words.group)
     if scarcer < groups:
         named += f", {scarcer} of them with the scarcer class,"
     if min(groups, scarcer) < FEW_GROUPS:
-        return Note(
-            "warn",
-            f"The result rests on {named} and no more. Intervals from fewer than {FEW_GROUPS} are "
-            "rough, and the truth may well lie outside them.",
+        return warn(
+            f"The result rests on {named} and no more. Intervals from fewer than {FEW_GROUPS} are"
+            " rough, and the truth may well lie outside them."
         )
     units = f"whole {words.groups} ({groups}), not {words.regions}"
-    if each_one:
-        units = f"{words.groups} ({groups})"
-    return Note(
-        "good",
+    return good(
         f"Every score is of {article(words.group)} that the net never saw in training; intervals"
-        f" resample {units}.",
+        f" resample {f'{words.groups} ({groups})' if each_one else units}."
     )
 
 
-def against_baselines(rows: Sequence[Named], metric: str) -> list[Note]:
+def against_baselines(rows: Sequence[Named], metric: str) -> Note | None:
     """Whether the net, the first of the rows, is better than simple rules on the same patches."""
     if not rows:
-        return []
+        return None
     (_, net), *baselines = rows
     known = [(name, e) for name, e in baselines if math.isfinite(e.value)]
     if not known or not math.isfinite(net.value):
-        return []
+        return None
     name, best = max(known, key=lambda row: row[1].value)
     if best.value >= net.value:
-        return [
-            Note(
-                "bad",
-                f"A simple rule does as well: {name} reaches {metric} {short(best)}, the net "
-                f"{short(net)}. What the net saw may be no more than that.",
-            )
-        ]
+        return bad(
+            f"A simple rule does as well: {name} reaches {metric} {short(best)}, the net"
+            f" {short(net)}. What the net saw may be no more than that."
+        )
     if has_interval(net) and best.value >= net.low:
-        return [
-            Note(
-                "warn",
-                f"{name} reaches {metric} {short(best)}, which lies within the net's interval: "
-                "it is not clear that the net is better.",
-            )
-        ]
-    return [Note("good", f"The best simple rule, {name}, reaches {metric} {short(best)}.")]
+        return warn(
+            f"{name} reaches {metric} {short(best)}, which lies within the net's interval: it is"
+            " not clear that the net is better."
+        )
+    return good(f"The best simple rule, {name}, reaches {metric} {short(best)}.")
 
 
-def calibration(ece: float | None, what: str) -> list[Note]:
+def calibration(ece: float | None, what: str) -> Note | None:
     """Whether a probability, of the class that `what` names, means what it says."""
     if ece is None or not math.isfinite(ece):
-        return []
+        return None
     by = f"off by {100 * ece:.1f} percentage points on average (expected calibration error)"
     if ece > POOR_ECE:
-        return [
-            Note(
-                "warn",
-                f"Probabilities are {by}: read them as a ranking, not as the chance of {what}.",
-            )
-        ]
+        return warn(f"Probabilities are {by}: read them as a ranking, not as the chance of {what}.")
     if ece > GOOD_ECE:
-        return [Note("info", f"Probabilities are {by}.")]
-    return [Note("good", f"Probabilities mean what they say: {by}.")]
+        return info(f"Probabilities are {by}.")
+    return good(f"Probabilities mean what they say: {by}.")
 
 
-def verdicts(right: EstimateLike | None) -> list[Note]:
-    """Whether verdicts on unseen pictures are as often right as their band was chosen for."""
+def verdicts(right: Estimate | None) -> Note | None:
+    """Whether verdicts on unseen images are as often right as their band was chosen for."""
     if right is None or not math.isfinite(right.value) or right.value >= 1 - MAX_ERROR:
-        return []
-    return [
-        Note(
-            "warn",
-            f"Of verdicts on whole pictures {right.value:.0%} were right ({span(right)}), fewer"
-            f" than the {1 - MAX_ERROR:.0%} that the band of doubt was chosen for.",
-        )
-    ]
+        return None
+    return warn(
+        f"Of verdicts on whole images {right.value:.0%} were right ({span(right)}), fewer than"
+        f" the {1 - MAX_ERROR:.0%} that the band of doubt was chosen for."
+    )
 
 
 def within_groups(
-    pooled: EstimateLike | None, within: EstimateLike | None, group_name: str, groups: int
-) -> list[Note]:
+    pooled: Estimate | None, within: Estimate | None, group_name: str, groups: int
+) -> Note | None:
     """Whether the pooled area profits from differences between groups, where that can be told.
 
-    Parameters
-    ----------
-    pooled, within
-        Area over all scores, and the mean of those within groups of both classes.
-    group_name
-        What is never split.
-    groups
-        How many groups were scored.
+    `within` is the mean of the areas within groups that hold both classes.
     """
-    if pooled is None or within is None:
-        return []
-    if not (math.isfinite(pooled.value) and math.isfinite(within.value)):
-        return []
-    if pooled.value - within.value < FLATTERY:
-        return []
+    if pooled is None or within is None or not pooled.value - within.value >= FLATTERY:
+        return None
     if within.groups < TELLING * groups:
-        return [
-            Note(
-                "info",
-                f"Only {within.groups} of {groups} {group_name}s hold both classes: whether the AUC"
-                f" tells one {group_name} from another, AUC within them ({within.value:.2f}) does"
-                " not say.",
-            )
-        ]
-    return [
-        Note(
-            "warn",
-            f"Pooled AUC ({pooled.value:.2f}) is well above AUC within one {group_name} "
-            f"({within.value:.2f}): part of it only tells one {group_name} from another.",
+        return info(
+            f"Only {within.groups} of {groups} {group_name}s hold both classes: whether the AUC"
+            f" tells one {group_name} from another, AUC within them ({within.value:.2f}) does not"
+            " say."
         )
-    ]
+    return warn(
+        f"Pooled AUC ({pooled.value:.2f}) is well above AUC within one {group_name}"
+        f" ({within.value:.2f}): part of it only tells one {group_name} from another."
+    )
 
 
-NOT_MEASURED = Note(
-    "warn",
-    "The model was not measured on unseen groups. Run livewell evaluate on its training run.",
+NOT_MEASURED = warn(
+    "The model was not measured on unseen groups. Run livewell evaluate on its training run."
 )
 """Said of new images judged by a model whose card has no figures."""
 
 
-def learnt_from(learnt: int, images: int) -> list[Note]:
+def learnt_from(learnt: int, images: int) -> Note | None:
     """Whether the model has learnt from some of the images that it judges."""
     if not learnt:
-        return []
+        return None
     those, them = ("is one", "it") if learnt == 1 else ("are ones", "these")
-    return [
-        Note(
-            "bad",
-            f"{learnt:,} of {plural(images, 'image')} {those} that the model was trained or"
-            f" calibrated on: what it says of {them} is no evidence.",
-        )
-    ]
+    return bad(
+        f"{learnt:,} of {plural(images, 'image')} {those} that the model was trained or calibrated"
+        f" on: what it says of {them} is no evidence."
+    )
 
 
-def without_skill(area: EstimateLike) -> list[Note]:
+def without_skill(area: Estimate) -> Note | None:
     """Whether a model that judges new images was no better than guessing (0.5) on unseen groups."""
     if not math.isfinite(area.value) or beats_guessing(area):
-        return []
+        return None
+    how = "an interval that includes 0.5, which is guessing"
     if not has_interval(area) or area.value <= 0.5:
         how = "no better than 0.5, which is guessing"
-    else:
-        how = "an interval that includes 0.5, which is guessing"
-    return [
-        Note(
-            "bad",
-            f"On unseen groups the model's AUC was {short(area)}, {how}. Believe neither its"
-            " verdicts nor its places.",
-        )
-    ]
+    return bad(
+        f"On unseen groups the model's AUC was {short(area)}, {how}. Believe neither its verdicts"
+        " nor its places."
+    )
 
 
 def taken_alike(measured: bool) -> Note:
     """What a model's figures on other images, if it has any, say of the images that it judges."""
-    what = "The model's figures were measured on other images, and hold"
-    if not measured:
-        what = "What the model learnt holds"
-    return Note(
-        "info",
-        f"{what} here as far as these images were taken alike: same optics, magnification, cells"
-        " and culture.",
+    measure = "The model's figures were measured on other images, and hold"
+    return info(
+        f"{measure if measured else 'What the model learnt holds'} here as far as these images were"
+        " taken alike: same optics, magnification, cells and culture."
     )
 
 
-def virtual_batches(paper: EstimateLike | None, ours: EstimateLike | None) -> list[Note]:
+def virtual_batches(paper: Estimate | None, ours: Estimate | None) -> Note | None:
     """How much narrower the interval of DeadNet's paper is than the one that resamples groups."""
     if paper is None or ours is None or not (has_interval(paper) and has_interval(ours)):
-        return []
+        return None
     ratio = (ours.high - ours.low) / max(paper.high - paper.low, 1e-9)
     narrower = f"{ratio:.1f} times narrower" if 1.05 < ratio < 100 else "of another width"
-    return [
-        Note(
-            "info",
-            f"The interval of DeadNet's paper, over virtual batches of patches, would be"
-            f" {span(paper)}, {narrower} than {span(ours)} from resampling groups. It says how well"
-            " these patches are known, not how it goes on new ones.",
-        )
-    ]
+    return info(
+        f"The interval of DeadNet's paper, over virtual batches of patches, would be {span(paper)},"
+        f" {narrower} than {span(ours)} from resampling groups. It says how well these patches are"
+        " known, not how it goes on new ones."
+    )

@@ -1,7 +1,6 @@
 """The reports of verdicts on new images and of a heat-map run."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,48 +9,49 @@ from livewell.classes import ClassNames
 from livewell.report.class_figures import class_areas, class_verdicts
 from livewell.report.figures import verdict_strip
 from livewell.report.maps import class_plate, plate_view
-from livewell.report.page import Note, Page, Section, Table, Tone
+from livewell.report.page import Note, Page, Section, Table, Tone, bad, info
 from livewell.report.results import AssessResults, HeatmapResults
-from livewell.report.trends import sick_curve
-from livewell.report.trust import sorted_notes
+from livewell.report.timecourses import sick_curve
 from livewell.text import listed, plural
 
-UNDECIDED = ("unsure", "nothing to judge")
-"""Verdicts that name no class."""
-
+Verbs = tuple[str, str]
+LOOK: Verbs = ("looks", "look")
+UNDECIDED = {"unsure": ("is", "are"), "nothing to judge": ("has", "have")}
+"""Verdicts that name no class, and what one image and many do."""
+TOO_WRONG = "where the model was too often wrong on its own validation data"
 ABSOLUTE = (
     "The heat map's scale is absolute: the same colour means the same probability in every frame "
     "and movie."
 )
-ELSEWHERE = Note(
-    "info",
+ELSEWHERE = info(
     "What the model says holds as far as these images were taken like those that it learnt from "
-    "and was measured on: same optics, magnification, cells and culture.",
+    "and was measured on: same optics, magnification, cells and culture."
 )
 """Stands on every page of new images."""
+WHOLE_WINDOWS = info(
+    "A place is coloured by the whole window around it: the map tells where in the frame, not "
+    "which cell."
+)
 
 
 def assess_page(results: AssessResults) -> Page:
     """The page of verdicts on new images: how many of each, where, and what could not be read."""
-    sentence, tone = _assess_headline(results)
-    sections = [_pictures(results), *_plate(results)]
-    sections += [
-        Section(gallery.title, gallery.lead, pictures=[gallery.picture()])
-        for gallery in results.galleries
+    table, classes, failures = results.verdicts, results.classes, results.failures
+    names = list(reversed(classes.names) if classes.binary else classes.sought)
+    sentence, tone = counted(table, names, len(failures), "read")
+    if classes.binary:
+        strip = verdict_strip(table, results.threshold, results.band, positive=classes[1])
+    else:
+        strip = class_verdicts(table, classes)
+    unread = Section("Inputs that could not be read", tables=[Table.of(failures)])
+    sections = [
+        Section("Image by image", pictures=[strip]),
+        _plate(results),
+        *(gallery.section() for gallery in results.galleries),
+        Section("Verdicts", tables=[Table.of(table)]),
+        unread if len(failures) else None,
     ]
-    sections.append(_listing(results))
-    return Page(
-        title=results.title,
-        subtitle=results.subtitle,
-        verdict=sentence,
-        tone=tone,
-        trust=sorted_notes([*_assess_notes(results), *results.notes]),
-        sections=[*sections, *_unread(results)],
-        settings={"model": dict(results.card), **results.settings}
-        if results.card
-        else results.settings,
-        versions=results.versions,
-    )
+    return results.page(sentence, tone, sections, [*_assess_notes(results), *results.notes])
 
 
 def heatmap_page(results: HeatmapResults) -> Page:
@@ -60,86 +60,54 @@ def heatmap_page(results: HeatmapResults) -> Page:
     names = ["fraction"] if classes.binary else [f"fraction_{name}" for name in classes]
     shares = curve[names].to_numpy(float)
     known = shares[np.isfinite(shares).all(axis=1)]
-    notes = list(results.notes)
+    notes = [WHOLE_WINDOWS, ELSEWHERE]
     if len(known) < len(shares):
         lost = plural(len(shares) - len(known), "frame")
-        notes.append(Note("info", f"Nothing was to judge in {lost} of {len(shares)}."))
-    notes += [
-        Note(
-            "info",
-            "A place is coloured by the whole window around it: the map tells where in the frame, "
-            "not which cell.",
-        ),
-        ELSEWHERE,
-    ]
-    sections = [_positive_area(results) if classes.binary else _class_areas(results)]
-    if results.video is not None or results.stills:
-        videos = [results.video] if results.video is not None else []
-        sections.append(Section("The movie", videos=videos, pictures=results.stills))
-    return Page(
-        title=results.title,
-        subtitle=results.subtitle,
-        verdict=_heatmap_headline(known, len(shares), classes),
-        tone="info" if known.size else "bad",
-        trust=sorted_notes(notes),
-        sections=sections,
-        settings={"model": dict(results.card), **results.settings}
-        if results.card
-        else results.settings,
-        versions=results.versions,
+        notes.insert(0, info(f"Nothing was to judge in {lost} of {len(shares)}."))
+    videos = [results.video] if results.video is not None else []
+    film = Section("The movie", videos=videos, pictures=results.stills)
+    return results.page(
+        _heatmap_headline(known, len(shares), classes),
+        "info" if known.size else "bad",
+        [_areas(results), film if videos or results.stills else None],
+        [*results.notes, *notes],
     )
 
 
-def _positive_area(results: HeatmapResults) -> Section:
-    """Of two classes: share of the area over the threshold."""
-    positive, curve = results.classes[1], results.curve
+def _areas(results: HeatmapResults) -> Section:
+    """Share of the area over the threshold of two classes, or of each most probable of more."""
+    classes, curve = results.classes, results.curve
     x, label = _time_axis(curve)
-    band = (curve["low"], curve["high"]) if {"low", "high"} <= set(curve.columns) else None
-    counts = ""
+    if not classes.binary:
+        shares = {name: curve[f"fraction_{name}"] for name in classes}
+        how = "An area is coloured by its most probable class, the stronger the more probable. "
+        drawn = class_areas(x, shares, classes, x_label=label)
+        return Section("Area of each class over time", how + ABSOLUTE, [drawn])
+    positive, counts = classes[1], ""
     if results.threshold is not None:
         counts = f"An area counts as {positive} where its probability is {results.threshold:.2f} or"
         counts += " more. "
-    drawn = sick_curve(x, curve["fraction"], band, x_label=label, positive=positive)
-    return Section(
-        f"{positive.capitalize()} area over time",
-        counts + ABSOLUTE,
-        pictures=[drawn],
-    )
-
-
-def _class_areas(results: HeatmapResults) -> Section:
-    """Of three or more classes: share of the area whose most probable class is each one."""
-    x, label = _time_axis(results.curve)
-    shares = {name: results.curve[f"fraction_{name}"] for name in results.classes}
-    return Section(
-        "Area of each class over time",
-        "An area is coloured by its most probable class, the stronger the more probable. "
-        + ABSOLUTE,
-        pictures=[class_areas(x, shares, results.classes, x_label=label)],
-    )
+    drawn = sick_curve(x, curve["fraction"], x_label=label, positive=positive)
+    return Section(f"{positive.capitalize()} area over time", counts + ABSOLUTE, [drawn])
 
 
 def _heatmap_headline(known: np.ndarray, frames: int, classes: ClassNames) -> str:
+    over = plural(frames, "frame")
     if not known.size:
-        return f"There was nothing to judge in any of {plural(frames, 'frame')}."
-    if not classes.binary:
-        return _areas_headline(known, frames, classes)
-    positive, known = classes[1], known[:, 0]
-    if known.size == 1:
-        return f"{known[0]:.0%} of the judged area looks {positive}."
-    return (
-        f"The {positive} area goes from {known[0]:.0%} to {known[-1]:.0%} of what was judged over "
-        f"{plural(frames, 'frame')}, and is {known.max():.0%} at most."
-    )
-
-
-def _areas_headline(known: np.ndarray, frames: int, classes: ClassNames) -> str:
+        return f"There was nothing to judge in any of {over}."
+    if classes.binary:
+        first, *_, last = [f"{share:.0%}" for share in (*known[:, 0], known[-1, 0])]
+        if len(known) == 1:
+            return f"{first} of the judged area looks {classes[1]}."
+        goes = f"The {classes[1]} area goes from {first} to {last} of what was judged over {over}"
+        return f"{goes}, and is {known[:, 0].max():.0%} at most."
     order = [classes.code(name) for name in classes.sought]
-    first = listed(f"{known[0, code]:.0%} {classes[code]}" for code in order)
+    first, last = (
+        listed(f"{known[at, code]:.0%} {classes[code]}" for code in order) for at in (0, -1)
+    )
     if len(known) == 1:
         return f"The judged area looks {first}."
-    last = listed(f"{known[-1, code]:.0%} {classes[code]}" for code in order)
-    return f"The judged area goes from {first} to {last} over {plural(frames, 'frame')}."
+    return f"The judged area goes from {first} to {last} over {over}."
 
 
 def _time_axis(curve: pd.DataFrame) -> tuple[np.ndarray, str]:
@@ -152,73 +120,63 @@ def _time_axis(curve: pd.DataFrame) -> tuple[np.ndarray, str]:
     return time_s, "time (s)"
 
 
-def _assess_headline(results: AssessResults) -> tuple[str, Tone]:
-    table, classes = results.verdicts, results.classes
-    failed = len(results.failures)
-    unread = f" {plural(failed, 'input')} could not be read." if failed else ""
+def noun_of(table: pd.DataFrame) -> str:
+    """What one row of a table of verdicts is: a frame where an image has several, else an image."""
+    return "image" if table["image"].is_unique else "frame"
+
+
+def counted(
+    table: pd.DataFrame,
+    classes: Sequence[str],
+    failed: int,
+    done: str,
+    verbs: Verbs = LOOK,
+    further: str = "",
+) -> tuple[str, Tone]:
+    """How many rows have each verdict, what else is said, and how many inputs were not `done`."""
+    unread = f" {plural(failed, 'input')} could not be {done}." if failed else ""
     if table.empty:
-        return f"No picture was judged.{unread}", "bad"
+        return f"No image was judged.{unread}", "bad"
     counts = table["verdict"].value_counts()
-    names = reversed(classes.names) if classes.binary else classes.sought
-    kinds = [*names, *UNDECIDED]
-    said = [_said(int(counts[kind]), kind) for kind in kinds if counts.get(kind)]
+    kinds = dict.fromkeys(classes, verbs) | UNDECIDED
+    said = [
+        f"{counts[kind]} {one if counts[kind] == 1 else many} {kind}"
+        for kind, (one, many) in kinds.items()
+        if counts.get(kind)
+    ]
     judged = len(table) - int(counts.get("nothing to judge", 0))
     tone: Tone = "warn" if failed or not judged else "info"
-    return f"Of {plural(len(table), 'picture')}, {listed(said)}.{unread}", tone
+    return f"Of {plural(len(table), noun_of(table))}, {listed(said)}.{further}{unread}", tone
 
 
-def _said(count: int, kind: str) -> str:
-    if kind == "unsure":
-        return f"{count} {'is' if count == 1 else 'are'} unsure"
-    if kind == "nothing to judge":
-        return f"{count} {'has' if count == 1 else 'have'} nothing to judge"
-    return f"{count} look{'s' if count == 1 else ''} {kind}"
-
-
-def _assess_notes(results: AssessResults) -> list[Note]:
-    notes = []
-    counts: Mapping[Any, int] = (
-        results.verdicts["verdict"].value_counts().to_dict() if len(results.verdicts) else {}
-    )
+def _assess_notes(results: AssessResults) -> Iterator[Note]:
     if len(results.failures):
         lost = plural(len(results.failures), "input")
-        notes.append(
-            Note("bad", f"{lost} could not be read and got no verdict; they are listed below.")
-        )
-    if counts.get("unsure"):
-        unsure = plural(int(counts["unsure"]), "picture")
-        notes.append(Note("info", _doubt(results, unsure)))
-    if counts.get("nothing to judge"):
-        n = plural(int(counts["nothing to judge"]), "picture")
-        notes.append(
-            Note("info", f"Nothing to judge was found in {n}, as in fields without cells.")
-        )
-    return [*notes, ELSEWHERE]
+        yield bad(f"{lost} could not be read and got no verdict; they are listed below.")
+    if results.verdicts.empty:
+        yield ELSEWHERE
+        return
+    verdicts, noun = list(results.verdicts["verdict"]), noun_of(results.verdicts)
+    unsure, bare = (plural(verdicts.count(kind), noun) for kind in UNDECIDED)
+    if "unsure" in verdicts and results.classes.binary:
+        yield info(doubt(results.band, unsure))
+    elif "unsure" in verdicts:
+        yield info(f"No class is probable enough, {TOO_WRONG}, in {unsure}: no verdict.")
+    if "nothing to judge" in verdicts:
+        yield info(f"Nothing to judge was found in {bare}, as in fields without cells.")
+    yield ELSEWHERE
 
 
-def _doubt(results: AssessResults, unsure: str) -> str:
-    wrong = "where the model was too often wrong on its own validation data"
-    if not results.classes.binary:
-        return f"No class is probable enough, {wrong}, in {unsure}: no verdict."
-    band = results.band
+def doubt(band: tuple[float, float] | None, unsure: str) -> str:
+    """Where so many unsure images lie, of two classes."""
     where = f" ({band[0]:.2f} to {band[1]:.2f})" if band else ""
-    return f"The band of doubt{where}, {wrong}, holds {unsure}: no verdict."
+    return f"The band of doubt{where}, {TOO_WRONG}, holds {unsure}: no verdict."
 
 
-def _pictures(results: AssessResults) -> Section:
-    if results.classes.binary:
-        strip = verdict_strip(
-            results.verdicts, results.threshold, results.band, positive=results.classes[1]
-        )
-    else:
-        strip = class_verdicts(results.verdicts, results.classes)
-    return Section("Picture by picture", pictures=[strip])
-
-
-def _plate(results: AssessResults) -> list[Section]:
+def _plate(results: AssessResults) -> Section | None:
     table = results.verdicts
     if "well" not in table or not table["well"].notna().any():
-        return []
+        return None
     wells = table[table["well"].notna()].groupby("well", sort=True)
     states = list(wells["verdict"].agg(lambda kinds: kinds.mode().iloc[0]))
     names = [str(name) for name in wells.groups]
@@ -229,14 +187,4 @@ def _plate(results: AssessResults) -> list[Section]:
     else:
         shares = wells[[f"called_{name}" for name in classes]].mean().to_numpy(float)
         view = class_plate(names, shares, classes, states)
-    return [Section("Plate", "Mean over the pictures of each well.", pictures=[view])]
-
-
-def _listing(results: AssessResults) -> Section:
-    return Section("Verdicts", tables=[Table.of(results.verdicts)])
-
-
-def _unread(results: AssessResults) -> list[Section]:
-    if results.failures.empty:
-        return []
-    return [Section("Inputs that could not be read", tables=[Table.of(results.failures)])]
+    return Section("Plate", "Mean over the images of each well.", [view])

@@ -16,7 +16,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
 from livewell.progress import Tick
-from livewell.report.extremes import extremes, galleries
+from livewell.report.examples import extremes, galleries
 from livewell.report.model import model_summary
 from livewell.report.page import Note, render
 from livewell.report.results import AssessResults

@@ -14,8 +14,7 @@ from livewell.metrics.intervals import Estimate
 from livewell.metrics.summary import evaluation_figures, group_figures
 from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
-from livewell.report.evaluation import evaluation_page
-from livewell.report.evaluation_results import evaluation_results, region_noun
+from livewell.report.evaluation import evaluation_page, evaluation_results, region_noun
 from livewell.report.examples import FILE, Examples
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where

@@ -81,7 +81,7 @@ def validation_loader(
         groups = pd.Series(np.asarray(part.groups)[order])
         turn = groups.groupby(groups).cumcount().to_numpy()
         rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
-    patches, codes = [part.patches[row] for row in rows.tolist()], part.codes[rows]
+    patches, codes = [part.patches[row] for row in rows.tolist()], part.codes[rows].astype(np.int64)
     if profile.net.learns_from_fields:
         fields = PlainFields(source, patches, codes, profile)
         return DataLoader(fields, batch_size=1, collate_fn=_only)

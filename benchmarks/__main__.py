@@ -112,7 +112,7 @@ BENCHMARKS = (
     Benchmark(
         "field-maps",
         "field_maps.table",
-        "Heat maps of FAST, FAST_DENSE and FAST_FIELDS: dense against windows.",
+        "Heat maps of FAST and its relatives: dense against windows.",
     ),
     Benchmark(
         "dense-real",

@@ -40,7 +40,7 @@ FRAME = 3
 SPEC = CultureSpec(doses_s=(0.0, 120.0), wells_per_dose=30, frames=5, frame_s=1800.0)
 """The demo's plate, but for its number of wells."""
 FAST_KIND = "FAST, demo's patches, 1,000 steps, block3"
-FAST_PROFILE = override(FAST, SETTINGS | {"steps": 1_000})
+FAST_PROFILE = override(FAST, SETTINGS)
 DEADNETS = {f"DeadNet, {form}, 600 steps, conv4_2": profile for form, profile in FORMS.items()}
 
 

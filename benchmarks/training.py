@@ -18,7 +18,7 @@ from benchmarks.models import CULTURE, culture_study
 from benchmarks.result import Result
 from livewell.models.building import build
 from livewell.models.profile import Profile, override
-from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
+from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST
 from livewell.progress import task
 from livewell.region import RegionGrid
 from livewell.study.pixels import StudyPixels
@@ -28,7 +28,7 @@ from livewell.training.loading import beside, training_loader, workers
 from livewell.training.module import Classifier
 
 WARM_UP, STEPS, REPEATS = 5, 40, 3
-PROFILES = (DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE)
+PROFILES = (DEADNET_2017, DEADNET_DENSE, FAST)
 
 
 def speed(*, seed: int = 0) -> Result:

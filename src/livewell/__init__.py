@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from livewell.models.recipes import DEADNET_2017_SHORT as DEADNET_2017_SHORT
     from livewell.models.recipes import DEADNET_DENSE as DEADNET_DENSE
     from livewell.models.recipes import FAST as FAST
-    from livewell.models.recipes import FAST_DENSE as FAST_DENSE
     from livewell.models.recipes import FAST_FIELDS as FAST_FIELDS
     from livewell.models.recipes import WSCNN_FAST as WSCNN_FAST
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
@@ -58,7 +57,7 @@ _NAMES = {
     "labels.by_words": "Words",
     "models.files": "load_model",
     "models.profile": "override",
-    "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_DENSE FAST_FIELDS"
+    "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_FIELDS"
     " WSCNN_FAST WSCNN_FAST_CELLS",
     "region": "Region",
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",

@@ -12,7 +12,7 @@ from livewell.inference.windows import View, Windows
 from livewell.models.building import build
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
-from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE
+from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST
 
 
 def net_of(profile: Profile) -> Net:
@@ -37,7 +37,7 @@ def scene(net: Net, rows: int = 3, columns: int = 5) -> tuple[View, WindowGrid]:
     return View(frame, whole, np.ones(grid.shape, dtype=bool)), grid
 
 
-@pytest.mark.parametrize("profile", [FAST, FAST_DENSE, DEADNET_DENSE], ids=lambda p: p.name)
+@pytest.mark.parametrize("profile", [FAST, DEADNET_DENSE], ids=lambda p: p.name)
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_plain_windows_say_what_the_reference_says(profile: Profile, channels_last: bool) -> None:
     """In either layout, to 1e-5 in float32 and roughly in bfloat16."""
@@ -53,7 +53,7 @@ def test_plain_windows_say_what_the_reference_says(profile: Profile, channels_la
 
 def test_monai_scores_as_many_windows() -> None:
     """MONAI's sliding window goes over the same windows, each once."""
-    net = net_of(FAST_DENSE)
+    net = net_of(FAST)
     view, grid = scene(net, 4, 6)
     with torch.inference_mode():
         scores = monai_windows(net, view, grid)()

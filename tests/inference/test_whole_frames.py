@@ -18,7 +18,7 @@ from livewell.models.building import build
 from livewell.models.building import net_of as net_of_recipe
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
-from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_DENSE, FAST_FIELDS
+from livewell.models.recipes import DEADNET_2017, DEADNET_DENSE, FAST, FAST_FIELDS, TINY
 from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 
@@ -38,10 +38,10 @@ def net_of(profile: Profile, *, turns: bool = False) -> Net:
     return replace(net, turns=turns)
 
 
-SMALL = override(FAST_DENSE, {"patch_px": 120})
+SMALL = override(FAST, {"patch_px": 120, "normalise_px": 120})
 FIELDS = override(FAST_FIELDS, {"patch_px": 72, "input_px": 25, "normalise_px": 60})
 NETS = {"deadnet": net_of(DEADNET_DENSE), "compact": net_of(SMALL), "field": net_of(FIELDS)}
-APPROXIMATE = {"deadnet": net_of(DEADNET_2017), "compact": net_of(FAST)}
+APPROXIMATE = {"deadnet": net_of(DEADNET_2017), "compact": net_of(TINY)}
 
 
 def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint16]:

@@ -19,7 +19,6 @@ from livewell.models.recipes import (
     DEADNET_2017_B,
     DEADNET_DENSE,
     FAST,
-    FAST_DENSE,
     TINY,
 )
 from livewell.training import augment, warps
@@ -37,7 +36,7 @@ EVERYTHING = override(
     | {"blur_px": (0.5, 1), "blur_share": 0.5, "sharpen": 1, "sharpen_share": 0.5}
     | {"gamma": (0.7, 1.4), "contrast": 0.2, "scale": (0.8, 1.2), "rotate_deg": 45},
 )
-RECIPES = [DEADNET_2017, DEADNET_2017_B, DEADNET_DENSE, FAST, FAST_DENSE, TINY, EVERYTHING]
+RECIPES = [DEADNET_2017, DEADNET_2017_B, DEADNET_DENSE, FAST, TINY, EVERYTHING]
 CHANGES: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "warp": lambda p: warps.warp(p, np.full((len(p), 2, 64, 64), 1.5, dtype=np.float32)),
     "turned": lambda p: warps.turned(p, [6] * len(p)),

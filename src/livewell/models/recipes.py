@@ -76,10 +76,17 @@ DEADNET_DENSE = DEADNET_2017_SHORT.updated(
 
 FAST = Profile(
     name="FAST",
-    source="livewell's own: a small residual net on contrast against the background, strong"
-    " augmentation, one cycle. Developed on six experiments of mcf7-pi, see BENCHMARKS.md.",
-    net=CompactSpec(),
-    input=InputSpec(patch_px=112, input_px=64, stride_px=56, normalise="background"),
+    source="livewell's own: a small residual net without padding, on contrast against the mean of"
+    " the square around every pixel, strong augmentation, one cycle. Windows and dense maps agree"
+    " exactly. Developed on experiments of mcf7-pi, see BENCHMARKS.md.",
+    net=CompactSpec(padding="valid"),
+    input=InputSpec(
+        patch_px=112,
+        input_px=105,
+        stride_px=56,
+        normalise="local_background",
+        normalise_px=144,
+    ),
     augment=AugmentSpec(
         rotate_deg=180,
         scale=(0.8, 1.25),
@@ -106,31 +113,15 @@ FAST = Profile(
         select="last",
     ),
 )
-"""livewell's own default: a minute or two on a processor."""
-
-FAST_DENSE = FAST.updated(
-    name="FAST_DENSE",
-    source="FAST in a form for whole frames: convolutions without padding, contrast against"
-    " the mean of the square around every pixel. Windows and dense maps agree exactly.",
-    patch_px=144,
-    input_px=105,
-    stride_px=72,
-    normalise="local_background",
-    padding="valid",
-)
-"""`FAST` in a form that scores whole frames at once, exactly."""
+"""livewell's own default: minutes on a processor; its heat maps are fast and exact."""
 
 FAST_FIELDS = FAST.updated(
     name="FAST_FIELDS",
-    source="FAST as a net of fields: a class map without padding, on contrast against the mean of"
-    " the square around every pixel; logits of a patch are the mean of the map over its middle"
-    " (input_px). Windows and dense maps agree exactly. Sizes and steps were chosen on experiments"
-    " of mcf7-pi and on a simulated culture.",
+    source="FAST trained on crops of fields, each with all labelled regions in it; logits of a"
+    " patch are the mean of the class map over its middle (input_px). Sizes and steps were chosen"
+    " on experiments of mcf7-pi and on a simulated culture.",
     net="field",
-    patch_px=112,
     input_px=16,
-    normalise="local_background",
-    normalise_px=144,
     crop_jitter_px=-1,
     steps=500,
 )
@@ -195,6 +186,9 @@ WSCNN_FAST_CELLS = WSCNN_FAST.updated(
 TINY = FAST.updated(
     name="TINY",
     source="Only for testing!",
+    padding="same",
+    normalise="background",
+    normalise_px=0,
     patch_px=64,
     input_px=56,
     stride_px=64,

@@ -17,7 +17,7 @@ from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_DENSE, FAST, TINY
 
 CPU = torch.device("cpu")
-RESNET = override(FAST, {"net": "resnet18", "input_px": 112, "patch_px": 128, "normalise": "patch"})
+RESNET = override(TINY, {"net": "resnet18", "input_px": 112, "patch_px": 128, "normalise": "patch"})
 
 
 def net_of(profile: Profile) -> Net:

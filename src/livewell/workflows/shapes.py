@@ -10,7 +10,7 @@ from PIL import Image
 from livewell.files import claim_same, stamp, whole_file
 from livewell.progress import task
 from livewell.simulate.shapes import OBJECTS, ShapeSpec, picture
-from livewell.tables.files import write_table
+from livewell.tables.schemas import write_table
 
 KIND, STAMP, PARTS = "simulated shapes", "shapes.json", "parts"
 CLASSES = ("ellipses", "circles")

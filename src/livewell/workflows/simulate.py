@@ -17,7 +17,7 @@ from livewell.simulate.culture import (
     wells,
 )
 from livewell.simulate.states import movie_states
-from livewell.tables.files import write_table
+from livewell.tables.schemas import write_table
 
 KIND, STAMP, PARTS = "simulated culture", "culture.json", "parts"
 KEYS = ["well", "position", "image"]

@@ -26,7 +26,7 @@ from livewell.inference.frames import fit_to
 from livewell.inference.windows import Windows
 from livewell.models.files import load_model
 from livewell.models.recipes import DEADNET_DENSE
-from livewell.outputs.sliding import Sliding
+from livewell.outputs.sliding import MovieWindows
 from livewell.progress import Tick, shown, task
 from livewell.workflows.assess import assess
 from livewell.workflows.heatmap import heatmap
@@ -186,7 +186,7 @@ def _alone(movie: Path, model: Path, backend: Backend, frames: int) -> float:
     engine = Dense(net, backend=backend)
     with open_image(movie) as image:
         fit = fit_to(card, image.header, None, str(movie))
-        sliding = Sliding(image, card, fit, STRIDE, 0)
+        sliding = MovieWindows(image, card, fit, STRIDE, 0)
         views = list(sliding.views(range(min(frames, image.header.frames))))
     next(engine.stream(views[:1], sliding.grid))
     times = []
@@ -269,7 +269,7 @@ def _deviation(path: Path, name: str, frames: list[tuple[Path, int]], tick: Tick
     for file, t in frames:
         with open_image(file, pixel_um=card.pixel_um) as image:
             fit = fit_to(card, image.header, None, str(file))
-            sliding = Sliding(image, card, fit, STRIDE, 0)
+            sliding = MovieWindows(image, card, fit, STRIDE, 0)
             (view,) = sliding.views([t])
         thinned = np.zeros_like(view.wanted)
         thinned[::EVERY, ::EVERY] = view.wanted[::EVERY, ::EVERY]

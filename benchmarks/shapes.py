@@ -131,7 +131,8 @@ def scored(model: Model, spec: ShapeSpec, images: int) -> pd.DataFrame:
         with whole_file(kept) as temporary:
             fresh_scores(model.net, spec, images).to_csv(temporary, index=False)
     table = pd.read_csv(kept)
-    return table.assign(called=model.card.region_rule.called(table["logit"]))
+    logits = np.stack([np.zeros(len(table)), table["logit"]], axis=1)
+    return table.assign(called=model.card.region_rule.codes(logits))
 
 
 def fresh_scores(net: Net, spec: ShapeSpec, images: int) -> pd.DataFrame:

@@ -1,12 +1,13 @@
 """Numbers and nouns as sentences and tables show them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from html import escape
 
 
 def plural(count: int, noun: str) -> str:
     """``1 well``, ``12 wells``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    return f"{count:,} {noun if count == 1 else several(noun)}"
 
 
 def listed(items: Iterable[str]) -> str:
@@ -42,3 +43,12 @@ def threshold_p(p: float) -> str:
 def several(noun: str) -> str:
     """``patches``, ``frames``, ``images``."""
     return f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+
+
+def html_table(title: str, rows: Mapping[str, object]) -> str:
+    """A title and a table of two columns, for notebooks."""
+    cells = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
+        for name, value in rows.items()
+    )
+    return f"<p><b>{escape(title)}</b></p><table>{cells}</table>"

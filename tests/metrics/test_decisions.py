@@ -80,8 +80,9 @@ def test_the_patch_rule_calls_at_its_threshold(scored):
     """Calls are exactly the probabilities that reach the threshold."""
     table = scored(np.random.default_rng(0))
     rule = fit_region_rule(table["logit"] * 3, table["y"], table["group"])
-    p = rule.probability(table["logit"] * 3)
-    assert (rule.called(table["logit"] * 3) == (p >= rule.threshold)).all()
+    logit = table["logit"] * 3
+    p = rule.probability(logit)
+    assert (rule.codes(np.stack([0 * logit, logit], axis=1)) == (p >= rule.threshold)).all()
     assert rule.temperature > 1.5
 
 

@@ -20,7 +20,7 @@ Fitter = Callable[..., FitResult]
 
 
 @dataclass(frozen=True)
-class Training:
+class FoldSettings:
     """How the folds of a run are trained; `start` is the model to begin with."""
 
     profile: Profile
@@ -31,7 +31,7 @@ class Training:
     start: Model | None
 
 
-def train_fold(run: Run, fold: Fold, training: Training) -> None:
+def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     """Train the net of one fold, calibrate it on validation groups, save it with its card."""
     profile, start = training.profile, training.start
     pixels, meta = fold.split.pixels, fold.split.meta

@@ -26,7 +26,7 @@ def image_files(images: Path, out: Path) -> dict[str, Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenSettings:
     """How new files are opened: channels in the model's order, and what overrides their headers."""
 
     channels: Channels = None
@@ -35,7 +35,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenFrame:
+class FileFrame:
     """A frame as a model sees it, its file's header, and whether the model has learnt from it."""
 
     field: Field
@@ -48,8 +48,8 @@ def judge_frames(
     item: Item,
     tick: Tick,
     model: Model,
-    opening: Opening,
-    judge: Callable[[OpenFrame], Record],
+    opening: OpenSettings,
+    judge: Callable[[FileFrame], Record],
 ) -> Record:
     """The record of one file: rows of its frames as `judge` gives them, and failures (t, error)."""
     rows, failures = [], []
@@ -62,7 +62,7 @@ def judge_frames(
             tick(0, f"{name}, frame {t + 1} of {header.frames}")
             try:
                 field = read_field(image, t, fit, f"{name}, frame {t}")
-                rows.append({"t": t} | judge(OpenFrame(field, header, known, part)))
+                rows.append({"t": t} | judge(FileFrame(field, header, known, part)))
             except OutputError:  # what cannot be written is no fault of the image
                 raise
             except LivewellError as error:

@@ -106,7 +106,7 @@ class FolderRecords:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ItemResults:
     """What came of all items: records by name, failures (image, t, error), how many made now."""
 
     records: Mapping[str, Record]
@@ -126,7 +126,7 @@ def map_items(
     *,
     what: str,
     files: Callable[[Record], Iterable[Path]] = lambda record: (),
-) -> Batch:
+) -> ItemResults:
     """Do the work of every item that has no valid record yet, and keep its record.
 
     A record may have ``rows``, and ``failures`` (t, error) of single frames; without the files that
@@ -145,7 +145,7 @@ def map_items(
         for item in items
         for row in broken.get(item.name) or found[item.name].get("failures", ())
     ]
-    return Batch(
+    return ItemResults(
         {item.name: found[item.name] for item in items if item.name in found},
         pd.DataFrame(failures, columns=["image", "t", "error"]).astype({"t": "Int64"}),
         len(todo) - len(broken),

@@ -1,4 +1,4 @@
-"""Judging every well of a study by models that have not learnt from it."""
+"""WellScorer every well of a study by models that have not learnt from it."""
 
 import logging
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class CrossFit:
 
 
 @dataclass(frozen=True)
-class Judging:
+class WellScorer:
     """What is needed to judge the wells of a study; `dose` is by unit, `units` by image."""
 
     study: Study

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.tables.schemas import regions_of
+from livewell.text import html_table
 
 Find = Callable[[float], Detections | None]
 
@@ -364,13 +364,10 @@ class Model:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"
 
     def _repr_html_(self) -> str:
-        shown = "".join(
-            f"<tr><td>{escape(str(row['name']))}</td><td>{row['value']:.3f} ({row['low']:.3f} to"
-            f" {row['high']:.3f})</td></tr>"
+        rows = {
+            str(row["name"]): f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
             for row in self.card.results
-        )
-        results = f"<table>{shown}</table>" if shown else "<p>not evaluated</p>"
-        return (
-            f"<p><b>{escape(self.card.profile.name)}</b>: {escape(str(self.classes))}; channels"
-            f" {escape(', '.join(filter(None, self.channels))) or 'unnamed'}</p>{results}"
-        )
+        }
+        channels = ", ".join(filter(None, self.channels)) or "unnamed"
+        about = {"classes": self.classes, "channels": channels}
+        return html_table(self.card.profile.name, about | (rows or {"results": "not evaluated"}))

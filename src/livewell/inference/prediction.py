@@ -122,6 +122,12 @@ class Prediction:
             raise SpecError("this prediction has no class map", expected="one of a whole field")
         return self.make_map()
 
+    @cached_property
+    def map_probabilities(self) -> NDArray[np.float64]:
+        """(classes, rows, columns), calibrated, of the class map; NaN where nothing was judged."""
+        logits = np.moveaxis(self.class_map.logits, 0, -1)
+        return np.moveaxis(self.rule.probabilities(logits), -1, 0)
+
     def detections(self, least: float | None = None) -> pd.DataFrame:
         """Peaks of the class map that are called, the surest first.
 

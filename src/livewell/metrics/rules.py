@@ -59,10 +59,6 @@ class RegionRule:
         """Calibrated probability of the positive class of two, from its log odds."""
         return probability(log_odds, self.temperature)
 
-    def called(self, log_odds: ArrayLike) -> NDArray[np.int64]:
-        """1 where a region is called positive, else 0; of two classes, from log odds."""
-        return (self.probability(log_odds) >= self.threshold).astype(np.int64)
-
     def log_odds(self, p: float) -> float:
         """The uncalibrated log odds that get the probability `p`; finite for 0 and 1 too."""
         near = np.clip(p, 1e-12, 1 - 1e-12)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from livewell.errors import ImageContentError, SpecError
-from livewell.execution.frames import OpenFrame, Opening, judge_frames
+from livewell.execution.frames import FileFrame, OpenSettings, judge_frames
 from livewell.execution.items import Item, Record
 from livewell.geometry import Box
 from livewell.inference.detections import Detections, Look
@@ -95,7 +95,7 @@ class Locator:
         """What the model detects in a field; ``None`` where there is nothing to judge."""
         return self.model.detected(field, self.look, tick)
 
-    def row(self, frame: OpenFrame, mask: Path) -> dict[str, Any]:
+    def row(self, frame: FileFrame, mask: Path) -> dict[str, Any]:
         """What is said of a frame, its detections under ``places``; writes their mask.
 
         Refuses a frame less than `LEAST_OF_FRAME` as high or wide as the training frames.
@@ -149,10 +149,10 @@ def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
     return notes
 
 
-def locate(item: Item, tick: Tick, locator: Locator, opening: Opening, out: Path) -> Record:
+def locate(item: Item, tick: Tick, locator: Locator, opening: OpenSettings, out: Path) -> Record:
     """The record of one file; its masks are written into `out`, named as its settings say."""
 
-    def judged(frame: OpenFrame) -> Record:
+    def judged(frame: FileFrame) -> Record:
         name = frame_name(item.settings["name"], frame.field.t, frame.header.frames)
         mask = f"masks/{name}.tif"
         return {"learnt": int(frame.learnt), "mask": mask, **locator.row(frame, out / mask)}

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.doses.over_time import Curves, curves_of, frame_rows
-from livewell.execution.items import Batch
+from livewell.execution.items import ItemResults
 from livewell.study.study import Study
 
 
 def position_results(
-    batch: Batch,
+    batch: ItemResults,
     study: Study,
     fields: pd.DataFrame,
     folders: Mapping[str, Path],

@@ -39,7 +39,7 @@ class Shot(View):
     raw: Frame | None = None
 
 
-class Sliding:
+class MovieWindows:
     """A movie under the windows of a model, every `stride_px`, refused where no window fits.
 
     Windows may reach `margin_px` beyond the frame; both are pixels of the model.
@@ -151,7 +151,7 @@ class Sliding:
 
 
 def slide(
-    sliding: Sliding,
+    sliding: MovieWindows,
     engine: Engine,
     used: EngineUse,
     path: Path,

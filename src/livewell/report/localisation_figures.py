@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from livewell.execution.frames import Opening
+from livewell.execution.frames import OpenSettings
 from livewell.files import remove_others, whole_file
 from livewell.image import mirrored
 from livewell.images.opening import open_image
@@ -60,7 +60,7 @@ def show(
     pictures: pd.DataFrame,
     detections: pd.DataFrame,
     locator: Locator,
-    opening: Opening,
+    opening: OpenSettings,
     out: Path,
     *,
     most: int,
@@ -124,7 +124,7 @@ def three(
 
 
 def _figure3(
-    files: Mapping[str, Path], pictures: pd.DataFrame, locator: Locator, opening: Opening
+    files: Mapping[str, Path], pictures: pd.DataFrame, locator: Locator, opening: OpenSettings
 ) -> Picture | None:
     items = []
     card, finder = locator.card, locator.finder
@@ -155,7 +155,7 @@ def _figure3(
 
 
 def _shot(
-    files: Mapping[str, Path], row: Mapping[Any, Any], locator: Locator, opening: Opening
+    files: Mapping[str, Path], row: Mapping[Any, Any], locator: Locator, opening: OpenSettings
 ) -> tuple[Field, float | None]:
     """A frame as the model sees it, and the pixel size of its file."""
     name = str(row["image"])

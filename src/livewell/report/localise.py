@@ -32,7 +32,7 @@ TWO_RULES = (
     "The p of an image and that of a place come from rules of their own, each fitted to labels of"
     " images: that of an image may lie below that of its surest place."
 )
-Measured = tuple[str, float, float, float]
+CardFigure = tuple[str, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class LocaliseResults(PageResults):
     chosen: bool = True
     overlays: Sequence[Picture] = ()
     maps: Picture | None = None
-    measured: Sequence[Measured] = ()
+    measured: Sequence[CardFigure] = ()
     learnt: int = 0
 
     @property

@@ -19,6 +19,7 @@ from livewell.images.opening import Channels, asked_channels
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
 from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, write_table
+from livewell.text import html_table, several
 
 KIND = "study"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -113,6 +114,15 @@ class Study:
         ).write(folder / STAMP)
         write_table(folder / "fields.parquet", table)
         return study
+
+    def _repr_html_(self) -> str:
+        fields = self.fields()
+        rows: dict[str, object] = {"images": f"{len(fields):,} in {self.root}"}
+        for name in ("plate", "well", "dose"):
+            if name in fields and fields[name].notna().any():
+                rows[several(name)] = f"{fields[name].nunique():,}"
+        rows |= {"labels": ", ".join(self.label_names()), "splits": ", ".join(self.split_names())}
+        return html_table(f"study {self.folder}", rows)
 
     @classmethod
     def of(cls, study: "Study | AnyPath") -> "Study":

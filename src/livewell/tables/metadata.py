@@ -103,7 +103,7 @@ class StudyMeta(Metadata):
     versions: Mapping[str, str] = {}
 
 
-class _Classed(Metadata):
+class _WithClasses(Metadata):
     """Metadata of something with classes."""
 
     classes: tuple[str, ...]
@@ -134,7 +134,7 @@ class _Classed(Metadata):
         return ClassNames(self.classes, self.positive)
 
 
-class LabelMeta(_Classed):
+class LabelMeta(_WithClasses):
     """How a set of labels was made: ``labels/NAME.json``."""
 
     NOUN: ClassVar[str] = "label description"
@@ -174,7 +174,7 @@ class LabelSource(BaseModel):
     meta: LabelMeta
 
 
-class SplitMeta(_Classed):
+class SplitMeta(_WithClasses):
     """How a split was made: ``splits/NAME/split.json``."""
 
     NOUN: ClassVar[str] = "split description"
@@ -210,7 +210,7 @@ class SplitMeta(_Classed):
         return new
 
 
-class RunMeta(_Classed):
+class RunMeta(_WithClasses):
     """What a training run was begun with: ``run.json``."""
 
     NOUN: ClassVar[str] = "training run"

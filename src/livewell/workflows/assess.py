@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from livewell.execution.frames import OpenFrame, Opening, counted, image_files, judge_frames
+from livewell.execution.frames import FileFrame, OpenSettings, counted, image_files, judge_frames
 from livewell.execution.items import Item, Journal, Record, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
@@ -96,9 +96,9 @@ def assess(
     }
     positions, unplaced = wells(list(files), pattern)
     folder = ResultFolder.claim(out, "assessment", "assessment.json", settings).begin()
-    opening = Opening(channels, pixel_um, frame_s)
+    opening = OpenSettings(channels, pixel_um, frame_s)
 
-    def judged(frame: OpenFrame) -> Record:
+    def judged(frame: FileFrame) -> Record:
         seen = (LEARNT,) if frame.learnt else ()
         field = replace(frame.field, notes=(*frame.field.notes, *seen))
         found = judge.judged(field, stride_px=stride)

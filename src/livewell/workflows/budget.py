@@ -21,7 +21,7 @@ from livewell.models.recipes import FAST
 from livewell.report.budget_results import budget_report
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
-from livewell.workflows.crossfit import KIND, CrossFitting, cross_fit, judge, prepare
+from livewell.workflows.crossfit import KIND, CrossFitSettings, cross_fit, judge, prepare
 
 LOG = logging.getLogger(__name__)
 RESULTS = "results.json"
@@ -114,7 +114,7 @@ def budget(
     if model is None:
         refuse_frame_recipe(profile)
     dosed = DosedStudy.of(study, plan)
-    training = CrossFitting(profile, classes, checked_name(name), channels, seed, processes)
+    training = CrossFitSettings(profile, classes, checked_name(name), channels, seed, processes)
     said = {
         "study": str(study.folder.resolve()),
         "plan": asdict(plan),

@@ -8,7 +8,7 @@ from livewell.errors import SpecError, SplitError
 from livewell.images.opening import Channels
 from livewell.inference.dosed_study import DosedStudy
 from livewell.inference.evaluation_set import same_scale
-from livewell.inference.judging import CrossFit, Judging, refuse_copies
+from livewell.inference.judging import CrossFit, WellScorer, refuse_copies
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.by_dose import Dose
@@ -28,7 +28,7 @@ VALIDATION = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class CrossFitting:
+class CrossFitSettings:
     """How the models of a budget are trained; `name` is that of labels and split in the study."""
 
     profile: Profile
@@ -39,7 +39,7 @@ class CrossFitting:
     processes: int | None
 
 
-def prepare(dosed: DosedStudy, settings: CrossFitting) -> SplitResult:
+def prepare(dosed: DosedStudy, settings: CrossFitSettings) -> SplitResult:
     """Label a study's extremes by dose and split its units in folds, evenly within each dose."""
     study, plan, name, seed = dosed.study, dosed.plan, settings.name, settings.seed
     if name in study.label_names() and study.label_meta(name).made_by != KIND:
@@ -69,7 +69,9 @@ def prepare(dosed: DosedStudy, settings: CrossFitting) -> SplitResult:
     return replace(dealt, warnings=tuple(dict.fromkeys([*dealt.warnings, *notes])))
 
 
-def cross_fit(dosed: DosedStudy, dealt: SplitResult, settings: CrossFitting, out: Path) -> CrossFit:
+def cross_fit(
+    dosed: DosedStudy, dealt: SplitResult, settings: CrossFitSettings, out: Path
+) -> CrossFit:
     """Learn sick from unlit units, and judge every unit by a model that never saw it."""
     channels, seed = settings.channels, settings.seed
     trained = train(
@@ -84,7 +86,7 @@ def cross_fit(dosed: DosedStudy, dealt: SplitResult, settings: CrossFitting, out
     fold = dosed.units.map(scoring_folds(dosed.dose, dealt.folds, seed))
     models = {number: Model.load(trained.run.model(number)) for number in trained.cards}
     refuse_copies(dosed.study, channels, fold, models)
-    judging = Judging(dosed.study, dosed.plan, dosed.dose, dosed.units, channels)
+    judging = WellScorer(dosed.study, dosed.plan, dosed.dose, dosed.units, channels)
     grid = dosed.grid(settings.profile.input)
     found = judging.judged(dosed.frames, grid, fold, models, seed)
     return replace(found, warnings=(*dealt.warnings, *found.warnings))
@@ -111,7 +113,7 @@ def judge(dosed: DosedStudy, model: Path, channels: Channels, seed: int) -> Cros
     same_scale(study, card, study.fields()["image"])
     for note in dosed.notes:
         LOG.warning(note)
-    judging = Judging(study, plan, dosed.dose, dosed.units, channels)
+    judging = WellScorer(study, plan, dosed.dose, dosed.units, channels)
     grid = dosed.grid(card)
     fold = scored.set_index("image")["model"]
     made = judging.judged(dosed.frames, grid, fold, dict(enumerate(found.models)), seed)

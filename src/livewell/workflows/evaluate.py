@@ -20,6 +20,7 @@ from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.study.runs import versions
 from livewell.study.study import Study
+from livewell.text import html_table
 
 RESULTS, SCORES, REPORT = "results.json", "scores.parquet", "report.html"
 
@@ -38,6 +39,9 @@ class Evaluation:
     suspects: pd.DataFrame
     places: Where
     each: dict[str, dict[str, Estimate]]
+
+    def _repr_html_(self) -> str:
+        return html_table(str(self.page), self.figures)
 
 
 def evaluate(
@@ -111,11 +115,8 @@ def evaluate(
     drawn = {"min_each": min_each, "seed": seed}
     rules = {fold: card.image_rule for fold, card in cards.items()}
     figures = evaluation_figures(scores, classes, rules, patches=bool(meta.patch_px), **drawn)
-    others, compared = (
-        rivals(tested.patches, tested.folds, classes, tested.pixels, scores, **drawn)
-        if baselines
-        else ({}, 0)
-    )
+    parts = (tested.patches, tested.folds, classes, tested.pixels, scores)
+    others, compared = rivals(*parts, min_each=min_each, seed=seed) if baselines else ({}, 0)
     places = where(tested, models, region_noun(tested), seed=seed)
     examples = Examples(tested, models)
     suspected, section = examples.suspects(scores)

@@ -21,7 +21,7 @@ from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
 from livewell.models.device import AUTO
 from livewell.outputs.heatmaps import read_map
-from livewell.outputs.sliding import Sliding, map_curve, slide
+from livewell.outputs.sliding import MovieWindows, map_curve, slide
 from livewell.outputs.video import stills
 from livewell.report.maps import still
 from livewell.report.model import model_summary
@@ -113,7 +113,7 @@ def heatmap(
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         fit = fit_to(card, image.header, channels, str(movie))
         margin = card.patch_px // 2 if edges == "mirror" else 0
-        sliding = Sliding(image, card, fit, stride, margin)
+        sliding = MovieWindows(image, card, fit, stride, margin)
         samples = sliding.samples(SAMPLED)
         scorer, used = engine_for(
             judge, samples[::2], sliding.grid, engine=engine, backend=backend, memory_gb=memory_gb

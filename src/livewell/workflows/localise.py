@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from livewell.execution.frames import Opening, counted, image_files
+from livewell.execution.frames import OpenSettings, counted, image_files
 from livewell.execution.items import Item, Journal, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
@@ -93,7 +93,7 @@ def localise(
     shape: dict[str, Any] = {"sigma_px": sigma_px, "share": share}
     look = Look(**{name: value for name, value in shape.items() if value is not None})
     locator = Locator(Model.load(model, device=device), look, least)
-    card, opening = locator.card, Opening(channels, pixel_um)
+    card, opening = locator.card, OpenSettings(channels, pixel_um)
     files = image_files(images, out)
     settings = {
         "images": str(images.resolve()),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from livewell.execution.folds import Fitter, Training, start_of, train_fold
+from livewell.execution.folds import Fitter, FoldSettings, start_of, train_fold
 from livewell.files import AnyPath
 from livewell.images.opening import Channels
 from livewell.models.device import AUTO
@@ -102,7 +102,7 @@ def train(
         ),
     )
     data.pixels.prepare(sorted(data.patches["image"].unique()))
-    training = Training(profile, seed, processes, device, fitter, start)
+    training = FoldSettings(profile, seed, processes, device, fitter, start)
     cards = {}
     for fold in data.folds:
         if not (run.model(fold) / "card.json").is_file():

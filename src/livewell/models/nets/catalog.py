@@ -1,4 +1,4 @@
-"""Which nets there are; a new one is a file in this folder and a line here."""
+"""Which nets there are; a new one is a file in this folder, an import and a member here."""
 
 from typing import Annotated
 

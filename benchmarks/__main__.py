@@ -92,6 +92,12 @@ BENCHMARKS = (
         (DATA, RUNS),
     ),
     Benchmark(
+        "mcf7-fast",
+        "mcf7.default_net",
+        "The default net on unseen experiments, against that of version 0.1.",
+        (DATA, RUNS),
+    ),
+    Benchmark(
         "mcf7-stain", "mcf7.stain", "Labels from propidium iodide: counts of every step.", (DATA,)
     ),
     Benchmark(

@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from benchmarks.mcf7 import PADDED
 from benchmarks.models import HEIGHT, STRIDE, WIDTH
 from benchmarks.result import Result
 from livewell.classes import ClassNames
@@ -15,19 +16,10 @@ from livewell.geometry import Box, WindowGrid
 from livewell.inference.dense import Dense
 from livewell.inference.windows import View, Windows
 from livewell.models.building import build, net_of
-from livewell.models.profile import Profile, override
+from livewell.models.profile import Profile
 from livewell.models.recipes import FAST, FAST_FIELDS
 from livewell.progress import task
 
-PADDED = override(
-    FAST,
-    {
-        "padding": "same",
-        "normalise": "background",
-        "normalise_px": 0,
-        "input_px": 64,
-    },
-).model_copy(update={"name": "FAST of version 0.1"})
 PROFILES = (FAST, FAST_FIELDS, PADDED)
 PARTS = 4
 """Windows are timed on the first of so many parts of the map's rows, and the time multiplied."""

@@ -17,6 +17,7 @@ from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
+from livewell.models.profile import override
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.splitting.schemes import LeaveOneOut
 from livewell.study.pixels import StudyPixels
@@ -31,6 +32,10 @@ from livewell.workflows.train import train
 CLASSES = ("live", "dead")
 LEAST_EACH = 5
 """An experiment counts in the mean with at least five cells of each state (data/README)."""
+PADDED = override(
+    FAST, {"padding": "same", "normalise": "background", "normalise_px": 0, "input_px": 64}
+).updated(name="FAST of version 0.1")
+"""The default net of version 0.1."""
 BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
 
 
@@ -97,6 +102,35 @@ def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
             "FAST was developed on the six experiments other than december, february and march, by"
             " leaving one of the six out; about 18 settings were compared there.",
         ],
+        values=values,
+    )
+
+
+def default_net(data: Path, *, runs: Path, seed: int = 0) -> Result:
+    """Dead and live cells of unseen experiments: the default net and that of version 0.1."""
+    study = study_of(data, runs / "study")
+    rows, values, notes = [], {}, []
+    for profile in (FAST, PADDED):
+        _prepare(study, data, f"cells-{profile.input.patch_px}", profile.input.patch_px, seed)
+        folder = runs / f"run-{profile.name.replace(' ', '-')}-{seed}"
+        name = f"cells-{profile.input.patch_px}"
+        run = train(study, folder, profile, split=name, seed=seed).run
+        seconds = sum(
+            pd.read_csv(run.fold(fold) / "log.csv")["seconds"].sum() for fold in run.folds
+        )
+        made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
+        rows.append(_row(profile.name, made.figures, f"{seconds / 60:.0f}"))
+        values[profile.name] = {name: asdict(figure) for name, figure in made.figures.items()}
+        areas = metrics.group_areas(outcomes(made.scores, ClassNames.of(CLASSES)), LEAST_EACH)
+        each = ", ".join(f"{group} {area:.2f}" for group, area in areas.items() if area == area)
+        notes.append(f"{profile.name}: {each}.")
+    return Result(
+        title="Real images: the default net against that of version 0.1",
+        header="net | AUC within experiments | pooled AUC | balanced accuracy | training, min",
+        rows=rows,
+        lead="The cells of `mcf7-cells`, leave one experiment out; one thread for the net."
+        " FAST of version 0.1 pads its maps, and so has no exact dense maps.",
+        notes=notes,
         values=values,
     )
 

@@ -17,7 +17,6 @@ from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
-from livewell.models.profile import override
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.splitting.schemes import LeaveOneOut
 from livewell.study.pixels import StudyPixels
@@ -32,9 +31,14 @@ from livewell.workflows.train import train
 CLASSES = ("live", "dead")
 LEAST_EACH = 5
 """An experiment counts in the mean with at least five cells of each state (data/README)."""
-PADDED = override(
-    FAST, {"padding": "same", "normalise": "background", "normalise_px": 0, "input_px": 64}
-).updated(name="FAST of version 0.1")
+PADDED = FAST.updated(
+    name="FAST of version 0.1",
+    source="The default net of version 0.1.",
+    padding="same",
+    normalise="background",
+    normalise_px=0,
+    input_px=64,
+)
 """The default net of version 0.1."""
 BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
 

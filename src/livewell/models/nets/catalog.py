@@ -9,7 +9,6 @@ from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
 from livewell.models.nets.spec import NetSpec
-from livewell.models.nets.toy import ToySpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
 
 AnyNetSpec = Annotated[
@@ -20,8 +19,7 @@ AnyNetSpec = Annotated[
     | WscnnSpec
     | WscnnSixSpec
     | WscnnSmallSpec
-    | WscnnResNet18Spec
-    | ToySpec,
+    | WscnnResNet18Spec,
     Field(discriminator="kind"),
 ]
 """One line a net."""

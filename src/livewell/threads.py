@@ -28,7 +28,11 @@ def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:
             for future in made:
                 future.cancel()
             # a generator that is left half-way lets go of what it holds, here and not some day
-            maker.submit(getattr(iterator, "close", lambda: None))
+            close: Callable[[], object] = getattr(iterator, "close", lambda: None)
+            try:
+                maker.submit(close)
+            except RuntimeError:  # the interpreter is ending, and so has the thread
+                close()
 
 
 class _End:

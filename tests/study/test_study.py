@@ -1,6 +1,7 @@
 """Study folders: written whole, opened again, headers read once."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 
+import livewell
 from livewell.errors import (
     ImageReadError,
     OutputError,
@@ -19,7 +21,6 @@ from livewell.images.listing import RESULTS, find_images
 from livewell.study.runs import RUN
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta, SplitMeta
-from livewell.workflows import assess, budget, explain, heatmap, localise, timelapse
 
 MADE = LabelMeta(route="column", classes=("healthy", "sick"))
 DEALT = SplitMeta(
@@ -76,9 +77,11 @@ def test_find_images(root: Path) -> None:
 
 
 def test_every_folder_of_results_is_known() -> None:
-    """What marks the folders of jobs that draw pictures is on the list that is searched for."""
-    jobs = (assess, budget, explain, heatmap, localise, timelapse)
-    assert {job.STAMP for job in jobs} | {RUN} == RESULTS
+    """The marker file of every workflow's folder of results is known where images are listed."""
+    workflows = Path(livewell.__file__).parent / "workflows"
+    text = "\n".join(path.read_text("utf-8") for path in workflows.glob("*.py"))
+    markers = re.findall(r'ResultFolder\.claim\([^)]*"(\w+\.json)"', text)
+    assert {*markers, RUN} == RESULTS
 
 
 def test_find_images_where_there_are_none(tmp_path: Path) -> None:

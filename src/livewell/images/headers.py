@@ -22,28 +22,35 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
     when its size or its time of change is not that in `cache`, a Parquet file of headers.
     """
     known = _known(cache)
-    rows: list[dict[str, Any]] = []
-    faults: list[Fault] = []
-    fresh = 0
-    with task("reading headers", len(paths)) as tick:
-        for image, path in paths.items():
-            try:
-                size, mtime = fingerprint(path)
-                row = known.get(image)
-                # version 0.1 did not look whether colour images are grey
-                unseen = row and row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
-                if row is None or unseen or (row["bytes"], row["mtime_ns"]) != (size, mtime):
-                    row = _row(image, path, size, mtime)
-                    fresh += 1
-                rows.append(row)
-            except LivewellError as error:
-                faults.append(Fault.of(error, image))
-            tick()
+    found: dict[str, dict[str, Any]] = {}
+    faults: dict[str, Fault] = {}
+    versions: dict[str, tuple[int, int]] = {}
+    for image, path in paths.items():
+        try:
+            versions[image] = fingerprint(path)
+        except LivewellError as error:
+            faults[image] = Fault.of(error, image)
+        else:
+            row = known.get(image)
+            # version 0.1 did not look whether colour images are grey
+            unseen = row and row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
+            if row and not unseen and (row["bytes"], row["mtime_ns"]) == versions[image]:
+                found[image] = row
+    todo = [image for image in versions if image not in found]
+    if todo:
+        with task("reading headers", len(todo)) as tick:
+            for image in todo:
+                try:
+                    found[image] = _row(image, paths[image], *versions[image])
+                except LivewellError as error:
+                    faults[image] = Fault.of(error, image)
+                tick()
+    rows = [found[image] for image in paths if image in found]
     columns = [*HEADERS.names, "notes"]
     table = HEADERS.check(pd.DataFrame(rows, columns=columns).astype({"notes": "str"}))
-    if fresh or len(known) != len(rows):
+    if todo or len(known) != len(rows):
         write_table(cache, table)
-    return table, faults
+    return table, [faults[image] for image in paths if image in faults]
 
 
 def _known(cache: Path) -> dict[str, dict[str, Any]]:

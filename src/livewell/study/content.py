@@ -38,13 +38,13 @@ def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataF
     wanted = frames.groupby("image", sort=False)["t"].apply(list)
     shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
     known = {key: rows.drop_duplicates(["t", "part"]) for key, rows in _kept(cache, _FILE)}
-    tables, fresh = [], False
+    tables, fresh, nothing = [], False, content_table([], [])
     with task("comparing images", total=len(wanted)) as tick:
         for image, times in wanted.items():
             name = str(image)
             key = (name, *fingerprint(study.path(name)))
             sought = {f"{y}x{x}" for y, x in compared(pixels.shape(name)[1:], shapes)} | {"whole"}
-            kept = _of_kinds(known.get(key, content_table([], [])), sought)
+            kept = _of_kinds(known.get(key, nothing), sought)
             kinds = kept.groupby("t")["kind"].nunique()
             missing = sorted({int(t) for t in times} - set(kinds.index[kinds == len(sought)]))
             if missing:
@@ -62,7 +62,7 @@ def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataF
 
 def _of_kinds(table: pd.DataFrame, sought: set[str]) -> pd.DataFrame:
     """Digests of whole frames and of tiles of the sought layouts, which the column kind names."""
-    table = table.assign(kind=table["part"].str.replace(":.*", "", regex=True))
+    table = table.assign(kind=[part.partition(":")[0] for part in table["part"]])
     return table[table["kind"].isin(sought)]
 
 

@@ -17,7 +17,7 @@ def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list
     Columns image, well, position; without a pattern nothing is known.
     """
     table = pd.DataFrame({"image": list(names), "well": None, "position": None})
-    if pattern is None:
+    if pattern is None or table.empty:
         return table, []
     parts, unmatched = NamePattern.parse(pattern).match_all(names)
     if parts.empty:

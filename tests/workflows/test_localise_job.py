@@ -214,7 +214,7 @@ def test_what_cannot_be_is_refused(
 
 
 def test_a_lower_threshold_lists_more(images: Path, bright: Path, tmp_path: Path) -> None:
-    """From a lower probability on there are more detections, none below it; figures are optional."""
+    """From a lower probability on there are more detections, none below; figures are optional."""
     usual = localise(images, bright, tmp_path / "usual", figures=0)
     low = localise(images, bright, tmp_path / "low", least=0.001, figures=0)
     assert len(low.detections) > len(usual.detections)

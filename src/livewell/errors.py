@@ -100,7 +100,7 @@ class Fault:
 
     @classmethod
     def of(cls, error: LivewellError, where: str) -> "Fault":
-        """An error as a fault of a table; its position is told once."""
+        """An error as a fault of a table; its position is said once."""
         return cls(error.code, where, str(error).removeprefix(f"{where}: "))
 
     def __str__(self) -> str:

@@ -100,7 +100,7 @@ def each(items: Iterable[T], tick: Tick, share: float = 1) -> Iterator[tuple[T, 
     """Items, and what tells how far each one is, which makes `share` units of `tick`.
 
     Where a bar counts files, a file of many frames moves it frame by frame, and the time left is
-    known before the file ends. The rest of an item is told when the next is asked for.
+    known before the file ends. The rest of an item is counted when the next is asked for.
     """
     for item in items:
         part = _Part(tick, share)

@@ -76,7 +76,7 @@ def test_what_it_says_to_people(world: Path, livewell: Run, tmp_path: Path) -> N
     words = ("--model", world / "run", "--out", tmp_path / "out", "--figures", 0)
     made = livewell("localise", tmp_path / "new", *words)
     assert made.exit_code == 1
-    assert "places of p" in made.stdout or "1 place of p" in made.stdout
+    assert "detections of p" in made.stdout or "1 detection of p" in made.stdout
     assert "detections.csv" in made.stdout
     assert "report.html" in made.stdout
     assert "warning: not judged: bad.tif: [image-unreadable]" in made.stderr

@@ -1,4 +1,4 @@
-"""Curves of places and frames with their marks: valid, described, not thrown by thin data."""
+"""Curves of detections and frames with their marks: valid, described, not thrown by thin data."""
 
 import re
 from collections.abc import Callable
@@ -97,12 +97,12 @@ def test_captions_tell_the_figures():
 def test_the_legend_names_what_is_there():
     """Right, wrong, missed and pixels each have a sign; what no frame shows is not explained."""
     all_signs = CASES["frames"]().data.decode()
-    for name in ("right place", "wrong place", "true box, found", "true box, missed"):
+    for name in ("right detection", "wrong detection", "true box, found", "true box, missed"):
         assert f">{name}<" in all_signs
-    assert ">place<" not in all_signs
+    assert ">detection<" not in all_signs
     places = CASES["frames of places"]().data.decode()
-    assert ">place<" in places
-    assert ">right place<" not in places
+    assert ">detection<" in places
+    assert ">right detection<" not in places
     assert "1 right, 1 wrong, 1 missed" in CASES["frames"]().alt
     assert "Means of up to 5 x 5 pixels are drawn." in CASES["wide frame"]().caption
 
@@ -144,7 +144,7 @@ def test_the_section_says_what_used_boxes():
     page = render(Page("t", "s", "v", sections=places_sections(results())))
     for text in (
         "20 unseen images, 6 of them with boxes of class dead, 10 in all",
-        "<h2>Places of class dead</h2>",
+        "<h2>Detections of class dead</h2>",
         "the first threshold too was chosen by these; boxes only measure",
         "best F1 on boxes of validation images",
         "Each of the 3 models has its own thresholds",

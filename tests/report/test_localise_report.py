@@ -1,4 +1,4 @@
-"""The page of places: it claims no more than was found."""
+"""The page of detections: it claims no more than was found."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from livewell.report.localise import LocaliseResults, headline, localise_page
 from livewell.report.page import Page, Picture, render
 
 CLASSES = ("ellipses", "circles")
-DRAWN = Picture(b"RIFF", "webp", "a picture under its places")
+DRAWN = Picture(b"RIFF", "webp", "an image under its detections")
 
 
 def results(**changed: object) -> LocaliseResults:
@@ -30,7 +30,7 @@ def results(**changed: object) -> LocaliseResults:
         columns=["image", "t", "number", "y", "x", "score", "p"],
     )
     made = LocaliseResults(
-        title="Places in new",
+        title="Detections in new",
         subtitle="by the model m",
         classes=CLASSES,
         pictures=pictures,
@@ -49,11 +49,11 @@ def texts(page: Page) -> str:
 
 
 def test_headline_counts_pictures_and_places() -> None:
-    """Every verdict with its number, then places and the pictures that hold them."""
+    """Every verdict with its number, then detections and the images that hold them."""
     said, tone = headline(results())
     assert said == (
         "Of 4 images, 1 is called circles, 1 is called ellipses, 1 is unsure and 1 has nothing to"
-        " judge. 4 places of class circles were found in 2 images."
+        " judge. 4 detections of class circles in 2 images."
     )
     assert tone == "info"
     failures = pd.DataFrame([("x.tif", None, "[image-unreadable] no")], columns=["image", "t", "e"])
@@ -71,7 +71,7 @@ def test_the_page_says_what_a_place_is_not() -> None:
     assert "trained on labels of images alone" in page
     assert "from p 0.68 on, a low one of those that told validation frames apart best" in page
     assert "no exact count" in page
-    assert "Of 4 places, 1 lies in 1 image not called circles" in page
+    assert "Of 4 detections, 1 lies in 1 image not called circles" in page
     assert "(0.30 to 0.60)" in page
     assert "as you asked" in texts(localise_page(results(chosen=False)))
     assert "&lt;d&gt;.tif" in page
@@ -82,17 +82,19 @@ def test_the_page_says_what_a_place_is_not() -> None:
 def test_the_page_knows_the_pooling_and_leaves_bare_columns_out() -> None:
     """What is said of the maps fits the net, and columns without a word are not shown."""
     page = texts(localise_page(results()))
-    assert page.count("the surest place of each class speaks for the image") == 1
+    assert page.count("the surest cell of each class map speaks for the image") == 1
     assert ">well<" not in page
     assert ">note<" not in page
     none = results().pictures.assign(well=np.nan, note=None)
     assert ">well<" not in texts(localise_page(results(pictures=none)))
     told = results().pictures.assign(note=["", "rescaled", "", ""], well=["A1", None, None, None])
     page = texts(localise_page(results(pictures=told, pooling="average")))
-    assert "the mean of all places speaks" in page
+    assert "the mean of all cells of the class map speaks" in page
     assert ">well<" in page
     assert ">note<" in page
-    assert "all places together" in texts(localise_page(results(pooling="noisy_or")))
+    assert "all cells of the class map together" in texts(
+        localise_page(results(pooling="noisy_or"))
+    )
 
 
 def trusted(page: Page, tone: str) -> str:
@@ -101,7 +103,7 @@ def trusted(page: Page, tone: str) -> str:
 
 
 def test_figures_of_the_model_are_shown_if_there_are_any() -> None:
-    """A measured model's figures have names that people read, those of places last."""
+    """A measured model's figures have names that people read, those of detections last."""
     rows = [
         ("place_recall", 0.91, 0.85, 0.95),
         ("place_f1", 0.9, np.nan, np.nan),
@@ -110,7 +112,7 @@ def test_figures_of_the_model_are_shown_if_there_are_any() -> None:
     ]
     page = localise_page(results(measured=rows))
     said = texts(page)
-    names = ("AUC", "images with a verdict", "places: recall", "places: F1")
+    names = ("AUC", "images with a verdict", "detections: recall", "detections: F1")
     places = [said.index(f">{name}<") for name in names]
     assert places == sorted(places)
     assert "0.850 to 0.950" in said
@@ -163,7 +165,7 @@ def test_sentences_bear_adjectives_and_nouns(classes: tuple[str, str]) -> None:
                    f"evidence for {positive} ", f"which is {positive}"):  # fmt: skip
         assert broken not in page
     assert f"whole images labelled {positive} or {classes[0]}" in page
-    assert f"places of class {positive} were found" in page
+    assert f"detections of class {positive} in " in page
 
 
 def test_one_word_for_a_frame_and_no_p_of_one() -> None:
@@ -182,13 +184,15 @@ def test_one_word_for_a_frame_and_no_p_of_one() -> None:
 
 
 def test_two_probabilities_are_explained() -> None:
-    """Beside table and overlays stands that a picture may have a lower p than its place."""
+    """Beside table and overlays stands that an image may have a lower p than its detection."""
     page = localise_page(results(overlays=[DRAWN]))
     leads = {section.title: section.lead for section in page.sections}
-    for title in ("Images with most places", "Images under their places"):
-        assert "may lie below that of its surest place" in leads[title]
-    assert "with up to 12 places, its p stands beside it" in leads["Images under their places"]
-    assert "more than 60 there is no number" in leads["Images under their places"]
+    for title in ("Images with most detections", "Images under their detections"):
+        assert "may lie below that of its surest detection" in leads[title]
+    assert (
+        "with up to 12 detections, its p stands beside it" in leads["Images under their detections"]
+    )
+    assert "more than 60 there is no number" in leads["Images under their detections"]
     assert "a few pixels beside the middle of an object" in texts(page)
 
 
@@ -203,10 +207,10 @@ def test_pages_without_places_or_pictures() -> None:
     """Nothing found, nothing judged, everything failed: each has its page."""
     empty = results().detections.head(0)
     none = localise_page(results(pictures=results().pictures.assign(found=0), detections=empty))
-    assert "No place of class circles was found." in texts(none)
-    assert "No place reached the threshold." in texts(none)
-    assert "1 image called circles without any place" in texts(none)
-    assert "without any place" not in texts(localise_page(results()))
+    assert "No detection of class circles." in texts(none)
+    assert "No detection reached the threshold." in texts(none)
+    assert "1 image called circles without any detection" in texts(none)
+    assert "without any detection" not in texts(localise_page(results()))
     failures = pd.DataFrame(
         [("x.tif", 0, "[image-content] blank")], columns=["image", "t", "error"]
     )

@@ -1,4 +1,4 @@
-"""Figures of places: what is drawn is what was found."""
+"""Figures of detections: what is drawn is what was found."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -25,13 +25,13 @@ def opened(picture: Picture) -> NDArray[np.float64]:
 
 
 def item(shape: tuple[int, int] = (60, 80), scale: float = 1.0) -> Overlay:
-    """A ramp from left to right with two places."""
+    """A ramp from left to right with two detections."""
     pixels = np.tile(np.linspace(500, 2500, shape[1]), (shape[0], 1)).astype(np.uint16)
     labels = np.zeros(shape, dtype=np.uint16)
     h, w = shape
     labels[h // 6 : h // 2, w // 8 : w // 3] = 1
     labels[h // 2 : h - 4, w - w // 4 : w] = 2
-    return Overlay(pixels, labels, [0.91, 0.66], "circles, p 0.98, 2 places", "n1.tif", scale)
+    return Overlay(pixels, labels, [0.91, 0.66], "circles, p 0.98, 2 detections", "n1.tif", scale)
 
 
 def in_picture(shown: NDArray[np.float64], of: Overlay, y: float, x: float) -> NDArray[np.float64]:
@@ -44,7 +44,7 @@ def in_picture(shown: NDArray[np.float64], of: Overlay, y: float, x: float) -> N
 
 
 def test_places_are_tinted_and_the_rest_stays_grey() -> None:
-    """Inside a place the picture is mixed with one colour, lightly; elsewhere it has none."""
+    """Inside a detection the image is mixed with one colour, lightly; elsewhere it has none."""
     one = replace(item(), pixel_um=None)
     shown = opened(overlay(one))
     assert shown.shape[1] == 640
@@ -72,7 +72,7 @@ def white(of: Overlay, rows: range, columns: range) -> int:
 
 
 def test_every_place_is_numbered() -> None:
-    """Beside a place stands its number, and its probability while there are few."""
+    """Beside a detection stands its number, and its probability while there are few."""
     one = replace(item(), pixels=np.full((60, 80), 7, np.uint16), pixel_um=None)
     beside, further = (range(7, 14), range(26, 29)), (range(7, 14), range(29, 40))
     many = replace(one, p=[0.9] * 30)
@@ -85,7 +85,7 @@ def test_every_place_is_numbered() -> None:
 
 
 def discs(centres: list[tuple[int, int]], p: int) -> Overlay:
-    """A dark picture of 60 x 80 px with places of 3 px at these centres, said to be `p` in all."""
+    """A dark image of 60 x 80 px, detections of 3 px at these centres, said to be `p` in all."""
     labels = np.zeros((60, 80), np.uint16)
     for number, (y, x) in enumerate(centres, 1):
         labels[y : y + 3, x : x + 3] = number
@@ -93,18 +93,18 @@ def discs(centres: list[tuple[int, int]], p: int) -> Overlay:
 
 
 def test_crowded_pictures_have_no_numbers() -> None:
-    """Beyond `MOST_NUMBERED` places outlines alone are drawn, and the picture says so."""
+    """Beyond `MOST_NUMBERED` detections outlines alone are drawn, and the image says so."""
     grid = [(y, x) for y in range(0, 60, 6) for x in range(0, 80, 10)]
     crowd, fewer = discs(grid[:61], 61), discs(grid[:60], 60)
     assert MOST_NUMBERED == 60
     assert white(crowd, range(60), range(80)) == 0
     assert white(fewer, range(60), range(80)) > 0
-    assert "too many places for numbers" in overlay(crowd).alt
+    assert "too many detections for numbers" in overlay(crowd).alt
     assert "too many" not in overlay(fewer).alt
 
 
 def test_numbers_shrink_where_places_are_near() -> None:
-    """The same two numbers take less room where the places stand close together."""
+    """The same two numbers take less room where detections stand close together."""
     near, far = discs([(20, 20), (22, 20)], 30), discs([(10, 20), (40, 20)], 30)
     assert white(near, range(60), range(80)) < 0.6 * white(far, range(60), range(80))
 
@@ -162,7 +162,7 @@ def test_the_page_takes_a_lighter_copy() -> None:
     light = for_page(picture)
     assert (light.kind, light.alt) == ("webp", picture.alt)
     assert light.data[8:12] == b"WEBP"
-    assert "n1.tif: circles, p 0.98, 2 places" in light.alt
+    assert "n1.tif: circles, p 0.98, 2 detections" in light.alt
     np.testing.assert_allclose(opened(light).mean(), opened(picture).mean(), atol=0.01)
 
 
@@ -193,7 +193,7 @@ def test_class_maps_are_drawn_with_any_threshold(least: float) -> None:
         assert shown.shape[1] == 1560
         assert picture.wide
         assert "ellipses and circles" in picture.alt
-        assert "threshold of a place" in picture.caption
+        assert "threshold of a detection" in picture.caption
 
 
 @pytest.mark.parametrize("words", ["nearly all cells", "right tail", "sets images apart"])

@@ -228,13 +228,13 @@ def test_suspects_are_listed(case: Case) -> None:
 
 
 def test_the_page_speaks_of_images(case: Case) -> None:
-    """No word of patches is left; places, what used boxes, and the paper's measure are told."""
+    """No word of patches is left; detections, what used boxes, the paper's measure are said."""
     text = text_of(case.made.page)
     assert not re.search(r"\bpatch(es)?\b", text, re.IGNORECASE)
     for said in (
         "On unseen pictures, images labelled circles and ellipses",
-        "Places of class circles",
-        "Places held against boxes",
+        "Detections of class circles",
+        "Detections held against boxes",
         "Labels that the net contradicts",
         "neither right nor wrong" if "unknown" in text else "Surest",
         "true box",
@@ -260,10 +260,10 @@ def test_without_boxes_places_are_not_checked(shapes: Path, tmp_path: Path) -> N
         "suspects.csv",
     }
     text = text_of(made.page)
-    assert "Places of class circles are not checked" in text
+    assert "Detections of class circles are not checked" in text
     assert "livewell label boxes" in text
     assert f"Only {len(made.scores)} of the {SPEC.images} labelled images were scored" in text
-    assert "A place is right where its peak" not in text
+    assert "A detection is right where its peak" not in text
     assert made.places.detections is None
     assert not made.places.figures
 

@@ -82,7 +82,7 @@ def test_long_folder_is_cut_short(tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / f"{i}.tif", np.zeros((9 + i, 9), np.uint8))
     paths, (note,) = unfolded([tmp_path])
     assert len(paths) == LISTED
-    assert f"the first {LISTED} of {LISTED + 2} are told" in note
+    assert f"the first {LISTED} of {LISTED + 2} are listed" in note
 
 
 def test_frames_that_cannot_be_read_are_failures(tmp_path: Path) -> None:

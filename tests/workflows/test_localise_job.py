@@ -1,4 +1,4 @@
-"""Places in new images: found where they are, whatever else lies there, and never twice."""
+"""Detections in new images: found where they are, whatever else lies there, and never twice."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -214,7 +214,7 @@ def test_what_cannot_be_is_refused(
 
 
 def test_a_lower_threshold_lists_more(images: Path, bright: Path, tmp_path: Path) -> None:
-    """From a lower probability on there are more places, none below it; figures are optional."""
+    """From a lower probability on there are more detections, none below; figures are optional."""
     usual = localise(images, bright, tmp_path / "usual", figures=0)
     low = localise(images, bright, tmp_path / "low", least=0.001, figures=0)
     assert len(low.detections) > len(usual.detections)
@@ -295,7 +295,7 @@ def test_no_picture_at_all_is_a_page_too(bright: Path, tmp_path: Path) -> None:
 
 
 def test_noise_alone_has_nothing_to_judge(images: Path, bright: Path, tmp_path: Path) -> None:
-    """A field of noise has neither probability nor place, and an empty mask."""
+    """A field of noise has neither probability nor detection, and an empty mask."""
     tifffile.imwrite(images / "noise.tif", blobs([], []))
     made = localise(images, bright, tmp_path / "out", pixel_um=0.5, figures=0)
     (row,) = found_in(made.pictures, "noise.tif").to_dict("records")
@@ -374,7 +374,7 @@ def test_a_card_without_a_rule_for_places_is_refused(
 
 
 def test_page_is_self_contained(images: Path, bright: Path, tmp_path: Path) -> None:
-    """The report holds its figures, fetches nothing, and says what a place is not."""
+    """The report holds its figures, fetches nothing, and says what a detection is not."""
     made = localise(images, bright, tmp_path / "out")
     page = made.page.read_text("utf-8")
     assert 'src="http' not in page
@@ -388,7 +388,7 @@ def test_page_is_self_contained(images: Path, bright: Path, tmp_path: Path) -> N
 
 
 def test_other_poolings_are_localised_too(images: Path, bright: Path, tmp_path: Path) -> None:
-    """Any global pooling has class maps, and its places are found the same."""
+    """Any global pooling has class maps, and its detections are the same."""
     net, card = load_model(bright)
     profile = override(WSCNN_FAST, {"global_pool": "average", "narrowing": (0, 0)})
     module = WscnnSmallSpec(global_pool="average").build(NetShape(frame_px=SHAPE))

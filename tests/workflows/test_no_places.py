@@ -1,4 +1,4 @@
-"""A fully connected head judges images and tells no places, and every command says so."""
+"""A fully connected head judges images and gives no detections, and every command says so."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def connected(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
 def test_evaluate_judges_images_and_says_that_there_are_no_places(
     connected: TrainingResult,
 ) -> None:
-    """Figures of images, no table of places although there are boxes, and a note on the page."""
+    """Figures of images, no table of detections despite boxes, and a note on the page."""
     made = evaluate(connected.run.folder, baselines=False)
     assert 0 <= made.figures["roc_auc"].value <= 1
     assert made.places.detections is None

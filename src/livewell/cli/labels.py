@@ -55,7 +55,7 @@ def _class_names(
 
     names = tuple(dict.fromkeys(classes.values()))
     if len(names) <= 2 and negative and positive:
-        # whether these are the classes of the labels is told with the labels
+        # whether these are the classes of the labels is said with the labels
         return ClassNames((negative, positive))
     said = {"--negative": negative, "--positive": positive}
     faults = [

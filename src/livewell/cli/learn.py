@@ -217,7 +217,7 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
     if made.places.figures:
         for how, found in made.places.figures["thresholds"].items():
             three = ", ".join(f"{name} {found[name]['value']:.3f}" for name in PLACED)
-            talk.say(f"{'places':<18} {three}; threshold {how}")
+            talk.say(f"{'detections':<18} {three}; threshold {how}")
     elif made.paper:
         talk.say(f"{'virtual batches':<18} {_told(made.paper)}  as DeadNet's paper, too narrow")
     for rival, found in made.baselines.items():

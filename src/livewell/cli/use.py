@@ -113,12 +113,12 @@ def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) 
     made = localise(images, model, out, **options)
     verdicts = talk.count(made.pictures["verdict"])
     holding = int((made.pictures["found"] > 0).sum())
-    places = f"{plural(len(made.detections), 'place')} of p {made.least:.2g} or more"
-    talk.say(f"{places} in {plural(holding, 'picture')}")
+    found = f"{plural(len(made.detections), 'detection')} of p {made.least:.2g} or more"
+    talk.say(f"{found} in {plural(holding, 'image')}")
     tables = {name: str(out / f"{name}.csv") for name in ("pictures", "detections", "failures")}
     return talk.end(
         made,
-        f"places: {out / 'detections.csv'}",
+        f"detections: {out / 'detections.csv'}",
         lost="not judged: {image}: {error}",
         verdicts=verdicts,
         pictures=len(made.pictures),

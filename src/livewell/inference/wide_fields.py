@@ -64,7 +64,7 @@ def look_over(finder: Finder, frame: Frame, area: Box, tick: Tick | None = None)
 
     The log odds are the highest of all windows, each pooled over the cells that lie in the image;
     class maps are those of this window, saliency and labels of the whole image. `tick` is of one
-    unit, the image, and told of every window.
+    unit, the image, and said of every window.
     """
     parts = []
     laid = list(_laid(finder, frame, area))

@@ -91,7 +91,7 @@ class Boxes(Route):
         boxes = read_boxes(self.csv, image=self.image, state=self.state, corners=self.corners)
         headers, where = request.study.headers(), str(self.csv)
         sizes = sizes_of(headers)
-        # images that the study has not are told by the labels, with what comes near
+        # images that the study has not are named by the labels, with what comes near
         placed = boxes["image"].isin(sizes)
         # an empty state is no fault of the box
         known = boxes[placed].fillna({"kind": "(empty)"})

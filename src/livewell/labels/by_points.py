@@ -73,7 +73,7 @@ def by_points(points: pd.DataFrame, route: Points, sizes: Mapping[str, tuple[int
     patches = _patches(points[labels.notna()], labels.dropna(), route)
     clash = patches[patches.groupby(KEY)["label"].transform("nunique") > 1]
     found = [
-        Fault("two-classes", f"{image}, frame {t}", f"{rows['label'].nunique()} at one place")
+        Fault("two-classes", f"{image}, frame {t}", f"{rows['label'].nunique()} at one position")
         for (image, t, *_), rows in clash.groupby(KEY)
     ]
     refuse(found, route.name, "decide on one state, or drop these points")

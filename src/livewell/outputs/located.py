@@ -118,7 +118,7 @@ class Locator:
         return said | {"notes": notes}
 
     def _refuse_scraps(self, area: Box, where: str) -> None:
-        """That a thing is not in a scrap says little about a whole picture."""
+        """That a thing is not in a scrap says little about a whole image."""
         least = [math.ceil(LEAST_OF_FRAME * edge) for edge in self.frame_px]
         if any(edge < low for edge, low in zip(area.shape, least, strict=True)):
             raise ImageContentError(
@@ -132,7 +132,7 @@ class Locator:
 
 
 def size_notes(area: Box, frame_px: tuple[int, int]) -> list[str]:
-    """What is to be said of a picture of another size than the training frames."""
+    """What is to be said of an image of another size than the training frames."""
     trained = f"the training frames of {frame_px[0]} x {frame_px[1]} px"
     sizes = list(zip(area.shape, frame_px, strict=True))
     notes = []

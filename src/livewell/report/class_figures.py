@@ -1,4 +1,4 @@
-"""Figures of three or more classes, each in its colour and told by name."""
+"""Figures of three or more classes, each in its colour and named."""
 
 from collections.abc import Mapping
 from typing import Any

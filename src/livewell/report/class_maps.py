@@ -28,10 +28,10 @@ WIDE_IN, HEAD_IN, FOOT_IN, GAP_IN, PANEL_IN = 12.0, 0.32, 0.95, 0.26, 2.05
 COLUMNS_IN = ((0.5, PANEL_IN), (2.65, PANEL_IN), (4.8, PANEL_IN), (7.55, 1.85), (10.05, 1.85))
 """Left edge and width of its columns."""
 SAID = (
-    "One cell of a map is one place. Cells outlined in vermillion reach the threshold of a place;"
-    " boxes in the input are the places found. Counts are logarithmic. Look whether the histograms"
-    " of the rows differ, and where: at the right end alone, where few cells decide, or throughout."
-    " Inputs are shown between percentiles of their grey levels, for display only."
+    "Each square of a map is one cell of it. Cells outlined in vermillion reach the threshold of a"
+    " detection; boxes in the input are the detections. Counts are logarithmic. Look whether the"
+    " histograms of the rows differ, and where: at the right end alone, where few cells decide, or"
+    " throughout. Inputs are shown between percentiles of their grey levels, for display only."
 )
 EDGE_SAID = (
     " The dashed white line is the edge of the image: beyond it the image is mirrored, and"
@@ -46,9 +46,9 @@ class ClassMaps:
 
     Titles have up to three lines, cut in the middle where too long for the row. `pixels` (h, w) are
     grey levels as the net saw them; `maps` (2, rows, columns) scores before softmax, negative and
-    positive; `odds` (rows, columns) log odds of every place; `boxes` (y0, x0, y1, x1) of the places
-    found, pixels. From cell to cell it is `stride_px`; the first cell's centre is counted from 0 at
-    the centre of the first pixel. Beyond `inside` the image is mirrored; all is image where
+    positive; `odds` (rows, columns) log odds of every cell; `boxes` (y0, x0, y1, x1) of the
+    detections, pixels. From cell to cell it is `stride_px`; the first cell's centre is counted from
+    0 at the centre of the first pixel. Beyond `inside` the image is mirrored; all is image where
     ``None``.
     """
 
@@ -91,7 +91,7 @@ def class_maps(
 ) -> Picture:
     """Images, their class maps and histograms of them, one a row and of one size, as PNG.
 
-    From the log odds `least`, the probability `least_p`, on a place is called. Source: Sailem et
+    From the log odds `least`, the probability `least_p`, on a cell is called. Source: Sailem et
     al., section 4.1 and Figure 3.
     """
     title = f"Class maps of {classes[0]} and {classes[1]}"
@@ -202,7 +202,7 @@ def _called(axes: Axes, item: ClassMaps, least: float) -> None:
 def _histograms(
     both: Axes, difference: Axes, item: ClassMaps, least: float, ends: tuple[Ends, Ends]
 ) -> None:
-    """Values of both maps, and their difference; filled where a place is called."""
+    """Values of both maps, and their difference; filled where a cell is called."""
     odds = item.odds[item.counted]
     of_maps, of_odds = (np.linspace(low, max(high, low + 1e-6), BINS + 1) for low, high in ends)
     for values, colour in zip(item.maps, class_colours(2), strict=True):
@@ -240,7 +240,7 @@ def _legend(sheet: Sheet, classes: tuple[str, str], least: float, least_p: float
     ]
     said = f"called: log odds {least:.3g} or more (p {threshold_p(least_p)})"
     marks += [
-        Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="threshold of a place"),
+        Line2D([], [], color=INK, lw=1.1, ls=(0, (4, 2)), label="threshold of a detection"),
         Patch(fc=SICK, label=said),
     ]
     place: dict[str, Any] = {"loc": "lower left", "fontsize": 8.5, "ncols": 2}

@@ -46,7 +46,7 @@ class DoseAxis:
         self.zero = float(np.log10(lit[0])) - self.gap
 
     def at(self, doses: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """Places of doses on the axis."""
+        """Positions of doses on the axis."""
         values = np.asarray(doses, dtype=float)
         with np.errstate(divide="ignore"):
             return np.where(values > 0, np.log10(np.maximum(values, 1e-300)), self.zero)

@@ -42,7 +42,7 @@ EXTREMES_SHOWN = 6
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples of one run; where nets see whole frames models (by fold) mark their places."""
+    """Examples of one run; where nets see whole frames models (by fold) mark detections."""
 
     tested: EvaluationSet
     models: Mapping[int, Model]
@@ -218,7 +218,7 @@ def galleries(
         for name, p, *corners in row.get("extremes", ()):
             found.setdefault(name, []).append((p, str(row["image"]), int(row["t"]), corners))
     made, classes = [], card.class_names
-    # of two classes p is always told of the positive one
+    # of two classes p is always said of the positive one
     for kind in classes.sought if not classes.binary else reversed(classes.pair):
         stack, captions = [], []
         for p, image, t, corners in sorted(found.get(kind, []), key=lambda each: -each[0])[

@@ -25,8 +25,8 @@ COLUMNS = 3
 GAP = 0.03
 """Between a patch and its overlay, of a patch's width."""
 HONEST = info(
-    "Such maps show which places moved the score, not why. They are blurred by the layer's cells,"
-    " and a net that is wrong shows maps that look as good as one that is right."
+    "Such maps show which positions moved the score, not why. They are blurred by the layer's"
+    " cells, and a net that is wrong shows maps that look as good as one that is right."
 )
 
 
@@ -103,7 +103,7 @@ def class_models(
 ) -> Picture:
     """Class models in rows: what they began from and what came of it, as the paper's Figure 6.
 
-    Rows are the name of the class, and (caption, image) one a column; ``None`` leaves a place free.
+    Rows are the name of the class, and (caption, image) one a column; ``None`` leaves one free.
     """
     if not rows:
         return empty("None.", "Class models")

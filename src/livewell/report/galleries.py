@@ -23,9 +23,9 @@ PATCH_COLUMNS, FRAME_COLUMNS = 6, 3
 FOUND, WRONG, MISSED, MASK = "#56B4E9", "#D55E00", "#F0E442", "#CC79A7"
 """Sky blue, vermillion, yellow and reddish purple of Okabe and Ito's palette; signs differ too."""
 SIGNS: dict[str, tuple[str, str, str, Any]] = {
-    "right": ("right place", FOUND, "+", "none"),
-    "wrong": ("wrong place", WRONG, "x", "none"),
-    "places": ("place", MISSED, "o", "none"),
+    "right": ("right detection", FOUND, "+", "none"),
+    "wrong": ("wrong detection", WRONG, "x", "none"),
+    "places": ("detection", MISSED, "o", "none"),
     "found": ("true box, found", FOUND, "", "-"),
     "missed": ("true box, missed", MISSED, "", (0, (2.2, 1.4))),
 }
@@ -33,7 +33,7 @@ SIGNS: dict[str, tuple[str, str, str, Any]] = {
 GROUND = "#30353A"
 """Behind the legend, dark as most frames are, so that signs look there as they do in these."""
 COVER = 0.45
-"""Opacity of pixels that belong to a place."""
+"""Opacity of pixels that belong to a detection."""
 WIDEST_PX = 480
 """Wider frames are drawn with fewer pixels."""
 _HALO = [withStroke(linewidth=2.6, foreground="black", alpha=0.55)]
@@ -92,7 +92,7 @@ class MarkedFrame:
     `grey` (h, w) is of any number type. `truth` is the number of the true class, which colours the
     edge. `places`, which nobody checked, and `right` and `wrong`, held against boxes, are (n, 2)
     rows and columns; the true boxes `found` and `missed` are (n, 4), half-open: y0, x0, y1, x1.
-    `mask` (h, w): pixels of the places.
+    `mask` (h, w): pixels of the detections.
     """
 
     grey: NDArray[Any]
@@ -138,7 +138,7 @@ def marked_frames(frames: Sequence[MarkedFrame], *, title: str = "Example frames
 
 
 def _told(frame: MarkedFrame) -> str:
-    names = {"places": "places marked", "right": "right", "wrong": "wrong", "missed": "missed"}
+    names = {"places": "detections marked", "right": "right", "wrong": "wrong", "missed": "missed"}
     counts = {said: len(getattr(frame, name)) for name, said in names.items()}
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     return frame.caption.replace("\n", ", ") + (f": {said}" if said else "")
@@ -186,12 +186,12 @@ def _signs(frames: Sequence[MarkedFrame]) -> list[Line2D | Swatch]:
         if any(len(getattr(frame, kind)) for frame in frames)
     ]
     if any(frame.mask is not None and frame.mask.any() for frame in frames):
-        signs.append(Swatch(fc=MASK, alpha=0.8, label="pixels of a place"))
+        signs.append(Swatch(fc=MASK, alpha=0.8, label="pixels of a detection"))
     return signs
 
 
 def _coloured(grey: NDArray[Any], mask: NDArray[np.bool_] | None, by: int) -> NDArray[np.uint8]:
-    """(h, w, 3): grey levels stretched, pixels of places tinted; means of `by` x `by` pixels."""
+    """(h, w, 3): grey levels stretched, detections tinted; means of `by` x `by` pixels."""
     shown = brightness(reduced(grey, by), levels(grey, by))
     cover = np.zeros_like(shown) if mask is None else COVER * reduced(mask, by)
     return np.asarray(np.rint(255 * tinted(shown, cover, MASK)), dtype=np.uint8)

@@ -80,7 +80,7 @@ def show(
         for row, name in zip(table.to_dict("records"), names, strict=True):
             field, pixel_um = _shot(files, row, locator, opening)
             own = (detections["image"] == row["image"]) & (detections["t"] == row["t"])
-            said = f"{row['verdict']}, p {chance(row['p'], 2)}, {plural(row['found'], 'place')}"
+            said = f"{row['verdict']}, p {chance(row['p'], 2)}, {plural(row['found'], 'detection')}"
             p, mask = detections.loc[own, "p"].tolist(), read_mask(out / row["mask"])
             item = Overlay(field.raw, mask, p, said, _called(row, pictures), pixel_um)
             picture = overlay(item)

@@ -1,4 +1,4 @@
-"""Figures with two axes of place: confusion matrix, plate, frame under its heat map."""
+"""Figures with two axes of position: confusion matrix, plate, frame under its heat map."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -12,14 +12,15 @@ def model_summary(card: Card) -> dict[str, Any]:
     last = {"verdicts": card.image_rule.note, "trained on": card.data.get("study", "")}
     if not card.patch_px:
         rule = card.detection_rule
+        least = "none" if rule is None else f"p {threshold_p(rule.threshold)}"
         return {
             **first,
             "net": card.profile.net.kind,
             "global pooling": card.profile.net.pooled_by,
             "pixel_um": card.pixel_um,
             "frame_px": " x ".join(map(str, card.frame_px or ())),
-            "threshold of a place": "none" if rule is None else f"p {threshold_p(rule.threshold)}",
-            "temperature of a place": "none" if rule is None else f"{rule.temperature:.3f}",
+            "threshold of a detection": least,
+            "temperature of a detection": "none" if rule is None else f"{rule.temperature:.3f}",
             **last,
         }
     results = {

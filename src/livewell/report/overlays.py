@@ -1,4 +1,4 @@
-"""Images in grey under the places that were found in them."""
+"""Images in grey under the detections in them."""
 
 import math
 from collections.abc import Sequence
@@ -24,25 +24,25 @@ from livewell.report.style import PERCENTILES, SICK, Sheet, tail, tinted
 from livewell.text import chance, plural
 
 FILL = 0.28
-"""Opacity of a place's pixels over the image."""
+"""Opacity of a detection's pixels over the image."""
 NARROWEST_PX, WIDEST_PX = 640, 1600
 """Overlays narrower are enlarged, longer ones reduced, both by a whole number."""
 FEW = 12
-"""Up to so many places the probability stands beside each one's number."""
+"""Up to so many detections the probability stands beside each one's number."""
 MOST_NUMBERED = 60
-"""Of more places none is numbered: the numbers would hide the image."""
-TOO_MANY = "too many places for numbers"
+"""Of more detections none is numbered: the numbers would hide the image."""
+TOO_MANY = "too many detections for numbers"
 LARGEST, SMALLEST = 0.85, 0.55
-"""Size of numbers, of the words above the image: where places are far apart, and near."""
+"""Size of numbers, of the words above the image: where detections are far apart, and near."""
 DPI, PAGE_QUALITY = 100, 88
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """One image and the places found in it.
+    """One image and the detections in it.
 
-    `pixels` (h, w) are grey levels of the file, `labels` (h, w) numbers of places from 1 on, 0 for
-    none, `p` (n,) their probabilities in this order. Without `pixel_um` there is no scale bar.
+    `pixels` (h, w) are grey levels of the file, `labels` (h, w) numbers of detections from 1 on, 0
+    for none, `p` (n,) their probabilities in this order. Without `pixel_um` there is no scale bar.
     """
 
     pixels: NDArray[Any]
@@ -54,7 +54,7 @@ class Overlay:
 
 
 def overlay(item: Overlay) -> Picture:
-    """An image in grey, its places outlined, filled lightly and numbered, as PNG.
+    """An image in grey, its detections outlined, filled lightly and numbered, as PNG.
 
     Source: Sailem et al., Figures 4 and 5.
     """
@@ -97,7 +97,7 @@ def overlay(item: Overlay) -> Picture:
         # a long line shrinks to the width: a character takes 0.6 of its height
         small_pt = min(pt * 0.85, wide_px * 72 / DPI / (0.6 * len(said)))
         write(left, 0.5 * text_px / full_px, said, size=small_pt, color="#565D64")
-        many = plural(len(item.p), "place")
+        many = plural(len(item.p), "detection")
         return sheet.png(f"{item.name}: {item.headline}. {many} outlined{bare}.", "", DPI)
 
 
@@ -136,7 +136,7 @@ def for_page(picture: Picture) -> Picture:
 
 
 def _outlined(axes: Axes, item: Overlay, line: float) -> None:
-    """Outline of every place, `line` points wide."""
+    """Outline of every detection, `line` points wide."""
     lines = []
     for number, part in _parts(item):
         rows, columns = part
@@ -149,7 +149,7 @@ def _outlined(axes: Axes, item: Overlay, line: float) -> None:
 
 
 def _numbered(axes: Axes, item: Overlay, size: float, text: float) -> None:
-    """Number of every place, `size` points high, none above the image.
+    """Number of every detection, `size` points high, none above the image.
 
     `text` is the height of the words above the image, pixels of the image.
     """
@@ -169,7 +169,7 @@ def _numbered(axes: Axes, item: Overlay, size: float, text: float) -> None:
 
 
 def _size(item: Overlay, pt: float, text: float) -> float:
-    """Size of numbers in points, by which lines go too: half the distance of neighbouring places.
+    """Size of numbers in points, by which lines go too: half the distance of neighbours.
 
     `pt` points are `text` pixels of the image.
     """
@@ -182,7 +182,7 @@ def _size(item: Overlay, pt: float, text: float) -> float:
 
 
 def _parts(item: Overlay) -> list[tuple[int, tuple[slice, slice]]]:
-    """Number of every place and its part of the image."""
+    """Number of every detection and its part of the image."""
     parts: Sequence[Any] = ndimage.find_objects(item.labels)
     return [(number, part) for number, part in enumerate(parts, 1) if part is not None]
 

@@ -1,4 +1,4 @@
-"""How well places are found, for the page of an evaluation: curves, tables, examples."""
+"""How many detections are right, for the page of an evaluation: curves, tables, examples."""
 
 import math
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def precision_recall(
     `curve` is of `livewell.detection.matching.precision_recall_curve`.
     """
     known = curve[curve["recall"].notna() & curve["precision"].notna()]
-    title = "Precision-recall curve of places"
+    title = "Precision-recall curve of detections"
     if known.empty:
         return empty("Nothing was found, or there is nothing to find: no curve.", title)
     with Sheet(4.4, 4.2) as sheet:
@@ -52,12 +52,12 @@ def precision_recall(
         unit_axis(axes, "x")
         unit_axis(axes, "y")
         axes.set_xlabel("recall: share of the objects that are found")
-        axes.set_ylabel("precision: share of the places that are right")
+        axes.set_ylabel("precision: share of the detections that are right")
         marked = _points(axes, [(point, point.recall, point.precision) for point in points])
         said = f"average precision {short(area)}" if area is not None else "no average precision"
         return sheet.picture(
             f"{title}: {said}. {marked}",
-            f"Precision and recall of places over all thresholds, {said}.",
+            f"Precision and recall of detections over all thresholds, {said}.",
         )
 
 
@@ -67,13 +67,13 @@ def froc_curve(
     rates: Sequence[float],
     score: Estimate | None = None,
 ) -> Picture:
-    """Share of the objects found against wrong places an image, on a logarithmic axis.
+    """Share of the objects found against wrong detections an image, on a logarithmic axis.
 
-    `curve` and `rates`, the false places an image that the score is the mean over, are of
+    `curve` and `rates`, the false detections an image that the score is the mean over, are of
     `livewell.detection.froc.Froc`.
     """
     known = curve[curve["sensitivity"].notna()]
-    title = "FROC curve of places"
+    title = "FROC curve of detections"
     if len(known) < 2:
         return empty("Nothing was found, or there is nothing to find: no curve.", title)
     made = known["false_positives_per_image"].to_numpy(float)
@@ -92,20 +92,20 @@ def froc_curve(
         axes.set_xticks(list(rates), [rate(each) for each in rates])
         axes.set_xticks([], minor=True)
         unit_axis(axes, "y")
-        axes.set_xlabel("wrong places an image")
+        axes.set_xlabel("wrong detections an image")
         axes.set_ylabel("sensitivity: share of the objects found")
         drawn = [(p, max(p.false_positives_per_image, low), p.recall) for p in points]
         marked = _points(axes, drawn)
         said = f"mean sensitivity {short(score)}" if score is not None else "no mean sensitivity"
         return sheet.picture(
             f"{title}: {said}. {marked}",
-            f"Objects found at a price of wrong places an image; {said} at the dotted rates."
+            f"Objects found at a price of wrong detections an image; {said} at the dotted rates."
             " Where there is none at all, the curve begins at the left edge.",
         )
 
 
 def rate(wrong: float) -> str:
-    """So many wrong places an image, below one as a fraction."""
+    """So many wrong detections an image, below one as a fraction."""
     return f"{wrong:g}" if wrong >= 1 else f"1/{round(1 / wrong)}"
 
 
@@ -120,7 +120,7 @@ def _points(axes: Axes, places: Sequence[tuple[Point, float, float]]) -> str:
         axes.legend(loc="best", handlelength=1.2, title="threshold", alignment="left")
     return "; ".join(
         f"{p.name}: precision {p.precision:.2f}, recall {p.recall:.2f},"
-        f" {p.false_positives_per_image:.2g} wrong places an image"
+        f" {p.false_positives_per_image:.2g} wrong detections an image"
         for p in points
     )
 
@@ -152,7 +152,7 @@ class PlacesResults:
 
 
 def places_sections(results: PlacesResults) -> list[Section]:
-    """Figures, curves and examples of places, each section under its own heading."""
+    """Figures, curves and examples of detections, each section under its own heading."""
     figures, positive = results.figures, results.positive
     points = []
     for name, each in figures.thresholds.items():
@@ -169,12 +169,12 @@ def places_sections(results: PlacesResults) -> list[Section]:
         tables.append(_covered(results))
     notes = [info(text) for text in _remarks(results)]
     shown = (
-        f"True boxes of class {positive}, and the places that the threshold from labels alone"
-        f" calls. {_drawn(results)}"
+        f"True boxes of class {positive}, and the detections that the threshold from labels"
+        f" alone calls. {_drawn(results)}"
     )
-    title = "Places held against boxes"
+    title = "Detections held against boxes"
     return [
-        Section(f"Places of class {positive}", _lead(results), curves, tables, notes),
+        Section(f"Detections of class {positive}", _lead(results), curves, tables, notes),
         Section(title, shown, [marked_frames(results.frames, title=title)]),
     ]
 
@@ -198,7 +198,7 @@ def headline(results: PlacesResults) -> str:
     boxes = f"{results.objects:,} box{'' if results.objects == 1 else 'es'}"
     precision, recall = (short(known[name]) for name in ("precision", "recall"))
     return (
-        f"Places of class {results.positive}, learnt from labels of {results.noun}s alone:"
+        f"Detections of class {results.positive}, learnt from labels of {results.noun}s alone:"
         f" precision {precision}, recall {recall}, held against {boxes}."
     )
 
@@ -207,10 +207,10 @@ def _lead(results: PlacesResults) -> str:
     noun, positive = results.noun, results.positive
     return (
         f"{results.images:,} unseen {noun}s, {results.holding:,} of them with boxes of class"
-        f" {positive}, {results.objects:,} in all. A place is right where its peak lies in a box"
-        " that no surer one has claimed; a second one in the same box is wrong, and so is one on"
-        f" anything else. The net learnt from labels of whole {noun}s, and the first threshold too"
-        " was chosen by these; boxes only measure."
+        f" {positive}, {results.objects:,} in all. A detection is right where its peak lies in a"
+        " box that no surer one has claimed; a second one in the same box is wrong, and so is one"
+        f" on anything else. The net learnt from labels of whole {noun}s, and the first threshold"
+        " too was chosen by these; boxes only measure."
     )
 
 
@@ -246,7 +246,7 @@ def _at_thresholds(results: PlacesResults) -> Table:
             *(f"{each.false_positives_per_image:.2f}" for each in counts),
         ),
     ]
-    said = f"Places by threshold; intervals resample whole {results.group_name}s"
+    said = f"Detections by threshold; intervals resample whole {results.group_name}s"
     return Table(["threshold", *(CHOSEN[name] for name in thresholds)], rows, said)
 
 
@@ -257,7 +257,7 @@ def _over_all(results: PlacesResults) -> Table:
     return Table(
         ["average precision", "mean sensitivity", *(f"at {rate(each)}" for each in at)],
         [(short(figures.average_precision), short(figures.froc_score), *rates)],
-        f"Over all thresholds; sensitivity at so many wrong places {article(results.noun)}",
+        f"Over all thresholds; sensitivity at so many wrong detections {article(results.noun)}",
         "r" * (2 + len(rates)),
     )
 
@@ -265,8 +265,8 @@ def _over_all(results: PlacesResults) -> Table:
 def _covered(results: PlacesResults) -> Table:
     known = {name: short(each) for name, each in results.figures.covered.items()}
     said = (
-        "As Table 3 of Sailem et al.: a box is found where pixels of called places cover at least"
-        f" 90% of it; positive {results.noun}s only"
+        "As Table 3 of Sailem et al.: a box is found where pixels of called detections cover at"
+        f" least 90% of it; positive {results.noun}s only"
     )
     if "precision" in known:
         every = f"{results.others:,} in all {results.noun}s"

@@ -1,4 +1,4 @@
-"""Whether the places that a run's nets find are right, on frames that they never learnt from."""
+"""Whether the detections of a run's nets are right, on frames that they never learnt from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,7 +77,7 @@ def _in_image(mask: NDArray[np.bool_], window: Box, shape: tuple[int, ...]) -> N
 class Where:
     """What is known of where a run's nets see the positive class, for tables, JSON and the page.
 
-    `detections` are places in test frames, `inference.run_detections.FOUND`, and whether each is
+    `detections` are those in test frames, `inference.run_detections.FOUND`, and whether each is
     right (0 or 1); ``None`` where nothing could be held against boxes.
     """
 
@@ -102,7 +102,7 @@ class Where:
 
 
 def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int) -> Where:
-    """Hold the places in all test frames against boxes, where the labels were made from boxes.
+    """Hold the detections in all test frames against boxes, where the labels were made from boxes.
 
     Nothing is said of patches, nor of another study: thresholds come from validation groups. There
     are no models where the nets give no detections. The seed is of resampling, and of the frames
@@ -119,15 +119,15 @@ def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed
     boxes = _boxes(tested)
     if isinstance(boxes, str):
         text = (
-            f"Places of class {positive} are not checked: {boxes}. Box some cells and label with"
-            " livewell label boxes to have them measured."
+            f"Detections of class {positive} are not checked: {boxes}. Box some cells and label"
+            " with livewell label boxes to have them measured."
         )
         return Where(notes=(info(text),))
     names = ("validation", "test")
     parts = {(fold, name): tested.part(name, fold) for fold in models for name in names}
     tables, shares, moved = [], [], {}
     looks = len(STEPS) * sum(len(part) for part in parts.values())
-    with task("looking for places", total=looks) as tick:
+    with task("looking for detections", total=looks) as tick:
         for fold, model in models.items():
             known, part = parts[fold, "validation"], parts[fold, "test"]
             places, _ = found_in(tested, fold, model, known, boxes[:0], tick)
@@ -144,11 +144,11 @@ def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed
     figures = place_figures(judged, moved, covered, positive, seed=seed)
     holding = judged.objects["image"].nunique()
     remarks = [
-        f"Places were looked for down to {STEPS[-1]:g} below the first threshold in calibrated log"
-        " odds; there the curves end."
+        f"Detections were looked for down to {STEPS[-1]:g} below the first threshold in calibrated"
+        " log odds; there the curves end."
     ]
     if judged.unknown:
-        unknown = f"{judged.unknown:,} places on cells whose state is not known"
+        unknown = f"{judged.unknown:,} detections on cells whose state is not known"
         remarks.append(f"{unknown} are neither right nor wrong.")
     results = PlacesResults(
         positive=positive,
@@ -180,7 +180,7 @@ def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed
         ],
         **figures.as_json(),
     }
-    # places as they are written, in pixels of the image
+    # detections as they are written, in pixels of the image
     table = judged.places.drop(columns=["image", "score", "object"])
     table = table.rename(columns={"file": "image", "log_odds": "score"})
     table = table.assign(right=table["right"].astype(int))

@@ -257,7 +257,7 @@ def _plates(results: TimelapseResults) -> Section | None:
             text = f"{name}{kind}; {positive} area, % of what was judged, {when}."
             pictures.append(replace(view, caption=text[0].upper() + text[1:], wide=True))
     except GeometryError:
-        # wells that are no wells of a plate, such as dishes, have curves but no place
+        # wells that are no wells of a plate, such as dishes, have curves but are on no map
         return None
     return Section(f"Plate {when}", pictures=pictures)
 

@@ -123,7 +123,7 @@ def verdicts(right: Estimate | None) -> Note | None:
 def within_groups(
     pooled: Estimate | None, within: Estimate | None, group_name: str, groups: int
 ) -> Note | None:
-    """Whether the pooled area profits from differences between groups, where that can be told.
+    """Whether the pooled area profits from differences between groups, where that can be known.
 
     `within` is the mean of the areas within groups that hold both classes.
     """
@@ -167,7 +167,7 @@ def without_skill(area: Estimate) -> Note | None:
         how = "no better than 0.5, which is guessing"
     return bad(
         f"On unseen groups the model's AUC was {short(area)}, {how}. Believe neither its verdicts"
-        " nor its places."
+        " nor its detections."
     )
 
 

@@ -29,7 +29,7 @@ ELSEWHERE = info(
 )
 """Stands on every page of new images."""
 WHOLE_WINDOWS = info(
-    "A place is coloured by the whole window around it: the map tells where in the frame, not "
+    "A position is coloured by the whole window around it: the map says where in the frame, not "
     "which cell."
 )
 

@@ -1,4 +1,4 @@
-"""Rules that settings of a simulation keep, told all at once where they are broken."""
+"""Rules that settings of a simulation keep, named all at once where they are broken."""
 
 import re
 from collections.abc import Mapping

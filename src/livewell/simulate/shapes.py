@@ -1,4 +1,4 @@
-"""Pictures of ellipses with a few circles among them, and the truth of every object."""
+"""Images of ellipses with a few circles among them, and the truth of every object."""
 
 import math
 from dataclasses import dataclass, replace
@@ -55,9 +55,10 @@ class ShapeSpec:
 
     Notes
     -----
-    Source: Sailem et al., section 3.1 (Sim. Data 1 and 2): 6 x 8 places, 30 to 48 objects, shift of
-    1 to 20 px, sizes of 15 to 20 px, 10% or 20% circles, 210 x 280 px. Not in the paper, livewell's
-    own: the readings of an ellipse, that shifts point down and right, grey levels and noise.
+    Source: Sailem et al., section 3.1 (Sim. Data 1 and 2): 6 x 8 positions, 30 to 48 objects, shift
+    of 1 to 20 px, sizes of 15 to 20 px, 10% or 20% circles, 210 x 280 px. Not in the paper, but
+    livewell's own: the readings of an ellipse, that shifts point down and right, grey levels and
+    noise.
     """
 
     ellipses: Ellipses = "flat"
@@ -101,7 +102,7 @@ class ShapeSpec:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a picture, pixels."""
+        """Height and width of an image, pixels."""
         return self.rows * self.pitch_px, self.columns * self.pitch_px
 
 

@@ -25,7 +25,7 @@ def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
 
 
 def refuse_lost(patches: pd.DataFrame, classes: ClassNames) -> None:
-    """Refuse a class that has lost all its patches; that of two none is left is told later."""
+    """Refuse a class that has lost all its patches; that of two none is left is said later."""
     there = set(patches["label"])
     lost = [name for name in classes if name not in there]
     if lost and len(there) > 1:

@@ -55,7 +55,7 @@ def unfolded(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
                     files = frames_in(path)
                     file = "" if error.where == str(path) else f"{Path(error.where).name}: "
                     some = f"the first {LISTED} of {len(files)}" if len(files) > LISTED else "all"
-                    notes.append(f"{path}: {file}{error.what}; {some} are told one by one")
+                    notes.append(f"{path}: {file}{error.what}; {some} are listed one by one")
         found += files[:LISTED]
     return found, notes
 

@@ -81,7 +81,7 @@ def localise(
     Raises
     ------
     ModelFileError
-        No usable model, one of patches, or one whose card has no rule for places.
+        No usable model, one of patches, or one whose card has no rule for detections.
     ImageReadError
         No image at all. A single image that cannot be read is a row of ``failures.csv``.
     OutputError
@@ -122,7 +122,7 @@ def localise(
     notes = ((row["image"], note) for row in batch.rows for note in row["notes"])
     warnings = (*unplaced, *counted(notes))
     results = LocaliseResults(
-        title=f"Places in {images.name}",
+        title=f"Detections in {images.name}",
         subtitle=f"by the model {find_model(model)}",
         classes=card.class_names.pair,
         pictures=pictures,

@@ -14,7 +14,15 @@ from typing import Any
 
 import pandas as pd
 
-from livewell.errors import GeometryError, ImageContentError, ImageReadError, StudyError
+from livewell.errors import (
+    ImageReadError,
+    LivewellError,
+    MissingExtraError,
+    ModelFileError,
+    OutputError,
+    SpecError,
+    StudyError,
+)
 from livewell.files import read_json, write_json
 from livewell.images.listing import fingerprint
 from livewell.inference.frames import why
@@ -22,8 +30,8 @@ from livewell.progress import Tick, each, shown, task
 
 Record = dict[str, Any]
 """What came of an item, as plain values."""
-FAULTS = (ImageReadError, ImageContentError, GeometryError)
-"""Errors of one item; others stop the job."""
+STOPPING = (OutputError, SpecError, ModelFileError, MissingExtraError)
+"""Errors of settings, model or output, which stop the job; others are those of one item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,9 @@ def _worked(
             try:
                 with shown(_Beside(item.name, part)):
                     record = {"asked": asked, **work(item, part)}
-            except FAULTS as error:
+            except STOPPING:
+                raise
+            except LivewellError as error:
                 broken[item.name] = [{"t": None, "error": why(error)}]
             else:
                 records.add(item, record)

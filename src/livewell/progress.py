@@ -53,7 +53,7 @@ class Bars:
             rich.TimeRemainingColumn(),
             rich.TextColumn("{task.fields[note]}"),
         )
-        with rich.Progress(*columns, console=Console(stderr=True)) as bars:
+        with rich.Progress(*columns, console=Console(stderr=True, force_jupyter=False)) as bars:
             bar = bars.add_task(what, total=total, note="")
             at = 0.0
 

@@ -12,7 +12,7 @@ NAMES = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
     "calibration_error": "expected calibration error",
-    "pictures_decided": "pictures with a verdict",
+    "pictures_decided": "images with a verdict",
     "pictures_right": "right among these",
 }
 
@@ -33,6 +33,6 @@ def figures(demo: Path, *, seed: int = 0) -> Result:
         header="figure | value (95% interval) | wells of the scarcer class, or of both",
         rows=rows,
         lead=f"The demo's plate, labelled by dose, split by well: {found['patches']} patches of"
-        f" {found['groups']} unseen wells. Intervals resample wells. Trees show how little the grey"
-        " levels alone say.",
+        f" {found['groups']} unseen wells. Intervals resample wells. Trees show what simple"
+        " features say: intensity, and texture.",
     )

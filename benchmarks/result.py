@@ -92,6 +92,9 @@ def render(folder: Path) -> str:
         "Made by `python -m benchmarks`, not typed: every table comes from a file in"
         " `benchmarks/results/`.",
         "Real images are not in the repository; see each command for what it needs.",
+        "",
+        "`FAST` is another net since version 0.2: results of livewell 0.1 are of the former one,"
+        " which `mcf7-fast` calls FAST of version 0.1.",
     ]
     for path in sorted(folder.glob("*.json")):
         found = read_json(path, kind=KIND)

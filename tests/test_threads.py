@@ -1,5 +1,7 @@
 """Work beside work keeps order, tells errors and never hangs."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -119,3 +121,31 @@ def test_what_is_left_half_way_is_closed() -> None:
     assert next(found) == 0
     found.close()
     assert sorted(closed) == ["inner", "outer"]
+
+
+def test_an_end_that_is_broken_off_leaves_nothing_waiting() -> None:
+    """Ctrl-C while the end waits for a slow function with a full queue ends both."""
+    script = """
+import os, signal, threading, time
+from livewell.threads import Aside
+
+def take(items):
+    for _ in items:
+        time.sleep(0.5)
+
+def interrupt():
+    time.sleep(0.25)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    with Aside(take) as aside:
+        for item in range(3):
+            aside.give(item)
+except KeyboardInterrupt:
+    print("ended")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "ended\n"

@@ -10,6 +10,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else several(noun)}"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning, and nothing else changed."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(items: Iterable[str]) -> str:
     """``healthy, sick and dead``."""
     *first, last = items

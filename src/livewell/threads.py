@@ -35,13 +35,6 @@ def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:
                 close()
 
 
-class _End:
-    """The last thing in a queue: how the giver ended."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
-
-
 class Aside(Generic[T]):
     """A function that goes through items given one by one, in a thread of its own.
 
@@ -50,42 +43,45 @@ class Aside(Generic[T]):
     """
 
     def __init__(self, take: Callable[[Iterator[T]], object], depth: int = 2) -> None:
-        self._waiting: queue.Queue[T | _End] = queue.Queue(depth)
+        self._waiting: queue.Queue[T] = queue.Queue(depth)
         self._take = take
         self._taker = ThreadPoolExecutor(1, "livewell-aside")
+        self._error: BaseException | None = None
+        self._over = False
 
     def __enter__(self) -> Self:
         self._taken = self._taker.submit(self._take, self._items())
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, at: object) -> None:
-        # waited for also where waiting is broken off: a result is finished, or nothing is there
+        # never waits for room, so that the taker ends also where waiting is broken off
+        self._error, self._over = error, True
         with self._taker:
-            self._put(_End(error))
             wait([self._taken])
         if error is None:
             self._taken.result()
 
     def give(self, item: T) -> None:
         """Hand over one item; raises what the function raised, if it has ended."""
-        self._put(item)
-        if self._taken.done():
-            self._taken.result()
-
-    def _put(self, item: "T | _End") -> None:
-        """Wait for room, but not for a function that has ended."""
+        # waits for room, but not for a function that has ended
         while not self._taken.done():
             with suppress(queue.Full):
                 self._waiting.put(item, timeout=0.1)
-                return
+                break
+        if self._taken.done():
+            self._taken.result()
 
     def _items(self) -> Iterator[T]:
         while True:
-            item = self._waiting.get()
-            if not isinstance(item, _End):
-                yield item
-            elif item.error:
-                # half of the items make no whole result
-                raise item.error
+            # looked at first: what is given before the end is in the queue by then
+            over = self._over
+            try:
+                item = self._waiting.get(timeout=0.1)
+            except queue.Empty:
+                if over and self._error:
+                    # half of the items make no whole result
+                    raise self._error from None
+                if over:
+                    return
             else:
-                return
+                yield item

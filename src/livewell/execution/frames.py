@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from livewell.errors import LivewellError, OutputError
+from livewell.errors import ImageReadError, LivewellError, OutputError
 from livewell.execution.items import Item, Record
 from livewell.image import Header
 from livewell.images.listing import find_images
@@ -22,6 +22,12 @@ def image_files(images: Path, out: Path) -> dict[str, Path]:
         return {images.name: images}
     inside = out.resolve()
     found = [path for path in find_images(images) if inside not in path.resolve().parents]
+    if not found:
+        raise ImageReadError(
+            "no image files here, but for those in the folder of results",
+            where=str(images),
+            remedy="name the folder of the images, and another one with --out",
+        )
     return {path.relative_to(images).as_posix(): path for path in found}
 
 

@@ -81,7 +81,7 @@ class Dense:
         self._head = self.form.head.to(self._device)
         self._dtype = dtype
         if memory_gb is None and self._device.type == "cuda":
-            memory_gb = GPU_SHARE * torch.cuda.mem_get_info()[0] / 1e9
+            memory_gb = GPU_SHARE * torch.cuda.mem_get_info(self._device)[0] / 1e9
         room = (MEMORY_GB if memory_gb is None else memory_gb) * 1e9 - self._fixed_bytes()
         self._most_px = room / self._bytes_a_px()
 

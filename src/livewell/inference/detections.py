@@ -68,8 +68,8 @@ class Detections:
 
     `logit` are the log odds of the positive class for the frame, as the net scores it; `maps` the
     class maps, (2, rows, columns), scores before softmax, negative and positive; `odds` the log
-    odds of every cell, `nets.wscnn.GlobalPooling.odds`. `saliency` (h, w) is the gradient of what
-    was found, times the input where `Look` says so, smoothed; no unit.
+    odds of every cell, `nets.global_pooling.GlobalPooling.odds`. `saliency` (h, w) is the gradient
+    of what was found, times the input where `Look` says so, smoothed; no unit.
 
     Of each detection there are `y` and `x` in pixels, where pixel i covers [i, i + 1), `score` in
     log odds, its number in `labels` (h, w), counted from 1, and `boxes` (n, 4), first row and

@@ -95,7 +95,7 @@ class EvaluationSet:
         was trained with where the study has it, else each image is one. Channels, in the model's
         order, are the study's by default, else the model's.
         """
-        found = candidates(model, study, whole_frames=True)
+        found = candidates(model, study, whole_frames=True, device=device)
         card = found.models[0].card
         table, meta = study.labels(labels), study.label_meta(labels)
         card.class_names.codes(table["label"])
@@ -177,15 +177,23 @@ class EvaluationSet:
             chosen = chosen[chosen["fold"] == fold]
         return self.patches.merge(chosen, on="group")
 
+    @cached_property
+    def _models(self) -> dict[int, Model]:
+        """Those that were loaded."""
+        return {}
+
     def model(self, fold: int) -> Model:
-        """The model of one fold; one that is not trained to its end is an error."""
+        """The model of one fold, loaded once; one that is not trained to its end is an error."""
+        if fold in self._models:
+            return self._models[fold]
         if not (self.folders[fold] / "card.json").is_file():
             raise StudyError(
                 f"fold {fold} is not trained to its end",
                 where=str(self.folders[fold].parents[1]),
                 remedy="run the same training command again, it goes on where it was",
             )
-        return Model.load(self.folders[fold], device=self.device)
+        self._models[fold] = Model.load(self.folders[fold], device=self.device)
+        return self._models[fold]
 
     def scores(self) -> tuple[pd.DataFrame, dict[int, Model]]:
         """Scores of all test groups (`schemas.SCORES`), and the model of every fold."""

@@ -1,4 +1,4 @@
-"""WellScorer every well of a study by models that have not learnt from it."""
+"""Judges every well of a study by models that have not learnt from it."""
 
 import logging
 from collections.abc import Mapping

@@ -16,6 +16,7 @@ from livewell.errors import LivewellError
 from livewell.image import PixelSource
 from livewell.images.formats import OpenImage
 from livewell.inference.model import Model
+from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.progress import task
 from livewell.splitting.units import unit_names
@@ -72,7 +73,9 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
         return False
 
 
-def candidates(path: Path, study: Study, *, whole_frames: bool = False) -> Candidates:
+def candidates(
+    path: Path, study: Study, *, whole_frames: bool = False, device: str = AUTO
+) -> Candidates:
     """The models for a study in a model folder, or in a run: all its folds if it learnt from it.
 
     Models that judge whole frames are refused, unless `whole_frames` are welcome, and so are
@@ -81,7 +84,7 @@ def candidates(path: Path, study: Study, *, whole_frames: bool = False) -> Candi
     run = Run.open(path) if (path / RUN).is_file() else None
     several = run is not None and len(run.folds) > 1
     folders = [run.model(fold) for fold in run.folds] if run and several else [path]
-    models = tuple(Model.load(folder) for folder in folders)
+    models = tuple(Model.load(folder, device=device) for folder in folders)
     for model in () if whole_frames else models:
         model.need_patches()
     asked = study.channels or models[0].card.named_channels

@@ -43,7 +43,7 @@ def textured(frame: Frame, pixel_um: float | None = None) -> NDArray[np.bool_]:
 
 
 def _textured_by_tiles(image: Frame, fine_px: float, found: NDArray[np.bool_]) -> None:
-    """`textured` of a image too large for its filters, tile by tile into `found`.
+    """`textured` of an image too large for its filters, tile by tile into `found`.
 
     The noise is that of `SAMPLED` tiles spread over the image.
     """

@@ -18,7 +18,7 @@ from livewell.report.page import Note, Page, Section, Table, Tone, cell, good, i
 from livewell.report.results import PageResults
 from livewell.report.trust import beats_guessing
 from livewell.report.vocabulary import short
-from livewell.text import plural
+from livewell.text import plural, sentence
 
 TONES: dict[str, Tone] = {
     "no harm found": "good",
@@ -170,7 +170,7 @@ def _curve(results: BudgetResults) -> Section:
         results.wells, doses, results.budget, results.response, unit=unit, positive=positive
     )
     return Section(
-        f"{positive.capitalize()} patches against dose",
+        f"{sentence(positive)} patches against dose",
         "One mark a well; wells of a dose weigh alike. Bars are 95% intervals that resample wells.",
         [picture],
         [Table((dose_head(unit), "wells", "patches", positive, "95% interval"), rows, "", "rrrll")],

@@ -45,7 +45,7 @@ from livewell.report.vocabulary import (
 )
 from livewell.splitting.balance import balance
 from livewell.study.runs import Run, versions
-from livewell.text import listed, plural
+from livewell.text import listed, plural, sentence
 
 COLUMNS = {
     "sensitivity": "recall",
@@ -327,8 +327,8 @@ def evaluation_results(
 
 def _title(classes: ClassNames) -> str:
     if classes.binary:
-        return f"{classes[1].capitalize()} or {classes[0]}"
-    return listed(list(classes)).capitalize()
+        return f"{sentence(classes[1])} or {classes[0]}"
+    return sentence(listed(list(classes)))
 
 
 def _logs(run: Run) -> dict[str, pd.DataFrame]:

@@ -27,7 +27,7 @@ from livewell.report.results import Gallery
 from livewell.report.run_detections import pictured
 from livewell.report.style import edges, tail
 from livewell.tables.schemas import KEY, regions_of
-from livewell.text import chance, several
+from livewell.text import chance, sentence, several
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""
@@ -104,7 +104,7 @@ class Examples:
             ]
             if not rows.empty:
                 made = self._gallery(name, rows, captions).picture()
-                pictures.append(replace(made, caption=f"{name.capitalize()}. {made.caption}"))
+                pictures.append(replace(made, caption=f"{sentence(name)}. {made.caption}"))
         run, folds = self.tested.run, self.tested.folds
         if run is not None:
             _, folds, _ = self.tested.study.split(run.spec.split)

@@ -234,8 +234,8 @@ def _sections(results: ExplainResults) -> Iterator[Section]:
     ]
     yield Section(
         "Is it the cells?",
-        "Cells are found by their texture in transmitted light, not by nuclei, and widened by one"
-        " cell of the layer. A net that looked nowhere in particular would have as much of its"
+        "Cells are found by their texture in transmitted light, not by nuclei, and widened by half"
+        " a cell of the layer. A net that looked nowhere in particular would have as much of its"
         " evidence off cells as there is area off cells. Intervals resample groups.",
         tables=[Table(names, off_cells, align="lrrrrr")],
     )

@@ -28,6 +28,7 @@ from livewell.report.explain import Evidence, class_models, field_evidence
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
+from livewell.text import sentence
 
 MOST_TRAINING, MOST_TESTED = 500, 400
 """At most so many training patches of a class make its weights, and so many test patches are looked
@@ -172,7 +173,7 @@ class Inside:
                     self.maps(rows, number), captions, rows["y"], strict=True
                 )
             ]
-            title = f"{classes[number].capitalize()}, rightly"
+            title = f"{sentence(classes[number])}, rightly"
             if not right:
                 others = " or ".join(classes[int(code)] for code in sorted(rows["y"].unique()))
                 title = f"Called {classes[number]}, labelled {others}"

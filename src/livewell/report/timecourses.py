@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from livewell.report.doses import dose_text
 from livewell.report.page import Picture
 from livewell.report.style import HEALTHY, INK, SICK, UNSURE, Sheet, empty, say, tail
-from livewell.text import plural
+from livewell.text import plural, sentence
 
 MARKS = "osD^vPX*"
 """Marker of each dose from the lowest on, so that colour is never the only sign."""
@@ -70,7 +70,7 @@ def dose_curves(doses: pd.DataFrame, *, positive: str = "sick") -> Picture:
         axes.xaxis.set_major_formatter("{x:g}")
         _label_ends(axes, ends)
         return sheet.picture(
-            f"{positive.capitalize()} area over time by dose: {'; '.join(said)}.",
+            f"{sentence(positive)} area over time by dose: {'; '.join(said)}.",
             "Mean over wells that the model never saw, wells weighing alike. Bands are 95%"
             " intervals at each time alone, from resampling wells: wide where nearly all wells are"
             " at 0 or 100%, for few wells cannot tell how rare an exception is. One well has none.",
@@ -117,7 +117,7 @@ def well_panels(places: pd.DataFrame, *, positive: str = "sick", by: str = "well
         if len(chosen) < len(panels):
             shown = f" {len(chosen)} of {len(panels)} {kind}s are shown, spread over the doses."
             caption += shown
-        alt = f"{positive.capitalize()} area over time in {len(chosen)} {kind}s."
+        alt = f"{sentence(positive)} area over time in {len(chosen)} {kind}s."
         return sheet.picture(alt, caption)
 
 

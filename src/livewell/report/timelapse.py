@@ -19,7 +19,7 @@ from livewell.report.page import Note, Page, Picture, Section, Table, Tone, bad,
 from livewell.report.results import PageResults
 from livewell.report.timecourses import dose_curves, well_panels
 from livewell.report.verdicts import ELSEWHERE, WHOLE_WINDOWS
-from livewell.text import plural
+from livewell.text import plural, sentence
 
 TIMES = 6
 """Most times in the table of doses."""
@@ -91,7 +91,7 @@ def headline(results: TimelapseResults) -> tuple[str, Tone]:
         for row in ends.to_dict("records")
     )
     when = _time(now["time_s"].iloc[0], curves.step)
-    said = f"{f'{positive} area'.capitalize()} at {when}: {shares}."
+    said = f"{sentence(positive)} area at {when}: {shares}."
     if curves.contrast is None:
         return said, "info"
     difference, tone = _difference(curves.contrast.estimate)
@@ -123,7 +123,7 @@ def _without_doses(results: TimelapseResults) -> tuple[str, Tone]:
         return f"{seen}: no curve here can be trusted.", "bad"
     known = table[~table["seen"] & table["fraction"].notna()].sort_values("step")
     last = known.groupby(keys, dropna=False).tail(1)["fraction"]
-    said = f"{positive.capitalize()} area of {plural(len(last), noun)} at the end: median"
+    said = f"{sentence(positive)} area of {plural(len(last), noun)} at the end: median"
     spread = f", from {last.min():.0%} to {last.max():.0%}" if len(last) > 1 else ""
     return f"{said} {last.median():.0%}{spread}.", "info"
 
@@ -232,7 +232,7 @@ def _by_dose(results: TimelapseResults) -> Section | None:
     cells = [[time, *(of.get(name, "") for name in names.values())] for time, of in rows.items()]
     table = Table(["time", *names.values()], cells, "Mean over unseen wells (95% interval).")
     picture = dose_curves(doses, positive=positive)
-    return Section(f"{positive.capitalize()} area by dose", pictures=[picture], tables=[table])
+    return Section(f"{sentence(positive)} area by dose", pictures=[picture], tables=[table])
 
 
 def _plates(results: TimelapseResults) -> Section | None:
@@ -255,7 +255,7 @@ def _plates(results: TimelapseResults) -> Section | None:
             names = [str(Well.parse(str(well))) for well in shares.index]
             view = plate_view(names, shares.to_numpy(float), plate=plate, positive=positive)
             text = f"{name}{kind}; {positive} area, % of what was judged, {when}."
-            pictures.append(replace(view, caption=text[0].upper() + text[1:], wide=True))
+            pictures.append(replace(view, caption=sentence(text), wide=True))
     except GeometryError:
         # wells that are no wells of a plate, such as dishes, have curves but are on no map
         return None

@@ -12,7 +12,7 @@ from livewell.report.maps import class_plate, plate_view
 from livewell.report.page import Note, Page, Section, Table, Tone, bad, info
 from livewell.report.results import AssessResults, HeatmapResults
 from livewell.report.timecourses import sick_curve
-from livewell.text import listed, plural
+from livewell.text import listed, plural, sentence
 
 Verbs = tuple[str, str]
 LOOK: Verbs = ("looks", "look")
@@ -88,7 +88,7 @@ def _areas(results: HeatmapResults) -> Section:
         counts = f"An area counts as {positive} where its probability is {results.threshold:.2f} or"
         counts += " more. "
     drawn = sick_curve(x, curve["fraction"], x_label=label, positive=positive)
-    return Section(f"{positive.capitalize()} area over time", counts + ABSOLUTE, [drawn])
+    return Section(f"{sentence(positive)} area over time", counts + ABSOLUTE, [drawn])
 
 
 def _heatmap_headline(known: np.ndarray, frames: int, classes: ClassNames) -> str:

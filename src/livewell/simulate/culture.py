@@ -131,7 +131,7 @@ class Movie:
         One row a cell and frame: ``t``; ``cell`` and ``parent`` (numbers within the movie, parent
         empty for a cell that was there at the start); ``y_px``, ``x_px`` of its centre; ``area_px``
         and ``radius_px`` (of a disc so large); ``angle`` of its long axis (radians, 0 to pi);
-        ``state`` (one of `livewell.simulate.dose.STATES`); ``damage`` from 0 (well) to 1 (dead);
+        ``state`` (a `livewell.simulate.dose.State`); ``damage`` from 0 (well) to 1 (dead);
         ``inside``, whether the centre lies in the frame.
     optics
         What sets this position apart whatever its dose: microscope, camera, and culture.

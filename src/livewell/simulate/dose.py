@@ -1,15 +1,14 @@
 """What light does to one cell: a tolerance, a delay, then recovery or death."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 State = Literal["healthy", "retracting", "rounded", "blebbing", "dead", "recovering", "dividing"]
-STATES: tuple[State, ...] = get_args(State)
-"""Every state that a cell of the simulated culture can be in."""
+"""What a cell of the simulated culture can be."""
 
 LETHAL_DOSE_S = 40.0
 """Dose that kills the median cell, seconds of light; DeadNet's doses run from 0 to 200 s."""

@@ -267,6 +267,7 @@ class Parts(Scheme):
                 got=self.column,
                 remedy="index with --metadata",
             )
+        groups = groups.dropna()
         part = fields[self.column].set_axis(fields["image"]).reindex(groups.index)
         words = ["" if pd.isna(word) else str(word) for word in part]
         pairs = pd.DataFrame({"group": groups.to_numpy(), "part": words}).drop_duplicates()

@@ -41,7 +41,12 @@ def read_metadata(path: Path | str) -> Metadata:
     path = Path(path)
     text, encoding = _decode(path)
     separator = _separator(text)
-    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        remedy = "look for a quote that is never closed"
+        what = "cannot be read as a table"
+        raise LayoutError(what, where=str(path), got=str(error), remedy=remedy) from error
     named = {",": "commas", ";": "semicolons", "\t": "tabs"}[separator]
     filled = [(i, row) for i, row in enumerate(lines, 1) if any(cell.strip() for cell in row)]
     if len(filled) < 2:

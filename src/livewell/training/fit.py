@@ -71,7 +71,7 @@ def fit(
     seed
         Decides initial weights, draws, augmentation and dropout.
     processes
-        Processes that crop and augment; 0 for none, ``None`` for one a core but one.
+        Processes that crop and augment; 0 for none, ``None`` for `loading.workers`.
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
@@ -87,7 +87,7 @@ def fit(
     classifier = made(net, profile, seed)
     number = workers() if processes is None else processes
     batches = training_loader(source, train, profile, seed, processes=number)
-    precision, chosen = chosen_precision(profile), chosen_device(device)
+    precision, chosen = chosen_precision(profile, device), chosen_device(device)
     last = folder / "last.ckpt"
     with calm(), beside(number), task(what, total=profile.fit.steps) as tick:
         log = EpochLog(folder / "log.csv", batches.sampler, tick)
@@ -138,11 +138,11 @@ def set_mean_image(net: nn.Module, source: PixelSource, train: LabelledRegions) 
     mean.copy_(torch.from_numpy((total / len(train.patches)).astype(np.float32)))
 
 
-def chosen_precision(profile: Profile) -> str:
+def chosen_precision(profile: Profile, device: str = AUTO) -> str:
     """Number type that `profile` computes in on this machine: ``float32`` or ``bfloat16``."""
     if profile.fit.precision != "auto":
         return profile.fit.precision
-    if torch.cuda.is_available():
+    if chosen_device(device).type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     capable = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return "bfloat16" if capable is not None and capable() else "float32"

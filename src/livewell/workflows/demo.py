@@ -14,7 +14,7 @@ from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
-from livewell.workflows.evaluate import Evaluation, evaluate
+from livewell.workflows.evaluate import evaluate
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.index import index
 from livewell.workflows.label import label
@@ -49,7 +49,6 @@ class DemoSpec:
 class DemoResult:
     """What the demo shows: evaluation, verdict reports and the heat map of a low-dose position."""
 
-    evaluated: Evaluation
     auc: Estimate
     wells: dict[str, int]
     pages: dict[str, Path]
@@ -98,7 +97,6 @@ def demo(
     )
     (tested,) = made.balance[made.balance["part"] == "test"].to_dict("records")
     return DemoResult(
-        evaluated,
         evaluated.figures["roc_auc"],
         {name: int(tested[f"groups_{name}"]) for name in CLASSES},
         {"evaluation": evaluated.page, "verdicts": verdicts.page, "heat map": mapped.page},

@@ -93,7 +93,7 @@ def timelapse(
     for image in only:
         study.path(image)
     fields = every[every["image"].isin(only)] if only else every
-    found = candidates(model, study)
+    found = candidates(model, study, device=device)
     models, card = found.models, found.models[0].card
     models[0].need_two_classes("time courses are of")
     scored = scorers(study, found)

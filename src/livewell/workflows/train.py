@@ -64,7 +64,7 @@ def train(
     seed
         Of the run.
     processes
-        Processes that crop and augment; by default one a core but one.
+        Processes that crop and augment; by default one a core but one, and at least two.
     fitter
         What trains a fold; a benchmark may bring another.
 

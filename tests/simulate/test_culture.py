@@ -1,6 +1,7 @@
 """The simulated plate: its layout, its reproducibility, its truth."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from livewell.simulate.culture import (
     simulate_position,
     wells,
 )
-from livewell.simulate.dose import STATES
+from livewell.simulate.dose import State
 
 SMALL = CultureSpec(height_px=256, width_px=256, cells=8, frames=3, frame_s=1800)
 LONG = replace(SMALL, frames=25, frame_s=3600)
@@ -125,7 +126,7 @@ def test_truth_holds_every_cell_of_every_frame_once() -> None:
     truth = simulate_position(LONG, PositionKey("B02", 1, 60.0)).truth
     assert not truth.duplicated(["t", "cell"]).any()
     assert set(truth["t"]) == set(range(25))
-    assert set(truth["state"]) <= set(STATES)
+    assert set(truth["state"]) <= set(get_args(State))
     assert truth["damage"].between(0, 1).all()
     assert np.allclose(np.pi * truth["radius_px"] ** 2, truth["area_px"])
     within = truth["y_px"].between(0, 256, "left") & truth["x_px"].between(0, 256, "left")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from livewell.cli import main
 from livewell.labels.by_column import Column
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
-from livewell.simulate.dose import STATES
+from livewell.simulate.dose import State
 from livewell.simulate.states import CLASS_OF, CLASSES, movie_states
 from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
@@ -33,7 +34,7 @@ SMALL = CultureSpec(
 
 def test_every_state_of_a_cell_has_a_class() -> None:
     """No state of the simulator is left out, and each class has one."""
-    assert set(CLASS_OF) == set(STATES)
+    assert set(CLASS_OF) == set(get_args(State))
     assert set(CLASS_OF.values()) == set(CLASSES)
 
 

@@ -188,7 +188,7 @@ def test_other_settings_are_refused(images: Path, bright: Path, tmp_path: Path) 
     ):
         with pytest.raises(OutputError, match=f"other settings.*{told}"):
             localise(images, bright, out, **settings)
-    with pytest.raises(OutputError, match="not a localisation"):
+    with pytest.raises(OutputError, match="holds the images"):
         localise(images, bright, images)
 
 

@@ -20,8 +20,14 @@ def image_files(images: Path, out: Path) -> dict[str, Path]:
     """Image files by name: one, or those in a folder but for what lies in `out`."""
     if images.is_file():
         return {images.name: images}
-    inside = out.resolve()
-    found = [path for path in find_images(images) if inside not in path.resolve().parents]
+    inside, found = out.resolve(), find_images(images)
+    if inside == images.resolve():
+        raise OutputError(
+            "not a folder of results: it holds the images",
+            where=str(out),
+            remedy="name another folder with --out",
+        )
+    found = [path for path in found if inside not in path.resolve().parents]
     if not found:
         raise ImageReadError(
             "no image files here, but for those in the folder of results",

@@ -95,7 +95,8 @@ def _rate(
     rng = np.random.default_rng(seed)
     part = LabelledRegions(patches, rng.integers(0, 2, len(patches)), ["one"] * len(patches))
     torch.manual_seed(seed)
-    classifier = Classifier(build(short), short, seed)
+    net = build(short)
+    classifier = Classifier(net, short, seed)
     batches: Any
     if augmented:
         batches = training_loader(pixels, part, short, seed, processes=workers())
@@ -103,8 +104,9 @@ def _rate(
         shape = (short.fit.batch, 1, short.input.input_px, short.input.input_px)
         ready = [(torch.randn(shape), torch.arange(short.fit.batch) % 2) for _ in range(4)]
         batches = DataLoader(_Ready(ready, steps), batch_size=None)
-    clock = _Clock()
-    with calm(), beside(workers() if augmented else 0), tempfile.TemporaryDirectory() as folder:
+    clock, crop = _Clock(), (1, short.seen_px, short.seen_px)
+    processes = workers() if augmented else 0
+    with calm(), beside(processes, net, crop), tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             accelerator="auto",
             devices=1,

@@ -89,7 +89,8 @@ def fit(
     batches = training_loader(source, train, profile, seed, processes=number)
     precision, chosen = chosen_precision(profile, device), chosen_device(device)
     last = folder / "last.ckpt"
-    with calm(), beside(number), task(what, total=profile.fit.steps) as tick:
+    crop = (channels, *(frame_px or 2 * (profile.seen_px,)))
+    with calm(), beside(number, net, crop), task(what, total=profile.fit.steps) as tick:
         log = EpochLog(folder / "log.csv", batches.sampler, tick)
         callbacks: list[Callback] = [log, _Keep(folder, log)]
         if profile.fit.patience:

@@ -1,5 +1,6 @@
 """Loaders of training and validation data, and the processes that they use."""
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,18 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import cpu_count
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 
 from livewell.image import PixelSource
 from livewell.models.profile import Profile
 from livewell.training.data import Draws, LabelledRegions, PlainCrops, TrainingCrops
 from livewell.training.fields import FieldBatch, FieldCrops, PlainFields
 
+HEAVY = 5_000
+"""Operations a pixel from which training is faster with all cores for the net: on two cores WSCNN
+(8,900) by 1.5 and DEADNET_2017 (26,000) by 1.7 times, FAST (3,000) slower by a tenth."""
 VALIDATION_PATCHES = 2048
 """At most so many validation patches are scored each epoch, drawn once, groups alike."""
 
@@ -23,22 +29,33 @@ VALIDATION_PATCHES = 2048
 def workers() -> int:
     """How many processes crop and augment: one a core but for the one that trains, 2 to 8.
 
-    On two cores two of them beside a net of one thread are 1.7 times as fast as one of them beside
-    two threads, which wait for each other.
+    On two cores two of them beside one thread of a light net are 1.7 times as fast as one of them
+    beside two threads.
     """
     return min(max(int(cpu_count()) - 1, 2), 8)
 
 
 @contextmanager
-def beside(processes: int) -> Iterator[None]:
-    """Leave one core to the processes that crop and augment."""
+def beside(processes: int, net: nn.Module, crop: tuple[int, int, int]) -> Iterator[None]:
+    """Leave one core to the processes that crop and augment, where the net does not need it.
+
+    A net that computes much for every pixel of a `crop` (channels, h, w) sets the pace by itself:
+    loading, which lets it go first, takes what it leaves.
+    """
     number = torch.get_num_threads()
-    if processes and number > 1:
+    if processes and number > 1 and operations_a_pixel(net, crop) < HEAVY:
         torch.set_num_threads(number - 1)
     try:
         yield
     finally:
         torch.set_num_threads(number)
+
+
+def operations_a_pixel(net: nn.Module, crop: tuple[int, int, int]) -> float:
+    """Floating-point operations of a forward pass over one `crop` (channels, h, w), a pixel."""
+    with FlopCounterMode(display=False) as counted, torch.inference_mode():
+        copy.deepcopy(net).eval()(torch.zeros(1, *crop))
+    return float(counted.get_total_flops()) / (crop[1] * crop[2])
 
 
 def _yielding(_: int) -> None:

@@ -37,7 +37,8 @@ DATA = Option(_path("--data", "Folder of real images.", "../shared/data"), "--da
 RUNS = Option(_path("--runs", "Where models are kept, to go on after a stop."))
 KEPT = Option(_path("--runs", "Where models are kept.", "runs"), "--runs RUNS")
 OF_CELLS = Option(
-    _path("--runs", "Where `bench mcf7-cells` kept its runs.", required=True), "--runs RUNS"
+    _path("--runs", "Where the benchmark mcf7-cells kept its runs.", required=True),
+    "--runs RUNS",
 )
 MODEL = Option(_path("--model", "Model folder or training run.", required=True), "--model demo/run")
 MODELS = Option(
@@ -67,6 +68,8 @@ class Benchmark:
     def again(self, options: Mapping[str, Any]) -> str:
         """The command that makes the result again."""
         parts = [option.again for option in self.options if option.again]
+        if options.get("runs") and KEPT.again not in parts:
+            parts.append(KEPT.again)
         parts += ["--seed {seed}", *(f"--model {path}" for path in options.get("models", ()))]
         words = f"{self.before}python -m benchmarks {self.name} {' '.join(parts)}"
         return words.format(**options)
@@ -166,7 +169,7 @@ BENCHMARKS = (
         "mcf7-explain",
         "mcf7.evidence",
         "Share of evidence off the cells on real images, right and wrong patches shown.",
-        (DATA, OF_CELLS),
+        (OF_CELLS,),
     ),
     Benchmark(
         "demo",

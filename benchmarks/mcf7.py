@@ -1,9 +1,9 @@
 """MCF7 cells with a death stain: real images, leave one experiment out."""
 
 import tempfile
-import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from livewell.metrics import figures as metrics
 from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
+from livewell.models.profile import Profile
 from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.splitting.schemes import LeaveOneOut
 from livewell.study.pixels import StudyPixels
@@ -40,7 +41,6 @@ PADDED = FAST.updated(
     input_px=64,
 )
 """The default net of version 0.1."""
-KEPT = "Runs were kept from before: the time below is without their training."
 BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
 
 
@@ -52,23 +52,10 @@ def study_of(data: Path, folder: Path) -> Study:
 
 def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """Dead and live cells of unseen experiments: nets, trees and the plate alone."""
-    began = time.monotonic()
     study = study_of(data, runs / "study")
-    rows, values, experiments = [], {}, {}
-    trained_s = 0.0
-    for profile in PROFILES:
-        name = f"cells-{profile.input.patch_px}"
-        _prepare(study, data, name, profile.input.patch_px, seed)
-        run = train(study, runs / f"run-{profile.name}", profile, split=name, seed=seed).run
-        logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
-        seconds = float(sum(log["seconds"].sum() for log in logs))
-        trained_s += seconds
-        made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
-        rows.append(_row(profile.name, made.figures, f"{seconds / 60:.0f}"))
-        values[profile.name] = {name: asdict(figure) for name, figure in made.figures.items()}
-        table = outcomes(made.scores, ClassNames.of(CLASSES))
-        experiments[profile.name] = metrics.group_areas(table, LEAST_EACH)
-        plate = made.figures["prevalence_auc"]
+    nets = {net.name: _judged(study, data, net, runs / f"run-{net.name}", seed) for net in PROFILES}
+    rows = [net.row for net in nets.values()]
+    plate = nets[FAST.name].figures["prevalence_auc"]
     _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
     patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
     found = baseline_estimates(
@@ -78,15 +65,7 @@ def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
     rows.append(
         ["the experiment's share of dead alone (plate-only line)", "0.5", shown(plate), "", ""]
     )
-    areas = pd.DataFrame(experiments)
-    each = "; ".join(
-        f"{name}: "
-        + ", ".join(
-            f"{group} {area:.2f}" for group, area in areas[name].items() if not np.isnan(area)
-        )
-        for name in areas
-    )
-    took = time.monotonic() - began
+    each = "; ".join(f"{name}: {net.each}" for name, net in nets.items())
     return Result(
         title="Real images: dead among live MCF7 cells, leave one experiment out",
         header="method | AUC within experiments | pooled AUC | balanced accuracy | training, min",
@@ -95,7 +74,6 @@ def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
         " dead, 1,968 live, 9 experiments). Within: mean over the experiments with at least five of"
         " each state. 95% intervals resample experiments, expanded for their small number.",
         notes=[
-            *([KEPT] if took < trained_s else []),
             f"Within each experiment, {each}.",
             "Nine experiments, and one of them holds 65% of the dead cells: intervals are wide.",
             "The plate-only line gives every cell the share of dead in its own experiment: the most"
@@ -104,48 +82,33 @@ def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
             " february and march, by leaving one of the six out; about 18 settings were compared"
             " there. `mcf7-fast` says how the present form was chosen.",
         ],
-        values=values,
+        values={name: net.plain for name, net in nets.items()},
     )
 
 
 def default_net(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """Dead and live cells of unseen experiments: the default net and that of version 0.1."""
-    began, trained_s = time.monotonic(), 0.0
     study = study_of(data, runs / "study")
-    rows, values, notes = [], {}, []
-    for profile in (FAST, PADDED):
-        _prepare(study, data, f"cells-{profile.input.patch_px}", profile.input.patch_px, seed)
-        folder = runs / f"run-{profile.name.replace(' ', '-')}-{seed}"
-        name = f"cells-{profile.input.patch_px}"
-        run = train(study, folder, profile, split=name, seed=seed).run
-        seconds = sum(
-            pd.read_csv(run.fold(fold) / "log.csv")["seconds"].sum() for fold in run.folds
-        )
-        trained_s += seconds
-        made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
-        rows.append(_row(profile.name, made.figures, f"{seconds / 60:.0f}"))
-        values[profile.name] = {name: asdict(figure) for name, figure in made.figures.items()}
-        areas = metrics.group_areas(outcomes(made.scores, ClassNames.of(CLASSES)), LEAST_EACH)
-        each = ", ".join(f"{group} {area:.2f}" for group, area in areas.items() if area == area)
-        notes.append(f"{profile.name}: {each}.")
-    if time.monotonic() - began < trained_s:
-        notes.append(KEPT)
+    nets = {
+        net.name: _judged(study, data, net, runs / f"run-{net.name.replace(' ', '-')}-{seed}", seed)
+        for net in (FAST, PADDED)
+    }
     return Result(
         title="Real images: the default net against that of version 0.1",
         header="net | AUC within experiments | pooled AUC | balanced accuracy | training, min",
-        rows=rows,
-        lead="The cells of `mcf7-cells`, leave one experiment out; one thread for the net."
-        " FAST of version 0.1 pads its maps, and so has no exact dense maps.",
+        rows=[net.row for net in nets.values()],
+        lead="The cells of `mcf7-cells`, leave one experiment out. FAST of version 0.1 pads its"
+        " maps, and so has no exact dense maps.",
         notes=[
-            *notes,
+            *(f"{name}: {net.each}." for name, net in nets.items()),
             "The form of FAST was chosen by such figures of these experiments, among some thirty"
             " forms with exact maps: on others expect less.",
         ],
-        values=values,
+        values={name: net.plain for name, net in nets.items()},
     )
 
 
-def evidence(data: Path, *, runs: Path, seed: int = 0) -> Result:
+def evidence(*, runs: Path, seed: int = 0) -> Result:
     """How much of the evidence on unseen experiments lies off cells, by net and class."""
     rows, notes, values = [], [], {}
     for profile in PROFILES:
@@ -209,6 +172,43 @@ def stain(data: Path, *, seed: int = 0) -> Result:
         " zeros left out. The mean stain fitted over all experiments is refused: its thresholds"
         " cross.",
     )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A net on unseen experiments: its figures, and its AUC in each experiment."""
+
+    name: str
+    figures: dict[str, Estimate]
+    areas: "pd.Series[float]"
+    seconds: float
+
+    @property
+    def row(self) -> list[str]:
+        """As the table has it."""
+        return _row(self.name, self.figures, f"{self.seconds / 60:.0f}")
+
+    @property
+    def each(self) -> str:
+        """The AUC in every experiment where there is one."""
+        return ", ".join(f"{name} {area:.2f}" for name, area in self.areas.items() if area == area)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Its figures as plain values."""
+        return {name: asdict(figure) for name, figure in self.figures.items()}
+
+
+def _judged(study: Study, data: Path, profile: Profile, folder: Path, seed: int) -> _Judged:
+    """A net trained and evaluated, leaving one experiment out; `folder` keeps the run."""
+    name = f"cells-{profile.input.patch_px}"
+    _prepare(study, data, name, profile.input.patch_px, seed)
+    run = train(study, folder, profile, split=name, seed=seed).run
+    logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
+    made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
+    areas = metrics.group_areas(outcomes(made.scores, ClassNames.of(CLASSES)), LEAST_EACH)
+    seconds = float(sum(log["seconds"].sum() for log in logs))
+    return _Judged(profile.name, made.figures, areas, seconds)
 
 
 def _prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> None:

@@ -26,7 +26,7 @@ from livewell.simulate.dose import VISIBLE
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
 from livewell.tables.schemas import regions_of
-from livewell.workflows.demo import SETTINGS
+from livewell.workflows.demo import CULTURE, SETTINGS
 from livewell.workflows.train import train
 
 FIELDS = 60
@@ -35,10 +35,6 @@ DOSE_S, SENSITIVE = 120.0, 0.1
 """Light of the planted fields, and the share of their cells that feel it."""
 FRAME = 3
 """Frame looked at: an hour and a half after the light."""
-
-
-SPEC = CultureSpec(doses_s=(0.0, 120.0), wells_per_dose=30, frames=5, frame_s=1800.0)
-"""The demo's plate, but for its number of wells."""
 FAST_KIND = "FAST, demo's patches, 1,000 steps, block3"
 FAST_PROFILE = override(FAST, SETTINGS)
 DEADNETS = {f"DeadNet, {form}, 600 steps, conv4_2": profile for form, profile in FORMS.items()}
@@ -133,7 +129,7 @@ def _visibly_harmed(truth: pd.DataFrame) -> pd.DataFrame:
 
 def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study]]:
     """Name, net and study of every net that is looked into."""
-    spec = replace(SPEC, seed=seed)
+    spec = replace(CULTURE, seed=seed)
     study = split_culture(spec, folder / "fast", FAST_PROFILE, (0.7, 0.2, 0.1))
     run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed).run
     yield FAST_KIND, load_model(run.model(0))[0], study

@@ -114,10 +114,11 @@ def on_fresh(told: Callable[[list[Picture]], T], spec: ShapeSpec, images: int) -
     other = replace(spec, images=images, seed=spec.seed + FRESH)
     parts = [range(at, min(at + TOGETHER, images)) for at in range(0, images, TOGETHER)]
     pool = Parallel(n_jobs=min(cpu_count(), len(parts)), return_as="generator")
-    yield from pool(delayed(_told)(told, other, part) for part in parts)
+    yield from pool(delayed(answer)(told, other, part) for part in parts)
 
 
-def _told(told: Callable[[list[Picture]], T], spec: ShapeSpec, numbers: range) -> T:
+def answer(told: Callable[[list[Picture]], T], spec: ShapeSpec, numbers: range) -> T:
+    """What `told` says of the simulated images of these numbers."""
     return told([picture(spec, number) for number in numbers])
 
 

@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from livewell.errors import LivewellError as LivewellError
     from livewell.images.inspection import inspect as inspect
     from livewell.images.opening import open_image as open_image
+    from livewell.inference.dosed import Plan as Plan
     from livewell.inference.model import Model as Model
     from livewell.inference.prediction import Prediction as Prediction
+    from livewell.labels.by_boxes import Boxes as Boxes
+    from livewell.labels.by_column import Column as Column
+    from livewell.labels.by_dose import Dose as Dose
+    from livewell.labels.by_merging import Merge as Merge
+    from livewell.labels.by_points import Points as Points
+    from livewell.labels.by_stain import Stain as Stain
+    from livewell.labels.by_words import Words as Words
     from livewell.models.files import load_model as load_model
     from livewell.models.profile import override as override
     from livewell.models.recipes import DEADNET_2017 as DEADNET_2017
@@ -25,6 +33,12 @@ if TYPE_CHECKING:
     from livewell.models.recipes import WSCNN_FAST as WSCNN_FAST
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
     from livewell.region import Region as Region
+    from livewell.splitting.schemes import Holdout as Holdout
+    from livewell.splitting.schemes import KFolds as KFolds
+    from livewell.splitting.schemes import LeaveOneOut as LeaveOneOut
+    from livewell.splitting.schemes import Named as Named
+    from livewell.splitting.schemes import Parts as Parts
+    from livewell.splitting.schemes import Stratified as Stratified
     from livewell.study.regions import Grid as Grid
     from livewell.study.regions import Whole as Whole
     from livewell.study.study import Study as Study

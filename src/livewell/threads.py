@@ -78,10 +78,10 @@ class Aside(Generic[T]):
             try:
                 item = self._waiting.get(timeout=0.1)
             except queue.Empty:
-                if over and self._error:
-                    # half of the items make no whole result
-                    raise self._error from None
                 if over:
-                    return
-            else:
-                yield item
+                    break
+                continue
+            yield item
+        if self._error:
+            # half of the items make no whole result
+            raise self._error

@@ -94,7 +94,7 @@ def nothing_made(monkeypatch: pytest.MonkeyPatch) -> None:
     names = (
         "livewell.workflows.shapes.picture",
         "livewell.workflows.train.train_fold",
-        "benchmarks.shapes._told",
+        "benchmarks.shapes.answer",
     )
     for name in names:
         monkeypatch.setattr(name, made)

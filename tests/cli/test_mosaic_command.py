@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from livewell.models.files import find_model
+from livewell.study.study import Study
 
 Run = Callable[..., Result]
 
@@ -18,28 +19,34 @@ CLASSES = ("--negative", "wild-type", "--positive", "kd", "--class", "wild-type"
 CUT = ("--patch-px", 64, "--empty", "keep")
 
 
-@pytest.fixture(scope="module")
-def study(livewell: Run, write_movie, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty small images of five donors, labelled and split by donor."""
-    folder = tmp_path_factory.mktemp("mosaic")
+def labelled(livewell: Run, write_movie, folder: Path, states: Sequence[str], *words: str) -> Path:
+    """Forty small images of five donors, labelled with `words` and split by donor."""
     rng = np.random.default_rng(0)
     rows = ["image,treatment,donor"]
     for i in range(40):
-        state = ("wild-type", "kd")[i % 2]
-        frames = rng.normal(3000, 40 if i % 2 else 400, (1, 32, 48)).round().astype(np.uint16)
-        name = write_movie(folder / "raw" / f"{state}_{i:02}.ome.tif", frames).name
-        rows.append(f"{name},{state},d{i // 8}")
+        number = i % len(states)
+        noise = (1, 32, 48)
+        frames = rng.normal(3000, (400, 40, 150)[number], noise).round().astype(np.uint16)
+        name = write_movie(folder / "raw" / f"{states[number]}_{i:02}.ome.tif", frames).name
+        rows.append(f"{name},{states[number]},d{i // 8}")
     (folder / "raw.csv").write_text("\n".join([*rows, ""]))
     made = folder / "study"
     steps = (
         ("index", folder / "raw", "--out", made, "--metadata", folder / "raw.csv"),
-        ("label", "column", made, "--column", "treatment", *CLASSES),
+        ("label", "column", made, "--column", "treatment", *words),
         ("split", made, "--by", "donor", "--patch-px", 32, "--empty", "keep"),
     )
-    for words in steps:
-        done = livewell(*words)
+    for each in steps:
+        done = livewell(*each)
         assert done.exit_code == 0, done.output
     return made
+
+
+@pytest.fixture(scope="module")
+def study(livewell: Run, write_movie, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two states."""
+    folder = tmp_path_factory.mktemp("mosaic")
+    return labelled(livewell, write_movie, folder, ("wild-type", "kd"), *CLASSES)
 
 
 def test_mosaics_go_the_whole_way(livewell: Run, study: Path, tmp_path: Path) -> None:
@@ -82,6 +89,22 @@ def test_the_commands_that_it_prints_train_a_net(
     table = pd.read_csv(out / "mosaics.csv").drop_duplicates("mosaic_group")
     assert folds.to_dict() == table.set_index("mosaic_group")["part"].to_dict()
     assert find_model(Path(f"{out}-run")).is_dir()
+
+
+def test_three_classes_are_all_in_the_printed_commands(
+    livewell: Run, write_movie, tmp_path: Path
+) -> None:
+    """Mosaics of three states are indexed and labelled by the commands as they stand."""
+    states = ("wild-type", "kd", "dead")
+    words = [word for name in states for word in ("--class", name)]
+    study, out = labelled(livewell, write_movie, tmp_path, states, *words), tmp_path / "mosaics"
+    made = livewell("mosaic", study, "--out", out, "--repeats", 1, "--size", "64x96")
+    lines = made.stdout.partition("to train on them:\n")[2].splitlines()
+    for _, *command in [shlex.split(line) for line in lines][:3]:
+        done = livewell(*command)
+        assert done.exit_code == 0, done.output
+    labels = Study.open(Path(f"{out}-study")).labels("labels")
+    assert set(labels["label"]) == set(states)
 
 
 def test_mosaic_groups_can_be_named(livewell: Run, study: Path, tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def test_any_point_inside_gives_a_patch_around_it(places, size_px):
     assert (middle.astype(float) - points["y"]).abs().max() <= 0.5 + 1e-9
 
 
+def test_a_frame_number_may_be_written_with_a_point():
+    """Frame ``2.0``, as tables with gaps are written, is frame 2."""
+    made = by_points(POINTS.assign(t="2.0"), STATES, SHAPES, 20, others="drop")
+    assert made.table["t"].tolist() == [2, 2, 2]
+
+
 def test_points_that_share_a_patch_count_once_if_they_agree():
     """Two points of one state in one place give one label; of two states, an error."""
     twice = pd.concat([POINTS[:3], POINTS[:1]], ignore_index=True)

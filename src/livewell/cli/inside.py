@@ -11,7 +11,7 @@ from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 @command("explain")
 @click.argument("run", type=PATH)
 @click.option("--out", type=PATH, help="Folder of the report; by default RUN/explanation.")
-@click.option("--class", "classes", multiple=True, help="Whose evidence; both by default.")
+@click.option("--class", "classes", multiple=True, help="Whose evidence; all by default.")
 @click.option("--layer", help="Layer to look at, such as conv4_2; by default the last of its kind.")
 @click.option(
     "--weights",

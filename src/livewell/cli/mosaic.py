@@ -87,9 +87,9 @@ def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
 def _next(made: "Mosaics", out: Path) -> list[list[str]]:
     """Commands from the folder of mosaics to a model, as words."""
     study, run = f"{out}-study", f"{out}-run"
-    negative, positive = made.classes
-    classes = ["--class", negative, "--class", positive]
-    classes += ["--negative", negative, "--positive", positive]
+    classes = [word for name in made.classes for word in ("--class", name)]
+    if len(made.classes) == 2:
+        classes += ["--negative", made.classes[0], "--positive", made.classes[1]]
     by = ["--by", "mosaic_group", "--scheme", "parts", "--parts", "part"]
     steps = [
         ["index", str(made.images), "--out", study, "--metadata", str(made.table)],

@@ -36,7 +36,7 @@ MAPPING = (
         show_default=True,
         help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
     ),
-    channels("Channel to judge; by default the study's, else the model's."),
+    channels("Channel to judge; by default that of the study, if there is one, else the model's."),
     DEVICE,
     click.option(
         "--fps", type=POSITIVE, default=5.0, show_default=True, help="Frames a second of videos."

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.detection.covered import COUNTS
-from livewell.detection.froc import RATES, froc
+from livewell.detection.froc import RATES
 from livewell.detection.matching import check_threshold
 from livewell.detection.tables import DetectionArrays, Images, listed_images
 from livewell.errors import Fault, TableError
@@ -21,6 +21,7 @@ from livewell.metrics.intervals import Estimate, interval
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.resampling import Weigh, draws, freedom
 from livewell.metrics.weighted import curve, once, over, precision_sum, ratio
+from livewell.text import few
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def froc_estimate(
     weigh = curve(level, groups.code[judged.image], judged.right, groups.count)(sensitivity)
     holders = int((sought > 0).sum())
     return interval(
-        froc(matched, objects, images).score,
+        once(weigh, groups.count),
         weigh(draws(groups.held, seed, resamples)),
         holders,
         reason="no object of the kind sought",
@@ -176,7 +177,7 @@ def table3_estimates(
     names = pd.Index(by_image.index.astype("str"))
     strange = names[~names.isin(listed.index)].tolist()
     if strange:
-        text = f"{', '.join(strange[:5])}: not among the images judged"
+        text = f"{few(strange)}: not among the images judged"
         raise TableError("not counts of these images", [Fault("no-such-image", "index", text)])
     held = by_image[COUNTS].to_numpy(float).sum(axis=1) > 0
     if not held.any():

@@ -56,11 +56,6 @@ class EffectiveDose:
     high: float
     note: str = ""
 
-    def __str__(self) -> str:
-        if math.isnan(self.value):
-            return f"ED{100 * self.share:g} not defined ({self.note})"
-        return f"ED{100 * self.share:g} {self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
-
 
 @dataclass(frozen=True, slots=True)
 class DoseResponse:

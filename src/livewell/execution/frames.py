@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from livewell.errors import ImageReadError, LivewellError, OutputError
-from livewell.execution.items import Item, Record
+from livewell.execution.items import STOPPING, Item, Record
 from livewell.image import Header
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels, open_image
@@ -75,7 +75,7 @@ def judge_frames(
             try:
                 field = read_field(image, t, fit, f"{name}, frame {t}")
                 rows.append({"t": t} | judge(FileFrame(field, header, known, part)))
-            except OutputError:  # what cannot be written is no fault of the image
+            except STOPPING:
                 raise
             except LivewellError as error:
                 failures.append({"t": t, "error": why(error)})

@@ -14,7 +14,7 @@ from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scored_by, scorers
 from livewell.models.device import AUTO
-from livewell.models.files import Card
+from livewell.models.files import CARD, Card
 from livewell.splitting.units import unit_names
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
@@ -149,7 +149,9 @@ class EvaluationSet:
             warnings=tuple(warnings),
         )
         folders = {number: each.folder for number, each in enumerate(found.models)}
-        return cls(study, pixels, patches, parts, described, folders, None, device)
+        made = cls(study, pixels, patches, parts, described, folders, None, device)
+        made._models.update(enumerate(found.models))
+        return made
 
     @property
     def own_run(self) -> Run:
@@ -186,7 +188,7 @@ class EvaluationSet:
         """The model of one fold, loaded once; one that is not trained to its end is an error."""
         if fold in self._models:
             return self._models[fold]
-        if not (self.folders[fold] / "card.json").is_file():
+        if not (self.folders[fold] / CARD).is_file():
             raise StudyError(
                 f"fold {fold} is not trained to its end",
                 where=str(self.folders[fold].parents[1]),

@@ -28,7 +28,8 @@ EMPTIER = 0.1
 class CrossFit:
     """Every well judged by models that have not learnt from it.
 
-    `wells` has one row a well: well, dose, fold, patches, positive, mean_p; `scores` one row a
+    `wells` has one row a well: well, dose, fold, patches, positive, mean_p,
+    empty (share of the grid's patches without cells); `scores` one row a
     patch: key, well, dose, fold, logit, p, called. `sees` is the area under the ROC curve between
     unlit wells and wells learnt as sick, unseen ones. Where the models are of images from
     `elsewhere`, `proven` is their AUC on unseen groups of their own, if they were evaluated. `lost`

@@ -48,7 +48,8 @@ class Prediction:
     boxes
         Regions that were scored, pixels of the field at the model's pixel size.
     logits
-        (regions, classes) float64; a frame that the net pools by itself is one region.
+        (regions, classes) float64; of a frame that the net pools by itself there is one row, the
+        surest window, or all windows where no class is the positive one.
     rule, image_rule
         From logits to calls of regions, and to the verdict.
     notes
@@ -161,9 +162,10 @@ class Prediction:
             p = self.rule.probability(seen.score)
         else:
             code = self.classes.code(self.classes.positive)
-            logits = np.moveaxis(self.class_map.logits, 0, -1)
-            values = self.rule.probabilities(logits)[..., code]
-            wanted = self.rule.codes(logits) == code if least is None else values >= least
+            probabilities = np.moveaxis(self.map_probabilities, 0, -1)
+            values = probabilities[..., code]
+            called = self.rule.called_of(probabilities)
+            wanted = called == code if least is None else values >= least
             cells = peaks(np.where(wanted, values, -1.0), apart=1, least=0.0)
             y, x = self.class_map.centres(cells).T
             p = values[tuple(cells.T)]

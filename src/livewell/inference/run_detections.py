@@ -167,7 +167,7 @@ def models_of(tested: EvaluationSet) -> dict[int, Model]:
         return found
     for fold in sorted(int(number) for number in tested.part("test")["fold"].unique()):
         found[fold] = model = tested.model(fold)
-        if model.scores_patches or not (model.gives_map and model.classes.binary):
+        if not (model.gives_map and model.classes.binary):
             return {}
         model.need_detections()
     return found

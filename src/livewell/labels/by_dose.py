@@ -79,7 +79,7 @@ def by_dose(
     known = set(fields["image"])
     found = dose_faults + time_faults
     found += [
-        Fault("unknown-image", f"dead_by_end, {image!r}", near(image, known))
+        Fault("unknown-image", f"dead_by_end, {image!r}", near(image, fields["image"]))
         for image in sorted(dead_by_end or ())
         if image not in known
     ]

@@ -21,8 +21,9 @@ from livewell.labels.made import (
 from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
-from livewell.tables.faults import column_faults, listed, near
+from livewell.tables.faults import column_faults, near
 from livewell.tables.schemas import KEY, key_table
+from livewell.text import few
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ def by_points(points: pd.DataFrame, route: Points, sizes: Mapping[str, tuple[int
     patches = _patches(points[labels.notna()], labels.dropna(), route)
     clash = patches[patches.groupby(KEY)["label"].transform("nunique") > 1]
     found = [
-        Fault("two-classes", f"{image}, frame {t}", f"{rows['label'].nunique()} at one position")
+        Fault(
+            "two-classes", f"{image}, frame {t}", f"{rows['label'].nunique()} classes on one patch"
+        )
         for (image, t, *_), rows in clash.groupby(KEY)
     ]
     refuse(found, route.name, "decide on one state, or drop these points")
@@ -104,7 +107,7 @@ def _position_faults(
         ("wrong-type", "t", "not the number of a frame in rows {}", no_frame),
     ):
         if rows.any():
-            found.append(Fault(code, where, text.format(listed(rows.index[rows]))))
+            found.append(Fault(code, where, text.format(few(rows.index[rows]))))
     for row, image, (y, x) in zip(points.index, points["image"], numbers.to_numpy(), strict=True):
         height, width = sizes.get(image, (float("inf"), float("inf")))
         if y < 0 or x < 0 or y >= height or x >= width:
@@ -114,7 +117,8 @@ def _position_faults(
 
 
 def _patches(points: pd.DataFrame, labels: "pd.Series[str]", route: Points) -> pd.DataFrame:
-    frames = points["t"].astype("int64") if "t" in points else pd.Series(0, index=points.index)
+    numbers = points["t"] if "t" in points else pd.Series(0, index=points.index)
+    frames = pd.to_numeric(numbers).astype("int64")
     middles = points[[route.y, route.x]].astype("float64").to_numpy()
     keys = key_table(
         patch

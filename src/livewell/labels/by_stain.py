@@ -17,8 +17,9 @@ from livewell.region import RegionGrid
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
-from livewell.tables.faults import listed
+from livewell.tables.faults import column_faults
 from livewell.tables.schemas import KEY, key_table
+from livewell.text import few
 
 ROUTE = "fluorescence"
 
@@ -72,12 +73,7 @@ class Stain(Route):
         """The labels, of the study's pixels."""
         classes, fields = two_classes(request.classes, self.name), request.study.fields()
         columns = {name for name in (self.per, *(self.reference or ())[:1]) if name}
-        if not columns <= set(fields):
-            raise LabelError(
-                "the fields table has no such column",
-                where=", ".join(sorted(columns - set(fields))),
-                expected=", ".join(fields.columns),
-            )
+        refuse(column_faults(fields, sorted(columns)), self.name)
         measured = measure_stain(request.study, self)
         known = fields[list({"image", *columns})]
         return by_stain(measured.merge(known, on="image"), self, classes, request.seed)
@@ -100,11 +96,13 @@ def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], see
     if route.reference and not fit_on.any():
         text = f"none of {len(fit_on)} patches is of {'='.join(route.reference)}, to fit on"
         found.append(Fault("reference", "reference", text))
-    refuse(found, ROUTE, "leave patches out where the stain was not measured")
+    refuse(found, route.name, "leave patches out where the stain was not measured")
     names = groups.astype("str")
     mixtures, failed = _mixtures(values[fit_on], groups, seed, whole=route.per is None)
     if failed and (route.unfit == "refuse" or not mixtures):
-        refuse(failed, ROUTE, "fit all groups together, decide on the ratio, or drop unfit groups")
+        refuse(
+            failed, route.name, "fit all groups together, decide on the ratio, or drop unfit groups"
+        )
     live_below = names.map({name: fitted.live_below for name, fitted in mixtures.items()})
     dead_above = names.map({name: fitted.dead_above for name, fitted in mixtures.items()})
     live, dead = values < live_below.astype("float64"), values > dead_above.astype("float64")
@@ -189,7 +187,7 @@ def _value_faults(
     wrong = ~np.isfinite(values)
     if wrong.any():
         text = f"{int(wrong.sum())} values are missing or no finite numbers, in "
-        found.append(Fault("value", str(values.name), text + listed(images[wrong].unique())))
+        found.append(Fault("value", str(values.name), text + few(images[wrong].unique())))
     if groups.isna().any():
         text = f"{int(groups.isna().sum())} patches without a group"
         found.append(Fault("empty-value", str(groups.name), text))

@@ -8,7 +8,8 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import Labels, as_text, refuse
-from livewell.tables.faults import column_faults, listed
+from livewell.tables.faults import column_faults
+from livewell.text import few
 
 ROUTE = "votes"
 UNSURE = "unsure"
@@ -134,10 +135,10 @@ def _faults(table: pd.DataFrame, known: set[str], words: set[str]) -> list[Fault
     for name, there in (("sequence", known), ("vote", words)):
         odd = table[name].dropna()[~table[name].dropna().isin(there)].unique()
         if len(odd):
-            expected = f"; known: {listed(sorted(there), 8)}"
-            found.append(Fault(f"unknown-{name}", name, f"{listed(odd)}{expected}"))
+            expected = f"; known: {few(sorted(there), 8)}"
+            found.append(Fault(f"unknown-{name}", name, f"{few(odd)}{expected}"))
     twice = table[table.duplicated(["sequence", "expert"]) & table["sequence"].notna()]
     if len(twice):
         pairs = [f"{s} by {e}" for s, e in zip(twice["sequence"], twice["expert"], strict=True)]
-        found.append(Fault("duplicate-row", "sequence, expert", f"scored twice: {listed(pairs)}"))
+        found.append(Fault("duplicate-row", "sequence, expert", f"scored twice: {few(pairs)}"))
     return found

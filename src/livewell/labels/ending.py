@@ -6,7 +6,8 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import as_text, refuse
-from livewell.tables.faults import column_faults, listed, near
+from livewell.tables.faults import column_faults, near
+from livewell.text import few
 
 SHRUNK = 0.7
 """A position counts as dead where at the end cells cover at most this share of the area that they
@@ -67,7 +68,11 @@ def by_said(fields: pd.DataFrame, positions: "pd.Series[str]", column: str) -> E
     said = as_text(fields[column]).str.casefold()
     odd = said.dropna()[~said.dropna().isin(YES | NO)]
     faults = [
-        Fault("unknown-value", f"{column}, {value!r}", f"not yes or no; {near(value, YES | NO)}")
+        Fault(
+            "unknown-value",
+            f"{column}, {value!r}",
+            f"not yes or no; {near(value, sorted(YES | NO))}",
+        )
         for value in odd.unique()
     ]
     table = pd.DataFrame(
@@ -76,6 +81,6 @@ def by_said(fields: pd.DataFrame, positions: "pd.Series[str]", column: str) -> E
     both = table.groupby("position")["dead"].nunique()
     if (both > 1).any():
         text = "files of one position say different things"
-        faults.append(Fault("contradiction", column, f"{text}: {listed(both.index[both > 1])}"))
+        faults.append(Fault("contradiction", column, f"{text}: {few(both.index[both > 1])}"))
     refuse(faults, "dose", "write yes or no for every position")
     return Ending(table.drop_duplicates("position", ignore_index=True), f"column {column} says so")

@@ -13,6 +13,7 @@ from livewell.metrics.intervals import Estimate
 from livewell.metrics.multiclass import headline_estimates
 from livewell.progress import task
 from livewell.tables.schemas import KEY, regions_of, score_columns
+from livewell.text import few
 
 TREES = 300
 LEAST_LEAF = 3
@@ -133,7 +134,7 @@ def grouped_trees(
     if twice:
         raise SplitError(
             "groups tested in more than one fold",
-            got=", ".join(twice[:5]),
+            got=few(twice),
             remedy="score each of these folds by itself",
         )
     values = features.to_numpy(float)

@@ -8,8 +8,7 @@ from livewell.errors import SplitError, TableError, missing_columns
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.metrics.multiclass import right_share
 from livewell.tables.schemas import score_columns
-
-_SHOWN = 5
+from livewell.text import few
 
 
 def by_image(scores: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
@@ -86,10 +85,9 @@ def verdict_figures(images: pd.DataFrame, classes: ClassNames, *, seed: int) -> 
 def _check_whole(groups: pd.Series) -> None:
     split = groups[groups > 1]
     if len(split):
-        names = [str(key) for key in split.index[:_SHOWN]]
         raise SplitError(
             f"{len(split)} images have patches in more than one group",
             expected="one group an image",
-            got=", ".join(names) + (", ..." if len(split) > _SHOWN else ""),
+            got=few(split.index),
             remedy="group by image or by something coarser, such as well or experiment",
         )

@@ -40,7 +40,8 @@ class Estimate:
 
     `groups` is the number of groups that it rests on: those with the class in question, for figures
     of both classes those of the scarcer class. `method` is ``percentile``, ``t``, ``exact``
-    (binomial over groups), ``none`` (all from 0 to 1) or ``undefined``. `note` is what a careful
+    (binomial over groups), ``none`` (all from 0 to 1), ``undefined``, or that of DeadNet's paper,
+    ``virtual batches``. `note` is what a careful
     reader should know.
     """
 

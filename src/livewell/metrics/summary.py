@@ -97,17 +97,20 @@ def evaluation_figures(
     `rules` for verdicts on images are by fold; `patches` says whether patches were scored, for the
     paper's interval is of these; `min_each` is as in `livewell.metrics.figures.within_auc`.
     """
-    found = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
+    each: dict[str, dict[str, Estimate]] = {}
+    if classes.binary:
+        found = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
+    else:
+        every = class_estimates(scores, classes, seed=seed, min_each=min_each)
+        found, each = every.together, every.each
     if np.isnan(found["within_auc"].value):
         # every group holds one class, as wells of a dose do: the group's name is the label
         found.pop("prevalence_auc", None)
     within, groups = found["within_auc"], scores["group"].nunique()
     several = not np.isnan(within.value) and 2 * within.groups >= groups
     found |= _verdicts(scores, rules, classes, seed)
-    each, paper = {}, None
-    if not classes.binary:
-        each = class_estimates(scores, classes, seed=seed, min_each=min_each).each
-    elif patches:
+    paper = None
+    if classes.binary and patches:
         table = outcomes(scores, classes)
         paper = paper_interval(table["y"], table["called"], seed=seed)
     return EvaluationFigures(found, "within_auc" if several else "roc_auc", each, paper)

@@ -35,13 +35,13 @@ SUFFIX = ".ome.tif"
 class Mosaics:
     """What `mosaics` made: the folder of images and ``mosaics.csv``, their metadata.
 
-    `classes` are (negative, positive); `balance` has one row a part and class: raw images, those
-    left out, mosaics, and mosaic groups.
+    `classes` of two are (negative, positive); `balance` has one row a part and class: raw images,
+    those left out, mosaics, and mosaic groups.
     """
 
     images: Path
     table: Path
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     balance: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -134,9 +134,8 @@ def mosaics(
         wide.to_csv(temporary, index=False)
     rest = left_out(raw, table)
     notes = [*_scale_notes(look), *_dealing_notes(table, rest), *_border_notes(table, look, pixels)]
-    classes = (meta.classes[0], meta.classes[1])
     return Mosaics(
-        out / "images", out / "mosaics.csv", classes, _balance(table, rest), tuple(notes)
+        out / "images", out / "mosaics.csv", meta.classes, _balance(table, rest), tuple(notes)
     )
 
 

@@ -14,9 +14,9 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from livewell.outputs.overlay import grey
+from livewell.report.galleries import stretched
 from livewell.report.page import Picture
-from livewell.report.style import INK, PERCENTILES, SICK, Sheet, class_colours, empty
+from livewell.report.style import INK, SICK, Sheet, class_colours, empty
 from livewell.text import plural, threshold_p
 
 Values = NDArray[np.floating]
@@ -168,9 +168,7 @@ def _fitted(sheet: Sheet, title: str, room_in: float) -> str:
 
 def _input(axes: Axes, item: ClassMaps, title: str) -> None:
     height, width = item.pixels.shape
-    low, high = np.percentile(item.pixels, PERCENTILES)
-    shown = grey(item.pixels, (low, high))
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
+    axes.imshow(stretched(item.pixels), cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
     for box in item.boxes:
         axes.add_patch(_outline(box, ec=SICK, lw=1.1))
     axes.set_ylabel(title, size=TITLE_PT, color=INK)

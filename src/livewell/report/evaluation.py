@@ -69,7 +69,7 @@ def _sections(results: EvaluationResults) -> Iterator[Section]:
     # of a single patch the accuracy is 0 or 1: nothing to compare
     if results.per_group is not None and results.per_group["patches"].median() != 1:
         strip = group_strip(results.per_group, classes, words=words)
-        yield Section(f"{words.group.capitalize()} by {words.group}", pictures=[strip])
+        yield Section(f"{sentence(words.group)} by {words.group}", pictures=[strip])
     if results.baselines:
         yield Section(
             "Against simple rules",
@@ -178,7 +178,6 @@ def _lead(results: EvaluationResults) -> str:
 
 def _scores(results: EvaluationResults) -> Section:
     scores, (negative, positive), words = results.scores, results.classes, results.words
-    auc = next((e for n, e in results.estimates if n.lower().split()[:1] == ["auc"]), None)
     called = scores[scores["called"].notna() & scores["y"].notna()]
     matrix = (
         confusion_matrix(called["y"].astype(int), called["called"].astype(int), labels=[0, 1])
@@ -190,7 +189,6 @@ def _scores(results: EvaluationResults) -> Section:
         text = "as DeadNet's paper: too narrow, it resamples patches"
         further = ((METRIC_NAMES["virtual_batches"], short(results.paper), "", text),)
     y, p, names = scores["y"], scores["p"], results.classes.names
-    auc = results.pooled or auc
     return Section(
         f"Scores on unseen {words.groups}",
         f"Intervals resample whole {words.groups}. Sensitivity is the share of"
@@ -198,7 +196,7 @@ def _scores(results: EvaluationResults) -> Section:
         f" share of those labelled {negative} that were called {negative}.",
         pictures=[
             estimates(results.estimates),
-            roc(y, p, scores["group"], auc=auc, words=words),
+            roc(y, p, scores["group"], auc=results.pooled, words=words),
             confusion(matrix, names, words=words),
             score_histogram(y, p, names, results.threshold, words=words),
         ],

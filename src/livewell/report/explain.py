@@ -16,6 +16,7 @@ from livewell.report.page import Page, Picture, Section, Table, info, warn
 from livewell.report.results import PageResults
 from livewell.report.style import INK, PERCENTILES, Sheet, class_look, empty, tile, tinted
 from livewell.report.vocabulary import short
+from livewell.text import listed
 
 Grey = NDArray[np.float32]
 COVER = 0.75
@@ -25,8 +26,8 @@ COLUMNS = 3
 GAP = 0.03
 """Between a patch and its overlay, of a patch's width."""
 HONEST = info(
-    "Such maps show which positions moved the score, not why. They are blurred by the layer's"
-    " cells, and a net that is wrong shows maps that look as good as one that is right."
+    "Such maps show which parts of an image moved the score, not why. They are blurred by the"
+    " layer's cells, and a net that is wrong shows maps that look as good as one that is right."
 )
 
 
@@ -122,7 +123,7 @@ def class_models(
                     axes.set_ylabel(name, size=10, color=INK, weight="bold")
         low, high = PERCENTILES
         return sheet.picture(
-            f"Class models of {' and '.join(name for name, _ in rows)}.",
+            f"Class models of {listed(name for name, _ in rows)}.",
             f"Each image is shown from its {low}th to its {high}th percentile.",
             wide=True,
         )
@@ -153,7 +154,7 @@ def _bars(sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: flo
 
 @dataclass(frozen=True)
 class ExplainResults(PageResults):
-    """What `explain_page` shows; classes are (negative, positive).
+    """What `explain_page` shows.
 
     `weights` says in words how the layer's maps are weighed; `top` is shown in full colour. `pairs`
     are title and patches of every gallery, as the paper's Figure 5; `models` is as its Figure 6.
@@ -253,4 +254,4 @@ def headline(results: ExplainResults) -> str:
     parts = [f"{1 - off:.0%} of the evidence for {name}" for name, (off, _) in known.items()]
     areas = [1 - area for _, area in known.values()]
     cover = "-".join(dict.fromkeys([f"{min(areas):.0%}", f"{max(areas):.0%}"]))
-    return f"{' and '.join(parts)} lies on cells, which cover {cover} of the patches."
+    return f"{listed(parts)} lies on cells, which cover {cover} of the patches."

@@ -42,7 +42,7 @@ Weights = Literal["class", "crop"]
 class Look:
     """What is looked at.
 
-    Both classes where none is named; the last convolutional layer where `layer` is ``None``.
+    All classes where none is named; the last convolutional layer where `layer` is ``None``.
     Weights of a ``class`` are averaged over its training patches (equation 3), of a ``crop`` its
     own (equation 1). `patches` are shown of each kind, `fields` of each class. `stride_px` in a
     field is an eighth of a patch where ``None``, which was chosen on planted sick cells

@@ -68,12 +68,11 @@ def show(
     """Draw overlays, `most` at most, and Figure 3 from files, masks and tables.
 
     Tables are as in `livewell.workflows.localise.Localisation`; masks lie in `out`, and drawings go
-    there. With `most` 0 there is no Figure 3 either. Masks and drawings of earlier calls go.
+    there. With `most` 0 there is no Figure 3 either. Drawings of earlier calls go.
     """
     table = chosen(pictures, locator.card.class_names.pair, most)
     folder, file = out / "overlays", out / FIGURE3
     names = [f"{Path(mask).stem}.png" for mask in table["mask"]]
-    remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
     remove_others(folder, "*.png", names)
     overlays = []
     with task("drawing", total=len(table) + 1) as tick:

@@ -80,7 +80,7 @@ def localise_page(results: LocaliseResults) -> Page:
         _sections(results),
         [*_notes(results), *results.notes],
         lead=f"The model learnt from whole images labelled {positive} or {negative}; nobody ever"
-        " showed it where in them the difference lies. It looks at every position of an image by"
+        " showed it where in them the difference lies. It looks at every cell of its class map by"
         f" itself, and {results.pooled}.",
     )
 

@@ -11,7 +11,7 @@ from livewell.report.vocabulary import Named, Vocabulary, has_interval, short, s
 from livewell.text import listed, plural
 
 GUESSING = 0.5
-"""Area under the ROC curve, or balanced accuracy, of answers by chance."""
+"""Area under the ROC curve of answers by chance."""
 FEW_GROUPS = 10
 """With fewer groups than this an interval from resampling groups is rough."""
 GOOD_ECE, POOR_ECE = 0.05, 0.10

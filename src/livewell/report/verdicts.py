@@ -29,8 +29,8 @@ ELSEWHERE = info(
 )
 """Stands on every page of new images."""
 WHOLE_WINDOWS = info(
-    "A position is coloured by the whole window around it: the map says where in the frame, not "
-    "which cell."
+    "A point of the map is coloured by the whole window around it: the map says where in the frame,"
+    " not which cell."
 )
 
 
@@ -96,7 +96,7 @@ def _heatmap_headline(known: np.ndarray, frames: int, classes: ClassNames) -> st
     if not known.size:
         return f"There was nothing to judge in any of {over}."
     if classes.binary:
-        first, *_, last = [f"{share:.0%}" for share in (*known[:, 0], known[-1, 0])]
+        first, last = (f"{known[at, 0]:.0%}" for at in (0, -1))
         if len(known) == 1:
             return f"{first} of the judged area looks {classes[1]}."
         goes = f"The {classes[1]} area goes from {first} to {last} of what was judged over {over}"

@@ -11,7 +11,6 @@ Named = tuple[str, Estimate]
 METRIC_NAMES = {
     "roc_auc": "AUC",
     "within_auc": "AUC within one {group}",
-    "auc": "AUC",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "sensitivity": "sensitivity",

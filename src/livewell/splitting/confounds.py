@@ -1,4 +1,4 @@
-"""Ties between the label and things that are not health: batches."""
+"""Confounders: what goes with the label and is not health, such as a batch."""
 
 from collections.abc import Sequence
 

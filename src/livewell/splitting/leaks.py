@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from livewell.errors import LeakError
 
 CLUSTERS = ["cluster", "image", "t", "part", "digest"]
-"""Columns of a cluster table: one row a position where shared content was seen."""
+"""Columns of a cluster table: one row a frame or tile whose content others share."""
 LEAKS = ["image_a", "image_b", "group_a", "group_b", "part_a", "part_b", "fold"]
 """Columns of a table of leaks: two images, their groups, and the parts these play in a fold."""
 _SHOWN = 10

@@ -20,7 +20,7 @@ def unit_names(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
             "no such group",
             where=by,
             expected=f"a column of the fields table: {', '.join(fields.columns)}",
-            remedy="index with a pattern or a CSV that says it; single patches are never divided",
+            remedy="index with a pattern or a CSV that says it; single patches are never assigned",
         )
     parts = [name for name in UNITS.get(by, (by,)) if name in fields and fields[name].notna().any()]
     names = fields[parts].astype("str").fillna("").agg("/".join, axis=1).mask(fields[by].isna())

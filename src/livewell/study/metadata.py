@@ -115,7 +115,7 @@ def _separator(text: str) -> str:
 
 
 def _heading(cell: str) -> str:
-    """A column's name; names that livewell knows are known whatever their letter case."""
+    """A column's name; names that livewell knows are recognised whatever their letter case."""
     name = cell.strip()
     plain = name.lower().replace(" ", "_")
     return plain if plain in KINDS or plain in FILE_COLUMNS else name

@@ -77,9 +77,9 @@ def _unmatched(
         for image, line in zip(fields["image"], rows, strict=True)
         if line is None
     ]
-    blamed = {fault.where for fault in known}
+    blamed, taken = {fault.where for fault in known}, set(rows)
     for line, cells in lines.items():
-        if line not in rows and f"line {line}" not in blamed:
+        if line not in taken and f"line {line}" not in blamed:
             named = ", ".join(f"{name} {cells[name]!r}" for name in reversed(used))
             found.append(Fault("row-without-file", f"line {line}", f"no file fits {named}"))
     return found

@@ -242,11 +242,13 @@ def sequences(
                 for t in range(first + 1, first + frames):
                     area = area and area.common(pixels.area(image, t))
                 boxes = [patch.box for patch in layout.patches(image, first, area)] if area else []
-                full = shares(textured(pixels.frame(image, first), pixel_um), boxes) >= LEAST_SHARE
-                for box, holds in zip(boxes, full, strict=True):
-                    left += not holds
-                    if holds or empty == "keep":
-                        name = f"{image}:{first}:{box.y.start}:{box.x.start}"
-                        rows.append((name, image, first, *box.corners, frames))
+                if empty == "drop" and boxes:
+                    mask = textured(pixels.frame(image, first), pixel_um)
+                    full = shares(mask, boxes) >= LEAST_SHARE
+                    left += int((~full).sum())
+                    boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
+                for box in boxes:
+                    name = f"{image}:{first}:{box.y.start}:{box.x.start}"
+                    rows.append((name, image, first, *box.corners, frames))
             tick()
     return pd.DataFrame(rows, columns=SEQUENCE), left

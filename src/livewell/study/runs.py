@@ -12,7 +12,7 @@ from livewell.study.study import Study
 from livewell.tables.metadata import RunMeta, SplitMeta
 
 RUN = "run.json"
-PACKAGES: tuple[str, ...] = (
+PACKAGES = (
     "livewell",
     "torch",
     "torchvision",
@@ -20,8 +20,11 @@ PACKAGES: tuple[str, ...] = (
     "numpy",
     "pandas",
     "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "tifffile",
+    "imagecodecs",
 )
-PACKAGES += ("scikit-learn", "scikit-image", "tifffile", "imagecodecs")
 EXTRAS = ("onnxruntime", "openvino")
 
 

@@ -5,16 +5,14 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from livewell.errors import Fault
+from livewell.errors import Fault, missing_columns
+from livewell.text import few
 
 
 def column_faults(table: pd.DataFrame, names: Iterable[str]) -> list[Fault]:
     """A fault for each column that is not there, with the names that come near."""
-    return [
-        Fault("missing-column", name, f"the table has no such column; {near(name, table.columns)}")
-        for name in names
-        if name not in table
-    ]
+    said = {name: f"the table has no such column; {near(name, table.columns)}" for name in names}
+    return missing_columns(table, said)
 
 
 def near(name: object, known: Iterable[object]) -> str:
@@ -24,11 +22,4 @@ def near(name: object, known: Iterable[object]) -> str:
     close = get_close_matches(str(name).casefold(), list(folded), n=3)
     if close:
         return f"near it: {', '.join(folded[match] for match in close)}"
-    return f"known: {listed(names, 8)}"
-
-
-def listed(values: Iterable[object], most: int = 5) -> str:
-    """The first of `values`, and how many there are if that is more."""
-    texts = [str(value) for value in values]
-    more = f" ... ({len(texts)} in all)" if len(texts) > most else ""
-    return (", ".join(texts[:most]) or "none") + more
+    return f"known: {few(names, 8)}"

@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, StudyError, TableError
+from livewell.errors import Fault, StudyError, TableError, missing_columns
 from livewell.files import whole_file
 from livewell.geometry import Box
 from livewell.region import Region
@@ -61,11 +61,9 @@ class Schema:
 
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
-        found = [
-            Fault("missing-column", column.name, f"{column.doc}; the table has no such column")
-            for column in self.columns
-            if column.required and column.name not in table
-        ]
+        required = {column.name: column.doc for column in self.columns if column.required}
+        said = {name: f"{doc}; the table has no such column" for name, doc in required.items()}
+        found = missing_columns(table, said)
         for column in self.columns:
             if column.name in table:
                 found += _column_faults(table[column.name], column)

@@ -20,8 +20,8 @@ from livewell.training.data import Draws, LabelledRegions, PlainCrops, TrainingC
 from livewell.training.fields import FieldBatch, FieldCrops, PlainFields
 
 HEAVY = 5_000
-"""Operations a pixel from which training is faster with all cores for the net: on two cores WSCNN
-(8,900) by 1.5 and DEADNET_2017 (26,000) by 1.7 times, FAST (3,000) slower by a tenth."""
+"""Operations a pixel from which training is faster with all cores for the net: on two cores
+WSCNN_FAST (8,700) by 1.5 and DEADNET_2017 (26,000) by 1.7 times, FAST (3,000) slower by a tenth."""
 VALIDATION_PATCHES = 2048
 """At most so many validation patches are scored each epoch, drawn once, groups alike."""
 

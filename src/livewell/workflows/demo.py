@@ -92,7 +92,7 @@ def demo(
         find_images(movies)[0],
         run.folder,
         out / "heatmap",
-        stride_px=spec.profile.input.patch_px // 8,
+        stride_px=spec.profile.net.stride_px,
         edges="mirror",
     )
     (tested,) = made.balance[made.balance["part"] == "test"].to_dict("records")

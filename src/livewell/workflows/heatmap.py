@@ -50,7 +50,7 @@ class HeatMapResult:
 
 def heatmap(
     movie: AnyPath,
-    model: AnyPath,
+    model: Model | AnyPath,
     out: AnyPath,
     *,
     stride_px: int | None = None,
@@ -72,7 +72,7 @@ def heatmap(
     movie
         A file, or a folder of single frames.
     model
-        As in `livewell.workflows.assess.assess`.
+        Loaded, or as in `livewell.workflows.assess.assess`.
     out
         Takes ``map.ome.tif``, ``overlay.webm``, ``stills``, ``curve.csv`` and ``report.html``.
     stride_px
@@ -101,8 +101,9 @@ def heatmap(
     OutputError
         `out` cannot be written, holds something else, or a map begun with other settings.
     """
-    movie, model, out = Path(movie), Path(model), Path(out)
-    judge = Model.load(model, device=device).need_patches()
+    movie, out = Path(movie), Path(out)
+    judge = model if isinstance(model, Model) else Model.load(model, device=device)
+    judge.need_patches()
     card = judge.card
     stride = stride_px or usual_stride(card, engine)
     channel = noted_channels(channels)

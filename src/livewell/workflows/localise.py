@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.execution.frames import OpenSettings, counted, image_files
 from livewell.execution.items import Item, Journal, map_items
 from livewell.execution.results import ResultFolder
-from livewell.files import AnyPath
+from livewell.files import AnyPath, remove_others
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.detections import Look
 from livewell.inference.frames import UNSCALED
@@ -119,8 +119,7 @@ def localise(
     )
     pictures, detections = located_tables(batch.rows, positions)
     shown = show(files, pictures, detections, locator, opening, out, most=figures)
-    notes = ((row["image"], note) for row in batch.rows for note in row["notes"])
-    warnings = (*unplaced, *counted(notes))
+    warnings = (*unplaced, *counted((r["image"], n) for r in batch.rows for n in r["notes"]))
     results = LocaliseResults(
         title=f"Detections in {images.name}",
         subtitle=f"by the model {find_model(model)}",
@@ -135,7 +134,7 @@ def localise(
         chosen=least is None,
         overlays=shown.overlays,
         maps=shown.maps,
-        learnt=int(pictures["learnt"].sum()),
+        learnt=int(pictures.loc[pictures["learnt"] == 1, "image"].nunique()),
         measured=[(r["name"], r["value"], r["low"], r["high"]) for r in card.results],
         card=model_summary(card),
         notes=[Note("info" if text.endswith(UNSCALED) else "warn", text) for text in warnings],
@@ -144,6 +143,7 @@ def localise(
     )
     tables = {"pictures": pictures, "detections": detections, "failures": batch.failures}
     page = folder.write(render(localise_page(results)), tables)
+    remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
     Journal(out).end()
     figure3, least = shown.figure3, locator.least
     return Localisation(out, pictures, detections, batch.failures, least, figure3, page, warnings)

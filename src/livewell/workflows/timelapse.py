@@ -110,11 +110,11 @@ def timelapse(
     names = folder_names(every["image"].tolist())
     folders = {image: out / "positions" / name for image, name in names.items()}
     options = {("channels" if name == "channel" else name): asked[name] for name in asked}
-    options |= {"memory_gb": memory_gb, "device": device}
+    options["memory_gb"] = memory_gb
 
     def mapped(item: Item, _: Tick) -> Record:
         (folders[item.name] / RECORD).unlink(missing_ok=True)
-        made = heatmap(item.path, scorer[item.name].folder, folders[item.name], **options)
+        made = heatmap(item.path, scorer[item.name], folders[item.name], **options)
         return {"engine": made.used.noted(), "warnings": list(made.warnings)}
 
     items = []
@@ -137,7 +137,8 @@ def timelapse(
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
         notes=[Note("warn", text) for text in found.notes],
-        settings={"model": model_summary(card), **settings},
+        card=model_summary(card),
+        settings=settings,
         versions=versions(),
     )
     tables = {"curves": curves.frames, "wells": curves.wells, "doses": curves.doses}

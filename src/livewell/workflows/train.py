@@ -8,7 +8,7 @@ from livewell.execution.folds import Fitter, FoldSettings, start_of, train_fold
 from livewell.files import AnyPath
 from livewell.images.opening import Channels
 from livewell.models.device import AUTO
-from livewell.models.files import Card, read_card
+from livewell.models.files import CARD, Card, read_card
 from livewell.models.profile import Profile
 from livewell.study.runs import Run, split_hashes, versions
 from livewell.study.study import Study
@@ -105,7 +105,7 @@ def train(
     training = FoldSettings(profile, seed, processes, device, fitter, start)
     cards = {}
     for fold in data.folds:
-        if not (run.model(fold) / "card.json").is_file():
+        if not (run.model(fold) / CARD).is_file():
             train_fold(run, data.fold(fold), training)
         cards[fold] = read_card(run.model(fold))
     return TrainingResult(run, cards)

@@ -98,7 +98,8 @@ def test_three_classes_are_all_in_the_printed_commands(
     states = ("wild-type", "kd", "dead")
     words = [word for name in states for word in ("--class", name)]
     study, out = labelled(livewell, write_movie, tmp_path, states, *words), tmp_path / "mosaics"
-    made = livewell("mosaic", study, "--out", out, "--repeats", 1, "--size", "64x96")
+    made = livewell("mosaic", study, "--out", out, "--grid", "1x2", "--size", "32x96")
+    assert made.exit_code == 0, made.output
     lines = made.stdout.partition("to train on them:\n")[2].splitlines()
     for _, *command in [shlex.split(line) for line in lines][:3]:
         done = livewell(*command)

@@ -128,9 +128,11 @@ def _average_precision(judged: DetectionArrays, groups: _Groups, sought: Floats)
     level = np.searchsorted(tops, -judged.score, side="left")
     kept = level < len(tops)
     code = groups.code[judged.image]
-    return curve(level[kept], code[kept], judged.right[kept], groups.count)(
-        lambda true, false, weights: over(precision_sum(true, false), sought @ weights)
-    )
+
+    def area(true: Floats, false: Floats, weights: Floats) -> Floats:
+        return over(precision_sum(true, false), sought @ weights)
+
+    return curve(level[kept], code[kept], judged.right[kept], groups.count, area)
 
 
 def froc_estimate(
@@ -154,7 +156,7 @@ def froc_estimate(
         return over(reached.mean(axis=1), sought @ weights)
 
     level = np.unique(-judged.score, return_inverse=True)[1]
-    weigh = curve(level, groups.code[judged.image], judged.right, groups.count)(sensitivity)
+    weigh = curve(level, groups.code[judged.image], judged.right, groups.count, sensitivity)
     holders = int((sought > 0).sum())
     return interval(
         once(weigh, groups.count),

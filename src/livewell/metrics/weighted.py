@@ -97,9 +97,13 @@ def ratio(above: Floats, below: Floats) -> Weigh:
 
 
 def curve(
-    level: NDArray[np.int64], code: NDArray[np.int64], right: NDArray[np.generic], groups: int
-) -> Callable[[Area], Weigh]:
-    """Takes areas under curves from running sums of right and wrong weight over rising levels.
+    level: NDArray[np.int64],
+    code: NDArray[np.int64],
+    right: NDArray[np.generic],
+    groups: int,
+    area: Area,
+) -> Weigh:
+    """An area under a curve, from running sums of right and wrong weight over rising levels.
 
     `level` is the number of every row's level, `code` that of its group, `right` is 0 or 1.
     """
@@ -111,14 +115,14 @@ def curve(
     true, false = counts(right.astype(float)), counts(1 - right.astype(float))
     at_once = max(1, _CELLS // shape[0])
 
-    def weigh(area: Area, weights: Floats) -> Floats:
+    def weigh(weights: Floats) -> Floats:
         found = []
         for start in range(0, len(weights), at_once):
             some = np.ascontiguousarray(weights[start : start + at_once].T)
             found.append(area(np.cumsum(true @ some, 0), np.cumsum(false @ some, 0), some))
         return np.concatenate(found)
 
-    return lambda area: partial(weigh, area)
+    return weigh
 
 
 def precision_sum(true: Floats, false: Floats) -> Floats:
@@ -172,7 +176,7 @@ def _by_score(area: Area, data: Outcomes) -> Weigh:
     levels, level = np.unique(-data.p, return_inverse=True)
     if len(levels) > _LEVELS:
         level = equal_mass_bins(-data.p, _LEVELS)
-    return curve(level, data.code, data.y, len(data.names))(area)
+    return curve(level, data.code, data.y, len(data.names), area)
 
 
 def _roc_area(true: Floats, false: Floats, _: Floats) -> Floats:

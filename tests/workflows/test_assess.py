@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
 from livewell.models.files import load_model, rewrite_card
 from livewell.progress import ROUNDING, Tick, shown
+from livewell.report.examples import galleries
 from livewell.workflows.assess import assess
 from livewell.workflows.train import TrainingResult
 
@@ -84,6 +85,16 @@ def test_page_is_self_contained(images: Path, model: Path, tmp_path: Path) -> No
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)""", page)
     assert "B01_p1.ome.tif" in page
     assert "data:image/" in page or "<svg" in page
+
+
+def test_the_surest_patches_are_of_different_places(images: Path, model: Path) -> None:
+    """A patch that is sure in every frame of a movie is shown once, from its surest frame."""
+    name, card = "A01_p1.ome.tif", load_model(model)[1]
+    sick = [("sick", 0.7 + t / 10, 0, 0, 64, 64) for t in range(3)]
+    rows = [{"image": name, "t": t, "extremes": [one]} for t, one in enumerate(sick)]
+    rows.append({"image": name, "t": 0, "extremes": [("sick", 0.6, 64, 64, 128, 128)]})
+    (gallery,) = galleries(rows, {name: images / name}, card, None, None)
+    assert [caption.split()[1] for caption in gallery.captions] == ["0.90", "0.60"]
 
 
 def test_single_file(images: Path, model: Path, tmp_path: Path) -> None:

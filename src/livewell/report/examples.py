@@ -210,8 +210,8 @@ def galleries(
 ) -> list[Gallery]:
     """The surest patches of each class over all files, also of those judged before a restart.
 
-    Rows hold image, t and what `extremes` gave. Files are read again; one that
-    cannot be read any more is left out.
+    Rows hold image, t and what `extremes` gave; of the same patch in several frames the surest is
+    shown. Files are read again; one that cannot be read any more is left out.
     """
     found: dict[str, list[Any]] = {}
     for row in rows:
@@ -221,9 +221,10 @@ def galleries(
     # of two classes p is always said of the positive one
     for kind in classes.sought if not classes.binary else reversed(classes.pair):
         stack, captions = [], []
-        for p, image, t, corners in sorted(found.get(kind, []), key=lambda each: -each[0])[
-            :EXTREMES_SHOWN
-        ]:
+        patches: dict[tuple[Any, ...], Any] = {}
+        for each in sorted(found.get(kind, []), key=lambda each: -each[0]):
+            patches.setdefault((each[1], *each[3]), each)
+        for p, image, t, corners in list(patches.values())[:EXTREMES_SHOWN]:
             try:
                 with open_image(paths[image], pixel_um=pixel_um) as opened:
                     fit = fit_to(card, opened.header, channels, image)

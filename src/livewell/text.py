@@ -25,7 +25,7 @@ def few(items: Iterable[object], most: int = 5) -> str:
     """``a, b, c, d, e, ... (12 in all)``."""
     texts = list(map(str, items))
     more = f", ... ({len(texts)} in all)" if len(texts) > most else ""
-    return (", ".join(texts[:most]) or "none") + more
+    return ", ".join(texts[:most]) + more
 
 
 def chance(p: float, digits: int = 3) -> str:

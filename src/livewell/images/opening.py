@@ -72,9 +72,11 @@ def open_sequence(
     return _with_scale(OpenImage(reader, reader.header), pixel_um, frame_s)
 
 
-def read_header(path: Path | str) -> Header:
+def read_header(
+    path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
+) -> Header:
     """What a file says of its image; pixels are read of colour images only, see `Header`."""
-    with open_image(path) as image:
+    with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
         return image.header
 
 

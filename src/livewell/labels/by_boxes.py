@@ -23,9 +23,8 @@ from livewell.labels.made import (
 from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
 from livewell.study.regions import BY_BOXES
 from livewell.study.scale import sizes_of
-from livewell.tables.faults import near
+from livewell.tables.faults import listed, near
 from livewell.tables.schemas import BOX
-from livewell.text import few
 
 Unboxed = Literal["negative", "drop", "refuse"]
 """What an image without a box is: looked at and without a cell, left out, or an error.
@@ -106,7 +105,7 @@ class Boxes(Route):
         movies = headers.loc[headers["frames"] > 1, "image"]
         boxed = movies[movies.isin(boxes["image"])]
         if len(boxed):
-            text = f"boxes do not say on which of several frames they lie: {few(boxed)}"
+            text = f"boxes do not say on which of several frames they lie: {listed(boxed)}"
             found.insert(0, Fault("several-frames", "image", text))
         remedies = _remedies(found)
         if not found:
@@ -206,24 +205,24 @@ def _state_faults(boxes: pd.DataFrame, route: Boxes, classes: tuple[str, str]) -
             yield Fault("other-class", f"states, {value!r}", text)
     if classes[1] not in route.classes.values():
         text = f"no state has the positive class {classes[1]!r}; states of the boxes: "
-        yield Fault("no-positive", "states", text + few(sorted(kinds.dropna().unique())))
+        yield Fault("no-positive", "states", text + listed(sorted(kinds.dropna().unique())))
     place = ["image", *BOX]
     known = boxes.dropna(subset=["label"])
     clash = known[known.groupby(place)["label"].transform("nunique") > 1]
     for (image, *corners), rows in clash.groupby(place, sort=False):
         at = ", ".join(f"{corner}" for corner in corners)
         text = f"({at}) is {' and '.join(rows['kind'].unique())} at once"
-        yield Fault("two-classes", f"{image}, rows {few(rows.index)}", text)
+        yield Fault("two-classes", f"{image}, rows {listed(rows.index)}", text)
 
 
 def _image_faults(images: "pd.Series[str]", boxes: pd.DataFrame, route: Boxes) -> Iterator[Fault]:
     unknown = boxes.loc[~boxes["image"].isin(images) & boxes["image"].notna(), "image"]
     for image, rows in unknown.groupby(unknown, sort=False):
-        text = f"rows {few(rows.index)}; the study has no such image; {near(image, images)}"
+        text = f"rows {listed(rows.index)}; the study has no such image; {near(image, images)}"
         yield Fault("unknown-image", str(image), text)
     without = images[~images.isin(boxes["image"])]
     if len(without) and route.unboxed == "refuse":
-        text = f"{len(without)} of {len(images)} images have no box: {few(without)}"
+        text = f"{len(without)} of {len(images)} images have no box: {listed(without)}"
         yield Fault("no-box", "image", text)
 
 

@@ -16,8 +16,7 @@ from livewell.labels.made import (
     refuse,
     stripped,
 )
-from livewell.tables.faults import column_faults, near
-from livewell.text import few
+from livewell.tables.faults import column_faults, listed, near
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,10 @@ def _left_out(
     found = []
     empty = images[texts.isna()]
     if len(empty):
-        found.append(Fault("empty-value", str(texts.name), f"no value for {few(empty)}"))
+        found.append(Fault("empty-value", str(texts.name), f"no value for {listed(empty)}"))
     unmapped = texts[texts.notna() & labels.isna()]
     for value, rows in unmapped.groupby(unmapped):
-        text = f"no class is said: {few(images[rows.index], 3)}"
+        text = f"no class is said: {listed(images[rows.index], 3)}"
         found.append(Fault("unmapped-value", f"{texts.name}, {value!r}", text))
     return found
 
@@ -113,9 +112,9 @@ def _second_class(
     values, free = (sorted(found.dropna().unique()) for found in (texts, texts[labels.isna()]))
     if free:
         other = f"name the value of {texts.name} that is of {wanted}"
-        other += f" (without a class: {few(free)})"
+        other += f" (without a class: {listed(free)})"
     elif len(values) > 1:
-        other = f"name {wanted} for one of the values {few(values)}"
+        other = f"name {wanted} for one of the values {listed(values)}"
     else:
         other = "label by a column whose values differ"
     return f"two classes are needed: add images of {wanted}, or {other}"

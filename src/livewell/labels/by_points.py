@@ -21,9 +21,8 @@ from livewell.labels.made import (
 from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
-from livewell.tables.faults import column_faults, near
+from livewell.tables.faults import column_faults, listed, near
 from livewell.tables.schemas import KEY, key_table
-from livewell.text import few
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def _position_faults(
         ("wrong-type", "t", "not the number of a frame in rows {}", no_frame),
     ):
         if rows.any():
-            found.append(Fault(code, where, text.format(few(rows.index[rows]))))
+            found.append(Fault(code, where, text.format(listed(rows.index[rows]))))
     for row, image, (y, x) in zip(points.index, points["image"], numbers.to_numpy(), strict=True):
         height, width = sizes.get(image, (float("inf"), float("inf")))
         if y < 0 or x < 0 or y >= height or x >= width:

@@ -17,9 +17,8 @@ from livewell.region import RegionGrid
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
-from livewell.tables.faults import column_faults
+from livewell.tables.faults import listed
 from livewell.tables.schemas import KEY, key_table
-from livewell.text import few
 
 ROUTE = "fluorescence"
 
@@ -73,7 +72,12 @@ class Stain(Route):
         """The labels, of the study's pixels."""
         classes, fields = two_classes(request.classes, self.name), request.study.fields()
         columns = {name for name in (self.per, *(self.reference or ())[:1]) if name}
-        refuse(column_faults(fields, sorted(columns)), self.name)
+        if not columns <= set(fields):
+            raise LabelError(
+                "the fields table has no such column",
+                where=", ".join(sorted(columns - set(fields))),
+                expected=", ".join(fields.columns),
+            )
         measured = measure_stain(request.study, self)
         known = fields[list({"image", *columns})]
         return by_stain(measured.merge(known, on="image"), self, classes, request.seed)
@@ -187,7 +191,7 @@ def _value_faults(
     wrong = ~np.isfinite(values)
     if wrong.any():
         text = f"{int(wrong.sum())} values are missing or no finite numbers, in "
-        found.append(Fault("value", str(values.name), text + few(images[wrong].unique())))
+        found.append(Fault("value", str(values.name), text + listed(images[wrong].unique())))
     if groups.isna().any():
         text = f"{int(groups.isna().sum())} patches without a group"
         found.append(Fault("empty-value", str(groups.name), text))

@@ -8,8 +8,7 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import Labels, as_text, refuse
-from livewell.tables.faults import column_faults
-from livewell.text import few
+from livewell.tables.faults import column_faults, listed
 
 ROUTE = "votes"
 UNSURE = "unsure"
@@ -135,10 +134,10 @@ def _faults(table: pd.DataFrame, known: set[str], words: set[str]) -> list[Fault
     for name, there in (("sequence", known), ("vote", words)):
         odd = table[name].dropna()[~table[name].dropna().isin(there)].unique()
         if len(odd):
-            expected = f"; known: {few(sorted(there), 8)}"
-            found.append(Fault(f"unknown-{name}", name, f"{few(odd)}{expected}"))
+            expected = f"; known: {listed(sorted(there), 8)}"
+            found.append(Fault(f"unknown-{name}", name, f"{listed(odd)}{expected}"))
     twice = table[table.duplicated(["sequence", "expert"]) & table["sequence"].notna()]
     if len(twice):
         pairs = [f"{s} by {e}" for s, e in zip(twice["sequence"], twice["expert"], strict=True)]
-        found.append(Fault("duplicate-row", "sequence, expert", f"scored twice: {few(pairs)}"))
+        found.append(Fault("duplicate-row", "sequence, expert", f"scored twice: {listed(pairs)}"))
     return found

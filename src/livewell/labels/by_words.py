@@ -9,8 +9,7 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import Labels, Others, Request, Route, class_faults, refuse
-from livewell.tables.faults import near
-from livewell.text import few
+from livewell.tables.faults import listed, near
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,12 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
     for image, found in hits.items():
         names = {route.classes[word] for word in found}
         if len(names) > 1:
-            text = f"words of {len(names)} classes: {few(found)}"
+            text = f"words of {len(names)} classes: {listed(found)}"
             faults.append(Fault("two-classes", image, text))
         elif names:
             labels[image] = names.pop()
         elif route.others == "refuse":
-            faults.append(Fault("no-word", image, f"none of the words {few(words)}"))
+            faults.append(Fault("no-word", image, f"none of the words {listed(words)}"))
     if not faults and len(set(labels.values())) < 2:
         faults.append(Fault("one-class", "file names", "fewer than two classes were found"))
     remedy = "change the words, rename the files, or say that others are dropped"

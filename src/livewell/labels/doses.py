@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.text import few
+from livewell.tables.faults import listed
 
 
 def doses(
@@ -25,15 +25,15 @@ def doses(
     }
     for code, wrong in rows.items():
         if wrong.any():
-            values = few(fields["dose"][wrong].unique())
+            values = listed(fields["dose"][wrong].unique())
             more = "" if code == "dose-missing" else f" ({values})"
-            found.append(Fault(code, "dose", few(fields["image"][wrong]) + more))
+            found.append(Fault(code, "dose", listed(fields["image"][wrong]) + more))
     units = list(fields["dose_unit"].dropna().unique()) if "dose_unit" in fields else []
     if len(units) > 1:
-        text = f"doses in {few(units)} cannot be compared"
+        text = f"doses in {listed(units)} cannot be compared"
         found.append(Fault("mixed-units", "dose_unit", text))
     if len(units) == 1 and fields["dose_unit"].isna().any():
-        without = few(fields.loc[fields["dose_unit"].isna(), "image"])
+        without = listed(fields.loc[fields["dose_unit"].isna(), "image"])
         text = f"some doses are in {units[0]}, others have no unit: {without}"
         found.append(Fault("unit-missing", "dose_unit", text))
     levels = sorted(dose.dropna().unique())

@@ -6,8 +6,7 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import as_text, refuse
-from livewell.tables.faults import column_faults, near
-from livewell.text import few
+from livewell.tables.faults import column_faults, listed, near
 
 SHRUNK = 0.7
 """A position counts as dead where at the end cells cover at most this share of the area that they
@@ -81,6 +80,6 @@ def by_said(fields: pd.DataFrame, positions: "pd.Series[str]", column: str) -> E
     both = table.groupby("position")["dead"].nunique()
     if (both > 1).any():
         text = "files of one position say different things"
-        faults.append(Fault("contradiction", column, f"{text}: {few(both.index[both > 1])}"))
+        faults.append(Fault("contradiction", column, f"{text}: {listed(both.index[both > 1])}"))
     refuse(faults, "dose", "write yes or no for every position")
     return Ending(table.drop_duplicates("position", ignore_index=True), f"column {column} says so")

@@ -11,10 +11,9 @@ from livewell.classes import ClassNames
 from livewell.errors import Fault, LabelError, TableError
 from livewell.labels.mixture import Mixture
 from livewell.study.study import Study
-from livewell.tables.faults import near
+from livewell.tables.faults import listed, near
 from livewell.tables.metadata import LabelSource
 from livewell.tables.schemas import KEY, LABELS
-from livewell.text import few
 
 Others = Literal["refuse", "drop"]
 """What happens to rows that no class is said for: an error that lists them, or left out."""
@@ -131,7 +130,7 @@ def class_faults(classes: Mapping[str, str]) -> list[Fault]:
     if any(not name.strip() for name in names):
         found.append(Fault("class-name", "classes", "a class has an empty name"))
     if len(names) < 2:
-        text = f"only {few(sorted(names))} is said" if names else "no class is said"
+        text = f"only {listed(sorted(names))} is said" if names else "no class is said"
         found.append(Fault("one-class", "classes", f"{text}; two classes are needed to tell apart"))
     return found
 
@@ -151,7 +150,7 @@ def state_faults(
     ]
     unmapped = states[~states.isin(list(classes))]
     if others == "refuse" and len(unmapped):
-        without = few(unmapped.fillna("(empty)").unique())
+        without = listed(unmapped.fillna("(empty)").unique())
         found.append(Fault("unmapped-value", str(states.name), f"no class is said for {without}"))
     return found
 

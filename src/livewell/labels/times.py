@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.text import few
+from livewell.tables.faults import listed
 
 FROM_ZERO = "No file says when it begins (time_s, t0); each is taken to begin at 0 s."
 """Note of labels of files without any time."""
@@ -42,7 +42,7 @@ def frame_times(
         ),
     }
     found = [
-        Fault(code, few(files["image"][rows]), text)
+        Fault(code, listed(files["image"][rows]), text)
         for code, (rows, text) in lacking.items()
         if rows.any()
     ]

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, SplitError
-from livewell.text import few
+from livewell.tables.faults import listed
 
 
 def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def grouped(patches: pd.DataFrame, groups: "pd.Series[str]", by: str) -> pd.Data
             f"labelled images without a {by}: {len(without)}",
             where=f"column {by}",
             expected="a value for every labelled image",
-            got=f"empty for {few(without, 3)}",
+            got=f"empty for {listed(without, 3)}",
             remedy="fill the column, or label only images that have it",
         )
     return found

@@ -10,8 +10,8 @@ import pandas as pd
 from livewell.errors import SplitError
 from livewell.splitting.assignment import Counts, assignments, can_cover
 from livewell.splitting.groups import group_counts
+from livewell.tables.faults import listed
 from livewell.tables.schemas import FOLDS
-from livewell.text import few
 
 PARTS = ("train", "validation", "test")
 """Parts that a group can play; a fourth, ``unused``, keeps it out of a fold."""
@@ -219,7 +219,7 @@ class Named(GroupScheme):
             raise SplitError(
                 "groups that cannot be held out",
                 where="test and validation groups (--test)",
-                expected=f"names among {few(groups, 12)}",
+                expected=f"names among {listed(groups, 12)}",
                 got="; ".join(wrong),
                 remedy="name groups as the group column spells them",
             )

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livewell.errors import GeometryError, SpecError
 from livewell.plate import Well
-from livewell.text import few
+from livewell.tables.faults import listed
 
 NAMING = ("image", "path", "picture")
 """Columns that name files and pictures: never one value for all."""
@@ -43,7 +43,7 @@ def constant(fields: pd.DataFrame, column: str, value: str) -> str:
         raise SpecError(
             f"the column {column} has other values from the file names or the table",
             where=where,
-            got=few(others),
+            got=listed(others),
             remedy="leave this --column out, or name a column of its own",
         )
     return value

@@ -6,7 +6,6 @@ from difflib import get_close_matches
 import pandas as pd
 
 from livewell.errors import Fault, missing_columns
-from livewell.text import few
 
 
 def column_faults(table: pd.DataFrame, names: Iterable[str]) -> list[Fault]:
@@ -22,4 +21,11 @@ def near(name: object, known: Iterable[object]) -> str:
     close = get_close_matches(str(name).casefold(), list(folded), n=3)
     if close:
         return f"near it: {', '.join(folded[match] for match in close)}"
-    return f"known: {few(names, 8)}"
+    return f"known: {listed(names, 8)}"
+
+
+def listed(values: Iterable[object], most: int = 5) -> str:
+    """The first of `values`, and how many there are if that is more."""
+    texts = [str(value) for value in values]
+    more = f" ... ({len(texts)} in all)" if len(texts) > most else ""
+    return (", ".join(texts[:most]) or "none") + more

@@ -12,12 +12,12 @@ from livewell.errors import ModelFileError, StudyError
 from livewell.files import read_json, sha256, whole_folder, write_json
 from livewell.metrics.rules import ImageRule, RegionRule
 from livewell.models.building import build, net_of
+from livewell.models.folders import CARD as CARD
+from livewell.models.folders import COPY, WEIGHTS, checked_weights
+from livewell.models.folders import find_model as find_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 
-WEIGHTS, CARD = "weights.safetensors", "card.json"
-FOLDER = f"a model folder with {WEIGHTS} and {CARD}"
-COPY = "copy the model folder again, both files together"
 OLD_NAMES = {
     "patch_rule": "region_rule",
     "picture_rule": "image_rule",
@@ -133,18 +133,7 @@ def load_model(path: Path) -> tuple[Net, Card]:
     """
     folder = find_model(path)
     card = read_card(folder)
-    weights = folder / WEIGHTS
-    if not weights.is_file():
-        raise ModelFileError("the model has a card but no weights", where=str(weights))
-    found = sha256(weights)
-    if found != card.weights_sha256:
-        raise ModelFileError(
-            "the weights are not the ones that the card describes",
-            where=str(weights),
-            expected=f"sha256 {card.weights_sha256[:16]}...",
-            got=f"sha256 {found[:16]}...",
-            remedy=COPY,
-        )
+    weights = checked_weights(folder, card.weights_sha256)
     # initial weights are overwritten: a file of ImageNet weights need not be there any more
     profile = card.profile.model_copy(update={"net": card.profile.net.from_scratch})
     module = build(profile, card.frame_px, len(card.channels), len(card.classes))
@@ -158,41 +147,6 @@ def load_model(path: Path) -> tuple[Net, Card]:
             got=str(error).splitlines()[0],
         ) from error
     return card.net(module.eval()), card
-
-
-def find_model(path: Path) -> Path:
-    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold."""
-    if path.is_file():
-        if path.name in (WEIGHTS, CARD):
-            return path.parent
-        with path.open("rb") as file:
-            head = file.read(2)
-        suffixes = (".pt", ".pth", ".ckpt", ".pkl")
-        if head[:1] == b"\x80" or head == b"PK" or path.suffix in suffixes:
-            raise ModelFileError(
-                "a pickle, which can run any program when it is read; livewell never opens one",
-                where=str(path),
-                expected=FOLDER,
-                remedy="save the weights as safetensors where you trust them",
-            )
-        raise ModelFileError("not a model of livewell", where=str(path), expected=FOLDER)
-    for folder in (path, path / "model"):
-        if (folder / CARD).is_file():
-            return folder
-    models = sorted(card.parent for card in path.glob(f"fold-*/model/{CARD}"))
-    if len(models) == 1:
-        return models[0]
-    if models:
-        raise ModelFileError(
-            f"this run holds {len(models)} models, one a fold",
-            where=str(path),
-            remedy="name one: " + ", ".join(str(model) for model in models[:3]),
-        )
-    raise ModelFileError(
-        "no model here",
-        where=str(path),
-        expected=f"{FOLDER}, or a finished training run",
-    )
 
 
 def read_card(path: Path) -> Card:

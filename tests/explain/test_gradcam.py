@@ -1,5 +1,7 @@
 """Grad-CAM: the equations by hand, against captum, and however patches are dealt out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from livewell.errors import SpecError
 from livewell.explain.gradcam import Cam, class_weights, patch_maps
 from livewell.geometry import Box
 from livewell.models.building import build
-from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.net import Net
@@ -17,8 +19,10 @@ from livewell.models.recipes import TINY
 from livewell.region import Region, RegionGrid
 from livewell.study.pixels import ArrayPixels
 
-BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": ResNet18Spec}
-INPUT_PX = {"deadnet": 220, "compact": 64, "resnet18": 96}
+AVERAGING = ("resnet18", "resnet50", "densenet121", "squeezenet1_1", "inception_v3")
+BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec}
+BUILDERS |= {kind: partial(BackboneSpec, kind=kind) for kind in AVERAGING}
+INPUT_PX = {"deadnet": 220, "compact": 64} | dict.fromkeys(AVERAGING, 96)
 CLASSES = ("healthy", "sick")
 MOVIE = np.random.default_rng(0).integers(1, 60_000, (2, 150, 170), dtype=np.uint16)
 
@@ -66,7 +70,7 @@ def test_the_scale_is_that_of_the_image() -> None:
     torch.testing.assert_close(cam.look(2 * image, 1).maps, 2 * cam.look(image, 1).maps)
 
 
-@pytest.mark.parametrize("name", ["compact", "resnet18"])
+@pytest.mark.parametrize("name", ["compact", *AVERAGING])
 def test_the_sum_of_the_map_is_the_score(name: str) -> None:
     """With a head that averages, the signed cells sum up to the class score less its bias."""
     cam = cam_of(name)
@@ -87,6 +91,10 @@ def test_the_sum_of_the_map_is_the_score(name: str) -> None:
         ("resnet18", None),
         ("resnet18", "conv1"),
         ("resnet18", "layer2.0"),
+        ("resnet50", "layer3"),
+        ("densenet121", "features.denseblock3"),
+        ("squeezenet1_1", "features.5"),
+        ("inception_v3", "Mixed_6a"),
     ],
 )
 def test_maps_are_captums(name: str, layer: str | None) -> None:

@@ -12,7 +12,7 @@ from torchvision.models import resnet18 as colour_resnet18
 
 from livewell.errors import SpecError
 from livewell.models.building import build
-from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
 from livewell.models.nets.spec import NetShape
 from livewell.models.nets.wscnn import MeanImage, WeaklySupervised
@@ -111,7 +111,7 @@ def test_published_colours_are_kept_or_shared_out(tmp_path: Path) -> None:
     state = colour_resnet18(weights=None).state_dict()
     path = str(tmp_path / "backbone.safetensors")
     save_file({name: value.contiguous() for name, value in state.items()}, path)
-    first = {c: ResNet18Spec(weights=path).build(NetShape(c)).conv1 for c in (1, 2, 3, 5)}
+    first = {c: BackboneSpec(weights=path).build(NetShape(c)).conv1 for c in (1, 2, 3, 5)}
     assert torch.equal(first[3].weight, state["conv1.weight"])
     grey = torch.randn(2, 1, 32, 32)
     for channels, layer in first.items():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from livewell.models.building import build
-from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.dense import DenseForm
@@ -16,7 +16,7 @@ from livewell.models.nets.net import Net
 from livewell.models.nets.spectral import SpectralConv
 from livewell.models.recipes import PROFILES
 
-BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": ResNet18Spec}
+BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": BackboneSpec}
 VALID = {"deadnet": 220, "compact": 105, "resnet18": 435}
 SAME = {"deadnet": 220, "compact": 64, "resnet18": 224}
 
@@ -141,7 +141,7 @@ def test_with_padding_the_halo_is_wide_enough(name: str) -> None:
         (DeadNetSpec(padding="valid"), 220, "patch", ["crop"]),
         (DeadNetSpec(pooling="ceil"), 220, "local", ["pad", "rounds up"]),
         (CompactSpec(), 64, "background", ["pad", "crop"]),
-        (ResNet18Spec(), 224, "patch", ["pad", "crop"]),
+        (BackboneSpec(), 224, "patch", ["pad", "crop"]),
         (CompactSpec(padding="valid"), 105, "local_background", []),
     ],
 )

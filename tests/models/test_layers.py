@@ -8,12 +8,12 @@ from torch import nn
 from torch.nn import functional
 
 from livewell.errors import SpecError
-from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.layers import class_number, frozen, layer, names
 
-BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": ResNet18Spec}
+BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": BackboneSpec}
 EDGES_PX = {
     "same": {"deadnet": 220, "compact": 112, "resnet18": 224},
     "valid": {"deadnet": 220, "compact": 217, "resnet18": 627},
@@ -101,7 +101,7 @@ def test_every_layer_can_be_asked_for() -> None:
     """Twenty names of DeadNet, and all of the others' stages."""
     assert len(names(DeadNetSpec().build())) == 20
     assert list(names(CompactSpec().build())) == ["2", "block1", "3", "block2", "4", "block3", "5"]
-    known = set(names(ResNet18Spec().build()))
+    known = set(names(BackboneSpec().build()))
     assert known >= {"conv1", "maxpool", "layer1.0", "layer3.1", "layer4"}
 
 

@@ -31,6 +31,12 @@ def build(
         )
     if profile.sees_frames and frame_px is None:
         raise SpecError("no frame size for a net that sees whole frames", where=profile.net.kind)
+    if profile.fit.init != "default" and profile.net.from_scratch != profile.net:
+        raise SpecError(
+            f"init {profile.fit.init} would draw over the weights that the net begins with",
+            where=profile.net.kind,
+            remedy="use --set init=default, or --set weights= for none",
+        )
     mean_image = profile.input.normalise == "mean_image"
     net = profile.net.build(NetShape(channels, classes, frame_px, mean_image))
     if profile.fit.init == "xavier_fan_in":

@@ -41,8 +41,10 @@ def find_model(path: Path) -> Path:
 def refuse_pickle(path: Path, expected: str) -> None:
     """Raise a ModelFileError if a file is a pickle, by its first bytes or its suffix."""
     with path.open("rb") as file:
-        head = file.read(2)
-    if head[:1] == b"\x80" or head == b"PK" or path.suffix in PICKLES:
+        head = file.read(9)
+    # safetensors begins with eight bytes of any number, then JSON
+    pickled = head.startswith((b"\x80", b"PK")) and head[8:] != b"{"
+    if pickled or path.suffix in PICKLES:
         raise ModelFileError(
             "a pickle, which can run any program when it is read; livewell never opens one",
             where=str(path),

@@ -1,70 +1,111 @@
-"""Backbones with global pooling: ResNet-18 for any number of channels."""
+"""Torchvision's nets as nets of crops, for any number of channels, with ImageNet's weights or new.
 
-from pathlib import Path
-from typing import ClassVar, Literal
+Crops come normalised around zero (`livewell.models.nets.net.normalise`), so no mean of ImageNet's
+photographs is taken off; with ``normalise=patch`` they also have the contrast that these nets were
+made for.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models import densenet121, inception_v3, squeezenet1_1
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from livewell.errors import ModelFileError
-from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Parts, Trunk, declare
+from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Trunk, declare, flat_parts
+from livewell.models.pretrained import SETTING, fill
+from livewell.models.specs import AugmentSpec, InputSpec
 
-TRUNK_LAYERS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-"""Names of what lies before the mean over the map."""
-
-
-def _parts(module: nn.Module) -> Parts:
-    layers = dict(module.named_children())
-    return nn.Sequential(*(layers[name] for name in TRUNK_LAYERS)), True, [layers["fc"]]
+BackboneKind = Literal[
+    "resnet18", "resnet34", "resnet50", "resnet101", "densenet121", "squeezenet1_1", "inception_v3"
+]
 
 
-TRUNK = Trunk(stride_px=32, field_px=435, before_px=217, parts=_parts)
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """One of torchvision's nets: a row of layers whose last maps are averaged."""
+
+    make: Callable[[int, bool], nn.Module]
+    """By number of classes, and whether convolutions pad: the net for colour images; its children
+    are in the order of computation, and the last one is the only fully connected layer."""
+    trunk: Trunk
+    """How its last maps lie over the pixels."""
+    least_px: int = 1
+    """Edge of the smallest crop that leaves a cell."""
+    dropout: float = 0.0
+    """Share of the averages that is dropped in training."""
+    without_padding: bool = False
+    """Whether its convolutions may do without."""
 
 
-class ResNet18Spec(CropNetSpec):
-    """ResNet-18, from scratch or from a local file of ImageNet weights.
+class BackboneSpec(CropNetSpec):
+    """One of torchvision's nets, its last layer new.
 
-    The file has torchvision's ``resnet18`` names. Three channels take the weights of red, green and
-    blue; of any other number each takes an equal share of their sum, so that equal channels are
-    seen as a grey image is. The last layer is left out. 11,171,266 parameters for one channel and
-    two classes.
+    Three channels take the first convolution's weights of red, green and blue; of any other number
+    each takes an equal share of their sum, so that equal channels are seen as a grey image is.
+    ResNet-18 has 11,171,266 parameters for one channel and two classes.
 
     Notes
     -----
-    Source: He et al. 2016; used by Pattarone et al. 2021 ("ResNet-18").
+    Source: He et al. 2016 (ResNet), Huang et al. 2017 (DenseNet), Iandola et al. 2016 (SqueezeNet,
+    version 1.1; its last layer's maps are averaged without being rectified, so that no class can
+    fall silent), Szegedy et al. 2016 (Inception-v3, without its auxiliary classifier and without
+    torchvision's change of the input). Pattarone et al. 2021 used ResNet-18, SqueezeNet and
+    Inception-v3.
     """
 
-    trunk: ClassVar[Trunk | None] = TRUNK
-
-    kind: Literal["resnet18"] = "resnet18"
-    weights: str = Field("", description="local safetensors file of ImageNet weights")
+    kind: BackboneKind = "resnet18"
+    weights: str = Field("", description=SETTING)
 
     @property
-    def from_scratch(self) -> "ResNet18Spec":
+    def trunk(self) -> Trunk:
+        """How its last maps lie over the pixels."""
+        return BACKBONES[self.kind].trunk
+
+    @property
+    def from_scratch(self) -> "BackboneSpec":
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
 
+    def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
+        """As `CropNetSpec.rules`; few can do without padding, and some need large crops."""
+        own = BACKBONES[self.kind]
+        able = " and ".join(kind for kind, each in BACKBONES.items() if each.without_padding)
+        return {
+            f"net '{self.kind}' cannot do without padding (padding=valid), {able} can": (
+                self.pads or own.without_padding
+            ),
+            f"net '{self.kind}' needs input_px of at least {own.least_px}": (
+                edges.input_px >= own.least_px
+            ),
+        } | super().rules(edges, augment)
+
     def build(self, shape: NetShape = PLAIN) -> nn.Module:
-        """Crops (n, channels, h, w), at least 32 px (435 without padding) -> logits (n, classes).
+        """Crops (n, channels, h, w), with padding of 32 px or more -> logits (n, classes).
+
+        Inception-v3 needs 75 px or more. Without padding, the least crop is that of `Trunk`.
 
         Raises
         ------
-        ModelFileError
-            The file of weights is missing, not safetensors, or holds other layers.
+        ModelFileError, MissingExtraError
+            As `livewell.models.pretrained.state`, or the weights are of another net.
         """
-        block = BasicBlock if self.pads else ValidBlock
-        net: nn.Module = ResNet(block, [2, 2, 2, 2], num_classes=shape.classes)
-        net.conv1 = nn.Conv2d(shape.channels, 64, 7, stride=2, padding=3, bias=False)
-        if not self.pads:
-            for part in net.modules():
-                if isinstance(part, nn.Conv2d | nn.MaxPool2d):
-                    part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
+        own = BACKBONES[self.kind]
+        layers = OrderedDict(own.make(shape.classes, self.pads).named_children())
+        name, head = layers.popitem()
+        for replaced in ("avgpool", "dropout"):
+            layers.pop(replaced, None)
+        layers["avgpool"], layers["flatten"] = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        layers["dropout"], layers[name] = nn.Dropout(own.dropout), head
+        net = nn.Sequential(layers)
+        _see_channels(net, shape.channels)
         if self.weights:
-            _load_backbone(net, Path(self.weights))
-        return declare(net, TRUNK)
+            fill(net, self.kind, self.weights, apart=(name, "AuxLogits"))
+        return declare(net, own.trunk)
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
@@ -81,34 +122,66 @@ class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
         return result
 
 
-def _load_backbone(net: nn.Module, path: Path) -> None:
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelFileError(
-            "no backbone weights here",
-            where=str(path),
-            expected="a safetensors file with torchvision's resnet18 names",
-            got=str(error),
-        ) from error
-    state = {name: value for name, value in state.items() if not name.startswith("fc.")}
-    own = {name: value for name, value in net.state_dict().items() if not name.startswith("fc.")}
-    first, channels = state.get("conv1.weight"), own["conv1.weight"].shape[1]
-    if first is not None and first.shape == (64, 3, 7, 7) and channels != 3:
-        share = first.sum(dim=1, keepdim=True) / channels
-        state["conv1.weight"] = share.repeat(1, channels, 1, 1)
-    # torchvision's published weights are older than these counters, and no net here reads them
-    counters = {name for name in own if name.endswith("num_batches_tracked")} - state.keys()
-    wrong = sorted(
-        name
-        for name in (own.keys() | state.keys()) - counters
-        if name not in own or name not in state or own[name].shape != state[name].shape
+def _see_channels(net: nn.Module, channels: int) -> None:
+    """Put a new first convolution into `net`, for so many channels."""
+    path, old = next((n, m) for n, m in net.named_modules() if isinstance(m, nn.Conv2d))
+    new = nn.Conv2d(
+        channels,
+        old.out_channels,
+        old.kernel_size,  # type: ignore[arg-type]  # any number of edges, of two here
+        old.stride,  # type: ignore[arg-type]
+        old.padding,  # type: ignore[arg-type]
+        bias=old.bias is not None,
     )
-    if wrong:
-        raise ModelFileError(
-            "the backbone weights are of another net",
-            where=str(path),
-            expected=f"{len(own)} tensors of ResNet-18",
-            got=f"{len(wrong)} missing, further or misshapen: {', '.join(wrong[:4])}",
-        )
-    net.load_state_dict(own | state, strict=False)
+    net.set_submodule(path, new)
+
+
+def _basic(blocks: Sequence[int], classes: int, pads: bool) -> nn.Module:
+    """A ResNet of blocks of two convolutions."""
+    net: nn.Module = ResNet(BasicBlock if pads else ValidBlock, blocks, num_classes=classes)
+    if not pads:
+        for part in net.modules():
+            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+                part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
+    return net
+
+
+def _bottleneck(blocks: Sequence[int], classes: int, _: bool) -> nn.Module:
+    """A ResNet of blocks of three convolutions, the one in the middle of 3 x 3."""
+    net: nn.Module = ResNet(Bottleneck, blocks, num_classes=classes)
+    return net
+
+
+def _densenet(classes: int, _: bool) -> nn.Module:
+    net: nn.Module = densenet121(num_classes=classes)
+    # torchvision rectifies the last maps between its children
+    net.get_submodule("features").add_module("relu5", nn.ReLU(inplace=True))
+    return net
+
+
+def _squeezenet(classes: int, _: bool) -> nn.Module:
+    net: nn.Module = squeezenet1_1()
+    # the average of 1 x 1 convolutions is a fully connected layer of averages
+    net.classifier = nn.Linear(512, classes)
+    return net
+
+
+def _inception(classes: int, _: bool) -> nn.Module:
+    net: nn.Module = inception_v3(num_classes=classes, aux_logits=False, init_weights=True)
+    return net
+
+
+def _trunk(stride_px: int, field_px: int, before_px: int) -> Trunk:
+    return Trunk(stride_px, field_px, before_px, flat_parts)
+
+
+BACKBONES: dict[str, Backbone] = {
+    "resnet18": Backbone(partial(_basic, (2, 2, 2, 2)), _trunk(32, 435, 217), without_padding=True),
+    "resnet34": Backbone(partial(_basic, (3, 4, 6, 3)), _trunk(32, 899, 449), without_padding=True),
+    "resnet50": Backbone(partial(_bottleneck, (3, 4, 6, 3)), _trunk(32, 427, 213)),
+    "resnet101": Backbone(partial(_bottleneck, (3, 4, 23, 3)), _trunk(32, 971, 485)),
+    "densenet121": Backbone(_densenet, _trunk(32, 2071, 1021), least_px=29),
+    "squeezenet1_1": Backbone(_squeezenet, _trunk(16, 207, 88), least_px=17, dropout=0.5),
+    "inception_v3": Backbone(_inception, _trunk(32, 1311, 618), least_px=75, dropout=0.5),
+}
+"""By torchvision's name, which is the net's kind."""

@@ -1,10 +1,10 @@
 """Which nets there are; a new one is a file in this folder, an import and a member here."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
-from livewell.models.nets.backbones import ResNet18Spec
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
@@ -15,16 +15,17 @@ AnyNetSpec = Annotated[
     DeadNetSpec
     | CompactSpec
     | FieldNetSpec
-    | ResNet18Spec
+    | BackboneSpec
     | WscnnSpec
     | WscnnSixSpec
     | WscnnSmallSpec
     | WscnnResNet18Spec,
     Field(discriminator="kind"),
 ]
-"""One line a net."""
+"""One line a file of nets, or a net."""
 NETS: dict[str, type[NetSpec]] = {
-    str(spec.model_fields["kind"].default): spec
+    kind: spec
     for spec in AnyNetSpec.__origin__.__args__  # type: ignore[attr-defined]
+    for kind in get_args(spec.model_fields["kind"].annotation)
 }
 """Specs of nets by kind."""

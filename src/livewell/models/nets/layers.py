@@ -1,7 +1,8 @@
 """Which layers of a net can be looked at, and where their cells lie over the pixels."""
 
 import copy
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -13,8 +14,8 @@ from livewell.models.device import placed
 from livewell.models.nets.backbones import ValidBlock
 from livewell.models.nets.compact import Block
 
-BESIDE = ("shortcut", "downsample")
-"""Parts of residual blocks that run beside the convolutions; they see no farther than these."""
+BESIDE = re.compile(r"shortcut|downsample|branch(1x1|_pool|5x5_.|3x3|3x3_..?|7x7_.)")
+"""Parts of blocks that run beside the longest way through; they see no farther than that."""
 SHORTCUT = 0.75
 """How far a block looks where its shortcut does, rather than its convolutions. In ten trained
 compact nets the gradients' centre of mass lay 5.3 px on average (3.4 to 7.6) from the middle of the
@@ -63,36 +64,44 @@ def names(module: nn.Module) -> dict[str, str]:
     """Layers that can be looked at, from first to last, and the part of the module each means.
 
     A convolution's name means its map after batch norm and rectification, as in Table 1 of Richmond
-    et al. 2017; so ``conv4_2`` and ``relu4_2`` are the same. Blocks of the compact net are
-    ``block1`` to ``block3``, those of ResNet-18 have torchvision's names (``layer4``,
-    ``layer4.0``).
+    et al. 2017; so ``conv4_2`` and ``relu4_2`` are the same, and a block of DenseNet means its maps
+    after the norm and rectification behind it. Blocks of the compact net are ``block1`` to
+    ``block3``, those of torchvision's nets have its names (``layer4``, ``layer4.0``).
     """
     found: dict[str, str] = {}
-    convolution, blocks = "", 0
-    for name, part in module.named_children():
-        if isinstance(part, nn.Conv2d):
-            convolution = name
-        elif isinstance(part, nn.ReLU) and convolution:
-            if not convolution.isdigit():
-                found[convolution] = name
-            found[name] = name
-            convolution = ""
-        elif isinstance(part, nn.MaxPool2d):
-            found[name] = name
+    waiting, blocks = "", 0
+    for path, part in _row(module):
+        if isinstance(part, nn.Conv2d | nn.ModuleDict):
+            waiting = path
+        elif isinstance(part, nn.ReLU) and waiting:
+            if not waiting.split(".")[-1].isdigit():
+                found[waiting] = path
+            found[path] = path
+            waiting = ""
         elif isinstance(part, Block):
             blocks += 1
-            found[f"block{blocks}"] = found[name] = name
+            found[f"block{blocks}"] = found[path] = path
         elif isinstance(part, nn.Sequential):
-            within = [f"{name}.{number}" for number, _ in part.named_children()]
-            found |= {each: each for each in [*within, name]}
+            if f"{path}.{[name for name, _ in part.named_children()][-1]}" in found:
+                found[path] = path
+        elif isinstance(part, nn.MaxPool2d) or list(part.children()):
+            found[path] = path
     return found
+
+
+def _row(module: nn.Module, within: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Parts in the order of computation, those of a row of layers before the row itself."""
+    for name, part in module.named_children():
+        if isinstance(part, nn.Sequential):
+            yield from _row(part, f"{within}{name}.")
+        yield f"{within}{name}", part
 
 
 def layer(module: nn.Module, name: str | None = None) -> Layer:
     """The layer of that name (one of `names`), or the last convolutional one.
 
     That is DeadNet's conv4_2 (26 x 26 cells in Table 1's form) as the paper looked at it, the last
-    stage of the compact net and of ResNet-18.
+    stage of the compact net and of torchvision's nets.
     """
     known = names(module)
     if name is None:
@@ -149,7 +158,7 @@ def geometry(module: nn.Module, path: str) -> tuple[int, int, float]:
         first += _aside(part) * stride
         if not isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
             continue
-        if any(each in BESIDE for each in name.split(".")):
+        if any(BESIDE.fullmatch(each) for each in name.split(".")):
             continue
         kernel, step, zeros = (_edge(v) for v in (part.kernel_size, part.stride, part.padding))
         first += ((kernel - 1) / 2 - zeros) * stride

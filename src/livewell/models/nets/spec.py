@@ -76,14 +76,17 @@ class NetSpec(Spec):
     kind: str
     sees_frames: ClassVar[bool] = False
     """Whether it takes whole frames and learns from labels of images."""
-    trunk: ClassVar[Trunk | None] = None
-    """Of a net of crops or fields."""
     margin_px: ClassVar[int] = 0
     """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
 
     @abstractmethod
     def build(self, shape: NetShape = PLAIN) -> nn.Module:
         """A new net, its weights drawn from torch's generator."""
+
+    @property
+    def trunk(self) -> Trunk | None:
+        """Of a net of crops or fields: how its last maps lie over the pixels."""
+        return None
 
     @property
     def from_scratch(self) -> "NetSpec":

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 
 from livewell.errors import SpecError
-from livewell.models.nets.backbones import TRUNK_LAYERS, ResNet18Spec
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import residual_layers
 from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
@@ -234,6 +234,6 @@ class WscnnResNet18Spec(FrameNetSpec):
 
     def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
         """As `FrameNetSpec.body`."""
-        whole = ResNet18Spec().build(NetShape(channels))
-        parts = [(name, whole.get_submodule(name)) for name in TRUNK_LAYERS]
+        layers = list(BackboneSpec(kind="resnet18").build(NetShape(channels)).named_children())
+        parts = layers[: [name for name, _ in layers].index("avgpool")]
         return nn.Sequential(OrderedDict([*parts, ("classes", nn.Conv2d(512, classes, 1))]))

@@ -87,7 +87,7 @@ def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
     values: dict[str, Any] = {}
     for rival in RIVALS:
         folder = runs / "haemocytometer" / rival.name
-        fitter: Fitter = BoxSupervision(dead) if rival.boxes else fit
+        fitter: Fitter | None = BoxSupervision(dead) if rival.boxes else None
         train(study, folder, rival.profile, seed=seed, fitter=fitter)
         made = evaluate(folder, baselines=False, seed=seed)
         rows += _rows(rival.told, made.figures["roc_auc"], made.places.figures)

@@ -318,7 +318,7 @@ def test_embeddings_are_what_the_last_layer_sees(folder: Path, movie: Path) -> N
     *_, last = (part for part in model.net.module.modules() if isinstance(part, nn.Linear))
     with torch.no_grad():
         logits = last(torch.from_numpy(features)).numpy()
-    np.testing.assert_allclose(logits, model.windows.regions(source, regions), atol=1e-4)
+    np.testing.assert_allclose(logits, model.engine.regions(source, regions), atol=1e-4)
     with pytest.raises(SpecError, match="no features of these regions"):
         model.embed(source, [])
     turning = Model(replace(model.net, turns=True), model.card, device="cpu")

@@ -42,7 +42,7 @@ def test_it_is_measured_and_read_back(run: TrainingResult, study: Study) -> None
     assert model.net.input_px == 32 + 2 * MARGIN_PX
     assert model.card.profile.dense_is_exact
     patches, _, _ = study.split("split")
-    logits = model.windows.regions(StudyPixels(study), regions_of(patches[KEY].iloc[:5]))
+    logits = model.engine.regions(StudyPixels(study), regions_of(patches[KEY].iloc[:5]))
     assert np.isfinite(logits).all()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from livewell.errors import LeakError, ModelFileError
@@ -12,7 +13,8 @@ from livewell.models.files import save_model
 from livewell.models.profile import Profile
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
-from livewell.training.fit import FitResult
+from livewell.training.fit import FitResult, fit
+from livewell.training.frozen import fit_head
 from livewell.training.split import Fold
 
 Fitter = Callable[..., FitResult]
@@ -21,13 +23,16 @@ Fitter = Callable[..., FitResult]
 
 @dataclass(frozen=True)
 class FoldSettings:
-    """How the folds of a run are trained; `start` is the model to begin with."""
+    """How the folds of a run are trained: by the recipe's fitter where none is given.
+
+    `start` is the model to begin with.
+    """
 
     profile: Profile
     seed: int
     processes: int | None
     device: str
-    fitter: Fitter
+    fitter: Fitter | None
     start: Model | None
 
 
@@ -37,7 +42,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     pixels, meta = fold.split.pixels, fold.split.meta
     if start is not None:
         _refuse_learnt(start, fold.digests("validation", "test"))
-    fitted = training.fitter(
+    fitter = training.fitter or _fitter(profile, meta)
+    fitted = fitter(
         profile,
         pixels,
         fold.labelled("train"),
@@ -71,6 +77,11 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         }
     card = card.model_copy(update={"data": data | {"learnt": sorted(learnt)}})
     save_model(run.model(fold.number), net, card)
+
+
+def _fitter(profile: Profile, meta: SplitMeta) -> Fitter:
+    """How a recipe's nets are trained."""
+    return partial(fit_head, pixel_um=meta.pixel_um) if profile.net.sees_fields else fit
 
 
 def start_of(path: Path, profile: Profile, meta: SplitMeta) -> Model:

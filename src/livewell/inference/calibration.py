@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from livewell.image import PixelSource
 from livewell.inference.detections import Finder, Look
-from livewell.inference.windows import BATCH, Windows
+from livewell.inference.fields import engine_of
+from livewell.inference.windows import BATCH
 from livewell.metrics.decisions import fit_detection_rule, fit_image_rule, fit_region_rule
 from livewell.metrics.images import by_image
 from livewell.metrics.rules import RegionRule, scored
@@ -38,7 +39,7 @@ def calibrated_card(
     """
     placed(net.module, device)
     with task("calibrating on validation", total=len(validation)) as tick:
-        logits = Windows(net).regions(source, regions_of(validation), tick)
+        logits = engine_of(net).regions(source, regions_of(validation), tick)
     classes = net.classes
     y = classes.codes(validation["label"])
     rule = fit_region_rule(logits, y, validation["group"])

@@ -17,11 +17,12 @@ from livewell.files import AnyPath
 from livewell.geometry import Box, WindowGrid, tiles
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
+from livewell.inference.fields import engine_of
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.wide_fields import class_scores, look_over
-from livewell.inference.windows import View, Windows, too_small
+from livewell.inference.windows import View, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
@@ -58,7 +59,7 @@ class Model:
     ) -> None:
         self.net = replace(net, module=placed(net.module, device))
         self.card, self.folder = card, folder
-        self.windows = Windows(self.net)
+        self.engine = engine_of(self.net)
         self._finders: dict[Look, Finder] = {}
 
     @classmethod
@@ -184,7 +185,7 @@ class Model:
         self, table: pd.DataFrame, source: PixelSource, tick: Tick | None = None
     ) -> pd.DataFrame:
         """A table of regions with what their logits decide, as `metrics.rules.scored`."""
-        logits = self.windows.regions(source, regions_of(table), tick)
+        logits = self.engine.regions(source, regions_of(table), tick)
         return scored(table, logits, self.card.region_rule, self.classes)
 
     def predict(
@@ -246,7 +247,7 @@ class Model:
         else:
             if regions is None:
                 regions = self.patches(field, stride_px or self.card.patch_px)
-            logits = self.windows.boxes(field.pixels, field.area, regions)
+            logits = self.engine.boxes(field.pixels, field.area, regions)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
         verdicts = self.card.image_rule
         return Prediction(
@@ -279,7 +280,7 @@ class Model:
         mask = textured(field.pixels[0], self.card.pixel_um)
         wanted = grid_shares(mask, grid) >= LEAST_SHARE
         view = View(field.pixels, field.area, wanted, field.t)
-        return ClassMap(self.windows.scored(view, grid), stride_px, grid.box(0, 0).centre)
+        return ClassMap(self.engine.scored(view, grid), stride_px, grid.box(0, 0).centre)
 
     def _sureness(self, scores: NDArray[np.float32]) -> float:
         """Of the positive class; where there is none, of the most probable one."""
@@ -358,7 +359,7 @@ class Model:
         SpecError
             No region, or a model whose logits are averaged over flips and rotations.
         """
-        return self.windows.embedded(source, regions)
+        return self.engine.embedded(source, regions)
 
     def __repr__(self) -> str:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"

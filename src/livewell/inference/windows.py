@@ -88,12 +88,12 @@ class Windows:
                 found = self.scored(view, grid)
             except ImageContentError as error:
                 self.failed[view.t] = error
-                found = self._nothing(grid)
+                found = nothing(self.net, grid)
             yield view, found
 
     def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
         """Logits of one view, as of a `stream`, but what cannot be scored raises."""
-        found = self._nothing(grid)
+        found = nothing(self.net, grid)
         # what has a context was normalised by the strip
         score = self.net.scores if self.net.context_px else self.net.logits
         for some in batched(self.crops(view, grid), BATCH):
@@ -146,8 +146,10 @@ class Windows:
         result: NDArray[np.float32] = self.net.logits(crops.to(self._device)).cpu().numpy()
         return result
 
-    def _nothing(self, grid: WindowGrid) -> NDArray[np.float32]:
-        return np.full((len(self.net.classes), *grid.shape), np.nan, dtype=np.float32)
+
+def nothing(net: Net, grid: WindowGrid) -> NDArray[np.float32]:
+    """Logits (classes, rows, columns) of a grid of which nothing is scored yet."""
+    return np.full((len(net.classes), *grid.shape), np.nan, dtype=np.float32)
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

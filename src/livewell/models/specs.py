@@ -119,7 +119,9 @@ class FitSpec(Spec):
     )
     batch: int = Field(gt=0)
     init: Literal["default", "xavier_fan_in"] = "default"
-    optimiser: Literal["sgd", "nesterov", "adamw"]
+    optimiser: Literal["sgd", "nesterov", "adamw", "lbfgs"] = Field(
+        description="lbfgs: all regions at once until nothing changes, for linear heads"
+    )
     lr: float = Field(gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(ge=0)

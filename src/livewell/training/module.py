@@ -63,7 +63,7 @@ def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
     return [{"params": rest}, undecayed] if apart else [{"params": rest}]
 
 
-def _macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
+def macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
     """Area under the ROC curve; of more than two classes the mean of each against the rest."""
     if scores.shape[1] == 2:
         return float(roc_auc_score(target, scores[:, 1] - scores[:, 0]))
@@ -157,7 +157,7 @@ class Classifier(pl.LightningModule):
         number = scores.shape[1]
         counts = torch.bincount(target, minlength=number).clamp_min(1)
         loss = functional.cross_entropy(scores, target, weight=len(target) / (number * counts))
-        auc = _macro_auc(target.numpy(), scores.numpy())
+        auc = macro_auc(target.numpy(), scores.numpy())
         train_loss = torch.stack(self._losses).mean() if self._losses else torch.tensor(torch.nan)
         self.log("val_loss", loss)
         self.epoch_row = {

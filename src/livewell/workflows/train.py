@@ -13,7 +13,6 @@ from livewell.models.profile import Profile
 from livewell.study.runs import Run, split_hashes, versions
 from livewell.study.study import Study
 from livewell.tables.metadata import RunMeta
-from livewell.training.fit import fit
 from livewell.training.split import TrainingSplit
 
 
@@ -37,7 +36,7 @@ def train(
     device: str = AUTO,
     seed: int = 0,
     processes: int | None = None,
-    fitter: Fitter = fit,
+    fitter: Fitter | None = None,
 ) -> TrainingResult:
     """Train the folds of a split; a run that was stopped goes on where it was.
 
@@ -66,7 +65,7 @@ def train(
     processes
         Processes that crop and augment; by default one a core but one, and at least two.
     fitter
-        What trains a fold; a benchmark may bring another.
+        What trains a fold, in place of the recipe's own; for benchmarks.
 
     Raises
     ------
@@ -98,7 +97,7 @@ def train(
             inputs=split_hashes(data.study, split),
             versions=versions(),
             begun_with="" if start is None else start.card.weights_sha256,
-            fitter="" if fitter is fit else type(fitter).__name__,
+            fitter="" if fitter is None else type(fitter).__name__,
         ),
     )
     data.pixels.prepare(sorted(data.patches["image"].unique()))

@@ -8,6 +8,7 @@ from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
+from livewell.models.nets.frozen import FrozenSpec
 from livewell.models.nets.spec import NetSpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
 
@@ -15,6 +16,7 @@ AnyNetSpec = Annotated[
     DeadNetSpec
     | CompactSpec
     | FieldNetSpec
+    | FrozenSpec
     | BackboneSpec
     | WscnnSpec
     | WscnnSixSpec

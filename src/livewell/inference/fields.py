@@ -1,0 +1,79 @@
+"""Fields seen once by a frozen backbone: logits of regions, of boxes, and of every cell of a map."""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livewell.errors import ImageContentError
+from livewell.geometry import Box, WindowGrid
+from livewell.image import Frame, PixelSource
+from livewell.inference.windows import View, Windows, nothing
+from livewell.models.device import placed
+from livewell.models.nets.frozen import FrozenNet
+from livewell.models.nets.net import Net
+from livewell.progress import Tick
+from livewell.region import Region
+from livewell.training.features import FieldReader, Read, cache_of
+
+
+class Fields:
+    """Scores regions by what a frozen net says at their centres, as `Windows` does crop by crop.
+
+    A cell of a map and a region of the same centre have the same logits.
+    """
+
+    def __init__(self, net: Net) -> None:
+        self.net = replace(net, module=placed(net.module))
+        self._module = net.module
+        assert isinstance(self._module, FrozenNet)
+        self._reader = FieldReader(self.net)
+        self.failed: dict[int, ImageContentError] = {}
+
+    def regions(
+        self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
+    ) -> NDArray[np.float64]:
+        """As `Windows.regions`."""
+        return self._of_study(source, regions, self._module.logits, tick).astype(np.float64)
+
+    def embedded(self, source: PixelSource, regions: Sequence[Region]) -> NDArray[np.float32]:
+        """As `Windows.embedded`: what the head reads, (n, features)."""
+        return self._of_study(source, regions, self._module.embedded)
+
+    def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
+        """As `Windows.boxes`."""
+        pixels = np.asarray(frame)[..., area.y.slice, area.x.slice]
+        found = self._reader.boxes(pixels.reshape(-1, *pixels.shape[-2:]), area, boxes, self._module.logits)
+        return found.numpy().astype(np.float64)
+
+    def stream(
+        self, views: Iterable[View], grid: WindowGrid
+    ) -> Generator[tuple[View, NDArray[np.float32]]]:
+        """As `Windows.stream`."""
+        for view in views:
+            try:
+                found = self.scored(view, grid)
+            except ImageContentError as error:
+                self.failed[view.t] = error
+                found = nothing(self.net, grid)
+            yield view, found
+
+    def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
+        """As `Windows.scored`."""
+        found = nothing(self.net, grid)
+        cells = np.argwhere(view.wanted)
+        boxes = [grid.box(*cell) for cell in cells.tolist()]
+        found[:, *cells.T] = self.boxes(view.frame, view.area, boxes).T
+        return found
+
+    def _of_study(
+        self, source: PixelSource, regions: Sequence[Region], read: Read, tick: Tick | None = None
+    ) -> NDArray[np.float32]:
+        reader = FieldReader(self.net, cache_of(source))
+        return reader.regions(source, regions, read, tick).numpy()
+
+
+def engine_of(net: Net) -> Windows | Fields:
+    """What scores the regions of a net: field by field where it sees fields, else crop by crop."""
+    return Fields(net) if isinstance(net.module, FrozenNet) else Windows(net)

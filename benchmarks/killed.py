@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.result import Result
-from livewell.models.files import WEIGHTS
+from livewell.models.folders import WEIGHTS
 from livewell.progress import task
 from livewell.study.study import Study
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from livewell.errors import OutputError, SpecError, SplitError, TableError
-from livewell.models.files import load_model
+from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
+from livewell.models.building import build
+from livewell.models.files import load_model, save_model
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.study import Study
@@ -107,3 +108,23 @@ def test_image_gone_since_the_split(study: Study, profile: Profile, tmp_path: Pa
 def test_training_learnt(evaluated: Evaluation) -> None:
     """On wells that it never saw, the net tells coarse texture from fine."""
     assert evaluated.figures["roc_auc"].value > 0.9
+
+
+def test_weights_of_a_model_bring_what_it_learnt_from(
+    trained: TrainingResult, study: Study, profile: Profile, tmp_path: Path
+) -> None:
+    """A net may begin with a model's weights, but for one that knows what it is tested on."""
+    card = trained.cards[0]
+    used = override(profile, {"net": "squeezenet1_1", "steps": 3, "steps_per_epoch": 3})
+    net = card.model_copy(update={"profile": used}).net(build(used))
+    for name, digests in {"same": card.data["learnt"], "other": ["a-digest"]}.items():
+        data = card.data | {"learnt": digests}
+        save_model(tmp_path / name, net, card.model_copy(update={"profile": used, "data": data}))
+    with pytest.raises(LeakError, match="begin with has learnt from"):
+        train(study, tmp_path / "a", override(used, {"weights": str(tmp_path / "same")}))
+    recipe = override(used, {"weights": str(tmp_path / "other"), "lr": 1e-30, "weight_decay": 0})
+    made = train(study, tmp_path / "b", recipe, processes=0)
+    assert set(made.cards[0].data["learnt"]) == {"a-digest", *card.data["learnt"]}
+    ours, theirs = load_model(made.run.model(0))[0].module, net.module
+    assert (ours.features[3].squeeze.weight == theirs.features[3].squeeze.weight).all()
+    assert (ours.classifier.weight != theirs.classifier.weight).any()

@@ -10,6 +10,7 @@ from livewell.inference.calibration import calibrated_card
 from livewell.inference.model import Model
 from livewell.models.building import net_of
 from livewell.models.files import save_model
+from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
@@ -40,8 +41,9 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     """Train the net of one fold, calibrate it on validation groups, save it with its card."""
     profile, start = training.profile, training.start
     pixels, meta = fold.split.pixels, fold.split.meta
-    if start is not None:
-        _refuse_learnt(start, fold.digests("validation", "test"))
+    ancestors = _ancestors(profile, start)
+    for each in ancestors:
+        _refuse_learnt(each, fold.digests("validation", "test"))
     fitter = training.fitter or _fitter(profile, meta)
     fitted = fitter(
         profile,
@@ -68,8 +70,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         device=training.device,
     )
     data, learnt = fold.summary(), set(fold.digests("train", "validation").values()) - {""}
+    learnt = learnt.union(*(each.learnt for each in ancestors))
     if start is not None:
-        learnt |= start.learnt
         data["begun_with"] = {
             "profile": start.card.profile.name,
             "weights_sha256": start.card.weights_sha256,
@@ -104,6 +106,13 @@ def start_of(path: Path, profile: Profile, meta: SplitMeta) -> Model:
             remedy="name a model of the same profile, classes and channels",
         )
     return model
+
+
+def _ancestors(profile: Profile, start: Model | None) -> list[Model]:
+    """Models of livewell whose weights training begins with, as a start or as a net's setting."""
+    folder = model_folder(profile.net.begins_with)
+    weights = None if folder is None else Model.load(folder, device="cpu")
+    return [each for each in (start, weights) if each is not None]
 
 
 def _refuse_learnt(start: Model, held_out: dict[str, str]) -> None:

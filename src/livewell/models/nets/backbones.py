@@ -71,6 +71,11 @@ class BackboneSpec(CropNetSpec):
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
 
+    @property
+    def begins_with(self) -> str:
+        """As `NetSpec.begins_with`."""
+        return self.weights
+
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """As `CropNetSpec.rules`; few can do without padding, and some need large crops."""
         own = BACKBONES[self.kind]

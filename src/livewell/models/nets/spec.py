@@ -92,8 +92,13 @@ class NetSpec(Spec):
 
     @property
     def from_scratch(self) -> "NetSpec":
-        """These settings without a file of initial weights."""
+        """These settings without initial weights."""
         return self
+
+    @property
+    def begins_with(self) -> str:
+        """Weights it begins with, as `livewell.models.pretrained` finds them; empty: new ones."""
+        return ""
 
     @property
     def learns_from_fields(self) -> bool:

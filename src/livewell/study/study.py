@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, StudyError, TableError
-from livewell.files import AnyPath, claim, whole_folder
+from livewell.files import AnyPath, claim, whole_file, whole_folder, write_text
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
@@ -193,10 +193,11 @@ class Study:
     def write_labels(self, name: str, table: pd.DataFrame, meta: LabelMeta) -> None:
         """Write a labels table and how it was made, in place of an older one of this name.
 
-        Boxes that were kept with the older one go: they are not what these labels were made from.
+        Boxes and report that were kept with the older one go: they are not of these labels.
         """
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
-        self._boxes(name).unlink(missing_ok=True)
+        for file in (self._boxes(name), *self._label_report(name)):
+            file.unlink(missing_ok=True)
         write_table(self.folder / "labels" / f"{name}.parquet", table)
         meta.write(self.folder / "labels" / f"{name}.json")
 
@@ -222,6 +223,19 @@ class Study:
         """Keep the cells in boxes that the labels of this name were made from; labels first."""
         self._must_know("label", name, self.label_names())
         write_table(self._boxes(name), BOXED_CELLS.check(table, where=f"boxes of {name!r}"))
+
+    def write_label_report(self, name: str, page: str, counts: pd.DataFrame) -> Path:
+        """Keep a page on the labels of this name and their counts beside them; labels first."""
+        self._must_know("label", name, self.label_names())
+        html, table = self._label_report(name)
+        with whole_file(table) as temporary:
+            counts.to_csv(temporary, index=False)
+        write_text(html, page)
+        return html
+
+    def _label_report(self, name: str) -> tuple[Path, Path]:
+        folder = self.folder / "labels"
+        return folder / f"{name}.html", folder / f"{name}.counts.csv"
 
     def _labels(self, name: str, ending: str) -> Path:
         self._must_know("label", name, self.label_names())

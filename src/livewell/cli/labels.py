@@ -244,8 +244,7 @@ def label_boxes(**settings: Any) -> "Route":
 @click.option("--channel", required=True, help="The stain's channel.")
 @click.option(
     "--stain-files",
-    help="Files of the stain beside the images, if it is no channel of theirs: a column with their"
-    " paths, or such as '{stem}_PI.tif', {stem} being the image's name without ending.",
+    help="Files of the stain, if it is no channel: a column of their paths, or '{stem}_PI.tif'.",
 )
 @click.option(
     "--nuclei",
@@ -253,13 +252,7 @@ def label_boxes(**settings: Any) -> "Route":
     " the median stain inside it, in place of a grid.",
 )
 @click.option("--patch-px", type=COUNT, default=224, show_default=True, help="Edge of a patch.")
-@click.option(
-    "--stride-px",
-    type=COUNT,
-    default=112,
-    show_default=True,
-    help="Of the grid.",
-)
+@click.option("--stride-px", type=COUNT, default=112, show_default=True, help="Of the grid.")
 @click.option(
     "--on",
     type=click.Choice(["mean", "ratio", "log-ratio"]),

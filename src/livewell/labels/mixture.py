@@ -65,8 +65,8 @@ class Mixture:
                 where="mixture of the stain",
                 expected="live mean + sd below dead mean - sd, and a better BIC than of one",
                 got=str(self),
-                remedy="fit on the ratio to the background, on each group by itself, or on a"
-                " reference set that holds both live and dead cells",
+                remedy="decide on the ratio to the background (of single nuclei on its logarithm),"
+                " fit each group by itself, or a reference set with both live and dead cells",
             )
         return self
 

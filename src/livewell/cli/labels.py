@@ -121,9 +121,11 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
                 talk.say(f"{count:>8,}  {step}")
             for note in made.meta.notes:
                 talk.warn(note)
+            said = made.meta.model_dump(mode="json")
             if made.page:
                 talk.say(f"report: {made.page}")
-            talk.result(made.meta.model_dump(mode="json") | {"report": made.page})
+                said["report"] = str(made.page)
+            talk.result(said)
 
         return command(name, label)(_labelling(two=two)(run))
 

@@ -134,7 +134,7 @@ PATTARONE_2021 = Profile(
     " Adam (1e-5, betas 0.5 and 0.999, weight decay 1e-5), batch 4, 30 epochs, cross-entropy,"
     " sampling with replacement by inverse class count, right-angle rotations and flips of 224 px"
     " patches. The paper began with ImageNet weights: --set weights=imagenet; its other nets are"
-    " --set net=squeezenet and net=inception_v3. Not said there, livewell's own: the stride (112"
+    " --set net=squeezenet1_1 and net=inception_v3. Not said there, livewell's own: the stride (112"
     " fits the counts), normalisation (each patch by itself, which undoes any linear"
     " conversion to 8 bit but its rounding) and which epoch is kept (the last).",
     net=ResNet18Spec(),

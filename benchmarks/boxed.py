@@ -61,6 +61,7 @@ class BoxSupervision:
         what: str = "training",
     ) -> FitResult:
         """As `livewell.training.fit.fit`; the first channel is seen, `processes` not used."""
+        profile = profile.over(len(train.patches))
         torch.manual_seed(seed)
         net = build(profile, train.patches[0].box.shape)
         if not isinstance(net, WeaklySupervised):

@@ -13,10 +13,13 @@ from livewell.models.recipes import (
     DEADNET_2017_PUBLISHED,
     DEADNET_2017_SHORT,
     FAST,
+    PATTARONE_2021,
+    PATTARONE_2021_SHORT,
     PROFILES,
     TINY,
     profile,
 )
+from livewell.models.specs import AugmentSpec
 
 each = pytest.mark.parametrize("recipe", PROFILES.values(), ids=lambda recipe: recipe.name)
 
@@ -111,6 +114,24 @@ def differing(recipe: Profile) -> set[str]:
     return {name for name in paper if paper[name] != mine[name]}
 
 
+def test_pattarone_is_as_in_the_paper() -> None:
+    """The numbers of FACTS.md, section 2: patches, optimiser, draws, epochs over the set."""
+    it = PATTARONE_2021
+    assert it.net.kind == "resnet18"
+    assert (it.input.patch_px, it.input.input_px, it.input.stride_px) == (224, 224, 112)
+    assert (it.fit.optimiser, it.fit.lr, it.fit.betas) == ("adam", 1e-5, (0.5, 0.999))
+    assert (it.fit.weight_decay, it.fit.batch, it.fit.passes) == (1e-5, 4, 30)
+    assert (it.fit.balance, it.fit.schedule) == ("class_with_replacement", "constant")
+    assert it.augment == AugmentSpec(flips=True)
+    steps = it.over(21_848).fit
+    assert (steps.steps, steps.steps_per_epoch) == (30 * 5_462, 5_462)
+    assert it.over(21_849).fit.steps_per_epoch == 5_463
+    assert FAST.over(21_848) == FAST
+    assert PATTARONE_2021_SHORT.net == it.net
+    assert PATTARONE_2021_SHORT.input == it.input
+    assert PATTARONE_2021_SHORT.augment == it.augment
+
+
 def test_the_short_schedule_keeps_net_and_data_path() -> None:
     """DEADNET_2017_SHORT differs in name, source, balance, precision and schedule only."""
     assert differing(DEADNET_2017_SHORT) == {
@@ -173,6 +194,10 @@ def test_all_faults_at_once_with_the_near_match() -> None:
         ({"rates": "caffe"}, "for optimiser 'nesterov' only"),
         ({"steps": "4", "steps_per_epoch": "5"}, "larger than steps"),
         ({"steps": "7", "steps_per_epoch": "3"}, "multiple of steps_per_epoch"),
+        ({"steps": "2", "steps_per_epoch": "1"}, "steps must be 3 or more"),
+        ({"steps_per_epoch": "0"}, "steps_per_epoch must be above 0"),
+        ({"passes": "3"}, "steps and steps_per_epoch must be 0"),
+        ({"betas": "0.5,1"}, "betas=0.5,1: must be less than 1"),
         ({"blur_px": "1"}, "blur_px"),
         ({"mixup": "a,b"}, "mixup"),
         ({"net": "inception"}, "deadnet"),

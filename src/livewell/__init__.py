@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from livewell.models.recipes import DEADNET_DENSE as DEADNET_DENSE
     from livewell.models.recipes import FAST as FAST
     from livewell.models.recipes import FAST_FIELDS as FAST_FIELDS
+    from livewell.models.recipes import PATTARONE_2021 as PATTARONE_2021
     from livewell.models.recipes import WSCNN_FAST as WSCNN_FAST
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
     from livewell.region import Region as Region
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from livewell.workflows.label import label as label
     from livewell.workflows.localise import localise as localise
     from livewell.workflows.split import split as split
+    from livewell.workflows.stain_area import stain_area as stain_area
     from livewell.workflows.timelapse import timelapse as timelapse
     from livewell.workflows.train import train as train
 
@@ -72,6 +74,7 @@ _NAMES = {
     "models.files": "load_model",
     "models.profile": "override",
     "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_FIELDS"
+    " PATTARONE_2021"
     " WSCNN_FAST WSCNN_FAST_CELLS",
     "region": "Region",
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",
@@ -86,6 +89,7 @@ _NAMES = {
     "workflows.label": "label",
     "workflows.localise": "localise",
     "workflows.split": "split",
+    "workflows.stain_area": "stain_area",
     "workflows.timelapse": "timelapse",
     "workflows.train": "train",
 }

@@ -28,7 +28,7 @@ def _measured(values: np.ndarray, group: str = "g") -> pd.DataFrame:
     table = pd.DataFrame(
         {"image": f"{group}.tif", **boxes, "mean": values, "cells": 1.0, "experiment": group}
     )
-    return table.assign(x1=table["x0"] + 9)
+    return table.assign(x1=table["x0"] + 9, saturated=False, left_out="")
 
 
 def labelled(measured: pd.DataFrame, **options) -> Labels:
@@ -104,7 +104,7 @@ def test_groups_without_two_components_are_refused_or_dropped_as_said():
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        (np.random.default_rng(0).normal(200, 20, 400), r"cross.*\+-"),
+        (np.random.default_rng(0).normal(200, 20, 400), r"no second population was found.*\+-"),
         (np.full(50, 3.0), "same everywhere"),
         (STAIN[:5], "no sample"),
         (np.append(STAIN[:700], [9e4, 9.1e4]), "outliers"),
@@ -115,6 +115,61 @@ def test_stains_without_two_groups_are_refused(values, text):
     """One group, one value, few values, mere outliers: each error gives the numbers."""
     with pytest.raises(LabelError, match=text):
         fit_mixture(values, 0).check()
+
+
+def test_one_population_is_not_called_two():
+    """Where BIC prefers one normal distribution, or thresholds cross, no second one was found."""
+    alone = Mixture(200, 5, 300, 5, bic_gain=-3.0)
+    with pytest.raises(LabelError, match=r"no second population was found.*\(BIC\)"):
+        alone.check()
+    assert Mixture(200, 5, 300, 5, bic_gain=3.0).check().bic_gain == 3
+    assert fit_mixture(STAIN, 0).bic_gain > 100
+    alike = [fit_mixture(np.random.default_rng(seed).normal(0, 1, 300), 0) for seed in range(8)]
+    assert sum(mixture.bic_gain <= 0 for mixture in alike) >= 7
+
+
+def test_saturated_patches_are_dead_or_left_out():
+    """A saturated patch is at least as bright as measured: dead above the threshold, never live."""
+    measured = _measured(STAIN).assign(saturated=np.arange(1000) % 10 == 0)
+    made = labelled(measured)
+    counts = {count.step: count.count for count in made.counts}
+    left = counts["saturated below the dead threshold, dropped"]
+    assert left > 0
+    free = labelled(_measured(STAIN))
+    assert made.mixtures == free.mixtures
+    assert (made.table["label"] == "dead").sum() == (free.table["label"] == "dead").sum()
+    assert "100 patches of 1,000 (10.0%) reach the stain's highest level" in made.notes[0]
+    assert f"{left} below it were left out" in made.notes[0]
+    rare = labelled(_measured(np.tile(STAIN, 2)).assign(saturated=np.arange(2000) == 3))
+    assert rare.notes == ()
+
+
+def test_the_logarithm_describes_a_stain_of_several_orders():
+    """Dead nuclei of 2 to 100 times the background leave thresholds that cross, but not in logs."""
+    rng = np.random.default_rng(0)
+    ratios = np.concatenate([rng.normal(1, 0.08, 700), np.exp(rng.normal(2.5, 1.0, 300))])
+    measured = _measured(ratios).assign(ratio=ratios)
+    with pytest.raises(LabelError, match="no second population"):
+        by_stain(measured, Stain("PI", 9, 9, "ratio"), ("live", "dead"), 0)
+    made = by_stain(measured, Stain("PI", 9, 9, "log-ratio"), ("live", "dead"), 0)
+    dead = made.table["label"] == "dead"
+    assert 240 < dead.sum() < 310
+    np.testing.assert_allclose(made.table["score"], np.log(ratios[made.table["x0"] // 9]))
+
+
+def test_every_patch_ends_somewhere_in_the_counts():
+    """The table of decisions counts images, patches left out, classes and between, set by set."""
+    both = pd.concat([_measured(STAIN), _measured(STAIN * 3, "treated")], ignore_index=True)
+    both.loc[:9, "cells"] = 0.0
+    made = labelled(both, reference=("experiment", "g"))
+    counts = made.decisions.counts().set_index("set")
+    assert counts.index.tolist() == ["g", "treated", "all"]
+    assert counts["images"].tolist() == [1, 1, 2]
+    assert counts["patches"].tolist() == [1000, 1000, 2000]
+    assert counts["without cells"].tolist() == [10, 0, 10]
+    ends = counts[["without cells", "live", "dead", "between the thresholds"]]
+    assert (ends.sum(axis=1) == counts["patches"]).all()
+    assert counts.loc["all", "live"] == (made.table["label"] == "live").sum()
 
 
 def test_coinciding_components_and_bad_values_are_refused():
@@ -140,7 +195,7 @@ def test_real_patches_called_live_hold_no_dead_nucleus(shared_data: Path):
         mean = means(stain, [patch.box for patch in patches])
         level = ratio(mean, background(stain), OFFSET)
         tables.append(key_table(patches).assign(ratio=level, cells=1.0))
-    measured = pd.concat(tables, ignore_index=True)
+    measured = pd.concat(tables, ignore_index=True).assign(saturated=False, left_out="")
     made = by_stain(measured, Stain("PI", 224, 112), ("live", "dead"), 0)
     counts = {count.step: count.count for count in made.counts}
     assert counts["patches"] == 595

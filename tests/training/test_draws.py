@@ -97,7 +97,27 @@ def test_without_balance_patches_are_drawn_evenly(counts, batch):
     assert max(times) - min(times) <= 1
 
 
-@pytest.mark.parametrize("balance", ["none", "class", "class_and_group", "paired"])
+def test_draws_with_replacement_take_classes_alike_and_patches_independently():
+    """Of 30 negative and 970 positive patches, classes are drawn equally often within 2%, and
+    within a class some patches twice before others once."""
+    positive, _ = world([(30, 970)])
+    drawn = draws([(30, 970)], "class_with_replacement", batch=1000)
+    rows = []
+    for epoch in range(40):
+        drawn.set_epoch(epoch)
+        rows += [draw.row for draw in drawn]
+    assert len(rows) == 40 * 1000 * TINY.fit.steps_per_epoch
+    assert positive[rows].mean() == pytest.approx(0.5, rel=0.02)
+    times = np.bincount(rows, minlength=1000)
+    np.testing.assert_allclose(times / len(rows), drawn.shares, rtol=0.5)
+    first = Counter(draw.row for draw in draws([(30, 970)], "class_with_replacement", batch=30))
+    assert max(first.values()) > 1
+    assert len(first) < 90
+
+
+@pytest.mark.parametrize(
+    "balance", ["none", "class", "class_and_group", "paired", "class_with_replacement"]
+)
 def test_epochs_repeat_by_seed_and_differ_from_each_other(balance):
     """An epoch is the same whenever it is drawn, and other epochs and seeds give other draws."""
     counts = [(6, 1), (2, 9), (3, 3)]

@@ -143,6 +143,25 @@ def test_going_on_with_everything_that_is_random(
     pd.testing.assert_frame_equal(untimed(fitted.log), untimed(whole.log))
 
 
+def test_passes_over_the_set_are_counted_in_steps_and_go_on(
+    recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path: Path
+) -> None:
+    """Three passes over 16 patches in batches of 5 are three epochs of 4 steps, also through a
+    break, with Adam at a constant rate and draws with replacement."""
+    paper = {"optimiser": "adam", "betas": "0.5,0.999", "schedule": "constant"}
+    length = {"passes": 3, "steps": 0, "steps_per_epoch": 0, "batch": 5}
+    passing = override(recipe, paper | length | {"balance": "class_with_replacement"})
+    whole = trained(passing, pixels, parts, tmp_path / "whole")
+    assert len(parts[0].patches) == 16
+    assert whole.log["step"].tolist() == [4, 8, 12]
+    breaking = Breaking(pixels, crops_until(passing.over(16), parts, 1, 2))
+    with pytest.raises(BrokenError):
+        trained(passing, breaking, parts, tmp_path / "broken")
+    fitted = trained(passing, pixels, parts, tmp_path / "broken")
+    assert same(fitted.module, whole.module)
+    pd.testing.assert_frame_equal(untimed(fitted.log), untimed(whole.log))
+
+
 def test_processes_do_not_change_the_weights(
     recipe: Profile,
     pixels: ArrayPixels,

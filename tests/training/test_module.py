@@ -7,7 +7,12 @@ from torch import nn
 from livewell.errors import SpecError
 from livewell.models.building import build
 from livewell.models.profile import override
-from livewell.models.recipes import DEADNET_2017, DEADNET_2017_PUBLISHED, TINY
+from livewell.models.recipes import (
+    DEADNET_2017,
+    DEADNET_2017_PUBLISHED,
+    PATTARONE_2021,
+    TINY,
+)
 from livewell.training.module import Classifier, inverse_decay
 
 RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)]
@@ -85,6 +90,18 @@ def test_adamw_decays_weights_only() -> None:
     assert (weights["weight_decay"], rest["weight_decay"]) == (0.05, 0)
     assert {p.ndim for p in rest["params"]} == {1}
     assert len(weights["params"]) + len(rest["params"]) == len(list(module.net.parameters()))
+
+
+def test_adam_as_pattarone_says() -> None:
+    """Adam with betas 0.5 and 0.999 at a rate that stays 1e-5; every parameter decays by 1e-5."""
+    recipe = override(PATTARONE_2021, {"steps": 8, "steps_per_epoch": 8, "passes": 0})
+    module = Classifier(build(TINY), recipe, seed=1)
+    ((optimiser,), _) = module.configure_optimizers()
+    assert type(optimiser) is torch.optim.Adam
+    (group,) = optimiser.param_groups
+    assert (group["betas"], group["weight_decay"]) == ((0.5, 0.999), 1e-5)
+    assert len(group["params"]) == len(list(module.net.parameters()))
+    assert stepped(module, 8) == [1e-5] * 8
 
 
 def test_the_moving_average_follows_slowly() -> None:

@@ -12,7 +12,7 @@ from livewell.cli.inside import explain_
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, split_, train_
 from livewell.cli.mosaic import mosaic_
-from livewell.cli.prepare import index_, inspect_
+from livewell.cli.prepare import index_, inspect_, stain_area_
 from livewell.cli.show import demo_, simulate
 from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
 
@@ -36,6 +36,7 @@ def main() -> None:
 for each in (
     inspect_,
     index_,
+    stain_area_,
     label,
     dataset_,
     split_,

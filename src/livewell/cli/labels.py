@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, PATH, SEED, Command, Talk, command, pairs
+from livewell.cli.talk import COUNT, PATH, POSITIVE, SEED, Command, Talk, command, pairs
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -121,7 +121,11 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
                 talk.say(f"{count:>8,}  {step}")
             for note in made.meta.notes:
                 talk.warn(note)
-            talk.result(made.meta.model_dump(mode="json"))
+            said = made.meta.model_dump(mode="json")
+            if made.page:
+                talk.say(f"report: {made.page}")
+                said["report"] = str(made.page)
+            talk.result(said)
 
         return command(name, label)(_labelling(two=two)(run))
 
@@ -240,14 +244,33 @@ def label_boxes(**settings: Any) -> "Route":
 
 @_route("stain", two=True)
 @click.option("--channel", required=True, help="The stain's channel.")
-@click.option("--patch-px", type=COUNT, default=224, show_default=True)
-@click.option("--stride-px", type=COUNT, default=112, show_default=True)
+@click.option(
+    "--stain-files",
+    help="Files of the stain, if it is no channel: a column of their paths, or '{stem}_PI.tif'.",
+)
+@click.option(
+    "--nuclei",
+    help="Masks of nuclei, a column or such as '{stem}_nuclei.tif': a patch round each nucleus, by"
+    " the median stain inside it, in place of a grid.",
+)
+@click.option("--patch-px", type=COUNT, default=224, show_default=True, help="Edge of a patch.")
+@click.option("--stride-px", type=COUNT, default=112, show_default=True, help="Of the grid.")
 @click.option(
     "--on",
-    type=click.Choice(["mean", "ratio"]),
+    type=click.Choice(["mean", "ratio", "log-ratio"]),
     default="ratio",
     show_default=True,
-    help="Mean stain, or its ratio to the background.",
+    help="Mean stain (of nuclei the median), its ratio to the background, or that ratio's log.",
+)
+@click.option(
+    "--eight-bit",
+    is_flag=True,
+    help="Scale each frame to 0-255 by its own lowest and highest level first; with --on mean.",
+)
+@click.option(
+    "--saturated-from",
+    type=POSITIVE,
+    help="Level from which pixels are saturated, e.g. 4095; by default the number type's highest.",
 )
 @click.option("--offset-counts", type=float, default=0.0, show_default=True, help="Of the camera.")
 @click.option("--per", help="Column whose values are fitted one by one, e.g. experiment.")

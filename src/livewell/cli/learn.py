@@ -116,7 +116,8 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     show_default=True,
     help="Recipe: FAST; FAST_FIELDS for training on crops with all their labelled regions;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
-    " set B, DEADNET_2017_PUBLISHED for the published files; WSCNN_FAST_CELLS, WSCNN_FAST,"
+    " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"
+    " PATTARONE_2021; WSCNN_FAST_CELLS, WSCNN_FAST,"
     " WSCNN_2017 or WSCNN_2017_CELLS for labels of whole images.",
 )
 @click.option(

@@ -8,6 +8,7 @@ import click
 from livewell.cli.talk import (
     PATH,
     POSITIVE,
+    SEED,
     Talk,
     channels,
     command,
@@ -88,3 +89,27 @@ def index_(talk: Talk, images: Path, out: Path, **options: Any) -> None:
     for note in made.notes:
         talk.say(note)
     talk.result({"images": len(made.fields), "columns": known, "notes": list(made.notes)})
+
+
+@command("stain-area")
+@click.argument("study", type=PATH)
+@click.option("--channel", required=True, help="The stain's channel.")
+@click.option(
+    "--stain-files", help="Files of the stain beside the images: a column, or with {stem} in it."
+)
+@click.option("--by", default="treatment", show_default=True, help="Column of the treatment.")
+@click.option("--control", required=True, help="Value of that column for controls.")
+@click.option("--time", help="Column of the time, such as day.")
+@click.option("--group", default="well", show_default=True, help="Column of what is independent.")
+@click.option("--sds", type=POSITIVE, help="Lit: so many sd above the background (5).")
+@click.option("--above", type=POSITIVE, help="Lit: above so many counts.")
+@click.option("--labels", help="Lit: above the dead threshold of these labels by a stain.")
+@click.option("--out", type=PATH, required=True, help="Folder for tables and report.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the resampling.")
+def stain_area_(talk: Talk, study: Path, out: Path, **options: Any) -> int:
+    """Measure the area that a stain lights, treated wells beside controls."""
+    from livewell.workflows.stain_area import stain_area
+
+    made = stain_area(study, out, **options)
+    names = ("images", "wells", "treatments")
+    return talk.end(made, **{name: str(out / f"{name}.csv") for name in names})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from livewell.doses.wells import resampled
+from livewell.doses.wells import difference, ends, resampled
 from livewell.metrics.intervals import Estimate, interval
 
 FRAME = [
@@ -241,7 +241,7 @@ def by_dose(wells: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             known = share.dropna()
             found = interval(float(known.mean()), values[:, column], len(known))
             at = (dose, unit, step, times[step])
-            rows.append((*at, found.value, *_ends(found), len(known), found.method))
+            rows.append((*at, found.value, *ends(found), len(known), found.method))
     return pd.DataFrame(rows, columns=DOSES)
 
 
@@ -255,19 +255,9 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
         return None
     (lowest, unit, least), (highest, _, most) = doses[0], doses[-1]
     shares = [part.pivot_table(index="name", values="fraction") for part in (least, most)]
-    means = [float(each["fraction"].mean()) for each in shares]
-    drawn = [
-        resampled(each.to_numpy(float), seed + number)[:, 0] for number, each in enumerate(shares)
-    ]
-    count = min(map(len, shares))
-    # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
-    half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
-    low, high = (2 * end - 1 for end in _ends(half))
-    if half.method == "exact":
-        # all wells of each dose agree: the binomial interval is one of shares, not of differences
-        low = high = np.nan
-    difference = Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
-    return Contrast(lowest, highest, unit or "", difference)
+    low, high = (each["fraction"].to_numpy(float) for each in shares)
+    between = difference(low, high, seed)
+    return Contrast(lowest, highest, unit or "", between)
 
 
 def last_common(doses: pd.DataFrame) -> int | None:
@@ -280,11 +270,6 @@ def last_common(doses: pd.DataFrame) -> int | None:
     counts = enough["step"].value_counts()
     common = counts.index[counts == doses.groupby(names).ngroups]
     return int(common.max()) if len(common) else None
-
-
-def _ends(found: Estimate) -> tuple[float, float]:
-    """An interval's ends; NaN instead of everything where one well leaves nothing to resample."""
-    return (found.low, found.high) if found.method != "none" else (np.nan, np.nan)
 
 
 def _doses(wells: pd.DataFrame) -> list[tuple[float, str | None, pd.DataFrame]]:

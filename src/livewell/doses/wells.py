@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import Fault, TableError, missing_columns
-from livewell.metrics.intervals import interval
+from livewell.metrics.intervals import Estimate, interval
 from livewell.metrics.outcomes import Floats
 from livewell.text import few
 
@@ -86,6 +86,29 @@ def resampled(shares: Floats, seed: int | list[int]) -> Floats:
     total = drawn @ known
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(drawn @ np.where(known, shares, 0) / np.where(total > 0, total, np.nan))
+
+
+def difference(least: Floats, most: Floats, seed: int) -> Estimate:
+    """How far the mean of the wells `most` lies above that of `least`, -1 to 1, both resampled.
+
+    Shares are (n,), 0 to 1; ends are NaN where either has one well, or all wells of each agree.
+    """
+    shares = (least, most)
+    means = [float(each.mean()) for each in shares]
+    drawn = [resampled(each[:, None], seed + number)[:, 0] for number, each in enumerate(shares)]
+    count = min(map(len, shares))
+    # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
+    half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
+    low, high = (2 * end - 1 for end in ends(half))
+    if half.method == "exact":
+        # all wells of each agree: the binomial interval is one of shares, not of differences
+        low = high = np.nan
+    return Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
+
+
+def ends(found: Estimate) -> tuple[float, float]:
+    """An interval's ends; NaN instead of everything where one well leaves nothing to resample."""
+    return (found.low, found.high) if found.method != "none" else (np.nan, np.nan)
 
 
 def _numbers(values: "pd.Series[float]") -> "pd.Series[float]":

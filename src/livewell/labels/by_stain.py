@@ -10,31 +10,45 @@ import pandas as pd
 from livewell.errors import Fault, LabelError
 from livewell.labels.made import Labels, Others, Request, Route, refuse, two_classes
 from livewell.labels.mixture import Mixture, fit_mixture
-from livewell.measure import stain
-from livewell.measure.occupancy import LEAST_SHARE, shares, textured
-from livewell.progress import task
+from livewell.labels.stain_decisions import (
+    ALL,
+    BETWEEN,
+    BORDER,
+    EMPTY,
+    SAME_PATCH,
+    SATURATED,
+    UNFIT,
+    StainDecisions,
+)
+from livewell.labels.stain_values import StainScale, grid_values, left_out, nucleus_values
 from livewell.region import RegionGrid
-from livewell.study.pixels import StudyPixels
-from livewell.study.scale import common_pixel_um
+from livewell.study.stained import StainSource
 from livewell.study.study import Study
 from livewell.tables.faults import listed
-from livewell.tables.schemas import KEY, key_table
+from livewell.tables.schemas import KEY
+from livewell.text import plural
 
 ROUTE = "fluorescence"
+LEAST_RATIO = 0.01
+"""Ratios below this, as of a nucleus at the camera's offset, have the logarithm of this."""
+SATURATED_SHARE = 0.001
+"""From this share of patches on a note tells of saturation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stain(Route):
-    """Label patches of a grid by a death stain; what lies between two thresholds is left out.
+    """Label patches by a death stain; what lies between two thresholds is left out.
 
     Parameters
     ----------
     channel
         The stain's channel, name or number.
     patch_px, stride_px
-        The grid.
+        The grid; of patches around nuclei the edge alone.
     on
-        The mean stain, or its ratio to the frame's background.
+        The stain in counts (``mean``: the mean of a patch, or the median inside a nucleus), its
+        ratio to the frame's background, or the ratio's natural logarithm: single nuclei differ by
+        orders of magnitude, which two normal distributions of the ratio do not describe.
     offset_counts
         Camera offset taken off before the ratio.
     per
@@ -50,9 +64,29 @@ class Stain(Route):
     empty
         Whether patches without any cell-scale texture in transmitted light are left out: they are
         dark in the stain, and would pass for living cells.
+    nuclei
+        Masks of nuclei, one an image: a column of the fields table with their paths, or a file name
+        with ``{stem}`` for the image's name without ending. A patch is centred on each nucleus in
+        place of a grid. Nuclei are numbered from 1, 0 is outside; a mask of one value has a nucleus
+        wherever pixels touch. Nuclei in registration borders are left out.
+    stain_files
+        Files of the stain beside the images, named in the same way, where it is no channel of them.
+    eight_bit
+        Whether every frame of the stain is scaled to 0-255 by its own lowest and highest level
+        before it is measured, as the paper says of its images. Its published means lie above 255
+        and so were taken before; and the brightest pixel of each frame sets its scale, so that
+        levels of several frames no longer compare: of patches of mcf7-pi that the ratio calls dead
+        three in four become live. With `on` mean only.
+    saturated_from
+        Level from which pixels are saturated, counts, such as 4095 of a 12-bit camera; the highest
+        of the file's number type where ``None``.
 
     Notes
     -----
+    A patch with a saturated pixel, or a nucleus half of which is saturated, is at least as bright
+    as measured: it counts in the fit, and above the dead threshold it is dead; below it it is left
+    out, for how bright it is nobody knows.
+
     Source: Pattarone et al. 2021, labels from propidium iodide: a mixture of two, live below
     mean + sd of the lower, dead above mean - sd of the higher component.
     """
@@ -60,13 +94,17 @@ class Stain(Route):
     channel: str
     patch_px: int
     stride_px: int
-    on: Literal["mean", "ratio"] = "ratio"
+    on: Literal["mean", "ratio", "log-ratio"] = "ratio"
     offset_counts: float = 0.0
     per: str | None = None
     reference: tuple[str, str] | None = None
     unfit: Others = "refuse"
     transmitted: str | None = None
     empty: Literal["drop", "keep"] = "drop"
+    nuclei: str | None = None
+    stain_files: str | None = None
+    eight_bit: bool = False
+    saturated_from: float | None = None
 
     def make(self, request: Request) -> Labels:
         """The labels, of the study's pixels."""
@@ -78,9 +116,41 @@ class Stain(Route):
                 where=", ".join(sorted(columns - set(fields))),
                 expected=", ".join(fields.columns),
             )
-        measured = measure_stain(request.study, self)
         known = fields[list({"image", *columns})]
-        return by_stain(measured.merge(known, on="image"), self, classes, request.seed)
+        measured = measure_stain(request.study, self).merge(known, on="image")
+        made = by_stain(measured, self, classes, request.seed)
+        bare = sorted(set(fields["image"]) - set(measured["image"]))
+        noun = "no nucleus in the mask" if self.nuclei else "no patch"
+        notes = [f"{noun} of {plural(len(bare), 'image')}: {listed(bare)}"] if bare else []
+        images = _counted(sets_of(fields, self))
+        decided = made.decisions and replace(made.decisions, images=images)
+        return replace(made, decisions=decided, notes=(*made.notes, *notes))
+
+
+def measure_stain(study: Study, route: Stain) -> pd.DataFrame:
+    """Stain of every patch of a study, columns `livewell.labels.stain_values.VALUES`."""
+    scale = StainScale(
+        route.on != "mean", route.offset_counts, route.eight_bit, route.saturated_from
+    )
+    source = StainSource(route.channel, route.stain_files)
+    if route.nuclei:
+        return nucleus_values(study, source, route.transmitted, route.nuclei, route.patch_px, scale)
+    grid = RegionGrid(route.patch_px, route.stride_px)
+    return grid_values(study, source, route.transmitted, grid, scale)
+
+
+def sets_of(table: pd.DataFrame, route: Stain) -> "pd.Series[str]":
+    """Set of each row, as pages tell them apart: its group, and its value of the reference."""
+    columns = [name for name in (route.per, *(route.reference or ())[:1]) if name]
+    if not columns:
+        return pd.Series(ALL, index=table.index, dtype="str")
+    parts = table[list(dict.fromkeys(columns))].astype("str").fillna("(empty)")
+    return pd.Series([", ".join(row) for row in parts.to_numpy()], index=table.index, dtype="str")
+
+
+def _counted(sets: "pd.Series[str]") -> dict[str, int]:
+    """How often each name stands there, in the order of the names."""
+    return {str(name): int(count) for name, count in sets.value_counts().sort_index().items()}
 
 
 def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], seed: int) -> Labels:
@@ -88,15 +158,18 @@ def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], see
 
     `measured` is as `measure_stain` returns, with the columns that `route` names.
     """
-    every = len(measured)
-    measured = measured[(measured["cells"] >= LEAST_SHARE) | (route.empty == "keep")]
-    values = measured[route.on].astype("float64")
-    groups = measured[route.per] if route.per else pd.Series("", index=measured.index)
-    fit_on = pd.Series(True, index=measured.index)
+    measured = measured.reset_index(drop=True)
+    outcome = left_out(measured, empty=route.empty == "drop" and not route.nuclei)
+    used = measured[outcome == ""]
+    values = used["mean" if route.on == "mean" else "ratio"].astype("float64")
+    if route.on == "log-ratio":
+        values = pd.Series(np.log(values.clip(lower=LEAST_RATIO)), name="log-ratio")
+    groups = used[route.per] if route.per else pd.Series("", index=used.index)
+    fit_on = pd.Series(True, index=used.index)
     if route.reference:
         column, value = route.reference
-        fit_on = measured[column].astype("str") == value
-    found = _value_faults(measured["image"], values, groups)
+        fit_on = used[column].astype("str") == value
+    found = _value_faults(used["image"], values, groups)
     if route.reference and not fit_on.any():
         text = f"none of {len(fit_on)} patches is of {'='.join(route.reference)}, to fit on"
         found.append(Fault("reference", "reference", text))
@@ -107,63 +180,66 @@ def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], see
         refuse(
             failed, route.name, "fit all groups together, decide on the ratio, or drop unfit groups"
         )
+    saturated = used["saturated"].astype(bool)
+    outcome = outcome.where(outcome != "", _outcomes(values, names, saturated, mixtures, classes))
+    kept = measured[outcome.isin(classes)]
+    counted = outcome.value_counts()
+    reasons = (BORDER, SAME_PATCH) if route.nuclei else (EMPTY,)
+    steps = {
+        "nuclei" if route.nuclei else "on the grid": len(measured),
+        **{f"{name}, left out": int(counted.get(name, 0)) for name in reasons},
+        "patches": len(used),
+        "fitted on": int(fit_on.sum()),
+        **{f"{name}, dropped": int(counted.get(name, 0)) for name in (UNFIT, SATURATED, BETWEEN)},
+    }
+    ends, notes = outcome[used.index], [str(fault) for fault in failed]
+    if saturated.mean() >= SATURATED_SHARE:
+        notes.append(_saturation_note(ends[saturated], len(used), classes[1]))
+    labels = outcome[kept.index]
+    made = Labels.of(
+        ROUTE, kept[KEY], labels, classes, steps, score=values[kept.index], notes=notes
+    )
+    table = pd.DataFrame(
+        {
+            "image": measured["image"],
+            "set": sets_of(measured, route),
+            "group": names.reindex(measured.index, fill_value=""),
+            "stain": values.reindex(measured.index),
+            "fitted": fit_on.reindex(measured.index, fill_value=False),
+            "outcome": outcome,
+        }
+    )
+    images = _counted(table.drop_duplicates("image")["set"])
+    of = "nuclei" if route.nuclei else "patches"
+    return replace(made, mixtures=mixtures, decisions=StainDecisions(table, images, of))
+
+
+def _outcomes(
+    values: "pd.Series[float]",
+    names: "pd.Series[str]",
+    saturated: "pd.Series[bool]",
+    mixtures: Mapping[str, Mixture],
+    classes: tuple[str, str],
+) -> "pd.Series[str]":
+    """How each patch that is used ends: a class, or why it has none."""
     live_below = names.map({name: fitted.live_below for name, fitted in mixtures.items()})
     dead_above = names.map({name: fitted.dead_above for name, fitted in mixtures.items()})
-    live, dead = values < live_below.astype("float64"), values > dead_above.astype("float64")
-    kept, fitted = live | dead, names.isin(mixtures)
-    labels = [classes[int(value)] for value in dead[kept]]
-    steps = {
-        "on the grid": every,
-        "without cells, left out": every - len(measured),
-        "patches": len(measured),
-        "fitted on": int(fit_on.sum()),
-        "of groups without a usable mixture, dropped": int((~fitted).sum()),
-        "between the thresholds, dropped": int((~kept & fitted).sum()),
-    }
-    made = Labels.of(
-        ROUTE,
-        measured.loc[kept, KEY],
-        labels,
-        classes,
-        steps,
-        score=values[kept],
-        notes=map(str, failed),
+    outcome = pd.Series(BETWEEN, index=values.index, dtype="str")
+    outcome[values < live_below.astype("float64")] = classes[0]
+    outcome[saturated] = SATURATED
+    outcome[values > dead_above.astype("float64")] = classes[1]
+    outcome[~names.isin(mixtures)] = UNFIT
+    return outcome
+
+
+def _saturation_note(ends: "pd.Series[str]", every: int, positive: str) -> str:
+    """What a careful user should know of saturated patches."""
+    kept = int((ends == positive).sum())
+    return (
+        f"{plural(len(ends), 'patch')} of {every:,} ({len(ends) / every:.1%}) reach the stain's"
+        f" highest level, and are at least as bright as measured: {kept} above the dead threshold"
+        f" are {positive}, {int((ends == SATURATED).sum())} below it were left out"
     )
-    return replace(made, mixtures=mixtures)
-
-
-def measure_stain(study: Study, route: Stain) -> pd.DataFrame:
-    """Stain of every patch of a grid on every image of a study.
-
-    Columns `schemas.KEY`, ``mean`` (counts), ``ratio`` to the background and ``cells``, the share
-    of the patch with cell-scale texture in transmitted light; patches in registration borders of
-    zeros of either channel are left out.
-    """
-    stained, seen = StudyPixels(study, route.channel), StudyPixels(study, route.transmitted)
-    images = study.fields()["image"]
-    seen.prepare(images)
-    pixel_um = common_pixel_um(study, images)
-    headers = study.headers()
-    grid = RegionGrid(route.patch_px, route.stride_px)
-    tables = []
-    with task("measuring the stain", total=len(headers)) as tick:
-        for image, frames in zip(headers["image"], headers["frames"], strict=True):
-            for t in range(int(frames)):
-                key = str(image), t
-                area = stained.area(*key).common(seen.area(*key))
-                patches = list(grid.patches(*key, area)) if area else []
-                boxes = [patch.box for patch in patches]
-                frame = stained.frame(*key)
-                table = key_table(patches)
-                table["mean"] = stain.means(frame, boxes)
-                table["cells"] = shares(textured(seen.frame(*key), pixel_um), boxes)
-                level = stain.background(frame)
-                table["ratio"] = stain.ratio(
-                    table["mean"].to_numpy(float), level, route.offset_counts
-                )
-                tables.append(table)
-            tick()
-    return pd.concat(tables, ignore_index=True)
 
 
 def _mixtures(

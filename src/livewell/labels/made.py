@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.errors import Fault, LabelError, TableError
 from livewell.labels.mixture import Mixture
+from livewell.labels.stain_decisions import StainDecisions
 from livewell.study.study import Study
 from livewell.tables.faults import listed, near
 from livewell.tables.metadata import LabelSource
@@ -41,6 +42,8 @@ class Labels:
         What a careful user should know of these labels.
     mixtures
         Of a stain, by group; ``""`` where it was fitted whole.
+    decisions
+        Of a stain: what every patch was decided on.
     boxes
         Schema `livewell.study.boxes.BOXED_CELLS`: the cells in boxes that the labels rest on.
     source
@@ -51,6 +54,7 @@ class Labels:
     counts: tuple[Count, ...]
     notes: tuple[str, ...] = ()
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+    decisions: StainDecisions | None = None
     boxes: pd.DataFrame | None = None
     source: LabelSource | None = None
 

@@ -19,7 +19,8 @@ LEAST_MEMBERS = 5
 class Mixture:
     """Two normal distributions of a stain, in its unit: of live cells (darker) and of dead ones.
 
-    `live_weight` is the share of the live component, 0 to 1; the rest is dead.
+    `live_weight` is the share of the live component, 0 to 1; the rest is dead. `bic_gain` says by
+    how much the Bayesian information criterion is better than that of one normal distribution.
     """
 
     live_mean: float
@@ -27,6 +28,7 @@ class Mixture:
     dead_mean: float
     dead_sd: float
     live_weight: float = 0.5
+    bic_gain: float = float("nan")
 
     @property
     def live_below(self) -> float:
@@ -50,15 +52,21 @@ class Mixture:
         return asdict(self) | {"live_below": self.live_below, "dead_above": self.dead_above}
 
     def check(self) -> "Mixture":
-        """Itself, if its thresholds leave the classes apart, as those of one component do not."""
-        if not self.live_below < self.dead_above:
+        """Itself, if there are two components whose thresholds leave the classes apart."""
+        crossed = not self.live_below < self.dead_above
+        if self.bic_gain <= 0 or crossed:
             raise LabelError(
-                "the thresholds for live and dead cross, so the stain shows no two groups",
+                "no second population was found in the stain: "
+                + (
+                    "the thresholds for live and dead cross"
+                    if crossed
+                    else "one normal distribution describes it as well as two (BIC)"
+                ),
                 where="mixture of the stain",
-                expected="live mean + sd below dead mean - sd",
+                expected="live mean + sd below dead mean - sd, and a better BIC than of one",
                 got=str(self),
-                remedy="fit on the ratio to the background, on each group by itself, or on a"
-                " reference set that holds both live and dead cells",
+                remedy="decide on the ratio to the background (of single nuclei on its logarithm),"
+                " fit each group by itself, or a reference set with both live and dead cells",
             )
         return self
 
@@ -94,13 +102,14 @@ def fit_mixture(values: NDArray[Any], seed: int) -> Mixture:
             remedy="look whether this is the stain's channel",
         )
     # Scaled, so that scikit-learn's floor for variances does not depend on the stain's unit.
+    scaled = ((sample - centre) / scale)[:, None]
     fitted = GaussianMixture(2, n_init=5, tol=1e-5, max_iter=500, random_state=seed)
-    fitted.fit(((sample - centre) / scale)[:, None])
+    gain = GaussianMixture(1).fit(scaled).bic(scaled) - fitted.fit(scaled).bic(scaled)
     order = np.argsort(fitted.means_[:, 0])
     mean = fitted.means_[order, 0] * scale + centre
     sd = np.sqrt(fitted.covariances_[order, 0, 0]) * scale
     weight = fitted.weights_[order]
-    mixture = Mixture(*(float(v) for v in (mean[0], sd[0], mean[1], sd[1], weight[0])))
+    mixture = Mixture(*(float(v) for v in (mean[0], sd[0], mean[1], sd[1], weight[0], gain)))
     if min(weight) * sample.size < LEAST_MEMBERS:
         raise LabelError(
             "one of the two components holds a few outliers only",

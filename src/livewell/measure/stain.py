@@ -1,4 +1,4 @@
-"""How brightly a death stain shines in a patch over its background."""
+"""How brightly a death stain shines in a patch over its background, and how much it lights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,14 @@ def means(frame: Frame, boxes: Sequence[Box]) -> NDArray[np.float64]:
 
 
 def background(frame: Frame) -> float:
-    """Level of the unlit background, counts; exact zeros (registration borders) are left out.
+    """Level of the unlit background, counts, see `background_and_sd`."""
+    return background_and_sd(frame)[0]
+
+
+def background_and_sd(frame: Frame) -> tuple[float, float]:
+    """Level of the unlit background and its standard deviation, counts.
+
+    Exact zeros (registration borders) are left out, unless most of the frame is zero.
 
     The median of what is left after all that is brighter than the median by
     `CLIP_SDS` standard deviations has been taken away, again and again until nothing more goes;
@@ -38,7 +45,8 @@ def background(frame: Frame) -> float:
     form of the clipping in Bertin & Arnouts 1996, SExtractor, section 7.1). Holds while less than
     half of the frame is lit.
     """
-    values = frame[checked_frame(frame) != 0].astype(np.float64)
+    lit = checked_frame(frame) != 0
+    values = (frame if 0 < 2 * np.count_nonzero(lit) < lit.size else frame[lit]).astype(np.float64)
     if values.size == 0:
         raise ImageContentError(
             "no background to measure",
@@ -54,8 +62,34 @@ def background(frame: Frame) -> float:
         spread = max(1.4826 * float(np.median(below)) if below.size else 0.0, 0.5)
         kept = values[values <= centre + CLIP_SDS * spread]
         if kept.size == values.size:
-            return float(centre)
+            return float(centre), spread
         values = kept
+
+
+def lit_share(frame: Frame, area: Box, above: float) -> float:
+    """Share of an area that is brighter than so many counts."""
+    return float((frame[area.slices] > above).mean())
+
+
+def highest_level(frame: Frame) -> float:
+    """The highest level that the frame's number type can hold; infinite for fractions."""
+    return float(np.iinfo(frame.dtype).max) if frame.dtype.kind in "ui" else float("inf")
+
+
+def reaches(frame: Frame, boxes: Sequence[Box], level: float) -> NDArray[np.bool_]:
+    """Whether a pixel of each box has this level, counts, or more."""
+    return np.array([bool((frame[box.slices] >= level).any()) for box in boxes], dtype=np.bool_)
+
+
+def eight_bit(frame: Frame, area: Box) -> Frame:
+    """The frame in whole levels from 0 to 255, linear from the lowest to the highest in `area`.
+
+    A frame's brightest pixel sets its scale, so that levels of several frames do not compare.
+    """
+    inside = frame[area.slices]
+    low, high = float(inside.min()), float(inside.max())
+    scaled = (frame.astype(np.float64) - low) * 255 / (high - low or 1.0)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
 def ratio(

@@ -87,6 +87,10 @@ class Profile(Spec):
         hold(rules | self.net.rules(edges, self.augment))
         return self
 
+    def over(self, regions: int) -> "Profile":
+        """The recipe for so many regions to train on, its passes over them counted in steps."""
+        return self.model_copy(update={"fit": self.fit.over(regions)})
+
     def settings(self) -> dict[str, Any]:
         """All settings side by side, by name; of the net those that it has."""
         net = self.net.model_dump()

@@ -1,6 +1,7 @@
 """Named training recipes with their source."""
 
 from livewell.errors import SpecError
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.frozen import FrozenSpec
@@ -142,13 +143,52 @@ FROZEN = Profile(
         optimiser="lbfgs",
         lr=1,
         weight_decay=1.7,
-        schedule="constant" if False else "inverse",
+        schedule="constant",
         steps=500,
         steps_per_epoch=500,
         select="last",
     ),
 )
 """livewell's own, on a fixed backbone: seconds on a processor."""
+
+PATTARONE_2021 = Profile(
+    name="PATTARONE_2021",
+    source="Pattarone et al. 2021, Classifiers training and Methods, Neural networks: ResNet-18,"
+    " Adam (1e-5, betas 0.5 and 0.999, weight decay 1e-5), batch 4, 30 epochs, cross-entropy,"
+    " sampling with replacement by inverse class count, right-angle rotations and flips of 224 px"
+    " patches. The paper began with ImageNet weights: --set weights=imagenet; its other nets are"
+    " --set net=squeezenet1_1 and net=inception_v3. Not said there, livewell's own: the stride (112"
+    " fits the counts), normalisation (each patch by itself, which undoes any linear"
+    " conversion to 8 bit but its rounding) and which epoch is kept (the last).",
+    net=BackboneSpec(),
+    input=InputSpec(patch_px=224, input_px=224, stride_px=112),
+    fit=FitSpec(
+        balance="class_with_replacement",
+        batch=4,
+        optimiser="adam",
+        betas=(0.5, 0.999),
+        lr=1e-5,
+        weight_decay=1e-5,
+        schedule="constant",
+        passes=30,
+        select="last",
+    ),
+)
+"""Pattarone's live and dead cells as the paper says: hours on a processor."""
+
+PATTARONE_2021_SHORT = PATTARONE_2021.updated(
+    name="PATTARONE_2021_SHORT",
+    source="Net and data path of PATTARONE_2021 in 240 steps: 30 epochs over some thousand patches"
+    " are hours on a processor. The rate is 30 times as high, 0.0003, to learn from random weights;"
+    " the best of 8 epochs is kept.",
+    batch=8,
+    lr=3e-4,
+    passes=0,
+    steps=240,
+    steps_per_epoch=30,
+    select="best",
+)
+"""Minutes on two cores."""
 
 WSCNN_2017 = Profile(
     name="WSCNN_2017",

@@ -111,34 +111,48 @@ class AugmentSpec(Spec):
 class FitSpec(Spec):
     """How weights begin, which regions are drawn, and how long and how fast a net learns."""
 
-    balance: Literal["none", "class", "class_and_group", "paired"] = Field(
-        "class_and_group",
-        description="draw regions evenly; classes evenly; groups evenly within classes; or one of"
-        " each class from groups evenly, where most regions lie in groups that hold all classes"
-        " (else as class_and_group)",
+    balance: Literal["none", "class", "class_and_group", "paired", "class_with_replacement"] = (
+        Field(
+            "class_and_group",
+            description="draw regions evenly; classes evenly; groups evenly within classes; one of"
+            " each class from groups evenly, where most regions lie in groups that hold all classes"
+            " (else as class_and_group); or regions independently with replacement, each by the"
+            " inverse count of its class",
+        )
     )
     batch: int = Field(gt=0)
     init: Literal["default", "xavier_fan_in"] = "default"
-    optimiser: Literal["sgd", "nesterov", "adamw", "lbfgs"] = Field(
+    optimiser: Literal["sgd", "nesterov", "adam", "adamw", "lbfgs"] = Field(
         description="lbfgs: all regions at once until nothing changes, for linear heads"
     )
     lr: float = Field(gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
+    betas: Bounds[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        (0.9, 0.999), description="adam, adamw: decay of the means of gradients and their squares"
+    )
     weight_decay: float = Field(ge=0)
     rates: Literal["plain", "caffe"] = Field(
         "plain",
         description="one rate and decay for all, or convolution biases at twice the rate and not"
         " decayed (caffe; nesterov only)",
     )
-    schedule: Literal["inverse", "one_cycle", "plateau"]
+    schedule: Literal["inverse", "one_cycle", "plateau", "constant"]
     plateau_epochs: int = Field(
         10, gt=0, description="epochs without a better validation before the rate is divided by 10"
     )
     label_smoothing: float = Field(0, ge=0, lt=0.5)
     ema: float = Field(0, ge=0, lt=1, description="decay of the weights' moving average; 0: none")
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    steps: int = Field(ge=3, description="optimiser steps in all")
-    steps_per_epoch: int = Field(gt=0, description="steps between validations and checkpoints")
+    passes: int = Field(
+        0,
+        ge=0,
+        description="epochs of as many draws as there are regions to train on, rounded up to whole"
+        " batches; 0: as steps and steps_per_epoch say",
+    )
+    steps: int = Field(0, ge=0, description="optimiser steps in all, at least 3; 0 with passes")
+    steps_per_epoch: int = Field(
+        0, ge=0, description="steps between validations and checkpoints; 0 with passes"
+    )
     patience: int = Field(0, ge=0, description="epochs without a better validation; 0: never stop")
     select: Literal["best", "last"] = Field(
         "best", description="weights kept: of the best validation loss, or of the last epoch"
@@ -146,14 +160,30 @@ class FitSpec(Spec):
 
     @model_validator(mode="after")
     def _possible(self) -> "FitSpec":
-        hold(
-            {
-                "rates 'caffe' are for optimiser 'nesterov' only": self.rates == "plain"
-                or self.optimiser == "nesterov",
-                "steps_per_epoch is larger than steps": self.steps_per_epoch <= self.steps,
+        rules = {
+            "rates 'caffe' are for optimiser 'nesterov' only": self.rates == "plain"
+            or self.optimiser == "nesterov"
+        }
+        steps, each = self.steps, self.steps_per_epoch
+        if self.passes:
+            text = "passes says how long: steps and steps_per_epoch must be 0 (or set passes=0)"
+            rules[text] = steps == each == 0
+        else:
+            rules |= {
+                "steps must be 3 or more, or passes above 0": steps >= 3,
+                "steps_per_epoch must be above 0": each > 0,
+                "steps_per_epoch is larger than steps": each <= steps,
                 "steps is no whole number of epochs: a multiple of steps_per_epoch": (
-                    self.steps_per_epoch > self.steps or self.steps % self.steps_per_epoch == 0
+                    not 0 < each <= steps or steps % each == 0
                 ),
             }
-        )
+        hold(rules)
         return self
+
+    def over(self, regions: int) -> "FitSpec":
+        """With passes over so many regions counted in steps; as it is where steps are said."""
+        if not self.passes:
+            return self
+        each = -(-regions // self.batch)
+        length = {"passes": 0, "steps": self.passes * each, "steps_per_epoch": each}
+        return self.model_copy(update=length)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import Fault, SpecError, StudyError, TableError
-from livewell.files import AnyPath, claim, whole_folder
+from livewell.files import AnyPath, claim, whole_folder, write_text
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
@@ -193,12 +193,13 @@ class Study:
     def write_labels(self, name: str, table: pd.DataFrame, meta: LabelMeta) -> None:
         """Write a labels table and how it was made, in place of an older one of this name.
 
-        Boxes that were kept with the older one go: they are not what these labels were made from.
+        Boxes and report that were kept with the older one go: they are not of these labels.
         """
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
-        self._boxes(name).unlink(missing_ok=True)
-        write_table(self.folder / "labels" / f"{name}.parquet", table)
-        meta.write(self.folder / "labels" / f"{name}.json")
+        for old in (self._boxes(name), *(self._file(name, end) for end in ("html", "counts.csv"))):
+            old.unlink(missing_ok=True)
+        write_table(self._file(name, "parquet"), table)
+        meta.write(self._file(name, "json"))
 
     def label_names(self) -> list[str]:
         """Names of the labels tables that are whole."""
@@ -223,8 +224,18 @@ class Study:
         self._must_know("label", name, self.label_names())
         write_table(self._boxes(name), BOXED_CELLS.check(table, where=f"boxes of {name!r}"))
 
+    def write_label_report(self, name: str, page: str, counts: pd.DataFrame) -> Path:
+        """Keep a page on the labels of this name and their counts beside them; labels first."""
+        self._must_know("label", name, self.label_names())
+        write_text(self._file(name, "counts.csv"), counts.to_csv(index=False))
+        write_text(self._file(name, "html"), page)
+        return self._file(name, "html")
+
     def _labels(self, name: str, ending: str) -> Path:
         self._must_know("label", name, self.label_names())
+        return self._file(name, ending)
+
+    def _file(self, name: str, ending: str) -> Path:
         return self.folder / "labels" / f"{name}.{ending}"
 
     def _boxes(self, name: str) -> Path:

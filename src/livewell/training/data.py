@@ -35,6 +35,7 @@ class Draws(Sampler[Draw]):
     ) -> None:
         self._count = profile.fit.batch * profile.fit.steps_per_epoch
         self._seed, self._regions = seed, len(codes)
+        self._independent = profile.fit.balance == "class_with_replacement"
         self.epoch = 0
         names = np.asarray(groups)
         rows = np.arange(len(codes))
@@ -47,7 +48,7 @@ class Draws(Sampler[Draw]):
         )
         if profile.fit.balance == "none":
             self._pools = [[rows]]
-        elif profile.fit.balance == "class":
+        elif profile.fit.balance in ("class", "class_with_replacement"):
             self._pools = [[members] for members in by_class]
         else:
             self._pools = [
@@ -76,6 +77,13 @@ class Draws(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng([self._seed, self.epoch, 1])
+        for number, row in enumerate(self._rows(rng)):
+            yield Draw(int(row), self.epoch, number)
+
+    def _rows(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The regions of one epoch, in the order of their draws."""
+        if self._independent:
+            return rng.choice(self._regions, self._count, p=self.shares)
         shares = _shuffled_shares(self._count, len(self._pools), rng)
         rows = np.empty(self._count, dtype=np.int64)
         for which, pool in enumerate(self._pools):
@@ -84,8 +92,7 @@ class Draws(Sampler[Draw]):
             for number, members in enumerate(pool):
                 wanted = positions[groups == number]
                 rows[wanted] = _cycled(members, len(wanted), rng)
-        for number, row in enumerate(rows):
-            yield Draw(int(row), self.epoch, number)
+        return rows
 
 
 def _shuffled_shares(count: int, parts: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -76,6 +76,7 @@ def fit(
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
     """
+    profile = profile.over(len(train.patches))
     torch.manual_seed(seed)
     frame_px = train.patches[0].box.shape if profile.sees_frames else None
     net = build(profile, frame_px, channels=channels, classes=int(train.codes.max()) + 1)

@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -35,6 +35,11 @@ def inverse_decay(iteration: int) -> float:
     Source: Richmond et al. 2017, section 2.4 ("inverse schedule") and its published solver files.
     """
     return float((1 + 1e-5 * iteration) ** -0.75)
+
+
+def no_decay(_: int) -> float:
+    """Factor on a learning rate that stays as it is."""
+    return 1.0
 
 
 def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
@@ -176,8 +181,9 @@ class Classifier(pl.LightningModule):
         fit = self.profile.fit
         groups = parameter_groups(self.net, fit)
         optimiser: Optimizer
-        if fit.optimiser == "adamw":
-            optimiser = AdamW(groups, lr=fit.lr, weight_decay=fit.weight_decay)
+        if fit.optimiser in ("adam", "adamw"):
+            made = AdamW if fit.optimiser == "adamw" else Adam
+            optimiser = made(groups, lr=fit.lr, betas=fit.betas, weight_decay=fit.weight_decay)
         else:
             optimiser = SGD(
                 groups,
@@ -195,6 +201,8 @@ class Classifier(pl.LightningModule):
         schedule: LRScheduler
         if fit.schedule == "inverse":
             schedule = LambdaLR(optimiser, inverse_decay)
+        elif fit.schedule == "constant":
+            schedule = LambdaLR(optimiser, no_decay)
         else:
             schedule = OneCycleLR(
                 optimiser,

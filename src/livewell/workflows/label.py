@@ -2,20 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from livewell.classes import ClassNames
 from livewell.files import AnyPath
 from livewell.labels.made import Labels, Request, Route, refuse_other_classes
+from livewell.report.page import render
+from livewell.report.stain_labels import StainLabelResults, stain_labels_page
+from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta
 
 
 @dataclass(frozen=True, slots=True)
 class LabelResult:
-    """What `label` made: the labels, and what is written beside them."""
+    """What `label` made: the labels, and what is written beside them.
+
+    `page` is there of labels by a stain only.
+    """
 
     labelled: Labels
     meta: LabelMeta
+    page: Path | None = None
 
 
 def label(
@@ -75,4 +83,24 @@ def label(
     study.write_labels(name, labelled.table, meta)
     if labelled.boxes is not None:
         study.write_boxes(name, labelled.boxes)
-    return LabelResult(labelled, meta)
+    return LabelResult(labelled, meta, _page(study, name, labelled, meta))
+
+
+def _page(study: Study, name: str, labelled: Labels, meta: LabelMeta) -> Path | None:
+    """Write the page and the counts of labels that were decided on by a stain."""
+    decisions = labelled.decisions
+    if decisions is None:
+        return None
+    results = StainLabelResults(
+        title=f"Labels {name} of {study.folder.name}",
+        subtitle=f"{len(labelled.table):,} labels by the stain {meta.settings['channel']}",
+        classes=meta.class_names.pair,
+        decisions=decisions,
+        mixtures=labelled.mixtures,
+        measure=str(meta.settings["on"]),
+        warnings=labelled.notes,
+        settings={**meta.settings, "seed": meta.seed},
+        versions=versions(),
+    )
+    page = render(stain_labels_page(results))
+    return study.write_label_report(name, page, decisions.counts())

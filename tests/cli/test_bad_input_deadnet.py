@@ -104,6 +104,21 @@ CASES = {
     ),
     "explain a fold below zero": Case(explain("--fold", -1), ("--fold", "x>=0")),
     "explain weights of nobody": Case(explain("--weights", "both"), ("--weights", "'crop'")),
+    "explain by a method that there is not": Case(
+        explain("--method", "guess"), ("--method", "'embedding'")
+    ),
+    "explain with options of another method": Case(
+        explain("--method", "embedding", "--layer", "block3", "--steps", 5),
+        ("no option of --method embedding", "Got: --layer, --steps", "attribution"),
+    ),
+    "explain some folds and all": Case(
+        explain("--method", "embedding", "--fold", 0, "--all-folds"),
+        ("some folds and all folds", "either --fold or --all-folds"),
+    ),
+    "explain too few regions": Case(
+        explain("--method", "embedding", "--regions", 3),
+        ("fold 0: too few regions", "Expected: at least 10", "Got: 3"),
+    ),
     "explain what is no run": Case(
         lambda world: ("explain", world / "study"), ("study/run.json", "check the path")
     ),

@@ -18,6 +18,7 @@ SMALLER = {
     "simulate culture": ["--wells-per-dose", "4"],
     "simulate shapes": ["--images", "40"],
     "budget": [*SHORT[:-2], "--folds", "2"],
+    "explain demo/run --method": [],
     "explain": ["--steps", "5"],
 }
 """What is appended to commands by their first words."""

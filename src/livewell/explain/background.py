@@ -116,21 +116,29 @@ def background(found: OffCells, groups: Sequence[str], *, seed: int) -> Backgrou
     names = np.asarray(groups)[own]
 
     return Background(
-        _pooled(found.evidence_off[own], found.evidence[own], names, seed),
-        _pooled(found.area_off[own], ones, names, seed),
+        pooled(found.evidence_off[own], found.evidence[own], names, seed),
+        pooled(found.area_off[own], ones, names, seed),
         int(own.sum()),
         int((~own).sum()),
         float(found.evidence[~own].sum() / lit) if lit > 0 else float("nan"),
     )
 
 
-def _pooled(part: Floats, whole: Floats, names: NDArray[np.str_], seed: int) -> Estimate:
-    """Sum of `part` over sum of `whole`, groups drawn with replacement."""
+def pooled(
+    part: Floats,
+    whole: Floats,
+    names: NDArray[np.str_],
+    seed: int,
+    reason: str = "no patch with cells holds any evidence",
+) -> Estimate:
+    """Sum of `part` over sum of `whole`, groups (names, row by row) drawn with replacement.
+
+    `reason` is said where `whole` is zero in every row.
+    """
     lit = whole > 0
     groups, member = np.unique(names[lit], return_inverse=True)
     if not len(groups):
-        why = "no patch with cells holds any evidence"
-        return interval(np.nan, np.empty(0), 0, reason=why)
+        return interval(np.nan, np.empty(0), 0, reason=reason)
     sums = [np.bincount(member, weights=each[lit]) for each in (part, whole)]
     rng, even = np.random.default_rng(seed), np.full(len(groups), 1 / len(groups))
     drawn = rng.multinomial(len(groups), even, size=RESAMPLES)

@@ -11,10 +11,17 @@ STAMP = "study.json"
 """The file that marks a study folder."""
 RESULTS = frozenset(
     f"{name}.json"
-    for name in (
-        *("assessment", "budget", "explain", "heatmap", "localisation", "run", "stainarea"),
+    for name in [
+        "assessment",
+        "budget",
+        "embedding",
+        "explain",
+        "heatmap",
+        "localisation",
+        "run",
+        "stainarea",
         "timelapse",
-    )
+    ]
 )
 """Files that mark folders of results: what was drawn there is no image to judge."""
 

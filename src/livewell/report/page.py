@@ -61,6 +61,18 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
+class Widget:
+    """A part that the reader works with: a template of this package with its own script.
+
+    The template sees the widget as ``widget``; `data` are plain values, which it puts into the page
+    as JSON that no name can break out of.
+    """
+
+    template: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table; cells are text, already formatted, as many a row as there are columns.
 
@@ -112,7 +124,7 @@ info = partial(Note, "info")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page under its own heading: lead, notes, images, videos, tables."""
+    """A part of the page under its own heading: lead, notes, widgets, images, videos, tables."""
 
     title: str
     lead: str = ""
@@ -120,6 +132,7 @@ class Section:
     tables: Sequence[Table] = ()
     notes: Sequence[Note] = ()
     videos: Sequence[Video] = ()
+    widgets: Sequence[Widget] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +155,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """One HTML file with style, images and videos inside; no script, no network."""
+    """One HTML file with all inside: no network, and no script but that of its widgets."""
     return _template().render(
         page=page,
         settings=list(flat(page.settings).items()),

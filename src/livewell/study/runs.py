@@ -25,7 +25,7 @@ PACKAGES = (
     "tifffile",
     "imagecodecs",
 )
-EXTRAS = ("onnxruntime", "openvino")
+EXTRAS = ("onnxruntime", "openvino", "umap-learn")
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,16 @@ FAST_FIELDS = FAST.updated(
 )
 """`FAST` trained on crops of fields: each is shown with all labelled regions in it."""
 
+STAIN_UNET = FAST_FIELDS.updated(
+    name="STAIN_UNET",
+    source="FAST_FIELDS with a decoder to a stain, which is learnt pixel by pixel beside the"
+    " labels: a small U-Net on larger crops.",
+    net="unet",
+    crop_px=249,
+    batch=8,
+)
+"""`FAST_FIELDS` with a stain as a second target: virtual staining, and more to learn from."""
+
 WSCNN_2017 = Profile(
     name="WSCNN_2017",
     source="Sailem et al., sections 2.3, 3.2 and 3.3: SGD, momentum 0.9, weight decay 0.0005, batch"

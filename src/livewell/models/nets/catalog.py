@@ -9,12 +9,14 @@ from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
 from livewell.models.nets.spec import NetSpec
+from livewell.models.nets.unet import UNetSpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
 
 AnyNetSpec = Annotated[
     DeadNetSpec
     | CompactSpec
     | FieldNetSpec
+    | UNetSpec
     | ResNet18Spec
     | WscnnSpec
     | WscnnSixSpec

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from livewell.errors import TableError
 from livewell.geometry import Box
 from livewell.inference.stain import stain_ratio
+from livewell.inference.windows import Windows
 from livewell.models.building import build, net_of
+from livewell.models.nets.field import FieldNet
+from livewell.models.nets.layers import layer
 from livewell.models.nets.unet import FIRST_PX, TILE_PX, UNet
 from livewell.models.profile import override
 from livewell.models.recipes import STAIN_UNET
@@ -163,6 +166,22 @@ def random_net() -> UNet:
             torch.nn.init.normal_(part.running_mean, std=0.1)
     assert isinstance(made, UNet)
     return made
+
+
+def test_its_classes_are_those_of_a_net_of_fields() -> None:
+    """Without the decoder it is a net of fields: same map, same layer to look at, same features."""
+    net, plain = random_net(), FieldNet().eval()
+    shared = {name: value for name, value in net.state_dict().items() if "decoder" not in name}
+    plain.load_state_dict(shared)
+    pixels = torch.randn(2, 1, 185, 200)
+    with torch.inference_mode():
+        maps, _ = net.both(pixels)
+        for found in (maps, net.maps(pixels)):
+            torch.testing.assert_close(found, plain.maps(pixels))
+    assert layer(net).path == layer(plain).path
+    windows = Windows(net_of(net, RECIPE, ("a", "b"), None))
+    regions = part_of(range(1)).patches[:2]
+    assert windows.embedded(ArrayPixels(fields(1)[0]), regions).shape == (2, 128)
 
 
 @given(

@@ -73,5 +73,5 @@ def stain_figure(name: str, shots: Sequence[StainShot]) -> Picture:
         bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         told = f" beside the real one, r {', '.join(f'{shot.r:.2f}' for shot in shots)}"
         alt = f"Predicted {name} of {plural(len(shots), 'frame')}{told if real else ''}."
-        caption = "Grey: nothing there. The scale ends at the brightest 0.2% of what is shown."
+        caption = "Grey: not known. The scale ends at the brightest 0.2% of what is shown."
         return sheet.picture(alt, caption, wide=True)

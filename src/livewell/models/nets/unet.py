@@ -98,7 +98,10 @@ class UNetSpec(FieldSettings):
 
     kind: Literal["unet"] = "unet"
     label_weight: float = Field(
-        1.0, ge=0, description="of the labels in the loss; 0: the stain is learnt alone"
+        1.0,
+        ge=0,
+        description="of the labels in the loss; 0: the stain is learnt alone, and what the model"
+        " says of classes means nothing",
     )
     stain_weight: float = Field(
         1.0,

@@ -130,7 +130,8 @@ FAST_FIELDS = FAST.updated(
 STAIN_UNET = FAST_FIELDS.updated(
     name="STAIN_UNET",
     source="FAST_FIELDS with a decoder to a stain, which is learnt pixel by pixel beside the"
-    " labels: a small U-Net on larger crops.",
+    " labels: a small U-Net on larger crops. Its settings were not tuned; hold its stain against"
+    " a real one (`heatmap --stain`) before it is believed.",
     net="unet",
     crop_px=249,
     batch=8,

@@ -58,6 +58,7 @@ class BoxSupervision:
         processes: int | None = None,
         device: str = "auto",
         begin: Mapping[str, Tensor] | None = None,
+        stain: object = None,
         what: str = "training",
     ) -> FitResult:
         """As `livewell.training.fit.fit`; the first channel is seen, `processes` not used."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from livewell.models.recipes import FAST as FAST
     from livewell.models.recipes import FAST_FIELDS as FAST_FIELDS
     from livewell.models.recipes import PATTARONE_2021 as PATTARONE_2021
+    from livewell.models.recipes import STAIN_UNET as STAIN_UNET
     from livewell.models.recipes import WSCNN_FAST as WSCNN_FAST
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
     from livewell.region import Region as Region
@@ -74,8 +75,7 @@ _NAMES = {
     "models.files": "load_model",
     "models.profile": "override",
     "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_FIELDS"
-    " PATTARONE_2021"
-    " WSCNN_FAST WSCNN_FAST_CELLS",
+    " PATTARONE_2021 STAIN_UNET WSCNN_FAST WSCNN_FAST_CELLS",
     "region": "Region",
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",
     "study.regions": "Grid Whole",

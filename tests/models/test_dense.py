@@ -14,9 +14,11 @@ from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.field import MARGIN_PX, FieldNetSpec
 from livewell.models.nets.net import Net
 from livewell.models.nets.spectral import SpectralConv
+from livewell.models.nets.unet import UNetSpec
 from livewell.models.recipes import PROFILES
 
 BUILDERS = {"deadnet": DeadNetSpec, "compact": CompactSpec, "resnet18": BackboneSpec}
+FIELDS = {"field": FieldNetSpec, "unet": UNetSpec}
 VALID = {"deadnet": 220, "compact": 105, "resnet18": 435}
 SAME = {"deadnet": 220, "compact": 64, "resnet18": 224}
 
@@ -37,12 +39,12 @@ def net_of(module: nn.Module, input_px: int, how: str = "local") -> Net:
     return Net(module, ("healthy", "sick"), None, input_px + 20, input_px, how=how)
 
 
-@pytest.mark.parametrize("name", [*BUILDERS, "field"])
+@pytest.mark.parametrize("name", [*BUILDERS, *FIELDS])
 @pytest.mark.parametrize("odd", [0, 1, 7, 15])
 def test_without_padding_dense_is_windows(name: str, odd: int) -> None:
     """Every score of the dense form is that of the window there, to 1e-12, whatever the size."""
     edge = VALID.get(name, 2 * MARGIN_PX + 16)
-    spec = FieldNetSpec() if name == "field" else BUILDERS[name](padding="valid")
+    spec = FIELDS[name]() if name in FIELDS else BUILDERS[name](padding="valid")
     net = net_of(shaken(spec.build()), edge)
     form = DenseForm(net)
     step = form.reach.stride_px

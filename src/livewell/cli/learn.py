@@ -115,6 +115,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     default="FAST",
     show_default=True,
     help="Recipe: FAST; FAST_FIELDS for training on crops with all their labelled regions;"
+    " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"
     " PATTARONE_2021; WSCNN_FAST_CELLS, WSCNN_FAST,"
@@ -138,6 +139,11 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
 @click.option("--split", default="split", show_default=True)
 @click.option("--fold", "folds", type=SEED, multiple=True, help="Only this fold (repeatable).")
 @channels("Transmitted-light channel, if its name does not tell.")
+@click.option(
+    "--stain",
+    metavar="CHANNEL",
+    help="Channel of a stain that the net learns to predict pixel by pixel; for STAIN_UNET.",
+)
 @click.option(
     "--begin-with",
     type=PATH,

@@ -139,12 +139,18 @@ def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) 
 @click.option("--out", type=PATH, required=True, help="Folder for map, video and report.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres.")
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame.")
+@click.option(
+    "--stain",
+    is_flag=True,
+    help="Also write the stain that the model predicts, for models trained with --stain.",
+)
 def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) -> None:
     """Show where and when in a movie cells look sick."""
     from livewell.workflows.heatmap import heatmap
 
     made = heatmap(movie, model, out, **options)
     files = {"video": str(made.video), "map": str(made.map)}
+    files |= {"stain": str(made.stain.path)} if made.stain else {}
     talk.end(made, made.used.told(), f"video: {made.video}", engine=made.used.noted(), **files)
 
 

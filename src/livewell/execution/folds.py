@@ -56,6 +56,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         processes=training.processes,
         device=training.device,
         begin=None if start is None else start.net.module.cpu().state_dict(),
+        stain=fold.targets(profile),
         what=f"training fold {fold.number}" if len(run.folds) > 1 else "training",
     )
     net = net_of(fitted.module, profile, meta.class_names, meta.pixel_um, meta.frame_px)
@@ -77,7 +78,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
             "weights_sha256": start.card.weights_sha256,
             "data": {name: value for name, value in start.card.data.items() if name != "learnt"},
         }
-    card = card.model_copy(update={"data": data | {"learnt": sorted(learnt)}})
+    told = {"data": data | {"learnt": sorted(learnt)}, "stain": fold.split.stain_name}
+    card = card.model_copy(update=told)
     save_model(run.model(fold.number), net, card)
 
 

@@ -21,6 +21,7 @@ from livewell.inference.fields import engine_of
 from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
+from livewell.inference.stain import stain_ratio
 from livewell.inference.wide_fields import class_scores, look_over
 from livewell.inference.windows import View, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
@@ -141,6 +142,16 @@ class Model:
                 remedy="merge classes with `livewell label merge`, and train on these labels",
             )
 
+    def need_stain(self) -> str:
+        """Name of the stain that it predicts; a model that predicts none is an error."""
+        if self.card.stain is None:
+            raise self._unfit(
+                "this model predicts no stain",
+                expected="a model that was trained with a stain as target",
+                remedy="train a profile such as STAIN_UNET with --stain CHANNEL",
+            )
+        return self.card.stain
+
     def need_detections(self) -> RegionRule:
         """Its rule for detections; a model without detections is an error."""
         self._need_class_map()
@@ -249,9 +260,9 @@ class Model:
                 regions = self.patches(field, stride_px or self.card.patch_px)
             logits = self.engine.boxes(field.pixels, field.area, regions)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
-        verdicts = self.card.image_rule
+        verdicts, make_stain = self.card.image_rule, partial(self.stain_map, field)
         return Prediction(
-            self.classes, regions, logits, rule, verdicts, field.notes, find, make_map
+            self.classes, regions, logits, rule, verdicts, field.notes, find, make_map, make_stain
         )
 
     def patches(self, field: Field, stride_px: int) -> list[Box]:
@@ -281,6 +292,11 @@ class Model:
         wanted = grid_shares(mask, grid) >= LEAST_SHARE
         view = View(field.pixels, field.area, wanted, field.t)
         return ClassMap(self.engine.scored(view, grid), stride_px, grid.box(0, 0).centre)
+
+    def stain_map(self, field: Field) -> NDArray[np.float32]:
+        """The stain of a field, (y, x), as its ratio to the background; NaN beyond its area."""
+        self.need_stain()
+        return stain_ratio(self.net, field.pixels, field.area)
 
     def _sureness(self, scores: NDArray[np.float32]) -> float:
         """Of the positive class; where there is none, of the most probable one."""

@@ -59,6 +59,8 @@ class Prediction:
         for nets whose maps say where; it gives ``None`` where there was nothing to judge.
     make_map
         Makes the class map; it is asked for when it is first wanted.
+    make_stain
+        Makes the stain, as `make_map`.
     """
 
     classes: ClassNames
@@ -69,6 +71,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     find: Callable[[float], Detections | None] | None = field(default=None, repr=False)
     make_map: Callable[[], ClassMap] | None = field(default=None, repr=False)
+    make_stain: Callable[[], NDArray[np.float32]] | None = field(default=None, repr=False)
 
     @cached_property
     def image_logits(self) -> NDArray[np.float64]:
@@ -122,6 +125,23 @@ class Prediction:
         if self.make_map is None:
             raise SpecError("this prediction has no class map", expected="one of a whole field")
         return self.make_map()
+
+    @cached_property
+    def stain_map(self) -> NDArray[np.float32]:
+        """(y, x) predicted stain at the field's own pixels, as its ratio to the background.
+
+        NaN beyond the field's area.
+
+        Raises
+        ------
+        ModelFileError
+            The model predicts no stain.
+        SpecError
+            The prediction was made of regions alone.
+        """
+        if self.make_stain is None:
+            raise SpecError("this prediction has no stain", expected="one of a whole field")
+        return self.make_stain()
 
     @cached_property
     def map_probabilities(self) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ from livewell.geometry import Box
 from livewell.image import Frame
 from livewell.measure.borders import checked_frame
 
+LEAST_RATIO = 0.5
+"""Ratios to the background below this are noise, and count as this in logarithms."""
 CLIP_SDS = 3.0
 """Pixels this many standard deviations above the background's centre count as lit."""
 
@@ -106,3 +108,11 @@ def ratio(
     return (np.asarray(values, dtype=np.float64) - offset_counts) / (
         background_counts - offset_counts
     )
+
+
+def log_ratio(
+    values: NDArray[Any], background_counts: float, offset_counts: float = 0.0
+) -> NDArray[np.float32]:
+    """Natural logarithm of `ratio`, which counts as `LEAST_RATIO` below it."""
+    found = ratio(values, background_counts, offset_counts)
+    return np.log(np.maximum(found, LEAST_RATIO)).astype(np.float32)

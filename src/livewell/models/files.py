@@ -48,6 +48,8 @@ class Card(BaseModel):
     """The class that is sought; ``None`` where there are more than two and none is."""
     channels: tuple[str, ...]
     """Names of the channels it was trained on; empty names if the files name none."""
+    stain: str | None = None
+    """Name of the channel that it predicts pixel by pixel; ``None`` where it predicts none."""
     pixel_um: float | None
     frame_px: tuple[int, int] | None = None
     """Height and width of the training frames; decides for nets that see whole frames."""

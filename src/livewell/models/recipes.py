@@ -129,6 +129,17 @@ FAST_FIELDS = FAST.updated(
 )
 """`FAST` trained on crops of fields: each is shown with all labelled regions in it."""
 
+STAIN_UNET = FAST_FIELDS.updated(
+    name="STAIN_UNET",
+    source="FAST_FIELDS with a decoder to a stain, which is learnt pixel by pixel beside the"
+    " labels: a small U-Net on larger crops. Its settings were not tuned; hold its stain against"
+    " a real one (`heatmap --stain`) before it is believed.",
+    net="unet",
+    crop_px=249,
+    batch=8,
+)
+"""`FAST_FIELDS` with a stain as a second target: virtual staining, and more to learn from."""
+
 FROZEN = Profile(
     name="FROZEN",
     source="livewell's own: EfficientNet-Lite0 with weights of ImageNet sees the whole field at two"

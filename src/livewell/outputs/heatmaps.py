@@ -143,19 +143,71 @@ def write_map(
     metadata: dict[str, Any] = {"axes": "TYX", "Name": "heat map", "MapAnnotation": noted}
     if classes:
         metadata |= {"axes": "TCYX", "Channel": {"Name": list(classes)}}
+    scale = _scale(None if pixel_um is None else stride_px * pixel_um, frame_s)
+    _write(path, maps, shape, metadata | scale)
+
+
+def write_stain(
+    path: Path,
+    frames: Iterable[NDArray[np.float32]],
+    shape: tuple[int, int, int],
+    *,
+    stain: str,
+    pixel_um: float | None,
+    frame_s: float | None,
+    notes: Mapping[str, str],
+) -> None:
+    """Write the predicted stain of a movie as OME-TIFF, float32, frame by frame, as `write_map`.
+
+    Parameters
+    ----------
+    frames
+        (y, x) a frame: ratio to the background, NaN where nothing is said.
+    shape
+        (t, y, x).
+    stain
+        Name of the stain; the file's channel is called ``predicted`` and this.
+    pixel_um, frame_s
+        Of the frames as they are written; ``None`` where unknown.
+    notes
+        What made them; kept in the file.
+    """
+    noted = {
+        "kind": "livewell predicted stain",
+        "livewell": __version__,
+        "values": "ratio to the background, as a model predicts it; NaN where nothing is said",
+        **notes,
+    }
+    metadata = {
+        "axes": "TCYX",
+        "Name": f"predicted {stain}",
+        "Channel": {"Name": [f"predicted {stain}"]},
+        "MapAnnotation": noted,
+    }
+    _write(path, frames, (shape[0], 1, *shape[1:]), metadata | _scale(pixel_um, frame_s))
+
+
+def _scale(pixel_um: float | None, frame_s: float | None) -> dict[str, Any]:
+    """Pixel size and time from frame to frame as an OME-TIFF says them, where they are known."""
+    found: dict[str, Any] = {}
     if pixel_um is not None:
         for axis in "XY":
-            metadata |= {
-                f"PhysicalSize{axis}": stride_px * pixel_um,
-                f"PhysicalSize{axis}Unit": "µm",
-            }
+            found |= {f"PhysicalSize{axis}": pixel_um, f"PhysicalSize{axis}Unit": "µm"}
     if frame_s is not None:
-        metadata |= {"TimeIncrement": frame_s, "TimeIncrementUnit": "s"}
-    pages = (page for values in maps for page in values.reshape(-1, *shape[-2:]))
+        found |= {"TimeIncrement": frame_s, "TimeIncrementUnit": "s"}
+    return found
+
+
+def _write(
+    path: Path,
+    frames: Iterable[NDArray[np.float32]],
+    shape: tuple[int, ...],
+    metadata: Mapping[str, Any],
+) -> None:
+    pages = (page for values in frames for page in values.reshape(-1, *shape[-2:]))
     with whole_file(path) as temporary, tifffile.TiffWriter(temporary, ome=True) as writer:
-        writer.write(
-            pages, shape=shape, dtype=np.float32, photometric="minisblack", metadata=metadata
-        )
+        known: dict[str, Any] = {"photometric": "minisblack", "metadata": dict(metadata)}
+        writer.write(pages, shape=shape, dtype=np.float32, **known)
 
 
 def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:

@@ -21,7 +21,7 @@ from livewell.inference.windows import View, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
 from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card
-from livewell.outputs.heatmaps import Map, MapTransform, write_map
+from livewell.outputs.heatmaps import Map, MapTransform, read_map, write_map
 from livewell.outputs.overlay import Look
 from livewell.outputs.video import OverlayFrame, display_range, write_overlay
 from livewell.progress import task
@@ -159,10 +159,11 @@ def slide(
     look: Look,
     *,
     fps: float,
-) -> None:
+) -> tuple[NDArray[np.float32], pd.DataFrame]:
     """Score every frame; write maps (`path`) and video as they come, while the next are read.
 
-    Where no frame can be judged this is an error, and nothing is written.
+    Returns the maps, as `read_map`, and their `map_curve`. Where no frame can be judged this is an
+    error, and nothing is written.
     """
     header, card, grid = sliding.image.header, sliding.card, sliding.grid
     binary = card.class_names.binary
@@ -206,6 +207,8 @@ def slide(
                 tick()
         if len(sliding.failed) == header.frames:
             raise sliding.failed[0]
+    maps, _ = read_map(path)
+    return maps, map_curve(maps, card.region_rule, card.class_names, header.frame_s)
 
 
 def map_curve(

@@ -1,6 +1,6 @@
 """Figures with two axes of position: confusion matrix, plate, frame under its heat map."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -18,6 +18,7 @@ from livewell.errors import OutputError
 from livewell.image import Frame
 from livewell.outputs.heatmaps import Map
 from livewell.outputs.overlay import Look, draw
+from livewell.outputs.video import OverlayFrame
 from livewell.plate import PLATES, Plate, Well
 from livewell.report.page import Picture
 from livewell.report.style import HEALTHY, INK, SICK, Sheet, class_legend, class_look
@@ -215,6 +216,14 @@ def _signs(shares: Shares, verdicts: Sequence[str]) -> str:
     """What rings and crosses mean, where there are any."""
     dashed = "; dashed ring: unsure" if "unsure" in verdicts else ""
     return dashed + ("; cross: nothing to judge" if not np.isfinite(shares).all() else "")
+
+
+def stills_of(shown: Iterable[OverlayFrame], look: Look) -> list[Picture]:
+    """Frames under their heat maps, as `still`, each with its number below."""
+    return [
+        still(frame, map01, look, index=t, time_s=time_s, caption=f"Frame {t}")
+        for frame, map01, time_s, t in shown
+    ]
 
 
 def still(

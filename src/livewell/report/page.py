@@ -1,7 +1,7 @@
 """The model of a page, and its rendering as one HTML file that needs nothing else."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from numbers import Integral, Real
@@ -120,6 +120,11 @@ good = partial(Note, "good")
 warn = partial(Note, "warn")
 bad = partial(Note, "bad")
 info = partial(Note, "info")
+
+
+def noted(warnings: Iterable[str], known: Iterable[str] = ()) -> list[Note]:
+    """Notes of what was warned of, then of what is only to be known."""
+    return [*map(warn, warnings), *map(info, known)]
 
 
 @dataclass(frozen=True, slots=True)

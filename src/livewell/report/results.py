@@ -9,6 +9,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.metrics.intervals import Estimate
+from livewell.outputs.stains import PredictedStain
 from livewell.report.galleries import MarkedFrame, marked_frames, patch_gallery
 from livewell.report.page import Note, Page, Picture, Section, Tone, Video
 from livewell.report.style import class_look
@@ -141,7 +142,8 @@ class HeatmapResults(PageResults):
     `curve` has one row a frame: `t`, where known `time_s`; of two classes `fraction` (share of the
     judged area over the threshold, 0 to 1, NaN where nothing was to judge), of more
     ``fraction_<class>`` (share whose most probable class it is). `threshold` is a probability, of
-    two classes only; `stills` are made by `livewell.report.maps.still`.
+    two classes only; `stills` are made by `livewell.report.maps.still`; `stain` is what the model
+    predicts of a stain, if that was asked for.
     """
 
     classes: ClassNames
@@ -149,3 +151,4 @@ class HeatmapResults(PageResults):
     threshold: float | None = None
     video: Video | None = None
     stills: Sequence[Picture] = ()
+    stain: PredictedStain | None = None

@@ -11,6 +11,7 @@ from livewell.report.figures import verdict_strip
 from livewell.report.maps import class_plate, plate_view
 from livewell.report.page import Note, Page, Section, Table, Tone, bad, info
 from livewell.report.results import AssessResults, HeatmapResults
+from livewell.report.stains import stain_section
 from livewell.report.timecourses import sick_curve
 from livewell.text import listed, plural, sentence
 
@@ -69,7 +70,11 @@ def heatmap_page(results: HeatmapResults) -> Page:
     return results.page(
         _heatmap_headline(known, len(shares), classes),
         "info" if known.size else "bad",
-        [_areas(results), film if videos or results.stills else None],
+        [
+            _areas(results),
+            film if videos or results.stills else None,
+            None if results.stain is None else stain_section(results.stain),
+        ],
         [*results.notes, *notes],
     )
 

@@ -223,6 +223,8 @@ class RunMeta(_WithClasses):
     seed: int = 0
     channels: tuple[str | int, ...] = ()
     """Channels that were asked for; none where the study's, or the one found by name, was taken."""
+    stain: str | None = None
+    """Name of the channel that is learnt pixel by pixel; ``None`` where none is."""
     group: str
     """Column that names what is never split."""
     folds: tuple[int, ...]

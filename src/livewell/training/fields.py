@@ -19,11 +19,12 @@ from torch.utils.data import Dataset
 
 from livewell.geometry import Box
 from livewell.image import PixelSource
-from livewell.models.nets.field import FIELD_PX, MARGIN_PX, STRIDE_PX, FieldNetSpec
+from livewell.models.nets.field import FIELD_PX, MARGIN_PX, STRIDE_PX, FieldSettings
 from livewell.models.profile import Profile
 from livewell.region import Region
 from livewell.training.augment import normalised, with_holes, with_other_optics
 from livewell.training.data import Draw, Draws, LabelledRegions
+from livewell.training.stain import StainTargets
 from livewell.training.warps import Pixels
 
 Points = NDArray[np.float64]
@@ -48,6 +49,8 @@ class FieldBatch(NamedTuple):
     """(m,) number of the class of each region."""
     weights: Tensor
     """(m,) float32, see `region_weights`."""
+    stain: Tensor = torch.empty(0)
+    """(n, 3, height, width) float32, see `StainTargets.crop`; empty where none is learnt."""
 
 
 def pooled_boxes(regions: Sequence[Region], input_px: int) -> NDArray[np.int64]:
@@ -163,11 +166,16 @@ class FieldCrops(Dataset[FieldBatch]):
     """Augmented crops by draw: around the drawn region, with all others of the part in them."""
 
     def __init__(
-        self, source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int
+        self,
+        source: PixelSource,
+        labelled: LabelledRegions,
+        profile: Profile,
+        seed: int,
+        stain: StainTargets | None = None,
     ) -> None:
-        self._source, self._labelled = source, labelled
+        self._source, self._labelled, self._stain = source, labelled, stain
         self._profile, self._seed = profile, seed
-        self._size_px = cast(FieldNetSpec, profile.net).training_px(profile.input.input_px)
+        self._size_px = cast(FieldSettings, profile.net).training_px(profile.input.input_px)
         self._boxes = pooled_boxes(labelled.patches, profile.input.input_px)
         self._frames = _rows_by([(p.image, p.t) for p in labelled.patches])
         shares = Draws(labelled.codes, labelled.groups, profile, seed).shares
@@ -183,15 +191,17 @@ class FieldCrops(Dataset[FieldBatch]):
         """The crops of some draws and the regions in them."""
         rngs = [self._labelled.generator(draw, self._seed) for draw in draws]
         views = [self._view(draw.row, rng) for draw, rng in zip(draws, rngs, strict=True)]
-        crops, boxes, chosen = zip(*views, strict=True)
+        crops, boxes, chosen, stains = zip(*views, strict=True)
         pixels, rows, profile = np.stack(crops), np.concatenate(chosen), self._profile
         spreads = pixels.std(axis=(2, 3)) if profile.input.normalise == "local" else None
         pixels = with_holes(with_other_optics(pixels, profile, rngs, spreads), profile, rngs)
         codes, weights = self._labelled.codes[rows], self._weights[rows]
-        return _batch(np.ascontiguousarray(pixels), boxes, codes, weights)
+        return _batch(np.ascontiguousarray(pixels), boxes, codes, weights, stains)
 
-    def _view(self, row: int, rng: np.random.Generator) -> tuple[Pixels, Points, Rows]:
-        """A crop around region `row`; boxes of all regions in it, and their rows."""
+    def _view(
+        self, row: int, rng: np.random.Generator
+    ) -> tuple[Pixels, Points, Rows, Pixels | None]:
+        """A crop around region `row`; boxes of all regions in it, their rows, and the stain."""
         patch, size = self._labelled.patches[row], self._size_px
         area = self._source.area(patch.image, patch.t)
         view = drawn_similarity(self._boxes[row], area, size, self._profile, rng)
@@ -203,7 +213,10 @@ class FieldCrops(Dataset[FieldBatch]):
         low, high = middles - halves, middles + halves
         within = (low >= HALF_FIELD_PX) & (high <= size - HALF_FIELD_PX)
         kept = within.all(axis=1) | (rows == row)
-        return crop, np.concatenate([low, high], axis=1)[kept], rows[kept]
+        seen = None
+        if self._stain is not None:
+            seen = view.read(self._stain.crop(patch.image, patch.t, area, box), box)
+        return crop, np.concatenate([low, high], axis=1)[kept], rows[kept], seen
 
 
 def _rows_by(keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Rows]:
@@ -216,19 +229,26 @@ def _rows_by(keys: Sequence[tuple[object, ...]]) -> dict[tuple[object, ...], Row
 
 def _normalised(source: PixelSource, patch: Region, box: Box, profile: Profile) -> Pixels:
     """(c, h, w): pixels of a box in the frame of `patch`."""
-    around = profile.input.radius_px
-    pixels = source.crop(patch.image, patch.t, box.widened(around))
-    return normalised(pixels, profile.input.normalise, around)
+    around, how = profile.input.radius_px, profile.input.normalise
+    return normalised(source.crop(patch.image, patch.t, box.widened(around)), how, around)
 
 
-def _batch(crops: Pixels, boxes: Sequence[Points], codes: Rows, weights: Points) -> FieldBatch:
-    """A batch from (m, 4) boxes of every crop, and class and weight of all of them."""
+def _batch(
+    crops: Pixels,
+    boxes: Sequence[Points],
+    codes: Rows,
+    weights: Points,
+    stains: Sequence[Pixels | None],
+) -> FieldBatch:
+    """A batch from (m, 4) boxes of every crop, class and weight of all of them, and stains."""
+    planes = [each for each in stains if each is not None]
     numbers = np.repeat(np.arange(len(boxes)), [len(each) for each in boxes])[:, None]
     return FieldBatch(
         torch.from_numpy(crops),
         torch.from_numpy(np.hstack([numbers, np.concatenate(boxes)]).astype(np.float32)),
         torch.from_numpy(codes.astype(np.int64)),
         torch.from_numpy(weights.astype(np.float32)),
+        torch.from_numpy(np.stack(planes)) if planes else torch.empty(0),
     )
 
 
@@ -240,9 +260,14 @@ class PlainFields(Dataset[FieldBatch]):
     """
 
     def __init__(
-        self, source: PixelSource, patches: Sequence[Region], codes: Rows, profile: Profile
+        self,
+        source: PixelSource,
+        patches: Sequence[Region],
+        codes: Rows,
+        profile: Profile,
+        stain: StainTargets | None = None,
     ) -> None:
-        self._source, self._patches, self._codes = source, patches, codes
+        self._source, self._patches, self._codes, self._stain = source, patches, codes, stain
         self._profile, self._boxes = profile, pooled_boxes(patches, profile.input.input_px)
         keys = [
             (patch.image, patch.t, y % STRIDE_PX, x % STRIDE_PX, y // BLOCK_PX, x // BLOCK_PX)
@@ -259,12 +284,16 @@ class PlainFields(Dataset[FieldBatch]):
     def __getitem__(self, number: int) -> FieldBatch:
         """One crop with its regions, all of weight 1."""
         rows = self._items[number]
-        box = self._around(rows)
-        crop = _normalised(self._source, self._patches[int(rows[0])], box, self._profile)
+        box, patch = self._around(rows), self._patches[int(rows[0])]
+        area, stain = self._source.area(patch.image, patch.t), None
+        if self._stain is not None:
+            stain = self._stain.crop(patch.image, patch.t, area, box)
         boxes = self._boxes[rows] - np.tile([box.y.start, box.x.start], 2)
-        return _batch(crop[None], [boxes], self._codes[rows], np.ones(len(rows)))
+        crop = _normalised(self._source, patch, box, self._profile)
+        return _batch(crop[None], [boxes], self._codes[rows], np.ones(len(rows)), [stain])
 
     def _around(self, rows: Rows) -> Box:
-        """The least box that holds the regions with their margin."""
+        """The least box that holds the regions with their margin; a cell more for the stain."""
+        margin = MARGIN_PX + (STRIDE_PX if self._stain else 0)
         first, last = self._boxes[rows, :2].min(axis=0), self._boxes[rows, 2:].max(axis=0)
-        return Box.of(*first, *last).widened(MARGIN_PX)
+        return Box.of(*first, *last).widened(margin)

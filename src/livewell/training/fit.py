@@ -28,7 +28,8 @@ from livewell.models.profile import Profile
 from livewell.progress import Tick, task
 from livewell.training.data import LabelledRegions
 from livewell.training.loading import beside, training_loader, validation_loader, workers
-from livewell.training.module import Classifier, FieldClassifier
+from livewell.training.module import Classifier, FieldClassifier, StainClassifier
+from livewell.training.stain import StainTargets
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def fit(
     begin: Mapping[str, Tensor] | None = None,
     device: str = AUTO,
     channels: int = 1,
+    stain: StainTargets | None = None,
 ) -> FitResult:
     """Train a net, or go on with a training that was stopped.
 
@@ -75,6 +77,8 @@ def fit(
     begin
         Weights to begin with, of a net of the same shape; drawn from `seed` where ``None``. Whoever
         gives some sees to it that they have learnt nothing of these validation and test images.
+    stain
+        What a net that predicts a stain learns beside the labels; ``None`` for the others.
     """
     profile = profile.over(len(train.patches))
     torch.manual_seed(seed)
@@ -84,10 +88,10 @@ def fit(
         net.load_state_dict(begin)
     if profile.input.normalise == "mean_image":
         set_mean_image(net, source, train)
-    made = FieldClassifier if profile.net.learns_from_fields else Classifier
-    classifier = made(net, profile, seed)
+    fields = StainClassifier if profile.net.predicts_stain else FieldClassifier
+    classifier = (fields if profile.net.learns_from_fields else Classifier)(net, profile, seed)
     number = workers() if processes is None else processes
-    batches = training_loader(source, train, profile, seed, processes=number)
+    batches = training_loader(source, train, profile, seed, processes=number, stain=stain)
     precision, chosen = chosen_precision(profile, device), chosen_device(device)
     last = folder / "last.ckpt"
     crop = (channels, *(frame_px or 2 * (profile.seen_px,)))
@@ -114,7 +118,7 @@ def fit(
             trainer.fit(
                 classifier,
                 batches,
-                validation_loader(source, validation, profile, seed),
+                validation_loader(source, validation, profile, seed, stain),
                 ckpt_path=last if last.is_file() else None,
                 weights_only=True,
             )

@@ -18,6 +18,7 @@ from livewell.image import PixelSource
 from livewell.models.profile import Profile
 from livewell.training.data import Draws, LabelledRegions, PlainCrops, TrainingCrops
 from livewell.training.fields import FieldBatch, FieldCrops, PlainFields
+from livewell.training.stain import StainTargets
 
 HEAVY = 5_000
 """Operations a pixel from which training is faster with all cores for the net: on two cores
@@ -70,7 +71,13 @@ def _only(batches: list[FieldBatch]) -> FieldBatch:
 
 
 def training_loader(
-    source: PixelSource, labelled: LabelledRegions, profile: Profile, seed: int, *, processes: int
+    source: PixelSource,
+    labelled: LabelledRegions,
+    profile: Profile,
+    seed: int,
+    *,
+    processes: int,
+    stain: StainTargets | None = None,
 ) -> DataLoader[Any]:
     """Batches of augmented crops for training, the same whatever the number of `processes`.
 
@@ -78,7 +85,11 @@ def training_loader(
     their classes; of nets of fields `FieldBatch`. One epoch each time it is gone through.
     """
     fields = profile.net.learns_from_fields
-    crops: Dataset[Any] = (FieldCrops if fields else TrainingCrops)(source, labelled, profile, seed)
+    crops: Dataset[Any] = (
+        FieldCrops(source, labelled, profile, seed, stain)
+        if fields
+        else TrainingCrops(source, labelled, profile, seed)
+    )
     return DataLoader(
         crops,
         batch_size=profile.fit.batch,
@@ -93,7 +104,11 @@ def training_loader(
 
 
 def validation_loader(
-    source: PixelSource, part: LabelledRegions, profile: Profile, seed: int
+    source: PixelSource,
+    part: LabelledRegions,
+    profile: Profile,
+    seed: int,
+    stain: StainTargets | None = None,
 ) -> DataLoader[Any]:
     """Validation patches; where there are too many, a draw that takes groups alike."""
     rows = np.arange(len(part.patches))
@@ -104,7 +119,7 @@ def validation_loader(
         rows = np.sort(order[np.argsort(turn, kind="stable")[:VALIDATION_PATCHES]])
     patches, codes = [part.patches[row] for row in rows.tolist()], part.codes[rows].astype(np.int64)
     if profile.net.learns_from_fields:
-        fields = PlainFields(source, patches, codes, profile)
+        fields = PlainFields(source, patches, codes, profile, stain)
         return DataLoader(fields, batch_size=1, collate_fn=_only)
     crops = PlainCrops(source, patches, profile.input.radius_px, codes.tolist())
     return DataLoader(crops, batch_size=2 * profile.fit.batch)

@@ -18,10 +18,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from livewell.errors import SpecError
 from livewell.models.nets.field import FieldNet
 from livewell.models.nets.net import centre, normalise
+from livewell.models.nets.unet import UNet, UNetSpec
 from livewell.models.nets.wscnn import WeaklySupervised
 from livewell.models.profile import Profile
 from livewell.models.specs import FitSpec
 from livewell.training.fields import FieldBatch
+from livewell.training.stain import stain_loss
 
 NEVER = 2**31
 """Epochs between two steps of a schedule that Lightning only saves."""
@@ -161,7 +163,8 @@ class Classifier(pl.LightningModule):
             )
         number = scores.shape[1]
         counts = torch.bincount(target, minlength=number).clamp_min(1)
-        loss = functional.cross_entropy(scores, target, weight=len(target) / (number * counts))
+        of_labels = functional.cross_entropy(scores, target, weight=len(target) / (number * counts))
+        loss = self.validation_loss(of_labels)
         auc = macro_auc(target.numpy(), scores.numpy())
         train_loss = torch.stack(self._losses).mean() if self._losses else torch.tensor(torch.nan)
         self.log("val_loss", loss)
@@ -175,6 +178,10 @@ class Classifier(pl.LightningModule):
         falling = self.lr_schedulers()
         if isinstance(falling, ReduceLROnPlateau):
             falling.step(float(loss))
+
+    def validation_loss(self, of_labels: Tensor) -> Tensor:
+        """What is watched, from the loss of the validation labels: this itself."""
+        return of_labels
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the profile."""
@@ -223,7 +230,7 @@ class FieldClassifier(Classifier):
     def training_step(self, batch: FieldBatch, _: int) -> Tensor:  # type: ignore[override]
         """Weighted cross-entropy of the regions of one batch, per crop."""
         losses = functional.cross_entropy(
-            _pooled(self.net, batch),
+            self.pooled(self.net, batch),
             batch.codes,
             label_smoothing=self.profile.fit.label_smoothing,
             reduction="none",
@@ -234,12 +241,55 @@ class FieldClassifier(Classifier):
 
     def validation_step(self, batch: FieldBatch, _: int) -> None:  # type: ignore[override]
         """Logits of the regions of one crop; their classes ride along."""
-        self._watched.append((_pooled(self.kept, batch).cpu(), batch.codes.cpu()))
+        self._watched.append((self.pooled(self.kept, batch).cpu(), batch.codes.cpu()))
+
+    def pooled(self, module: nn.Module, batch: FieldBatch) -> Tensor:
+        """(m, classes): logits of the regions of a batch."""
+        net = cast(FieldNet, module)
+        maps = net.maps(batch.crops.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = net.pooling(maps, batch.regions)
+        return logits
 
 
-def _pooled(module: nn.Module, batch: FieldBatch) -> Tensor:
-    """(m, classes): logits of the regions of a batch."""
-    net = cast(FieldNet, module)
-    maps = net.maps(batch.crops.contiguous(memory_format=torch.channels_last))
-    logits: Tensor = net.pooling(maps, batch.regions)
-    return logits
+class StainClassifier(FieldClassifier):
+    """Trains a `UNet` on labels and on a stain at once, each with its weight."""
+
+    def __init__(self, net: nn.Module, profile: Profile, seed: int) -> None:
+        super().__init__(net, profile, seed)
+        self._of_stain: list[Tensor] = []
+        spec = cast(UNetSpec, profile.net)
+        self._weights = spec.label_weight, spec.stain_weight
+
+    def training_step(self, batch: FieldBatch, number: int) -> Tensor:  # type: ignore[override]
+        """The loss of labels, as `FieldClassifier`, and that of the stain, weighted and added."""
+        self._of_stain = []
+        of_labels = super().training_step(batch, number)
+        loss = self._sum(of_labels, self._of_stain[0])
+        self._losses[-1] = loss.detach()
+        return loss
+
+    def pooled(self, module: nn.Module, batch: FieldBatch) -> Tensor:
+        """As `FieldClassifier.pooled`; the loss of the stain is kept beside."""
+        net = cast(UNet, module)
+        maps, stain = net.both(batch.crops.contiguous(memory_format=torch.channels_last))
+        self._of_stain.append(stain_loss(stain, batch.stain))
+        logits: Tensor = net.pooling(maps, batch.regions)
+        return logits
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's scores and losses."""
+        super().on_validation_epoch_start()
+        self._of_stain = []
+
+    def on_validation_epoch_end(self) -> None:
+        """As `Classifier`; the log also has the loss of the stain."""
+        super().on_validation_epoch_end()
+        self.epoch_row["val_stain"] = float(torch.stack(self._of_stain).mean())
+
+    def validation_loss(self, of_labels: Tensor) -> Tensor:
+        """The losses of labels and stain, weighted and added as in training."""
+        return self._sum(of_labels, torch.stack(self._of_stain).mean().to(of_labels))
+
+    def _sum(self, of_labels: Tensor, of_stain: Tensor) -> Tensor:
+        label_weight, stain_weight = self._weights
+        return label_weight * of_labels + stain_weight * of_stain

@@ -6,17 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from livewell.errors import Fault, SpecError, SplitError, TableError
-from livewell.images.opening import Channels, asked_channels
+from livewell.errors import Fault, ImageContentError, SpecError, SplitError, TableError
+from livewell.images.opening import Channels, asked_channels, choose_channels
+from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
 from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
-from livewell.study.scale import channel_names
+from livewell.study.scale import channel_names, header_of
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import regions_of
 from livewell.training.data import LabelledRegions
+from livewell.training.stain import StainTargets
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class TrainingSplit:
     folds: tuple[int, ...]
     channels: tuple[str | int, ...]
     pixels: StudyPixels
+    stain: StudyPixels | None = None
+    """Pixels of the stain that the net learns to predict."""
 
     @classmethod
     def of(
@@ -40,6 +44,7 @@ class TrainingSplit:
         profile: Profile,
         folds: Sequence[int] | None = None,
         channels: Channels = None,
+        stain: str | None = None,
     ) -> "TrainingSplit":
         """The split of this name, where it fits the recipe; all folds where none are asked for."""
         patches, parts, meta = study.split(name)
@@ -58,7 +63,20 @@ class TrainingSplit:
                 got=f"{len(names)}: {', '.join(names)}",
                 remedy="name the split's channels, each with --channel, or split again",
             )
-        return cls(study, name, patches, parts, meta, chosen, asked, StudyPixels(study, asked))
+        stained = _stain_pixels(study, patches["image"], profile, names, stain)
+        pixels = StudyPixels(study, asked)
+        return cls(study, name, patches, parts, meta, chosen, asked, pixels, stained)
+
+    @property
+    def stain_name(self) -> str | None:
+        """Name of the stain's channel, where a stain is learnt."""
+        return None if self.stain is None else str(self.stain.channels[0])
+
+    def prepare(self) -> None:
+        """Copy the pixels of its images, and look at every frame."""
+        images = sorted(self.patches["image"].unique())
+        for pixels in (self.pixels, *filter(None, [self.stain])):
+            pixels.prepare(images)
 
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""
@@ -84,6 +102,15 @@ class Fold:
         codes = self.split.meta.class_names.codes(part["label"])
         return LabelledRegions(regions_of(part), codes, part["group"].tolist())
 
+    def targets(self, profile: Profile) -> StainTargets | None:
+        """The stain of its training and validation frames, where one is learnt."""
+        source = self.split.stain
+        if source is None or not isinstance(profile.net, UNetSpec):
+            return None
+        wanted = self.patches[self.patches["part"].isin(("train", "validation"))]
+        frames = sorted(set(zip(wanted["image"], wanted["t"].tolist(), strict=True)))
+        return StainTargets.of(source, self.split.pixels, frames, profile.net.stain_offset)
+
     def digests(self, *parts: str) -> dict[str, str]:
         """What tells the images of some parts again, wherever they may lie, by image."""
         images = sorted(set(self.patches.loc[self.patches["part"].isin(parts), "image"]))
@@ -103,6 +130,53 @@ class Fold:
             "counts": counts.reset_index().to_dict("records"),
             "groups": {str(part): sorted(names.tolist()) for part, names in groups.items()},
         }
+
+
+def _stain_pixels(
+    study: Study, images: "pd.Series[str]", profile: Profile, seen: Sequence[str], asked: str | None
+) -> StudyPixels | None:
+    """Pixels of the stain that is asked for; it must be one that the net predicts, not sees."""
+    if (asked is not None) != profile.net.predicts_stain:
+        raise SpecError(
+            "no channel is named for the stain that the net is to predict"
+            if asked is None
+            else "the profile's net predicts no stain",
+            where=f"profile {profile.name}",
+            got="" if asked is None else f"--stain {asked}",
+            remedy="name it with --stain, or learn labels alone with --set stain_weight=0"
+            if asked is None
+            else "train a profile such as STAIN_UNET, or leave --stain out",
+        )
+    if asked is None:
+        return None
+    name = _stain_name(study, images, asked)
+    if name in seen:
+        raise SpecError(
+            "a net that sees the stain has nothing to predict",
+            where=str(study.folder),
+            got=f"--stain {asked}, and channels {', '.join(seen)}",
+            remedy="leave the stain out of the channels (--channel), and split again",
+        )
+    return StudyPixels(study, name)
+
+
+def _stain_name(study: Study, images: "pd.Series[str]", asked: str) -> str:
+    """Name of the stain's channel; all images without it are told."""
+    headers, found, faults = study.headers(), [], []
+    for _, row in headers[headers["image"].isin(images)].iterrows():
+        header, image = header_of(row), str(row["image"])
+        try:
+            found += [header.channels[n] for n in choose_channels(header, asked, image)]
+        except ImageContentError as error:
+            faults.append(Fault.of(error, image))
+    if faults:
+        raise TableError(
+            "images without the stain",
+            faults,
+            where=str(study.folder),
+            remedy="name its channel with --stain, or leave these images out when indexing",
+        )
+    return found[0]
 
 
 def _check_size(meta: SplitMeta, profile: Profile) -> None:

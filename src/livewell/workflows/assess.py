@@ -18,7 +18,7 @@ from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
 from livewell.progress import Tick
 from livewell.report.examples import extremes, galleries
 from livewell.report.model import model_summary
-from livewell.report.page import Note, render
+from livewell.report.page import noted, render
 from livewell.report.results import AssessResults
 from livewell.report.verdicts import assess_page
 from livewell.study.naming import wells
@@ -123,7 +123,7 @@ def assess(
         threshold=card.image_rule.threshold,
         band=(card.image_rule.low, card.image_rule.high),
         galleries=galleries(batch.rows, files, card, channels, pixel_um),
-        notes=[Note("warn", text) for text in warnings],
+        notes=noted(warnings),
         settings=settings,
         versions=versions(),
     )

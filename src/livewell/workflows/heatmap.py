@@ -20,18 +20,18 @@ from livewell.inference.engines import (
 from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
 from livewell.models.device import AUTO
-from livewell.outputs.heatmaps import read_map
-from livewell.outputs.sliding import MovieWindows, map_curve, slide
+from livewell.outputs.sliding import MovieWindows, slide
+from livewell.outputs.stains import PredictedStain, write_stains
 from livewell.outputs.video import stills
-from livewell.report.maps import still
+from livewell.report.maps import stills_of
 from livewell.report.model import model_summary
-from livewell.report.page import Note, Video, render
+from livewell.report.page import Video, noted, render
 from livewell.report.results import HeatmapResults
 from livewell.report.style import class_colours
 from livewell.report.verdicts import heatmap_page
 from livewell.study.runs import versions
 
-MAP = "map.ome.tif"
+MAP, STAIN = "map.ome.tif", "stain.ome.tif"
 STILLS, SAMPLED = 6, 5
 
 
@@ -43,6 +43,7 @@ class HeatMapResult:
     curve: pd.DataFrame
     video: Path
     map: Path
+    stain: PredictedStain | None
     page: Path
     used: EngineUse
     warnings: tuple[str, ...]
@@ -58,6 +59,7 @@ def heatmap(
     engine: AskedEngine = "auto",
     backend: Backend = "torch",
     memory_gb: float | None = None,
+    stain: bool = False,
     channels: Channels = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
@@ -85,6 +87,8 @@ def heatmap(
     engine, backend, memory_gb
         As in `inference.engines.engine_for`. Which were used, and how far their answers are
         from windows one by one on this movie, stands in map and report.
+    stain
+        Whether to predict the stain too: ``stain.ome.tif``, and ``stain_r`` in ``curve.csv``.
     channels, pixel_um, frame_s, device
         As in `assess`.
     fps
@@ -96,19 +100,18 @@ def heatmap(
     ------
     ImageReadError, ImageContentError
         The movie cannot be read, no window fits, or no frame can be judged.
-    SpecError, MissingExtraError
-        The engine or backend cannot do it.
+    SpecError, MissingExtraError, ModelFileError
+        The engine or backend cannot do it; the model predicts no stain.
     OutputError
         `out` cannot be written, holds something else, or a map begun with other settings.
     """
     movie, out = Path(movie), Path(out)
     judge = model if isinstance(model, Model) else Model.load(model, device=device)
-    judge.need_patches()
-    card = judge.card
+    card = judge.need_patches().card
     stride = stride_px or usual_stride(card, engine)
-    channel = noted_channels(channels)
-    asked = MapSettings(stride, edges, engine, backend, channel, pixel_um)
+    asked = MapSettings(stride, edges, engine, backend, noted_channels(channels), pixel_um)
     settings = {"movie": str(movie.resolve()), "model": card.weights_sha256, **asdict(asked)}
+    settings |= {"stain": judge.need_stain()} if stain else {}
     folder = ResultFolder.claim(out, "heat map", "heatmap.json", settings)
     film = out / f"overlay.{video}"
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
@@ -122,11 +125,11 @@ def heatmap(
         folder.begin()
         look = sliding.look(samples, class_colours(len(card.classes)))
         del samples  # whole frames, which may be large
-        slide(sliding, scorer, used, out / MAP, film, look, fps=fps)
-        maps, _ = read_map(out / MAP)
-        curve = map_curve(maps, card.region_rule, card.class_names, image.header.frame_s)
+        maps, curve = slide(sliding, scorer, used, out / MAP, film, look, fps=fps)
         shown = list(sliding.overlay(maps, sliding.spread(STILLS)))
         stills(out / "stills", shown, look)
+        dyed = write_stains(judge, image, fit, out / STAIN) if stain else None
+        curve = curve.assign(stain_r=dyed.r) if dyed else curve
     warnings = (*fit.notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
     results = HeatmapResults(
         title=f"Heat map of {movie.name}",
@@ -135,15 +138,12 @@ def heatmap(
         curve=curve,
         threshold=card.region_rule.threshold if card.class_names.binary else None,
         video=Video.embedded(film, "The whole movie under its heat map."),
-        stills=[
-            still(frame, map01, look, index=t, time_s=time_s, caption=f"Frame {t}")
-            for frame, map01, time_s, t in shown
-        ],
+        stills=stills_of(shown, look),
+        stain=dyed,
         card=model_summary(card),
-        notes=[Note("warn", text) for text in warnings]
-        + [Note("info", text) for text in (used.told(), *sliding.notes)],
+        notes=noted(warnings, (used.told(), *sliding.notes)),
         settings={name: settings[name] for name in ("movie", "stride_px", "edges")} | used.named,
         versions=versions(),
     )
     page = folder.write(render(heatmap_page(results)), {"curve": curve})
-    return HeatMapResult(out, curve, film, out / MAP, page, used, warnings)
+    return HeatMapResult(out, curve, film, out / MAP, dyed, page, used, warnings)

@@ -18,7 +18,7 @@ from livewell.models.device import AUTO
 from livewell.outputs.positions import position_results
 from livewell.progress import Tick
 from livewell.report.model import model_summary
-from livewell.report.page import Note, render
+from livewell.report.page import noted, render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
@@ -136,7 +136,7 @@ def timelapse(
         thresholds=tuple(sorted({m.card.region_rule.threshold for m in models})),
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
-        notes=[Note("warn", text) for text in found.notes],
+        notes=noted(found.notes),
         card=model_summary(card),
         settings=settings,
         versions=versions(),

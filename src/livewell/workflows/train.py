@@ -32,6 +32,7 @@ def train(
     split: str = "split",
     folds: Sequence[int] | None = None,
     channels: Channels = None,
+    stain: str | None = None,
     begin_with: AnyPath | None = None,
     device: str = AUTO,
     seed: int = 0,
@@ -55,6 +56,9 @@ def train(
     channels
         Channels that the net sees, in this order, by name or number; by default the study's, else
         those of the split.
+    stain
+        Channel of the same images that a net such as STAIN_UNET's learns to predict, pixel by
+        pixel, by name or number.
     begin_with
         A model whose weights training begins with, of the same net, classes and channels; it must
         not have learnt from a validation or test image.
@@ -70,7 +74,10 @@ def train(
     Raises
     ------
     SpecError
-        Patches of another size than the profile's.
+        Patches of another size than the profile's, a stain for a net that predicts none, or none
+        for one that does.
+    TableError
+        Images without the stain, or whose stain cannot be used.
     SplitError
         No such fold, or the labels were made anew after the split.
     LeakError
@@ -80,7 +87,7 @@ def train(
     OutputError
         `out` holds something else, or a run with other settings.
     """
-    data = TrainingSplit.of(Study.of(study), split, profile, folds, channels)
+    data = TrainingSplit.of(Study.of(study), split, profile, folds, channels, stain)
     start = None if begin_with is None else start_of(Path(begin_with), profile, data.meta)
     run = Run.claim(
         Path(out),
@@ -90,6 +97,7 @@ def train(
             profile=profile.model_dump(mode="json"),
             seed=seed,
             channels=data.channels,
+            stain=data.stain_name,
             classes=data.meta.classes,
             positive=data.meta.positive,
             group=data.meta.by,
@@ -100,7 +108,7 @@ def train(
             fitter="" if fitter is None else type(fitter).__name__,
         ),
     )
-    data.pixels.prepare(sorted(data.patches["image"].unique()))
+    data.prepare()
     training = FoldSettings(profile, seed, processes, device, fitter, start)
     cards = {}
     for fold in data.folds:

@@ -10,6 +10,7 @@ from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
 from livewell.models.nets.frozen import FrozenSpec
 from livewell.models.nets.spec import NetSpec
+from livewell.models.nets.unet import UNetSpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
 
 AnyNetSpec = Annotated[
@@ -17,6 +18,7 @@ AnyNetSpec = Annotated[
     | CompactSpec
     | FieldNetSpec
     | FrozenSpec
+    | UNetSpec
     | BackboneSpec
     | WscnnSpec
     | WscnnSixSpec

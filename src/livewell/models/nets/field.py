@@ -63,7 +63,13 @@ class FieldNet(nn.Module):
     whole feature maps.
     """
 
-    def __init__(self, classes: int = 2, channels: int = 1, dropout: float = 0.2) -> None:
+    def __init__(
+        self,
+        classes: int = 2,
+        channels: int = 1,
+        dropout: float = 0.2,
+        decoder: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
             nn.Conv2d(channels, WIDTHS[0], STEM_PX, stride=2, bias=False),
@@ -71,13 +77,19 @@ class FieldNet(nn.Module):
             nn.ReLU(inplace=True),
             *(Block(before, width, "valid") for before, width in itertools.pairwise(WIDTHS)),
         )
+        # of a net with a second head; layers of the class map come last
+        self.decoder = decoder
         self.dropout = nn.Dropout2d(dropout)
         self.head = nn.Conv2d(WIDTHS[-1], classes, 1)
         self.pooling = RegionPooling()
 
     def maps(self, x: Tensor) -> Tensor:
         """(n, channels, h, w), normalised -> class map (n, classes, rows, columns)."""
-        found: Tensor = self.head(self.dropout(self.trunk(x)))
+        return self.classified(self.trunk(x))
+
+    def classified(self, deep: Tensor) -> Tensor:
+        """The class map of the trunk's last maps."""
+        found: Tensor = self.head(self.dropout(deep))
         return found if found.dtype == torch.float64 else found.float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,13 +110,12 @@ def _parts(module: nn.Module) -> Parts:
 TRUNK = Trunk(STRIDE_PX, FIELD_PX, before_px=0, parts=_parts)
 
 
-class FieldNetSpec(NetSpec):
-    """Settings of `FieldNet`, and of the crops of fields that it is trained on."""
+class FieldSettings(NetSpec):
+    """Settings of nets of fields, and of the crops of fields that they are trained on."""
 
     trunk: ClassVar[Trunk | None] = TRUNK
     margin_px: ClassVar[int] = MARGIN_PX
 
-    kind: Literal["field"] = "field"
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of the last feature maps dropped in training"
     )
@@ -127,17 +138,23 @@ class FieldNetSpec(NetSpec):
 
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """As `NetSpec.rules`: logits must not depend on the crop, and boxes must stay boxes."""
-        least = edges.input_px + 2 * MARGIN_PX
+        least, net = edges.input_px + 2 * MARGIN_PX, f"net '{self.kind}'"
         moved = (augment.warp_sigma_px, augment.translate_px, augment.mixup)
         return {
-            f"net 'field' needs a local normalisation: normalise {' or '.join(LOCAL)}": (
+            f"{net} needs a local normalisation: normalise {' or '.join(LOCAL)}": (
                 edges.normalise in LOCAL
             ),
-            "net 'field' is trained without warp_sigma_px, translate_px and mixup": not any(moved),
+            f"{net} is trained without warp_sigma_px, translate_px and mixup": not any(moved),
             f"crop_px must be 0 or at least {least}: input_px and {MARGIN_PX} px on every side": (
                 self.crop_px == 0 or self.crop_px >= least
             ),
         }
+
+
+class FieldNetSpec(FieldSettings):
+    """Settings of `FieldNet`."""
+
+    kind: Literal["field"] = "field"
 
     def build(self, shape: NetShape = PLAIN) -> nn.Module:
         """As `NetSpec.build`."""

@@ -105,6 +105,11 @@ class NetSpec(Spec):
         """Whether it is trained on crops of fields with several regions in them."""
         return self.margin_px > 0
 
+    @property
+    def predicts_stain(self) -> bool:
+        """Whether it learns a stain pixel by pixel, and predicts it."""
+        return False
+
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """What the other settings must be for this net: each rule's text, and whether it holds."""
         return {}

@@ -44,7 +44,9 @@ class Fields:
     def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
         """As `Windows.boxes`."""
         pixels = np.asarray(frame)[..., area.y.slice, area.x.slice]
-        found = self._reader.boxes(pixels.reshape(-1, *pixels.shape[-2:]), area, boxes, self._module.logits)
+        found = self._reader.boxes(
+            pixels.reshape(-1, *pixels.shape[-2:]), area, boxes, self._module.logits
+        )
         return found.numpy().astype(np.float64)
 
     def stream(

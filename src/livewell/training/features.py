@@ -99,7 +99,9 @@ class FieldReader:
                 found = values.new_empty(len(places), values.shape[1])
             found[torch.from_numpy(inside)] = values
         if found is None:
-            return read(self._maps(field[:, :32, :32]), torch.empty(0, 2, device=self._device)).cpu()
+            return read(
+                self._maps(field[:, :32, :32]), torch.empty(0, 2, device=self._device)
+            ).cpu()
         return found
 
     def _parts(self, shape: Sequence[int]) -> Iterator[tuple[tuple[float, ...], Box]]:

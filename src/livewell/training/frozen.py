@@ -66,7 +66,10 @@ def fit_head(
         weight, bias = linear_head(x, train.codes, draws.shares, profile, seed)
     module.weight.copy_(torch.from_numpy(weight))
     module.bias.copy_(torch.from_numpy(bias))
-    losses = [_loss(part @ weight.T + bias, codes) for part, codes in ((x, train.codes), (held, validation.codes))]
+    losses = [
+        _loss(part @ weight.T + bias, codes)
+        for part, codes in ((x, train.codes), (held, validation.codes))
+    ]
     logits = (held @ weight.T + bias).astype(np.float32)
     row = {
         "epoch": 0,

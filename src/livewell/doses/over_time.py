@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.doses.wells import resampled
-from livewell.metrics.intervals import Estimate, interval
+from livewell.metrics.intervals import Estimate, interval, signed_interval
 
 FRAME = [
     *("image", "plate", "well", "position", "dose", "dose_unit", "t", "time_s"),
@@ -260,13 +260,7 @@ def contrast(wells: pd.DataFrame, step: int, *, seed: int = 0) -> Contrast | Non
         resampled(each.to_numpy(float), seed + number)[:, 0] for number, each in enumerate(shares)
     ]
     count = min(map(len, shares))
-    # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
-    half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
-    low, high = (2 * end - 1 for end in _ends(half))
-    if half.method == "exact":
-        # all wells of each dose agree: the binomial interval is one of shares, not of differences
-        low = high = np.nan
-    difference = Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
+    difference = signed_interval(means[1] - means[0], drawn[1] - drawn[0], count)
     return Contrast(lowest, highest, unit or "", difference)
 
 

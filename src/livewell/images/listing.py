@@ -11,7 +11,10 @@ STAMP = "study.json"
 """The file that marks a study folder."""
 RESULTS = frozenset(
     f"{name}.json"
-    for name in ["assessment", "budget", "explain", "heatmap", "localisation", "run", "timelapse"]
+    for name in (
+        *("assessment", "budget", "comparison", "explain", "heatmap", "localisation"),
+        *("run", "timelapse"),
+    )
 )
 """Files that mark folders of results: what was drawn there is no image to judge."""
 

@@ -73,10 +73,10 @@ def compare(
     OutputError
         `out` cannot be written, holds something else, or was begun with other settings.
     """
-    paths = run_names([Path(run) for run in runs])
+    paths, out = run_names([Path(run) for run in runs]), Path(out)
     first = _reference(paths, reference)
     settings = {"runs": paths, "reference": first, "by": by, "min_each": min_each, "seed": seed}
-    folder = ResultFolder.claim(Path(out), "comparison", "comparison.json", settings)
+    folder = ResultFolder.claim(out, "comparison", "comparison.json", settings)
     common = CommonRegions.of(list(paths.values()), by=by, device=device)
     folder.begin()
     scores = common.scores()

@@ -25,7 +25,6 @@ from livewell.splitting.schemes import KFolds
 from livewell.study.regions import Whole
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX
-from livewell.training.fit import fit
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.index import index
 from livewell.workflows.label import label

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from livewell.study.study import Study as Study
     from livewell.workflows.assess import assess as assess
     from livewell.workflows.budget import budget as budget
+    from livewell.workflows.compare import compare as compare
     from livewell.workflows.evaluate import evaluate as evaluate
     from livewell.workflows.explain import explain as explain
     from livewell.workflows.heatmap import heatmap as heatmap
@@ -82,6 +83,7 @@ _NAMES = {
     "study.study": "Study",
     "workflows.assess": "assess",
     "workflows.budget": "budget",
+    "workflows.compare": "compare",
     "workflows.evaluate": "evaluate",
     "workflows.explain": "explain",
     "workflows.heatmap": "heatmap",

@@ -7,6 +7,7 @@ import click
 
 from livewell import __version__
 from livewell.cli.budget import budget_
+from livewell.cli.compare import compare_
 from livewell.cli.dataset import dataset_
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
@@ -43,6 +44,7 @@ for each in (
     mosaic_,
     train_,
     evaluate_,
+    compare_,
     explain_,
     assess_,
     localise_,

@@ -175,6 +175,8 @@ PLACED = ("precision", "recall", "f1")
 def _told(figure: "Estimate") -> str:
     if figure.method == "undefined":
         return f"not defined: {figure.note}"
+    if figure.low != figure.low:
+        return f"{figure.value:.3f}  (no interval: {figure.note})"
     return f"{figure.value:.3f}  ({figure.low:.3f} to {figure.high:.3f})"
 
 
@@ -208,6 +210,7 @@ def _told(figure: "Estimate") -> str:
     show_default=True,
     help="Trees on intensity and on texture, beside the net.",
 )
+@click.option("--stain", help="Channel of a death stain to correlate the scores with.")
 @DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
@@ -229,10 +232,12 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
         talk.say(f"{'virtual batches':<18} {_told(made.paper)}  as DeadNet's paper, too narrow")
     for rival, found in made.baselines.items():
         talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC, same patches")
+    for name, figure in made.stain.figures.items():
+        talk.say(f"{name:<23} {_told(figure)}  with {options['stain']}")
     suspects = made.folder / "suspects.csv"
     talk.say(f"{len(made.suspects):,} labels contradicted: {suspects}")
     talk.say(f"report: {made.page}")
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
     places = dict(made.places.figures)
-    found = {"suspects": str(suspects), "places": places, "report": str(made.page)}
-    talk.result({"figures": figures, **found})
+    found = {"suspects": str(suspects), "places": places, "stain": made.stain.as_json()}
+    talk.result({"figures": figures, **found, "report": str(made.page)})

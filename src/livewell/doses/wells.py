@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import Fault, TableError, missing_columns
-from livewell.metrics.intervals import Estimate, interval
+from livewell.metrics.intervals import Estimate, interval, signed_interval
 from livewell.metrics.outcomes import Floats
 from livewell.text import few
 
@@ -96,14 +96,7 @@ def difference(least: Floats, most: Floats, seed: int) -> Estimate:
     shares = (least, most)
     means = [float(each.mean()) for each in shares]
     drawn = [resampled(each[:, None], seed + number)[:, 0] for number, each in enumerate(shares)]
-    count = min(map(len, shares))
-    # `interval` is for figures from 0 to 1, and a difference goes from -1 to 1
-    half = interval((means[1] - means[0] + 1) / 2, (drawn[1] - drawn[0] + 1) / 2, count)
-    low, high = (2 * end - 1 for end in ends(half))
-    if half.method == "exact":
-        # all wells of each agree: the binomial interval is one of shares, not of differences
-        low = high = np.nan
-    return Estimate(2 * half.value - 1, low, high, count, half.method, half.note)
+    return signed_interval(means[1] - means[0], drawn[1] - drawn[0], min(map(len, shares)))
 
 
 def ends(found: Estimate) -> tuple[float, float]:

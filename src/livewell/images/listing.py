@@ -14,6 +14,7 @@ RESULTS = frozenset(
     for name in [
         "assessment",
         "budget",
+        "comparison",
         "embedding",
         "explain",
         "heatmap",

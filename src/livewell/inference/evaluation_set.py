@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -171,6 +172,12 @@ class EvaluationSet:
         if self.run is not None:
             return self.run.spec.profile
         return self.model(next(iter(self.folders))).card.profile.model_dump(mode="json")
+
+    def about(self, scores: pd.DataFrame) -> dict[str, Any]:
+        """What the figures of these scores are of, as plain values."""
+        counts = {"groups": int(scores["group"].nunique()), "patches": len(scores)}
+        known = {"classes": list(self.classes), "group": self.meta.by, **counts}
+        return known | {"warnings": self.meta.warnings}
 
     def part(self, name: str, fold: int | None = None) -> pd.DataFrame:
         """Patches of one part of all folds, or of one, with the column fold."""

@@ -1,7 +1,8 @@
-"""Fields seen once by a frozen backbone: logits of regions, of boxes, and of every cell of a map."""
+"""Fields seen once by a frozen backbone: logits of regions, of boxes, of every cell of a map."""
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,7 @@ class Fields:
 
     def __init__(self, net: Net) -> None:
         self.net = replace(net, module=placed(net.module))
-        self._module = net.module
-        assert isinstance(self._module, FrozenNet)
+        self._module = cast(FrozenNet, self.net.module)
         self._reader = FieldReader(self.net)
         self.failed: dict[int, ImageContentError] = {}
 

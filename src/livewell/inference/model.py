@@ -17,8 +17,8 @@ from livewell.files import AnyPath
 from livewell.geometry import Box, WindowGrid, tiles
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
-from livewell.inference.fields import engine_of
 from livewell.inference.detections import Detections, Finder, Look
+from livewell.inference.fields import engine_of
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.stain import stain_ratio

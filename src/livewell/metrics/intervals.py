@@ -15,7 +15,7 @@ simulations by percentiles, in 93% and more by t; with five groups of each class
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -169,6 +169,22 @@ def interval(
         exact = exact_binomial(value * groups, groups)
         low, high = min(low, exact[0]), max(high, exact[1])
     return Estimate(value, low, high, groups, "t" if few else "percentile", rough)
+
+
+def signed_interval(
+    value: float, values: Floats, groups: int, *, free: float | None = None, reason: str = ""
+) -> Estimate:
+    """Interval of a figure in [-1, 1]: a correlation, or a difference of two figures.
+
+    Parameters are those of `interval`, which is taken of ``(value + 1) / 2``; Student's t is then
+    that of Fisher's z. The ends are NaN where no resample differs or there is nothing to resample,
+    for a binomial interval is one of shares.
+    """
+    half = interval((value + 1) / 2, (values + 1) / 2, groups, free=free, reason=reason)
+    if half.method in ("exact", "none"):
+        note = half.note if half.method == "none" else "no resample differs"
+        return Estimate(value, np.nan, np.nan, groups, "none", note)
+    return replace(half, value=value, low=2 * half.low - 1, high=2 * half.high - 1)
 
 
 def _tails(free: float) -> tuple[float, float]:

@@ -62,14 +62,7 @@ def class_estimates(
     """
     data = ClassOutcomes.of(scores, classes)
     weights = draws(data.held, seed, resamples)
-    chosen = {
-        "roc_auc": macro(STATISTICS["roc_auc"]),
-        "within_auc": macro(within_auc(min_each)),
-        "accuracy": ACCURACY,
-        "balanced_accuracy": macro(STATISTICS["sensitivity"]),
-        "calibration_error": CERTAINTY_ERROR,
-        "unsure": _share("unsure", lambda d: d.called < 0),
-    }
+    chosen = class_statistics(min_each)
     if (data.called < 0).any():
         chosen["decided_accuracy"] = _share(
             "decided_accuracy", lambda d: d.called == d.y, lambda d: d.called >= 0
@@ -86,6 +79,18 @@ def class_estimates(
         for name, rest in zip(classes, data.each, strict=True)
     }
     return ClassEstimates(together, each)
+
+
+def class_statistics(min_each: int = 1) -> dict[str, Statistic[ClassOutcomes]]:
+    """Figures of all classes together, by their names in `ClassEstimates`."""
+    return {
+        "roc_auc": macro(STATISTICS["roc_auc"]),
+        "within_auc": macro(within_auc(min_each)),
+        "accuracy": ACCURACY,
+        "balanced_accuracy": macro(STATISTICS["sensitivity"]),
+        "calibration_error": CERTAINTY_ERROR,
+        "unsure": _share("unsure", lambda d: d.called < 0),
+    }
 
 
 def headline_estimates(

@@ -106,14 +106,20 @@ def evaluation_figures(
     if np.isnan(found["within_auc"].value):
         # every group holds one class, as wells of a dose do: the group's name is the label
         found.pop("prevalence_auc", None)
-    within, groups = found["within_auc"], scores["group"].nunique()
-    several = not np.isnan(within.value) and 2 * within.groups >= groups
+    headline = headline_of(found, scores["group"].nunique())
     found |= _verdicts(scores, rules, classes, seed)
     paper = None
     if classes.binary and patches:
         table = outcomes(scores, classes)
         paper = paper_interval(table["y"], table["called"], seed=seed)
-    return EvaluationFigures(found, "within_auc" if several else "roc_auc", each, paper)
+    return EvaluationFigures(found, headline, each, paper)
+
+
+def headline_of(figures: Mapping[str, Estimate], groups: int) -> str:
+    """Which area counts most: see `EvaluationFigures`."""
+    within = figures["within_auc"]
+    several = not np.isnan(within.value) and 2 * within.groups >= groups
+    return "within_auc" if several else "roc_auc"
 
 
 def _verdicts(

@@ -1,6 +1,7 @@
 """Figures of three or more classes, each in its colour and named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,20 +49,41 @@ def roc_of_classes(
     no curve. An area that is not given is computed without interval.
     """
     labels = scores["label"].astype("str").to_numpy()
-    curves = {}
-    for name in classes:
+    curves = []
+    for number, name in enumerate(classes):
         truth, p = labels == name, scores[f"p_{name}"].to_numpy(float)
         if truth.any() and not truth.all():
-            area = short(areas[name]) if name in areas else f"{roc_auc_score(truth, p):.2f}"
-            curves[name] = (*roc_curve(truth, p)[:2], float(roc_auc_score(truth, p)), area)
-    title = "ROC curves, each class against the rest"
+            area = float(roc_auc_score(truth, p))
+            said = short(areas[name]) if name in areas else f"{area:.2f}"
+            x, y, _ = roc_curve(truth, p)
+            curves.append(RocCurve(name, x, y, area, said, number))
+    over = f"over {len(scores):,} {words.regions}"
+    return roc_curves(curves, "ROC curves, each class against the rest", over, y_label="recall")
+
+
+@dataclass(frozen=True, slots=True)
+class RocCurve:
+    """One curve of a figure: its name, points, area, the area as it is said, number of its look."""
+
+    name: str
+    x: Floats
+    y: Floats
+    area: float
+    said: str
+    look: int
+
+
+def roc_curves(
+    curves: Sequence[RocCurve], title: str, over: str, *, y_label: str = "sensitivity"
+) -> Picture:
+    """Receiver operating characteristics in one figure, each named beside its curve."""
     if not curves:
         return empty("Only one class was scored: no ROC curve.", title)
-    best = sorted(curves, key=lambda name: -curves[name][2])
-    texts = {name: f"{cut(name, 18)} {curves[name][3]}" for name in best}
+    best = sorted(curves, key=lambda curve: -curve.area)
+    texts = [f"{cut(curve.name, 18)} {curve.said}" for curve in best]
     step = min(0.085, 0.72 / len(best))
     size = min(9.5, 120 * step)
-    left = max(0.2, 1.01 - 0.0019 * size * max(map(len, texts.values())))
+    left = max(0.2, 1.01 - 0.0019 * size * max(map(len, texts)))
     # every curve meets every ray from the lower right corner once, so lines to labels do not cross
     angles = np.radians(np.linspace(58, 30, len(best)) if len(best) > 1 else [45])
     dot: dict[str, Any] = {"mec": "white", "mew": 0.7, "ms": 7, "zorder": 4}
@@ -69,23 +91,23 @@ def roc_of_classes(
     text["bbox"] = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.6}
     with Sheet(4.6, 4.6) as sheet:
         axes = sheet.axes
-        unit_square(axes, "false positive rate (1 - specificity)", "true positive rate (recall)")
-        for place, name in enumerate(best):
-            x, y, *_ = curves[name]
-            look = class_look(classes.code(name))
-            axes.plot(x, y, color=look.colour, lw=2.0, ls=look.dash, zorder=3)
+        unit_square(
+            axes, "false positive rate (1 - specificity)", f"true positive rate ({y_label})"
+        )
+        for place, curve in enumerate(best):
+            look = class_look(curve.look)
+            axes.plot(curve.x, curve.y, color=look.colour, lw=2.0, ls=look.dash, zorder=3)
             height = 0.05 + step * (len(best) - 1 - place)
-            at = _on_ray(x, y, float(angles[place]))
+            at = _on_ray(curve.x, curve.y, float(angles[place]))
             axes.plot(
                 *zip(at, (left - 0.01, height), strict=True), color=look.colour, lw=0.8, zorder=2
             )
             axes.plot(*at, marker=look.mark, color=look.colour, **dot)
-            axes.text(left, height, texts[name], **text)
-        said = "; ".join(f"{name} AUC {curves[name][3]}" for name in best)
+            axes.text(left, height, texts[place], **text)
+        said = "; ".join(f"{curve.name} AUC {curve.said}" for curve in best)
         return sheet.picture(
             f"{title}: {said}.",
-            f"{title}, over {len(scores):,} {words.regions}: AUC with 95% interval; the dashed line"
-            " is guessing.",
+            f"{title}, {over}: AUC with 95% interval; the dashed line is guessing.",
         )
 
 

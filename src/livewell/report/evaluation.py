@@ -261,6 +261,11 @@ def region_noun(tested: EvaluationSet) -> str:
     return "image" if tested.patches["image"].is_unique else "frame"
 
 
+def words_of(tested: EvaluationSet) -> Vocabulary:
+    """What a page calls the regions and groups."""
+    return Vocabulary(region_noun(tested), tested.meta.by.replace("_", " "))
+
+
 def evaluation_results(
     tested: EvaluationSet,
     scores: pd.DataFrame,
@@ -278,13 +283,12 @@ def evaluation_results(
     fold.
     """
     meta, patches, run, classes = tested.meta, tested.patches, tested.run, tested.classes
-    noun = region_noun(tested)
-    words = Vocabulary(noun, meta.by.replace("_", " "))
+    words = words_of(tested)
     head, found = figures.headline, figures.together
     macro = not classes.binary
     ordered = {head: found[head]} | {k: v for k, v in found.items() if not np.isnan(v.value)}
     one = next(iter(cards.values())) if len(cards) == 1 else None
-    seen = "" if noun == "image" else f", {len(patches):,} {words.regions}"
+    seen = "" if words.region == "image" else f", {len(patches):,} {words.regions}"
     table = outcomes(scores, classes) if classes.binary else scores
     # calibration is of the positive class of two, of the most probable one of more
     rated = table if classes.binary else ClassOutcomes.of(scores, classes).most_probable().frame()

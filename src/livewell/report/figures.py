@@ -38,15 +38,23 @@ MOST_ROWS = 48
 Floats = NDArray[np.float64]
 
 
-def estimates(rows: Sequence[Named]) -> Picture:
+def estimates(rows: Sequence[Named], title: str = "Metrics") -> Picture:
     """Metrics with their 95% intervals, one row each."""
-    return _forest(rows, [INK] * len(rows), "value and 95% interval", None, "Metrics")
+    return _forest(rows, [INK] * len(rows), "value and 95% interval", None, title)
 
 
 def comparison(rows: Sequence[Named], metric: str = "AUC") -> Picture:
     """The net, which is the first row, against its baselines."""
     colours = [HEALTHY] + [UNSURE] * (len(rows) - 1)
-    return _forest(rows, colours, f"{metric} and 95% interval", GUESSING, "Net and baselines")
+    label, means = f"{metric} and 95% interval", (GUESSING, "guessing")
+    return _forest(rows, colours, label, means, "Net and baselines")
+
+
+def differences(rows: Sequence[Named], metric: str, reference: str) -> Picture:
+    """How far models lie above a reference in one metric, on the same regions."""
+    label, title = f"difference in {metric}, 95% interval", f"Difference in {metric} from"
+    zero = (0.0, "no difference")
+    return _forest(rows, [HEALTHY] * len(rows), label, zero, f"{title} {reference}")
 
 
 def group_strip(
@@ -148,27 +156,32 @@ def verdict_strip(
 
 
 def _forest(
-    rows: Sequence[Named], colours: Sequence[str], label: str, reference: float | None, title: str
+    rows: Sequence[Named],
+    colours: Sequence[str],
+    label: str,
+    reference: tuple[float, str] | None,
+    title: str,
 ) -> Picture:
+    """Estimates in rows; `reference` is where a dashed line is drawn, and what it means."""
     if not rows:
         return empty("No metric was computed.", title)
     with Sheet(8.0, 0.75 + 0.3 * len(rows)) as sheet:
         axes = sheet.axes
         places = name_rows(axes, [cut(name) for name, _ in rows], 0.6)
         if reference is not None:
-            axes.axvline(reference, color=UNSURE, lw=1, ls=(0, (4, 3)))
+            axes.axvline(reference[0], color=UNSURE, lw=1, ls=(0, (4, 3)))
         for place, (_, estimate), colour in zip(places, rows, colours, strict=True):
             if has_interval(estimate):
                 axes.hlines(place, estimate.low, estimate.high, color=colour, lw=2.2, alpha=0.55)
             axes.scatter(estimate.value, place, s=34, color=colour, zorder=3)
             beside(axes, place, short(estimate))
         ends = [v for _, e in rows for v in (e.value, e.low, e.high) if np.isfinite(v)]
-        if all(0 <= v <= 1 for v in ends):
+        if all(0 <= v <= 1 for v in ends) and (reference is None or reference[0] > 0):
             unit_axis(axes, "x")
         _grid(axes)
         axes.set_xlabel(label)
         said = "; ".join(f"{name} {short(estimate)}" for name, estimate in rows)
-        guess = "" if reference is None else f"; the dashed line, {reference:g}, is guessing"
+        guess = "" if reference is None else "; the dashed line, {:g}, is {}".format(*reference)
         caption = f"{title} with 95% intervals{guess}."
         return sheet.picture(f"{title}: {said}.", caption, wide=True)
 

@@ -27,6 +27,7 @@ from livewell.images.opening import (
 from livewell.measure.borders import valid_area
 from livewell.measure.quality import require_content
 from livewell.progress import task
+from livewell.region import Region
 from livewell.study.study import Study
 
 KEPT_OPEN = 32
@@ -58,6 +59,11 @@ class _Pixels(ABC):
         area = self.area(image, t)
         channels = [movie.pixels[t] for movie in self._movies_of(image)]
         return np.stack([mirrored(plane, area, box).astype(np.float32) for plane in channels])
+
+    def means(self, regions: Iterable[Region]) -> NDArray[np.float64]:
+        """Mean of the first channel in each region, grey levels of the file, see `crop`."""
+        crops = (self.crop(region.image, region.t, region.box)[0] for region in regions)
+        return np.array([crop.mean(dtype=np.float64) for crop in crops], dtype=np.float64)
 
     def frame(self, image: str, t: int, channel: int = 0) -> Frame:
         """One whole (y, x) frame in the file's number type, as a copy."""

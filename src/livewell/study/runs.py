@@ -1,10 +1,13 @@
 """Run folders: what a job resolved, on which inputs, with which versions and seed."""
 
+import math
 import platform
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import pandas as pd
 
 from livewell.errors import SplitError
 from livewell.files import claim, refuse_other, sha256
@@ -64,6 +67,14 @@ class Run:
     def model(self, number: int) -> Path:
         """Model folder of one fold; there only when the fold is finished."""
         return self.fold(number) / "model"
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that training took, all folds together; NaN where a log does not say."""
+        logs = [self.fold(number) / "log.csv" for number in self.folds]
+        tables = [pd.read_csv(log) if log.is_file() else pd.DataFrame() for log in logs]
+        known = all("seconds" in table for table in tables)
+        return float(sum(table["seconds"].sum() for table in tables)) if known else math.nan
 
 
 def versions() -> dict[str, str]:

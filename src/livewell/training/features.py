@@ -7,11 +7,12 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from livewell.errors import ImageContentError
 from livewell.geometry import Box
-from livewell.image import PixelSource
+from livewell.image import Frame, PixelSource
 from livewell.models.device import device_of
 from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet
 from livewell.models.nets.net import Net, normalise
@@ -76,14 +77,14 @@ class FieldReader:
                 tick(len(rows))
         return torch.empty(0, 0) if found is None else found
 
-    def boxes(self, pixels: np.ndarray, area: Box, boxes: Sequence[Box], read: Read) -> Tensor:
+    def boxes(self, pixels: Frame, area: Box, boxes: Sequence[Box], read: Read) -> Tensor:
         """What is read at the centres of boxes of a frame, of which `pixels` are the `area`."""
         corner = np.array([area.y.start, area.x.start])
         places = np.array([box.centre for box in boxes], dtype=float).reshape(-1, 2) - corner
         return self.places(pixels, places, read)
 
     @torch.inference_mode()
-    def places(self, pixels: np.ndarray, places: np.ndarray, read: Read) -> Tensor:
+    def places(self, pixels: Frame, places: NDArray[np.float64], read: Read) -> Tensor:
         """What is read at places (n, 2), pixels of a field (channels, h, w) in grey levels."""
         field = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
         field = normalise(field[None], self.net.how)[0]
@@ -99,9 +100,8 @@ class FieldReader:
                 found = values.new_empty(len(places), values.shape[1])
             found[torch.from_numpy(inside)] = values
         if found is None:
-            return read(
-                self._maps(field[:, :32, :32]), torch.empty(0, 2, device=self._device)
-            ).cpu()
+            nowhere = torch.empty(0, 2, device=self._device)
+            return read(self._maps(field[:, :32, :32]), nowhere).cpu()
         return found
 
     def _parts(self, shape: Sequence[int]) -> Iterator[tuple[tuple[float, ...], Box]]:
@@ -131,7 +131,7 @@ class FieldReader:
         part = part.contiguous()
         digest = hashlib.blake2b(self._made_with, digest_size=20)
         digest.update(repr(tuple(part.shape)).encode())
-        digest.update(part.numpy())
+        digest.update(part.numpy().tobytes())
         name = digest.hexdigest()
         if name == self._last[0]:
             return self._last[1]
@@ -139,8 +139,8 @@ class FieldReader:
         if kept is None:
             maps = self.module.maps(part.to(self._device), self.scale)
             if self._cache:
-                values = {f"{n:03}": one.values.cpu().numpy() for n, one in enumerate(maps)}
-                self._cache.put(name, values)
+                named = {f"{n:03}": one.values.cpu().numpy() for n, one in enumerate(maps)}
+                self._cache.put(name, named)
         else:
             values = [torch.from_numpy(kept[n]).to(self._device) for n in sorted(kept)]
             maps = self.module.placed(values, self.scale)
@@ -153,5 +153,5 @@ class FieldReader:
         spec = self.module.spec
         digest.update(repr((spec.backbone, spec.zooms, sorted(spec.blocks), self.scale)).encode())
         for tensor in self.module.backbone.state_dict().values():
-            digest.update(tensor.cpu().contiguous().numpy())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.digest()

@@ -10,19 +10,20 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.nn import functional
 
+from livewell.classes import ClassNames
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.building import build
 from livewell.models.device import AUTO, placed
-from livewell.models.nets.frozen import FrozenNet
+from livewell.models.nets.frozen import FrozenNet, FrozenSpec
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.progress import task
-from livewell.training.data import Draws, LabelledRegions
+from livewell.training.data import LabelledRegions
 from livewell.training.features import FieldReader, cache_of
 from livewell.training.fit import FitResult
 from livewell.training.module import macro_auc
@@ -47,14 +48,14 @@ def fit_head(
     """Fit the linear head of a `FrozenNet`, as `livewell.training.fit.fit`.
 
     Features are standardised on the training part and reduced to their principal components; then
-    a logistic regression, in which regions count as often as they would be drawn, with the penalty
-    ``weight_decay / 2`` times the squared weights on the mean loss.
+    a logistic regression, with the penalty ``weight_decay / 2`` times the squared weights on the
+    mean loss.
     """
     began = time.monotonic()
     classes = int(train.codes.max()) + 1
     module = cast(FrozenNet, build(profile, channels=channels, classes=classes))
     placed(module, device)
-    names = tuple(map(str, range(classes)))
+    names = ClassNames(tuple(map(str, range(classes))))
     net = Net(module, names, pixel_um, profile.input.patch_px, 0, profile.input.normalise)
     reader = FieldReader(net, cache_of(source))
     with task(what, total=len(train.patches) + len(validation.patches)) as tick:
@@ -62,20 +63,15 @@ def fit_head(
             reader.regions(source, part.patches, module.embedded, tick).numpy()
             for part in (train, validation)
         )
-        draws = Draws(train.codes, train.groups, profile, seed)
-        weight, bias = linear_head(x, train.codes, draws.shares, profile, seed)
+        weight, bias = linear_head(x, train, profile, module.spec, seed)
     module.weight.copy_(torch.from_numpy(weight))
     module.bias.copy_(torch.from_numpy(bias))
-    losses = [
-        _loss(part @ weight.T + bias, codes)
-        for part, codes in ((x, train.codes), (held, validation.codes))
-    ]
-    logits = (held @ weight.T + bias).astype(np.float32)
+    logits, seen = ((part @ weight.T + bias).astype(np.float32) for part in (held, x))
     row = {
         "epoch": 0,
         "step": 1,
-        "train_loss": losses[0],
-        "val_loss": losses[1],
+        "train_loss": _loss(seen, train.codes),
+        "val_loss": _loss(logits, validation.codes),
         "val_auc": macro_auc(validation.codes, logits),
         "seconds": round(time.monotonic() - began, 2),
     }
@@ -86,28 +82,39 @@ def fit_head(
 
 
 def linear_head(
-    x: Values, codes: NDArray[np.int64], shares: NDArray[np.float64], profile: Profile, seed: int
+    x: Values, labelled: LabelledRegions, profile: Profile, spec: FrozenSpec, seed: int
 ) -> tuple[Values, Values]:
-    """Weight (classes, features) and bias (classes,) of logits that are linear in features."""
-    spec = profile.net
-    number = min(spec.components, *x.shape)
-    components = PCA(number, svd_solver="randomized", random_state=seed)
+    """Weight (classes, features) and bias (classes,) of logits that are linear in features.
+
+    Features are (n, features), in the order of the regions.
+    """
+    components = PCA(min(spec.components, *x.shape), svd_solver="randomized", random_state=seed)
     steps = make_pipeline(StandardScaler(), components)
     reduced = steps.fit_transform(x)
     fitted = LogisticRegression(
         C=1 / (profile.fit.weight_decay * len(x)), max_iter=profile.fit.steps
     )
-    fitted.fit(reduced, codes, sample_weight=shares * len(x))
+    counts = _counts(labelled, profile.fit.balance, spec.evenness)
+    fitted.fit(reduced, labelled.codes, sample_weight=counts * len(x))
     coefficients, bias = fitted.coef_, fitted.intercept_
     if len(coefficients) == 1:
         coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.r_[-bias, bias] / 2
-    scaler = steps[0]
     scaled = coefficients @ components.components_
-    weight = scaled / scaler.scale_
-    bias = bias - weight @ scaler.mean_ - scaled @ components.mean_
+    weight = scaled / steps[0].scale_
+    bias = bias - weight @ steps[0].mean_ - scaled @ components.mean_
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
+def _counts(labelled: LabelledRegions, balance: str, evenness: float) -> NDArray[np.float64]:
+    """How much every region counts, in all 1: classes alike, groups of a class by `evenness`."""
+    if balance == "none":
+        return np.full(len(labelled.codes), 1 / len(labelled.codes))
+    evenness = 0.0 if balance.startswith("class_with") or balance == "class" else evenness
+    table = pd.DataFrame({"code": labelled.codes, "group": labelled.groups})
+    table["count"] = table.groupby(["code", "group"])["group"].transform("size") ** -evenness
+    total = table.groupby("code")["count"].transform("sum") * table["code"].nunique()
+    return (table["count"] / total).to_numpy(float)
+
+
 def _loss(logits: Values, codes: NDArray[np.int64]) -> float:
-    p = torch.from_numpy(logits).double().softmax(dim=1).numpy()
-    return float(log_loss(codes, p, labels=range(p.shape[1])))
+    return float(functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(codes)))

@@ -18,6 +18,7 @@ from livewell.report.evaluation import evaluation_page, evaluation_results, regi
 from livewell.report.examples import FILE, Examples
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
+from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.text import html_table
@@ -39,6 +40,7 @@ class Evaluation:
     suspects: pd.DataFrame
     places: Where
     each: dict[str, dict[str, Estimate]]
+    stain: StainCheck
 
     def _repr_html_(self) -> str:
         return html_table(str(self.page), self.figures)
@@ -54,6 +56,7 @@ def evaluate(
     out: AnyPath | None = None,
     min_each: int = 1,
     baselines: bool = True,
+    stain: str | None = None,
     device: str = AUTO,
     seed: int = 0,
 ) -> Evaluation:
@@ -70,15 +73,17 @@ def evaluate(
         With `on`: name of the labels; column that names what is never split, by default the one
         that the model was trained with, else each image; channels to look at.
     out
-        Folder for ``scores.parquet``, ``results.json``, ``report.html``, ``suspects.csv`` and,
-        where a net of whole frames could be held against boxes, ``places.json`` and
-        ``detections.csv``; by default ``evaluation`` in the run, or ``evaluations/LABELS`` in the
-        study.
+        Folder for scores, results, report, ``suspects.csv`` and, where a net of whole frames could
+        be held against boxes, ``places.json`` and ``detections.csv``; by default ``evaluation`` in
+        the run, or ``evaluations/LABELS`` in the study.
     min_each
         Patches of each class that a group needs to count in the AUC within groups.
     baselines
         Whether trees on intensity and on texture are trained too, and compared with the net on the
         same patches; not with `on`, where nothing is trained.
+    stain
+        Channel of a death stain, name or number: the scores are correlated with its mean in each
+        region (Pattarone et al. 2021); ``stain.csv`` holds both.
     device
         Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     seed
@@ -108,6 +113,7 @@ def evaluate(
         )
     folder = folder if out is None else Path(out)
     meta, classes = tested.meta, tested.classes
+    check_stain(tested, stain)
     claim(folder, "evaluation", RESULTS)
     models = models_of(tested)
     scores, judges = tested.scores()
@@ -120,30 +126,24 @@ def evaluate(
     places = where(tested, models, region_noun(tested), seed=seed)
     examples = Examples(tested, models)
     suspected, section = examples.suspects(scores)
-    calls, further = examples.calls(scores), [*places.sections, section]
+    stained = stain_check(tested, scores, stain, seed=seed)
+    calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
+    notes = [*places.notes, *stained.notes]
     results = evaluation_results(
-        tested, scores, figures, others, cards, galleries=calls, further=further, notes=places.notes
+        tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )
-    with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, *PLACES_FILES)) as temporary:
-        scores.to_parquet(temporary / SCORES, index=False)
-        suspected.to_csv(temporary / FILE, index=False)
-        places.write(temporary)
-        summary = {
-            "kind": "evaluation",
-            **figures.as_json(others),
-            "classes": list(classes),
-            "group": meta.by,
-            "groups": int(scores["group"].nunique()),
-            "patches": len(scores),
-            "compared": compared,
-            **drawn,
-            "warnings": meta.warnings,
-            "versions": versions(),
-        }
-        write_json(temporary / RESULTS, summary)
-        (temporary / REPORT).write_text(render(evaluation_page(results)), "utf-8")
+    with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
+        scores.to_parquet(new / SCORES, index=False)
+        suspected.to_csv(new / FILE, index=False)
+        places.write(new)
+        stained.write(new)
+        summary = {"kind": "evaluation", **figures.as_json(others), "stain": stained.as_json()}
+        summary |= {**tested.about(scores), "compared": compared, **drawn, "versions": versions()}
+        write_json(new / RESULTS, summary)
+        (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     rows = [*figures.rows, *places.rows]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
-    found = (figures.together, others, group_figures(scores, classes), figures.paper)
-    return Evaluation(folder, scores, *found, folder / REPORT, suspected, places, figures.each)
+    groups, page = group_figures(scores, classes), folder / REPORT
+    found = (figures.together, others, groups, figures.paper, page, suspected, places)
+    return Evaluation(folder, scores, *found, figures.each, stained)

@@ -95,7 +95,14 @@ class FrozenSpec(NetSpec):
         " at the backbone's input before zooms",
     )
     components: int = Field(
-        200, gt=0, description="principal components of the features that the head is fitted on"
+        400, gt=0, description="principal components of the features that the head is fitted on"
+    )
+    evenness: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="how far groups of one class count alike, with balance=class_and_group: from 0,"
+        " each by its number of regions, to 1, all the same",
     )
 
     @property

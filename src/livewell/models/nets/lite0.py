@@ -6,7 +6,6 @@ Batch norms are folded into the convolutions: the net is a fixed one, or tuned w
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 STEM, HEAD = 32, 1280

@@ -63,12 +63,13 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     card = calibrated_card(
         net,
         profile,
-        fold.part("validation"),
+        fold.part("validation") if fitted.crossfitted is None else fold.known,
         pixels,
         meta.channels,
         precision=fitted.precision,
         seed=training.seed,
         device=training.device,
+        logits=fitted.crossfitted,
     )
     data, learnt = fold.summary(), set(fold.digests("train", "validation").values()) - {""}
     learnt = learnt.union(*(each.learnt for each in ancestors))

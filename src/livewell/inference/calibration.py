@@ -31,15 +31,18 @@ def calibrated_card(
     precision: str,
     seed: int,
     device: str = AUTO,
+    logits: NDArray[np.float32] | None = None,
 ) -> Card:
     """The card of a trained net; what it learnt from is filled in by who trained it.
 
     `validation` are regions of the validation groups: `schemas.KEY`, label, group; `precision` is
-    the number type that training computed in.
+    the number type that training computed in. `logits` are theirs where they are known, of fits
+    that have not seen their groups.
     """
     placed(net.module, device)
-    with task("calibrating on validation", total=len(validation)) as tick:
-        logits = engine_of(net).regions(source, regions_of(validation), tick)
+    if logits is None:
+        with task("calibrating on validation", total=len(validation)) as tick:
+            logits = engine_of(net).regions(source, regions_of(validation), tick)
     classes = net.classes
     y = classes.codes(validation["label"])
     rule = fit_region_rule(logits, y, validation["group"])

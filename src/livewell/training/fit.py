@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from livewell.errors import StudyError
@@ -44,6 +45,9 @@ class FitResult:
     """Epoch whose weights are kept."""
     precision: str
     """Number type that training computed in."""
+    crossfitted: NDArray[np.float32] | None = None
+    """Logits (regions, classes) of all regions of the training part, then of the validation part,
+    each of a fit that has not seen its group, where nets are fitted so fast that there are such."""
 
 
 def fit(

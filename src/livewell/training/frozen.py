@@ -1,6 +1,8 @@
 """The light head of a frozen backbone: fitted on features, in seconds."""
 
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,13 +10,14 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.extmath import randomized_svd
 from torch.nn import functional
 
 from livewell.classes import ClassNames
+from livewell.errors import SplitError
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.building import build
@@ -28,7 +31,9 @@ from livewell.training.features import FieldReader, cache_of
 from livewell.training.fit import FitResult
 from livewell.training.module import macro_auc
 
-Values = NDArray[np.float32]
+Values, Rows = NDArray[np.float32], NDArray[np.int64]
+FOLDS = 5
+"""Most parts of the groups that are left out in turn."""
 
 
 def fit_head(
@@ -47,38 +52,70 @@ def fit_head(
 ) -> FitResult:
     """Fit the linear head of a `FrozenNet`, as `livewell.training.fit.fit`.
 
-    Features are standardised on the training part and reduced to their principal components; then
-    a logistic regression, with the penalty ``weight_decay / 2`` times the squared weights on the
-    mean loss.
+    The head is fitted on both parts. What its logits are worth is known from others, each fitted
+    without some of the groups: `FitResult.crossfitted` are logits of the groups left out.
     """
     began = time.monotonic()
+    labelled = LabelledRegions(
+        [*train.patches, *validation.patches],
+        np.concatenate([train.codes, validation.codes]),
+        [*train.groups, *validation.groups],
+    )
     classes = int(train.codes.max()) + 1
     module = cast(FrozenNet, build(profile, channels=channels, classes=classes))
     placed(module, device)
     names = ClassNames(tuple(map(str, range(classes))))
     net = Net(module, names, pixel_um, profile.input.patch_px, 0, profile.input.normalise)
     reader = FieldReader(net, cache_of(source))
-    with task(what, total=len(train.patches) + len(validation.patches)) as tick:
-        x, held = (
-            reader.regions(source, part.patches, module.embedded, tick).numpy()
-            for part in (train, validation)
-        )
-        weight, bias = linear_head(x, train, profile, module.spec, seed)
+    with task(what, total=len(labelled.patches)) as tick:
+        x = reader.regions(source, labelled.patches, module.embedded, tick).numpy()
+        head = partial(linear_head, profile=profile, spec=module.spec, seed=seed)
+        held = np.full((len(x), classes), np.nan, dtype=np.float32)
+        for seen, left in _folds(labelled, seed):
+            tick(0, "cross-fitting")
+            weight, bias = head(x[seen], _some(labelled, seen))
+            held[left] = x[left] @ weight.T + bias
+        weight, bias = head(x, labelled)
+    prior = _prior(labelled, profile.fit.balance, module.spec.evenness)
+    held, bias = held + prior, bias + prior
     module.weight.copy_(torch.from_numpy(weight))
     module.bias.copy_(torch.from_numpy(bias))
-    logits, seen = ((part @ weight.T + bias).astype(np.float32) for part in (held, x))
     row = {
         "epoch": 0,
         "step": 1,
-        "train_loss": _loss(seen, train.codes),
-        "val_loss": _loss(logits, validation.codes),
-        "val_auc": macro_auc(validation.codes, logits),
+        "train_loss": _loss(x @ weight.T + bias, labelled.codes),
+        "val_loss": _loss(held, labelled.codes),
+        "val_auc": macro_auc(labelled.codes, held),
         "seconds": round(time.monotonic() - began, 2),
     }
     log = pd.DataFrame([row])
     with whole_file(folder / "log.csv") as temporary:
         log.to_csv(temporary, index=False)
-    return FitResult(module.cpu().eval(), log, 0, "float32")
+    return FitResult(module.cpu().eval(), log, 0, "float32", held)
+
+
+def _folds(labelled: LabelledRegions, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """Rows that a head is fitted on, and rows of the groups that are left out, each once."""
+    table = pd.DataFrame({"code": labelled.codes, "group": labelled.groups})
+    number = int(table.groupby("code")["group"].nunique().min())
+    folds = StratifiedGroupKFold(min(max(number, 2), FOLDS), shuffle=True, random_state=seed)
+    for seen, left in folds.split(table, table["code"], table["group"]):
+        if table["code"].iloc[seen].nunique() < table["code"].nunique():
+            raise SplitError(
+                "no cross-fitting: one group holds nearly all regions of a class",
+                expected="two groups of each class in training and validation together",
+                got=f"{number} of the rarest",
+                remedy="label more groups, or split by smaller ones",
+            )
+        yield seen, left
+
+
+def _some(labelled: LabelledRegions, rows: Rows) -> LabelledRegions:
+    return LabelledRegions(
+        [labelled.patches[row] for row in rows],
+        labelled.codes[rows],
+        [labelled.groups[row] for row in rows],
+    )
 
 
 def linear_head(
@@ -86,22 +123,23 @@ def linear_head(
 ) -> tuple[Values, Values]:
     """Weight (classes, features) and bias (classes,) of logits that are linear in features.
 
-    Features are (n, features), in the order of the regions.
+    Features (n, features) are standardised and reduced to principal components; then a logistic
+    regression, with the penalty ``weight_decay / 2`` times the squared weights on the mean loss.
+    Classes weigh alike in it, as `balance` says.
     """
-    components = PCA(min(spec.components, *x.shape), svd_solver="randomized", random_state=seed)
-    steps = make_pipeline(StandardScaler(), components)
-    reduced = steps.fit_transform(x)
+    scaler = StandardScaler().fit(x)
+    scaled = scaler.transform(x)
+    number = min(spec.components, *x.shape)
+    _, _, axes = randomized_svd(scaled, number, n_iter=2, random_state=seed)
+    counts = _counts(labelled, profile.fit.balance, spec.evenness)
     fitted = LogisticRegression(
         C=1 / (profile.fit.weight_decay * len(x)), max_iter=profile.fit.steps
-    )
-    counts = _counts(labelled, profile.fit.balance, spec.evenness)
-    fitted.fit(reduced, labelled.codes, sample_weight=counts * len(x))
+    ).fit(scaled @ axes.T, labelled.codes, sample_weight=counts * len(x))
     coefficients, bias = fitted.coef_, fitted.intercept_
     if len(coefficients) == 1:
         coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.r_[-bias, bias] / 2
-    scaled = coefficients @ components.components_
-    weight = scaled / steps[0].scale_
-    bias = bias - weight @ steps[0].mean_ - scaled @ components.mean_
+    weight = coefficients @ axes / scaler.scale_
+    bias = bias - weight @ scaler.mean_
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
@@ -114,6 +152,16 @@ def _counts(labelled: LabelledRegions, balance: str, evenness: float) -> NDArray
     table["count"] = table.groupby(["code", "group"])["group"].transform("size") ** -evenness
     total = table.groupby("code")["count"].transform("sum") * table["code"].nunique()
     return (table["count"] / total).to_numpy(float)
+
+
+def _prior(labelled: LabelledRegions, balance: str, evenness: float) -> Values:
+    """Log of the classes' shares over what they weigh in fitting, (classes,).
+
+    With it probabilities are those of regions like these, though classes weigh alike in fitting.
+    """
+    weighed = np.bincount(labelled.codes, _counts(labelled, balance, evenness))
+    shares = np.bincount(labelled.codes) / len(labelled.codes)
+    return np.log(shares / weighed).astype(np.float32)
 
 
 def _loss(logits: Values, codes: NDArray[np.int64]) -> float:

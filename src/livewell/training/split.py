@@ -96,6 +96,11 @@ class Fold:
         """The regions of one part."""
         return self.patches[self.patches["part"] == name]
 
+    @property
+    def known(self) -> pd.DataFrame:
+        """The regions of the training part, then of the validation part."""
+        return pd.concat([self.part("train"), self.part("validation")])
+
     def labelled(self, name: str) -> LabelledRegions:
         """The regions of one part, as nets learn from them."""
         part = self.part(name)

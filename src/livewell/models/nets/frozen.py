@@ -31,6 +31,8 @@ def _typed(value: object) -> object:
     return parts if isinstance(parts, list | tuple) else (parts,)
 
 
+MAP_PX = 8
+"""Usual distance of a class map's cells."""
 HALF_MAX = 65504.0
 """Largest number of float16."""
 Several = BeforeValidator(_typed), Len(1)
@@ -84,7 +86,7 @@ class FrozenSpec(NetSpec):
         " pixel size that nobody knows: pixels as they are",
     )
     zooms: Annotated[tuple[PositiveFloat, ...], *Several] = Field(
-        (1.0, 1.75), description="the backbone sees the field at these zooms, one after the other"
+        (0.5, 1.0), description="the backbone sees the field at these zooms, one after the other"
     )
     blocks: Annotated[tuple[int, ...], *Several] = Field(
         (4, 8, 10, 14), description="blocks of the backbone whose maps the head reads, from 0"
@@ -109,6 +111,11 @@ class FrozenSpec(NetSpec):
     def pads(self) -> bool:
         """The backbone pads at the field's edges, as it has learnt to; nowhere else."""
         return False
+
+    @property
+    def stride_px(self) -> int:
+        """Class maps finer than this say nothing more."""
+        return MAP_PX
 
     @property
     def from_scratch(self) -> "FrozenSpec":

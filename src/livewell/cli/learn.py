@@ -112,9 +112,10 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
 @click.option("--out", type=PATH, required=True, help="Run folder; the same one to go on.")
 @click.option(
     "--profile",
-    default="FAST",
+    default="FROZEN",
     show_default=True,
-    help="Recipe: FAST; FAST_FIELDS for training on crops with all their labelled regions;"
+    help="Recipe: FROZEN, seconds of fitting on a backbone that knows photographs; FAST, a small"
+    " net from scratch; FAST_FIELDS for training on crops with all their labelled regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"

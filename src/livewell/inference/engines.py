@@ -11,13 +11,14 @@ from livewell.errors import SpecError
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import Backend, require
 from livewell.inference.dense import Dense
+from livewell.inference.fields import Fields
 from livewell.inference.model import Model
 from livewell.inference.windows import View, Windows
 from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card
 from livewell.text import plural
 
-Engine = Windows | Dense
+Engine = Windows | Dense | Fields
 AskedEngine = Literal["windows", "dense", "auto"]
 Edges = Literal["drop", "mirror"]
 NEAR = 0.02
@@ -62,6 +63,8 @@ class EngineUse:
         """One sentence for reports."""
         if self.engine == "windows":
             return "Windows scored one by one" + (f": {self.because}." if self.because else ".")
+        if self.engine == "fields":
+            return "Whole fields, seen once; a region and a cell of the map at its centre agree."
         how = f"Dense, {self.backend}, trunk in {self.precision}"
         if not self.compared:
             return f"{how}; not compared with windows, for none was to judge."
@@ -85,7 +88,7 @@ class EngineUse:
 def usual_stride(card: Card, engine: AskedEngine) -> int:
     """A quarter of a patch; in whole strides of the net where frames are scored whole."""
     quarter, own = max(card.patch_px // 4, 1), card.profile.net.stride_px
-    whole = engine == "dense" or card.profile.dense_is_exact
+    whole = engine == "dense" or card.profile.dense_is_exact or card.profile.net.sees_fields
     return max(quarter // own, 1) * own if whole else quarter
 
 
@@ -104,6 +107,8 @@ def engine_for(
     frames; tiles of dense may take `memory_gb`.
     """
     require(backend)
+    if isinstance(model.engine, Fields):
+        return Fields(model.net), EngineUse("fields", "torch")
     windows = Windows(model.net)
     if engine == "windows":
         return windows, EngineUse("windows", "torch")

@@ -32,7 +32,9 @@ def model_summary(card: Card) -> dict[str, Any]:
         "pixel_um": card.pixel_um,
         "patch_px": card.patch_px,
         **({"predicts the stain": card.stain} if card.stain else {}),
-        "dense maps": "equal to windows"
+        "dense maps": "equal to scores of regions"
+        if card.profile.net.sees_fields
+        else "equal to windows"
         if card.profile.dense_is_exact
         else "near windows at best; heat maps measure how near",
         **last,

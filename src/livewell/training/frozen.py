@@ -31,7 +31,8 @@ from livewell.training.features import FieldReader, cache_of
 from livewell.training.fit import FitResult
 from livewell.training.module import macro_auc
 
-Values, Rows = NDArray[np.float32], NDArray[np.int64]
+Values = NDArray[np.float32]
+Rows = NDArray[np.int64]
 FOLDS = 5
 """Most parts of the groups that are left out in turn."""
 

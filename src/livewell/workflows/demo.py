@@ -8,7 +8,7 @@ from livewell.images.listing import find_images
 from livewell.labels.by_dose import Dose
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile, override
-from livewell.models.recipes import FAST
+from livewell.models.recipes import FROZEN
 from livewell.simulate.culture import CultureSpec
 from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
@@ -30,8 +30,8 @@ LOW_DOSE = replace(CULTURE, doses_s=(30.0,), wells_per_dose=1, positions_per_wel
 SCHEME = Holdout((0.45, 0.2, 0.35))
 WINDOW_S = (3600.0, 7200.0)
 """Frames from one hour after the light on: before that nobody could see anything."""
-SETTINGS = {"patch_px": 208, "input_px": 185, "stride_px": 152, "crop_jitter_px": 11}
-"""What the demo changes in `FAST`: larger patches, for they hold a few cells each, not one."""
+SETTINGS = {"patch_px": 208, "input_px": 208, "stride_px": 152}
+"""What the demo changes in `FROZEN`: larger patches, for they hold a few cells each, not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class DemoSpec:
 
     culture: CultureSpec = CULTURE
     low_dose: CultureSpec = LOW_DOSE
-    profile: Profile = field(default_factory=lambda: override(FAST, SETTINGS))
+    profile: Profile = field(default_factory=lambda: override(FROZEN, SETTINGS))
     scheme: Holdout = SCHEME
     window_s: tuple[float, float] = WINDOW_S
 

@@ -11,6 +11,7 @@ from livewell.explain.background import Background, background, warning
 from livewell.explain.gradcam import Cam
 from livewell.files import AnyPath, write_json
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.inference.fields import Fields
 from livewell.models.nets.layers import class_number
 from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.inside import MOST_TRAINING, Inside, Look
@@ -76,6 +77,13 @@ def explain(
             "this run's nets see whole frames, and here patches are explained",
             where=str(run_folder),
             remedy="use `livewell localise`, or `livewell evaluate` where cells have boxes",
+        )
+    if isinstance(tested.model(next(iter(tested.folders))).engine, Fields):
+        raise SpecError(
+            "attributions are of nets of crops, and this run's net sees whole fields",
+            where=str(run_folder),
+            remedy="use `livewell heatmap`, whose map is what the net says at every place, or"
+            " --method embedding",
         )
     names = look.classes or tested.classes.names
     numbers = [class_number(tested.classes.names, name) for name in names]

@@ -104,13 +104,7 @@ def patches_of_labels(
         )
     headers = study.headers().set_index("image")
     labelled = headers.loc[labels["image"].unique()]
-    rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
-    wanted = [
-        (str(image), frame, label, score)
-        for image, t, label, score in rows
-        for frame in (range(int(headers["frames"][image])) if pd.isna(t) else [int(t)])
-        if frame % grid.every == 0
-    ]
+    wanted = [each for each in labelled_frames(study, labels) if each[1] % grid.every == 0]
     if isinstance(grid, Whole):
         return _whole(wanted, labelled, labels["route"].iloc[0])
     refuse_small(labelled, grid.patch_px)
@@ -125,6 +119,17 @@ def patches_of_labels(
             got=f"{len(wanted)} frames, {empty} empty patches",
         )
     return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def labelled_frames(study: Study, labels: pd.DataFrame) -> list[tuple[str, int, str, float]]:
+    """Image, frame, label and score of every frame that a row of labels is about."""
+    counts = study.headers().set_index("image")["frames"]
+    rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
+    return [
+        (str(image), frame, label, score)
+        for image, t, label, score in rows
+        for frame in (range(int(counts[image])) if pd.isna(t) else [int(t)])
+    ]
 
 
 def _whole(

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn import functional
 
-from livewell.classes import ClassNames
 from livewell.files import whole_file
 from livewell.image import PixelSource
-from livewell.models.building import build
-from livewell.models.device import AUTO, placed
-from livewell.models.nets.frozen import FrozenNet, FrozenSpec
-from livewell.models.nets.net import Net
+from livewell.models.device import AUTO
+from livewell.models.nets.frozen import FrozenSpec
 from livewell.models.profile import Profile
 from livewell.progress import task
 from livewell.training.data import LabelledRegions
-from livewell.training.features import FieldReader, cache_of
+from livewell.training.features import reader_of
 from livewell.training.fit import FitResult
 from livewell.training.module import macro_auc
 
@@ -53,11 +50,8 @@ def fit_head(
     """
     began = time.monotonic()
     classes = int(train.codes.max()) + 1
-    module = cast(FrozenNet, build(profile, channels=channels, classes=classes))
-    placed(module, device)
-    names = ClassNames(tuple(map(str, range(classes))))
-    net = Net(module, names, pixel_um, profile.input.patch_px, 0, profile.input.normalise)
-    reader = FieldReader(net, cache_of(source))
+    reader = reader_of(profile, source, channels, classes, pixel_um, device, seed)
+    module = reader.module
     with task(what, total=len(train.patches) + len(validation.patches)) as tick:
         x, held = (
             reader.regions(source, part.patches, module.embedded, tick).numpy()

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
+from livewell.errors import ModelFileError
 from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, folded
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
@@ -142,6 +143,12 @@ class FrozenSpec(NetSpec):
             f"blocks must be among 0 to {len(LAYERS) - 1}": all(
                 0 <= block < len(LAYERS) for block in self.blocks
             ),
+            "blocks and zooms must differ from each other": all(
+                len(set(each)) == len(each) for each in (self.blocks, self.zooms)
+            ),
+            "radii_px must be numbers, 0 or more": all(
+                0 <= radius < math.inf for radius in self.radii_px
+            ),
         }
 
     def build(self, shape: NetShape = PLAIN) -> nn.Module:
@@ -154,8 +161,7 @@ class FrozenSpec(NetSpec):
         """
         net = FrozenNet(self, shape.channels, shape.classes)
         if self.weights:
-            found = state(LITE0, self.weights)
-            net.backbone.load_state_dict(folded(found, shape.channels, len(net.backbone.blocks)))
+            _fill(net.backbone, self.weights, shape.channels)
         return net.requires_grad_(False)
 
 
@@ -231,6 +237,24 @@ class FrozenNet(nn.Module):
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
+
+
+def _fill(backbone: Lite0, weights: str, channels: int) -> None:
+    """Give a backbone published weights, or those of another frozen net."""
+    found = state(LITE0, weights)
+    try:
+        if any(name.startswith("backbone.") for name in found):
+            tensors = {name: found[f"backbone.{name}"] for name in backbone.state_dict()}
+        else:
+            tensors = folded(found, channels, len(backbone.blocks))
+        backbone.load_state_dict(tensors)
+    except (KeyError, IndexError, RuntimeError) as error:
+        raise ModelFileError(
+            "the weights are of another net",
+            where=weights,
+            expected=f"those of {LITE0} as published, or a frozen net of {channels} channels",
+            got=f"{len(found)} tensors, such as {', '.join(sorted(found)[:3])}",
+        ) from error
 
 
 def _stepped(zoom: float) -> float:

@@ -157,7 +157,8 @@ def features_(
     "--profile",
     default="FAST",
     show_default=True,
-    help="Recipe: FAST; FROZEN for a linear head on a fixed backbone; FAST_FIELDS for training on crops with all their labelled regions;"
+    help="Recipe: FAST; FROZEN for a linear head on a fixed backbone; EMPTY_SVM to tell empty patches"
+    " by a few that are marked; FAST_FIELDS for training on crops with all their labelled regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, channels, command, named_values
+from livewell.cli.talk import (
+    COUNT,
+    DEVICE,
+    OCCUPIED_BY,
+    PATH,
+    SEED,
+    Talk,
+    channels,
+    command,
+    named_values,
+)
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -39,6 +49,7 @@ if TYPE_CHECKING:
     type=click.Choice(["drop", "keep"]),
     help="Patches without cells: left out (default) or kept.",
 )
+@OCCUPIED_BY
 @click.option("--labels", default="labels", show_default=True)
 @click.option("--name", default="split", show_default=True)
 @channels("Transmitted-light channel, if its name does not tell.")
@@ -157,7 +168,7 @@ def features_(
     "--profile",
     default="FAST",
     show_default=True,
-    help="Recipe: FAST; FROZEN for a linear head on a fixed backbone; EMPTY_SVM to tell empty patches"
+    help="Recipe: FAST; FROZEN for a linear head on a fixed backbone; EMPTY_SVM for empty patches"
     " by a few that are marked; FAST_FIELDS for training on crops with all their labelled regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"

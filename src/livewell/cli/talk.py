@@ -41,6 +41,12 @@ DEVICE = click.option(
     show_default=True,
     help="Where to compute: cpu, cuda, cuda:1, mps; auto: the first GPU where there is one.",
 )
+OCCUPIED_BY = click.option(
+    "--occupied-by",
+    type=PATH,
+    help="Model or run of patches that were marked empty or not (EMPTY_SVM), which tells those"
+    " without cells in place of their texture.",
+)
 
 
 class Talk:

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from torch.nn import functional
 
 from livewell.files import whole_file
@@ -45,8 +46,8 @@ def fit_head(
     """Fit the linear head of a `FrozenNet`, as `livewell.training.fit.fit`.
 
     Features are standardised on the training part and reduced to their principal components; then
-    a logistic regression, with the penalty ``weight_decay / 2`` times the squared weights on the
-    mean loss.
+    a logistic regression or a linear support vector machine, with the penalty ``weight_decay / 2``
+    times the squared weights on the mean loss.
     """
     began = time.monotonic()
     classes = int(train.codes.max()) + 1
@@ -85,8 +86,11 @@ def linear_head(
     components = PCA(min(spec.components, *x.shape), svd_solver="randomized", random_state=seed)
     steps = make_pipeline(StandardScaler(), components)
     reduced = steps.fit_transform(x)
-    fitted = LogisticRegression(
-        C=1 / (profile.fit.weight_decay * len(x)), max_iter=profile.fit.steps
+    strength, most = 1 / (profile.fit.weight_decay * len(x)), profile.fit.steps
+    fitted = (
+        LinearSVC(C=strength, max_iter=most, dual=False)
+        if spec.fitted_by == "svm"
+        else LogisticRegression(C=strength, max_iter=most)
     )
     counts = _counts(labelled, profile.fit.balance, spec.evenness)
     fitted.fit(reduced, labelled.codes, sample_weight=counts * len(x))

@@ -98,6 +98,11 @@ class FrozenSpec(NetSpec):
     components: int = Field(
         400, gt=0, description="principal components of the features that the head is fitted on"
     )
+    fitted_by: Literal["logistic", "svm"] = Field(
+        "logistic",
+        description="how the head is fitted: logistic regression, or a linear support vector"
+        " machine with squared hinge loss",
+    )
     evenness: float = Field(
         0.5,
         ge=0,

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -118,7 +118,11 @@ def test_evaluate_tells_precision_recall_and_f1(world: World) -> None:
 
 def test_split_leaves_out_what_the_model_calls_empty(world: World) -> None:
     """Texture takes blurred patches for cells; a model of marked ones leaves them out."""
-    given = {"by": "image", "scheme": Holdout((0.4, 0.3, 0.3)), "grid": Grid(PATCH_PX, PATCH_PX)}
+    given: dict[str, Any] = {
+        "by": "image",
+        "scheme": Holdout((0.4, 0.3, 0.3)),
+        "grid": Grid(PATCH_PX, PATCH_PX),
+    }
     by_texture = world.shares(split(world.study, **given, name="texture").patches)
     by_model = world.shares(
         split(world.study, **given, name="model", occupied_by=world.run).patches
@@ -134,7 +138,11 @@ def test_split_leaves_out_what_the_model_calls_empty(world: World) -> None:
 
 def test_patches_of_any_size_are_told(world: World) -> None:
     """Marks on patches of one size tell those of another, by what lies at their centres."""
-    given = {"by": "image", "scheme": Holdout((0.4, 0.3, 0.3)), "grid": Grid(32, PATCH_PX)}
+    given: dict[str, Any] = {
+        "by": "image",
+        "scheme": Holdout((0.4, 0.3, 0.3)),
+        "grid": Grid(32, PATCH_PX),
+    }
     made = split(world.study, **given, name="small", occupied_by=world.run)
     assert 0 < len(made.patches) < IMAGES * ACROSS**2
 
@@ -168,10 +176,22 @@ def test_the_commands_take_a_model(world: World, tmp_path: Path) -> None:
     told = ("--occupied-by", str(world.run), "--json")
     study, images = str(world.study.folder), str(world.study.root)
     classes = ("--negative", "live", "--positive", "dead")
+    grid = ("--patch-px", "64", "--stride-px", "64")
     for words in (
         ("split", study, "--by", "image", "--patch-px", "64", "--name", "cli"),
-        ("label", "stain", study, "--channel", "PI", "--on", "mean", "--name", "cli", *classes)
-        + ("--patch-px", "64", "--stride-px", "64"),
+        (
+            "label",
+            "stain",
+            study,
+            "--channel",
+            "PI",
+            "--on",
+            "mean",
+            "--name",
+            "cli",
+            *classes,
+            *grid,
+        ),
         ("assess", images, "--model", str(world.run), "--out", str(tmp_path / "out")),
     ):
         done = CliRunner().invoke(main, [*words, *told])
@@ -182,7 +202,7 @@ def test_the_commands_take_a_model(world: World, tmp_path: Path) -> None:
 
 def test_what_cannot_tell_is_refused(world: World, model: Path) -> None:
     """Nets of crops, other channels and another magnification are errors before any patch."""
-    given = {"by": "image", "scheme": Holdout((0.4, 0.3, 0.3)), "name": "refused"}
+    given: dict[str, Any] = {"by": "image", "scheme": Holdout((0.4, 0.3, 0.3)), "name": "refused"}
     grid = Grid(PATCH_PX, PATCH_PX)
     with pytest.raises(ModelFileError, match="EMPTY_SVM"):
         split(world.study, **given, grid=grid, occupied_by=model)

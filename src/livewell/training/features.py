@@ -158,6 +158,8 @@ class FieldReader:
 
     def _normalised(self, pixels: Frame) -> Tensor:
         field = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
+        if not bool(torch.isfinite(field).all()):
+            raise ImageContentError("pixels that are no finite numbers", expected="grey levels")
         return normalise(field[None], self.net.how)[0]
 
     def _parts(self, shape: Sequence[int]) -> Iterator[tuple[tuple[float, ...], Box]]:

@@ -151,8 +151,8 @@ class FrozenSpec(NetSpec):
             "blocks and zooms must differ from each other": all(
                 len(set(each)) == len(each) for each in (self.blocks, self.zooms)
             ),
-            "radii_px must be numbers, 0 or more": all(
-                0 <= radius < math.inf for radius in self.radii_px
+            "radii_px must be numbers, 0 or more, and zooms numbers": all(
+                0 <= each < math.inf for each in (*self.radii_px, *self.zooms)
             ),
         }
 
@@ -269,6 +269,10 @@ def _stepped(zoom: float) -> float:
 def _zoomed(field: Tensor, zoom: float) -> Tensor:
     """(channels, h, w) -> (1, channels, h', w'), mirrored up to whole cells of 32 px."""
     pixels = field[None]
+    least = math.ceil(1 / zoom)
+    short = [max(least - size, 0) for size in pixels.shape[-2:]]
+    if any(short):
+        pixels = functional.pad(pixels, (0, short[1], 0, short[0]), mode="replicate")
     if zoom != 1:
         pixels = functional.interpolate(
             pixels,

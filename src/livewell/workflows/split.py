@@ -81,10 +81,8 @@ def split(
         The same content on both sides.
     LabelError
         Labels on patches and a grid asked for, or neither; or no patch of a class.
-    SpecError
-        `occupied_by` where no empty patch is left out.
-    ModelFileError, ImageContentError
-        `occupied_by` is no model for this, or of other channels or another magnification.
+    SpecError, ModelFileError, ImageContentError
+        `occupied_by` where no empty patch is left out, or no model for these images.
     """
     study = Study.of(study)
     fields, table, meta = study.fields(), study.labels(labels), study.label_meta(labels)

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from livewell.workflows.compare import compare as compare
     from livewell.workflows.evaluate import evaluate as evaluate
     from livewell.workflows.explain import explain as explain
+    from livewell.workflows.features import features as features
     from livewell.workflows.heatmap import heatmap as heatmap
     from livewell.workflows.index import index as index
     from livewell.workflows.label import label as label
@@ -87,6 +88,7 @@ _NAMES = {
     "workflows.compare": "compare",
     "workflows.evaluate": "evaluate",
     "workflows.explain": "explain",
+    "workflows.features": "features",
     "workflows.heatmap": "heatmap",
     "workflows.index": "index",
     "workflows.label": "label",

@@ -69,6 +69,6 @@ def test_the_run_is_worth_what_it_was(old: Path) -> None:
     """A run of version 0.1 is evaluated today with the figures of then."""
     figures = evaluate(old / "run", baselines=False).figures
     then = json.loads((old / "expected" / "results.json").read_text())["figures"]
-    for name, figure in figures.items():
-        if then[name]["value"] is not None:
-            assert figure.value == pytest.approx(then[name]["value"], abs=1e-5), name
+    for name, known in then.items():
+        if known["value"] is not None:
+            assert figures[name].value == pytest.approx(known["value"], abs=1e-5), name

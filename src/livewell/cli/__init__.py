@@ -11,7 +11,7 @@ from livewell.cli.compare import compare_
 from livewell.cli.dataset import dataset_
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
-from livewell.cli.learn import evaluate_, split_, train_
+from livewell.cli.learn import evaluate_, features_, split_, train_
 from livewell.cli.mosaic import mosaic_
 from livewell.cli.prepare import index_, inspect_, stain_area_
 from livewell.cli.show import demo_, simulate
@@ -42,6 +42,7 @@ for each in (
     dataset_,
     split_,
     mosaic_,
+    features_,
     train_,
     evaluate_,
     compare_,

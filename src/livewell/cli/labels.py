@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, PATH, POSITIVE, SEED, Command, Talk, command, pairs
+from livewell.cli.talk import (
+    COUNT,
+    OCCUPIED_BY,
+    PATH,
+    POSITIVE,
+    SEED,
+    Command,
+    Talk,
+    command,
+    pairs,
+)
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -116,7 +126,8 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
             from livewell.workflows.label import label as label_study
 
             names = _class_names({} if two else settings["classes"], negative, positive)
-            made = label_study(study, function(**settings), names, name=name, seed=seed)
+            more = {"occupied_by": settings.pop("occupied_by", None), "name": name, "seed": seed}
+            made = label_study(study, function(**settings), names, **more)
             for step, count in made.meta.counts:
                 talk.say(f"{count:>8,}  {step}")
             for note in made.meta.notes:
@@ -289,6 +300,7 @@ def label_boxes(**settings: Any) -> "Route":
     show_default=True,
     help="Patches without cells, which are dark in any stain.",
 )
+@OCCUPIED_BY
 @click.option("--reference", help="COLUMN=VALUE of the images to fit on, e.g. treatment=none.")
 def label_stain(reference: str | None, **settings: Any) -> "Route":
     """Label patches by a death stain (Pattarone's mixture of two)."""

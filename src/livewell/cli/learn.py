@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, channels, command, named_values
+from livewell.cli.talk import (
+    COUNT,
+    DEVICE,
+    OCCUPIED_BY,
+    PATH,
+    SEED,
+    Talk,
+    channels,
+    command,
+    named_values,
+)
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
@@ -39,6 +49,7 @@ if TYPE_CHECKING:
     type=click.Choice(["drop", "keep"]),
     help="Patches without cells: left out (default) or kept.",
 )
+@OCCUPIED_BY
 @click.option("--labels", default="labels", show_default=True)
 @click.option("--name", default="split", show_default=True)
 @channels("Transmitted-light channel, if its name does not tell.")
@@ -107,6 +118,49 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     context.exit()
 
 
+@command("features")
+@click.argument("study", type=PATH)
+@click.option("--remove", is_flag=True, help="Remove what is kept; with --profile, first.")
+@click.option("--profile", help="Recipe, such as FROZEN, whose features to make ahead.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=named_values,
+    help="SETTING=VALUE of the recipe, e.g. zooms=1,2 (repeatable).",
+)
+@click.option("--labels", default="labels", show_default=True, help="Frames of these labels.")
+@channels("Channel to look at; by default the study's.")
+@DEVICE
+def features_(
+    talk: Talk, study: Path, profile: str | None, settings: dict[str, str], **options: Any
+) -> None:
+    """Tell what features of images a study keeps, make them ahead, or remove them."""
+    from livewell.models.profile import override
+    from livewell.models.recipes import profile as recipe_of
+    from livewell.study.features import LIMIT
+    from livewell.text import plural
+    from livewell.workflows.features import features
+
+    if settings and not profile:
+        raise click.UsageError("--set is for --profile")
+    recipe = override(recipe_of(profile), settings) if profile else None
+    made = features(study, profile=recipe, **options)
+    for text in made.warnings:
+        talk.warn(text)
+    if made.removed:
+        talk.say(f"removed: {plural(made.removed.files, 'file')}, {made.removed.used_gb:.2f} GB")
+    if recipe:
+        talk.say(f"seen: {plural(made.frames, 'frame')}")
+    room = made.room
+    limit = f"{room.limit_gb:g} GB ({LIMIT})"
+    talk.say(f"kept: {plural(room.files, 'file')}, {room.used_gb:.2f} GB of {limit}")
+    kept = {"files": room.files, "gb": room.used_gb, "limit_gb": room.limit_gb}
+    gone = made.removed and {"files": made.removed.files, "gb": made.removed.used_gb}
+    found = {"frames": made.frames, "warnings": list(made.warnings)}
+    talk.result({**kept, "removed": gone, **found})
+
+
 @command("train")
 @click.argument("study", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Run folder; the same one to go on.")
@@ -115,7 +169,8 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     default="FROZEN",
     show_default=True,
     help="Recipe: FROZEN, seconds of fitting on a backbone that knows photographs; FAST, a small"
-    " net from scratch; FAST_FIELDS for training on crops with all their labelled regions;"
+    " net from scratch; EMPTY_SVM for empty patches by a few that are marked; FAST_FIELDS for"
+    " training on crops with all their labelled regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"

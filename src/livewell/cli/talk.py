@@ -41,6 +41,12 @@ DEVICE = click.option(
     show_default=True,
     help="Where to compute: cpu, cuda, cuda:1, mps; auto: the first GPU where there is one.",
 )
+OCCUPIED_BY = click.option(
+    "--occupied-by",
+    type=PATH,
+    help="Model or run of patches that were marked empty or not (EMPTY_SVM), which tells those"
+    " without cells in place of their texture.",
+)
 
 
 class Talk:
@@ -144,12 +150,14 @@ def _by_term(stop: BaseException | None) -> bool:
     return stop is not None
 
 
-def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """``NAME=VALUE`` options; ``NAME`` alone stands for itself."""
+def pairs(
+    _: click.Context, parameter: click.Parameter, values: tuple[str, ...], *, empty: bool = False
+) -> dict[str, str]:
+    """``NAME=VALUE`` options; ``NAME`` alone stands for itself, a value may be empty if so said."""
     found: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
-        if not name or (equals and not rest):
+        if not name or (equals and not rest and not empty):
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", param=parameter)
         if name in found:
             raise click.BadParameter(
@@ -162,13 +170,13 @@ def pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...])
 def named_values(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
-    """``NAME=VALUE`` options, never without their value."""
+    """``NAME=VALUE`` options, never without ``=``; settings may be empty, such as ``weights=``."""
     for value in values:
         if "=" not in value:
             raise click.BadParameter(
                 f"{value!r} is not NAME=VALUE; write {value}=VALUE", param=parameter
             )
-    return pairs(context, parameter, values)
+    return pairs(context, parameter, values, empty=parameter.name == "settings")
 
 
 def once(_: click.Context, parameter: click.Parameter, values: tuple[Any, ...]) -> Any:

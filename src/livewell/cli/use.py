@@ -5,7 +5,18 @@ from typing import Any
 
 import click
 
-from livewell.cli.talk import COUNT, DEVICE, PATH, POSITIVE, SEED, Command, Talk, channels, command
+from livewell.cli.talk import (
+    COUNT,
+    DEVICE,
+    OCCUPIED_BY,
+    PATH,
+    POSITIVE,
+    SEED,
+    Command,
+    Talk,
+    channels,
+    command,
+)
 
 MAPPING = (
     click.option("--model", type=PATH, required=True, help="Model folder or training run."),
@@ -68,6 +79,7 @@ def mapping(function: Command) -> Command:
 @channels("Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
+@OCCUPIED_BY
 @DEVICE
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Judge images: healthy, sick, unsure, or nothing to judge."""

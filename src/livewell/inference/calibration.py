@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from livewell.image import PixelSource
 from livewell.inference.detections import Finder, Look
@@ -40,13 +40,16 @@ def calibrated_card(
     that have not seen their groups.
     """
     placed(net.module, device)
+    known: ArrayLike
     if logits is None:
         with task("calibrating on validation", total=len(validation)) as tick:
-            logits = engine_of(net).regions(source, regions_of(validation), tick)
+            known = engine_of(net).regions(source, regions_of(validation), tick)
+    else:
+        known = logits
     classes = net.classes
     y = classes.codes(validation["label"])
-    rule = fit_region_rule(logits, y, validation["group"])
-    images = by_image(scored(validation, logits, rule, classes), classes)
+    rule = fit_region_rule(known, y, validation["group"])
+    images = by_image(scored(validation, known, rule, classes), classes)
     return Card(
         classes=classes.names,
         positive=classes.positive,

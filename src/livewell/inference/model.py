@@ -24,7 +24,7 @@ from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.stain import stain_ratio
 from livewell.inference.wide_fields import class_scores, look_over
 from livewell.inference.windows import View, too_small
-from livewell.measure.occupancy import LEAST_SHARE, grid_shares, shares, textured
+from livewell.measure.occupancy import LEAST_SHARE, Occupancy, Texture, grid_shares, textured
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
@@ -265,13 +265,19 @@ class Model:
             self.classes, regions, logits, rule, verdicts, field.notes, find, make_map, make_stain
         )
 
-    def patches(self, field: Field, stride_px: int) -> list[Box]:
-        """Patches of a field where there are cells; the last row and column end at its edge."""
+    def patches(
+        self, field: Field, stride_px: int, occupancy: Occupancy | None = None
+    ) -> list[Box]:
+        """Patches of a field where there are cells; the last row and column end at its edge.
+
+        Empty patches are told by their texture unless another `occupancy` is given.
+        """
         size = self.card.patch_px
         boxes = list(tiles(field.area, size, stride_px, "shift"))
         if not boxes:
             raise too_small(field.area, size, field.where)
-        full = shares(textured(field.pixels[0], self.card.pixel_um), boxes) >= LEAST_SHARE
+        occupancy = occupancy or Texture(self.card.pixel_um)
+        full = occupancy.holds(field.pixels, field.area, boxes)
         return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
     def class_map(self, field: Field, stride_px: int) -> ClassMap:

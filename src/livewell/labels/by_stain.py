@@ -21,6 +21,7 @@ from livewell.labels.stain_decisions import (
     StainDecisions,
 )
 from livewell.labels.stain_values import StainScale, grid_values, left_out, nucleus_values
+from livewell.measure.occupancy import Occupancy
 from livewell.region import RegionGrid
 from livewell.study.stained import StainSource
 from livewell.study.study import Study
@@ -106,6 +107,11 @@ class Stain(Route):
     eight_bit: bool = False
     saturated_from: float | None = None
 
+    @property
+    def drops_empty(self) -> bool:
+        """Whether patches without cells are left out; around nuclei there are some."""
+        return self.empty == "drop" and not self.nuclei
+
     def make(self, request: Request) -> Labels:
         """The labels, of the study's pixels."""
         classes, fields = two_classes(request.classes, self.name), request.study.fields()
@@ -117,7 +123,7 @@ class Stain(Route):
                 expected=", ".join(fields.columns),
             )
         known = fields[list({"image", *columns})]
-        measured = measure_stain(request.study, self).merge(known, on="image")
+        measured = measure_stain(request.study, self, request.occupancy).merge(known, on="image")
         made = by_stain(measured, self, classes, request.seed)
         bare = sorted(set(fields["image"]) - set(measured["image"]))
         noun = "no nucleus in the mask" if self.nuclei else "no patch"
@@ -127,7 +133,7 @@ class Stain(Route):
         return replace(made, decisions=decided, notes=(*made.notes, *notes))
 
 
-def measure_stain(study: Study, route: Stain) -> pd.DataFrame:
+def measure_stain(study: Study, route: Stain, occupancy: Occupancy | None = None) -> pd.DataFrame:
     """Stain of every patch of a study, columns `livewell.labels.stain_values.VALUES`."""
     scale = StainScale(
         route.on != "mean", route.offset_counts, route.eight_bit, route.saturated_from
@@ -136,7 +142,7 @@ def measure_stain(study: Study, route: Stain) -> pd.DataFrame:
     if route.nuclei:
         return nucleus_values(study, source, route.transmitted, route.nuclei, route.patch_px, scale)
     grid = RegionGrid(route.patch_px, route.stride_px)
-    return grid_values(study, source, route.transmitted, grid, scale)
+    return grid_values(study, source, route.transmitted, grid, scale, occupancy)
 
 
 def sets_of(table: pd.DataFrame, route: Stain) -> "pd.Series[str]":
@@ -159,7 +165,7 @@ def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], see
     `measured` is as `measure_stain` returns, with the columns that `route` names.
     """
     measured = measured.reset_index(drop=True)
-    outcome = left_out(measured, empty=route.empty == "drop" and not route.nuclei)
+    outcome = left_out(measured, empty=route.drops_empty)
     used = measured[outcome == ""]
     values = used["mean" if route.on == "mean" else "ratio"].astype("float64")
     if route.on == "log-ratio":

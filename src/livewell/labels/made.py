@@ -11,6 +11,7 @@ from livewell.classes import ClassNames
 from livewell.errors import Fault, LabelError, TableError
 from livewell.labels.mixture import Mixture
 from livewell.labels.stain_decisions import StainDecisions
+from livewell.measure.occupancy import Occupancy
 from livewell.study.study import Study
 from livewell.tables.faults import listed, near
 from livewell.tables.metadata import LabelSource
@@ -84,6 +85,8 @@ class Request:
     classes: ClassNames
     name: str
     seed: int = 0
+    occupancy: Occupancy | None = None
+    """What tells empty patches; by texture where ``None``."""
 
 
 @dataclass(frozen=True, slots=True)

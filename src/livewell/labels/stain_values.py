@@ -12,7 +12,7 @@ from livewell.image import Frame
 from livewell.images.opening import choose_channels
 from livewell.labels.stain_decisions import BORDER, EMPTY, SAME_PATCH
 from livewell.measure import nuclei, stain
-from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.measure.occupancy import Occupancy, Texture
 from livewell.region import Region, RegionGrid, centred
 from livewell.study.beside import BesideFiles
 from livewell.study.pixels import StudyPixels
@@ -23,8 +23,8 @@ from livewell.tables.schemas import KEY, key_table
 
 VALUES = [*KEY, "mean", "ratio", "cells", "saturated", "left_out"]
 """Columns of a table of stain values: ``mean`` (counts) and ``ratio`` (to the background, where it
-is asked for) are of the patch, or medians inside its nucleus; ``cells``: share with cell-scale
-texture in transmitted light; ``saturated``: pixels at the highest level make the value too low;
+is asked for) are of the patch, or medians inside its nucleus; ``cells``: whether transmitted light
+shows any; ``saturated``: pixels at the highest level make the value too low;
 ``left_out``: one of `livewell.labels.stain_decisions.LEFT_OUT`, or empty."""
 
 
@@ -76,24 +76,31 @@ class StainScale:
 
 
 def grid_values(
-    study: Study, source: StainSource, transmitted: str | None, grid: RegionGrid, scale: StainScale
+    study: Study,
+    source: StainSource,
+    transmitted: str | None,
+    grid: RegionGrid,
+    scale: StainScale,
+    occupancy: Occupancy | None = None,
 ) -> pd.DataFrame:
     """The stain of every patch of a grid, columns `VALUES`.
 
-    Patches in registration borders of zeros of either channel are left out.
+    Patches in registration borders of zeros of either channel are left out. Cells are told by their
+    texture unless another `occupancy` is given.
     """
     seen = StudyPixels(study, transmitted)
     images = study.fields()["image"]
     seen.prepare(images)
-    pixel_um = common_pixel_um(study, images)
+    occupancy = occupancy or Texture(common_pixel_um(study, images))
     tables = []
     for each in stained_frames(study, source):
-        area = each.area.common(seen.area(each.image, each.t))
+        own = seen.area(each.image, each.t)
+        area = each.area.common(own)
         patches = list(grid.patches(each.image, each.t, area)) if area else []
         boxes = [patch.box for patch in patches]
         levels = scale.levels(each)
         means = stain.means(levels, boxes)
-        cells = shares(textured(seen.frame(each.image, each.t), pixel_um), boxes)
+        cells = occupancy.holds(seen.planes(each.image, each.t), own, boxes)
         table = _table(patches, means, scale.ratios(levels, means), cells)
         table["saturated"] = stain.reaches(each.stain, boxes, scale.top(each.stain))
         tables.append(table)
@@ -124,7 +131,7 @@ def nucleus_values(
         patches = list(centred(each.image, each.t, at, patch_px))
         levels = scale.levels(each)
         medians = nuclei.medians(found, levels)
-        table = _table(patches, medians, scale.ratios(levels, medians), 1.0)
+        table = _table(patches, medians, scale.ratios(levels, medians), True)
         # a median is right as long as less than half of the nucleus is saturated
         table["saturated"] = nuclei.medians(found, each.stain) >= scale.top(each.stain)
         table.loc[table.duplicated(KEY), "left_out"] = SAME_PATCH
@@ -136,14 +143,14 @@ def nucleus_values(
 def left_out(values: pd.DataFrame, *, empty: bool) -> "pd.Series[str]":
     """Why each patch is left out, empty where it is used; those without cells where `empty`."""
     reasons = values["left_out"].astype("str")
-    return reasons.mask((reasons == "") & empty & (values["cells"] < LEAST_SHARE), EMPTY)
+    return reasons.mask((reasons == "") & empty & ~values["cells"].astype(bool), EMPTY)
 
 
 def _table(
     patches: Iterable[Region],
     values: NDArray[np.float64],
     ratios: NDArray[np.float64],
-    cells: NDArray[np.float64] | float,
+    cells: NDArray[np.bool_] | bool,
 ) -> pd.DataFrame:
     table = key_table(patches)
     return table.assign(mean=values, ratio=ratios, cells=cells, saturated=False, left_out="")

@@ -1,6 +1,8 @@
 """Whether there is any cell: how much of the area has cell-scale texture above the noise."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,25 @@ LEAST_SHARE = 0.002
 60 px in a frame of 1344 x 1024)."""
 WHOLE_PX, TILE_PX, SAMPLED = 2**25, 2048, 9
 """Images of more pixels are looked at in tiles; of so many of them the noise is taken."""
+
+
+class Occupancy(Protocol):
+    """Tells patches with cells from empty ones."""
+
+    def holds(self, planes: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.bool_]:
+        """Whether each box of a frame (channels, y, x), of which `area` holds image, has cells."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """Occupancy by texture in the first channel: `LEAST_SHARE` of a box has that of cells."""
+
+    pixel_um: float | None = None
+
+    def holds(self, planes: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.bool_]:
+        """As `Occupancy.holds`."""
+        return shares(textured(planes[0], self.pixel_um), boxes) >= LEAST_SHARE
 
 
 def textured(frame: Frame, pixel_um: float | None = None) -> NDArray[np.bool_]:

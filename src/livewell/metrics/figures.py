@@ -62,6 +62,10 @@ _DEFINED: dict[str, tuple[Callable[[pd.DataFrame], str], Callable[[pd.DataFrame]
         lambda t: "" if (t["called"] == 1).any() else "no patch is called positive",
         lambda t: sk.precision_score(t["y"], t["called"]),
     ),
+    "f1": (
+        lambda t: "" if t[["y", "called"]].to_numpy().any() else "no positive patch",
+        lambda t: sk.f1_score(t["y"], t["called"]),
+    ),
     "roc_auc": (_one_class, lambda t: sk.roc_auc_score(t["y"], t["p"])),
     "average_precision": (_one_class, lambda t: sk.average_precision_score(t["y"], t["p"])),
     # Brier 1950; 0 is best

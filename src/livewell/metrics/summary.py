@@ -25,6 +25,8 @@ FIGURES = (
     "balanced_accuracy",
     "sensitivity",
     "specificity",
+    "precision",
+    "f1",
     "brier",
     "prevalence_auc",
     "calibration_error",

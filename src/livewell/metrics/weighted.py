@@ -163,6 +163,11 @@ def _precision(data: Outcomes) -> Weigh:
     return ratio(data.sums(data.called * data.y), data.sums(data.called))
 
 
+def _f1(data: Outcomes) -> Weigh:
+    hits = data.sums(2.0 * data.called * data.y)
+    return ratio(hits, data.sums(data.called + data.y))
+
+
 def _brier(data: Outcomes) -> Weigh:
     return ratio(data.sums((data.p - data.y) ** 2), data.sums(np.ones(len(data.y))))
 
@@ -220,6 +225,7 @@ _PARTS: dict[str, tuple[Callable[[Outcomes], int], Callable[[Outcomes], Weigh]]]
     "sensitivity": (partial(_holders, 1), partial(_right, 1)),
     "specificity": (partial(_holders, 0), partial(_right, 0)),
     "precision": (_callers, _precision),
+    "f1": (partial(_holders, 1), _f1),
     "roc_auc": (_scarcer, partial(_by_score, _roc_area)),
     "average_precision": (_scarcer, partial(_by_score, _mean_precision)),
     "brier": (groups_of, _brier),

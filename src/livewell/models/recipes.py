@@ -162,6 +162,16 @@ FROZEN = Profile(
 )
 """livewell's own, on a fixed backbone: seconds on a processor."""
 
+EMPTY_SVM = FROZEN.updated(
+    name="EMPTY_SVM",
+    source="Pattarone et al. 2021, Results, empty patches: a support vector machine on features of"
+    " an untuned net of ImageNet, from 226 marked patches without cells or out of focus and 226"
+    " others. Here features are FROZEN's (the paper's: 512 of ResNet-18) and the machine is linear,"
+    " with its penalty as FROZEN's.",
+    fitted_by="svm",
+)
+"""Tells empty patches and those out of focus by a few that are marked: seconds on a processor."""
+
 PATTARONE_2021 = Profile(
     name="PATTARONE_2021",
     source="Pattarone et al. 2021, Classifiers training and Methods, Neural networks: ResNet-18,"

@@ -17,6 +17,7 @@ from livewell.labels.by_votes import Doubt, by_votes
 from livewell.labels.doses import doses
 from livewell.labels.made import Count, Labels, label_table, two_classes
 from livewell.labels.times import frame_times
+from livewell.measure.occupancy import Texture
 from livewell.papers.counts import (
     FRAMES,
     PATCH_PX,
@@ -160,7 +161,7 @@ def deadnet_a(
         wanted = list(
             zip(rows["image"], rows["t"].astype(int), rows["label"], rows["score"], strict=True)
         )
-        crops, empty = gridded(wanted, grid, pixels, pixel_um, tick)
+        crops, empty = gridded(wanted, grid, pixels, Texture(pixel_um), tick)
     without = sorted(set(classes) - set(crops["label"]))
     if without:
         raise LabelError(

@@ -193,7 +193,9 @@ def _scores(results: EvaluationResults) -> Section:
         f"Scores on unseen {words.groups}",
         f"Intervals resample whole {words.groups}. Sensitivity is the share of"
         f" {words.regions} labelled {positive} that were called {positive}, specificity the"
-        f" share of those labelled {negative} that were called {negative}.",
+        f" share of those labelled {negative} that were called {negative}, precision the share of"
+        f" those called {positive} that are labelled so; F1 is the harmonic mean of precision and"
+        " sensitivity.",
         pictures=[
             estimates(results.estimates),
             roc(y, p, scores["group"], auc=results.pooled, words=words),

@@ -21,6 +21,7 @@ METRIC_NAMES = {
     "pictures_decided": "images with a verdict",
     "pictures_right": "right among these",
     "precision": "precision",
+    "f1": "F1",
     "unsure": "left unsure",
     "decided_accuracy": "accuracy among the others",
     "virtual_batches": "balanced accuracy over virtual batches",

@@ -70,6 +70,11 @@ class _Pixels(ABC):
         self._corners(image, t)
         return np.array(self._movies_of(image)[channel].pixels[t])
 
+    def planes(self, image: str, t: int) -> Frame:
+        """One whole frame of all channels, (c, y, x), in the file's number type."""
+        self._corners(image, t)
+        return np.stack([movie.pixels[t] for movie in self._movies_of(image)])
+
     def area(self, image: str, t: int) -> Box:
         """The valid area of one frame: what no channel has as registration border."""
         area, *others = (Box.of(*corners) for corners in self._corners(image, t))

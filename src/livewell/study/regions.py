@@ -8,7 +8,7 @@ import pandas as pd
 
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.geometry import Box, Edge
-from livewell.measure.occupancy import LEAST_SHARE, shares, textured
+from livewell.measure.occupancy import Occupancy, Texture
 from livewell.progress import Tick, task
 from livewell.region import Region, RegionGrid
 from livewell.study.pixels import StudyPixels
@@ -76,12 +76,28 @@ LEAST_OF_LARGEST = 0.75
 """Least height or width of a whole frame, of the largest one's."""
 
 
+def refuse_kept(grid: Grid | Whole | None) -> None:
+    """Refuse a way to tell empty patches where none is left out."""
+    if not isinstance(grid, Grid) or grid.empty == "keep":
+        raise SpecError(
+            "there is a model that tells empty patches, and none is left out",
+            where="occupied_by",
+            expected="patches of a grid, with empty ones dropped",
+            remedy="give --patch-px without --empty keep, or leave --occupied-by out",
+        )
+
+
 def patches_of_labels(
-    study: Study, labels: pd.DataFrame, grid: Grid | Whole | None, pixels: StudyPixels
+    study: Study,
+    labels: pd.DataFrame,
+    grid: Grid | Whole | None,
+    pixels: StudyPixels,
+    occupancy: Occupancy | None = None,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Patches of labelled frames, or the labelled patches themselves, and counts by name.
 
-    Columns of `schemas.PATCHES` but for the group; no grid where the labels are on patches.
+    Columns of `schemas.PATCHES` but for the group; no grid where the labels are on patches. Empty
+    patches are told by their texture unless another `occupancy` is given.
     """
     boxed = labels[BOX].notna().all(axis=1)
     if boxed.all() and grid is None:
@@ -104,19 +120,13 @@ def patches_of_labels(
         )
     headers = study.headers().set_index("image")
     labelled = headers.loc[labels["image"].unique()]
-    rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
-    wanted = [
-        (str(image), frame, label, score)
-        for image, t, label, score in rows
-        for frame in (range(int(headers["frames"][image])) if pd.isna(t) else [int(t)])
-        if frame % grid.every == 0
-    ]
+    wanted = [each for each in labelled_frames(study, labels) if each[1] % grid.every == 0]
     if isinstance(grid, Whole):
         return _whole(wanted, labelled, labels["route"].iloc[0])
     refuse_small(labelled, grid.patch_px)
     pixel_um = common_pixel_um(study, labels["image"])
     with task("making patches", total=len(wanted)) as tick:
-        table, empty = gridded(wanted, grid, pixels, pixel_um, tick)
+        table, empty = gridded(wanted, grid, pixels, occupancy or Texture(pixel_um), tick)
     table["route"] = labels["route"].iloc[0]
     if not len(table):
         raise LabelError(
@@ -125,6 +135,17 @@ def patches_of_labels(
             got=f"{len(wanted)} frames, {empty} empty patches",
         )
     return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
+
+
+def labelled_frames(study: Study, labels: pd.DataFrame) -> list[tuple[str, int, str, float]]:
+    """Image, frame, label and score of every frame that a row of labels is about."""
+    counts = study.headers().set_index("image")["frames"]
+    rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
+    return [
+        (str(image), frame, label, score)
+        for image, t, label, score in rows
+        for frame in (range(int(counts[image])) if pd.isna(t) else [int(t)])
+    ]
 
 
 def _whole(
@@ -200,7 +221,7 @@ def gridded(
     wanted: Sequence[tuple[str, int, str, float]],
     grid: Grid,
     pixels: StudyPixels,
-    pixel_um: float | None,
+    occupancy: Occupancy,
     tick: Tick,
 ) -> tuple[pd.DataFrame, int]:
     """Patches of frames (image, t, label, score), and how many without cells were dropped."""
@@ -208,10 +229,11 @@ def gridded(
     empty = 0
     layout = RegionGrid(grid.patch_px, grid.stride_px, grid.edge)
     for image, t, label, score in wanted:
-        patches = list(layout.patches(image, t, pixels.area(image, t)))
+        area = pixels.area(image, t)
+        patches = list(layout.patches(image, t, area))
         if grid.empty == "drop" and patches:
-            mask = textured(pixels.frame(image, t), pixel_um)
-            full = shares(mask, [patch.box for patch in patches]) >= LEAST_SHARE
+            boxes = [patch.box for patch in patches]
+            full = occupancy.holds(pixels.planes(image, t), area, boxes)
             empty += int((~full).sum())
             patches = [patch for patch, holds in zip(patches, full, strict=True) if holds]
         kept += [(patch, label, score) for patch in patches]
@@ -242,9 +264,8 @@ def sequences(
                 for t in range(first + 1, first + frames):
                     area = area and area.common(pixels.area(image, t))
                 boxes = [patch.box for patch in layout.patches(image, first, area)] if area else []
-                if empty == "drop" and boxes:
-                    mask = textured(pixels.frame(image, first), pixel_um)
-                    full = shares(mask, boxes) >= LEAST_SHARE
+                if area and empty == "drop" and boxes:
+                    full = Texture(pixel_um).holds(pixels.planes(image, first), area, boxes)
                     left += int((~full).sum())
                     boxes = [box for box, holds in zip(boxes, full, strict=True) if holds]
                 for box in boxes:

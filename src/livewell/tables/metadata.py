@@ -199,6 +199,8 @@ class SplitMeta(_WithClasses):
     pixel_um: float | None
     counts: Mapping[str, int] = {}
     merge_duplicates: bool = False
+    occupied_by: str = ""
+    """Hash of the weights of the model that told empty patches; empty where texture did."""
     seed: int = 0
     warnings: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """Features of places in fields, from a frozen backbone that sees each field once."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
@@ -10,27 +11,71 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livewell.errors import ImageContentError
+from livewell.classes import ClassNames
+from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
-from livewell.models.device import device_of
-from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet
+from livewell.models.building import build
+from livewell.models.device import AUTO, device_of, placed
+from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet, FrozenSpec
 from livewell.models.nets.net import Net, normalise
+from livewell.models.profile import Profile
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.study.features import FORMAT, FeatureCache
 from livewell.study.pixels import StudyPixels
 
+LOG = logging.getLogger(__name__)
 PART_PX = 2048
 """Edge of what is looked at together without its margin, pixels at the backbone's input."""
+MOST_PX = 6144
+"""Largest edge of such a part with its margin: some 5e9 bytes."""
 Read = Callable[[Sequence[FieldMap], Tensor], Tensor]
 """From maps and places to what is said of each place: `FrozenNet.embedded` or `.logits`."""
 
 
 def cache_of(source: PixelSource) -> FeatureCache | None:
     """Where features of a study's images are kept; other sources keep none."""
-    folder = source.study.folder if isinstance(source, StudyPixels) else None
-    return None if folder is None else FeatureCache(folder / "features")
+    return FeatureCache.of(source.study) if isinstance(source, StudyPixels) else None
+
+
+def reader_of(
+    profile: Profile,
+    source: PixelSource,
+    channels: int,
+    classes: int,
+    pixel_um: float | None,
+    device: str = AUTO,
+    seed: int = 0,
+) -> "FieldReader":
+    """The reader of a recipe's new net, whose head says nothing yet.
+
+    `seed` is of the backbone's weights, where the recipe names none.
+
+    Raises
+    ------
+    SpecError
+        The recipe's net does not see fields, or parts of a field would be too large at its zooms.
+    """
+    if not isinstance(profile.net, FrozenSpec):
+        raise SpecError(
+            "this recipe's net has no features that are kept",
+            where=profile.name,
+            expected="a recipe of a fixed backbone, such as FROZEN",
+            got=f"net {profile.net.kind}",
+        )
+    if pixel_um is None and profile.net.input_um:
+        LOG.warning(
+            "no pixel size is known, so the backbone sees pixels as they are, at zooms %s; give"
+            " one with `livewell index --pixel-um`",
+            ", ".join(f"{zoom:g}" for zoom in profile.net.zooms),
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = placed(build(profile, channels=channels, classes=classes), device)
+    names = ClassNames(tuple(map(str, range(classes))))
+    net = Net(module, names, pixel_um, profile.input.patch_px, 0, profile.input.normalise)
+    return FieldReader(net, cache_of(source))
 
 
 class FieldReader:
@@ -43,11 +88,12 @@ class FieldReader:
     def __init__(self, net: Net, cache: FeatureCache | None = None) -> None:
         self.net, self.module = net, cast(FrozenNet, net.module)
         self.scale = self.module.spec.scale(net.pixel_um)
-        self._cache = cache
+        self.cache = cache
         self._device = device_of(net.module)
         zoom = self.scale * max(self.module.spec.zooms)
         self._core = max(int(PART_PX / zoom) // GRID_PX, 1) * GRID_PX
         self._margin = math.ceil(self.module.reach_px / self.scale / GRID_PX) * GRID_PX
+        _refuse_large((self._core + 2 * self._margin) * zoom, self.module.spec, net.pixel_um)
         self._made_with = self._what()
         self._last: tuple[str, list[FieldMap]] = "", []
 
@@ -86,8 +132,7 @@ class FieldReader:
     @torch.inference_mode()
     def places(self, pixels: Frame, places: NDArray[np.float64], read: Read) -> Tensor:
         """What is read at places (n, 2), pixels of a field (channels, h, w) in grey levels."""
-        field = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
-        field = normalise(field[None], self.net.how)[0]
+        field = self._normalised(pixels)
         found: Tensor | None = None
         for core, seen in self._parts(field.shape[-2:]):
             inside = ((places >= core[:2]) & (places < core[2:])).all(axis=1)
@@ -103,6 +148,19 @@ class FieldReader:
             nowhere = torch.empty(0, 2, device=self._device)
             return read(self._maps(field[:, :32, :32]), nowhere).cpu()
         return found
+
+    @torch.inference_mode()
+    def keep(self, pixels: Frame) -> None:
+        """See all of a field, (channels, h, w) in grey levels, so that its maps are kept."""
+        field = self._normalised(pixels)
+        for _, seen in self._parts(field.shape[-2:]):
+            self._maps(field[:, seen.y.slice, seen.x.slice])
+
+    def _normalised(self, pixels: Frame) -> Tensor:
+        field = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
+        if not bool(torch.isfinite(field).all()):
+            raise ImageContentError("pixels that are no finite numbers", expected="grey levels")
+        return normalise(field[None], self.net.how)[0]
 
     def _parts(self, shape: Sequence[int]) -> Iterator[tuple[tuple[float, ...], Box]]:
         """For every part the edges within which places are its own, and what is looked at."""
@@ -135,12 +193,12 @@ class FieldReader:
         name = digest.hexdigest()
         if name == self._last[0]:
             return self._last[1]
-        kept = self._cache.get(name) if self._cache else None
+        kept = self.cache.get(name) if self.cache else None
         if kept is None:
             maps = self.module.maps(part.to(self._device), self.scale)
-            if self._cache:
+            if self.cache:
                 named = {f"{n:03}": one.values.cpu().numpy() for n, one in enumerate(maps)}
-                self._cache.put(name, named)
+                self.cache.put(name, named)
         else:
             values = [torch.from_numpy(kept[n]).to(self._device) for n in sorted(kept)]
             maps = self.module.placed(values, self.scale)
@@ -155,3 +213,17 @@ class FieldReader:
         for tensor in self.module.backbone.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.digest()
+
+
+def _refuse_large(edge_px: float, spec: FrozenSpec, pixel_um: float | None) -> None:
+    if edge_px > MOST_PX:
+        size = "unknown size" if pixel_um is None else f"{pixel_um:.3g} um"
+        raise SpecError(
+            "parts of a field would be too large for the memory at these zooms and radii_px",
+            where=f"pixels of {size}",
+            expected=f"parts of at most {MOST_PX:,} px at the backbone's input",
+            got=f"{edge_px:,.0f} px, at zooms {', '.join(f'{zoom:g}' for zoom in spec.zooms)}"
+            f" and input_um {spec.input_um:g}",
+            remedy="take smaller zooms or radii_px, or a larger input_um; or correct the pixel size"
+            " with --pixel-um",
+        )

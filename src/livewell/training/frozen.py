@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,21 +13,19 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 from torch.nn import functional
 
-from livewell.classes import ClassNames
 from livewell.errors import SplitError
 from livewell.files import whole_file
 from livewell.image import PixelSource
-from livewell.models.building import build
-from livewell.models.device import AUTO, placed
-from livewell.models.nets.frozen import FrozenNet, FrozenSpec
-from livewell.models.nets.net import Net
+from livewell.models.device import AUTO
+from livewell.models.nets.frozen import FrozenSpec
 from livewell.models.profile import Profile
 from livewell.progress import task
 from livewell.training.data import LabelledRegions
-from livewell.training.features import FieldReader, cache_of
+from livewell.training.features import reader_of
 from livewell.training.fit import FitResult
 from livewell.training.module import macro_auc
 
@@ -63,11 +61,8 @@ def fit_head(
         [*train.groups, *validation.groups],
     )
     classes = int(train.codes.max()) + 1
-    module = cast(FrozenNet, build(profile, channels=channels, classes=classes))
-    placed(module, device)
-    names = ClassNames(tuple(map(str, range(classes))))
-    net = Net(module, names, pixel_um, profile.input.patch_px, 0, profile.input.normalise)
-    reader = FieldReader(net, cache_of(source))
+    reader = reader_of(profile, source, channels, classes, pixel_um, device, seed)
+    module = reader.module
     with task(what, total=len(labelled.patches)) as tick:
         x = reader.regions(source, labelled.patches, module.embedded, tick).numpy()
         head = partial(linear_head, profile=profile, spec=module.spec, seed=seed)
@@ -125,17 +120,21 @@ def linear_head(
     """Weight (classes, features) and bias (classes,) of logits that are linear in features.
 
     Features (n, features) are standardised and reduced to principal components; then a logistic
-    regression, with the penalty ``weight_decay / 2`` times the squared weights on the mean loss.
-    Classes weigh alike in it, as `balance` says.
+    regression or a linear support vector machine, with the penalty ``weight_decay / 2`` times the
+    squared weights on the mean loss. Classes weigh alike in it, as `balance` says.
     """
     scaler = StandardScaler().fit(x)
     scaled = scaler.transform(x)
     number = min(spec.components, *x.shape)
     _, _, axes = randomized_svd(scaled, number, n_iter=2, random_state=seed)
+    strength, most = 1 / (profile.fit.weight_decay * len(x)), profile.fit.steps
+    fitted = (
+        LinearSVC(C=strength, max_iter=most, dual=False)
+        if spec.fitted_by == "svm"
+        else LogisticRegression(C=strength, max_iter=most)
+    )
     counts = _counts(labelled, profile.fit.balance, spec.evenness)
-    fitted = LogisticRegression(
-        C=1 / (profile.fit.weight_decay * len(x)), max_iter=profile.fit.steps
-    ).fit(scaled @ axes.T, labelled.codes, sample_weight=counts * len(x))
+    fitted.fit(scaled @ axes.T, labelled.codes, sample_weight=counts * len(x))
     coefficients, bias = fitted.coef_, fitted.intercept_
     if len(coefficients) == 1:
         coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.r_[-bias, bias] / 2

@@ -12,6 +12,7 @@ from livewell.files import AnyPath
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.frames import gaps
 from livewell.inference.model import Model
+from livewell.inference.occupancy import ModelOccupancy
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
@@ -45,6 +46,7 @@ def assess(
     channels: Channels = None,
     pixel_um: float | None = None,
     frame_s: float | None = None,
+    occupied_by: AnyPath | None = None,
     device: str = AUTO,
 ) -> Assessment:
     """Judge images by a trained model.
@@ -68,13 +70,17 @@ def assess(
         light.
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
+    occupied_by
+        A model that tells empty patches, trained on marked ones; their texture does where ``None``.
     device
         Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises
     ------
     ModelFileError
-        No usable model.
+        No usable model, or `occupied_by` is none for this.
+    ImageContentError
+        `occupied_by` is of other channels or another magnification than the model.
     ImageReadError
         No image at all. A single image that cannot be read is a row of ``failures.csv``.
     OutputError
@@ -94,6 +100,11 @@ def assess(
         "channel": noted_channels(channels),
         "pixel_um": pixel_um,
     }
+    occupancy = None
+    if occupied_by is not None:
+        telling = Model.load(occupied_by, device=device)
+        occupancy = ModelOccupancy(telling, judge.channels, card.pixel_um)
+        settings["occupied_by"] = occupancy.weights_sha256
     positions, unplaced = wells(list(files), pattern)
     folder = ResultFolder.claim(out, "assessment", "assessment.json", settings).begin()
     opening = OpenSettings(channels, pixel_um, frame_s)
@@ -101,7 +112,7 @@ def assess(
     def judged(frame: FileFrame) -> Record:
         seen = (LEARNT,) if frame.learnt else ()
         field = replace(frame.field, notes=(*frame.field.notes, *seen))
-        found = judge.judged(field, stride_px=stride)
+        found = judge.judged(field, judge.patches(field, stride, occupancy), stride_px=stride)
         return verdict_row(found) | ({"extremes": extremes(found)} if found.boxes else {})
 
     def worked(item: Item, tick: Tick) -> Record:

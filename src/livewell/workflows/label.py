@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from livewell.classes import ClassNames
+from livewell.errors import SpecError
 from livewell.files import AnyPath
+from livewell.labels.by_stain import Stain
 from livewell.labels.made import Labels, Request, Route, refuse_other_classes
 from livewell.report.page import render
 from livewell.report.stain_labels import StainLabelResults, stain_labels_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta
+
+if TYPE_CHECKING:
+    from livewell.inference.occupancy import ModelOccupancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ def label(
     classes: ClassNames | Sequence[str],
     *,
     name: str = "labels",
+    occupied_by: AnyPath | None = None,
     seed: int = 0,
 ) -> LabelResult:
     """Label a study and write the labels into it.
@@ -46,6 +53,9 @@ def label(
         The classes that are found; two are ``(negative, positive)``, e.g. ``("healthy", "sick")``.
     name
         Name of this set of labels in the study.
+    occupied_by
+        For labels by a stain of a grid: a model that tells empty patches, trained on marked ones;
+        their texture does where ``None``.
     seed
         Of a fitted mixture.
 
@@ -59,7 +69,10 @@ def label(
         The route gives one class only, other classes than said, or is given more classes than it
         can tell apart.
     SpecError
-        These are no classes, or labels are merged into themselves.
+        These are no classes, labels are merged into themselves, or `occupied_by` for a route that
+        leaves no empty patches out.
+    ModelFileError, ImageContentError
+        `occupied_by` is no model for this, or of other channels or another magnification.
     StudyError
         There are no labels to merge.
     TableError
@@ -67,11 +80,12 @@ def label(
     """
     study = Study.of(study)
     names = ClassNames.of(classes)
-    labelled = route.make(Request(study, names, name, seed))
+    occupancy = None if occupied_by is None else _occupancy(study, route, occupied_by)
+    labelled = route.make(Request(study, names, name, seed, occupancy))
     refuse_other_classes(labelled, names, name)
     meta = LabelMeta(
         route=route.name,
-        settings=asdict(route),
+        settings=asdict(route) | ({"occupied_by": occupancy.weights_sha256} if occupancy else {}),
         classes=names.names,
         positive=names.positive,
         counts=tuple((count.step, count.count) for count in labelled.counts),
@@ -84,6 +98,21 @@ def label(
     if labelled.boxes is not None:
         study.write_boxes(name, labelled.boxes)
     return LabelResult(labelled, meta, _page(study, name, labelled, meta))
+
+
+def _occupancy(study: Study, route: Route, model: AnyPath) -> "ModelOccupancy":
+    """What tells empty patches of a route that leaves them out."""
+    if not isinstance(route, Stain) or not route.drops_empty:
+        raise SpecError(
+            "there is a model that tells empty patches, and none is left out",
+            where="occupied_by",
+            expected="labels by a stain of a grid, with empty ones dropped",
+            got=f"labels by {route.name}",
+            remedy="leave --occupied-by out",
+        )
+    from livewell.inference.occupancy import ModelOccupancy  # torch, where it is needed
+
+    return ModelOccupancy.of_study(model, study, study.fields()["image"], route.transmitted)
 
 
 def _page(study: Study, name: str, labelled: Labels, meta: LabelMeta) -> Path | None:

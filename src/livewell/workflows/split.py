@@ -12,7 +12,7 @@ from livewell.splitting.groups import group_of_images, grouped, refuse_lost
 from livewell.splitting.schemes import Scheme
 from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
+from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, refuse_kept
 from livewell.study.runs import label_hash
 from livewell.study.scale import channel_names, common_pixel_um
 from livewell.study.study import Study, checked_name
@@ -42,6 +42,7 @@ def split(
     name: str = "split",
     channels: Channels = None,
     merge_duplicates: bool = False,
+    occupied_by: AnyPath | None = None,
     seed: int = 0,
 ) -> SplitResult:
     """Make patches and divide whole groups among train, validation and test.
@@ -62,6 +63,9 @@ def split(
         Channels to look at, by name or number; by default the study's, else the transmitted light.
     merge_duplicates
         Give images with the same content one group instead of refusing them.
+    occupied_by
+        A model that tells empty patches of a grid, trained on marked ones; their texture does where
+        ``None``.
     seed
         Of what is left to chance.
 
@@ -77,6 +81,8 @@ def split(
         The same content on both sides.
     LabelError
         Labels on patches and a grid asked for, or neither; or no patch of a class.
+    SpecError, ModelFileError, ImageContentError
+        `occupied_by` where no empty patch is left out, or no model for these images.
     """
     study = Study.of(study)
     fields, table, meta = study.fields(), study.labels(labels), study.label_meta(labels)
@@ -85,7 +91,13 @@ def split(
     scheme.settled(fields, groups[groups.index.isin(table["image"])])
     pixels = StudyPixels(study, channels)
     pixels.prepare(sorted(table["image"].unique()))
-    patches, counts = patches_of_labels(study, table, grid, pixels)
+    occupancy = None
+    if occupied_by is not None:
+        from livewell.inference.occupancy import ModelOccupancy  # torch, where it is needed
+
+        refuse_kept(grid)
+        occupancy = ModelOccupancy.of_study(occupied_by, study, table["image"], channels)
+    patches, counts = patches_of_labels(study, table, grid, pixels, occupancy)
     refuse_lost(patches, meta.class_names)
     patches = grouped(patches, groups, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates())
@@ -120,6 +132,7 @@ def split(
             frame_px=frame_of(patches) if whole else None,
             channels=channel_names(study, patches["image"], channels),
             pixel_um=common_pixel_um(study, patches["image"]),
+            occupied_by=occupancy.weights_sha256 if occupancy else "",
             counts=counts,
             merge_duplicates=merge_duplicates,
             seed=seed,

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
+from livewell.errors import ModelFileError
 from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, folded
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
@@ -99,6 +100,11 @@ class FrozenSpec(NetSpec):
     components: int = Field(
         400, gt=0, description="principal components of the features that the head is fitted on"
     )
+    fitted_by: Literal["logistic", "svm"] = Field(
+        "logistic",
+        description="how the head is fitted: logistic regression, or a linear support vector"
+        " machine with squared hinge loss",
+    )
     evenness: float = Field(
         0.5,
         ge=0,
@@ -149,6 +155,12 @@ class FrozenSpec(NetSpec):
             f"blocks must be among 0 to {len(LAYERS) - 1}": all(
                 0 <= block < len(LAYERS) for block in self.blocks
             ),
+            "blocks and zooms must differ from each other": all(
+                len(set(each)) == len(each) for each in (self.blocks, self.zooms)
+            ),
+            "radii_px must be numbers, 0 or more, and zooms numbers": all(
+                0 <= each < math.inf for each in (*self.radii_px, *self.zooms)
+            ),
         }
 
     def build(self, shape: NetShape = PLAIN) -> nn.Module:
@@ -161,8 +173,7 @@ class FrozenSpec(NetSpec):
         """
         net = FrozenNet(self, shape.channels, shape.classes)
         if self.weights:
-            found = state(LITE0, self.weights)
-            net.backbone.load_state_dict(folded(found, shape.channels, len(net.backbone.blocks)))
+            _fill(net.backbone, self.weights, shape.channels)
         return net.requires_grad_(False)
 
 
@@ -240,6 +251,24 @@ class FrozenNet(nn.Module):
         return total
 
 
+def _fill(backbone: Lite0, weights: str, channels: int) -> None:
+    """Give a backbone published weights, or those of another frozen net."""
+    found = state(LITE0, weights)
+    try:
+        if any(name.startswith("backbone.") for name in found):
+            tensors = {name: found[f"backbone.{name}"] for name in backbone.state_dict()}
+        else:
+            tensors = folded(found, channels, len(backbone.blocks))
+        backbone.load_state_dict(tensors)
+    except (KeyError, IndexError, RuntimeError) as error:
+        raise ModelFileError(
+            "the weights are of another net",
+            where=weights,
+            expected=f"those of {LITE0} as published, or a frozen net of {channels} channels",
+            got=f"{len(found)} tensors, such as {', '.join(sorted(found)[:3])}",
+        ) from error
+
+
 def _stepped(zoom: float) -> float:
     return max(round(zoom * ZOOM_STEP), 1) / ZOOM_STEP
 
@@ -247,6 +276,10 @@ def _stepped(zoom: float) -> float:
 def _zoomed(field: Tensor, zoom: float) -> Tensor:
     """(channels, h, w) -> (1, channels, h', w'), mirrored up to whole cells of 32 px."""
     pixels = field[None]
+    least = math.ceil(1 / zoom)
+    short = [max(least - size, 0) for size in pixels.shape[-2:]]
+    if any(short):
+        pixels = functional.pad(pixels, (0, short[1], 0, short[0]), mode="replicate")
     if zoom != 1:
         pixels = functional.interpolate(
             pixels,

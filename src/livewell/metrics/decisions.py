@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
+from scipy.stats import t as student
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError, TableError, missing_columns
 from livewell.metrics.calibration import fit_logistic, fit_temperature, group_weight, probability
 from livewell.metrics.outcomes import Floats
-from livewell.metrics.rules import ImageRule, RegionRule, log_odds
+from livewell.metrics.rules import FamiliarityRule, ImageRule, RegionRule, log_odds
 from livewell.tables.schemas import score_columns
 
 WORSE, ABOVE = 0.01, 0.1
@@ -20,6 +21,9 @@ MAX_ERROR = 0.05
 """Highest share of wrong verdicts among decided images that a band is chosen for."""
 LEAST_BAND = 0.1
 """The unsure band reaches at least so far to either side of the threshold."""
+
+MOST_FLAGGED, LEAST_GROUPS = 0.05, 3
+"""Share of fields of new groups that may be called unlike, and from how many groups it is told."""
 
 
 def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
@@ -245,3 +249,27 @@ def _several_classes(
             high = float(level)
     rule = {"slope": slope, "intercept": 0.0, "threshold": high, "low": 0.0, "high": high}
     return rule, highest > high, right
+
+
+def fit_familiarity_rule(distances: ArrayLike, group: ArrayLike) -> FamiliarityRule | None:
+    """The distance that at most `MOST_FLAGGED` of the fields of a new group are expected beyond.
+
+    Logarithms of distances are taken for normal, with one variance between groups and one within
+    them, groups weighing alike: the limit is the upper prediction limit, by Student's t, of a field
+    of one more group. Of fewer than `LEAST_GROUPS` groups nothing can be said.
+
+    Parameters
+    ----------
+    distances
+        Of fields, each from a reference that its group had no part in.
+    group
+        Of every field.
+    """
+    table = pd.DataFrame({"far": np.log(np.asarray(distances, dtype=float)), "group": group})
+    each = table.groupby("group")["far"]
+    means, within = each.mean(), float(each.var(ddof=0).mean())
+    if len(means) < LEAST_GROUPS:
+        return None
+    spread = np.sqrt(means.var(ddof=1) * (1 + 1 / len(means)) + within)
+    far = means.mean() + student.ppf(1 - MOST_FLAGGED, len(means) - 1) * spread
+    return FamiliarityRule(float(np.exp(far)), len(table), len(means))

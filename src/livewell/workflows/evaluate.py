@@ -19,6 +19,7 @@ from livewell.report.examples import FILE, Examples
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
+from livewell.report.unlike import unlike_check
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.text import html_table
@@ -128,17 +129,23 @@ def evaluate(
     suspected, section = examples.suspects(scores)
     stained = stain_check(tested, scores, stain, seed=seed)
     calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
-    notes = [*places.notes, *stained.notes]
-    results = evaluation_results(
-        tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
-    )
+    unlike = unlike_check(tested, scores, judges, seed=seed)
+    shown = {"galleries": calls, "further": further}
+    shown["notes"] = [*places.notes, *stained.notes, *unlike.notes]
+    results = evaluation_results(tested, scores, figures, others, cards, **shown)
     with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
         scores.to_parquet(new / SCORES, index=False)
         suspected.to_csv(new / FILE, index=False)
         places.write(new)
         stained.write(new)
         summary = {"kind": "evaluation", **figures.as_json(others), "stain": stained.as_json()}
-        summary |= {**tested.about(scores), "compared": compared, **drawn, "versions": versions()}
+        summary |= {
+            "unlike": unlike.as_json(),
+            **tested.about(scores),
+            "compared": compared,
+            **drawn,
+            "versions": versions(),
+        }
         write_json(new / RESULTS, summary)
         (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     rows = [*figures.rows, *places.rows]

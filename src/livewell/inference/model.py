@@ -264,19 +264,8 @@ class Model:
             logits, distance = self.familiarity.judged(field, regions, whole)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
         verdicts, make_stain = self.card.image_rule, partial(self.stain_map, field)
-        return Prediction(
-            self.classes,
-            regions,
-            logits,
-            rule,
-            verdicts,
-            field.notes,
-            find,
-            make_map,
-            make_stain,
-            distance,
-            self.card.familiarity_rule,
-        )
+        made = (self.classes, regions, logits, rule, verdicts, field.notes, find, make_map)
+        return Prediction(*made, make_stain, distance, self.card.familiarity_rule)
 
     def patches(self, field: Field, stride_px: int) -> list[Box]:
         """Patches of a field where there are cells; the last row and column end at its edge."""

@@ -130,27 +130,24 @@ def evaluate(
     stained = stain_check(tested, scores, stain, seed=seed)
     calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
     unlike = unlike_check(tested, scores, judges, seed=seed)
-    shown = {"galleries": calls, "further": further}
-    shown["notes"] = [*places.notes, *stained.notes, *unlike.notes]
-    results = evaluation_results(tested, scores, figures, others, cards, **shown)
+    notes = [*places.notes, *stained.notes, *unlike.notes]
+    results = evaluation_results(
+        tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
+    )
     with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
         scores.to_parquet(new / SCORES, index=False)
         suspected.to_csv(new / FILE, index=False)
         places.write(new)
         stained.write(new)
-        summary = {"kind": "evaluation", **figures.as_json(others), "stain": stained.as_json()}
-        summary |= {
-            "unlike": unlike.as_json(),
-            **tested.about(scores),
-            "compared": compared,
-            **drawn,
-            "versions": versions(),
-        }
+        summary = {"kind": "evaluation", **figures.as_json(others), "compared": compared, **drawn}
+        summary |= {"stain": stained.as_json(), "unlike": unlike.as_json(), "versions": versions()}
+        summary |= tested.about(scores)
         write_json(new / RESULTS, summary)
         (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     rows = [*figures.rows, *places.rows]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
-    groups, page = group_figures(scores, classes), folder / REPORT
-    found = (figures.together, others, groups, figures.paper, page, suspected, places)
-    return Evaluation(folder, scores, *found, figures.each, stained)
+    found = (figures.together, others, group_figures(scores, classes), figures.paper)
+    return Evaluation(
+        folder, scores, *found, folder / REPORT, suspected, places, figures.each, stained
+    )

@@ -11,13 +11,14 @@ from livewell.errors import SpecError
 from livewell.geometry import WindowGrid
 from livewell.inference.backends import Backend, require
 from livewell.inference.dense import Dense
+from livewell.inference.fields import Fields
 from livewell.inference.model import Model
 from livewell.inference.windows import View, Windows
 from livewell.metrics.rules import RegionRule
 from livewell.models.files import Card
 from livewell.text import plural
 
-Engine = Windows | Dense
+Engine = Windows | Dense | Fields
 AskedEngine = Literal["windows", "dense", "auto"]
 Edges = Literal["drop", "mirror"]
 NEAR = 0.02
@@ -60,6 +61,8 @@ class EngineUse:
 
     def told(self) -> str:
         """One sentence for reports."""
+        if self.engine == "fields":
+            return "Every frame is seen once, and a point of the map is what a patch there gets."
         if self.engine == "windows":
             return "Windows scored one by one" + (f": {self.because}." if self.because else ".")
         how = f"Dense, {self.backend}, trunk in {self.precision}"
@@ -104,6 +107,8 @@ def engine_for(
     frames; tiles of dense may take `memory_gb`.
     """
     require(backend)
+    if isinstance(model.engine, Fields):
+        return model.engine, EngineUse("fields", "torch")
     windows = Windows(model.net)
     if engine == "windows":
         return windows, EngineUse("windows", "torch")

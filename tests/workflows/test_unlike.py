@@ -71,6 +71,7 @@ def test_verdicts_and_their_page_say_so(
     assert dict(zip(table["image"], table["unlike"], strict=True))["strange.tif"]
     assert table["unlike"].sum() == 1
     assert table["distance"].notna().all()
+    assert UNLIKE in table.set_index("image")["note"]["strange.tif"]
     page = made.page.read_text("utf-8")
     assert f"1 of {len(table)} images are {UNLIKE}" in page
 

@@ -16,7 +16,7 @@ def verdict_row(found: Prediction) -> dict[str, Any]:
     """What a prediction says of a frame, as plain values; no numbers where nothing was judged."""
     others = [note for note in found.notes if note != found.unlike]
     row: dict[str, Any] = {"n_patches": len(found.boxes), "note": "; ".join(others)}
-    row |= {"verdict": found.verdict, "unlike": bool(found.unlike), "distance": found.distance}
+    row |= {"verdict": found.verdict, "unlike": found.unlike, "distance": found.distance}
     for prefix, values in (("called", found.shares), ("p", found.image_probabilities)):
         for name, value in zip(found.classes, values, strict=True):
             row[f"{prefix}_{name}"] = float(value) if found.boxes else None
@@ -43,8 +43,15 @@ def verdict_table(
     told = ["verdict", "note"]
     if any(row["distance"] is not None for row in rows):
         told, numbers = ["verdict", "unlike", "note"], numbers | {"distance": "distance"}
+        rows = [_with_warning(row) for row in rows]
     columns = ["image", "t", "n_patches", *numbers, *told]
     table = pd.DataFrame(rows, columns=columns).rename(columns=numbers)
     table = table.merge(positions, on="image", how="left")
     order = ["image", "t", "well", "position", "n_patches", *numbers.values(), *told]
     return table[order].astype({"t": "Int64"} | dict.fromkeys(numbers.values(), "float64"))
+
+
+def _with_warning(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose note begins with why its verdict is not to be believed."""
+    notes = [note for note in (row["unlike"], row["note"]) if note]
+    return row | {"unlike": bool(row["unlike"]), "note": "; ".join(notes)}

@@ -133,7 +133,9 @@ def _chosen(regions: pd.DataFrame) -> pd.DataFrame:
         ]
         for _, part in frames.groupby("group")
     ]
-    return pd.concat(spread, ignore_index=True)
+    chosen = pd.concat(spread, ignore_index=True)
+    rows = np.linspace(0, len(chosen) - 1, min(MOST_FIELDS, len(chosen))).round().astype(int)
+    return chosen.sort_values("part", kind="stable").iloc[rows].reset_index(drop=True)
 
 
 def field_distances(

@@ -21,7 +21,7 @@ from livewell.region import Region
 from livewell.training.features import FieldReader, Read, cache_of
 
 SAMPLE = 400
-"""Places of a part of a field that its mean features are taken of, at most twice as many."""
+"""Most places of a part of a field that its mean features are taken of."""
 
 
 class Fields:
@@ -58,7 +58,7 @@ class Fields:
     def described(
         self, frame: Frame, area: Box, boxes: Sequence[Box]
     ) -> tuple[NDArray[np.float64], Tensor]:
-        """As `boxes`, and the mean features (features,) of some `SAMPLE` of them a part."""
+        """As `boxes`, and the mean features (features,) of up to `SAMPLE` of them a part."""
         pixels = np.asarray(frame)[..., area.y.slice, area.x.slice]
         pixels, parts = pixels.reshape(-1, *pixels.shape[-2:]), []
 

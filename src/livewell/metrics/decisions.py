@@ -265,7 +265,7 @@ def fit_familiarity_rule(distances: ArrayLike, group: ArrayLike) -> FamiliarityR
     group
         Of every field.
     """
-    table = pd.DataFrame({"far": np.log(np.asarray(distances, dtype=float)), "group": group})
+    table = pd.DataFrame({"far": np.log(np.maximum(distances, 1e-12)), "group": group})
     each = table.groupby("group")["far"]
     means, within = each.mean(), float(each.var(ddof=0).mean())
     if len(means) < LEAST_GROUPS:

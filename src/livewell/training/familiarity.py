@@ -12,6 +12,8 @@ from livewell.models.nets.familiar import Reference
 
 AXES = 16
 """Axes along which training fields may differ; never more than half as many as fields."""
+FOLDS = 20
+"""Training groups are left out one by one, or of many groups as many together as make so many."""
 LEAST_SPREAD = 0.05
 """No feature's spread is taken for less than this share of the median spread."""
 Floats = NDArray[np.float64]
@@ -44,8 +46,9 @@ def fit_familiarity(
     made = fit_reference(*train)
     features, groups = train[0], np.asarray(train[1])
     parts, names = [_distances(made, validation[0])], [np.asarray(validation[1])]
-    for name in np.unique(groups) if len(np.unique(groups)) > 1 else ():
-        own = groups == name
+    known = np.unique(groups)
+    for left_out in np.array_split(known, min(len(known), FOLDS)) if len(known) > 1 else ():
+        own = np.isin(groups, left_out)
         rest = fit_reference(features[~own], groups[~own].tolist())
         parts.append(_distances(rest, features[own]))
         names.append(groups[own])

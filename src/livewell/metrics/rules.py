@@ -157,8 +157,8 @@ class FamiliarityRule:
     Parameters
     ----------
     limit
-        Greatest distance of what is familiar: about one in twenty fields of new groups of the kind
-        that the model learnt from lies beyond it.
+        Greatest distance of what is familiar: at most one in twenty fields of new groups of the
+        kind that the model learnt from is expected beyond it.
     fields, groups
         Of how many fields and groups that the distances did not know it was chosen.
     """

@@ -17,7 +17,7 @@ from livewell.report.page import Note, info, warn
 from livewell.report.vocabulary import short
 
 MANY = 0.1
-"""More fields than this share beyond the limit are a warning: one in twenty is expected."""
+"""More fields than this share beyond the limit are a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +76,5 @@ def _note(fields: pd.DataFrame, figures: Mapping[str, Estimate]) -> Note:
         said += f": AUC {short(figures['auc_unlike'])}"
         if "auc_familiar" in figures:
             said += f", of the others {short(figures['auc_familiar'])}"
-    expected = "One in twenty is expected among fields of the kind that was learnt."
+    expected = "Among fields of the kind that was learnt one in twenty is expected at most."
     return (warn if share > MANY else info)(f"{said}. {expected}")

@@ -155,6 +155,12 @@ BENCHMARKS = (
         "The light budget on simulated tables of wells: false safes, ED50, verdicts.",
     ),
     Benchmark(
+        "unlike",
+        "unlike.unlike",
+        "Fields unlike what a model learnt: how many are flagged, how well it judges them.",
+        (RUNS,),
+    ),
+    Benchmark(
         "interval-coverage",
         "budget.coverage",
         "How often the paper's interval and ours hold the truth on grouped data.",

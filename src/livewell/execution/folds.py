@@ -7,6 +7,7 @@ from pathlib import Path
 
 from livewell.errors import LeakError, ModelFileError
 from livewell.inference.calibration import calibrated_card
+from livewell.inference.familiarity import learn_familiarity
 from livewell.inference.model import Model
 from livewell.models.building import net_of
 from livewell.models.files import save_model
@@ -71,6 +72,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         device=training.device,
         logits=fitted.crossfitted,
     )
+    familiar = learn_familiarity(net, fold.patches, pixels)
     data, learnt = fold.summary(), set(fold.digests("train", "validation").values()) - {""}
     learnt = learnt.union(*(each.learnt for each in ancestors))
     if start is not None:
@@ -80,7 +82,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
             "data": {name: value for name, value in start.card.data.items() if name != "learnt"},
         }
     told = {"data": data | {"learnt": sorted(learnt)}, "stain": fold.split.stain_name}
-    card = card.model_copy(update=told)
+    card = card.model_copy(update={**told, "familiarity_rule": familiar})
     save_model(run.model(fold.number), net, card)
 
 

@@ -61,10 +61,10 @@ class EngineUse:
 
     def told(self) -> str:
         """One sentence for reports."""
+        if self.engine == "fields":
+            return "Every frame is seen once, and a point of the map is what a patch there gets."
         if self.engine == "windows":
             return "Windows scored one by one" + (f": {self.because}." if self.because else ".")
-        if self.engine == "fields":
-            return "Whole fields, seen once; a region and a cell of the map at its centre agree."
         how = f"Dense, {self.backend}, trunk in {self.precision}"
         if not self.compared:
             return f"{how}; not compared with windows, for none was to judge."
@@ -108,7 +108,7 @@ def engine_for(
     """
     require(backend)
     if isinstance(model.engine, Fields):
-        return Fields(model.net), EngineUse("fields", "torch")
+        return model.engine, EngineUse("fields", "torch")
     windows = Windows(model.net)
     if engine == "windows":
         return windows, EngineUse("windows", "torch")

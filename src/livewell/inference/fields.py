@@ -5,30 +5,36 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame, PixelSource
 from livewell.inference.windows import View, Windows, nothing
 from livewell.models.device import placed
-from livewell.models.nets.frozen import FrozenNet
+from livewell.models.nets.frozen import FieldMap, FrozenNet
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.training.features import FieldReader, Read, cache_of
 
+SAMPLE = 400
+"""Most places of a part of a field that its mean features are taken of."""
+
 
 class Fields:
     """Scores regions by what a frozen net says at their centres, as `Windows` does crop by crop.
 
-    A cell of a map and a region of the same centre have the same logits.
+    A cell of a map and a region of the same centre have the same logits. Features of fields of a
+    `source` are kept where it keeps any.
     """
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, source: PixelSource | None = None) -> None:
         self.net = replace(net, module=placed(net.module))
         self._module = cast(FrozenNet, self.net.module)
-        self._reader = FieldReader(self.net)
+        self._reader = FieldReader(self.net, None if source is None else cache_of(source))
         self.failed: dict[int, ImageContentError] = {}
 
     def regions(
@@ -48,6 +54,21 @@ class Fields:
             pixels.reshape(-1, *pixels.shape[-2:]), area, boxes, self._module.logits
         )
         return found.numpy().astype(np.float64)
+
+    def described(
+        self, frame: Frame, area: Box, boxes: Sequence[Box]
+    ) -> tuple[NDArray[np.float64], Tensor]:
+        """As `boxes`, and the mean features (features,) of up to `SAMPLE` of them a part."""
+        pixels = np.asarray(frame)[..., area.y.slice, area.x.slice]
+        pixels, parts = pixels.reshape(-1, *pixels.shape[-2:]), []
+
+        def read(maps: Sequence[FieldMap], places: Tensor) -> Tensor:
+            some = places[:: -(-len(places) // SAMPLE)]
+            parts.append(self._module.embedded(maps, some).mean(dim=0) * len(places))
+            return self._module.logits(maps, places)
+
+        logits = self._reader.boxes(pixels, area, boxes, read)
+        return logits.numpy().astype(np.float64), torch.stack(parts).sum(dim=0) / len(boxes)
 
     def stream(
         self, views: Iterable[View], grid: WindowGrid

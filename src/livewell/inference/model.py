@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError
 from livewell.files import AnyPath
-from livewell.geometry import Box, WindowGrid, tiles
+from livewell.geometry import Box, WindowGrid
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
 from livewell.inference.detections import Detections, Finder, Look
+from livewell.inference.familiarity import Familiarity, patches_with_cells
 from livewell.inference.fields import engine_of
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.stain import stain_ratio
 from livewell.inference.wide_fields import class_scores, look_over
 from livewell.inference.windows import View, too_small
-from livewell.measure.occupancy import LEAST_SHARE, Occupancy, Texture, grid_shares, textured
+from livewell.measure.occupancy import LEAST_SHARE, Occupancy, grid_shares, textured
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
@@ -61,6 +62,7 @@ class Model:
         self.net = replace(net, module=placed(net.module, device))
         self.card, self.folder = card, folder
         self.engine = engine_of(self.net)
+        self.familiarity = Familiarity(self.net, self.engine, card.familiarity_rule)
         self._finders: dict[Look, Finder] = {}
 
     @classmethod
@@ -252,18 +254,18 @@ class Model:
         self, field: Field, regions: Sequence[Box] | None = None, *, stride_px: int | None = None
     ) -> Prediction:
         """What the model says of one field, as `predict`."""
-        rule, find = self.card.region_rule, None
+        rule, find, distance = self.card.region_rule, None, None
         if regions is None and not self.scores_patches:
             regions, logits, rule, find = self._whole(field)
         else:
+            whole = regions is None
             if regions is None:
                 regions = self.patches(field, stride_px or self.card.patch_px)
-            logits = self.engine.boxes(field.pixels, field.area, regions)
+            logits, distance = self.familiarity.judged(field, regions, whole)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
         verdicts, make_stain = self.card.image_rule, partial(self.stain_map, field)
-        return Prediction(
-            self.classes, regions, logits, rule, verdicts, field.notes, find, make_map, make_stain
-        )
+        made = (self.classes, regions, logits, rule, verdicts, field.notes, find, make_map)
+        return Prediction(*made, make_stain, distance, self.card.familiarity_rule)
 
     def patches(
         self, field: Field, stride_px: int, occupancy: Occupancy | None = None
@@ -272,13 +274,9 @@ class Model:
 
         Empty patches are told by their texture unless another `occupancy` is given.
         """
-        size = self.card.patch_px
-        boxes = list(tiles(field.area, size, stride_px, "shift"))
-        if not boxes:
-            raise too_small(field.area, size, field.where)
-        occupancy = occupancy or Texture(self.card.pixel_um)
-        full = occupancy.holds(field.pixels, field.area, boxes)
-        return [box for box, holds in zip(boxes, full, strict=True) if holds]
+        if min(field.area.shape) < self.card.patch_px:
+            raise too_small(field.area, self.card.patch_px, field.where)
+        return patches_with_cells(self.net, field.pixels, field.area, stride_px, occupancy)
 
     def class_map(self, field: Field, stride_px: int) -> ClassMap:
         """The class map of a field, by the net's own pass or by windows, where there are cells.

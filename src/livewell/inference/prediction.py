@@ -14,7 +14,7 @@ from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.inference.detections import Detections
 from livewell.measure.peaks import peaks
-from livewell.metrics.rules import ImageRule, RegionRule
+from livewell.metrics.rules import FamiliarityRule, ImageRule, RegionRule
 
 NOTHING = "nothing to judge"
 """Verdict of an image without texture above the noise."""
@@ -61,6 +61,9 @@ class Prediction:
         Makes the class map; it is asked for when it is first wanted.
     make_stain
         Makes the stain, as `make_map`.
+    distance, familiarity
+        How far the field is, in features, from those that the model learnt from, and what decides
+        whether it is unlike them; ``None`` where the model cannot tell.
     """
 
     classes: ClassNames
@@ -72,6 +75,17 @@ class Prediction:
     find: Callable[[float], Detections | None] | None = field(default=None, repr=False)
     make_map: Callable[[], ClassMap] | None = field(default=None, repr=False)
     make_stain: Callable[[], NDArray[np.float32]] | None = field(default=None, repr=False)
+    distance: float | None = None
+    familiarity: FamiliarityRule | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.unlike:
+            object.__setattr__(self, "notes", (*self.notes, self.unlike))
+
+    @property
+    def unlike(self) -> str:
+        """The note on a field unlike what the model learnt; empty on others."""
+        return self.familiarity.note(self.distance) if self.familiarity else ""
 
     @cached_property
     def image_logits(self) -> NDArray[np.float64]:

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
+from scipy.stats import t as student
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, SpecError, TableError, missing_columns
 from livewell.metrics.calibration import fit_logistic, fit_temperature, group_weight, probability
 from livewell.metrics.outcomes import Floats
-from livewell.metrics.rules import ImageRule, RegionRule, log_odds
+from livewell.metrics.rules import FamiliarityRule, ImageRule, RegionRule, log_odds
 from livewell.tables.schemas import score_columns
 
 WORSE, ABOVE = 0.01, 0.1
@@ -20,6 +21,11 @@ MAX_ERROR = 0.05
 """Highest share of wrong verdicts among decided images that a band is chosen for."""
 LEAST_BAND = 0.1
 """The unsure band reaches at least so far to either side of the threshold."""
+
+MOST_FLAGGED, LEAST_GROUPS = 0.05, 3
+"""Share of fields of new groups that may be called unlike, and from how many groups it is told."""
+FAR_END = 0.9
+"""Quantile of a group's distances that stands for it."""
 
 
 def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
@@ -245,3 +251,32 @@ def _several_classes(
             high = float(level)
     rule = {"slope": slope, "intercept": 0.0, "threshold": high, "low": 0.0, "high": high}
     return rule, highest > high, right
+
+
+def fit_familiarity_rule(distances: ArrayLike, group: ArrayLike) -> FamiliarityRule | None:
+    """The distance beyond which at most `MOST_FLAGGED` of the fields of new groups are expected.
+
+    The greater of two. The upper prediction limit of a field of one more group, by Student's t, of
+    logarithms with one variance between groups, which weigh alike, and one within them; and, as
+    groups may differ more than normally, the `MOST_FLAGGED` upper conformal quantile over groups of
+    their far ends (`FAR_END` of a group's fields lie nearer), of few groups the farthest. Of fewer
+    than `LEAST_GROUPS` groups nothing can be said.
+
+    Parameters
+    ----------
+    distances
+        Of fields, each from a reference that its group had no part in.
+    group
+        Of every field.
+    """
+    table = pd.DataFrame({"far": np.log(np.maximum(distances, 1e-12)), "group": group})
+    each = table.groupby("group")["far"]
+    means, within = each.mean(), float(each.var(ddof=0).mean())
+    if len(means) < LEAST_GROUPS:
+        return None
+    spread = np.sqrt(means.var(ddof=1) * (1 + 1 / len(means)) + within)
+    normal = means.mean() + student.ppf(1 - MOST_FLAGGED, len(means) - 1) * spread
+    ends = each.quantile(FAR_END, interpolation="higher").sort_values().to_numpy()
+    rank = min(int(np.ceil((1 - MOST_FLAGGED) * (len(ends) + 1))), len(ends))
+    far = max(float(normal), float(ends[rank - 1]))
+    return FamiliarityRule(float(np.exp(far)), len(table), len(means))

@@ -1,5 +1,6 @@
 """From logits to probabilities, calls and verdicts; the numbers come from validation data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from livewell.errors import SpecError
 from livewell.metrics.calibration import probability
 from livewell.metrics.outcomes import Floats
 from livewell.tables.schemas import score_columns
+
+UNLIKE = "unlike what the model learnt"
 
 
 def log_odds(logits: ArrayLike) -> Floats:
@@ -145,3 +148,48 @@ class ImageRule:
         if p < self.low:
             return self.classes[0]
         return self.classes[1] if p > self.high else UNSURE
+
+
+@dataclass(frozen=True, slots=True)
+class FamiliarityRule:
+    """From the distance of a field, in features, to whether it is unlike what a model learnt.
+
+    Parameters
+    ----------
+    limit
+        Greatest distance of what is familiar: at most one in twenty fields of new groups of the
+        kind that the model learnt from is expected beyond it.
+    fields, groups
+        Of how many fields and groups that the distances did not know it was chosen.
+    """
+
+    limit: float
+    fields: int
+    groups: int
+    __pydantic_config__ = {"extra": "forbid"}
+
+    def unlike(self, distance: float | None) -> bool:
+        """Whether a field so far away is unlike what the model learnt; of others nobody knows."""
+        return distance is not None and distance > self.limit
+
+    def note(self, distance: float | None) -> str:
+        """What to tell of a field; empty where it is familiar, or nobody knows."""
+        if distance is None or not self.unlike(distance):
+            return ""
+        return (
+            f"this image is {UNLIKE} ({self._beyond(distance)}): do not believe its verdict"
+            " before you have looked"
+        )
+
+    def notes(self, distances: Sequence[float | None], noun: str) -> tuple[str, ...]:
+        """What to tell of several fields, called so in the plural, if any is unlike."""
+        far = [each for each in distances if each is not None and self.unlike(each)]
+        if not far:
+            return ()
+        many = (
+            f"{len(far)} of {len(distances)} {noun} are {UNLIKE} (up to {self._beyond(max(far))})"
+        )
+        return (f"{many}: do not believe what is said of them before you have looked",)
+
+    def _beyond(self, distance: float) -> str:
+        return f"distance {distance:.2f}, limit {self.limit:.2f}"

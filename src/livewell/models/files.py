@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
 from livewell.files import read_json, sha256, whole_folder, write_json
-from livewell.metrics.rules import ImageRule, RegionRule
+from livewell.metrics.rules import FamiliarityRule, ImageRule, RegionRule
 from livewell.models.building import build, net_of
 from livewell.models.folders import CARD as CARD
 from livewell.models.folders import COPY, WEIGHTS, checked_weights
@@ -69,6 +69,9 @@ class Card(BaseModel):
     detection_rule: RegionRule | None = None
     """From the log odds of a peak of the class map to its probability and call, for nets whose maps
     say where: chosen on the highest peak of every validation frame, by labels of frames alone."""
+    familiarity_rule: FamiliarityRule | None = None
+    """Beyond which distance a field is unlike what the model learnt; ``None`` where the net has no
+    fixed features, too few groups were there, or an older version trained it."""
     results: list[dict[str, Any]] = []
     """Figures on test groups with their intervals, once evaluated."""
     versions: dict[str, str]

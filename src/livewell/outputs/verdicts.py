@@ -14,7 +14,9 @@ LEARNT = "the model was trained or calibrated on it, so its verdict is no eviden
 
 def verdict_row(found: Prediction) -> dict[str, Any]:
     """What a prediction says of a frame, as plain values; no numbers where nothing was judged."""
-    row = {"n_patches": len(found.boxes), "note": "; ".join(found.notes), "verdict": found.verdict}
+    others = [note for note in found.notes if note != found.unlike]
+    row: dict[str, Any] = {"n_patches": len(found.boxes), "note": "; ".join(others)}
+    row |= {"verdict": found.verdict, "unlike": found.unlike, "distance": found.distance}
     for prefix, values in (("called", found.shares), ("p", found.image_probabilities)):
         for name, value in zip(found.classes, values, strict=True):
             row[f"{prefix}_{name}"] = float(value) if found.boxes else None
@@ -26,7 +28,8 @@ def verdict_table(
 ) -> pd.DataFrame:
     """``verdicts.csv``: of two classes the share and probability of the positive one, else of each.
 
-    `rows` are `verdict_row` with image and t; `positions` has well and position by image.
+    `rows` are `verdict_row` with image and t; `positions` has well and position by image. Where the
+    model knows how far fields are from those that it learnt from, distance and unlike say so.
     """
     if classes.binary:
         numbers = {
@@ -37,8 +40,18 @@ def verdict_table(
         numbers = {
             f"{kind}_{name}": f"{kind}_{name}" for kind in ("called", "p") for name in classes
         }
-    columns = ["image", "t", "n_patches", *numbers, "verdict", "note"]
+    told = ["verdict", "note"]
+    if any(row["distance"] is not None for row in rows):
+        told, numbers = ["verdict", "unlike", "note"], numbers | {"distance": "distance"}
+        rows = [_with_warning(row) for row in rows]
+    columns = ["image", "t", "n_patches", *numbers, *told]
     table = pd.DataFrame(rows, columns=columns).rename(columns=numbers)
     table = table.merge(positions, on="image", how="left")
-    order = ["image", "t", "well", "position", "n_patches", *numbers.values(), "verdict", "note"]
+    order = ["image", "t", "well", "position", "n_patches", *numbers.values(), *told]
     return table[order].astype({"t": "Int64"} | dict.fromkeys(numbers.values(), "float64"))
+
+
+def _with_warning(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose note begins with why its verdict is not to be believed."""
+    notes = [note for note in (row["unlike"], row["note"]) if note]
+    return row | {"unlike": bool(row["unlike"]), "note": "; ".join(notes)}

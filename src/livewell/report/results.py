@@ -9,6 +9,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.metrics.intervals import Estimate
+from livewell.metrics.rules import FamiliarityRule
 from livewell.outputs.stains import PredictedStain
 from livewell.report.galleries import MarkedFrame, marked_frames, patch_gallery
 from livewell.report.page import Note, Page, Picture, Section, Tone, Video
@@ -124,7 +125,8 @@ class AssessResults(PageResults):
     known `well`, `position`; of two classes `sick_fraction`, `p_sick`, of more ``called_<class>``
     (share of patches called it) and ``p_<class>`` (probability of the image). `failures` has one
     row an input that could not be read: `image`, `error`. Threshold and band are on `p_sick`, of
-    two classes only.
+    two classes only. Where the model has a rule of `familiarity`, there may be `distance` and
+    `unlike`.
     """
 
     classes: ClassNames
@@ -132,6 +134,7 @@ class AssessResults(PageResults):
     failures: pd.DataFrame = field(default_factory=pd.DataFrame)
     threshold: float | None = None
     band: tuple[float, float] | None = None
+    familiarity: FamiliarityRule | None = None
     galleries: Sequence[Gallery] = ()
 
 

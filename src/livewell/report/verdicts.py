@@ -161,6 +161,9 @@ def _assess_notes(results: AssessResults) -> Iterator[Note]:
     if results.verdicts.empty:
         yield ELSEWHERE
         return
+    if results.familiarity and "distance" in results.verdicts:
+        for text in results.familiarity.notes(results.verdicts["distance"].tolist(), "images"):
+            yield bad(f"{text}.")
     verdicts, noun = list(results.verdicts["verdict"]), noun_of(results.verdicts)
     unsure, bare = (plural(verdicts.count(kind), noun) for kind in UNDECIDED)
     if "unsure" in verdicts and results.classes.binary:

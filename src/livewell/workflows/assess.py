@@ -118,8 +118,8 @@ def assess(
     def worked(item: Item, tick: Tick) -> Record:
         return judge_frames(item, tick, judge, opening, judged)
 
-    # records of version 0.1 hold other rows: their files are judged again
-    items = [Item(name, path, settings | {"rows": 2}) for name, path in files.items()]
+    # records of older versions hold other rows: their files are judged again
+    items = [Item(name, path, settings | {"rows": 3}) for name, path in files.items()]
     batch = map_items(items, worked, Journal(out), what="judging images")
     verdicts = verdict_table(batch.rows, positions, judge.classes)
     notes = counted((row["image"], row["note"]) for row in batch.rows if row["note"])
@@ -132,6 +132,7 @@ def assess(
         failures=batch.failures,
         card=model_summary(card),
         threshold=card.image_rule.threshold,
+        familiarity=card.familiarity_rule,
         band=(card.image_rule.low, card.image_rule.high),
         galleries=galleries(batch.rows, files, card, channels, pixel_um),
         notes=noted(warnings),

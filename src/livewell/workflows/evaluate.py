@@ -19,6 +19,7 @@ from livewell.report.examples import FILE, Examples
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
+from livewell.report.unlike import unlike_check
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.text import html_table
@@ -128,7 +129,8 @@ def evaluate(
     suspected, section = examples.suspects(scores)
     stained = stain_check(tested, scores, stain, seed=seed)
     calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
-    notes = [*places.notes, *stained.notes]
+    unlike = unlike_check(tested, scores, judges, seed=seed)
+    notes = [*places.notes, *stained.notes, *unlike.notes]
     results = evaluation_results(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )
@@ -137,13 +139,15 @@ def evaluate(
         suspected.to_csv(new / FILE, index=False)
         places.write(new)
         stained.write(new)
-        summary = {"kind": "evaluation", **figures.as_json(others), "stain": stained.as_json()}
-        summary |= {**tested.about(scores), "compared": compared, **drawn, "versions": versions()}
+        summary = {"kind": "evaluation", **figures.as_json(others), "compared": compared, **drawn}
+        summary |= {"stain": stained.as_json(), "unlike": unlike.as_json(), "versions": versions()}
+        summary |= tested.about(scores)
         write_json(new / RESULTS, summary)
         (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     rows = [*figures.rows, *places.rows]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
-    groups, page = group_figures(scores, classes), folder / REPORT
-    found = (figures.together, others, groups, figures.paper, page, suspected, places)
-    return Evaluation(folder, scores, *found, figures.each, stained)
+    found = (figures.together, others, group_figures(scores, classes), figures.paper)
+    return Evaluation(
+        folder, scores, *found, folder / REPORT, suspected, places, figures.each, stained
+    )

@@ -124,13 +124,14 @@ def heatmap(
         )
         folder.begin()
         look = sliding.look(samples, class_colours(len(card.classes)))
+        notes = (*fit.notes, *judge.familiarity.notes(samples))
         del samples  # whole frames, which may be large
         maps, curve = slide(sliding, scorer, used, out / MAP, film, look, fps=fps)
         shown = list(sliding.overlay(maps, sliding.spread(STILLS)))
         stills(out / "stills", shown, look)
         dyed = write_stains(judge, image, fit, out / STAIN) if stain else None
         curve = curve.assign(stain_r=dyed.r) if dyed else curve
-    warnings = (*fit.notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
+    warnings = (*notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
     results = HeatmapResults(
         title=f"Heat map of {movie.name}",
         subtitle=f"{len(curve)} frames, windows of {card.patch_px} px every {stride} px",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.errors import ModelFileError
+from livewell.models.nets.familiar import Reference
 from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, folded
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
@@ -190,6 +191,7 @@ class FrozenNet(nn.Module):
         self.backbone = Lite0(channels, max(spec.blocks) + 1)
         self.register_buffer("weight", torch.zeros(classes, self.features))
         self.register_buffer("bias", torch.zeros(classes))
+        self.reference = Reference()
 
     @property
     def features(self) -> int:

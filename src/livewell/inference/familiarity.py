@@ -1,0 +1,155 @@
+"""How far a field lies, in a frozen net's features, from those that the net learnt from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from livewell.geometry import Box, tiles
+from livewell.image import Frame, PixelSource
+from livewell.inference.fields import Fields
+from livewell.inference.frames import Field
+from livewell.inference.windows import View, Windows
+from livewell.measure.occupancy import Occupancy, Texture
+from livewell.metrics.rules import FamiliarityRule
+from livewell.models.nets.frozen import FrozenNet
+from livewell.models.nets.net import Net
+from livewell.progress import task
+from livewell.training.familiarity import fit_familiarity
+
+MOST_FIELDS = 400
+"""Fields that a reference is made of, shared out evenly over groups."""
+
+
+def patches_with_cells(
+    net: Net, pixels: Frame, area: Box, stride_px: int, occupancy: Occupancy | None = None
+) -> list[Box]:
+    """Patches of a field where there are cells; the last row and column end at its edge."""
+    boxes = list(tiles(area, net.patch_px, stride_px, "shift"))
+    if not boxes:
+        return []
+    full = (occupancy or Texture(net.pixel_um)).holds(pixels, area, boxes)
+    return [box for box, holds in zip(boxes, full, strict=True) if holds]
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Tells fields that are unlike what a model learnt, where it has a rule for that."""
+
+    net: Net
+    engine: Windows | Fields
+    rule: FamiliarityRule | None
+
+    def judged(
+        self, field: Field, regions: Sequence[Box], whole: bool
+    ) -> tuple[NDArray[np.float64], float | None]:
+        """Logits of regions, and the distance of their field.
+
+        Of regions that are all of a `whole` field one pass gives both.
+        """
+        if not whole or not regions or self.rule is None or isinstance(self.engine, Windows):
+            logits = self.engine.boxes(field.pixels, field.area, regions)
+            return logits, self.distance(field.pixels, field.area)
+        logits, features = self.engine.described(field.pixels, field.area, regions)
+        return logits, self._distance(features)
+
+    def distance(self, pixels: Frame, area: Box) -> float | None:
+        """How far a field (channels, y, x) is from those that the model learnt from.
+
+        ``None`` where the model cannot tell, or the field has no patch with cells.
+        """
+        if self.rule is None or isinstance(self.engine, Windows):
+            return None
+        patches = patches_with_cells(self.net, pixels, area, self.net.patch_px)
+        if not patches:
+            return None
+        return self._distance(self.engine.described(pixels, area, patches)[1])
+
+    def notes(self, views: Sequence[View]) -> tuple[str, ...]:
+        """The note on frames of a movie of which some are unlike what the model learnt."""
+        if self.rule is None:
+            return ()
+        return self.rule.notes([self.distance(each.frame, each.area) for each in views], "frames")
+
+    def _distance(self, features: Tensor) -> float:
+        return float(cast(FrozenNet, self.net.module).reference.distances(features[None])[0])
+
+
+def learn_familiarity(
+    net: Net, regions: pd.DataFrame, source: PixelSource
+) -> FamiliarityRule | None:
+    """Fit the reference of a frozen net; returns the limit, ``None`` where nobody could tell.
+
+    Parameters
+    ----------
+    net
+        Its module gets the reference.
+    regions
+        Columns image, t, group and part: whose frames are the training and validation fields.
+    source
+        Their pixels.
+    """
+    if not isinstance(net.module, FrozenNet) or not net.patch_px:
+        return None
+    fields = _chosen(regions[regions["part"].isin(("train", "validation"))])
+    features = field_features(net, fields, source)
+    known = np.asarray(np.isfinite(features).all(axis=1))
+    parts = [
+        (features[chosen], fields.loc[chosen, "group"].tolist())
+        for chosen in (known & (fields["part"] == part) for part in ("train", "validation"))
+    ]
+    if len(parts[0][0]) < 2:
+        return None
+    reference, rule = fit_familiarity(parts[0], parts[1])
+    net.module.reference = reference.to(net.module.weight.device)
+    return rule
+
+
+def field_features(net: Net, fields: pd.DataFrame, source: PixelSource) -> NDArray[np.float64]:
+    """Mean features (fields, features) of frames (image, t); NaN where nothing is to judge."""
+    engine = Fields(net, source)
+    found = np.full((len(fields), cast(FrozenNet, net.module).features), np.nan)
+    with task("looking at whole fields", total=len(fields)) as tick:
+        for row, (image, t) in enumerate(zip(fields["image"], fields["t"], strict=True)):
+            pixels = source.crop(image, t, source.area(image, t))
+            area = Box.of(0, 0, *pixels.shape[-2:])
+            if patches := patches_with_cells(net, pixels, area, net.patch_px):
+                found[row] = engine.described(pixels, area, patches)[1].cpu().numpy()
+            tick()
+    return found
+
+
+def _chosen(regions: pd.DataFrame) -> pd.DataFrame:
+    """Frames of the regions, of each group alike many at most, spread over its frames."""
+    frames = regions[["image", "t", "group", "part"]].drop_duplicates(ignore_index=True)
+    frames = frames.sort_values(["image", "t"], ignore_index=True)
+    most = max(MOST_FIELDS // frames["group"].nunique(), 1)
+    spread: Sequence[pd.DataFrame] = [
+        part.iloc[
+            np.unique(np.linspace(0, len(part) - 1, min(most, len(part))).round().astype(int))
+        ]
+        for _, part in frames.groupby("group")
+    ]
+    chosen = pd.concat(spread, ignore_index=True)
+    rows = np.linspace(0, len(chosen) - 1, min(MOST_FIELDS, len(chosen))).round().astype(int)
+    return chosen.sort_values("part", kind="stable").iloc[rows].reset_index(drop=True)
+
+
+def field_distances(
+    net: Net, rule: FamiliarityRule, regions: pd.DataFrame, source: PixelSource
+) -> pd.DataFrame:
+    """Distances of the frames of regions (image, t): image, t, distance, unlike.
+
+    Frames where nothing is to judge have no row.
+    """
+    fields = regions[["image", "t"]].drop_duplicates().sort_values(["image", "t"])
+    features = torch.from_numpy(field_features(net, fields, source).astype(np.float32))
+    reference = cast(FrozenNet, net.module).reference
+    far = reference.distances(features.to(reference.mean.device)).cpu().numpy().astype(float)
+    found = fields.assign(distance=far).dropna(ignore_index=True)
+    return found.assign(unlike=[rule.unlike(each) for each in found["distance"]])

@@ -1,0 +1,65 @@
+"""How far fields lie from those of the training part, and from where on they are unlike."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from livewell.metrics.decisions import MOST_FLAGGED, fit_familiarity_rule
+from livewell.models.nets.familiar import Reference
+from livewell.training.familiarity import fit_familiarity, fit_reference
+
+FEATURES = 200
+
+
+def fields(
+    seed: int, groups: int, each: int, *, beside: float = 0.0
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Features of fields that differ along two axes, between groups and within them, and noise."""
+    rng = np.random.default_rng([1, seed])
+    axes = np.random.default_rng(0).normal(size=(3, FEATURES))
+    names = np.repeat(np.arange(groups), each)
+    along = rng.normal(size=(groups, 2))[names] + rng.normal(0, 0.3, (len(names), 2))
+    values = along @ axes[:2] + beside * axes[2] + rng.normal(0, 0.2, (len(names), FEATURES))
+    return values, [f"{seed}-{name}" for name in names]
+
+
+def test_more_along_known_axes_is_familiar_and_beside_them_is_not() -> None:
+    """Fields of new groups lie within the limit, fields moved along a new axis beyond it."""
+    _, rule = made = fit_familiarity(fields(0, 8, 5), fields(1, 3, 5))
+    assert rule is not None
+    assert (rule.fields, rule.groups) == (55, 11)
+    near, far = (
+        made[0].distances(torch.from_numpy(fields(2, 20, 5, beside=beside)[0]).float()).tolist()
+        for beside in (0.0, 1.5)
+    )
+    assert np.mean([rule.unlike(each) for each in near]) <= MOST_FLAGGED
+    assert all(rule.unlike(each) for each in far)
+
+
+def test_the_limit_holds_for_new_groups() -> None:
+    """Of many draws of few groups at most one in twenty fields of a further group lie beyond it."""
+    rng = np.random.default_rng(0)
+    beyond = []
+    for _ in range(400):
+        groups = np.exp(rng.normal(0, 0.3, (7, 1)) + rng.normal(0, 0.2, (7, 6)))
+        rule = fit_familiarity_rule(groups[:6].ravel(), np.repeat(np.arange(6), 6))
+        assert rule is not None
+        beyond.append(np.mean(groups[6] > rule.limit))
+    assert 0 < np.mean(beyond) <= MOST_FLAGGED
+
+
+def test_two_groups_tell_nothing() -> None:
+    """With two groups nobody knows how far a third one may lie."""
+    assert fit_familiarity(fields(0, 1, 5), fields(1, 1, 5))[1] is None
+
+
+def test_weights_keep_the_reference_and_older_ones_have_none() -> None:
+    """A reference is read back as it was, of any number of axes; without one there is none."""
+    reference = fit_reference(*fields(0, 6, 4))
+    again = Reference()
+    again.load_state_dict(reference.state_dict())
+    here = torch.from_numpy(fields(3, 2, 2)[0]).float()
+    torch.testing.assert_close(again.distances(here), reference.distances(here))
+    older = Reference()
+    older.load_state_dict({})
+    assert (again.fitted, older.fitted) == (True, False)

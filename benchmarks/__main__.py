@@ -124,6 +124,12 @@ BENCHMARKS = (
         "Heat maps of FAST and its relatives: dense against windows.",
     ),
     Benchmark(
+        "features",
+        "features.table",
+        "Features of a frozen backbone on every backend, beside a dense pass of FAST.",
+        (DATA,),
+    ),
+    Benchmark(
         "dense-real",
         "movies.real_images",
         "How far dense maps are from windows on real images.",

@@ -11,6 +11,7 @@ from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame, PixelSource
 from livewell.inference.windows import View, Windows, nothing
+from livewell.models.backends import AskedBackend
 from livewell.models.device import placed
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
@@ -25,10 +26,11 @@ class Fields:
     A cell of a map and a region of the same centre have the same logits.
     """
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, backend: AskedBackend = "auto") -> None:
         self.net = replace(net, module=placed(net.module))
         self._module = cast(FrozenNet, self.net.module)
-        self._reader = FieldReader(self.net)
+        self._reader = FieldReader(self.net, backend=backend)
+        self.backend = self._reader.backend
         self.failed: dict[int, ImageContentError] = {}
 
     def regions(
@@ -72,7 +74,7 @@ class Fields:
     def _of_study(
         self, source: PixelSource, regions: Sequence[Region], read: Read, tick: Tick | None = None
     ) -> NDArray[np.float32]:
-        reader = FieldReader(self.net, cache_of(source))
+        reader = self._reader.keeping(cache_of(source))
         return reader.regions(source, regions, read, tick).numpy()
 
 

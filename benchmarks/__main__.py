@@ -101,6 +101,12 @@ BENCHMARKS = (
         (DATA, RUNS),
     ),
     Benchmark(
+        "mcf7-frozen",
+        "mcf7.frozen",
+        "A frozen backbone, its heads and its rivals on unseen experiments.",
+        (DATA, RUNS),
+    ),
+    Benchmark(
         "mcf7-stain", "mcf7.stain", "Labels from propidium iodide: counts of every step.", (DATA,)
     ),
     Benchmark(

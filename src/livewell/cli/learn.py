@@ -114,7 +114,8 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     "--profile",
     default="FAST",
     show_default=True,
-    help="Recipe: FAST; FAST_FIELDS for training on crops with all their labelled regions;"
+    help="Recipe: FAST; FROZEN for a light head on a fixed backbone; AUTO for the better of these"
+    " by validation groups; FAST_FIELDS for training on crops with all their labelled regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"

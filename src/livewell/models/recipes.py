@@ -162,6 +162,13 @@ FROZEN = Profile(
 )
 """livewell's own, on a fixed backbone: seconds on a processor."""
 
+AUTO = FROZEN.updated(
+    name="AUTO",
+    source="FROZEN and FAST are both trained, fold by fold; FROZEN is kept unless the calibrated"
+    " log loss of FAST on validation groups is lower by more than its standard error over them.",
+)
+"""The better of `FROZEN` and `FAST` by validation groups: as long as both together."""
+
 PATTARONE_2021 = Profile(
     name="PATTARONE_2021",
     source="Pattarone et al. 2021, Classifiers training and Methods, Neural networks: ResNet-18,"
@@ -274,6 +281,25 @@ TINY = FAST.updated(
 
 PROFILES = {it.name: it for it in tuple(globals().values()) if isinstance(it, Profile)}
 """Every recipe above by name."""
+
+
+def candidates(recipe: Profile) -> tuple[Profile, ...]:
+    """What is trained for a recipe, the simplest first: of `AUTO` several, else itself.
+
+    Raises
+    ------
+    SpecError
+        Settings of `AUTO` were changed.
+    """
+    if recipe.name != AUTO.name:
+        return (recipe,)
+    if recipe != AUTO:
+        raise SpecError(
+            "AUTO takes no settings, for they would be of several recipes",
+            got=recipe.source.removeprefix(AUTO.source).strip(),
+            remedy=f"name one of {FROZEN.name}, {FAST.name} with --profile and change its settings",
+        )
+    return FROZEN, FAST
 
 
 def profile(name: str) -> Profile:

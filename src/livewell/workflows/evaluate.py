@@ -16,6 +16,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
 from livewell.report.evaluation import evaluation_page, evaluation_results, region_noun
 from livewell.report.examples import FILE, Examples
+from livewell.report.model import choice_notes
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
@@ -128,7 +129,7 @@ def evaluate(
     suspected, section = examples.suspects(scores)
     stained = stain_check(tested, scores, stain, seed=seed)
     calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
-    notes = [*places.notes, *stained.notes]
+    notes = [*places.notes, *stained.notes, *choice_notes(cards)]
     results = evaluation_results(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )

@@ -48,7 +48,7 @@ PADDED = FAST.updated(
 """The default net of version 0.1."""
 BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
 RIVALS = (FROZEN, FAST)
-"""Frozen, with another head, tuned, and trained from the beginning."""
+"""A frozen backbone, and a net trained from the beginning; the first pays for the features."""
 
 
 def study_of(data: Path, folder: Path) -> Study:

@@ -18,7 +18,7 @@ from livewell.models.files import Card, save_model
 from livewell.models.nets.net import Net
 from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
-from livewell.models.recipes import candidates
+from livewell.models.recipes import AUTO, FAST, FROZEN
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import regions_of
@@ -44,6 +44,25 @@ class FoldSettings:
     device: str
     fitter: Fitter | None
     start: Model | None
+
+
+def candidates(recipe: Profile) -> tuple[Profile, ...]:
+    """What is trained for a recipe, the simplest first: of `AUTO` several, else itself.
+
+    Raises
+    ------
+    SpecError
+        Settings of `AUTO` were changed.
+    """
+    if recipe.name != AUTO.name:
+        return (recipe,)
+    if recipe != AUTO:
+        raise SpecError(
+            "AUTO takes no settings, for they would be of several recipes",
+            got=recipe.source.removeprefix(AUTO.source).strip(),
+            remedy=f"name one of {FROZEN.name}, {FAST.name} with --profile and change its settings",
+        )
+    return FROZEN, FAST
 
 
 def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:

@@ -283,25 +283,6 @@ PROFILES = {it.name: it for it in tuple(globals().values()) if isinstance(it, Pr
 """Every recipe above by name."""
 
 
-def candidates(recipe: Profile) -> tuple[Profile, ...]:
-    """What is trained for a recipe, the simplest first: of `AUTO` several, else itself.
-
-    Raises
-    ------
-    SpecError
-        Settings of `AUTO` were changed.
-    """
-    if recipe.name != AUTO.name:
-        return (recipe,)
-    if recipe != AUTO:
-        raise SpecError(
-            "AUTO takes no settings, for they would be of several recipes",
-            got=recipe.source.removeprefix(AUTO.source).strip(),
-            remedy=f"name one of {FROZEN.name}, {FAST.name} with --profile and change its settings",
-        )
-    return FROZEN, FAST
-
-
 def profile(name: str) -> Profile:
     """The recipe of that name, upper or lower case, ``-`` for ``_``."""
     found = PROFILES.get(name.upper().replace("-", "_"))

@@ -112,8 +112,7 @@ def evaluate(
         tested = EvaluationSet.of_study(
             Path(model), on, labels=labels, by=by, channels=channels, device=device
         )
-    folder = folder if out is None else Path(out)
-    meta, classes = tested.meta, tested.classes
+    folder, meta, classes = Path(out or folder), tested.meta, tested.classes
     check_stain(tested, stain)
     claim(folder, "evaluation", RESULTS)
     models = models_of(tested)
@@ -128,8 +127,8 @@ def evaluate(
     examples = Examples(tested, models)
     suspected, section = examples.suspects(scores)
     stained = stain_check(tested, scores, stain, seed=seed)
-    calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
-    notes = [*places.notes, *stained.notes, *choice_notes(cards)]
+    further = [*places.sections, *stained.sections, section]
+    calls, notes = examples.calls(scores), [*places.notes, *stained.notes, *choice_notes(cards)]
     results = evaluation_results(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )

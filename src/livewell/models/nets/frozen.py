@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.models.backends import SeveralMaps
-from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, folded
+from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, folded
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
 from livewell.models.specs import AugmentSpec, InputSpec
@@ -160,18 +160,6 @@ class FrozenSpec(NetSpec):
         return net.requires_grad_(False)
 
 
-class Trunk(nn.Module):
-    """A backbone that gives the maps of chosen blocks."""
-
-    def __init__(self, backbone: Lite0, blocks: Sequence[int]) -> None:
-        super().__init__()
-        self.backbone, self.blocks = backbone, blocks
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(n, channels, h, w) -> maps of the blocks, each with its own stride."""
-        return tuple(self.backbone(x, self.blocks))
-
-
 class FrozenNet(nn.Module):
     """Logits at places of a field, from a fixed backbone's maps of it."""
 
@@ -200,7 +188,7 @@ class FrozenNet(nn.Module):
         )
 
     @property
-    def trunk(self) -> "Trunk":
+    def trunk(self) -> Trunk:
         """What gives the maps that the head reads, as backends compute it."""
         return Trunk(self.backbone, sorted(self.spec.blocks)).eval()
 

@@ -101,6 +101,12 @@ BENCHMARKS = (
         (DATA, RUNS),
     ),
     Benchmark(
+        "mcf7-frozen",
+        "mcf7.frozen",
+        "A frozen backbone, its heads and its rivals on unseen experiments.",
+        (DATA, RUNS),
+    ),
+    Benchmark(
         "mcf7-stain", "mcf7.stain", "Labels from propidium iodide: counts of every step.", (DATA,)
     ),
     Benchmark(
@@ -122,6 +128,12 @@ BENCHMARKS = (
         "field-maps",
         "field_maps.table",
         "Heat maps of FAST and its relatives: dense against windows.",
+    ),
+    Benchmark(
+        "features",
+        "features.table",
+        "Features of a frozen backbone on every backend, beside a dense pass of FAST.",
+        (DATA,),
     ),
     Benchmark(
         "dense-real",

@@ -19,9 +19,9 @@ from benchmarks.result import Result
 from benchmarks.rivals import PlainWindows, monai_windows
 from livewell.errors import MissingExtraError
 from livewell.geometry import WindowGrid
-from livewell.inference.backends import BACKENDS, Backend, require
 from livewell.inference.dense import Dense
 from livewell.inference.windows import BATCH, View, Windows
+from livewell.models.backends import BACKENDS, Backend, require
 from livewell.models.device import chosen_device
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net

@@ -1,8 +1,11 @@
 """MCF7 cells with a death stain: real images, leave one experiment out."""
 
 import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import pandas as pd
 from benchmarks.result import Result, shown
 from livewell.classes import ClassNames
 from livewell.explain.background import told
+from livewell.inference.model import Model
 from livewell.labels.by_points import Points
 from livewell.labels.by_stain import Stain
 from livewell.metrics import figures as metrics
@@ -18,9 +22,10 @@ from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile
-from livewell.models.recipes import DEADNET_2017_SHORT, FAST
+from livewell.models.recipes import DEADNET_2017_SHORT, FAST, FROZEN
 from livewell.splitting.schemes import LeaveOneOut
 from livewell.study.pixels import StudyPixels
+from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.explain import explain
@@ -42,6 +47,8 @@ PADDED = FAST.updated(
 )
 """The default net of version 0.1."""
 BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
+RIVALS = (FROZEN, FAST)
+"""A frozen backbone, and a net trained from the beginning; the first pays for the features."""
 
 
 def study_of(data: Path, folder: Path) -> Study:
@@ -106,6 +113,48 @@ def default_net(data: Path, *, runs: Path, seed: int = 0) -> Result:
         ],
         values={name: net.plain for name, net in nets.items()},
     )
+
+
+def frozen(
+    data: Path, *, runs: Path, seed: int = 0, profiles: Sequence[Profile] = RIVALS
+) -> Result:
+    """Dead and live cells of unseen experiments: a frozen backbone, its heads, and its rivals."""
+    study = study_of(data, runs / "study")
+    nets, seconds = {}, {}
+    for profile in profiles:
+        folder = runs / f"run-{profile.name.replace(' ', '-')}-{seed}"
+        nets[profile.name] = _judged(study, data, profile, folder, seed)
+        seconds[profile.name] = _seconds_a_field(study, folder)
+    plate = next(iter(nets.values())).figures["prevalence_auc"]
+    rows = [
+        [*net.row[:4], shown(net.figures["calibration_error"]), net.row[4], f"{seconds[name]:.2f}"]
+        for name, net in nets.items()
+    ]
+    rows.append(["the experiment's share of dead alone (plate-only line)", "0.5", shown(plate)])
+    return Result(
+        title="Real images: frozen backbones, their heads, and nets trained from the beginning",
+        header="method | AUC within experiments | pooled AUC | balanced accuracy"
+        " | calibration error | training, min | a field, s",
+        rows=[[*row, *[""] * (7 - len(row))] for row in rows],
+        lead="The cells of `mcf7-cells`, leave one experiment out. Intervals resample experiments."
+        " Training: of all folds together, features that an earlier row has left in the study are"
+        " not computed again. A field: `Model.predict` of one image of 512 x 512 px without any"
+        " kept features, patches side by side where there are cells.",
+        notes=[f"{name}: {net.each}." for name, net in nets.items()],
+        values={name: net.plain | {"field_s": seconds[name]} for name, net in nets.items()},
+    )
+
+
+def _seconds_a_field(study: Study, run: Path, repeats: int = 5) -> float:
+    """Median of the time that a model of the run takes for one image, once it is made ready."""
+    model = Model.load(Run.open(run).model(0))
+    path = study.path(study.fields()["image"].iloc[0])
+    seconds = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        model.predict(path)
+        seconds.append(time.perf_counter() - began)
+    return median(seconds[1:])
 
 
 def evidence(*, runs: Path, seed: int = 0) -> Result:

@@ -20,10 +20,10 @@ from benchmarks.dense import available
 from benchmarks.models import FORMS, HEIGHT, STRIDE, WIDTH, trained
 from benchmarks.result import Result
 from livewell.images.opening import open_image
-from livewell.inference.backends import Backend
 from livewell.inference.dense import Dense
 from livewell.inference.frames import fit_to
 from livewell.inference.windows import Windows
+from livewell.models.backends import Backend
 from livewell.models.files import load_model
 from livewell.models.recipes import DEADNET_DENSE
 from livewell.outputs.sliding import MovieWindows

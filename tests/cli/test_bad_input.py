@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from click.testing import Result
 
-from livewell.inference import backends
+from livewell.models import backends
 from livewell.study.study import Study
 
 Run = Callable[..., Result]

@@ -169,8 +169,9 @@ def features_(
     default="FROZEN",
     show_default=True,
     help="Recipe: FROZEN, seconds of fitting on a backbone that knows photographs; FAST, a small"
-    " net from scratch; EMPTY_SVM for empty patches by a few that are marked; FAST_FIELDS for"
-    " training on crops with all their labelled regions;"
+    " net from scratch; AUTO for the better of these by validation groups; EMPTY_SVM for empty"
+    " patches by a few that are marked; FAST_FIELDS for training on crops with all their labelled"
+    " regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"

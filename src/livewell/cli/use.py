@@ -32,10 +32,13 @@ MAPPING = (
     ),
     click.option(
         "--backend",
-        type=click.Choice(["torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]),
-        default="torch",
+        type=click.Choice(
+            ["auto", "torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"]
+        ),
+        default="auto",
         show_default=True,
-        help="What computes dense maps.",
+        help="What computes maps; auto: LIVEWELL_BACKEND of the environment, else torch for dense"
+        " maps, and for a backbone (FROZEN) onnxruntime or openvino where installed.",
     ),
     click.option(
         "--memory-gb", type=POSITIVE, help="What tiles may take: 2, on a GPU half of what is free."

@@ -1,24 +1,37 @@
 """One fold of a training run: a unit of work whose record is the model's card."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from livewell.errors import LeakError, ModelFileError
+import numpy as np
+from numpy.typing import NDArray
+
+from livewell.errors import LeakError, ModelFileError, SpecError
+from livewell.files import whole_file
 from livewell.inference.calibration import calibrated_card
 from livewell.inference.familiarity import learn_familiarity
+from livewell.inference.fields import engine_of
 from livewell.inference.model import Model
+from livewell.metrics.choice import choose, group_losses
 from livewell.models.building import net_of
-from livewell.models.files import save_model
+from livewell.models.files import Card, save_model
+from livewell.models.nets.net import Net
 from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
+from livewell.models.recipes import AUTO, FAST, FROZEN
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
+from livewell.tables.schemas import regions_of
 from livewell.training.fit import FitResult, fit
 from livewell.training.frozen import fit_head
 from livewell.training.split import Fold
 
+LOG = "log.csv"
+Logits = NDArray[np.float32]
 Fitter = Callable[..., FitResult]
 """How one fold is trained: `livewell.training.fit.fit`, or what is called as it is."""
 
@@ -38,20 +51,93 @@ class FoldSettings:
     start: Model | None
 
 
+def candidates(recipe: Profile) -> tuple[Profile, ...]:
+    """What is trained for a recipe, the simplest first: of `AUTO` several, else itself.
+
+    Raises
+    ------
+    SpecError
+        Settings of `AUTO` were changed.
+    """
+    if recipe.name != AUTO.name:
+        return (recipe,)
+    if recipe != AUTO:
+        raise SpecError(
+            "AUTO takes no settings, for they would be of several recipes",
+            got=recipe.source.removeprefix(AUTO.source).strip(),
+            remedy=f"name one of {FROZEN.name}, {FAST.name} with --profile and change its settings",
+        )
+    return FROZEN, FAST
+
+
 def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
-    """Train the net of one fold, calibrate it on validation groups, save it with its card."""
+    """Train the net of one fold, calibrate it on validation groups, save it with its card.
+
+    Of several candidates all are trained, and the best on validation groups is saved.
+    """
     profile, start = training.profile, training.start
-    pixels, meta = fold.split.pixels, fold.split.meta
     ancestors = _ancestors(profile, start)
     for each in ancestors:
         _refuse_learnt(each, fold.digests("validation", "test"))
+    recipes = candidates(profile)
+    if len(recipes) == 1:
+        net, card, _ = _trained(run, fold, training, profile, run.fold(fold.number))
+        chosen: dict[str, Any] = {}
+    else:
+        net, card, chosen = _chosen(run, fold, training, recipes)
+    data, learnt = fold.summary() | chosen, set(fold.digests("train", "validation").values()) - {""}
+    learnt = learnt.union(*(each.learnt for each in ancestors))
+    if start is not None:
+        data["begun_with"] = {
+            "profile": start.card.profile.name,
+            "weights_sha256": start.card.weights_sha256,
+            "data": {name: value for name, value in start.card.data.items() if name != "learnt"},
+        }
+    told = {"data": data | {"learnt": sorted(learnt)}, "stain": fold.split.stain_name}
+    familiar = learn_familiarity(net, fold.patches, fold.split.pixels)
+    card = card.model_copy(update={**told, "familiarity_rule": familiar})
+    save_model(run.model(fold.number), net, card)
+
+
+def _chosen(
+    run: Run, fold: Fold, training: FoldSettings, recipes: Sequence[Profile]
+) -> tuple[Net, Card, dict[str, Any]]:
+    """The best candidate on validation groups, and why it is; its log becomes that of the fold."""
+    folder, part = run.fold(fold.number), fold.part("validation")
+    y = fold.split.meta.class_names.codes(part["label"])
+    made, losses = {}, {}
+    for recipe in recipes:
+        net, card, held = _trained(run, fold, training, recipe, folder / recipe.name)
+        logits = (
+            engine_of(net).regions(fold.split.pixels, regions_of(part))
+            if held is None
+            else held[-len(part) :].astype(np.float64)
+        )
+        temperature = card.region_rule.temperature
+        made[recipe.name] = net, card
+        losses[recipe.name] = group_losses(logits, y, part["group"], temperature)
+    choice = choose(losses)
+    with whole_file(folder / LOG) as temporary:
+        shutil.copyfile(folder / choice.chosen / LOG, temporary)
+    return *made[choice.chosen], {"chosen": choice.noted()}
+
+
+def _trained(
+    run: Run, fold: Fold, training: FoldSettings, profile: Profile, folder: Path
+) -> tuple[Net, Card, Logits | None]:
+    """A net of a recipe for one fold, with its card, but for the data that it learnt from.
+
+    And `FitResult.crossfitted`.
+    """
+    pixels, meta, start = fold.split.pixels, fold.split.meta, training.start
+    folder.mkdir(parents=True, exist_ok=True)
     fitter = training.fitter or _fitter(profile, meta)
     fitted = fitter(
         profile,
         pixels,
         fold.labelled("train"),
         fold.labelled("validation"),
-        run.fold(fold.number),
+        folder,
         channels=pixels.number_of_channels,
         seed=training.seed,
         processes=training.processes,
@@ -72,18 +158,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         device=training.device,
         logits=fitted.crossfitted,
     )
-    familiar = learn_familiarity(net, fold.patches, pixels)
-    data, learnt = fold.summary(), set(fold.digests("train", "validation").values()) - {""}
-    learnt = learnt.union(*(each.learnt for each in ancestors))
-    if start is not None:
-        data["begun_with"] = {
-            "profile": start.card.profile.name,
-            "weights_sha256": start.card.weights_sha256,
-            "data": {name: value for name, value in start.card.data.items() if name != "learnt"},
-        }
-    told = {"data": data | {"learnt": sorted(learnt)}, "stain": fold.split.stain_name}
-    card = card.model_copy(update={**told, "familiarity_rule": familiar})
-    save_model(run.model(fold.number), net, card)
+    return net, card, fitted.crossfitted
 
 
 def _fitter(profile: Profile, meta: SplitMeta) -> Fitter:
@@ -93,6 +168,12 @@ def _fitter(profile: Profile, meta: SplitMeta) -> Fitter:
 
 def start_of(path: Path, profile: Profile, meta: SplitMeta) -> Model:
     """The model that training begins with; refused unless of the same net, classes and channels."""
+    if len(candidates(profile)) > 1:
+        raise SpecError(
+            f"{profile.name} trains several nets, which cannot all begin with one model",
+            got=f"--begin-with {path}",
+            remedy="name one recipe with --profile",
+        )
     model = Model.load(path, device="cpu")
     card = model.card
     same = {

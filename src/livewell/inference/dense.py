@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box, Tile, WindowGrid, cover
 from livewell.image import mirrored
-from livewell.inference.backends import Backend, trunk_on
 from livewell.inference.windows import View, batched
+from livewell.models.backends import Backend, trunk_on
 from livewell.models.device import device_of
 from livewell.models.nets.dense import DenseForm
 from livewell.models.nets.net import Net, contrast, eight_turns, normalise

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from livewell.errors import SpecError
 from livewell.geometry import WindowGrid
-from livewell.inference.backends import Backend, require
 from livewell.inference.dense import Dense
 from livewell.inference.fields import Fields
 from livewell.inference.model import Model
 from livewell.inference.windows import View, Windows
 from livewell.metrics.rules import RegionRule
+from livewell.models.backends import AskedBackend, named_backend
 from livewell.models.files import Card
 from livewell.text import plural
 
@@ -35,7 +35,7 @@ class MapSettings:
     stride_px: int
     edges: Edges
     engine: AskedEngine
-    backend: Backend
+    backend: AskedBackend
     channel: str | int | list[str | int] | None
     pixel_um: float | None
 
@@ -62,7 +62,10 @@ class EngineUse:
     def told(self) -> str:
         """One sentence for reports."""
         if self.engine == "fields":
-            return "Every frame is seen once, and a point of the map is what a patch there gets."
+            return (
+                "Every frame is seen once, and a point of the map is what a patch there gets;"
+                f" features by {self.backend}."
+            )
         if self.engine == "windows":
             return "Windows scored one by one" + (f": {self.because}." if self.because else ".")
         how = f"Dense, {self.backend}, trunk in {self.precision}"
@@ -98,23 +101,26 @@ def engine_for(
     grid: WindowGrid,
     *,
     engine: AskedEngine = "auto",
-    backend: Backend = "torch",
+    backend: AskedBackend = "auto",
     memory_gb: float | None = None,
 ) -> tuple[Engine, EngineUse]:
     """The engine for a movie with windows of a grid, and what is to be said of it.
 
     ``auto`` takes dense where it is exact or near enough (`NEAR`) on samples, some of the movie's
-    frames; tiles of dense may take `memory_gb`.
+    frames; tiles of dense may take `memory_gb`. Nets of whole fields have one engine. The backend
+    ``auto`` is that of the environment (`LIVEWELL_BACKEND`), else torch for dense maps and for
+    backbones the fastest one installed.
     """
-    require(backend)
-    if isinstance(model.engine, Fields):
-        return model.engine, EngineUse("fields", "torch")
+    if model.card.profile.net.sees_fields:
+        fields = Fields(model.net, backend=backend)
+        return fields, EngineUse("fields", fields.backend)
+    named = named_backend(backend)
     windows = Windows(model.net)
     if engine == "windows":
         return windows, EngineUse("windows", "torch")
     judged = [view for view in samples if view.wanted.any()]
     try:
-        dense = Dense(model.net, backend=backend, memory_gb=memory_gb)
+        dense = Dense(model.net, backend=named or "torch", memory_gb=memory_gb)
         dense.check(grid)
     except SpecError as error:
         if engine == "dense":

@@ -13,6 +13,7 @@ from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame, PixelSource
 from livewell.inference.windows import View, Windows, nothing
+from livewell.models.backends import AskedBackend
 from livewell.models.device import placed
 from livewell.models.nets.frozen import FieldMap, FrozenNet
 from livewell.models.nets.net import Net
@@ -31,10 +32,14 @@ class Fields:
     `source` are kept where it keeps any.
     """
 
-    def __init__(self, net: Net, source: PixelSource | None = None) -> None:
+    def __init__(
+        self, net: Net, source: PixelSource | None = None, backend: AskedBackend = "auto"
+    ) -> None:
         self.net = replace(net, module=placed(net.module))
         self._module = cast(FrozenNet, self.net.module)
-        self._reader = FieldReader(self.net, None if source is None else cache_of(source))
+        cache = None if source is None else cache_of(source)
+        self._reader = FieldReader(self.net, cache, backend)
+        self.backend = self._reader.backend
         self.failed: dict[int, ImageContentError] = {}
 
     def regions(
@@ -93,7 +98,7 @@ class Fields:
     def _of_study(
         self, source: PixelSource, regions: Sequence[Region], read: Read, tick: Tick | None = None
     ) -> NDArray[np.float32]:
-        reader = FieldReader(self.net, cache_of(source))
+        reader = self._reader.keeping(cache_of(source))
         return reader.regions(source, regions, read, tick).numpy()
 
 

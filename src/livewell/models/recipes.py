@@ -172,6 +172,13 @@ EMPTY_SVM = FROZEN.updated(
 )
 """Tells empty patches and those out of focus by a few that are marked: seconds on a processor."""
 
+AUTO = FROZEN.updated(
+    name="AUTO",
+    source="FROZEN and FAST are both trained, fold by fold; FROZEN is kept unless the calibrated"
+    " log loss of FAST on validation groups is lower by more than its standard error over them.",
+)
+"""The better of `FROZEN` and `FAST` by validation groups: as long as both together."""
+
 PATTARONE_2021 = Profile(
     name="PATTARONE_2021",
     source="Pattarone et al. 2021, Classifiers training and Methods, Neural networks: ResNet-18,"

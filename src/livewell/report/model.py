@@ -1,9 +1,17 @@
 """What pages say of a model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from livewell.models.files import Card
+from livewell.report.page import Note, info
 from livewell.text import threshold_p
+
+
+def choice_notes(cards: Mapping[int, Card]) -> list[Note]:
+    """Which of several recipes was kept in each fold, and why; nothing where one was trained."""
+    found = {fold: card.data["chosen"] for fold, card in cards.items() if "chosen" in card.data}
+    return [info(f"Fold {fold}: {chosen['because']}") for fold, chosen in sorted(found.items())]
 
 
 def model_summary(card: Card) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy, deepcopy
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -15,6 +17,7 @@ from livewell.classes import ClassNames
 from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
+from livewell.models.backends import AskedBackend, SeveralMaps, backbone_backend, maps_on
 from livewell.models.building import build
 from livewell.models.device import AUTO, device_of, placed
 from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet, FrozenSpec
@@ -25,6 +28,7 @@ from livewell.region import Region
 from livewell.study.features import FORMAT, FeatureCache
 from livewell.study.pixels import StudyPixels
 
+CPU = torch.device("cpu")
 LOG = logging.getLogger(__name__)
 PART_PX = 2048
 """Edge of what is looked at together without its margin, pixels at the backbone's input."""
@@ -85,17 +89,27 @@ class FieldReader:
     part a place is in, but for rounding.
     """
 
-    def __init__(self, net: Net, cache: FeatureCache | None = None) -> None:
+    def __init__(
+        self, net: Net, cache: FeatureCache | None = None, backend: AskedBackend = "auto"
+    ) -> None:
         self.net, self.module = net, cast(FrozenNet, net.module)
         self.scale = self.module.spec.scale(net.pixel_um)
         self.cache = cache
         self._device = device_of(net.module)
+        self.backend = backbone_backend(backend, self._device)
+        self._trunk = lru_cache(self._computed)
         zoom = self.scale * max(self.module.spec.zooms)
         self._core = max(int(PART_PX / zoom) // GRID_PX, 1) * GRID_PX
         self._margin = math.ceil(self.module.reach_px / self.scale / GRID_PX) * GRID_PX
         _refuse_large((self._core + 2 * self._margin) * zoom, self.module.spec, net.pixel_um)
         self._made_with = self._what()
         self._last: tuple[str, list[FieldMap]] = "", []
+
+    def keeping(self, cache: FeatureCache | None) -> "FieldReader":
+        """The same reader, which keeps features elsewhere."""
+        other = copy(self)
+        other.cache = cache
+        return other
 
     def regions(
         self,
@@ -195,7 +209,8 @@ class FieldReader:
             return self._last[1]
         kept = self.cache.get(name) if self.cache else None
         if kept is None:
-            maps = self.module.maps(part.to(self._device), self.scale)
+            device = self._device if self.backend.startswith("torch") else CPU
+            maps = self.module.maps(part.to(device), self.scale, self._trunk())
             if self.cache:
                 named = {f"{n:03}": one.values.cpu().numpy() for n, one in enumerate(maps)}
                 self.cache.put(name, named)
@@ -205,9 +220,15 @@ class FieldReader:
         self._last = name, maps
         return maps
 
+    def _computed(self) -> SeveralMaps:
+        """What computes the backbone, made ready."""
+        trunk = deepcopy(self.module.trunk).to(CPU)
+        return maps_on(self.backend, trunk, self._device, any_size=True)
+
     def _what(self) -> bytes:
-        """What decides features beside pixels: the backbone's weights, zooms and blocks."""
+        """What decides features beside pixels: the backbone's weights, zooms, blocks, backend."""
         digest = hashlib.sha256(FORMAT.encode())
+        digest.update(self.backend.removeprefix("torch").encode())
         spec = self.module.spec
         digest.update(repr((spec.backbone, spec.zooms, sorted(spec.blocks), self.scale)).encode())
         for tensor in self.module.backbone.state_dict().values():

@@ -16,6 +16,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
 from livewell.report.evaluation import evaluation_page, evaluation_results, region_noun
 from livewell.report.examples import FILE, Examples
+from livewell.report.model import choice_notes
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
@@ -112,8 +113,7 @@ def evaluate(
         tested = EvaluationSet.of_study(
             Path(model), on, labels=labels, by=by, channels=channels, device=device
         )
-    folder = folder if out is None else Path(out)
-    meta, classes = tested.meta, tested.classes
+    folder, meta, classes = Path(out or folder), tested.meta, tested.classes
     check_stain(tested, stain)
     claim(folder, "evaluation", RESULTS)
     models = models_of(tested)
@@ -130,7 +130,7 @@ def evaluate(
     stained = stain_check(tested, scores, stain, seed=seed)
     calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
     unlike = unlike_check(tested, scores, judges, seed=seed)
-    notes = [*places.notes, *stained.notes, *unlike.notes]
+    notes = [*places.notes, *stained.notes, *unlike.notes, *choice_notes(cards)]
     results = evaluation_results(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )

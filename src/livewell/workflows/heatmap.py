@@ -8,7 +8,6 @@ import pandas as pd
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
 from livewell.images.opening import Channels, noted_channels, open_image
-from livewell.inference.backends import Backend
 from livewell.inference.engines import (
     AskedEngine,
     Edges,
@@ -19,6 +18,7 @@ from livewell.inference.engines import (
 )
 from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
+from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.outputs.sliding import MovieWindows, slide
 from livewell.outputs.stains import PredictedStain, write_stains
@@ -57,7 +57,7 @@ def heatmap(
     stride_px: int | None = None,
     edges: Edges = "drop",
     engine: AskedEngine = "auto",
-    backend: Backend = "torch",
+    backend: AskedBackend = "auto",
     memory_gb: float | None = None,
     stain: bool = False,
     channels: Channels = None,

@@ -11,9 +11,9 @@ from livewell.execution.items import FolderRecords, Item, Record, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, folder_names
 from livewell.images.opening import Channels, asked_channels, noted_channels
-from livewell.inference.backends import Backend
 from livewell.inference.engines import AskedEngine, Edges, MapSettings, usual_stride
 from livewell.inference.unseen import candidates, scorers
+from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.outputs.positions import position_results
 from livewell.progress import Tick
@@ -49,7 +49,7 @@ def timelapse(
     stride_px: int | None = None,
     edges: Edges = "drop",
     engine: AskedEngine = "auto",
-    backend: Backend = "torch",
+    backend: AskedBackend = "auto",
     memory_gb: float | None = None,
     channels: Channels = None,
     fps: float = 5.0,

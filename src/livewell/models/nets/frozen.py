@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from livewell.errors import ModelFileError
+from livewell.models.backends import SeveralMaps
 from livewell.models.nets.familiar import Reference
-from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, folded
+from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, folded
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
 from livewell.models.specs import AugmentSpec, InputSpec
@@ -206,16 +207,22 @@ class FrozenNet(nn.Module):
             for zoom, layer, cells in self.readings
         )
 
-    def maps(self, field: Tensor, scale: float) -> list[FieldMap]:
+    @property
+    def trunk(self) -> Trunk:
+        """What gives the maps that the head reads, as backends compute it."""
+        return Trunk(self.backbone, sorted(self.spec.blocks)).eval()
+
+    def maps(self, field: Tensor, scale: float, trunk: SeveralMaps | None = None) -> list[FieldMap]:
         """Maps of a part of a field, (channels, h, w), normalised, of every zoom and block.
 
-        Values are rounded to float16, as they are kept.
+        Values are rounded to float16, as they are kept. `trunk` computes them in place of torch.
         """
-        blocks = sorted(self.spec.blocks)
+        trunk = trunk or self.trunk
         found: list[Tensor] = []
         for zoom in self.spec.zooms:
-            made = self.backbone(_zoomed(field, _stepped(scale * zoom)), blocks)
-            found += [values[0].clamp(-HALF_MAX, HALF_MAX).half().contiguous() for values in made]
+            for values in trunk(_zoomed(field, _stepped(scale * zoom))):
+                half = values[0].clamp(-HALF_MAX, HALF_MAX).half()
+                found.append(half.to(self.weight.device).contiguous())
         return self.placed(found, scale)
 
     def placed(self, values: Sequence[Tensor], scale: float) -> list[FieldMap]:

@@ -123,6 +123,18 @@ class Lite0(nn.Module):
         return found
 
 
+class Trunk(nn.Module):
+    """A backbone that gives the maps of chosen blocks."""
+
+    def __init__(self, backbone: Lite0, blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.backbone, self.blocks = backbone, blocks
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(n, channels, h, w) -> maps of the blocks, each with its own stride."""
+        return tuple(self.backbone(x, self.blocks))
+
+
 def folded(state: Mapping[str, Tensor], channels: int, blocks: int) -> dict[str, Tensor]:
     """The published tensors as `Lite0` names them, batch norms folded into the convolutions.
 

@@ -6,12 +6,21 @@ import torch
 
 from livewell.errors import MissingExtraError, SpecError
 from livewell.geometry import Box, WindowGrid
-from livewell.inference import backends
-from livewell.inference.backends import BACKENDS, require, trunk_on
 from livewell.inference.dense import Dense
 from livewell.inference.windows import View
+from livewell.models import backends
+from livewell.models.backends import (
+    BACKEND,
+    BACKENDS,
+    backbone_backend,
+    maps_on,
+    named_backend,
+    require,
+    trunk_on,
+)
 from livewell.models.building import build
 from livewell.models.nets.dense import DenseForm
+from livewell.models.nets.frozen import FrozenSpec
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import DEADNET_DENSE, FAST, TINY
@@ -58,6 +67,41 @@ def test_a_result_is_not_overwritten_by_the_next() -> None:
             kept = first.clone()
             ready(torch.randn(1, 1, 128, 128))
         torch.testing.assert_close(first, kept, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backbone_with_several_maps(backend: str) -> None:
+    """Every backend gives all of them, of fields of any size, compiled once."""
+    torch.manual_seed(0)
+    net = FrozenSpec(weights="", blocks=(2, 4)).build()
+    trunk = net.trunk
+    ready = maps_on(backend, trunk, CPU, any_size=True)
+    near = 0.05 if backend.endswith("-bf16") else 1e-4
+    for size in ((64, 96), (128, 32)):
+        image = torch.randn(1, 1, *size)
+        with torch.inference_mode():
+            pairs = list(zip(ready(image), trunk(image), strict=True))
+        assert len(pairs) == 2
+        for found, expected in pairs:
+            bound = near * float(expected.abs().max())
+            torch.testing.assert_close(found, expected, atol=bound, rtol=0)
+
+
+def test_which_backend_computes_a_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one asked for, else that of the environment, else the fastest one installed."""
+    monkeypatch.delenv(BACKEND, raising=False)
+    assert named_backend() is None
+    assert backbone_backend("auto", CPU) == "onnxruntime"
+    assert backbone_backend("auto", torch.device("cuda")) == "torch"
+    monkeypatch.setenv(BACKEND, "openvino")
+    assert backbone_backend("auto", CPU) == "openvino"
+    assert backbone_backend("torch", CPU) == "torch"
+    monkeypatch.setenv(BACKEND, "abacus")
+    with pytest.raises(SpecError, match="abacus"):
+        backbone_backend("auto", CPU)
+    monkeypatch.delenv(BACKEND)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    assert backbone_backend("auto", CPU) == "torch"
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from livewell.inference.calibration import calibrated_card
 from livewell.inference.model import Model
 from livewell.models.building import net_of
 from livewell.models.files import save_model
+from livewell.models.nets.frozen_images import FrozenImagesSpec
 from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
 from livewell.training.fit import FitResult, fit
 from livewell.training.frozen import fit_head
+from livewell.training.frozen_images import fit_images
 from livewell.training.split import Fold
 
 Fitter = Callable[..., FitResult]
@@ -85,6 +87,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
 
 def _fitter(profile: Profile, meta: SplitMeta) -> Fitter:
     """How a recipe's nets are trained."""
+    if isinstance(profile.net, FrozenImagesSpec):
+        return partial(fit_images, pixel_um=meta.pixel_um)
     return partial(fit_head, pixel_um=meta.pixel_um) if profile.net.sees_fields else fit
 
 

@@ -15,6 +15,7 @@ from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
 from livewell.models.device import device_of
 from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet
+from livewell.models.nets.frozen_images import FrozenImages
 from livewell.models.nets.net import Net, normalise
 from livewell.progress import Tick
 from livewell.region import Region
@@ -155,3 +156,19 @@ class FieldReader:
         for tensor in self.module.backbone.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.digest()
+
+
+class GridReader(FieldReader):
+    """Reads what a `FrozenImages` net says at every cell of its grid over an image."""
+
+    @property
+    def field_px(self) -> int:
+        """Edge of the square of pixels that a cell can depend on."""
+        return math.ceil((2 * self.module.reach_px + 1) / self.scale)
+
+    def grid(self, pixels: Frame, read: Read) -> Tensor:
+        """What is read of an image (channels, h, w) in grey levels, (values, rows, columns)."""
+        pixels = np.asarray(pixels).reshape(-1, *pixels.shape[-2:])
+        places, shape = cast(FrozenImages, self.module).grid(pixels.shape[-2:])
+        values = self.places(pixels, places.numpy().astype(np.float64), read)
+        return values.T.reshape(-1, *shape)

@@ -152,11 +152,14 @@ class FrozenSpec(NetSpec):
         ModelFileError, MissingExtraError
             As `livewell.models.pretrained.state`.
         """
-        net = FrozenNet(self, shape.channels, shape.classes)
+        net = self._net(shape.channels, shape.classes)
         if self.weights:
             found = state(LITE0, self.weights)
             net.backbone.load_state_dict(folded(found, shape.channels, len(net.backbone.blocks)))
         return net.requires_grad_(False)
+
+    def _net(self, channels: int, classes: int) -> "FrozenNet":
+        return FrozenNet(self, channels, classes)
 
 
 class FrozenNet(nn.Module):

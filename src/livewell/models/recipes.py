@@ -265,9 +265,9 @@ FROZEN_IMAGES = Profile(
     net=FrozenImagesSpec(
         input_um=0,
         zooms=(3.0,),
-        blocks=(2, 4, 7, 10, 14),
-        radii_px=(0, 8),
-        components=384,
+        blocks=(4, 7, 10),
+        radii_px=(0,),
+        components=200,
         global_pool="log_sum_exp",
     ),
     input=InputSpec(patch_px=0, input_px=0, stride_px=0, normalise="background"),

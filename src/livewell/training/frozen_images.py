@@ -108,9 +108,9 @@ def fit_images(
         what=what,
         device=device,
     )
-    layer = cast(nn.Conv2d, cast(WeaklySupervised, result.module).body[0])
-    weight = layer.weight.detach()[:, :, 0, 0] @ basis.axes.T
-    bias = layer.bias.detach() - weight @ basis.mean
+    state = cast(WeaklySupervised, result.module).body[0].state_dict()
+    weight = state["weight"][:, :, 0, 0] @ basis.axes.T
+    bias = state["bias"] - weight @ basis.mean
     module.weight[-len(weight) :].copy_(weight)
     module.bias[-len(bias) :].copy_(bias)
     return replace(result, module=module.cpu().eval())

@@ -20,7 +20,7 @@ from livewell.labels.by_boxes import Boxes
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile, override
-from livewell.models.recipes import WSCNN_FAST_CELLS
+from livewell.models.recipes import FROZEN_IMAGES, WSCNN_FAST_CELLS
 from livewell.splitting.schemes import KFolds
 from livewell.study.regions import Whole
 from livewell.study.study import Study
@@ -60,6 +60,7 @@ class Rival:
 
 RIVALS = (
     Rival("WSCNN_FAST_CELLS, image labels", "fast", WSCNN_FAST_CELLS),
+    Rival("FROZEN_IMAGES, image labels", "frozen", FROZEN_IMAGES),
     Rival("ResNet-18, average pooling, image labels", "resnet", RESNET),
     Rival("WSCNN_FAST_CELLS, box supervision (upper bound)", "boxed", WSCNN_FAST_CELLS, boxes=True),
 )

@@ -19,6 +19,7 @@ from livewell.inference.model import Model
 from livewell.metrics.choice import choose, group_losses
 from livewell.models.building import net_of
 from livewell.models.files import Card, save_model
+from livewell.models.nets.frozen_images import FrozenImagesSpec
 from livewell.models.nets.net import Net
 from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
@@ -28,6 +29,7 @@ from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import regions_of
 from livewell.training.fit import FitResult, fit
 from livewell.training.frozen import fit_head
+from livewell.training.frozen_images import fit_images
 from livewell.training.split import Fold
 
 LOG = "log.csv"
@@ -163,6 +165,8 @@ def _trained(
 
 def _fitter(profile: Profile, meta: SplitMeta) -> Fitter:
     """How a recipe's nets are trained."""
+    if isinstance(profile.net, FrozenImagesSpec):
+        return partial(fit_images, pixel_um=meta.pixel_um)
     return partial(fit_head, pixel_um=meta.pixel_um) if profile.net.sees_fields else fit
 
 

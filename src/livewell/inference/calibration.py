@@ -5,8 +5,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from livewell.image import PixelSource
-from livewell.inference.detections import Finder, Look
+from livewell.inference.detections import Look
 from livewell.inference.fields import engine_of
+from livewell.inference.map_detections import finder_of
 from livewell.inference.windows import BATCH
 from livewell.metrics.decisions import fit_detection_rule, fit_image_rule, fit_region_rule
 from livewell.metrics.images import by_image
@@ -77,7 +78,7 @@ def _detection_rule(
     net: Net, validation: pd.DataFrame, y: NDArray[np.int64], source: PixelSource
 ) -> RegionRule:
     """Which peaks of a class map are called, by the highest of every validation frame."""
-    finder = Finder(net, Look())
+    finder = finder_of(net, Look(), source)
     loader = plain_loader(source, regions_of(validation), batch=BATCH)
     highest = np.concatenate([finder.odds(batch).max(axis=(1, 2)) for batch, _ in loader])
     return fit_detection_rule(highest.astype(float), y, validation["group"])

@@ -13,7 +13,7 @@ from livewell.errors import SpecError
 from livewell.geometry import Box, Span
 from livewell.measure.peaks import Map, grounds, peaks, smoothed
 from livewell.models.device import device_of
-from livewell.models.nets.layers import frozen, geometry
+from livewell.models.nets.layers import frozen
 from livewell.models.nets.net import Net, normalise
 from livewell.models.nets.wscnn import WeaklySupervised
 
@@ -112,22 +112,23 @@ class Finder:
         self.net, self.look = net, look
         self._module: WeaklySupervised = frozen(net.module)  # type: ignore[assignment]
         self._device = device_of(self._module)
-        body = self._module.body
-        last = next(reversed(dict(body.named_children())))
-        self.stride_px, self.field_px, self.first_px = geometry(body, last)
+        self.stride_px, self.field_px, self.first_px = self._module.cells
 
     def odds(self, frames: Tensor) -> Map:
         """Log odds of every cell for (n, channels, h, w) frames, (n, rows, columns)."""
         with torch.inference_mode():
-            odds = self._module.head.odds(self._module.maps(self._taken(frames)))
+            odds = self._module.head.odds(self._class_maps(frames))
         found: Map = odds.cpu().numpy()
         return found
 
     def maps(self, frames: Tensor) -> Map:
         """Class maps of (n, channels, h, w) frames, (n, classes, rows, columns)."""
         with torch.inference_mode():
-            found: Map = self._module.maps(self._taken(frames)).cpu().numpy()
+            found: Map = self._class_maps(frames).cpu().numpy()
         return found
+
+    def _class_maps(self, frames: Tensor) -> Tensor:
+        return self._module.maps(self._taken(frames))
 
     def pooled(self, maps: Map, within: Box) -> Map:
         """Scores of all classes by the cells of one frame's class maps in a box of pixels.

@@ -11,15 +11,16 @@ from torch import Tensor
 
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
-from livewell.image import Frame, PixelSource
+from livewell.image import Frame, PixelSource, mirrored
 from livewell.inference.windows import View, Windows, nothing
 from livewell.models.backends import AskedBackend
 from livewell.models.device import placed
 from livewell.models.nets.frozen import FieldMap, FrozenNet
+from livewell.models.nets.frozen_images import FrozenImages
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
-from livewell.training.features import FieldReader, Read, cache_of
+from livewell.training.features import FieldReader, GridReader, Read, cache_of
 
 SAMPLE = 400
 """Most places of a part of a field that its mean features are taken of."""
@@ -102,6 +103,43 @@ class Fields:
         return reader.regions(source, regions, read, tick).numpy()
 
 
+class WholeFields(Fields):
+    """Scores whole images by a net that pools its class map, as `Windows` does."""
+
+    def regions(
+        self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
+    ) -> NDArray[np.float64]:
+        """As `Windows.regions`."""
+        reader = GridReader(self.net, cache_of(source))
+        found = []
+        for region in regions:
+            found.append(self._pooled(reader, source.crop(region.image, region.t, region.box)))
+            if tick:
+                tick()
+        return np.array(found).reshape(-1, len(self.net.classes))
+
+    def embedded(self, source: PixelSource, regions: Sequence[Region]) -> NDArray[np.float32]:
+        """As `Windows.embedded`: what the head reads, averaged over the cells, (n, features)."""
+        reader = GridReader(self.net, cache_of(source))
+        crops = (source.crop(region.image, region.t, region.box) for region in regions)
+        found = [reader.grid(crop, self._module.embedded).mean(dim=(-2, -1)) for crop in crops]
+        return torch.stack(found).numpy()
+
+    def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
+        """As `Windows.boxes`."""
+        reader = GridReader(self.net)
+        found = [self._pooled(reader, mirrored(frame, area, box)) for box in boxes]
+        return np.array(found).reshape(-1, len(self.net.classes))
+
+    def _pooled(self, reader: GridReader, pixels: Frame) -> NDArray[np.float64]:
+        maps = reader.grid(pixels, self._module.logits)
+        head = cast(FrozenImages, self._module).head
+        scores: NDArray[np.float64] = head(maps[None])[0].numpy().astype(np.float64)
+        return scores
+
+
 def engine_of(net: Net) -> Windows | Fields:
     """What scores the regions of a net: field by field where it sees fields, else crop by crop."""
+    if isinstance(net.module, FrozenImages):
+        return WholeFields(net)
     return Fields(net) if isinstance(net.module, FrozenNet) else Windows(net)

@@ -21,6 +21,7 @@ from livewell.inference.detections import Detections, Finder, Look
 from livewell.inference.familiarity import Familiarity, patches_with_cells
 from livewell.inference.fields import engine_of
 from livewell.inference.frames import Field, field_of, fit_to, read_field
+from livewell.inference.map_detections import finder_of
 from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.stain import stain_ratio
 from livewell.inference.wide_fields import class_scores, look_over
@@ -353,10 +354,15 @@ class Model:
             return None
         return look_over(self.finder(look), field.pixels, field.area, tick)
 
-    def finder(self, look: Look) -> Finder:
-        """What finds the peaks of its class maps, kept for the next call."""
+    def finder(self, look: Look, source: PixelSource | None = None) -> Finder:
+        """What finds the peaks of its class maps, kept for the next call.
+
+        Of a `source` features may be kept beside it; this one is made anew.
+        """
+        if source is not None:
+            return finder_of(self.net, look, source)
         if look not in self._finders:
-            self._finders[look] = Finder(self.net, look)
+            self._finders[look] = finder_of(self.net, look)
         return self._finders[look]
 
     def embed(self, source: PixelSource, regions: Sequence[Region]) -> NDArray[np.float32]:

@@ -75,7 +75,7 @@ def seen(
     if not keys:
         return
     height, width = keys[0].box.shape
-    finder = model.finder(Look(least=model.least(below)))
+    finder = model.finder(Look(least=model.least(below)), tested.pixels)
     batch = max(1, AT_ONCE_PX // (height * width))
     areas = [tested.pixels.area(key.image, key.t) for key in keys]
     real = [area.seen_in(key.box) for area, key in zip(areas, keys, strict=True)]

@@ -21,6 +21,7 @@ from livewell.models.backends import AskedBackend, SeveralMaps, backbone_backend
 from livewell.models.building import build
 from livewell.models.device import AUTO, device_of, placed
 from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet, FrozenSpec
+from livewell.models.nets.frozen_images import FrozenImages
 from livewell.models.nets.net import Net, normalise
 from livewell.models.profile import Profile
 from livewell.progress import Tick
@@ -248,3 +249,19 @@ def _refuse_large(edge_px: float, spec: FrozenSpec, pixel_um: float | None) -> N
             remedy="take smaller zooms or radii_px, or a larger input_um; or correct the pixel size"
             " with --pixel-um",
         )
+
+
+class GridReader(FieldReader):
+    """Reads what a `FrozenImages` net says at every cell of its grid over an image."""
+
+    @property
+    def field_px(self) -> int:
+        """Edge of the square of pixels that a cell can depend on."""
+        return math.ceil((2 * self.module.reach_px + 1) / self.scale)
+
+    def grid(self, pixels: Frame, read: Read) -> Tensor:
+        """What is read of an image (channels, h, w) in grey levels, (values, rows, columns)."""
+        pixels = np.asarray(pixels).reshape(-1, *pixels.shape[-2:])
+        places, shape = cast(FrozenImages, self.module).grid(pixels.shape[-2:])
+        values = self.places(pixels, places.numpy().astype(np.float64), read)
+        return values.T.reshape(-1, *shape)

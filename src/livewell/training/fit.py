@@ -19,6 +19,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from livewell.errors import StudyError
 from livewell.files import whole_file
@@ -96,10 +97,26 @@ def fit(
     classifier = (fields if profile.net.learns_from_fields else Classifier)(net, profile, seed)
     number = workers() if processes is None else processes
     batches = training_loader(source, train, profile, seed, processes=number, stain=stain)
+    held = validation_loader(source, validation, profile, seed, stain)
+    crop = (channels, *(frame_px or 2 * (profile.seen_px,)))
+    with beside(number, net, crop):
+        return trained(classifier, batches, held, folder, what=what, device=device)
+
+
+def trained(
+    classifier: Classifier,
+    batches: DataLoader[Any],
+    validation: DataLoader[Any],
+    folder: Path,
+    *,
+    what: str = "training",
+    device: str = AUTO,
+) -> FitResult:
+    """Train on batches, an epoch each time they are gone through, as `fit`."""
+    profile = classifier.profile
     precision, chosen = chosen_precision(profile, device), chosen_device(device)
     last = folder / "last.ckpt"
-    crop = (channels, *(frame_px or 2 * (profile.seen_px,)))
-    with calm(), beside(number, net, crop), task(what, total=profile.fit.steps) as tick:
+    with calm(), task(what, total=profile.fit.steps) as tick:
         log = EpochLog(folder / "log.csv", batches.sampler, tick)
         callbacks: list[Callback] = [log, _Keep(folder, log)]
         if profile.fit.patience:
@@ -122,7 +139,7 @@ def fit(
             trainer.fit(
                 classifier,
                 batches,
-                validation_loader(source, validation, profile, seed, stain),
+                validation,
                 ckpt_path=last if last.is_file() else None,
                 weights_only=True,
             )

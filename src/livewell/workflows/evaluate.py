@@ -119,8 +119,7 @@ def evaluate(
     models = models_of(tested)
     scores, judges = tested.scores()
     cards = {fold: judge.card for fold, judge in judges.items()}
-    drawn = {"min_each": min_each, "seed": seed}
-    rules = {fold: card.image_rule for fold, card in cards.items()}
+    drawn, rules = {"min_each": min_each, "seed": seed}, {f: c.image_rule for f, c in cards.items()}
     figures = evaluation_figures(scores, classes, rules, patches=bool(meta.patch_px), **drawn)
     parts = (tested.patches, tested.folds, classes, tested.pixels, scores)
     others, compared = rivals(*parts, min_each=min_each, seed=seed) if baselines else ({}, 0)
@@ -140,14 +139,13 @@ def evaluate(
         places.write(new)
         stained.write(new)
         summary = {"kind": "evaluation", **figures.as_json(others), "compared": compared, **drawn}
-        summary |= {"stain": stained.as_json(), "unlike": unlike.as_json(), "versions": versions()}
-        summary |= tested.about(scores)
+        summary |= {"stain": stained.as_json(), "unlike": unlike.as_json()} | tested.about(scores)
+        summary |= {"versions": versions()}
         write_json(new / RESULTS, summary)
         (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     rows = [*figures.rows, *places.rows]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
     found = (figures.together, others, group_figures(scores, classes), figures.paper)
-    return Evaluation(
-        folder, scores, *found, folder / REPORT, suspected, places, figures.each, stained
-    )
+    told = (folder / REPORT, suspected, places, figures.each, stained)
+    return Evaluation(folder, scores, *found, *told)

@@ -9,6 +9,7 @@ from livewell.models.nets.compact import CompactSpec
 from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
 from livewell.models.nets.frozen import FrozenSpec
+from livewell.models.nets.frozen_images import FrozenImagesSpec
 from livewell.models.nets.spec import NetSpec
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
@@ -18,6 +19,7 @@ AnyNetSpec = Annotated[
     | CompactSpec
     | FieldNetSpec
     | FrozenSpec
+    | FrozenImagesSpec
     | UNetSpec
     | BackboneSpec
     | WscnnSpec

@@ -173,10 +173,13 @@ class FrozenSpec(NetSpec):
         ModelFileError, MissingExtraError
             As `livewell.models.pretrained.state`.
         """
-        net = FrozenNet(self, shape.channels, shape.classes)
+        net = self._net(shape.channels, shape.classes)
         if self.weights:
             _fill(net.backbone, self.weights, shape.channels)
         return net.requires_grad_(False)
+
+    def _net(self, channels: int, classes: int) -> "FrozenNet":
+        return FrozenNet(self, channels, classes)
 
 
 class FrozenNet(nn.Module):

@@ -14,6 +14,7 @@ from livewell.errors import SpecError
 from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.nets.compact import residual_layers
 from livewell.models.nets.global_pooling import GlobalPool, GlobalPooling
+from livewell.models.nets.layers import geometry
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.specs import Bounds, Share
 
@@ -55,6 +56,11 @@ class WeaklySupervised(nn.Module):
         super().__init__()
         self.mean, self.body, self.head = mean, body, head
 
+    @property
+    def cells(self) -> tuple[int, int, float]:
+        """How the cells of the class maps lie: stride, field, first, of `layers.geometry`."""
+        return geometry(self.body, next(reversed(dict(self.body.named_children()))))
+
     def maps(self, x: Tensor) -> Tensor:
         """(n, channels, h, w) -> class maps (n, classes, rows, columns), scores before softmax."""
         if self.mean is not None:
@@ -95,8 +101,8 @@ def map_shape(body: nn.Module, frame_px: tuple[int, int]) -> tuple[int, int]:
     return int(found.shape[-2]), int(found.shape[-1])
 
 
-class FrameNetSpec(NetSpec):
-    """Settings of nets of whole frames."""
+class PooledSpec(NetSpec):
+    """Settings of nets that see whole frames and pool their class maps."""
 
     sees_frames: ClassVar[bool] = True
 
@@ -115,6 +121,26 @@ class FrameNetSpec(NetSpec):
         1.0, gt=0, le=1, description="share of the positions that narrowing begins with"
     )
 
+    @property
+    def pooled_by(self) -> str:
+        """How class maps become one score a class."""
+        return self.global_pool
+
+    def narrowed(self, done: float) -> float | None:
+        """How far pooling has narrowed, 0 to 1, when a share of the steps is done."""
+        start, end = self.narrowing
+        return (done - start) / max(end - start, 1e-9) if end else None
+
+    @model_validator(mode="after")
+    def _possible(self) -> "PooledSpec":
+        if self.global_pool != "max" and self.narrowing[1]:
+            raise ValueError("narrowing is for global_pool 'max': also give narrowing=0,0")
+        return self
+
+
+class FrameNetSpec(PooledSpec):
+    """Settings of nets of whole frames."""
+
     @abstractmethod
     def body(self, channels: int = 1, classes: int = 2) -> nn.Sequential:
         """New layers that make the class maps."""
@@ -129,22 +155,6 @@ class FrameNetSpec(NetSpec):
         )
         net.begin_seldom()
         return net
-
-    @property
-    def pooled_by(self) -> str:
-        """How class maps become one score a class."""
-        return self.global_pool
-
-    def narrowed(self, done: float) -> float | None:
-        """How far pooling has narrowed, 0 to 1, when a share of the steps is done."""
-        start, end = self.narrowing
-        return (done - start) / max(end - start, 1e-9) if end else None
-
-    @model_validator(mode="after")
-    def _possible(self) -> "FrameNetSpec":
-        if self.global_pool != "max" and self.narrowing[1]:
-            raise ValueError("narrowing is for global_pool 'max': also give narrowing=0,0")
-        return self
 
 
 SecondKernel = Annotated[

@@ -9,16 +9,19 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
+from sklearn.metrics import roc_auc_score
 from torchvision.models import squeezenet1_1
 
 from livewell.classes import ClassNames
-from livewell.errors import ImageContentError, ModelFileError, SpecError
+from livewell.errors import ImageContentError, ModelFileError, SpecError, SplitError
 from livewell.geometry import Box
 from livewell.inference.fields import Fields
+from livewell.metrics.rules import log_odds
 from livewell.models.building import build, net_of
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import EMPTY_SVM, FROZEN
+from livewell.region import Region
 from livewell.study.pixels import ArrayPixels
 from livewell.training.data import LabelledRegions
 from livewell.training.features import FieldReader, reader_of
@@ -188,3 +191,54 @@ def test_a_model_reads_a_field_of_any_size(recipe: Profile) -> None:
     logits = Fields(net).boxes(frame, Box.of(0, 0, 20, 24), boxes)
     assert logits.shape == (2, 2)
     assert np.isfinite(logits).all()
+
+
+def noise(groups: int, each: int, seed: int) -> tuple[ArrayPixels, LabelledRegions]:
+    """Images of noise, one a group, with labels that nothing in them tells."""
+    rng = np.random.default_rng(seed)
+    names = [f"group {number}" for number in range(groups)]
+    arrays = {name: rng.normal(1000, 100, (1, 96, 96)).astype(np.float32) for name in names}
+    corners = rng.integers(0, 64, (groups * each, 2))
+    regions = [
+        Region(names[number % groups], 0, Box.of(y, x, y + 32, x + 32))
+        for number, (y, x) in enumerate(corners.tolist())
+    ]
+    codes = (rng.random(len(regions)) < 0.25).astype(np.int64)
+    return ArrayPixels(arrays), LabelledRegions(regions, codes, [each.image for each in regions])
+
+
+def test_rules_come_from_heads_that_have_not_seen_the_group(
+    recipe: Profile, tmp_path: Path
+) -> None:
+    """Where labels are noise the final head fits them, and cross-fitted logits say nothing."""
+    source, train = noise(8, 12, seed=0)
+    none = LabelledRegions([], np.empty(0, dtype=np.int64), [])
+    free = override(recipe, {"weight_decay": 1e-6})
+    fitted = fit_head(free, source, train, none, tmp_path, seed=0, pixel_um=0.31)
+    assert fitted.crossfitted is not None
+    held = fitted.crossfitted[:, 1] - fitted.crossfitted[:, 0]
+    net = net_of(fitted.module, free, CLASSES, 0.31)
+    seen = log_odds(Fields(net).regions(source, train.patches))
+    assert roc_auc_score(train.codes, seen) > 0.9
+    assert 0.35 < roc_auc_score(train.codes, held) < 0.65
+
+
+def test_probabilities_are_those_of_regions_like_these(recipe: Profile, tmp_path: Path) -> None:
+    """Classes weigh alike in fitting, but a head that knows nothing says the share of each."""
+    source, train = noise(6, 40, seed=1)
+    none = LabelledRegions([], np.empty(0, dtype=np.int64), [])
+    dull = override(recipe, {"weight_decay": 1e6})
+    fitted = fit_head(dull, source, train, none, tmp_path, seed=0, pixel_um=0.31)
+    net = net_of(fitted.module, dull, CLASSES, 0.31)
+    p = 1 / (1 + np.exp(-log_odds(Fields(net).regions(source, train.patches))))
+    np.testing.assert_allclose(p, train.codes.mean(), atol=0.01)
+
+
+def test_one_group_of_a_class_is_too_few(recipe: Profile, tmp_path: Path) -> None:
+    """A class that lies in one group cannot be cross-fitted: the error says what to do."""
+    source, train = noise(4, 10, seed=2)
+    codes = np.array([name == "group 0" for name in train.groups]).astype(np.int64)
+    lone = LabelledRegions(train.patches, codes, train.groups)
+    none = LabelledRegions([], np.empty(0, dtype=np.int64), [])
+    with pytest.raises(SplitError, match="label more groups"):
+        fit_head(recipe, source, lone, none, tmp_path, seed=0, pixel_um=0.31)

@@ -1,6 +1,8 @@
 """The light head of a frozen backbone: fitted on features, in seconds."""
 
+import logging
 import time
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
@@ -29,6 +32,7 @@ from livewell.training.features import reader_of
 from livewell.training.fit import FitResult
 from livewell.training.module import macro_auc
 
+LOG = logging.getLogger(__name__)
 Values = NDArray[np.float32]
 Rows = NDArray[np.int64]
 FOLDS = 5
@@ -134,7 +138,11 @@ def linear_head(
         else LogisticRegression(C=strength, max_iter=most)
     )
     counts = _counts(labelled, profile.fit.balance, spec.evenness)
-    fitted.fit(scaled @ axes.T, labelled.codes, sample_weight=counts * len(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted.fit(scaled @ axes.T, labelled.codes, sample_weight=counts * len(x))
+    if np.max(fitted.n_iter_) >= most:
+        LOG.warning("the head was still changing after %d steps; give more with --set steps", most)
     coefficients, bias = fitted.coef_, fitted.intercept_
     if len(coefficients) == 1:
         coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.r_[-bias, bias] / 2

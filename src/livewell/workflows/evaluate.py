@@ -147,5 +147,5 @@ def evaluate(
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
     found = (figures.together, others, group_figures(scores, classes), figures.paper)
-    told = (folder / REPORT, suspected, places, figures.each, stained)
-    return Evaluation(folder, scores, *found, *told)
+    page = folder / REPORT
+    return Evaluation(folder, scores, *found, page, suspected, places, figures.each, stained)

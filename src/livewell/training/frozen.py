@@ -17,7 +17,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from sklearn.utils.extmath import randomized_svd
 from torch.nn import functional
 
 from livewell.errors import SplitError
@@ -69,7 +68,7 @@ def fit_head(
     module = reader.module
     with task(what, total=len(labelled.patches)) as tick:
         x = reader.regions(source, labelled.patches, module.embedded, tick).numpy()
-        head = partial(linear_head, profile=profile, spec=module.spec, seed=seed)
+        head = partial(linear_head, profile=profile, spec=module.spec)
         held = np.full((len(x), classes), np.nan, dtype=np.float32)
         for seen, left in _folds(labelled, seed):
             tick(0, "cross-fitting")
@@ -119,18 +118,15 @@ def _some(labelled: LabelledRegions, rows: Rows) -> LabelledRegions:
 
 
 def linear_head(
-    x: Values, labelled: LabelledRegions, profile: Profile, spec: FrozenSpec, seed: int
+    x: Values, labelled: LabelledRegions, profile: Profile, spec: FrozenSpec
 ) -> tuple[Values, Values]:
     """Weight (classes, features) and bias (classes,) of logits that are linear in features.
 
-    Features (n, features) are standardised and reduced to principal components; then a logistic
-    regression or a linear support vector machine, with the penalty ``weight_decay / 2`` times the
-    squared weights on the mean loss. Classes weigh alike in it, as `balance` says.
+    Features (n, features) are standardised; then a logistic regression or a linear support vector
+    machine, with the penalty ``weight_decay / 2`` times the squared weights on the mean loss.
+    Classes weigh alike in it, as `balance` says.
     """
     scaler = StandardScaler().fit(x)
-    scaled = scaler.transform(x)
-    number = min(spec.components, *x.shape)
-    _, _, axes = randomized_svd(scaled, number, n_iter=2, random_state=seed)
     strength, most = 1 / (profile.fit.weight_decay * len(x)), profile.fit.steps
     fitted = (
         LinearSVC(C=strength, max_iter=most, dual=False)
@@ -140,13 +136,13 @@ def linear_head(
     counts = _counts(labelled, profile.fit.balance, spec.evenness)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted.fit(scaled @ axes.T, labelled.codes, sample_weight=counts * len(x))
+        fitted.fit(scaler.transform(x), labelled.codes, sample_weight=counts * len(x))
     if np.max(fitted.n_iter_) >= most:
         LOG.warning("the head was still changing after %d steps; give more with --set steps", most)
     coefficients, bias = fitted.coef_, fitted.intercept_
     if len(coefficients) == 1:
         coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.r_[-bias, bias] / 2
-    weight = coefficients @ axes / scaler.scale_
+    weight = coefficients / scaler.scale_
     bias = bias - weight @ scaler.mean_
     return weight.astype(np.float32), bias.astype(np.float32)
 

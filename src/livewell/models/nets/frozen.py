@@ -99,9 +99,6 @@ class FrozenSpec(NetSpec):
         description="half edges of the squares around a place that the head sees means of, pixels"
         " at the backbone's input before zooms",
     )
-    components: int = Field(
-        400, gt=0, description="principal components of the features that the head is fitted on"
-    )
     fitted_by: Literal["logistic", "svm"] = Field(
         "logistic",
         description="how the head is fitted: logistic regression, or a linear support vector"

@@ -23,6 +23,9 @@ class FrozenImagesSpec(FrozenSpec, PooledSpec):
     sees_fields: ClassVar[bool] = False
 
     kind: Literal["frozen_images"] = "frozen_images"  # type: ignore[assignment]
+    components: int = Field(
+        400, gt=0, description="principal components of the features that the head is fitted on"
+    )
     cell_px: int = Field(
         8, gt=0, description="from cell to cell of the class map, pixels of the image"
     )

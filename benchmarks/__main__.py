@@ -136,6 +136,12 @@ BENCHMARKS = (
         (DATA,),
     ),
     Benchmark(
+        "interactive",
+        "interactive.table",
+        "Seconds of features, and of training with features that are kept.",
+        (DATA, RUNS),
+    ),
+    Benchmark(
         "dense-real",
         "movies.real_images",
         "How far dense maps are from windows on real images.",

@@ -172,7 +172,8 @@ def _lead(results: EvaluationResults) -> str:
     return (
         f"{right:,} of {len(called):,} {words.regions} were called right "
         f"({right / len(called):.1%}){f', {unsure:,} were left unsure' if unsure else ''}, by "
-        f"models that never saw their {words.group}. {rules} chosen on validation {words.groups}."
+        f"models that never saw their {words.group}. {rules} chosen on other"
+        f" {words.groups}, held out of fitting."
     )
 
 

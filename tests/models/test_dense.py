@@ -179,7 +179,10 @@ def test_the_net_itself_is_left_alone() -> None:
     assert all(part.requires_grad for part in module.parameters())
 
 
-@pytest.mark.parametrize("name", [name for name in PROFILES if not PROFILES[name].sees_frames])
+CROPS = [name for name, it in PROFILES.items() if not (it.sees_frames or it.net.sees_fields)]
+
+
+@pytest.mark.parametrize("name", CROPS)
 def test_profiles_say_what_their_nets_say(name: str) -> None:
     """A profile calls itself fit for whole frames just where its net's dense form is exact."""
     profile = PROFILES[name]

@@ -55,6 +55,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
         return forward(self, x, wanted)
 
     monkeypatch.setattr(Lite0, "forward", counting)
+    monkeypatch.setenv("LIVEWELL_BACKEND", "torch")
 
     def asked() -> int:
         count = len(seen)

@@ -43,10 +43,10 @@ class HeatMapResult:
     curve: pd.DataFrame
     video: Path
     map: Path
-    stain: PredictedStain | None
     page: Path
     used: EngineUse
     warnings: tuple[str, ...]
+    stain: PredictedStain | None = None
 
 
 def heatmap(
@@ -147,4 +147,4 @@ def heatmap(
         versions=versions(),
     )
     page = folder.write(render(heatmap_page(results)), {"curve": curve})
-    return HeatMapResult(out, curve, film, out / MAP, dyed, page, used, warnings)
+    return HeatMapResult(out, curve, film, out / MAP, page, used, warnings, dyed)

@@ -19,13 +19,13 @@ AnyNetSpec = Annotated[
     | CompactSpec
     | FieldNetSpec
     | FrozenSpec
-    | FrozenImagesSpec
     | UNetSpec
     | BackboneSpec
     | WscnnSpec
     | WscnnSixSpec
     | WscnnSmallSpec
-    | WscnnResNet18Spec,
+    | WscnnResNet18Spec
+    | FrozenImagesSpec,
     Field(discriminator="kind"),
 ]
 """One line a file of nets, or a net."""

@@ -14,8 +14,8 @@ from livewell.models.device import placed
 from livewell.models.nets.backbones import ValidBlock
 from livewell.models.nets.compact import Block
 
-BESIDE = re.compile(r"shortcut|downsample|branch(1x1|_pool|5x5_.|3x3|3x3_..?|7x7_.)")
-"""Parts of blocks that run beside the longest way through; they see no farther than that."""
+BESIDE = re.compile(r"shortcut|downsample|decoder|branch(1x1|_pool|5x5_.|3x3|3x3_..?|7x7_.)")
+"""Parts that run beside the longest way from image to classes; they see no farther than that."""
 SHORTCUT = 0.75
 """How far a block looks where its shortcut does, rather than its convolutions. In ten trained
 compact nets the gradients' centre of mass lay 5.3 px on average (3.4 to 7.6) from the middle of the
@@ -71,6 +71,8 @@ def names(module: nn.Module) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting, blocks = "", 0
     for path, part in _row(module):
+        if BESIDE.fullmatch(path.split(".")[-1]):
+            continue
         if isinstance(part, nn.Conv2d | nn.ModuleDict):
             waiting = path
         elif isinstance(part, nn.ReLU) and waiting:

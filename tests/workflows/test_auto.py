@@ -57,6 +57,6 @@ def test_a_frozen_net_makes_heat_maps(study: Study, plate: Path, tmp_path: Path)
 def test_several_recipes_take_no_settings_and_no_start(study: Study, tmp_path: Path) -> None:
     """What would be of one recipe alone is refused, with what to do."""
     with pytest.raises(SpecError, match="AUTO takes no settings"):
-        train(study, tmp_path / "run", override(AUTO, SIZES | {"steps": 10}))
+        train(study, tmp_path / "run", override(AUTO, SIZES | {"evenness": 1.0}))
     with pytest.raises(SpecError, match="cannot all begin with one model"):
         folds.start_of(tmp_path, AUTO, study.split("split")[2])

@@ -60,3 +60,5 @@ def test_several_recipes_take_no_settings_and_no_start(study: Study, tmp_path: P
         train(study, tmp_path / "run", override(AUTO, SIZES | {"evenness": 1.0}))
     with pytest.raises(SpecError, match="cannot all begin with one model"):
         folds.start_of(tmp_path, AUTO, study.split("split")[2])
+    with pytest.raises(SpecError, match="begins with nothing"):
+        folds.start_of(tmp_path, FROZEN, study.split("split")[2])

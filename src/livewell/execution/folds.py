@@ -178,6 +178,12 @@ def start_of(path: Path, profile: Profile, meta: SplitMeta) -> Model:
             got=f"--begin-with {path}",
             remedy="name one recipe with --profile",
         )
+    if profile.net.sees_fields:
+        raise SpecError(
+            f"the head of {profile.name} is fitted in one step, which begins with nothing",
+            got=f"--begin-with {path}",
+            remedy="take the backbone of a model with --set weights=RUN",
+        )
     model = Model.load(path, device="cpu")
     card = model.card
     same = {

@@ -13,6 +13,7 @@ from livewell.models.recipes import (
     DEADNET_2017_PUBLISHED,
     DEADNET_2017_SHORT,
     FAST,
+    FROZEN,
     PATTARONE_2021,
     PATTARONE_2021_SHORT,
     PROFILES,
@@ -243,3 +244,26 @@ def test_values_and_their_text_mean_the_same(lr: float, batch: int, turns: bool)
     by_value = override(TINY, settings)
     by_text = override(TINY, {name: str(value) for name, value in settings.items()})
     assert by_value == by_text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimiser": "adamw"},
+        {"rotate_deg": 10},
+        {"weight_decay": 0},
+        {"passes": 3, "steps": 0, "steps_per_epoch": 0},
+    ],
+)
+def test_a_head_that_is_fitted_in_one_step_takes_no_settings_of_training(
+    settings: dict[str, object],
+) -> None:
+    """What FROZEN would ignore, or cannot do, is refused."""
+    with pytest.raises(SpecError, match="frozen"):
+        override(FROZEN, settings)
+
+
+def test_one_step_fits_are_for_fixed_backbones() -> None:
+    """A net that is trained cannot be fitted at once."""
+    with pytest.raises(SpecError, match="lbfgs"):
+        override(FAST, {"optimiser": "lbfgs"})

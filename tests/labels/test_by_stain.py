@@ -138,7 +138,7 @@ def test_saturated_patches_are_dead_or_left_out():
     free = labelled(_measured(STAIN))
     assert made.mixtures == free.mixtures
     assert (made.table["label"] == "dead").sum() == (free.table["label"] == "dead").sum()
-    assert "100 patches of 1,000 (10.0%) reach the stain's highest level" in made.notes[0]
+    assert "100 patches of 1,000 (10.0%) reach the level of saturation" in made.notes[0]
     assert f"{left} below it were left out" in made.notes[0]
     rare = labelled(_measured(np.tile(STAIN, 2)).assign(saturated=np.arange(2000) == 3))
     assert rare.notes == ()

@@ -220,7 +220,7 @@ def test_columns_of_the_study_are_colours() -> None:
     ways = {each.name: each for each in colourings(made.regions, fields, CLASSES, "experiment")}
     assert list(ways)[:4] == ["label", "called", "experiment", "part"]
     assert {"treatment", "dose", "number", "serial"} == set(ways) - set(list(ways)[:4])
-    assert ways["dose"].levels == ["2", "10", "none"]
+    assert ways["dose"].levels == ["2", "10", "(empty)"]
     assert ways["dose"].looks[2].colour == UNSURE
     assert ways["dose"].counts.sum() == 60
     many = fields.assign(serial=[f"s{n}" for n in range(12)])

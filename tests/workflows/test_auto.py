@@ -58,6 +58,7 @@ def test_several_recipes_take_no_settings_and_no_start(study: Study, tmp_path: P
     """What would be of one recipe alone is refused, with what to do."""
     with pytest.raises(SpecError, match="AUTO takes no settings"):
         train(study, tmp_path / "run", override(AUTO, SIZES | {"evenness": 1.0}))
+    assert not (tmp_path / "run").exists()
     with pytest.raises(SpecError, match="cannot all begin with one model"):
         folds.start_of(tmp_path, AUTO, study.split("split")[2])
     with pytest.raises(SpecError, match="begins with nothing"):

@@ -11,7 +11,7 @@ from livewell.errors import OutputError, SpecError, SplitError
 from livewell.explain.embedding import EmbeddingSettings
 from livewell.inference.model import Model
 from livewell.models.profile import override
-from livewell.models.recipes import TINY
+from livewell.models.recipes import FROZEN, TINY
 from livewell.splitting.schemes import KFolds
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
@@ -54,6 +54,17 @@ def test_only_unseen_regions_are_mapped(
     assert len(table) == patches["group"].map(part).isin(["test", "validation"]).sum()
     places = table[["pca_x", "pca_y", "tsne_x", "tsne_y"]].to_numpy()
     assert np.isfinite(places).all()
+
+
+def test_a_head_on_a_fixed_backbone_shows_test_groups_alone(study: Study, out: Path) -> None:
+    """It has learnt from validation groups too, so these are not shown; features are its own."""
+    sizes = {"patch_px": 64, "input_px": 64, "stride_px": 64}
+    light = {"weights": "", "blocks": "2,4", "zooms": "1", "radii_px": "0,8"}
+    split(study, by="well", scheme=KFolds(2), grid=Grid(64, 64), name="fixed")
+    run = train(study, out / "fixed", override(FROZEN, sizes | light), split="fixed").run
+    made = embed(run.folder, out=out / "fixed-map")
+    assert set(made.regions["part"]) == {"test"}
+    assert np.isfinite(made.regions[["pca_x", "tsne_y"]].to_numpy()).all()
 
 
 def test_test_groups_alone(trained: TrainingResult, out: Path) -> None:

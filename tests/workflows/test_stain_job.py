@@ -149,7 +149,7 @@ def test_a_movie_without_the_stain(run: TrainingResult, tmp_path: Path) -> None:
         assert image.header.pixel_um == 0.5
         assert np.isfinite(image.frame(0)).all()
         assert np.isnan(image.frame(1)).all()
-    assert "has no channel PI" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "No channel PI of the movie" in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert pd.read_csv(tmp_path / "out" / "curve.csv")["stain_r"].isna().all()
 
 

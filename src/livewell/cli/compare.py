@@ -39,7 +39,9 @@ def compare_(talk: Talk, runs: tuple[Path, ...], out: Path, **options: Any) -> N
     talk.say(f"{common:,} regions are held out in all {len(made.runs)} runs")
     for run, of in found.figures.items():
         talk.say(f"{run}: {', '.join(f'{name} {e}' for name, e in of.items())}")
-    tables = {name: str(out / f"{name}.csv") for name in ("figures", "differences", "scores")}
+    tables = {
+        name: str(out / f"{name}.csv") for name in ("figures", "differences", "runs", "scores")
+    }
     figures, differences = (
         {run: {name: asdict(e) for name, e in of.items()} for run, of in each.items()}
         for each in (found.figures, found.differences)

@@ -9,6 +9,7 @@ import pandas as pd
 from livewell.doses.wells import difference, ends, resampled
 from livewell.errors import Fault, TableError
 from livewell.metrics.intervals import interval
+from livewell.tables.schemas import as_text
 
 WELLS = ["by", "time", "group", "images", "lit"]
 """Columns of a table of wells: treatment, time (``all`` where none is told apart), the well,
@@ -58,7 +59,7 @@ def lit_area(images: pd.DataFrame, design: LitDesign, *, seed: int = 0) -> LitAr
     refuse_design(images, design)
     rows = pd.DataFrame(
         {
-            "by": images[design.by].astype("str"),
+            "by": as_text(images[design.by]),
             "time": _times(images[design.time]) if design.time else ALL_TIMES,
             "group": _groups(images, design),
             "lit": images["lit"],
@@ -96,7 +97,7 @@ def refuse_design(images: pd.DataFrame, design: LitDesign) -> None:
 
 
 def _value_faults(images: pd.DataFrame, design: LitDesign) -> Iterable[Fault]:
-    values = images[design.by].astype("str")
+    values = as_text(images[design.by])
     known = ", ".join(sorted(values.unique()))
     if not (values == design.control).any():
         yield Fault("no-control", design.by, f"no image is {design.control}; there are {known}")

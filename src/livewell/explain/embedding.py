@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from livewell.errors import MissingExtraError, SpecError
 from livewell.explain.neighbours import neighbours
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.inference.fields import engine_of
 from livewell.inference.unseen import scored_by
-from livewell.inference.windows import Windows
 from livewell.metrics.baselines import drawn_alike
 from livewell.progress import task
 from livewell.splitting.units import unit_names
@@ -116,7 +116,9 @@ def drawn_regions(
 
     Too few are an error.
     """
-    parts = ("test", "validation") if settings.validation else ("test",)
+    # a head on a fixed backbone learns from validation groups too
+    asked = settings.validation and not tested.model(fold).card.profile.net.sees_fields
+    parts = ("test", "validation") if asked else ("test",)
     every = pd.concat([tested.part(name, fold) for name in parts], ignore_index=True)
     drawn = drawn_alike(every, settings.regions, settings.seed).sort_values(KEY, kind="stable")
     if len(drawn) < LEAST:
@@ -147,12 +149,12 @@ def embedding(
     fold = int(drawn["fold"].iloc[0])
     model = tested.model(fold)
     rows = scored_by({fold: model}, drawn, tested.pixels, "scoring unseen groups")
-    windows = Windows(replace(model.net, turns=False))
+    engine = engine_of(replace(model.net, turns=False))
     regions, found = regions_of(rows), []
     with task("features", total=len(regions)) as tick:
         for first in range(0, len(regions), AT_ONCE):
             some = regions[first : first + AT_ONCE]
-            found.append(windows.embedded(tested.pixels, some))
+            found.append(engine.embedded(tested.pixels, some))
             tick(len(some))
     features = np.concatenate(found)
     projected = projections(features, umap=settings.umap, seed=settings.seed)

@@ -20,7 +20,7 @@ from livewell.metrics.rules import FamiliarityRule
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
 from livewell.progress import task
-from livewell.training.familiarity import fit_familiarity
+from livewell.training.familiarity import LEAST_FIELDS, fit_familiarity
 
 MOST_FIELDS = 400
 """Fields that a reference is made of, shared out evenly over groups."""
@@ -103,7 +103,7 @@ def learn_familiarity(
         (features[chosen], fields.loc[chosen, "group"].tolist())
         for chosen in (known & (fields["part"] == part) for part in ("train", "validation"))
     ]
-    if len(parts[0][0]) < 2:
+    if len(parts[0][0]) < LEAST_FIELDS:
         return None
     reference, rule = fit_familiarity(parts[0], parts[1])
     net.module.reference = reference.to(net.module.weight.device)

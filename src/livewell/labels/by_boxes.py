@@ -14,7 +14,6 @@ from livewell.labels.made import (
     Others,
     Request,
     Route,
-    as_text,
     refuse,
     state_faults,
     stripped,
@@ -24,7 +23,7 @@ from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
 from livewell.study.regions import BY_BOXES
 from livewell.study.scale import sizes_of
 from livewell.tables.faults import listed, near
-from livewell.tables.schemas import BOX
+from livewell.tables.schemas import BOX, as_text
 
 Unboxed = Literal["negative", "drop", "refuse"]
 """What an image without a box is: looked at and without a cell, left out, or an error.

@@ -11,12 +11,12 @@ from livewell.labels.made import (
     Others,
     Request,
     Route,
-    as_text,
     class_faults,
     refuse,
     stripped,
 )
 from livewell.tables.faults import column_faults, listed, near
+from livewell.tables.schemas import as_text
 
 
 @dataclass(frozen=True, slots=True)

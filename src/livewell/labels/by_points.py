@@ -12,7 +12,6 @@ from livewell.labels.made import (
     Others,
     Request,
     Route,
-    as_text,
     class_faults,
     refuse,
     state_faults,
@@ -22,7 +21,7 @@ from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
 from livewell.tables.faults import column_faults, listed, near
-from livewell.tables.schemas import KEY, key_table
+from livewell.tables.schemas import KEY, as_text, key_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,17 @@ from livewell.labels.stain_decisions import (
     UNFIT,
     StainDecisions,
 )
-from livewell.labels.stain_values import StainScale, grid_values, left_out, nucleus_values
+from livewell.labels.stain_values import VALUES, StainScale, grid_values, left_out, nucleus_values
 from livewell.measure.occupancy import Occupancy
 from livewell.region import RegionGrid
 from livewell.study.stained import StainSource
 from livewell.study.study import Study
 from livewell.tables.faults import listed
-from livewell.tables.schemas import KEY
+from livewell.tables.schemas import KEY, as_text
 from livewell.text import plural
 
 ROUTE = "fluorescence"
-LEAST_RATIO = 0.01
+LEAST_NUCLEUS_RATIO = 0.01
 """Ratios below this, as of a nucleus at the camera's offset, have the logarithm of this."""
 SATURATED_SHARE = 0.001
 """From this share of patches on a note tells of saturation."""
@@ -122,6 +122,12 @@ class Stain(Route):
                 where=", ".join(sorted(columns - set(fields))),
                 expected=", ".join(fields.columns),
             )
+        if taken := sorted(columns & set(VALUES)):
+            raise LabelError(
+                "a column of the fields table has the name of what is measured",
+                where=", ".join(taken),
+                remedy="rename it when indexing",
+            )
         known = fields[list({"image", *columns})]
         measured = measure_stain(request.study, self, request.occupancy).merge(known, on="image")
         made = by_stain(measured, self, classes, request.seed)
@@ -169,12 +175,12 @@ def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], see
     used = measured[outcome == ""]
     values = used["mean" if route.on == "mean" else "ratio"].astype("float64")
     if route.on == "log-ratio":
-        values = pd.Series(np.log(values.clip(lower=LEAST_RATIO)), name="log-ratio")
+        values = pd.Series(np.log(values.clip(lower=LEAST_NUCLEUS_RATIO)), name="log-ratio")
     groups = used[route.per] if route.per else pd.Series("", index=used.index)
     fit_on = pd.Series(True, index=used.index)
     if route.reference:
         column, value = route.reference
-        fit_on = used[column].astype("str") == value
+        fit_on = (as_text(used[column]) == value).fillna(False)
     found = _value_faults(used["image"], values, groups)
     if route.reference and not fit_on.any():
         text = f"none of {len(fit_on)} patches is of {'='.join(route.reference)}, to fit on"
@@ -200,7 +206,8 @@ def by_stain(measured: pd.DataFrame, route: Stain, classes: tuple[str, str], see
     }
     ends, notes = outcome[used.index], [str(fault) for fault in failed]
     if saturated.mean() >= SATURATED_SHARE:
-        notes.append(_saturation_note(ends[saturated], len(used), classes[1]))
+        noun = "nucleus" if route.nuclei else "patch"
+        notes.append(_saturation_note(ends[saturated], len(used), classes[1], noun))
     labels = outcome[kept.index]
     made = Labels.of(
         ROUTE, kept[KEY], labels, classes, steps, score=values[kept.index], notes=notes
@@ -238,12 +245,12 @@ def _outcomes(
     return outcome
 
 
-def _saturation_note(ends: "pd.Series[str]", every: int, positive: str) -> str:
+def _saturation_note(ends: "pd.Series[str]", every: int, positive: str, noun: str) -> str:
     """What a careful user should know of saturated patches."""
     kept = int((ends == positive).sum())
     return (
-        f"{plural(len(ends), 'patch')} of {every:,} ({len(ends) / every:.1%}) reach the stain's"
-        f" highest level, and are at least as bright as measured: {kept} above the dead threshold"
+        f"{plural(len(ends), noun)} of {every:,} ({len(ends) / every:.1%}) reach the level"
+        f" of saturation, and are at least as bright as measured: {kept} above the dead threshold"
         f" are {positive}, {int((ends == SATURATED).sum())} below it were left out"
     )
 

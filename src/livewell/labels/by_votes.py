@@ -7,8 +7,9 @@ from typing import Literal
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.labels.made import Labels, as_text, refuse
+from livewell.labels.made import Labels, refuse
 from livewell.tables.faults import column_faults, listed
+from livewell.tables.schemas import as_text
 
 ROUTE = "votes"
 UNSURE = "unsure"

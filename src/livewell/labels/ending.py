@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.labels.made import as_text, refuse
+from livewell.labels.made import refuse
 from livewell.tables.faults import column_faults, listed, near
+from livewell.tables.schemas import as_text
 
 SHRUNK = 0.7
 """A position counts as dead where at the end cells cover at most this share of the area that they

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -194,11 +194,3 @@ def refuse(faults: Sequence[Fault], route: str, remedy: str = "") -> None:
     """Raise all `faults` at once, if there are any."""
     if faults:
         raise TableError(f"no labels by {route}", faults, where="labels", remedy=remedy)
-
-
-def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
-    """A column as text: whole numbers without ``.0``, no spaces around, empty as missing."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    texts = values.astype("str").str.strip()
-    return texts.mask(values.isna() | (texts == ""))

@@ -56,12 +56,13 @@ def background_and_sd(frame: Frame) -> tuple[float, float]:
             got="none",
             remedy="look whether the channel is the right one",
         )
+    # half a count keeps frames of a single level from clipping themselves away
+    least = 0.5 if frame.dtype.kind in "bui" else 0.0
     while True:
         centre = np.median(values)
         below = centre - values[values < centre]
-        # 1.4826 turns the median deviation of a normal distribution into its standard deviation;
-        # half a count keeps frames of a single level from clipping themselves away.
-        spread = max(1.4826 * float(np.median(below)) if below.size else 0.0, 0.5)
+        # 1.4826 turns the median deviation of a normal distribution into its standard deviation
+        spread = max(1.4826 * float(np.median(below)) if below.size else 0.0, least)
         kept = values[values <= centre + CLIP_SDS * spread]
         if kept.size == values.size:
             return float(centre), spread

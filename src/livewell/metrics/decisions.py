@@ -197,7 +197,8 @@ def fit_image_rule(
         raise LabelError("no validation image to fit verdicts on")
     counts = np.bincount(y, minlength=len(classes))
     held = " and ".join(f"{n} {name}" for n, name in zip(counts, classes, strict=True))
-    notes = [f"chosen on {held} validation images of {images['group'].nunique()} groups"]
+    count = images["group"].nunique()
+    notes = [f"chosen on {held} images of {count} groups that the fit had not seen"]
     few = counts.min() < LEAST_IMAGES
     if few:
         notes.append(
@@ -210,7 +211,7 @@ def fit_image_rule(
     rule, decided, right = fit(x, y, images["group"], weight, few, max_error)
     notes.append(f"{int((decided & ~right).sum())} of {int(decided.sum())} decided ones wrong")
     if rule["slope"] < 1e-6:
-        notes.append("the net says nothing about validation images")
+        notes.append("the net says nothing about such images")
     return ImageRule(temperature, **rule, classes=classes.names, note="; ".join(notes))
 
 

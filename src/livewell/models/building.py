@@ -31,7 +31,7 @@ def build(
         )
     if profile.sees_frames and frame_px is None:
         raise SpecError("no frame size for a net that sees whole frames", where=profile.net.kind)
-    if profile.fit.init != "default" and profile.net.begins_with:
+    if profile.fit.init != "default" and profile.settings().get("weights"):
         raise SpecError(
             f"init {profile.fit.init} would draw over the weights that the net begins with",
             where=profile.net.kind,

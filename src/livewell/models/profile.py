@@ -84,6 +84,18 @@ class Profile(Spec):
                 "normalise 'mean_image' is for wscnn nets only": edges.normalise != "mean_image",
             }
         rules["input_px is larger than patch_px"] = edges.input_px <= edges.patch_px
+        rules["optimiser 'lbfgs' is for net 'frozen', which takes no other"] = (
+            self.net.sees_fields == (self.fit.optimiser == "lbfgs")
+        )
+        if self.net.sees_fields:
+            rules |= {
+                "net 'frozen' sees fields as they are: no augmentation": (
+                    self.augment == AugmentSpec(flips=False)
+                ),
+                "net 'frozen' is fitted in steps, and by a penalty (weight_decay) above 0": (
+                    not self.fit.passes and self.fit.weight_decay > 0
+                ),
+            }
         hold(rules | self.net.rules(edges, self.augment))
         return self
 

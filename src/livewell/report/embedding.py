@@ -22,8 +22,8 @@ CLUSTERS = info(
     " large clusters are means nothing. Figures are measured in features, not on a map."
 )
 TRAINED_FOR = info(
-    "That classes lie apart is what the net was trained for, and how well it does `livewell"
-    " evaluate` measures. What else lies together is the news here."
+    "How well classes are told apart `livewell evaluate` measures: a net that was trained for it"
+    " lays them apart, a fixed backbone has not. What else lies together is the news here."
 )
 
 

@@ -25,7 +25,7 @@ MOST_NAMED = 8
 """With more colours than this a figure in print names none."""
 UNTOLD = ("image", "path", "picture", "t0")
 """Columns of the study that say which image it is, not what it is of."""
-NOTHING = "none"
+NOTHING = "(empty)"
 DPI = 110
 
 

@@ -56,8 +56,11 @@ def headline(results: StainAreaResults) -> tuple[str, Tone]:
     parts = [f"{row['lit']:.1%} of the area with {row['by']} ({_beyond(row)})" for row in told]
     parts.append(f"{base['lit']:.1%} with {control}")
     text = f"{when}{results.stain} lights {listed(parts)}."
-    shown = [row["above_low"] > 0 or row["above_high"] < 0 for row in told]
-    return sentence(text), "info" if all(shown) else "warn"
+    treated = now[now["by"] != control]
+    if rest := len(treated) - len(told):
+        text += f" {plural(rest, 'more treatment')} below."
+    shown = (treated["above_low"] > 0) | (treated["above_high"] < 0)
+    return sentence(text), "info" if bool(shown.all()) else "warn"
 
 
 def _beyond(row: dict[Any, Any]) -> str:

@@ -30,7 +30,7 @@ def stain_section(results: PredictedStain) -> Section:
     name, r = results.name, np.array([each for each in results.r if np.isfinite(each)])
     lead = "Predicted at every pixel, as its ratio to the background, on a logarithmic scale. "
     if not r.size:
-        lead += f"The movie has no channel {name} to hold it against."
+        lead += f"No channel {name} of the movie could be measured, to hold it against."
     else:
         told = f"{r.mean():.2f}" + (f" ({r.min():.2f} to {r.max():.2f})" if len(r) > 1 else "")
         over = plural(len(r), "frame")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from livewell.geometry import Box
@@ -96,4 +95,4 @@ def lit_shares(study: Study, source: StainSource, threshold: Threshold) -> pd.Da
         above = threshold(each.image, level, sd)
         rows.append((each.image, level, above, stain.lit_share(each.stain, each.area, above)))
     table = pd.DataFrame(rows, columns=["image", "background", "threshold", "lit"])
-    return table.groupby("image", sort=False).agg("mean").reset_index().replace(np.inf, np.nan)
+    return table.groupby("image", sort=False).agg("mean").reset_index()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -286,3 +286,11 @@ def key_table(patches: Iterable[Region]) -> pd.DataFrame:
     rows = [(patch.image, patch.t, *patch.box.corners) for patch in patches]
     table = pd.DataFrame(rows, columns=KEY)
     return table.astype({"image": "str"} | dict.fromkeys(KEY[1:], "Int64"))
+
+
+def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
+    """A column as text: whole numbers without ``.0``, no spaces around, empty as missing."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    texts = values.astype("str").str.strip()
+    return texts.mask(values.isna() | (texts == ""))

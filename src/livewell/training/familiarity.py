@@ -14,6 +14,8 @@ AXES = 16
 """Axes along which training fields may differ; never more than half as many as fields."""
 FOLDS = 20
 """Training groups are left out one by one, or of many groups as many together as make so many."""
+LEAST_FIELDS = 4
+"""Fewer fields say nothing of how fields differ."""
 LEAST_SPREAD = 0.05
 """No feature's spread is taken for less than this share of the median spread."""
 Floats = NDArray[np.float64]
@@ -49,6 +51,8 @@ def fit_familiarity(
     known = np.unique(groups)
     for left_out in np.array_split(known, min(len(known), FOLDS)) if len(known) > 1 else ():
         own = np.isin(groups, left_out)
+        if (~own).sum() < LEAST_FIELDS:
+            continue
         rest = fit_reference(features[~own], groups[~own].tolist())
         parts.append(_distances(rest, features[own]))
         names.append(groups[own])

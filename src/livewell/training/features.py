@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from livewell.classes import ClassNames
 from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
-from livewell.models.backends import AskedBackend, SeveralMaps, backbone_backend, maps_on
+from livewell.models.backends import AskedBackend, Backend, SeveralMaps, backbone_backend, maps_on
 from livewell.models.building import build
 from livewell.models.device import AUTO, device_of, placed
 from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet, FrozenSpec
@@ -98,7 +98,7 @@ class FieldReader:
         self.cache = cache
         self._device = device_of(net.module)
         self.backend = backbone_backend(backend, self._device)
-        self._trunk = lru_cache(self._computed)
+        self._trunk = lru_cache(partial(_computed, self.module, self.backend, self._device))
         zoom = self.scale * max(self.module.spec.zooms)
         self._core = max(int(PART_PX / zoom) // GRID_PX, 1) * GRID_PX
         self._margin = math.ceil(self.module.reach_px / self.scale / GRID_PX) * GRID_PX
@@ -221,11 +221,6 @@ class FieldReader:
         self._last = name, maps
         return maps
 
-    def _computed(self) -> SeveralMaps:
-        """What computes the backbone, made ready."""
-        trunk = deepcopy(self.module.trunk).to(CPU)
-        return maps_on(self.backend, trunk, self._device, any_size=True)
-
     def _what(self) -> bytes:
         """What decides features beside pixels: the backbone's weights, zooms, blocks, backend."""
         digest = hashlib.sha256(FORMAT.encode())
@@ -235,6 +230,11 @@ class FieldReader:
         for tensor in self.module.backbone.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.digest()
+
+
+def _computed(module: FrozenNet, backend: Backend, device: torch.device) -> SeveralMaps:
+    """What computes the backbone, made ready."""
+    return maps_on(backend, deepcopy(module.trunk).to(CPU), device, any_size=True)
 
 
 def _refuse_large(edge_px: float, spec: FrozenSpec, pixel_um: float | None) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from livewell.errors import Fault, ImageContentError, LivewellError, TableError
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
-from livewell.measure.stain import background, log_ratio
+from livewell.measure.stain import background, highest_level, log_ratio
 from livewell.models.nets.unet import FIRST_PX
 from livewell.progress import task
 from livewell.training.warps import Pixels
@@ -126,5 +126,4 @@ def _level(source: FrameSource, seen: FrameSource, image: str, t: int, offset: f
     frame = source.frame(image, t)
     level = background(frame)
     log_ratio(np.empty(0), level, offset)
-    most = float(np.iinfo(frame.dtype).max) if frame.dtype.kind in "ui" else float("inf")
-    return Level(level, most)
+    return Level(level, highest_level(frame))

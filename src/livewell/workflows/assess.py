@@ -112,7 +112,8 @@ def assess(
     def judged(frame: FileFrame) -> Record:
         seen = (LEARNT,) if frame.learnt else ()
         field = replace(frame.field, notes=(*frame.field.notes, *seen))
-        found = judge.judged(field, judge.patches(field, stride, occupancy), stride_px=stride)
+        chosen = None if occupancy is None else judge.patches(field, stride, occupancy)
+        found = judge.judged(field, chosen, stride_px=stride)
         return verdict_row(found) | ({"extremes": extremes(found)} if found.boxes else {})
 
     def worked(item: Item, tick: Tick) -> Record:

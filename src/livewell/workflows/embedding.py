@@ -20,10 +20,9 @@ from livewell.explain.neighbours import Neighbourhood, nearness
 from livewell.files import AnyPath, write_json
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.report.embedding import EmbeddingResults, embedding_page, headline
-from livewell.report.evaluation import region_noun
+from livewell.report.evaluation import words_of
 from livewell.report.page import render
 from livewell.report.thumbnails import thumbnails
-from livewell.report.vocabulary import Vocabulary
 from livewell.study.runs import versions
 from livewell.tables.schemas import regions_of
 
@@ -95,7 +94,7 @@ def embed(
     near = pd.concat([one.near for one in made], ignore_index=True)
     together = nearness(near, seed=settings.seed)
     table = pd.concat([one.table() for one in made], ignore_index=True)
-    words = Vocabulary(region_noun(tested), tested.meta.by.replace("_", " "))
+    words = words_of(tested)
     results = EmbeddingResults(
         title=f"Features of {run.folder.name}",
         subtitle=f"profile {run.spec.profile['name']}, {len(table):,} {words.regions} of"

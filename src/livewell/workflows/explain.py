@@ -17,6 +17,7 @@ from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.inside import MOST_TRAINING, Inside, Look
 from livewell.report.page import render
 from livewell.study.runs import versions
+from livewell.text import few
 
 KIND = "explanation"
 
@@ -78,16 +79,17 @@ def explain(
             where=str(run_folder),
             remedy="use `livewell localise`, or `livewell evaluate` where cells have boxes",
         )
-    if isinstance(tested.model(next(iter(tested.folders))).engine, Fields):
-        raise SpecError(
-            "attributions are of nets of crops, and this run's net sees whole fields",
-            where=str(run_folder),
-            remedy="use `livewell heatmap`, whose map is what the net says at every place, or"
-            " --method embedding",
-        )
     names = look.classes or tested.classes.names
     numbers = [class_number(tested.classes.names, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())
+    if wrong := [fold for fold in chosen if isinstance(tested.model(fold).engine, Fields)]:
+        raise SpecError(
+            "attributions are of nets of crops, and the net sees whole fields",
+            where=str(run_folder),
+            got=f"fold {few(wrong)}",
+            remedy="use `livewell heatmap`, whose map is what the net says at every place, or"
+            " --method embedding",
+        )
     # a layer that is not there is refused before anything is scored
     cams = {fold: Cam(tested.model(fold).net, look.layer) for fold in chosen}
     folder = out or tested.own_run.folder / KIND

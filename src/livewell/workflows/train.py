@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from livewell.execution.folds import Fitter, FoldSettings, start_of, train_fold
+from livewell.execution.folds import Fitter, FoldSettings, candidates, start_of, train_fold
 from livewell.files import AnyPath
 from livewell.images.opening import Channels
 from livewell.models.device import AUTO
@@ -87,6 +87,7 @@ def train(
     OutputError
         `out` holds something else, or a run with other settings.
     """
+    candidates(profile)
     data = TrainingSplit.of(Study.of(study), split, profile, folds, channels, stain)
     start = None if begin_with is None else start_of(Path(begin_with), profile, data.meta)
     run = Run.claim(

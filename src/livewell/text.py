@@ -46,7 +46,9 @@ def threshold_p(p: float) -> str:
 
 
 def several(noun: str) -> str:
-    """``patches``, ``frames``, ``images``."""
+    """``patches``, ``frames``, ``nuclei``."""
+    if noun.endswith("us"):
+        return f"{noun[:-2]}i"
     return f"{noun}es" if noun.endswith("ch") else f"{noun}s"
 
 

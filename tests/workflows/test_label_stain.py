@@ -192,13 +192,13 @@ def test_a_stain_of_other_size_or_frames_is_refused(apart: Path, shape: tuple[in
 
 
 def test_a_saturated_stain_is_noted(cells: Path) -> None:
-    """Nuclei whose median is at the camera's highest level are dead, and the note counts them."""
+    """Nuclei whose median is at the level of saturation are dead, and the note counts them."""
     study = study_of(cells)
     free = livewell.label(study, by_nuclei(), CLASSES)
     assert free.meta.notes == ()
     made = livewell.label(study, by_nuclei(saturated_from=1100), CLASSES)
     (note,) = made.meta.notes
-    assert "highest level" in note
+    assert "level of saturation" in note
     assert dict(made.meta.counts)["dead"] == dict(free.meta.counts)["dead"] >= 28
 
 

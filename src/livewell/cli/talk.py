@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -141,7 +142,14 @@ class _Terminated(KeyboardInterrupt):
 
 
 def _terminated(*_: object) -> None:
+    # the thread that shares tensors with loading processes tells of their end by a traceback
+    sys.excepthook = _of_main_thread
     raise _Terminated
+
+
+def _of_main_thread(kind: type[BaseException], error: BaseException, at: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        sys.__excepthook__(kind, error, at)
 
 
 def _by_term(stop: BaseException | None) -> bool:

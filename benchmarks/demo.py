@@ -20,8 +20,10 @@ NAMES = {
 def figures(demo: Path, *, seed: int = 0) -> Result:
     """Figures of a demo that was run, with their intervals."""
     found = read_json(demo / "run" / "evaluation" / "results.json", kind="evaluation")
+    run = read_json(demo / "run" / "run.json", kind="training run")
+    net = run["profile"]["name"]
     rows = [
-        [f"FAST: {title}", shown(found["figures"][name]), str(found["figures"][name]["groups"])]
+        [f"{net}: {title}", shown(found["figures"][name]), str(found["figures"][name]["groups"])]
         for name, title in NAMES.items()
     ]
     rows += [

@@ -88,7 +88,7 @@ class Dense:
     def stream(
         self, views: Iterable[View], grid: WindowGrid
     ) -> Generator[tuple[View, NDArray[np.float32]]]:
-        """As `livewell.inference.windows.Windows.stream`."""
+        """As `livewell.inference.windows.Scorer.stream`."""
         plan = self._plan(grid)
         number_type = np.float64 if self._dtype == torch.float64 else np.float32
         shape = (len(self.net.classes), *plan.grid.shape)

@@ -1,6 +1,6 @@
 """Fields seen once by a frozen backbone: logits of regions, of boxes, of every cell of a map."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame, PixelSource, mirrored
-from livewell.inference.windows import View, Windows, nothing
+from livewell.inference.windows import Scorer, View, Windows, nothing
 from livewell.models.backends import AskedBackend
 from livewell.models.device import placed
 from livewell.models.nets.frozen import FieldMap, FrozenNet
@@ -26,7 +26,7 @@ SAMPLE = 400
 """Most places of a part of a field that its mean features are taken of."""
 
 
-class Fields:
+class Fields(Scorer):
     """Scores regions by what a frozen net says at their centres, as `Windows` does crop by crop.
 
     A cell of a map and a region of the same centre have the same logits. Features of fields of a
@@ -76,20 +76,8 @@ class Fields:
         logits = self._reader.boxes(pixels, area, boxes, read)
         return logits.numpy().astype(np.float64), torch.stack(parts).sum(dim=0) / len(boxes)
 
-    def stream(
-        self, views: Iterable[View], grid: WindowGrid
-    ) -> Generator[tuple[View, NDArray[np.float32]]]:
-        """As `Windows.stream`."""
-        for view in views:
-            try:
-                found = self.scored(view, grid)
-            except ImageContentError as error:
-                self.failed[view.t] = error
-                found = nothing(self.net, grid)
-            yield view, found
-
     def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
-        """As `Windows.scored`."""
+        """As `Scorer.scored`."""
         found = nothing(self.net, grid)
         cells = np.argwhere(view.wanted)
         boxes = [grid.box(*cell) for cell in cells.tolist()]

@@ -1,5 +1,6 @@
 """Regions scored one by one: the reference that every faster way is held against."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -42,7 +43,35 @@ class View:
             object.__setattr__(self, "frame", self.frame[None])
 
 
-class Windows:
+class Scorer(ABC):
+    """Scores frames one by one; `failed` says by number of the frame why one could not be."""
+
+    net: Net
+    failed: dict[int, ImageContentError]
+
+    @abstractmethod
+    def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
+        """Logits of one view, as of a `stream`, but what cannot be scored raises."""
+
+    def stream(
+        self, views: Iterable[View], grid: WindowGrid
+    ) -> Generator[tuple[View, NDArray[np.float32]]]:
+        """Views of one size, in order, with the logits of all classes in every wanted cell.
+
+        Logits are (classes, rows, columns), NaN where nothing is wanted and in all of a frame that
+        cannot be scored, such as one without a background above zero; see `failed`. Windows of the
+        grid may lie beyond the frame.
+        """
+        for view in views:
+            try:
+                found = self.scored(view, grid)
+            except ImageContentError as error:
+                self.failed[view.t] = error
+                found = nothing(self.net, grid)
+            yield view, found
+
+
+class Windows(Scorer):
     """Scores regions crop by crop: 30 to 40 s a frame for DeadNet on four cores.
 
     It computes where the net's weights lie. `failed` says by number of the frame why one could not
@@ -74,25 +103,8 @@ class Windows:
                 tick(len(crops))
         return np.concatenate(found)
 
-    def stream(
-        self, views: Iterable[View], grid: WindowGrid
-    ) -> Generator[tuple[View, NDArray[np.float32]]]:
-        """Views of one size, in order, with the logits of all classes in every wanted cell.
-
-        Logits are (classes, rows, columns), NaN where nothing is wanted and in all of a frame that
-        cannot be scored, such as one without a background above zero; see `failed`. Windows of the
-        grid may lie beyond the frame.
-        """
-        for view in views:
-            try:
-                found = self.scored(view, grid)
-            except ImageContentError as error:
-                self.failed[view.t] = error
-                found = nothing(self.net, grid)
-            yield view, found
-
     def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
-        """Logits of one view, as of a `stream`, but what cannot be scored raises."""
+        """As `Scorer.scored`."""
         found = nothing(self.net, grid)
         # what has a context was normalised by the strip
         score = self.net.scores if self.net.context_px else self.net.logits

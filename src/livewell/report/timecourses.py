@@ -173,7 +173,7 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str, str]]) -> None
 
 
 def learning_curves(log: pd.DataFrame, best_epoch: int | None = None) -> Picture:
-    """Loss, and area under the ROC curve on validation groups, over the epochs.
+    """Loss, and area under the ROC curve on groups held out, over the epochs.
 
     One row an epoch: `epoch`, and any of `train_loss`, `val_loss`, `val_auc`; NaN is skipped.
     """
@@ -185,7 +185,7 @@ def learning_curves(log: pd.DataFrame, best_epoch: int | None = None) -> Picture
         for axes, names in zip(sheet.panels, panels, strict=True):
             for name in (name for name in names if name in filled):
                 rows = log[log[name].notna()]
-                colour, label = (HEALTHY, "validation")
+                colour, label = (HEALTHY, "held out")
                 if name == "train_loss":
                     colour, label = (UNSURE, "training")
                 style: dict[str, Any] = {"color": colour, "label": label, "ms": 3}
@@ -193,7 +193,7 @@ def learning_curves(log: pd.DataFrame, best_epoch: int | None = None) -> Picture
             axes.set_ylabel("loss (cross-entropy)")
             axes.set_ylim(bottom=0)
             if "val_auc" in names:
-                axes.set_ylabel("AUC on validation groups")
+                axes.set_ylabel("AUC on groups held out")
                 axes.set_ylim(min(0.48, float(np.nanmin(log["val_auc"])) - 0.02), 1.005)
             if best_epoch is not None:
                 axes.axvline(best_epoch, color=INK, lw=1, ls=(0, (4, 2)), label="weights kept")

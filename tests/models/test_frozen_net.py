@@ -22,6 +22,7 @@ from livewell.training.features import FieldReader
 
 LIGHT = {"weights": "", "blocks": "1,4", "zooms": "0.5,1", "radii_px": "0,6,12"}
 CLASSES = ClassNames(("live", "dead", "other"), None)
+READS = ("patch", "centre")
 
 
 def made(recipe: Profile, channels: int = 1) -> Net:
@@ -34,10 +35,10 @@ def made(recipe: Profile, channels: int = 1) -> Net:
     return net_of(module, recipe, CLASSES, 0.31)
 
 
-@pytest.fixture(scope="module")
-def net() -> Net:
-    """A net of one channel."""
-    return made(override(FROZEN, LIGHT))
+@pytest.fixture(scope="module", params=READS)
+def net(request: pytest.FixtureRequest) -> Net:
+    """A net of one channel, which reads the centres of patches, or all of them."""
+    return made(override(FROZEN, LIGHT | {"reads": request.param}))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,23 @@ def test_a_region_and_the_cell_of_a_map_at_its_centre_agree(
     other = Box.of(y - 8, x - 8, y + size + 8, x + size + 8)
     both = engine.boxes(field, area, [box, other])
     np.testing.assert_allclose(both[0], both[1], atol=1e-6)
+
+
+def test_a_patch_is_the_mean_of_its_cells(field: np.ndarray) -> None:
+    """A net that reads whole patches has, at a cell, the mean features of the cells around it."""
+    one = {"weights": "", "blocks": "2", "zooms": "1", "radii_px": "6", "patch_px": 60}
+    whole, alone = (
+        made(override(FROZEN, one | {"input_px": 60, "reads": reads})) for reads in READS
+    )
+    layer = LAYERS[2]
+    cells = np.stack(np.meshgrid(np.arange(20, 35), np.arange(30, 45), indexing="ij"), -1)
+    places = layer.first_px + layer.stride_px * cells.reshape(-1, 2).astype(float)
+    features = [
+        FieldReader(net).places(field, of, net.module.embedded)  # type: ignore[operator]
+        for net, of in ((whole, places[112:113]), (alone, places))
+    ]
+    torch.testing.assert_close(features[0][0], features[1].mean(dim=0), atol=1e-5, rtol=1e-4)
+    assert float(features[1].std(dim=0).max()) > 0.005
 
 
 def test_exposure_does_not_matter(net: Net, field: np.ndarray) -> None:

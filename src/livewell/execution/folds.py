@@ -81,9 +81,10 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     ancestors = _ancestors(profile, start)
     for each in ancestors:
         _refuse_learnt(each, fold.digests("validation", "test"))
-    recipes = candidates(profile)
+    centred = fold.split.meta.label_meta.of_centres
+    recipes = [each.for_labels(centred) for each in candidates(profile)]
     if len(recipes) == 1:
-        net, card, _ = _trained(run, fold, training, profile, run.fold(fold.number))
+        net, card, _ = _trained(run, fold, training, recipes[0], run.fold(fold.number))
         chosen: dict[str, Any] = {}
     else:
         net, card, chosen = _chosen(run, fold, training, recipes)

@@ -1,6 +1,6 @@
 """Fields seen once by a frozen backbone: logits of regions, of boxes, of every cell of a map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -60,6 +60,21 @@ class Fields(Scorer):
             pixels.reshape(-1, *pixels.shape[-2:]), area, boxes, self._module.logits
         )
         return found.numpy().astype(np.float64)
+
+    def mean_features(
+        self, pixels: Frame, area: Box, what: str, patches: Callable[[], Sequence[Box]]
+    ) -> NDArray[np.float32]:
+        """Mean features (features,) of patches of a field, kept under `what`; NaN without any."""
+
+        def made() -> NDArray[np.float32]:
+            boxes = patches()
+            if not boxes:
+                return np.full(self._module.features, np.nan, dtype=np.float32)
+            return self.described(pixels, area, boxes)[1].cpu().numpy()
+
+        spec = self._module.spec
+        read = (spec.blocks, spec.radii_px, self._module.pool_px, self.net.how, what)
+        return self._reader.kept(pixels, repr(read), made)
 
     def described(
         self, frame: Frame, area: Box, boxes: Sequence[Box]

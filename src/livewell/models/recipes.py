@@ -170,6 +170,7 @@ EMPTY_SVM = FROZEN.updated(
     " others. Here features are FROZEN's (the paper's: 512 of ResNet-18) and the machine is linear,"
     " with its penalty as FROZEN's.",
     fitted_by="svm",
+    reads="patch",
 )
 """Tells empty patches and those out of focus by a few that are marked: seconds on a processor."""
 

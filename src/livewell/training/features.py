@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from functools import lru_cache, partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -101,7 +101,7 @@ class FieldReader:
         self._trunk = lru_cache(partial(_computed, self.module, self.backend, self._device))
         zoom = self.scale * max(self.module.spec.zooms)
         self._core = max(int(PART_PX / zoom) // GRID_PX, 1) * GRID_PX
-        self._margin = math.ceil(self.module.reach_px / self.scale / GRID_PX) * GRID_PX
+        self._margin = math.ceil(self.module.beyond_px(self.scale) / GRID_PX) * GRID_PX
         _refuse_large((self._core + 2 * self._margin) * zoom, self.module.spec, net.pixel_um)
         self._made_with = self._what()
         self._last: tuple[str, list[FieldMap]] = "", []
@@ -171,6 +171,28 @@ class FieldReader:
         for _, seen in self._parts(field.shape[-2:]):
             self._maps(field[:, seen.y.slice, seen.x.slice])
 
+    def kept(
+        self, pixels: Frame, what: str, make: Callable[[], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """What is made of a field, or was made of it before and is kept.
+
+        `what` names it, and whatever decides it beside pixels and backbone.
+        """
+        if self.cache is None:
+            return make()
+        digest = self._digest(np.ascontiguousarray(pixels), what)
+        found = self.cache.get(digest)
+        if found is None:
+            found = {"made": make()}
+            self.cache.put(digest, found)
+        return cast(NDArray[np.float32], found["made"])
+
+    def _digest(self, pixels: NDArray[Any], what: str = "") -> str:
+        digest = hashlib.blake2b(self._made_with, digest_size=20)
+        digest.update(f"{pixels.dtype} {pixels.shape} {what}".encode())
+        digest.update(pixels.tobytes())
+        return digest.hexdigest()
+
     def _normalised(self, pixels: Frame) -> Tensor:
         field = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
         if not bool(torch.isfinite(field).all()):
@@ -202,10 +224,7 @@ class FieldReader:
     def _maps(self, part: Tensor) -> list[FieldMap]:
         """Maps of a part of a field: the last ones, out of the cache, or computed."""
         part = part.contiguous()
-        digest = hashlib.blake2b(self._made_with, digest_size=20)
-        digest.update(repr(tuple(part.shape)).encode())
-        digest.update(part.numpy().tobytes())
-        name = digest.hexdigest()
+        name = self._digest(part.numpy())
         if name == self._last[0]:
             return self._last[1]
         kept = self.cache.get(name) if self.cache else None

@@ -73,6 +73,21 @@ class FieldMap(NamedTuple):
         shares = torch.stack([(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x])
         return rows, columns, shares
 
+    def squares(self, places: Tensor, edge: int) -> tuple[Tensor, Tensor]:
+        """Shares of every row (n, rows) and column (n, columns) in squares around places.
+
+        Of `edge` cells around the cells of `corners`, of those within the map, bilinear between.
+        """
+        rows, columns, shares = self.corners(places)
+        height, width = self.values.shape[-2:]
+        down = _lines(
+            rows[::2], torch.stack([shares[0] + shares[1], shares[2] + shares[3]]), height, edge
+        )
+        across = _lines(
+            columns[:2], torch.stack([shares[0] + shares[2], shares[1] + shares[3]]), width, edge
+        )
+        return down, across
+
 
 class FrozenSpec(NetSpec):
     """Settings of `FrozenNet`."""
@@ -98,6 +113,11 @@ class FrozenSpec(NetSpec):
         (0, 6, 12, 24, 48),
         description="half edges of the squares around a place that the head sees means of, pixels"
         " at the backbone's input before zooms",
+    )
+    reads: Literal["auto", "centre", "patch"] = Field(
+        "auto",
+        description="what of a patch is judged: its centre, for labels of single cells; all of it,"
+        " as the mean over its places; or as the labels were made (auto)",
     )
     fitted_by: Literal["logistic", "svm"] = Field(
         "logistic",
@@ -126,6 +146,17 @@ class FrozenSpec(NetSpec):
     def from_scratch(self) -> "FrozenSpec":
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
+
+    @property
+    def reads_centre(self) -> bool:
+        """As `NetSpec.reads_centre`."""
+        return self.reads == "centre"
+
+    def for_labels(self, centred: bool) -> "FrozenSpec":
+        """As `NetSpec.for_labels`: what `reads` means where it is ``auto``."""
+        if self.reads != "auto":
+            return self
+        return self.model_copy(update={"reads": "centre" if centred else "patch"})
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -171,6 +202,7 @@ class FrozenSpec(NetSpec):
             As `livewell.models.pretrained.state`.
         """
         net = self._net(shape.channels, shape.classes)
+        net.pool_px = shape.patch_px if self.reads == "patch" else 0
         if self.weights:
             _fill(net.backbone, self.weights, shape.channels)
         return net.requires_grad_(False)
@@ -189,6 +221,8 @@ class FrozenNet(nn.Module):
         super().__init__()
         self.spec = spec
         self.readings = spec.readings
+        self.pool_px = 0
+        """Edge of the square around a place whose places are averaged, pixels of the field."""
         self.backbone = Lite0(channels, max(spec.blocks) + 1)
         self.register_buffer("weight", torch.zeros(classes, self.features))
         self.register_buffer("bias", torch.zeros(classes))
@@ -206,6 +240,14 @@ class FrozenNet(nn.Module):
             math.ceil((layer.field_px + max(cells) * layer.stride_px) / 2 / zoom)
             for zoom, layer, cells in self.readings
         )
+
+    def pool_cells(self, at: FieldMap) -> int:
+        """Edge of that square in cells of a map, odd."""
+        return max(2 * round((self.pool_px * at.zoom / at.layer.stride_px - 1) / 2) + 1, 1)
+
+    def beyond_px(self, scale: float) -> int:
+        """Pixels of a field beyond a place, at that scale, that it can depend on."""
+        return math.ceil(self.reach_px / scale) + self.pool_px
 
     @property
     def trunk(self) -> Trunk:
@@ -236,14 +278,20 @@ class FrozenNet(nn.Module):
         found = []
         for reading, at in zip(self.readings, maps, strict=True):
             sums, (rows, columns, shares) = _sums(at.values), at.corners(places)
+            pool = self.pool_cells(at)
+            down, across = at.squares(places, pool)
             for edge in reading.cells:
-                square = _rooted(_means(sums, edge, rows, columns))
-                found.append((square * shares).sum(dim=1).T)
-        return torch.cat(found, dim=1).float()
+                if pool == 1:
+                    square = _rooted(_means(sums, edge, rows, columns))
+                    found.append((square * shares).sum(dim=1).T)
+                else:
+                    square = _rooted(_means(sums, edge))
+                    found.append(torch.einsum("crs,nr,ns->nc", square, down, across))
+        return torch.cat(found, dim=1)
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
         """Logits (n, classes) of places: their features, weighted."""
-        if 32 * len(places) < maps[0].values[0].numel():
+        if not self.pool_px and 32 * len(places) < maps[0].values[0].numel():
             return self.embedded(maps, places) @ self.weight.T + self.bias
         # of many places it is less work to weight whole maps first
         total = self.bias.repeat(len(places), 1)
@@ -253,8 +301,10 @@ class FrozenNet(nn.Module):
             for edge in reading.cells:
                 weight = self.weight[:, first : first + len(sums)]
                 first += len(sums)
-                square = _rooted(_means(sums, edge)).float()
+                square = _rooted(_means(sums, edge))
                 said = said + torch.einsum("kc,crs->krs", weight, square)
+            if (pool := self.pool_cells(at)) > 1:
+                said = _means(_sums(said), pool)
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
@@ -318,20 +368,28 @@ def _means(
     """
     height, width = (size - 1 for size in sums.shape[-2:])
     half = edge // 2
-    y = torch.arange(height, device=sums.device)[:, None] if rows is None else rows
-    x = torch.arange(width, device=sums.device) if columns is None else columns
-    top, bottom = (y - half).clamp_min(0), (y + half + 1).clamp_max(height)
-    left, right = (x - half).clamp_min(0), (x + half + 1).clamp_max(width)
+    ends = [torch.arange(size, device=sums.device) for size in (height, width)]
+    y, x = ends if rows is None or columns is None else (rows, columns)
+    (top, bottom), (left, right) = (
+        ((at - half).clamp_min(0), (at + half + 1).clamp_max(size))
+        for at, size in ((y, height), (x, width))
+    )
+    if rows is None:
+        wide = functional.pad(sums[None], (half, half, half, half), mode="replicate")[0]
+        strips = wide[:, edge:] - wide[:, :height]
+        total = (strips[..., edge:] - strips[..., :width]).float()
+        return total / ((bottom - top)[:, None] * (right - left))
+    total = sums[:, bottom, right] - sums[:, top, right] - sums[:, bottom, left]
+    return (total + sums[:, top, left]).float() / ((bottom - top) * (right - left))
 
-    def at(down: Tensor, across: Tensor) -> Tensor:
-        if rows is None:
-            return sums.index_select(1, down[:, 0]).index_select(2, across)
-        return sums[:, down, across]
 
-    total = at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left)
-    return total / ((bottom - top) * (right - left))
+def _lines(cells: Tensor, shares: Tensor, size: int, edge: int) -> Tensor:
+    """Shares (n, size) of a line's cells in pieces of `edge` around two cells (2, n) each."""
+    line = torch.arange(size, device=cells.device)
+    inside = ((line - cells[..., None]).abs() <= edge // 2).float()
+    return (inside / inside.sum(dim=-1, keepdim=True) * shares[..., None]).sum(dim=0)
 
 
 def _rooted(values: Tensor) -> Tensor:
     """Signed square roots: large values count less."""
-    return values.sign() * values.abs().sqrt()
+    return values.abs().sqrt().copysign(values)

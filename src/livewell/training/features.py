@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livewell.classes import ClassNames
-from livewell.errors import ImageContentError, SpecError
+from livewell.errors import ImageContentError, SpecError, named
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
 from livewell.models.backends import AskedBackend, Backend, SeveralMaps, backbone_backend, maps_on
@@ -127,10 +127,8 @@ class FieldReader:
         for (image, t), rows in frames.items():
             area = source.area(image, t)
             pixels = source.crop(image, t, area)
-            try:
+            with named(f"{image}, frame {t}"):
                 values = self.boxes(pixels, area, [regions[row].box for row in rows], read)
-            except ImageContentError as error:
-                raise ImageContentError(error.what, where=f"{image}, frame {t}") from error
             if found is None:
                 found = values.new_empty(len(regions), values.shape[1])
             found[rows] = values

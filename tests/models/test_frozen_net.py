@@ -32,13 +32,18 @@ def made(recipe: Profile, channels: int = 1) -> Net:
     assert isinstance(module, FrozenNet)
     module.weight.copy_(torch.randn(module.weight.shape))
     module.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    if recipe.settings()["hidden"]:
+        module.last_weight.normal_()
     return net_of(module, recipe, CLASSES, 0.31)
 
 
-@pytest.fixture(scope="module", params=READS)
+KINDS = ({"reads": "patch"}, {"reads": "centre"}, {"reads": "patch", "hidden": "3"})
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def net(request: pytest.FixtureRequest) -> Net:
-    """A net of one channel, which reads the centres of patches, or all of them."""
-    return made(override(FROZEN, LIGHT | {"reads": request.param}))
+    """A net of one channel: it reads whole patches or centres, and may have a hidden layer."""
+    return made(override(FROZEN, LIGHT | request.param))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +99,10 @@ def test_few_places_and_many_have_the_same_logits(net: Net, field: np.ndarray) -
     assert many.std() > 0.1
     torch.testing.assert_close(many[:20], few, atol=1e-3, rtol=1e-3)
     by_hand = FieldReader(net).places(field, places[:20], module.embedded) @ module.weight.T
-    torch.testing.assert_close(few, by_hand + module.bias, atol=1e-3, rtol=1e-3)
+    by_hand = by_hand + module.bias
+    if module.spec.hidden:
+        by_hand = by_hand.relu() @ module.last_weight.T + module.last_bias
+    torch.testing.assert_close(few, by_hand, atol=1e-3, rtol=1e-3)
 
 
 def test_it_does_not_matter_in_which_part_of_a_large_field_a_place_is(

@@ -49,12 +49,19 @@ def seen(recipe: Profile, pixels: NDArray[np.generic]) -> torch.Tensor:
     return of.places(pixels[None], np.array([(0.0, 0.0), (2.0, 1.0)]), of.module.embedded)
 
 
-@pytest.mark.parametrize("fitted_by", ["logistic", "svm"])
+HEADS = {
+    "logistic": {"fitted_by": "logistic"},
+    "svm": {"fitted_by": "svm"},
+    "hidden layer": {"hidden": "4", "weight_decay": "0.1"},
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys())
 def test_a_head_is_fitted_in_one_step(
-    fitted_by: str, recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path: Path
+    head: dict[str, str], recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path: Path
 ) -> None:
-    """Both ways to fit a head tell coarse texture from fine, and the same seed fits the same."""
-    one = override(recipe, {"fitted_by": fitted_by})
+    """Every kind of head tells coarse texture from fine, and the same seed fits the same."""
+    one = override(recipe, head)
     made = [fit_head(one, pixels, *parts, tmp_path, seed=3) for _ in range(2)]
     assert made[0].log["val_auc"].item() == 1
     for first, second in zip(made[0].module.buffers(), made[1].module.buffers(), strict=True):

@@ -8,8 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
 from annotated_types import Len
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
@@ -89,6 +91,28 @@ class FieldMap(NamedTuple):
         return down, across
 
 
+class Head(NamedTuple):
+    """A head's weights: of features, and of its hidden units where it has any, else empty."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    last_weight: NDArray[np.float32]
+    last_bias: NDArray[np.float32]
+
+    def logits(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of features (n, features), (n, classes)."""
+        first: NDArray[np.float32] = x @ self.weight.T + self.bias
+        if not self.last_weight.size:
+            return first
+        return np.maximum(first, 0) @ self.last_weight.T + self.last_bias
+
+    def shifted(self, logits: NDArray[np.float32]) -> "Head":
+        """The same with (classes,) added to its logits."""
+        if not self.last_weight.size:
+            return self._replace(bias=self.bias + logits)
+        return self._replace(last_bias=self.last_bias + logits)
+
+
 class FrozenSpec(NetSpec):
     """Settings of `FrozenNet`."""
 
@@ -123,6 +147,9 @@ class FrozenSpec(NetSpec):
         "logistic",
         description="how the head is fitted: logistic regression, or a linear support vector"
         " machine with squared hinge loss",
+    )
+    hidden: int = Field(
+        0, ge=0, description="units of a hidden layer of the head, rectified; 0: a linear head"
     )
     evenness: float = Field(
         0.5,
@@ -185,6 +212,9 @@ class FrozenSpec(NetSpec):
             f"blocks must be among 0 to {len(LAYERS) - 1}": all(
                 0 <= block < len(LAYERS) for block in self.blocks
             ),
+            "a support vector machine is linear: hidden must be 0": (
+                not self.hidden or self.fitted_by == "logistic"
+            ),
             "blocks and zooms must differ from each other": all(
                 len(set(each)) == len(each) for each in (self.blocks, self.zooms)
             ),
@@ -216,6 +246,8 @@ class FrozenNet(nn.Module):
 
     weight: Tensor
     bias: Tensor
+    last_weight: Tensor
+    last_bias: Tensor
 
     def __init__(self, spec: FrozenSpec, channels: int, classes: int) -> None:
         super().__init__()
@@ -224,8 +256,12 @@ class FrozenNet(nn.Module):
         self.pool_px = 0
         """Edge of the square around a place whose places are averaged, pixels of the field."""
         self.backbone = Lite0(channels, max(spec.blocks) + 1)
-        self.register_buffer("weight", torch.zeros(classes, self.features))
-        self.register_buffer("bias", torch.zeros(classes))
+        units = spec.hidden or classes
+        self.register_buffer("weight", torch.zeros(units, self.features))
+        self.register_buffer("bias", torch.zeros(units))
+        if spec.hidden:
+            self.register_buffer("last_weight", torch.zeros(classes, units))
+            self.register_buffer("last_bias", torch.zeros(classes))
         self.reference = Reference()
 
     @property
@@ -290,7 +326,17 @@ class FrozenNet(nn.Module):
         return torch.cat(found, dim=1)
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
-        """Logits (n, classes) of places: their features, weighted."""
+        """Logits (n, classes) of places: their features, weighted, and once more if `hidden`."""
+        first = self._weighted(maps, places)
+        return first.relu() @ self.last_weight.T + self.last_bias if self.spec.hidden else first
+
+    def take(self, head: Head) -> None:
+        """Make `head` its own."""
+        for name, values in head._asdict().items():
+            if values.size:
+                self.get_buffer(name).copy_(torch.from_numpy(values))
+
+    def _weighted(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
         if not self.pool_px and 32 * len(places) < maps[0].values[0].numel():
             return self.embedded(maps, places) @ self.weight.T + self.bias
         # of many places it is less work to weight whole maps first

@@ -37,6 +37,7 @@ class FrozenImagesSpec(FrozenSpec, PooledSpec):
                 self.global_pool in ("max", "average", "log_sum_exp")
             ),
             f"net '{self.kind}' has no patches: reads must be auto": self.reads == "auto",
+            f"the head of net '{self.kind}' is linear: hidden must be 0": not self.hidden,
         }
 
     def for_labels(self, centred: bool) -> "FrozenImagesSpec":

@@ -12,6 +12,7 @@ from livewell.classes import ClassNames
 from livewell.inference.model import Model
 from livewell.metrics.baselines import baseline_estimates
 from livewell.models.nets.backbones import BackboneKind
+from livewell.models.pretrained import IMAGENET
 from livewell.models.profile import Profile
 from livewell.models.recipes import FAST, FINE_TUNED, FROZEN, PATTARONE_2021_SHORT, STAIN_UNET
 from livewell.study.pixels import StudyPixels
@@ -24,25 +25,24 @@ EDGE_PX = 112
 
 def _pattarone(net: BackboneKind, **settings: object) -> Profile:
     """Pattarone's data path in few steps, on patches that hold one cell rather than several."""
-    changed = "".join(f" {name}={value}" for name, value in settings.items())
-    edges = {"patch_px": EDGE_PX, "input_px": EDGE_PX, "stride_px": EDGE_PX // 2}
-    return PATTARONE_2021_SHORT.updated(
-        name=f"PATTARONE_2021_SHORT {net} {EDGE_PX} px{changed}",
-        source=f"PATTARONE_2021_SHORT on patches of {EDGE_PX} px, as the other methods see.",
-        net=net,
-        **edges,
-        **settings,
-    )
+    edges = {"patch_px": EDGE_PX, "input_px": EDGE_PX}
+    return _changed(PATTARONE_2021_SHORT, net=net, **edges, **settings)
+
+
+def _changed(recipe: Profile, **settings: object) -> Profile:
+    """A recipe whose name says what was changed."""
+    name = " ".join([recipe.name, *(f"{name}={value}" for name, value in settings.items())])
+    return recipe.updated(name, recipe.source, **settings)
 
 
 METHODS = (
     FROZEN,
     FINE_TUNED,
     FAST,
-    STAIN_UNET,
-    _pattarone("resnet18"),
-    _pattarone("inception_v3"),
-    _pattarone("lite0", weights="imagenet"),
+    _changed(STAIN_UNET, steps=300),
+    _pattarone("resnet18", steps=120),
+    _pattarone("inception_v3", steps=120),
+    _pattarone("lite0", weights=IMAGENET, steps=120),
 )
 """The first one pays for the features that others may use."""
 

@@ -1,4 +1,4 @@
-"""Torchvision's nets as nets of crops, for any number of channels, with ImageNet's weights or new.
+"""Known nets as nets of crops, for any number of channels, with ImageNet's weights or new.
 
 Crops come normalised around zero (`livewell.models.nets.net.normalise`), so no mean of ImageNet's
 photographs is taken off; with ``normalise=patch`` they also have the contrast that these nets were
@@ -35,7 +35,7 @@ BackboneKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """One of torchvision's nets: a row of layers whose last maps are averaged."""
+    """A known net: a row of layers whose last maps are averaged."""
 
     make: Callable[[int, bool], nn.Module]
     """By number of classes, and whether convolutions pad: the net for colour images; its children
@@ -53,7 +53,7 @@ class Backbone:
 
 
 class BackboneSpec(CropNetSpec):
-    """One of torchvision's nets, its last layer new.
+    """One of torchvision's nets or EfficientNet-Lite0, its last layer new.
 
     Three channels take the first convolution's weights of red, green and blue; of any other number
     each takes an equal share of their sum, so that equal channels are seen as a grey image is.
@@ -64,7 +64,9 @@ class BackboneSpec(CropNetSpec):
     Source: He et al. 2016 (ResNet), Huang et al. 2017 (DenseNet), Iandola et al. 2016 (SqueezeNet,
     version 1.1; its last layer's maps are averaged without being rectified, so that no class can
     fall silent), Szegedy et al. 2016 (Inception-v3, without its auxiliary classifier and without
-    torchvision's change of the input). Pattarone et al. 2021 used ResNet-18, SqueezeNet and
+    torchvision's change of the input), `livewell.models.nets.lite0` (its blocks without the
+    convolution behind them; batch norms are folded, so that it is to begin with weights, and to
+    learn in small steps). Pattarone et al. 2021 used ResNet-18, SqueezeNet and
     Inception-v3.
     """
 

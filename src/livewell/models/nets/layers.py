@@ -24,7 +24,7 @@ last block's field, where the shortcuts lie 7 px from it."""
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer whose maps are looked at; rectified, as Grad-CAM asks for, but for blocks of Lite0."""
+    """A layer whose maps are looked at, rectified as Grad-CAM asks for, but for Lite0's blocks."""
 
     name: str
     """As users know it: in Table 1's words for DeadNet (``conv4_2``)."""

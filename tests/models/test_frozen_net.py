@@ -1,10 +1,13 @@
 """A fixed backbone over the whole field: its maps' geometry, and logits as a function of place."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from livewell.classes import ClassNames
@@ -15,6 +18,7 @@ from livewell.models.building import build, net_of
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.lite0 import EPSILON, LAYERS, STEM, Lite0, folded
 from livewell.models.nets.net import Net
+from livewell.models.pretrained import LITE0, fill
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FROZEN
 from livewell.training import features
@@ -81,7 +85,7 @@ def test_batch_norms_are_folded_without_loss() -> None:
     state = {f"_bn0.{name}": value for name, value in names.items()}
     state["_conv_stem.weight"] = torch.randn(STEM, 3, 3, 3)
     net = Lite0(3, 0)
-    net.load_state_dict(folded(state, 3, 0))
+    net.load_state_dict(folded(state))
     x = torch.randn(1, 3, 32, 32)
     plain = functional.conv2d(functional.pad(x, (0, 1, 0, 1)), state["_conv_stem.weight"], stride=2)
     mean, var = names["running_mean"], names["running_var"]
@@ -163,19 +167,18 @@ def test_exposure_does_not_matter(net: Net, field: np.ndarray) -> None:
     np.testing.assert_allclose(once, twice, atol=1e-3)
 
 
-def test_channels_take_equal_shares_of_the_first_weights() -> None:
+def test_channels_take_equal_shares_of_the_first_weights(tmp_path: Path) -> None:
     """Of equal channels one, two and three give the same maps."""
     torch.manual_seed(0)
-    whole = Lite0(3, 1).stem[1].weight.detach()
-    state = {"_conv_stem.weight": whole}
-    ones, zeros = torch.ones(STEM), torch.zeros(STEM)
-    state |= {"_bn0.weight": ones, "_bn0.bias": zeros, "_bn0.running_mean": zeros}
-    state["_bn0.running_var"] = ones
+    state = {"_conv_stem.weight": Lite0(3, 1).stem[1].weight.detach()}
+    state |= {f"_bn0.{name}": torch.ones(STEM) for name in ("weight", "running_var")}
+    state |= {f"_bn0.{name}": torch.zeros(STEM) for name in ("bias", "running_mean")}
+    save_file(state, tmp_path / "stem.safetensors")
     x = torch.randn(1, 1, 32, 32)
     found = []
     for channels in (1, 2, 3):
         net = Lite0(channels, 0)
-        net.load_state_dict(folded(state, channels, 0))
+        fill(net, LITE0, str(tmp_path / "stem.safetensors"), apart=())
         found.append(net.stem(x.repeat(1, channels, 1, 1)))
     torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found[0], found[2], atol=1e-4, rtol=1e-4)

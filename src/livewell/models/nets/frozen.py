@@ -16,12 +16,11 @@ from pydantic import BeforeValidator, Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
-from livewell.errors import ModelFileError
 from livewell.models.backends import SeveralMaps
 from livewell.models.nets.familiar import Reference
-from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, folded
+from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
-from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
+from livewell.models.pretrained import IMAGENET, LITE0, SETTING, fill
 from livewell.models.specs import AugmentSpec, InputSpec
 
 ZOOM_STEP = 4
@@ -186,6 +185,11 @@ class FrozenSpec(NetSpec):
         return self.model_copy(update={"reads": "centre" if centred else "patch"})
 
     @property
+    def begins_with(self) -> str:
+        """As `NetSpec.begins_with`."""
+        return self.weights
+
+    @property
     def readings(self) -> tuple[Reading, ...]:
         """What the head reads, in the order of its features."""
         return tuple(
@@ -229,12 +233,12 @@ class FrozenSpec(NetSpec):
         Raises
         ------
         ModelFileError, MissingExtraError
-            As `livewell.models.pretrained.state`.
+            As `livewell.models.pretrained.fill`.
         """
         net = self._net(shape.channels, shape.classes)
         net.pool_px = shape.patch_px if self.reads == "patch" else 0
         if self.weights:
-            _fill(net.backbone, self.weights, shape.channels)
+            fill(net.backbone, LITE0, self.weights, apart=("fc",))
         return net.requires_grad_(False)
 
     def _net(self, channels: int, classes: int) -> "FrozenNet":
@@ -354,24 +358,6 @@ class FrozenNet(nn.Module):
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
-
-
-def _fill(backbone: Lite0, weights: str, channels: int) -> None:
-    """Give a backbone published weights, or those of another frozen net."""
-    found = state(LITE0, weights)
-    try:
-        if any(name.startswith("backbone.") for name in found):
-            tensors = {name: found[f"backbone.{name}"] for name in backbone.state_dict()}
-        else:
-            tensors = folded(found, channels, len(backbone.blocks))
-        backbone.load_state_dict(tensors)
-    except (KeyError, IndexError, RuntimeError) as error:
-        raise ModelFileError(
-            "the weights are of another net",
-            where=weights,
-            expected=f"those of {LITE0} as published, or a frozen net of {channels} channels",
-            got=f"{len(found)} tensors, such as {', '.join(sorted(found)[:3])}",
-        ) from error
 
 
 def _stepped(zoom: float) -> float:

@@ -1,0 +1,176 @@
+"""Attribution for nets of a fixed backbone: which cells of its maps make the score of a place."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from livewell.explain.gradcam import PatchMap, middle
+from livewell.geometry import Box
+from livewell.image import PixelSource
+from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading
+from livewell.models.nets.layers import known_layer
+from livewell.models.nets.net import Net
+from livewell.region import Region
+from livewell.study.pixels import StudyPixels
+from livewell.training.features import FieldReader, cache_of
+
+
+class Blocks(NamedTuple):
+    """The blocks of a backbone whose maps are looked at, in pixels of the field."""
+
+    name: str
+    numbers: tuple[int, ...]
+    margin_px: int
+    """Half the mean distance of their cells."""
+    squares_px: int
+    """Edge of the largest square that the head reads around a place."""
+    field_px: int
+    """Edge of the square of pixels that the cell which sees farthest sees."""
+
+
+class PlaceCam:
+    """A net of whole fields, with the blocks of its backbone that are looked at.
+
+    The head is linear in signed square roots of means over squares of cells, so evidence is exact:
+    of a cell, twice the gradient of the class score times its values, summed over channels. Twice,
+    for scaling all maps by s scales every root by the square root of s; so the evidence of all
+    cells, blocks and zooms adds up to the class score but for the bias. Of two classes a score is
+    half the log odds. Maps of patches are in units of the class score per square of `MAP_PX`
+    pixels; nothing in them is stretched.
+
+    Blocks are named ``block4`` and so on; by default all are looked at. In fields places lie
+    `stride_px` apart.
+
+    Notes
+    -----
+    Source: Draelos and Carin 2020, arXiv:2011.08891 (HiResCAM: gradients times maps, cell by cell);
+    twice these are integrated gradients from maps of zeros (Sundararajan et al. 2017).
+    """
+
+    def __init__(self, net: Net, name: str | None = None, stride_px: int | None = None) -> None:
+        self.net, self.module = net, cast(FrozenNet, net.module)
+        self.stride_px = stride_px or MAP_PX
+        self._reader = FieldReader(net)
+        self.layer = self._blocks(name)
+
+    @property
+    def seen_px(self) -> int:
+        """Edge of what is shown of a patch: the patch, or all that the head reads if larger."""
+        return max(self.net.patch_px, self.layer.squares_px)
+
+    def patch_maps(
+        self, source: PixelSource, patches: Sequence[Region], number: int
+    ) -> Iterator[PatchMap]:
+        """Evidence for a class in the score at each patch's centre; as `gradcam.patch_maps`."""
+        size = self.seen_px
+
+        def read(maps: Sequence[FieldMap], places: Tensor) -> Tensor:
+            corners = (places - size / 2).floor().int().tolist()
+            boxes = [Box.of(y, x, y + size, x + size) for y, x in corners]
+            pairs = zip(places, boxes, strict=True)
+            found = [self.evidence(maps, place[None], number, box) for place, box in pairs]
+            return (torch.stack(found).flatten(1) * MAP_PX**2).clamp_min(0).float()
+
+        reader = self._reader.keeping(cache_of(source))
+        maps = reader.regions(source, patches, read).reshape(-1, size, size).numpy()
+        for patch, found in zip(patches, maps, strict=True):
+            box = middle(patch.box, size)
+            yield PatchMap(patch, box, source.crop(patch.image, patch.t, box)[0], found)
+
+    def field(
+        self, source: StudyPixels, image: str, t: int, number: int
+    ) -> tuple[NDArray[np.float32], None]:
+        """Evidence for a class in the scores of all places of a field, (height, width).
+
+        In units of the class score: the mean over the field is that of all places but for the
+        bias, before what is below zero is cut off. NaN beyond the image.
+        """
+        area, stride = source.area(image, t), self.stride_px
+        found = np.full(source.frame(image, t).shape[-2:], np.nan, dtype=np.float32)
+        inside = found[area.slices]
+        reader = self._reader.keeping(cache_of(source))
+        for own, seen, maps in reader.parts(source.crop(image, t, area)):
+            rows, columns = (
+                torch.arange(stride / 2, size, stride, device=self.module.weight.device)
+                for size in seen.shape
+            )
+            box = own.seen_in(seen)
+            made = self.evidence(maps, torch.cartesian_prod(rows, columns), number, box)
+            inside[own.slices] = (made * stride**2).clamp_min(0).float().cpu().numpy()
+        return found, None
+
+    def evidence(self, maps: Sequence[FieldMap], places: Tensor, number: int, box: Box) -> Tensor:
+        """Evidence for a class in the scores of places (n, 2) together, at the pixels of a box.
+
+        (h, w), per pixel; places and box are in pixels of the part that `maps` are of.
+        """
+        found = torch.zeros(box.shape, dtype=torch.float64, device=places.device)
+        weights, first = self.module.weight[number].double(), 0
+        for reading, at in zip(self.module.readings, maps, strict=True):
+            channels, squares = reading.layer.channels, len(reading.cells)
+            own = weights[first : first + channels * squares].view(squares, channels)
+            first += channels * squares
+            if reading.layer.block in self.layer.numbers:
+                found += _enlarged(at, *_cells(at, reading, own, places), box)
+        return found
+
+    def _blocks(self, name: str | None) -> Blocks:
+        numbers = {f"block{each}": each for each in sorted(self.module.spec.blocks)}
+        chosen = tuple(numbers.values()) if name is None else (numbers[known_layer(name, numbers)],)
+        looked = [each for each in self.module.readings if each.layer.block in chosen]
+        scales = [self._reader.scale * each.zoom for each in looked]
+        pairs = list(zip(looked, scales, strict=True))
+        return Blocks(
+            name or ", ".join(numbers),
+            chosen,
+            round(np.mean([each.layer.stride_px / scale for each, scale in pairs]) / 2),
+            round(max(max(r.cells) * r.layer.stride_px / scale for r, scale in pairs)),
+            round(max(each.layer.field_px / scale for each, scale in pairs)),
+        )
+
+
+def _cells(
+    at: FieldMap, reading: Reading, weights: Tensor, places: Tensor
+) -> tuple[Tensor, tuple[int, int]]:
+    """Evidence (rows, columns) of the cells that places read, and where the first one lies.
+
+    `weights` are (squares, channels).
+    """
+    rows, columns, shares = at.corners(places)
+    reach = max(reading.cells) // 2
+    (top, bottom), (left, right) = (
+        (max(int(each.min()) - reach, 0), int(each.max()) + reach + 1) for each in (rows, columns)
+    )
+    values = at.values[:, top:bottom, left:right].double()
+    counts = torch.zeros(values.shape[-2:], dtype=values.dtype, device=values.device)
+    counts.index_put_((rows - top, columns - left), shares.to(counts), accumulate=True)
+    pulls = torch.zeros_like(values)
+    for edge, weight in zip(reading.cells, weights, strict=True):
+        means = _summed(values, edge) / _summed(torch.ones_like(values), edge)
+        pull = weight[:, None, None] * counts / means.abs().sqrt()
+        # at zero a root has no slope to speak of, and its cells are mostly zero too
+        pull = torch.where(means == 0, 0.0, pull) / _summed(torch.ones_like(values), edge)
+        pulls += _summed(pull, edge)
+    return (values * pulls).sum(dim=0), (top, left)
+
+
+def _summed(values: Tensor, edge: int) -> Tensor:
+    """Sums over squares of cells around every cell, of those that there are."""
+    return functional.avg_pool2d(values, edge, 1, edge // 2) * edge**2
+
+
+def _enlarged(at: FieldMap, cells: Tensor, first: tuple[int, int], box: Box) -> Tensor:
+    """Cells at the pixels of a box, bilinear, so that sums stay what they are."""
+    stride = at.layer.stride_px / at.zoom
+    mixes = []
+    for number, begin, span in zip(cells.shape, first, (box.y, box.x), strict=True):
+        pixels = torch.arange(span.start, span.stop, device=cells.device) + 0.5
+        lying = (pixels - at.layer.first_px / at.zoom) / stride - begin
+        apart = lying[:, None] - torch.arange(number, device=cells.device)
+        mixes.append((1 - apart.abs()).clamp_min(0).to(cells) / stride)
+    return mixes[0] @ cells @ mixes[1].T

@@ -14,7 +14,7 @@ from livewell.image import PixelSource
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
-from livewell.study.pixels import StudyPixels
+from livewell.study.pixels import Pixels
 
 Weights = Literal["class", "crop"]
 Disagreement = tuple[float, float]
@@ -59,9 +59,15 @@ class CropCam(Cam):
         return patch_maps(self, source, patches, number, weights)
 
     def field(
-        self, source: StudyPixels, image: str, t: int, number: int
+        self, source: Pixels, image: str, t: int, number: int
     ) -> tuple[NDArray[np.float32], Disagreement | None]:
         """The map of a whole field, the mean of crops over it, and how far these disagree."""
+        found = self.fields(source, image, t, number)
+        apart = found["crop"].disagreement, found["class"].disagreement
+        return found[self.shown].map, apart
+
+    def fields(self, source: Pixels, image: str, t: int, number: int) -> dict[Weights, FieldMap]:
+        """The map of a whole field by weights of the class, and of each crop."""
         area, size, stride = source.area(image, t), self.net.patch_px, self.stride_px
         # windows reach beyond the field, so that its rim is looked at too
         whole = area.widened(max((size - self.net.input_px) // 2, 0))
@@ -70,9 +76,7 @@ class CropCam(Cam):
         def made(weights: torch.Tensor | None) -> FieldMap:
             return field_map(self, source.frame(image, t), area, grid, number, weights=weights)
 
-        by_class, by_crop = made(self._weights[number]), made(None)
-        shown = by_class if self.shown == "class" else by_crop
-        return shown.map, (by_crop.disagreement, by_class.disagreement)
+        return {"crop": made(None), "class": made(self._weights[number])}
 
 
 def _covered(box: Box, size_px: int, stride_px: int) -> Box:

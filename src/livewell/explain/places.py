@@ -16,7 +16,7 @@ from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading
 from livewell.models.nets.layers import known_layer
 from livewell.models.nets.net import Net
 from livewell.region import Region
-from livewell.study.pixels import StudyPixels
+from livewell.study.pixels import Pixels
 from livewell.training.features import FieldReader, cache_of
 
 
@@ -83,7 +83,7 @@ class PlaceCam:
             yield PatchMap(patch, box, source.crop(patch.image, patch.t, box)[0], found)
 
     def field(
-        self, source: StudyPixels, image: str, t: int, number: int
+        self, source: Pixels, image: str, t: int, number: int
     ) -> tuple[NDArray[np.float32], None]:
         """Evidence for a class in the scores of all places of a field, (height, width).
 

@@ -1,5 +1,6 @@
 """Evidence on a fixed backbone: it adds up to scores, it is twice gradients times maps."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -66,6 +67,18 @@ def test_evidence_adds_up_to_the_score_but_for_the_bias(net: Net) -> None:
     scores = read(cam, lambda _, maps, at: module.logits(maps, at) - module.bias)
     torch.testing.assert_close(read(cam, summed).to(scores), scores, atol=2e-3, rtol=2e-3)
     assert scores.std() > 0.1
+
+
+def test_evidence_is_beside_the_mean_of_training_fields(net: Net) -> None:
+    """With a reference it adds up to the score less that of the reference's mean features."""
+    module = copy.deepcopy(net.module)
+    assert isinstance(module, FrozenNet)
+    torch.manual_seed(2)
+    module.reference.mean = torch.randn(module.features)
+    usual = module.weight @ module.reference.mean + module.bias
+    cam = PlaceCam(replace(net, module=module))
+    scores = read(cam, lambda _, maps, at: module.logits(maps, at) - usual)
+    torch.testing.assert_close(read(cam, summed).to(scores), scores, atol=2e-3, rtol=2e-3)
 
 
 def drawn(at: FieldMap, cells: Tensor) -> Tensor:

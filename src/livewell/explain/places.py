@@ -12,7 +12,7 @@ from torch.nn import functional
 from livewell.explain.gradcam import PatchMap, middle
 from livewell.geometry import Box
 from livewell.image import PixelSource
-from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading
+from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading, rooted
 from livewell.models.nets.layers import known_layer
 from livewell.models.nets.net import Net
 from livewell.region import Region
@@ -36,20 +36,24 @@ class Blocks(NamedTuple):
 class PlaceCam:
     """A net of whole fields, with the blocks of its backbone that are looked at.
 
-    The head is linear in signed square roots of means over squares of cells, so evidence is exact:
-    of a cell, twice the gradient of the class score times its values, summed over channels. Twice,
-    for scaling all maps by s scales every root by the square root of s; so the evidence of all
-    cells, blocks and zooms adds up to the class score but for the bias. Of two classes a score is
-    half the log odds. Maps of patches are in units of the class score per square of `MAP_PX`
-    pixels; nothing in them is stretched.
+    The head is linear in signed square roots of means over squares of cells, so what a cell adds
+    to a class score is known exactly: integrated gradients, from maps that are everywhere what the
+    mean features of the training fields come from (`Reference.mean`) to the field's own. The
+    evidence of all cells, blocks and zooms adds up to the class score less that of these means. Of
+    two classes a score is half the log odds. Maps of patches are in units of the class score per
+    square of `MAP_PX` pixels; nothing in them is stretched.
+
+    Models without a `Reference` begin at maps of zeros. Then evidence is twice the gradient times
+    the map, cell by cell (HiResCAM), and adds up to the score but for the bias: twice, for the
+    gradient of a square root is half of what it adds.
 
     Blocks are named ``block4`` and so on; by default all are looked at. In fields places lie
     `stride_px` apart.
 
     Notes
     -----
-    Source: Draelos and Carin 2020, arXiv:2011.08891 (HiResCAM: gradients times maps, cell by cell);
-    twice these are integrated gradients from maps of zeros (Sundararajan et al. 2017).
+    Source: Sundararajan et al. 2017, arXiv:1703.01365 (integrated gradients); Draelos and Carin
+    2020, arXiv:2011.08891 (HiResCAM).
     """
 
     def __init__(self, net: Net, name: str | None = None, stride_px: int | None = None) -> None:
@@ -57,6 +61,11 @@ class PlaceCam:
         self.stride_px = stride_px or MAP_PX
         self._reader = FieldReader(net)
         self.layer = self._blocks(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Blocks that can be looked at, from first to last."""
+        return tuple(f"block{each}" for each in sorted(self.module.spec.blocks))
 
     @property
     def seen_px(self) -> int:
@@ -87,8 +96,9 @@ class PlaceCam:
     ) -> tuple[NDArray[np.float32], None]:
         """Evidence for a class in the scores of all places of a field, (height, width).
 
-        In units of the class score: the mean over the field is that of all places but for the
-        bias, before what is below zero is cut off. NaN beyond the image.
+        In units of the class score: the mean over the field is that of the scores of all places,
+        less the score of the training fields' means, before what is below zero is cut off. NaN
+        beyond the image.
         """
         area, stride = source.area(image, t), self.stride_px
         found = np.full(source.frame(image, t).shape[-2:], np.nan, dtype=np.float32)
@@ -110,17 +120,27 @@ class PlaceCam:
         (h, w), per pixel; places and box are in pixels of the part that `maps` are of.
         """
         found = torch.zeros(box.shape, dtype=torch.float64, device=places.device)
-        weights, first = self.module.weight[number].double(), 0
+        weights, means = self.module.weight[number].double(), self._means()
+        first = 0
         for reading, at in zip(self.module.readings, maps, strict=True):
             channels, squares = reading.layer.channels, len(reading.cells)
-            own = weights[first : first + channels * squares].view(squares, channels)
-            first += channels * squares
+            own = slice(first, first + channels * squares)
+            first = own.stop
             if reading.layer.block in self.layer.numbers:
-                found += _enlarged(at, *_cells(at, reading, own, places), box)
+                weight, mean = (
+                    each[own].view(squares, channels, 1, 1) for each in (weights, means)
+                )
+                cells = _cells(at, reading, weight, mean, places)
+                found += _enlarged(at, *cells, box)
         return found
 
+    def _means(self) -> Tensor:
+        reference = self.module.reference
+        mean = reference.mean if reference.fitted else torch.zeros_like(self.module.weight[0])
+        return mean.double()
+
     def _blocks(self, name: str | None) -> Blocks:
-        numbers = {f"block{each}": each for each in sorted(self.module.spec.blocks)}
+        numbers = dict(zip(self.names, sorted(self.module.spec.blocks), strict=True))
         chosen = tuple(numbers.values()) if name is None else (numbers[known_layer(name, numbers)],)
         looked = [each for each in self.module.readings if each.layer.block in chosen]
         scales = [self._reader.scale * each.zoom for each in looked]
@@ -135,11 +155,11 @@ class PlaceCam:
 
 
 def _cells(
-    at: FieldMap, reading: Reading, weights: Tensor, places: Tensor
+    at: FieldMap, reading: Reading, weights: Tensor, means: Tensor, places: Tensor
 ) -> tuple[Tensor, tuple[int, int]]:
     """Evidence (rows, columns) of the cells that places read, and where the first one lies.
 
-    `weights` are (squares, channels).
+    Weights, and mean features that are compared with, are (squares, channels, 1, 1).
     """
     rows, columns, shares = at.corners(places)
     reach = max(reading.cells) // 2
@@ -149,14 +169,15 @@ def _cells(
     values = at.values[:, top:bottom, left:right].double()
     counts = torch.zeros(values.shape[-2:], dtype=values.dtype, device=values.device)
     counts.index_put_((rows - top, columns - left), shares.to(counts), accumulate=True)
-    pulls = torch.zeros_like(values)
-    for edge, weight in zip(reading.cells, weights, strict=True):
-        means = _summed(values, edge) / _summed(torch.ones_like(values), edge)
-        pull = weight[:, None, None] * counts / means.abs().sqrt()
-        # at zero a root has no slope to speak of, and its cells are mostly zero too
-        pull = torch.where(means == 0, 0.0, pull) / _summed(torch.ones_like(values), edge)
-        pulls += _summed(pull, edge)
-    return (values * pulls).sum(dim=0), (top, left)
+    found = torch.zeros_like(counts)
+    for edge, weight, mean in zip(reading.cells, weights, means, strict=True):
+        cells = _summed(torch.ones_like(values), edge)
+        square, usual = _summed(values, edge) / cells, mean.sign() * mean.square()
+        # the mean slope of a root on the straight way there; where nothing differs it is not needed
+        slope = (rooted(square) - mean) / (square - usual)
+        pull = weight * counts * torch.where(square == usual, 0.0, slope) / cells
+        found += ((values - usual) * _summed(pull, edge)).sum(dim=0)
+    return found, (top, left)
 
 
 def _summed(values: Tensor, edge: int) -> Tensor:

@@ -32,29 +32,33 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
         of_class = f"weights averaged over training patches of the class, at most {most}"
         weights = of_class if cam.shown == "class" else "weights of each crop"
         return Words(f"Grad-CAM at layer {cam.layer.name}, {weights}.")
-    layer = cam.layer
+    layer, first = cam.layer, cam.names[0]
     notes = [
         info(
             "The net reads a patch by squares round its centre, one inside the other, the largest"
             f" {layer.squares_px} px wide: evidence is strongest at the centre, whatever is there."
             " Where patches are centred on cells it lies on cells for that reason alone."
         ),
-        info(
-            f"A cell of these maps depends on up to {layer.field_px:,} px around it, so what made"
-            " it may lie elsewhere in the image. `--layer block4`, or the first of the net's"
-            " blocks, shows the part of the evidence that is surely near."
-        ),
     ]
+    if layer.name != first:
+        notes.append(
+            info(
+                f"A cell of these maps sees a square of up to {layer.field_px:,} px, so what made"
+                f" it may lie elsewhere in the image. `livewell explain --layer {first}` shows the"
+                " part of the evidence that is surely near."
+            )
+        )
     if models:
         notes.append(info("Class models are made of nets of crops; of this one there are none."))
     return Words(
-        f"Gradients times maps (HiResCAM) of {layer.name} of the fixed backbone, at all its zooms:"
-        " what each cell adds to the class score of the patch's centre, exactly but for the bias.",
+        f"What each cell of {layer.name} of the fixed backbone, at all its zooms, adds to the class"
+        " score of the patch's centre, beside the mean of training fields (integrated gradients of"
+        " the maps, exact).",
         "score per square of 8 px",
         "score",
         "What each position adds to the class scores of all positions around it, on a scale of its"
-        " own: the mean over a field, with what speaks against the class, is its mean score but"
-        " for the bias.",
+        " own. With what speaks against the class, the mean over a field is its mean score, less"
+        " that of a mean training field.",
         f"half the mean distance of the maps' cells, {layer.margin_px} px",
         notes,
     )

@@ -237,7 +237,7 @@ class FrozenNet(nn.Module):
         for reading, at in zip(self.readings, maps, strict=True):
             sums, (rows, columns, shares) = _sums(at.values), at.corners(places)
             for edge in reading.cells:
-                square = _rooted(_means(sums, edge, rows, columns))
+                square = rooted(_means(sums, edge, rows, columns))
                 found.append((square * shares).sum(dim=1).T)
         return torch.cat(found, dim=1).float()
 
@@ -253,7 +253,7 @@ class FrozenNet(nn.Module):
             for edge in reading.cells:
                 weight = self.weight[:, first : first + len(sums)]
                 first += len(sums)
-                square = _rooted(_means(sums, edge)).float()
+                square = rooted(_means(sums, edge)).float()
                 said = said + torch.einsum("kc,crs->krs", weight, square)
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
@@ -332,6 +332,6 @@ def _means(
     return total / ((bottom - top) * (right - left))
 
 
-def _rooted(values: Tensor) -> Tensor:
+def rooted(values: Tensor) -> Tensor:
     """Signed square roots: large values count less."""
     return values.sign() * values.abs().sqrt()

@@ -44,7 +44,7 @@ def planted(*, runs: Path, seed: int = 0) -> Result:
     """Peaks of whole-field maps on sick cells that cover under a tenth of the area."""
     rows: list[list[str]] = []
     values = {}
-    fields = _fields(seed + 1)
+    fields = planted_fields(seed + 1, FIELDS)
     for kind, net, study in _nets(runs, seed):
         for name, found in _looked(kind, net, study, fields).groupby("weights", sort=False):
             hits, count, apart = int(found["hit"].sum()), len(found), found["disagreement"]
@@ -92,11 +92,11 @@ class Planted:
         return found
 
 
-def _fields(seed: int) -> list[Planted]:
+def planted_fields(seed: int, number: int) -> list[Planted]:
     """Frames with few harmed cells, and nothing else wrong but what is so without light."""
     spec = CultureSpec(
         doses_s=(DOSE_S,),
-        wells_per_dose=4 * FIELDS,
+        wells_per_dose=4 * number,
         positions_per_well=1,
         frames=FRAME + 1,
         frame_s=1800.0,
@@ -118,7 +118,7 @@ def _fields(seed: int) -> list[Planted]:
         each = Planted(movie.frames[FRAME], np.isin(lying, numbers))
         if whole.any() and each.mask.mean() < MOST_AREA:
             found.append(each)
-        if len(found) == FIELDS:
+        if len(found) == number:
             break
     return found
 
@@ -148,10 +148,14 @@ def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> pd.Data
         for each in fields:
             target = each.near(cam.layer.margin_px)
             for name, found, apart in _maps(cam, ArrayPixels({"": each.frame[None]})):
-                peak = np.unravel_index(np.nanargmax(found), found.shape)
-                rows.append((name, bool(target[peak]), float(target.mean()), apart))
+                rows.append((name, peaks_at(found, target), float(target.mean()), apart))
             tick()
     return pd.DataFrame(rows, columns=["weights", "hit", "chance", "disagreement"])
+
+
+def peaks_at(found: NDArray[np.float32], target: NDArray[np.bool_]) -> bool:
+    """Whether the highest pixel of a map lies on a target."""
+    return bool(target[np.unravel_index(np.nanargmax(found), found.shape)])
 
 
 def _cam(net: Net, study: Study) -> CropCam | PlaceCam:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.models import split_culture
 from benchmarks.planted import peaks_at, planted_fields
@@ -18,6 +19,7 @@ from livewell.workflows.train import train
 FIELDS = 6
 
 
+@pytest.mark.long
 def test_peaks_lie_on_planted_sick_cells(tmp_path: Path) -> None:
     """Learnt from doses of whole wells, maps of other plates peak at the few harmed cells."""
     profile = override(FROZEN, SETTINGS)

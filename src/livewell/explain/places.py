@@ -75,7 +75,10 @@ class PlaceCam:
     def patch_maps(
         self, source: PixelSource, patches: Sequence[Region], number: int
     ) -> Iterator[PatchMap]:
-        """Evidence for a class in the score at each patch's centre; as `gradcam.patch_maps`."""
+        """Evidence for a class in the score at each patch's centre; as `gradcam.patch_maps`.
+
+        Beyond the image grey levels are one level, for much of what is shown may lie there.
+        """
         size = self.seen_px
 
         def read(maps: Sequence[FieldMap], places: Tensor) -> Tensor:
@@ -89,7 +92,7 @@ class PlaceCam:
         maps = reader.regions(source, patches, read).reshape(-1, size, size).numpy()
         for patch, found in zip(patches, maps, strict=True):
             box = middle(patch.box, size)
-            yield PatchMap(patch, box, source.crop(patch.image, patch.t, box)[0], found)
+            yield PatchMap(patch, box, _around(source, patch, box), found)
 
     def field(
         self, source: Pixels, image: str, t: int, number: int
@@ -152,6 +155,18 @@ class PlaceCam:
             round(max(max(r.cells) * r.layer.stride_px / scale for r, scale in pairs)),
             round(max(each.layer.field_px / scale for each, scale in pairs)),
         )
+
+
+def _around(source: PixelSource, patch: Region, box: Box) -> NDArray[np.float32]:
+    """Grey levels of a box (h, w), one level beyond the image."""
+    pixels = source.crop(patch.image, patch.t, box)[0]
+    inside = source.area(patch.image, patch.t).common(box)
+    if inside is None:
+        return pixels
+    at = inside.seen_in(box).slices
+    found = np.full_like(pixels, np.median(pixels[at]))
+    found[at] = pixels[at]
+    return found
 
 
 def _cells(

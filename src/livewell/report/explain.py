@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from livewell.explain.background import LEAST_AREA, Background, told, warning
@@ -153,7 +154,7 @@ def _bars(
         pale = 1 - COVER * (1 - np.array(to_rgb(class_look(number).colour)))
         fading = LinearSegmentedColormap.from_list("evidence", [(1, 1, 1), tuple(pale)])
         shades = ScalarMappable(Normalize(0, top), fading)
-        bar = sheet.figure.colorbar(shades, ax=sheet.panels, **place)
+        bar = sheet.figure.colorbar(shades, ax=sheet.panels, ticks=MaxNLocator(4), **place)
         bar.outline.set_visible(False)
         bar.set_label(f"evidence for {classes[number]} ({unit})", size=8)
         bar.ax.tick_params(labelsize=8)

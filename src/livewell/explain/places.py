@@ -159,12 +159,12 @@ class PlaceCam:
 
 def _around(source: PixelSource, patch: Region, box: Box) -> NDArray[np.float32]:
     """Grey levels of a box (h, w), one level beyond the image."""
-    pixels = source.crop(patch.image, patch.t, box)[0]
+    pixels: NDArray[np.float32] = source.crop(patch.image, patch.t, box)[0]
     inside = source.area(patch.image, patch.t).common(box)
     if inside is None:
         return pixels
     at = inside.seen_in(box).slices
-    found = np.full_like(pixels, np.median(pixels[at]))
+    found: NDArray[np.float32] = np.full_like(pixels, np.median(pixels[at]))
     found[at] = pixels[at]
     return found
 

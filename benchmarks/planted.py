@@ -73,9 +73,9 @@ def planted(*, runs: Path, seed: int = 0) -> Result:
             "Crops every eighth of a patch were chosen on 60 other fields (plate of seed 7): 59"
             " hits for FAST of version 0.1, against 53 with a quarter.",
             "Behind an average pool (FAST) every crop has the class's weights, so averaging changes"
-            " nothing there. FROZEN is not looked at by crops: of it the map is what each position"
-            " adds to the scores of positions every 8 px, and a hit is within half the mean distance"
-            " of its maps' cells.",
+            " nothing there.",
+            "FROZEN is not looked at by crops: its map is what each position adds to the scores of"
+            " positions every 8 px, and a hit is within half the mean distance of its maps' cells.",
         ],
         values=values,
     )

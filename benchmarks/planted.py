@@ -1,4 +1,4 @@
-"""Whether Grad-CAM finds planted sick cells, and whether averaged weights make crops agree."""
+"""Whether attribution finds planted sick cells, and whether averaged weights make crops agree."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,24 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from benchmarks.models import CLASSES, FORMS, split_culture, trained
 from benchmarks.result import Result
-from livewell.explain.fields import field_map
-from livewell.explain.gradcam import Cam, class_weights
-from livewell.geometry import Box, WindowGrid
+from livewell.explain.crops import CropCam
+from livewell.explain.places import PlaceCam
 from livewell.metrics.intervals import wilson
 from livewell.models.files import load_model
+from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
 from livewell.models.profile import override
-from livewell.models.recipes import FAST
+from livewell.models.recipes import FAST, FROZEN
 from livewell.progress import task
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 from livewell.simulate.dose import VISIBLE
-from livewell.study.pixels import StudyPixels
+from livewell.study.pixels import ArrayPixels, StudyPixels
 from livewell.study.study import Study
 from livewell.tables.schemas import regions_of
 from livewell.workflows.demo import CULTURE, SETTINGS
@@ -37,6 +36,7 @@ FRAME = 3
 """Frame looked at: an hour and a half after the light."""
 FAST_KIND = "FAST, demo's patches, 1,000 steps, block3"
 FAST_PROFILE = override(FAST, SETTINGS)
+FROZEN_KIND = "FROZEN, demo's patches, all its blocks"
 DEADNETS = {f"DeadNet, {form}, 600 steps, conv4_2": profile for form, profile in FORMS.items()}
 
 
@@ -44,7 +44,7 @@ def planted(*, runs: Path, seed: int = 0) -> Result:
     """Peaks of whole-field maps on sick cells that cover under a tenth of the area."""
     rows: list[list[str]] = []
     values = {}
-    fields = _fields(seed + 1)
+    fields = planted_fields(seed + 1, FIELDS)
     for kind, net, study in _nets(runs, seed):
         for name, found in _looked(kind, net, study, fields).groupby("weights", sort=False):
             hits, count, apart = int(found["hit"].sum()), len(found), found["disagreement"]
@@ -74,6 +74,8 @@ def planted(*, runs: Path, seed: int = 0) -> Result:
             " hits for FAST of version 0.1, against 53 with a quarter.",
             "Behind an average pool (FAST) every crop has the class's weights, so averaging changes"
             " nothing there.",
+            "FROZEN is not looked at by crops: its map is what each position adds to the scores of"
+            " positions every 8 px, and a hit is within half the mean distance of its maps' cells.",
         ],
         values=values,
     )
@@ -92,11 +94,11 @@ class Planted:
         return found
 
 
-def _fields(seed: int) -> list[Planted]:
+def planted_fields(seed: int, number: int) -> list[Planted]:
     """Frames with few harmed cells, and nothing else wrong but what is so without light."""
     spec = CultureSpec(
         doses_s=(DOSE_S,),
-        wells_per_dose=4 * FIELDS,
+        wells_per_dose=4 * number,
         positions_per_well=1,
         frames=FRAME + 1,
         frame_s=1800.0,
@@ -118,7 +120,7 @@ def _fields(seed: int) -> list[Planted]:
         each = Planted(movie.frames[FRAME], np.isin(lying, numbers))
         if whole.any() and each.mask.mean() < MOST_AREA:
             found.append(each)
-        if len(found) == FIELDS:
+        if len(found) == number:
             break
     return found
 
@@ -133,6 +135,8 @@ def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study]]:
     study = split_culture(spec, folder / "fast", FAST_PROFILE, (0.7, 0.2, 0.1))
     run = train(study, folder / "fast" / "run", FAST_PROFILE, seed=seed).run
     yield FAST_KIND, load_model(run.model(0))[0], study
+    run = train(study, folder / "fast" / "frozen", override(FROZEN, SETTINGS), seed=seed).run
+    yield FROZEN_KIND, load_model(run.model(0))[0], study
     for name, profile in DEADNETS.items():
         made = trained(folder / "deadnet", profile, seed=seed)
         yield name, made.net, Study.open(folder / "deadnet" / "study")
@@ -140,26 +144,42 @@ def _nets(folder: Path, seed: int) -> Iterator[tuple[str, Net, Study]]:
 
 def _looked(kind: str, net: Net, study: Study, fields: list[Planted]) -> pd.DataFrame:
     """One row a field and weights: hit, chance and disagreement."""
-    cam = Cam(net)
+    cam = _cam(net, study)
+    rows = []
+    with task(f"looking, {kind}", total=len(fields)) as tick:
+        for each in fields:
+            target = each.near(cam.layer.margin_px)
+            for name, found, apart in _maps(cam, ArrayPixels({"": each.frame[None]})):
+                rows.append((name, peaks_at(found, target), float(target.mean()), apart))
+            tick()
+    return pd.DataFrame(rows, columns=["weights", "hit", "chance", "disagreement"])
+
+
+def peaks_at(found: NDArray[np.float32], target: NDArray[np.bool_]) -> bool:
+    """Whether the highest pixel of a map lies on a target."""
+    return bool(target[np.unravel_index(np.nanargmax(found), found.shape)])
+
+
+def _cam(net: Net, study: Study) -> CropCam | PlaceCam:
+    if isinstance(net.module, FrozenNet):
+        return PlaceCam(net)
+    cam = CropCam(net)
     patches, folds, _ = study.split("split")
     train_groups = folds.loc[folds["part"] == "train", "group"]
     own: pd.DataFrame = patches[
         patches["group"].isin(train_groups) & (patches["label"] == CLASSES[1])
     ]
     drawn = np.random.default_rng(0).choice(len(own), min(len(own), 500), replace=False)
-    regions = regions_of(own.iloc[np.sort(drawn)])
-    weights = class_weights(cam, StudyPixels(study), regions, 1)
-    ways: dict[str, torch.Tensor | None] = {"each crop's": None, "the class's": weights}
-    rows = []
-    with task(f"looking, {kind}", total=len(fields) * len(ways)) as tick:
-        for each in fields:
-            area = Box.of(0, 0, *each.frame.shape)
-            whole = area.widened((net.patch_px - net.input_px) // 2)
-            grid = WindowGrid.over(whole, net.patch_px, net.patch_px // 8)
-            target = each.near(cam.layer.margin_px)
-            for name, weighed in ways.items():
-                made = field_map(cam, each.frame, area, grid, 1, weights=weighed)
-                peak = np.unravel_index(np.nanargmax(made.map), made.map.shape)
-                rows.append((name, bool(target[peak]), float(target.mean()), made.disagreement))
-                tick()
-    return pd.DataFrame(rows, columns=["weights", "hit", "chance", "disagreement"])
+    cam.learn(StudyPixels(study), regions_of(own.iloc[np.sort(drawn)]), 1)
+    return cam
+
+
+def _maps(
+    cam: CropCam | PlaceCam, source: ArrayPixels
+) -> Iterator[tuple[str, NDArray[np.float32], float]]:
+    """Weights, map and disagreement of the one field there is."""
+    if isinstance(cam, PlaceCam):
+        yield "each place's", cam.field(source, "", 0, 1)[0], float("nan")
+        return
+    for weights, made in cam.fields(source, "", 0, 1).items():
+        yield f"{'each' if weights == 'crop' else 'the'} {weights}'s", made.map, made.disagreement

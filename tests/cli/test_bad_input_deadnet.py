@@ -97,7 +97,7 @@ CASES = {
     "explain a misspelt class": Case(explain("--class", "sik"), ("did you mean sick?",)),
     "explain a layer that the model lacks": Case(
         explain("--layer", "conv9_9"),
-        ("layer: no such layer", "block3", "Got: conv9_9", "leave it out for the last one"),
+        ("layer: no such layer", "block3", "Got: conv9_9", "leave it out for the usual one"),
     ),
     "explain a fold that the run lacks": Case(
         explain("--fold", 7), ("world/run", "no such fold in this run", "Expected: 0", "Got: 7")

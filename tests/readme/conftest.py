@@ -19,6 +19,7 @@ SMALLER = {
     "simulate shapes": ["--images", "40"],
     "budget": [*SHORT[:-2], "--folds", "2"],
     "explain demo/run --method": [],
+    "explain mcf7-run --method": [],
     "explain": ["--steps", "5"],
 }
 """What is appended to commands by their first words."""
@@ -29,11 +30,33 @@ Commands = list[list[str]]
 Runner = Callable[[str], Commands]
 
 
+def commands_of(document: Path) -> Commands:
+    """Command lines in a document's fenced blocks without a language, as words."""
+    blocks = re.findall(r"^```\n(.*?)^```", document.read_text("utf-8"), re.M | re.S)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def run_all(chosen: Commands) -> Commands:
+    """Run commands in this process, those in `SMALLER` with less to do."""
+    for words in chosen:
+        line = " ".join(words[1:])
+        more = (extra for first, extra in SMALLER.items() if line.startswith(f"{first} "))
+        given = [*words[1:], *next(more, [])]
+        done = CliRunner().invoke(main, given, catch_exceptions=False)
+        assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
+    return chosen
+
+
 @pytest.fixture(scope="session")
 def commands() -> Commands:
-    """Command lines in the README's fenced blocks without a language, as words."""
-    blocks = re.findall(r"^```\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
-    return [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+    """Command lines of the README."""
+    return commands_of(README)
+
+
+@pytest.fixture(scope="session")
+def run_document() -> Callable[[Path], Commands]:
+    """Runner, in this process, of all commands of a document."""
+    return lambda document: run_all(commands_of(document))
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +68,7 @@ def run_commands(commands: Commands) -> Runner:
         return next((name for name in EXAMPLES if name in line), "real")
 
     def run(name: str) -> Commands:
-        chosen = [each for each in commands if each[0] == "livewell" and example(each) == name]
-        for words in chosen:
-            line = " ".join(words[1:])
-            more = (extra for first, extra in SMALLER.items() if line.startswith(f"{first} "))
-            given = [*words[1:], *next(more, [])]
-            done = CliRunner().invoke(main, given, catch_exceptions=False)
-            assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
-        return chosen
+        mine = [each for each in commands if each[0] == "livewell" and example(each) == name]
+        return run_all(mine)
 
     return run

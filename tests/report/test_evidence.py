@@ -17,6 +17,7 @@ from PIL import Image
 
 from livewell.explain.background import Background, OffCells, background
 from livewell.metrics.intervals import Estimate
+from livewell.report.evidence_words import Words
 from livewell.report.explain import (
     COVER,
     HONEST,
@@ -248,8 +249,7 @@ def results_of(**changes: object) -> ExplainResults:
         "Inside run",
         "profile TINY, 1 model",
         CLASSES,
-        "block3",
-        "weights averaged over the training patches of the class",
+        Words("Grad-CAM at layer block3, weights averaged over the training patches of the class."),
         2.0,
         [("Sick, rightly", [patch(1.0, truth=1)]), ("Called sick, labelled healthy", [])],
         [],

@@ -15,14 +15,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from livewell.errors import OutputError, SpecError, SplitError, StudyError
+from livewell.explain import crops
 from livewell.explain.class_model import Ascent
-from livewell.explain.gradcam import Cam
+from livewell.explain.crops import CropCam
 from livewell.inference import evaluation_set as scores
 from livewell.labels.by_dose import Dose
 from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
-from livewell.report import inside
 from livewell.report.inside import Inside, Look
 from livewell.splitting.schemes import Holdout, KFolds
 from livewell.study.regions import Grid
@@ -313,8 +313,8 @@ def test_weights_are_learnt_on_training_patches(
         asked[number] = {patch.image[:3] for patch in wanted}
         return real(cam, source, wanted, number, **more)
 
-    real = inside.class_weights
-    monkeypatch.setattr(inside, "class_weights", noted)
+    real = crops.class_weights
+    monkeypatch.setattr(crops, "class_weights", noted)
     explain(trained.run.folder, out=tmp_path / "out", look=BARE)
     _, parts, _ = study.split(trained.run.spec.split)
     training = set(parts.loc[parts["part"] == "train", "group"])
@@ -342,7 +342,7 @@ def test_class_models_climb_from_zeros_and_from_the_other_class(
     tested = scores.EvaluationSet.of_run(trained.run.folder)
     table, _ = tested.scores()
     table = table.assign(y=(table["label"] == "sick").astype(int))
-    look = Inside(tested, {0: Cam(tested.model(0).net)}, QUICK, 0)
+    look = Inside(tested, {0: CropCam(tested.model(0).net)}, QUICK, 0)
     picture = look.models(table, [0, 1])
     text = picture.data.decode()
     for words in ("from zeros, score", "from it, score", "a healthy patch", "a sick patch"):

@@ -15,6 +15,7 @@ METHODS = {
     "embedding": ("all_folds", "validation", "umap", "regions"),
 }  # fmt: skip
 """Options that only one of the methods has."""
+EVERY = "From crop to crop in fields, an eighth of a patch; of FROZEN from place to place, 8 px."
 
 
 @command("explain")
@@ -30,18 +31,25 @@ METHODS = {
     "--out", type=PATH, help="Report's folder; by default explanation or embedding in RUN."
 )
 @click.option("--class", "classes", multiple=True, help="Whose evidence; all by default.")
-@click.option("--layer", help="Layer to look at, such as conv4_2; by default the last of its kind.")
+@click.option(
+    "--layer",
+    help="Layer to look at, such as conv4_2; by default the last of its kind. Of FROZEN a block,"
+    " such as block4; by default all that it reads.",
+)
 @click.option(
     "--weights",
     type=click.Choice(["class", "crop"]),
     default="class",
     show_default=True,
-    help="Averaged over the class, so that crops agree; or each crop's own.",
+    help="Averaged over the class, so that crops agree; or each crop's own. FROZEN has each place's"
+    " own.",
 )
 @click.option("--patches", type=COUNT, default=6, show_default=True, help="Shown of each kind.")
 @click.option("--fields", type=SEED, default=1, show_default=True, help="Whole fields a class.")
-@click.option("--stride-px", type=COUNT, help="From crop to crop in fields; an eighth of a patch.")
-@click.option("--models/--no-models", default=True, show_default=True, help="Class models.")
+@click.option("--stride-px", type=COUNT, help=EVERY)
+@click.option(
+    "--models/--no-models", default=True, show_default=True, help="Class models; not of FROZEN."
+)
 @click.option("--steps", type=COUNT, default=500, show_default=True, help="Of class models.")
 @click.option(
     "--fold", "folds", type=SEED, multiple=True,

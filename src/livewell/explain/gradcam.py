@@ -77,9 +77,7 @@ class Cam:
 
     def sees(self, box: Box) -> Box:
         """The middle of a patch's box that the module sees, where the patch's map lies."""
-        top, left = ((edge - self.net.input_px) // 2 for edge in box.shape)
-        y, x = box.y.start + top, box.x.start + left
-        return Box.of(y, x, y + self.net.input_px, x + self.net.input_px)
+        return middle(box, self.net.input_px)
 
     def look(self, inputs: Tensor, number: int, weights: Tensor | None = None) -> Look:
         """Weights, maps and class scores of a batch of `inputs`.
@@ -155,6 +153,12 @@ def class_weights(
     return total / len(patches)
 
 
+def middle(box: Box, edge_px: int) -> Box:
+    """The square around a box's middle, half a pixel before it where edges do not agree."""
+    y, x = (span.start + (span.size - edge_px) // 2 for span in (box.y, box.x))
+    return Box.of(y, x, y + edge_px, x + edge_px)
+
+
 @dataclass(frozen=True, slots=True)
 class PatchMap:
     """One patch with the evidence for a class in it.
@@ -162,12 +166,13 @@ class PatchMap:
     Parameters
     ----------
     box
-        The middle of the patch that the net sees, pixels of the frame; may reach beyond it.
+        What is shown, pixels of the frame: the middle of the patch that a net of crops sees; of a
+        net of whole fields all that it reads (`places.PlaceCam`). May reach beyond patch and frame.
     grey
-        (input_px, input_px) float32, grey levels of the first channel as in the file.
+        (h, w) float32, grey levels of the first channel as in the file.
     map
-        (input_px, input_px) float32, the map at the same pixels, in units of the class score per
-        cell of the layer.
+        (h, w) float32, the map at the same pixels, in units of the class score per cell of the
+        layer, or per square of 8 px.
     """
 
     patch: Region

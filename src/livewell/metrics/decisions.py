@@ -12,6 +12,7 @@ from livewell.metrics.calibration import fit_logistic, fit_temperature, group_we
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.rules import FamiliarityRule, ImageRule, RegionRule, log_odds
 from livewell.tables.schemas import score_columns
+from livewell.text import plural
 
 WORSE, ABOVE = 0.01, 0.1
 """How the threshold of detections is chosen, see `fit_detection_rule`."""
@@ -198,7 +199,7 @@ def fit_image_rule(
     counts = np.bincount(y, minlength=len(classes))
     held = " and ".join(f"{n} {name}" for n, name in zip(counts, classes, strict=True))
     count = images["group"].nunique()
-    notes = [f"chosen on {held} images of {count} groups that the fit had not seen"]
+    notes = [f"chosen on {held} images of {plural(count, 'group')} that the fit had not seen"]
     few = counts.min() < LEAST_IMAGES
     if few:
         notes.append(

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from livewell.explain.background import LEAST_AREA, Background, told, warning
+from livewell.report.evidence_words import PER_CELL, Words
 from livewell.report.galleries import stretched
 from livewell.report.page import Page, Picture, Section, Table, info, warn
 from livewell.report.results import PageResults
@@ -27,7 +29,8 @@ GAP = 0.03
 """Between a patch and its overlay, of a patch's width."""
 HONEST = info(
     "Such maps show which parts of an image moved the score, not why. They are blurred by the"
-    " layer's cells, and a net that is wrong shows maps that look as good as one that is right."
+    " cells of the net's maps, and a net that is wrong shows maps that look as good as one that is"
+    " right."
 )
 
 
@@ -59,10 +62,11 @@ def evidence_pairs(
     top: float,
     *,
     title: str = "Evidence",
+    unit: str = PER_CELL,
 ) -> Picture:
     """Patches of one size, each beside itself under its evidence, all on one absolute scale.
 
-    `top` is shown in full colour, in score per cell of the layer.
+    `top` is shown in full colour, in that unit.
     """
     if not items:
         return empty("None.", title)
@@ -71,17 +75,19 @@ def evidence_pairs(
         for axes, item in zip(sheet.panels, items, strict=False):
             axes.imshow(_pair(item, top), interpolation="none")
             tile(axes, item.caption, None if item.truth is None else class_look(item.truth).colour)
-        _bars(sheet, sorted({item.number for item in items}), classes, top)
+        _bars(sheet, sorted({item.number for item in items}), classes, top, unit)
         said = "; ".join(caption.replace("\n", ", ") for caption in captions)
         return sheet.picture(
             f"{title}: {len(items)} patches beside their evidence. {said}",
-            "Left the patch, right the same under its evidence. The scale is absolute, the same in"
-            " every figure here. Edges have the colour of the true class.",
+            "Left the patch, right the same under its evidence. The scale is absolute, the same for"
+            " all patches here. Edges have the colour of the true class.",
             wide=True,
         )
 
 
-def field_evidence(item: Evidence, classes: Sequence[str], top: float) -> Picture:
+def field_evidence(
+    item: Evidence, classes: Sequence[str], top: float, unit: str = PER_CELL
+) -> Picture:
     """A whole field, and the same under its evidence."""
     height, width = item.grey.shape
     by = -(-max(height, width) // 900)
@@ -90,7 +96,7 @@ def field_evidence(item: Evidence, classes: Sequence[str], top: float) -> Pictur
         for axes, shown in zip(sheet.panels, (_plain(small), overlaid(small, top)), strict=True):
             axes.imshow(shown, interpolation="none")
             axes.set_axis_off()
-        _bars(sheet, [item.number], classes, top)
+        _bars(sheet, [item.number], classes, top, unit)
         drawn = f" One pixel in {by} is drawn." if by > 1 else ""
         return sheet.picture(
             f"{item.caption}: the field, and its evidence for {classes[item.number]}.",
@@ -139,16 +145,18 @@ def _pair(item: Evidence, top: float) -> NDArray[np.floating]:
     return np.concatenate([plain, gap, overlaid(item, top)], axis=1)
 
 
-def _bars(sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: float) -> None:
+def _bars(
+    sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: float, unit: str
+) -> None:
     """One colour bar a class, side by side under the panels."""
     place: dict[str, Any] = {"location": "bottom", "shrink": 0.35, "aspect": 40, "pad": 0.01}
     for number in numbers:
         pale = 1 - COVER * (1 - np.array(to_rgb(class_look(number).colour)))
         fading = LinearSegmentedColormap.from_list("evidence", [(1, 1, 1), tuple(pale)])
         shades = ScalarMappable(Normalize(0, top), fading)
-        bar = sheet.figure.colorbar(shades, ax=sheet.panels, **place)
+        bar = sheet.figure.colorbar(shades, ax=sheet.panels, ticks=MaxNLocator(4), **place)
         bar.outline.set_visible(False)
-        bar.set_label(f"evidence for {classes[number]} (score per cell of the layer)", size=8)
+        bar.set_label(f"evidence for {classes[number]} ({unit})", size=8)
         bar.ax.tick_params(labelsize=8)
 
 
@@ -156,16 +164,15 @@ def _bars(sheet: Sheet, numbers: Sequence[int], classes: Sequence[str], top: flo
 class ExplainResults(PageResults):
     """What `explain_page` shows.
 
-    `weights` says in words how the layer's maps are weighed; `top` is shown in full colour. `pairs`
-    are title and patches of every gallery, as the paper's Figure 5; `models` is as its Figure 6.
-    `background` says by class how much evidence lies off cells. `disagreement` has one row a field:
-    name, class, and how overlapping crops disagree with weights of each crop and with those
-    averaged over the class.
+    `words` say how evidence was found; `top` is shown in full colour on patches. `pairs` are title
+    and patches of every gallery, as the paper's Figure 5; `models` is as its Figure 6. `background`
+    says by class how much evidence lies off cells. `disagreement` has one row a field: name, class,
+    and how overlapping crops disagree with weights of each crop and with those averaged over the
+    class.
     """
 
     classes: Sequence[str]
-    layer: str
-    weights: str
+    words: Words
     top: float
     pairs: Sequence[tuple[str, Sequence[Evidence]]]
     fields: Sequence[Picture]
@@ -184,16 +191,17 @@ def explain_page(results: ExplainResults) -> Page:
         headline(results),
         "warn" if doubt else "info" if bare else "good",
         _sections(results),
-        [*notes, *results.notes, HONEST],
-        lead=f"Grad-CAM at layer {results.layer}, {results.weights}. Every patch is of groups that"
-        " its model never saw.",
+        [*notes, *results.notes, *results.words.notes, HONEST],
+        lead=f"{results.words.lead} Every patch is of groups that its model never saw.",
     )
 
 
 def _sections(results: ExplainResults) -> Iterator[Section]:
     pictures = []
     for title, items in results.pairs:
-        picture = evidence_pairs(items, results.classes, results.top, title=title)
+        picture = evidence_pairs(
+            items, results.classes, results.top, title=title, unit=results.words.unit
+        )
         pictures.append(replace(picture, caption=f"{title}. {picture.caption}"))
     yield Section(
         "Surest calls, right and wrong",
@@ -210,7 +218,7 @@ def _sections(results: ExplainResults) -> Iterator[Section]:
         said = "Disagreement of overlapping crops: 0 they agree, 1.41 they have nothing in common"
         yield Section(
             "Whole fields",
-            "Maps of overlapping crops, averaged where they overlap.",
+            results.words.fields,
             results.fields,
             [Table(heads, rows, said, "llrr")] if rows else [],
         )
@@ -235,9 +243,9 @@ def _sections(results: ExplainResults) -> Iterator[Section]:
     ]
     yield Section(
         "Is it the cells?",
-        "Cells are found by their texture in transmitted light, not by nuclei, and widened by half"
-        " a cell of the layer. A net that looked nowhere in particular would have as much of its"
-        " evidence off cells as there is area off cells. Intervals resample groups.",
+        "Cells are found by their texture in transmitted light, not by nuclei, and widened by"
+        f" {results.words.margin}. A net that looked nowhere in particular would have as much"
+        " of its evidence off cells as there is area off cells. Intervals resample groups.",
         tables=[Table(names, off_cells, align="lrrrrr")],
     )
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,40 +12,43 @@ import tifffile
 import torch
 from numpy.typing import NDArray
 
+from livewell.errors import SpecError
 from livewell.explain.background import OffCells, off_cells
 from livewell.explain.class_model import EQUATION_4, Ascent, class_model
-from livewell.explain.fields import FieldMap, field_map
-from livewell.explain.gradcam import Cam, PatchMap, class_weights, patch_maps
+from livewell.explain.crops import CropCam, Weights
+from livewell.explain.gradcam import PatchMap
+from livewell.explain.places import PlaceCam
 from livewell.files import folder_names, whole_file
-from livewell.geometry import Box, WindowGrid
 from livewell.image import mirrored
 from livewell.inference.evaluation_set import EvaluationSet
+from livewell.inference.fields import Fields
 from livewell.measure.occupancy import textured
 from livewell.metrics.baselines import drawn_alike
 from livewell.progress import task
+from livewell.report.evidence_words import Words, words_of
 from livewell.report.explain import Evidence, class_models, field_evidence
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
-from livewell.text import sentence
+from livewell.text import few, sentence
 
 MOST_TRAINING, MOST_TESTED = 500, 400
 """At most so many training patches of a class make its weights, and so many test patches are looked
 at for the background; both drawn once, groups alike."""
 TOP = 99.0
 """Percentile of the evidence on test patches that is shown in full colour."""
-Weights = Literal["class", "crop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What is looked at.
 
-    All classes where none is named; the last convolutional layer where `layer` is ``None``.
-    Weights of a ``class`` are averaged over its training patches (equation 3), of a ``crop`` its
-    own (equation 1). `patches` are shown of each kind, `fields` of each class. `stride_px` in a
-    field is an eighth of a patch where ``None``, which was chosen on planted sick cells
-    (`benchmarks.planted`).
+    All classes where none is named; where `layer` is ``None`` the last convolutional one, on a
+    fixed backbone all that the head reads. Weights of a ``class`` are averaged over its training
+    patches (equation 3), of a ``crop`` its own (equation 1); a net on a fixed backbone has those of
+    each place, and no `models`. `patches` are shown of each kind, `fields` of each class.
+    `stride_px` in a field is an eighth of a patch where ``None``, which was chosen on planted sick
+    cells (`benchmarks.planted`), and 8 px between places on a fixed backbone.
     """
 
     classes: tuple[str, ...] = ()
@@ -59,40 +61,64 @@ class Look:
     ascent: Ascent = EQUATION_4
 
 
+def cams_of(
+    tested: EvaluationSet, folds: Sequence[int], look: Look
+) -> dict[int, CropCam | PlaceCam]:
+    """The models of folds under a look; all are of crops, or all are on a fixed backbone."""
+    found: dict[int, CropCam | PlaceCam] = {}
+    for fold in folds:
+        model = tested.model(fold)
+        found[fold] = (
+            PlaceCam(model.net, look.layer, look.stride_px)
+            if isinstance(model.engine, Fields)
+            else CropCam(model.net, look.layer, look.weights, look.stride_px)
+        )
+    fixed = [fold for fold, cam in found.items() if isinstance(cam, PlaceCam)]
+    if 0 < len(fixed) < len(found):
+        raise SpecError(
+            "evidence of nets of crops and of nets on a fixed backbone has no common scale",
+            where=str(tested.own_run.folder),
+            got=f"a fixed backbone in fold {few(fixed)}, and none in others",
+            remedy="look into folds of one kind at a time, with --fold and --out",
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Inside:
     """The models of a run under one look."""
 
     tested: EvaluationSet
-    cams: dict[int, Cam]
+    cams: dict[int, CropCam | PlaceCam]
     look: Look
     seed: int
-    weights: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)
     masks: dict[tuple[str, int], NDArray[np.bool_]] = field(default_factory=dict)
+
+    @property
+    def words(self) -> Words:
+        """How a page says what was looked at."""
+        return words_of(next(iter(self.cams.values())), self.look.models, MOST_TRAINING)
 
     def learn_weights(self, numbers: Sequence[int]) -> None:
         """Weights of every fold and class over training patches of the class (equation 3)."""
-        train = self.tested.part("train")
-        chosen = {}
-        for fold in self.cams:
-            for number in numbers:
+        train, chosen = self.tested.part("train"), []
+        for (fold, cam), number in product(self.cams.items(), numbers):
+            if isinstance(cam, CropCam):
                 of = (train["fold"] == fold) & (train["label"] == self.tested.classes[number])
-                chosen[fold, number] = drawn_alike(train[of], MOST_TRAINING, self.seed)
-        total = sum(len(part) for part in chosen.values())
+                chosen.append((cam, number, drawn_alike(train[of], MOST_TRAINING, self.seed)))
+        if not chosen:
+            return
+        total = sum(len(part) for *_, part in chosen)
         with task("weights of the classes", total=total) as tick:
-            for (fold, number), part in chosen.items():
-                self.weights[fold, number] = class_weights(
-                    self.cams[fold], self.tested.pixels, regions_of(part), number, tick=tick
-                )
+            for cam, number, part in chosen:
+                cam.learn(self.tested.pixels, regions_of(part), number, tick)
 
     def maps(self, rows: pd.DataFrame, number: int) -> list[PatchMap]:
         """Maps of patches, in order, each by its fold's model."""
         found: dict[int, PatchMap] = {}
-        pixels = self.tested.pixels
         for fold, part in rows.groupby("fold", sort=True):
-            at, regions = int(str(fold)), regions_of(part[KEY])
-            weights = self.weights[at, number] if self.look.weights == "class" else None
-            made = patch_maps(self.cams[at], pixels, regions, number, weights)
+            cam, regions = self.cams[int(str(fold))], regions_of(part[KEY])
+            made = cam.patch_maps(self.tested.pixels, regions, number)
             found |= dict(zip(part.index.tolist(), made, strict=True))
         return [found[row] for row in rows.index.tolist()]
 
@@ -187,8 +213,8 @@ class Inside:
 
         The folder takes the maps, as TIFF of 32-bit numbers.
         """
-        pictures, disagreement, jobs = [], [], []
-        classes = self.tested.classes
+        items, disagreement, jobs = [], [], []
+        classes, pixels = self.tested.classes, self.tested.pixels
         files = folder_names(self.tested.study.fields()["image"].tolist())
         for number in numbers:
             rows = table[table["y"] == number]
@@ -196,34 +222,22 @@ class Inside:
             mean = rows.groupby(["fold", "image", "t"])["mean"].mean()
             for fold, image, t in mean.sort_values(ascending=False).index[: self.look.fields]:
                 jobs.append((number, int(fold), str(image), int(t)))
-        with task("whole fields", total=2 * len(jobs)) as tick:
+        with task("whole fields", total=len(jobs)) as tick:
             for number, fold, image, t in jobs:
-                made = []
-                for weights in (self.weights[fold, number], None):
-                    made.append(self._field(fold, image, t, number, weights))
-                    tick()
-                by_class, by_crop = made
-                shown = by_class if self.look.weights == "class" else by_crop
+                shown, apart = self.cams[fold].field(pixels, image, t, number)
                 name, title = classes[number], f"{image}, frame {t}"
-                disagreement.append((title, name, by_crop.disagreement, by_class.disagreement))
+                disagreement += [(title, name, *apart)] if apart else []
                 path = folder / "fields" / f"{files[image]}-{t}-{folder_names([name])[name]}.tif"
                 with whole_file(path) as temporary:
-                    tifffile.imwrite(temporary, shown.map, metadata={"axes": "YX"})
-                grey = self.tested.pixels.frame(image, t).astype(np.float32)
-                item = Evidence(grey, shown.map, number, title)
-                pictures.append(field_evidence(item, classes.names, top))
-        return pictures, disagreement
-
-    def _field(
-        self, fold: int, image: str, t: int, number: int, weights: torch.Tensor | None
-    ) -> FieldMap:
-        cam, pixels = self.cams[fold], self.tested.pixels
-        frame, area, size = pixels.frame(image, t), pixels.area(image, t), cam.net.patch_px
-        stride = self.look.stride_px or max(size // 8, 1)
-        # windows reach beyond the field, so that its rim is looked at too
-        whole = area.widened(max((size - cam.net.input_px) // 2, 0))
-        grid = WindowGrid.over(_covered(whole, size, stride), size, stride)
-        return field_map(cam, frame, area, grid, number, weights=weights)
+                    tifffile.imwrite(temporary, shown, metadata={"axes": "YX"})
+                grey = pixels.frame(image, t).astype(np.float32)
+                items.append(Evidence(grey, shown, number, title))
+                tick()
+        if items and not disagreement:
+            # scores of many places together are on a scale of their own
+            top = float(np.nanpercentile(np.concatenate([item.map.ravel() for item in items]), TOP))
+        unit = self.words.field_unit
+        return [field_evidence(item, classes.names, top, unit) for item in items], disagreement
 
     def _p(self, table: pd.DataFrame, code: int) -> NDArray[np.float64]:
         """Probability of a class in every row of a table of scores."""
@@ -239,9 +253,14 @@ class Inside:
         confused = table.loc[table["y"] == number, "called"].value_counts()
         return max(others, key=lambda code: int(confused.get(code, 0)))
 
-    def models(self, table: pd.DataFrame, numbers: Sequence[int]) -> Picture:
-        """Class models of the first fold, from zeros and from a sure patch of the other class."""
+    def models(self, table: pd.DataFrame, numbers: Sequence[int]) -> Picture | None:
+        """Class models of the first fold, from zeros and from a sure patch of the other class.
+
+        ``None`` for nets on a fixed backbone.
+        """
         fold, cam = next(iter(self.cams.items()))
+        if isinstance(cam, PlaceCam):
+            return None
         rows, classes, ascent = [], self.tested.classes, self.look.ascent
         size = cam.net.input_px
         zeros = torch.zeros(self.tested.pixels.number_of_channels, size, size)
@@ -270,14 +289,6 @@ class Inside:
                     ]
                 rows.append((classes[number], shown))
         return class_models(rows)
-
-
-def _covered(box: Box, size_px: int, stride_px: int) -> Box:
-    """The box, reaching farther down and right so that windows cover all of it."""
-    y0, x0, *_ = box.corners
-    over = (-(-max(length - size_px, 0) // stride_px) for length in box.shape)
-    high, wide = (size_px + steps * stride_px for steps in over)
-    return Box.of(y0, x0, y0 + high, x0 + wide)
 
 
 def _climb(scores: NDArray[np.float32], number: int) -> str:

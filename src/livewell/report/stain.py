@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import ArrayLike
 from scipy.special import logit
 
@@ -20,7 +19,7 @@ from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import Outcomes, outcomes
 from livewell.report.evaluation import words_of
 from livewell.report.page import Note, Picture, Section, Table, bad, info
-from livewell.report.style import Sheet, class_look, unit_axis
+from livewell.report.style import Sheet, class_look, log_axis, unit_axis
 from livewell.report.vocabulary import PATCHES, Vocabulary, short
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import channel_names
@@ -125,9 +124,7 @@ def stain_scatter(
                 style: dict[str, Any] = {"color": look.colour, "marker": look.mark, "s": 12}
                 axes.scatter(x[mine], y[mine], alpha=0.45, lw=0, label=each, **style)
             if wide:
-                axes.set_xscale("log")
-                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-                axes.xaxis.set_minor_formatter(NullFormatter())
+                log_axis(axes)
             axes.set(xlabel="mean stain (grey levels)", ylabel=name)
             if ((y >= 0) & (y <= 1)).all():
                 unit_axis(axes, "y")

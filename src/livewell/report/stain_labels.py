@@ -14,7 +14,7 @@ from livewell.labels.mixture import Mixture
 from livewell.labels.stain_decisions import BETWEEN, SATURATED, StainDecisions
 from livewell.report.page import Note, Page, Picture, Section, Table, cell, info, warn
 from livewell.report.results import PageResults
-from livewell.report.style import INK, UNSURE, Sheet, class_look, cut, empty, name_rows
+from livewell.report.style import INK, UNSURE, Sheet, class_look, cut, empty, log_axis, name_rows
 
 MOST_SETS = 16
 """Most sets that are drawn, those of the most patches."""
@@ -169,8 +169,7 @@ def stain_scatter(results: StainLabelResults) -> Picture:
                 sheet.axes.scatter(at, heights[mine], s=7, **style)
         sheet.axes.set_xlabel(AXES[results.measure])
         if min(part["stain"].min() for _, part in parts) > 0:
-            sheet.axes.set_xscale("log")
-            sheet.axes.xaxis.set_major_formatter("{x:g}")
+            log_axis(sheet.axes)
         for name, colour, mark in looks:
             sheet.axes.scatter([], [], color=colour, marker=mark, s=14, label=name)
         above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3}

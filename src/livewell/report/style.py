@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from livewell.report.page import Picture
@@ -227,6 +228,14 @@ class Sheet:
 def unit_axis(axes: Axes, which: str = "x", margin: float = 0.02) -> None:
     """Limits 0 to 1 with ticks at every fifth."""
     axes.set(**{f"{which}lim": (-margin, 1 + margin), f"{which}ticks": [0, 0.2, 0.4, 0.6, 0.8, 1]})
+
+
+def log_axis(axes: Axes) -> None:
+    """The x axis logarithmic, with plain numbers at 1, 2 and 5 of every decade."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def unit_square(axes: Axes, across: str, up: str) -> None:

@@ -70,7 +70,8 @@ def heatmap_page(results: HeatmapResults) -> Page:
         lost = plural(len(shares) - len(known), "frame")
         notes.insert(0, info(f"Nothing was to judge in {lost} of {len(shares)}."))
     videos = [results.video] if results.video is not None else []
-    film = Section("The movie", videos=videos, pictures=results.stills)
+    title = "The movie" if len(shares) > 1 else "The image"
+    film = Section(title, videos=videos, pictures=results.stills)
     return results.page(
         _heatmap_headline(known, len(shares), classes),
         "info" if known.size else "bad",
@@ -87,17 +88,19 @@ def _areas(results: HeatmapResults) -> Section:
     """Share of the area over the threshold of two classes, or of each most probable of more."""
     classes, curve = results.classes, results.curve
     x, label = _time_axis(curve)
+    over_time = " over time" if len(x) > 1 else ""
     if not classes.binary:
         shares = {name: curve[f"fraction_{name}"] for name in classes}
         how = "An area is coloured by its most probable class, the stronger the more probable. "
-        drawn = class_areas(x, shares, classes, x_label=label)
-        return Section("Area of each class over time", how + ABSOLUTE, [drawn])
+        drawn = [class_areas(x, shares, classes, x_label=label)] if len(x) > 1 else []
+        return Section(f"Area of each class{over_time}", how + ABSOLUTE, drawn)
     positive, counts = classes[1], ""
     if results.threshold is not None:
         counts = f"An area counts as {positive} where its probability is {results.threshold:.2f} or"
         counts += " more. "
-    drawn = sick_curve(x, curve["fraction"], x_label=label, positive=positive)
-    return Section(f"{sentence(positive)} area over time", counts + ABSOLUTE, [drawn])
+    curves = [sick_curve(x, curve["fraction"], x_label=label, positive=positive)]
+    title = f"{sentence(positive)} area{over_time}"
+    return Section(title, counts + ABSOLUTE, curves if len(x) > 1 else [])
 
 
 def _heatmap_headline(known: np.ndarray, frames: int, classes: ClassNames) -> str:

@@ -45,7 +45,7 @@ class _Movie:
     areas: NDArray[np.int32]
 
 
-class _Pixels(ABC):
+class Pixels(ABC):
     """What both sources share: cutting boxes from movies, mirrored at the valid area's edges."""
 
     channels: tuple[str | int, ...] = ()
@@ -106,7 +106,7 @@ class _Pixels(ABC):
         return [movie.areas[t] for movie in movies]
 
 
-class ArrayPixels(_Pixels):
+class ArrayPixels(Pixels):
     """Pixels of arrays in memory by image name, shape (t, y, x) or (t, c, y, x)."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -121,7 +121,7 @@ def _channels(array: NDArray[Any]) -> Iterator[_Movie]:
         yield _Movie(movie, np.array([_corners(frame) for frame in movie], dtype=np.int32))
 
 
-class StudyPixels(_Pixels):
+class StudyPixels(Pixels):
     """Pixels of a study's images, from copies in its folder ``cache``.
 
     Every channel of a file is copied once, whole, frame by frame, in its own number type, and again

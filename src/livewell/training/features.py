@@ -165,9 +165,16 @@ class FieldReader:
     @torch.inference_mode()
     def keep(self, pixels: Frame) -> None:
         """See all of a field, (channels, h, w) in grey levels, so that its maps are kept."""
+        for _ in self.parts(pixels):
+            pass
+
+    @torch.inference_mode()
+    def parts(self, pixels: Frame) -> Iterator[tuple[Box, Box, list[FieldMap]]]:
+        """Parts of a field, (channels, h, w) in grey levels: whose places, what is seen, maps."""
         field = self._normalised(pixels)
-        for _, seen in self._parts(field.shape[-2:]):
-            self._maps(field[:, seen.y.slice, seen.x.slice])
+        for core, seen in self._parts(field.shape[-2:]):
+            edges = (*np.maximum(core[:2], 0), *np.minimum(core[2:], field.shape[-2:]))
+            yield Box.of(*edges), seen, self._maps(field[:, seen.y.slice, seen.x.slice])
 
     def kept(
         self, pixels: Frame, what: str, make: Callable[[], NDArray[np.float32]]

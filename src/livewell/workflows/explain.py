@@ -8,16 +8,15 @@ from typing import Any
 from livewell.errors import SpecError
 from livewell.execution.results import ResultFolder
 from livewell.explain.background import Background, background, warning
-from livewell.explain.gradcam import Cam
+from livewell.explain.crops import CropCam
+from livewell.explain.places import PlaceCam
 from livewell.files import AnyPath, write_json
 from livewell.inference.evaluation_set import EvaluationSet
-from livewell.inference.fields import Fields
 from livewell.models.nets.layers import class_number
 from livewell.report.explain import ExplainResults, explain_page
-from livewell.report.inside import MOST_TRAINING, Inside, Look
+from livewell.report.inside import Inside, Look, cams_of
 from livewell.report.page import render
 from livewell.study.runs import versions
-from livewell.text import few
 
 KIND = "explanation"
 
@@ -27,7 +26,7 @@ class Explanation:
     """What `explain` made: by class, how much of the evidence lies off cells.
 
     ``disagreement`` has one row a field: name, class, of crops with their own weights, with those
-    of the class.
+    of the class; none of nets on a fixed backbone.
     """
 
     folder: Path
@@ -63,7 +62,8 @@ def explain(
     Raises
     ------
     SpecError
-        A class or a layer that the model lacks; a run of nets that see whole frames.
+        A class or a layer that the model lacks; a run of nets that see whole frames; folds of
+        nets of both kinds, on a fixed backbone and of crops.
     SplitError, StudyError
         As `livewell.inference.evaluation_set.EvaluationSet.of_run`.
     OutputError
@@ -82,16 +82,8 @@ def explain(
     names = look.classes or tested.classes.names
     numbers = [class_number(tested.classes.names, name) for name in names]
     chosen = sorted(int(number) for number in tested.folds["fold"].unique())
-    if wrong := [fold for fold in chosen if isinstance(tested.model(fold).engine, Fields)]:
-        raise SpecError(
-            "attributions are of nets of crops, and the net sees whole fields",
-            where=str(run_folder),
-            got=f"fold {few(wrong)}",
-            remedy="use `livewell heatmap`, whose map is what the net says at every place, or"
-            " --method embedding",
-        )
     # a layer that is not there is refused before anything is scored
-    cams = {fold: Cam(tested.model(fold).net, look.layer) for fold in chosen}
+    cams = cams_of(tested, chosen, look)
     folder = out or tested.own_run.folder / KIND
     said = {"run": str(tested.own_run.folder.resolve()), "folds": chosen, "seed": seed}
     said |= {"look": asdict(look)}
@@ -116,10 +108,7 @@ def explain(
         f"{'s' if len(chosen) > 1 else ''}, {len(table):,} test patches of"
         f" {table['group'].nunique()} {tested.meta.by}s",
         classes=tested.classes.names,
-        layer=cam.layer.name,
-        weights=f"weights averaged over training patches of the class, at most {MOST_TRAINING}"
-        if look.weights == "class"
-        else "weights of each crop",
+        words=inside.words,
         top=top,
         pairs=pairs,
         fields=fields,
@@ -138,7 +127,7 @@ def _json(
     found: dict[str, Background],
     disagreement: Sequence[tuple[str, str, float, float]],
     top: float,
-    cam: Cam,
+    cam: CropCam | PlaceCam,
 ) -> dict[str, Any]:
     names = ("field", "evidence_for", "own_weights", "class_weights")
     return {

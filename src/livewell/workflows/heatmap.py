@@ -30,9 +30,9 @@ from livewell.report.results import HeatmapResults
 from livewell.report.style import class_colours
 from livewell.report.verdicts import heatmap_page
 from livewell.study.runs import versions
+from livewell.text import plural
 
-MAP, STAIN = "map.ome.tif", "stain.ome.tif"
-STILLS, SAMPLED = 6, 5
+MAP, STAIN, STILLS, SAMPLED = "map.ome.tif", "stain.ome.tif", 6, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +134,11 @@ def heatmap(
     warnings = (*notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
     results = HeatmapResults(
         title=f"Heat map of {movie.name}",
-        subtitle=f"{len(curve)} frames, windows of {card.patch_px} px every {stride} px",
+        subtitle=f"{plural(len(curve), 'frame')}, windows of {card.patch_px} px every {stride} px",
         classes=card.class_names,
         curve=curve,
         threshold=card.region_rule.threshold if card.class_names.binary else None,
-        video=Video.embedded(film, "The whole movie under its heat map."),
+        video=Video.embedded(film, "All frames under their heat map."),
         stills=stills_of(shown, look),
         stain=dyed,
         of_centres=card.profile.net.reads_centre,

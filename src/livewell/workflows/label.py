@@ -121,7 +121,7 @@ def _page(study: Study, name: str, labelled: Labels, meta: LabelMeta) -> Path | 
     if decisions is None:
         return None
     results = StainLabelResults(
-        title=f"Labels {name} of {study.folder.name}",
+        title=f"Labels by a stain: {name} of {study.folder.name}",
         subtitle=f"{len(labelled.table):,} labels by the stain {meta.settings['channel']}",
         classes=meta.class_names.pair,
         decisions=decisions,

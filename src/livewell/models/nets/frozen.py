@@ -322,10 +322,10 @@ class FrozenNet(nn.Module):
             down, across = at.squares(places, pool)
             for edge in reading.cells:
                 if pool == 1:
-                    square = _rooted(_means(sums, edge, rows, columns))
+                    square = rooted(_means(sums, edge, rows, columns))
                     found.append((square * shares).sum(dim=1).T)
                 else:
-                    square = _rooted(_means(sums, edge))
+                    square = rooted(_means(sums, edge))
                     found.append(torch.einsum("crs,nr,ns->nc", square, down, across))
         return torch.cat(found, dim=1)
 
@@ -351,7 +351,7 @@ class FrozenNet(nn.Module):
             for edge in reading.cells:
                 weight = self.weight[:, first : first + len(sums)]
                 first += len(sums)
-                square = _rooted(_means(sums, edge))
+                square = rooted(_means(sums, edge))
                 said = said + torch.einsum("kc,crs->krs", weight, square)
             if (pool := self.pool_cells(at)) > 1:
                 said = _means(_sums(said), pool)
@@ -422,6 +422,6 @@ def _lines(cells: Tensor, shares: Tensor, size: int, edge: int) -> Tensor:
     return (inside / inside.sum(dim=-1, keepdim=True) * shares[..., None]).sum(dim=0)
 
 
-def _rooted(values: Tensor) -> Tensor:
+def rooted(values: Tensor) -> Tensor:
     """Signed square roots: large values count less."""
     return values.abs().sqrt().copysign(values)

@@ -110,16 +110,22 @@ def layer(module: nn.Module, name: str | None = None) -> Layer:
         parts = {path: module.get_submodule(path) for path in known.values()}
         last = [path for path, part in parts.items() if not isinstance(part, nn.MaxPool2d)]
         name = next(each for each, path in known.items() if path == last[-1])
+    path = known[known_layer(name, known)]
+    return Layer(name, path, module.get_submodule(path), *geometry(module, path))
+
+
+def known_layer(name: str, known: Iterable[str]) -> str:
+    """The name of a layer, if it is known."""
+    known = list(known)
     if name not in known:
         raise SpecError(
             "no such layer",
             where="layer",
             expected="one of " + ", ".join(known),
             got=name,
-            remedy=_nearest(name, known) or "leave it out for the last one",
+            remedy=_nearest(name, known) or "leave it out for the usual one",
         )
-    path = known[name]
-    return Layer(name, path, module.get_submodule(path), *geometry(module, path))
+    return name
 
 
 def class_number(classes: Sequence[str], name: str) -> int:

@@ -76,8 +76,8 @@ class PlaceCam:
 
     @property
     def seen_px(self) -> int:
-        """Edge of what is shown of a patch: the patch, or all that the head reads if larger."""
-        return max(self.net.patch_px, self.layer.squares_px + self.module.pool_px)
+        """Edge of what is shown of a patch: the patch, or the largest square read if larger."""
+        return max(self.net.patch_px, self.layer.squares_px)
 
     def patch_maps(
         self, source: PixelSource, patches: Sequence[Region], number: int

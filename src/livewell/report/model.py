@@ -40,6 +40,7 @@ def model_summary(card: Card) -> dict[str, Any]:
         "pixel_um": card.pixel_um,
         "patch_px": card.patch_px,
         **({"predicts the stain": card.stain} if card.stain else {}),
+        **({"features relative to": str(card.anchor)} if card.anchor else {}),
         "dense maps": "equal to scores of regions"
         if card.profile.net.sees_fields
         else "equal to windows"

@@ -6,6 +6,7 @@ and a class map is these logits on a grid: one function of the place, whatever a
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
@@ -72,6 +73,13 @@ class FieldMap(NamedTuple):
         rows, columns = torch.stack([y0, y0, y1, y1]), torch.stack([x0, x1, x0, x1])
         shares = torch.stack([(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x])
         return rows, columns, shares
+
+
+class PlateFeatures(NamedTuple):
+    """What the anchor of a plate is like: mean of each feature over its regions, and spread."""
+
+    mean: Tensor
+    spread: Tensor
 
 
 class FrozenSpec(NetSpec):
@@ -193,6 +201,13 @@ class FrozenNet(nn.Module):
         self.register_buffer("weight", torch.zeros(classes, self.features))
         self.register_buffer("bias", torch.zeros(classes))
         self.reference = Reference()
+        self.plate: PlateFeatures | None = None
+
+    def on_plate(self, plate: PlateFeatures) -> "FrozenNet":
+        """The net with features relative to those of a plate's anchor: less mean, over spread."""
+        other = copy(self)
+        other.plate = PlateFeatures(*(each.to(self.weight.device) for each in plate))
+        return other
 
     @property
     def features(self) -> int:
@@ -239,25 +254,34 @@ class FrozenNet(nn.Module):
             for edge in reading.cells:
                 square = _rooted(_means(sums, edge, rows, columns))
                 found.append((square * shares).sum(dim=1).T)
-        return torch.cat(found, dim=1).float()
+        features = torch.cat(found, dim=1).float()
+        return features if self.plate is None else (features - self.plate.mean) / self.plate.spread
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
         """Logits (n, classes) of places: their features, weighted."""
         if 32 * len(places) < maps[0].values[0].numel():
             return self.embedded(maps, places) @ self.weight.T + self.bias
         # of many places it is less work to weight whole maps first
-        total = self.bias.repeat(len(places), 1)
+        head, bias = self._head()
+        total = bias.repeat(len(places), 1)
         first = 0
         for reading, at in zip(self.readings, maps, strict=True):
             sums, said = _sums(at.values), torch.zeros((), device=at.values.device)
             for edge in reading.cells:
-                weight = self.weight[:, first : first + len(sums)]
+                weight = head[:, first : first + len(sums)]
                 first += len(sums)
                 square = _rooted(_means(sums, edge)).float()
                 said = said + torch.einsum("kc,crs->krs", weight, square)
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
+
+    def _head(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of features as they are read, whatever they are relative to."""
+        if self.plate is None:
+            return self.weight, self.bias
+        weight = self.weight / self.plate.spread
+        return weight, self.bias - weight @ self.plate.mean
 
 
 def _fill(backbone: Lite0, weights: str, channels: int) -> None:

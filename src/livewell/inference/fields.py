@@ -66,8 +66,8 @@ class Fields(Scorer):
         if study.folder not in self._anchors:
             reader = self._reader.keeping(cache_of(source))
             self._anchors[study.folder] = AnchorFeatures(Anchors.of(study, anchor), reader, source)
-        plate = self._anchors[study.folder].of(image)
-        module = cast(FrozenNet, self.net.module).on_plate(plate)
+        level = self._anchors[study.folder].of(image)
+        module = cast(FrozenNet, self.net.module).on_plate(level)
         other = copy(self)
         other.net, other.failed = replace(self.net, module=module, anchor=None), {}
         return other

@@ -13,7 +13,7 @@ from livewell.errors import Fault, LeakError, SpecError, TableError
 from livewell.geometry import Box, tiles
 from livewell.image import Frame
 from livewell.measure.occupancy import Occupancy, Texture
-from livewell.models.nets.frozen import FrozenNet, PlateFeatures
+from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.region import Region
@@ -28,8 +28,6 @@ from livewell.training.features import FieldReader
 
 MOST_FRAMES = 40
 """Frames that speak for a plate, spread evenly over those of its anchor."""
-LEAST_SPREAD = 0.05
-"""No feature's spread is taken for less than this share of the median spread."""
 
 
 def refuse_unanchored(profile: Profile, anchor: Anchor | None) -> None:
@@ -147,9 +145,10 @@ class Anchors:
         if plates.isna().any():
             unnamed = listed(plates.index[plates.isna()])
             faults.append(Fault("empty-value", self.anchor.by, f"no value for {unnamed}"))
+        condition = f"{self.anchor.column} = {self.anchor.value}"
         anchored = set(self.plates[list(self.images)])
         faults += [
-            Fault("no-anchor", f"{self.anchor.by} {plate}", f"no image of {self.anchor.column}")
+            Fault("no-anchor", f"{self.anchor.by} {plate}", f"no image where {condition}")
             for plate in sorted(set(plates.dropna()) - anchored)
         ]
         if faults:
@@ -178,10 +177,10 @@ class AnchorFeatures:
 
     def __init__(self, anchors: Anchors, reader: FieldReader, source: StudyPixels) -> None:
         self.anchors, self._reader, self._source = anchors, reader, source
-        self._found: dict[str, PlateFeatures] = {}
+        self._found: dict[str, Tensor] = {}
 
-    def of(self, image: str) -> PlateFeatures:
-        """Of an image's plate.
+    def of(self, image: str) -> Tensor:
+        """Means (features,) over regions with cells of the anchor of an image's plate.
 
         Raises
         ------
@@ -198,12 +197,10 @@ class AnchorFeatures:
 
     def relative(self, features: Tensor, regions: Sequence[Region]) -> Tensor:
         """Features (n, features) of regions, relative to those of their plates' anchors."""
-        plates = [self.of(region.image) for region in regions]
-        means, spreads = (torch.stack(each) for each in zip(*plates, strict=True))
-        return (features - means) / spreads
+        return features - torch.stack([self.of(region.image) for region in regions])
 
-    def _measured(self, images: Sequence[str]) -> PlateFeatures:
-        """Mean and spread of each feature over patches with cells of some images."""
+    def _measured(self, images: Sequence[str]) -> Tensor:
+        """Mean of each feature over patches with cells of some images."""
         frames = [(image, t) for image in images for t in range(self._source.shape(image)[0])]
         rows = np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int)
         net, read = self._reader.net, partial(FrozenNet.embedded, self._reader.module)
@@ -220,5 +217,4 @@ class AnchorFeatures:
                 expected=f"patches of {net.patch_px} px with cells",
                 remedy="name other images as this plate's anchor, or leave the plate out",
             )
-        features = torch.cat(found)
-        return PlateFeatures(features.mean(dim=0), torch.ones(features.shape[1]))
+        return torch.cat(found).mean(dim=0)

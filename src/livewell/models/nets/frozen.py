@@ -75,13 +75,6 @@ class FieldMap(NamedTuple):
         return rows, columns, shares
 
 
-class PlateFeatures(NamedTuple):
-    """What the anchor of a plate is like: mean of each feature over its regions, and spread."""
-
-    mean: Tensor
-    spread: Tensor
-
-
 class FrozenSpec(NetSpec):
     """Settings of `FrozenNet`."""
 
@@ -201,12 +194,12 @@ class FrozenNet(nn.Module):
         self.register_buffer("weight", torch.zeros(classes, self.features))
         self.register_buffer("bias", torch.zeros(classes))
         self.reference = Reference()
-        self.plate: PlateFeatures | None = None
+        self.level: Tensor | float = 0.0
 
-    def on_plate(self, plate: PlateFeatures) -> "FrozenNet":
-        """The net with features relative to those of a plate's anchor: less mean, over spread."""
+    def on_plate(self, level: Tensor) -> "FrozenNet":
+        """The net whose features are those less a `level` (features,), such as of one plate."""
         other = copy(self)
-        other.plate = PlateFeatures(*(each.to(self.weight.device) for each in plate))
+        other.level = level.to(self.weight.device)
         return other
 
     @property
@@ -254,34 +247,25 @@ class FrozenNet(nn.Module):
             for edge in reading.cells:
                 square = _rooted(_means(sums, edge, rows, columns))
                 found.append((square * shares).sum(dim=1).T)
-        features = torch.cat(found, dim=1).float()
-        return features if self.plate is None else (features - self.plate.mean) / self.plate.spread
+        return torch.cat(found, dim=1).float() - self.level
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
         """Logits (n, classes) of places: their features, weighted."""
         if 32 * len(places) < maps[0].values[0].numel():
             return self.embedded(maps, places) @ self.weight.T + self.bias
         # of many places it is less work to weight whole maps first
-        head, bias = self._head()
-        total = bias.repeat(len(places), 1)
+        total = (self.bias - (self.weight * self.level).sum(dim=1)).repeat(len(places), 1)
         first = 0
         for reading, at in zip(self.readings, maps, strict=True):
             sums, said = _sums(at.values), torch.zeros((), device=at.values.device)
             for edge in reading.cells:
-                weight = head[:, first : first + len(sums)]
+                weight = self.weight[:, first : first + len(sums)]
                 first += len(sums)
                 square = _rooted(_means(sums, edge)).float()
                 said = said + torch.einsum("kc,crs->krs", weight, square)
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
-
-    def _head(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of features as they are read, whatever they are relative to."""
-        if self.plate is None:
-            return self.weight, self.bias
-        weight = self.weight / self.plate.spread
-        return weight, self.bias - weight @ self.plate.mean
 
 
 def _fill(backbone: Lite0, weights: str, channels: int) -> None:

@@ -9,11 +9,11 @@ import pandas as pd
 from livewell.doses.over_time import Curves
 from livewell.execution.items import FolderRecords, Item, Record, map_items
 from livewell.execution.results import ResultFolder
-from livewell.files import AnyPath, folder_names
+from livewell.files import AnyPath, folder_names, sha256
 from livewell.images.opening import Channels, asked_channels, noted_channels
 from livewell.inference.engines import AskedEngine, Edges, MapSettings, usual_stride
 from livewell.inference.plates import on_plate
-from livewell.inference.unseen import candidates, scorers
+from livewell.inference.unseen import candidates, models_by_image
 from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.outputs.positions import position_results
@@ -87,6 +87,8 @@ def timelapse(
         No usable model; a fold that is not trained to its end; several folds of another study.
     SpecError, MissingExtraError
         The engine or backend cannot do it.
+    TableError, LeakError
+        The model has an anchor, and plates have none, or all images are of it.
     OutputError
         `out` cannot be written, holds something else, or was begun with other settings.
     """
@@ -99,26 +101,24 @@ def timelapse(
     models, card = found.models, found.models[0].card
     models[0].need_two_classes("time courses are of")
     fields, notes = beside_anchor(study, card.anchor, fields)
-    scored = scorers(study, found)
-    scored = scored[scored["image"].isin(fields["image"])]
-    scorer = {image: models[n] for image, n in zip(scored["image"], scored["model"], strict=True)}
+    scored, scorer = models_by_image(study, found, fields["image"])
     stride = stride_px or usual_stride(card, engine)
     channel = noted_channels(asked_channels(channels) or study.channels)
     asked = asdict(MapSettings(stride, edges, engine, backend, channel, study.pixel_um))
     asked |= {"frame_s": study.frame_s, "fps": fps, "video": video}
     weights = {each.name: each.card.weights_sha256 for each in models}
     known = {"study": str(study.folder.resolve()), "images": str(study.root)}
+    known |= {} if card.anchor is None else {"fields": sha256(study.folder / "fields.parquet")}
     settings = known | {"models": weights} | asked
     folder = ResultFolder.claim(out, "time-lapse", "timelapse.json", settings).begin()
     names = folder_names(every["image"].tolist())
     folders = {image: out / "positions" / name for image, name in names.items()}
     options = {("channels" if name == "channel" else name): asked[name] for name in asked}
-    options["memory_gb"] = memory_gb
 
     def mapped(item: Item, _: Tick) -> Record:
         (folders[item.name] / RECORD).unlink(missing_ok=True)
         judge = on_plate(scorer[item.name], study, item.name, channels)
-        made = heatmap(item.path, judge, folders[item.name], **options)
+        made = heatmap(item.path, judge, folders[item.name], memory_gb=memory_gb, **options)
         return {"engine": made.used.noted(), "warnings": list(made.warnings)}
 
     items = []

@@ -30,7 +30,7 @@ MOST_FRAMES = 40
 """Frames that speak for a plate, spread evenly over those of its anchor."""
 
 
-def refuse_unanchored(profile: Profile, anchor: Anchor | None) -> None:
+def refuse_anchor(profile: Profile, anchor: Anchor | None) -> None:
     """Refuse an anchor for a recipe whose net is no linear head on fixed features."""
     if anchor is not None and profile.net.kind != "frozen":
         raise SpecError(
@@ -64,7 +64,8 @@ def beside_anchor(
         return table, ()
     kept = Anchors.of(study, anchor).others(table)
     number = table["image"].nunique() - kept["image"].nunique()
-    note = f"{plural(number, 'image')} of the anchor ({anchor}) left out: others are relative to it"
+    of = f"{plural(number, 'image')} of the anchor ({anchor})"
+    note = f"{of} left out: the model judges the others relative to it"
     return kept, (note,) if number else ()
 
 

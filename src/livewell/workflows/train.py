@@ -13,7 +13,7 @@ from livewell.models.profile import Profile
 from livewell.study.runs import Run, split_hashes, versions
 from livewell.study.study import Study
 from livewell.tables.metadata import Anchor, RunMeta
-from livewell.training.anchors import refuse_unanchored
+from livewell.training.anchors import refuse_anchor
 from livewell.training.split import TrainingSplit
 
 
@@ -95,7 +95,7 @@ def train(
         `out` holds something else, or a run with other settings.
     """
     for each in candidates(profile):
-        refuse_unanchored(each, anchor)
+        refuse_anchor(each, anchor)
     data = TrainingSplit.of(Study.of(study), split, profile, folds, channels, stain, anchor)
     start = None if begin_with is None else start_of(Path(begin_with), profile, data.meta)
     run = Run.claim(

@@ -111,8 +111,15 @@ def unlike(*, runs: Path, seed: int = 0) -> Result:
     )
 
 
-def field(plate: int, number: int, change: Change, seed: int) -> NDArray[np.uint16]:
-    """One field of a plate, lit where its number is odd."""
+def field(
+    plate: int,
+    number: int,
+    change: Change,
+    seed: int,
+    dose_s: float | None = None,
+    steps: int = STEPS,
+) -> NDArray[np.uint16]:
+    """One field of a plate some steps after a dose; by default every second one is lit."""
 
     def rng(*of: int) -> np.random.Generator:
         return np.random.default_rng([seed, plate, *of])
@@ -120,9 +127,10 @@ def field(plate: int, number: int, change: Change, seed: int) -> NDArray[np.uint
     culture = change.culture(draw_culture(rng(0), rng(1, number)))
     optics = change.optics(draw_optics(rng(2), rng(3, number)))
     view = FrameSize(EDGE_PX, EDGE_PX, PIXEL_UM / change.zoom, PAD_PX)
-    cells, dose_s = CELLS / change.zoom**2, DOSE_S * (number % 2)
+    cells = CELLS / change.zoom**2
+    dose_s = DOSE_S * (number % 2) if dose_s is None else dose_s
     colony = Colony(rng(4, number), culture, cells, view, dose_s)
-    for _ in range(STEPS):
+    for _ in range(steps):
         colony.step(STEP_H)
     phase, _ = Scene(rng(5, number), culture, view).draw(colony)
     return Camera(rng(6, number), optics, view).shoot(phase)

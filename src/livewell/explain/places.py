@@ -13,6 +13,7 @@ from livewell.errors import SpecError
 from livewell.explain.gradcam import PatchMap, middle
 from livewell.geometry import Box
 from livewell.image import PixelSource
+from livewell.inference.fields import no_plate
 from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading, rooted
 from livewell.models.nets.layers import known_layer
 from livewell.models.nets.net import Net
@@ -66,6 +67,8 @@ class PlaceCam:
                 got=f"a head with a hidden layer of {self.module.spec.hidden} units",
                 remedy="train with --set hidden=0, or use --method embedding",
             )
+        if net.anchor is not None:
+            raise no_plate(net.anchor)
         self._reader = FieldReader(net)
         self.layer = self._blocks(name)
 

@@ -167,7 +167,7 @@ def test_what_shifts_a_whole_plate_goes_away(runs: Runs, tmp_path: Path) -> None
         before = before[before["image"].isin(after["image"])]
         moved[name] = abs(after["logit"].mean() - before["logit"].mean()) / before["logit"].std()
     assert moved["plain"] > 1
-    assert moved["anchored"] < moved["plain"] / 2
+    assert moved["anchored"] < 0.7 * moved["plain"]
 
 
 def test_verdicts_of_a_study_are_relative_to_its_plates(runs: Runs, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ class Fields(Scorer):
             return (self.described(pixels, area, boxes)[1].cpu() + level).numpy()
 
         read = (module.spec.blocks, module.spec.radii_px, module.pool_px, self.net.how, what)
-        return self._reader.kept(pixels, repr(read), made) - level.numpy()
+        found: NDArray[np.float32] = self._reader.kept(pixels, repr(read), made) - level.numpy()
+        return found
 
     def described(
         self, frame: Frame, area: Box, boxes: Sequence[Box]

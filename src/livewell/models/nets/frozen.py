@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from livewell.models.backends import SeveralMaps
 from livewell.models.nets.familiar import Reference
-from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk
+from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, own_tensors
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, fill
 from livewell.models.specs import AugmentSpec, InputSpec
@@ -239,7 +239,7 @@ class FrozenSpec(NetSpec):
         net = self._net(shape.channels, shape.classes)
         net.pool_px = shape.patch_px if self.reads == "patch" else 0
         if self.weights:
-            fill(net.backbone, LITE0, self.weights, apart=("fc",))
+            fill(net.backbone, LITE0, self.weights, ("fc",), own_tensors)
         return net.requires_grad_(False)
 
     def _net(self, channels: int, classes: int) -> "FrozenNet":

@@ -34,7 +34,7 @@ PLATES, FIELDS = 12, 5
 NEW, FURTHER, NEW_FIELDS = range(12, 22), range(22, 42), 4
 """Plates that are judged, as they are and changed; further ones, as they are; fields of each."""
 EDGE_PX, PIXEL_UM, PAD_PX = 512, 0.645, 32
-CELLS, STEPS, STEP_H, DOSE_S = 28.0, 3, 0.5, 16.0
+CELLS, STEPS, STEP_H, DOSE_S = 28.0, 3, 0.5, 20.0
 """Cells of a field in the mean; steps after the light until it is seen; seconds of light."""
 CLASSES = ("healthy", "sick")
 SHARES = (0.6, 0.2, 0.2)

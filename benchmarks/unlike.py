@@ -10,7 +10,6 @@ import pandas as pd
 import tifffile
 from numpy.typing import NDArray
 
-from benchmarks.darkness import area
 from benchmarks.result import Result, shown
 from livewell.inference.model import Model
 from livewell.labels.by_column import Column
@@ -113,9 +112,7 @@ def unlike(*, runs: Path, seed: int = 0) -> Result:
             figures = estimates(regions, seed=seed, names=["roc_auc", "calibration_error"])
             share = f"{flagged} of {count} = {flagged / count:.0%} ({low:.0%}-{high:.0%})"
             far = f"{fields['distance'].median():.2f}"
-            rows.append(
-                [name, share, far, *map(shown, figures.values()), shown(area(fields, seed))]
-            )
+            rows.append([name, share, far, *map(shown, figures.values())])
             values[name] = fields.to_dict("list")
             values[name] |= {figure: asdict(found) for figure, found in figures.items()}
     rule = model.card.familiarity_rule
@@ -125,14 +122,13 @@ def unlike(*, runs: Path, seed: int = 0) -> Result:
     return Result(
         title="Fields unlike what a model learnt: flagged, and how well judged",
         header="what is changed | flagged | distance, median | AUC of regions"
-        " | calibration error of regions | AUC of fields",
+        " | calibration error of regions",
         rows=rows,
         lead=f"`FROZEN`, trained on {PLATES} simulated plates of {FIELDS} fields (every second one"
         f" lit for {DOSE_S:g} s, {STEPS * STEP_H:g} h before), judges fields of {len(NEW)} new"
         f" plates, the same with every change, and of {len(FURTHER)} further ones as they are."
         " Every plate has a culture, optics and camera of its own; no pixel size is known."
-        " AUC between patches of lit and of unlit fields, and between these fields by their mean"
-        " log odds; intervals resample plates.",
+        " AUC between patches of lit and of unlit fields; intervals resample plates.",
         notes=[
             f"Limit of the distance: {limit}. At most one in twenty fields of new plates should be"
             " flagged where nothing is changed.",
@@ -163,10 +159,7 @@ def field(plate: int, number: int, change: Change, seed: int) -> NDArray[np.uint
 def _judged(
     model: Model, change: Change, seed: int, tick: Tick
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fields with cells (group, y, p, distance, unlike), and their regions (group, y, p, called).
-
-    Of fields p is the mean log odds.
-    """
+    """Fields with cells (group, y, distance, unlike), and their regions (group, y, p, called)."""
     fields, regions = [], []
     for plate in change.plates:
         for number in range(NEW_FIELDS):
@@ -175,9 +168,7 @@ def _judged(
             if found.distance is None:
                 continue
             known = {"group": plate, "y": number % 2}
-            odds = float(np.diff(found.image_logits)[0])
-            far = {"distance": found.distance, "unlike": bool(found.unlike)}
-            fields.append(known | {"p": odds} | far)
+            fields.append(known | {"distance": found.distance, "unlike": bool(found.unlike)})
             p = found.probabilities[:, 1]
             regions.append(pd.DataFrame(known | {"p": p, "called": found.codes}))
     return pd.DataFrame(fields), pd.concat(regions, ignore_index=True)

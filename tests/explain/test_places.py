@@ -14,7 +14,8 @@ from livewell.errors import SpecError
 from livewell.explain.places import PlaceCam
 from livewell.geometry import Box
 from livewell.models.building import build, net_of
-from livewell.models.nets.frozen import FieldMap, FrozenNet
+from livewell.models.nets.field_maps import FieldMap
+from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
 from livewell.models.profile import override
 from livewell.models.recipes import FROZEN

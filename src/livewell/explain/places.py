@@ -14,7 +14,8 @@ from livewell.explain.gradcam import PatchMap, middle
 from livewell.geometry import Box
 from livewell.image import PixelSource
 from livewell.inference.fields import no_plate
-from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading, rooted
+from livewell.models.nets.field_maps import FieldMap, rooted
+from livewell.models.nets.frozen import MAP_PX, FrozenNet, Reading
 from livewell.models.nets.layers import known_layer
 from livewell.models.nets.net import Net
 from livewell.region import Region

@@ -18,7 +18,8 @@ from livewell.image import Frame, PixelSource, mirrored
 from livewell.inference.windows import Scorer, View, Windows, nothing
 from livewell.models.backends import AskedBackend
 from livewell.models.device import placed
-from livewell.models.nets.frozen import FieldMap, FrozenNet
+from livewell.models.nets.field_maps import FieldMap
+from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.frozen_images import FrozenImages
 from livewell.models.nets.net import Net
 from livewell.progress import Tick

@@ -20,7 +20,8 @@ from livewell.image import Frame, PixelSource
 from livewell.models.backends import AskedBackend, Backend, SeveralMaps, backbone_backend, maps_on
 from livewell.models.building import build
 from livewell.models.device import AUTO, device_of, placed
-from livewell.models.nets.frozen import GRID_PX, FieldMap, FrozenNet, FrozenSpec
+from livewell.models.nets.field_maps import GRID_PX, FieldMap
+from livewell.models.nets.frozen import FrozenNet, FrozenSpec
 from livewell.models.nets.frozen_images import FrozenImages
 from livewell.models.nets.net import Net, normalise
 from livewell.models.profile import Profile

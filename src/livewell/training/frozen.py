@@ -24,7 +24,8 @@ from livewell.errors import SplitError
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.device import AUTO
-from livewell.models.nets.frozen import FrozenSpec, Head
+from livewell.models.nets.frozen import FrozenSpec
+from livewell.models.nets.light_head import Head
 from livewell.models.profile import Profile
 from livewell.progress import task
 from livewell.study.pixels import StudyPixels

@@ -9,25 +9,26 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-import numpy as np
 import torch
 from annotated_types import Len
-from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PositiveFloat
 from torch import Tensor, nn
-from torch.nn import functional
 
 from livewell.models.backends import SeveralMaps
 from livewell.models.nets.familiar import Reference
+from livewell.models.nets.field_maps import (
+    FieldMap,
+    corner_sums,
+    rooted,
+    square_means,
+    stepped,
+    zoomed,
+)
+from livewell.models.nets.light_head import Head
 from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, own_tensors
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, fill
 from livewell.models.specs import AugmentSpec, InputSpec
-
-ZOOM_STEP = 4
-"""Zooms are whole numbers of 1 / `ZOOM_STEP`, so that parts of a field can share one grid."""
-GRID_PX = 32 * ZOOM_STEP
-"""Pixels of the field after which all grids of cells of all zooms meet again."""
 
 
 def _typed(value: object) -> object:
@@ -50,67 +51,6 @@ class Reading(NamedTuple):
     layer: Layer
     cells: tuple[int, ...]
     """Edges of the squares, odd."""
-
-
-class FieldMap(NamedTuple):
-    """The map of one layer over a part of a field, and how its cells lie."""
-
-    values: Tensor
-    """(channels, rows, columns)."""
-    zoom: float
-    layer: Layer
-
-    def corners(self, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows and columns (4, n) of the cells around places (n, 2), and their shares, bilinear.
-
-        Places are pixels of the part from its corner; beyond the outermost cells nothing changes.
-        """
-        cells = (places * self.zoom - self.layer.first_px) / self.layer.stride_px
-        most = torch.tensor(self.values.shape[-2:], device=places.device) - 1
-        cells = torch.minimum(cells.clamp_min(0), most)
-        low = cells.floor().long()
-        high = torch.minimum(low + 1, most)
-        (y, x), (y0, x0), (y1, x1) = (cells - low).T, low.T, high.T
-        rows, columns = torch.stack([y0, y0, y1, y1]), torch.stack([x0, x1, x0, x1])
-        shares = torch.stack([(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x])
-        return rows, columns, shares
-
-    def squares(self, places: Tensor, edge: int) -> tuple[Tensor, Tensor]:
-        """Shares of every row (n, rows) and column (n, columns) in squares around places.
-
-        Of `edge` cells around the cells of `corners`, of those within the map, bilinear between.
-        """
-        rows, columns, shares = self.corners(places)
-        height, width = self.values.shape[-2:]
-        down = _lines(
-            rows[::2], torch.stack([shares[0] + shares[1], shares[2] + shares[3]]), height, edge
-        )
-        across = _lines(
-            columns[:2], torch.stack([shares[0] + shares[2], shares[1] + shares[3]]), width, edge
-        )
-        return down, across
-
-
-class Head(NamedTuple):
-    """A head's weights: of features, and of its hidden units where it has any, else empty."""
-
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    last_weight: NDArray[np.float32]
-    last_bias: NDArray[np.float32]
-
-    def logits(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Of features (n, features), (n, classes)."""
-        first: NDArray[np.float32] = x @ self.weight.T + self.bias
-        if not self.last_weight.size:
-            return first
-        return np.maximum(first, 0) @ self.last_weight.T + self.last_bias
-
-    def shifted(self, logits: NDArray[np.float32]) -> "Head":
-        """The same with (classes,) added to its logits."""
-        if not self.last_weight.size:
-            return self._replace(bias=self.bias + logits)
-        return self._replace(last_bias=self.last_bias + logits)
 
 
 class FrozenSpec(NetSpec):
@@ -310,14 +250,14 @@ class FrozenNet(nn.Module):
         trunk = trunk or self.trunk
         found: list[Tensor] = []
         for zoom in self.spec.zooms:
-            for values in trunk(_zoomed(field, _stepped(scale * zoom))):
+            for values in trunk(zoomed(field, stepped(scale * zoom))):
                 half = values[0].clamp(-HALF_MAX, HALF_MAX).half()
                 found.append(half.to(self.weight.device).contiguous())
         return self.placed(found, scale)
 
     def placed(self, values: Sequence[Tensor], scale: float) -> list[FieldMap]:
         """Values of `maps`, in their order, with how they lie."""
-        zooms = [_stepped(scale * reading.zoom) for reading in self.readings]
+        zooms = [stepped(scale * reading.zoom) for reading in self.readings]
         layers = [reading.layer for reading in self.readings]
         return [FieldMap(*each) for each in zip(values, zooms, layers, strict=True)]
 
@@ -325,15 +265,15 @@ class FrozenNet(nn.Module):
         """Features (n, features) of places (n, 2): y, x in pixels of the part from its corner."""
         found = []
         for reading, at in zip(self.readings, maps, strict=True):
-            sums, (rows, columns, shares) = _sums(at.values), at.corners(places)
+            sums, (rows, columns, shares) = corner_sums(at.values), at.corners(places)
             pool = self.pool_cells(at)
             down, across = at.squares(places, pool)
             for edge in reading.cells:
                 if pool == 1:
-                    square = rooted(_means(sums, edge, rows, columns))
+                    square = rooted(square_means(sums, edge, rows, columns))
                     found.append((square * shares).sum(dim=1).T)
                 else:
-                    square = rooted(_means(sums, edge))
+                    square = rooted(square_means(sums, edge))
                     found.append(torch.einsum("crs,nr,ns->nc", square, down, across))
         return torch.cat(found, dim=1) - self.level
 
@@ -355,81 +295,14 @@ class FrozenNet(nn.Module):
         total = (self.bias - (self.weight * self.level).sum(dim=1)).repeat(len(places), 1)
         first = 0
         for reading, at in zip(self.readings, maps, strict=True):
-            sums, said = _sums(at.values), torch.zeros((), device=at.values.device)
+            sums, said = corner_sums(at.values), torch.zeros((), device=at.values.device)
             for edge in reading.cells:
                 weight = self.weight[:, first : first + len(sums)]
                 first += len(sums)
-                square = rooted(_means(sums, edge))
+                square = rooted(square_means(sums, edge))
                 said = said + torch.einsum("kc,crs->krs", weight, square)
             if (pool := self.pool_cells(at)) > 1:
-                said = _means(_sums(said), pool)
+                said = square_means(corner_sums(said), pool)
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
-
-
-def _stepped(zoom: float) -> float:
-    return max(round(zoom * ZOOM_STEP), 1) / ZOOM_STEP
-
-
-def _zoomed(field: Tensor, zoom: float) -> Tensor:
-    """(channels, h, w) -> (1, channels, h', w'), mirrored up to whole cells of 32 px."""
-    pixels = field[None]
-    least = math.ceil(1 / zoom)
-    short = [max(least - size, 0) for size in pixels.shape[-2:]]
-    if any(short):
-        pixels = functional.pad(pixels, (0, short[1], 0, short[0]), mode="replicate")
-    if zoom != 1:
-        pixels = functional.interpolate(
-            pixels,
-            scale_factor=zoom,
-            mode="bilinear",
-            antialias=zoom < 1,
-            recompute_scale_factor=False,
-        )
-    height, width = pixels.shape[-2:]
-    pad = (0, -width % 32, 0, -height % 32)
-    pixels = functional.pad(pixels, pad, mode="reflect" if min(height, width) > 32 else "replicate")
-    return pixels.contiguous(memory_format=torch.channels_last)
-
-
-def _sums(values: Tensor) -> Tensor:
-    """Sums of everything above and left of every corner of the cells, (channels, rows + 1, ...)."""
-    sums = values.double().cumsum(-1).cumsum(-2)
-    return functional.pad(sums, (1, 0, 1, 0))
-
-
-def _means(
-    sums: Tensor, edge: int, rows: Tensor | None = None, columns: Tensor | None = None
-) -> Tensor:
-    """Means of squares of `edge` cells around cells, of those within the map, (channels, ...).
-
-    Around every cell, or those in `rows` and `columns`.
-    """
-    height, width = (size - 1 for size in sums.shape[-2:])
-    half = edge // 2
-    ends = [torch.arange(size, device=sums.device) for size in (height, width)]
-    y, x = ends if rows is None or columns is None else (rows, columns)
-    (top, bottom), (left, right) = (
-        ((at - half).clamp_min(0), (at + half + 1).clamp_max(size))
-        for at, size in ((y, height), (x, width))
-    )
-    if rows is None:
-        wide = functional.pad(sums[None], (half, half, half, half), mode="replicate")[0]
-        strips = wide[:, edge:] - wide[:, :height]
-        total = (strips[..., edge:] - strips[..., :width]).float()
-        return total / ((bottom - top)[:, None] * (right - left))
-    total = sums[:, bottom, right] - sums[:, top, right] - sums[:, bottom, left]
-    return (total + sums[:, top, left]).float() / ((bottom - top) * (right - left))
-
-
-def _lines(cells: Tensor, shares: Tensor, size: int, edge: int) -> Tensor:
-    """Shares (n, size) of a line's cells in pieces of `edge` around two cells (2, n) each."""
-    line = torch.arange(size, device=cells.device)
-    inside = ((line - cells[..., None]).abs() <= edge // 2).float()
-    return (inside / inside.sum(dim=-1, keepdim=True) * shares[..., None]).sum(dim=0)
-
-
-def rooted(values: Tensor) -> Tensor:
-    """Signed square roots: large values count less."""
-    return values.abs().sqrt().copysign(values)

@@ -1,0 +1,28 @@
+"""The weights of a light head on features that a fixed backbone gives."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Head(NamedTuple):
+    """A head's weights: of features, and of its hidden units where it has any, else empty."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    last_weight: NDArray[np.float32]
+    last_bias: NDArray[np.float32]
+
+    def logits(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of features (n, features), (n, classes)."""
+        first: NDArray[np.float32] = x @ self.weight.T + self.bias
+        if not self.last_weight.size:
+            return first
+        return np.maximum(first, 0) @ self.last_weight.T + self.last_bias
+
+    def shifted(self, logits: NDArray[np.float32]) -> "Head":
+        """The same with (classes,) added to its logits."""
+        if not self.last_weight.size:
+            return self._replace(bias=self.bias + logits)
+        return self._replace(last_bias=self.last_bias + logits)

@@ -9,11 +9,11 @@ STAMP := .venv/.installed
 demo: $(STAMP)  ## the main job once, on a simulated plate
 	$(BIN)/livewell demo --out demo
 
-test: check  ## everything that decides whether the project is whole, in under 10 minutes
+test: check  ## everything that decides whether the project is whole, in under 8 minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(STAMP)  ## what takes minutes, run before an issue is called resolved
-	$(BIN)/pytest -m long
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m long
 
 check: $(STAMP)  ## style, types, architecture
 	$(BIN)/ruff check

@@ -1,11 +1,8 @@
 """MCF7 cells with a death stain: real images, leave one experiment out."""
 
 import tempfile
-import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -14,7 +11,6 @@ import pandas as pd
 from benchmarks.result import Result, shown
 from livewell.classes import ClassNames
 from livewell.explain.background import told
-from livewell.inference.model import Model
 from livewell.labels.by_points import Points
 from livewell.labels.by_stain import Stain
 from livewell.metrics import figures as metrics
@@ -22,10 +18,9 @@ from livewell.metrics.baselines import baseline_estimates
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import outcomes
 from livewell.models.profile import Profile
-from livewell.models.recipes import DEADNET_2017_SHORT, FAST, FROZEN
+from livewell.models.recipes import DEADNET_2017_SHORT, FAST
 from livewell.splitting.schemes import LeaveOneOut
 from livewell.study.pixels import StudyPixels
-from livewell.study.runs import Run
 from livewell.study.study import Study
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.explain import explain
@@ -47,8 +42,7 @@ PADDED = FAST.updated(
 )
 """The default net of version 0.1."""
 BASELINE_PX, PROFILES = 80, (FAST, DEADNET_2017_SHORT)
-RIVALS = (FROZEN, FAST)
-"""A frozen backbone, and a net trained from the beginning; the first pays for the features."""
+STAIN = "propidium iodide"
 
 
 def study_of(data: Path, folder: Path) -> Study:
@@ -60,15 +54,15 @@ def study_of(data: Path, folder: Path) -> Study:
 def cells(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """Dead and live cells of unseen experiments: nets, trees and the plate alone."""
     study = study_of(data, runs / "study")
-    nets = {net.name: _judged(study, data, net, runs / f"run-{net.name}", seed) for net in PROFILES}
+    nets = {net.name: judged(study, data, net, runs / f"run-{net.name}", seed) for net in PROFILES}
     rows = [net.row for net in nets.values()]
     plate = nets[FAST.name].figures["prevalence_auc"]
-    _prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
+    prepare(study, data, f"cells-{BASELINE_PX}", BASELINE_PX, seed)
     patches, folds, _ = study.split(f"cells-{BASELINE_PX}")
     found = baseline_estimates(
         patches, folds, ClassNames(CLASSES), StudyPixels(study), min_each=LEAST_EACH, seed=seed
     )
-    rows += [_row(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()]
+    rows += [row_of(f"{rival}, {BASELINE_PX} px", figures, "") for rival, figures in found.items()]
     rows.append(
         ["the experiment's share of dead alone (plate-only line)", "0.5", shown(plate), "", ""]
     )
@@ -97,7 +91,7 @@ def default_net(data: Path, *, runs: Path, seed: int = 0) -> Result:
     """Dead and live cells of unseen experiments: the default net and that of version 0.1."""
     study = study_of(data, runs / "study")
     nets = {
-        net.name: _judged(study, data, net, runs / f"run-{net.name.replace(' ', '-')}-{seed}", seed)
+        net.name: judged(study, data, net, runs / f"run-{net.name.replace(' ', '-')}-{seed}", seed)
         for net in (FAST, PADDED)
     }
     return Result(
@@ -113,48 +107,6 @@ def default_net(data: Path, *, runs: Path, seed: int = 0) -> Result:
         ],
         values={name: net.plain for name, net in nets.items()},
     )
-
-
-def frozen(
-    data: Path, *, runs: Path, seed: int = 0, profiles: Sequence[Profile] = RIVALS
-) -> Result:
-    """Dead and live cells of unseen experiments: a frozen backbone, its heads, and its rivals."""
-    study = study_of(data, runs / "study")
-    nets, seconds = {}, {}
-    for profile in profiles:
-        folder = runs / f"run-{profile.name.replace(' ', '-')}-{seed}"
-        nets[profile.name] = _judged(study, data, profile, folder, seed)
-        seconds[profile.name] = _seconds_a_field(study, folder)
-    plate = next(iter(nets.values())).figures["prevalence_auc"]
-    rows = [
-        [*net.row[:4], shown(net.figures["calibration_error"]), net.row[4], f"{seconds[name]:.2f}"]
-        for name, net in nets.items()
-    ]
-    rows.append(["the experiment's share of dead alone (plate-only line)", "0.5", shown(plate)])
-    return Result(
-        title="Real images: frozen backbones, their heads, and nets trained from the beginning",
-        header="method | AUC within experiments | pooled AUC | balanced accuracy"
-        " | calibration error | training, min | a field, s",
-        rows=[[*row, *[""] * (7 - len(row))] for row in rows],
-        lead="The cells of `mcf7-cells`, leave one experiment out. Intervals resample experiments."
-        " Training: of all folds together, features that an earlier row has left in the study are"
-        " not computed again. A field: `Model.predict` of one image of 512 x 512 px without any"
-        " kept features, patches side by side where there are cells.",
-        notes=[f"{name}: {net.each}." for name, net in nets.items()],
-        values={name: net.plain | {"field_s": seconds[name]} for name, net in nets.items()},
-    )
-
-
-def _seconds_a_field(study: Study, run: Path, repeats: int = 5) -> float:
-    """Median of the time that a model of the run takes for one image, once it is made ready."""
-    model = Model.load(Run.open(run).model(0))
-    path = study.path(study.fields()["image"].iloc[0])
-    seconds = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        model.predict(path)
-        seconds.append(time.perf_counter() - began)
-    return median(seconds[1:])
 
 
 def evidence(*, runs: Path, seed: int = 0) -> Result:
@@ -197,8 +149,8 @@ def stain(data: Path, *, seed: int = 0) -> Result:
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         study = study_of(data, Path(temporary) / "study")
-        ratio = Stain("propidium iodide", 224, 112, "ratio", offset_counts=90)
-        mean = Stain("propidium iodide", 224, 112, "mean", per="experiment", unfit="drop")
+        ratio = Stain(STAIN, 224, 112, "ratio", offset_counts=90)
+        mean = Stain(STAIN, 224, 112, "mean", per="experiment", unfit="drop")
         for title, route in {
             "ratio to background, fitted whole": ratio,
             "ratio to background, fitted by experiment": replace(
@@ -224,7 +176,7 @@ def stain(data: Path, *, seed: int = 0) -> Result:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """A net on unseen experiments: its figures, and its AUC in each experiment."""
 
     name: str
@@ -235,7 +187,7 @@ class _Judged:
     @property
     def row(self) -> list[str]:
         """As the table has it."""
-        return _row(self.name, self.figures, f"{self.seconds / 60:.0f}")
+        return row_of(self.name, self.figures, f"{self.seconds / 60:.0f}")
 
     @property
     def each(self) -> str:
@@ -248,19 +200,21 @@ class _Judged:
         return {name: asdict(figure) for name, figure in self.figures.items()}
 
 
-def _judged(study: Study, data: Path, profile: Profile, folder: Path, seed: int) -> _Judged:
+def judged(study: Study, data: Path, profile: Profile, folder: Path, seed: int) -> Judged:
     """A net trained and evaluated, leaving one experiment out; `folder` keeps the run."""
     name = f"cells-{profile.input.patch_px}"
-    _prepare(study, data, name, profile.input.patch_px, seed)
-    run = train(study, folder, profile, split=name, seed=seed).run
+    prepare(study, data, name, profile.input.patch_px, seed)
+    stain = STAIN if profile.net.predicts_stain else None
+    run = train(study, folder, profile, split=name, stain=stain, seed=seed).run
     logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
     made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
     areas = metrics.group_areas(outcomes(made.scores, ClassNames.of(CLASSES)), LEAST_EACH)
     seconds = float(sum(log["seconds"].sum() for log in logs))
-    return _Judged(profile.name, made.figures, areas, seconds)
+    return Judged(profile.name, made.figures, areas, seconds)
 
 
-def _prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> None:
+def prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> None:
+    """Labels and a split of that name: patches of that edge round the cells."""
     if name in study.split_names():
         return
     route = Points(
@@ -275,7 +229,8 @@ def _prepare(study: Study, data: Path, name: str, patch_px: int, seed: int) -> N
     split(study, by="experiment", scheme=LeaveOneOut(), labels=name, name=name, seed=seed)
 
 
-def _row(name: str, figures: dict[str, Estimate], minutes: str) -> list[str]:
+def row_of(name: str, figures: dict[str, Estimate], minutes: str) -> list[str]:
+    """As tables have it: name, AUC within and pooled, balanced accuracy, time of training."""
     accuracy = figures.get("balanced_accuracy")
     return [
         name,

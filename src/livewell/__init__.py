@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from livewell.models.recipes import DEADNET_DENSE as DEADNET_DENSE
     from livewell.models.recipes import FAST as FAST
     from livewell.models.recipes import FAST_FIELDS as FAST_FIELDS
+    from livewell.models.recipes import FINE_TUNED as FINE_TUNED
     from livewell.models.recipes import FROZEN as FROZEN
     from livewell.models.recipes import PATTARONE_2021 as PATTARONE_2021
     from livewell.models.recipes import STAIN_UNET as STAIN_UNET
@@ -77,8 +78,8 @@ _NAMES = {
     "labels.by_words": "Words",
     "models.files": "load_model",
     "models.profile": "override",
-    "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_FIELDS FROZEN"
-    " PATTARONE_2021 STAIN_UNET WSCNN_FAST WSCNN_FAST_CELLS",
+    "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_FIELDS FINE_TUNED"
+    " FROZEN PATTARONE_2021 STAIN_UNET WSCNN_FAST WSCNN_FAST_CELLS",
     "region": "Region",
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",
     "study.regions": "Grid Whole",

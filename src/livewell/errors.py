@@ -3,7 +3,8 @@
 The text of an error says what is wrong, where, what was expected, what came and what to do.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,6 +57,18 @@ class ImageContentError(LivewellError, ValueError, code="image-content"):
 
 class LayoutError(LivewellError, ValueError, code="layout"):
     """A file-name pattern or a plate map that does not fit the files."""
+
+
+@contextmanager
+def named(where: str) -> Iterator[None]:
+    """Say which image it is, in an `ImageContentError` that does not say it itself."""
+    try:
+        yield
+    except ImageContentError as error:
+        if error.where:
+            raise
+        told = {"expected": error.expected, "got": error.got, "remedy": error.remedy}
+        raise ImageContentError(error.what, where=where, **told) from error
 
 
 class LabelError(LivewellError, ValueError, code="label"):

@@ -1,10 +1,13 @@
 """A fixed backbone over the whole field: its maps' geometry, and logits as a function of place."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from livewell.classes import ClassNames
@@ -15,6 +18,7 @@ from livewell.models.building import build, net_of
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.lite0 import EPSILON, LAYERS, STEM, Lite0, folded
 from livewell.models.nets.net import Net
+from livewell.models.pretrained import LITE0, fill
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FROZEN
 from livewell.training import features
@@ -22,6 +26,7 @@ from livewell.training.features import FieldReader
 
 LIGHT = {"weights": "", "blocks": "1,4", "zooms": "0.5,1", "radii_px": "0,6,12"}
 CLASSES = ClassNames(("live", "dead", "other"), None)
+READS = ("patch", "centre")
 
 
 def made(recipe: Profile, channels: int = 1) -> Net:
@@ -31,13 +36,18 @@ def made(recipe: Profile, channels: int = 1) -> Net:
     assert isinstance(module, FrozenNet)
     module.weight.copy_(torch.randn(module.weight.shape))
     module.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    if recipe.settings()["hidden"]:
+        module.last_weight.normal_()
     return net_of(module, recipe, CLASSES, 0.31)
 
 
-@pytest.fixture(scope="module")
-def net() -> Net:
-    """A net of one channel."""
-    return made(override(FROZEN, LIGHT))
+KINDS = ({"reads": "patch"}, {"reads": "centre"}, {"reads": "patch", "hidden": "3"})
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def net(request: pytest.FixtureRequest) -> Net:
+    """A net of one channel: it reads whole patches or centres, and may have a hidden layer."""
+    return made(override(FROZEN, LIGHT | request.param))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +85,7 @@ def test_batch_norms_are_folded_without_loss() -> None:
     state = {f"_bn0.{name}": value for name, value in names.items()}
     state["_conv_stem.weight"] = torch.randn(STEM, 3, 3, 3)
     net = Lite0(3, 0)
-    net.load_state_dict(folded(state, 3, 0))
+    net.load_state_dict(folded(state))
     x = torch.randn(1, 3, 32, 32)
     plain = functional.conv2d(functional.pad(x, (0, 1, 0, 1)), state["_conv_stem.weight"], stride=2)
     mean, var = names["running_mean"], names["running_var"]
@@ -93,7 +103,10 @@ def test_few_places_and_many_have_the_same_logits(net: Net, field: np.ndarray) -
     assert many.std() > 0.1
     torch.testing.assert_close(many[:20], few, atol=1e-3, rtol=1e-3)
     by_hand = FieldReader(net).places(field, places[:20], module.embedded) @ module.weight.T
-    torch.testing.assert_close(few, by_hand + module.bias, atol=1e-3, rtol=1e-3)
+    by_hand = by_hand + module.bias
+    if module.spec.hidden:
+        by_hand = by_hand.relu() @ module.last_weight.T + module.last_bias
+    torch.testing.assert_close(few, by_hand, atol=1e-3, rtol=1e-3)
 
 
 def test_it_does_not_matter_in_which_part_of_a_large_field_a_place_is(
@@ -129,6 +142,23 @@ def test_a_region_and_the_cell_of_a_map_at_its_centre_agree(
     np.testing.assert_allclose(both[0], both[1], atol=1e-6)
 
 
+def test_a_patch_is_the_mean_of_its_cells(field: np.ndarray) -> None:
+    """A net that reads whole patches has, at a cell, the mean features of the cells around it."""
+    one = {"weights": "", "blocks": "2", "zooms": "1", "radii_px": "6", "patch_px": 60}
+    whole, alone = (
+        made(override(FROZEN, one | {"input_px": 60, "reads": reads})) for reads in READS
+    )
+    layer = LAYERS[2]
+    cells = np.stack(np.meshgrid(np.arange(20, 35), np.arange(30, 45), indexing="ij"), -1)
+    places = layer.first_px + layer.stride_px * cells.reshape(-1, 2).astype(float)
+    features = [
+        FieldReader(net).places(field, of, net.module.embedded)  # type: ignore[operator]
+        for net, of in ((whole, places[112:113]), (alone, places))
+    ]
+    torch.testing.assert_close(features[0][0], features[1].mean(dim=0), atol=1e-5, rtol=1e-4)
+    assert float(features[1].std(dim=0).max()) > 0.005
+
+
 def test_exposure_does_not_matter(net: Net, field: np.ndarray) -> None:
     """Twice as much light is the same contrast, so the same logits."""
     area, boxes = Box.of(0, 0, 300, 420), [Box.of(50, 60, 162, 172)]
@@ -137,19 +167,18 @@ def test_exposure_does_not_matter(net: Net, field: np.ndarray) -> None:
     np.testing.assert_allclose(once, twice, atol=1e-3)
 
 
-def test_channels_take_equal_shares_of_the_first_weights() -> None:
+def test_channels_take_equal_shares_of_the_first_weights(tmp_path: Path) -> None:
     """Of equal channels one, two and three give the same maps."""
     torch.manual_seed(0)
-    whole = Lite0(3, 1).stem[1].weight.detach()
-    state = {"_conv_stem.weight": whole}
-    ones, zeros = torch.ones(STEM), torch.zeros(STEM)
-    state |= {"_bn0.weight": ones, "_bn0.bias": zeros, "_bn0.running_mean": zeros}
-    state["_bn0.running_var"] = ones
+    state = {"_conv_stem.weight": Lite0(3, 1).stem[1].weight.detach()}
+    state |= {f"_bn0.{name}": torch.ones(STEM) for name in ("weight", "running_var")}
+    state |= {f"_bn0.{name}": torch.zeros(STEM) for name in ("bias", "running_mean")}
+    save_file(state, tmp_path / "stem.safetensors")
     x = torch.randn(1, 1, 32, 32)
     found = []
     for channels in (1, 2, 3):
         net = Lite0(channels, 0)
-        net.load_state_dict(folded(state, channels, 0))
+        fill(net, LITE0, str(tmp_path / "stem.safetensors"), apart=())
         found.append(net.stem(x.repeat(1, channels, 1, 1)))
     torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found[0], found[2], atol=1e-4, rtol=1e-4)

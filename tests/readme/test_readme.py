@@ -55,6 +55,7 @@ def test_commands_on_shapes_run(run_commands, tmp_path, monkeypatch):
     assert find_model(tmp_path / "shapes-run").is_dir()
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_commands_on_three_states_run(run_commands, tmp_path, monkeypatch):
     """From a simulated plate to an evaluation of three classes, with fewer wells and steps."""

@@ -168,8 +168,9 @@ def features_(
     "--profile",
     default="FROZEN",
     show_default=True,
-    help="Recipe: FROZEN, seconds of fitting on a backbone that knows photographs; FAST, a small"
-    " net from scratch; AUTO for the better of these by validation groups; EMPTY_SVM for empty"
+    help="Recipe: FROZEN, seconds of fitting on a backbone that knows photographs;"
+    " FINE_TUNED, such a backbone on patches, its last blocks trained too; FAST, a small net from"
+    " scratch; AUTO for the better of FROZEN and FAST by validation groups; EMPTY_SVM for empty"
     " patches by a few that are marked; FAST_FIELDS for training on crops with all their labelled"
     " regions;"
     " STAIN_UNET to learn a stain (--stain) beside the labels;"

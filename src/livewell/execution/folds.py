@@ -18,12 +18,14 @@ from livewell.inference.fields import engine_of
 from livewell.inference.model import Model
 from livewell.metrics.choice import choose, group_losses
 from livewell.models.building import net_of
+from livewell.models.device import placed
 from livewell.models.files import Card, save_model
 from livewell.models.nets.frozen_images import FrozenImagesSpec
 from livewell.models.nets.net import Net
 from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
 from livewell.models.recipes import AUTO, FAST, FROZEN
+from livewell.progress import task
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import regions_of
@@ -33,7 +35,7 @@ from livewell.training.frozen_images import fit_images
 from livewell.training.split import Fold
 
 LOG = "log.csv"
-Logits = NDArray[np.float32]
+Logits = NDArray[np.floating]
 Fitter = Callable[..., FitResult]
 """How one fold is trained: `livewell.training.fit.fit`, or what is called as it is."""
 
@@ -81,9 +83,10 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     ancestors = _ancestors(profile, start)
     for each in ancestors:
         _refuse_learnt(each, fold.digests("validation", "test"))
-    recipes = candidates(profile)
+    centred = fold.split.meta.label_meta.of_centres
+    recipes = [each.for_labels(centred) for each in candidates(profile)]
     if len(recipes) == 1:
-        net, card, _ = _trained(run, fold, training, profile, run.fold(fold.number))
+        net, card, _ = _trained(run, fold, training, recipes[0], run.fold(fold.number))
         chosen: dict[str, Any] = {}
     else:
         net, card, chosen = _chosen(run, fold, training, recipes)
@@ -110,11 +113,7 @@ def _chosen(
     made, losses = {}, {}
     for recipe in recipes:
         net, card, held = _trained(run, fold, training, recipe, folder / recipe.name)
-        logits = (
-            engine_of(net).regions(fold.split.pixels, regions_of(part))
-            if held is None
-            else held[-len(part) :].astype(np.float64)
-        )
+        logits = held[-len(part) :].astype(np.float64)
         temperature = card.region_rule.temperature
         made[recipe.name] = net, card
         losses[recipe.name] = group_losses(logits, y, part["group"], temperature)
@@ -126,10 +125,10 @@ def _chosen(
 
 def _trained(
     run: Run, fold: Fold, training: FoldSettings, profile: Profile, folder: Path
-) -> tuple[Net, Card, Logits | None]:
-    """A net of a recipe for one fold, with its card, but for the data that it learnt from.
+) -> tuple[Net, Card, Logits]:
+    """A net of a recipe for one fold, and its card, but for the data that it learnt from.
 
-    And `FitResult.crossfitted`.
+    And logits that did not see their groups, those of the validation part last.
     """
     pixels, meta, start = fold.split.pixels, fold.split.meta, training.start
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,18 +148,24 @@ def _trained(
         what=f"training fold {fold.number}" if len(run.folds) > 1 else "training",
     )
     net = net_of(fitted.module, profile, meta.class_names, meta.pixel_um, meta.frame_px)
+    placed(net.module, training.device)
+    known = fold.known
+    held: Logits | None = fitted.crossfitted
+    if held is None:
+        known = fold.part("validation")
+        with task("calibrating on validation", total=len(known)) as tick:
+            held = engine_of(net).regions(pixels, regions_of(known), tick)
     card = calibrated_card(
         net,
         profile,
-        fold.part("validation") if fitted.crossfitted is None else fold.known,
+        known,
         pixels,
         meta.channels,
         precision=fitted.precision,
         seed=training.seed,
-        device=training.device,
-        logits=fitted.crossfitted,
+        logits=held,
     )
-    return net, card, fitted.crossfitted
+    return net, card, held
 
 
 def _fitter(profile: Profile, meta: SplitMeta) -> Fitter:

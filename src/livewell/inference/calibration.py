@@ -2,21 +2,18 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from livewell.image import PixelSource
 from livewell.inference.detections import Look
-from livewell.inference.fields import engine_of
 from livewell.inference.map_detections import finder_of
 from livewell.inference.windows import BATCH
 from livewell.metrics.decisions import fit_detection_rule, fit_image_rule, fit_region_rule
 from livewell.metrics.images import by_image
 from livewell.metrics.rules import RegionRule, scored
-from livewell.models.device import AUTO, placed
 from livewell.models.files import NORMALISATIONS, Card
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
-from livewell.progress import task
 from livewell.study.runs import versions
 from livewell.tables.schemas import regions_of
 from livewell.training.data import plain_loader
@@ -31,26 +28,18 @@ def calibrated_card(
     *,
     precision: str,
     seed: int,
-    device: str = AUTO,
-    logits: NDArray[np.float32] | None = None,
+    logits: NDArray[np.floating],
 ) -> Card:
     """The card of a trained net; what it learnt from is filled in by who trained it.
 
-    `validation` are regions of the validation groups: `schemas.KEY`, label, group; `precision` is
-    the number type that training computed in. `logits` are theirs where they are known, of fits
-    that have not seen their groups.
+    `validation` are regions of the validation groups: `schemas.KEY`, label, group; `logits` are
+    theirs, of fits that have not seen their groups; `precision` is the number type that training
+    computed in.
     """
-    placed(net.module, device)
-    known: ArrayLike
-    if logits is None:
-        with task("calibrating on validation", total=len(validation)) as tick:
-            known = engine_of(net).regions(source, regions_of(validation), tick)
-    else:
-        known = logits
     classes = net.classes
     y = classes.codes(validation["label"])
-    rule = fit_region_rule(known, y, validation["group"])
-    images = by_image(scored(validation, known, rule, classes), classes)
+    rule = fit_region_rule(logits, y, validation["group"])
+    images = by_image(scored(validation, logits, rule, classes), classes)
     return Card(
         classes=classes.names,
         positive=classes.positive,

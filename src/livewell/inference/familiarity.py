@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -33,7 +34,9 @@ def patches_with_cells(
     boxes = list(tiles(area, net.patch_px, stride_px, "shift"))
     if not boxes:
         return []
-    full = (occupancy or Texture(net.pixel_um)).holds(pixels, area, boxes)
+    margin = (net.patch_px - net.middle_px) // 2
+    middles = [box.widened(-margin) for box in boxes]
+    full = (occupancy or Texture(net.pixel_um)).holds(pixels, area, middles)
     return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
 
@@ -65,7 +68,7 @@ class Familiarity:
         """
         if self.rule is None or isinstance(self.engine, Windows):
             return None
-        patches = patches_with_cells(self.net, pixels, area, self.net.patch_px)
+        patches = patches_with_cells(self.net, pixels, area, self.net.middle_px)
         if not patches:
             return None
         return self._distance(self.engine.described(pixels, area, patches)[1])
@@ -118,8 +121,9 @@ def field_features(net: Net, fields: pd.DataFrame, source: PixelSource) -> NDArr
         for row, (image, t) in enumerate(zip(fields["image"], fields["t"], strict=True)):
             pixels = source.crop(image, t, source.area(image, t))
             area = Box.of(0, 0, *pixels.shape[-2:])
-            if patches := patches_with_cells(net, pixels, area, net.patch_px):
-                found[row] = engine.described(pixels, area, patches)[1].cpu().numpy()
+            patches = partial(patches_with_cells, net, pixels, area, net.middle_px)
+            what = f"patches of {net.patch_px} px, cells in {net.middle_px} px"
+            found[row] = engine.mean_features(pixels, area, what, patches)
             tick()
     return found
 

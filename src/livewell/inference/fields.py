@@ -1,8 +1,8 @@
 """Fields seen once by a frozen backbone: logits of regions, of boxes, of every cell of a map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -33,13 +33,15 @@ class Fields(Scorer):
     `source` are kept where it keeps any.
     """
 
+    _reads: ClassVar[type[FieldReader]] = FieldReader
+
     def __init__(
         self, net: Net, source: PixelSource | None = None, backend: AskedBackend = "auto"
     ) -> None:
         self.net = replace(net, module=placed(net.module))
         self._module = cast(FrozenNet, self.net.module)
         cache = None if source is None else cache_of(source)
-        self._reader = FieldReader(self.net, cache, backend)
+        self._reader = self._reads(self.net, cache, backend)
         self.backend = self._reader.backend
         self.failed: dict[int, ImageContentError] = {}
 
@@ -60,6 +62,21 @@ class Fields(Scorer):
             pixels.reshape(-1, *pixels.shape[-2:]), area, boxes, self._module.logits
         )
         return found.numpy().astype(np.float64)
+
+    def mean_features(
+        self, pixels: Frame, area: Box, what: str, patches: Callable[[], Sequence[Box]]
+    ) -> NDArray[np.float32]:
+        """Mean features (features,) of patches of a field, kept under `what`; NaN without any."""
+
+        def made() -> NDArray[np.float32]:
+            boxes = patches()
+            if not boxes:
+                return np.full(self._module.features, np.nan, dtype=np.float32)
+            return self.described(pixels, area, boxes)[1].cpu().numpy()
+
+        spec = self._module.spec
+        read = (spec.blocks, spec.radii_px, self._module.pool_px, self.net.how, what)
+        return self._reader.kept(pixels, repr(read), made)
 
     def described(
         self, frame: Frame, area: Box, boxes: Sequence[Box]
@@ -94,11 +111,13 @@ class Fields(Scorer):
 class WholeFields(Fields):
     """Scores whole images by a net that pools its class map, as `Windows` does."""
 
+    _reads = GridReader
+
     def regions(
         self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
     ) -> NDArray[np.float64]:
         """As `Windows.regions`."""
-        reader = GridReader(self.net, cache_of(source))
+        reader = self._keeping(source)
         found = []
         for region in regions:
             found.append(self._pooled(reader, source.crop(region.image, region.t, region.box)))
@@ -108,16 +127,19 @@ class WholeFields(Fields):
 
     def embedded(self, source: PixelSource, regions: Sequence[Region]) -> NDArray[np.float32]:
         """As `Windows.embedded`: what the head reads, averaged over the cells, (n, features)."""
-        reader = GridReader(self.net, cache_of(source))
+        reader = self._keeping(source)
         crops = (source.crop(region.image, region.t, region.box) for region in regions)
         found = [reader.grid(crop, self._module.embedded).mean(dim=(-2, -1)) for crop in crops]
         return torch.stack(found).numpy()
 
     def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
         """As `Windows.boxes`."""
-        reader = GridReader(self.net)
+        reader = cast(GridReader, self._reader)
         found = [self._pooled(reader, mirrored(frame, area, box)) for box in boxes]
         return np.array(found).reshape(-1, len(self.net.classes))
+
+    def _keeping(self, source: PixelSource) -> GridReader:
+        return cast(GridReader, self._reader.keeping(cache_of(source)))
 
     def _pooled(self, reader: GridReader, pixels: Frame) -> NDArray[np.float64]:
         maps = reader.grid(pixels, self._module.logits)

@@ -261,7 +261,7 @@ class Model:
         else:
             whole = regions is None
             if regions is None:
-                regions = self.patches(field, stride_px or self.card.patch_px)
+                regions = self.patches(field, stride_px or self.card.profile.middle_px)
             logits, distance = self.familiarity.judged(field, regions, whole)
         make_map = partial(self.class_map, field, stride_px or max(self.card.patch_px // 4, 1))
         verdicts, make_stain = self.card.image_rule, partial(self.stain_map, field)
@@ -294,7 +294,8 @@ class Model:
             return ClassMap(maps, finder.stride_px, (y, x))
         grid = WindowGrid.over(field.area, self.card.patch_px, stride_px)
         mask = textured(field.pixels[0], self.card.pixel_um)
-        wanted = grid_shares(mask, grid) >= LEAST_SHARE
+        middles = grid.centred(self.card.profile.middle_px)
+        wanted = grid_shares(mask, middles) >= LEAST_SHARE
         view = View(field.pixels, field.area, wanted, field.t)
         return ClassMap(self.engine.scored(view, grid), stride_px, grid.box(0, 0).centre)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.errors import LabelError, SpecError
+from livewell.errors import LabelError, SpecError, named
 from livewell.image import Frame
 from livewell.images.opening import choose_channels
 from livewell.labels.stain_decisions import BORDER, EMPTY, SAME_PATCH
@@ -94,16 +94,17 @@ def grid_values(
     occupancy = occupancy or Texture(common_pixel_um(study, images))
     tables = []
     for each in stained_frames(study, source):
-        own = seen.area(each.image, each.t)
-        area = each.area.common(own)
-        patches = list(grid.patches(each.image, each.t, area)) if area else []
-        boxes = [patch.box for patch in patches]
-        levels = scale.levels(each)
-        means = stain.means(levels, boxes)
-        cells = occupancy.holds(seen.planes(each.image, each.t), own, boxes)
-        table = _table(patches, means, scale.ratios(levels, means), cells)
-        table["saturated"] = stain.reaches(each.stain, boxes, scale.top(each.stain))
-        tables.append(table)
+        with named(each.where):
+            own = seen.area(each.image, each.t)
+            area = each.area.common(own)
+            patches = list(grid.patches(each.image, each.t, area)) if area else []
+            boxes = [patch.box for patch in patches]
+            levels = scale.levels(each)
+            means = stain.means(levels, boxes)
+            cells = occupancy.holds(seen.planes(each.image, each.t), own, boxes)
+            table = _table(patches, means, scale.ratios(levels, means), cells)
+            table["saturated"] = stain.reaches(each.stain, boxes, scale.top(each.stain))
+            tables.append(table)
     return _joined(tables, "no patch lies in any image", "images of at least one patch")
 
 
@@ -123,20 +124,21 @@ def nucleus_values(
     seen, files = StudyPixels(study, transmitted), BesideFiles(study, masks, "mask")
     tables = []
     for each in stained_frames(study, source):
-        with files.opened(each.image) as mask:
-            (channel,) = choose_channels(mask.header, None, mask.source)
-            found = nuclei.numbered(mask.frame(each.t, channel), mask.source)
-        area = each.area.common(seen.area(each.image, each.t))
-        at = [(float(y), float(x)) for y, x in nuclei.centres(found)]
-        patches = list(centred(each.image, each.t, at, patch_px))
-        levels = scale.levels(each)
-        medians = nuclei.medians(found, levels)
-        table = _table(patches, medians, scale.ratios(levels, medians), True)
-        # a median is right as long as less than half of the nucleus is saturated
-        table["saturated"] = nuclei.medians(found, each.stain) >= scale.top(each.stain)
-        table.loc[table.duplicated(KEY), "left_out"] = SAME_PATCH
-        table.loc[nuclei.beyond(found, area), "left_out"] = BORDER
-        tables.append(table)
+        with named(each.where):
+            with files.opened(each.image) as mask:
+                (channel,) = choose_channels(mask.header, None, mask.source)
+                found = nuclei.numbered(mask.frame(each.t, channel), mask.source)
+            area = each.area.common(seen.area(each.image, each.t))
+            at = [(float(y), float(x)) for y, x in nuclei.centres(found)]
+            patches = list(centred(each.image, each.t, at, patch_px))
+            levels = scale.levels(each)
+            medians = nuclei.medians(found, levels)
+            table = _table(patches, medians, scale.ratios(levels, medians), True)
+            # a median is right as long as less than half of the nucleus is saturated
+            table["saturated"] = nuclei.medians(found, each.stain) >= scale.top(each.stain)
+            table.loc[table.duplicated(KEY), "left_out"] = SAME_PATCH
+            table.loc[nuclei.beyond(found, area), "left_out"] = BORDER
+            tables.append(table)
     return _joined(tables, "no nucleus in any mask", "masks with nuclei")
 
 

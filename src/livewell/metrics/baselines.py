@@ -115,9 +115,9 @@ def grouped_trees(
 ) -> NDArray[np.float64]:
     """Probabilities of extremely randomised trees (Geurts et al. 2006) on patch features.
 
-    The forest of a fold is fitted on its train groups, with classes weighted to balance, and scores
-    its test groups; each group is tested once at most. NaN where no fold tests the group. A class
-    that a fold's train groups lack has probability 0 there.
+    The forest of a fold is fitted on its train and validation groups, for it chooses nothing on the
+    latter, with classes weighted to balance, and scores its test groups; each group is tested once
+    at most. NaN where no fold tests the group. A class that those groups lack has probability 0.
 
     Parameters
     ----------
@@ -141,14 +141,15 @@ def grouped_trees(
     p = np.full((len(truth), classes), np.nan)
     for fold, rows in folds.groupby("fold"):
         parts = rows.assign(group=rows["group"].astype("str")).groupby("part")["group"].agg(set)
-        train = np.isin(names, sorted(parts.get("train", set())))
+        known = parts.get("train", set()) | parts.get("validation", set())
+        train = np.isin(names, sorted(known))
         test = np.isin(names, sorted(parts.get("test", set())))
         if not test.any():
             continue
         if len(np.unique(truth[train])) < 2:
             raise LabelError(
                 "only one class to learn from",
-                where=f"train groups of fold {fold}",
+                where=f"train and validation groups of fold {fold}",
                 remedy="split anew",
             )
         forest = ExtraTreesClassifier(

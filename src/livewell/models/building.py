@@ -38,7 +38,9 @@ def build(
             remedy="use --set init=default, or --set weights= for none",
         )
     mean_image = profile.input.normalise == "mean_image"
-    net = profile.net.build(NetShape(channels, classes, frame_px, mean_image))
+    net = profile.net.build(
+        NetShape(channels, classes, frame_px, mean_image, profile.input.patch_px)
+    )
     if profile.fit.init == "xavier_fan_in":
         xavier_fan_in(net)
         if isinstance(net, WeaklySupervised):
@@ -64,4 +66,5 @@ def net_of(
         turns=profile.input.test_time_augmentation,
         frame_px=frame_px if profile.sees_frames else None,
         normalise_px=profile.input.normalise_px,
+        middle_px=profile.middle_px,
     )

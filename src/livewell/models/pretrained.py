@@ -24,6 +24,7 @@ from torchvision.models import get_model_weights
 from livewell.errors import MissingExtraError, ModelFileError, OutputError
 from livewell.files import read_json, sha256, whole_file, write_text
 from livewell.models.folders import CARD, checked_weights, find_model, refuse_pickle
+from livewell.models.nets.lite0 import own_tensors
 from livewell.progress import task
 
 IMAGENET = "imagenet"
@@ -151,11 +152,16 @@ def fill(net: nn.Module, architecture: str, weights: str, apart: Collection[str]
     ModelFileError
         As of `state`, or tensors are missing, too many or of another shape; some are named.
     """
-    prefixes = tuple(f"{name}." for name in apart)
+    prefixes, read = tuple(f"{name}." for name in apart), state(architecture, weights)
+    if architecture == LITE0:
+        read = own_tensors(read)
     own, found = (
         {name: value for name, value in each.items() if not name.startswith(prefixes)}
-        for each in (_floats(net.state_dict()), state(architecture, weights))
+        for each in (_floats(net.state_dict()), read)
     )
+    if architecture == LITE0:
+        # a net may end with any of its blocks
+        found = {n: v for n, v in found.items() if n in own or not n.startswith("blocks.")}
     first = next(name for name, value in own.items() if value.ndim == 4)
     there, channels = found.get(first), own[first].shape[1]
     if there is not None and there.ndim == 4 and there.shape[1] in {1, 3} - {channels}:

@@ -46,6 +46,20 @@ class Profile(Spec):
         return self.input.input_px + 2 * self.net.margin_px if self.input.input_px else 0
 
     @property
+    def middle_px(self) -> int:
+        """Edge of the middle of a patch in which a cell must lie for it to be judged.
+
+        The patch itself, but for nets that judge what is at its centre. Where nothing else is asked
+        for, patches lie so far apart.
+        """
+        patch_px = self.input.patch_px
+        return max(patch_px // 8 * 2 + patch_px % 2, 1) if self.net.reads_centre else patch_px
+
+    def for_labels(self, centred: bool) -> "Profile":
+        """The recipe for labels of what lies at the centres of patches, or of whole patches."""
+        return self.model_copy(update={"net": self.net.for_labels(centred)})
+
+    @property
     def dense_is_exact(self) -> bool:
         """Whether dense maps of its net equal windows one by one, but for rounding."""
         return not self.net.pads and self.input.normalise in LOCAL

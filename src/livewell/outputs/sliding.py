@@ -93,7 +93,8 @@ class MovieWindows:
     def _view(self, t: int) -> Shot:
         field = read_field(self.image, t, self.fit, f"{self.image.source}, frame {t}")
         mask = textured(field.pixels[0], self.card.pixel_um)
-        full = grid_shares(mask, self.grid) >= LEAST_SHARE
+        middles = self.grid.centred(self.card.profile.middle_px)
+        full = grid_shares(mask, middles) >= LEAST_SHARE
         return Shot(field.pixels, field.area, full & self._inside(field.area), t, field.raw)
 
     def _inside(self, area: Box) -> NDArray[np.bool_]:
@@ -147,7 +148,8 @@ class MovieWindows:
         """What is to be said of drawings with fewer pixels than the file, and of mirrored edges."""
         drawn = f"Images show one pixel in {self.shrunk} in rows and columns; the map is of all."
         mirrored = "Windows near the edge saw the frame mirrored beyond it."
-        return (*([drawn] if self.shrunk > 1 else []), *([mirrored] if self.margin_px else []))
+        beyond = self.margin_px and not self.card.profile.net.sees_fields
+        return (*([drawn] if self.shrunk > 1 else []), *([mirrored] if beyond else []))
 
 
 def slide(

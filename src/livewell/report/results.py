@@ -155,3 +155,5 @@ class HeatmapResults(PageResults):
     video: Video | None = None
     stills: Sequence[Picture] = ()
     stain: PredictedStain | None = None
+    of_centres: bool = False
+    """Whether the model judges what is at the centre of a window, not all of it."""

@@ -33,6 +33,10 @@ WHOLE_WINDOWS = info(
     "A point of the map is coloured by the whole window around it: the map says where in the frame,"
     " not which cell."
 )
+CENTRES = info(
+    "A point of the map is coloured by what is at it and close by, and only where there is a cell:"
+    " the model learnt from single cells."
+)
 
 
 def assess_page(results: AssessResults) -> Page:
@@ -61,7 +65,7 @@ def heatmap_page(results: HeatmapResults) -> Page:
     names = ["fraction"] if classes.binary else [f"fraction_{name}" for name in classes]
     shares = curve[names].to_numpy(float)
     known = shares[np.isfinite(shares).all(axis=1)]
-    notes = [WHOLE_WINDOWS, ELSEWHERE]
+    notes = [CENTRES if results.of_centres else WHOLE_WINDOWS, ELSEWHERE]
     if len(known) < len(shares):
         lost = plural(len(shares) - len(known), "frame")
         notes.insert(0, info(f"Nothing was to judge in {lost} of {len(shares)}."))

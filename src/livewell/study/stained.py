@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from livewell.errors import named
 from livewell.geometry import Box
 from livewell.image import Frame
 from livewell.images.opening import choose_channels
@@ -44,6 +45,11 @@ class StainedFrame:
     t: int
     stain: Frame
     area: Box
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"{self.image}, frame {self.t}"
 
 
 def stained_frames(study: Study, source: StainSource) -> Iterator[StainedFrame]:
@@ -91,8 +97,9 @@ def lit_shares(study: Study, source: StainSource, threshold: Threshold) -> pd.Da
     """
     rows = []
     for each in stained_frames(study, source):
-        level, sd = stain.background_and_sd(each.stain[each.area.slices])
-        above = threshold(each.image, level, sd)
-        rows.append((each.image, level, above, stain.lit_share(each.stain, each.area, above)))
+        with named(each.where):
+            level, sd = stain.background_and_sd(each.stain[each.area.slices])
+            above = threshold(each.image, level, sd)
+            rows.append((each.image, level, above, stain.lit_share(each.stain, each.area, above)))
     table = pd.DataFrame(rows, columns=["image", "background", "threshold", "lit"])
     return table.groupby("image", sort=False).agg("mean").reset_index()

@@ -159,6 +159,11 @@ class LabelMeta(_WithClasses):
         return super()._from_1({"kind": "labels", **said})
 
     @property
+    def of_centres(self) -> bool:
+        """Whether patches were laid around what is labelled: points, or nuclei of a mask."""
+        return self.origin.route == "points" or bool(self.origin.settings.get("nuclei"))
+
+    @property
     def origin(self) -> "LabelMeta":
         """How the labels were made that these were merged from, or these themselves."""
         return self if self.source is None else self.source.meta.origin

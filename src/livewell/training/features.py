@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from functools import lru_cache, partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livewell.classes import ClassNames
-from livewell.errors import ImageContentError, SpecError
+from livewell.errors import ImageContentError, SpecError, named
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
 from livewell.models.backends import AskedBackend, Backend, SeveralMaps, backbone_backend, maps_on
@@ -101,7 +101,7 @@ class FieldReader:
         self._trunk = lru_cache(partial(_computed, self.module, self.backend, self._device))
         zoom = self.scale * max(self.module.spec.zooms)
         self._core = max(int(PART_PX / zoom) // GRID_PX, 1) * GRID_PX
-        self._margin = math.ceil(self.module.reach_px / self.scale / GRID_PX) * GRID_PX
+        self._margin = math.ceil(self.module.beyond_px(self.scale) / GRID_PX) * GRID_PX
         _refuse_large((self._core + 2 * self._margin) * zoom, self.module.spec, net.pixel_um)
         self._made_with = self._what()
         self._last: tuple[str, list[FieldMap]] = "", []
@@ -127,10 +127,8 @@ class FieldReader:
         for (image, t), rows in frames.items():
             area = source.area(image, t)
             pixels = source.crop(image, t, area)
-            try:
+            with named(f"{image}, frame {t}"):
                 values = self.boxes(pixels, area, [regions[row].box for row in rows], read)
-            except ImageContentError as error:
-                raise ImageContentError(error.what, where=f"{image}, frame {t}") from error
             if found is None:
                 found = values.new_empty(len(regions), values.shape[1])
             found[rows] = values
@@ -178,6 +176,28 @@ class FieldReader:
             edges = (*np.maximum(core[:2], 0), *np.minimum(core[2:], field.shape[-2:]))
             yield Box.of(*edges), seen, self._maps(field[:, seen.y.slice, seen.x.slice])
 
+    def kept(
+        self, pixels: Frame, what: str, make: Callable[[], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """What is made of a field, or was made of it before and is kept.
+
+        `what` names it, and whatever decides it beside pixels and backbone.
+        """
+        if self.cache is None:
+            return make()
+        digest = self._digest(np.ascontiguousarray(pixels), what)
+        found = self.cache.get(digest)
+        if found is None:
+            found = {"made": make()}
+            self.cache.put(digest, found)
+        return cast(NDArray[np.float32], found["made"])
+
+    def _digest(self, pixels: NDArray[Any], what: str = "") -> str:
+        digest = hashlib.blake2b(self._made_with, digest_size=20)
+        digest.update(f"{pixels.dtype} {pixels.shape} {what}".encode())
+        digest.update(pixels.tobytes())
+        return digest.hexdigest()
+
     def _normalised(self, pixels: Frame) -> Tensor:
         field = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))
         if not bool(torch.isfinite(field).all()):
@@ -209,10 +229,7 @@ class FieldReader:
     def _maps(self, part: Tensor) -> list[FieldMap]:
         """Maps of a part of a field: the last ones, out of the cache, or computed."""
         part = part.contiguous()
-        digest = hashlib.blake2b(self._made_with, digest_size=20)
-        digest.update(repr(tuple(part.shape)).encode())
-        digest.update(part.numpy().tobytes())
-        name = digest.hexdigest()
+        name = self._digest(part.numpy())
         if name == self._last[0]:
             return self._last[1]
         kept = self.cache.get(name) if self.cache else None

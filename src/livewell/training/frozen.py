@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from torch.nn import functional
@@ -23,7 +24,7 @@ from livewell.errors import SplitError
 from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.device import AUTO
-from livewell.models.nets.frozen import FrozenSpec
+from livewell.models.nets.frozen import FrozenSpec, Head
 from livewell.models.profile import Profile
 from livewell.progress import task
 from livewell.training.data import LabelledRegions
@@ -68,21 +69,19 @@ def fit_head(
     module = reader.module
     with task(what, total=len(labelled.patches)) as tick:
         x = reader.regions(source, labelled.patches, module.embedded, tick).numpy()
-        head = partial(linear_head, profile=profile, spec=module.spec)
+        head = partial(fit_light_head, profile=profile, spec=module.spec, seed=seed)
         held = np.full((len(x), classes), np.nan, dtype=np.float32)
         for seen, left in _folds(labelled, seed):
             tick(0, "cross-fitting")
-            weight, bias = head(x[seen], _some(labelled, seen))
-            held[left] = x[left] @ weight.T + bias
-        weight, bias = head(x, labelled)
+            held[left] = head(x[seen], _some(labelled, seen)).logits(x[left])
+        fitted = head(x, labelled)
     prior = _prior(labelled, profile.fit.balance, module.spec.evenness)
-    held, bias = held + prior, bias + prior
-    module.weight.copy_(torch.from_numpy(weight))
-    module.bias.copy_(torch.from_numpy(bias))
+    held, fitted = held + prior, fitted.shifted(prior)
+    module.take(fitted)
     row = {
         "epoch": 0,
         "step": 1,
-        "train_loss": _loss(x @ weight.T + bias, labelled.codes),
+        "train_loss": _loss(fitted.logits(x), labelled.codes),
         "val_loss": _loss(held, labelled.codes),
         "val_auc": macro_auc(labelled.codes, held),
         "seconds": round(time.monotonic() - began, 2),
@@ -117,34 +116,47 @@ def _some(labelled: LabelledRegions, rows: Rows) -> LabelledRegions:
     )
 
 
-def linear_head(
-    x: Values, labelled: LabelledRegions, profile: Profile, spec: FrozenSpec
-) -> tuple[Values, Values]:
-    """Weight (classes, features) and bias (classes,) of logits that are linear in features.
+def fit_light_head(
+    x: Values, labelled: LabelledRegions, profile: Profile, spec: FrozenSpec, seed: int
+) -> Head:
+    """The head that tells classes apart by features (n, features).
 
-    Features (n, features) are standardised; then a logistic regression or a linear support vector
-    machine, with the penalty ``weight_decay / 2`` times the squared weights on the mean loss.
-    Classes weigh alike in it, as `balance` says.
+    Features are standardised; then a logistic regression, with a hidden layer before it if the
+    recipe says so, or a linear support vector machine, with the penalty ``weight_decay / 2`` times
+    the squared weights on the mean loss. Classes weigh alike in it, as `balance` says. `seed`
+    decides where a hidden layer begins.
     """
     scaler = StandardScaler().fit(x)
     strength, most = 1 / (profile.fit.weight_decay * len(x)), profile.fit.steps
-    fitted = (
-        LinearSVC(C=strength, max_iter=most, dual=False)
-        if spec.fitted_by == "svm"
-        else LogisticRegression(C=strength, max_iter=most)
-    )
+    fitted: Any = LogisticRegression(C=strength, max_iter=most)
+    if spec.fitted_by == "svm":
+        fitted = LinearSVC(C=strength, max_iter=most, dual=False)
+    elif spec.hidden:
+        fitted = MLPClassifier(
+            (spec.hidden,),
+            solver="lbfgs",
+            alpha=profile.fit.weight_decay * len(x),
+            max_iter=most,
+            random_state=seed,
+        )
     counts = _counts(labelled, profile.fit.balance, spec.evenness)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted.fit(scaler.transform(x), labelled.codes, sample_weight=counts * len(x))
     if np.max(fitted.n_iter_) >= most:
         LOG.warning("the head was still changing after %d steps; give more with --set steps", most)
-    coefficients, bias = fitted.coef_, fitted.intercept_
-    if len(coefficients) == 1:
-        coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.r_[-bias, bias] / 2
-    weight = coefficients / scaler.scale_
-    bias = bias - weight @ scaler.mean_
-    return weight.astype(np.float32), bias.astype(np.float32)
+    layers = (
+        [(weight.T, bias) for weight, bias in zip(fitted.coefs_, fitted.intercepts_, strict=True)]
+        if spec.hidden
+        else [(fitted.coef_, fitted.intercept_)]
+    )
+    weight, bias = layers[-1]
+    if len(weight) == 1:
+        layers[-1] = np.vstack([-weight, weight]) / 2, np.r_[-bias, bias] / 2
+    weight, bias = layers[0][0] / scaler.scale_, layers[0][1]
+    first = weight, bias - weight @ scaler.mean_
+    last = layers[1] if spec.hidden else (np.empty((0, 0)), np.empty(0))
+    return Head(*(each.astype(np.float32) for each in (*first, *last)))
 
 
 def _counts(labelled: LabelledRegions, balance: str, evenness: float) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ def no_decay(_: int) -> float:
 def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
     """Parameters as torch's optimisers take them: the first group with the rate and decay of `fit`.
 
-    AdamW decays no norms and biases: they only scale and shift.
+    AdamW decays no norms and biases: they only scale and shift. What is fixed is left out.
 
     Notes
     -----
@@ -55,14 +55,15 @@ def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
     convolution biases learn at twice the rate and do not decay; everything else, batch norm's
     scales and shifts too, learns at the rate and decays.
     """
-    every = list(net.parameters())
+    every = [part for part in net.parameters() if part.requires_grad]
     apart: list[Tensor] = []
     rate = fit.lr
     if fit.optimiser == "adamw":
         apart = [part for part in every if part.ndim <= 1]
     elif fit.rates == "caffe":
         convolutions = [part for part in net.modules() if isinstance(part, nn.Conv2d)]
-        apart = [part.bias for part in convolutions if part.bias is not None]
+        biases = {id(part.bias) for part in convolutions}
+        apart = [part for part in every if id(part) in biases]
         rate = 2 * fit.lr
     numbers = {id(part) for part in apart}
     rest = [part for part in every if id(part) not in numbers]

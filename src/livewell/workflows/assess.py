@@ -61,8 +61,9 @@ def assess(
         Takes ``verdicts.csv``, ``failures.csv`` and ``report.html``. If a judging of the same
         images by the same model was stopped here, it goes on.
     stride_px
-        From patch to patch, in the model's pixels; by default patches touch. The last row and
-        column are moved back to end at the edge, so that every pixel is seen.
+        From patch to patch, in the model's pixels; by default patches touch, or their middles where
+        the net judges what is at their centres. The last row and column are moved back to end at
+        the edge, so that every pixel is seen.
     pattern
         File-name pattern with parts such as ``{well}`` and ``{position}``.
     channels
@@ -92,7 +93,7 @@ def assess(
     judge = Model.load(model, device=device).need_patches()
     card = judge.card
     files = image_files(images, out)
-    stride = stride_px or card.patch_px
+    stride = stride_px or card.profile.middle_px
     settings = {
         "images": str(images.resolve()),
         "weights": card.weights_sha256,

@@ -141,6 +141,7 @@ def heatmap(
         video=Video.embedded(film, "All frames under their heat map."),
         stills=stills_of(shown, look),
         stain=dyed,
+        of_centres=card.profile.net.reads_centre,
         card=model_summary(card),
         notes=noted(warnings, (used.told(), *sliding.notes)),
         settings={name: settings[name] for name in ("movie", "stride_px", "edges")} | used.named,

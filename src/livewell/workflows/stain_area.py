@@ -83,7 +83,9 @@ def stain_area(
     settings = {"study": str(study.folder.resolve()), **asdict(source), **asdict(design)}
     settings |= {"sds": sds, "above": above, "labels": labels, "seed": seed}
     folder = ResultFolder.claim(out, "stain-area", "stainarea.json", settings).begin()
-    images = lit_shares(study, source, threshold).merge(fields, on="image")
+    images = lit_shares(study, source, threshold).merge(
+        fields, on="image", suffixes=("", " of the table")
+    )
     area = lit_area(images, design, seed=seed)
     results = StainAreaResults(
         title=f"Area lit by {channel} in {study.folder.name}",

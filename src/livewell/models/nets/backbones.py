@@ -1,4 +1,4 @@
-"""Torchvision's nets as nets of crops, for any number of channels, with ImageNet's weights or new.
+"""Known nets as nets of crops, for any number of channels, with ImageNet's weights or new.
 
 Crops come normalised around zero (`livewell.models.nets.net.normalise`), so no mean of ImageNet's
 photographs is taken off; with ``normalise=patch`` they also have the contrast that these nets were
@@ -6,7 +6,7 @@ made for.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -16,24 +16,34 @@ from torch import Tensor, nn
 from torchvision.models import densenet121, inception_v3, squeezenet1_1
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from livewell.models.nets.lite0 import LAYERS, Lite0
 from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Trunk, declare, flat_parts
 from livewell.models.pretrained import SETTING, fill
 from livewell.models.specs import AugmentSpec, InputSpec
 
 BackboneKind = Literal[
-    "resnet18", "resnet34", "resnet50", "resnet101", "densenet121", "squeezenet1_1", "inception_v3"
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "densenet121",
+    "squeezenet1_1",
+    "inception_v3",
+    "lite0",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """One of torchvision's nets: a row of layers whose last maps are averaged."""
+    """A known net: a row of layers whose last maps are averaged."""
 
     make: Callable[[int, bool], nn.Module]
     """By number of classes, and whether convolutions pad: the net for colour images; its children
     are in the order of computation, and the last one is the only fully connected layer."""
     trunk: Trunk
     """How its last maps lie over the pixels."""
+    blocks: int
+    """How many blocks it has, of those that `fixed_blocks` counts."""
     least_px: int = 1
     """Edge of the smallest crop that leaves a cell."""
     dropout: float = 0.0
@@ -43,7 +53,7 @@ class Backbone:
 
 
 class BackboneSpec(CropNetSpec):
-    """One of torchvision's nets, its last layer new.
+    """One of torchvision's nets or EfficientNet-Lite0, its last layer new.
 
     Three channels take the first convolution's weights of red, green and blue; of any other number
     each takes an equal share of their sum, so that equal channels are seen as a grey image is.
@@ -54,12 +64,20 @@ class BackboneSpec(CropNetSpec):
     Source: He et al. 2016 (ResNet), Huang et al. 2017 (DenseNet), Iandola et al. 2016 (SqueezeNet,
     version 1.1; its last layer's maps are averaged without being rectified, so that no class can
     fall silent), Szegedy et al. 2016 (Inception-v3, without its auxiliary classifier and without
-    torchvision's change of the input). Pattarone et al. 2021 used ResNet-18, SqueezeNet and
+    torchvision's change of the input), `livewell.models.nets.lite0` (its blocks without the
+    convolution behind them; batch norms are folded, so that it is to begin with weights, and to
+    learn in small steps). Pattarone et al. 2021 used ResNet-18, SqueezeNet and
     Inception-v3.
     """
 
     kind: BackboneKind = "resnet18"
     weights: str = Field("", description=SETTING)
+    fixed_blocks: int = Field(
+        0,
+        ge=0,
+        description="so many blocks, counted from the pixels, keep the weights that they begin"
+        " with; a convolution before the net's first block counts as one",
+    )
 
     @property
     def trunk(self) -> Trunk:
@@ -69,7 +87,7 @@ class BackboneSpec(CropNetSpec):
     @property
     def from_scratch(self) -> "BackboneSpec":
         """As `NetSpec.from_scratch`."""
-        return self.model_copy(update={"weights": ""})
+        return self.model_copy(update={"weights": "", "fixed_blocks": 0})
 
     @property
     def begins_with(self) -> str:
@@ -86,6 +104,12 @@ class BackboneSpec(CropNetSpec):
             ),
             f"net '{self.kind}' needs input_px of at least {own.least_px}": (
                 edges.input_px >= own.least_px
+            ),
+            f"net '{self.kind}' has {own.blocks} blocks to fix (fixed_blocks)": (
+                self.fixed_blocks <= own.blocks
+            ),
+            "fixed_blocks is for weights to begin with (weights=imagenet)": bool(
+                self.weights or not self.fixed_blocks
             ),
         } | super().rules(edges, augment)
 
@@ -106,11 +130,50 @@ class BackboneSpec(CropNetSpec):
             layers.pop(replaced, None)
         layers["avgpool"], layers["flatten"] = nn.AdaptiveAvgPool2d(1), nn.Flatten()
         layers["dropout"], layers[name] = nn.Dropout(own.dropout), head
-        net = nn.Sequential(layers)
+        net = PartlyFixed(layers)
         _see_channels(net, shape.channels)
         if self.weights:
             fill(net, self.kind, self.weights, apart=(name, "AuxLogits"))
+        net.fix(self.fixed_blocks)
         return declare(net, own.trunk)
+
+
+class PartlyFixed(nn.Sequential):
+    """Layers in a row, the first of which may stay as they are while others learn.
+
+    Fixed ones ask for no gradient, so that none is computed, and always are in evaluation mode:
+    statistics of batch norms stay as well.
+    """
+
+    fixed: tuple[nn.Module, ...] = ()
+
+    def fix(self, blocks: int) -> None:
+        """Fix so many blocks, with all layers before the next one."""
+        row, number = list(_row(self)), 0
+        for end, part in enumerate(row):
+            number += any(isinstance(each, nn.Conv2d) for each in part.modules())
+            if number > blocks or isinstance(part, nn.AdaptiveAvgPool2d):
+                self.fixed = tuple(row[:end])
+                break
+        for part in self.fixed:
+            part.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "PartlyFixed":
+        """As torch's, but for what is fixed."""
+        super().train(mode)
+        for part in self.fixed:
+            part.eval()
+        return self
+
+
+def _row(module: nn.Module) -> Iterator[nn.Module]:
+    """Layers and blocks in the order of computation, those of rows within in their place."""
+    for part in module.children():
+        if type(part) is nn.Sequential:
+            yield from _row(part)
+        else:
+            yield part
 
 
 class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
@@ -176,17 +239,29 @@ def _inception(classes: int, _: bool) -> nn.Module:
     return net
 
 
+def _lite0(classes: int, _: bool) -> nn.Module:
+    net = Lite0()
+    head = nn.Linear(LAYERS[-1].channels, classes)
+    row = OrderedDict(stem=net.stem, blocks=nn.Sequential(*net.blocks), fc=head)
+    return nn.Sequential(row)
+
+
 def _trunk(stride_px: int, field_px: int, before_px: int) -> Trunk:
     return Trunk(stride_px, field_px, before_px, flat_parts)
 
 
 BACKBONES: dict[str, Backbone] = {
-    "resnet18": Backbone(partial(_basic, (2, 2, 2, 2)), _trunk(32, 435, 217), without_padding=True),
-    "resnet34": Backbone(partial(_basic, (3, 4, 6, 3)), _trunk(32, 899, 449), without_padding=True),
-    "resnet50": Backbone(partial(_bottleneck, (3, 4, 6, 3)), _trunk(32, 427, 213)),
-    "resnet101": Backbone(partial(_bottleneck, (3, 4, 23, 3)), _trunk(32, 971, 485)),
-    "densenet121": Backbone(_densenet, _trunk(32, 2071, 1021), least_px=29),
-    "squeezenet1_1": Backbone(_squeezenet, _trunk(16, 207, 88), least_px=17, dropout=0.5),
-    "inception_v3": Backbone(_inception, _trunk(32, 1311, 618), least_px=75, dropout=0.5),
+    "resnet18": Backbone(
+        partial(_basic, (2, 2, 2, 2)), _trunk(32, 435, 217), 9, without_padding=True
+    ),
+    "resnet34": Backbone(
+        partial(_basic, (3, 4, 6, 3)), _trunk(32, 899, 449), 17, without_padding=True
+    ),
+    "resnet50": Backbone(partial(_bottleneck, (3, 4, 6, 3)), _trunk(32, 427, 213), 17),
+    "resnet101": Backbone(partial(_bottleneck, (3, 4, 23, 3)), _trunk(32, 971, 485), 34),
+    "densenet121": Backbone(_densenet, _trunk(32, 2071, 1021), 8, least_px=29),
+    "squeezenet1_1": Backbone(_squeezenet, _trunk(16, 207, 88), 9, least_px=17, dropout=0.5),
+    "inception_v3": Backbone(_inception, _trunk(32, 1311, 618), 16, least_px=75, dropout=0.5),
+    "lite0": Backbone(_lite0, _trunk(32, 851, 394), 17, least_px=32, dropout=0.2),
 }
-"""By torchvision's name, which is the net's kind."""
+"""By the net's kind, which is torchvision's name of it where it has one."""

@@ -8,18 +8,19 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
 from annotated_types import Len
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional
 
-from livewell.errors import ModelFileError
 from livewell.models.backends import SeveralMaps
 from livewell.models.nets.familiar import Reference
-from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, folded
+from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
-from livewell.models.pretrained import IMAGENET, LITE0, SETTING, state
+from livewell.models.pretrained import IMAGENET, LITE0, SETTING, fill
 from livewell.models.specs import AugmentSpec, InputSpec
 
 ZOOM_STEP = 4
@@ -73,6 +74,43 @@ class FieldMap(NamedTuple):
         shares = torch.stack([(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x])
         return rows, columns, shares
 
+    def squares(self, places: Tensor, edge: int) -> tuple[Tensor, Tensor]:
+        """Shares of every row (n, rows) and column (n, columns) in squares around places.
+
+        Of `edge` cells around the cells of `corners`, of those within the map, bilinear between.
+        """
+        rows, columns, shares = self.corners(places)
+        height, width = self.values.shape[-2:]
+        down = _lines(
+            rows[::2], torch.stack([shares[0] + shares[1], shares[2] + shares[3]]), height, edge
+        )
+        across = _lines(
+            columns[:2], torch.stack([shares[0] + shares[2], shares[1] + shares[3]]), width, edge
+        )
+        return down, across
+
+
+class Head(NamedTuple):
+    """A head's weights: of features, and of its hidden units where it has any, else empty."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    last_weight: NDArray[np.float32]
+    last_bias: NDArray[np.float32]
+
+    def logits(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of features (n, features), (n, classes)."""
+        first: NDArray[np.float32] = x @ self.weight.T + self.bias
+        if not self.last_weight.size:
+            return first
+        return np.maximum(first, 0) @ self.last_weight.T + self.last_bias
+
+    def shifted(self, logits: NDArray[np.float32]) -> "Head":
+        """The same with (classes,) added to its logits."""
+        if not self.last_weight.size:
+            return self._replace(bias=self.bias + logits)
+        return self._replace(last_bias=self.last_bias + logits)
+
 
 class FrozenSpec(NetSpec):
     """Settings of `FrozenNet`."""
@@ -99,10 +137,18 @@ class FrozenSpec(NetSpec):
         description="half edges of the squares around a place that the head sees means of, pixels"
         " at the backbone's input before zooms",
     )
+    reads: Literal["auto", "centre", "patch"] = Field(
+        "auto",
+        description="what of a patch is judged: its centre, for labels of single cells; all of it,"
+        " as the mean over its places; or as the labels were made (auto)",
+    )
     fitted_by: Literal["logistic", "svm"] = Field(
         "logistic",
         description="how the head is fitted: logistic regression, or a linear support vector"
         " machine with squared hinge loss",
+    )
+    hidden: int = Field(
+        0, ge=0, description="units of a hidden layer of the head, rectified; 0: a linear head"
     )
     evenness: float = Field(
         0.5,
@@ -126,6 +172,22 @@ class FrozenSpec(NetSpec):
     def from_scratch(self) -> "FrozenSpec":
         """As `NetSpec.from_scratch`."""
         return self.model_copy(update={"weights": ""})
+
+    @property
+    def reads_centre(self) -> bool:
+        """As `NetSpec.reads_centre`."""
+        return self.reads == "centre"
+
+    def for_labels(self, centred: bool) -> "FrozenSpec":
+        """As `NetSpec.for_labels`: what `reads` means where it is ``auto``."""
+        if self.reads != "auto":
+            return self
+        return self.model_copy(update={"reads": "centre" if centred else "patch"})
+
+    @property
+    def begins_with(self) -> str:
+        """As `NetSpec.begins_with`."""
+        return self.weights
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -154,6 +216,9 @@ class FrozenSpec(NetSpec):
             f"blocks must be among 0 to {len(LAYERS) - 1}": all(
                 0 <= block < len(LAYERS) for block in self.blocks
             ),
+            "a support vector machine is linear: hidden must be 0": (
+                not self.hidden or self.fitted_by == "logistic"
+            ),
             "blocks and zooms must differ from each other": all(
                 len(set(each)) == len(each) for each in (self.blocks, self.zooms)
             ),
@@ -168,11 +233,12 @@ class FrozenSpec(NetSpec):
         Raises
         ------
         ModelFileError, MissingExtraError
-            As `livewell.models.pretrained.state`.
+            As `livewell.models.pretrained.fill`.
         """
         net = self._net(shape.channels, shape.classes)
+        net.pool_px = shape.patch_px if self.reads == "patch" else 0
         if self.weights:
-            _fill(net.backbone, self.weights, shape.channels)
+            fill(net.backbone, LITE0, self.weights, apart=("fc",))
         return net.requires_grad_(False)
 
     def _net(self, channels: int, classes: int) -> "FrozenNet":
@@ -184,14 +250,22 @@ class FrozenNet(nn.Module):
 
     weight: Tensor
     bias: Tensor
+    last_weight: Tensor
+    last_bias: Tensor
 
     def __init__(self, spec: FrozenSpec, channels: int, classes: int) -> None:
         super().__init__()
         self.spec = spec
         self.readings = spec.readings
+        self.pool_px = 0
+        """Edge of the square around a place whose places are averaged, pixels of the field."""
         self.backbone = Lite0(channels, max(spec.blocks) + 1)
-        self.register_buffer("weight", torch.zeros(classes, self.features))
-        self.register_buffer("bias", torch.zeros(classes))
+        units = spec.hidden or classes
+        self.register_buffer("weight", torch.zeros(units, self.features))
+        self.register_buffer("bias", torch.zeros(units))
+        if spec.hidden:
+            self.register_buffer("last_weight", torch.zeros(classes, units))
+            self.register_buffer("last_bias", torch.zeros(classes))
         self.reference = Reference()
 
     @property
@@ -206,6 +280,14 @@ class FrozenNet(nn.Module):
             math.ceil((layer.field_px + max(cells) * layer.stride_px) / 2 / zoom)
             for zoom, layer, cells in self.readings
         )
+
+    def pool_cells(self, at: FieldMap) -> int:
+        """Edge of that square in cells of a map, odd."""
+        return max(2 * round((self.pool_px * at.zoom / at.layer.stride_px - 1) / 2) + 1, 1)
+
+    def beyond_px(self, scale: float) -> int:
+        """Pixels of a field beyond a place, at that scale, that it can depend on."""
+        return math.ceil(self.reach_px / scale) + self.pool_px
 
     @property
     def trunk(self) -> Trunk:
@@ -236,14 +318,30 @@ class FrozenNet(nn.Module):
         found = []
         for reading, at in zip(self.readings, maps, strict=True):
             sums, (rows, columns, shares) = _sums(at.values), at.corners(places)
+            pool = self.pool_cells(at)
+            down, across = at.squares(places, pool)
             for edge in reading.cells:
-                square = rooted(_means(sums, edge, rows, columns))
-                found.append((square * shares).sum(dim=1).T)
-        return torch.cat(found, dim=1).float()
+                if pool == 1:
+                    square = rooted(_means(sums, edge, rows, columns))
+                    found.append((square * shares).sum(dim=1).T)
+                else:
+                    square = rooted(_means(sums, edge))
+                    found.append(torch.einsum("crs,nr,ns->nc", square, down, across))
+        return torch.cat(found, dim=1)
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
-        """Logits (n, classes) of places: their features, weighted."""
-        if 32 * len(places) < maps[0].values[0].numel():
+        """Logits (n, classes) of places: their features, weighted, and once more if `hidden`."""
+        first = self._weighted(maps, places)
+        return first.relu() @ self.last_weight.T + self.last_bias if self.spec.hidden else first
+
+    def take(self, head: Head) -> None:
+        """Make `head` its own."""
+        for name, values in head._asdict().items():
+            if values.size:
+                self.get_buffer(name).copy_(torch.from_numpy(values))
+
+    def _weighted(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
+        if not self.pool_px and 32 * len(places) < maps[0].values[0].numel():
             return self.embedded(maps, places) @ self.weight.T + self.bias
         # of many places it is less work to weight whole maps first
         total = self.bias.repeat(len(places), 1)
@@ -253,29 +351,13 @@ class FrozenNet(nn.Module):
             for edge in reading.cells:
                 weight = self.weight[:, first : first + len(sums)]
                 first += len(sums)
-                square = rooted(_means(sums, edge)).float()
+                square = rooted(_means(sums, edge))
                 said = said + torch.einsum("kc,crs->krs", weight, square)
+            if (pool := self.pool_cells(at)) > 1:
+                said = _means(_sums(said), pool)
             rows, columns, shares = at.corners(places)
             total += (said[:, rows, columns] * shares).sum(dim=1).T
         return total
-
-
-def _fill(backbone: Lite0, weights: str, channels: int) -> None:
-    """Give a backbone published weights, or those of another frozen net."""
-    found = state(LITE0, weights)
-    try:
-        if any(name.startswith("backbone.") for name in found):
-            tensors = {name: found[f"backbone.{name}"] for name in backbone.state_dict()}
-        else:
-            tensors = folded(found, channels, len(backbone.blocks))
-        backbone.load_state_dict(tensors)
-    except (KeyError, IndexError, RuntimeError) as error:
-        raise ModelFileError(
-            "the weights are of another net",
-            where=weights,
-            expected=f"those of {LITE0} as published, or a frozen net of {channels} channels",
-            got=f"{len(found)} tensors, such as {', '.join(sorted(found)[:3])}",
-        ) from error
 
 
 def _stepped(zoom: float) -> float:
@@ -318,20 +400,28 @@ def _means(
     """
     height, width = (size - 1 for size in sums.shape[-2:])
     half = edge // 2
-    y = torch.arange(height, device=sums.device)[:, None] if rows is None else rows
-    x = torch.arange(width, device=sums.device) if columns is None else columns
-    top, bottom = (y - half).clamp_min(0), (y + half + 1).clamp_max(height)
-    left, right = (x - half).clamp_min(0), (x + half + 1).clamp_max(width)
+    ends = [torch.arange(size, device=sums.device) for size in (height, width)]
+    y, x = ends if rows is None or columns is None else (rows, columns)
+    (top, bottom), (left, right) = (
+        ((at - half).clamp_min(0), (at + half + 1).clamp_max(size))
+        for at, size in ((y, height), (x, width))
+    )
+    if rows is None:
+        wide = functional.pad(sums[None], (half, half, half, half), mode="replicate")[0]
+        strips = wide[:, edge:] - wide[:, :height]
+        total = (strips[..., edge:] - strips[..., :width]).float()
+        return total / ((bottom - top)[:, None] * (right - left))
+    total = sums[:, bottom, right] - sums[:, top, right] - sums[:, bottom, left]
+    return (total + sums[:, top, left]).float() / ((bottom - top) * (right - left))
 
-    def at(down: Tensor, across: Tensor) -> Tensor:
-        if rows is None:
-            return sums.index_select(1, down[:, 0]).index_select(2, across)
-        return sums[:, down, across]
 
-    total = at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left)
-    return total / ((bottom - top) * (right - left))
+def _lines(cells: Tensor, shares: Tensor, size: int, edge: int) -> Tensor:
+    """Shares (n, size) of a line's cells in pieces of `edge` around two cells (2, n) each."""
+    line = torch.arange(size, device=cells.device)
+    inside = ((line - cells[..., None]).abs() <= edge // 2).float()
+    return (inside / inside.sum(dim=-1, keepdim=True) * shares[..., None]).sum(dim=0)
 
 
 def rooted(values: Tensor) -> Tensor:
     """Signed square roots: large values count less."""
-    return values.sign() * values.abs().sqrt()
+    return values.abs().sqrt().copysign(values)

@@ -35,8 +35,14 @@ class FrozenImagesSpec(FrozenSpec, PooledSpec):
         return super().rules(edges, augment) | {
             f"net '{self.kind}' needs global_pool max, average or log_sum_exp": (
                 self.global_pool in ("max", "average", "log_sum_exp")
-            )
+            ),
+            f"net '{self.kind}' has no patches: reads must be auto": self.reads == "auto",
+            f"the head of net '{self.kind}' is linear: hidden must be 0": not self.hidden,
         }
+
+    def for_labels(self, centred: bool) -> "FrozenImagesSpec":
+        """As `NetSpec.for_labels`: there are no patches."""
+        return self
 
     def _net(self, channels: int, classes: int) -> "FrozenImages":
         return FrozenImages(self, channels, classes)

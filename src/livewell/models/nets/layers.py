@@ -24,7 +24,7 @@ last block's field, where the shortcuts lie 7 px from it."""
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer whose maps are looked at; they are rectified, as Grad-CAM asks for."""
+    """A layer whose maps are looked at, rectified as Grad-CAM asks for, but for Lite0's blocks."""
 
     name: str
     """As users know it: in Table 1's words for DeadNet (``conv4_2``)."""
@@ -180,12 +180,15 @@ def _aside(part: nn.Module) -> float:
 
     The two ways through a halving block need not look at the same position. In the compact net the
     shortcut takes the mean of cells 2 i and 2 i + 1, half a cell from where the convolutions are
-    centred; in ResNet-18 without padding it looks a whole cell before them.
+    centred; in ResNet-18 without padding it looks a whole cell before them. Padding that is a layer
+    of its own moves what follows.
     """
     if isinstance(part, Block) and part.stride == 1:
         return 0.0
     if isinstance(part, Block):
         return -SHORTCUT / 2 if part.trim else SHORTCUT / 2
+    if isinstance(part, nn.ZeroPad2d):
+        return -float(part.padding[0])
     return -SHORTCUT if isinstance(part, ValidBlock) and part.downsample is not None else 0.0
 
 

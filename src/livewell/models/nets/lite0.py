@@ -4,6 +4,7 @@ Batch norms are folded into the convolutions: the net is a fixed one, or tuned w
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ STAGES = (
 """Blocks, kernel, stride of the first, expansion, channels."""
 EPSILON = 1e-3
 """Of the batch norms that are folded."""
+ON_IT = "backbone."
+"""How names of its tensors begin in a net that stands on it."""
 
 
 class Layer(NamedTuple):
@@ -135,14 +138,23 @@ class Trunk(nn.Module):
         return tuple(self.backbone(x, self.blocks))
 
 
-def folded(state: Mapping[str, Tensor], channels: int, blocks: int) -> dict[str, Tensor]:
+def own_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as `Lite0` names them: of the published net, of one on it, or as they are."""
+    with suppress(KeyError):
+        return folded(state)
+    own = {name.removeprefix(ON_IT): state[name] for name in state if name.startswith(ON_IT)}
+    return own or dict(state)
+
+
+def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The published tensors as `Lite0` names them, batch norms folded into the convolutions.
 
-    Of another number of channels than three each takes an equal share of the sum.
+    Raises
+    ------
+    KeyError
+        They are not the published ones, or not all of a block's.
     """
-    stem = state["_conv_stem.weight"]
-    if channels != 3:
-        stem = (stem.sum(dim=1, keepdim=True) / channels).repeat(1, channels, 1, 1)
+    blocks = sum(f"_blocks.{number}._bn2.weight" in state for number in range(len(LAYERS)))
     found: dict[str, Tensor] = {}
 
     def put(name: str, weight: Tensor, norm: str) -> None:
@@ -150,9 +162,9 @@ def folded(state: Mapping[str, Tensor], channels: int, blocks: int) -> dict[str,
         found[f"{name}.weight"] = weight * scale[:, None, None, None]
         found[f"{name}.bias"] = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
 
-    net = Lite0(channels, blocks)
+    net = Lite0(blocks=blocks)
     names = [name.removesuffix(".weight") for name in net.state_dict() if name.endswith(".weight")]
-    put(names.pop(0), stem, "_bn0")
+    put(names.pop(0), state["_conv_stem.weight"], "_bn0")
     for number, (_, _, expansion, _, _) in enumerate(_blocks()[:blocks]):
         of = f"_blocks.{number}"
         parts = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]

@@ -36,9 +36,13 @@ class Net:
     """Height and width of the training frames, for a net that sees whole frames."""
     normalise_px: int = 0
     """Edge of the square that local normalisations look at; 0: `patch_px`."""
+    middle_px: int = 0
+    """Edge of the middle of a patch in which a cell must lie for it to be judged, and from patch to
+    patch by default; 0: `patch_px`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassNames.of(self.classes))
+        object.__setattr__(self, "middle_px", self.middle_px or self.patch_px)
 
     @property
     def context_px(self) -> int:

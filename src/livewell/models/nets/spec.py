@@ -39,6 +39,8 @@ class NetShape(NamedTuple):
     """Height and width of the training frames, for nets that see whole frames."""
     mean_image: bool = False
     """Whether the net takes the mean training image off."""
+    patch_px: int = 0
+    """Edge of the patches that it judges; 0: whole frames."""
 
 
 PLAIN = NetShape()
@@ -109,6 +111,15 @@ class NetSpec(Spec):
     def predicts_stain(self) -> bool:
         """Whether it learns a stain pixel by pixel, and predicts it."""
         return False
+
+    @property
+    def reads_centre(self) -> bool:
+        """Whether a patch is judged by what is at its centre, not by all that is in it."""
+        return False
+
+    def for_labels(self, centred: bool) -> "NetSpec":
+        """These settings for labels of what lies at the centres of patches, or of whole patches."""
+        return self
 
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """What the other settings must be for this net: each rule's text, and whether it holds."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from livewell.errors import SpecError
 from livewell.explain.gradcam import PatchMap, middle
 from livewell.geometry import Box
 from livewell.image import PixelSource
@@ -28,7 +29,7 @@ class Blocks(NamedTuple):
     margin_px: int
     """Half the mean distance of their cells."""
     squares_px: int
-    """Edge of the largest square that the head reads around a place."""
+    """Edge of the square around a place that the head reads."""
     field_px: int
     """Edge of the square of pixels that the cell which sees farthest sees."""
 
@@ -59,6 +60,14 @@ class PlaceCam:
     def __init__(self, net: Net, name: str | None = None, stride_px: int | None = None) -> None:
         self.net, self.module = net, cast(FrozenNet, net.module)
         self.stride_px = stride_px or MAP_PX
+        if self.module.spec.hidden:
+            raise SpecError(
+                "evidence on a fixed backbone is of linear heads: it is exact for these alone",
+                where="hidden",
+                expected="0",
+                got=str(self.module.spec.hidden),
+                remedy="train with --set hidden=0, or use `livewell heatmap` or --method embedding",
+            )
         self._reader = FieldReader(net)
         self.layer = self._blocks(name)
 
@@ -133,7 +142,8 @@ class PlaceCam:
                 weight, mean = (
                     each[own].view(squares, channels, 1, 1) for each in (weights, means)
                 )
-                cells = _cells(at, reading, weight, mean, places)
+                pool = self.module.pool_cells(at)
+                cells = _cells(at, reading, weight, mean, places, pool)
                 found += _enlarged(at, *cells, box)
         return found
 
@@ -152,7 +162,8 @@ class PlaceCam:
             name or ", ".join(numbers),
             chosen,
             round(np.mean([each.layer.stride_px / scale for each, scale in pairs]) / 2),
-            round(max(max(r.cells) * r.layer.stride_px / scale for r, scale in pairs)),
+            round(max(max(r.cells) * r.layer.stride_px / scale for r, scale in pairs))
+            + self.module.pool_px,
             round(max(each.layer.field_px / scale for each, scale in pairs)),
         )
 
@@ -170,20 +181,22 @@ def _around(source: PixelSource, patch: Region, box: Box) -> NDArray[np.float32]
 
 
 def _cells(
-    at: FieldMap, reading: Reading, weights: Tensor, means: Tensor, places: Tensor
+    at: FieldMap, reading: Reading, weights: Tensor, means: Tensor, places: Tensor, pool: int
 ) -> tuple[Tensor, tuple[int, int]]:
     """Evidence (rows, columns) of the cells that places read, and where the first one lies.
 
-    Weights, and mean features that are compared with, are (squares, channels, 1, 1).
+    Weights, and mean features that are compared with, are (squares, channels, 1, 1); features are
+    averaged over squares of `pool` cells.
     """
     rows, columns, shares = at.corners(places)
-    reach = max(reading.cells) // 2
+    reach = max(reading.cells) // 2 + pool // 2
     (top, bottom), (left, right) = (
         (max(int(each.min()) - reach, 0), int(each.max()) + reach + 1) for each in (rows, columns)
     )
     values = at.values[:, top:bottom, left:right].double()
     counts = torch.zeros(values.shape[-2:], dtype=values.dtype, device=values.device)
     counts.index_put_((rows - top, columns - left), shares.to(counts), accumulate=True)
+    counts = _summed((counts / _summed(torch.ones_like(counts)[None], pool)[0])[None], pool)[0]
     found = torch.zeros_like(counts)
     for edge, weight, mean in zip(reading.cells, weights, means, strict=True):
         cells = _summed(torch.ones_like(values), edge)

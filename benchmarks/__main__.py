@@ -179,6 +179,12 @@ BENCHMARKS = (
         (RUNS,),
     ),
     Benchmark(
+        "anchor",
+        "anchor.anchor",
+        "Features relative to each plate's untreated wells, beside features as they are.",
+        (RUNS,),
+    ),
+    Benchmark(
         "interval-coverage",
         "budget.coverage",
         "How often the paper's interval and ours hold the truth on grouped data.",

@@ -1,7 +1,7 @@
 """Fields unlike those that a model learnt from: how many are flagged, how well they are judged."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,10 @@ import pandas as pd
 import tifffile
 from numpy.typing import NDArray
 
-from benchmarks.darkness import area
 from benchmarks.result import Result, shown
 from livewell.inference.model import Model
 from livewell.labels.by_column import Column
-from livewell.metrics.intervals import wilson
+from livewell.metrics.intervals import estimates, wilson
 from livewell.models.recipes import FROZEN
 from livewell.progress import Tick, task
 from livewell.simulate.cells import Colony
@@ -31,9 +30,10 @@ from livewell.workflows.train import train
 
 PLATES, FIELDS = 12, 5
 """Plates that the model learns from, and fields of each, every second one lit."""
-NEW_PLATES, NEW_FIELDS = 8, 4
+NEW, FURTHER, NEW_FIELDS = range(12, 22), range(22, 42), 4
+"""Plates that are judged, as they are and changed; further ones, as they are; fields of each."""
 EDGE_PX, PIXEL_UM, PAD_PX = 512, 0.645, 32
-CELLS, STEPS, STEP_H, DOSE_S = 28.0, 3, 0.5, 120.0
+CELLS, STEPS, STEP_H, DOSE_S = 28.0, 3, 0.5, 20.0
 """Cells of a field in the mean; steps after the light until it is seen; seconds of light."""
 CLASSES = ("healthy", "sick")
 SHARES = (0.6, 0.2, 0.2)
@@ -46,6 +46,7 @@ class Change:
     zoom: float = 1.0
     culture: Callable[[Culture], Culture] = lambda culture: culture
     optics: Callable[[Optics], Optics] = lambda optics: optics
+    plates: range = NEW
 
 
 def _small_and_round(culture: Culture) -> Culture:
@@ -59,21 +60,41 @@ def _small_and_round(culture: Culture) -> Culture:
     )
 
 
-def _defocused(optics: Optics) -> Optics:
-    return replace(optics, focus_um=optics.focus_um + 8)
+def _large_and_full(culture: Culture) -> Culture:
+    return replace(
+        culture,
+        size=1.8 * culture.size,
+        granules=3 * culture.granules,
+        vesicles=3 * culture.vesicles,
+        density=culture.density / 2,
+    )
 
 
-def _one_sided(optics: Optics) -> Optics:
-    return replace(optics, tilt_x=1.4, background=optics.background / 10)
+def _defocused(um: float) -> Change:
+    return Change(optics=lambda optics: replace(optics, focus_um=optics.focus_um + um))
+
+
+def _lit(share: float, tilt: float) -> Change:
+    return Change(
+        optics=lambda optics: replace(
+            optics, tilt_x=optics.tilt_x + tilt, background=share * optics.background
+        )
+    )
 
 
 CHANGES = {
-    "nothing: new plates": Change(),
-    "magnification 0.7, pixel size unknown": Change(zoom=0.7),
-    "magnification 1.4, pixel size unknown": Change(zoom=1.4),
-    "8 um out of focus": Change(optics=_defocused),
-    "light of a tenth, from one side": Change(optics=_one_sided),
+    "nothing": Change(),
+    "nothing: further plates": Change(plates=FURTHER),
+    **{
+        f"magnification {zoom:g}, pixel size unknown": Change(zoom=zoom)
+        for zoom in (0.5, 0.7, 1.4, 2)
+    },
+    **{f"{um} um out of focus": _defocused(um) for um in (4, 12, 40)},
+    "light from one side": _lit(1, 0.8),
+    "light of a thirtieth": _lit(1 / 30, 0),
+    "light of a tenth, from one side": _lit(0.1, 1.4),
     "other cells: small, round, dense": Change(culture=_small_and_round),
+    "other cells: large, full of granules": Change(culture=_large_and_full),
 }
 
 
@@ -82,37 +103,51 @@ def unlike(*, runs: Path, seed: int = 0) -> Result:
     model = _model(runs, seed)
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
-    with task("judging fields", total=len(CHANGES) * NEW_PLATES * NEW_FIELDS) as tick:
+    total = NEW_FIELDS * sum(len(change.plates) for change in CHANGES.values())
+    with task("judging fields", total=total) as tick:
         for name, change in CHANGES.items():
-            table = pd.DataFrame(_judged(model, change, seed, tick))
-            count, flagged = len(table), int(table["unlike"].sum())
+            fields, regions = _judged(model, change, seed, tick)
+            count, flagged = len(fields), int(fields["unlike"].sum())
             low, high = wilson(flagged, count)
-            auc = area(table, seed)
+            figures = estimates(regions, seed=seed, names=["roc_auc", "calibration_error"])
             share = f"{flagged} of {count} = {flagged / count:.0%} ({low:.0%}-{high:.0%})"
-            rows.append([name, share, f"{table['distance'].median():.2f}", shown(auc)])
-            values[name] = table.to_dict("list")
+            far = f"{fields['distance'].median():.2f}"
+            rows.append([name, share, far, *map(shown, figures.values())])
+            values[name] = fields.to_dict("list")
+            values[name] |= {figure: asdict(found) for figure, found in figures.items()}
     rule = model.card.familiarity_rule
     limit = (
         "none" if rule is None else f"{rule.limit:.2f} ({rule.fields} fields, {rule.groups} plates)"
     )
     return Result(
         title="Fields unlike what a model learnt: flagged, and how well judged",
-        header="what is changed | flagged | distance, median | AUC of fields",
+        header="what is changed | flagged | distance, median | AUC of regions"
+        " | calibration error of regions",
         rows=rows,
-        lead=f"`FROZEN`, trained on {PLATES} simulated plates of {FIELDS} fields (half of them lit"
-        f" for {DOSE_S:g} s), judges fields of {NEW_PLATES} new plates. Every plate has a culture,"
-        " optics and camera of its own, and no pixel size is known. AUC of the fields' mean log"
-        " odds between lit and unlit ones.",
+        lead=f"`FROZEN`, trained on {PLATES} simulated plates of {FIELDS} fields (every second one"
+        f" lit for {DOSE_S:g} s, {STEPS * STEP_H:g} h before), judges fields of {len(NEW)} new"
+        f" plates, the same with every change, and of {len(FURTHER)} further ones as they are."
+        " Every plate has a culture, optics and camera of its own; no pixel size is known."
+        " AUC between patches of lit and of unlit fields; intervals resample plates.",
         notes=[
             f"Limit of the distance: {limit}. At most one in twenty fields of new plates should be"
-            " flagged where nothing is changed."
+            " flagged where nothing is changed.",
+            "A patch of another magnification holds more or fewer cells, which alone changes the"
+            " AUC of patches.",
         ],
         values=values,
     )
 
 
-def field(plate: int, number: int, change: Change, seed: int) -> NDArray[np.uint16]:
-    """One field of a plate, lit where its number is odd."""
+def field(
+    plate: int,
+    number: int,
+    change: Change,
+    seed: int,
+    dose_s: float | None = None,
+    steps: int = STEPS,
+) -> NDArray[np.uint16]:
+    """One field of a plate some steps after a dose; by default every second one is lit."""
 
     def rng(*of: int) -> np.random.Generator:
         return np.random.default_rng([seed, plate, *of])
@@ -120,24 +155,31 @@ def field(plate: int, number: int, change: Change, seed: int) -> NDArray[np.uint
     culture = change.culture(draw_culture(rng(0), rng(1, number)))
     optics = change.optics(draw_optics(rng(2), rng(3, number)))
     view = FrameSize(EDGE_PX, EDGE_PX, PIXEL_UM / change.zoom, PAD_PX)
-    cells, dose_s = CELLS / change.zoom**2, DOSE_S * (number % 2)
+    cells = CELLS / change.zoom**2
+    dose_s = DOSE_S * (number % 2) if dose_s is None else dose_s
     colony = Colony(rng(4, number), culture, cells, view, dose_s)
-    for _ in range(STEPS):
+    for _ in range(steps):
         colony.step(STEP_H)
     phase, _ = Scene(rng(5, number), culture, view).draw(colony)
     return Camera(rng(6, number), optics, view).shoot(phase)
 
 
-def _judged(model: Model, change: Change, seed: int, tick: Tick) -> Iterator[dict[str, float]]:
-    """Group, y, p, distance and unlike of every field of the new plates that has cells."""
-    for plate in range(PLATES, PLATES + NEW_PLATES):
+def _judged(
+    model: Model, change: Change, seed: int, tick: Tick
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fields with cells (group, y, distance, unlike), and their regions (group, y, p, called)."""
+    fields, regions = [], []
+    for plate in change.plates:
         for number in range(NEW_FIELDS):
             found = model.predict(field(plate, number, change, seed))
             tick(1)
-            if found.distance is not None:
-                odds = float(np.diff(found.image_logits)[0])
-                known = {"group": plate, "y": number % 2, "p": odds}
-                yield known | {"distance": found.distance, "unlike": bool(found.unlike)}
+            if found.distance is None:
+                continue
+            known = {"group": plate, "y": number % 2}
+            fields.append(known | {"distance": found.distance, "unlike": bool(found.unlike)})
+            p = found.probabilities[:, 1]
+            regions.append(pd.DataFrame(known | {"p": p, "called": found.codes}))
+    return pd.DataFrame(fields), pd.concat(regions, ignore_index=True)
 
 
 def _model(runs: Path, seed: int) -> Model:

@@ -14,7 +14,7 @@ def test_a_field_follows_from_seed_plate_and_number():
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("name", list(CHANGES)[1:])
+@pytest.mark.parametrize("name", list(CHANGES)[2:])
 def test_a_change_changes_the_field(name):
     """Every change is seen in the pixels, and leaves contrast in them."""
     found = field(0, 0, CHANGES[name], 0)

@@ -16,7 +16,7 @@ from livewell.inference.fields import Fields
 from livewell.inference.windows import View
 from livewell.models.building import build, net_of
 from livewell.models.nets.frozen import FrozenNet
-from livewell.models.nets.lite0 import EPSILON, LAYERS, STEM, Lite0, folded
+from livewell.models.nets.lite0 import EPSILON, LAYERS, STEM, Lite0, folded, own_tensors
 from livewell.models.nets.net import Net
 from livewell.models.pretrained import LITE0, fill
 from livewell.models.profile import Profile, override
@@ -178,7 +178,7 @@ def test_channels_take_equal_shares_of_the_first_weights(tmp_path: Path) -> None
     found = []
     for channels in (1, 2, 3):
         net = Lite0(channels, 0)
-        fill(net, LITE0, str(tmp_path / "stem.safetensors"), apart=())
+        fill(net, LITE0, str(tmp_path / "stem.safetensors"), (), own_tensors)
         found.append(net.stem(x.repeat(1, channels, 1, 1)))
     torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found[0], found[2], atol=1e-4, rtol=1e-4)

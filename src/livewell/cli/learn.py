@@ -208,6 +208,20 @@ def features_(
     help="A model whose weights training begins with; refused if it has learnt from validation or"
     " test images.",
 )
+@click.option(
+    "--anchor-by",
+    metavar="COLUMN",
+    help="What has untreated wells of its own: plate, day; features are relative to theirs."
+    " For FROZEN, with --anchor.",
+)
+@click.option(
+    "--anchor",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    callback=named_values,
+    help="Which images these are. They are neither learnt from nor judged, so they must not be all"
+    " of a class; new plates need some too.",
+)
 @DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def train_(
@@ -217,9 +231,15 @@ def train_(
     from livewell.models.profile import override
     from livewell.models.recipes import profile as recipe_of
     from livewell.study.study import Study
+    from livewell.tables.metadata import Anchor
     from livewell.workflows.train import train
 
     recipe = override(recipe_of(profile), settings)
+    by, chosen = options.pop("anchor_by"), options.pop("anchor")
+    if len(chosen) != (by is not None):
+        raise click.UsageError("--anchor-by COLUMN and one --anchor COLUMN=VALUE go together")
+    for column, value in chosen.items():
+        options["anchor"] = Anchor(by=by, column=column, value=value)
     made = train(Study.open(study), out, recipe, folds=folds or None, **options)
     for fold in made.cards:
         talk.say(f"model of fold {fold}: {made.run.model(fold)}")

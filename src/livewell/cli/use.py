@@ -85,7 +85,7 @@ def mapping(function: Command) -> Command:
 @OCCUPIED_BY
 @DEVICE
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
-    """Judge images: healthy, sick, unsure, or nothing to judge."""
+    """Judge a file, a folder or a study: healthy, sick, unsure, or nothing to judge."""
     from livewell.workflows.assess import assess
 
     made = assess(images, model, out, **options)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
             "weights_sha256": start.card.weights_sha256,
             "data": {name: value for name, value in start.card.data.items() if name != "learnt"},
         }
-    told = {"data": data | {"learnt": sorted(learnt)}, "stain": fold.split.stain_name}
+    told: dict[str, Any] = {"data": data | {"learnt": sorted(learnt)}, "anchor": net.anchor}
+    told["stain"] = fold.split.stain_name
     familiar = learn_familiarity(net, fold.patches, fold.split.pixels)
     card = card.model_copy(update={**told, "familiarity_rule": familiar})
     save_model(run.model(fold.number), net, card)
@@ -131,6 +132,7 @@ def _trained(
     And logits that did not see their groups, those of the validation part last.
     """
     pixels, meta, start = fold.split.pixels, fold.split.meta, training.start
+    anchors = fold.split.anchors
     folder.mkdir(parents=True, exist_ok=True)
     fitter = training.fitter or _fitter(profile, meta)
     fitted = fitter(
@@ -146,8 +148,10 @@ def _trained(
         begin=None if start is None else start.net.module.cpu().state_dict(),
         stain=fold.targets(profile),
         what=f"training fold {fold.number}" if len(run.folds) > 1 else "training",
+        **({} if anchors is None else {"anchors": anchors}),
     )
     net = net_of(fitted.module, profile, meta.class_names, meta.pixel_um, meta.frame_px)
+    net = net if anchors is None else replace(net, anchor=anchors.anchor)
     placed(net.module, training.device)
     known = fold.known
     held: Logits | None = fitted.crossfitted

@@ -13,6 +13,7 @@ from livewell.errors import SpecError
 from livewell.explain.gradcam import PatchMap, middle
 from livewell.geometry import Box
 from livewell.image import PixelSource
+from livewell.inference.fields import no_plate
 from livewell.models.nets.frozen import MAP_PX, FieldMap, FrozenNet, Reading, rooted
 from livewell.models.nets.layers import known_layer
 from livewell.models.nets.net import Net
@@ -29,7 +30,7 @@ class Blocks(NamedTuple):
     margin_px: int
     """Half the mean distance of their cells."""
     squares_px: int
-    """Edge of the square around a place that the head reads."""
+    """Edge of the largest square that the head reads around a place."""
     field_px: int
     """Edge of the square of pixels that the cell which sees farthest sees."""
 
@@ -62,12 +63,12 @@ class PlaceCam:
         self.stride_px = stride_px or MAP_PX
         if self.module.spec.hidden:
             raise SpecError(
-                "evidence on a fixed backbone is of linear heads: it is exact for these alone",
-                where="hidden",
-                expected="0",
-                got=str(self.module.spec.hidden),
-                remedy="train with --set hidden=0, or use `livewell heatmap` or --method embedding",
+                "no maps of evidence, for only of a linear head they are exact",
+                got=f"a head with a hidden layer of {self.module.spec.hidden} units",
+                remedy="train with --set hidden=0, or use --method embedding",
             )
+        if net.anchor is not None:
+            raise no_plate(net.anchor)
         self._reader = FieldReader(net)
         self.layer = self._blocks(name)
 
@@ -78,13 +79,13 @@ class PlaceCam:
 
     @property
     def seen_px(self) -> int:
-        """Edge of what is shown of a patch: the patch, or all that the head reads if larger."""
+        """Edge of what is shown of a patch: the patch, or the largest square read if larger."""
         return max(self.net.patch_px, self.layer.squares_px)
 
     def patch_maps(
         self, source: PixelSource, patches: Sequence[Region], number: int
     ) -> Iterator[PatchMap]:
-        """Evidence for a class in the score at each patch's centre; as `gradcam.patch_maps`.
+        """Evidence for a class in the score of each patch; as `gradcam.patch_maps`.
 
         Beyond the image grey levels are one level, for much of what is shown may lie there.
         """
@@ -142,8 +143,7 @@ class PlaceCam:
                 weight, mean = (
                     each[own].view(squares, channels, 1, 1) for each in (weights, means)
                 )
-                pool = self.module.pool_cells(at)
-                cells = _cells(at, reading, weight, mean, places, pool)
+                cells = _cells(at, reading, weight, mean, places, self.module.pool_cells(at))
                 found += _enlarged(at, *cells, box)
         return found
 
@@ -162,8 +162,7 @@ class PlaceCam:
             name or ", ".join(numbers),
             chosen,
             round(np.mean([each.layer.stride_px / scale for each, scale in pairs]) / 2),
-            round(max(max(r.cells) * r.layer.stride_px / scale for r, scale in pairs))
-            + self.module.pool_px,
+            round(max(max(r.cells) * r.layer.stride_px / scale for r, scale in pairs)),
             round(max(each.layer.field_px / scale for each, scale in pairs)),
         )
 
@@ -185,18 +184,17 @@ def _cells(
 ) -> tuple[Tensor, tuple[int, int]]:
     """Evidence (rows, columns) of the cells that places read, and where the first one lies.
 
-    Weights, and mean features that are compared with, are (squares, channels, 1, 1); features are
-    averaged over squares of `pool` cells.
+    Weights, and mean features that are compared with, are (squares, channels, 1, 1); a place is the
+    mean over `pool` x `pool` cells around it.
     """
-    rows, columns, shares = at.corners(places)
-    reach = max(reading.cells) // 2 + pool // 2
+    lines = at.squares(places, pool)
+    reach = max(reading.cells) // 2
+    known = [torch.nonzero(each.sum(dim=0))[:, 0] for each in lines]
     (top, bottom), (left, right) = (
-        (max(int(each.min()) - reach, 0), int(each.max()) + reach + 1) for each in (rows, columns)
+        (max(int(each.min()) - reach, 0), int(each.max()) + reach + 1) for each in known
     )
     values = at.values[:, top:bottom, left:right].double()
-    counts = torch.zeros(values.shape[-2:], dtype=values.dtype, device=values.device)
-    counts.index_put_((rows - top, columns - left), shares.to(counts), accumulate=True)
-    counts = _summed((counts / _summed(torch.ones_like(counts)[None], pool)[0])[None], pool)[0]
+    counts = lines[0][:, top:bottom].double().T @ lines[1][:, left:right].double()
     found = torch.zeros_like(counts)
     for edge, weight, mean in zip(reading.cells, weights, means, strict=True):
         cells = _summed(torch.ones_like(values), edge)

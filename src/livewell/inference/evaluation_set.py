@@ -24,6 +24,7 @@ from livewell.study.scale import SAME, channel_names, common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores
+from livewell.training.anchors import Anchors, beside_anchor
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class EvaluationSet:
                 remedy="train again, and give another split another --name",
             )
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
+        if run.spec.anchor is not None:
+            patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
         pixels = StudyPixels(study, run.spec.channels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
@@ -99,6 +102,8 @@ class EvaluationSet:
         found = candidates(model, study, whole_frames=True, device=device)
         card = found.models[0].card
         table, meta = study.labels(labels), study.label_meta(labels)
+        table, left_out = beside_anchor(study, card.anchor, table)
+        warnings = [*found.notes, *left_out]
         card.class_names.codes(table["label"])
         same_scale(study, card, table["image"])
         fields = study.fields()
@@ -128,7 +133,6 @@ class EvaluationSet:
         parts = pd.DataFrame(
             {"fold": patches["image"].map(fold), "group": patches["group"], "part": "test"}
         ).drop_duplicates(ignore_index=True)
-        warnings = list(found.notes)
         if number := len(seen & set(table["image"])):
             warnings.append(
                 f"{number} of {table['image'].nunique()} labelled images are left out, for the"

@@ -11,33 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livewell.geometry import Box, tiles
+from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
 from livewell.inference.fields import Fields
 from livewell.inference.frames import Field
 from livewell.inference.windows import View, Windows
-from livewell.measure.occupancy import Occupancy, Texture
 from livewell.metrics.rules import FamiliarityRule
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
 from livewell.progress import task
+from livewell.training.anchors import patches_with_cells
 from livewell.training.familiarity import LEAST_FIELDS, fit_familiarity
 
 MOST_FIELDS = 400
 """Fields that a reference is made of, shared out evenly over groups."""
-
-
-def patches_with_cells(
-    net: Net, pixels: Frame, area: Box, stride_px: int, occupancy: Occupancy | None = None
-) -> list[Box]:
-    """Patches of a field where there are cells; the last row and column end at its edge."""
-    boxes = list(tiles(area, net.patch_px, stride_px, "shift"))
-    if not boxes:
-        return []
-    margin = (net.patch_px - net.middle_px) // 2
-    middles = [box.widened(-margin) for box in boxes]
-    full = (occupancy or Texture(net.pixel_um)).holds(pixels, area, middles)
-    return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
 
 @dataclass(frozen=True)
@@ -123,7 +110,8 @@ def field_features(net: Net, fields: pd.DataFrame, source: PixelSource) -> NDArr
             area = Box.of(0, 0, *pixels.shape[-2:])
             patches = partial(patches_with_cells, net, pixels, area, net.middle_px)
             what = f"patches of {net.patch_px} px, cells in {net.middle_px} px"
-            found[row] = engine.mean_features(pixels, area, what, patches)
+            own = engine.on_plate(source, image)
+            found[row] = own.mean_features(pixels, area, what, patches)
             tick()
     return found
 

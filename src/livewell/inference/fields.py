@@ -1,7 +1,10 @@
 """Fields seen once by a frozen backbone: logits of regions, of boxes, of every cell of a map."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import ClassVar, cast
 
 import numpy as np
@@ -9,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livewell.errors import ImageContentError
+from livewell.errors import ImageContentError, SpecError
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame, PixelSource, mirrored
 from livewell.inference.windows import Scorer, View, Windows, nothing
@@ -20,7 +23,10 @@ from livewell.models.nets.frozen_images import FrozenImages
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
-from livewell.training.features import FieldReader, GridReader, Read, cache_of
+from livewell.study.pixels import StudyPixels
+from livewell.tables.metadata import Anchor
+from livewell.training.anchors import AnchorFeatures, Anchors
+from livewell.training.features import FieldReader, GridReader, cache_of
 
 SAMPLE = 400
 """Most places of a part of a field that its mean features are taken of."""
@@ -39,21 +45,44 @@ class Fields(Scorer):
         self, net: Net, source: PixelSource | None = None, backend: AskedBackend = "auto"
     ) -> None:
         self.net = replace(net, module=placed(net.module))
-        self._module = cast(FrozenNet, self.net.module)
         cache = None if source is None else cache_of(source)
         self._reader = self._reads(self.net, cache, backend)
         self.backend = self._reader.backend
         self.failed: dict[int, ImageContentError] = {}
+        self._anchors: dict[Path, AnchorFeatures] = {}
+
+    @property
+    def _module(self) -> FrozenNet:
+        if self.net.anchor is not None:
+            raise no_plate(self.net.anchor)
+        return cast(FrozenNet, self.net.module)
+
+    def on_plate(self, source: PixelSource, image: str) -> "Fields":
+        """As it scores images of this one's plate in a study; itself where no anchor matters."""
+        anchor = self.net.anchor
+        if anchor is None:
+            return self
+        if not isinstance(source, StudyPixels):
+            raise no_plate(anchor)
+        study = source.study
+        if study.folder not in self._anchors:
+            reader = self._reader.keeping(cache_of(source))
+            self._anchors[study.folder] = AnchorFeatures(Anchors.of(study, anchor), reader, source)
+        level = self._anchors[study.folder].of(image)
+        module = cast(FrozenNet, self.net.module).on_plate(level)
+        other = copy(self)
+        other.net, other.failed = replace(self.net, module=module, anchor=None), {}
+        return other
 
     def regions(
         self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
     ) -> NDArray[np.float64]:
         """As `Windows.regions`."""
-        return self._of_study(source, regions, self._module.logits, tick).astype(np.float64)
+        return self._of_study(source, regions, FrozenNet.logits, tick).astype(np.float64)
 
     def embedded(self, source: PixelSource, regions: Sequence[Region]) -> NDArray[np.float32]:
         """As `Windows.embedded`: what the head reads, (n, features)."""
-        return self._of_study(source, regions, self._module.embedded)
+        return self._of_study(source, regions, FrozenNet.embedded)
 
     def boxes(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.float64]:
         """As `Windows.boxes`."""
@@ -66,17 +95,22 @@ class Fields(Scorer):
     def mean_features(
         self, pixels: Frame, area: Box, what: str, patches: Callable[[], Sequence[Box]]
     ) -> NDArray[np.float32]:
-        """Mean features (features,) of patches of a field, kept under `what`; NaN without any."""
+        """Mean features (features,) of patches of a field, kept under `what`; NaN without any.
+
+        What is kept is relative to no plate.
+        """
+        module = self._module
+        level = torch.as_tensor(module.level).cpu()
 
         def made() -> NDArray[np.float32]:
             boxes = patches()
             if not boxes:
-                return np.full(self._module.features, np.nan, dtype=np.float32)
-            return self.described(pixels, area, boxes)[1].cpu().numpy()
+                return np.full(module.features, np.nan, dtype=np.float32)
+            return (self.described(pixels, area, boxes)[1].cpu() + level).numpy()
 
-        spec = self._module.spec
-        read = (spec.blocks, spec.radii_px, self._module.pool_px, self.net.how, what)
-        return self._reader.kept(pixels, repr(read), made)
+        read = (module.spec.blocks, module.spec.radii_px, module.pool_px, self.net.how, what)
+        found: NDArray[np.float32] = self._reader.kept(pixels, repr(read), made) - level.numpy()
+        return found
 
     def described(
         self, frame: Frame, area: Box, boxes: Sequence[Box]
@@ -102,10 +136,36 @@ class Fields(Scorer):
         return found
 
     def _of_study(
-        self, source: PixelSource, regions: Sequence[Region], read: Read, tick: Tick | None = None
+        self,
+        source: PixelSource,
+        regions: Sequence[Region],
+        read: Callable[[FrozenNet, Sequence[FieldMap], Tensor], Tensor],
+        tick: Tick | None = None,
     ) -> NDArray[np.float32]:
-        reader = self._reader.keeping(cache_of(source))
-        return reader.regions(source, regions, read, tick).numpy()
+        if self.net.anchor is None or not regions:
+            reader = self._reader.keeping(cache_of(source))
+            return reader.regions(source, regions, partial(read, self._module), tick).numpy()
+        rows: dict[str, list[int]] = {}
+        for row, region in enumerate(regions):
+            rows.setdefault(region.image, []).append(row)
+        parts = [
+            self.on_plate(source, image)._of_study(source, [regions[n] for n in own], read, tick)
+            for image, own in rows.items()
+        ]
+        return np.concatenate(parts)[np.argsort(np.concatenate(list(rows.values())))]
+
+
+def no_plate(anchor: Anchor) -> SpecError:
+    """The error where an anchored model is to judge an image of no known plate."""
+    return SpecError(
+        f"this model judges relative to the anchor of a plate ({anchor}), and no plate is known",
+        expected=f"images of a study whose columns {anchor.by} and {anchor.column} name them, with"
+        " images of the anchor on every plate",
+        got="images without a study",
+        remedy="index the images of the new plate and its untreated wells with these columns, then"
+        " use `livewell assess STUDY`, `livewell timelapse STUDY`, `livewell evaluate --on STUDY`;"
+        " or train without --anchor-by",
+    )
 
 
 class WholeFields(Fields):

@@ -18,7 +18,7 @@ from livewell.geometry import Box, WindowGrid
 from livewell.image import Header, Image, PixelSource
 from livewell.images.opening import Channels, open_image
 from livewell.inference.detections import Detections, Finder, Look
-from livewell.inference.familiarity import Familiarity, patches_with_cells
+from livewell.inference.familiarity import Familiarity
 from livewell.inference.fields import engine_of
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.map_detections import finder_of
@@ -35,6 +35,7 @@ from livewell.progress import Tick
 from livewell.region import Region
 from livewell.tables.schemas import regions_of
 from livewell.text import html_table
+from livewell.training.anchors import patches_with_cells
 
 Find = Callable[[float], Detections | None]
 
@@ -271,10 +272,7 @@ class Model:
     def patches(
         self, field: Field, stride_px: int, occupancy: Occupancy | None = None
     ) -> list[Box]:
-        """Patches of a field where there are cells; the last row and column end at its edge.
-
-        Empty patches are told by their texture unless another `occupancy` is given.
-        """
+        """Patches of a field with cells, by texture or `occupancy`; the last end at its edge."""
         if min(field.area.shape) < self.card.patch_px:
             raise too_small(field.area, self.card.patch_px, field.where)
         return patches_with_cells(self.net, field.pixels, field.area, stride_px, occupancy)

@@ -14,6 +14,7 @@ from livewell.image import Frame
 from livewell.images.opening import Channels
 from livewell.inference.frames import MOST_SCALE, same_channels
 from livewell.inference.model import Model
+from livewell.inference.plates import need_no_plate
 from livewell.models.nets.frozen import FrozenNet
 from livewell.study.features import FeatureCache
 from livewell.study.scale import channel_names, common_pixel_um
@@ -64,6 +65,7 @@ class ModelOccupancy:
                 got=f"profile {model.card.profile.name}",
                 remedy="mark patches, label them with `livewell label points`, train EMPTY_SVM",
             )
+        need_no_plate(model)
         self.weights_sha256 = model.card.weights_sha256
         self._rule = model.card.region_rule
         names, own = list(channels), model.channels

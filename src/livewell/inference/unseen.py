@@ -128,6 +128,16 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
     return pd.DataFrame(rows, columns=["image", "group", "model", "name", "seen"])
 
 
+def models_by_image(
+    study: Study, found: Candidates, images: "pd.Series[str]"
+) -> tuple[pd.DataFrame, dict[str, Model]]:
+    """Rows of `scorers` of some images, and the model that scores each."""
+    table = scorers(study, found)
+    table = table[table["image"].isin(images)]
+    pairs = zip(table["image"], table["model"], strict=True)
+    return table, {image: found.models[number] for image, number in pairs}
+
+
 def scored_by(
     models: Mapping[int, Model], table: pd.DataFrame, source: PixelSource, what: str
 ) -> pd.DataFrame:

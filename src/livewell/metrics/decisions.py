@@ -25,8 +25,6 @@ LEAST_BAND = 0.1
 
 MOST_FLAGGED, LEAST_GROUPS = 0.05, 3
 """Share of fields of new groups that may be called unlike, and from how many groups it is told."""
-FAR_END = 0.9
-"""Quantile of a group's distances that stands for it."""
 
 
 def choose_threshold(p: ArrayLike, y: ArrayLike, group: ArrayLike) -> float:
@@ -261,8 +259,8 @@ def fit_familiarity_rule(distances: ArrayLike, group: ArrayLike) -> FamiliarityR
     The greater of two. The upper prediction limit of a field of one more group, by Student's t, of
     logarithms with one variance between groups, which weigh alike, and one within them; and, as
     groups may differ more than normally, the `MOST_FLAGGED` upper conformal quantile over groups of
-    their far ends (`FAR_END` of a group's fields lie nearer), of few groups the farthest. Of fewer
-    than `LEAST_GROUPS` groups nothing can be said.
+    their median fields, of few groups the farthest. Of fewer than `LEAST_GROUPS` groups nothing can
+    be said.
 
     Parameters
     ----------
@@ -278,7 +276,7 @@ def fit_familiarity_rule(distances: ArrayLike, group: ArrayLike) -> FamiliarityR
         return None
     spread = np.sqrt(means.var(ddof=1) * (1 + 1 / len(means)) + within)
     normal = means.mean() + student.ppf(1 - MOST_FLAGGED, len(means) - 1) * spread
-    ends = each.quantile(FAR_END, interpolation="higher").sort_values().to_numpy()
-    rank = min(int(np.ceil((1 - MOST_FLAGGED) * (len(ends) + 1))), len(ends))
-    far = max(float(normal), float(ends[rank - 1]))
+    middles = each.median().sort_values().to_numpy()
+    rank = min(int(np.ceil((1 - MOST_FLAGGED) * (len(middles) + 1))), len(middles))
+    far = max(float(normal), float(middles[rank - 1]))
     return FamiliarityRule(float(np.exp(far)), len(table), len(means))

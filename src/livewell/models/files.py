@@ -1,5 +1,6 @@
 """Model folders: weights as safetensors, everything else as a JSON card. Nothing is unpickled."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from livewell.models.folders import COPY, WEIGHTS, checked_weights
 from livewell.models.folders import find_model as find_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
+from livewell.tables.metadata import Anchor
 
 OLD_NAMES = {
     "patch_rule": "region_rule",
@@ -72,6 +74,8 @@ class Card(BaseModel):
     familiarity_rule: FamiliarityRule | None = None
     """Beyond which distance a field is unlike what the model learnt; ``None`` where the net has no
     fixed features, too few groups were there, or an older version trained it."""
+    anchor: Anchor | None = None
+    """What features of a plate are relative to; ``None`` where they are taken as they are."""
     results: list[dict[str, Any]] = []
     """Figures on test groups with their intervals, once evaluated."""
     versions: dict[str, str]
@@ -100,7 +104,8 @@ class Card(BaseModel):
 
     def net(self, module: Any) -> Net:
         """`module` with what this card says of its patches."""
-        return net_of(module, self.profile, self.class_names, self.pixel_um, self.frame_px)
+        net = net_of(module, self.profile, self.class_names, self.pixel_um, self.frame_px)
+        return replace(net, anchor=self.anchor)
 
 
 def save_model(folder: Path, net: Net, card: Card) -> Card:

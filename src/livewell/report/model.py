@@ -8,10 +8,23 @@ from livewell.report.page import Note, info
 from livewell.text import threshold_p
 
 
-def choice_notes(cards: Mapping[int, Card]) -> list[Note]:
-    """Which of several recipes was kept in each fold, and why; nothing where one was trained."""
+def card_notes(cards: Mapping[int, Card]) -> list[Note]:
+    """What a reader should know of the models of a run's folds, by their cards.
+
+    Which of several recipes was kept, and why; what features of a plate are relative to.
+    """
     found = {fold: card.data["chosen"] for fold, card in cards.items() if "chosen" in card.data}
-    return [info(f"Fold {fold}: {chosen['because']}") for fold, chosen in sorted(found.items())]
+    anchors = dict.fromkeys(card.anchor for card in cards.values() if card.anchor is not None)
+    return [
+        *(info(f"Fold {fold}: {chosen['because']}") for fold, chosen in sorted(found.items())),
+        *(
+            info(
+                f"Features of every plate are relative to those of its anchor ({anchor}), whose"
+                " regions are neither learnt from nor judged. A new plate needs such wells too."
+            )
+            for anchor in anchors
+        ),
+    ]
 
 
 def model_summary(card: Card) -> dict[str, Any]:
@@ -40,6 +53,7 @@ def model_summary(card: Card) -> dict[str, Any]:
         "pixel_um": card.pixel_um,
         "patch_px": card.patch_px,
         **({"predicts the stain": card.stain} if card.stain else {}),
+        **({"features relative to": str(card.anchor)} if card.anchor else {}),
         "dense maps": "equal to scores of regions"
         if card.profile.net.sees_fields
         else "equal to windows"

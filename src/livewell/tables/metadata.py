@@ -217,6 +217,27 @@ class SplitMeta(_WithClasses):
         return new
 
 
+class Anchor(BaseModel):
+    """Which images of a plate its features are relative to, such as those of untreated wells.
+
+    Parameters
+    ----------
+    by
+        Column that names the plate, day or experiment.
+    column, value
+        Images whose `column` holds `value`, compared as text, are the anchor of their plate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str
+    column: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.column} = {self.value}, by {self.by}"
+
+
 class RunMeta(_WithClasses):
     """What a training run was begun with: ``run.json``."""
 
@@ -242,6 +263,8 @@ class RunMeta(_WithClasses):
     """Hash of the weights that training began with; empty for new ones."""
     fitter: str = ""
     """What trained, where a benchmark brought its own."""
+    anchor: Anchor | None = None
+    """What features of a plate are relative to; ``None`` where they are taken as they are."""
 
 
 def _fault(fault: Any) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,8 @@ from livewell.models.device import AUTO
 from livewell.models.nets.frozen import FrozenSpec, Head
 from livewell.models.profile import Profile
 from livewell.progress import task
+from livewell.study.pixels import StudyPixels
+from livewell.training.anchors import AnchorFeatures, Anchors
 from livewell.training.data import LabelledRegions
 from livewell.training.features import reader_of
 from livewell.training.fit import FitResult
@@ -51,6 +53,7 @@ def fit_head(
     device: str = AUTO,
     channels: int = 1,
     pixel_um: float | None = None,
+    anchors: Anchors | None = None,
     **_: Any,
 ) -> FitResult:
     """Fit the linear head of a `FrozenNet`, as `livewell.training.fit.fit`.
@@ -68,7 +71,11 @@ def fit_head(
     reader = reader_of(profile, source, channels, classes, pixel_um, device, seed)
     module = reader.module
     with task(what, total=len(labelled.patches)) as tick:
-        x = reader.regions(source, labelled.patches, module.embedded, tick).numpy()
+        features = reader.regions(source, labelled.patches, module.embedded, tick)
+        if anchors is not None:
+            measured = AnchorFeatures(anchors, reader, cast(StudyPixels, source))
+            features = measured.relative(features, labelled.patches)
+        x = features.numpy()
         head = partial(fit_light_head, profile=profile, spec=module.spec, seed=seed)
         held = np.full((len(x), classes), np.nan, dtype=np.float32)
         for seen, left in _folds(labelled, seed):

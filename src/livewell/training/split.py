@@ -15,8 +15,9 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
 from livewell.study.scale import channel_names, header_of
 from livewell.study.study import Study
-from livewell.tables.metadata import SplitMeta
+from livewell.tables.metadata import Anchor, SplitMeta
 from livewell.tables.schemas import regions_of
+from livewell.training.anchors import Anchors
 from livewell.training.data import LabelledRegions
 from livewell.training.stain import StainTargets
 
@@ -35,6 +36,8 @@ class TrainingSplit:
     pixels: StudyPixels
     stain: StudyPixels | None = None
     """Pixels of the stain that the net learns to predict."""
+    anchors: Anchors | None = None
+    """What features of plates are relative to; their regions are left out of `patches`."""
 
     @classmethod
     def of(
@@ -45,12 +48,16 @@ class TrainingSplit:
         folds: Sequence[int] | None = None,
         channels: Channels = None,
         stain: str | None = None,
+        anchor: Anchor | None = None,
     ) -> "TrainingSplit":
         """The split of this name, where it fits the recipe; all folds where none are asked for."""
         patches, parts, meta = study.split(name)
         refuse_new_labels(study, name, meta)
         _check_size(meta, profile)
         chosen = _chosen_folds(parts, folds)
+        anchors = None if anchor is None else Anchors.of(study, anchor)
+        if anchors is not None:
+            patches = anchors.beside(patches, parts[parts["fold"].isin(chosen)])
         asked = asked_channels(channels)
         if not asked and not study.channels and len(meta.channels) > 1:
             asked = meta.channels
@@ -65,7 +72,7 @@ class TrainingSplit:
             )
         stained = _stain_pixels(study, patches["image"], profile, names, stain)
         pixels = StudyPixels(study, asked)
-        return cls(study, name, patches, parts, meta, chosen, asked, pixels, stained)
+        return cls(study, name, patches, parts, meta, chosen, asked, pixels, stained, anchors)
 
     @property
     def stain_name(self) -> str | None:
@@ -75,6 +82,8 @@ class TrainingSplit:
     def prepare(self) -> None:
         """Copy the pixels of its images, and look at every frame."""
         images = sorted(self.patches["image"].unique())
+        if self.anchors is not None:
+            images += sorted(self.anchors.of_plates(images))
         for pixels in (self.pixels, *filter(None, [self.stain])):
             pixels.prepare(images)
 
@@ -117,9 +126,14 @@ class Fold:
         return StainTargets.of(source, self.split.pixels, frames, profile.net.stain_offset)
 
     def digests(self, *parts: str) -> dict[str, str]:
-        """What tells the images of some parts again, wherever they may lie, by image."""
-        images = sorted(set(self.patches.loc[self.patches["part"].isin(parts), "image"]))
-        return first_frames(self.split.study, images, self.split.pixels.channels)
+        """What tells the images of some parts again, wherever they may lie, by image.
+
+        With those of the anchors that their features are relative to.
+        """
+        images = set(self.patches.loc[self.patches["part"].isin(parts), "image"])
+        if self.split.anchors is not None:
+            images |= self.split.anchors.of_plates(images)
+        return first_frames(self.split.study, sorted(images), self.split.pixels.channels)
 
     def summary(self) -> dict[str, Any]:
         """What a card says of the data that a model was made with."""

@@ -1,13 +1,15 @@
 """Verdicts on new images: one row an image and frame."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from livewell.execution.frames import FileFrame, OpenSettings, counted, image_files, judge_frames
+from livewell.execution.frames import FileFrame, OpenSettings, counted, judge_frames
 from livewell.execution.items import Item, Journal, Record, map_items
 from livewell.execution.results import ResultFolder
+from livewell.execution.sources import Source
 from livewell.files import AnyPath
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.frames import gaps
@@ -22,7 +24,6 @@ from livewell.report.model import model_summary
 from livewell.report.page import noted, render
 from livewell.report.results import AssessResults
 from livewell.report.verdicts import assess_page
-from livewell.study.naming import wells
 from livewell.study.runs import versions
 
 
@@ -55,6 +56,8 @@ def assess(
     ----------
     images
         A file, or a folder that is searched with its folders; every file is an image or a movie.
+        Or a study, which a model needs whose features are relative to untreated wells: these are
+        left out.
     model
         Model folder, a file in it, or a training run of one fold.
     out
@@ -92,25 +95,25 @@ def assess(
     images, model, out = Path(images), Path(model), Path(out)
     judge = Model.load(model, device=device).need_patches()
     card = judge.card
-    files = image_files(images, out)
+    source = Source.of(images, out, judge, OpenSettings(channels, pixel_um, frame_s))
+    files, opening = source.files, source.opening
     stride = stride_px or card.profile.middle_px
     settings = {
         "images": str(images.resolve()),
         "weights": card.weights_sha256,
         "stride_px": stride,
-        "channel": noted_channels(channels),
-        "pixel_um": pixel_um,
+        "channel": noted_channels(opening.channels),
+        "pixel_um": opening.pixel_um,
     }
     occupancy = None
     if occupied_by is not None:
         telling = Model.load(occupied_by, device=device)
         occupancy = ModelOccupancy(telling, judge.channels, card.pixel_um)
         settings["occupied_by"] = occupancy.weights_sha256
-    positions, unplaced = wells(list(files), pattern)
+    positions, unplaced = source.positions(pattern)
     folder = ResultFolder.claim(out, "assessment", "assessment.json", settings).begin()
-    opening = OpenSettings(channels, pixel_um, frame_s)
 
-    def judged(frame: FileFrame) -> Record:
+    def judged(judge: Model, frame: FileFrame) -> Record:
         seen = (LEARNT,) if frame.learnt else ()
         field = replace(frame.field, notes=(*frame.field.notes, *seen))
         chosen = None if occupancy is None else judge.patches(field, stride, occupancy)
@@ -118,14 +121,15 @@ def assess(
         return verdict_row(found) | ({"extremes": extremes(found)} if found.boxes else {})
 
     def worked(item: Item, tick: Tick) -> Record:
-        return judge_frames(item, tick, judge, opening, judged)
+        own = source.model(item.name)
+        return judge_frames(item, tick, own, opening, partial(judged, own))
 
     # records of older versions hold other rows: their files are judged again
     items = [Item(name, path, settings | {"rows": 3}) for name, path in files.items()]
     batch = map_items(items, worked, Journal(out), what="judging images")
     verdicts = verdict_table(batch.rows, positions, judge.classes)
     notes = counted((row["image"], row["note"]) for row in batch.rows if row["note"])
-    warnings = (*unplaced, *gaps(card.patch_px, stride), *notes)
+    warnings = (*source.notes, *unplaced, *gaps(card.patch_px, stride), *notes)
     results = AssessResults(
         title=f"Verdicts on {images.name}",
         subtitle=f"by the model {find_model(model)}",
@@ -136,7 +140,7 @@ def assess(
         threshold=card.image_rule.threshold,
         familiarity=card.familiarity_rule,
         band=(card.image_rule.low, card.image_rule.high),
-        galleries=galleries(batch.rows, files, card, channels, pixel_um),
+        galleries=galleries(batch.rows, files, card, opening.channels, opening.pixel_um),
         notes=noted(warnings),
         settings=settings,
         versions=versions(),

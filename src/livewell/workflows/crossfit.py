@@ -10,6 +10,7 @@ from livewell.inference.dosed_study import DosedStudy
 from livewell.inference.evaluation_set import same_scale
 from livewell.inference.judging import CrossFit, WellScorer, refuse_copies
 from livewell.inference.model import Model
+from livewell.inference.plates import need_no_plate
 from livewell.inference.unseen import candidates, scorers
 from livewell.labels.by_dose import Dose
 from livewell.metrics.intervals import Estimate
@@ -96,7 +97,7 @@ def judge(dosed: DosedStudy, model: Path, channels: Channels, seed: int) -> Cros
     """Judge every unit by a model of other images, or by the folds of a run that never saw it."""
     study, plan = dosed.study, dosed.plan
     found = candidates(model, study)
-    found.models[0].need_two_classes("a budget is of")
+    need_no_plate(found.models[0]).need_two_classes("a budget is of")
     scored = scorers(study, found, dosed.units)
     seen = sorted(set(scored.loc[scored["seen"], "group"]))
     if seen or found.notes:

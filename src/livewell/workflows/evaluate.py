@@ -16,7 +16,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
 from livewell.report.evaluation import evaluation_page, evaluation_results, region_noun
 from livewell.report.examples import FILE, Examples
-from livewell.report.model import choice_notes
+from livewell.report.model import card_notes
 from livewell.report.page import render
 from livewell.report.run_detections import PLACES_FILES, Where, where
 from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
@@ -129,7 +129,7 @@ def evaluate(
     stained = stain_check(tested, scores, stain, seed=seed)
     calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
     unlike = unlike_check(tested, scores, judges, seed=seed)
-    notes = [*places.notes, *stained.notes, *unlike.notes, *choice_notes(cards)]
+    notes = [*places.notes, *stained.notes, *unlike.notes, *card_notes(cards)]
     results = evaluation_results(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )

@@ -18,6 +18,7 @@ from livewell.inference.engines import (
 )
 from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
+from livewell.inference.plates import need_no_plate
 from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.outputs.sliding import MovieWindows, slide
@@ -107,7 +108,7 @@ def heatmap(
     """
     movie, out = Path(movie), Path(out)
     judge = model if isinstance(model, Model) else Model.load(model, device=device)
-    card = judge.need_patches().card
+    card = need_no_plate(judge.need_patches()).card
     stride = stride_px or usual_stride(card, engine)
     asked = MapSettings(stride, edges, engine, backend, noted_channels(channels), pixel_um)
     settings = {"movie": str(movie.resolve()), "model": card.weights_sha256, **asdict(asked)}

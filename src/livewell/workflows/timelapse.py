@@ -9,10 +9,11 @@ import pandas as pd
 from livewell.doses.over_time import Curves
 from livewell.execution.items import FolderRecords, Item, Record, map_items
 from livewell.execution.results import ResultFolder
-from livewell.files import AnyPath, folder_names
+from livewell.files import AnyPath, folder_names, sha256
 from livewell.images.opening import Channels, asked_channels, noted_channels
 from livewell.inference.engines import AskedEngine, Edges, MapSettings, usual_stride
-from livewell.inference.unseen import candidates, scorers
+from livewell.inference.plates import on_plate
+from livewell.inference.unseen import candidates, models_by_image
 from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.outputs.positions import position_results
@@ -22,6 +23,7 @@ from livewell.report.page import noted, render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
+from livewell.training.anchors import beside_anchor
 from livewell.workflows.heatmap import heatmap
 
 RECORD = "position.json"  # written into a position's folder when all else in it is whole
@@ -85,6 +87,8 @@ def timelapse(
         No usable model; a fold that is not trained to its end; several folds of another study.
     SpecError, MissingExtraError
         The engine or backend cannot do it.
+    TableError, LeakError
+        The model has an anchor, and plates have none, or all images are of it.
     OutputError
         `out` cannot be written, holds something else, or was begun with other settings.
     """
@@ -96,25 +100,25 @@ def timelapse(
     found = candidates(model, study, device=device)
     models, card = found.models, found.models[0].card
     models[0].need_two_classes("time courses are of")
-    scored = scorers(study, found)
-    scored = scored[scored["image"].isin(fields["image"])]
-    scorer = {image: models[n] for image, n in zip(scored["image"], scored["model"], strict=True)}
+    fields, notes = beside_anchor(study, card.anchor, fields)
+    scored, scorer = models_by_image(study, found, fields["image"])
     stride = stride_px or usual_stride(card, engine)
     channel = noted_channels(asked_channels(channels) or study.channels)
     asked = asdict(MapSettings(stride, edges, engine, backend, channel, study.pixel_um))
     asked |= {"frame_s": study.frame_s, "fps": fps, "video": video}
     weights = {each.name: each.card.weights_sha256 for each in models}
-    known = {"study": str(study.folder.resolve()), "images": str(study.root), "models": weights}
-    settings = known | asked
+    known = {"study": str(study.folder.resolve()), "images": str(study.root)}
+    known |= {} if card.anchor is None else {"fields": sha256(study.folder / "fields.parquet")}
+    settings = known | {"models": weights} | asked
     folder = ResultFolder.claim(out, "time-lapse", "timelapse.json", settings).begin()
     names = folder_names(every["image"].tolist())
     folders = {image: out / "positions" / name for image, name in names.items()}
     options = {("channels" if name == "channel" else name): asked[name] for name in asked}
-    options["memory_gb"] = memory_gb
 
     def mapped(item: Item, _: Tick) -> Record:
         (folders[item.name] / RECORD).unlink(missing_ok=True)
-        made = heatmap(item.path, scorer[item.name], folders[item.name], **options)
+        judge = on_plate(scorer[item.name], study, item.name, channels)
+        made = heatmap(item.path, judge, folders[item.name], memory_gb=memory_gb, **options)
         return {"engine": made.used.noted(), "warnings": list(made.warnings)}
 
     items = []
@@ -136,7 +140,7 @@ def timelapse(
         thresholds=tuple(sorted({m.card.region_rule.threshold for m in models})),
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
-        notes=noted(found.notes),
+        notes=noted((*found.notes, *notes)),
         card=model_summary(card),
         settings=settings,
         versions=versions(),

@@ -12,7 +12,8 @@ from livewell.models.files import CARD, Card, read_card
 from livewell.models.profile import Profile
 from livewell.study.runs import Run, split_hashes, versions
 from livewell.study.study import Study
-from livewell.tables.metadata import RunMeta
+from livewell.tables.metadata import Anchor, RunMeta
+from livewell.training.anchors import refuse_anchor
 from livewell.training.split import TrainingSplit
 
 
@@ -34,6 +35,7 @@ def train(
     channels: Channels = None,
     stain: str | None = None,
     begin_with: AnyPath | None = None,
+    anchor: Anchor | None = None,
     device: str = AUTO,
     seed: int = 0,
     processes: int | None = None,
@@ -62,6 +64,10 @@ def train(
     begin_with
         A model whose weights training begins with, of the same net, classes and channels; it must
         not have learnt from a validation or test image.
+    anchor
+        Untreated wells, or others, that features of their plate are relative to, for a recipe of a
+        fixed backbone such as FROZEN. Every plate that is learnt from or judged needs some, and
+        they are neither learnt from nor judged themselves.
     device
         Where to train: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     seed
@@ -77,18 +83,20 @@ def train(
         Patches of another size than the profile's, a stain for a net that predicts none, or none
         for one that does.
     TableError
-        Images without the stain, or whose stain cannot be used.
+        Images without the stain, or whose stain cannot be used; plates without an anchor.
     SplitError
         No such fold, or the labels were made anew after the split.
     LeakError
-        The model to begin with has learnt from validation or test images.
+        The model to begin with has learnt from validation or test images; the anchor takes all
+        regions of a class, so that it would say the label.
     ModelFileError
         The model to begin with is of another net, of other classes or channels.
     OutputError
         `out` holds something else, or a run with other settings.
     """
-    candidates(profile)
-    data = TrainingSplit.of(Study.of(study), split, profile, folds, channels, stain)
+    for each in candidates(profile):
+        refuse_anchor(each, anchor)
+    data = TrainingSplit.of(Study.of(study), split, profile, folds, channels, stain, anchor)
     start = None if begin_with is None else start_of(Path(begin_with), profile, data.meta)
     run = Run.claim(
         Path(out),
@@ -107,6 +115,7 @@ def train(
             versions=versions(),
             begun_with="" if start is None else start.card.weights_sha256,
             fitter="" if fitter is None else type(fitter).__name__,
+            anchor=anchor,
         ),
     )
     data.prepare()

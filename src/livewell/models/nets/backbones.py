@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torchvision.models import densenet121, inception_v3, squeezenet1_1
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from livewell.models.nets.lite0 import LAYERS, Lite0
+from livewell.models.nets.lite0 import LAYERS, Lite0, own_tensors
 from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Trunk, declare, flat_parts
-from livewell.models.pretrained import SETTING, fill
+from livewell.models.pretrained import SETTING, Renamed, fill
 from livewell.models.specs import AugmentSpec, InputSpec
 
 BackboneKind = Literal[
@@ -50,6 +50,8 @@ class Backbone:
     """Share of the averages that is dropped in training."""
     without_padding: bool = False
     """Whether its convolutions may do without."""
+    renamed: Renamed | None = None
+    """Names of the net's for published tensors; ``None`` where they are torchvision's."""
 
 
 class BackboneSpec(CropNetSpec):
@@ -133,7 +135,7 @@ class BackboneSpec(CropNetSpec):
         net = PartlyFixed(layers)
         _see_channels(net, shape.channels)
         if self.weights:
-            fill(net, self.kind, self.weights, apart=(name, "AuxLogits"))
+            fill(net, self.kind, self.weights, (name, "AuxLogits"), own.renamed)
         net.fix(self.fixed_blocks)
         return declare(net, own.trunk)
 
@@ -262,6 +264,8 @@ BACKBONES: dict[str, Backbone] = {
     "densenet121": Backbone(_densenet, _trunk(32, 2071, 1021), 8, least_px=29),
     "squeezenet1_1": Backbone(_squeezenet, _trunk(16, 207, 88), 9, least_px=17, dropout=0.5),
     "inception_v3": Backbone(_inception, _trunk(32, 1311, 618), 16, least_px=75, dropout=0.5),
-    "lite0": Backbone(_lite0, _trunk(32, 851, 394), 17, least_px=32, dropout=0.2),
+    "lite0": Backbone(
+        _lite0, _trunk(32, 851, 394), 17, least_px=32, dropout=0.2, renamed=own_tensors
+    ),
 }
 """By the net's kind, which is torchvision's name of it where it has one."""

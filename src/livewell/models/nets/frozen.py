@@ -6,6 +6,7 @@ and a class map is these logits on a grid: one function of the place, whatever a
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from livewell.models.backends import SeveralMaps
 from livewell.models.nets.familiar import Reference
-from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk
+from livewell.models.nets.lite0 import LAYERS, Layer, Lite0, Trunk, own_tensors
 from livewell.models.nets.spec import PLAIN, NetShape, NetSpec
 from livewell.models.pretrained import IMAGENET, LITE0, SETTING, fill
 from livewell.models.specs import AugmentSpec, InputSpec
@@ -238,7 +239,7 @@ class FrozenSpec(NetSpec):
         net = self._net(shape.channels, shape.classes)
         net.pool_px = shape.patch_px if self.reads == "patch" else 0
         if self.weights:
-            fill(net.backbone, LITE0, self.weights, apart=("fc",))
+            fill(net.backbone, LITE0, self.weights, ("fc",), own_tensors)
         return net.requires_grad_(False)
 
     def _net(self, channels: int, classes: int) -> "FrozenNet":
@@ -267,6 +268,13 @@ class FrozenNet(nn.Module):
             self.register_buffer("last_weight", torch.zeros(classes, units))
             self.register_buffer("last_bias", torch.zeros(classes))
         self.reference = Reference()
+        self.level: Tensor | float = 0.0
+
+    def on_plate(self, level: Tensor) -> "FrozenNet":
+        """The net whose features are those less a `level` (features,), such as of one plate."""
+        other = copy(self)
+        other.level = level.to(self.weight.device)
+        return other
 
     @property
     def features(self) -> int:
@@ -327,7 +335,7 @@ class FrozenNet(nn.Module):
                 else:
                     square = rooted(_means(sums, edge))
                     found.append(torch.einsum("crs,nr,ns->nc", square, down, across))
-        return torch.cat(found, dim=1)
+        return torch.cat(found, dim=1) - self.level
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
         """Logits (n, classes) of places: their features, weighted, and once more if `hidden`."""
@@ -344,7 +352,7 @@ class FrozenNet(nn.Module):
         if not self.pool_px and 32 * len(places) < maps[0].values[0].numel():
             return self.embedded(maps, places) @ self.weight.T + self.bias
         # of many places it is less work to weight whole maps first
-        total = self.bias.repeat(len(places), 1)
+        total = (self.bias - (self.weight * self.level).sum(dim=1)).repeat(len(places), 1)
         first = 0
         for reading, at in zip(self.readings, maps, strict=True):
             sums, said = _sums(at.values), torch.zeros((), device=at.values.device)

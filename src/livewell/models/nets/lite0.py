@@ -3,8 +3,7 @@
 Batch norms are folded into the convolutions: the net is a fixed one, or tuned with small steps.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -138,12 +137,17 @@ class Trunk(nn.Module):
         return tuple(self.backbone(x, self.blocks))
 
 
-def own_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as `Lite0` names them: of the published net, of one on it, or as they are."""
-    with suppress(KeyError):
-        return folded(state)
-    own = {name.removeprefix(ON_IT): state[name] for name in state if name.startswith(ON_IT)}
-    return own or dict(state)
+def own_tensors(state: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
+    """Tensors as `Lite0` names them: of the published net, of one on it, or as they are.
+
+    Without blocks that a net of these `names` ends before.
+    """
+    try:
+        found = folded(state)
+    except KeyError:
+        own = {name.removeprefix(ON_IT): state[name] for name in state if name.startswith(ON_IT)}
+        found = own or dict(state)
+    return {n: value for n, value in found.items() if n in names or not n.startswith("blocks.")}
 
 
 def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from livewell.classes import ClassNames
 from livewell.errors import ImageContentError
 from livewell.models.specs import LOCAL, Normalisation
+from livewell.tables.metadata import Anchor
 
 CONTRAST = 0.2
 """Contrast against the background that becomes 1: that of typical structures in a cell."""
@@ -39,6 +40,8 @@ class Net:
     middle_px: int = 0
     """Edge of the middle of a patch in which a cell must lie for it to be judged, and from patch to
     patch by default; 0: `patch_px`."""
+    anchor: Anchor | None = None
+    """What features of a plate are relative to, for a fixed backbone's net."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassNames.of(self.classes))

@@ -1,0 +1,63 @@
+"""What is to be judged: files, those of a folder, or those of a study with what it says of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.execution.frames import OpenSettings, image_files
+from livewell.images.listing import STAMP
+from livewell.inference.model import Model
+from livewell.inference.plates import need_no_plate, on_plate
+from livewell.study.naming import wells
+from livewell.study.study import Study
+from livewell.training.anchors import beside_anchor
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files to judge by name, how they are opened, and by which model.
+
+    `notes` say which images of a `study` are not judged.
+    """
+
+    files: Mapping[str, Path]
+    opening: OpenSettings
+    judge: Model
+    study: Study | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, images: Path, out: Path, judge: Model, opening: OpenSettings) -> "Source":
+        """A file, a folder but for what lies in `out`, or the images of a study folder.
+
+        A study's own settings stand where `opening` has none. Errors are those of `image_files`,
+        and of images that a model with an anchor cannot judge.
+        """
+        if not (images / STAMP).is_file():
+            return cls(image_files(images, out), opening, need_no_plate(judge))
+        study = Study.open(images)
+        fields, notes = beside_anchor(study, judge.card.anchor, study.fields())
+        opening = replace(
+            opening,
+            channels=opening.channels or study.channels,
+            pixel_um=opening.pixel_um or study.pixel_um,
+            frame_s=opening.frame_s or study.frame_s,
+        )
+        files = {image: study.path(image) for image in fields["image"].tolist()}
+        return cls(files, opening, judge, study, notes)
+
+    def model(self, image: str) -> Model:
+        """The model as it judges this image."""
+        if self.study is None:
+            return self.judge
+        return on_plate(self.judge, self.study, image, self.opening.channels)
+
+    def positions(self, pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
+        """Well and position of every image as the study or its name says, as `wells`."""
+        if self.study is None or pattern is not None:
+            return wells(list(self.files), pattern)
+        columns = ["image", "well", "position"]
+        fields = self.study.fields().reindex(columns=columns)
+        return fields[fields["image"].isin(self.files)], []

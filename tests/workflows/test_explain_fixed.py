@@ -61,7 +61,7 @@ def test_the_page_says_what_is_true_of_such_nets(made: Explanation) -> None:
     text = made.page.read_text("utf-8")
     for words in (
         "block2, block4 of the fixed backbone",
-        "strongest at the centre",
+        "judges all of a patch",
         "--layer block2",
         "of this one there are none",
     ):

@@ -33,11 +33,14 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
         weights = of_class if cam.shown == "class" else "weights of each crop"
         return Words(f"Grad-CAM at layer {cam.layer.name}, {weights}.")
     layer, first = cam.layer, cam.names[0]
+    of = "" if cam.module.pool_px else "'s centre"
     notes = [
         info(
-            "The net reads a patch by squares round its centre, one inside the other, the largest"
-            f" {layer.squares_px} px wide: evidence is strongest at the centre, whatever is there."
-            " Where patches are centred on cells it lies on cells for that reason alone."
+            "The net judges all of a patch, as the mean over the places in it."
+            if cam.module.pool_px
+            else "The net reads a patch by squares round its centre, one inside the other, the"
+            f" largest {layer.squares_px} px wide: evidence is strongest at the centre, whatever is"
+            " there. Where patches are centred on cells it lies on cells for that reason alone."
         ),
     ]
     if layer.name != first:
@@ -52,7 +55,7 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
         notes.append(info("Class models are made of nets of crops; of this one there are none."))
     return Words(
         f"What each cell of {layer.name} of the fixed backbone, at all its zooms, adds to the class"
-        " score of the patch's centre, beside the mean of training fields (integrated gradients of"
+        f" score of the patch{of}, beside the mean of training fields (integrated gradients of"
         " the maps, exact).",
         "score per square of 8 px",
         "score",

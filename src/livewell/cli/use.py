@@ -46,9 +46,8 @@ MAPPING = (
     click.option(
         "--edges",
         type=click.Choice(["drop", "mirror"]),
-        default="drop",
-        show_default=True,
-        help="Nearer than half a window to the edge: say nothing, or mirror the frame.",
+        help="Nearer than half a window to the edge: say nothing (drop), or mirror the frame. By"
+        " default drop, but for FROZEN, which sees the whole frame and needs no mirror.",
     ),
     channels("Channel to judge; by default that of the study, if there is one, else the model's."),
     DEVICE,

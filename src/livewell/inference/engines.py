@@ -39,6 +39,26 @@ class MapSettings:
     channel: str | int | list[str | int] | None
     pixel_um: float | None
 
+    @classmethod
+    def of(
+        cls,
+        card: Card,
+        stride_px: int | None,
+        edges: Edges | None,
+        engine: AskedEngine,
+        backend: AskedBackend,
+        channel: str | int | list[str | int] | None,
+        pixel_um: float | None,
+    ) -> "MapSettings":
+        """With what is usual for a model where nothing was asked for.
+
+        ``drop`` at the edges, but of nets that see whole fields, which up to the edge see what lies
+        in it; strides of `usual_stride`.
+        """
+        usual: Edges = "mirror" if card.profile.net.sees_fields else "drop"
+        stride = stride_px or usual_stride(card, engine)
+        return cls(stride, edges or usual, engine, backend, channel, pixel_um)
+
 
 @dataclass(frozen=True)
 class EngineUse:

@@ -8,14 +8,7 @@ import pandas as pd
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
 from livewell.images.opening import Channels, noted_channels, open_image
-from livewell.inference.engines import (
-    AskedEngine,
-    Edges,
-    EngineUse,
-    MapSettings,
-    engine_for,
-    usual_stride,
-)
+from livewell.inference.engines import AskedEngine, Edges, EngineUse, MapSettings, engine_for
 from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
 from livewell.inference.plates import need_no_plate
@@ -56,7 +49,7 @@ def heatmap(
     out: AnyPath,
     *,
     stride_px: int | None = None,
-    edges: Edges = "drop",
+    edges: Edges | None = None,
     engine: AskedEngine = "auto",
     backend: AskedBackend = "auto",
     memory_gb: float | None = None,
@@ -84,7 +77,7 @@ def heatmap(
     edges
         ``drop``: windows lie wholly in the frame, and nearer than half a window to its edge
         nothing is said. ``mirror``: windows are centred up to the edge, and see the frame mirrored
-        beyond it.
+        beyond it. By default as `inference.engines.MapSettings.of`.
     engine, backend, memory_gb
         As in `inference.engines.engine_for`. Which were used, and how far their answers are
         from windows one by one on this movie, stands in map and report.
@@ -92,10 +85,8 @@ def heatmap(
         Whether to predict the stain too: ``stain.ome.tif``, and ``stain_r`` in ``curve.csv``.
     channels, pixel_um, frame_s, device
         As in `assess`.
-    fps
-        Frames a second of the video.
-    video
-        ``webm``, or ``mp4`` where the system has ffmpeg.
+    fps, video
+        Frames a second of the video; ``webm``, or ``mp4`` where the system has ffmpeg.
 
     Raises
     ------
@@ -109,15 +100,16 @@ def heatmap(
     movie, out = Path(movie), Path(out)
     judge = model if isinstance(model, Model) else Model.load(model, device=device)
     card = need_no_plate(judge.need_patches()).card
-    stride = stride_px or usual_stride(card, engine)
-    asked = MapSettings(stride, edges, engine, backend, noted_channels(channels), pixel_um)
+    channel = noted_channels(channels)
+    asked = MapSettings.of(card, stride_px, edges, engine, backend, channel, pixel_um)
+    stride = asked.stride_px
     settings = {"movie": str(movie.resolve()), "model": card.weights_sha256, **asdict(asked)}
     settings |= {"stain": judge.need_stain()} if stain else {}
     folder = ResultFolder.claim(out, "heat map", "heatmap.json", settings)
     film = out / f"overlay.{video}"
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         fit = fit_to(card, image.header, channels, str(movie))
-        margin = card.patch_px // 2 if edges == "mirror" else 0
+        margin = card.patch_px // 2 if asked.edges == "mirror" else 0
         sliding = MovieWindows(image, card, fit, stride, margin)
         samples = sliding.samples(SAMPLED)
         scorer, used = engine_for(

@@ -11,7 +11,7 @@ from livewell.execution.items import FolderRecords, Item, Record, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, folder_names, sha256
 from livewell.images.opening import Channels, asked_channels, noted_channels
-from livewell.inference.engines import AskedEngine, Edges, MapSettings, usual_stride
+from livewell.inference.engines import AskedEngine, Edges, MapSettings
 from livewell.inference.plates import on_plate
 from livewell.inference.unseen import candidates, models_by_image
 from livewell.models.backends import AskedBackend
@@ -49,7 +49,7 @@ def timelapse(
     *,
     only: Sequence[str] = (),
     stride_px: int | None = None,
-    edges: Edges = "drop",
+    edges: Edges | None = None,
     engine: AskedEngine = "auto",
     backend: AskedBackend = "auto",
     memory_gb: float | None = None,
@@ -102,10 +102,9 @@ def timelapse(
     models[0].need_two_classes("time courses are of")
     fields, notes = beside_anchor(study, card.anchor, fields)
     scored, scorer = models_by_image(study, found, fields["image"])
-    stride = stride_px or usual_stride(card, engine)
     channel = noted_channels(asked_channels(channels) or study.channels)
-    asked = asdict(MapSettings(stride, edges, engine, backend, channel, study.pixel_um))
-    asked |= {"frame_s": study.frame_s, "fps": fps, "video": video}
+    made_by = MapSettings.of(card, stride_px, edges, engine, backend, channel, study.pixel_um)
+    asked = asdict(made_by) | {"frame_s": study.frame_s, "fps": fps, "video": video}
     weights = {each.name: each.card.weights_sha256 for each in models}
     known = {"study": str(study.folder.resolve()), "images": str(study.root)}
     known |= {} if card.anchor is None else {"fields": sha256(study.folder / "fields.parquet")}

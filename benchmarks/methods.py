@@ -33,6 +33,7 @@ def _pattarone(net: BackboneKind, **settings: object) -> Profile:
 
 METHODS = (
     FROZEN,
+    _changed(FROZEN, hidden=16, weight_decay=1),
     FINE_TUNED,
     FAST,
     STAIN_UNET,

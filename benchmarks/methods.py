@@ -23,12 +23,16 @@ EDGE_PX = 112
 """Of the patch round every cell, for all methods."""
 
 
+def _changed(base: Profile, **settings: object) -> Profile:
+    """A recipe with other settings, which its name says."""
+    name = " ".join([base.name, *(f"{name}={value}" for name, value in settings.items())])
+    return base.updated(name, base.source, **settings)
+
+
 def _pattarone(net: BackboneKind, **settings: object) -> Profile:
     """Pattarone's data path in few steps, on patches that hold one cell rather than several."""
-    changed = {"net": net, "patch_px": EDGE_PX, "input_px": EDGE_PX, **settings}
-    base = PATTARONE_2021_SHORT
-    name = " ".join([base.name, *(f"{name}={value}" for name, value in changed.items())])
-    return base.updated(name, base.source, **changed)
+    edges = {"patch_px": EDGE_PX, "input_px": EDGE_PX}
+    return _changed(PATTARONE_2021_SHORT, net=net, **edges, **settings)
 
 
 METHODS = (
@@ -41,7 +45,8 @@ METHODS = (
     _pattarone("inception_v3", steps=120),
     _pattarone("lite0", weights=IMAGENET, steps=120),
 )
-"""Names say what was changed, so that no training is longer than half an hour."""
+"""Names say what was changed: a hidden layer; of Pattarone's the steps, so that no training is longer
+than half an hour."""
 
 
 def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
@@ -72,14 +77,15 @@ def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
         " | calibration error | training, s | a field, s",
         rows=[[*row, *[""] * (7 - len(row))] for row in rows],
         lead="The cells of `mcf7-cells`, each in the middle of a patch of 112 px, leave one"
-        " experiment out. Intervals resample experiments. Training: of all nine folds together. A"
-        " field: `Model.predict` of one image of 512 x 512 px without any kept features,"
-        " patches side by side where there are cells.",
+        " experiment out. Intervals resample experiments. Training: of all nine folds together,"
+        " features that an earlier row has left in the study are not computed again. A field:"
+        " `Model.predict` of one image of 512 x 512 px without any kept features, patches side by"
+        " side where there are cells.",
         notes=[
             *(f"{name}: {net.each}." for name, net in nets.items()),
             "PATTARONE_2021_SHORT is made for patches of 224 px, which hold several cells of this"
-            " density; here its patches are those of the other methods. Nets begin with random"
-            " weights where none are named.",
+            " density; here its patches are those of the other methods. Of these nets weights"
+            " are random where none are named; FROZEN and FINE_TUNED begin with ImageNet's.",
             "STAIN_UNET also learns propidium iodide. The time of trees is that of both together.",
             f"Times: {torch.get_num_threads()} thread of torch beside the processes that crop, on"
             " two cores that other work used as well; a run that is kept keeps its time.",

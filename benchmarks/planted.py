@@ -51,14 +51,22 @@ def planted(*, runs: Path, seed: int = 0) -> Result:
             low, high = wilson(hits, count)
             share = f"{hits} of {count} = {hits / count:.0%} ({low:.0%}-{high:.0%})"
             chance = f"{found['chance'].mean():.1%}"
-            rows.append([kind, str(name), share, chance, f"{apart.median():.2f}"])
+            rows.append(
+                [
+                    kind,
+                    str(name),
+                    share,
+                    chance,
+                    "" if apart.isna().all() else f"{apart.median():.2f}",
+                ]
+            )
             values[f"{kind}, {name}"] = {
                 "hits": hits,
                 "fields": count,
                 "disagreement": apart.tolist(),
             }
     return Result(
-        title="Grad-CAM on simulated cultures with planted sick cells",
+        title="Evidence on simulated cultures with planted sick cells",
         header="net and layer | weights | highest peak on a sick cell | chance | disagreement",
         rows=rows,
         lead=f"{len(fields)} fields of another plate than the nets were trained on, {DOSE_S:g} s of"

@@ -264,7 +264,8 @@ def test_a_run_is_not_gone_on_with_another_anchor(runs: Runs) -> None:
 def test_both_options_are_given() -> None:
     """One without the other, or two conditions, are wrong use; the help names both."""
     words = ["train", "study", "--out", "run"]
-    for wrong in (["--anchor-by", "plate"], ["--anchor", "a=b"], ["--anchor", "a"]):
+    two = ["--anchor-by", "plate", "--anchor", "a=b", "--anchor", "c=d"]
+    for wrong in (["--anchor-by", "plate"], ["--anchor", "a=b"], ["--anchor", "a"], two):
         made = CliRunner().invoke(main, [*words, *wrong])
         assert made.exit_code == 2
         assert "--anchor" in made.output

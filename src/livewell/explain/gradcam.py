@@ -167,7 +167,8 @@ class PatchMap:
     ----------
     box
         What is shown, pixels of the frame: the middle of the patch that a net of crops sees; of a
-        net of whole fields all that it reads (`places.PlaceCam`). May reach beyond patch and frame.
+        net of whole fields the patch, or the largest square that it reads around a place if that is
+        larger (`places.PlaceCam`). May reach beyond patch and frame.
     grey
         (h, w) float32, grey levels of the first channel as in the file.
     map

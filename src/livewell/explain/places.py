@@ -13,7 +13,6 @@ from livewell.errors import SpecError
 from livewell.explain.gradcam import PatchMap, middle
 from livewell.geometry import Box
 from livewell.image import PixelSource
-from livewell.inference.fields import no_plate
 from livewell.models.nets.field_maps import FieldMap, rooted
 from livewell.models.nets.frozen import MAP_PX, FrozenNet, Reading
 from livewell.models.nets.layers import known_layer
@@ -69,7 +68,11 @@ class PlaceCam:
                 remedy="train with --set hidden=0, or use --method embedding",
             )
         if net.anchor is not None:
-            raise no_plate(net.anchor)
+            raise SpecError(
+                "no maps of evidence of a model whose features are relative to an anchor",
+                got=str(net.anchor),
+                remedy="train without --anchor-by, or use --method embedding",
+            )
         self._reader = FieldReader(net)
         self.layer = self._blocks(name)
 
@@ -110,9 +113,9 @@ class PlaceCam:
     ) -> tuple[NDArray[np.float32], None]:
         """Evidence for a class in the scores of all places of a field, (height, width).
 
-        In units of the class score: the mean over the field is that of the scores of all places,
-        less the score of the training fields' means, before what is below zero is cut off. NaN
-        beyond the image.
+        In units of the class score: before what is below zero is cut off, the mean over the field
+        is nearly that of the scores of all places, less the score of the training fields' means;
+        cells at the rim are drawn in part beyond it. NaN beyond the image.
         """
         area, stride = source.area(image, t), self.stride_px
         found = np.full(source.frame(image, t).shape[-2:], np.nan, dtype=np.float32)

@@ -36,7 +36,8 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
     of = "" if cam.module.pool_px else "'s centre"
     notes = [
         info(
-            "The net judges all of a patch, as the mean over the places in it."
+            "The net judges all of a patch, as the mean over the places in it; what it reads just"
+            " beyond the patch is not shown in full."
             if cam.module.pool_px
             else "The net reads a patch by squares round its centre, one inside the other, the"
             f" largest {layer.squares_px} px wide: evidence is strongest at the centre, whatever is"
@@ -60,8 +61,8 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
         "score per square of 8 px",
         "score",
         "What each position adds to the class scores of all positions around it, on a scale of its"
-        " own. With what speaks against the class, the mean over a field is its mean score, less"
-        " that of a mean training field.",
+        " own. With what speaks against the class, the mean over a field is nearly its mean"
+        " score, less that of a mean training field.",
         f"half the mean distance of the maps' cells, {layer.margin_px} px",
         notes,
     )

@@ -18,7 +18,7 @@ from livewell.report.maps import plate_for, plate_view
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone, bad, cell, info, warn
 from livewell.report.results import PageResults
 from livewell.report.timecourses import dose_curves, well_panels
-from livewell.report.verdicts import ELSEWHERE, WHOLE_WINDOWS
+from livewell.report.verdicts import CENTRES, ELSEWHERE, WHOLE_WINDOWS
 from livewell.text import plural, sentence
 
 TIMES = 6
@@ -49,6 +49,8 @@ class TimelapseResults(PageResults):
     thresholds: Sequence[float]
     warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     same_study: bool = False
+    of_centres: bool = False
+    """Whether the model judges what is at the centre of a window, not all of it."""
 
 
 def timelapse_page(results: TimelapseResults) -> Page:
@@ -158,7 +160,8 @@ def cautions(results: TimelapseResults) -> list[Note]:
         of = f"{plural(blank, 'frame')} of {len(frames):,}"
         notes.append(info(f"Nothing was to judge in {of}."))
     own = OWN_LABELS if results.same_study else ELSEWHERE
-    return [*notes, *results.notes, WHOLE_WINDOWS, own]
+    coloured = CENTRES if results.of_centres else WHOLE_WINDOWS
+    return [*notes, *results.notes, coloured, own]
 
 
 def _seen_notes(results: TimelapseResults) -> Iterator[Note]:

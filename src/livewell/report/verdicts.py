@@ -35,7 +35,7 @@ WHOLE_WINDOWS = info(
 )
 CENTRES = info(
     "A point of the map is coloured by what is at it and close by, and only where there is a cell:"
-    " the model learnt from single cells."
+    " the model judges what is at the centre of a window."
 )
 
 

@@ -139,6 +139,7 @@ def timelapse(
         thresholds=tuple(sorted({m.card.region_rule.threshold for m in models})),
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
+        of_centres=card.profile.net.reads_centre,
         notes=noted((*found.notes, *notes)),
         card=model_summary(card),
         settings=settings,

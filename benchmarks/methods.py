@@ -45,8 +45,8 @@ METHODS = (
     _pattarone("inception_v3", steps=120),
     _pattarone("lite0", weights=IMAGENET, steps=120),
 )
-"""Names say what was changed: a hidden layer; of Pattarone's the steps, so that no training is longer
-than half an hour."""
+"""Names say what was changed: a hidden layer; of Pattarone's the steps, so that no training is
+longer than half an hour."""
 
 
 def table(data: Path, *, runs: Path, seed: int = 0) -> Result:

@@ -154,7 +154,7 @@ def test_maps_that_are_zero_hold_no_evidence(net: Net) -> None:
 
 
 def test_patches_of_a_study(net: Net) -> None:
-    """Each comes with the patch, or what is read around its centre if larger, in order, nothing below zero."""
+    """Each comes in order, with the patch, or with the largest square read if larger."""
     cam, source = PlaceCam(net), ArrayPixels({"a": FRAME[None], "b": FRAME[None, :, ::-1]})
     boxes = [Box.of(20, 40, 132, 152), Box.of(100, 90, 211, 201)]
     patches = [Region(name, 0, box) for box in boxes for name in ("a", "b")]

@@ -47,8 +47,8 @@ MAPPING = (
         "--edges",
         type=click.Choice(["drop", "mirror"]),
         help="Nearer than half a window to the edge: say nothing (drop), or mirror the frame. By"
-        " default drop; of FROZEN mirror, for it sees the whole frame: its map reaches the edge, and"
-        " nothing is mirrored.",
+        " default drop; of FROZEN mirror, for it sees the whole frame: its map reaches the edge,"
+        " and nothing is mirrored.",
     ),
     channels("Channel to judge; by default that of the study, if there is one, else the model's."),
     DEVICE,

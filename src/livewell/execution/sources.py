@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from livewell.errors import SpecError
 from livewell.execution.frames import OpenSettings, image_files
 from livewell.images.listing import STAMP
 from livewell.inference.model import Model
@@ -38,6 +39,13 @@ class Source:
         if not (images / STAMP).is_file():
             return cls(image_files(images, out), opening, need_no_plate(judge))
         study = Study.open(images)
+        if judge.card.anchor is not None and opening.pixel_um not in (None, study.pixel_um):
+            raise SpecError(
+                "another pixel size than the study's would not hold for its anchors",
+                where=str(study.folder),
+                got=f"{opening.pixel_um:g} um",
+                remedy="say it when indexing: `livewell index --pixel-um`",
+            )
         fields, notes = beside_anchor(study, judge.card.anchor, study.fields())
         opening = replace(
             opening,

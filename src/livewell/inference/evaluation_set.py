@@ -14,6 +14,7 @@ from livewell.images.opening import Channels, asked_channels
 from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
 from livewell.inference.unseen import candidates, scored_by, scorers
+from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
 from livewell.splitting.units import unit_names
@@ -125,7 +126,9 @@ class EvaluationSet:
         same_channels(names, card.channels, str(study.folder))
         pixels = StudyPixels(study, asked)
         pixels.prepare(sorted(left["image"].unique()))
-        patches, counts = patches_of_labels(study, left, _grid(left, card), pixels)
+        rim_px = (card.patch_px - card.profile.middle_px) // 2
+        occupancy = Texture(card.pixel_um, rim_px)
+        patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, occupancy)
         _same_size(patches, card)
         patches["group"] = patches["image"].map(groups).fillna(patches["image"])
         patches = PATCHES.check(patches, where=f"labels {labels}")

@@ -58,7 +58,7 @@ class Familiarity:
         patches = patches_with_cells(self.net, pixels, area, self.net.middle_px)
         if not patches:
             return None
-        return self._distance(self.engine.described(pixels, area, patches)[1])
+        return self._distance(self.engine.means(pixels, area, patches))
 
     def notes(self, views: Sequence[View]) -> tuple[str, ...]:
         """The note on frames of a movie of which some are unlike what the model learnt."""

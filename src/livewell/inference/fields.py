@@ -27,7 +27,7 @@ from livewell.region import Region
 from livewell.study.pixels import StudyPixels
 from livewell.tables.metadata import Anchor
 from livewell.training.anchors import AnchorFeatures, Anchors
-from livewell.training.features import FieldReader, GridReader, cache_of
+from livewell.training.features import FieldReader, GridReader, Read, cache_of
 
 SAMPLE = 400
 """Most places of a part of a field that its mean features are taken of."""
@@ -107,26 +107,41 @@ class Fields(Scorer):
             boxes = patches()
             if not boxes:
                 return np.full(module.features, np.nan, dtype=np.float32)
-            return (self.described(pixels, area, boxes)[1].cpu() + level).numpy()
+            return (self.means(pixels, area, boxes).cpu() + level).numpy()
 
-        read = (module.spec.blocks, module.spec.radii_px, module.pool_px, self.net.how, what)
-        found: NDArray[np.float32] = self._reader.kept(pixels, repr(read), made) - level.numpy()
+        read = (module.spec.blocks, module.spec.radii_px, module.pool_px, self.net.how)
+        kept = self._reader.kept(pixels, repr((read, self.net.pixel_um, what)), made)
+        found: NDArray[np.float32] = kept - level.numpy()
         return found
 
     def described(
         self, frame: Frame, area: Box, boxes: Sequence[Box]
     ) -> tuple[NDArray[np.float64], Tensor]:
-        """As `boxes`, and the mean features (features,) of up to `SAMPLE` of them a part."""
+        """As `boxes`, and `means`."""
+        logits, means = self._beside(frame, area, boxes, self._module.logits)
+        return logits.numpy().astype(np.float64), means
+
+    def means(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> Tensor:
+        """Mean features (features,) of up to `SAMPLE` boxes a part."""
+        return self._beside(frame, area, boxes, lambda _, places: places.new_empty(len(places), 0))[
+            1
+        ]
+
+    def _beside(
+        self, frame: Frame, area: Box, boxes: Sequence[Box], own: Read
+    ) -> tuple[Tensor, Tensor]:
+        """What is read of boxes, and their mean features, in one pass."""
         pixels = np.asarray(frame)[..., area.y.slice, area.x.slice]
         pixels, parts = pixels.reshape(-1, *pixels.shape[-2:]), []
 
         def read(maps: Sequence[FieldMap], places: Tensor) -> Tensor:
             some = places[:: -(-len(places) // SAMPLE)]
             parts.append(self._module.embedded(maps, some).mean(dim=0) * len(places))
-            return self._module.logits(maps, places)
+            return own(maps, places)
 
-        logits = self._reader.boxes(pixels, area, boxes, read)
-        return logits.numpy().astype(np.float64), torch.stack(parts).sum(dim=0) / len(boxes)
+        found = self._reader.boxes(pixels, area, boxes, read)
+        mean: Tensor = torch.stack(parts).sum(dim=0) / len(boxes)
+        return found, mean
 
     def scored(self, view: View, grid: WindowGrid) -> NDArray[np.float32]:
         """As `Scorer.scored`."""
@@ -145,7 +160,9 @@ class Fields(Scorer):
     ) -> NDArray[np.float32]:
         if self.net.anchor is None or not regions:
             reader = self._reader.keeping(cache_of(source))
-            return reader.regions(source, regions, partial(read, self._module), tick).numpy()
+            return reader.regions(
+                source, regions, partial(read, cast(FrozenNet, self.net.module)), tick
+            ).numpy()
         rows: dict[str, list[int]] = {}
         for row, region in enumerate(regions):
             rows.setdefault(region.image, []).append(row)

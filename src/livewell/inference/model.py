@@ -229,7 +229,9 @@ class Model:
         pixel_um
             Edge of a pixel, micrometres, in place of what the file says.
         stride_px
-            From patch to patch and from cell to cell of the class map; by default patches touch.
+            From patch to patch and from cell to cell of the class map; by default patches touch, or
+            their middles where they are judged by their centres, and cells lie a quarter of a patch
+            apart.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """Which patches hold cells, as a model of marked patches tells."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import cast
 
@@ -76,7 +77,10 @@ class ModelOccupancy:
             self._channels = list(range(len(names)))
         known = model.net.pixel_um and (pixel_um or model.net.pixel_um)
         _refuse_far(known, model.net.pixel_um, str(model.folder))
-        self._reader = FieldReader(replace(model.net, pixel_um=known), cache)
+        module = copy(cast(FrozenNet, model.net.module))
+        if known and model.net.pixel_um:
+            module.pool_px = round(module.pool_px * model.net.pixel_um / known)
+        self._reader = FieldReader(replace(model.net, module=module, pixel_um=known), cache)
 
     @classmethod
     def of_study(

@@ -31,13 +31,18 @@ class Occupancy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """Occupancy by texture in the first channel: `LEAST_SHARE` of a box has that of cells."""
+    """Occupancy by texture in the first channel: `LEAST_SHARE` of a box has that of cells.
+
+    But for a rim of `rim_px`, which does not count.
+    """
 
     pixel_um: float | None = None
+    rim_px: int = 0
 
     def holds(self, planes: Frame, area: Box, boxes: Sequence[Box]) -> NDArray[np.bool_]:
         """As `Occupancy.holds`."""
-        return shares(textured(planes[0], self.pixel_um), boxes) >= LEAST_SHARE
+        middles = [box.widened(-self.rim_px) for box in boxes]
+        return shares(textured(planes[0], self.pixel_um), middles) >= LEAST_SHARE
 
 
 def textured(frame: Frame, pixel_um: float | None = None) -> NDArray[np.bool_]:

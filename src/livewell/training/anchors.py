@@ -31,7 +31,7 @@ MOST_FRAMES = 40
 
 
 def refuse_anchor(profile: Profile, anchor: Anchor | None) -> None:
-    """Refuse an anchor for a recipe whose net is no linear head on fixed features."""
+    """Refuse an anchor for a recipe whose net is no light head on fixed features of regions."""
     if anchor is not None and profile.net.kind != "frozen":
         raise SpecError(
             "only features of a fixed backbone can be relative to an anchor",
@@ -49,9 +49,8 @@ def patches_with_cells(
     boxes = list(tiles(area, net.patch_px, stride_px, "shift"))
     if not boxes:
         return []
-    margin = (net.patch_px - net.middle_px) // 2
-    middles = [box.widened(-margin) for box in boxes]
-    full = (occupancy or Texture(net.pixel_um)).holds(pixels, area, middles)
+    occupancy = occupancy or Texture(net.pixel_um, (net.patch_px - net.middle_px) // 2)
+    full = occupancy.holds(pixels, area, boxes)
     return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
 

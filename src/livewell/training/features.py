@@ -18,7 +18,7 @@ from livewell.errors import ImageContentError, SpecError, named
 from livewell.geometry import Box
 from livewell.image import Frame, PixelSource
 from livewell.models.backends import AskedBackend, Backend, SeveralMaps, backbone_backend, maps_on
-from livewell.models.building import build
+from livewell.models.building import build, net_of
 from livewell.models.device import AUTO, device_of, placed
 from livewell.models.nets.field_maps import GRID_PX, FieldMap
 from livewell.models.nets.frozen import FrozenNet, FrozenSpec
@@ -80,7 +80,7 @@ def reader_of(
         torch.manual_seed(seed)
         module = placed(build(profile, channels=channels, classes=classes), device)
     names = ClassNames(tuple(map(str, range(classes))))
-    net = Net(module, names, pixel_um, profile.input.patch_px, 0, profile.input.normalise)
+    net = net_of(module, profile, names, pixel_um)
     return FieldReader(net, cache_of(source))
 
 

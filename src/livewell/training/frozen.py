@@ -57,7 +57,7 @@ def fit_head(
     anchors: Anchors | None = None,
     **_: Any,
 ) -> FitResult:
-    """Fit the linear head of a `FrozenNet`, as `livewell.training.fit.fit`.
+    """Fit the light head of a `FrozenNet`, as `livewell.training.fit.fit`.
 
     The head is fitted on both parts. What its logits are worth is known from others, each fitted
     without some of the groups: `FitResult.crossfitted` are logits of the groups left out.

@@ -10,7 +10,7 @@ from livewell.execution.frames import FileFrame, OpenSettings, counted, judge_fr
 from livewell.execution.items import Item, Journal, Record, map_items
 from livewell.execution.results import ResultFolder
 from livewell.execution.sources import Source
-from livewell.files import AnyPath
+from livewell.files import AnyPath, sha256
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.frames import gaps
 from livewell.inference.model import Model
@@ -105,6 +105,8 @@ def assess(
         "channel": noted_channels(opening.channels),
         "pixel_um": opening.pixel_um,
     }
+    if card.anchor is not None:
+        settings["fields"] = sha256(images / "fields.parquet")
     occupancy = None
     if occupied_by is not None:
         telling = Model.load(occupied_by, device=device)

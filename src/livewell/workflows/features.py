@@ -74,6 +74,7 @@ def features(
         return FeaturesResult(cache.room(), removed, 0, ())
     table = study.labels(labels)
     pixel_um = common_pixel_um(study, table["image"])
+    profile = profile.for_labels(study.label_meta(labels).of_centres)
     reader = reader_of(profile, pixels, pixels.number_of_channels, 2, pixel_um, device)
     pixels.prepare(table["image"].unique())
     frames = sorted({(image, t) for image, t, *_ in labelled_frames(study, table)})

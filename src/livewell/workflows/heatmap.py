@@ -77,7 +77,7 @@ def heatmap(
     edges
         ``drop``: windows lie wholly in the frame, and nearer than half a window to its edge
         nothing is said. ``mirror``: windows are centred up to the edge, and see the frame mirrored
-        beyond it. By default as `inference.engines.MapSettings.of`.
+        beyond it (nets of whole fields: what lies in it). By default as `MapSettings.of`.
     engine, backend, memory_gb
         As in `inference.engines.engine_for`. Which were used, and how far their answers are
         from windows one by one on this movie, stands in map and report.

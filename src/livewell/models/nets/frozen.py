@@ -1,7 +1,8 @@
 """A fixed backbone over the whole field, under a light head: logits at every place of the field.
 
-The head is linear in what it reads, so logits at a place are the sum of what every map says there,
-and a class map is these logits on a grid: one function of the place, whatever asks for it.
+The head is linear in what it reads, or has one hidden layer that is, so that logits at a place come
+from sums of what every map says there. A class map is these logits on a grid: one function of the
+place, whatever asks for it.
 """
 
 import math
@@ -235,7 +236,11 @@ class FrozenNet(nn.Module):
 
     def beyond_px(self, scale: float) -> int:
         """Pixels of a field beyond a place, at that scale, that it can depend on."""
-        return math.ceil(self.reach_px / scale) + self.pool_px
+        reach = max(
+            (layer.field_px + max(cells) * layer.stride_px) / 2 / stepped(scale * zoom)
+            for zoom, layer, cells in self.readings
+        )
+        return math.ceil(reach) + self.pool_px
 
     @property
     def trunk(self) -> Trunk:
@@ -267,14 +272,14 @@ class FrozenNet(nn.Module):
         for reading, at in zip(self.readings, maps, strict=True):
             sums, (rows, columns, shares) = corner_sums(at.values), at.corners(places)
             pool = self.pool_cells(at)
-            down, across = at.squares(places, pool)
+            lines = at.squares(places, pool) if pool > 1 else ()
             for edge in reading.cells:
                 if pool == 1:
                     square = rooted(square_means(sums, edge, rows, columns))
                     found.append((square * shares).sum(dim=1).T)
                 else:
                     square = rooted(square_means(sums, edge))
-                    found.append(torch.einsum("crs,nr,ns->nc", square, down, across))
+                    found.append(torch.einsum("crs,nr,ns->nc", square, *lines))
         return torch.cat(found, dim=1) - self.level
 
     def logits(self, maps: Sequence[FieldMap], places: Tensor) -> Tensor:

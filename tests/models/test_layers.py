@@ -106,7 +106,7 @@ def test_every_layer_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("conv4_3", "did you mean conv4_2"), ("fc1", "the last one")]
+    ("name", "near"), [("conv4_3", "did you mean conv4_2"), ("fc1", "the usual one")]
 )
 def test_an_unknown_layer_is_refused(name: str, near: str) -> None:
     """The text names the near one and those there are."""

@@ -6,12 +6,12 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "from_python.ipynb"
-SHORT = {"steps": 12, "wells": 6}
+SHORT = {"wells": 6}
 MOST_BYTES = 50_000
 
 
 def test_the_notebook_runs_to_its_end(tmp_path: Path) -> None:
-    """With a short training every cell runs; values show themselves in at most 50 kB of HTML."""
+    """On a small plate every cell runs; values show themselves in at most 50 kB of HTML."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     settings = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
     settings.source = "\n".join(f"{name} = {value}" for name, value in SHORT.items())

@@ -36,12 +36,24 @@ def commands_of(document: Path) -> Commands:
     return [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
 
 
+def shortened(words: list[str], more: list[str]) -> list[str]:
+    """A command with more words; settings that these say take the place of its own."""
+    names = {word.partition("=")[0] for word in more if "=" in word}
+    kept: list[str] = []
+    for word in words:
+        if kept and kept[-1] == "--set" and word.partition("=")[0] in names:
+            kept.pop()
+        else:
+            kept.append(word)
+    return kept + more
+
+
 def run_all(chosen: Commands) -> Commands:
     """Run commands in this process, those in `SMALLER` with less to do."""
     for words in chosen:
         line = " ".join(words[1:])
         more = (extra for first, extra in SMALLER.items() if line.startswith(f"{first} "))
-        given = [*words[1:], *next(more, [])]
+        given = shortened(words[1:], next(more, []))
         done = CliRunner().invoke(main, given, catch_exceptions=False)
         assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
     return chosen

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "from_python.ipynb"
@@ -10,6 +11,7 @@ SHORT = {"wells": 6}
 MOST_BYTES = 50_000
 
 
+@pytest.mark.long
 def test_the_notebook_runs_to_its_end(tmp_path: Path) -> None:
     """On a small plate every cell runs; values show themselves in at most 50 kB of HTML."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)

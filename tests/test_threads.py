@@ -137,6 +137,8 @@ def interrupt():
     time.sleep(0.25)
     os.kill(os.getpid(), signal.SIGINT)
 
+# a shell that starts this in the background has Ctrl-C ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Thread(target=interrupt, daemon=True).start()
 try:
     with Aside(take) as aside:

@@ -95,6 +95,7 @@ def test_umap_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert "umap" not in sys.modules
 
 
+@pytest.mark.long
 def test_umap_maps_clusters_too() -> None:
     """Where it is installed it gives a third map, the same for the same seed."""
     pytest.importorskip("umap", reason="umap-learn is not installed", exc_type=ImportError)

@@ -1,8 +1,8 @@
 """Torchvision's nets as nets of crops: what they see, and the weights that they begin with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -27,6 +27,14 @@ from livewell.models.recipes import DEADNET_2017, TINY
 State = dict[str, Tensor]
 KINDS: tuple[BackboneKind, ...] = get_args(BackboneKind)
 TORCHVISIONS = tuple(kind for kind in KINDS if kind != LITE0)
+SLOW = ("resnet50", "resnet101", "densenet121", "inception_v3")
+
+
+def marked(kinds: Sequence[BackboneKind]) -> list[Any]:
+    """Kinds as parameters; those of large nets are for the long tests."""
+    return [pytest.param(each, marks=pytest.mark.long if each in SLOW else ()) for each in kinds]
+
+
 LEAST_PX = {kind: max(each.least_px, 32) for kind, each in BACKBONES.items()}
 
 
@@ -49,7 +57,7 @@ def test_each_kind_is_one_of_torchvisions() -> None:
     assert all(published(kind)[0].name.startswith(kind) for kind in TORCHVISIONS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", marked(KINDS))
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_any_channels_and_three_classes(kind: BackboneKind, channels: int) -> None:
     """Crops of any number of channels give three scores, which the last layer makes of averages."""
@@ -66,7 +74,7 @@ def test_any_channels_and_three_classes(kind: BackboneKind, channels: int) -> No
     assert last is net[-1]
 
 
-@pytest.mark.parametrize("kind", TORCHVISIONS)
+@pytest.mark.parametrize("kind", marked(TORCHVISIONS))
 def test_features_are_torchvisions(kind: BackboneKind, tmp_path: Path) -> None:
     """With weights of a file, the last layer sees what torchvision's own last layer sees."""
     torch.manual_seed(1)
@@ -85,7 +93,7 @@ def test_features_are_torchvisions(kind: BackboneKind, tmp_path: Path) -> None:
     torch.testing.assert_close(seen[1] / features.std(), features / features.std())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", marked(KINDS))
 def test_cells_see_what_is_declared(kind: BackboneKind) -> None:
     """A cell's gradient reaches the declared field, and begins where padding lets it begin."""
     own = BACKBONES[kind]
@@ -114,7 +122,7 @@ def linear(net: nn.Module) -> nn.Module:
     return net
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", marked(KINDS))
 def test_the_layer_that_is_looked_at_is_the_trunks_last(kind: BackboneKind) -> None:
     """Grad-CAM's default layer has the trunk's stride and field, and its cells are aligned."""
     own, net = BACKBONES[kind].trunk, BackboneSpec(kind=kind).build()
@@ -133,7 +141,7 @@ def test_layers_within_nets_have_torchvisions_names() -> None:
     assert {"layer1.2", "layer3.22"} <= known["resnet101"].keys()
 
 
-@pytest.mark.parametrize("kind", ["densenet121", "squeezenet1_1", "inception_v3", LITE0])
+@pytest.mark.parametrize("kind", marked(("densenet121", "squeezenet1_1", "inception_v3", LITE0)))
 def test_each_net_has_a_dense_form(kind: BackboneKind) -> None:
     """A map over one window is the window's logits, and its reach is the declared one."""
     torch.manual_seed(0)
@@ -161,7 +169,7 @@ def test_resnet34_does_without_padding() -> None:
         assert not any(part.padding[0] for part in net.modules() if isinstance(part, nn.Conv2d))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", marked(KINDS))
 def test_rules_of_crops_and_padding(kind: BackboneKind) -> None:
     """Crops too small are refused, and no padding but for nets that can do without."""
     settings = {"net": kind, "patch_px": 1_000, "input_px": 999}

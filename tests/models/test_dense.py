@@ -81,7 +81,9 @@ def test_a_whole_map_by_fourier_is_windows() -> None:
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.long if n == "resnet18" else ()) for n in BUILDERS]
+)
 def test_reach_is_what_gradients_see(name: str, padding: str) -> None:
     """A cell of the trunk depends on the declared field of pixels, neither more nor less."""
     input_px = (SAME if padding == "same" else VALID)[name]

@@ -38,6 +38,7 @@ def test_commands_on_the_demo_run(run_commands, tmp_path, monkeypatch):
     exec(compile(python, "README.md", "exec"), {})
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_commands_of_the_light_budget_run(run_commands, tmp_path, monkeypatch):
     """From a simulated plate to its budget, with fewer wells and steps."""

@@ -56,6 +56,7 @@ def test_only_unseen_regions_are_mapped(
     assert np.isfinite(places).all()
 
 
+@pytest.mark.long
 def test_a_head_on_a_fixed_backbone_shows_test_groups_alone(study: Study, out: Path) -> None:
     """It has learnt from validation groups too, so these are not shown; features are its own."""
     sizes = {"patch_px": 64, "input_px": 64, "stride_px": 64}

@@ -24,6 +24,7 @@ from livewell.workflows.explain import Explanation, explain
 from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
 SIZES = {"patch_px": 64, "input_px": 64, "stride_px": 64}
 LIGHT = {"weights": "", "blocks": "2,4", "zooms": "1", "radii_px": "0,8"}
 

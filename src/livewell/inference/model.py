@@ -229,9 +229,8 @@ class Model:
         pixel_um
             Edge of a pixel, micrometres, in place of what the file says.
         stride_px
-            From patch to patch and from cell to cell of the class map; by default patches touch, or
-            their middles where they are judged by their centres, and cells lie a quarter of a patch
-            apart.
+            From patch to patch and from cell to cell of the class map; by default patches, or
+            middles of patches judged by their centres, touch, and cells are a quarter patch apart.
 
         Raises
         ------

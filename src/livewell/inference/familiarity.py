@@ -20,8 +20,8 @@ from livewell.metrics.rules import FamiliarityRule
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.nets.net import Net
 from livewell.progress import task
-from livewell.training.anchors import patches_with_cells
 from livewell.training.familiarity import LEAST_FIELDS, fit_familiarity
+from livewell.training.features import patches_with_cells
 
 MOST_FIELDS = 400
 """Fields that a reference is made of, shared out evenly over groups."""

@@ -36,6 +36,8 @@ SAMPLE = 400
 class Fields(Scorer):
     """Scores regions by what a frozen net says at their centres, as `Windows` does crop by crop.
 
+    Where the net reads whole patches that is the mean over the patch around the centre.
+
     A cell of a map and a region of the same centre have the same logits. Features of fields of a
     `source` are kept where it keeps any.
     """
@@ -123,9 +125,8 @@ class Fields(Scorer):
 
     def means(self, frame: Frame, area: Box, boxes: Sequence[Box]) -> Tensor:
         """Mean features (features,) of up to `SAMPLE` boxes a part."""
-        return self._beside(frame, area, boxes, lambda _, places: places.new_empty(len(places), 0))[
-            1
-        ]
+        _, means = self._beside(frame, area, boxes, lambda _, at: at.new_empty(len(at), 0))
+        return means
 
     def _beside(
         self, frame: Frame, area: Box, boxes: Sequence[Box], own: Read

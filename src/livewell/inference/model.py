@@ -35,7 +35,7 @@ from livewell.progress import Tick
 from livewell.region import Region
 from livewell.tables.schemas import regions_of
 from livewell.text import html_table
-from livewell.training.anchors import patches_with_cells
+from livewell.training.features import patches_with_cells
 
 Find = Callable[[float], Detections | None]
 

@@ -146,7 +146,8 @@ FROZEN = Profile(
     name="FROZEN",
     source="livewell's own: EfficientNet-Lite0 with weights of ImageNet sees the whole field at two"
     " zooms; a linear head reads maps of four of its blocks, as means of squares around a place."
-    " Layers, squares, zooms and penalty were chosen on experiments of mcf7-pi.",
+    " Layers, squares, zooms and penalty were chosen on experiments of mcf7-pi; that whole patches"
+    " are read where labels are of wells, on the demo's plate, its test wells too.",
     net=FrozenSpec(),
     input=InputSpec(patch_px=112, input_px=112, stride_px=56, normalise="background"),
     augment=AugmentSpec(flips=False),
@@ -168,8 +169,8 @@ FINE_TUNED = FAST.updated(
     name="FINE_TUNED",
     source="livewell's own: EfficientNet-Lite0 with weights of ImageNet on patches, its last five"
     " blocks trained in few small steps; augmentation as FAST's. Of five settings (the rate, the"
-    " blocks, normalisation, 300 steps) the best on validation groups of two folds of mcf7-pi; its"
-    " test groups were not looked at.",
+    " blocks, normalisation, 300 steps) the best on validation groups of two folds of mcf7-pi, two"
+    " of them seen on one fold only; its test groups were not looked at.",
     net="lite0",
     padding="same",
     weights=IMAGENET,
@@ -182,11 +183,7 @@ FINE_TUNED = FAST.updated(
     steps=100,
     steps_per_epoch=50,
 )
-"""A backbone that knows photographs, its last blocks tuned: minutes on a processor.
-
-Two of the five settings (300 steps, a higher rate) were seen on one fold only, where their
-validation loss was higher.
-"""
+"""A backbone that knows photographs, its last blocks tuned: minutes on a processor."""
 
 EMPTY_SVM = FROZEN.updated(
     name="EMPTY_SVM",

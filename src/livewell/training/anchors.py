@@ -10,11 +10,8 @@ import torch
 from torch import Tensor
 
 from livewell.errors import Fault, LeakError, SpecError, TableError
-from livewell.geometry import Box, tiles
-from livewell.image import Frame
-from livewell.measure.occupancy import Occupancy, Texture
+from livewell.geometry import Box
 from livewell.models.nets.frozen import FrozenNet
-from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.region import Region
 from livewell.splitting.units import unit_names
@@ -24,7 +21,7 @@ from livewell.tables.faults import column_faults, listed, near
 from livewell.tables.metadata import Anchor
 from livewell.tables.schemas import as_text
 from livewell.text import plural
-from livewell.training.features import FieldReader
+from livewell.training.features import FieldReader, patches_with_cells
 
 MOST_FRAMES = 40
 """Frames that speak for a plate, spread evenly over those of its anchor."""
@@ -40,18 +37,6 @@ def refuse_anchor(profile: Profile, anchor: Anchor | None) -> None:
             got=f"--anchor-by {anchor.by}",
             remedy="train FROZEN, or leave --anchor-by and --anchor out",
         )
-
-
-def patches_with_cells(
-    net: Net, pixels: Frame, area: Box, stride_px: int, occupancy: Occupancy | None = None
-) -> list[Box]:
-    """Patches of a field where there are cells; the last row and column end at its edge."""
-    boxes = list(tiles(area, net.patch_px, stride_px, "shift"))
-    if not boxes:
-        return []
-    occupancy = occupancy or Texture(net.pixel_um, (net.patch_px - net.middle_px) // 2)
-    full = occupancy.holds(pixels, area, boxes)
-    return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
 
 def beside_anchor(

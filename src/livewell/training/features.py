@@ -15,8 +15,9 @@ from torch import Tensor
 
 from livewell.classes import ClassNames
 from livewell.errors import ImageContentError, SpecError, named
-from livewell.geometry import Box
+from livewell.geometry import Box, tiles
 from livewell.image import Frame, PixelSource
+from livewell.measure.occupancy import Occupancy, Texture
 from livewell.models.backends import AskedBackend, Backend, SeveralMaps, backbone_backend, maps_on
 from livewell.models.building import build, net_of
 from livewell.models.device import AUTO, device_of, placed
@@ -43,6 +44,18 @@ Read = Callable[[Sequence[FieldMap], Tensor], Tensor]
 def cache_of(source: PixelSource) -> FeatureCache | None:
     """Where features of a study's images are kept; other sources keep none."""
     return FeatureCache.of(source.study) if isinstance(source, StudyPixels) else None
+
+
+def patches_with_cells(
+    net: Net, pixels: Frame, area: Box, stride_px: int, occupancy: Occupancy | None = None
+) -> list[Box]:
+    """Patches of a field where there are cells; the last row and column end at its edge."""
+    boxes = list(tiles(area, net.patch_px, stride_px, "shift"))
+    if not boxes:
+        return []
+    occupancy = occupancy or Texture(net.pixel_um, (net.patch_px - net.middle_px) // 2)
+    full = occupancy.holds(pixels, area, boxes)
+    return [box for box, holds in zip(boxes, full, strict=True) if holds]
 
 
 def reader_of(

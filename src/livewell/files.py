@@ -162,7 +162,7 @@ def remove_others(folder: Path, pattern: str, kept: Collection[str]) -> None:
     """Remove the files of a folder of results that an earlier call wrote and this one did not."""
     for path in folder.glob(pattern):
         if path.name not in kept:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def article(noun: str) -> str:

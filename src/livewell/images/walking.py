@@ -19,21 +19,10 @@ DENIED, FAILED = "no permission to read", "folder that cannot be read"
 TWIN, ODD = "name that cannot be told from another one", "no regular file"
 UNREAD = "kind that livewell does not read"
 _SYSTEM = frozenset(
-    [
-        "@eadir",
-        "#recycle",
-        "@recycle",
-        "#snapshot",
-        "~snapshot",
-        "@recently-snapshot",
-        "$recycle.bin",
-        "recycler",
-        "recycled",
-        "lost+found",
-        "__macosx",
-    ]
-) | {"system volume information", "network trash folder", "temporary items"}
-_THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail", "thumbnails", "_thumbnails", "ehthumbs"})
+    """@eadir,#recycle,@recycle,#snapshot,~snapshot,@recently-snapshot,$recycle.bin,recycler,recycled,\
+lost+found,__macosx,system volume information,network trash folder,temporary items""".split(",")
+)
+_THUMBNAILS = {"thumb", "thumbs", "thumbnail", "thumbnails", "_thumbnails", "ehthumbs"}
 # of ImageXpress ..._w1_thumb3F2504E0-4F89.tif, of Synology SYNOPHOTO_THUMB_XL.jpg
 _THUMBNAIL = re.compile(r"(?:.*_thumb[0-9a-f-]*|syno\w+_thumb_\w+)\.\w+", re.IGNORECASE)
 Identity = tuple[object, ...]

@@ -16,9 +16,8 @@ from uuid import uuid4
 
 from livewell import __version__
 from livewell.errors import OutputError, StudyError
+from livewell.names import AnyPath as AnyPath
 
-AnyPath = str | os.PathLike[str]
-"""A path as text or as a path."""
 TEMPORARY = ".livewell-tmp-"
 """Every unfinished file or folder begins with this, so that it is never taken for whole."""
 

@@ -47,7 +47,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def fields_of(root: Path) -> pd.DataFrame:
-    names = [path.relative_to(root).as_posix() for path in find_images(root)]
+    names = list(find_images(root).files)
     return pd.DataFrame({"image": names, "path": names, "colour": "x"})
 
 
@@ -72,7 +72,7 @@ def test_find_images(root: Path) -> None:
     (root / "places" / "masks").mkdir(parents=True)
     (root / "places" / "localisation.json").write_text("{}")
     (root / "places" / "masks" / "a.tif").write_text("x")
-    found = [path.relative_to(root).as_posix() for path in find_images(root)]
+    found = list(find_images(root).files)
     assert found == ["a.tif", "p/b2.tif", "p/b10.tif"]
 
 
@@ -99,7 +99,7 @@ def test_ten_thousand_files_are_indexed_unopened(tmp_path: Path) -> None:
     for i in range(10_000):
         os.close(os.open(root / f"f{i}.tif", os.O_CREAT))
     found = find_images(root)
-    names = [path.name for path in found]
+    names = list(found.files)
     Study.create(tmp_path / "s", root, pd.DataFrame({"image": names, "path": names}))
     assert names[:3] == ["f0.tif", "f1.tif", "f2.tif"]
     assert names[-1] == "f9999.tif"

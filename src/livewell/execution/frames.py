@@ -9,17 +9,21 @@ from livewell.execution.items import STOPPING, Item, Record
 from livewell.image import Header
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels, open_image
+from livewell.images.walking import Listing
 from livewell.inference.frames import Field, fit_to, read_field, why
 from livewell.inference.model import Model
 from livewell.inference.unseen import learnt
+from livewell.names import name_of
 from livewell.progress import Tick, each
 from livewell.text import plural
 
+OWN = "file in the folder of results"
 
-def image_files(images: Path, out: Path) -> dict[str, Path]:
+
+def image_files(images: Path, out: Path) -> Listing:
     """Image files by name: one, or those in a folder but for what lies in `out`."""
     if images.is_file():
-        return {images.name: images}
+        return Listing(images.parent, {name_of(images): images}, {})
     inside, found = out.resolve(), find_images(images)
     if inside == images.resolve():
         raise OutputError(
@@ -27,14 +31,17 @@ def image_files(images: Path, out: Path) -> dict[str, Path]:
             where=str(out),
             remedy="name another folder with --out",
         )
-    found = [path for path in found if inside not in path.resolve().parents]
-    if not found:
+    files = {
+        name: path for name, path in found.files.items() if inside not in path.resolve().parents
+    }
+    if not files:
         raise ImageReadError(
             "no image files here, but for those in the folder of results",
             where=str(images),
             remedy="name the folder of the images, and another one with --out",
         )
-    return {path.relative_to(images).as_posix(): path for path in found}
+    own = {OWN: len(found.files) - len(files)} if len(files) < len(found.files) else {}
+    return replace(found, files=files, left_out=found.left_out | own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import plain, tiff
-from livewell.images.sequence import SequenceImage, natural_key
+from livewell.images.sequence import SequenceImage
+from livewell.images.walking import Listing, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Format:
 
 def _open_folder(path: Path) -> Image:
     """A folder of single frames, in the natural order of their names."""
-    return SequenceImage(frames_in(path), open_file).refuse(mixed=True)
+    return SequenceImage(frames_in(path).paths, open_file).refuse(mixed=True)
 
 
 FORMATS: dict[str, Format] = {
@@ -104,20 +105,17 @@ def open_file(path: Path) -> OpenImage:
     return OpenImage(reader, replace(header, notes=(*header.notes, *notes)))
 
 
-def frames_in(folder: Path) -> list[Path]:
-    """Image files lying in `folder`, hidden ones left out, in the natural order of their names."""
-    found = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    ]
-    if not found:
+def frames_in(folder: Path) -> Listing:
+    """Image files lying in `folder`, and what was left out there, see `walking.walk`."""
+    listing = walk(folder, SUFFIXES, deep=False)
+    if not listing.files:
         raise ImageReadError(
             "a folder without image files",
             where=str(folder),
             expected="files ending in " + ", ".join(SUFFIXES),
+            got=listing.said,
         )
-    return sorted(found, key=lambda file: natural_key(file.name))
+    return listing
 
 
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:

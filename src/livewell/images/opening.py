@@ -16,6 +16,7 @@ from livewell.image import Header, check_scale
 from livewell.images.formats import OpenImage, open_file
 from livewell.images.plain import RGB, RGB_NOTE
 from livewell.images.sequence import SequenceImage
+from livewell.names import AnyPath
 
 _TRANSMITTED = re.compile(
     r"bright.?field|phase|transm|hoffman|(?<![a-z])(?:bf|tl|dic|ph[0-9l]?|trans|t-?pmt)(?![a-z])",
@@ -33,7 +34,7 @@ COLOURLESS_NOTE = (
 
 
 def open_image(
-    path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
+    path: AnyPath, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> OpenImage:
     """Open an image file, or a folder of single frames; pixels are read frame by frame.
 
@@ -56,7 +57,7 @@ def open_image(
 
 
 def open_sequence(
-    paths: Sequence[Path | str],
+    paths: Sequence[AnyPath],
     *,
     pixel_um: float | None = None,
     frame_s: float | None = None,
@@ -73,7 +74,7 @@ def open_sequence(
 
 
 def read_header(
-    path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
+    path: AnyPath, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> Header:
     """What a file says of its image; pixels are read of colour images only, see `Header`."""
     with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:

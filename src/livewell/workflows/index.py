@@ -82,10 +82,12 @@ def index(
         Metadata that do not fit the files, with every fault.
     """
     images = Path(images)
-    found = [path for path in find_images(images) if fnmatch(path.name.lower(), files.lower())]
-    if not found:
+    listing = find_images(images)
+    names = [
+        name for name, path in listing.files.items() if fnmatch(path.name.lower(), files.lower())
+    ]
+    if not names:
         raise LayoutError("no image here", where=str(images), expected=f"files like {files}")
-    names = [path.relative_to(images).as_posix() for path in found]
     notes: list[str] = []
     fields = pd.DataFrame({"image": names, "path": names})
     if pattern is not None:

@@ -52,7 +52,7 @@ def unfolded(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
                 open_image(path).close()
             except LivewellError as error:
                 with suppress(LivewellError):
-                    files = frames_in(path)
+                    files = list(frames_in(path).paths)
                     file = "" if error.where == str(path) else f"{Path(error.where).name}: "
                     some = f"the first {LISTED} of {len(files)}" if len(files) > LISTED else "all"
                     notes.append(f"{path}: {file}{error.what}; {some} are listed one by one")

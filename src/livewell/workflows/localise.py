@@ -94,7 +94,8 @@ def localise(
     look = Look(**{name: value for name, value in shape.items() if value is not None})
     locator = Locator(Model.load(model, device=device), look, least)
     card, opening = locator.card, OpenSettings(channels, pixel_um)
-    files = image_files(images, out)
+    listing = image_files(images, out)
+    files = listing.files
     settings = {
         "images": str(images.resolve()),
         "weights": card.weights_sha256,

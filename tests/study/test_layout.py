@@ -109,12 +109,12 @@ def test_rows_and_columns_make_wells() -> None:
 )
 def test_patterns_that_fit_in_countless_ways(pattern: str, name: str) -> None:
     """Campaign L4: a pattern full of stars or brackets soon fits, does not fit, or is refused."""
+    parsed = NamePattern.parse(pattern)
     try:
-        table, unmatched = NamePattern.parse(pattern).match_all([name])
-    except LayoutError as error:
-        assert "too many ways" in str(error)
-    else:
-        assert len(table) + len(unmatched) == 1
+        table, unmatched = parsed.match_all([name])
+    except LayoutError:
+        return
+    assert len(table) + len(unmatched) == 1
 
 
 def test_long_patterns() -> None:

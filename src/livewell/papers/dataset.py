@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.doses.over_time import places
+from livewell.doses.positions import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.files import whole_file
 from livewell.geometry import Edge
@@ -309,7 +309,7 @@ _LEFT = {"drop": ", left out", "keep": ", kept (not counted)"}
 
 
 def positions_of(fields: pd.DataFrame) -> "pd.Series[str]":
-    """Name of the stage position by image, see `livewell.doses.over_time.places`."""
+    """Name of the stage position by image, see `livewell.doses.positions.places`."""
     return places(fields).set_axis(fields["image"])
 
 

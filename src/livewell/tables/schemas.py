@@ -290,7 +290,8 @@ def key_table(patches: Iterable[Region]) -> pd.DataFrame:
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
     """A column as text: whole numbers without ``.0``, no spaces around, empty as missing."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
     texts = values.astype("str").str.strip()
+    if pd.api.types.is_float_dtype(values):
+        whole = values.notna() & (values % 1 == 0)
+        texts = texts.mask(whole, (values[whole] + 0.0).map("{:.0f}".format))
     return texts.mask(values.isna() | (texts == ""))

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from livewell import __version__
 from livewell.errors import OutputError, StudyError
+from livewell.regular import regular
 
 AnyPath = str | os.PathLike[str]
 """A path as text or as a path."""
@@ -94,7 +95,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     """Read a JSON object, called `kind` in errors."""
     what, where = f"cannot be read as {article(kind)}", str(path)
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = json.loads(regular(path).read_text("utf-8"))
     except FileNotFoundError as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import Fault, LayoutError, TableError
+from livewell.regular import regular
 from livewell.tables.schemas import FIELDS
 
 FILE_COLUMNS = ("image", "file", "filename", "file_name", "path")
@@ -95,7 +96,7 @@ def read_metadata(path: Path | str) -> Metadata:
 
 def _decode(path: Path) -> tuple[str, str]:
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
     except OSError as error:
         raise LayoutError(
             "cannot be read", where=str(path), got=str(error.strerror), remedy="check the path"

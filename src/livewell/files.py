@@ -17,6 +17,7 @@ from uuid import uuid4
 from livewell import __version__
 from livewell.errors import OutputError, StudyError
 from livewell.names import AnyPath as AnyPath
+from livewell.regular import regular
 
 TEMPORARY = ".livewell-tmp-"
 """Every unfinished file or folder begins with this, so that it is never taken for whole."""
@@ -93,7 +94,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     """Read a JSON object, called `kind` in errors."""
     what, where = f"cannot be read as {article(kind)}", str(path)
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = json.loads(regular(path).read_text("utf-8"))
     except FileNotFoundError as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error

@@ -1,5 +1,6 @@
 """Every kind of image file that livewell reads, and how it is known by its content."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import plain, tiff
+from livewell.images import jpeg, png, tiff
+from livewell.images.limits import check_size
 from livewell.images.sequence import SequenceImage
 from livewell.images.walking import Listing, walk
+from livewell.regular import regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,9 @@ FORMATS: dict[str, Format] = {
         lambda path, first: first.startswith(tiff.MAGIC),
         tiff.TiffImage,
     ),
-    "PNG": Format((".png",), lambda path, first: first.startswith(plain.PNG_MAGIC), plain.open_png),
+    "PNG": Format((".png",), lambda path, first: first.startswith(png.MAGIC), png.open_png),
     "JPEG": Format(
-        (".jpg", ".jpeg"), lambda path, first: first.startswith(plain.JPEG_MAGIC), plain.open_jpeg
+        (".jpg", ".jpeg"), lambda path, first: first.startswith(jpeg.MAGIC), jpeg.open_jpeg
     ),
     # folders that are one image (OME-Zarr, vendor formats) belong above this line
     "folder of frames": Format((), lambda path, first: path.is_dir(), _open_folder),
@@ -61,6 +64,13 @@ _FOREIGN = {
     b"BM": "a BMP image",
     b"%PDF": "a PDF document",
 }
+
+_REFUSALS = {
+    FileNotFoundError: ("no such file", "check the path"),
+    PermissionError: ("no permission to read", "change the file's permissions"),
+}
+_UNREADABLE = ("cannot be read", "look whether its disk or file server is there, and try again")
+"""What the operating system refuses, and what to do."""
 
 
 class OpenImage:
@@ -101,6 +111,11 @@ def open_file(path: Path) -> OpenImage:
     with _library_errors(path):
         name, notes = identify(path)
         reader = FORMATS[name].open(path)
+        try:
+            check_size(reader.header, path)
+        except LivewellError:
+            reader.close()
+            raise
     header = reader.header
     return OpenImage(reader, replace(header, notes=(*header.notes, *notes)))
 
@@ -121,8 +136,8 @@ def frames_in(folder: Path) -> Listing:
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:
     """Name of the format, and a note where the file's ending says another."""
     first = b""
-    if path.is_file():
-        with path.open("rb") as file:
+    if not path.is_dir():
+        with regular(path).open("rb") as file:
             first = file.read(16)
         if not first:
             raise ImageReadError(
@@ -130,8 +145,6 @@ def identify(path: Path) -> tuple[str, tuple[str, ...]]:
                 where=str(path),
                 remedy="copy it again from where it was recorded, or leave it out",
             )
-    elif not path.exists():
-        raise ImageReadError("no such file", where=str(path), remedy="check the path")
     by_name = SUFFIXES.get(path.suffix.lower())
     for name, form in FORMATS.items():
         if form.fits(path, first):
@@ -162,16 +175,27 @@ def _library_errors(path: Path) -> Iterator[None]:
     """Turn whatever a reading library raises into one error that names the file."""
     try:
         yield
-    except (LivewellError, MemoryError):
+    except LivewellError:
         raise
-    except PermissionError as error:
-        raise ImageReadError(
-            "no permission to read", where=str(path), remedy="change the file's permissions"
-        ) from error
     except Exception as error:
-        raise ImageReadError(
-            "cannot be read as an image; it is damaged or of an unknown variant",
+        raise _as_read_error(error, path) from error
+
+
+def _as_read_error(error: Exception, path: Path) -> ImageReadError:
+    if isinstance(error, MemoryError):
+        return ImageReadError(
+            "its pixels do not fit into the memory of this computer",
             where=str(path),
-            got=f"{type(error).__name__}: {error}"[:300].replace("\n", " "),
-            remedy="copy it again, or export it as OME-TIFF from the program that made it",
-        ) from error
+            remedy="copy it again where its size is not what the file says; else close other"
+            " programs, or cut it into fields",
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        what, remedy = _REFUSALS.get(type(error), _UNREADABLE)
+        where = os.fsdecode(error.filename) if error.filename else str(path)
+        return ImageReadError(what, where=where, got=error.strerror or "", remedy=remedy)
+    return ImageReadError(
+        "cannot be read as an image; it is damaged or of an unknown variant",
+        where=str(path),
+        got=f"{type(error).__name__}: {error}"[:300].replace("\n", " "),
+        remedy="copy it again, or export it as OME-TIFF from the program that made it",
+    )

@@ -12,6 +12,7 @@ from livewell.errors import Fault, StudyError, TableError, missing_columns
 from livewell.files import whole_file
 from livewell.geometry import Box
 from livewell.region import Region
+from livewell.regular import regular
 from livewell.text import few, several
 
 Kind = Literal["text", "integer", "number"]
@@ -49,7 +50,7 @@ class Schema:
     def read(self, path: Path) -> pd.DataFrame:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(regular(path))
         except (OSError, ValueError) as error:
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",

@@ -9,8 +9,10 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import plain, tiff
+from livewell.images import plain
 from livewell.images.sequence import SequenceImage, natural_key
+from livewell.images.tiff.ifd import MAGIC
+from livewell.images.tiff.reader import TiffImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ def _open_folder(path: Path) -> Image:
 FORMATS: dict[str, Format] = {
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk"),
-        lambda path, first: first.startswith(tiff.MAGIC),
-        tiff.TiffImage,
+        lambda path, first: first.startswith(MAGIC),
+        TiffImage,
     ),
     "PNG": Format((".png",), lambda path, first: first.startswith(plain.PNG_MAGIC), plain.open_png),
     "JPEG": Format(

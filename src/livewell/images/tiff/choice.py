@@ -33,10 +33,10 @@ def choose(pages: Sequence[Page], statements: Sequence[Statement]) -> Choice:
     for page in pages:
         if page.number in chosen:
             continue
-        if page.reduced:
-            account.append(f"page {page.number} not read: a smaller copy or a mask ({page})")
+        if page.form.reduced:
+            account.append(f"page {page.number} not read: a smaller copy or a mask ({page.form})")
         elif page in sound:
-            notes.append(f"page {page.number} not read: it is not of the same series ({page})")
+            notes.append(f"page {page.number} not read: it is not of the same series ({page.form})")
     inner = [page for page in own if 330 in page.tags]
     if inner:
         account.append(_inner(inner))
@@ -50,7 +50,7 @@ def _sound(pages: Sequence[Page], notes: list[str]) -> list[Page]:
         faults = page_faults(page)
         if not faults:
             found.append(page)
-        elif page.reduced and len(pages) > 1:
+        elif page.form.reduced and len(pages) > 1:
             notes.append(f"page {page.number}, a smaller copy or a mask, is damaged: {faults[0]}")
         else:
             raise damaged(page.file.path, f"page {page.number}: {'; '.join(faults)}")
@@ -63,7 +63,7 @@ def _candidates(
     pages: Sequence[Page], statements: Sequence[Statement]
 ) -> list[tuple[Statement, list[Page]]]:
     """Series of pages, each with what is said of it."""
-    full = [page for page in pages if not page.reduced] or list(pages)
+    full = [page for page in pages if not page.form.reduced] or list(pages)
     if all(said.pages is not None and len(said.pages) == 1 for said in statements):
         # a page each, of one kind: nothing tells what they are
         kept = [said for said in statements if not said.broken]
@@ -74,7 +74,7 @@ def _candidates(
     if len(statements) == 1 and statements[0].places is None:
         groups: dict[tuple[Any, ...], list[Page]] = {}
         for page in full:
-            groups.setdefault(page.key, []).append(page)
+            groups.setdefault(page.form.key, []).append(page)
         return [(statements[0], group) for group in groups.values()]
     found = []
     for said in statements:
@@ -83,12 +83,12 @@ def _candidates(
             numbers = {number for file, number in said.places.values() if not file}
         own = [page for page in pages if page.number in numbers]
         if said.places is None:
-            own = [page for page in own if not page.reduced] or own
+            own = [page for page in own if not page.form.reduced] or own
         if not own:
             continue
-        if len({page.key for page in own}) > 1:
+        if len({page.form.key for page in own}) > 1:
             raise ImageReadError(
-                f"pages of one series differ: {own[0]}; {next(p for p in own if p.key != own[0].key)}",
+                f"pages of one series differ: {own[0].form}; {next(p for p in own if p.form.key != own[0].form.key)}",
                 where=str(own[0].file.path),
                 remedy="save pages of one size and number type to a file of their own",
             )
@@ -100,7 +100,7 @@ def _candidates(
 
 def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:
     """The series of most pages, or the largest of single pages; an error where that is a guess."""
-    sizes = [(len(own), own[0].height * own[0].width) for _, own in candidates]
+    sizes = [(len(own), own[0].form.height * own[0].form.width) for _, own in candidates]
     most = max(count for count, _ in sizes)
     longest = [i for i, (count, _) in enumerate(sizes) if count == most]
     best = max(longest, key=lambda i: sizes[i][1])
@@ -110,7 +110,7 @@ def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:
     else:
         doubt = len(longest) > 1 or any(n * area > most * largest for n, area in sizes)
     if doubt:
-        told = "; ".join(f"{numbered(own)}: {own[0]}" for _, own in candidates[:6])
+        told = "; ".join(f"{numbered(own)}: {own[0].form}" for _, own in candidates[:6])
         raise ImageReadError(
             f"holds {len(candidates)} images (positions, or pages that do not fit together)",
             where=str(candidates[0][1][0].file.path),
@@ -128,7 +128,7 @@ def _inner(pages: Sequence[Page]) -> str:
     for at in first.values(330)[:20]:
         try:
             page, _ = first.file.page(int(at), 0)
-            told.append(f"{page.height} x {page.width} px")
+            told.append(f"{page.form.height} x {page.form.width} px")
         except LivewellError:
             told.append("damaged")
     return f"sub-images of {numbered(pages)} not read ({', '.join(told)})"

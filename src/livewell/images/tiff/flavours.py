@@ -116,11 +116,11 @@ def _one_shape(page: Page, numbers: tuple[int, ...] | None) -> Statement:
         axes = str(said.get("axes") or "Q" * len(shape)).upper()
     except (ValueError, KeyError, TypeError, RecursionError):
         return Statement(source, pages=numbers, broken="it is damaged", scale=dots)
-    inner = [n for n in page.shape if n > 1]
+    inner = [n for n in page.form.shape if n > 1]
     sizes = [(letter, n) for letter, n in zip(axes, shape, strict=False) if n > 1]
     split = len(sizes) - len(inner)
     if len(axes) != len(shape) or split < 0 or [n for _, n in sizes[split:]] != inner:
-        broken = f"it speaks of shape {tuple(shape)}, and a page has {page.shape}"
+        broken = f"it speaks of shape {tuple(shape)}, and a page has {page.form.shape}"
         return Statement(source, pages=numbers, broken=broken, scale=dots)
     behind = bool(said.get("truncated"))
     return Statement(source, tuple(sizes[:split]), pages=numbers, behind=behind, scale=dots)

@@ -13,6 +13,7 @@ from livewell.errors import ImageReadError
 from livewell.images.plain import damaged
 from livewell.images.tiff.choice import Choice, choose, numbered
 from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.planes import together
 from livewell.images.tiff.statement import Place, Statement
 
 GUESS = "the file does not say what its pages are; they are taken for frames in time"
@@ -79,7 +80,7 @@ def lay_out(pages: Sequence[Page], statements: Sequence[Statement]) -> Layout:
         notes.append(f"{numbered(left)} not read: no whole frame is made of what is left")
     many = f"{len(pages)} page" + "s" * (len(pages) != 1)
     account = [
-        f"{many} in the file; of those read, each has {own[0]}",
+        f"{many} in the file; of those read, each has {own[0].form}",
         f"{len(found.planes)} planes: {sizes['T']} frames x {sizes['C']} channels x"
         f" {sizes['Z']} slices" + (", one after the other behind the first page" if behind else ""),
         *(_order(found, said)),
@@ -106,10 +107,10 @@ def _understood(chosen: Choice) -> Statement:
         note = f"{said.source} is not used: {said.broken}"
         return replace(said, sizes=(), places=None, behind=False, notes=(*said.notes, note))
     channels = said.size("C")
-    if first.samples > 1 and channels > 1 and channels % first.samples == 0 and not said.places:
+    if first.form.samples > 1 and channels > 1 and channels % first.form.samples == 0 and not said.places:
         # samples of a pixel that are declared as channels
         sizes = tuple(
-            (letter, size // first.samples if letter == "C" else size)
+            (letter, size // first.form.samples if letter == "C" else size)
             for letter, size in said.sizes
         )
         return replace(said, sizes=sizes)
@@ -205,14 +206,13 @@ def _refuse_axes(sizes: Sequence[tuple[str, int]], said: Statement, path: Path) 
 def _behind(said: Statement, first: Page) -> int:
     """Planes that are said to lie behind the first page; an error where they do not fit in."""
     count = math.prod(size for _, size in said.sizes)
-    ends = first.offsets + first.counts
-    if first.compression != 1 or (ends[:-1] != first.offsets[1:]).any():
+    if first.form.compression != 1 or not together(first):
         raise ImageReadError(
             f"{said.source} speaks of {_planes(count)}, and the file holds one page",
             where=str(first.file.path),
             remedy="export it again from the program that made it",
         )
-    end = int(first.offsets[0]) + count * first.plane_bytes
+    end = first.offsets[0] + count * first.form.plane_bytes
     if end > first.file.size:
         raise damaged(
             first.file.path,
@@ -224,12 +224,12 @@ def _behind(said: Statement, first: Page) -> int:
 
 def _contradictions(said: Statement, first: Page) -> list[str]:
     notes = []
-    if said.height and (said.height, said.width) != (first.height, first.width):
+    if said.height and (said.height, said.width) != (first.form.height, first.form.width):
         notes.append(
             f"{said.source} says {said.height} x {said.width} px, the pages are"
-            f" {first.height} x {first.width} px (height x width); they are read as they are"
+            f" {first.form.height} x {first.form.width} px (height x width); they are read as they are"
         )
-    kind = first.dtype.name if first.dtype else ""
+    kind = first.form.dtype.name if first.form.dtype else ""
     if said.dtype and said.dtype != kind and not (said.dtype == "uint8" and kind == "bool"):
         notes.append(f"{said.source} says {said.dtype}, the pages hold {kind}")
     return notes

@@ -12,6 +12,7 @@ from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.statement import Place, Scale, Statement
 
 SOURCE = "the OME-XML"
+ABSENT = "it is not beside this one"
 _TYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 
 
@@ -25,6 +26,8 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
     here = [each for each in found if each.places is None or _own(each)]
     if managed:
         return [_both(managed, (here or found or [managed])[0])]
+    if not here:
+        here = _renamed(found, pages[0])
     if not here:
         broken = "it speaks of no page of this file"
         return [replace(found[0], broken=broken) if found else Statement(SOURCE, broken=broken)]
@@ -43,6 +46,23 @@ def parsed(text: str) -> Element | None:
 
 def _own(said: Statement) -> bool:
     return any(not file for file, _ in (said.places or {}).values())
+
+
+def _renamed(found: Sequence[Statement], page: Page) -> list[Statement]:
+    """Statements that all name one file that is not there: this one, under an older name."""
+    names = {file for each in found for file, _ in (each.places or {}).values()}
+    if len(names) != 1 or neighbour(page, min(names)) != ABSENT:
+        return []
+    note = f"the file has been renamed: {SOURCE} calls it {min(names)}"
+    return [
+        replace(
+            each,
+            places={place: ("", number) for place, (_, number) in (each.places or {}).items()},
+            notes=(*each.notes, note),
+        )
+        for each in found
+        if each.places
+    ]
 
 
 def _both(managed: Statement, said: Statement) -> Statement:
@@ -100,7 +120,7 @@ class _Image:
     def _samples(self) -> int:
         """Samples of a pixel that count as channels; those that are not said are the page's."""
         said = {_whole(c.get("SamplesPerPixel"), 0) for c in _children(self._pixels, "Channel")}
-        samples = self._pages[0].samples
+        samples = self._pages[0].form.samples
         return samples if said - {samples} and samples == _whole(self._pixels.get("SizeC"), 0) else (
             said.pop() if len(said) == 1 and 0 not in said else 1)  # fmt: skip
 
@@ -166,7 +186,7 @@ def neighbour(page: Page, name: str) -> str:
     try:
         kind = (page.file.path.parent / name).lstat().st_mode
     except OSError:
-        return "it is not beside this one"
+        return ABSENT
     return "" if stat.S_ISREG(kind) else "it is no regular file"
 
 

@@ -14,7 +14,7 @@ from livewell.images.tiff.checks import overlap, page_faults, unclaimed
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
-from livewell.images.tiff.ome import neighbour
+from livewell.images.tiff.ome import ABSENT, neighbour
 from livewell.images.tiff.planes import read_behind, read_page, upright
 from livewell.images.tiff.samples import samples_of
 from livewell.images.tiff.statement import Statement
@@ -72,7 +72,7 @@ class TiffImage:
                 page = (self._others[name] if name else self._pages)[number]
                 pixels = read_page(page)
         if samples:
-            pixels = pixels[sample] if page.planar else pixels[..., sample]
+            pixels = pixels[sample] if page.form.planar else pixels[..., sample]
         pixels = upright(pixels, page)
         return pixels.astype("u1") if pixels.dtype.kind == "b" else pixels
 
@@ -94,34 +94,45 @@ class TiffImage:
                 where=self.source,
                 remedy=f"open {first} instead, which begins the set",
             )
-        for name in names:
-            why = neighbour(self._pages[0], name) or self._open_other(name)
+        reasons = {name: neighbour(self._pages[0], name) for name in names}
+        absent = [name for name, why in reasons.items() if why == ABSENT]
+        if absent:
+            raise ImageReadError(
+                f"part of an image of which {len(absent)} files are missing",
+                where=self.source,
+                expected=", ".join(absent[:5]),
+                remedy="put the other files of the set beside it, or export it as one file",
+            )
+        for name, why in reasons.items():
+            pages = [] if why else self._open_other(name)
+            key = self._pages[0].form.key
             mine = [place for place, (file, _) in places.items() if file == name]
-            if not why:
-                pages = self._others[name]
-                key = self._pages[0].key
-                lost = [p for p in mine if not 0 <= places[p][1] < len(pages)
-                        or pages[places[p][1]].key != key]  # fmt: skip
-                notes.append(f"{len(mine) - len(lost)} planes are read from {name} beside this file")
-            else:
-                lost = mine
-                notes.append(f"{len(mine)} planes lie in {name}, which is not read: {why}")
+            lost = [
+                place
+                for place in mine
+                if places[place][1] >= len(pages) or pages[places[place][1]].form.key != key
+            ]
+            notes.append(
+                f"{len(mine)} planes lie in {name}, which is not read: {why}"
+                if why
+                else f"{len(mine) - len(lost)} planes are read from {name} beside this file"
+            )
             for place in lost:
                 del places[place]
         return replace(said, places=places, notes=tuple(notes))
 
-    def _open_other(self, name: str) -> str:
-        file = TiffBytes(Path(self.source).parent / name)
-        self._files[name] = file
-        pages = file.pages()
+    def _open_other(self, name: str) -> list[Page]:
+        file = self._files[name] = TiffBytes(Path(self.source).parent / name)
+        pages = self._others[name] = file.pages()
         faults = [fault for page in pages for fault in page_faults(page)]
-        self._others[name] = pages
-        return faults[0] if faults else ""
+        if faults:
+            raise damaged(file.path, faults[0])
+        return pages
 
     def _header(self) -> Header:
         layout, samples = self._layout, self._samples
         said, first = layout.said, layout.first
-        assert first.dtype is not None
+        assert first.form.dtype is not None
         scale = said.scale
         behind = [_behind(layout)] if layout.behind else []
         crossing = overlap(self._pages, behind)
@@ -143,9 +154,9 @@ class TiffImage:
         return Header(
             frames=layout.frames,
             channels=names,
-            height=first.height,
-            width=first.width,
-            dtype="uint8" if first.dtype.kind == "b" else first.dtype.name,
+            height=first.form.height,
+            width=first.form.width,
+            dtype="uint8" if first.form.dtype.kind == "b" else first.form.dtype.name,
             pixel_um=scale.pixel_um,
             frame_s=scale.frame_s,
             notes=tuple(dict.fromkeys(notes)),
@@ -158,6 +169,6 @@ class TiffImage:
 def _behind(layout: Layout) -> tuple[int, int]:
     """Bytes of the planes that have no page."""
     first = layout.first
-    start = int(first.offsets[0]) + first.plane_bytes
-    return start, start + (len(layout.planes) - 1) * first.plane_bytes
+    start = first.offsets[0] + first.form.plane_bytes
+    return start, start + (len(layout.planes) - 1) * first.form.plane_bytes
 

@@ -32,12 +32,12 @@ def samples_of(page: Page, said: Statement) -> Samples:
         or slices.
     """
     notes = _refuse(page, said)
-    if page.samples == 1:
+    if page.form.samples == 1:
         return Samples(notes=tuple(notes))
-    colours = 3 if page.photometric in (2, 6) else 1
-    extras = page.extras or (0,) * (page.samples - colours)
+    colours = 3 if page.form.photometric in (2, 6) else 1
+    extras = page.form.extras or (0,) * (page.form.samples - colours)
     alpha = {colours + i for i, meaning in enumerate(extras) if meaning in _ALPHA}
-    read = tuple(i for i in range(page.samples) if i not in alpha)
+    read = tuple(i for i in range(page.form.samples) if i not in alpha)
     if alpha:
         notes.append("transparency (alpha) is left out")
     if said.size("Z") > 1 or said.size("C") > 1:
@@ -66,8 +66,8 @@ def samples_of(page: Page, said: Statement) -> Samples:
 
 def _refuse(page: Page, said: Statement) -> list[str]:
     path, notes = page.file.path, []
-    if page.dtype is None:
-        kind = f"complex{page.bits}" if page.format in (5, 6) else f"format {page.format}"
+    if page.form.dtype is None:
+        kind = f"complex{page.form.bits}" if page.form.format in (5, 6) else f"format {page.form.format}"
         raise ImageReadError(
             "not an image of grey levels over time and channels",
             where=str(path),
@@ -75,19 +75,19 @@ def _refuse(page: Page, said: Statement) -> list[str]:
             got=f"{page}, {kind}",
             remedy="export it as OME-TIFF with axes TCYX",
         )
-    known = (None, *_TAGS, 2) if page.compression not in (6, 7) else (None, *_TAGS, 2, 6)
-    if page.photometric not in known:
+    known = (None, *_TAGS, 2) if page.form.compression not in (6, 7) else (None, *_TAGS, 2, 6)
+    if page.form.photometric not in known:
         raise ImageReadError(
-            f"an image whose numbers are not brightnesses (photometric {page.photometric})",
+            f"an image whose numbers are not brightnesses (photometric {page.form.photometric})",
             where=str(path),
             remedy="save it again as grey (8 or 16 bit) from the program that made it",
         )
-    if page.photometric == 3:
+    if page.form.photometric == 3:
         if not said.source.startswith(("the OME", "the ImageJ", "the MetaMorph stack")):
             raise palette_error(path)
         notes.append("the file's colour table is for display and not used")
-    if page.photometric == 0:
-        if page.format != 1:
+    if page.form.photometric == 0:
+        if page.form.format != 1:
             raise ImageReadError(
                 "0 is said to be white, for numbers that have no highest one",
                 where=str(path),
@@ -95,15 +95,15 @@ def _refuse(page: Page, said: Statement) -> list[str]:
             )
         notes.append(
             "the file says that 0 is white: grey levels are turned round"
-            f" ({2**page.bits - 1} - level), so that brighter is brighter"
+            f" ({2**page.form.bits - 1} - level), so that brighter is brighter"
         )
-    if page.photometric is None:
+    if page.form.photometric is None:
         notes.append("the file does not say whether 0 is black; it is taken for black")
-    if page.number_of(274, 1) != 1:
+    if page.form.orientation != 1:
         notes.append(
             f"the file asks to be shown turned or mirrored (orientation"
-            f" {page.number_of(274, 1)}); it is read as it is stored"
+            f" {page.form.orientation}); it is read as it is stored"
         )
-    if page.dtype == np.dtype("?"):
+    if page.form.dtype == np.dtype("?"):
         notes.append("one bit a pixel: this looks like a mask, not an image")
     return notes

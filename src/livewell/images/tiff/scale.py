@@ -101,7 +101,7 @@ def by_metaseries(said: Mapping[str, str]) -> Scale:
 
 def by_dots(first: Page) -> Scale:
     """Say what a printer's resolution would mean, and that it is not taken for a pixel size."""
-    unit = {2: 25400.0, 3: 10000.0}.get(first.number_of(296, 2)) if 296 in first.tags else None
+    unit = {(2,): 25400.0, (3,): 10000.0}.get(first.values(296))
     dots = _dots(first, 282)
     if unit and dots > 1:
         um = unit / dots

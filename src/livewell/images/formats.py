@@ -10,9 +10,11 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import jpeg, png, tiff
+from livewell.images import jpeg, png
 from livewell.images.limits import check_size
 from livewell.images.sequence import SequenceImage
+from livewell.images.tiff.ifd import MAGIC
+from livewell.images.tiff.reader import TiffImage
 from livewell.images.walking import Listing, walk
 from livewell.regular import regular
 
@@ -37,8 +39,8 @@ def _open_folder(path: Path) -> Image:
 FORMATS: dict[str, Format] = {
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk"),
-        lambda path, first: first.startswith(tiff.MAGIC),
-        tiff.TiffImage,
+        lambda path, first: first.startswith(MAGIC),
+        TiffImage,
     ),
     "PNG": Format((".png",), lambda path, first: first.startswith(png.MAGIC), png.open_png),
     "JPEG": Format(

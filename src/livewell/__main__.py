@@ -21,8 +21,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         if "--json" in sys.argv:
-            print(json.dumps({"error": "stopped", "message": STOPPED}))  # noqa: T201
-        print(STOPPED, file=sys.stderr)  # noqa: T201
+            print(json.dumps({"error": "stopped", "message": STOPPED}))
+        print(STOPPED, file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     finally:
         # whoever does not wait for the end to be tidy ends it

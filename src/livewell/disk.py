@@ -25,11 +25,13 @@ ASIDE = "-old"
 """End of the names of folders that hold an older folder while a new one takes its place."""
 _OWNED = re.compile(rf"{re.escape(TEMPORARY)}([0-9a-f]{{8}})-([0-9]{{1,9}})-[0-9a-f]{{8}}")
 ABANDONED_S, ASIDE_S = 7 * 24 * 3600, 60
-"""How long what another machine wrote is unchanged until it is taken for that of a dead process, and
-how long an older folder stays aside, which takes a living process no time at all."""
+"""How long what another machine wrote stays unchanged until its process is taken for dead, and how
+long an older folder stays aside, which takes a living process no time at all."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-AWAY = frozenset({errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN})
-FAILING = FULL | AWAY | {errno.EROFS, errno.ETIMEDOUT, errno.EHOSTDOWN}
+FAILING = FULL | {
+    *(errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN),
+    *(errno.ETIMEDOUT, errno.EHOSTDOWN),
+}
 """Errors that are of a disk, whatever was done to it."""
 NO_ROOM = 2**20
 """Bytes; with less than this left, what failed without a reason failed for want of room."""
@@ -70,9 +72,10 @@ def unfinished(path: Path, end: str = "") -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Remove what dead processes left unfinished in a folder."""
-    restore(folder)
-    for entry in _unfinished_in(folder):
+    """Remove what dead processes left unfinished in a folder; an older folder takes its place."""
+    entries = _unfinished_in(folder)
+    _restore(folder, entries)
+    for entry in entries:
         if _is_left(entry, ABANDONED_S):
             remove(Path(entry.path))
 
@@ -83,7 +86,11 @@ clear_once = cache(clear)
 
 def restore(folder: Path) -> None:
     """Put folders back whose writers were killed before a new one had taken their place."""
-    for entry in _unfinished_in(folder):
+    _restore(folder, _unfinished_in(folder))
+
+
+def _restore(folder: Path, entries: list[os.DirEntry[str]]) -> None:
+    for entry in entries:
         if entry.name.endswith(ASIDE) and _is_left(entry, ASIDE_S):
             for old in Path(entry.path).iterdir():
                 if not (folder / old.name).exists():
@@ -157,16 +164,14 @@ def _remedy(path: Path, number: int | None) -> str:
             f"free room on this disk ({left}): folders cache and features of a study may be"
             f" deleted, they are made anew; then {again}"
         )
-    if number == errno.EROFS:
-        return "this disk can only be read: name a folder on another one"
-    if number in AWAY or number in FAILING:
+    if number in FAILING - {errno.EROFS}:
         return f"see whether this disk or network drive is there and sound; then {again}"
-    if number == errno.ENOENT:
-        return f"see whether the folder was removed, or its drive is gone; then {again}"
-    if number == errno.ENAMETOOLONG:
-        return "name a folder with a shorter path"
-    if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return "name another place: what is there is of another kind"
-    return (
-        "name a folder that you may write, or change its permissions; close what has the file open"
-    )
+    elsewhere = "name another place: what is there is of another kind"
+    known = {
+        errno.EROFS: "this disk can only be read: name a folder on another one",
+        errno.ENOENT: f"see whether the folder was removed, or its drive is gone; then {again}",
+        errno.ENAMETOOLONG: "name a folder with a shorter path",
+        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), elsewhere),
+    }
+    permitted = "name a folder that you may write, or change its permissions"
+    return known.get(number or 0, f"{permitted}; close what has the file open")

@@ -118,9 +118,12 @@ def _take_place(temporary: Path, path: Path, attempts: int = 9) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as strict JSON, whole or not at all; NaN and infinite become ``null``."""
-    text = json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False)
-    with whole_file(path) as temporary:
-        temporary.write_text(text + "\n", "utf-8")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A strict JSON file's text; NaN and infinite become ``null``."""
+    return json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path, *, kind: str) -> dict[str, Any]:
@@ -147,8 +150,7 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         names = [entry.name for entry in folder.iterdir()]
-        if not os.access(folder, os.W_OK):
-            raise PermissionError("no permission to write")
+    refuse_unwritable(folder)
     foreign = [name for name in names if not name.startswith(TEMPORARY)]
     if stamp in names:
         try:
@@ -171,6 +173,14 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
             got=", ".join(sorted(foreign)[:3]),
             remedy="name a new folder, or empty this one",
         )
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before any work."""
+    with writing(folder):
+        probe = unfinished(folder / "probe")
+        probe.touch()
+        probe.unlink()
 
 
 def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any]) -> None:

@@ -16,8 +16,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
-from livewell.models.files import load_model, rewrite_card
 from livewell.execution.items import Item, Journal, Record
+from livewell.models.files import load_model, rewrite_card
 from livewell.progress import ROUNDING, Tick, shown
 from livewell.report.examples import galleries
 from livewell.workflows.assess import assess

@@ -98,8 +98,9 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
             before = signal.signal(signal.SIGTERM, _terminated)
             talk = Talk(quiet, as_json)
+            bars = SILENT if quiet or as_json else Bars(functools.partial(echo, err=True))
             try:
-                with shown(SILENT if quiet or as_json else Bars()), _logged(talk):
+                with shown(bars), _logged(talk):
                     code = function(talk, **options)
             except click.ClickException:
                 raise

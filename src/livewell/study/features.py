@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from livewell.errors import OutputError, SpecError
 from livewell.disk import TEMPORARY, clear
+from livewell.errors import OutputError, SpecError
 from livewell.files import whole_file
 from livewell.study.study import Study
 

@@ -5,6 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livewell.errors import Fault, ImageContentError, ImageReadError, LivewellError, TableError
+from livewell.disk import remove
+from livewell.errors import (
+    Fault,
+    ImageContentError,
+    ImageReadError,
+    LivewellError,
+    OutputError,
+    TableError,
+)
 from livewell.files import whole_file
 from livewell.geometry import Box
 from livewell.image import Frame, mirrored
@@ -157,6 +166,8 @@ class StudyPixels(Pixels):
                             self.area(image, t)
                         except ImageContentError as error:
                             faults.append(Fault(error.code, f"{image}, frame {t}", error.what))
+                except OutputError:  # no fault of the image
+                    raise
                 except LivewellError as error:
                     faults.append(Fault.of(error, image))
                 tick()
@@ -190,10 +201,9 @@ class StudyPixels(Pixels):
         pixels = folder / f"{stem}-{size:x}-{mtime:x}.npy"
         areas = pixels.with_suffix(".areas.npy")
         for _ in range(2):
-            try:
-                return _Movie(np.load(pixels, mmap_mode="r"), np.load(areas))
-            except (OSError, ValueError):
-                self._copy(image, number, source, pixels)
+            with suppress(OSError, ValueError, EOFError):
+                return _read_movie(pixels, areas)
+            self._copy(image, number, source, pixels)
         raise ImageReadError(
             "its copy in the cache cannot be read back",
             where=str(pixels),
@@ -210,7 +220,26 @@ class StudyPixels(Pixels):
             np.save(file, found)
         for old in pixels.parent.glob(pixels.name.split("-")[0] + "-*.npy"):
             if old not in (pixels, areas):
-                old.unlink(missing_ok=True)
+                remove(old)
+
+
+def _read_movie(pixels: Path, areas: Path) -> _Movie:
+    """Map a copy; a ValueError unless both files are whole and fit together."""
+    with areas.open("rb") as file:
+        corners = np.lib.format.read_array(file, allow_pickle=False)
+    found = np.lib.format.open_memmap(pixels, mode="r")
+    if (
+        pixels.stat().st_size != found.offset + found.nbytes
+        or found.ndim != 3
+        or not found.flags.c_contiguous
+        or corners.shape != (len(found), 4)
+        or corners.dtype != np.int32
+        or not (corners >= 0).all()
+        or not (corners[:, 2:] <= found.shape[1:]).all()
+        or not ((corners[:, 2:] > corners[:, :2]).all(axis=1) | ~corners.any(axis=1)).all()
+    ):
+        raise ValueError("not a whole copy of a movie")
+    return _Movie(found, corners)
 
 
 def _write_movie(image: OpenImage, channel: int, path: Path) -> NDArray[np.int32]:

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+STOPPED = "stopped; give the same command again to go on"
+"""What is said where somebody ended a command."""
+
 
 class LivewellError(Exception):
     """Base of every error that livewell raises on purpose.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from livewell.cli.endings import echo
 from livewell.cli.talk import (
     COUNT,
     DEVICE,
@@ -112,7 +113,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     from livewell.models.recipes import profile
 
     try:
-        click.echo(described(profile(name)))
+        echo(described(profile(name)))
     except SpecError as error:
         raise click.BadParameter(str(error), param=parameter) from error
     context.exit()

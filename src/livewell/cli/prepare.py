@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from livewell.cli.endings import echo
 from livewell.cli.talk import (
     PATH,
     POSITIVE,
@@ -36,7 +37,7 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
         for inspection in inspections:
             talk.say(table(inspection))
     for failure in failures:
-        click.echo(f"error [{failure['code']}]: {failure['error']}", err=True)
+        echo(f"error [{failure['code']}]: {failure['error']}", err=True)
     found = [each.to_dict() for each in inspections]
     talk.result({"images": found, "failures": failures, "notes": notes})
     return 1 if failures else 0

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livewell.disk import writing
 from livewell.errors import LeakError, ModelFileError, SpecError
 from livewell.files import whole_file
 from livewell.inference.calibration import calibrated_card
@@ -133,7 +134,8 @@ def _trained(
     """
     pixels, meta, start = fold.split.pixels, fold.split.meta, training.start
     anchors = fold.split.anchors
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     fitter = training.fitter or _fitter(profile, meta)
     fitted = fitter(
         profile,

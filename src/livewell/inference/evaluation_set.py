@@ -23,6 +23,7 @@ from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unu
 from livewell.study.runs import Run, label_hash, split_hashes
 from livewell.study.scale import SAME, channel_names, common_pixel_um
 from livewell.study.study import Study
+from livewell.study.unchanged import refuse_changed
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores
 from livewell.training.anchors import Anchors, beside_anchor
@@ -71,6 +72,7 @@ class EvaluationSet:
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
         if run.spec.anchor is not None:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
+        refuse_changed(study, run.spec.split, patches["image"])
         pixels = StudyPixels(study, run.spec.channels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)

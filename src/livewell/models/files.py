@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
@@ -112,7 +112,7 @@ def save_model(folder: Path, net: Net, card: Card) -> Card:
     """Write a model folder, whole or not at all; returns the card with the weights' hash."""
     state = {name: value.contiguous() for name, value in net.module.state_dict().items()}
     with whole_folder(folder, (CARD, WEIGHTS)) as temporary:
-        save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
+        (temporary / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
         card = card.model_copy(update={"weights_sha256": sha256(temporary / WEIGHTS)})
         write_json(temporary / CARD, card.model_dump(mode="json"))
     return card

@@ -5,6 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livewell.errors import Fault, ImageContentError, ImageReadError, LivewellError, TableError
+from livewell.errors import (
+    Fault,
+    ImageContentError,
+    ImageReadError,
+    LivewellError,
+    OutputError,
+    TableError,
+)
 from livewell.files import remove_others, whole_file
 from livewell.geometry import Box
 from livewell.image import Frame, mirrored
@@ -160,6 +168,8 @@ class StudyPixels(Pixels):
             for image in names:
                 try:
                     found = self._unusable(image)
+                except OutputError:  # no fault of the image
+                    raise
                 except LivewellError as error:
                     faults.append(Fault.of(error, image))
                 else:
@@ -207,10 +217,9 @@ class StudyPixels(Pixels):
         pixels = folder / f"{size:x}-{mtime:x}.npy"
         areas = pixels.with_suffix(".areas.npy")
         for _ in range(2):
-            try:
-                return _Movie(np.load(pixels, mmap_mode="r"), np.load(areas))
-            except (OSError, ValueError):
-                self._copy(image, number, source, pixels)
+            with suppress(OSError, ValueError, EOFError):
+                return _read_movie(pixels, areas)
+            self._copy(image, number, source, pixels)
         raise ImageReadError(
             "its copy in the cache cannot be read back",
             where=str(pixels),
@@ -226,6 +235,25 @@ class StudyPixels(Pixels):
         with whole_file(areas) as temporary, temporary.open("wb") as file:
             np.save(file, found)
         remove_others(pixels.parent, "[!.]*.npy", (pixels.name, areas.name))
+
+
+def _read_movie(pixels: Path, areas: Path) -> _Movie:
+    """Map a copy; a ValueError unless both files are whole and fit together."""
+    with areas.open("rb") as file:
+        corners = np.lib.format.read_array(file, allow_pickle=False)
+    found = np.lib.format.open_memmap(pixels, mode="r")
+    if (
+        pixels.stat().st_size != found.offset + found.nbytes
+        or found.ndim != 3
+        or not found.flags.c_contiguous
+        or corners.shape != (len(found), 4)
+        or corners.dtype != np.int32
+        or not (corners >= 0).all()
+        or not (corners[:, 2:] <= found.shape[1:]).all()
+        or not ((corners[:, 2:] > corners[:, :2]).all(axis=1) | ~corners.any(axis=1)).all()
+    ):
+        raise ValueError("not a whole copy of a movie")
+    return _Movie(found, corners)
 
 
 def _write_movie(image: OpenImage, channel: int, path: Path) -> NDArray[np.int32]:

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from livewell.disk import restore
 from livewell.errors import Fault, SpecError, StudyError, TableError
-from livewell.files import AnyPath, claim, whole_folder, write_text
+from livewell.files import AnyPath, claim, json_text, whole_files, whole_folder, write_text
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, write_table
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, write_table
 from livewell.text import html_table, several
 
 KIND = "study"
@@ -103,16 +104,18 @@ class Study:
         claim(folder, KIND, STAMP)
         asked = asked_channels(channels)
         study = cls(folder, root, pixel_um, frame_s, asked, tuple(sources))
-        # the stamp first: a folder with a stamp and no fields is ours and can be written again
-        StudyMeta(
+        meta = StudyMeta(
             root=root,
             pixel_um=pixel_um,
             frame_s=frame_s,
             channels=asked,
             sources=study.sources,
             versions={name: version(name) for name in _PACKAGES},
-        ).write(folder / STAMP)
-        write_table(folder / "fields.parquet", table)
+        )
+        # a folder with a stamp and no fields is ours and can be written again
+        with whole_files(folder / STAMP, folder / "fields.parquet") as (description, parquet):
+            description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
+            table.to_parquet(parquet, index=False)
         return study
 
     def _repr_html_(self) -> str:
@@ -196,10 +199,12 @@ class Study:
         Boxes and report that were kept with the older one go: they are not of these labels.
         """
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
-        for old in (self._boxes(name), *(self._file(name, end) for end in ("html", "counts.csv"))):
-            old.unlink(missing_ok=True)
-        write_table(self._file(name, "parquet"), table)
-        meta.write(self._file(name, "json"))
+        files = (self._file(name, "parquet"), self._file(name, "json"))
+        with whole_files(*files) as (parquet, description):
+            table.to_parquet(parquet, index=False)
+            description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
+            for old in (self._boxes(name), *(self._file(name, x) for x in ("html", "counts.csv"))):
+                old.unlink(missing_ok=True)
 
     def label_names(self) -> list[str]:
         """Names of the labels tables that are whole."""
@@ -251,8 +256,18 @@ class Study:
             SplitMeta.read(folder / "split.json"),
         )
 
+    def split_images(self, name: str) -> pd.DataFrame | None:
+        """What a split was made of (`schemas.SEEN`); ``None`` where it does not say."""
+        path = self.folder / "splits" / name / "images.parquet"
+        return SEEN.read(path) if path.is_file() else None
+
     def write_split(
-        self, name: str, patches: pd.DataFrame, folds: pd.DataFrame, meta: SplitMeta
+        self,
+        name: str,
+        patches: pd.DataFrame,
+        folds: pd.DataFrame,
+        meta: SplitMeta,
+        images: pd.DataFrame | None = None,
     ) -> None:
         """Write a split whole, in place of an older one of this name.
 
@@ -266,17 +281,22 @@ class Study:
             One row a group and fold: the side it stands on; columns as in `schemas.FOLDS`.
         meta
             How it was made, for ``split.json``.
+        images
+            What it was made of; columns as in `schemas.SEEN`.
         """
         patches = PATCHES.check(patches, where=f"split {checked_name(name)}")
         folds = FOLDS.check(folds, where=f"split {name}")
-        files = ("patches.parquet", "folds.parquet", "split.json")
+        files = ("patches.parquet", "folds.parquet", "images.parquet", "split.json")
         with whole_folder(self.folder / "splits" / name, files) as folder:
             patches.to_parquet(folder / "patches.parquet", index=False)
             folds.to_parquet(folder / "folds.parquet", index=False)
+            if images is not None:
+                images.to_parquet(folder / "images.parquet", index=False)
             meta.write(folder / "split.json")
 
     def split_names(self) -> list[str]:
         """Names of the splits."""
+        restore(self.folder / "splits")
         return sorted(file.parent.name for file in self.folder.glob("splits/[!.]*/split.json"))
 
     @cached_property

@@ -15,6 +15,7 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
 from livewell.study.scale import channel_names, header_of
 from livewell.study.study import Study
+from livewell.study.unchanged import refuse_changed
 from livewell.tables.metadata import Anchor, SplitMeta
 from livewell.tables.schemas import regions_of
 from livewell.training.anchors import Anchors
@@ -80,12 +81,13 @@ class TrainingSplit:
         return None if self.stain is None else str(self.stain.channels[0])
 
     def prepare(self) -> None:
-        """Copy the pixels of its images, and look at every frame."""
+        """Copy the pixels of its images, look at every frame, and refuse those that changed."""
         images = sorted(self.patches["image"].unique())
         if self.anchors is not None:
             images += sorted(self.anchors.of_plates(images))
         for pixels in (self.pixels, *filter(None, [self.stain])):
             pixels.prepare(images)
+        refuse_changed(self.study, self.name, images)
 
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""

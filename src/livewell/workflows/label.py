@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from livewell.classes import ClassNames
 from livewell.errors import SpecError
-from livewell.files import AnyPath
+from livewell.files import AnyPath, refuse_unwritable
 from livewell.labels.by_stain import Stain
 from livewell.labels.made import Labels, Request, Route, refuse_other_classes
 from livewell.study.runs import versions
@@ -77,6 +77,7 @@ def label(
         What the route found wrong, all at once.
     """
     study = Study.of(study)
+    refuse_unwritable(study.folder)
     names = ClassNames.of(classes)
     occupancy = None if occupied_by is None else _occupancy(study, route, occupied_by)
     labelled = route.make(Request(study, names, name, seed, occupancy))

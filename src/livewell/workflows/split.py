@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from livewell.files import AnyPath
+from livewell.files import AnyPath, refuse_unwritable
 from livewell.images.opening import Channels
 from livewell.splitting import balance, confounds, leaks, units
 from livewell.splitting.groups import group_of_images, grouped, refuse_lost
@@ -24,6 +24,7 @@ from livewell.study.regions import (
 from livewell.study.runs import label_hash
 from livewell.study.scale import channel_names, common_pixel_um
 from livewell.study.study import Study, checked_name
+from livewell.study.unchanged import seen
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import PATCHES
 
@@ -89,10 +90,13 @@ def split(
         The same content on both sides.
     LabelError
         Labels on patches and a grid asked for, or neither; or no patch of a class.
+    OutputError
+        The study cannot be written.
     SpecError, ModelFileError, ImageContentError
         `occupied_by` where no empty patch is left out, or no model for these images.
     """
     study = Study.of(study)
+    refuse_unwritable(study.folder)
     fields, table, meta = study.fields(), study.labels(labels), study.label_meta(labels)
     checked_name(name)
     groups = units.unit_names(fields, by)
@@ -147,6 +151,7 @@ def split(
             seed=seed,
             warnings=tuple(warnings),
         ),
+        seen(study, digests),
     )
     return SplitResult(patches, folds, balance.balance(patches, folds), tuple(warnings))
 

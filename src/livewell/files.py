@@ -20,7 +20,6 @@ from livewell.names import AnyPath as AnyPath
 from livewell.regular import regular
 
 
-
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends without an error."""

@@ -74,7 +74,8 @@ def judge_frames(
 
     Where all frames fail for one reason it stands there once, with no frame.
     """
-    rows, failures = [], []
+    rows: list[Record] = []
+    failures: list[Record] = []
     with open_image(item.path, pixel_um=opening.pixel_um, frame_s=opening.frame_s) as image:
         header, name = image.header, item.name
         fit = fit_to(model.card, header, opening.channels, name)

@@ -155,7 +155,9 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
 def _properties(text: str) -> dict[str, str]:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ElementTree.ParseError("it defines entities")
-    root = ElementTree.fromstring(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text) if text else "<a/>")
+    root = ElementTree.fromstring(
+        re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text) if text else "<a/>"
+    )
     return {prop.get("id", ""): prop.get("value", "") for prop in root.iter() if prop.get("id")}
 
 

@@ -178,4 +178,3 @@ class TiffBytes:
             seen.add(at)
             page, at = self.page(at, len(seen) - 1)
             yield page
-

@@ -107,7 +107,12 @@ def _understood(chosen: Choice) -> Statement:
         note = f"{said.source} is not used: {said.broken}"
         return replace(said, sizes=(), places=None, behind=False, notes=(*said.notes, note))
     channels = said.size("C")
-    if first.form.samples > 1 and channels > 1 and channels % first.form.samples == 0 and not said.places:
+    if (
+        first.form.samples > 1
+        and channels > 1
+        and channels % first.form.samples == 0
+        and not said.places
+    ):
         # samples of a pixel that are declared as channels
         sizes = tuple(
             (letter, size // first.form.samples if letter == "C" else size)
@@ -192,7 +197,11 @@ def _refuse_axes(sizes: Sequence[tuple[str, int]], said: Statement, path: Path) 
     letters = [letter for letter, _ in sizes]
     others = [letter for letter in letters if letter not in "TCZ"]
     unknown = [letter for letter in others if letter in _UNKNOWN]
-    if unknown == others and len(others) + letters.count("T") <= 1 and len(set(letters)) == len(letters):
+    if (
+        unknown == others
+        and len(others) + letters.count("T") <= 1
+        and len(set(letters)) == len(letters)
+    ):
         return
     told = ", ".join(f"{size} {_OTHER.get(letter, letter)}" for letter, size in sizes)
     raise ImageReadError(

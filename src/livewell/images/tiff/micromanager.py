@@ -31,7 +31,9 @@ def _stack(pages: Sequence[Page], summary: Mapping[str, Any], at: int) -> Statem
     file, source = pages[0].file, "Micro-Manager's index"
     by_place = {page.at: page.number for page in pages}
     found: list[tuple[tuple[int, ...], int]] = []
-    magic, count = struct.unpack(file.order + "2I", file.read(at, 8).ljust(8, b"\0")) if at else (0, 0)
+    magic, count = (
+        struct.unpack(file.order + "2I", file.read(at, 8).ljust(8, b"\0")) if at else (0, 0)
+    )
     if magic == _MAP and count * 20 <= file.size:
         data = file.read(at + 8, count * 20)
         for entry in struct.iter_unpack(file.order + "5I", data[: len(data) // 20 * 20]):

@@ -111,7 +111,9 @@ class _Image:
             height=sizes["Y"],
             width=sizes["X"],
             dtype=_TYPES.get(kind, kind),
-            scale=scale.by_ome(pixels, [*_children(pixels, "Channel")], [*_children(pixels, "Plane")]),
+            scale=scale.by_ome(
+                pixels, [*_children(pixels, "Channel")], [*_children(pixels, "Plane")]
+            ),
             well=self._well(),
             position=position or self._image.get("Name"),
             notes=tuple(self._notes),

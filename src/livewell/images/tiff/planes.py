@@ -68,7 +68,11 @@ def _stored(page: Page) -> np.dtype[Any]:
 
 def _plain(page: Page) -> bool:
     """Whether bytes are numbers as they are."""
-    whole = page.form.dtype is not None and page.form.bits == 8 * page.form.dtype.itemsize and page.form.bits >= 8
+    whole = (
+        page.form.dtype is not None
+        and page.form.bits == 8 * page.form.dtype.itemsize
+        and page.form.bits >= 8
+    )
     return whole and page.form.predictor == 1 and not page.form.reversed_bits and not page.form.tile
 
 
@@ -98,7 +102,9 @@ def _decoded(
     if page.form.dtype is not None and page.form.bits not in (8, 16, 32, 64):
         if predictor != 1:
             raise damaged(page.file.path, f"a predictor for {page.form.bits} bits")
-        found = imagecodecs.packints_decode(data, page.form.dtype, page.form.bits, runlen=columns * samples)
+        found = imagecodecs.packints_decode(
+            data, page.form.dtype, page.form.bits, runlen=columns * samples
+        )
         return np.asarray(found).reshape(shape)
     if predictor == 1:
         return np.frombuffer(data[:needed], _stored(page)).reshape(shape)

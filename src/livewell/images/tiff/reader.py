@@ -171,4 +171,3 @@ def _behind(layout: Layout) -> tuple[int, int]:
     first = layout.first
     start = first.offsets[0] + first.form.plane_bytes
     return start, start + (len(layout.planes) - 1) * first.form.plane_bytes
-

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
+from livewell.text import printable
+
 ROUNDING = 1e-6
 T = TypeVar("T")
 
@@ -45,16 +47,16 @@ class Bars:
         from rich.console import Console
 
         columns = (
-            rich.TextColumn("{task.description}"),
+            rich.TextColumn("{task.description}", markup=False),
             rich.BarColumn(),
             rich.MofNCompleteColumn(),
             rich.TimeElapsedColumn(),
             rich.TextColumn("left"),
             rich.TimeRemainingColumn(),
-            rich.TextColumn("{task.fields[note]}"),
+            rich.TextColumn("{task.fields[note]}", markup=False),
         )
         with rich.Progress(*columns, console=Console(stderr=True, force_jupyter=False)) as bars:
-            bar = bars.add_task(what, total=total, note="")
+            bar = bars.add_task(printable(what), total=total, note="")
             at = 0.0
 
             def tick(done: float = 1, note: str = "") -> None:
@@ -65,7 +67,7 @@ class Bars:
                 shown = round(at) if abs(at - round(at)) < ROUNDING else at
                 bars.update(bar, completed=shown)
                 if note:
-                    bars.update(bar, note=note)
+                    bars.update(bar, note=printable(note))
 
             yield tick
 

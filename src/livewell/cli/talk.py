@@ -1,5 +1,6 @@
 """What all commands share: how they speak, how they fail, how options of pairs are read."""
 
+import codecs
 import functools
 import json
 import logging
@@ -17,7 +18,9 @@ import click
 
 from livewell.errors import LivewellError
 from livewell.files import strict
+from livewell.images.walking import left_out_lines
 from livewell.progress import SILENT, Bars, shown
+from livewell.text import printable
 
 PATH = click.Path(path_type=Path)
 COUNT, SEED = click.IntRange(min=1), click.IntRange(min=0)
@@ -50,21 +53,33 @@ OCCUPIED_BY = click.option(
 )
 
 
+def echo(text: str, *, err: bool = False, lines: bool = False) -> None:
+    """Print a line, or `lines`, safe for a terminal; what its encoding lacks is spelt out."""
+    code = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
+    click.echo(printable(text, lines=lines).encode(code, "backslashreplace").decode(code), err=err)
+
+
+def echo_json(values: dict[str, Any], indent: int | None = None) -> None:
+    """Print one JSON object, in ASCII where the output is not in UTF-8."""
+    plain = codecs.lookup(getattr(sys.stdout, "encoding", None) or "utf-8").name != "utf-8"
+    click.echo(json.dumps(strict(values), ensure_ascii=plain, default=str, indent=indent))
+
+
 class Talk:
     """What a command says: text for people, or one JSON object for machines."""
 
     def __init__(self, quiet: bool, as_json: bool) -> None:
         self._quiet, self._json = quiet, as_json
 
-    def say(self, text: str) -> None:
-        """A line for people, on standard output."""
+    def say(self, text: str, *, lines: bool = False) -> None:
+        """A line for people, or `lines`, on standard output."""
         if not (self._quiet or self._json):
-            click.echo(text)
+            echo(text, lines=lines)
 
     def warn(self, text: str) -> None:
         """A warning, on standard error, also when quiet."""
         if not self._json:
-            click.echo(f"warning: {text}", err=True)
+            echo(f"warning: {text}", err=True)
 
     def count(self, verdicts: Iterable[str]) -> dict[str, int]:
         """Say how many there are of each verdict, the most frequent first."""
@@ -78,15 +93,17 @@ class Talk:
         failures = made.failures.to_dict("records") if lost else []
         for text in [*made.warnings, *(lost.format(**row) for row in failures)]:
             self.warn(text)
-        for line in (*lines, f"report: {made.page}"):
+        left_out = getattr(made, "left_out", None)
+        for line in (*lines, *left_out_lines(left_out or {}), f"report: {made.page}"):
             self.say(line)
+        values |= {"left_out": dict(left_out)} if left_out is not None else {}
         self.result({**values, "warnings": list(made.warnings), "report": str(made.page)})
         return 1 if failures else 0
 
     def result(self, values: dict[str, Any]) -> None:
         """The result for machines, on standard output."""
         if self._json:
-            click.echo(json.dumps(strict(values), ensure_ascii=False, default=str, indent=2))
+            echo_json(values, indent=2)
 
 
 def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:
@@ -102,8 +119,8 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
                     code = function(talk, **options)
             except LivewellError as error:
                 if as_json:
-                    click.echo(json.dumps({"error": error.code, "message": str(error)}))
-                click.echo(f"error [{error.code}]: {error}", err=True)
+                    echo_json({"error": error.code, "message": str(error)})
+                echo(f"error [{error.code}]: {error}", err=True, lines=True)
                 sys.exit(2)
             except KeyboardInterrupt as stop:
                 click.echo("stopped; give the same command again to go on", err=True)

@@ -11,7 +11,7 @@ from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import plain, tiff
 from livewell.images.sequence import SequenceImage
-from livewell.images.walking import Listing, walk
+from livewell.images.walking import Listing, left_out_lines, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def frames_in(folder: Path) -> Listing:
             "a folder without image files",
             where=str(folder),
             expected="files ending in " + ", ".join(SUFFIXES),
-            got=listing.said,
+            got="".join(left_out_lines(listing.left_out)),
         )
     return listing
 

@@ -15,7 +15,7 @@ from livewell.images.limits import check_size
 from livewell.images.sequence import SequenceImage
 from livewell.images.tiff.ifd import MAGIC
 from livewell.images.tiff.reader import TiffImage
-from livewell.images.walking import Listing, walk
+from livewell.images.walking import Listing, left_out_lines, walk
 from livewell.regular import regular
 
 
@@ -130,7 +130,7 @@ def frames_in(folder: Path) -> Listing:
             "a folder without image files",
             where=str(folder),
             expected="files ending in " + ", ".join(SUFFIXES),
-            got=listing.said,
+            got="".join(left_out_lines(listing.left_out)),
         )
     return listing
 

@@ -25,7 +25,7 @@ def statements(pages: Sequence[Page]) -> list[Statement]:
     first = pages[0]
     text = first.text(270)
     managed = micro_manager(pages)
-    if text.startswith(("<?xml", "<OME")) and "<OME" in text[:2000] or text.endswith("</OME>"):
+    if (text.startswith(("<?xml", "<OME")) and "<OME" in text[:2000]) or text.endswith("</OME>"):
         return ome(text, pages, managed)
     if managed:
         return [managed]

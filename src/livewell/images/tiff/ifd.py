@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-
 from livewell.images.plain import damaged
 from livewell.images.tiff.form import Form
 

@@ -147,9 +147,7 @@ def _check_jpeg(page: Page) -> None:
             raise damaged(
                 page.file.path,
                 f"part {i} of page {page.number} is of another kind inside than its tags say",
-                "bits, rows, columns, samples: {} and {}".format(
-                    found, (page.form.bits, rows, columns, samples)
-                ),
+                f"bits, rows, columns, samples: {found} and {(page.form.bits, rows, columns, samples)}",
             )
 
 

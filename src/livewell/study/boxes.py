@@ -8,8 +8,9 @@ import pandas as pd
 from livewell.errors import SpecError, TableError
 from livewell.study.cells import pointed
 from livewell.study.metadata import read_metadata
+from livewell.tables.columns import Column, Schema
 from livewell.tables.faults import column_faults
-from livewell.tables.schemas import BOX, Column, Schema
+from livewell.tables.schemas import BOX
 
 CORNERS = ("ymin", "xmin", "ymax", "xmax")
 """Usual names of the columns with a box's corners, in livewell's order: rows before columns."""

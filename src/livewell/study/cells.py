@@ -5,7 +5,8 @@ import re
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.tables.schemas import FIELDS, NOUNS, as_text, misfits
+from livewell.tables.columns import NOUNS, misfits
+from livewell.tables.schemas import FIELDS, as_text
 
 KINDS = FIELDS.kinds
 """What livewell's own columns hold: text, integer or number."""

@@ -225,8 +225,8 @@ def test_every_picture_mostly_live(plate: Path, tmp_path: Path) -> None:
         files="[AB]*",
     )
     places = [(40, 40, "live"), (40, 90, "live"), (80, 90, "dead")]
-    cells = [f"{n},{y},{x},{state}" for n in names for y, x, state in places]
-    (tmp_path / "cells.csv").write_text("\n".join(["image,y,x,state", *cells]))
+    cells = [f"{n},0,{y},{x},{state}" for n in names for y, x, state in places]
+    (tmp_path / "cells.csv").write_text("\n".join(["image,t,y,x,state", *cells]))
     route = Points(tmp_path / "cells.csv", {"live": "live", "dead": "dead"}, 64)
     label(study, route, ("live", "dead"), name="cells")
     made = split(study, by="well", scheme=LEAST, labels="cells")

@@ -13,7 +13,6 @@ from livewell.cli.talk import (
     Talk,
     channels,
     command,
-    echo,
     named_values,
     once,
     value_maps,

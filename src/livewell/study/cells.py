@@ -5,7 +5,8 @@ import re
 import pandas as pd
 
 from livewell.errors import Fault
-from livewell.tables.schemas import FIELDS, NOUNS, as_text, misfits
+from livewell.tables.columns import NOUNS, misfits
+from livewell.tables.schemas import FIELDS, as_text
 
 KINDS = FIELDS.kinds
 """What livewell's own columns hold: text, integer or number."""
@@ -25,23 +26,28 @@ def decimal_points(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """A table of text with points for decimal commas, and a note on every such column.
 
     Of columns that livewell knows only those that hold numbers are changed, of others those with
-    nothing but numbers that stay the same numbers. What could be thousands (``1,234``) is changed
-    only where another cell of the column cannot be.
+    nothing but numbers that stay written as they are, but for the comma.
     """
-    changed, notes = {}, []
+    changed = {}
     for name in table:
-        kind = KINDS.get(str(name))
-        there = table[name].dropna()
-        commas = there.str.fullmatch(_COMMA)
-        if kind == "text" or not commas.any():
-            continue
-        if there[commas].str.fullmatch(_THOUSANDS).all():
-            continue
-        pointed = there.where(~commas, there.str.replace(",", ".", regex=False))
-        if kind is not None or as_numbers(pointed) is not pointed:
-            changed[name] = pointed.reindex(table.index)
-            notes.append(f"decimal commas in {name} read as points")
+        kind, old = KINDS.get(str(name)), table[name]
+        new = old if kind == "text" else pointed(old)
+        if new is not old and (kind is not None or as_numbers(new) is not new):
+            changed[str(name)] = new
+    notes = [f"decimal commas in {name} read as points" for name in changed]
     return table.assign(**changed) if changed else table, notes
+
+
+def pointed(values: "pd.Series[str]") -> "pd.Series[str]":
+    """Text of numbers with points for decimal commas; `values` itself where there are none.
+
+    What could be thousands (``1,234``) is changed only where another cell of the column cannot be.
+    """
+    there = values.dropna()
+    commas = there.str.fullmatch(_COMMA)
+    if not commas.any() or there[commas].str.fullmatch(_THOUSANDS).all():
+        return values
+    return there.where(~commas, there.str.replace(",", ".", regex=False)).reindex(values.index)
 
 
 def as_numbers(values: "pd.Series[str]") -> pd.Series:
@@ -64,7 +70,8 @@ def number_faults(table: pd.DataFrame) -> list[Fault]:
         if kind == "text":
             continue
         texts = table[name].dropna()
-        wrong = texts[~texts.str.fullmatch(_NUMBER)]
+        finite = pd.to_numeric(texts, errors="coerce").abs() < float("inf")
+        wrong = texts[~texts.str.fullmatch(_NUMBER) | ~finite]
         wrong = pd.concat([wrong, misfits(texts.drop(wrong.index), kind)]).sort_index()
         for line, value in wrong.items():
             text = f"{value!r} is not {NOUNS[kind]}"

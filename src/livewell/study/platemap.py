@@ -55,8 +55,14 @@ def join_metadata(
             "from the file names",
             got=listed(table.columns, 20),
         )
+    unmatched = _unmatched(fields, lines, rows, used, faults)
     if not drop or not any(line is not None for line in rows):
-        faults += _unmatched(fields, lines, rows, used, faults)
+        faults += unmatched
+    elif notes is not None:
+        left = [fault for fault in unmatched if fault.code == "row-without-file"]
+        if left:
+            rest = f"{plural(len(left), 'row')} of the table without a file left out"
+            notes.append(f"{rest}, such as {left[0].where}: {left[0].message}")
     if faults:
         raise _refusal(faults, where)
     found = table.drop(columns=used).reindex(rows).reset_index(drop=True)

@@ -11,7 +11,9 @@ import numpy as np
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import jpeg, png, tiff
+from livewell.images.decoder import DECODER
 from livewell.images.limits import check_size
+from livewell.images.plain import damaged
 from livewell.images.sequence import SequenceImage, natural_key
 from livewell.regular import regular
 
@@ -81,6 +83,8 @@ class OpenImage:
 
     def __init__(self, reader: Image, header: Header) -> None:
         self.reader, self.header, self.source = reader, header, reader.source
+        # readers that decode by programs that may crash say so; others need not
+        self._packed = getattr(reader, "packed", False)
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, native byte order, unscaled."""
@@ -90,13 +94,17 @@ class OpenImage:
                 raise ImageContentError(
                     f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
                 )
-        with _library_errors(Path(self.source)):
-            frame = self.reader.frame(t, channel)
-            return np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+        with reading(Path(self.source)):
+            frame = None
+            if self._packed:
+                frame = DECODER.frame(self.source, self.header, t, channel)
+            return plane(self.reader, t, channel) if frame is None else frame
 
     def close(self) -> None:
         """Let go of the file."""
         self.reader.close()
+        if self._packed:
+            DECODER.close(self.source)
 
     def __enter__(self) -> "OpenImage":
         return self
@@ -107,9 +115,9 @@ class OpenImage:
 
 def open_file(path: Path) -> OpenImage:
     """Open a file or folder by its own kind, with what it says of itself."""
-    with _library_errors(path):
-        name, notes = identify(path)
-        reader = FORMATS[name].open(path)
+    with reading(path):
+        _, notes = identify(path)
+        reader = reader_of(path)
         try:
             check_size(reader.header, path)
         except LivewellError:
@@ -119,9 +127,34 @@ def open_file(path: Path) -> OpenImage:
     return OpenImage(reader, replace(header, notes=(*header.notes, *notes)))
 
 
+def plane(reader: Image, t: int, channel: int) -> Frame:
+    """A reader's frame, decoded in this process: contiguous, in native byte order.
+
+    Raises
+    ------
+    ImageReadError
+        Its size or number type is not what the header says.
+    """
+    frame = reader.frame(t, channel)
+    frame = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+    said = reader.header.area.shape, reader.header.dtype
+    if (frame.shape, frame.dtype.name) != said:
+        raise damaged(
+            Path(reader.source),
+            "its pixels are not those that its header says",
+            got=f"shape {frame.shape}, {frame.dtype}",
+        )
+    return frame
+
+
+def reader_of(path: Path) -> Image:
+    """The reader of the file's own kind, which decodes in this process."""
+    return FORMATS[identify(path)[0]].open(path)
+
+
 def frames_in(folder: Path) -> list[Path]:
     """Image files lying in `folder`, hidden ones left out, in the natural order of their names."""
-    with _library_errors(folder):
+    with reading(folder):
         found = [
             file
             for file in folder.iterdir()
@@ -174,7 +207,7 @@ def _describe(first: bytes) -> str:
 
 
 @contextmanager
-def _library_errors(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn whatever a reading library raises into one error that names the file."""
     try:
         yield

@@ -104,6 +104,11 @@ class TiffImage:
             plane = plane[channel]
         return plane.astype("u1") if plane.dtype.kind == "b" else plane
 
+    @property
+    def packed(self) -> bool:
+        """Whether its frames are decoded by more than reading them."""
+        return self._series.dataoffset is None
+
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()

@@ -63,10 +63,10 @@ def lzw(path: Path) -> None:
         ("os.kill(os.getpid(), 9)", "stopped by the system"),
         ("os._exit(0)", r"crashed \(0\)"),
         pytest.param(
-            "numpy.ones(3 * 10**8)", "do not fit into the memory",
+            "numpy.ones(3 * 10**8)", "more memory than there is",
             marks=pytest.mark.skipif(sys.platform != "linux", reason="memory is not limited"),
         ),
-        ("[time for time in iter(int, 1)]", "more than 0 s to decode"),
+        ("[time for time in iter(int, 1)]", "far too long to decode"),
         ("1 / 0", "ZeroDivisionError"),
     ],
 )  # fmt: skip
@@ -77,7 +77,6 @@ def test_a_crash_costs_one_frame(
     program = PATCHED.format(happens)
     if "iter(int" in happens:
         program = program.replace("serving.serve()", "serving.LIMIT_S = 0; serving.serve()")
-        monkeypatch.setattr(decoder, "LIMIT_S", 0)
     png(tmp_path / "a.png")
     lzw(tmp_path / "b.tif")
     with monkeypatch.context() as patched, open_image(tmp_path / "b.tif") as other:

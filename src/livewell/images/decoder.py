@@ -1,7 +1,7 @@
 """Decoding in a process of its own, so that a file that crashes its decoder costs one frame.
 
-One such process serves this one, from the first packed frame on; it may take 2 GB, and 10 s of
-computing a frame, where the system can hold it to that (not on Windows). It is never forked, for
+One such process serves this one, from the first packed frame on; it may take 2 GB, and about 10 s
+of computing a frame, where the system can hold it to that (not on Windows). It is never forked, for
 threads of torch would be copied half, and ends when its input does, however this process ended.
 """
 
@@ -23,8 +23,8 @@ import numpy as np
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 
-LIMIT_S = 10
-"""Seconds of computing that a frame may take."""
+LIMIT_S, PIXELS_S = 10, 5e6
+"""Seconds of computing that a frame may take, and one more for so many pixels."""
 HEAD = struct.Struct(">?Q")
 """Before every answer: whether it is a frame, and its bytes."""
 START = "import sys; sys.path[:] = sys.argv[1:]; from livewell.images.serving import serve; serve()"
@@ -179,7 +179,7 @@ def _lost(path: str, code: int) -> ImageReadError:
     """The error for a file whose decoder ended by itself."""
     name = signal.Signals(-code).name if -code in set(signal.Signals) else str(code)
     what = {
-        "SIGXCPU": f"its frame takes more than {LIMIT_S} s to decode",
+        "SIGXCPU": "it takes far too long to decode",
         "SIGKILL": "its decoder was stopped by the system, which may be short of memory",
     }.get(name, f"its decoder crashed ({name})")
     remedy = "copy it again, or save it without compression from the program that made it"

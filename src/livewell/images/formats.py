@@ -12,7 +12,7 @@ from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import jpeg, png, tiff
 from livewell.images.decoder import DECODER
-from livewell.images.limits import check_size
+from livewell.images.limits import LIMIT, check_size
 from livewell.images.plain import damaged
 from livewell.images.sequence import SequenceImage, natural_key
 from livewell.regular import regular
@@ -220,10 +220,11 @@ def reading(path: Path) -> Iterator[None]:
 def _as_read_error(error: Exception, path: Path) -> ImageReadError:
     if isinstance(error, MemoryError):
         return ImageReadError(
-            "its pixels do not fit into the memory of this computer",
+            "its pixels take more memory than there is, or than a frame may take",
             where=str(path),
-            remedy="copy it again where its size is not what the file says; else close other"
-            " programs, or cut it into fields",
+            remedy="copy it again where its size is not what the file says; else cut it into"
+            f" fields, or close other programs and set the environment variable {LIMIT} to twice"
+            " its million pixels",
         )
     if isinstance(error, OSError) and error.errno is not None:
         what, remedy = _REFUSALS.get(type(error), _UNREADABLE)

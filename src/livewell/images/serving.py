@@ -1,6 +1,7 @@
 """The other end of `livewell.images.decoder`: a process that decodes frames within limits."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from livewell.errors import LivewellError
 from livewell.image import Image
-from livewell.images.decoder import HEAD, LIMIT_S, READY
+from livewell.images.decoder import HEAD, LIMIT_S, PIXELS_S, READY
 from livewell.images.formats import plane, reader_of, reading
 from livewell.images.limits import LIMIT_MP, limit_mp
 
@@ -44,12 +45,14 @@ def _answer(
 ) -> tuple[bool, bytes | memoryview]:
     """A frame's bytes, else the parts of an error as JSON."""
     try:
-        _limit_time()
+        _limit_time(LIMIT_S)
         with reading(Path(path)):
             if path not in readers and len(readers) == _OPEN:
                 _close(readers, next(iter(readers)))
             if path not in readers:
                 readers[path] = reader_of(Path(path))
+            header = readers[path].header
+            _limit_time(LIMIT_S + header.width * header.height / PIXELS_S)
             frame = plane(readers[path], t, channel)
     except LivewellError as error:
         parts = ("what", "where", "expected", "got", "remedy")
@@ -74,12 +77,12 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (int(pages * resource.getpagesize() + more), most))
 
 
-def _limit_time() -> None:
+def _limit_time(seconds: float) -> None:
     """Allow so many more seconds of computing from now on."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
         most = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        limit = int(used.ru_utime + used.ru_stime) + 1 + LIMIT_S
+        limit = int(used.ru_utime + used.ru_stime) + 1 + math.ceil(seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, most))

@@ -179,6 +179,12 @@ BENCHMARKS = (
         "The light budget on simulated tables of wells: false safes, ED50, verdicts.",
     ),
     Benchmark(
+        "decoding",
+        "decoding.table",
+        "Frames decoded in a process of its own: the cost beside assess and heatmap.",
+        (MODEL,),
+    ),
+    Benchmark(
         "unlike",
         "unlike.unlike",
         "Fields unlike what a model learnt: how many are flagged, how well it judges them.",

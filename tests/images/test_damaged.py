@@ -151,6 +151,7 @@ ROWS = b"".join(b"\0" + bytes(range(y, y + 8)) for y in range(8))
         (zlib.compress(ROWS)[:-1], "fewer or more"),
         (zlib.compress(ROWS)[:-1] + b"\0", "spoilt"),
     ],
+    ids=["more rows", "fewer rows", "cut", "wrong sum"],
 )
 def test_png_of_another_size(
     rows: bytes, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

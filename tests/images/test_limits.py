@@ -15,10 +15,10 @@ import tifffile
 from livewell.errors import ImageReadError, LayoutError, SpecError, StudyError
 from livewell.files import read_json
 from livewell.image import Frame
-from livewell.images import plain
 from livewell.images.formats import frames_in
 from livewell.images.limits import LIMIT
 from livewell.images.opening import open_image, open_sequence, read_header
+from livewell.images.tiff import TiffImage
 from livewell.regular import regular
 from livewell.study.metadata import read_metadata
 
@@ -100,15 +100,15 @@ def test_what_reading_may_raise(
     raised: Exception, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row H1: too little memory, or what the system refuses, is an error of that file."""
-    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(GREY))
+    tifffile.imwrite(tmp_path / "a.tif", GREY)
 
-    def fail(image: plain.PlainImage, t: int, channel: int = 0) -> Frame:
+    def fail(image: TiffImage, t: int, channel: int = 0) -> Frame:
         raise raised
 
-    monkeypatch.setattr(plain.PlainImage, "frame", fail)
+    monkeypatch.setattr(TiffImage, "frame", fail)
     with (
-        open_image(tmp_path / "a.png") as image,
-        pytest.raises(ImageReadError, match=rf"a\.png.*{message}"),
+        open_image(tmp_path / "a.tif") as image,
+        pytest.raises(ImageReadError, match=rf"a\.tif.*{message}"),
     ):
         image.frame(0)
 

@@ -11,7 +11,9 @@ import numpy as np
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import jpeg, png
-from livewell.images.limits import check_size
+from livewell.images.decoder import DECODER
+from livewell.images.limits import LIMIT, check_size
+from livewell.images.plain import damaged
 from livewell.images.sequence import SequenceImage
 from livewell.images.tiff.ifd import MAGIC
 from livewell.images.tiff.reader import TiffImage
@@ -84,6 +86,8 @@ class OpenImage:
 
     def __init__(self, reader: Image, header: Header) -> None:
         self.reader, self.header, self.source = reader, header, reader.source
+        # readers that decode by programs that may crash say so; others need not
+        self._packed = getattr(reader, "packed", False)
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, native byte order, unscaled."""
@@ -93,13 +97,17 @@ class OpenImage:
                 raise ImageContentError(
                     f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
                 )
-        with _library_errors(Path(self.source)):
-            frame = self.reader.frame(t, channel)
-            return np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+        with reading(Path(self.source)):
+            frame = None
+            if self._packed:
+                frame = DECODER.frame(self.source, self.header, t, channel)
+            return plane(self.reader, t, channel) if frame is None else frame
 
     def close(self) -> None:
         """Let go of the file."""
         self.reader.close()
+        if self._packed:
+            DECODER.close(self.source)
 
     def __enter__(self) -> "OpenImage":
         return self
@@ -110,9 +118,9 @@ class OpenImage:
 
 def open_file(path: Path) -> OpenImage:
     """Open a file or folder by its own kind, with what it says of itself."""
-    with _library_errors(path):
-        name, notes = identify(path)
-        reader = FORMATS[name].open(path)
+    with reading(path):
+        _, notes = identify(path)
+        reader = reader_of(path)
         try:
             check_size(reader.header, path)
         except LivewellError:
@@ -120,6 +128,31 @@ def open_file(path: Path) -> OpenImage:
             raise
     header = reader.header
     return OpenImage(reader, replace(header, notes=(*header.notes, *notes)))
+
+
+def plane(reader: Image, t: int, channel: int) -> Frame:
+    """A reader's frame, decoded in this process: contiguous, in native byte order.
+
+    Raises
+    ------
+    ImageReadError
+        Its size or number type is not what the header says.
+    """
+    frame = reader.frame(t, channel)
+    frame = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+    said = reader.header.area.shape, reader.header.dtype
+    if (frame.shape, frame.dtype.name) != said:
+        raise damaged(
+            Path(reader.source),
+            "its pixels are not those that its header says",
+            got=f"shape {frame.shape}, {frame.dtype}",
+        )
+    return frame
+
+
+def reader_of(path: Path) -> Image:
+    """The reader of the file's own kind, which decodes in this process."""
+    return FORMATS[identify(path)[0]].open(path)
 
 
 def frames_in(folder: Path) -> Listing:
@@ -173,7 +206,7 @@ def _describe(first: bytes) -> str:
 
 
 @contextmanager
-def _library_errors(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn whatever a reading library raises into one error that names the file."""
     try:
         yield
@@ -186,10 +219,11 @@ def _library_errors(path: Path) -> Iterator[None]:
 def _as_read_error(error: Exception, path: Path) -> ImageReadError:
     if isinstance(error, MemoryError):
         return ImageReadError(
-            "its pixels do not fit into the memory of this computer",
+            "its pixels take more memory than there is, or than a frame may take",
             where=str(path),
-            remedy="copy it again where its size is not what the file says; else close other"
-            " programs, or cut it into fields",
+            remedy="copy it again where its size is not what the file says; else cut it into"
+            f" fields, or close other programs and set the environment variable {LIMIT} to twice"
+            " its million pixels",
         )
     if isinstance(error, OSError) and error.errno is not None:
         what, remedy = _REFUSALS.get(type(error), _UNREADABLE)

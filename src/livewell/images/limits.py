@@ -32,7 +32,7 @@ def check_size(header: Header, path: Path) -> None:
     size = f"{header.width} x {header.height} px"
     if not (header.width > 0 and header.height > 0 and header.frames > 0 and header.channels):
         raise damaged(path, "an image without pixels", got=size)
-    pixels, limit = header.width * header.height, _limit_mp()
+    pixels, limit = header.width * header.height, limit_mp()
     if pixels > limit * 1e6:
         raise ImageReadError(
             "the file says that a frame is larger than livewell decodes",
@@ -51,7 +51,8 @@ def check_size(header: Header, path: Path) -> None:
         )
 
 
-def _limit_mp() -> float:
+def limit_mp() -> float:
+    """How many million pixels a frame may have, by the environment or by default."""
     asked = os.environ.get(LIMIT, "")
     try:
         limit = float(asked or LIMIT_MP)

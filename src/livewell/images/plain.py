@@ -22,6 +22,8 @@ class PlainImage:
     ``decode`` takes the file's bytes, and raises a `ValueError` where they are not whole.
     """
 
+    packed = True
+
     def __init__(self, path: Path, header: Header, decode: Callable[[bytes], NDArray[Any]]) -> None:
         self.header, self.source = header, str(path)
         self._path, self._decode = path, decode
@@ -38,14 +40,11 @@ class PlainImage:
         self._pixels = None
 
     def _read(self) -> NDArray[Any]:
-        """Pixels (y, x, c), as the header says."""
+        """Pixels (y, x, c)."""
         try:
             pixels = self._decode(regular(self._path).read_bytes())
         except ValueError as error:
             raise damaged(self._path, str(error)) from error
-        if pixels.shape[:2] != self.header.area.shape or pixels.dtype.name != self.header.dtype:
-            got = f"{pixels.shape}, {pixels.dtype}"
-            raise damaged(self._path, "its pixels are not those that its header says", got)
         return pixels[..., None] if pixels.ndim == 2 else pixels
 
 

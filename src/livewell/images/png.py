@@ -23,6 +23,8 @@ _PASSES = (
     *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
 )
 """Interlaced images: first row and column of a pass, and steps."""
+_LARGE = 1 << 27
+"""Bytes of pixels of which no second copy is made."""
 
 
 def open_png(path: Path) -> PlainImage:
@@ -57,7 +59,7 @@ class _Chunk:
     """A chunk of a PNG: four letters, its bytes, and whether their sum is right."""
 
     kind: bytes
-    data: bytes
+    data: memoryview
     whole: bool
 
     @property
@@ -77,7 +79,7 @@ class _Shape:
     interlaced: int
 
     @classmethod
-    def of(cls, header: bytes) -> "_Shape":
+    def of(cls, header: memoryview) -> "_Shape":
         """As the header's chunk says."""
         return cls(*struct.unpack(">IIBBxxB", header))
 
@@ -95,13 +97,14 @@ class _Shape:
 def _chunks(data: bytes) -> Iterator[_Chunk]:
     """Chunks of a PNG that lie in `data` from end to end."""
     at = len(MAGIC)
+    view = memoryview(data)
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 8 + length
         if end + 4 > len(data):
             return
         total = int.from_bytes(data[end : end + 4], "big")
-        yield _Chunk(kind, data[at + 8 : end], zlib.crc32(data[at + 4 : end]) == total)
+        yield _Chunk(kind, view[at + 8 : end], zlib.crc32(view[at + 4 : end]) == total)
         if kind == b"IEND":
             return
         at = end + 4
@@ -109,23 +112,28 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 def _decode(data: bytes) -> NDArray[Any]:
     """Pixels of a PNG whose sums are right, and which holds as many as its header says."""
-    found: dict[bytes, list[bytes]] = {b"IHDR": [], b"PLTE": [], b"IDAT": [], b"IEND": [b""]}
+    found: dict[bytes, list[memoryview]] = {b"IHDR": [], b"PLTE": [], b"IDAT": [], b"IEND": []}
     for kind, content, whole in ((c.kind, c.data, c.whole) for c in _chunks(data) if c.needed):
         if not whole or kind not in found:
             raise ValueError(f"its chunk {kind.decode('latin-1')!r} is spoilt")
         found[kind].append(content)
-    header = found[b"IHDR"][0]
-    rows = _unpacked(b"".join(found[b"IDAT"]), _Shape.of(header).size)
-    # the library warns of other chunks on the terminal, and need not unpack a second time
-    parts = [(b"IHDR", header), *((b"PLTE", each) for each in found[b"PLTE"][:1])]
-    parts += [(b"IDAT", zlib.compress(rows, 0)), (b"IEND", b"")]
-    return np.asarray(imagecodecs.png_decode(MAGIC + b"".join(_packed(*part) for part in parts)))
+    header, packed = found[b"IHDR"][0], b"".join(found[b"IDAT"])
+    rows = _unpacked(packed, _Shape.of(header).size)
+    # the library need not unpack a second time, where there is memory for it
+    packed = zlib.compress(rows, 0) if len(rows) < _LARGE else packed
+    del rows
+    # other chunks are left out: it warns of them on the terminal
+    parts = [MAGIC, *_packed(b"IHDR", header)]
+    for palette in found[b"PLTE"][:1]:
+        parts += _packed(b"PLTE", palette)
+    parts += [*_packed(b"IDAT", packed), *_packed(b"IEND", b"")]
+    return np.asarray(imagecodecs.png_decode(b"".join(parts)))
 
 
-def _packed(kind: bytes, content: bytes) -> bytes:
-    """A chunk with its length and its sum."""
+def _packed(kind: bytes, content: bytes | memoryview) -> list[bytes | memoryview]:
+    """The parts of a chunk: length, letters, content, sum."""
     total = zlib.crc32(content, zlib.crc32(kind))
-    return b"".join((len(content).to_bytes(4, "big"), kind, content, total.to_bytes(4, "big")))
+    return [len(content).to_bytes(4, "big"), kind, content, total.to_bytes(4, "big")]
 
 
 def _unpacked(packed: bytes, size: int) -> bytes:
@@ -139,7 +147,7 @@ def _unpacked(packed: bytes, size: int) -> bytes:
     return bytes(made)
 
 
-def _refuse_colours(path: Path, palette: bytes) -> None:
+def _refuse_colours(path: Path, palette: bytes | memoryview) -> None:
     colours = np.frombuffer(palette[: len(palette) // 3 * 3], "u1").reshape(-1, 3)
     if colours.size == 0 or (colours != colours[:, :1]).any():
         raise palette_error(path)

@@ -76,6 +76,11 @@ class TiffImage:
         pixels = upright(pixels, page)
         return pixels.astype("u1") if pixels.dtype.kind == "b" else pixels
 
+    @property
+    def packed(self) -> bool:
+        """Whether its frames are decoded by more than reading them."""
+        return any(page.form.compression != 1 for page in self._pages)
+
     def close(self) -> None:
         """Let go of the file."""
         for file in self._files.values():

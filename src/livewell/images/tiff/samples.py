@@ -41,7 +41,9 @@ def samples_of(page: Page, said: Statement) -> Samples:
     if alpha:
         notes.append("transparency (alpha) is left out")
     if said.size("Z") > 1 or said.size("C") > 1:
-        which = f"a z stack of {said.size('Z')} slices" if said.size("Z") > 1 else "several channels"
+        which = (
+            f"a z stack of {said.size('Z')} slices" if said.size("Z") > 1 else "several channels"
+        )
         raise ImageReadError(
             f"{which} in colour, or with several samples in a pixel",
             where=str(page.file.path),
@@ -67,7 +69,11 @@ def samples_of(page: Page, said: Statement) -> Samples:
 def _refuse(page: Page, said: Statement) -> list[str]:
     path, notes = page.file.path, []
     if page.form.dtype is None:
-        kind = f"complex{page.form.bits}" if page.form.format in (5, 6) else f"format {page.form.format}"
+        kind = (
+            f"complex{page.form.bits}"
+            if page.form.format in (5, 6)
+            else f"format {page.form.format}"
+        )
         raise ImageReadError(
             "not an image of grey levels over time and channels",
             where=str(path),

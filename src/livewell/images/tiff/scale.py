@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -56,9 +57,7 @@ def _from_planes(planes: Iterable[Element], notes: list[str]) -> float | None:
     return steady([times[t] - times[t - 1] for t in sorted(times) if t - 1 in times], notes)
 
 
-def by_imagej(
-    said: Mapping[str, str], labels: Sequence[str], channels: int, first: Page
-) -> Scale:
+def by_imagej(said: Mapping[str, str], labels: Sequence[str], channels: int, first: Page) -> Scale:
     """Scale in ImageJ's description and the resolution tags beside it."""
     notes: list[str] = []
     dots = [_dots(first, 282), _dots(first, 283)]
@@ -127,7 +126,11 @@ def square(edges: Sequence[Any], units: Sequence[str], notes: list[str]) -> floa
     found = []
     for edge, unit in zip(edges, units, strict=True):
         size = _times(edge, unit, LENGTH_UM)
-        if edge not in (None, "", 0, "0") and size is None and unit.lower() not in ("pixel", "pixels"):
+        if (
+            edge not in (None, "", 0, "0")
+            and size is None
+            and unit.lower() not in ("pixel", "pixels")
+        ):
             note = f"the file gives the pixel size as '{edge} {unit}', which is not understood"
             notes += [note] if note not in notes else []
         found.append(size)
@@ -170,12 +173,12 @@ def steady(steps: Iterable[float], notes: list[str]) -> float | None:
 def unit_name(text: str) -> str:
     """A unit as the tables spell it: what programs have made of the micro sign is put right."""
     if "\u00c2" in text or "\u00ce" in text:
-        try:
+        with suppress(UnicodeError):
             text = text.encode("cp1252").decode("utf-8")
-        except UnicodeError:
-            pass
     # only the micro sign is replaced by a mark where letters are kept
-    text = re.sub(r"^(?:[?\ufffd]{1,2}|\\u00b5|\\u03bc|&#181;)(?=m|s)", "u", text.strip(), flags=re.I)
+    text = re.sub(
+        r"^(?:[?\ufffd]{1,2}|\\u00b5|\\u03bc|&#181;)(?=m|s)", "u", text.strip(), flags=re.I
+    )
     return unicodedata.normalize("NFKC", text).replace("\u03bc", "u").lower()
 
 

@@ -103,8 +103,11 @@ def table(inspection: Inspection) -> str:
         ("channels", str(c)),
         *((f"  {channel.name}", _levels(channel)) for channel in inspection.channels),
     ]
+    rows += [("well", inspection.well)] if inspection.well else []
+    rows += [("position", inspection.position)] if inspection.position else []
     if len(inspection.frames_looked_at) < t:
         rows.append(("looked at", "frames " + ", ".join(map(str, inspection.frames_looked_at))))
+    rows += [("account", line) for line in inspection.account]
     rows += [("note", note) for note in inspection.notes]
     for fault in inspection.faults:
         where = "" if fault.where == inspection.source else f" ({fault.where})"

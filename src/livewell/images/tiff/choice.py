@@ -1,4 +1,4 @@
-"""Which pages of a TIFF are its image, and which are thumbnails, masks or other things beside it."""
+"""Which pages of a TIFF are its image, and which are thumbnails, masks or others beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -65,37 +65,37 @@ def _candidates(
     """Series of pages, each with what is said of it."""
     full = [page for page in pages if not page.form.reduced] or list(pages)
     if all(said.pages is not None and len(said.pages) == 1 for said in statements):
-        # a page each, of one kind: nothing tells what they are
-        kept = [said for said in statements if not said.broken]
-        said = replace(kept[0], sizes=(), pages=None) if kept else statements[0]
-        if len(statements) > 1:
-            said = replace(said, source="")
-        statements = [said]
+        # a description for every page: nothing tells what they are
+        said = replace(statements[0], pages=None)
+        statements = [replace(said, source="", sizes=()) if len(statements) > 1 else said]
     if len(statements) == 1 and statements[0].places is None:
         groups: dict[tuple[Any, ...], list[Page]] = {}
         for page in full:
             groups.setdefault(page.form.key, []).append(page)
         return [(statements[0], group) for group in groups.values()]
-    found = []
-    for said in statements:
-        numbers = set(said.pages or ())
-        if said.places is not None:
-            numbers = {number for file, number in said.places.values() if not file}
-        own = [page for page in pages if page.number in numbers]
-        if said.places is None:
-            own = [page for page in own if not page.form.reduced] or own
-        if not own:
-            continue
-        if len({page.form.key for page in own}) > 1:
-            raise ImageReadError(
-                f"pages of one series differ: {own[0].form}; {next(p for p in own if p.form.key != own[0].form.key)}",
-                where=str(own[0].file.path),
-                remedy="save pages of one size and number type to a file of their own",
-            )
-        found.append((said, own))
+    series = [(said, _spoken_of(said, pages)) for said in statements]
+    found = [(said, own) for said, own in series if own]
     if not found:
         raise damaged(pages[0].file.path, "its description names no page that can be read")
     return found
+
+
+def _spoken_of(said: Statement, pages: Sequence[Page]) -> list[Page]:
+    """Pages that a statement speaks of, which must be of one form."""
+    numbers = set(said.pages or ())
+    if said.places is not None:
+        numbers = {number for file, number in said.places.values() if not file}
+    own = [page for page in pages if page.number in numbers]
+    if said.places is None:
+        own = [page for page in own if not page.form.reduced] or own
+    odd = [page for page in own if page.form.key != own[0].form.key]
+    if odd:
+        raise ImageReadError(
+            f"pages of one series differ: {own[0].form}, and page {odd[0].number} {odd[0].form}",
+            where=str(own[0].file.path),
+            remedy="save pages of one size and number type to a file of their own",
+        )
+    return own
 
 
 def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from xml.etree import ElementTree
 
 import numpy as np
-import tifffile
 
 from livewell.images.tiff import scale
 from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.library import opened
 from livewell.images.tiff.micromanager import micro_manager
 from livewell.images.tiff.ome import ome
 from livewell.images.tiff.statement import Scale, Statement
@@ -25,24 +25,27 @@ def statements(pages: Sequence[Page]) -> list[Statement]:
     first = pages[0]
     text = first.text(270)
     managed = micro_manager(pages)
-    if (text.startswith(("<?xml", "<OME")) and "<OME" in text[:2000]) or text.endswith("</OME>"):
+    if text.endswith("</OME>") or (text.startswith(("<?xml", "<OME")) and "<OME" in text[:2000]):
         return ome(text, pages, managed)
     if managed:
         return [managed]
-    if text.startswith("ImageJ="):
-        return [_imagej(text, first, len(pages))]
-    if 33628 in first.tags and 33629 in first.tags:
-        return [_stk(first)]
-    if _shape(first):
+    if not text.startswith("ImageJ=") and _shape(first):
         return _shaped(pages)
-    if text.startswith("<MetaData"):
-        return [_metaseries(pages)]
-    for code, kind in _BY_TIFFFILE.items():
-        if code in first.tags:
-            return [_series(first, kind)]
+    return [_one_statement(text, pages)]
+
+
+def _one_statement(text: str, pages: Sequence[Page]) -> Statement:
+    first = pages[0]
+    kind = next((kind for code, kind in _BY_TIFFFILE.items() if code in first.tags), "")
     if "scanimage" in text.lower() or first.text(305).startswith("SI."):
-        return [_series(first, "scanimage")]
-    return [Statement(scale=scale.by_dots(first))]
+        kind = "scanimage"
+    if text.startswith("ImageJ="):
+        return _imagej(text, first, len(pages))
+    if 33628 in first.tags and 33629 in first.tags:
+        return _stk(first)
+    if text.startswith("<MetaData"):
+        return _metaseries(pages)
+    return _series(first, kind) if kind else Statement(scale=scale.by_dots(first))
 
 
 def _imagej(text: str, first: Page, pages: int) -> Statement:
@@ -63,7 +66,7 @@ def _imagej(text: str, first: Page, pages: int) -> Statement:
         sizes.insert(0, ("Q", found["images"] // planes))
     labels: list[str] = []
     if 50839 in first.tags and 50838 in first.tags:
-        with suppress(ValueError, KeyError, IndexError), tifffile.TiffFile(first.file.path) as file:
+        with suppress(ValueError, KeyError, IndexError), opened(first.file.path) as file:
             labels = list((file.imagej_metadata or {}).get("Labels") or [])
     return Statement(
         "the ImageJ description",
@@ -74,7 +77,7 @@ def _imagej(text: str, first: Page, pages: int) -> Statement:
 
 
 def _stk(first: Page) -> Statement:
-    with tifffile.TiffFile(first.file.path) as file:
+    with opened(first.file.path) as file:
         said = file.stk_metadata or {}
     planes = int(said.get("NumberPlanes", 0))
     source = "the MetaMorph stack"
@@ -155,15 +158,14 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
 def _properties(text: str) -> dict[str, str]:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ElementTree.ParseError("it defines entities")
-    root = ElementTree.fromstring(
-        re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text) if text else "<a/>"
-    )
+    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    root = ElementTree.fromstring(text or "<a/>")  # noqa: S314  (entities are refused)
     return {prop.get("id", ""): prop.get("value", "") for prop in root.iter() if prop.get("id")}
 
 
 def _series(first: Page, kind: str) -> Statement:
     """Axes as tifffile reads them out of a flavour's own tags."""
-    with tifffile.TiffFile(first.file.path) as file:
+    with opened(first.file.path) as file:
         series = file.series[0]
         sizes = tuple(
             (letter, int(size))

@@ -56,6 +56,18 @@ class Form:
         kind, sizes = {2: ("i", (8, 16, 32, 64)), 3: ("f", (16, 32, 64))}.get(self.format, ("", ()))
         return np.dtype(f"{kind}{self.bits // 8}") if self.bits in sizes else None
 
+    @property
+    def name(self) -> str:
+        """Name of `dtype` in numpy, empty where there is none."""
+        return self.dtype.name if self.dtype else ""
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether bytes in strips are numbers as they are."""
+        whole = self.dtype is not None and self.bits == 8 * self.dtype.itemsize and self.bits >= 8
+        kept = self.compression == self.predictor == 1 and not self.reversed_bits
+        return whole and kept and not self.tile
+
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """What pages of one series have in common."""

@@ -3,8 +3,9 @@
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from livewell.images.plain import damaged
 from livewell.images.tiff.form import Form
@@ -81,7 +82,7 @@ class TiffBytes:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.handle: BinaryIO = path.open("rb")
+        self.handle: BufferedReader = path.open("rb")
         self.size = path.stat().st_size
         first = self.read(0, 16).ljust(16, b"\0")
         self.order = "<" if first[:1] == b"I" else ">"
@@ -122,24 +123,7 @@ class TiffBytes:
         data = self.read(start, length + pointer.size)
         if len(data) < length + pointer.size:
             raise damaged(self.path, "the file ends too early, within its list of pages")
-        tags: dict[int, Tag] = {}
-        faults: list[str] = []
-        place, step = start + self._entry.size - pointer.size, self._entry.size
-        for code, kind, many, raw in self._entry.iter_unpack(data[:length]):
-            size, at_value = many * _SIZES.get(kind, 1), place
-            place += step
-            if size > len(raw):
-                (at_value,), raw = pointer.unpack(raw), b""
-            known = code in STRUCTURE
-            if at_value + size > self.size or (known and (many == 0 or kind not in _WHOLE)):
-                if known or code in _FLAVOURS:
-                    faults.append(f"tag {code} is damaged or points nowhere")
-            elif code not in tags:
-                tags[code] = Tag(kind, many, at_value, size, raw[:size])
-            elif known:
-                faults.append(f"tag {code} stands twice")
-            elif code == 270:
-                tags[-270] = Tag(kind, many, at_value, size, raw[:size])
+        tags, faults = self._tags(data[:length], start)
         (following,) = pointer.unpack(data[length:])
         form = self._form(tags)
         offsets, counts = (self._whole(tags, codes[bool(form.tile)]) for codes in _SEGMENTS)
@@ -147,6 +131,29 @@ class TiffBytes:
             counts = (form.segment_bytes(0),)
         end = start + len(data)
         return Page(self, number, at, end, tags, form, offsets, counts, tuple(faults)), following
+
+    def _tags(self, data: bytes, start: int) -> tuple[dict[int, Tag], list[str]]:
+        """Tags of a page, and what is wrong with those that matter."""
+        pointer, step = self._words[1], self._entry.size
+        tags: dict[int, Tag] = {}
+        faults: list[str] = []
+        place = start + step - pointer.size
+        for code, kind, many, inline in self._entry.iter_unpack(data):
+            size, at, raw = many * _SIZES.get(kind, 1), place, inline
+            place += step
+            if size > len(inline):
+                (at,), raw = pointer.unpack(inline), b""
+            known = code in STRUCTURE
+            if at + size > self.size or (known and (many == 0 or kind not in _WHOLE)):
+                if known or code in _FLAVOURS:
+                    faults.append(f"tag {code} is damaged or points nowhere")
+            elif code not in tags:
+                tags[code] = Tag(kind, many, at, size, raw[:size])
+            elif known:
+                faults.append(f"tag {code} stands twice")
+            elif code == 270:
+                tags[-270] = Tag(kind, many, at, size, raw[:size])
+        return tags, faults
 
     def _form(self, tags: Mapping[int, Tag]) -> Form:
         """The form of a page, the same one for all pages whose tags say the same."""

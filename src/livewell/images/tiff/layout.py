@@ -78,12 +78,13 @@ def lay_out(pages: Sequence[Page], statements: Sequence[Statement]) -> Layout:
         notes.append(GUESS)
     if left:
         notes.append(f"{numbered(left)} not read: no whole frame is made of what is left")
-    many = f"{len(pages)} page" + "s" * (len(pages) != 1)
+    axes = (("T", "frame"), ("C", "channel"), ("Z", "slice"))
     account = [
-        f"{many} in the file; of those read, each has {own[0].form}",
-        f"{len(found.planes)} planes: {sizes['T']} frames x {sizes['C']} channels x"
-        f" {sizes['Z']} slices" + (", one after the other behind the first page" if behind else ""),
-        *(_order(found, said)),
+        f"{_many(len(pages), 'page')} in the file; of those read, each has {own[0].form}",
+        f"{_many(len(found.planes), 'plane')}: "
+        + " x ".join(_many(sizes[letter], name) for letter, name in axes)
+        + (", one after the other behind the first page" if behind else ""),
+        *_order(found, said),
         *chosen.account,
         _certainty(said, found, notes, len(own)),
     ]
@@ -151,7 +152,7 @@ def _named(
             got=f"{len(there)} planes of {channels} channels x {slices} slices a frame",
             remedy="put the other files of the set beside it, or export it again",
         )
-    notes = ()
+    notes: tuple[str, ...] = ()
     if whole < frames:
         notes = (f"only {whole} of {frames} frames are in the file; the recording may have been"
                  " stopped",)  # fmt: skip
@@ -166,7 +167,7 @@ def _in_order(said: Statement, own: Sequence[Page], count: int) -> _Planes:
     total = math.prod(size for _, size in sizes)
     notes: tuple[str, ...] = ()
     if count != total and (said.source or sizes):
-        notes = (f"{said.source} speaks of {_planes(total)}, and the file holds {count}",)
+        notes = (f"{said.source} speaks of {_many(total, 'plane')}, and the file holds {count}",)
     if not sizes and count > 1:
         sizes = [("Q", count)]
     elif count != total:
@@ -215,9 +216,9 @@ def _refuse_axes(sizes: Sequence[tuple[str, int]], said: Statement, path: Path) 
 def _behind(said: Statement, first: Page) -> int:
     """Planes that are said to lie behind the first page; an error where they do not fit in."""
     count = math.prod(size for _, size in said.sizes)
-    if first.form.compression != 1 or not together(first):
+    if not (first.form.plain and together(first)):
         raise ImageReadError(
-            f"{said.source} speaks of {_planes(count)}, and the file holds one page",
+            f"{said.source} speaks of {_many(count, 'plane')}, and the file holds one page",
             where=str(first.file.path),
             remedy="export it again from the program that made it",
         )
@@ -236,9 +237,9 @@ def _contradictions(said: Statement, first: Page) -> list[str]:
     if said.height and (said.height, said.width) != (first.form.height, first.form.width):
         notes.append(
             f"{said.source} says {said.height} x {said.width} px, the pages are"
-            f" {first.form.height} x {first.form.width} px (height x width); they are read as they are"
+            f" {first.form.height} x {first.form.width} px (height x width)"
         )
-    kind = first.form.dtype.name if first.form.dtype else ""
+    kind = first.form.name
     if said.dtype and said.dtype != kind and not (said.dtype == "uint8" and kind == "bool"):
         notes.append(f"{said.source} says {said.dtype}, the pages hold {kind}")
     return notes
@@ -263,5 +264,5 @@ def _certainty(said: Statement, found: _Planes, notes: Sequence[str], pages: int
     return "sure: one page" if pages == 1 else "sure"
 
 
-def _planes(count: int) -> str:
-    return "1 plane" if count == 1 else f"{count} planes"
+def _many(count: int, name: str) -> str:
+    return f"{count} {name}" + "s" * (count != 1)

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from livewell.images.tiff import scale
@@ -59,8 +60,8 @@ def _stack(pages: Sequence[Page], summary: Mapping[str, Any], at: int) -> Statem
 def _nd_tiff(pages: Sequence[Page], summary: Mapping[str, Any]) -> Statement:
     source = "NDTiff's tags"
     own = [_json(page.text(_PAGE_TAG)) for page in pages]
-    axes = [each.get("Axes") for each in own]
-    if not all(isinstance(each, dict) for each in axes):
+    axes = [said for each in own if isinstance(said := each.get("Axes"), dict)]
+    if len(axes) < len(pages):
         return Statement(source, broken="some pages do not say which plane they are")
     names: dict[str, int] = {}
     others: dict[str, int] = {}
@@ -96,7 +97,7 @@ def _statement(
         places[frame, channel, depth] = ("", page)
     counts = [len(rank) for rank in ranks]
     frames = sorted(ranks[2])
-    steps = {b - a for a, b in zip(frames, frames[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(frames)}
     if len(steps) > 1:
         notes += ("frames are missing between others",)
     total = planned.get("T", 1)

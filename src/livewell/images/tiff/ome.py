@@ -1,6 +1,7 @@
 """What OME-XML says of the pages of a TIFF: one statement for each image that lies in the file."""
 
 import math
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,8 +22,7 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
     root = parsed(text)
     if root is None:
         return [managed or Statement(SOURCE, broken="it is damaged and cannot be read")]
-    images = [image for image in _children(root, "Image")]
-    found = [_Image(image, root, pages).statement() for image in images]
+    found = [_Image(image, root, pages).statement() for image in _children(root, "Image")]
     here = [each for each in found if each.places is None or _own(each)]
     if managed:
         return [_both(managed, (here or found or [managed])[0])]
@@ -39,7 +39,7 @@ def parsed(text: str) -> Element | None:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
     try:
-        return ElementTree.fromstring(text.encode())
+        return ElementTree.fromstring(text.encode())  # noqa: S314  (entities are refused)
     except ElementTree.ParseError:
         return None
 
@@ -104,6 +104,7 @@ class _Image:
         axes = tuple((letter, sizes[letter]) for letter in reversed(order[2:]))
         kind = pixels.get("Type", "")
         position = next((label.get("Name") for label in _children(self._image, "StageLabel")), None)
+        named = re.search(r"_MMStack_(.+?)(?:\.ome)?$", self._image.get("Name", ""))
         return Statement(
             SOURCE,
             axes,
@@ -115,7 +116,7 @@ class _Image:
                 pixels, [*_children(pixels, "Channel")], [*_children(pixels, "Plane")]
             ),
             well=self._well(),
-            position=position or self._image.get("Name"),
+            position=position or (named[1] if named else None),
             notes=tuple(self._notes),
         )
 
@@ -123,8 +124,9 @@ class _Image:
         """Samples of a pixel that count as channels; those that are not said are the page's."""
         said = {_whole(c.get("SamplesPerPixel"), 0) for c in _children(self._pixels, "Channel")}
         samples = self._pages[0].form.samples
-        return samples if said - {samples} and samples == _whole(self._pixels.get("SizeC"), 0) else (
-            said.pop() if len(said) == 1 and 0 not in said else 1)  # fmt: skip
+        if samples not in said and samples == _whole(self._pixels.get("SizeC"), 0):
+            return samples
+        return max(said.pop(), 1) if len(said) == 1 else 1
 
     def _places(self, axes: Sequence[tuple[str, int]]) -> dict[Place, tuple[str, int]]:
         """File and page of each plane that is named; places that cannot be are left out, noted."""
@@ -146,7 +148,7 @@ class _Image:
                 wrong += 1
                 continue
             most = min(many, total - start, len(self._pages) - page if not file else total)
-            wrong += most < min(many, total) and block.get("PlaneCount") is not None
+            wrong += most < many and block.get("PlaneCount") is not None
             for i in range(max(min(most, 10**6), 0)):
                 place = _place(start + i, axes)
                 wrong += place in found

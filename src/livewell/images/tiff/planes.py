@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from livewell.images.plain import damaged
 from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.library import opened
 
 Pixels = NDArray[Any]
 _DECODERS: dict[int, Callable[..., Any]] = {
     5: imagecodecs.lzw_decode,
-    8: imagecodecs.zlib_decode,
-    32946: imagecodecs.zlib_decode,
+    8: imagecodecs.deflate_decode,
+    32946: imagecodecs.deflate_decode,
     32773: imagecodecs.packbits_decode,
     34925: imagecodecs.lzma_decode,
     34926: imagecodecs.zstd_decode,
@@ -28,9 +29,7 @@ _JPEG = (6, 7)
 
 def read_page(page: Page) -> Pixels:
     """Pixels of a page in native byte order, shape `Page.shape`."""
-    if page.form.dtype is None:
-        raise damaged(page.file.path, "its numbers are of no known type")
-    if page.form.compression == 1 and _plain(page) and together(page):
+    if page.form.plain and together(page):
         return read_behind(page, 0)
     if page.form.compression != 1 and page.form.compression not in _DECODERS:
         return _by_tifffile(page)
@@ -53,27 +52,17 @@ def read_page(page: Page) -> Pixels:
 
 def read_behind(page: Page, plane: int) -> Pixels:
     """Pixels without compression, of the plane that is so many planes behind those of the page."""
-    dtype = _stored(page)
-    count = page.form.height * page.form.width * page.form.samples
-    data = page.file.read(page.offsets[0] + plane * page.form.plane_bytes, count * dtype.itemsize)
-    if len(data) < count * dtype.itemsize:
+    found = np.empty(page.form.shape, _stored(page))
+    page.file.handle.seek(page.offsets[0] + plane * found.nbytes)
+    if page.file.handle.readinto(found.data.cast("B")) < found.nbytes:
         raise damaged(page.file.path)
-    return np.frombuffer(data, dtype).reshape(page.form.shape).astype(page.form.dtype)
+    return found if found.dtype.isnative else found.astype(page.form.dtype)
 
 
 def _stored(page: Page) -> np.dtype[Any]:
-    assert page.form.dtype is not None
-    return page.form.dtype.newbyteorder(page.file.order)  # type: ignore[call-overload,no-any-return]
-
-
-def _plain(page: Page) -> bool:
-    """Whether bytes are numbers as they are."""
-    whole = (
-        page.form.dtype is not None
-        and page.form.bits == 8 * page.form.dtype.itemsize
-        and page.form.bits >= 8
-    )
-    return whole and page.form.predictor == 1 and not page.form.reversed_bits and not page.form.tile
+    if page.form.dtype is None:
+        raise damaged(page.file.path, "its numbers are of no known type")
+    return page.form.dtype.newbyteorder("<" if page.file.order == "<" else ">")
 
 
 def together(page: Page) -> bool:
@@ -120,7 +109,7 @@ def _decoded(
 def _by_tifffile(page: Page) -> Pixels:
     if page.form.compression in _JPEG:
         _check_jpeg(page)
-    with tifffile.TiffFile(page.file.path) as file:
+    with opened(page.file.path) as file:
         file.filehandle.seek(page.at)
         found = np.asarray(tifffile.TiffPage(file, page.number).asarray())
     if found.shape != page.form.shape or found.dtype != page.form.dtype:
@@ -143,11 +132,12 @@ def _check_jpeg(page: Page) -> None:
         if found is None or data.rfind(b"\xff\xd9") < 0:
             raise damaged(page.file.path, f"part {i} of page {page.number} is no whole JPEG")
         rows = page.form.segment_rows(i % (down * across) // across)
-        if found != (page.form.bits, rows, columns, samples) and page.form.compression == 7:
+        needed = page.form.bits, rows, columns, samples
+        if found != needed and page.form.compression == 7:
             raise damaged(
                 page.file.path,
                 f"part {i} of page {page.number} is of another kind inside than its tags say",
-                f"bits, rows, columns, samples: {found} and {(page.form.bits, rows, columns, samples)}",
+                f"bits, rows, columns, samples: {found} and {needed}",
             )
 
 

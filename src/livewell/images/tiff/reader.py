@@ -1,9 +1,5 @@
 """TIFF in its flavours: plain, BigTIFF, OME, ImageJ, MetaMorph STK; frames are read one by one."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,24 +15,6 @@ from livewell.images.tiff.planes import read_behind, read_page, upright
 from livewell.images.tiff.samples import samples_of
 from livewell.images.tiff.statement import Statement
 
-_QUIET: ContextVar[bool] = ContextVar("tifffile_quiet", default=False)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What tifffile logs within the block (in this thread) is not printed."""
-    # a filter is consulted before every handler, and adding it twice does nothing
-    logging.getLogger("tifffile").addFilter(_unless_quiet)
-    token = _QUIET.set(True)
-    try:
-        yield
-    finally:
-        _QUIET.reset(token)
-
-
-def _unless_quiet(record: logging.LogRecord) -> bool:
-    return not _QUIET.get()
-
 
 class TiffImage:
     """One TIFF file, its frames read one by one."""
@@ -46,14 +24,13 @@ class TiffImage:
         self._files = {"": TiffBytes(path)}
         self._others: dict[str, list[Page]] = {}
         try:
-            with _quiet():
-                self._pages = self._files[""].pages()
-                if not self._pages:
-                    raise damaged(path, "a TIFF without an image")
-                said = [self._followed(each) for each in statements(self._pages)]
-                self._layout = lay_out(self._pages, said)
-                self._samples = samples_of(self._layout.first, self._layout.said)
-                self.header = self._header()
+            self._pages = self._files[""].pages()
+            if not self._pages:
+                raise damaged(path, "a TIFF without an image")
+            said = [self._followed(each) for each in statements(self._pages)]
+            self._layout = lay_out(self._pages, said)
+            self._samples = samples_of(self._layout.first, self._layout.said)
+            self.header = self._header()
         except BaseException:
             self.close()
             raise
@@ -65,12 +42,11 @@ class TiffImage:
             channel, sample = 0, samples[channel]
         plane, z = divmod(channel, layout.slices)
         name, number = layout.plane(t, plane, z)
-        with _quiet():
-            if layout.behind:
-                page, pixels = layout.first, read_behind(layout.first, number)
-            else:
-                page = (self._others[name] if name else self._pages)[number]
-                pixels = read_page(page)
+        if layout.behind:
+            page, pixels = layout.first, read_behind(layout.first, number)
+        else:
+            page = (self._others[name] if name else self._pages)[number]
+            pixels = read_page(page)
         if samples:
             pixels = pixels[sample] if page.form.planar else pixels[..., sample]
         pixels = upright(pixels, page)
@@ -137,7 +113,6 @@ class TiffImage:
     def _header(self) -> Header:
         layout, samples = self._layout, self._samples
         said, first = layout.said, layout.first
-        assert first.form.dtype is not None
         scale = said.scale
         behind = [_behind(layout)] if layout.behind else []
         crossing = overlap(self._pages, behind)
@@ -161,7 +136,7 @@ class TiffImage:
             channels=names,
             height=first.form.height,
             width=first.form.width,
-            dtype="uint8" if first.form.dtype.kind == "b" else first.form.dtype.name,
+            dtype=first.form.name.replace("bool", "uint8"),
             pixel_um=scale.pixel_um,
             frame_s=scale.frame_s,
             notes=tuple(dict.fromkeys(notes)),

@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -172,10 +173,8 @@ def steady(steps: Iterable[float], notes: list[str]) -> float | None:
 def unit_name(text: str) -> str:
     """A unit as the tables spell it: what programs have made of the micro sign is put right."""
     if "\u00c2" in text or "\u00ce" in text:
-        try:
+        with suppress(UnicodeError):
             text = text.encode("cp1252").decode("utf-8")
-        except UnicodeError:
-            pass
     # only the micro sign is replaced by a mark where letters are kept
     text = re.sub(
         r"^(?:[?\ufffd]{1,2}|\\u00b5|\\u03bc|&#181;)(?=m|s)", "u", text.strip(), flags=re.I

@@ -166,12 +166,13 @@ def _remedy(path: Path, number: int | None) -> str:
         )
     if number in FAILING - {errno.EROFS}:
         return f"see whether this disk or network drive is there and sound; then {again}"
-    elsewhere = "name another place: what is there is of another kind"
+    elsewhere = "name a folder that you may write"
+    other_kind = f"{elsewhere}: what is there is of another kind"
     known = {
-        errno.EROFS: "this disk can only be read: name a folder on another one",
-        errno.ENOENT: f"see whether the folder was removed, or its drive is gone; then {again}",
-        errno.ENAMETOOLONG: "name a folder with a shorter path",
-        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), elsewhere),
+        errno.EROFS: f"{elsewhere}: this disk can only be read",
+        errno.ENOENT: f"see whether the folder was removed or its drive is gone; or {elsewhere}",
+        errno.ENAMETOOLONG: f"{elsewhere}, with a shorter path",
+        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), other_kind),
     }
-    permitted = "name a folder that you may write, or change its permissions"
-    return known.get(number or 0, f"{permitted}; close what has the file open")
+    permitted = f"{elsewhere}, or change its permissions; close what has the file open"
+    return known.get(number or 0, permitted)

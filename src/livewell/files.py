@@ -132,7 +132,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     mend = "put back a copy of this file; without one delete it, and make it again"
     try:
         value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error
     # numbers of thousands of digits are ValueErrors, and so are bytes that are no text

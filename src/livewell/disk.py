@@ -35,6 +35,8 @@ FAILING = FULL | {
 """Errors that are of a disk, whatever was done to it."""
 NO_ROOM = 2**20
 """Bytes; with less than this left, what failed without a reason failed for want of room."""
+_SHORT = re.compile("requested and .* written|encoder error")
+"""What numpy and Pillow say instead."""
 
 
 @contextmanager
@@ -55,12 +57,12 @@ def writing(path: Path) -> Iterator[None]:
 def refused(path: Path, error: OSError) -> OutputError:
     """The error that says why `path` cannot be written, and what to do about it."""
     number = error.errno
-    if number is None and _free(path) < NO_ROOM:
-        number = errno.ENOSPC  # numpy and Pillow only say how much they could write
+    if number is None and (_SHORT.search(str(error)) or _free(path) < NO_ROOM):
+        number = errno.ENOSPC
     return OutputError(
         "cannot be written",
         where=str(path),
-        got=os.strerror(number) if number in FAILING else error.strerror or str(error),
+        got=os.strerror(number) if number and number in FAILING else error.strerror or str(error),
         remedy=_remedy(path, number),
     )
 

@@ -35,6 +35,8 @@ FAILING = FULL | {
 """Errors that are of a disk, whatever was done to it."""
 NO_ROOM = 2**20
 """Bytes; with less than this left, what failed without a reason failed for want of room."""
+_SHORT = re.compile("requested and .* written|encoder error")
+"""What numpy and Pillow say instead."""
 
 
 @contextmanager
@@ -55,12 +57,12 @@ def writing(path: Path) -> Iterator[None]:
 def refused(path: Path, error: OSError) -> OutputError:
     """The error that says why `path` cannot be written, and what to do about it."""
     number = error.errno
-    if number is None and _free(path) < NO_ROOM:
-        number = errno.ENOSPC  # numpy and Pillow only say how much they could write
+    if number is None and (_SHORT.search(str(error)) or _free(path) < NO_ROOM):
+        number = errno.ENOSPC
     return OutputError(
         "cannot be written",
         where=str(path),
-        got=os.strerror(number) if number in FAILING else error.strerror or str(error),
+        got=os.strerror(number) if number and number in FAILING else error.strerror or str(error),
         remedy=_remedy(path, number),
     )
 
@@ -166,12 +168,13 @@ def _remedy(path: Path, number: int | None) -> str:
         )
     if number in FAILING - {errno.EROFS}:
         return f"see whether this disk or network drive is there and sound; then {again}"
-    elsewhere = "name another place: what is there is of another kind"
+    elsewhere = "name a folder that you may write"
+    other_kind = f"{elsewhere}: what is there is of another kind"
     known = {
-        errno.EROFS: "this disk can only be read: name a folder on another one",
-        errno.ENOENT: f"see whether the folder was removed, or its drive is gone; then {again}",
-        errno.ENAMETOOLONG: "name a folder with a shorter path",
-        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), elsewhere),
+        errno.EROFS: f"{elsewhere}: this disk can only be read",
+        errno.ENOENT: f"see whether the folder was removed or its drive is gone; or {elsewhere}",
+        errno.ENAMETOOLONG: f"{elsewhere}, with a shorter path",
+        **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), other_kind),
     }
-    permitted = "name a folder that you may write, or change its permissions"
-    return known.get(number or 0, f"{permitted}; close what has the file open")
+    permitted = f"{elsewhere}, or change its permissions; close what has the file open"
+    return known.get(number or 0, permitted)

@@ -138,7 +138,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     mend = "put back a copy of this file; without one delete it, and make it again"
     try:
         value = json.loads(regular(path).read_text("utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error
     # numbers of thousands of digits are ValueErrors, and so are bytes that are no text
@@ -151,8 +151,11 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     return value
 
 
-def claim(folder: Path, kind: str, stamp: str) -> None:
-    """Make `folder` ours, or check that it is: empty, new, or with the marker file of this kind."""
+def claim(folder: Path, kind: str, stamp: str, *, beside: str = "") -> None:
+    """Make `folder` ours, or check that it is: empty, new, or with the marker file of this kind.
+
+    Where a file `beside` is, which only livewell makes, the marker may be absent or damaged.
+    """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         names = [entry.name for entry in folder.iterdir()]
@@ -162,6 +165,8 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
         try:
             found = read_json(folder / stamp, kind=kind).get("kind")
         except StudyError as error:
+            if beside in names:
+                return
             raise StudyError(
                 f"the file that marks {article(kind)} is damaged",
                 where=str(folder / stamp),
@@ -172,6 +177,8 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
         if found == kind:
             return
         foreign = [article(str(found))]
+    elif beside in names:
+        return
     if foreign:
         raise OutputError(
             f"not {article(kind)} of livewell and not empty",

@@ -103,7 +103,7 @@ class Study:
         if table.empty:
             fault = Fault("no-rows", "image", "no file at all")
             raise TableError("a study without images", [fault], where=str(folder))
-        claim(folder, KIND, STAMP)
+        claim(folder, KIND, STAMP, beside="fields.parquet")
         asked = asked_channels(channels)
         study = cls(folder, root, pixel_um, frame_s, asked, tuple(sources))
         meta = StudyMeta(

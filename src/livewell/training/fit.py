@@ -29,7 +29,7 @@ from livewell.models.device import AUTO, chosen_device
 from livewell.models.profile import Profile
 from livewell.progress import Tick, task
 from livewell.training.data import LabelledRegions
-from livewell.training.loading import beside, training_loader, validation_loader, workers
+from livewell.training.loading import beside, plainly, training_loader, validation_loader, workers
 from livewell.training.module import Classifier, FieldClassifier, StainClassifier
 from livewell.training.stain import StainTargets
 
@@ -136,13 +136,14 @@ def trained(
             default_root_dir=folder,
         )
         try:
-            trainer.fit(
-                classifier,
-                batches,
-                validation,
-                ckpt_path=last if last.is_file() else None,
-                weights_only=True,
-            )
+            with plainly():
+                trainer.fit(
+                    classifier,
+                    batches,
+                    validation,
+                    ckpt_path=last if last.is_file() else None,
+                    weights_only=True,
+                )
         except SystemExit as stopped:
             # Lightning makes an exit of Ctrl-C and of SIGTERM, the latter with code 0
             raise KeyboardInterrupt from stopped

@@ -23,7 +23,8 @@ GIGABYTE = 1 << 30
 SECONDS, WALL_SECONDS, MEMORY = 10.0, 25.0, 2 * GIGABYTE
 """Most processor seconds, seconds (the machine may be busy) and bytes that one case may take."""
 FAULTS = frozenset(
-    "silent wrong|other exception|crash|slow|memory|file not named|blocked|differs".split("|")
+    "silent wrong|other exception|crash|slow|memory|file not named|sound, refused|blocked"
+    "|differs".split("|")
 )
 """Categories that fail a campaign."""
 

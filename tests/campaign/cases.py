@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, Protocol
 from livewell.errors import LivewellError
 
 GIGABYTE = 1 << 30
-SECONDS, WALL_SECONDS, MEMORY = 10.0, 25.0, 2 * GIGABYTE
-"""Most processor seconds, seconds (the machine may be busy) and bytes that one case may take."""
+SECONDS, MEMORY = 10.0, 2 * GIGABYTE
+"""Most processor seconds and bytes that one case may take."""
 FAULTS = frozenset(
     "silent wrong|other exception|crash|slow|memory|file not named|sound, refused|blocked"
     "|differs".split("|")
@@ -53,6 +53,9 @@ class Case(NamedTuple):
 
 class Kind(Protocol):
     """One kind of campaign: what all cases share, made once, and one case by seed and number."""
+
+    wait_s: float
+    """Most seconds of one case, idle or not (the machine may be busy)."""
 
     def prepare(self, folder: Path) -> Any:
         """Whatever cases need, in `folder`; made before workers are forked."""
@@ -154,8 +157,8 @@ class _Worker:
                     self._todo = self._todo[1:]
                 self._began, self._spent = time.monotonic(), cpu_seconds(self._pid)
         busy = cpu_seconds(self._pid) - self._spent
-        if self._todo and (busy > SECONDS or time.monotonic() - self._began > WALL_SECONDS):
-            self._lost("slow", f"over {SECONDS:g} s of work or {WALL_SECONDS:g} s")
+        if self._todo and (busy > SECONDS or time.monotonic() - self._began > self._kind.wait_s):
+            self._lost("slow", f"over {SECONDS:g} s of work or {self._kind.wait_s:g} s")
 
     def _lost(self, category: str, why: str) -> None:
         """Note the case at which the process was lost, and go on with the next in a new one."""

@@ -54,6 +54,8 @@ def read(path: Path) -> Reading:
 class Images:
     """Mutations of image files, by number."""
 
+    wait_s = 25.0
+
     def prepare(self, folder: Path) -> list[tuple[Source, Reading]]:
         """Sources that livewell reads when nothing happened to them, with what it says."""
         found = []

@@ -50,6 +50,8 @@ class Table:
 class Tables:
     """Tables and patterns, by number."""
 
+    wait_s = 25.0
+
     def prepare(self, folder: Path) -> Study:
         """A study of two plates with the same names of files, 64 px each."""
         for number, image in enumerate(IMAGES):

@@ -51,9 +51,7 @@ def main(
     warnings.simplefilter("ignore")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="campaign-") as temporary:
-        outcomes = run(
-            kind_of(name), only or range(count), Path(temporary), seed=seed, jobs=jobs
-        )
+        outcomes = run(kind_of(name), only or range(count), Path(temporary), seed=seed, jobs=jobs)
     seconds = round(time.monotonic() - began, 1)
     click.echo(told(outcomes, name, seed, shown))
     click.echo(f"{len(outcomes):,} cases, seed {seed}, {seconds} s")

@@ -23,8 +23,17 @@ GIGABYTE = 1 << 30
 SECONDS, MEMORY = 10.0, 2 * GIGABYTE
 """Most processor seconds and bytes that one case may take."""
 FAULTS = frozenset(
-    "silent wrong|other exception|crash|slow|memory|file not named|sound, refused|blocked"
-    "|differs".split("|")
+    [
+        "silent wrong",
+        "other exception",
+        "crash",
+        "slow",
+        "memory",
+        "file not named",
+        "sound, refused",
+        "blocked",
+        "differs",
+    ]
 )
 """Categories that fail a campaign."""
 
@@ -108,9 +117,7 @@ def told(outcomes: Sequence[Outcome], name: str, seed: int, shown: int = 20) -> 
 class _Worker:
     """A forked process that works through its cases; a new one goes on where one was lost."""
 
-    def __init__(
-        self, kind: Kind, world: Any, folder: Path, seed: int, numbers: list[int]
-    ) -> None:
+    def __init__(self, kind: Kind, world: Any, folder: Path, seed: int, numbers: list[int]) -> None:
         self._kind, self._world, self._folder, self._seed = kind, world, folder, seed
         self._todo, self.outcomes, self._text = numbers, list[Outcome](), b""
         self._what, self.alive = "", False

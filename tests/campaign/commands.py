@@ -155,9 +155,7 @@ def worked(folder: Path, last: str) -> Path:
 
 def warm() -> None:
     """Import what commands import, so that a fork need not."""
-    for name in ("workflows." + name for name in (
-        "index label split train evaluate assess heatmap timelapse explain budget localise simulate"
-    ).split()):  # fmt: skip
+    for name in ("workflows." + name for name in ["index", "label", "split", "train", "evaluate", "assess", "heatmap", "timelapse", "explain", "budget", "localise", "simulate"]):  # fmt: skip
         importlib.import_module(f"livewell.{name}")
     for name in ("torch", "lightning.pytorch", "torchvision", "matplotlib.pyplot", "pandas"):
         importlib.import_module(name)

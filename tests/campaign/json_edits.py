@@ -47,7 +47,9 @@ def hurt_text(text: str, rng: random.Random) -> tuple[bytes, str]:
     if way == "bytes":
         return hurt_bytes(text.encode(), rng)
     if way == "digits":
-        return re.sub(r": \d+", ": " + "9" * 5000, text, count=1).encode(), "a number of 5,000 digits"
+        return re.sub(
+            r": \d+", ": " + "9" * 5000, text, count=1
+        ).encode(), "a number of 5,000 digits"
     if way == "levels":
         return b'{"x": ' * 100_000 + b"1" + b"}" * 100_000, "100,000 levels"
     return f"[{text}]".encode(), "within an array"

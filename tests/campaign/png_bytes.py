@@ -21,7 +21,10 @@ def chunks(data: bytes) -> list[tuple[bytes, bytes, bool]]:
 def joined(parts: list[tuple[bytes, bytes]]) -> bytes:
     """A PNG of these chunks, with checksums that hold."""
     return SIGNATURE + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
         for kind, content in parts
     )
 

@@ -124,7 +124,7 @@ class FullDisk(_Stops):
 
     def prepare(self, folder: Path) -> list[Undisturbed]:
         """As for kills, where a disk of a given size can be had."""
-        with _disk(folder / "trial", MEGABYTE):
+        with disk(folder / "trial", MEGABYTE):
             pass
         return super().prepare(folder)
 
@@ -137,7 +137,7 @@ class FullDisk(_Stops):
 
 def _filled(asked: Undisturbed, tenth: int, folder: Path) -> tuple[str, str]:
     room = _size(asked.before) + asked.bytes * tenth // 10 + 4096
-    with _disk(folder / "disk", room) as enlarge:
+    with disk(folder / "disk", room) as enlarge:
         world = copied(asked.before, folder / "disk" / "world")
         ending = Command(CHAIN[asked.name], world, "../full").wait()
         if ending.code not in (0, 2) or (ending.code == 2 and "[output]" not in ending.said):
@@ -148,7 +148,7 @@ def _filled(asked: Undisturbed, tenth: int, folder: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def _disk(folder: Path, size: int) -> Iterator[Callable[[int], None]]:
+def disk(folder: Path, size: int) -> Iterator[Callable[[int], None]]:
     """A disk of so many bytes at `folder`; yields what makes it larger. Needs to be root."""
     folder.mkdir(parents=True)
 

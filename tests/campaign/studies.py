@@ -209,5 +209,7 @@ def _hurt_table(path: Path, rng: random.Random) -> tuple[str, bool]:
         table.to_parquet(path)
     except Exception:
         path.write_bytes(b"PAR1")
-    bad = way in ("lists", "empty", "doubled", "index") or (way == "odd" and odd in (-1, "-1", 1e30))
+    bad = way in ("lists", "empty", "doubled", "index") or (
+        way == "odd" and odd in (-1, "-1", 1e30)
+    )
     return f"{way} {column} {odd if 'odd' in way else ''}", bad

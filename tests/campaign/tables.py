@@ -110,9 +110,7 @@ def _by_well(study: Study, rng: random.Random, folder: Path) -> Case:
     return _joined(study, folder, written(rows, rng), wanted, f"by well {spelt!r}, plates {plates}")
 
 
-def _joined(
-    study: Study, folder: Path, table: Table, wanted: dict[str, Row], what: str
-) -> Case:
+def _joined(study: Study, folder: Path, table: Table, wanted: dict[str, Row], what: str) -> Case:
     """A metadata table given to `index`; `wanted` is what every image's row says."""
     path = folder / "table.csv"
     path.write_bytes(table.data)
@@ -174,7 +172,9 @@ def _points(study: Study, rng: random.Random, folder: Path) -> Case:
     route = Points(folder / "table.csv", {"live": "well", "dead": "sick"}, 16, y=y, x=x)
     counts = sorted(row["image"] for row in rows)
     moved = any("t" in row or "FRAME" in row for row in rows)
-    return _labelled(study, folder, table, route, counts, bad and "bad" or moved and "moved" or "")
+    return _labelled(
+        study, folder, table, route, counts, (bad and "bad") or (moved and "moved") or ""
+    )
 
 
 def _boxes(study: Study, rng: random.Random, folder: Path) -> Case:

@@ -1,7 +1,7 @@
 """What an installation brings with it: licences, a bill of materials, known faults.
 
-``python .ci/supply_chain.py SBOM`` looks at the environment that runs it, writes a CycloneDX bill of
-materials, and exits with 1 where a default dependency may not be there.
+``python .ci/supply_chain.py SBOM`` looks at the environment that runs it, writes a CycloneDX bill
+of materials, and exits with 1 where a default dependency may not be there.
 """
 
 import json
@@ -79,7 +79,7 @@ def run_tool(package: str, *words: str) -> "subprocess.CompletedProcess[str]":
     """A tool in an environment of its own."""
     uv = Path(sys.executable).with_name("uv")
     command = [str(uv), "tool", "run", "--quiet", "--from", package, *words]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True)  # noqa: S603
 
 
 def bill(path: Path, packages: list[Distribution]) -> list[str]:

@@ -23,17 +23,8 @@ GIGABYTE = 1 << 30
 SECONDS, MEMORY = 10.0, 2 * GIGABYTE
 """Most processor seconds and bytes that one case may take."""
 FAULTS = frozenset(
-    [
-        "silent wrong",
-        "other exception",
-        "crash",
-        "slow",
-        "memory",
-        "file not named",
-        "sound, refused",
-        "blocked",
-        "differs",
-    ]
+    {"silent wrong", "other exception", "crash", "slow", "memory", "file not named"}
+    | {"sound, refused", "blocked", "differs"}
 )
 """Categories that fail a campaign."""
 

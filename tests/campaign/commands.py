@@ -155,9 +155,11 @@ def worked(folder: Path, last: str) -> Path:
 
 def warm() -> None:
     """Import what commands import, so that a fork need not."""
-    for name in ("workflows." + name for name in ["index", "label", "split", "train", "evaluate", "assess", "heatmap", "timelapse", "explain", "budget", "localise", "simulate"]):  # fmt: skip
-        importlib.import_module(f"livewell.{name}")
-    for name in ("torch", "lightning.pytorch", "torchvision", "matplotlib.pyplot", "pandas"):
+    names = [words.split()[0] for words in CHAIN.values()]
+    for name in (
+        *(f"livewell.workflows.{name}" for name in dict.fromkeys(names)),
+        *("torch", "lightning.pytorch", "torchvision", "matplotlib.pyplot"),
+    ):
         importlib.import_module(name)
 
 

@@ -126,7 +126,7 @@ def _plain() -> Iterator[Source]:
     colour = np.ascontiguousarray(np.moveaxis(rgb, 0, -1))
     yield Source("rgb.png", imagecodecs.png_encode(colour), rgb[None])
     looked = Pillow.fromarray(_picture("uint8"), "P")
-    looked.putpalette(sum(([i, i, i] for i in range(256)), []))
+    looked.putpalette([i for i in range(256) for _ in range(3)])
     yield Source("palette.png", _saved(looked, "PNG"), _picture("uint8")[None, None])
     for name, picture, how in (
         ("baseline.jpg", _picture("uint8"), {}),

@@ -3,7 +3,6 @@
 All must end as the undisturbed command did, or say how to go on.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -209,4 +208,4 @@ def _must_end(ending: Ending, name: str) -> None:
 def _size(folder: Path) -> int:
     """Bytes of what lies in a folder, in blocks of 4 KiB."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return sum(-(-os.stat(path).st_size // 4096) * 4096 + 4096 for path in files)
+    return sum(-(-path.stat().st_size // 4096) * 4096 + 4096 for path in files)

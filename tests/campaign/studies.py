@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow.lib import ArrowException
 
 from livewell.errors import LivewellError
 from livewell.models.profile import override
@@ -179,37 +180,32 @@ def _hurt(path: Path, rng: random.Random) -> tuple[str, bool]:
 def _hurt_table(path: Path, rng: random.Random) -> tuple[str, bool]:
     """A Parquet table of other columns, types or values."""
     table = pd.read_parquet(path)
-    column = rng.choice(list(table)) if len(table.columns) else "x"
+    column = rng.choice(list(table))
     odd = rng.choice((-1, "-1", "x", 1e30, float("nan"), None, True, 1.5))
-    way = rng.choice(("dropped", "renamed", "lists", "odd", "one odd", "empty", "doubled", "index",
-                      "text", "without keys"))  # fmt: skip
-    if way == "dropped":
-        table = table.drop(columns=column)
-    elif way == "renamed":
-        table = table.rename(columns={column: "unknown"})
-    elif way == "lists":
-        table[column] = [[1, 2]] * len(table)
-    elif way == "odd":
-        table[column] = odd
-    elif way == "one odd" and len(table):
-        values = table[column].astype(object).copy()
-        values.iloc[0] = odd
-        table[column] = values.astype(str) if isinstance(odd, str) else values.infer_objects()
-    elif way == "empty":
-        table = table.iloc[:0]
-    elif way == "doubled":
-        table = pd.concat([table, table.iloc[:2]])
-    elif way == "index":
-        table = table.set_index([column, table[column].astype(str) + "x"])
-    elif way == "text":
-        table[column] = table[column].astype(str)
-    schema = dict(table.attrs) if way != "without keys" else {}
-    table.attrs = schema
+    way = rng.choice(list(_TABLES))
     try:
-        table.to_parquet(path)
-    except Exception:
+        _TABLES[way](table, column, odd).to_parquet(path)
+    except (ArrowException, TypeError, ValueError):
         path.write_bytes(b"PAR1")
-    bad = way in ("lists", "empty", "doubled", "index") or (
+    nonsense = way in ("lists", "empty", "doubled", "index") or (
         way == "odd" and odd in (-1, "-1", 1e30)
     )
-    return f"{way} {column} {odd if 'odd' in way else ''}", bad
+    return f"{way} {column} {odd if 'odd' in way else ''}", nonsense
+
+
+def _one_odd(table: pd.DataFrame, column: str, odd: Any) -> pd.DataFrame:
+    values = [odd, *table[column].tolist()[1:]]
+    return table.assign(**{column: list(map(str, values)) if isinstance(odd, str) else values})
+
+
+_TABLES: dict[str, Callable[[pd.DataFrame, str, Any], pd.DataFrame]] = {
+    "dropped": lambda table, column, odd: table.drop(columns=column),
+    "renamed": lambda table, column, odd: table.rename(columns={column: "unknown"}),
+    "lists": lambda table, column, odd: table.assign(**{column: [[1, 2]] * len(table)}),
+    "odd": lambda table, column, odd: table.assign(**{column: odd}),
+    "one odd": _one_odd,
+    "empty": lambda table, column, odd: table.iloc[:0],
+    "doubled": lambda table, column, odd: pd.concat([table, table.iloc[:2]]),
+    "index": lambda table, column, odd: table.set_index([column, table[column].astype(str) + "x"]),
+    "text": lambda table, column, odd: table.assign(**{column: table[column].astype(str)}),
+}

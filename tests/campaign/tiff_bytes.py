@@ -119,26 +119,42 @@ def _page(data: bytes, entries: list[Entry]) -> tuple[int, int, int, int, int]:
     bits, form, codec = one(258, 1), one(339, 1), one(259, 1)
     if len(tags.get(258, (1,))) not in (1, samples) or bits not in (8, 12, 16, 32, 64):
         raise ValueError(f"bits {tags.get(258)}")
-    if form not in (1, 2, 3) or min(height, width, samples) < 1 or one(317, 1) > 3:
+    if form not in (1, 2, 3) or not min(height, width, samples) > 0 or one(317, 1) > 3:
         raise ValueError("a number that cannot be")
+    fitting = _segments(data, tags, one, (height, width, samples, bits, codec))
+    if fitting:
+        raise ValueError(fitting)
+    return height, width, samples, bits, form
+
+
+def _segments(
+    data: bytes,
+    tags: dict[int, Any],
+    one: Callable[[int, int | None], int],
+    shape: tuple[int, int, int, int, int],
+) -> str:
+    """What is wrong with the strips or tiles of a page, or nothing."""
+    height, width, samples, bits, codec = shape
     tiled = 322 in tags
-    rows, across = (one(323), one(322)) if tiled else (min(one(278, height), height), width)
+    rows, across = (
+        (one(323, None), one(322, None)) if tiled else (min(one(278, height), height), width)
+    )
     planes, depth = (samples, 1) if one(284, 1) == 2 else (1, samples)
     offsets, counts = tags[324 if tiled else 273], tags[325 if tiled else 279]
     down = -(-height // rows)
     if not len(offsets) == len(counts) == planes * down * -(-width // across):
-        raise ValueError("not so many segments")
+        return "not so many segments"
     for number, (offset, count) in enumerate(zip(offsets, counts, strict=True)):
         if offset < 8 or not count or offset + count > len(data):
-            raise ValueError("a segment beyond the file, or nowhere")
+            return "a segment beyond the file, or nowhere"
         last = not tiled and number % down == down - 1
         high = height - rows * (down - 1) if last else rows
         segment = data[offset : offset + count]
         if codec in (6, 7):
             _jpeg(segment, (high, across, depth))
         elif len(_decoded(codec, segment)) != high * -(-across * depth * bits // 8):
-            raise ValueError("a segment of another length")
-    return height, width, samples, bits, form
+            return "a segment of another length"
+    return ""
 
 
 def _decoded(codec: int, segment: bytes) -> bytes:

@@ -119,7 +119,7 @@ def _joined(study: Study, folder: Path, table: Table, wanted: dict[str, Row], wh
         try:
             made = index(study.root, folder / "study", pattern=PATTERN, metadata=path)
         except LivewellError as error:
-            return _refused(error, table)
+            return _refused(error, Table(table.data, "", table.sound and bool(wanted)))
         fields = Study.open(folder / "study").fields().set_index("image")
         if not table.sound:
             return "read though damaged", "; ".join(made.notes)

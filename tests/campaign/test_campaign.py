@@ -50,7 +50,7 @@ class Bad:
             if way == "raise":
                 raise KeyError(way)
             if way == "die":
-                os.abort()
+                os._exit(3)
             if way == "hang":
                 time.sleep(1000)
             return "right", str(np.zeros(1 << 30 if way == "eat" else 1)[0])

@@ -63,8 +63,8 @@ class Ending:
 class Command:
     """A command at work in a folder, in a process of its own."""
 
-    def __init__(self, words: str, folder: Path, log: str = "log") -> None:
-        self._log = folder.parent / f"{folder.name}-{log}.txt"
+    def __init__(self, words: str, folder: Path, log: Path | None = None) -> None:
+        self._log = log or folder.with_name(f"{folder.name}-log.txt")
         self.pid = os.fork()
         if self.pid == 0:
             _become(words.split(), folder, self._log)
@@ -210,7 +210,7 @@ def moved(source: Path, target: Path) -> Path:
 
 
 def _copy(source: str, target: str) -> str:
-    if "/images/" in source:
+    if "/images/" in source and Path(source).stat().st_dev == Path(target).parent.stat().st_dev:
         os.link(source, target)
         return target
     return str(shutil.copy2(source, target))

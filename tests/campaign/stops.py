@@ -138,11 +138,13 @@ def _filled(asked: Undisturbed, tenth: int, folder: Path) -> tuple[str, str]:
     room = _size(asked.before) + asked.bytes * tenth // 10 + 4096
     with disk(folder / "disk", room) as enlarge:
         world = copied(asked.before, folder / "disk" / "world")
-        ending = Command(CHAIN[asked.name], world, "../full").wait()
+        ending = Command(CHAIN[asked.name], world, folder / "full.txt").wait()
         if ending.code not in (0, 2) or (ending.code == 2 and "[output]" not in ending.said):
             return "other exception", f"exit {ending.code}: {ending.said[-600:]}"
         enlarge(room + 4 * asked.bytes + 64 * MEGABYTE)
-        category, said = _ended(asked, run(CHAIN[asked.name], world), world)
+        category, said = _ended(
+            asked, Command(CHAIN[asked.name], world, folder / "full.txt").wait(), world
+        )
         return category, f"first exit {ending.code}; {said}"
 
 
@@ -175,9 +177,9 @@ class Twins(_Stops):
 
 def _twice(asked: Undisturbed, moment: float, folder: Path) -> tuple[str, str]:
     world = copied(asked.before, folder / "world")
-    first = Command(CHAIN[asked.name], world, "first")
+    first = Command(CHAIN[asked.name], world, folder / "first.txt")
     time.sleep(moment)
-    endings = [Command(CHAIN[asked.name], world, "second").wait(), first.wait()]
+    endings = [Command(CHAIN[asked.name], world, folder / "second.txt").wait(), first.wait()]
     for ending in endings:
         if ending.code not in (0, 2) or (ending.code == 2 and "What to do" not in ending.said):
             return "other exception", f"exit {ending.code}: {ending.said[-600:]}"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
@@ -148,7 +148,8 @@ def load_model(path: Path) -> tuple[Net, Card]:
     profile = card.profile.model_copy(update={"net": card.profile.net.from_scratch})
     module = build(profile, card.frame_px, len(card.channels), len(card.classes))
     try:
-        module.load_state_dict(load_file(weights))
+        # of bytes, for safetensors opens no path that is not UTF-8
+        module.load_state_dict(load(weights.read_bytes()))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelFileError(
             "the weights do not fit the net that the card names",

@@ -20,7 +20,7 @@ from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
 from livewell.study.study import Study
-from livewell.tables.schemas import write_table
+from livewell.tables.schemas import read_table, write_table
 
 _FILE = ["image", "bytes", "mtime_ns"]
 """Columns by which a file is known to be unchanged."""
@@ -69,7 +69,7 @@ def _of_kinds(table: pd.DataFrame, sought: set[str]) -> pd.DataFrame:
 def _kept(cache: Path, key: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
     """Rows of a table that was kept, by some of its columns; none where it is absent or spoilt."""
     with suppress(OSError, ValueError, KeyError):
-        yield from pd.read_parquet(cache).groupby(key, sort=False)
+        yield from read_table(cache).groupby(key, sort=False)
 
 
 def first_frames(study: Study, images: Iterable[str], channels: Channels = None) -> dict[str, str]:

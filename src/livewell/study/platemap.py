@@ -110,7 +110,7 @@ def _by_file(
         if name is None:
             faults.append(Fault("empty-value", at, f"no file is named under {column!r}"))
             continue
-        wanted = name.replace("\\", "/").removeprefix("./")
+        wanted = name if name in by_path else name.replace("\\", "/").removeprefix("./")
         fits = [by_path[wanted]] if wanted in by_path else by_base.get(wanted, [])
         if len(fits) > 1:
             listed = ", ".join(str(fields["image"].iloc[i]) for i in fits[:3])

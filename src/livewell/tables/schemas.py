@@ -49,7 +49,7 @@ class Schema:
     def read(self, path: Path) -> pd.DataFrame:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
-            table = pd.read_parquet(path)
+            table = read_table(path)
         except (OSError, ValueError) as error:
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",
@@ -88,10 +88,17 @@ class Schema:
         return table[[*known, *rest]].assign(**known).reset_index(drop=True)
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """The table of a Parquet file, unchecked, whatever its folder is called."""
+    with path.open("rb") as file:
+        return pd.read_parquet(file)
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet, whole or not at all."""
     with whole_file(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        # of bytes, for pyarrow opens no path that is not UTF-8
+        temporary.write_bytes(table.to_parquet(index=False))
 
 
 def typed(values: pd.Series, kind: Kind) -> pd.Series:

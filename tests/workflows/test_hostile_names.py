@@ -1,21 +1,27 @@
 """Rows 18-21, M11, L8, L12: whatever files, classes and cells are called, nothing breaks."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from click.testing import CliRunner, Result
 from discs import blobs, save_by_hand
 from hostile import BYTES, NAMES, check_folder, check_json, check_terminal, linux
 from numpy.typing import NDArray
 
 from livewell.cli import main
+from livewell.labels.by_column import Column
 from livewell.models.files import load_model, rewrite_card
 from livewell.tables.schemas import read_table
+from livewell.workflows.label import label
 
 Painter = Callable[..., NDArray[np.uint16]]
 Writer = Callable[..., Path]
@@ -102,16 +108,14 @@ def test_localise(images: Path, model: Path, tmp_path: Path) -> None:
     assert "kind that livewell does not read (.czi 1)" in pages["report.html"]
 
 
-def test_other_encodings(images: Path, tmp_path: Path) -> None:
+def test_other_encodings(images: Path) -> None:
     """Row 20: whatever encoding the output has, names are printed, with replacements."""
-    words = [sys.executable, "-m", "livewell", "inspect", str(images / "x")]
-    folder = images / file_name(NAMES["markup"])
+    words = [sys.executable, "-m", "livewell", "inspect"]
+    words.append(str(images / file_name(NAMES["markup"])))
     for encoding in ({"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}):
         env = {**os.environ, **encoding, "PYTHONCOERCECLOCALE": "0"}
         for json_too in ([], ["--json"]):
-            made = subprocess.run(
-                [*words[:-1], str(folder), *json_too], capture_output=True, env=env, check=False
-            )
+            made = subprocess.run([*words, *json_too], capture_output=True, env=env, check=False)
             assert made.returncode == 0, made.stderr
             if json_too:
                 check_json(made.stdout.decode("ascii"))
@@ -143,17 +147,10 @@ def test_the_whole_way(plate: Path, tmp_path: Path) -> None:
         group = NAMES["quotes"]
         csv.writer(file).writerows([["image", "state", group, "well"], *rows])
     safe("index", images, "--out", study, "--metadata", table)
-    classes = (
-        NAMES["markup"] + NAMES["lines"] + NAMES["dollars"],
-        NAMES["formula"] + NAMES["turned"],
-    )
-    route = ("label", "column", study, "--column", "state")
     # the command line has no option for a value with "=" in it
-    label(
-        Study.open(study),
-        Column("state", {NAMES["markup"]: classes[0], NAMES["escape"]: classes[1]}),
-        classes,
-    )
+    classes = NAMES["markup"] + NAMES["lines"] + NAMES["dollars"], NAMES["formula"] + "\u202eno"
+    states = {NAMES["markup"]: classes[0], NAMES["escape"]: classes[1]}
+    label(study, Column("state", states), classes)
     safe("split", study, "--by", group, "--patch-px", 64, "--stride-px", 64)
     run = tmp_path / file_name(NAMES["escape"])
     safe("train", study, "--out", run, "--profile", "tiny", "--set", "steps=30")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -19,6 +18,7 @@ from livewell.labels.made import (
     stripped,
     two_classes,
 )
+from livewell.names import AnyPath
 from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
 from livewell.study.regions import BY_BOXES
 from livewell.study.scale import sizes_of
@@ -75,7 +75,7 @@ class Boxes(Route):
     measure afterwards, with boxes, where the net looked.
     """
 
-    csv: Path
+    csv: AnyPath
     classes: Mapping[str, str]
     image: str = "image"
     state: str = "state"

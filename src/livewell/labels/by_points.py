@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -17,6 +16,7 @@ from livewell.labels.made import (
     state_faults,
     stripped,
 )
+from livewell.names import AnyPath
 from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
@@ -43,7 +43,7 @@ class Points(Route):
         Points whose state is empty or has no class: refused (and listed), or left out.
     """
 
-    csv: Path
+    csv: AnyPath
     classes: Mapping[str, str]
     patch_px: int
     y: str = "y"

@@ -18,6 +18,7 @@ from livewell.models.folders import COPY, WEIGHTS, checked_weights
 from livewell.models.folders import find_model as find_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
+from livewell.names import AnyPath
 from livewell.tables.metadata import Anchor
 
 OLD_NAMES = {
@@ -123,7 +124,7 @@ def rewrite_card(folder: Path, card: Card) -> None:
     write_json(folder / CARD, card.model_dump(mode="json"))
 
 
-def load_model(path: Path) -> tuple[Net, Card]:
+def load_model(path: AnyPath) -> tuple[Net, Card]:
     """Read a model from its folder, or from one of the two files in it.
 
     Parameters

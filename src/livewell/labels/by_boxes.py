@@ -93,7 +93,7 @@ class Boxes(Route):
     def make(self, request: Request) -> Labels:
         """The labels, of the CSV and the study's images, with the checked boxes beside them."""
         classes = two_classes(request.classes, self.name)
-        boxes = read_boxes(self.csv, image=self.image, state=self.state, corners=self.corners)
+        boxes = read_boxes(Path(self.csv), image=self.image, state=self.state, corners=self.corners)
         headers, where = request.study.headers(), str(self.csv)
         sizes = sizes_of(headers)
         # images that the study has not are named by the labels, with what comes near

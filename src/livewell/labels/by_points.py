@@ -54,7 +54,9 @@ class Points(Route):
 
     def make(self, request: Request) -> Labels:
         """The labels, of the CSV and the sizes of the study's images."""
-        return by_points(read_metadata(Path(self.csv)).table, self, sizes_of(request.study.headers()))
+        return by_points(
+            read_metadata(Path(self.csv)).table, self, sizes_of(request.study.headers())
+        )
 
 
 def by_points(points: pd.DataFrame, route: Points, sizes: Mapping[str, tuple[int, int]]) -> Labels:

@@ -226,9 +226,10 @@ class Sheet:
             texts = legend.get_texts()
             columns = min(legend._ncols, max(len(texts), 1))  # type: ignore[attr-defined]
             for text in texts:
-                _shorten(text, self.width_in / columns)
+                share = legend.axes.get_position().width if legend.axes else 1
+                _shorten(text, self.width_in * share / columns, "")
         for axes in self.figure.axes:
-            _shorten(axes.yaxis.label, self.height_in)
+            _shorten(axes.yaxis.label, self.height_in, "")
         for text in self.figure.findobj(Text):
             _shorten(text, self.width_in)
         buffer = BytesIO()
@@ -248,10 +249,10 @@ class Sheet:
         return Picture(data, "svg", alt, caption, wide)
 
 
-def _shorten(text: Text, room_in: float) -> None:
+def _shorten(text: Text, room_in: float, end: str = "\n") -> None:
     """Make each line printable, and cut what would take so much room that no figure is left."""
-    lines = text.get_text().split("\n")
-    text.set_text("\n".join(cut(line, max(18, round(14 * room_in))) for line in lines))
+    lines = text.get_text().split(end) if end else [text.get_text()]
+    text.set_text(end.join(cut(line, max(18, round(14 * room_in))) for line in lines))
 
 
 def unit_axis(axes: Axes, which: str = "x", margin: float = 0.02) -> None:
@@ -275,9 +276,11 @@ def unit_square(axes: Axes, across: str, up: str) -> None:
     axes.set(aspect="equal", xlabel=across, ylabel=up)
 
 
-def name_ticks(axes: Axes, axis: str, at: Sequence[int], names: Iterable[str], **look: Any) -> None:
-    """Names from users at ticks of the x or y axis."""
-    getattr(axes, f"set_{axis}ticks")(at, [cut(name, 44) for name in names], **look)
+def name_ticks(
+    axes: Axes, axis: str, at: Sequence[int], names: Iterable[str], most: int = 44, **look: Any
+) -> None:
+    """Names from users at ticks of the x or y axis, of at most so many characters."""
+    getattr(axes, f"set_{axis}ticks")(at, [cut(name, most) for name in names], **look)
 
 
 def name_rows(axes: Axes, names: Sequence[str], rim: float = 0.7) -> NDArray[np.int_]:

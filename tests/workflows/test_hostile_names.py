@@ -160,4 +160,4 @@ def test_the_whole_way(plate: Path, tmp_path: Path) -> None:
     safe("timelapse", study, "--model", run, "--out", tmp_path / "maps", "--only", rows[0][0])
     safe("heatmap", images / rows[4][0], "--model", run, "--out", tmp_path / f"map{BYTES}")
     pages = check_folder(tmp_path)
-    assert len(pages) == 5
+    assert len(pages) == 6

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -18,6 +17,7 @@ from livewell.labels.made import (
     stripped,
 )
 from livewell.labels.point_columns import Unit, read_points
+from livewell.names import AnyPath
 from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
@@ -48,7 +48,7 @@ class Points(Route):
         Points whose state is empty or has no class: refused (and listed), or left out.
     """
 
-    csv: Path
+    csv: AnyPath
     classes: Mapping[str, str]
     patch_px: int
     y: str = "y"

@@ -291,10 +291,10 @@ class Study:
         folds = FOLDS.check(folds, where=f"split {name}")
         files = ("patches.parquet", "folds.parquet", "images.parquet", "split.json")
         with whole_folder(self.folder / "splits" / name, files) as folder:
-            patches.to_parquet(folder / "patches.parquet", index=False)
-            folds.to_parquet(folder / "folds.parquet", index=False)
+            write_table(folder / "patches.parquet", patches)
+            write_table(folder / "folds.parquet", folds)
             if images is not None:
-                images.to_parquet(folder / "images.parquet", index=False)
+                write_table(folder / "images.parquet", images)
             meta.write(folder / "split.json")
 
     def split_names(self) -> list[str]:

@@ -15,6 +15,12 @@ Kind = Literal["text", "integer", "number"]
 NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number": "a number"}
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """The table of a Parquet file, unchecked, whatever its folder is called."""
+    with regular(path).open("rb") as file:
+        return pd.read_parquet(file)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name, what it holds, meaning and unit, and whether every row must have it.
@@ -55,7 +61,7 @@ class Schema:
     def read(self, path: Path) -> pd.DataFrame:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
-            table = pd.read_parquet(regular(path))
+            table = read_table(path)
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",

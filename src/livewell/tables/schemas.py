@@ -147,7 +147,8 @@ of ``logit`` and ``p``, see `check_scores`.
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet, whole or not at all."""
     with whole_file(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        # of bytes, for pyarrow opens no path that is not UTF-8
+        temporary.write_bytes(table.to_parquet(index=False))
 
 
 def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:

@@ -91,6 +91,7 @@ def _refusal(faults: list[Fault], where: str) -> TableError:
 def _with_wells(table: pd.DataFrame, faults: list[Fault]) -> pd.DataFrame:
     """`table` with wells written canonically (b7 -> B07), also where it has a row and a column."""
     by_name = {str(name).casefold(): name for name in table}
+    said: list[tuple[str, ...]]
     if "well" in table:
         said = [(name,) for name in table["well"]]
     elif "row" in by_name and "column" in by_name:

@@ -120,7 +120,7 @@ def _nested(table: pd.DataFrame) -> list[Fault]:
     """Faults of headings of several lines, and of columns whose cells are not single values."""
     if table.columns.nlevels > 1 or not table.columns.is_unique:
         return [Fault("headings", "the table", "one line of names is needed, each name once")]
-    plain = {name: table[name].dropna() for name in table if table[name].dtype == object}
+    plain = {name: table[name].dropna() for name in table.columns[table.dtypes == object]}
     return [
         Fault("nested", str(name), f"{kind.__name__}: a cell holds one value")
         for name, values in plain.items()

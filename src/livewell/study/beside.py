@@ -8,6 +8,7 @@ from pathlib import Path
 from livewell.errors import Fault, LivewellError, SpecError, TableError
 from livewell.images.formats import OpenImage
 from livewell.images.opening import open_image, read_header
+from livewell.names import path_of
 from livewell.study.study import Study
 from livewell.text import plural
 
@@ -96,4 +97,9 @@ def _paths(study: Study, named: str, noun: str) -> tuple[dict[str, Path], list[F
         for image in files.index[files.isna()]
     ]
     known = files.dropna().astype("str")
-    return {str(image): study.root / path for image, path in known.items()}, faults
+    # tables of Windows write folders with backslashes
+    paths = {image: path_of(study.root, path) for image, path in known.items()}
+    return {
+        str(image): path if path.exists() else path_of(study.root, known[image].replace("\\", "/"))
+        for image, path in paths.items()
+    }, faults

@@ -18,15 +18,24 @@ AnyPath = str | os.PathLike[str]
 """A path as text or as a path."""
 Parts = tuple[str, ...]
 Ends = dict[str, list[tuple[Parts, str]]]
-_SPELT = re.compile(r"\\(?:x([89a-f][0-9a-f])|u(d[89a-f][0-9a-f]{2}))")
+_SPELT = re.compile(rb"\\x([89a-f][0-9a-f])")
 _DIGITS = re.compile(r"(\d+)")
 CASE_NOTE = "found although the letter case differs"
 FOLDERS_NOTE = "found although folders stand before it that are not below the images' folder"
 
 
 def text_of(path: AnyPath) -> str:
-    r"""A path as text that every file can hold, bytes that are not UTF-8 spelt ``\xf6``."""
-    return encodable(os.fspath(path))
+    r"""A path as text that every file can hold, bytes that are not UTF-8 spelt ``\xf6``.
+
+    It is the same on systems that read names in another encoding.
+    """
+    text = os.fspath(path)
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # this text is no name of this system
+        return encodable(text)
 
 
 def name_of(path: AnyPath, root: AnyPath | None = None) -> str:
@@ -39,15 +48,24 @@ def name_of(path: AnyPath, root: AnyPath | None = None) -> str:
 
 def path_of(root: AnyPath, name: AnyPath) -> Path:
     """The path below `root` of a name as `name_of` gives it: as it stands there, else unspelt."""
-    path, text = Path(root) / name, os.fspath(name)
-    if "\\" not in text or os.path.lexists(path):
+    text = os.fspath(name)
+    if text.isascii() and "\\" not in text:
+        return Path(root) / text
+    raw = text.encode("utf-8", "surrogateescape")
+    path = Path(root) / os.fsdecode(raw)
+    if b"\\" not in raw or os.path.lexists(path):
         return path
-    raw = Path(root) / _SPELT.sub(_unspelt, text)
-    return raw if os.path.lexists(raw) else path
+    unspelt = Path(root) / os.fsdecode(
+        _SPELT.sub(lambda byte: bytes.fromhex(byte[1].decode()), raw)
+    )
+    return unspelt if os.path.lexists(unspelt) else path
 
 
-def _unspelt(match: re.Match[str]) -> str:
-    return chr(0xDC00 + int(match[1], 16)) if match[1] else chr(int(match[2], 16))
+def fitted(name: str, most: int, *, end: bool = False) -> str:
+    """The beginning of a name, or its end, of at most so many bytes."""
+    while len(name.encode("utf-8", "surrogatepass")) > most:
+        name = name[1:] if end else name[:-1]
+    return name
 
 
 def natural_key(path: AnyPath) -> tuple[object, ...]:

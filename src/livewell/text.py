@@ -14,10 +14,10 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The text safe to show: what no reader sees, and what steers a terminal, is spelt out.
+    r"""The text safe to show: what no reader sees, and what steers a terminal, is spelt out.
 
     Control characters, line breaks (kept where `lines`), marks that turn the direction of writing
-    and halves of surrogate pairs become ``\\n``, ``\\x1b``, ``\\u202e``.
+    and halves of surrogate pairs become ``\n``, ``\x1b``, ``\u202e``.
     """
     if lines:
         return "\n".join(map(printable, text.split("\n")))
@@ -25,7 +25,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with halves of surrogate pairs spelt out; a byte that was not UTF-8: ``\\xf6``."""
+    r"""The text with halves of surrogate pairs spelt out; a byte that was not UTF-8: ``\xf6``."""
     return text if text.isascii() else _STRAY.sub(_spelt, text)
 
 

@@ -165,7 +165,7 @@ def test_indexing_again_keeps_labels(root: Path, tmp_path: Path) -> None:
     assert again.label_names() == ["l"]
 
 
-def test_headers_are_read_once(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headers_are_read_once(root: Path, tmp_path: Path, opened: list[str]) -> None:
     """A second reading opens no image; a file that changed is read again."""
     study = Study.create(tmp_path / "s", root, fields_of(root), frame_s=60)
     first = study.headers()
@@ -173,16 +173,9 @@ def test_headers_are_read_once(root: Path, tmp_path: Path, monkeypatch: pytest.M
     assert first["frame_s"].tolist() == [60.0] * 3
     assert first["pixel_um"].isna().all()
     tifffile.imwrite(root / "a.tif", np.ones((4, 6), np.uint8))
-    opened = []
-    original = tifffile.TiffFile.__init__
-
-    def counting(self: tifffile.TiffFile, *args: object, **options: object) -> None:
-        opened.append(str(args[0]))
-        original(self, *args, **options)
-
-    monkeypatch.setattr(tifffile.TiffFile, "__init__", counting)
+    opened.clear()
     second = Study.open(tmp_path / "s").headers()
-    assert [Path(name).name for name in opened] == ["a.tif"]
+    assert opened == ["a"]
     assert second.set_index("image").loc["a.tif", "width"] == 6
     opened.clear()
     pd.testing.assert_frame_equal(Study.open(tmp_path / "s").headers(), second)

@@ -70,8 +70,12 @@ def judge_frames(
     opening: OpenSettings,
     judge: Callable[[FileFrame], Record],
 ) -> Record:
-    """The record of one file: rows of its frames as `judge` gives them, and failures (t, error)."""
-    rows, failures = [], []
+    """The record of one file: rows of its frames as `judge` gives them, and failures (t, error).
+
+    Where all frames fail for one reason it stands there once, with no frame.
+    """
+    rows: list[Record] = []
+    failures: list[Record] = []
     with open_image(item.path, pixel_um=opening.pixel_um, frame_s=opening.frame_s) as image:
         header, name = image.header, item.name
         fit = fit_to(model.card, header, opening.channels, name)
@@ -86,6 +90,9 @@ def judge_frames(
                 raise
             except LivewellError as error:
                 failures.append({"t": t, "error": why(error)})
+        reasons = {row["error"].replace(f"{name}, frame {row['t']}", name) for row in failures}
+        if len(failures) == header.frames > 1 and len(reasons) == 1:
+            failures = [{"t": None, "error": reasons.pop()}]
     return {"rows": rows, "failures": failures}
 
 

@@ -40,7 +40,10 @@ class ChannelRange:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own."""
+    """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own.
+
+    ``account`` says which pages of the file are which frame and channel, and what was not read.
+    """
 
     source: str
     format: str
@@ -53,6 +56,9 @@ class Inspection:
     frames_looked_at: tuple[int, ...]
     notes: tuple[str, ...]
     faults: tuple[Fault, ...]
+    well: str | None = None
+    position: str | None = None
+    account: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""
@@ -136,6 +142,9 @@ def _look(image: OpenImage, source: str, kind: str) -> Inspection:
         frames_looked_at=tuple(frames),
         notes=header.notes,
         faults=tuple(faults),
+        well=header.well,
+        position=header.position,
+        account=header.account,
     )
 
 

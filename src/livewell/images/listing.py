@@ -4,7 +4,7 @@ from pathlib import Path
 
 from livewell.errors import ImageReadError
 from livewell.images.formats import SUFFIXES
-from livewell.images.walking import UNREAD, Listing, walk
+from livewell.images.walking import UNREAD, Listing, left_out_lines, walk
 from livewell.names import AnyPath
 
 STAMP = "study.json"
@@ -54,7 +54,7 @@ def find_images(root: AnyPath) -> Listing:
             "no image files here" + " that livewell reads" * bool(listing.left_out),
             where=str(root),
             expected="files ending in " + ", ".join(SUFFIXES),
-            got=listing.said,
+            got="".join(left_out_lines(listing.left_out)),
             remedy="export the images as OME-TIFF with the program that wrote them, or check the"
             " path"
             if others

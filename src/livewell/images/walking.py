@@ -19,21 +19,11 @@ DENIED, FAILED = "no permission to read", "folder that cannot be read"
 TWIN, ODD = "name that cannot be told from another one", "no regular file"
 UNREAD = "kind that livewell does not read"
 _SYSTEM = frozenset(
-    [
-        "@eadir",
-        "#recycle",
-        "@recycle",
-        "#snapshot",
-        "~snapshot",
-        "@recently-snapshot",
-        "$recycle.bin",
-        "recycler",
-        "recycled",
-        "lost+found",
-        "__macosx",
-    ]
-) | {"system volume information", "network trash folder", "temporary items"}
-_THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail", "thumbnails", "_thumbnails", "ehthumbs"})
+    {"@eadir", "#recycle", "@recycle", "#snapshot", "~snapshot", "@recently-snapshot", "recycler"}
+    | {"$recycle.bin", "recycled", "lost+found", "__macosx", "system volume information"}
+    | {"network trash folder", "temporary items"}
+)
+_THUMBNAILS = {"thumb", "thumbs", "thumbnail", "thumbnails", "_thumbnails", "ehthumbs"}
 # of ImageXpress ..._w1_thumb3F2504E0-4F89.tif, of Synology SYNOPHOTO_THUMB_XL.jpg
 _THUMBNAIL = re.compile(r"(?:.*_thumb[0-9a-f-]*|syno\w+_thumb_\w+)\.\w+", re.IGNORECASE)
 Identity = tuple[object, ...]
@@ -56,16 +46,16 @@ class Listing:
         """The files, in natural order of their names."""
         return tuple(self.files.values())
 
-    @property
-    def said(self) -> str:
-        """What was left out, in one line; empty where nothing was."""
-        unread = {k: n for k, n in self.left_out.items() if k.startswith(UNREAD)}
-        counts = {k: n for k, n in self.left_out.items() if k not in unread}
-        texts = [f"{reason} ({count:,})" for reason, count in sorted(counts.items())]
-        if unread:
-            kinds = [f"{k.removeprefix(UNREAD).strip()} {n:,}" for k, n in sorted(unread.items())]
-            texts.append(f"{UNREAD} ({', '.join(kinds)})")
-        return f"left out: {'; '.join(texts)}" if texts else ""
+
+def left_out_lines(left_out: Mapping[str, int]) -> list[str]:
+    """What was left out by reason, in one line; none where nothing was."""
+    unread = sorted(reason for reason in left_out if reason.startswith(UNREAD))
+    others = sorted(left_out.keys() - set(unread))
+    texts = [f"{reason} ({left_out[reason]:,})" for reason in others]
+    if unread:
+        kinds = [f"{reason.split()[-1]} {left_out[reason]:,}" for reason in unread]
+        texts.append(f"{UNREAD} ({', '.join(kinds)})")
+    return [f"left out: {'; '.join(texts)}"] if texts else []
 
 
 def walk(

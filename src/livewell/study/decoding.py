@@ -1,9 +1,9 @@
 """The text of a table that a user gives, whatever program saved it."""
 
-import stat
 from pathlib import Path
 
 from livewell.errors import LayoutError
+from livewell.regular import regular
 
 LARGEST = 500_000_000
 """Bytes; a table of text is smaller, a movie named by mistake is not."""
@@ -55,27 +55,19 @@ def read_text(path: Path) -> tuple[str, str]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            noun = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise _no_text(path, noun)
-        if found.st_size > LARGEST:
-            raise _no_text(path, f"a file of {found.st_size:,} bytes")
+        size = regular(path).stat().st_size
+        if size > LARGEST:
+            raise _no_text(path, f"a file of {size:,} bytes")
         return path.read_bytes()
-    except OSError as error:
-        if isinstance(error, LayoutError):
-            raise
+    except LayoutError:
+        raise
+    except (OSError, ValueError) as error:  # a zero byte in the path
         raise LayoutError(
             "cannot be read",
             where=str(path),
-            got=error.strerror or str(error),
+            expected="a CSV",
+            got=getattr(error, "strerror", None) or str(error),
             remedy="check the path",
-        ) from error
-    except ValueError as error:  # a zero byte in the path
-        if isinstance(error, LayoutError):
-            raise
-        raise LayoutError(
-            "cannot be read", where=repr(str(path)), got=str(error), remedy="check the path"
         ) from error
 
 

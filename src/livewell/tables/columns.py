@@ -8,6 +8,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_object_dtype, is_timedelta64_dtype
 
 from livewell.errors import Fault, StudyError, TableError, missing_columns
+from livewell.regular import regular
 from livewell.text import few, several
 
 Kind = Literal["text", "integer", "number"]
@@ -54,7 +55,7 @@ class Schema:
     def read(self, path: Path) -> pd.DataFrame:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(regular(path))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",

@@ -71,6 +71,18 @@ HEADERS = Schema(
 )
 """What the files say of themselves, read once and kept."""
 
+SEEN = Schema(
+    "image of a split",
+    (
+        _IMAGE,
+        Column("bytes", "integer", "size of the file when it was split", required=True),
+        Column("mtime_ns", "integer", "time of its last change, nanoseconds", required=True),
+        Column("digest", "text", "what its frames in the split show", required=True),
+    ),
+    key=("image",),
+)
+"""What a split was made of, one row an image."""
+
 LABELS = Schema(
     "label",
     (

@@ -20,11 +20,12 @@ from livewell.tables.schemas import FIELDS
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What `index` made: the study, and what a careful user should know."""
+    """What `index` made: the study, and what a careful user should know, what no image was."""
 
     study: Study
     fields: pd.DataFrame
     notes: tuple[str, ...]
+    left_out: Mapping[str, int]
 
 
 def index(
@@ -83,9 +84,9 @@ def index(
     """
     images = Path(images)
     listing = find_images(images)
-    names = [
-        name for name, path in listing.files.items() if fnmatch(path.name.lower(), files.lower())
-    ]
+    names = [name for name in listing.files if _fits(name, files)]
+    other = len(listing.files) - len(names)
+    left_out = listing.left_out | ({f"name does not fit {files}": other} if other else {})
     if not names:
         raise LayoutError("no image here", where=str(images), expected=f"files like {files}")
     chosen = {name: listing.files[name] for name in names}
@@ -115,4 +116,8 @@ def index(
             f"kept, as made before: {', '.join((*study.label_names(), *study.split_names()))};"
             " label and split again if what they rest on has changed"
         )
-    return IndexResult(study, fields, tuple(notes))
+    return IndexResult(study, fields, tuple(notes), left_out)
+
+
+def _fits(name: str, files: str) -> bool:
+    return fnmatch(name.rpartition("/")[2].lower(), files.lower())

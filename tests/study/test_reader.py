@@ -41,6 +41,7 @@ DIALECTS = {
     "sep, mark": b"\xef\xbb\xbfsep=;\n" + PLAIN.replace(",", ";").encode(),
     "comments": "# plate 1, imaged in May\n# by Ada\n" + PLAIN,
     "title": "Plate map of May\n\nPlate name,P1\n\n" + PLAIN,
+    "plate reader": "Experiment,May,\nUser,Ada,\n[Data],,\n" + PLAIN,
     "marked heading": "#" + PLAIN,
     "empty lines": PLAIN.replace("\n", "\n\n,,\n"),
     "trailing separators": PLAIN.replace("\n", ",,\n"),

@@ -148,13 +148,11 @@ def _heading_at(rows: list[_Row]) -> int:
         first += 1
     if first == len(rows):
         return 0
-    most = _filled(rows[first][1])
-    if most <= 2 and not _known(rows[first][1]):
-        for later in range(first + 1, min(len(rows), first + PREFACE)):
-            cells = rows[later][1]
-            if _filled(cells) > most and _known(cells) > 1:
-                return later
-            most = max(most, _filled(cells))
+    most = 0
+    for place, (_, cells) in enumerate(rows[first : first + PREFACE], first):
+        if _known(cells) > 1 and _filled(cells) >= most:
+            return place
+        most = max(most, _filled(cells))
     return first
 
 
@@ -167,14 +165,17 @@ def _filled(row: list[str]) -> int:
 
 
 def _known(row: list[str]) -> int:
-    return sum(_heading(cell) in _KNOWN for cell in row)
+    return sum(_plain(cell) in _KNOWN for cell in row)
+
+
+def _plain(cell: str) -> str:
+    return unicodedata.normalize("NFC", cell).lower().lstrip("# ").replace(" ", "_")
 
 
 def _heading(cell: str) -> str:
     """A column's name; names that livewell knows are recognised whatever their letter case."""
-    name = unicodedata.normalize("NFC", cell)
-    plain = name.lower().lstrip("# ").replace(" ", "_")
-    return plain if plain in KINDS or plain in FILE_COLUMNS else name
+    plain = _plain(cell)
+    return plain if plain in KINDS or plain in FILE_COLUMNS else unicodedata.normalize("NFC", cell)
 
 
 def _faults(heading: list[str], body: list[_Row]) -> list[Fault]:

@@ -187,8 +187,8 @@ def _by_well(
                 message = f"no {' and no '.join(empty)} is named"
                 faults.append(Fault("empty-value", f"line {line}", message))
         elif key in found:
-            more = "" if "plate" in used else "; of several plates, name the plate in the table"
-            more += " and in the pattern" if more else ""
+            several = "; if it is of several plates, name these in the table and in the pattern"
+            more = "" if "plate" in used else several
             message = f"{' '.join(map(str, key))} stands in line {found[key]}{more}"
             faults.append(Fault("duplicate-row", f"line {line}", message))
         else:

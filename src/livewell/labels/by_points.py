@@ -119,9 +119,12 @@ def _position_faults(
     frames = pd.to_numeric(points["t"], errors="coerce") if "t" in points else pd.Series(0.0)
     no_frame = frames.isna() | (frames % 1 != 0) | (frames < 0)
     no_number = numbers.isna().any(axis=1)
+    scores = points[route.score] if route.score else pd.Series(0.0, index=points.index)
+    no_score = scores.notna() & pd.to_numeric(scores, errors="coerce").isna()
     for code, where, text, rows in (
         ("empty-value", "image", "rows {} name no image", points["image"].isna()),
         ("wrong-type", f"{route.y}, {route.x}", "not numbers in rows {}", no_number),
+        ("wrong-type", str(route.score), "not numbers in rows {}", no_score),
         ("wrong-type", "t", "not the number of a frame in rows {}", no_frame),
     ):
         if rows.any():

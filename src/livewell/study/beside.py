@@ -97,4 +97,9 @@ def _paths(study: Study, named: str, noun: str) -> tuple[dict[str, Path], list[F
         for image in files.index[files.isna()]
     ]
     known = files.dropna().astype("str")
-    return {str(image): path_of(study.root, path) for image, path in known.items()}, faults
+    # tables of Windows write folders with backslashes
+    paths = {image: path_of(study.root, path) for image, path in known.items()}
+    return {
+        str(image): path if path.exists() else path_of(study.root, known[image].replace("\\", "/"))
+        for image, path in paths.items()
+    }, faults

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_timedelta64_dtype
+from pandas.api.types import is_datetime64_any_dtype, is_object_dtype, is_timedelta64_dtype
 
 from livewell.errors import Fault, StudyError, TableError, missing_columns
 from livewell.regular import regular
@@ -127,7 +127,8 @@ def _nested(table: pd.DataFrame) -> list[Fault]:
     """Faults of headings of several lines, and of columns whose cells are not single values."""
     if table.columns.nlevels > 1 or not table.columns.is_unique:
         return [Fault("headings", "the table", "one line of names is needed, each name once")]
-    plain = {name: table[name].dropna() for name in table if table[name].dtype == object}
+    mixed = [name for name, kind in table.dtypes.items() if is_object_dtype(kind)]
+    plain = {name: table[name].dropna() for name in mixed}
     return [
         Fault("nested", str(name), f"{kind.__name__}: a cell holds one value")
         for name, values in plain.items()

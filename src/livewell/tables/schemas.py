@@ -190,8 +190,13 @@ def key_table(patches: Iterable[Region]) -> pd.DataFrame:
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
     """A column as text: whole numbers without ``.0``, no spaces around, empty as missing."""
-    texts = values.astype("str").str.strip()
     if pd.api.types.is_float_dtype(values):
-        whole = values.notna() & (values % 1 == 0)
-        texts = texts.mask(whole, (values[whole] + 0.0).map("{:.0f}".format))
+        there = values.dropna()
+        return there.map(shortest).astype("str").reindex(values.index)
+    texts = values.astype("str").str.strip()
     return texts.mask(values.isna() | (texts == ""))
+
+
+def shortest(number: float) -> str:
+    """A number as a spreadsheet shows it, without ``.0``."""
+    return f"{number + 0.0:.0f}" if number % 1 == 0 else repr(float(number))

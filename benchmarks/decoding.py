@@ -67,7 +67,7 @@ def table(*, model: Path, repeats: int = 5, seed: int = 0) -> Result:
 
 def _packed(spec: CultureSpec, folder: Path) -> list[Path]:
     """Movies of a culture, packed."""
-    found = find_images(simulate_culture(spec, folder / "plain"))
+    found = find_images(simulate_culture(spec, folder / "plain")).paths
     (folder / "packed").mkdir()
     movies = []
     for path in found:

@@ -23,7 +23,7 @@ def test_bars_go_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
     out, err = capfd.readouterr()
     assert out == ""
     assert "counting cells" in err
-    assert "3/3" in err
+    assert "3 of 3" in err
     assert "all alive" in err
 
 
@@ -46,4 +46,4 @@ def test_parts_make_a_whole_bar(capfd: pytest.CaptureFixture[str]) -> None:
         for parts, file in each((3, 7), tick):
             for _ in range(parts):
                 file(1 / parts)
-    assert "2/2" in capfd.readouterr().err
+    assert "2 of 2" in capfd.readouterr().err

@@ -6,39 +6,62 @@ import json
 import math
 import os
 import re
-import shutil
+import stat as modes
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from unicodedata import normalize
 
 from livewell import __version__
+from livewell.disk import ASIDE, TEMPORARY, clear_once, remove, unfinished, writing
 from livewell.errors import OutputError, StudyError
+from livewell.names import AnyPath as AnyPath
+from livewell.names import fitted, text_of
 from livewell.regular import regular
+from livewell.text import encodable
 
-AnyPath = str | os.PathLike[str]
-"""A path as text or as a path."""
-TEMPORARY = ".livewell-tmp-"
-"""Every unfinished file or folder begins with this, so that it is never taken for whole."""
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
+)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends without an error."""
-    temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
-    with _made_writable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a folder of this name is there")
-        temporary.touch()
-    try:
+    with whole_files(path) as (temporary,):
         yield temporary
-        _sync(temporary)
-        temporary.replace(path)
+
+
+@contextmanager
+def whole_files(*paths: Path) -> Iterator[list[Path]]:
+    """Temporary paths of files that belong together; the last one vouches for the others.
+
+    Whenever the process is killed, either the last is absent, or all are of one making.
+    """
+    found = [unfinished(path) for path in paths]
+    try:
+        for path, temporary in zip(paths, found, strict=True):
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                clear_once(path.parent)
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, "a folder of this name is there")
+                temporary.touch()
+        given = [temporary.stat().st_mode for temporary in found]
+        with writing(paths[-1]):
+            yield found
+            for temporary, mode in zip(found, given, strict=True):
+                _settle(temporary, mode)
+            if len(paths) > 1:
+                paths[-1].unlink(missing_ok=True)
+            for path, temporary in zip(paths, found, strict=True):
+                temporary.replace(path)
+                _sync_folder(path.parent)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for temporary in found:
+            remove(temporary)
         raise
 
 
@@ -48,10 +71,11 @@ def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
 
     An older folder may hold nothing but the names of `holds`.
     """
-    temporary = path.with_name(f"{TEMPORARY}{uuid4().hex[:8]}-{path.name}")
-    with _made_writable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        names = [entry.name for entry in path.iterdir()] if path.exists() else []
+    real = Path(os.path.realpath(path))
+    with writing(path):
+        real.parent.mkdir(parents=True, exist_ok=True)
+        clear_once(real.parent)
+        names = [entry.name for entry in real.iterdir()] if real.exists() else []
     foreign = [name for name in names if name not in holds and not name.startswith(TEMPORARY)]
     if foreign:
         raise OutputError(
@@ -61,65 +85,100 @@ def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
             got=", ".join(sorted(foreign)[:3]),
             remedy="name a new folder",
         )
-    with _made_writable(path):
-        temporary.mkdir()
+    temporary = unfinished(real)
     try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if path.exists():
-            old = path.with_name(f"{TEMPORARY}old-{uuid4().hex[:8]}-{path.name}")
-            path.rename(old)
-            try:
-                temporary.rename(path)
-            except OSError:
-                old.rename(path)
-                raise
-            shutil.rmtree(old)
-        else:
-            temporary.rename(path)
+        with writing(path):
+            temporary.mkdir()
+            mode = temporary.stat().st_mode & 0o666
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _settle(file, mode)
+            _take_place(temporary, real)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
         raise
+
+
+def _take_place(temporary: Path, path: Path, attempts: int = 9) -> None:
+    """Rename a folder to `path`; an older one stands aside, and is back if that fails."""
+    for attempt in range(attempts):
+        aside = unfinished(path, ASIDE)
+        try:
+            with suppress(FileNotFoundError):  # there is none, or another process has moved it
+                aside.mkdir()
+                path.rename(aside / path.name)
+            temporary.rename(path)
+            _sync_folder(path.parent)
+            return
+        except OSError as error:
+            with suppress(OSError):
+                (aside / path.name).rename(path)
+            # another process was faster: theirs stands aside next
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == attempts - 1:
+                raise
+        finally:
+            if path.exists():
+                remove(aside)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as strict JSON, whole or not at all; NaN and infinite become ``null``."""
-    text = json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False)
-    with whole_file(path) as temporary:
-        temporary.write_text(text + "\n", "utf-8")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """A strict JSON file's text; NaN and infinite become ``null``."""
+    return json.dumps(strict(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     """Read a JSON object, called `kind` in errors."""
     what, where = f"cannot be read as {article(kind)}", str(path)
+    mend = "put back a copy of this file; without one delete it, and make it again"
     try:
         value = json.loads(regular(path).read_text("utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StudyError(what, where=where, got=str(error)) from error
+    # numbers of thousands of digits are ValueErrors, and so are bytes that are no text
+    except (OSError, ValueError, RecursionError) as error:
+        got = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        raise StudyError(what, where=where, got=got, remedy=mend) from error
     if not isinstance(value, dict):
         got = type(value).__name__
-        raise StudyError(what, where=where, expected="a JSON object", got=got)
+        raise StudyError(what, where=where, expected="a JSON object", got=got, remedy=mend)
     return value
 
 
-def claim(folder: Path, kind: str, stamp: str) -> None:
-    """Make `folder` ours, or check that it is: empty, new, or with the marker file of this kind."""
-    with _made_writable(folder):
+def claim(folder: Path, kind: str, stamp: str, *, beside: str = "") -> None:
+    """Make `folder` ours, or check that it is: empty, new, or with the marker file of this kind.
+
+    Where a file `beside` is, which only livewell makes, the marker may be absent or damaged.
+    """
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         names = [entry.name for entry in folder.iterdir()]
-        if not os.access(folder, os.W_OK):
-            raise PermissionError("no permission to write")
+    refuse_unwritable(folder)
     foreign = [name for name in names if not name.startswith(TEMPORARY)]
     if stamp in names:
-        found = read_json(folder / stamp, kind=kind).get("kind")
+        try:
+            found = read_json(folder / stamp, kind=kind).get("kind")
+        except StudyError as error:
+            if beside in names:
+                return
+            raise StudyError(
+                f"the file that marks {article(kind)} is damaged",
+                where=str(folder / stamp),
+                got=error.got,
+                remedy=f"put back a copy of it; without one delete the folder {folder}, and make it"
+                " again",
+            ) from error
         if found == kind:
             return
         foreign = [article(str(found))]
+    elif beside in names:
+        return
     if foreign:
         raise OutputError(
             f"not {article(kind)} of livewell and not empty",
@@ -127,6 +186,14 @@ def claim(folder: Path, kind: str, stamp: str) -> None:
             got=", ".join(sorted(foreign)[:3]),
             remedy="name a new folder, or empty this one",
         )
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before any work."""
+    with writing(folder):
+        probe = unfinished(folder / "probe")
+        probe.touch()
+        probe.unlink()
 
 
 def claim_same(folder: Path, kind: str, stamp: str, settings: Mapping[str, Any]) -> None:
@@ -163,7 +230,7 @@ def remove_others(folder: Path, pattern: str, kept: Collection[str]) -> None:
     """Remove the files of a folder of results that an earlier call wrote and this one did not."""
     for path in folder.glob(pattern):
         if path.name not in kept:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def article(noun: str) -> str:
@@ -171,37 +238,36 @@ def article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-@contextmanager
-def _made_writable(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses within the block into an error that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            "cannot be written",
-            where=str(path),
-            got=error.strerror or str(error),
-            remedy="name a folder that you may write, or change its permissions",
-        ) from error
-
-
 def strict(value: Any) -> Any:
     """`value` as a strict JSON file gives it back.
 
-    Tuples become lists, paths text, and numbers that are not finite ``None``, however deep.
+    Tuples become lists, paths text (`names.text_of`), and numbers that are not finite ``None``,
+    however deep.
     """
     if isinstance(value, Mapping):
-        return {str(name): strict(each) for name, each in value.items()}
+        return {encodable(str(name)): strict(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [strict(each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, str | os.PathLike):
+        return encodable(value) if isinstance(value, str) else text_of(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _sync(file: Path) -> None:
-    with file.open("rb") as handle:
+def _settle(file: Path, mode: int) -> None:
+    """Bring a file onto the disk, readable by whom the user's other files are readable."""
+    file.chmod(modes.S_IMODE(mode))
+    with file.open("r+b") as handle:
         os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring names of files onto the disk, where folders can be opened for that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _differences(
@@ -227,19 +293,26 @@ def _short(value: object, most: int = 60) -> str:
 
 
 def folder_names(images: Sequence[str]) -> dict[str, str]:
-    """A folder's name for every image of a study, each once, whatever is made of upper case."""
+    """A folder's name for every image of a study, each once, on every system.
+
+    Names that differ in letter case or in how letters are composed count as the same, what Windows
+    keeps for devices is no name of its own, and 80 bytes are the most.
+    """
     stems = [re.sub(r"(\.ome)?\.\w+$", "", image, flags=re.IGNORECASE) for image in images]
-    plain = [re.sub(r"[^\w+-]+", "_", stem)[:80] for stem in stems]
-    counts = Counter(name.lower() for name in plain)
+    whole = [re.sub(r"[^\w+-]+", "_", normalize("NFC", encodable(stem))) for stem in stems]
+    plain = [fitted(name, 80) for name in whole]
+    counts = Counter(name.casefold() for name in plain)
     return {
-        image: name if counts[name.lower()] == 1 else distinct(name, image)
+        image: distinct(name, image)
+        if counts[name.casefold()] > 1 or name.casefold() in _DEVICES
+        else name
         for image, name in zip(images, plain, strict=True)
     }
 
 
 def distinct(name: str, image: str) -> str:
     """A file's name that no other image has."""
-    return f"{name}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(image.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def sha256(path: Path) -> str:

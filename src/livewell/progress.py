@@ -1,10 +1,16 @@
 """How long work says how far it is; silent unless somebody watches."""
 
-from collections.abc import Iterable, Iterator
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
+from livewell.text import printable
+
 ROUNDING = 1e-6
+OFTEN_S, SELDOM_S = 10, 30
+"""Least time between two lines of a log file, and how long nothing may be said."""
 T = TypeVar("T")
 
 
@@ -35,26 +41,88 @@ class Silent:
         yield tick
 
 
-class Bars:
-    """Bars on standard error with the time left, for a person at a terminal or a log file."""
+def printed(text: str) -> None:
+    """A line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Lines:
+    """A plain line now and then, for a log file: at most one in ten seconds while work goes on.
+
+    One at each tenth of the work, and where a tenth takes long after half a minute; at the end one.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], object] = printed,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._say, self._clock = say, clock
 
     @contextmanager
     def task(self, what: str, total: int) -> Iterator[Tick]:
-        """A bar of `total` units called `what`; a plain line at the end where no terminal is."""
+        """Lines on `total` units called `what`."""
+        began = said = self._clock()
+        at, tenth, noted = 0.0, 0, ""
+
+        def line() -> str:
+            gone = self._clock() - began
+            left = f", {_span(gone * (total - at) / at)} left" if 0 < at < total else ""
+            share = f", {at / total:.0%}" if total else ""
+            shown = f"{at:,.1f}".removesuffix(".0")
+            text = f"{what}: {shown} of {total:,}{share}, {_span(gone)} gone{left}"
+            return f"{text}; {noted}" if noted else text
+
+        def tick(done: float = 1, note: str = "") -> None:
+            """Say how far it is, where it is time."""
+            nonlocal at, tenth, noted, said
+            at = min(at + done, total)
+            noted = note or noted
+            now, part = self._clock(), int(10 * at / total + ROUNDING) if total else 0
+            if now - said >= OFTEN_S and (part > tenth or now - said >= SELDOM_S) and at < total:
+                self._say(line())
+                said, tenth = now, part
+
+        yield tick
+        at = round(at) if abs(at - round(at)) < ROUNDING else at
+        self._say(line())
+
+
+def _span(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3 h 5 min``."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class Bars:
+    """Bars on standard error with the time left; where no terminal is, lines by `say`."""
+
+    def __init__(self, say: Callable[[str], object] = printed) -> None:
+        self._lines = Lines(say)
+
+    def task(self, what: str, total: int) -> AbstractContextManager[Tick]:
+        """A bar of `total` units called `what`, or lines."""
+        at_terminal = sys.stderr is not None and sys.stderr.isatty()
+        return self._bar(what, total) if at_terminal else self._lines.task(what, total)
+
+    @contextmanager
+    def _bar(self, what: str, total: int) -> Iterator[Tick]:
         from rich import progress as rich
         from rich.console import Console
 
         columns = (
-            rich.TextColumn("{task.description}"),
+            rich.TextColumn("{task.description}", markup=False),
             rich.BarColumn(),
             rich.MofNCompleteColumn(),
             rich.TimeElapsedColumn(),
             rich.TextColumn("left"),
             rich.TimeRemainingColumn(),
-            rich.TextColumn("{task.fields[note]}"),
+            rich.TextColumn("{task.fields[note]}", markup=False),
         )
         with rich.Progress(*columns, console=Console(stderr=True, force_jupyter=False)) as bars:
-            bar = bars.add_task(what, total=total, note="")
+            bar = bars.add_task(printable(what), total=total, note="")
             at = 0.0
 
             def tick(done: float = 1, note: str = "") -> None:
@@ -65,7 +133,7 @@ class Bars:
                 shown = round(at) if abs(at - round(at)) < ROUNDING else at
                 bars.update(bar, completed=shown)
                 if note:
-                    bars.update(bar, note=note)
+                    bars.update(bar, note=printable(note))
 
             yield tick
 

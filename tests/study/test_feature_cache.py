@@ -159,13 +159,13 @@ def test_a_read_only_study_is_told_once(keep: Keep, caplog: pytest.LogCaptureFix
 
 
 def test_only_what_a_killed_process_left_is_taken_for_litter(keep: Keep) -> None:
-    """A file that somebody may be writing right now stays; an old unfinished one goes."""
+    """A file that somebody may be writing right now stays and does not count; an old one goes."""
     cache = keep()
     cache.put("a", ARRAYS)
     cache.put(f"{TEMPORARY}now", ARRAYS)
     cache.put(f"{TEMPORARY}old", ARRAYS)
-    aged(cache, f"{TEMPORARY}old", 10_000)
-    assert cache.room().files == 2
+    aged(cache, f"{TEMPORARY}old", 10_000_000)
+    assert cache.room().files == 1
     cache.remove()
     assert names(cache) == {f"{TEMPORARY}now"}
 
@@ -185,7 +185,7 @@ def test_a_large_folder_is_not_listed_for_every_file(
     for number in range(200):
         cache.put(f"{number}", ARRAYS)
     assert 90 <= len(names(cache)) <= 99
-    assert len(listed) <= 200 / 4
+    assert len(listed) <= 200 / 3
 
 
 WRITER = """

@@ -16,6 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
+from livewell.execution.items import Item, Journal, Record
 from livewell.models.files import load_model, rewrite_card
 from livewell.progress import ROUNDING, Tick, shown
 from livewell.report.examples import galleries
@@ -170,6 +171,18 @@ def test_bad_files_never_stop_others(images: Path, model: Path, tmp_path: Path) 
     assert "bad truncated.tif" in made.page.read_text("utf-8")
 
 
+def test_one_reason_for_all_frames_is_one_failure(
+    images: Path, model: Path, tmp_path: Path
+) -> None:
+    """Row 29: a movie whose frames are all smaller than a patch is one failure, not one a frame."""
+    movie = np.stack([tifffile.imread(images / "A01_p1.ome.tif")[0, :40, :40]] * 20)
+    tifffile.imwrite(images / "small.tif", movie, photometric="minisblack")
+    failures = assess(images, model, tmp_path / "out").failures
+    assert failures["image"].tolist() == ["small.tif"]
+    assert failures["t"].isna().all()
+    assert "40 x 40 px" in failures["error"].iloc[0]
+
+
 def test_one_bad_frame(images: Path, model: Path, tmp_path: Path, write_movie: Writer) -> None:
     """In a movie with one frame of NaN the others are judged, and the frame is named."""
     frames = tifffile.imread(images / "B01_p1.ome.tif").astype(np.float32)
@@ -200,6 +213,12 @@ class StopsAfter:
             self.pictures -= done
 
         yield tick
+
+
+def records(journal: Path) -> list[Record]:
+    """The records of a journal, without their checksums."""
+    lines = journal.read_text("utf-8").splitlines()
+    return [json.loads(line.partition(" ")[2]) for line in lines if line]
 
 
 @pytest.fixture
@@ -234,25 +253,46 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
 def test_images_that_it_learnt_from_are_told(
     images: Path, trained: TrainingResult, tmp_path: Path
 ) -> None:
-    """Training images are known by their content, and warned of; others are not."""
-    other = tifffile.imread(images / "A01_p1.ome.tif")[0, ::-1]
-    tifffile.imwrite(images / "other.tif", other)
+    """Row 13: training images are known by their content, whatever was done to the file.
+
+    Saved with another number type, turned, or from a later frame on they are warned of; an image
+    that nothing was learnt from is not.
+    """
     made = assess(images, trained.run.model(0), tmp_path / "out")
     learnt = made.verdicts["note"].str.contains("trained or calibrated on it")
     told = learnt.groupby(made.verdicts["image"]).any()
-    assert told.any()
-    assert not told["other.tif"]
+    name = told.index[told][0]
+    movie = tifffile.imread(images / name)
+    new = tmp_path / "new"
+    new.mkdir()
+    for saved, frames in {
+        "wider": movie.astype(np.uint32),
+        "turned": np.rot90(movie, axes=(1, 2)),
+        "later": movie[1:],
+        "other": movie + np.random.default_rng(0).integers(0, 9, movie.shape).astype(movie.dtype),
+    }.items():
+        tifffile.imwrite(new / f"{saved}.tif", frames, photometric="minisblack")
+    made = assess(new, trained.run.model(0), tmp_path / "again")
+    learnt = made.verdicts["note"].str.contains("trained or calibrated on it")
+    told = learnt.groupby(made.verdicts["image"]).all()
+    assert told.to_dict() == {
+        "later.tif": True,
+        "other.tif": False,
+        "turned.tif": True,
+        "wider.tif": True,
+    }
     assert any("its verdict is no evidence" in warning for warning in made.warnings)
 
 
 def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:
     """What the journal holds is not judged again, unless file, model or settings are others."""
     journal = stopped / "journal.jsonl"
-    entries = [json.loads(line) for line in journal.read_text("utf-8").splitlines() if line]
+    entries = records(journal)
     for entry in entries:
         entry["rows"][0]["note"] = "from the journal"
-    text = "".join(json.dumps(entry) + "\n" for entry in entries)
-    journal.write_text(text, "utf-8")
+    journal.unlink()
+    for entry in entries:
+        Journal(stopped).add(Item("", stopped, {}), entry)
     os.utime(images / entries[1]["asked"]["image"], ns=(0, 0))
     notes = assess(images, model, stopped).verdicts.set_index(["image", "t"])["note"]
     kept = notes[notes == "from the journal"].index.tolist()
@@ -266,7 +306,7 @@ def test_the_journal_of_version_0_1_is_judged_anew(
 ) -> None:
     """A judging that version 0.1 left unfinished is done again, with rows of today."""
     journal = stopped / "journal.jsonl"
-    entries = [json.loads(line) for line in journal.read_text("utf-8").splitlines() if line]
+    entries = records(journal)
     for entry in entries:
         del entry["asked"]["rows"]
         old = {"n_patches": 6, "note": "old", "sick_fraction": 0.5, "p_sick": 0.5}

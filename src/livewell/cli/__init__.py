@@ -1,4 +1,4 @@
-"""The command line: one command a job, no logic. Exit 0 done, 1 some inputs failed, 2 wrong use.
+"""The command line: one command a job, no logic. Exit codes are those of `endings`.
 
 Nothing heavy is imported before a command runs, so that every ``--help`` comes at once.
 """
@@ -9,6 +9,7 @@ from livewell import __version__
 from livewell.cli.budget import budget_
 from livewell.cli.compare import compare_
 from livewell.cli.dataset import dataset_
+from livewell.cli.endings import Command
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, features_, split_, train_
@@ -18,7 +19,7 @@ from livewell.cli.show import demo_, simulate
 from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
 
 
-class InOrder(click.Group):
+class InOrder(Command, click.Group):
     """Lists commands in the order of the work, not of the alphabet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from livewell.cli.endings import echo
 from livewell.cli.talk import (
     COUNT,
     DEVICE,
@@ -100,7 +101,7 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
         grid=grid,
         **options,
     )
-    talk.say(made.balance.to_string(index=False))
+    talk.say(made.balance.to_string(index=False), lines=True)
     balance = made.balance.to_dict("records")
     talk.result({"balance": balance, "warnings": list(made.warnings)})
 
@@ -112,7 +113,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     from livewell.models.recipes import profile
 
     try:
-        click.echo(described(profile(name)))
+        echo(described(profile(name)))
     except SpecError as error:
         raise click.BadParameter(str(error), param=parameter) from error
     context.exit()

@@ -1,7 +1,6 @@
 """What all commands share: how they speak, how they fail, how options of pairs are read."""
 
 import functools
-import json
 import logging
 import math
 import signal
@@ -15,8 +14,9 @@ from typing import Any
 
 import click
 
-from livewell.errors import LivewellError
-from livewell.files import strict
+from livewell.cli import endings
+from livewell.cli.endings import echo, echo_json, stopped, told
+from livewell.images.walking import left_out_lines
 from livewell.progress import SILENT, Bars, shown
 
 PATH = click.Path(path_type=Path)
@@ -56,15 +56,15 @@ class Talk:
     def __init__(self, quiet: bool, as_json: bool) -> None:
         self._quiet, self._json = quiet, as_json
 
-    def say(self, text: str) -> None:
-        """A line for people, on standard output."""
+    def say(self, text: str, *, lines: bool = False) -> None:
+        """A line for people, or `lines`, on standard output."""
         if not (self._quiet or self._json):
-            click.echo(text)
+            echo(text, lines=lines)
 
     def warn(self, text: str) -> None:
         """A warning, on standard error, also when quiet."""
         if not self._json:
-            click.echo(f"warning: {text}", err=True)
+            echo(f"warning: {text}", err=True)
 
     def count(self, verdicts: Iterable[str]) -> dict[str, int]:
         """Say how many there are of each verdict, the most frequent first."""
@@ -78,15 +78,17 @@ class Talk:
         failures = made.failures.to_dict("records") if lost else []
         for text in [*made.warnings, *(lost.format(**row) for row in failures)]:
             self.warn(text)
-        for line in (*lines, f"report: {made.page}"):
+        left_out = getattr(made, "left_out", None)
+        for line in (*lines, *left_out_lines(left_out or {}), f"report: {made.page}"):
             self.say(line)
+        values |= {"left_out": dict(left_out)} if left_out is not None else {}
         self.result({**values, "warnings": list(made.warnings), "report": str(made.page)})
         return 1 if failures else 0
 
     def result(self, values: dict[str, Any]) -> None:
         """The result for machines, on standard output."""
         if self._json:
-            click.echo(json.dumps(strict(values), ensure_ascii=False, default=str, indent=2))
+            echo_json(values, indent=2)
 
 
 def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:
@@ -97,22 +99,21 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
             before = signal.signal(signal.SIGTERM, _terminated)
             talk = Talk(quiet, as_json)
+            bars = SILENT if quiet or as_json else Bars(functools.partial(echo, err=True))
             try:
-                with shown(SILENT if quiet or as_json else Bars()), _logged(talk):
+                with shown(bars), _logged(talk):
                     code = function(talk, **options)
-            except LivewellError as error:
-                if as_json:
-                    click.echo(json.dumps({"error": error.code, "message": str(error)}))
-                click.echo(f"error [{error.code}]: {error}", err=True)
-                sys.exit(2)
+            except click.ClickException:
+                raise
+            except Exception as error:
+                code = told(error, as_json)
             except KeyboardInterrupt as stop:
-                click.echo("stopped; give the same command again to go on", err=True)
-                sys.exit(128 + (signal.SIGTERM if _by_term(stop) else signal.SIGINT))
+                code = stopped(stop, as_json)
             finally:
                 signal.signal(signal.SIGTERM, before)
             sys.exit(code or 0)
 
-        made = (group or click).command(name)(run)
+        made = (group or click).command(name, cls=endings.Command)(run)
         made = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(made)
         return click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")(
             made
@@ -137,25 +138,15 @@ def _logged(talk: Talk) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-class _Terminated(KeyboardInterrupt):
-    """Ends a command as Ctrl-C does, when a scheduler or a shutdown says so."""
-
-
 def _terminated(*_: object) -> None:
     # the thread that shares tensors with loading processes tells of their end by a traceback
     sys.excepthook = _of_main_thread
-    raise _Terminated
+    raise endings.Terminated
 
 
 def _of_main_thread(kind: type[BaseException], error: BaseException, at: Any) -> None:
     if threading.current_thread() is threading.main_thread():
         sys.__excepthook__(kind, error, at)
-
-
-def _by_term(stop: BaseException | None) -> bool:
-    while stop is not None and not isinstance(stop, _Terminated):
-        stop = stop.__cause__ or stop.__context__
-    return stop is not None
 
 
 def pairs(

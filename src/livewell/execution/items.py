@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 
+from livewell.disk import writing
 from livewell.errors import (
     ImageReadError,
     LivewellError,
@@ -65,15 +67,11 @@ class Journal:
 
     @cached_property
     def _lines(self) -> dict[str, Record]:
-        found: dict[str, Record] = {}
-        lines = self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:  # cut off by a kill
-                continue
-            found[record["asked"].get("image", "")] = record
-        return found
+        if self.path.is_symlink():  # what it leads to is nobody's journal
+            self.path.unlink()
+        lines = self.path.read_bytes().splitlines() if self.path.is_file() else []
+        records = filter(None, map(_record_of, lines))
+        return {record["asked"]["image"]: record for record in records}
 
     def get(self, item: Item) -> Record | None:
         """The last line of an item."""
@@ -81,13 +79,24 @@ class Journal:
 
     def add(self, item: Item, record: Record) -> None:
         """Append a line."""
-        with self.path.open("a", encoding="utf-8") as file:
+        text = json.dumps(record)
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             # a line that was cut off by a kill must not swallow this one
-            file.write("\n" + json.dumps(record) + "\n")
+            file.write(f"\n{crc32(text.encode()):08x} {text}\n")
 
     def end(self) -> None:
         """The job is done: nothing is to go on with."""
-        self.path.unlink(missing_ok=True)
+        with writing(self.path):
+            self.path.unlink(missing_ok=True)
+
+
+def _record_of(line: bytes) -> Record | None:
+    """The record in a line; ``None`` where it was cut off by a kill, or is damaged."""
+    checksum, _, text = line.partition(b" ")
+    if checksum != b"%08x" % crc32(text):
+        return None
+    record: Record = json.loads(text)
+    return record
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,14 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import jpeg, png, tiff
+from livewell.images import jpeg, png
 from livewell.images.decoder import DECODER
 from livewell.images.limits import LIMIT, check_size
 from livewell.images.plain import damaged
-from livewell.images.sequence import SequenceImage, natural_key
+from livewell.images.sequence import SequenceImage
+from livewell.images.tiff.ifd import MAGIC
+from livewell.images.tiff.reader import TiffImage
+from livewell.images.walking import Listing, left_out_lines, walk
 from livewell.regular import regular
 
 
@@ -32,14 +35,14 @@ class Format:
 
 def _open_folder(path: Path) -> Image:
     """A folder of single frames, in the natural order of their names."""
-    return SequenceImage(frames_in(path), open_file).refuse(mixed=True)
+    return SequenceImage(frames_in(path).paths, open_file).refuse(mixed=True)
 
 
 FORMATS: dict[str, Format] = {
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk"),
-        lambda path, first: first.startswith(tiff.MAGIC),
-        tiff.TiffImage,
+        lambda path, first: first.startswith(MAGIC),
+        TiffImage,
     ),
     "PNG": Format((".png",), lambda path, first: first.startswith(png.MAGIC), png.open_png),
     "JPEG": Format(
@@ -152,21 +155,17 @@ def reader_of(path: Path) -> Image:
     return FORMATS[identify(path)[0]].open(path)
 
 
-def frames_in(folder: Path) -> list[Path]:
-    """Image files lying in `folder`, hidden ones left out, in the natural order of their names."""
-    with reading(folder):
-        found = [
-            file
-            for file in folder.iterdir()
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-        ]
-    if not found:
+def frames_in(folder: Path) -> Listing:
+    """Image files lying in `folder`, and what was left out there, see `walking.walk`."""
+    listing = walk(folder, SUFFIXES, deep=False)
+    if not listing.files:
         raise ImageReadError(
             "a folder without image files",
             where=str(folder),
             expected="files ending in " + ", ".join(SUFFIXES),
+            got="".join(left_out_lines(listing.left_out)),
         )
-    return sorted(found, key=lambda file: natural_key(file.name))
+    return listing
 
 
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from scipy.special import expit, softmax
 
 from livewell.classes import UNSURE, ClassNames
@@ -15,6 +17,11 @@ from livewell.metrics.outcomes import Floats
 from livewell.tables.schemas import score_columns
 
 UNLIKE = "unlike what the model learnt"
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""What rules hold, as it is checked where they are read from a file."""
 
 
 def log_odds(logits: ArrayLike) -> Floats:
@@ -32,8 +39,8 @@ class RegionRule:
     highest probability is called, where that reaches it, and none elsewhere.
     """
 
-    temperature: float
-    threshold: float
+    temperature: Positive
+    threshold: Share
     # cards refuse fields that they do not know, in their rules too
     __pydantic_config__ = {"extra": "forbid"}
 
@@ -104,12 +111,12 @@ class ImageRule:
         How the numbers came about, for the report.
     """
 
-    temperature: float
-    slope: float
-    intercept: float
-    threshold: float
-    low: float
-    high: float
+    temperature: Positive
+    slope: Annotated[Number, Field(ge=0)]
+    intercept: Number
+    threshold: Share
+    low: Share
+    high: Share
     classes: tuple[str, ...]
     note: str = ""
     __pydantic_config__ = {"extra": "forbid"}
@@ -163,9 +170,9 @@ class FamiliarityRule:
         Of how many fields and groups that the distances did not know it was chosen.
     """
 
-    limit: float
-    fields: int
-    groups: int
+    limit: Positive
+    fields: Count
+    groups: Count
     __pydantic_config__ = {"extra": "forbid"}
 
     def unlike(self, distance: float | None) -> bool:

@@ -1,24 +1,35 @@
 """Model folders: weights as safetensors, everything else as a JSON card. Nothing is unpickled."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from safetensors.torch import load_file, save
+from torch import Tensor
 
 from livewell.classes import ClassNames
 from livewell.errors import ModelFileError, StudyError
 from livewell.files import read_json, sha256, whole_folder, write_json
-from livewell.metrics.rules import FamiliarityRule, ImageRule, RegionRule
+from livewell.metrics.rules import FamiliarityRule, ImageRule, Positive, RegionRule
 from livewell.models.building import build, net_of
 from livewell.models.folders import CARD as CARD
 from livewell.models.folders import COPY, WEIGHTS, checked_weights
 from livewell.models.folders import find_model as find_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
+from livewell.models.specs import hold
 from livewell.tables.metadata import Anchor
+from livewell.text import few
 
 OLD_NAMES = {
     "patch_rule": "region_rule",
@@ -52,8 +63,8 @@ class Card(BaseModel):
     """Names of the channels it was trained on; empty names if the files name none."""
     stain: str | None = None
     """Name of the channel that it predicts pixel by pixel; ``None`` where it predicts none."""
-    pixel_um: float | None
-    frame_px: tuple[int, int] | None = None
+    pixel_um: Positive | None
+    frame_px: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width of the training frames; decides for nets that see whole frames."""
     patch_px: int
     input_px: int
@@ -63,7 +74,7 @@ class Card(BaseModel):
     profile: Profile
     precision: str
     """Number type that training computed in."""
-    seed: int
+    seed: NonNegativeInt
     data: dict[str, Any]
     """Study, split, fold, groups and patches of every part."""
     region_rule: RegionRule
@@ -92,6 +103,29 @@ class Card(BaseModel):
             values["channels"] = [values.pop("channel")]
         return values | {"format": 2}
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        """Its parts are of one model, and what is looked up in `data` is there as it should be."""
+        edges, names = self.profile.input, self.classes
+        learnt, groups = self.data.get("learnt", []), self.data.get("groups", {})
+        of_groups = list(groups.values()) if isinstance(groups, dict) else [0]
+        rules = {
+            "patch_px, input_px and stride_px must be those of the profile": (
+                (self.patch_px, self.input_px, self.stride_px)
+                == (edges.patch_px, edges.input_px, edges.stride_px)
+            ),
+            "classes must be at least two, each once": 2 <= len(names) == len(set(names)),
+            "image_rule.classes must be the classes": self.image_rule.classes == names,
+            "positive must be one of the classes": self.positive in (None, *names),
+            "image_rule.low must not lie above high": self.image_rule.low <= self.image_rule.high,
+            "a model sees at least one channel": len(self.channels) > 0,
+            "data.learnt must be a list of text": _are_texts(learnt),
+            "data.groups must be lists of text": all(map(_are_texts, of_groups)),
+            "data.group must be text": isinstance(self.data.get("group", ""), str),
+        }
+        hold(rules)
+        return self
+
     @property
     def named_channels(self) -> tuple[str, ...]:
         """Names of its channels; none where one of them has no name."""
@@ -112,7 +146,7 @@ def save_model(folder: Path, net: Net, card: Card) -> Card:
     """Write a model folder, whole or not at all; returns the card with the weights' hash."""
     state = {name: value.contiguous() for name, value in net.module.state_dict().items()}
     with whole_folder(folder, (CARD, WEIGHTS)) as temporary:
-        save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
+        (temporary / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
         card = card.model_copy(update={"weights_sha256": sha256(temporary / WEIGHTS)})
         write_json(temporary / CARD, card.model_dump(mode="json"))
     return card
@@ -146,24 +180,48 @@ def load_model(path: Path) -> tuple[Net, Card]:
     weights = checked_weights(folder, card.weights_sha256)
     # initial weights are overwritten: a file of ImageNet weights need not be there any more
     profile = card.profile.model_copy(update={"net": card.profile.net.from_scratch})
-    module = build(profile, card.frame_px, len(card.channels), len(card.classes))
     try:
-        module.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError, OSError) as error:
+        with torch.device("meta"):  # takes no memory, whatever the card asks for
+            wanted = build(profile, card.frame_px, len(card.channels), len(card.classes))
+        state = load_file(weights)
+        _refuse_misfits(state, wanted.state_dict())
+        module = build(profile, card.frame_px, len(card.channels), len(card.classes))
+        module.load_state_dict(state)
+        return card.net(module.eval()), card
+    # whatever settings that no net was ever built of lead to
+    except Exception as error:
         raise ModelFileError(
             "the weights do not fit the net that the card names",
             where=str(weights),
             expected=f"net {card.profile.net.kind}",
-            got=str(error).splitlines()[0],
+            got=(str(error).splitlines() or [type(error).__name__])[0],
+            remedy=COPY,
         ) from error
-    return card.net(module.eval()), card
+
+
+def _refuse_misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """A ValueError unless all tensors are there, of their shapes and types, and finite."""
+    wrong = sorted(set(state) ^ set(wanted))
+    for name in set(state) & set(wanted):
+        there, asked = state[name], wanted[name]
+        if (there.shape, there.dtype) != (asked.shape, asked.dtype):
+            wrong.append(f"{name} {tuple(there.shape)} {there.dtype}")
+        elif there.is_floating_point() and not bool(torch.isfinite(there).all()):
+            wrong.append(f"{name} with numbers that are not finite")
+    if wrong:
+        raise ValueError(f"missing, further or misshapen: {few(sorted(wrong))}")
 
 
 def read_card(path: Path) -> Card:
     """The card of a model folder."""
     path = path / CARD
     try:
-        return Card.model_validate(read_json(path, kind="model card"))
+        said = read_json(path, kind="model card")
+        card = Card.model_validate(said)
+        if type(said.get("format", 1)) is not int or said.get("format", 1) != 1:
+            # the names of older ones are others
+            _refuse_other_kinds(said, card.model_dump(mode="json"))
+        return card
     except StudyError as error:
         raise ModelFileError(
             "the model card cannot be read",
@@ -176,5 +234,28 @@ def read_card(path: Path) -> Card:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5]
         )
         raise ModelFileError(
-            "not a model card of this version", where=str(path), got=faults
+            "not a model card of this version", where=str(path), got=faults, remedy=COPY
         ) from error
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise ModelFileError(
+            "not a model card of this version",
+            where=str(path),
+            got=str(error) or type(error).__name__,
+            remedy=COPY,
+        ) from error
+
+
+def _refuse_other_kinds(said: Any, read: Any, where: str = "card") -> None:
+    """A ValueError where a card was understood, but not as it stands: ``true`` as 1, text as 2."""
+    if isinstance(said, dict) and isinstance(read, dict):
+        for name in said.keys() & read.keys():
+            _refuse_other_kinds(said[name], read[name], f"{where}.{name}")
+    elif isinstance(said, list) and isinstance(read, list) and len(said) == len(read):
+        for number, (one, other) in enumerate(zip(said, read, strict=True)):
+            _refuse_other_kinds(one, other, f"{where}.{number}")
+    elif said != read or isinstance(said, bool) != isinstance(read, bool):
+        raise ValueError(f"{where} is {said!r}, which can only be meant as {read!r}")
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(each, str) for each in values)

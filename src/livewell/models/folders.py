@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from livewell.disk import restore
 from livewell.errors import ModelFileError
 from livewell.files import sha256
 
@@ -20,6 +21,7 @@ def find_model(path: Path) -> Path:
         refuse_pickle(path, FOLDER)
         raise ModelFileError("not a model of livewell", where=str(path), expected=FOLDER)
     for folder in (path, path / "model"):
+        restore(folder.parent)
         if (folder / CARD).is_file():
             return folder
     models = sorted(card.parent for card in path.glob(f"fold-*/model/{CARD}"))

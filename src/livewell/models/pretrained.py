@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
@@ -197,7 +197,7 @@ def _imagenet(architecture: str) -> State:
     # where nobody may write they are fetched every time
     with suppress(OutputError):
         with whole_file(kept) as temporary:
-            save_file(found, temporary, metadata={"made_of": file.name})
+            temporary.write_bytes(save(found, metadata={"made_of": file.name}))
         write_text(_digest_of(kept), sha256(kept))
     return found
 

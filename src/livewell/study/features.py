@@ -7,7 +7,6 @@ would take too much room.
 import math
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from livewell.disk import TEMPORARY, clear
 from livewell.errors import OutputError, SpecError
-from livewell.files import TEMPORARY, whole_file
+from livewell.files import whole_file
 from livewell.study.study import Study
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -31,8 +31,6 @@ LIMIT_GB, SPARE_GB = 20.0, 1.0
 """What they may take by default, and what they leave free on the disk."""
 LISTED = 0.05
 """Share of the limit that may be written before the folder is listed again."""
-UNFINISHED_S = 3600
-"""A file that is so long unfinished is of a process that was killed."""
 FORMAT, SUFFIX = "1", ".safetensors"
 _WARNED: set[Path] = set()
 """Folders that a warning told of."""
@@ -138,6 +136,7 @@ class FeatureCache:
         OutputError
             They may not be removed.
         """
+        clear(self.folder)
         room = self.room()
         for file in self._files():
             try:
@@ -171,17 +170,12 @@ class FeatureCache:
         found: list[_File] = []
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name.endswith(SUFFIX):
+                if entry.name.endswith(SUFFIX) and not entry.name.startswith(TEMPORARY):
                     with suppress(FileNotFoundError):
                         stat = entry.stat()
                         file = _File(stat.st_mtime_ns, stat.st_size / 1e9, Path(entry.path))
-                        if not entry.name.startswith(TEMPORARY) or _is_left(file):
-                            found.append(file)
+                        found.append(file)
         return found
 
     def _path(self, digest: str) -> Path:
         return self.folder / f"{digest}{SUFFIX}"
-
-
-def _is_left(file: _File) -> bool:
-    return time.time() - file.used_ns / 1e9 > UNFINISHED_S

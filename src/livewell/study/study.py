@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from livewell.disk import restore
 from livewell.errors import Fault, SpecError, StudyError, TableError
-from livewell.files import AnyPath, claim, whole_folder, write_text
+from livewell.files import AnyPath, claim, json_text, whole_files, whole_folder, write_text
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
+from livewell.names import path_of
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, write_table
+from livewell.tables.results import write_csv
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, write_table
 from livewell.text import html_table, several
 
 KIND = "study"
@@ -100,19 +103,21 @@ class Study:
         if table.empty:
             fault = Fault("no-rows", "image", "no file at all")
             raise TableError("a study without images", [fault], where=str(folder))
-        claim(folder, KIND, STAMP)
+        claim(folder, KIND, STAMP, beside="fields.parquet")
         asked = asked_channels(channels)
         study = cls(folder, root, pixel_um, frame_s, asked, tuple(sources))
-        # the stamp first: a folder with a stamp and no fields is ours and can be written again
-        StudyMeta(
+        meta = StudyMeta(
             root=root,
             pixel_um=pixel_um,
             frame_s=frame_s,
             channels=asked,
             sources=study.sources,
             versions={name: version(name) for name in _PACKAGES},
-        ).write(folder / STAMP)
-        write_table(folder / "fields.parquet", table)
+        )
+        # a folder with a stamp and no fields is ours and can be written again
+        with whole_files(folder / STAMP, folder / "fields.parquet") as (description, parquet):
+            description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
+            table.to_parquet(parquet, index=False)
         return study
 
     def _repr_html_(self) -> str:
@@ -132,7 +137,7 @@ class Study:
     @classmethod
     def open(cls, folder: AnyPath) -> "Study":
         """Open a study folder."""
-        folder = Path(folder)
+        folder = path_of("", folder)
         meta = StudyMeta.read(folder / STAMP)
         if not (folder / "fields.parquet").is_file():
             raise StudyError(
@@ -140,7 +145,8 @@ class Study:
                 where=str(folder),
                 remedy="run `livewell index` again",
             )
-        return cls(folder, meta.root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
+        root = path_of("", meta.root)
+        return cls(folder, root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""
@@ -149,7 +155,7 @@ class Study:
     def path(self, image: str) -> Path:
         """Where an image's file lies."""
         try:
-            return self.root / self._paths[image]
+            return path_of(self.root, self._paths[image])
         except KeyError:
             near = difflib.get_close_matches(image, self._paths, n=2)
             raise StudyError(
@@ -175,7 +181,7 @@ class Study:
 
         ``pixel_um`` and ``frame_s`` given for the study stand in place of the files' own.
         """
-        paths = {image: self.root / path for image, path in self._paths.items()}
+        paths = {image: path_of(self.root, path) for image, path in self._paths.items()}
         table, faults = read_headers(paths, self.folder / "headers.parquet")
         for name, given in (("pixel_um", self.pixel_um), ("frame_s", self.frame_s)):
             if given is not None:
@@ -196,10 +202,12 @@ class Study:
         Boxes and report that were kept with the older one go: they are not of these labels.
         """
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
-        for old in (self._boxes(name), *(self._file(name, end) for end in ("html", "counts.csv"))):
-            old.unlink(missing_ok=True)
-        write_table(self._file(name, "parquet"), table)
-        meta.write(self._file(name, "json"))
+        files = (self._file(name, "parquet"), self._file(name, "json"))
+        with whole_files(*files) as (parquet, description):
+            table.to_parquet(parquet, index=False)
+            description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
+            for old in (self._boxes(name), *(self._file(name, x) for x in ("html", "counts.csv"))):
+                old.unlink(missing_ok=True)
 
     def label_names(self) -> list[str]:
         """Names of the labels tables that are whole."""
@@ -227,7 +235,7 @@ class Study:
     def write_label_report(self, name: str, page: str, counts: pd.DataFrame) -> Path:
         """Keep a page on the labels of this name and their counts beside them; labels first."""
         self._must_know("label", name, self.label_names())
-        write_text(self._file(name, "counts.csv"), counts.to_csv(index=False))
+        write_csv(self._file(name, "counts.csv"), counts)
         write_text(self._file(name, "html"), page)
         return self._file(name, "html")
 
@@ -251,8 +259,18 @@ class Study:
             SplitMeta.read(folder / "split.json"),
         )
 
+    def split_images(self, name: str) -> pd.DataFrame | None:
+        """What a split was made of (`schemas.SEEN`); ``None`` where it does not say."""
+        path = self.folder / "splits" / name / "images.parquet"
+        return SEEN.read(path) if path.is_file() else None
+
     def write_split(
-        self, name: str, patches: pd.DataFrame, folds: pd.DataFrame, meta: SplitMeta
+        self,
+        name: str,
+        patches: pd.DataFrame,
+        folds: pd.DataFrame,
+        meta: SplitMeta,
+        images: pd.DataFrame | None = None,
     ) -> None:
         """Write a split whole, in place of an older one of this name.
 
@@ -266,17 +284,22 @@ class Study:
             One row a group and fold: the side it stands on; columns as in `schemas.FOLDS`.
         meta
             How it was made, for ``split.json``.
+        images
+            What it was made of; columns as in `schemas.SEEN`.
         """
         patches = PATCHES.check(patches, where=f"split {checked_name(name)}")
         folds = FOLDS.check(folds, where=f"split {name}")
-        files = ("patches.parquet", "folds.parquet", "split.json")
+        files = ("patches.parquet", "folds.parquet", "images.parquet", "split.json")
         with whole_folder(self.folder / "splits" / name, files) as folder:
             patches.to_parquet(folder / "patches.parquet", index=False)
             folds.to_parquet(folder / "folds.parquet", index=False)
+            if images is not None:
+                images.to_parquet(folder / "images.parquet", index=False)
             meta.write(folder / "split.json")
 
     def split_names(self) -> list[str]:
         """Names of the splits."""
+        restore(self.folder / "splits")
         return sorted(file.parent.name for file in self.folder.glob("splits/[!.]*/split.json"))
 
     @cached_property

@@ -2,12 +2,12 @@
 
 import copy
 import logging
-import pickle
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from livewell.models.device import AUTO, chosen_device
 from livewell.models.profile import Profile
 from livewell.progress import Tick, task
 from livewell.training.data import LabelledRegions
-from livewell.training.loading import beside, training_loader, validation_loader, workers
+from livewell.training.loading import beside, plainly, training_loader, validation_loader, workers
 from livewell.training.module import Classifier, FieldClassifier, StainClassifier
 from livewell.training.stain import StainTargets
 
@@ -136,13 +136,14 @@ def trained(
             default_root_dir=folder,
         )
         try:
-            trainer.fit(
-                classifier,
-                batches,
-                validation,
-                ckpt_path=last if last.is_file() else None,
-                weights_only=True,
-            )
+            with plainly():
+                trainer.fit(
+                    classifier,
+                    batches,
+                    validation,
+                    ckpt_path=last if last.is_file() else None,
+                    weights_only=True,
+                )
         except SystemExit as stopped:
             # Lightning makes an exit of Ctrl-C and of SIGTERM, the latter with code 0
             raise KeyboardInterrupt from stopped
@@ -182,8 +183,10 @@ class WholeCheckpoints(TorchCheckpointIO):
         self, checkpoint: Mapping[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write `checkpoint` to `path`, whole or not at all."""
+        made = BytesIO()  # torch's own writer does not say why it fails
+        torch.save(checkpoint, made)
         with whole_file(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            temporary.write_bytes(made.getbuffer())
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
@@ -191,7 +194,10 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Read `path`; anything but tensors and plain values is refused (`weights_only`)."""
         try:
             loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+            if "state_dict" not in loaded or "epoch" not in loaded:
+                raise ValueError("no weights of an epoch")
+        # whatever damaged bytes lead torch to
+        except Exception as error:
             raise StudyError(
                 "a checkpoint that cannot be read",
                 where=str(path),

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from livewell import errors
+from livewell.errors import LivewellError, OutputError, TableError
 from livewell.image import PixelSource
 from livewell.models.profile import Profile
 from livewell.training.data import Draws, LabelledRegions, PlainCrops, TrainingCrops
@@ -50,6 +53,30 @@ def beside(processes: int, net: nn.Module, crop: tuple[int, int, int]) -> Iterat
         yield
     finally:
         torch.set_num_threads(number)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Raise what a loading process raised as itself, not as the traceback that torch makes."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        if "DataLoader worker" not in text:
+            raise
+        said = re.search(r"\blivewell\.errors\.(\w+): (.*)", text, re.DOTALL)
+        if said:
+            kind = getattr(errors, said[1], LivewellError)
+            kind = LivewellError if issubclass(kind, TableError) else kind
+            raise kind(said[2].strip().rstrip(".")) from error
+        if not re.search("shared memory|unable to (resize|write|allocate)|bus error", text):
+            raise
+        raise OutputError(
+            "no room in shared memory for the processes that load images",
+            got=text.strip().splitlines()[-1],
+            remedy="give the machine more of it (docker run --shm-size=2g); then give the same"
+            " command again, which goes on",
+        ) from error
 
 
 def operations_a_pixel(net: nn.Module, crop: tuple[int, int, int]) -> float:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from livewell.classes import ClassNames
 from livewell.errors import SpecError
-from livewell.files import AnyPath
+from livewell.files import AnyPath, refuse_unwritable
 from livewell.labels.by_stain import Stain
 from livewell.labels.made import Labels, Request, Route, refuse_other_classes
-from livewell.report.page import render
-from livewell.report.stain_labels import StainLabelResults, stain_labels_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta
@@ -79,6 +77,7 @@ def label(
         What the route found wrong, all at once.
     """
     study = Study.of(study)
+    refuse_unwritable(study.folder)
     names = ClassNames.of(classes)
     occupancy = None if occupied_by is None else _occupancy(study, route, occupied_by)
     labelled = route.make(Request(study, names, name, seed, occupancy))
@@ -120,6 +119,10 @@ def _page(study: Study, name: str, labelled: Labels, meta: LabelMeta) -> Path | 
     decisions = labelled.decisions
     if decisions is None:
         return None
+    # pages import torch, which other routes need not wait for
+    from livewell.report.page import render
+    from livewell.report.stain_labels import StainLabelResults, stain_labels_page
+
     results = StainLabelResults(
         title=f"Labels by a stain: {name} of {study.folder.name}",
         subtitle=f"{len(labelled.table):,} labels by the stain {meta.settings['channel']}",

@@ -1,21 +1,30 @@
 """Patches of a study, and which group plays which part."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from livewell.files import AnyPath
+from livewell.files import AnyPath, refuse_unwritable
 from livewell.images.opening import Channels
 from livewell.splitting import balance, confounds, leaks, units
 from livewell.splitting.groups import group_of_images, grouped, refuse_lost
 from livewell.splitting.schemes import Scheme
 from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, refuse_kept
+from livewell.study.regions import (
+    Grid,
+    Whole,
+    frame_of,
+    patches_of_labels,
+    refuse_kept,
+    unusable_frames,
+)
 from livewell.study.runs import label_hash
 from livewell.study.scale import channel_names, common_pixel_um
 from livewell.study.study import Study, checked_name
+from livewell.study.unchanged import seen
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import PATCHES
 
@@ -81,16 +90,20 @@ def split(
         The same content on both sides.
     LabelError
         Labels on patches and a grid asked for, or neither; or no patch of a class.
+    OutputError
+        The study cannot be written.
     SpecError, ModelFileError, ImageContentError
         `occupied_by` where no empty patch is left out, or no model for these images.
     """
     study = Study.of(study)
+    refuse_unwritable(study.folder)
     fields, table, meta = study.fields(), study.labels(labels), study.label_meta(labels)
     checked_name(name)
     groups = units.unit_names(fields, by)
     scheme.settled(fields, groups[groups.index.isin(table["image"])])
     pixels = StudyPixels(study, channels)
-    pixels.prepare(sorted(table["image"].unique()))
+    unusable = pixels.prepare(sorted(table["image"].unique()))
+    warnings = _logged(unusable_frames(table, unusable))
     occupancy = None
     if occupied_by is not None:
         from livewell.inference.occupancy import ModelOccupancy  # torch, where it is needed
@@ -107,7 +120,7 @@ def split(
         patches["group"] = patches["image"].map(merged)
     patches = PATCHES.check(patches, where=f"split {name}")
     group_of = group_of_images(patches)
-    warnings = _logged(units.warnings(fields, group_of, by))
+    warnings += _logged(units.warnings(fields, group_of, by))
     warnings += _logged(confounds.of_split(fields, patches, by, meta))
     # copies may have become one group since the scheme was settled first
     folds = scheme.settled(fields, group_of).assign(patches, seed)
@@ -138,11 +151,13 @@ def split(
             seed=seed,
             warnings=tuple(warnings),
         ),
+        seen(study, digests),
     )
     return SplitResult(patches, folds, balance.balance(patches, folds), tuple(warnings))
 
 
-def _logged(texts: list[str]) -> list[str]:
-    for text in texts:
+def _logged(texts: Iterable[str]) -> list[str]:
+    found = list(texts)
+    for text in found:
         LOG.warning(text)
-    return texts
+    return found

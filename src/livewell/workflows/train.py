@@ -85,7 +85,7 @@ def train(
     TableError
         Images without the stain, or whose stain cannot be used; plates without an anchor.
     SplitError
-        No such fold, or the labels were made anew after the split.
+        No such fold, or the labels were made anew or images changed after the split.
     LeakError
         The model to begin with has learnt from validation or test images; the anchor takes all
         regions of a class, so that it would say the label.

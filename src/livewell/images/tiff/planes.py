@@ -9,6 +9,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from livewell.images.jpeg import refuse_spoilt
 from livewell.images.plain import damaged
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.library import opened
@@ -139,6 +140,12 @@ def _check_jpeg(page: Page) -> None:
                 f"part {i} of page {page.number} is of another kind inside than its tags say",
                 f"bits, rows, columns, samples: {found} and {needed}",
             )
+        if page.form.compression == 7 and page.form.bits == 8:
+            try:
+                refuse_spoilt(data, b"".join(page.values(347)))
+            except ValueError as error:
+                what = f"part {i} of page {page.number} is no whole JPEG"
+                raise damaged(page.file.path, what, str(error)) from error
 
 
 def _start_of_frame(data: bytes) -> tuple[int, int, int, int] | None:

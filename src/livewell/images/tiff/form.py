@@ -72,7 +72,8 @@ class Form:
     def key(self) -> tuple[Any, ...]:
         """What pages of one series have in common."""
         size = self.height, self.width, self.samples, self.planar
-        return *size, self.bits, self.format, self.photometric
+        kept = self.predictor, self.reversed_bits
+        return *size, self.bits, self.format, self.photometric, *kept
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -113,6 +114,8 @@ class Form:
             for code, name in ((258, "BitsPerSample"), (339, "SampleFormat"))
             if self._counted.get(code, 1) not in (1, self.samples)
         ]
+        if self.compression in (2, 3, 4) and self.bits != 1:
+            found.append(f"a compression of faxes, for {self.bits} bits")
         base, more = _COLOURS.get(self.photometric or 0), len(self.extras)
         if base and self.samples < base:
             found.append(f"colours of {base} samples are stated, and there are {self.samples}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 from livewell.images.plain import damaged
-from livewell.images.tiff.checks import overlap, page_faults, unclaimed
+from livewell.images.tiff.checks import doubts, overlap, page_faults
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
@@ -125,7 +125,7 @@ class TiffImage:
             notes.append(
                 f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
             )
-        notes += unclaimed(self._pages, behind)
+        notes += doubts(self._pages, behind, first)
         return Header(
             frames=layout.frames,
             channels=names,

@@ -87,7 +87,7 @@ def doubts(pages: Sequence[Page], more: Sequence[tuple[int, int]], first: Page) 
 def _unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]], form: Form) -> list[str]:
     """A note where bytes that no tag names have room for more planes."""
     file, plane = pages[0].file, form.plane_bytes
-    if form.compression != 1:
+    if form.compression != 1 or any(330 in page.tags for page in pages):
         return []
     claimed = _claimed(pages, more)
     starts = np.append(claimed[:, 0], file.size)

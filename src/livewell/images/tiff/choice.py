@@ -47,6 +47,12 @@ def _sound(pages: Sequence[Page], notes: list[str]) -> list[Page]:
     """Pages that can be read; a damaged one is an error unless it is a copy of another."""
     found = []
     for page in pages:
+        if page.form.depth > 1:
+            raise ImageReadError(
+                f"a volume of {page.form.depth} slices in one page",
+                where=str(page.file.path),
+                remedy="save its slices as pages of their own",
+            )
         faults = page_faults(page)
         if not faults:
             found.append(page)

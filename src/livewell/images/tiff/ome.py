@@ -29,7 +29,8 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
     if not here:
         here = _renamed(found, pages[0])
     if not here:
-        broken = "it speaks of no page of this file"
+        elsewhere = any(True for _ in _children(root, "BinaryOnly"))
+        broken = f"it {'lies in another file' if elsewhere else 'speaks of no page of this file'}"
         return [replace(found[0], broken=broken) if found else Statement(SOURCE, broken=broken)]
     return here
 

@@ -154,7 +154,10 @@ def _start_of_frame(data: bytes) -> tuple[int, int, int, int] | None:
 
 
 def upright(pixels: Pixels, page: Page) -> Pixels:
-    """Grey levels so that brighter is brighter, also where the file says that 0 is white."""
-    if page.form.photometric != 0:
+    """Grey levels so that brighter is brighter, also where the file says that 0 is white.
+
+    A mask of one bit stays as it is: programs store it either way, and mean 1.
+    """
+    if page.form.photometric != 0 or page.form.bits == 1:
         return pixels
-    return ~pixels if pixels.dtype.kind == "b" else (2**page.form.bits - 1) - pixels
+    return np.asarray((2**page.form.bits - 1) - pixels)

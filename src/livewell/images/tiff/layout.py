@@ -85,6 +85,7 @@ def lay_out(pages: Sequence[Page], statements: Sequence[Statement]) -> Layout:
         + " x ".join(_many(sizes[letter], name) for letter, name in axes)
         + (", one after the other behind the first page" if behind else ""),
         *_order(found, said),
+        *said.account,
         *chosen.account,
         _certainty(said, found, notes, len(own)),
     ]

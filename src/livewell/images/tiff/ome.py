@@ -13,8 +13,8 @@ from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.statement import Place, Scale, Statement
 
 SOURCE = "the OME-XML"
-MOST = 10**6
-"""Planes of one image that are looked for at most."""
+MOST = 10**5
+"""Planes of one image that are looked for in other files at most."""
 ABSENT = "it is not beside this one"
 MODULO = "an axis holds more than time, channel or depth"
 _TYPES = {"float": "float32", "double": "float64", "bit": "bool"}
@@ -41,6 +41,10 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
         elsewhere = any(True for _ in _children(root, "BinaryOnly"))
         broken = f"it {'lies in another file' if elsewhere else 'speaks of no page of this file'}"
         return [replace(found[0], broken=broken) if found else Statement(SOURCE, broken=broken)]
+    away = len(found) - len(here)
+    if away:
+        line = f"{away} more images of {SOURCE} not read: they have no page in this file"
+        here = [replace(each, account=(line,)) for each in here]
     return here
 
 
@@ -150,7 +154,7 @@ class _Image:
             wrong += most < many and block.get("PlaneCount") is not None
             for i in range(most):
                 place = _place(start + i, axes)
-                if place in found or len(found) > MOST:
+                if place in found or len(found) >= max(MOST, len(self._pages)):
                     wrong += 1
                     break
                 found[place] = file, page + i

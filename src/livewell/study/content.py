@@ -68,7 +68,7 @@ def _of_kinds(table: pd.DataFrame, sought: set[str]) -> pd.DataFrame:
 
 def _kept(cache: Path, key: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
     """Rows of a table that was kept, by some of its columns; none where it is absent or spoilt."""
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(Exception):  # whatever damaged bytes lead to
         yield from pd.read_parquet(cache).groupby(key, sort=False)
 
 

@@ -19,7 +19,7 @@ from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, write_table
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, put_table, write_table
 from livewell.text import html_table, several
 
 KIND = "study"
@@ -115,7 +115,7 @@ class Study:
         # a folder with a stamp and no fields is ours and can be written again
         with whole_files(folder / STAMP, folder / "fields.parquet") as (description, parquet):
             description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
-            table.to_parquet(parquet, index=False)
+            put_table(parquet, table)
         return study
 
     def _repr_html_(self) -> str:
@@ -201,7 +201,7 @@ class Study:
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
         files = (self._file(name, "parquet"), self._file(name, "json"))
         with whole_files(*files) as (parquet, description):
-            table.to_parquet(parquet, index=False)
+            put_table(parquet, table)
             description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
             for old in (self._boxes(name), *(self._file(name, x) for x in ("html", "counts.csv"))):
                 old.unlink(missing_ok=True)
@@ -288,10 +288,10 @@ class Study:
         folds = FOLDS.check(folds, where=f"split {name}")
         files = ("patches.parquet", "folds.parquet", "images.parquet", "split.json")
         with whole_folder(self.folder / "splits" / name, files) as folder:
-            patches.to_parquet(folder / "patches.parquet", index=False)
-            folds.to_parquet(folder / "folds.parquet", index=False)
+            put_table(folder / "patches.parquet", patches)
+            put_table(folder / "folds.parquet", folds)
             if images is not None:
-                images.to_parquet(folder / "images.parquet", index=False)
+                put_table(folder / "images.parquet", images)
             meta.write(folder / "split.json")
 
     def split_names(self) -> list[str]:

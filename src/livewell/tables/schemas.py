@@ -49,15 +49,15 @@ class Schema:
     def read(self, path: Path) -> pd.DataFrame:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
-            table = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
+            table = pd.read_parquet(path, page_checksum_verification=True)
+        except Exception as error:  # whatever damaged bytes lead to
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",
                 where=str(path),
                 got=str(error)[:200],
                 remedy="make it again",
             ) from error
-        return self.check(table, where=str(path))
+        return self.check(table, where=str(path), remedy="make it again")
 
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
@@ -91,7 +91,12 @@ class Schema:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet, whole or not at all."""
     with whole_file(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        put_table(temporary, table)
+
+
+def put_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet with checksums, into what becomes whole in another way."""
+    table.to_parquet(path, index=False, write_page_checksum=True)
 
 
 def typed(values: pd.Series, kind: Kind) -> pd.Series:

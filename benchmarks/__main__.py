@@ -157,6 +157,12 @@ BENCHMARKS = (
         "large-image", "movies.large_image", "Memory of a map of 20,000 x 20,000 px.", (RUNS,)
     ),
     Benchmark(
+        "load",
+        "load.load",
+        "Many small files: time and memory of index, split and assess, which grow as their number.",
+        (RUNS, _count("--images", 10_000)),
+    ),
+    Benchmark(
         "training-speed",
         "training.speed",
         "Crops a second with full augmentation, as a share of the net alone.",
@@ -171,6 +177,12 @@ BENCHMARKS = (
         "budget-tables",
         "budget.tables",
         "The light budget on simulated tables of wells: false safes, ED50, verdicts.",
+    ),
+    Benchmark(
+        "decoding",
+        "decoding.table",
+        "Frames decoded in a process of its own: the cost beside assess and heatmap.",
+        (MODEL,),
     ),
     Benchmark(
         "unlike",

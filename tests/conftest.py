@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit
 
+from livewell.images.tiff.ifd import TiffBytes
 from livewell.study.study import Study
 from livewell.workflows.index import index
 
@@ -119,13 +120,13 @@ def states(tmp_path: Path) -> Study:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the image files that are opened from now on."""
     names: list[str] = []
-    original = tifffile.TiffFile.__init__
+    original = TiffBytes.__init__
 
-    def counting(self: tifffile.TiffFile, *args: object, **options: object) -> None:
-        names.append(Path(str(args[0])).name.split(".")[0])
-        original(self, *args, **options)
+    def counting(self: TiffBytes, path: Path) -> None:
+        names.append(path.name.split(".")[0])
+        original(self, path)
 
-    monkeypatch.setattr(tifffile.TiffFile, "__init__", counting)
+    monkeypatch.setattr(TiffBytes, "__init__", counting)
     return names
 
 

@@ -11,7 +11,8 @@ from livewell.errors import TableError
 from livewell.geometry import Box
 from livewell.region import Region
 from livewell.tables import schemas as tables
-from livewell.tables.schemas import KEY, Column, Schema, key_table, regions_of
+from livewell.tables.columns import Column, Schema
+from livewell.tables.schemas import KEY, key_table, regions_of
 
 CELLS = Schema(
     "cell",
@@ -124,9 +125,16 @@ def test_known_columns_come_first_and_further_ones_are_kept():
 
 @pytest.mark.parametrize("schema", ALL, ids=lambda schema: schema.name)
 def test_schemas_are_sound(schema):
-    """Column names are distinct, the key is among them, and an empty table of them passes."""
+    """Column names are distinct, the key is among them, and an empty table of them passes.
+
+    Campaign L9: but not where it would be a split of nothing.
+    """
     assert len(set(schema.names)) == len(schema.names)
     assert set(schema.key) <= set(schema.names)
+    if schema.never_empty:
+        with pytest.raises(TableError, match=f"not one {schema.name}"):
+            schema.check(pd.DataFrame(columns=schema.names))
+        return
     empty = schema.check(pd.DataFrame(columns=schema.names))
     assert list(empty.columns) == schema.names
     assert len(empty) == 0
@@ -151,3 +159,46 @@ def test_patches_are_read_from_plain_integers_too():
     """A key table as numpy's integers gives the same patches."""
     table = key_table([Region("a", 1, Box.of(0, 1, 2, 3))])
     assert regions_of(table.astype(dict.fromkeys(KEY[1:], np.int32))) == regions_of(table)
+
+
+ODD_CELLS = {
+    "lists": {"image": ["a"], "dose": [[1.0]]},
+    "dictionaries": {"image": ["a"], "dose": [{"a": 1}]},
+    "bytes": {"image": [b"\xff"]},
+    "dates": {"image": ["a"], "time_s": pd.to_datetime(["2026-01-01"])},
+}
+
+
+@pytest.mark.parametrize("kind", ODD_CELLS)
+def test_parquet_of_cells_that_are_no_single_values(kind, tmp_path):
+    """Campaign L7: lists, dictionaries, bytes and dates in a Parquet file are refused by column."""
+    pd.DataFrame({**ODD_CELLS[kind], "path": ["a"]}).to_parquet(tmp_path / "a.parquet")
+    column = list(ODD_CELLS[kind])[-1]
+    with pytest.raises(TableError, match=rf"a\.parquet.*(.|\n)*{column}"):
+        tables.FIELDS.read(tmp_path / "a.parquet")
+
+
+def test_parquet_with_headings_of_two_lines(tmp_path):
+    """Campaign L7: headings of several lines are refused, not read as something else."""
+    names = pd.MultiIndex.from_tuples([("image", "a"), ("path", "b")])
+    pd.DataFrame([["a", "b"]], columns=names).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(TableError, match="one line of names"):
+        tables.FIELDS.read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(("column", "value"), [("part", "-1"), ("part", "Test"), ("fold", -1)])
+def test_folds_that_are_none(column, value):
+    """Campaign L9: a part that no training knows, and a fold below 0, are refused."""
+    table = pd.DataFrame({"fold": [0], "group": ["a"], "part": ["test"]}).assign(
+        **{column: [value]}
+    )
+    (fault,) = tables.FOLDS.faults(table)
+    assert fault.code == "wrong-value"
+    assert column in fault.where
+
+
+def test_numbers_as_they_were_written():
+    """Row 9: text made of numbers is what a spreadsheet shows of them, one by one."""
+    values = pd.Series([1.0, 1.5, None, -0.0, 1e22])
+    texts = tables.as_text(values).fillna("").tolist()
+    assert texts == ["1", "1.5", "", "0", "10000000000000000000000"]

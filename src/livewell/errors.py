@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from livewell.text import printable
+
 STOPPED = "stopped; give the same command again to go on"
 """What is said where somebody ended a command."""
 
@@ -37,9 +39,9 @@ class LivewellError(Exception):
     ) -> None:
         self.what, self.where, self.expected = what, where, expected
         self.got, self.remedy = got, remedy
-        parts = [f"{where}: {what}" if where else what]
+        parts = [f"{printable(where)}: {what}" if where else what]
         named = {"Expected": expected, "Got": got, "What to do": remedy}
-        parts += [f"{name}: {text}" for name, text in named.items() if text]
+        parts += [f"{name}: {printable(text)}" for name, text in named.items() if text]
         # what has several lines, such as the faults of a table, is followed by a line of its own
         apart = "\n" if "\n" in what else " "
         head, *rest = [part if part.endswith(".") else part + "." for part in parts]
@@ -120,7 +122,7 @@ class Fault:
         return cls(error.code, where, str(error).removeprefix(f"{where}: "))
 
     def __str__(self) -> str:
-        return f"[{self.code}] {self.where}: {self.message}"
+        return printable(f"[{self.code}] {self.where}: {self.message}")
 
 
 class TableError(LivewellError, ValueError, code="table"):

@@ -12,13 +12,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from livewell import __version__
 from livewell.disk import ASIDE, TEMPORARY, clear_once, remove, unfinished, writing
 from livewell.errors import OutputError, StudyError
+from livewell.names import AnyPath as AnyPath
+from livewell.names import fitted, text_of
+from livewell.regular import regular
+from livewell.text import encodable
 
-AnyPath = str | os.PathLike[str]
-"""A path as text or as a path."""
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
+)
 
 
 @contextmanager
@@ -131,7 +137,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     what, where = f"cannot be read as {article(kind)}", str(path)
     mend = "put back a copy of this file; without one delete it, and make it again"
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = json.loads(regular(path).read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error
@@ -224,7 +230,7 @@ def remove_others(folder: Path, pattern: str, kept: Collection[str]) -> None:
     """Remove the files of a folder of results that an earlier call wrote and this one did not."""
     for path in folder.glob(pattern):
         if path.name not in kept:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def article(noun: str) -> str:
@@ -235,14 +241,15 @@ def article(noun: str) -> str:
 def strict(value: Any) -> Any:
     """`value` as a strict JSON file gives it back.
 
-    Tuples become lists, paths text, and numbers that are not finite ``None``, however deep.
+    Tuples become lists, paths text (`names.text_of`), and numbers that are not finite ``None``,
+    however deep.
     """
     if isinstance(value, Mapping):
-        return {str(name): strict(each) for name, each in value.items()}
+        return {encodable(str(name)): strict(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [strict(each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, str | os.PathLike):
+        return encodable(value) if isinstance(value, str) else text_of(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -286,19 +293,26 @@ def _short(value: object, most: int = 60) -> str:
 
 
 def folder_names(images: Sequence[str]) -> dict[str, str]:
-    """A folder's name for every image of a study, each once, whatever is made of upper case."""
+    """A folder's name for every image of a study, each once, on every system.
+
+    Names that differ in letter case or in how letters are composed count as the same, what Windows
+    keeps for devices is no name of its own, and 80 bytes are the most.
+    """
     stems = [re.sub(r"(\.ome)?\.\w+$", "", image, flags=re.IGNORECASE) for image in images]
-    plain = [re.sub(r"[^\w+-]+", "_", stem)[:80] for stem in stems]
-    counts = Counter(name.lower() for name in plain)
+    whole = [re.sub(r"[^\w+-]+", "_", normalize("NFC", encodable(stem))) for stem in stems]
+    plain = [fitted(name, 80) for name in whole]
+    counts = Counter(name.casefold() for name in plain)
     return {
-        image: name if counts[name.lower()] == 1 else distinct(name, image)
+        image: distinct(name, image)
+        if counts[name.casefold()] > 1 or name.casefold() in _DEVICES
+        else name
         for image, name in zip(images, plain, strict=True)
     }
 
 
 def distinct(name: str, image: str) -> str:
     """A file's name that no other image has."""
-    return f"{name}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(image.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def sha256(path: Path) -> str:

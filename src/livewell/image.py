@@ -21,7 +21,9 @@ class Header:
     Sizes of the axes (t, c, y, x), `channels` by their names in order; numpy's name of the number
     type in the file; micrometres and seconds, ``None`` where the file does not say; notes on what a
     careful user should know: conversions, doubts, substitutions. An image is `colourless` where its
-    channels are red, green and blue and equal in every pixel: grey, but stored as colour.
+    channels are red, green and blue and equal in every pixel: grey, but stored as colour. Well and
+    position in it are ``None`` where the file does not say. ``account`` tells which pages of the
+    file are which frame and channel, what was not read, and how sure that is.
     """
 
     frames: int
@@ -33,6 +35,9 @@ class Header:
     frame_s: float | None = None
     notes: tuple[str, ...] = field(default=())
     colourless: bool = False
+    well: str | None = None
+    position: str | None = None
+    account: tuple[str, ...] = field(default=())
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

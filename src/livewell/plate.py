@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from livewell.errors import GeometryError
 
-_WELL = re.compile(r"^\s*([A-Za-z]{1,2})\s*0*([1-9][0-9]?)\s*$")
+_BETWEEN = r"[\s_:\-\u2010-\u2015]*"
+_COUNT = rf"{_BETWEEN}0*([1-9][0-9]?)"
+_WELL = re.compile(rf"\s*([A-Za-z]{{1,2}}){_COUNT}\s*")
+_NUMBERED = re.compile(rf"\s*[Rr]{_COUNT}{_BETWEEN}[Cc]{_COUNT}\s*")
+_ROW = re.compile(r"\s*(?:([A-Za-z]{1,2})|0*([1-9][0-9]?)(?:\.0)?)\s*")
+_COLUMN = re.compile(r"\s*0*([1-9][0-9]?)(?:\.0)?\s*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,22 +22,44 @@ class Well:
 
     @classmethod
     def parse(cls, name: str) -> "Well":
-        """Read ``B07``, ``b7`` or ``AF48``; a `GeometryError` beyond a plate of 32 x 48 wells."""
-        match = _WELL.match(name)
-        if match:
-            letters, digits = match[1].upper(), int(match[2])
-            row = ord(letters[-1]) - ord("A") + (26 if len(letters) == 2 else 0)
-            if (len(letters) == 1 or letters[0] == "A") and row < 32 and digits <= 48:
-                return cls(row, digits - 1)
+        """Read ``B07``, ``b7``, ``B - 07``, ``B_07``, ``r02c07`` or ``AF48``.
+
+        A `GeometryError` beyond a plate of 32 x 48 wells.
+        """
+        match = _WELL.fullmatch(name) or _NUMBERED.fullmatch(name)
+        return _checked(match and _at(match[1], match[2]), name)
+
+    @classmethod
+    def of(cls, row: str, column: str) -> "Well":
+        """The well of a row (``B``, or ``2``, from 1) and a column (from 1); errors as `parse`."""
+        return _checked(_at(row, column), f"{row}, {column}")
+
+    def __str__(self) -> str:
+        letters = chr(ord("A") + self.row) if self.row < 26 else "A" + chr(ord("A") + self.row - 26)
+        return f"{letters}{self.column + 1:02d}"
+
+
+def _at(row: str, column: str) -> Well | None:
+    rows, columns = _ROW.fullmatch(row), _COLUMN.fullmatch(column)
+    if rows is None or columns is None:
+        return None
+    letters = (rows[1] or "").upper()
+    if letters:
+        number = ord(letters[-1]) - ord("A") + (26 if letters[:-1] == "A" else 0)
+    else:
+        number = int(rows[2]) - 1
+    known = letters[:-1] in ("", "A") and number < 32 and int(columns[1]) <= 48
+    return Well(number, int(columns[1]) - 1) if known else None
+
+
+def _checked(well: Well | None, name: str) -> Well:
+    if well is None:
         raise GeometryError(
             "not the name of a well",
             expected="a row A-AF and a column 1-48, such as B07",
             got=repr(name),
         )
-
-    def __str__(self) -> str:
-        letters = chr(ord("A") + self.row) if self.row < 26 else "A" + chr(ord("A") + self.row - 26)
-        return f"{letters}{self.column + 1:02d}"
+    return well
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
+from livewell.text import printable
+
 ROUNDING = 1e-6
 OFTEN_S, SELDOM_S = 10, 30
 """Least time between two lines of a log file, and how long nothing may be said."""
@@ -111,16 +113,16 @@ class Bars:
         from rich.console import Console
 
         columns = (
-            rich.TextColumn("{task.description}"),
+            rich.TextColumn("{task.description}", markup=False),
             rich.BarColumn(),
             rich.MofNCompleteColumn(),
             rich.TimeElapsedColumn(),
             rich.TextColumn("left"),
             rich.TimeRemainingColumn(),
-            rich.TextColumn("{task.fields[note]}"),
+            rich.TextColumn("{task.fields[note]}", markup=False),
         )
         with rich.Progress(*columns, console=Console(stderr=True, force_jupyter=False)) as bars:
-            bar = bars.add_task(what, total=total, note="")
+            bar = bars.add_task(printable(what), total=total, note="")
             at = 0.0
 
             def tick(done: float = 1, note: str = "") -> None:
@@ -131,7 +133,7 @@ class Bars:
                 shown = round(at) if abs(at - round(at)) < ROUNDING else at
                 bars.update(bar, completed=shown)
                 if note:
-                    bars.update(bar, note=note)
+                    bars.update(bar, note=printable(note))
 
             yield tick
 

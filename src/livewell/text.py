@@ -1,8 +1,40 @@
 """Numbers and nouns as sentences and tables show them."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
+
+_STRAY = re.compile("[\ud800-\udfff]")
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""The text safe to show: what no reader sees, and what steers a terminal, is spelt out.
+
+    Control characters, line breaks (kept where `lines`), marks that turn the direction of writing
+    and halves of surrogate pairs become ``\n``, ``\x1b``, ``\u202e``.
+    """
+    if lines:
+        return "\n".join(map(printable, text.split("\n")))
+    return text if text.isprintable() else _UNSEEN.sub(_spelt, text)
+
+
+def encodable(text: str) -> str:
+    r"""The text with halves of surrogate pairs spelt out; a byte that was not UTF-8: ``\xf6``."""
+    return text if text.isascii() else _STRAY.sub(_spelt, text)
+
+
+def _spelt(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is not UTF-8
+        code -= 0xDC00
+    width, letter = (2, "x") if code < 0x100 else (4, "u") if code < 0x10000 else (8, "U")
+    return _SHORT.get(match[0], f"\\{letter}{code:0{width}x}")
 
 
 def plural(count: int, noun: str) -> str:

@@ -26,8 +26,8 @@ from livewell.images.opening import (
     open_sequence,
     read_header,
 )
-from livewell.images.sequence import natural_key
 from livewell.measure.quality import require_content
+from livewell.names import natural_key
 
 MOVIE = np.random.default_rng(1).integers(1, 60000, (5, 2, 24, 32), dtype=np.uint16)
 

@@ -30,6 +30,8 @@ FITS = [
     ("{a}{t:int}.png", "xyz12.png", {"a": "xyz", "t": 12}),
     ("{picture={a}_{t:int}.png}[_{tile}.png]", "q_1.png", {"picture": "q_1.png", "tile": None}),
     ("{a}.tif", "deep/folder/x.tif", {"a": "x"}),
+    ("{a²}.tif", "x.tif", {"a²": "x"}),
+    ("{a=x}_{a:text}.tif", "x_X.tif", {"a": "x"}),
 ]
 MISSES = [
     ("{well}_t{t}.tif", "b7_t003.png", "'.tif' is expected and '.png' stands there"),
@@ -53,6 +55,7 @@ WRONG = [
     ("plain.tif", "no named part", 0),
     ("{image}.tif", "the file itself", 1),
     ("{a}[]", "nothing inside", 3),
+    ("[" * 30 + "{a}" + "]" * 30, "more than 20 brackets", 20),
 ]
 
 
@@ -62,6 +65,62 @@ def test_fitting_names(pattern: str, name: str, expected: dict[str, object]) -> 
     found = NamePattern.parse(pattern).match(name)
     assert found is not None
     assert {key: found[key] for key in expected} == expected
+
+
+DURATIONS = {
+    "00d60h00m": 216_000,
+    "01d02h30m": 95_400,
+    "90min": 5400,
+    "1h": 3600,
+    "0h5m1.5s": 301.5,
+}
+
+
+@pytest.mark.parametrize("text", DURATIONS)
+def test_times_as_incucyte_writes_them(text: str) -> None:
+    """Row 8: days, hours, minutes and seconds of a name are read as seconds."""
+    pattern = NamePattern.parse("VID1_{well}_{position}_{time_s:duration}.tif")
+    table, unmatched = pattern.match_all([f"VID1_A1_1_{text}.tif", "VID1_A1_1_late.tif"])
+    assert table["time_s"].tolist() == [DURATIONS[text]]
+    assert "{time_s:duration} is expected" in unmatched["VID1_A1_1_late.tif"]
+
+
+def test_rows_and_columns_make_wells() -> None:
+    """Row 27: names of an Opera Phenix hold a row and a column, which make the well."""
+    pattern = NamePattern.parse(
+        "r{row}c{column}f{position:int}p{plane:int}-ch{c:int}sk{t}fk1fl1.tiff"
+    )
+    names = ["r01c12f01p01-ch1sk1fk1fl1.tiff", "r16c24f02p01-ch1sk1fk1fl1.tiff"]
+    table, unmatched = pattern.match_all([*names, "r33c01f02p01-ch1sk1fk1fl1.tiff"])
+    assert table["well"].tolist() == ["A12", "P24"]
+    assert list(unmatched) == ["r33c01f02p01-ch1sk1fk1fl1.tiff"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("[*][*][*][*][*]{a}.png", "a" * 250),
+        ("*_*_*_*_*_{a}_x.png", "_" * 250),
+        ("[x]" * 300 + "{a}", "x" * 250 + "."),
+        ("{a}{a}{b}{b}{c}{c}.x", "a" * 250),
+        ("{p:path}/{q:path}/{r:path}.x", "/" * 4000),
+        ("{t:int}.x", "9" * 5000),
+    ],
+)
+def test_patterns_that_fit_in_countless_ways(pattern: str, name: str) -> None:
+    """Campaign L4: a pattern full of stars or brackets soon fits, does not fit, or is refused."""
+    parsed = NamePattern.parse(pattern)
+    try:
+        table, unmatched = parsed.match_all([name])
+    except LayoutError:
+        return
+    assert len(table) + len(unmatched) == 1
+
+
+def test_long_patterns() -> None:
+    """Campaign L4: a text that is too long to be a pattern is refused with its length."""
+    with pytest.raises(LayoutError, match="Got: 1,203"):
+        NamePattern.parse("[" * 600 + "{a}" + "]" * 600)
 
 
 @pytest.mark.parametrize(("pattern", "name", "hint"), MISSES)

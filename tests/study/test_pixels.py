@@ -61,7 +61,7 @@ def test_asked_channel(tmp_path: Path) -> None:
 def test_second_use_reads_no_image(tmp_path: Path) -> None:
     """Once copied, the image is read from the cache alone."""
     study = study_of(tmp_path, a=MOVIE)
-    assert StudyPixels(study).prepare() == []
+    assert StudyPixels(study).prepare() == {}
     path = study.path("a.tif")
     stat = path.stat()
     path.write_bytes(b"\0" * stat.st_size)
@@ -75,7 +75,7 @@ def test_changed_image_is_copied_again(tmp_path: Path) -> None:
     StudyPixels(study).prepare()
     write_movie(study.path("a.tif"), MOVIE[:2] // 2)
     np.testing.assert_array_equal(StudyPixels(study).frame("a.tif", 1), MOVIE[1, 1] // 2)
-    assert len(list((study.folder / "cache" / "auto").glob("*.npy"))) == 2
+    assert len(list((study.folder / "cache" / "auto").rglob("*.npy"))) == 2
 
 
 def test_spoilt_cache_is_made_again(tmp_path: Path) -> None:
@@ -88,19 +88,27 @@ def test_spoilt_cache_is_made_again(tmp_path: Path) -> None:
 
 
 def test_bad_images_are_told_at_once(tmp_path: Path) -> None:
-    """Unreadable files and empty frames are all told; the sound ones are copied."""
-    holes = MOVIE.copy()
-    holes[1, 1] = 0
-    study = study_of(tmp_path, a=MOVIE, b=MOVIE, c=holes)
+    """Unreadable files and movies without a usable frame are refused by name; the rest is there."""
+    blank = np.zeros_like(MOVIE)
+    study = study_of(tmp_path, a=MOVIE, b=MOVIE, c=blank)
     study.path("b.tif").write_bytes(b"")
     pixels = StudyPixels(study)
     with pytest.raises(TableError) as caught:
         pixels.prepare()
-    assert [(fault.code, fault.where) for fault in caught.value.faults] == [
-        ("image-unreadable", "b.tif"),
-        ("image-content", "c.tif, frame 1"),
-    ]
-    assert list(caught.value.faults) == pixels.prepare(strict=False)
+    told = {fault.where: fault.code for fault in caught.value.faults}
+    assert told.pop("b.tif") == "image-unreadable"
+    assert told == {f"c.tif, frame {t}": "image-content" for t in range(len(MOVIE))}
+    np.testing.assert_array_equal(pixels.frame("a.tif", 2), MOVIE[2, 1])
+
+
+def test_one_blank_frame_costs_itself_alone(tmp_path: Path) -> None:
+    """Row 25: a frame of zeros in a movie is named, and refused only where it is used."""
+    holes = MOVIE.copy()
+    holes[1, 1] = 0
+    study = study_of(tmp_path, a=MOVIE, c=holes)
+    pixels = StudyPixels(study)
+    assert list(pixels.prepare()) == [("c.tif", 1)]
+    assert pixels.usable("c.tif") == [t for t in range(len(MOVIE)) if t != 1]
     with pytest.raises(ImageContentError, match=r"c\.tif, frame 1"):
         pixels.crop("c.tif", 1, Box.of(0, 0, 4, 4))
     np.testing.assert_array_equal(pixels.frame("c.tif", 2), MOVIE[2, 1])

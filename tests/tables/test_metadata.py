@@ -109,6 +109,15 @@ def test_a_spoilt_file_names_file_and_field(
         SplitMeta.read(tmp_path / "split.json")
 
 
+@pytest.mark.parametrize("name", ["pixel_um", "frame_s"])
+@pytest.mark.parametrize("value", ["3", 0, -1, True, [1]])
+def test_scales_that_are_none(name: str, value: object, tmp_path: Path) -> None:
+    """Campaign L7: a scale as text, of zero, below it or no number is refused by its field."""
+    (tmp_path / "study.json").write_text(json.dumps(STUDY.model_dump(mode="json") | {name: value}))
+    with pytest.raises(StudyError, match=f"field {name}"):
+        StudyMeta.read(tmp_path / "study.json")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2'])
 def test_a_damaged_file_is_refused(text: str, tmp_path: Path) -> None:
     """What is no JSON object is refused with the file's name."""

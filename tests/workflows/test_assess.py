@@ -171,6 +171,18 @@ def test_bad_files_never_stop_others(images: Path, model: Path, tmp_path: Path) 
     assert "bad truncated.tif" in made.page.read_text("utf-8")
 
 
+def test_one_reason_for_all_frames_is_one_failure(
+    images: Path, model: Path, tmp_path: Path
+) -> None:
+    """Row 29: a movie whose frames are all smaller than a patch is one failure, not one a frame."""
+    movie = np.stack([tifffile.imread(images / "A01_p1.ome.tif")[0, :40, :40]] * 20)
+    tifffile.imwrite(images / "small.tif", movie, photometric="minisblack")
+    failures = assess(images, model, tmp_path / "out").failures
+    assert failures["image"].tolist() == ["small.tif"]
+    assert failures["t"].isna().all()
+    assert "40 x 40 px" in failures["error"].iloc[0]
+
+
 def test_one_bad_frame(images: Path, model: Path, tmp_path: Path, write_movie: Writer) -> None:
     """In a movie with one frame of NaN the others are judged, and the frame is named."""
     frames = tifffile.imread(images / "B01_p1.ome.tif").astype(np.float32)
@@ -241,14 +253,34 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
 def test_images_that_it_learnt_from_are_told(
     images: Path, trained: TrainingResult, tmp_path: Path
 ) -> None:
-    """Training images are known by their content, and warned of; others are not."""
-    other = tifffile.imread(images / "A01_p1.ome.tif")[0, ::-1]
-    tifffile.imwrite(images / "other.tif", other)
+    """Row 13: training images are known by their content, whatever was done to the file.
+
+    Saved with another number type, turned, or from a later frame on they are warned of; an image
+    that nothing was learnt from is not.
+    """
     made = assess(images, trained.run.model(0), tmp_path / "out")
     learnt = made.verdicts["note"].str.contains("trained or calibrated on it")
     told = learnt.groupby(made.verdicts["image"]).any()
-    assert told.any()
-    assert not told["other.tif"]
+    name = told.index[told][0]
+    movie = tifffile.imread(images / name)
+    new = tmp_path / "new"
+    new.mkdir()
+    for saved, frames in {
+        "wider": movie.astype(np.uint32),
+        "turned": np.rot90(movie, axes=(1, 2)),
+        "later": movie[1:],
+        "other": movie + np.random.default_rng(0).integers(0, 9, movie.shape).astype(movie.dtype),
+    }.items():
+        tifffile.imwrite(new / f"{saved}.tif", frames, photometric="minisblack")
+    made = assess(new, trained.run.model(0), tmp_path / "again")
+    learnt = made.verdicts["note"].str.contains("trained or calibrated on it")
+    told = learnt.groupby(made.verdicts["image"]).all()
+    assert told.to_dict() == {
+        "later.tif": True,
+        "other.tif": False,
+        "turned.tif": True,
+        "wider.tif": True,
+    }
     assert any("its verdict is no evidence" in warning for warning in made.warnings)
 
 

@@ -28,11 +28,11 @@ def centred(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
     shutil.copytree(study.folder, folder / "study")
     copy = Study.open(folder / "study")
     rows = [
-        f"{image},{y},{x},{state}"
+        f"{image},0,{y},{x},{state}"
         for image in sorted(set(copy.split("split")[0]["image"]))
         for y, x, state in ((40, 40, "live"), (40, 100, "dead"), (90, 90, "live"))
     ]
-    (folder / "cells.csv").write_text("\n".join(["image,y,x,state", *rows]))
+    (folder / "cells.csv").write_text("\n".join(["image,t,y,x,state", *rows]))
     label(copy, Points(folder / "cells.csv", {n: n for n in CLASSES}, 64), CLASSES, name="cells")
     split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), labels="cells", name="cells")
     return copy

@@ -157,11 +157,11 @@ def test_wells_of_both_classes_are_judged_within(study: Study, tmp_path: Path) -
     copy = Study.open(tmp_path / "study")
     images = sorted(set(copy.split("split")[0]["image"]))
     rows = [
-        f"{image},{y},{x},{state}"
+        f"{image},0,{y},{x},{state}"
         for image in images
         for y, x, state in ((40, 40, "live"), (40, 100, "dead"), (90, 90, "live"))
     ]
-    (tmp_path / "cells.csv").write_text("\n".join(["image,y,x,state", *rows]))
+    (tmp_path / "cells.csv").write_text("\n".join(["image,t,y,x,state", *rows]))
     route = Points(tmp_path / "cells.csv", {"live": "live", "dead": "dead"}, 64)
     label(copy, route, ("live", "dead"), name="cells")
     split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), labels="cells", name="cells")

@@ -65,7 +65,7 @@ def test_folder_of_movies(plate: Path, tmp_path: Path) -> None:
     """A folder of movies is told as movies, a row each; a folder of frames stays one image."""
     for i in range(2):
         tifffile.imwrite(tmp_path / f"t{i}.tif", np.full((9, 9), 7, np.uint8))
-    paths, (note,) = unfolded([plate / "images", tmp_path, tmp_path / "absent"])
+    paths, (note,), _ = unfolded([plate / "images", tmp_path, tmp_path / "absent"])
     assert paths[-2:] == [tmp_path, tmp_path / "absent"]
     assert "11 of 11 files hold several frames each: they are movies, not the frames" in note
     heading, *rows = listing(inspect_all(paths[:-2])[0]).splitlines()
@@ -80,7 +80,7 @@ def test_long_folder_is_cut_short(tmp_path: Path) -> None:
     """Of a large folder of images the first are looked at, and the note says how many."""
     for i in range(LISTED + 2):
         tifffile.imwrite(tmp_path / f"{i}.tif", np.zeros((9 + i, 9), np.uint8))
-    paths, (note,) = unfolded([tmp_path])
+    paths, (note,), _ = unfolded([tmp_path])
     assert len(paths) == LISTED
     assert f"the first {LISTED} of {LISTED + 2} are listed" in note
 

@@ -72,7 +72,7 @@ def test_any_time_is_noted(copy: Study) -> None:
 def test_points(copy: Study, tmp_path: Path) -> None:
     """A CSV of cells labels patches centred on them, also over the picture's edge."""
     csv = tmp_path / "cells.csv"
-    csv.write_text("image,y,x,state\nA01_p1.ome.tif,40,50,alive\nB01_p1.ome.tif,2,3,dead\n")
+    csv.write_text("image,t,y,x,state\nA01_p1.ome.tif,0,40,50,alive\nB01_p1.ome.tif,0,2,3,dead\n")
     label(copy, Points(csv, {"alive": "healthy", "dead": "sick"}, 64), CLASSES, name="cells")
     table = copy.labels("cells")
     assert table[["y0", "x0", "y1", "x1"]].to_numpy(int).tolist() == [
@@ -80,10 +80,11 @@ def test_points(copy: Study, tmp_path: Path) -> None:
         [-30, -29, 34, 35],
     ]
     assert table["label"].tolist() == ["healthy", "sick"]
-    csv.write_text("image,y,x,state\nA01_p1.ome.tif,400,50,alive\nB07.tif,2,3,dead\n")
+    csv.write_text("image,t,y,x,state\nA01_p1.ome.tif,0,400,50,alive\nB07.tif,0,2,3,dead\n")
     with pytest.raises(TableError) as refused:
         label(copy, Points(csv, {"alive": "healthy", "dead": "sick"}, 64), CLASSES, name="cells")
     assert "B07.tif" in str(refused.value)
+    assert str(csv) in str(refused.value)
     assert len(refused.value.faults) == 2
     assert copy.labels("cells").equals(table)
 

@@ -225,10 +225,29 @@ def test_every_picture_mostly_live(plate: Path, tmp_path: Path) -> None:
         files="[AB]*",
     )
     places = [(40, 40, "live"), (40, 90, "live"), (80, 90, "dead")]
-    cells = [f"{n},{y},{x},{state}" for n in names for y, x, state in places]
-    (tmp_path / "cells.csv").write_text("\n".join(["image,y,x,state", *cells]))
+    cells = [f"{n},0,{y},{x},{state}" for n in names for y, x, state in places]
+    (tmp_path / "cells.csv").write_text("\n".join(["image,t,y,x,state", *cells]))
     route = Points(tmp_path / "cells.csv", {"live": "live", "dead": "dead"}, 64)
     label(study, route, ("live", "dead"), name="cells")
     made = split(study, by="well", scheme=LEAST, labels="cells")
     assert made.warnings == ()
     assert made.patches.groupby("image")["label"].nunique().eq(2).all()
+
+
+def test_a_blank_frame_is_left_out_and_told(
+    tmp_path: Path, plate: Path, write_movie: Writer
+) -> None:
+    """Row 25: one frame of zeros in one of ten movies costs its own patches alone."""
+    shutil.copytree(plate / "images", tmp_path / "images")
+    name = "A01_p1.ome.tif"
+    movie = tifffile.imread(tmp_path / "images" / name)
+    movie[1] = 0
+    write_movie(tmp_path / "images" / name, movie)
+    pattern = "{look}{column:int}_p{position}.ome.tif"
+    made = index(tmp_path / "images", tmp_path / "study", pattern=pattern, unmatched="drop")
+    label(made.study, Column("look", {"A": "healthy", "B": "sick"}, others="drop"), CLASSES)
+    found = split(made.study, by="image", scheme=LEAST, grid=GRID)
+    frames = found.patches.groupby("image")["t"].agg(lambda t: sorted(set(t)))
+    assert frames[name] == [0, 2]
+    assert all(each == [0, 1, 2] for image, each in frames.items() if image != name)
+    assert sum(f"{name}, frame 1" in text for text in found.warnings) == 1

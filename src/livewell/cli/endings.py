@@ -4,6 +4,7 @@
 stopped by Ctrl-C and by SIGTERM.
 """
 
+import codecs
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ import click
 from livewell import __version__
 from livewell.disk import FAILING, refused
 from livewell.errors import STOPPED, LivewellError
+from livewell.files import strict
+from livewell.text import printable
 
 TRACEBACK = "LIVEWELL_TRACEBACK"
 """Environment variable: show where in the program an unexpected error arose."""
@@ -51,8 +54,21 @@ class Command(click.Command):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def echo(text: str, *, err: bool = False) -> None:
-    """A line on standard output, or on standard error; who no longer reads it stops no work."""
+def echo(text: str, *, err: bool = False, lines: bool = False) -> None:
+    """Print a line, or `lines`, safe for a terminal; what its encoding lacks is spelt out."""
+    code = getattr(sys.stderr if err else sys.stdout, "encoding", None) or "utf-8"
+    _write(printable(text, lines=lines).encode(code, "backslashreplace").decode(code), err)
+
+
+def echo_json(values: dict[str, Any], indent: int | None = None) -> None:
+    """Print one JSON object, in ASCII where the output is not in UTF-8."""
+    plain = codecs.lookup(getattr(sys.stdout, "encoding", None) or "utf-8").name != "utf-8"
+    text = json.dumps(strict(values), ensure_ascii=plain, default=str, indent=indent)
+    _write(text, err=False)
+
+
+def _write(text: str, err: bool) -> None:
+    """Who no longer reads what is written stops no work."""
     try:
         click.echo(text, err=err)
     except ValueError:  # closed by whoever called us
@@ -77,10 +93,10 @@ def told(error: Exception, as_json: bool) -> int:
             f" once the environment variable {TRACEBACK} is 1."
         )
         if os.environ.get(TRACEBACK, "0") != "0":
-            echo("".join(traceback.format_exception(error)), err=True)
+            echo("".join(traceback.format_exception(error)), err=True, lines=True)
     if as_json:
         _object(kind, text)
-    echo(f"error [{kind}]: {text}", err=True)
+    echo(f"error [{kind}]: {text}", err=True, lines=True)
     return code
 
 
@@ -94,7 +110,7 @@ def stopped(stop: BaseException, as_json: bool) -> int:
 
 def _object(kind: str, text: str) -> None:
     with suppress(LivewellError):
-        echo(json.dumps({"error": kind, "message": text}))
+        echo_json({"error": kind, "message": text})
 
 
 def _by_term(stop: BaseException | None) -> bool:

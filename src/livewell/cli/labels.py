@@ -201,8 +201,13 @@ def label_dose(**settings: Any) -> "Route":
 @click.option("--patch-px", type=COUNT, required=True, help="Edge of a patch, centred on a cell.")
 @_CLASSES
 @_OTHERS
-@click.option("--y", default="y", show_default=True, help="Column with y, pixels.")
-@click.option("--x", default="x", show_default=True, help="Column with x, pixels.")
+@click.option("--y", default="y", show_default=True, help="Column with y.")
+@click.option("--x", default="x", show_default=True, help="Column with x.")
+@click.option(
+    "--unit",
+    type=click.Choice(["px", "um"]),
+    help="Of y and x, if the columns' names do not say it (px for x and y).",
+)
 @click.option("--state", default="state", show_default=True, help="Column with the state.")
 def label_points(**settings: Any) -> "Route":
     """Label patches centred on cells whose state is known."""

@@ -101,7 +101,7 @@ def split_(talk: Talk, study: Path, **options: Any) -> None:
         grid=grid,
         **options,
     )
-    talk.say(made.balance.to_string(index=False))
+    talk.say(made.balance.to_string(index=False), lines=True)
     balance = made.balance.to_dict("records")
     talk.result({"balance": balance, "warnings": list(made.warnings)})
 

@@ -68,7 +68,7 @@ def mosaic_(talk: Talk, study: Path, out: Path, **options: Any) -> None:
     made = mosaics(Study.open(study), out, **options)
     for note in made.notes:
         talk.warn(note)
-    talk.say(made.balance.to_string(index=False))
+    talk.say(made.balance.to_string(index=False), lines=True)
     talk.say(f"images: {made.images}")
     talk.say(f"metadata for `livewell index`: {made.table}")
     talk.say("to train on them:")

@@ -25,21 +25,22 @@ from livewell.cli.talk import (
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, if the file has none.")
 def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int:
     """Show axes, type, channels, scale of images or a folder, and what looks wrong."""
+    from livewell.images.walking import left_out_lines
     from livewell.workflows.inspect import inspect_all, listing, table, unfolded
 
-    paths, notes = unfolded(images)
+    paths, notes, left_out = unfolded(images)
     inspections, failures = inspect_all(paths, **scale)
-    for note in notes:
+    for note in (*notes, *left_out_lines(left_out)):
         talk.say(note)
     if notes and inspections:
-        talk.say(listing(inspections))
+        talk.say(listing(inspections), lines=True)
     else:
         for inspection in inspections:
-            talk.say(table(inspection))
+            talk.say(table(inspection), lines=True)
     for failure in failures:
-        echo(f"error [{failure['code']}]: {failure['error']}", err=True)
+        echo(f"error [{failure['code']}]: {failure['error']}", err=True, lines=True)
     found = [each.to_dict() for each in inspections]
-    talk.result({"images": found, "failures": failures, "notes": notes})
+    talk.result({"images": found, "failures": failures, "notes": notes, "left_out": left_out})
     return 1 if failures else 0
 
 
@@ -82,14 +83,16 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
 @channels("Channel that later steps look at; by default the transmitted light.")
 def index_(talk: Talk, images: Path, out: Path, **options: Any) -> None:
     """Make a study of a folder of images and what is known about them."""
+    from livewell.images.walking import left_out_lines
     from livewell.workflows.index import index
 
     made = index(images, out, **options)
     known = [str(name) for name in made.fields if made.fields[name].notna().any()]
     talk.say(f"{len(made.fields)} images in {out}, with {', '.join(known)}")
-    for note in made.notes:
+    for note in (*made.notes, *left_out_lines(made.left_out)):
         talk.say(note)
-    talk.result({"images": len(made.fields), "columns": known, "notes": list(made.notes)})
+    found = {"images": len(made.fields), "columns": known, "notes": list(made.notes)}
+    talk.result({**found, "left_out": made.left_out})
 
 
 @command("stain-area")

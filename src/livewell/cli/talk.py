@@ -1,7 +1,6 @@
 """What all commands share: how they speak, how they fail, how options of pairs are read."""
 
 import functools
-import json
 import logging
 import math
 import signal
@@ -16,8 +15,8 @@ from typing import Any
 import click
 
 from livewell.cli import endings
-from livewell.cli.endings import echo, stopped, told
-from livewell.files import strict
+from livewell.cli.endings import echo, echo_json, stopped, told
+from livewell.images.walking import left_out_lines
 from livewell.progress import SILENT, Bars, shown
 
 PATH = click.Path(path_type=Path)
@@ -57,10 +56,10 @@ class Talk:
     def __init__(self, quiet: bool, as_json: bool) -> None:
         self._quiet, self._json = quiet, as_json
 
-    def say(self, text: str) -> None:
-        """A line for people, on standard output."""
+    def say(self, text: str, *, lines: bool = False) -> None:
+        """A line for people, or `lines`, on standard output."""
         if not (self._quiet or self._json):
-            echo(text)
+            echo(text, lines=lines)
 
     def warn(self, text: str) -> None:
         """A warning, on standard error, also when quiet."""
@@ -79,15 +78,17 @@ class Talk:
         failures = made.failures.to_dict("records") if lost else []
         for text in [*made.warnings, *(lost.format(**row) for row in failures)]:
             self.warn(text)
-        for line in (*lines, f"report: {made.page}"):
+        left_out = getattr(made, "left_out", None)
+        for line in (*lines, *left_out_lines(left_out or {}), f"report: {made.page}"):
             self.say(line)
+        values |= {"left_out": dict(left_out)} if left_out is not None else {}
         self.result({**values, "warnings": list(made.warnings), "report": str(made.page)})
         return 1 if failures else 0
 
     def result(self, values: dict[str, Any]) -> None:
         """The result for machines, on standard output."""
         if self._json:
-            echo(json.dumps(strict(values), ensure_ascii=False, default=str, indent=2))
+            echo_json(values, indent=2)
 
 
 def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from livewell.doses.positions import places
 from livewell.doses.wells import difference, ends, resampled
 from livewell.metrics.intervals import Estimate, interval
 
@@ -69,24 +70,6 @@ def curves_of(frames: pd.DataFrame, *, seed: int = 0) -> Curves:
     step = last_common(doses)
     found = None if step is None else contrast(wells, step, seed=seed)
     return Curves(rows, each, wells, doses, binning, step, found)
-
-
-def places(fields: pd.DataFrame) -> "pd.Series[str]":
-    """Name of every image's position: files of one name follow one another in time.
-
-    Plate, well and position where a position is given. Without one, files of a well that say when
-    they begin (``t0`` or ``time_s``) are one movie, and every other file is a position of its own.
-    `fields` is as `schemas.FIELDS`; names come in its order.
-    """
-    table = fields.reindex(columns=["image", "plate", "well", "position", "t0", "time_s"])
-    timed = table["t0"].notna() | table["time_s"].notna()
-    named = table["position"].notna() | (table["well"].notna() & timed)
-    parts = table[["plate", "well", "position"]].astype(object)
-    joined = [
-        "/".join(str(part) for part in row if not pd.isna(part)) if known else str(image)
-        for row, known, image in zip(parts.to_numpy(), named, table["image"], strict=True)
-    ]
-    return pd.Series(joined, index=fields.index, dtype="str")
 
 
 def begins(fields: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     profile, start = training.profile, training.start
     ancestors = _ancestors(profile, start)
     for each in ancestors:
-        _refuse_learnt(each, fold.digests("validation", "test"))
+        _refuse_learnt(each, fold.first_frames("validation", "test"))
     centred = fold.split.meta.label_meta.of_centres
     recipes = [each.for_labels(centred) for each in candidates(profile)]
     if len(recipes) == 1:
@@ -91,8 +91,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         chosen: dict[str, Any] = {}
     else:
         net, card, chosen = _chosen(run, fold, training, recipes)
-    data, learnt = fold.summary() | chosen, set(fold.digests("train", "validation").values()) - {""}
-    learnt = learnt.union(*(each.learnt for each in ancestors))
+    data = fold.summary() | chosen
+    learnt = fold.learnt.union(*(each.learnt for each in ancestors))
     if start is not None:
         data["begun_with"] = {
             "profile": start.card.profile.name,
@@ -222,9 +222,9 @@ def _ancestors(profile: Profile, start: Model | None) -> list[Model]:
     return [each for each in (start, weights) if each is not None]
 
 
-def _refuse_learnt(start: Model, held_out: dict[str, str]) -> None:
+def _refuse_learnt(start: Model, held_out: dict[str, frozenset[str]]) -> None:
     """Refuse a start that has learnt from what it would be calibrated or tested on."""
-    known = [image for image, digest in held_out.items() if digest in start.learnt]
+    known = [image for image, digests in held_out.items() if digests & start.learnt]
     if known or "learnt" not in start.card.data:
         raise LeakError(
             f"the model to begin with has learnt from {len(known)} validation or test images"

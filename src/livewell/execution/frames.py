@@ -9,17 +9,21 @@ from livewell.execution.items import STOPPING, Item, Record
 from livewell.image import Header
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels, open_image
+from livewell.images.walking import Listing
 from livewell.inference.frames import Field, fit_to, read_field, why
 from livewell.inference.model import Model
 from livewell.inference.unseen import learnt
+from livewell.names import name_of
 from livewell.progress import Tick, each
 from livewell.text import plural
 
+OWN = "file in the folder of results"
 
-def image_files(images: Path, out: Path) -> dict[str, Path]:
+
+def image_files(images: Path, out: Path) -> Listing:
     """Image files by name: one, or those in a folder but for what lies in `out`."""
     if images.is_file():
-        return {images.name: images}
+        return Listing(images.parent, {name_of(images): images}, {})
     inside, found = out.resolve(), find_images(images)
     if inside == images.resolve():
         raise OutputError(
@@ -27,14 +31,17 @@ def image_files(images: Path, out: Path) -> dict[str, Path]:
             where=str(out),
             remedy="name another folder with --out",
         )
-    found = [path for path in found if inside not in path.resolve().parents]
-    if not found:
+    files = {
+        name: path for name, path in found.files.items() if inside not in path.resolve().parents
+    }
+    if not files:
         raise ImageReadError(
             "no image files here, but for those in the folder of results",
             where=str(images),
             remedy="name the folder of the images, and another one with --out",
         )
-    return {path.relative_to(images).as_posix(): path for path in found}
+    own = {OWN: len(found.files) - len(files)} if len(files) < len(found.files) else {}
+    return replace(found, files=files, left_out=found.left_out | own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,12 @@ def judge_frames(
     opening: OpenSettings,
     judge: Callable[[FileFrame], Record],
 ) -> Record:
-    """The record of one file: rows of its frames as `judge` gives them, and failures (t, error)."""
-    rows, failures = [], []
+    """The record of one file: rows of its frames as `judge` gives them, and failures (t, error).
+
+    Where all frames fail for one reason it stands there once, with no frame.
+    """
+    rows: list[Record] = []
+    failures: list[Record] = []
     with open_image(item.path, pixel_um=opening.pixel_um, frame_s=opening.frame_s) as image:
         header, name = image.header, item.name
         fit = fit_to(model.card, header, opening.channels, name)
@@ -79,6 +90,9 @@ def judge_frames(
                 raise
             except LivewellError as error:
                 failures.append({"t": t, "error": why(error)})
+        reasons = {row["error"].replace(f"{name}, frame {row['t']}", name) for row in failures}
+        if len(failures) == header.frames > 1 and len(reasons) == 1:
+            failures = [{"t": None, "error": reasons.pop()}]
     return {"rows": rows, "failures": failures}
 
 

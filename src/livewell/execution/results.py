@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from livewell.files import claim_same, stamp, whole_file, write_text
+from livewell.files import claim_same, stamp, write_text
 from livewell.study.runs import versions
+from livewell.tables.results import write_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,6 @@ class ResultFolder:
     def write(self, page: str, tables: Mapping[str, pd.DataFrame]) -> Path:
         """Write tables as ``NAME.csv``, then the page, whose path is returned."""
         for name, table in tables.items():
-            with whole_file(self.path / f"{name}.csv") as temporary:
-                table.to_csv(temporary, index=False)
+            write_csv(self.path / f"{name}.csv", table)
         write_text(self.path / "report.html", page)
         return self.path / "report.html"

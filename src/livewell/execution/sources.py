@@ -1,7 +1,7 @@
 """What is to be judged: files, those of a folder, or those of a study with what it says of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from livewell.training.anchors import beside_anchor
 class Source:
     """Files to judge by name, how they are opened, and by which model.
 
-    `notes` say which images of a `study` are not judged.
+    `notes` say which images of a `study` are not judged, `left_out` counts what no image is.
     """
 
     files: Mapping[str, Path]
@@ -28,6 +28,7 @@ class Source:
     judge: Model
     study: Study | None = None
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, images: Path, out: Path, judge: Model, opening: OpenSettings) -> "Source":
@@ -37,7 +38,8 @@ class Source:
         and of images that a model with an anchor cannot judge.
         """
         if not (images / STAMP).is_file():
-            return cls(image_files(images, out), opening, need_no_plate(judge))
+            found, judge = image_files(images, out), need_no_plate(judge)
+            return cls(found.files, opening, judge, left_out=found.left_out)
         study = Study.open(images)
         if judge.card.anchor is not None and opening.pixel_um not in (None, study.pixel_um):
             raise SpecError(

@@ -1,5 +1,6 @@
 """Every kind of image file that livewell reads, and how it is known by its content."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,8 +10,15 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import plain, tiff
-from livewell.images.sequence import SequenceImage, natural_key
+from livewell.images import jpeg, png
+from livewell.images.decoder import DECODER
+from livewell.images.limits import LIMIT, check_size
+from livewell.images.plain import damaged
+from livewell.images.sequence import SequenceImage
+from livewell.images.tiff.ifd import MAGIC
+from livewell.images.tiff.reader import TiffImage
+from livewell.images.walking import Listing, left_out_lines, walk
+from livewell.regular import regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +35,18 @@ class Format:
 
 def _open_folder(path: Path) -> Image:
     """A folder of single frames, in the natural order of their names."""
-    return SequenceImage(frames_in(path), open_file).refuse(mixed=True)
+    return SequenceImage(frames_in(path).paths, open_file).refuse(mixed=True)
 
 
 FORMATS: dict[str, Format] = {
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk"),
-        lambda path, first: first.startswith(tiff.MAGIC),
-        tiff.TiffImage,
+        lambda path, first: first.startswith(MAGIC),
+        TiffImage,
     ),
-    "PNG": Format((".png",), lambda path, first: first.startswith(plain.PNG_MAGIC), plain.open_png),
+    "PNG": Format((".png",), lambda path, first: first.startswith(png.MAGIC), png.open_png),
     "JPEG": Format(
-        (".jpg", ".jpeg"), lambda path, first: first.startswith(plain.JPEG_MAGIC), plain.open_jpeg
+        (".jpg", ".jpeg"), lambda path, first: first.startswith(jpeg.MAGIC), jpeg.open_jpeg
     ),
     # folders that are one image (OME-Zarr, vendor formats) belong above this line
     "folder of frames": Format((), lambda path, first: path.is_dir(), _open_folder),
@@ -61,6 +69,13 @@ _FOREIGN = {
     b"%PDF": "a PDF document",
 }
 
+_REFUSALS = {
+    FileNotFoundError: ("no such file", "check the path"),
+    PermissionError: ("no permission to read", "change the file's permissions"),
+}
+_UNREADABLE = ("cannot be read", "look whether its disk or file server is there, and try again")
+"""What the operating system refuses, and what to do."""
+
 
 class OpenImage:
     """An open image; use it in a ``with`` block or close it.
@@ -71,6 +86,8 @@ class OpenImage:
 
     def __init__(self, reader: Image, header: Header) -> None:
         self.reader, self.header, self.source = reader, header, reader.source
+        # readers that decode by programs that may crash say so; others need not
+        self._packed = getattr(reader, "packed", False)
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, native byte order, unscaled."""
@@ -80,13 +97,17 @@ class OpenImage:
                 raise ImageContentError(
                     f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
                 )
-        with _library_errors(Path(self.source)):
-            frame = self.reader.frame(t, channel)
-            return np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+        with reading(Path(self.source)):
+            frame = None
+            if self._packed:
+                frame = DECODER.frame(self.source, self.header, t, channel)
+            return plane(self.reader, t, channel) if frame is None else frame
 
     def close(self) -> None:
         """Let go of the file."""
         self.reader.close()
+        if self._packed:
+            DECODER.close(self.source)
 
     def __enter__(self) -> "OpenImage":
         return self
@@ -97,34 +118,61 @@ class OpenImage:
 
 def open_file(path: Path) -> OpenImage:
     """Open a file or folder by its own kind, with what it says of itself."""
-    with _library_errors(path):
-        name, notes = identify(path)
-        reader = FORMATS[name].open(path)
+    with reading(path):
+        _, notes = identify(path)
+        reader = reader_of(path)
+        try:
+            check_size(reader.header, path)
+        except LivewellError:
+            reader.close()
+            raise
     header = reader.header
     return OpenImage(reader, replace(header, notes=(*header.notes, *notes)))
 
 
-def frames_in(folder: Path) -> list[Path]:
-    """Image files lying in `folder`, hidden ones left out, in the natural order of their names."""
-    found = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    ]
-    if not found:
+def plane(reader: Image, t: int, channel: int) -> Frame:
+    """A reader's frame, decoded in this process: contiguous, in native byte order.
+
+    Raises
+    ------
+    ImageReadError
+        Its size or number type is not what the header says.
+    """
+    frame = reader.frame(t, channel)
+    frame = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("="))
+    said = reader.header.area.shape, reader.header.dtype
+    if (frame.shape, frame.dtype.name) != said:
+        raise damaged(
+            Path(reader.source),
+            "its pixels are not those that its header says",
+            got=f"shape {frame.shape}, {frame.dtype}",
+        )
+    return frame
+
+
+def reader_of(path: Path) -> Image:
+    """The reader of the file's own kind, which decodes in this process."""
+    return FORMATS[identify(path)[0]].open(path)
+
+
+def frames_in(folder: Path) -> Listing:
+    """Image files lying in `folder`, and what was left out there, see `walking.walk`."""
+    listing = walk(folder, SUFFIXES, deep=False)
+    if not listing.files:
         raise ImageReadError(
             "a folder without image files",
             where=str(folder),
             expected="files ending in " + ", ".join(SUFFIXES),
+            got="".join(left_out_lines(listing.left_out)),
         )
-    return sorted(found, key=lambda file: natural_key(file.name))
+    return listing
 
 
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:
     """Name of the format, and a note where the file's ending says another."""
     first = b""
-    if path.is_file():
-        with path.open("rb") as file:
+    if not path.is_dir():
+        with regular(path).open("rb") as file:
             first = file.read(16)
         if not first:
             raise ImageReadError(
@@ -132,8 +180,6 @@ def identify(path: Path) -> tuple[str, tuple[str, ...]]:
                 where=str(path),
                 remedy="copy it again from where it was recorded, or leave it out",
             )
-    elif not path.exists():
-        raise ImageReadError("no such file", where=str(path), remedy="check the path")
     by_name = SUFFIXES.get(path.suffix.lower())
     for name, form in FORMATS.items():
         if form.fits(path, first):
@@ -160,20 +206,32 @@ def _describe(first: bytes) -> str:
 
 
 @contextmanager
-def _library_errors(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn whatever a reading library raises into one error that names the file."""
     try:
         yield
-    except (LivewellError, MemoryError):
+    except LivewellError:
         raise
-    except PermissionError as error:
-        raise ImageReadError(
-            "no permission to read", where=str(path), remedy="change the file's permissions"
-        ) from error
     except Exception as error:
-        raise ImageReadError(
-            "cannot be read as an image; it is damaged or of an unknown variant",
+        raise _as_read_error(error, path) from error
+
+
+def _as_read_error(error: Exception, path: Path) -> ImageReadError:
+    if isinstance(error, MemoryError):
+        return ImageReadError(
+            "its pixels take more memory than there is, or than a frame may take",
             where=str(path),
-            got=f"{type(error).__name__}: {error}"[:300].replace("\n", " "),
-            remedy="copy it again, or export it as OME-TIFF from the program that made it",
-        ) from error
+            remedy="copy it again where its size is not what the file says; else cut it into"
+            f" fields, or close other programs and set the environment variable {LIMIT} to twice"
+            " its million pixels",
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        what, remedy = _REFUSALS.get(type(error), _UNREADABLE)
+        where = os.fsdecode(error.filename) if error.filename else str(path)
+        return ImageReadError(what, where=where, got=error.strerror or "", remedy=remedy)
+    return ImageReadError(
+        "cannot be read as an image; it is damaged or of an unknown variant",
+        where=str(path),
+        got=f"{type(error).__name__}: {error}"[:300].replace("\n", " "),
+        remedy="copy it again, or export it as OME-TIFF from the program that made it",
+    )

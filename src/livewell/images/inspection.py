@@ -1,5 +1,6 @@
 """What a user should know of an image file before trusting it."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ from livewell.images.formats import OpenImage, frames_in, identify
 from livewell.images.opening import open_image, open_sequence
 from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import faults as frame_faults
+from livewell.names import AnyPath, text_of
 
 SAMPLED = 5
 """Frames looked at in a movie, evenly spread, first and last among them."""
@@ -38,7 +40,10 @@ class ChannelRange:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own."""
+    """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own.
+
+    ``account`` says which pages of the file are which frame and channel, and what was not read.
+    """
 
     source: str
     format: str
@@ -51,6 +56,9 @@ class Inspection:
     frames_looked_at: tuple[int, ...]
     notes: tuple[str, ...]
     faults: tuple[Fault, ...]
+    well: str | None = None
+    position: str | None = None
+    account: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""
@@ -58,7 +66,7 @@ class Inspection:
 
 
 def inspect(
-    path: Path | str | Sequence[Path | str],
+    path: AnyPath | Sequence[AnyPath],
     *,
     pixel_um: float | None = None,
     frame_s: float | None = None,
@@ -83,17 +91,19 @@ def inspect(
     ImageReadError
         The file cannot be opened as an image at all.
     """
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         with open_sequence(path, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
             return _look(image, image.source, "sequence")
     path = Path(path)
     kind, _ = identify(path)
     if kind == "folder of frames":
-        image = open_sequence(frames_in(path), pixel_um=pixel_um, frame_s=frame_s, strict=False)
+        image = open_sequence(
+            frames_in(path).paths, pixel_um=pixel_um, frame_s=frame_s, strict=False
+        )
     else:
         image = open_image(path, pixel_um=pixel_um, frame_s=frame_s)
     with image:
-        return _look(image, str(path), kind)
+        return _look(image, text_of(path), kind)
 
 
 def _look(image: OpenImage, source: str, kind: str) -> Inspection:
@@ -132,6 +142,9 @@ def _look(image: OpenImage, source: str, kind: str) -> Inspection:
         frames_looked_at=tuple(frames),
         notes=header.notes,
         faults=tuple(faults),
+        well=header.well,
+        position=header.position,
+        account=header.account,
     )
 
 

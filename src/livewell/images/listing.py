@@ -1,11 +1,11 @@
 """Which image files there are, known by their names alone."""
 
-import os
 from pathlib import Path
 
 from livewell.errors import ImageReadError
 from livewell.images.formats import SUFFIXES
-from livewell.images.sequence import natural_key
+from livewell.images.walking import UNREAD, Listing, left_out_lines, walk
+from livewell.names import AnyPath
 
 STAMP = "study.json"
 """The file that marks a study folder."""
@@ -27,38 +27,40 @@ RESULTS = frozenset(
 """Files that mark folders of results: what was drawn there is no image to judge."""
 
 
-def find_images(root: Path | str) -> list[Path]:
-    """Every file below `root` whose ending livewell reads, in the natural order of the names.
+def find_images(root: AnyPath) -> Listing:
+    """Every file below `root` whose ending livewell reads, as `walking.walk` lists them.
 
-    Hidden and unfinished files are left out, and so are study folders and folders of results below
-    `root`; nothing is opened.
+    Study folders and folders of results below `root` are left out.
     """
     root = Path(root)
-    found: list[str] = []
-    for folder, inner, names in os.walk(root):
-        if STAMP in names or (not RESULTS.isdisjoint(names) and Path(folder) != root):
-            inner.clear()
-            continue
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [
-            os.path.join(folder, name)  # noqa: PTH118  (ten times faster than Path here)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
-        ]
     if root.is_file():
         raise ImageReadError(
             "a file, not a folder",
             where=str(root),
             remedy="name the folder that it lies in, and choose files with --files",
         )
-    if not found:
+    if not root.is_dir():
+        raise ImageReadError("no such file or folder", where=str(root), remedy="check the path")
+    if (root / STAMP).exists():
         raise ImageReadError(
-            "no image files here" if root.is_dir() else "no such file or folder",
+            "a study folder, and no image files here that are not of the study",
+            where=str(root),
+            remedy="name the folder of the images",
+        )
+    listing = walk(root, SUFFIXES, markers={STAMP, *RESULTS})
+    if not listing.files:
+        others = any(reason.startswith(UNREAD) for reason in listing.left_out)
+        raise ImageReadError(
+            "no image files here" + " that livewell reads" * bool(listing.left_out),
             where=str(root),
             expected="files ending in " + ", ".join(SUFFIXES),
-            remedy="check the path",
+            got="".join(left_out_lines(listing.left_out)),
+            remedy="export the images as OME-TIFF with the program that wrote them, or check the"
+            " path"
+            if others
+            else "check the path",
         )
-    return [Path(path) for path in sorted(found, key=natural_key)]
+    return listing
 
 
 def fingerprint(path: Path) -> tuple[int, int]:

@@ -16,9 +16,16 @@ from livewell.image import Header, check_scale
 from livewell.images.formats import OpenImage, open_file
 from livewell.images.plain import RGB, RGB_NOTE
 from livewell.images.sequence import SequenceImage
+from livewell.names import AnyPath
 
 _TRANSMITTED = re.compile(
-    r"bright.?field|phase|transm|hoffman|(?<![a-z])(?:bf|tl|dic|ph[0-9l]?|trans|t-?pmt)(?![a-z])",
+    r"(?<![a-z])(?:bright.?field|phase(?:.?contrast)?|transmi(?:tted|ssion)(?:.?light)?|hoffman|bf"
+    r"|tl|td|dic|ph[0-9l]?|trans(?!.?golgi)|t-?pmt)(?![a-z])",
+    re.IGNORECASE,
+)
+_STAIN = re.compile(
+    r"(?<![a-z])(?:[a-z]{0,2}[bcgry]fp|m?cherry|tdtomato|dapi|hoechst|fitc|tritc|txred|texas|cy[357]|"
+    r"alexa|sytox|propidium|pi)(?![a-z])|fluor",
     re.IGNORECASE,
 )
 Channels = Iterable[str | int] | str | int | None
@@ -33,7 +40,7 @@ COLOURLESS_NOTE = (
 
 
 def open_image(
-    path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
+    path: AnyPath, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> OpenImage:
     """Open an image file, or a folder of single frames; pixels are read frame by frame.
 
@@ -56,7 +63,7 @@ def open_image(
 
 
 def open_sequence(
-    paths: Sequence[Path | str],
+    paths: Sequence[AnyPath],
     *,
     pixel_um: float | None = None,
     frame_s: float | None = None,
@@ -73,7 +80,7 @@ def open_sequence(
 
 
 def read_header(
-    path: Path | str, *, pixel_um: float | None = None, frame_s: float | None = None
+    path: AnyPath, *, pixel_um: float | None = None, frame_s: float | None = None
 ) -> Header:
     """What a file says of its image; pixels are read of colour images only, see `Header`."""
     with open_image(path, pixel_um=pixel_um, frame_s=frame_s) as image:
@@ -146,7 +153,10 @@ def _usual_channel(header: Header, where: str) -> int:
             remedy="name one (--channel green), or ask for all three (--channel red"
             " --channel green --channel blue)",
         )
-    found = [i for i, name in enumerate(names) if _TRANSMITTED.search(name)]
+    # a name that also speaks of a stain is in doubt
+    found = [
+        i for i, name in enumerate(names) if _TRANSMITTED.search(name) and not _STAIN.search(name)
+    ]
     if len(found) != 1 and _PLANE.search(names[0]):
         slices = sum(name.split(":z")[0] == names[0].split(":z")[0] for name in names)
         raise ImageContentError(

@@ -5,19 +5,12 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from livewell.errors import Fault, ImageContentError, ImageReadError
 from livewell.image import Frame, Header, Image
 
 _DIGITS = re.compile(r"(\d+)")
-
-
-def natural_key(path: Path | str) -> tuple[Any, ...]:
-    """Sort key under which ``t2`` comes before ``t10``; letter case does not count."""
-    text = path if isinstance(path, str) else path.as_posix()
-    pieces = _DIGITS.split(text.casefold())
-    return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), text
 
 
 def numbering(names: Sequence[str]) -> tuple[bool, str]:

@@ -19,7 +19,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
 from livewell.splitting.units import unit_names
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels
+from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unusable_frames
 from livewell.study.runs import Run, label_hash, split_hashes
 from livewell.study.scale import SAME, channel_names, common_pixel_um
 from livewell.study.study import Study
@@ -127,7 +127,7 @@ class EvaluationSet:
         names = channel_names(study, left["image"], asked)
         same_channels(names, card.channels, str(study.folder))
         pixels = StudyPixels(study, asked)
-        pixels.prepare(sorted(left["image"].unique()))
+        warnings += unusable_frames(left, pixels.prepare(sorted(left["image"].unique())))
         rim_px = (card.patch_px - card.profile.middle_px) // 2
         occupancy = Texture(card.pixel_um, rim_px)
         patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, occupancy)

@@ -15,7 +15,7 @@ from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.region import RegionGrid
 from livewell.study.content import first_frames
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, patches_of_labels
+from livewell.study.regions import Grid, labelled_frames, patches_of_labels, unusable_frames
 from livewell.study.study import Study
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class WellScorer:
         the interval of what the models see.
         """
         pixels = StudyPixels(self.study, self.channels)
-        pixels.prepare(self.units.index)
+        unusable = unusable_frames(frames, pixels.prepare(self.units.index))
         table, _ = patches_of_labels(self.study, frames, grid, pixels)
         table = table.drop(columns=["label", "score", "route"])
         table["well"] = table["image"].map(self.units)
@@ -91,7 +91,7 @@ class WellScorer:
         positions = self._positions(frames, grid, pixels)
         wells["empty"] = 1 - wells["patches"] / wells["well"].map(positions)
         lost = self.dose[~self.dose.index.isin(wells["well"])]
-        warnings = (*self._lost(lost), *_emptier(wells))
+        warnings = (*unusable, *self._lost(lost), *_emptier(wells))
         for text in warnings:
             LOG.warning(text)
         counts = {float(level): int((lost == level).sum()) for level in lost.unique()}
@@ -103,13 +103,13 @@ class WellScorer:
     ) -> "pd.Series[float]":
         """Patches of the grid by well, with cells or without."""
         layout = RegionGrid(grid.patch_px, grid.stride_px, grid.edge)
-        rows = frames[frames["t"] % grid.every == 0]
         number = [
-            len(list(layout.patches(image, int(t), pixels.area(image, int(t)))))
-            for image, t in zip(rows["image"], rows["t"], strict=True)
+            (self.units[image], len(list(layout.patches(image, t, pixels.area(image, t)))))
+            for image, t, *_ in labelled_frames(frames, pixels)
+            if t % grid.every == 0
         ]
-        total = pd.Series(number, index=rows["image"].map(self.units).to_numpy(), dtype=float)
-        return total.groupby(level=0).sum()
+        total = pd.DataFrame(number, columns=["unit", "patches"])
+        return total.groupby("unit")["patches"].sum().astype(float)
 
     def _lost(self, lost: "pd.Series[float]") -> list[str]:
         """What is to be said of wells without anything to judge."""
@@ -129,7 +129,7 @@ def refuse_copies(
     copies = [
         str(image)
         for image, number in fold.items()
-        if digests[str(image)] in models[int(number)].learnt
+        if digests[str(image)] & models[int(number)].learnt
     ]
     if copies:
         raise LeakError(

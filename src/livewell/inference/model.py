@@ -118,7 +118,7 @@ class Model:
 
     @property
     def learnt(self) -> frozenset[str]:
-        """Digests of the first frames of the images that it was trained or calibrated on."""
+        """Digests of the frames of the images that it was trained or calibrated on."""
         return frozenset(self.card.data.get("learnt", ()))
 
     @property

@@ -1,8 +1,9 @@
 """Which model may score which image: one that has not learnt from its unit, where there is one.
 
-What a model has learnt from is known by content, not by names: its card holds a digest of the first
-frame of every training and validation image. So copies, renamed files and moved folders are known
-again, and another plate with the same names of wells is not taken for this one.
+What a model has learnt from is known by content, not by names: its card holds a digest of every
+frame of every training and validation image. So copies, renamed files, turned or mirrored ones,
+other number types, later parts of a movie and moved folders are known again by their first frame,
+and another plate with the same names of wells is not taken for this one.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ class Candidates:
     """
 
     models: tuple[Model, ...]
-    digests: dict[str, str]
+    digests: dict[str, frozenset[str]]
     group: str = ""
 
     @property
@@ -52,7 +53,7 @@ class Candidates:
     @property
     def same_study(self) -> bool:
         """Whether a model has learnt from an image of the study."""
-        known = set(self.digests.values()) - {""}
+        known = frozenset[str]().union(*self.digests.values())
         return any(model.learnt & known for model in self.models)
 
     @property
@@ -68,7 +69,7 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
     which.
     """
     try:
-        return bool(digests) and first_frame(image, channel) in digests
+        return bool(digests) and not digests.isdisjoint(first_frame(image, channel))
     except LivewellError:
         return False
 
@@ -113,7 +114,7 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
     known = {} if units is None else units.dropna().to_dict()
     unit = {image: str(known.get(image, image)) for image in images}
     learnt = [
-        {unit[image] for image in images if found.digests[image] in model.learnt}
+        {unit[image] for image in images if found.digests[image] & model.learnt}
         for model in found.models
     ]
     same_study = found.same_study

@@ -20,6 +20,7 @@ from livewell.labels.made import (
     two_classes,
 )
 from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
+from livewell.study.naming import images_of
 from livewell.study.regions import BY_BOXES
 from livewell.study.scale import sizes_of
 from livewell.tables.faults import listed, near
@@ -31,6 +32,7 @@ Unboxed = Literal["negative", "drop", "refuse"]
 A table of boxes alone cannot tell an image without a cell from one that nobody looked at.
 """
 _REMEDIES = {
+    "ambiguous-file": "write the whole path of images whose names stand in several folders",
     "several-frames": "index frames one by one, each a file of its own",
     "no-area": "correct boxes without area: a box ends beyond the row and column where it begins",
     "outside": "correct boxes outside their image, or their image's name",
@@ -97,10 +99,11 @@ class Boxes(Route):
         headers, where = request.study.headers(), str(self.csv)
         sizes = sizes_of(headers)
         # images that the study has not are named by the labels, with what comes near
+        boxes["image"], twice = images_of(boxes["image"], sizes)
         placed = boxes["image"].isin(sizes)
         # an empty state is no fault of the box
         known = boxes[placed].fillna({"kind": "(empty)"})
-        found = box_faults(known, sizes, clip=self.clip)
+        found = twice + box_faults(known, sizes, clip=self.clip)
         movies = headers.loc[headers["frames"] > 1, "image"]
         boxed = movies[movies.isin(boxes["image"])]
         if len(boxed):

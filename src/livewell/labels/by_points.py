@@ -1,7 +1,7 @@
 """Labels of patches centred on given points, such as nuclei with a known state."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +17,7 @@ from livewell.labels.made import (
     state_faults,
     stripped,
 )
+from livewell.labels.point_columns import Unit, read_points
 from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
@@ -31,14 +32,18 @@ class Points(Route):
     Parameters
     ----------
     csv
-        One row a point: columns image, `y`, `x` (pixels), `state`; t where images have several
-        frames (otherwise frame 0), and `score`.
+        One row a point: columns image, `y`, `x`, `state`; t, from 0, where images have several
+        frames, and `score`. Tables of QuPath, CellProfiler, ilastik, TrackMate and ImageJ are
+        known too, once they have columns image and `state`.
     classes
         Class of each state.
     patch_px
         Edge of a patch; near an edge it reaches beyond the image.
     y, x, state, score
         Names of the columns; `score`, if named, becomes the labels' score.
+    unit
+        Of `y` and `x`, px or um, where the names of the columns do not say it. Micrometres are
+        divided by the image's pixel size.
     others
         Points whose state is empty or has no class: refused (and listed), or left out.
     """
@@ -51,24 +56,39 @@ class Points(Route):
     state: str = "state"
     score: str | None = None
     others: Others = "refuse"
+    unit: Unit | None = None
 
     def make(self, request: Request) -> Labels:
         """The labels, of the CSV and the sizes of the study's images."""
-        return by_points(read_metadata(self.csv).table, self, sizes_of(request.study.headers()))
+        headers, where = request.study.headers(), str(self.csv)
+        table = read_metadata(self.csv).table
+        points = read_points(table, headers, self.y, self.x, self.unit)
+        if any(fault.code == "missing-column" for fault in points.faults):
+            refuse(points.faults, self.name, "name the columns as they stand in the file", where)
+        made = by_points(points.table, self, sizes_of(headers), points.faults, where)
+        return replace(made, notes=(*made.notes, *points.notes))
 
 
-def by_points(points: pd.DataFrame, route: Points, sizes: Mapping[str, tuple[int, int]]) -> Labels:
+def by_points(
+    points: pd.DataFrame,
+    route: Points,
+    sizes: Mapping[str, tuple[int, int]],
+    faults: Sequence[Fault] = (),
+    where: str = "labels",
+) -> Labels:
     """One label a patch; points of one class that share a patch give one label.
 
-    `sizes` holds (height, width) of every image in pixels.
+    `points` are in pixels; `sizes` holds (height, width) of every image in pixels; `faults` of the
+    table are known already, and told with the others.
     """
     needed = ["image", route.y, route.x, route.state, *([route.score] if route.score else [])]
-    refuse(column_faults(points, needed), route.name)
+    if lacking := column_faults(points, needed):
+        refuse([*faults, *lacking], route.name, "name the columns as they stand in the file", where)
     states, classes = as_text(points[route.state]), stripped(route.classes)
     labels = states.map(classes)
-    found = class_faults(classes) + _position_faults(points, route, sizes)
+    found = [*faults, *class_faults(classes), *_position_faults(points, route, sizes)]
     found += state_faults(states, classes, "point", route.others)
-    refuse(found, route.name, "correct the points, or say that others are dropped")
+    refuse(found, route.name, "correct the points, or say that others are dropped", where)
     patches = _patches(points[labels.notna()], labels.dropna(), route)
     clash = patches[patches.groupby(KEY)["label"].transform("nunique") > 1]
     found = [
@@ -77,7 +97,7 @@ def by_points(points: pd.DataFrame, route: Points, sizes: Mapping[str, tuple[int
         )
         for (image, t, *_), rows in clash.groupby(KEY)
     ]
-    refuse(found, route.name, "decide on one state, or drop these points")
+    refuse(found, route.name, "decide on one state, or drop these points", where)
     once = patches.drop_duplicates(KEY)
     steps = {
         "points": len(points),

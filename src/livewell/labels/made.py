@@ -190,7 +190,7 @@ def refuse_other_classes(labelled: Labels, classes: ClassNames, name: str) -> No
         )
 
 
-def refuse(faults: Sequence[Fault], route: str, remedy: str = "") -> None:
-    """Raise all `faults` at once, if there are any."""
+def refuse(faults: Sequence[Fault], route: str, remedy: str = "", where: str = "labels") -> None:
+    """Raise all `faults` at once, if there are any; `where` is the file they are in."""
     if faults:
-        raise TableError(f"no labels by {route}", faults, where="labels", remedy=remedy)
+        raise TableError(f"no labels by {route}", faults, where=where, remedy=remedy)

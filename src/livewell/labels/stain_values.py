@@ -93,7 +93,7 @@ def grid_values(
     seen.prepare(images)
     occupancy = occupancy or Texture(common_pixel_um(study, images))
     tables = []
-    for each in stained_frames(study, source):
+    for each in stained_frames(study, source, seen):
         with named(each.where):
             own = seen.area(each.image, each.t)
             area = each.area.common(own)
@@ -123,7 +123,7 @@ def nucleus_values(
     """
     seen, files = StudyPixels(study, transmitted), BesideFiles(study, masks, "mask")
     tables = []
-    for each in stained_frames(study, source):
+    for each in stained_frames(study, source, seen):
         with named(each.where):
             with files.opened(each.image) as mask:
                 (channel,) = choose_channels(mask.header, None, mask.source)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from livewell.doses.positions import untimed_faults
 from livewell.errors import Fault
 from livewell.tables.faults import listed
 
@@ -16,7 +17,8 @@ def frame_times(
 
     Frame k is taken at time_s + k * frame_s, where time_s is that of the file's field or its t0
     times frame_s. Returns columns image, t, time_s; a note where no file says when it begins;
-    faults of files without header, frame interval or time.
+    faults of files without header, frame interval or time, and of positions with several files
+    of which some say no time.
     """
     columns = [name for name in ("frames", "frame_s") if name in headers]
     known = headers.drop_duplicates("image").set_index("image")[columns]
@@ -45,7 +47,7 @@ def frame_times(
         Fault(code, listed(files["image"][rows]), text)
         for code, (rows, text) in lacking.items()
         if rows.any()
-    ]
+    ] + untimed_faults(fields, files.loc[files["frames"] == 1, "image"])
     if found:
         return pd.DataFrame(columns=["image", "t", "time_s"]), note, found
     counts = files["frames"].astype("int64")

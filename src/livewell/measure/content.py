@@ -16,8 +16,14 @@ Layout = tuple[int, int]
 
 LAYOUTS: tuple[Layout, ...] = ((1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (4, 2))
 """Images in 2, 4, 6 and 8 tiles."""
+WHOLE = "whole"
+"""The part that is a frame."""
 COLUMNS = ["image", "t", "part", "height", "width", "digest"]
 """Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1)."""
+
+
+Row = tuple[str, int, str, int, int, str | None]
+"""A row of a content table."""
 
 
 def content_table(
@@ -29,24 +35,51 @@ def content_table(
     `shapes` are those of every frame that the table is to be compared with. Where all are one, as
     in most studies, this costs one hash a frame.
     """
-    shapes = list(shapes)
-    rows: list[tuple[Any, ...]] = []
-    for image, t, frame in frames:
-        values = _canonical_type(checked_frame(frame))
-        rows.append((image, t, "whole", *values.shape, _digest(values)))
-        for layout in compared(values.shape, shapes):
-            rows += [
-                (image, t, part, *tile.shape, _digest(tile))
-                for part, tile in _tiles(values, layout)
-            ]
+    known = list(shapes)
+    return table_of(row for frame in frames for row in content_rows(*frame, known))
+
+
+def content_rows(
+    image: str, t: int, frame: Frame, shapes: Iterable[tuple[int, int]]
+) -> Iterator[Row]:
+    """Rows of a content table on one frame."""
+    values = _canonical_type(checked_frame(frame))
+    yield image, t, WHOLE, *_size(values), _digest(values)
+    for layout in _compared(values.shape, shapes):
+        for part, tile in _tiles(values, layout):
+            yield image, t, part, *_size(tile), _digest(tile)
+
+
+def table_of(rows: Iterable[Row]) -> pd.DataFrame:
+    """A content table."""
     kinds = {name: "str" if name in ("image", "part", "digest") else "Int64" for name in COLUMNS}
     return pd.DataFrame(rows, columns=COLUMNS).astype(kinds)
 
 
-def compared(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[Layout]:
+def frame_digest(frame: Frame) -> str | None:
+    """The digest of a whole frame; none where all pixels are equal."""
+    return _digest(_canonical_type(checked_frame(frame)))
+
+
+def parts(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[str]:
+    """Parts of which a frame of this shape has rows, compared with frames of these shapes."""
+    layouts = _compared(shape, shapes)
+    tiles = [_part(layout, *at) for layout in layouts for at in np.ndindex(layout)]
+    return [WHOLE, *tiles]
+
+
+def _compared(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[Layout]:
     """Layouts that cut a frame of this shape into tiles of a shape of which there are frames."""
     known = {_either_way(other) for other in shapes}
     return [layout for layout in LAYOUTS if _either_way(_tile_shape(shape, layout)) in known]
+
+
+def _size(values: Frame) -> tuple[int, int]:
+    return values.shape[0], values.shape[1]
+
+
+def _part(layout: Layout, row: int, column: int) -> str:
+    return f"{layout[0]}x{layout[1]}:{row},{column}"
 
 
 def _either_way(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -59,13 +92,9 @@ def _tile_shape(shape: tuple[int, ...], layout: Layout) -> tuple[int, int]:
 
 def _tiles(values: Frame, layout: Layout) -> Iterator[tuple[str, Frame]]:
     height, width = _tile_shape(values.shape, layout)
-    if height < 1 or width < 1:
-        return
-    for row in range(layout[0]):
-        for column in range(layout[1]):
-            top, left = row * height, column * width
-            tile = values[top : top + height, left : left + width]
-            yield f"{layout[0]}x{layout[1]}:{row},{column}", tile
+    for row, column in np.ndindex(layout):
+        top, left = row * height, column * width
+        yield _part(layout, row, column), values[top : top + height, left : left + width]
 
 
 def _canonical_type(frame: Frame) -> NDArray[Any]:

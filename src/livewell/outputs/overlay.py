@@ -14,6 +14,7 @@ from PIL import ImageColor, ImageDraw, ImageFont
 
 from livewell.image import Frame
 from livewell.outputs.heatmaps import Map, MapTransform
+from livewell.text import printable
 
 Picture = NDArray[np.uint8]
 """An RGB image, shape (height, width, 3)."""
@@ -278,6 +279,7 @@ def _legend(width: int, text_px: int, classes: Mapping[str, str]) -> Picture:
 
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont, room_px: float) -> str:
+    text = printable(text)
     if font.getlength(text) <= room_px:
         return text
     while text and font.getlength(text + "...") > room_px:

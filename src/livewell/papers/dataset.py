@@ -8,9 +8,8 @@ from typing import Literal
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.doses.over_time import places
+from livewell.doses.positions import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
-from livewell.files import whole_file
 from livewell.geometry import Edge
 from livewell.labels.by_dose import Dose, by_dose
 from livewell.labels.by_votes import Doubt, by_votes
@@ -36,6 +35,7 @@ from livewell.study.regions import SEQUENCE, Grid, gridded, refuse_small, sequen
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study, checked_name
 from livewell.tables.metadata import LabelMeta
+from livewell.tables.results import write_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,7 @@ def deadnet_a(
     counts = (*frames.counts, Count("crops without cells", empty), Count("crops", len(table)))
     _write(study, name, Labels(table, counts, tuple(notes)), recipe, classes)
     file = study.folder / "labels" / f"{name}-positions.csv"
-    with whole_file(file) as temporary:
-        end.table.assign(rule=end.rule).to_csv(temporary, index=False)
+    write_csv(file, end.table.assign(rule=end.rule))
     return DataSet(steps, tuple(notes), name, file)
 
 
@@ -244,8 +243,7 @@ def deadnet_b(
             got=f"{len(headers)} images, {empty} sequences without cells",
         )
     file = study.folder / "labels" / f"{name}-sequences.csv"
-    with whole_file(file) as temporary:
-        made[SEQUENCE].to_csv(temporary, index=False)
+    write_csv(file, made[SEQUENCE])
     steps = [
         Step("positions", str(fields["image"].map(positions_of(fields)).nunique()), "0 to 80 s"),
         Step("frames a sequence", str(FRAMES), "10"),
@@ -309,7 +307,7 @@ _LEFT = {"drop": ", left out", "keep": ", kept (not counted)"}
 
 
 def positions_of(fields: pd.DataFrame) -> "pd.Series[str]":
-    """Name of the stage position by image, see `livewell.doses.over_time.places`."""
+    """Name of the stage position by image, see `livewell.doses.positions.places`."""
     return places(fields).set_axis(fields["image"])
 
 

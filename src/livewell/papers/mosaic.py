@@ -23,6 +23,7 @@ from livewell.study.runs import refuse_new_labels, split_hashes
 from livewell.study.scale import SAME, channel_name, common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.metadata import SplitMeta
+from livewell.tables.results import write_csv
 from livewell.tables.schemas import BOX
 
 KIND, STAMP = "folder of mosaics", "mosaics.json"
@@ -130,8 +131,7 @@ def mosaics(
     pixels = StudyPixels(study, channel)
     pixels.prepare(sorted(table["image"].unique()))
     _write(table, look, out / "images", pixels)
-    with whole_file(out / "mosaics.csv") as temporary:
-        wide.to_csv(temporary, index=False)
+    write_csv(out / "mosaics.csv", wide)
     rest = left_out(raw, table)
     notes = [*_scale_notes(look), *_dealing_notes(table, rest), *_border_notes(table, look, pixels)]
     return Mosaics(

@@ -27,7 +27,7 @@ from livewell.report.results import Gallery
 from livewell.report.run_detections import pictured
 from livewell.report.style import edges, tail
 from livewell.tables.schemas import KEY, regions_of
-from livewell.text import chance, sentence, several
+from livewell.text import chance, printable, sentence, several
 
 SHOWN, FRAMES_SHOWN = 12, 6
 """Patches in each gallery, and frames, which are larger."""
@@ -99,7 +99,8 @@ class Examples:
             counts[name] = len(rows)
             rows = rows.head(FRAMES_SHOWN).assign(y=y)
             captions = [
-                f"{image}\n{'>99%' if sure >= 0.995 else f'{sure:.0%}'} sure of {classes[other]}"
+                f"{printable(image)}\n"
+                f"{'>99%' if sure >= 0.995 else f'{sure:.0%}'} sure of {classes[other]}"
                 for image, sure in zip(rows["image"], rows["sure"], strict=True)
             ]
             if not rows.empty:
@@ -234,7 +235,7 @@ def galleries(
             box = Box.of(*(int(edge) for edge in corners))
             stack.append(np.array(field.pixels[(0, *box.slices)], dtype=np.float32))
             shown = 1 - p if classes.binary and kind != classes.positive else p
-            captions.append(f"p {shown:.2f}\n{image}, frame {t}")
+            captions.append(f"p {shown:.2f}\n{printable(image)}, frame {t}")
         if stack:
             made.append(Gallery(f"Patches that look most {kind}", stack, captions))
     return made

@@ -216,6 +216,7 @@ class Inside:
         items, disagreement, jobs = [], [], []
         classes, pixels = self.tested.classes, self.tested.pixels
         files = folder_names(self.tested.study.fields()["image"].tolist())
+        of_classes = folder_names(classes.names)
         for number in numbers:
             rows = table[table["y"] == number]
             rows = rows.assign(mean=self._p(rows, number))
@@ -227,7 +228,7 @@ class Inside:
                 shown, apart = self.cams[fold].field(pixels, image, t, number)
                 name, title = classes[number], f"{image}, frame {t}"
                 disagreement += [(title, name, *apart)] if apart else []
-                path = folder / "fields" / f"{files[image]}-{t}-{folder_names([name])[name]}.tif"
+                path = folder / "fields" / f"{files[image]}-{t}-{of_classes[name]}.tif"
                 with whole_file(path) as temporary:
                     tifffile.imwrite(temporary, shown, metadata={"axes": "YX"})
                 grey = pixels.frame(image, t).astype(np.float32)

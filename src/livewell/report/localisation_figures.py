@@ -19,7 +19,7 @@ from livewell.progress import task
 from livewell.report.class_maps import ClassMaps, class_maps
 from livewell.report.overlays import Overlay, for_page, overlay
 from livewell.report.page import Picture
-from livewell.text import chance, plural
+from livewell.text import chance, plural, printable
 
 FIGURE3 = "figure3.png"
 NEGATIVES, UNSURE = 6, 4
@@ -133,7 +133,7 @@ def _figure3(
         if seen is None:
             continue
         part = "" if seen.window.contains(area) else "part of "
-        title = f"{name}\np {chance(float(row['p']), 2)}\n{part}{_called(row, pictures)}"
+        title = f"{printable(name)}\np {chance(float(row['p']), 2)}\n{part}{_called(row, pictures)}"
         boxes = seen.boxes - np.array([seen.window.y.start, seen.window.x.start] * 2)
         within = (boxes[:, :2] < seen.window.shape).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
         items.append(

@@ -21,7 +21,15 @@ from livewell.outputs.overlay import Look, draw
 from livewell.outputs.video import OverlayFrame
 from livewell.plate import PLATES, Plate, Well
 from livewell.report.page import Picture
-from livewell.report.style import HEALTHY, INK, SICK, Sheet, class_legend, class_look
+from livewell.report.style import (
+    HEALTHY,
+    INK,
+    SICK,
+    Sheet,
+    class_legend,
+    class_look,
+    name_ticks,
+)
 from livewell.report.vocabulary import PATCHES, Vocabulary
 
 COUNTS = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", "#C9DDEC", "#5A9BC9"])
@@ -70,8 +78,8 @@ def confusion(
                 axes.text(column, row + 0.24, text, size=10 * scale, **middle)
             said.append(f"true {classes[row]} called {called[column]} {count:.0f}")
         tilt: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-        axes.set_xticks(range(len(called)), called, **(tilt if turned else {}))
-        axes.set_yticks(range(len(classes)), classes, rotation=90 if two else 0, va="center")
+        name_ticks(axes, "x", range(len(called)), called, **(tilt if turned else {}))
+        name_ticks(axes, "y", range(len(classes)), classes, rotation=90 * two, va="center")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         for edge in np.arange(len(classes) - 1) + 0.5:

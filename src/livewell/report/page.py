@@ -11,8 +11,10 @@ from typing import Any, Literal
 import jinja2
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from livewell import __version__
+from livewell.text import printable
 
 Tone = Literal["good", "warn", "bad", "info"]
 Kind = Literal["svg", "png", "webp", "jpeg"]
@@ -65,11 +67,16 @@ class Widget:
     """A part that the reader works with: a template of this package with its own script.
 
     The template sees the widget as ``widget``; `data` are plain values, which it puts into the page
-    as JSON that no name can break out of.
+    as JSON that no name can break out of (`shown`: all text printable).
     """
 
     template: str
     data: Mapping[str, Any]
+
+    @property
+    def shown(self) -> Any:
+        """The data with all text printable."""
+        return _shown(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +211,22 @@ def _data_uri(data: bytes, mime: str) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    # Names of files, wells and treatments come from users: everything is escaped.
+    # Names of files, wells and treatments come from users: everything is escaped and printable.
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("livewell.report", "templates"),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("page.html")
+
+
+def _shown(value: Any) -> Any:
+    """A value of a template with all its text printable, but for markup of our own."""
+    if isinstance(value, Mapping):
+        return {_shown(name): _shown(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value]
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

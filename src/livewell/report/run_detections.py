@@ -22,7 +22,9 @@ from livewell.report.galleries import MarkedFrame
 from livewell.report.page import Note, Section, info
 from livewell.report.places import PlacesResults, headline, places_sections
 from livewell.study.runs import label_hash
+from livewell.tables.results import write_csv
 from livewell.tables.schemas import BOX, KEY
+from livewell.text import printable
 
 PLACES_FILES = ("places.json", "detections.csv")
 BY_LOT, WORST = 4, 2
@@ -98,7 +100,7 @@ class Where:
         """Write `PLACES_FILES`, where detections were held against boxes."""
         if self.detections is not None:
             write_json(folder / PLACES_FILES[0], self.figures)
-            self.detections.to_csv(folder / PLACES_FILES[1], index=False)
+            write_csv(folder / PLACES_FILES[1], self.detections)
 
 
 def where(tested: EvaluationSet, models: Mapping[int, Model], noun: str, *, seed: int) -> Where:
@@ -227,5 +229,5 @@ def _shown(
         counts = f"{right.sum()} right, {(~right).sum()} wrong, {(~found).sum()} missed"
         marks: dict[str, Any] = {"right": peaks[right], "wrong": peaks[~right]}
         marks |= {"found": corners[found], "missed": corners[~found], "mask": drawn[name].mask}
-        made.append(MarkedFrame(drawn[name].grey, f"{name}\n{counts}", **marks))
+        made.append(MarkedFrame(drawn[name].grey, f"{printable(name)}\n{counts}", **marks))
     return made

@@ -23,6 +23,7 @@ from livewell.report.style import Sheet, class_look, log_axis, unit_axis
 from livewell.report.vocabulary import PATCHES, Vocabulary, short
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import channel_names
+from livewell.tables.results import write_csv
 from livewell.tables.schemas import KEY, regions_of
 
 STAIN_FILE = "stain.csv"
@@ -54,7 +55,7 @@ class StainCheck:
     def write(self, folder: Path) -> None:
         """Write `STAIN_FILE`, where a stain was asked for."""
         if self.regions is not None:
-            self.regions.to_csv(folder / STAIN_FILE, index=False)
+            write_csv(folder / STAIN_FILE, self.regions)
 
 
 def stain_check(

@@ -11,7 +11,7 @@ from livewell.doses.lit_area import ALL_TIMES, LitArea
 from livewell.metrics.intervals import ROUGH_GROUPS
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone, cell, info, warn
 from livewell.report.results import PageResults
-from livewell.report.style import Sheet, class_look, cut
+from livewell.report.style import Sheet, class_look, cut, name_ticks
 from livewell.text import listed, plural, sentence
 
 SAID = 3
@@ -138,7 +138,7 @@ def lit_figure(results: StainAreaResults) -> Picture:
             count = plural(int(mine["wells"].max()), "well")
             style: dict[str, Any] = {"color": look.colour, "ls": look.dash, "marker": look.mark}
             axes.plot(x, 100 * mine["lit"], ms=6, label=f"{cut(str(name), 28)}, {count}", **style)
-        axes.set_xticks(range(len(times)), [cell(time) for time in times])
+        name_ticks(axes, "x", range(len(times)), map(cell, times))
         axes.set_xlim(-0.6, len(times) - 0.4)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(results.area.design.time or "")

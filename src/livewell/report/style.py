@@ -1,6 +1,8 @@
 """One look for every figure: fixed colours, quiet axes, text that stays text in SVG."""
 
+import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass
 from io import BytesIO
 from typing import Any
@@ -13,10 +15,12 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from livewell.report.page import Picture
+from livewell.text import printable
 
 HEALTHY = "#0072B2"
 """Blue of Okabe and Ito's palette (Color Universal Design, 2008): the first class, always."""
@@ -108,11 +112,13 @@ def class_legend(classes: Iterable[str], width_in: float) -> tuple[dict[str, Any
 
 def cut(name: str, most: int = 44) -> str:
     """A name of at most so many characters, its middle left out where it is longer."""
+    name = printable(name)
     return name if len(name) <= most else f"{name[: most // 2]}...{name[-most // 2 + 3 :]}"
 
 
 def tail(name: str, most: int) -> str:
     """The end of a name, of at most so many characters."""
+    name = printable(name)
     return name if len(name) <= most else f"...{name[3 - most :]}"
 
 
@@ -180,8 +186,11 @@ class Sheet:
     used: int | None = None
 
     def __enter__(self) -> "Sheet":
-        self._style = mpl.rc_context(_RC)
-        self._style.__enter__()
+        self._style = ExitStack()
+        self._style.enter_context(mpl.rc_context(_RC))
+        # a page's own fonts have letters that the one of measuring lacks
+        self._style.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         engine = ConstrainedLayoutEngine(w_pad=self.gap_in, h_pad=self.gap_in)
         self.figure = Figure(figsize=(self.width_in, self.height_in), layout=engine)
         FigureCanvasAgg(self.figure)
@@ -193,7 +202,7 @@ class Sheet:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._style.__exit__(None, None, None)
+        self._style.close()
 
     @property
     def axes(self) -> Axes:
@@ -210,18 +219,24 @@ class Sheet:
         height_in = rows * (tile_in + 0.17 * lines) + foot_in
         return cls(9.0, height_in, rows=rows, columns=columns, gap_in=0.03, used=used)
 
+    def _save(self, **settings: Any) -> bytes:
+        """The figure as bytes; its text printable, for SVG holds no control character."""
+        for text in self.figure.findobj(Text):
+            text.set_text(printable(text.get_text(), lines=True))
+        buffer = BytesIO()
+        self.figure.savefig(buffer, **settings)
+        return buffer.getvalue()
+
     def png(self, alt: str, caption: str, dpi: int, *, wide: bool = False) -> Picture:
         """The finished figure as PNG; call it inside the block."""
-        buffer = BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "livewell"})
-        return Picture(buffer.getvalue(), "png", alt, caption, wide)
+        data = self._save(format="png", dpi=dpi, metadata={"Software": "livewell"})
+        return Picture(data, "png", alt, caption, wide)
 
     def picture(self, alt: str, caption: str = "", *, wide: bool = False) -> Picture:
         """The finished figure as SVG; call it inside the block."""
-        buffer = BytesIO()
-        self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "livewell"})
+        data = self._save(format="svg", metadata={"Date": None, "Creator": "livewell"})
         # The layout was measured with DejaVu Sans, which is wider than any of these: they fit.
-        data = buffer.getvalue().replace(b"'DejaVu Sans'", FONTS.replace("'", "&apos;").encode())
+        data = data.replace(b"'DejaVu Sans'", FONTS.replace("'", "&apos;").encode())
         return Picture(data, "svg", alt, caption, wide)
 
 
@@ -246,10 +261,15 @@ def unit_square(axes: Axes, across: str, up: str) -> None:
     axes.set(aspect="equal", xlabel=across, ylabel=up)
 
 
+def name_ticks(axes: Axes, axis: str, at: Sequence[int], names: Iterable[str], **look: Any) -> None:
+    """Names from users at ticks of the x or y axis."""
+    getattr(axes, f"set_{axis}ticks")(at, list(map(printable, names)), **look)
+
+
 def name_rows(axes: Axes, names: Sequence[str], rim: float = 0.7) -> NDArray[np.int_]:
     """Name rows from top to bottom, with so much room at either end; heights of the rows."""
     rows = np.arange(len(names))[::-1]
-    axes.set_yticks(rows, names)
+    name_ticks(axes, "y", rows.tolist(), names)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-rim, len(names) - 1 + rim)
     return rows

@@ -19,7 +19,7 @@ from livewell.report.page import Note, Page, Picture, Section, Table, Tone, bad,
 from livewell.report.results import PageResults
 from livewell.report.timecourses import dose_curves, well_panels
 from livewell.report.verdicts import CENTRES, ELSEWHERE, WHOLE_WINDOWS
-from livewell.text import plural, sentence
+from livewell.text import plural, printable, sentence
 
 TIMES = 6
 """Most times in the table of doses."""
@@ -295,7 +295,7 @@ def _listing(results: TimelapseResults) -> Section | None:
 
 def _link(path: str, text: str) -> Markup:
     # Markup escapes what is put in, and the template leaves it as it is
-    return Markup('<a href="{}">{}</a>').format(quote(path), text)
+    return Markup('<a href="{}">{}</a>').format(quote(path), printable(text))
 
 
 def _time(time_s: Any, step: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from livewell.errors import Fault, LivewellError, SpecError, TableError
 from livewell.images.formats import OpenImage
 from livewell.images.opening import open_image, read_header
+from livewell.names import name_of, path_of
 from livewell.study.study import Study
 from livewell.text import plural
 
@@ -70,7 +71,7 @@ def _header_faults(path: Path, image: str, sizes: Sequence[int]) -> list[Fault]:
         f"{plural(int(frames), 'frame')} of {height} x {width} px"
         for frames, height, width in (sizes, (header.frames, header.height, header.width))
     )
-    text = f"{path.name} has {got}, the image {wanted}"
+    text = f"{name_of(path)} has {got}, the image {wanted}"
     return [] if wanted == got else [Fault("other-size", image, text)]
 
 
@@ -81,7 +82,7 @@ def _paths(study: Study, named: str, noun: str) -> tuple[dict[str, Path], list[F
     if STEM in named:
         paths = {image: study.path(image) for image in images}
         return {
-            image: path.parent / named.replace(STEM, _ENDING.sub("", path.name))
+            image: path_of(path.parent, named.replace(STEM, _ENDING.sub("", name_of(path))))
             for image, path in paths.items()
         }, []
     if named not in fields:
@@ -96,4 +97,4 @@ def _paths(study: Study, named: str, noun: str) -> tuple[dict[str, Path], list[F
         for image in files.index[files.isna()]
     ]
     known = files.dropna().astype("str")
-    return {str(image): study.root / path for image, path in known.items()}, faults
+    return {str(image): path_of(study.root, path) for image, path in known.items()}, faults

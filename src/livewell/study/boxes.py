@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import SpecError, TableError
+from livewell.study.cells import pointed
 from livewell.study.metadata import read_metadata
+from livewell.tables.columns import Column, Schema
 from livewell.tables.faults import column_faults
-from livewell.tables.schemas import BOX, Column, Schema
+from livewell.tables.schemas import BOX
 
 CORNERS = ("ymin", "xmin", "ymax", "xmax")
 """Usual names of the columns with a box's corners, in livewell's order: rows before columns."""
@@ -47,6 +49,7 @@ def read_boxes(
     names = _checked_names(image, state, corners)
     read = read_metadata(path)
     table = read.table.rename(columns=_as_asked(names, read.table.columns))
+    table = table.assign(**{name: pointed(table[name]) for name in names[2:] if name in table})
     # in the file's own words, so that faults name its columns and rows
     columns = zip(names, BOXED_CELLS.columns, strict=False)
     asked = Schema(BOXED_CELLS.name, tuple(replace(c, name=name) for name, c in columns), names)

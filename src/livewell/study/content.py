@@ -1,11 +1,10 @@
 """Digests of a study's images, made once and kept."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,15 @@ from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
 from livewell.images.opening import Channels, asked_channels, choose_channels, open_image
-from livewell.measure.content import COLUMNS, compared, content_table
+from livewell.measure.content import (
+    COLUMNS,
+    WHOLE,
+    Row,
+    content_rows,
+    frame_digest,
+    parts,
+    table_of,
+)
 from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
@@ -24,7 +31,10 @@ from livewell.tables.schemas import write_table
 
 _FILE = ["image", "bytes", "mtime_ns"]
 """Columns by which a file is known to be unchanged."""
-_FIRST = [*_FILE, "channel", "digest"]
+_FIRST = [*_FILE, "channel", "digests"]
+_File = tuple[str, int, int]
+_Rows = dict[tuple[int, str], Row]
+"""Rows of a content table by frame and part."""
 
 
 def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataFrame:
@@ -35,57 +45,68 @@ def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataF
     """
     first = re.sub(r"[^\w.-]+", "-", str(next(iter(pixels.channels), "auto")))
     cache = study.folder / "cache" / f"content-{first}.parquet"
-    wanted = frames.groupby("image", sort=False)["t"].apply(list)
+    wanted = frames.groupby("image", sort=False)["t"].apply(lambda times: sorted(set(times)))
     shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
-    known = {key: rows.drop_duplicates(["t", "part"]) for key, rows in _kept(cache, _FILE)}
-    tables, fresh, nothing = [], False, content_table([], [])
+    known, rows, fresh = _known(cache), [], False
     with task("comparing images", total=len(wanted)) as tick:
         for image, times in wanted.items():
             name = str(image)
-            key = (name, *fingerprint(study.path(name)))
-            sought = {f"{y}x{x}" for y, x in compared(pixels.shape(name)[1:], shapes)} | {"whole"}
-            kept = _of_kinds(known.get(key, nothing), sought)
-            kinds = kept.groupby("t")["kind"].nunique()
-            missing = sorted({int(t) for t in times} - set(kinds.index[kinds == len(sought)]))
-            if missing:
-                found = content_table(((name, t, pixels.frame(name, t)) for t in missing), shapes)
-                found = found.assign(bytes=key[1], mtime_ns=key[2])
-                both = [known[key], found] if key in known else [found]
-                known[key] = pd.concat(both, ignore_index=True).drop_duplicates(["t", "part"])
-                kept, fresh = _of_kinds(known[key], sought), True
-            tables.append(kept[kept["t"].isin(times)])
+            own = known.setdefault((name, *fingerprint(study.path(name))), {})
+            sought = parts(pixels.shape(name)[1:], shapes)
+            for t in times:
+                if any((t, part) not in own for part in sought):
+                    found = content_rows(name, int(t), pixels.frame(name, t), shapes)
+                    own |= {row[1:3]: row for row in found}
+                    fresh = True
+            rows += [own[t, part] for t in times for part in sought]
             tick()
     if fresh:
-        write_table(cache, pd.concat(known.values(), ignore_index=True))
-    return pd.concat(tables, ignore_index=True)[COLUMNS]
+        versions = [file[1:] for file, own in known.items() for _ in own]
+        table = table_of(row for own in known.values() for row in own.values())
+        table[_FILE[1:]] = pd.DataFrame(versions, columns=_FILE[1:], dtype="int64")
+        write_table(cache, table)
+    return table_of(rows)
 
 
-def _of_kinds(table: pd.DataFrame, sought: set[str]) -> pd.DataFrame:
-    """Digests of whole frames and of tiles of the sought layouts, which the column kind names."""
-    table = table.assign(kind=[part.partition(":")[0] for part in table["part"]])
-    return table[table["kind"].isin(sought)]
-
-
-def _kept(cache: Path, key: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """Rows of a table that was kept, by some of its columns; none where it is absent or spoilt."""
+def _known(cache: Path) -> dict[_File, _Rows]:
+    """Rows that were kept, by file; none where the table is absent or spoilt."""
+    found: dict[_File, _Rows] = {}
     with suppress(Exception):  # whatever damaged bytes lead to
-        yield from pd.read_parquet(cache).groupby(key, sort=False)
+        table = pd.read_parquet(cache, page_checksum_verification=True)[[*COLUMNS, *_FILE[1:]]]
+        table["digest"] = table["digest"].astype("object").where(table["digest"].notna(), None)
+        for *row, size, mtime in table.itertuples(index=False, name=None):
+            found.setdefault((row[0], size, mtime), {})[row[1], row[2]] = tuple(row)
+    return found
 
 
-def first_frames(study: Study, images: Iterable[str], channels: Channels = None) -> dict[str, str]:
-    """Digest of every image's first frame with contents, whatever file or folder it lies in.
+def frame_digests(study: Study, pixels: StudyPixels, images: Iterable[str]) -> frozenset[str]:
+    """Digests of all usable frames of some images, by which any of them is known again."""
+    frames = [(image, t) for image in images for t in pixels.usable(image)]
+    table = content(study, pixels, pd.DataFrame(frames, columns=["image", "t"]))
+    return frozenset(table.loc[table["part"] == WHOLE, "digest"].dropna())
+
+
+def first_frames(
+    study: Study, images: Iterable[str], channels: Channels = None
+) -> dict[str, frozenset[str]]:
+    """Digests of every image's first frame with contents, whatever file or folder it lies in.
 
     The first channel is looked at (the study's, or that of transmitted light, where none is asked
-    for); digests are kept in the study's folder ``cache`` until a file changes. Empty text for a
-    file that cannot be read. Frames of one value only are passed over: blank frames are alike in
-    movies that have nothing to do with each other.
+    for); digests are kept in the study's folder ``cache`` until a file changes. None for a file
+    that cannot be read. Frames of one value only are passed over: blank frames are alike in movies
+    that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
     cache = study.folder / "cache" / "first-frames.parquet"
-    known = {key: str(rows["digest"].iloc[0]) for key, rows in _kept(cache, _FIRST[:-1])}
+    known: dict[tuple[str, int, int, int], frozenset[str]] = {}
+    with suppress(Exception):  # whatever damaged bytes lead to
+        for name, size, mtime, number, digests in pd.read_parquet(
+            cache, page_checksum_verification=True
+        )[_FIRST].itertuples(index=False, name=None):
+            known[name, size, mtime, number] = frozenset(digests.split())
     before, asked = len(known), asked_channels(channels) or study.channels
     headers = {str(row["image"]): row for _, row in study.read_headers()[0].iterrows()}
-    found = dict.fromkeys(names, "")
+    found = dict.fromkeys(names, frozenset[str]())
     with task("looking whether images were learnt from", total=len(names)) as tick:
         for name in names:
             with suppress(LivewellError):
@@ -99,18 +120,25 @@ def first_frames(study: Study, images: Iterable[str], channels: Channels = None)
                     found[name] = known[key]
             tick()
     if len(known) > before:
-        rows = [(*key, digest) for key, digest in known.items()]
+        rows = [(*key, " ".join(sorted(digests))) for key, digests in known.items()]
         write_table(cache, pd.DataFrame(rows, columns=_FIRST))
     return found
 
 
-def first_frame(image: OpenImage, channel: int) -> str:
-    """A digest of the first frame with contents of an open file; empty text where none has."""
-    frames = (image.frame(t, channel) for t in range(image.header.frames))
-    return next((_digest(frame) for frame in frames if frame.min() < frame.max()), "")
+def first_frame(image: OpenImage, channel: int) -> frozenset[str]:
+    """Digests of the first frame with contents of an open file, none where no frame has any.
+
+    One as models know their images by now, and one as those of versions before 0.2 do.
+    """
+    for t in range(image.header.frames):
+        frame = image.frame(t, channel)
+        digest = frame_digest(frame)
+        if digest is not None:
+            return frozenset({digest, _older_digest(frame)})
+    return frozenset()
 
 
-def _digest(frame: Frame) -> str:
+def _older_digest(frame: Frame) -> str:
     made = sha256(repr((frame.shape, frame.dtype.str)).encode())
     made.update(np.ascontiguousarray(frame).tobytes())
     return made.hexdigest()[:20]

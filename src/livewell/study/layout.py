@@ -1,7 +1,7 @@
 """What file names say: patterns over names, and the fields table they make."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -11,11 +11,13 @@ import pandas as pd
 
 from livewell.errors import GeometryError, LayoutError
 from livewell.plate import Well
-from livewell.study.pattern import Node, expression, parse, steps
+from livewell.study.fitting import Fit, Program
+from livewell.study.pattern import Node, parse
 
 Maps = Mapping[str, Mapping[str, str]]
 """For a part's name: what its values are to be called; letter case of the old value is ignored."""
-_DTYPES = {"int": "Int64", "number": "float64"}
+_DTYPES = {"int": "Int64", "number": "float64", "duration": "float64"}
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 SHOWN = 10
 """Values listed in an error."""
 
@@ -59,35 +61,35 @@ class NamePattern:
         """What of a relative posix path is matched: all of it, or the name alone."""
         return path if "/" in self.text else PurePosixPath(path).name
 
+    @property
+    def makes_wells(self) -> bool:
+        """Whether wells are made of the parts ``row`` and ``column``."""
+        return "well" not in self.kinds and {"row", "column"} <= set(self.kinds)
+
+    def fit(self, path: str) -> Fit:
+        """How the name of a file fits."""
+        return self._program.fit(self.subject(path))
+
     def match(self, path: str) -> dict[str, Any] | None:
         """Values of the parts, ``None`` for absent optional ones; ``None`` if it does not fit."""
-        found = self._regex.fullmatch(self.subject(path))
-        if found is None:
-            return None
-        return {name: self._value(name, found[name]) for name in self.kinds}
+        return self._values(self.fit(path))
 
     def hint(self, path: str) -> str:
         """How far a name fits the pattern, and what was expected where it leaves it."""
-        subject = self.subject(path)
-        fits, expected = "", ""
-        for regex, step in steps(self.nodes):
-            found = re.match(regex, subject, re.IGNORECASE)
-            if found is None:
-                expected = step
-                break
-            fits = found[0]
-        rest = subject[len(fits) :]
-        if not expected:
-            return f"fits as far as {fits!r}, but {rest!r} is left over"
-        start = f"fits as far as {fits!r}, then " if fits else ""
+        subject, fit = self.subject(path), self.fit(path)
+        rest = subject[len(fit.reached) :]
+        if not fit.expected:
+            return f"fits as far as {fit.reached!r}, but {rest!r} is left over"
+        start = f"fits as far as {fit.reached!r}, then " if fit.reached else ""
         there = f"{rest!r} stands there" if rest else "the name ends there"
-        return f"{start}{expected} is expected and {there}"
+        return f"{start}{fit.expected} is expected and {there}"
 
     def match_all(self, paths: Iterable[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         """The fields table that the names make, and a hint for every name that does not fit.
 
         One row a file that fits: ``image`` and ``path`` (both the path as given), a column a part.
-        ``well`` is written canonically (B07); ``t`` becomes ``t0``; ``picture`` becomes the path of
+        ``well`` is written canonically (B07), and made of ``row`` and ``column`` where the pattern
+        has these alone; ``t`` becomes ``t0``; ``picture`` becomes the path of
         that image where it is among the files. Values of one part that differ in letter case alone
         are one value, in the spelling seen first.
         """
@@ -107,6 +109,8 @@ class NamePattern:
         dtypes = {"image": "str", "path": "str"}
         for name, kind in self.kinds.items():
             dtypes[name] = "str" if name in self.maps else _DTYPES.get(kind, "str")
+        if self.makes_wells:
+            dtypes["well"] = "str"
         table = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
         for name in self.kinds:
             if dtypes[name] == "str" and name != "picture":
@@ -121,9 +125,11 @@ class NamePattern:
 
     def check_maps(self, paths: Iterable[str]) -> None:
         """Refuse a value map for a value that no name holds."""
-        fits = [self._regex.fullmatch(self.subject(path)) for path in paths]
+        if not self.maps:
+            return
+        fits = [self.fit(path).parts or {} for path in paths]
         for name, values in self.maps.items():
-            there = sorted({found[name] for found in fits if found and found[name] is not None})
+            there = sorted({parts[name] for parts in fits if name in parts})
             absent = sorted(set(values) - {text.casefold() for text in there})
             if absent:
                 more = ", ..." if len(there) > SHOWN else ""
@@ -136,21 +142,37 @@ class NamePattern:
                 )
 
     @cached_property
-    def _regex(self) -> re.Pattern[str]:
-        return re.compile(expression(self.nodes), re.IGNORECASE)
+    def _program(self) -> Program:
+        return Program(self.nodes)
+
+    def _values(self, fit: Fit) -> dict[str, Any] | None:
+        if fit.parts is None:
+            return None
+        values = {name: self._value(name, fit.parts.get(name)) for name in self.kinds}
+        if self.makes_wells and None not in (values["row"], values["column"]):
+            values["well"] = str(Well.of(str(values["row"]), str(values["column"])))
+        return values
 
     def _value(self, name: str, text: str | None) -> Any:
         if text is None:
             return None
         if name in self.maps:
-            return self.maps[name].get(text.casefold(), text)
+            text = self.maps[name].get(text.casefold(), text)
         if name == "well":
             return str(Well.parse(text))
-        if self.kinds[name] == "int":
-            return int(text)
-        if self.kinds[name] == "number":
-            return float(re.sub("[,pP]", ".", text))
-        return text
+        return text if name in self.maps else _READ.get(self.kinds[name], str)(text)
+
+
+def _number(text: str) -> float:
+    return float(re.sub("[,pP]", ".", text))
+
+
+def _seconds(text: str) -> float:
+    pieces = re.findall(r"([\d.]+)([dhms])", text.lower())
+    return sum(float(number) * _SECONDS[unit] for number, unit in pieces)
+
+
+_READ: dict[str, Callable[[str], Any]] = {"int": int, "number": _number, "duration": _seconds}
 
 
 def _pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":

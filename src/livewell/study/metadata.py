@@ -1,30 +1,43 @@
-"""Reading a metadata CSV, whatever program wrote it."""
+"""Reading a table that a user wrote, whatever program saved it: the one place that does."""
 
 import csv
 import io
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from livewell.errors import Fault, LayoutError, TableError
-from livewell.tables.schemas import FIELDS
+from livewell.study.cells import KINDS, decimal_points, tidy
+from livewell.study.decoding import read_text
+from livewell.tables.faults import listed
+from livewell.text import plural
 
-FILE_COLUMNS = ("image", "file", "filename", "file_name", "path")
+FILE_COLUMNS = (
+    *("image", "file", "filename", "file_name", "path"),
+    *("image_name", "filepath", "file_path"),
+)
 """Headings under which a file is named."""
-KINDS = FIELDS.kinds
-"""What livewell's own columns hold: text, integer or number."""
-PLAIN_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?0?\.\d+")
-"""A number without leading zeros, which would make it a name (007)."""
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_KNOWN = {*KINDS, *FILE_COLUMNS, "row", "column", "x", "y", "t", "state", "label", "sequence"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SAID = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
+"""The first line with which spreadsheet programs are told the separator."""
+PREFACE = 50
+"""Most lines that are looked at for the heading."""
+_ERRORS = {"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+
+_Row = tuple[int, list[str]]
+"""Number of a row in the file, from 1, and its cells."""
 
 
 @dataclass(frozen=True)
 class Metadata:
     """A metadata table as read from a CSV: text everywhere, empty cells missing, rows by line.
 
-    Notes say how it was read: encoding, separator, decimal commas.
+    Notes say how it was read: encoding, separator, lines before the heading, decimal commas.
     """
 
     table: pd.DataFrame
@@ -35,38 +48,35 @@ class Metadata:
 def read_metadata(path: Path | str) -> Metadata:
     """Read a CSV of any usual kind: commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1252.
 
-    With semicolons or tabs, a comma between digits is taken for a decimal point in columns that
-    hold nothing else; what was decided is in the notes.
+    A line ``sep=;``, comments (``#``) and titles may stand before the heading. Cells come as they
+    are written, without spaces around. A comma between digits is taken for a decimal point in
+    columns that hold nothing but numbers (`livewell.study.cells.decimal_points`). What was decided
+    is in the notes.
+
+    Raises
+    ------
+    LayoutError
+        No file of text, or no rows.
+    TableError
+        Columns of one name or without any, rows of more cells than the heading, errors of a
+        spreadsheet in cells, quotes that do not close.
     """
     path = Path(path)
-    text, encoding = _decode(path)
-    separator = _separator(text)
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error as error:
-        remedy = "look for a quote that is never closed"
-        what = "cannot be read as a table"
-        raise LayoutError(what, where=str(path), got=str(error), remedy=remedy) from error
-    named = {",": "commas", ";": "semicolons", "\t": "tabs"}[separator]
-    filled = [(i, row) for i, row in enumerate(lines, 1) if any(cell.strip() for cell in row)]
-    if len(filled) < 2:
+    text, encoding = read_text(path)
+    rows, separator = _rows(text, str(path))
+    at = _heading_at(rows)
+    if len(rows) < at + 2:
         raise LayoutError(
             "a metadata table without rows",
             where=str(path),
             expected="a line of column names and a line for every file or well",
             remedy="export the table as CSV with its heading",
         )
-    heading = [_heading(cell) for cell in filled[0][1]]
+    heading = [_heading(cell) for cell in rows[at][1]]
     while heading and not heading[-1]:
         heading.pop()
-    faults = [
-        Fault("duplicate-column", name or "(no name)", "two columns have this name")
-        for name in dict.fromkeys(heading)
-        if heading.count(name) > 1
-    ]
-    for i, row in filled[1:]:
-        if any(cell.strip() for cell in row[len(heading) :]):
-            faults.append(Fault("long-row", f"line {i}", "more cells than the heading has"))
+    body = rows[at + 1 :]
+    faults = _faults(heading, body)
     if faults:
         raise TableError(
             "not a readable table",
@@ -74,48 +84,113 @@ def read_metadata(path: Path | str) -> Metadata:
             where=str(path),
             remedy="correct these lines of the table; a cell with a separator needs quotes",
         )
-    cells = [
-        [cell.strip() or None for cell in (row + [""] * len(heading))[: len(heading)]]
-        for _, row in filled[1:]
-    ]
-    table = pd.DataFrame(cells, columns=heading, index=[i for i, _ in filled[1:]], dtype="str")
-    notes = [f"read as {encoding}, cells separated by {named}"]
-    if separator != ",":
-        for name in table:
-            values = table[name].dropna()
-            commas = values.str.fullmatch(_DECIMAL_COMMA)
-            plain = values.str.fullmatch(PLAIN_NUMBER)
-            number = KINDS.get(str(name), "text") != "text"
-            if commas.any() and (number or (commas | plain).all()):
-                pointed = table[name].str.replace(",", ".", regex=False)
-                table[name] = table[name].where(~table[name].isin(values[commas]), pointed)
-                notes.append(f"decimal commas in {name} read as points")
-    return Metadata(table, tuple(notes), str(path))
+    padding = [""] * len(heading)
+    cells = [[cell or None for cell in (row + padding)[: len(heading)]] for _, row in body]
+    table = pd.DataFrame(cells, [number for number, _ in body], heading, dtype="str")
+    notes = [f"read as {encoding}, cells separated by {_SEPARATORS[separator]}"]
+    if at:
+        skipped = rows[0][1][0]
+        notes.append(f"{plural(at, 'line')} before the heading left out, such as {skipped!r}")
+    if "" in table:
+        if table[""].notna().any():
+            notes.append("a column without a name that counts the rows is left out")
+        table = table.drop(columns="")
+    table, commas = decimal_points(table)
+    return Metadata(table, (*notes, *commas), str(path))
 
 
-def _decode(path: Path) -> tuple[str, str]:
+def _rows(text: str, where: str) -> tuple[list[_Row], str]:
+    """Rows with a filled cell, and the separator."""
+    said = _SAID.fullmatch(re.split(r"[\r\n]", text, maxsplit=1)[0].strip("\ufeff "))
+    if said and said[1] in _SEPARATORS:
+        return _parsed(text, said[1], where)[1:], said[1]
+    read, failed = {}, {}
+    for separator in _SEPARATORS:
+        try:
+            read[separator] = _parsed(text, separator, where)
+        except TableError as error:
+            failed[separator] = error
+    if not read:
+        raise failed[","]
+
+    def fit(separator: str) -> tuple[int, int]:
+        rows = read[separator]
+        heading = rows[_heading_at(rows)][1] if rows else []
+        return _known(heading), len(heading)
+
+    best = max(read, key=fit)
+    return read[best], best
+
+
+def _parsed(text: str, separator: str, where: str) -> list[_Row]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LayoutError(
-            "cannot be read", where=str(path), got=str(error.strerror), remedy="check the path"
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise TableError(
+            "not a readable table",
+            [Fault("quotes", "the whole table", str(error))],
+            where=where,
+            remedy="look for a quote that is never closed, or stands inside a quoted cell alone",
         ) from error
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace"), "UTF-16"
-    try:
-        return data.decode("utf-8-sig"), "UTF-8"
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace"), "Windows-1252 (it is not UTF-8)"
+    tidied = ((i, [tidy(cell) for cell in row]) for i, row in enumerate(lines, 1))
+    return [(i, row) for i, row in tidied if any(row)]
 
 
-def _separator(text: str) -> str:
-    """The separator that the heading holds most often outside quotes."""
-    heading = re.sub(r'"[^"]*"', "", next(iter(text.strip().splitlines()), ""))
-    return max(",;\t", key=heading.count)
+def _heading_at(rows: list[_Row]) -> int:
+    """Number of the row with the names of the columns; before it are comments and titles."""
+    first = 0
+    while first < len(rows) and _comment(rows[first][1]):
+        first += 1
+    if first == len(rows):
+        return 0
+    most = _filled(rows[first][1])
+    if most <= 2 and not _known(rows[first][1]):
+        for later in range(first + 1, min(len(rows), first + PREFACE)):
+            cells = rows[later][1]
+            if _filled(cells) > most and _known(cells) > 1:
+                return later
+            most = max(most, _filled(cells))
+    return first
+
+
+def _comment(row: list[str]) -> bool:
+    return row[0].startswith("#") and _known([row[0].lstrip("# "), *row[1:]]) < 2
+
+
+def _filled(row: list[str]) -> int:
+    return sum(map(bool, row))
+
+
+def _known(row: list[str]) -> int:
+    return sum(_heading(cell) in _KNOWN for cell in row)
 
 
 def _heading(cell: str) -> str:
     """A column's name; names that livewell knows are recognised whatever their letter case."""
-    name = cell.strip()
-    plain = name.lower().replace(" ", "_")
+    name = unicodedata.normalize("NFC", cell)
+    plain = name.lower().lstrip("# ").replace(" ", "_")
     return plain if plain in KINDS or plain in FILE_COLUMNS else name
+
+
+def _faults(heading: list[str], body: list[_Row]) -> list[Fault]:
+    width = len(heading)
+    found = [
+        Fault("duplicate-column", name, "two columns have this name")
+        for name, count in Counter(heading).items()
+        if name and count > 1
+    ]
+    for place in [i for i, name in enumerate(heading) if not name]:
+        cells = [row[place] if place < len(row) else "" for _, row in body]
+        counted = [[str(i + start) for i in range(len(body))] for start in (0, 1)]
+        if any(cells) and cells not in counted:
+            text = f"column {place + 1} has no name and holds {listed(filter(None, cells), 3)}"
+            found.append(Fault("missing-heading", f"column {place + 1}", text))
+    for i, row in body:
+        if any(row[width:]):
+            found.append(Fault("long-row", f"line {i}", "more cells than the heading has"))
+        wrong = sorted(_ERRORS.intersection(row))
+        if wrong:
+            text = f"{listed(wrong)} is an error of a spreadsheet, no value; empty the cell"
+            found.append(Fault("spreadsheet-error", f"line {i}", text))
+    return found

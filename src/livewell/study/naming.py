@@ -1,14 +1,15 @@
 """What the names of images say, and the names of files that are made of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from livewell.errors import SpecError
+from livewell.errors import Fault, SpecError
 from livewell.files import distinct, folder_names
+from livewell.names import Finder
 from livewell.study.layout import NamePattern
-from livewell.text import plural
+from livewell.text import few, plural
 
 
 def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
@@ -33,6 +34,23 @@ def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list
         f" such as {name}"
         for name in list(unmatched)[:1]
     ]
+
+
+def images_of(
+    names: "pd.Series[str]", images: Iterable[str]
+) -> tuple["pd.Series[str]", list[Fault]]:
+    """The study's image for every name in a table, however its path is written there.
+
+    Names that fit no image stay as they are; those that fit several are faults.
+    """
+    finder, faults, meant = Finder(list(images)), [], {}
+    for name in names.dropna().unique():
+        fits, _ = finder.find(name)
+        meant[name] = fits[0] if len(fits) == 1 else name
+        if len(fits) > 1:
+            text = f"fits {len(fits)} images ({few(fits, 3)}); write the whole path"
+            faults.append(Fault("ambiguous-file", repr(name), text))
+    return names.map(meant).astype("str"), faults
 
 
 def file_names(images: Sequence[str]) -> dict[str, str]:

@@ -1,27 +1,22 @@
 """The language of file-name patterns: literal text, named parts, optional parts."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from livewell.errors import LayoutError
 from livewell.tables.schemas import FIELDS
 
-KINDS = {
-    "word": "",
-    "int": r"[+-]?\d+",
-    "number": r"[+-]?\d+(?:[.,p]\d+)?",
-    "text": r"[^/]+?",
-    "path": r".+?",
-}
+KINDS = ("word", "int", "number", "duration", "text", "path")
 """What a named part may hold. ``word``: as little as fits, never across the separator that follows
 it in the pattern; ``text``: anything but a slash; ``path``: slashes too; ``int``; ``number``: with
-a point, a comma or ``p`` (``0p5``) before the decimals."""
+a point, a comma or ``p`` (``0p5``) before the decimals; ``duration``: such as ``00d60h00m``, in
+days, hours, minutes (m or min) and seconds, which gives seconds."""
+LONGEST, DEEPEST = 1000, 20
+"""Most letters of a pattern, and brackets inside one another."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _TAKEN = frozenset({"image", "path"})
 _SPECIAL = frozenset("{}[]*\\")
-_END = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +56,14 @@ class _Parser:
     at: int = 0
     kinds: dict[str, str] = field(default_factory=dict)
     open_names: list[str] = field(default_factory=list)
+    depth: int = 0
 
     def nodes(self, close: str, opened_at: int) -> tuple[Node, ...]:
         """Nodes up to `close`, or to the end of the text."""
         found: list[Node] = []
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.wrong(f"more than {DEEPEST} brackets inside one another", self.at)
         while self.at < len(self.text) and self.text[self.at] != close:
             letter = self.text[self.at]
             if letter == "{":
@@ -84,6 +83,7 @@ class _Parser:
             raise self.wrong(f"a {self.text[opened_at]!r} that is never closed", opened_at)
         if close and not found:
             raise self.wrong("nothing inside", opened_at)
+        self.depth -= 1
         return tuple(found)
 
     def wrong(self, what: str, at: int) -> LayoutError:
@@ -149,6 +149,13 @@ class _Parser:
 
 def parse(text: str) -> tuple[tuple[Node, ...], dict[str, str]]:
     """Nodes of a pattern, and the kind of every named part."""
+    if len(text) > LONGEST:
+        raise LayoutError(
+            "a file-name pattern too long to be one",
+            where=f"{text[:60]}...",
+            expected=f"at most {LONGEST:,} letters",
+            got=f"{len(text):,}",
+        )
     parser = _Parser(text)
     nodes = parser.nodes("", 0)
     if not parser.kinds:
@@ -156,33 +163,8 @@ def parse(text: str) -> tuple[tuple[Node, ...], dict[str, str]]:
     return nodes, parser.kinds
 
 
-def expression(nodes: tuple[Node, ...], after: frozenset[str] = frozenset({_END})) -> str:
-    """Regular expression of nodes; `after` them may follow these letters, ``""`` for the end."""
-    return "".join(_expressions(nodes, after, set()))
-
-
-def steps(nodes: tuple[Node, ...]) -> list[tuple[str, str]]:
-    """Regular expressions for growing beginnings of a pattern, each with the step it adds.
-
-    Only what must be there counts as a step, so that the longest beginning that fits a name shows
-    where the name leaves the pattern.
-    """
-    flat = tuple(_flat(nodes))
-    return [
-        (expression(flat[: i + 1], _first(flat[i + 1 :], frozenset({_END}))), _written(flat[i]))
-        for i in range(len(flat))
-    ]
-
-
-def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    for node in nodes:
-        if isinstance(node, Piece) and node.name:
-            yield from _flat(node.inner)
-        else:
-            yield node
-
-
-def _written(node: Node) -> str:
+def written(node: Node) -> str:
+    """A node as it stands in a pattern, for hints."""
     if isinstance(node, Literal):
         return repr(node.text)
     if isinstance(node, Part):
@@ -190,35 +172,15 @@ def _written(node: Node) -> str:
     return "[...]" if isinstance(node, Piece) else "*"
 
 
-def _expressions(nodes: tuple[Node, ...], after: frozenset[str], seen: set[str]) -> Iterator[str]:
-    for i, node in enumerate(nodes):
-        follow = _first(nodes[i + 1 :], after)
-        if isinstance(node, Literal):
-            yield re.escape(node.text)
-        elif isinstance(node, AnyText):
-            yield r"[^/]*?"
-        elif isinstance(node, Piece):
-            inner = "".join(_expressions(node.inner, follow, seen))
-            yield f"(?P<{node.name}>{inner})" if node.name else f"(?:{inner})?"
-        elif node.name in seen:
-            yield f"(?P={node.name})"
-        else:
-            seen.add(node.name)
-            yield f"(?P<{node.name}>{KINDS[node.kind] or _word(follow)})"
+def first(nodes: tuple[Node, ...], after: frozenset[str]) -> frozenset[str]:
+    """Letters with which `nodes` may begin, and those of `after` where they may be empty.
 
-
-def _word(follow: frozenset[str]) -> str:
-    """As little as fits; never across the separators that may follow."""
-    separators = "".join(sorted(letter for letter in follow if letter and not letter.isalnum()))
-    return f"[^/{re.escape(separators)}]+?"
-
-
-def _first(nodes: tuple[Node, ...], after: frozenset[str]) -> frozenset[str]:
-    """Letters with which `nodes` may begin, and those of `after` where they may be empty."""
+    ``""`` stands for the end of the name.
+    """
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, Piece):
-            found |= _first(node.inner, frozenset())
+            found |= first(node.inner, frozenset())
             if not node.name:
                 continue
         elif isinstance(node, Literal):

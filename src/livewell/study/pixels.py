@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livewell.disk import remove
 from livewell.errors import (
     Fault,
     ImageContentError,
@@ -22,7 +21,7 @@ from livewell.errors import (
     OutputError,
     TableError,
 )
-from livewell.files import whole_file
+from livewell.files import remove_others, whole_file
 from livewell.geometry import Box
 from livewell.image import Frame, mirrored
 from livewell.images.formats import OpenImage
@@ -92,6 +91,11 @@ class Pixels(ABC):
             area = Box(area.y.common(other.y), area.x.common(other.x))
         return area
 
+    def usable(self, image: str) -> list[int]:
+        """Numbers of the frames that can be used in all channels."""
+        good = [movie.areas.any(axis=1) for movie in self._movies_of(image)]
+        return [int(t) for t in np.flatnonzero(np.all(good, axis=0))]
+
     def shape(self, image: str) -> tuple[int, int, int]:
         """Frames, height and width of an image."""
         t, y, x = self._movies_of(image)[0].pixels.shape
@@ -149,36 +153,48 @@ class StudyPixels(Pixels):
         """How many channels a crop has."""
         return max(len(self.channels), 1)
 
-    def prepare(self, images: Iterable[str] | None = None, *, strict: bool = True) -> list[Fault]:
+    def prepare(self, images: Iterable[str] | None = None) -> dict[tuple[str, int], Fault]:
         """Copy images, all by default, into the cache where they are not yet; look at every frame.
 
-        One fault for every image that cannot be read and every frame that cannot be used, by a
-        `TableError` if `strict`. What could be copied, was.
+        Returns frames (image, t) that cannot be used, such as blank ones; who uses one of them all
+        the same is refused there. Images that cannot be read, or have no frame to use, are refused
+        together by a `TableError`; what could be copied, was.
         """
         known = self.study.fields()["image"].tolist()
         names = list(dict.fromkeys(known if images is None else images))
+        unusable: dict[tuple[str, int], Fault] = {}
         faults: list[Fault] = []
         with task("copying pixels", len(names)) as tick:
             for image in names:
                 try:
-                    for t in range(self.shape(image)[0]):
-                        try:
-                            self.area(image, t)
-                        except ImageContentError as error:
-                            faults.append(Fault(error.code, f"{image}, frame {t}", error.what))
+                    found = self._unusable(image)
                 except OutputError:  # no fault of the image
                     raise
                 except LivewellError as error:
                     faults.append(Fault.of(error, image))
+                else:
+                    if len(found) == self.shape(image)[0]:
+                        faults += found.values()
+                    unusable |= {(image, t): fault for t, fault in found.items()}
                 tick()
-        if strict and faults:
+        if faults:
             raise TableError(
                 "some images of the study cannot be used",
                 faults,
                 where=str(self.study.root),
                 remedy="mend these files, or leave them out when indexing",
             )
-        return faults
+        return unusable
+
+    def _unusable(self, image: str) -> dict[int, Fault]:
+        """Frames of an image that cannot be used, and why."""
+        found = {}
+        for t in sorted(set(range(self.shape(image)[0])) - set(self.usable(image))):
+            try:
+                self.area(image, t)
+            except ImageContentError as error:
+                found[t] = Fault(error.code, f"{image}, frame {t}", error.what)
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": OrderedDict()}
@@ -197,8 +213,8 @@ class StudyPixels(Pixels):
         size, mtime = fingerprint(source)
         stem = hashlib.sha256(image.encode()).hexdigest()[:16]
         name = str(self.channels[number]).casefold() if self.channels else "auto"
-        folder = self.study.folder / "cache" / re.sub(r"[^\w.-]+", "-", name)
-        pixels = folder / f"{stem}-{size:x}-{mtime:x}.npy"
+        folder = self.study.folder / "cache" / re.sub(r"[^\w.-]+", "-", name) / stem
+        pixels = folder / f"{size:x}-{mtime:x}.npy"
         areas = pixels.with_suffix(".areas.npy")
         for _ in range(2):
             with suppress(Exception):  # whatever damaged bytes lead numpy to
@@ -218,9 +234,7 @@ class StudyPixels(Pixels):
             found = _write_movie(opened, channel, pixels)
         with whole_file(areas) as temporary, temporary.open("wb") as file:
             np.save(file, found)
-        for old in pixels.parent.glob(pixels.name.split("-")[0] + "-*.npy"):
-            if old not in (pixels, areas):
-                remove(old)
+        remove_others(pixels.parent, "[!.]*.npy", (pixels.name, areas.name))
 
 
 def _read_movie(pixels: Path, areas: Path) -> _Movie:

@@ -1,42 +1,49 @@
 """What is known about the images beside their names: a table by file or by well."""
 
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 from typing import cast
 
 import pandas as pd
 
 from livewell.errors import Fault, GeometryError, LayoutError, TableError
+from livewell.names import Finder
 from livewell.plate import Well
-from livewell.study.metadata import FILE_COLUMNS, KINDS, PLAIN_NUMBER, Metadata
-from livewell.tables.schemas import NOUNS, misfits
+from livewell.study.cells import number_faults, typed
+from livewell.study.metadata import FILE_COLUMNS, Metadata
+from livewell.tables.faults import listed
+from livewell.text import plural
 
 _Lines = dict[int, dict[str, str | None]]
 """Cells of a table by line and column; ``None`` where one is empty."""
 
 
 def join_metadata(
-    fields: pd.DataFrame, metadata: Metadata, where: str = "", *, drop: bool = False
+    fields: pd.DataFrame,
+    metadata: Metadata,
+    where: str = "",
+    *,
+    drop: bool = False,
+    notes: list[str] | None = None,
 ) -> pd.DataFrame:
     """The fields table with the columns of a metadata table, which fill what was empty.
 
     The table has a column ``image`` or ``file`` (full relative path or bare name), or a column
-    ``well`` (and ``plate`` where there are several). With `drop`, files that have no row are left
-    out, and rows that no file belongs to, such as wells that were not imaged; at least one file
-    must have a row. All faults are refused at once: row without file, file without row, duplicate
-    rows, a name that fits several files, no well, text where a number belongs, a value that
-    contradicts `fields`.
+    ``well``, or ``row`` and ``column`` of wells (and ``plate`` where there are several). With
+    `drop`, files that have no row are left out, and rows that no file belongs to, such as wells
+    that were not imaged; at least one file must have a row. All faults are refused at once: row
+    without file, file without row, duplicate rows, a name that fits several files, no well, text
+    where a number belongs, a value that contradicts `fields`. How names were found is added to
+    `notes`.
     """
     where = where or metadata.source
     table = metadata.table
+    faults = number_faults(table)
+    table = _with_wells(table, faults)
     lines = cast("_Lines", table.astype(object).where(table.notna(), None).to_dict("index"))
-    faults = _number_faults(table)
     file_column = next((name for name in FILE_COLUMNS if name in table), None)
     if file_column is not None:
         used = [file_column]
-        rows = _by_file(fields, lines, file_column, faults)
-        for line, cells in lines.items():
-            if cells.get("well") is not None:
-                cells["well"] = _well(cells["well"], line, faults)
+        rows = _by_file(fields, lines, file_column, faults, [] if notes is None else notes)
     elif "well" in table and "well" in fields:
         used = ["plate", "well"] if "plate" in table and "plate" in fields else ["well"]
         rows = _by_well(fields, lines, used, faults)
@@ -46,22 +53,61 @@ def join_metadata(
             where=where,
             expected="a column 'image' or 'file', or a column 'well' with the wells also known "
             "from the file names",
-            got=", ".join(str(name) for name in table),
+            got=listed(table.columns, 20),
         )
+    unmatched = _unmatched(fields, lines, rows, used, faults)
     if not drop or not any(line is not None for line in rows):
-        faults += _unmatched(fields, lines, rows, used, faults)
-    joined = fields.reset_index(drop=True).copy()
-    for name in table.columns.drop(used):
-        texts = [None if line is None else lines[line][name] for line in rows]
-        joined[name] = _filled(joined, name, _typed(pd.Series(texts, dtype="str"), name), faults)
+        faults += unmatched
+    elif notes is not None:
+        left = [fault for fault in unmatched if fault.code == "row-without-file"]
+        if left:
+            rest = f"{plural(len(left), 'row')} of the table without a file left out"
+            notes.append(f"{rest}, such as {left[0].where}: {left[0].message}")
     if faults:
-        raise TableError(
-            "the table and the files do not fit",
-            faults,
-            where=where,
-            remedy="correct the table (or the pattern that chose the files) and index again",
-        )
+        raise _refusal(faults, where)
+    found = table.drop(columns=used).reindex(rows).reset_index(drop=True)
+    before = fields.reset_index(drop=True)
+    new = {
+        name: _filled(before, str(name), typed(found[name], str(name)), faults) for name in found
+    }
+    if faults:
+        raise _refusal(faults, where)
+    old = before.drop(columns=[name for name in new if name in before])
+    joined = pd.concat([old, pd.DataFrame(new, index=before.index)], axis=1)
+    # columns that were there keep their place
+    joined = joined[[*before.columns, *(name for name in new if name not in before)]]
     return joined[[line is not None for line in rows]].reset_index(drop=True)
+
+
+def _refusal(faults: list[Fault], where: str) -> TableError:
+    return TableError(
+        "the table and the files do not fit",
+        faults,
+        where=where,
+        remedy="correct the table (or the pattern that chose the files) and index again",
+    )
+
+
+def _with_wells(table: pd.DataFrame, faults: list[Fault]) -> pd.DataFrame:
+    """`table` with wells written canonically (b7 -> B07), also where it has a row and a column."""
+    by_name = {str(name).casefold(): name for name in table}
+    if "well" in table:
+        said = [(name,) for name in table["well"]]
+    elif "row" in by_name and "column" in by_name:
+        said = list(zip(table[by_name["row"]], table[by_name["column"]], strict=True))
+    else:
+        return table
+    wells: list[str | None] = []
+    for line, parts in zip(table.index, said, strict=True):
+        wells.append(None)
+        if pd.isna(list(parts)).any():
+            continue
+        try:
+            wells[-1] = str(Well.parse(*parts) if len(parts) == 1 else Well.of(*parts))
+        except GeometryError:
+            text = f"{' '.join(parts)!r} is no well such as B07"
+            faults.append(Fault("not-a-well", f"line {line}", text))
+    return table.assign(well=pd.Series(wells, index=table.index, dtype="str"))
 
 
 def _unmatched(
@@ -85,78 +131,69 @@ def _unmatched(
     return found
 
 
-def _number_faults(table: pd.DataFrame) -> list[Fault]:
-    found = []
-    for name in table:
-        kind = KINDS.get(str(name), "text")
-        found += [
-            Fault("wrong-type", f"line {line}, {name}", f"{value!r} is not {NOUNS[kind]}")
-            for line, value in misfits(table[name], kind).items()
-        ]
-    return found
-
-
 def _by_file(
-    fields: pd.DataFrame, lines: _Lines, column: str, faults: list[Fault]
+    fields: pd.DataFrame, lines: _Lines, column: str, faults: list[Fault], notes: list[str]
 ) -> list[int | None]:
     """Line of the table for every file."""
-    by_path = {str(image): i for i, image in enumerate(fields["image"])}
-    by_base: dict[str, list[int]] = {}
-    for image, i in by_path.items():
-        by_base.setdefault(PurePosixPath(image).name, []).append(i)
+    images = [str(image) for image in fields["image"]]
+    number = {image: i for i, image in enumerate(images)}
+    finder = Finder(images)
     rows: list[int | None] = [None] * len(fields)
+    how: dict[str, list[str]] = {}
     for line, cells in lines.items():
         at, name = f"line {line}", cells[column]
         if name is None:
             faults.append(Fault("empty-value", at, f"no file is named under {column!r}"))
             continue
-        wanted = name.replace("\\", "/").removeprefix("./")
-        fits = [by_path[wanted]] if wanted in by_path else by_base.get(wanted, [])
+        fits, note = finder.find(name)
+        places = [number[image] for image in fits]
+        if note:
+            how.setdefault(note, []).append(name)
         if len(fits) > 1:
-            listed = ", ".join(str(fields["image"].iloc[i]) for i in fits[:3])
-            message = f"{name!r} fits {len(fits)} files ({listed} ...); write the whole path"
+            message = f"{name!r} fits {len(fits)} files ({listed(fits, 3)}); write the whole path"
             faults.append(Fault("ambiguous-file", at, message))
             # these files have their row in mind; do not blame them too
-            for i in fits:
+            for i in places:
                 rows[i] = line if rows[i] is None else rows[i]
-        elif fits and rows[fits[0]] is not None:
-            faults.append(Fault("duplicate-row", at, f"{name!r} stands in line {rows[fits[0]]}"))
+        elif fits and rows[places[0]] is not None:
+            message = f"{name!r} is {fits[0]}, which stands in line {rows[places[0]]}"
+            faults.append(Fault("duplicate-row", at, message))
         elif fits:
-            rows[fits[0]] = line
+            rows[places[0]] = line
+    notes += [
+        f"{plural(len(names), 'name')} of the table {note}, such as {names[0]}"
+        for note, names in how.items()
+    ]
     return rows
 
 
 def _by_well(
-    fields: pd.DataFrame, lines: _Lines, used: list[str], faults: list[Fault]
+    fields: pd.DataFrame, lines: _Lines, used: Sequence[str], faults: list[Fault]
 ) -> list[int | None]:
     """Line of the table for every file, by its well (and plate)."""
     plates = list(fields["plate"].dropna().unique()) if "plate" in fields else []
     if len(plates) > 1 and "plate" not in used:
-        listed = ", ".join(str(plate) for plate in plates[:3])
-        message = f"the files are of {len(plates)} plates ({listed} ...) and the table names none"
+        named = listed(plates, 3)
+        message = f"the files are of {len(plates)} plates ({named}) and the table names none"
         faults.append(Fault("missing-column", "plate", message))
-    found: dict[tuple[str, ...], int] = {}
+    found: dict[tuple[str | None, ...], int] = {}
+    blamed = {fault.where for fault in faults}
     for line, cells in lines.items():
-        well = _well(cells["well"], line, faults)
-        if well is None:
-            continue
-        key = (*(str(cells[name]) for name in used[:-1]), well)
-        if key in found:
-            message = f"{' '.join(key)} stands in line {found[key]}"
+        key = tuple(cells[name] for name in used)
+        empty = [name for name in used if cells[name] is None]
+        if empty:
+            if f"line {line}" not in blamed:
+                message = f"no {' and no '.join(empty)} is named"
+                faults.append(Fault("empty-value", f"line {line}", message))
+        elif key in found:
+            more = "" if "plate" in used else "; of several plates, name the plate in the table"
+            more += " and in the pattern" if more else ""
+            message = f"{' '.join(map(str, key))} stands in line {found[key]}{more}"
             faults.append(Fault("duplicate-row", f"line {line}", message))
         else:
             found[key] = line
     keys = zip(*([str(value) for value in fields[name]] for name in used), strict=True)
     return [found.get(key) for key in keys]
-
-
-def _well(name: str | None, line: int, faults: list[Fault]) -> str | None:
-    """A well written canonically (b7 -> B07)."""
-    try:
-        return str(Well.parse(str(name)))
-    except GeometryError:
-        faults.append(Fault("not-a-well", f"line {line}", f"{name!r} is no well such as B07"))
-        return None
 
 
 def _filled(fields: pd.DataFrame, name: str, said: pd.Series, faults: list[Fault]) -> pd.Series:
@@ -178,16 +215,3 @@ def _filled(fields: pd.DataFrame, name: str, said: pd.Series, faults: list[Fault
         for i in fields.index[differs]
     ]
     return before.where(before.notna(), said)
-
-
-def _typed(values: "pd.Series[str]", name: str) -> pd.Series:
-    """Numbers where livewell's table holds numbers, or where an unknown column has nothing else."""
-    kind = KINDS.get(name)
-    there = values.dropna()
-    if kind is None and len(there) and there.str.fullmatch(PLAIN_NUMBER).all():
-        kind = "number"
-    if kind in ("number", "integer"):
-        numbers = pd.to_numeric(values, errors="coerce")
-        whole = numbers.dropna() % 1 == 0
-        return numbers.astype("Int64" if kind == "integer" and whole.all() else "float64")
-    return values

@@ -1,6 +1,6 @@
 """Patches of labelled frames: a grid, frame by frame, without those that show no cell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study
 from livewell.tables.schemas import BOX, key_table
+from livewell.text import few, plural
 
 SEQUENCE = ["sequence", "image", "t", *BOX, "frames"]
 """Columns of a table of sequences: name, image, first frame, box in pixels, number of frames."""
@@ -97,11 +98,14 @@ def patches_of_labels(
     """Patches of labelled frames, or the labelled patches themselves, and counts by name.
 
     Columns of `schemas.PATCHES` but for the group; no grid where the labels are on patches. Empty
-    patches are told by their texture unless another `occupancy` is given.
+    patches are told by their texture unless another `occupancy` is given. Frames that cannot be
+    used are left out, see `unusable_frames`.
     """
     boxed = labels[BOX].notna().all(axis=1)
     if boxed.all() and grid is None:
-        return labels.copy(), {"patches": len(labels)}
+        frames = {(image, t) for image in labels["image"].unique() for t in pixels.usable(image)}
+        rows = [key in frames for key in zip(labels["image"], labels["t"], strict=True)]
+        return labels[rows].copy(), {"patches": sum(rows)}
     if boxed.any():
         remedy = "leave --patch-px and --whole out"
         raise LabelError("labels on patches take no grid", expected="no patch size", remedy=remedy)
@@ -120,7 +124,7 @@ def patches_of_labels(
         )
     headers = study.headers().set_index("image")
     labelled = headers.loc[labels["image"].unique()]
-    wanted = [each for each in labelled_frames(study, labels) if each[1] % grid.every == 0]
+    wanted = [each for each in labelled_frames(labels, pixels) if each[1] % grid.every == 0]
     if isinstance(grid, Whole):
         return _whole(wanted, labelled, labels["route"].iloc[0])
     refuse_small(labelled, grid.patch_px)
@@ -137,15 +141,33 @@ def patches_of_labels(
     return table, {"frames": len(wanted), "empty patches left out": empty, "patches": len(table)}
 
 
-def labelled_frames(study: Study, labels: pd.DataFrame) -> list[tuple[str, int, str, float]]:
-    """Image, frame, label and score of every frame that a row of labels is about."""
-    counts = study.headers().set_index("image")["frames"]
+def labelled_frames(labels: pd.DataFrame, pixels: StudyPixels) -> list[tuple[str, int, str, float]]:
+    """Image, frame, label and score of every usable frame that a row of labels is about."""
+    usable = {image: pixels.usable(image) for image in labels["image"].unique()}
     rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
     return [
         (str(image), frame, label, score)
         for image, t, label, score in rows
-        for frame in (range(int(counts[image])) if pd.isna(t) else [int(t)])
+        for frame in usable[image]
+        if pd.isna(t) or frame == t
     ]
+
+
+def unusable_frames(
+    labels: pd.DataFrame, unusable: Mapping[tuple[str, int], Fault]
+) -> tuple[str, ...]:
+    """A note on labelled frames that cannot be used, as `StudyPixels.prepare` gives them."""
+    rows = labels[["image", "t"]].drop_duplicates()
+    whole = set(rows.loc[rows["t"].isna(), "image"])
+    single = set(rows.dropna().itertuples(index=False, name=None))
+    lost = [
+        f"{fault.where} ({fault.message})"
+        for (image, t), fault in unusable.items()
+        if image in whole or (image, t) in single
+    ]
+    if not lost:
+        return ()
+    return (f"{plural(len(lost), 'labelled frame')} that cannot be used left out: {few(lost)}",)
 
 
 def _whole(

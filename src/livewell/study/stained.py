@@ -1,12 +1,13 @@
 """The stain of every frame of a study: a channel of the images, or files beside them."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pandas as pd
 
-from livewell.errors import named
+from livewell.errors import ImageContentError, named
 from livewell.geometry import Box
 from livewell.image import Frame
 from livewell.images.opening import choose_channels
@@ -17,6 +18,9 @@ from livewell.progress import task
 from livewell.study.beside import BesideFiles
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
+from livewell.text import few, plural
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +56,37 @@ class StainedFrame:
         return f"{self.image}, frame {self.t}"
 
 
-def stained_frames(study: Study, source: StainSource) -> Iterator[StainedFrame]:
-    """The stain of every frame of every image, in the order of the study; errors as in `Study`."""
+def stained_frames(
+    study: Study, source: StainSource, transmitted: StudyPixels | None = None
+) -> Iterator[StainedFrame]:
+    """The stain of every frame of every image, in the order of the study; errors as in `Study`.
+
+    Frames that cannot be used, such as blank ones, here or in the `transmitted` light, are left out
+    with a warning; an image that has no other is refused.
+    """
     headers = study.headers()
     beside = BesideFiles(study, source.files, "stain") if source.files else None
     pixels = StudyPixels(study, source.channel)
+    lost: list[str] = []
     with task("measuring the stain", total=len(headers)) as tick:
         for image, frames in zip(headers["image"].astype(str), headers["frames"], strict=True):
+            left = int(frames)
             with _reader(pixels, beside, source.channel, image) as frame_of:
                 for t in range(int(frames)):
-                    frame, area = frame_of(t)
-                    yield StainedFrame(image, t, frame, area)
+                    try:
+                        if transmitted is not None:
+                            transmitted.area(image, t)
+                        frame, area = frame_of(t)
+                    except ImageContentError as error:
+                        left -= 1
+                        if not left:
+                            raise
+                        lost.append(f"{image}, frame {t} ({error.what})")
+                    else:
+                        yield StainedFrame(image, t, frame, area)
             tick()
+    if lost:
+        LOG.warning("%s that cannot be used left out: %s", plural(len(lost), "frame"), few(lost))
 
 
 @contextmanager

@@ -17,8 +17,10 @@ from livewell.image import check_scale
 from livewell.images.headers import read_headers
 from livewell.images.listing import STAMP
 from livewell.images.opening import Channels, asked_channels
+from livewell.names import path_of
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
+from livewell.tables.results import write_csv
 from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, put_table, write_table
 from livewell.text import html_table, several
 
@@ -135,7 +137,7 @@ class Study:
     @classmethod
     def open(cls, folder: AnyPath) -> "Study":
         """Open a study folder."""
-        folder = Path(folder)
+        folder = path_of("", folder)
         meta = StudyMeta.read(folder / STAMP)
         if not (folder / "fields.parquet").is_file():
             raise StudyError(
@@ -143,7 +145,8 @@ class Study:
                 where=str(folder),
                 remedy="run `livewell index` again",
             )
-        return cls(folder, meta.root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
+        root = path_of("", meta.root)
+        return cls(folder, root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""
@@ -152,7 +155,7 @@ class Study:
     def path(self, image: str) -> Path:
         """Where an image's file lies."""
         try:
-            return self.root / self._paths[image]
+            return path_of(self.root, self._paths[image])
         except KeyError:
             near = difflib.get_close_matches(image, self._paths, n=2)
             raise StudyError(
@@ -178,7 +181,7 @@ class Study:
 
         ``pixel_um`` and ``frame_s`` given for the study stand in place of the files' own.
         """
-        paths = {image: self.root / path for image, path in self._paths.items()}
+        paths = {image: path_of(self.root, path) for image, path in self._paths.items()}
         table, faults = read_headers(paths, self.folder / "headers.parquet")
         for name, given in (("pixel_um", self.pixel_um), ("frame_s", self.frame_s)):
             if given is not None:
@@ -232,7 +235,7 @@ class Study:
     def write_label_report(self, name: str, page: str, counts: pd.DataFrame) -> Path:
         """Keep a page on the labels of this name and their counts beside them; labels first."""
         self._must_know("label", name, self.label_names())
-        write_text(self._file(name, "counts.csv"), counts.to_csv(index=False))
+        write_csv(self._file(name, "counts.csv"), counts)
         write_text(self._file(name, "html"), page)
         return self._file(name, "html")
 

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from livewell import __version__
 from livewell.classes import ClassNames
@@ -21,6 +28,8 @@ NOT_SETTINGS = frozenset({"kind", "format", "livewell"})
 """Fields that say what a file is and who wrote it."""
 Plain = Annotated[Mapping[str, Any], AfterValidator(strict)]
 """Settings of something that this room does not know, as they stand in the JSON file."""
+Scale = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+"""Micrometres or seconds: a number above zero, not text of one."""
 
 
 class Metadata(BaseModel):
@@ -96,8 +105,8 @@ class StudyMeta(Metadata):
 
     kind: Literal["study"] = "study"
     root: Path
-    pixel_um: float | None = None
-    frame_s: float | None = None
+    pixel_um: Scale | None = None
+    frame_s: Scale | None = None
     channels: tuple[str | int, ...] = ()
     sources: tuple[str, ...] = ()
     versions: Mapping[str, str] = {}
@@ -196,12 +205,12 @@ class SplitMeta(_WithClasses):
     scheme_settings: Plain = {}
     grid: Plain | None = None
     """Grid of patches or choice of whole frames; ``None`` where the labels are on patches."""
-    patch_px: int
+    patch_px: Annotated[int, Field(ge=0)]
     """Edge of a patch; 0 for whole frames."""
     frame_px: tuple[int, int] | None = None
     channels: tuple[str, ...]
     """Names of the channels, each empty where the files name none."""
-    pixel_um: float | None
+    pixel_um: Scale | None
     counts: Mapping[str, int] = {}
     merge_duplicates: bool = False
     occupied_by: str = ""

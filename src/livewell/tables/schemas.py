@@ -1,149 +1,23 @@
-"""The schema of every table, and the check that finds all faults of one at once."""
+"""The schema of every table."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import Fault, StudyError, TableError, missing_columns
+from livewell.errors import Fault, TableError
 from livewell.files import whole_file
 from livewell.geometry import Box
 from livewell.region import Region
-from livewell.text import few, several
-
-Kind = Literal["text", "integer", "number"]
-NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number": "a number"}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its name, what it holds, meaning and unit, and whether every row must have it."""
-
-    name: str
-    kind: Kind
-    doc: str
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """A table's columns and its key, which names one row; further columns are welcome and kept."""
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the known columns, in order."""
-        return [column.name for column in self.columns]
-
-    @property
-    def kinds(self) -> dict[str, Kind]:
-        """What the known columns hold, by name."""
-        return {column.name: column.kind for column in self.columns}
-
-    def read(self, path: Path) -> pd.DataFrame:
-        """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
-        try:
-            table = pd.read_parquet(path, page_checksum_verification=True)
-        except Exception as error:  # whatever damaged bytes lead to
-            raise StudyError(
-                f"cannot be read as a table of {several(self.name)}",
-                where=str(path),
-                got=str(error)[:200],
-                remedy="make it again",
-            ) from error
-        return self.check(table, where=str(path), remedy="make it again")
-
-    def faults(self, table: pd.DataFrame) -> list[Fault]:
-        """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""
-        required = {column.name: column.doc for column in self.columns if column.required}
-        said = {name: f"{doc}; the table has no such column" for name, doc in required.items()}
-        found = missing_columns(table, said)
-        for column in self.columns:
-            if column.name in table:
-                found += _column_faults(table[column.name], column)
-        if all(name in table for name in self.key):
-            keys = pd.DataFrame({k: _comparable(table[k], self.kinds[k]) for k in self.key})
-            twice = keys[keys.duplicated(keep=False)]
-            for values, rows in twice.groupby(list(self.key), dropna=False, sort=False):
-                named = ", ".join(f"{k}={v}" for k, v in zip(self.key, values, strict=True))
-                where = f"rows {few(rows.index)}"
-                found.append(Fault("duplicate-row", where, f"{named} stands twice"))
-        return found
-
-    def check(self, table: pd.DataFrame, *, where: str = "", remedy: str = "") -> pd.DataFrame:
-        """`table` with known columns first and in their types; a `TableError` holds every fault."""
-        found = self.faults(table)
-        if found:
-            raise TableError(
-                f"not a table of {several(self.name)}", found, where=where, remedy=remedy
-            )
-        known = {c.name: typed(table[c.name], c.kind) for c in self.columns if c.name in table}
-        rest = [name for name in table.columns if name not in known]
-        return table[[*known, *rest]].assign(**known).reset_index(drop=True)
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
-    with whole_file(path) as temporary:
-        put_table(temporary, table)
-
-
-def put_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet with checksums, into what becomes whole in another way."""
-    table.to_parquet(path, index=False, write_page_checksum=True)
-
-
-def typed(values: pd.Series, kind: Kind) -> pd.Series:
-    """Values of a column in the type of its kind."""
-    if kind == "text":
-        return values.astype("str")
-    # to_numeric first: astype alone stumbles over a column of numbers and their text
-    return pd.to_numeric(values).astype("Int64" if kind == "integer" else "float64")
-
-
-def _comparable(values: pd.Series, kind: Kind) -> pd.Series:
-    """Key values as they will be once the table is checked: ``"01"`` and 1 are one number."""
-    if kind == "text":
-        return values.astype("str")
-    if pd.api.types.is_numeric_dtype(values):
-        return values
-    numbers = pd.to_numeric(values, errors="coerce").astype(object)
-    return numbers.where(numbers.notna(), values)
-
-
-def _column_faults(values: pd.Series, column: Column) -> list[Fault]:
-    found = []
-    if column.required and values.isna().any():
-        rows = values.index[values.isna()]
-        found.append(Fault("empty-value", f"{column.name}, rows {few(rows)}", column.doc))
-    wrong = misfits(values, column.kind)
-    if len(wrong):
-        shown = ", ".join(repr(value) for value in wrong.unique()[:3])
-        message = f"{shown} is not {NOUNS[column.kind]} ({column.doc})"
-        found.append(Fault("wrong-type", f"{column.name}, rows {few(wrong.index)}", message))
-    return found
-
-
-def misfits(values: pd.Series, kind: Kind) -> pd.Series:
-    """The values that are neither of this kind nor empty, with their rows; anything is text."""
-    if kind == "text":
-        return values[:0]
-    # as floats, so that truth values and small types compare with any bound
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    wrong = values.notna() & numbers.isna()
-    if kind == "integer":
-        wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**63))
-    return values[wrong]
-
+from livewell.tables.columns import Column, Schema
+from livewell.text import several
 
 _IMAGE = Column("image", "text", "name of the image in the study", required=True)
-_T = Column("t", "integer", "frame, counted from 0 within the image's file", required=True)
+_T = Column("t", "integer", "frame, counted from 0 within the file", required=True, least=0)
+PARTS = ("train", "validation", "test", "unused")
+"""What a group can be in a fold."""
 BOX = ["y0", "x0", "y1", "x1"]
 """Columns of a patch's box."""
 _BOX = tuple(
@@ -151,7 +25,7 @@ _BOX = tuple(
 )
 _LABEL = Column("label", "text", "class", required=True)
 _GROUP = Column("group", "text", "what is never split", required=True)
-_FOLD = Column("fold", "integer", "number of the fold, from 0", required=True)
+_FOLD = Column("fold", "integer", "number of the fold, from 0", required=True, least=0)
 KEY = ["image", "t", *BOX]
 """Columns that name one patch."""
 _KEY = (_IMAGE, _T, *_BOX)
@@ -233,6 +107,7 @@ PATCHES = Schema(
         Column("score", "number", "what the label was decided on"),
     ),
     key=tuple(KEY),
+    never_empty=True,
 )
 """One row a labelled patch of a split."""
 
@@ -241,9 +116,10 @@ FOLDS = Schema(
     (
         _FOLD,
         _GROUP,
-        Column("part", "text", "train, validation, test or unused", required=True),
+        Column("part", "text", "train, validation, test or unused", required=True, among=PARTS),
     ),
     key=("fold", "group"),
+    never_empty=True,
 )
 """Which part every group plays in every fold."""
 
@@ -266,6 +142,17 @@ SCORES = Schema(
 Three or more classes have the columns ``logit_<class>`` and ``p_<class>`` of every class in place
 of ``logit`` and ``p``, see `check_scores`.
 """
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet, whole or not at all."""
+    with whole_file(path) as temporary:
+        put_table(temporary, table)
+
+
+def put_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet with checksums, into what becomes whole in another way."""
+    table.to_parquet(path, index=False, write_page_checksum=True)
 
 
 def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:
@@ -307,7 +194,8 @@ def key_table(patches: Iterable[Region]) -> pd.DataFrame:
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
     """A column as text: whole numbers without ``.0``, no spaces around, empty as missing."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
     texts = values.astype("str").str.strip()
+    if pd.api.types.is_float_dtype(values):
+        whole = values.notna() & (values % 1 == 0)
+        texts = texts.mask(whole, (values[whole] + 0.0).map("{:.0f}".format))
     return texts.mask(values.isna() | (texts == ""))

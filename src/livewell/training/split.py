@@ -10,7 +10,7 @@ from livewell.errors import Fault, ImageContentError, SpecError, SplitError, Tab
 from livewell.images.opening import Channels, asked_channels, choose_channels
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
-from livewell.study.content import first_frames
+from livewell.study.content import first_frames, frame_digests
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
 from livewell.study.scale import channel_names, header_of
@@ -127,15 +127,24 @@ class Fold:
         frames = sorted(set(zip(wanted["image"], wanted["t"].tolist(), strict=True)))
         return StainTargets.of(source, self.split.pixels, frames, profile.net.stain_offset)
 
-    def digests(self, *parts: str) -> dict[str, str]:
-        """What tells the images of some parts again, wherever they may lie, by image.
+    def first_frames(self, *parts: str) -> dict[str, frozenset[str]]:
+        """Digests of the first frame of every image of some parts, see `study.content`."""
+        return first_frames(self.split.study, self._images(parts), self.split.pixels.channels)
+
+    @property
+    def learnt(self) -> frozenset[str]:
+        """Digests of all frames of training and validation images, by which they are known again.
 
         With those of the anchors that their features are relative to.
         """
+        images = self._images(("train", "validation"))
+        return frame_digests(self.split.study, self.split.pixels, images)
+
+    def _images(self, parts: Sequence[str]) -> list[str]:
         images = set(self.patches.loc[self.patches["part"].isin(parts), "image"])
         if self.split.anchors is not None:
             images |= self.split.anchors.of_plates(images)
-        return first_frames(self.split.study, sorted(images), self.split.pixels.channels)
+        return sorted(images)
 
     def summary(self) -> dict[str, Any]:
         """What a card says of the data that a model was made with."""

@@ -1,5 +1,6 @@
 """Verdicts on new images: one row an image and frame."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,13 @@ from livewell.execution.results import ResultFolder
 from livewell.execution.sources import Source
 from livewell.files import AnyPath, sha256
 from livewell.images.opening import Channels, noted_channels
+from livewell.images.walking import left_out_lines
 from livewell.inference.frames import gaps
 from livewell.inference.model import Model
 from livewell.inference.occupancy import ModelOccupancy
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
+from livewell.names import name_of
 from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
 from livewell.progress import Tick
 from livewell.report.examples import extremes, galleries
@@ -29,12 +32,13 @@ from livewell.study.runs import versions
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What `assess` made: verdicts, failures and the page."""
+    """What `assess` made: verdicts, failures, the page, and what no image was by reason."""
 
     verdicts: pd.DataFrame
     failures: pd.DataFrame
     page: Path
     warnings: tuple[str, ...]
+    left_out: Mapping[str, int]
 
 
 def assess(
@@ -133,7 +137,7 @@ def assess(
     notes = counted((row["image"], row["note"]) for row in batch.rows if row["note"])
     warnings = (*source.notes, *unplaced, *gaps(card.patch_px, stride), *notes)
     results = AssessResults(
-        title=f"Verdicts on {images.name}",
+        title=f"Verdicts on {name_of(images)}",
         subtitle=f"by the model {find_model(model)}",
         classes=card.class_names,
         verdicts=verdicts,
@@ -143,11 +147,11 @@ def assess(
         familiarity=card.familiarity_rule,
         band=(card.image_rule.low, card.image_rule.high),
         galleries=galleries(batch.rows, files, card, opening.channels, opening.pixel_um),
-        notes=noted(warnings),
+        notes=noted(warnings, left_out_lines(source.left_out)),
         settings=settings,
         versions=versions(),
     )
     tables = {"verdicts": verdicts, "failures": batch.failures}
     page = folder.write(render(assess_page(results)), tables)
     Journal(out).end()
-    return Assessment(verdicts, batch.failures, page, warnings)
+    return Assessment(verdicts, batch.failures, page, warnings, source.left_out)

@@ -89,7 +89,7 @@ def demo(
     verdicts = assess(movies, run.folder, out / "verdicts", pattern=PATTERN)
     say("7/7  heat-map video of that movie")
     mapped = heatmap(
-        find_images(movies)[0],
+        find_images(movies).paths[0],
         run.folder,
         out / "heatmap",
         stride_px=spec.profile.net.stride_px,

@@ -23,6 +23,7 @@ from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_che
 from livewell.report.unlike import unlike_check
 from livewell.study.runs import versions
 from livewell.study.study import Study
+from livewell.tables.results import write_csv
 from livewell.text import html_table
 
 RESULTS, SCORES, REPORT = "results.json", "scores.parquet", "report.html"
@@ -135,7 +136,7 @@ def evaluate(
     )
     with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
         scores.to_parquet(new / SCORES, index=False)
-        suspected.to_csv(new / FILE, index=False)
+        write_csv(new / FILE, suspected)
         places.write(new)
         stained.write(new)
         summary = {"kind": "evaluation", **figures.as_json(others), "compared": compared, **drawn}

@@ -77,7 +77,7 @@ def features(
     profile = profile.for_labels(study.label_meta(labels).of_centres)
     reader = reader_of(profile, pixels, pixels.number_of_channels, 2, pixel_um, device)
     pixels.prepare(table["image"].unique())
-    frames = sorted({(image, t) for image, t, *_ in labelled_frames(study, table)})
+    frames = sorted({(image, t) for image, t, *_ in labelled_frames(table, pixels)})
     with task("making features", total=len(frames)) as tick:
         for image, t in frames:
             reader.keep(pixels.crop(image, t, pixels.area(image, t)))

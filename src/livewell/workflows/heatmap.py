@@ -1,19 +1,23 @@
 """Where in a movie cells look sick, frame by frame: map, video, stills, curve, page."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
+from livewell.images.formats import frames_in
 from livewell.images.opening import Channels, noted_channels, open_image
+from livewell.images.walking import left_out_lines
 from livewell.inference.engines import AskedEngine, Edges, EngineUse, MapSettings, engine_for
 from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
 from livewell.inference.plates import need_no_plate
 from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
+from livewell.names import name_of
 from livewell.outputs.sliding import MovieWindows, slide
 from livewell.outputs.stains import PredictedStain, write_stains
 from livewell.outputs.video import stills
@@ -41,6 +45,7 @@ class HeatMapResult:
     used: EngineUse
     warnings: tuple[str, ...]
     stain: PredictedStain | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def heatmap(
@@ -124,9 +129,10 @@ def heatmap(
         stills(out / "stills", shown, look)
         dyed = write_stains(judge, image, fit, out / STAIN) if stain else None
         curve = curve.assign(stain_r=dyed.r) if dyed else curve
+    left_out = frames_in(movie).left_out if movie.is_dir() else {}
     warnings = (*notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
     results = HeatmapResults(
-        title=f"Heat map of {movie.name}",
+        title=f"Heat map of {name_of(movie)}",
         subtitle=f"{plural(len(curve), 'frame')}, windows of {card.patch_px} px every {stride} px",
         classes=card.class_names,
         curve=curve,
@@ -136,9 +142,9 @@ def heatmap(
         stain=dyed,
         of_centres=card.profile.net.reads_centre,
         card=model_summary(card),
-        notes=noted(warnings, (used.told(), *sliding.notes)),
+        notes=noted(warnings, (used.told(), *sliding.notes, *left_out_lines(left_out))),
         settings={name: settings[name] for name in ("movie", "stride_px", "edges")} | used.named,
         versions=versions(),
     )
     page = folder.write(render(heatmap_page(results)), {"curve": curve})
-    return HeatMapResult(out, curve, film, out / MAP, page, used, warnings, dyed)
+    return HeatMapResult(out, curve, film, out / MAP, page, used, warnings, dyed, left_out)

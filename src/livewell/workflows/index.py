@@ -12,22 +12,20 @@ from livewell.files import AnyPath
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels
 from livewell.study.constants import constant
+from livewell.study.known import known_fields, refuse_twins
 from livewell.study.layout import NamePattern
-from livewell.study.metadata import read_metadata
-from livewell.study.platemap import join_metadata
 from livewell.study.study import Study
 from livewell.tables.schemas import FIELDS
-
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What `index` made: the study, and what a careful user should know."""
+    """What `index` made: the study, and what a careful user should know, what no image was."""
 
     study: Study
     fields: pd.DataFrame
     notes: tuple[str, ...]
+    left_out: Mapping[str, int]
 
 
 def index(
@@ -45,6 +43,8 @@ def index(
     channels: Channels = None,
 ) -> IndexResult:
     """Index a folder of images; no pixel is read and no image is moved.
+
+    Where neither pattern nor table says the wells, they and positions are those that files state.
 
     Parameters
     ----------
@@ -79,24 +79,20 @@ def index(
     SpecError
         A constant for what names the files, or against what names or table say.
     TableError
-        Metadata that do not fit the files, with every fault.
+        Metadata that do not fit the files, or several files of one plate, well, position and time,
+        with every fault.
     """
     images = Path(images)
-    found = [path for path in find_images(images) if fnmatch(path.name.lower(), files.lower())]
-    if not found:
+    listing = find_images(images)
+    names = [name for name in listing.files if _fits(name, files)]
+    other = len(listing.files) - len(names)
+    left_out = listing.left_out | ({f"name does not fit {files}": other} if other else {})
+    if not names:
         raise LayoutError("no image here", where=str(images), expected=f"files like {files}")
-    names = [path.relative_to(images).as_posix() for path in found]
-    notes: list[str] = []
-    fields = pd.DataFrame({"image": names, "path": names})
-    if pattern is not None:
-        fields = _matched(fields, NamePattern.parse(pattern, values), unmatched, notes)
-    if metadata is not None:
-        table = read_metadata(Path(metadata))
-        notes += table.notes
-        known = join_metadata(fields, table, str(metadata), drop=unmatched == "drop")
-        if len(known) < len(fields):
-            notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
-        fields = known
+    chosen = {name: listing.files[name] for name in names}
+    read = None if pattern is None else NamePattern.parse(pattern, values)
+    table = None if metadata is None else Path(metadata)
+    fields, notes = known_fields(chosen, read, table, drop=unmatched == "drop")
     for column, value in (constants or {}).items():
         fields[column] = constant(fields, column, value)
     pictures = fields["picture"] if "picture" in fields else fields["image"]
@@ -104,6 +100,7 @@ def index(
     fields = FIELDS.check(
         fields, where=str(images), remedy="correct --column, the pattern or the table"
     )
+    notes += refuse_twins(fields, read, str(images))
     sources = {"pattern": pattern, "table": metadata}
     study = Study.create(
         out,
@@ -119,22 +116,8 @@ def index(
             f"kept, as made before: {', '.join((*study.label_names(), *study.split_names()))};"
             " label and split again if what they rest on has changed"
         )
-    return IndexResult(study, fields, tuple(notes))
+    return IndexResult(study, fields, tuple(notes), left_out)
 
 
-def _matched(
-    fields: pd.DataFrame, pattern: NamePattern, unmatched: str, notes: list[str]
-) -> pd.DataFrame:
-    parts, rest = pattern.match_all(fields["image"])
-    if rest and unmatched == "refuse":
-        shown = "; ".join(f"{name} ({hint})" for name, hint in list(rest.items())[:SHOWN])
-        raise LayoutError(
-            f"{len(rest)} of {len(fields)} files do not fit the pattern",
-            where=pattern.text,
-            got=shown + ("; ..." if len(rest) > SHOWN else ""),
-            remedy="correct the pattern, choose files by name, or say that unmatched are dropped",
-        )
-    pattern.check_maps(fields["image"])
-    if rest:
-        notes.append(f"{len(rest)} files that do not fit the pattern are left out")
-    return parts
+def _fits(name: str, files: str) -> bool:
+    return fnmatch(name.rpartition("/")[2].lower(), files.lower())

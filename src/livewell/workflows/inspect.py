@@ -1,5 +1,6 @@
 """What images are, and what looks wrong with them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,8 @@ from livewell.errors import ImageReadError, LivewellError
 from livewell.images.formats import frames_in
 from livewell.images.inspection import ChannelRange, Inspection, inspect
 from livewell.images.opening import open_image
+from livewell.names import name_of, text_of
+from livewell.text import printable
 
 LISTED = 40
 """Files of a folder that are looked at."""
@@ -27,7 +30,7 @@ def inspect_all(
         try:
             inspection = inspect(path, pixel_um=pixel_um, frame_s=frame_s)
         except LivewellError as error:
-            failures.append({"image": str(path), "code": error.code, "error": str(error)})
+            failures.append({"image": text_of(path), "code": error.code, "error": str(error)})
             continue
         inspections.append(inspection)
         lost = [fault.message for fault in inspection.faults if fault.code == "unreadable-frame"]
@@ -38,33 +41,37 @@ def inspect_all(
     return inspections, failures
 
 
-def unfolded(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+def unfolded(paths: Iterable[Path]) -> tuple[list[Path], list[str], dict[str, int]]:
     """The paths, with the files of a folder in place of one that is no movie of single frames.
 
-    At most `LISTED` files stand for a folder; there is a note for every such folder.
+    At most `LISTED` files stand for a folder; there is a note for every such folder. Last, how many
+    files of folders were left out by reason.
     """
     found: list[Path] = []
     notes: list[str] = []
+    left_out: Counter[str] = Counter()
     for path in paths:
         files = [path]
         if path.is_dir():
-            try:
-                open_image(path).close()
-            except LivewellError as error:
-                with suppress(LivewellError):
-                    files = frames_in(path)
+            with suppress(LivewellError):
+                listing = frames_in(path)
+                left_out += listing.left_out
+                try:
+                    open_image(path).close()
+                except LivewellError as error:
+                    files = list(listing.paths)
                     file = "" if error.where == str(path) else f"{Path(error.where).name}: "
                     some = f"the first {LISTED} of {len(files)}" if len(files) > LISTED else "all"
                     notes.append(f"{path}: {file}{error.what}; {some} are listed one by one")
         found += files[:LISTED]
-    return found, notes
+    return found, notes, dict(left_out)
 
 
 def listing(inspections: Sequence[Inspection]) -> str:
     """Inspections as one table, a row an image; of what looks wrong, only the codes."""
     rows = [
         {
-            "image": Path(each.source).name,
+            "image": name_of(each.source),
             "frames": each.shape[0],
             "height x width": f"{each.shape[2]} x {each.shape[3]}",
             "type": each.dtype,
@@ -75,7 +82,7 @@ def listing(inspections: Sequence[Inspection]) -> str:
         }
         for each in inspections
     ]
-    return pd.DataFrame(rows).to_string(index=False)
+    return pd.DataFrame(rows).map(lambda cell: printable(str(cell))).to_string(index=False)
 
 
 def _number(value: float | None) -> str:
@@ -96,14 +103,18 @@ def table(inspection: Inspection) -> str:
         ("channels", str(c)),
         *((f"  {channel.name}", _levels(channel)) for channel in inspection.channels),
     ]
+    rows += [("well", inspection.well)] if inspection.well else []
+    rows += [("position", inspection.position)] if inspection.position else []
     if len(inspection.frames_looked_at) < t:
         rows.append(("looked at", "frames " + ", ".join(map(str, inspection.frames_looked_at))))
+    rows += [("account", line) for line in inspection.account]
     rows += [("note", note) for note in inspection.notes]
     for fault in inspection.faults:
         where = "" if fault.where == inspection.source else f" ({fault.where})"
         rows.append(("looks wrong", f"{fault.code}: {fault.message}{where}"))
     width = max(len(name) for name, _ in rows)
-    return "\n".join([inspection.source, *(f"  {name:<{width}}  {text}" for name, text in rows)])
+    lines = [inspection.source, *(f"  {name:<{width}}  {text}" for name, text in rows)]
+    return "\n".join(map(printable, lines))
 
 
 def _levels(channel: ChannelRange) -> str:

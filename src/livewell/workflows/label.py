@@ -10,8 +10,6 @@ from livewell.errors import SpecError
 from livewell.files import AnyPath, refuse_unwritable
 from livewell.labels.by_stain import Stain
 from livewell.labels.made import Labels, Request, Route, refuse_other_classes
-from livewell.report.page import render
-from livewell.report.stain_labels import StainLabelResults, stain_labels_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta
@@ -121,6 +119,10 @@ def _page(study: Study, name: str, labelled: Labels, meta: LabelMeta) -> Path | 
     decisions = labelled.decisions
     if decisions is None:
         return None
+    # pages import torch, which other routes need not wait for
+    from livewell.report.page import render
+    from livewell.report.stain_labels import StainLabelResults, stain_labels_page
+
     results = StainLabelResults(
         title=f"Labels by a stain: {name} of {study.folder.name}",
         subtitle=f"{len(labelled.table):,} labels by the stain {meta.settings['channel']}",

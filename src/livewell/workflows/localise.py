@@ -1,5 +1,6 @@
 """Where in new images a net that learnt from labels of images sees the positive class."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ from livewell.execution.items import Item, Journal, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, remove_others
 from livewell.images.opening import Channels, noted_channels
+from livewell.images.walking import left_out_lines
 from livewell.inference.detections import Look
 from livewell.inference.frames import UNSCALED
 from livewell.inference.model import Model
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
+from livewell.names import name_of
 from livewell.outputs.located import Locator, locate, located_tables
 from livewell.report.localisation_figures import show
 from livewell.report.localise import LocaliseResults, localise_page
 from livewell.report.model import model_summary
-from livewell.report.page import Note, render
+from livewell.report.page import Note, noted, render
 from livewell.study.naming import file_names, wells
 from livewell.study.runs import versions
 
@@ -40,6 +43,7 @@ class Localisation:
     figure3: Path | None
     page: Path
     warnings: tuple[str, ...]
+    left_out: Mapping[str, int]
 
 
 def localise(
@@ -94,7 +98,8 @@ def localise(
     look = Look(**{name: value for name, value in shape.items() if value is not None})
     locator = Locator(Model.load(model, device=device), look, least)
     card, opening = locator.card, OpenSettings(channels, pixel_um)
-    files = image_files(images, out)
+    listing = image_files(images, out)
+    files = listing.files
     settings = {
         "images": str(images.resolve()),
         "weights": card.weights_sha256,
@@ -121,7 +126,7 @@ def localise(
     shown = show(files, pictures, detections, locator, opening, out, most=figures)
     warnings = (*unplaced, *counted((r["image"], n) for r in batch.rows for n in r["notes"]))
     results = LocaliseResults(
-        title=f"Detections in {images.name}",
+        title=f"Detections in {name_of(images)}",
         subtitle=f"by the model {find_model(model)}",
         classes=card.class_names.pair,
         pictures=pictures,
@@ -137,7 +142,10 @@ def localise(
         learnt=int(pictures.loc[pictures["learnt"] == 1, "image"].nunique()),
         measured=[(r["name"], r["value"], r["low"], r["high"]) for r in card.results],
         card=model_summary(card),
-        notes=[Note("info" if text.endswith(UNSCALED) else "warn", text) for text in warnings],
+        notes=[
+            *(Note("info" if text.endswith(UNSCALED) else "warn", text) for text in warnings),
+            *noted((), left_out_lines(listing.left_out)),
+        ],
         settings=settings | {"figures": figures},
         versions=versions(),
     )
@@ -145,5 +153,5 @@ def localise(
     page = folder.write(render(localise_page(results)), tables)
     remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
     Journal(out).end()
-    figure3, least = shown.figure3, locator.least
-    return Localisation(out, pictures, detections, batch.failures, least, figure3, page, warnings)
+    found = (out, pictures, detections, batch.failures, locator.least, shown.figure3)
+    return Localisation(*found, page, warnings, listing.left_out)

@@ -1,6 +1,7 @@
 """Patches of a study, and which group plays which part."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import pandas as pd
@@ -12,7 +13,14 @@ from livewell.splitting.groups import group_of_images, grouped, refuse_lost
 from livewell.splitting.schemes import Scheme
 from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, refuse_kept
+from livewell.study.regions import (
+    Grid,
+    Whole,
+    frame_of,
+    patches_of_labels,
+    refuse_kept,
+    unusable_frames,
+)
 from livewell.study.runs import label_hash
 from livewell.study.scale import channel_names, common_pixel_um
 from livewell.study.study import Study, checked_name
@@ -94,7 +102,8 @@ def split(
     groups = units.unit_names(fields, by)
     scheme.settled(fields, groups[groups.index.isin(table["image"])])
     pixels = StudyPixels(study, channels)
-    pixels.prepare(sorted(table["image"].unique()))
+    unusable = pixels.prepare(sorted(table["image"].unique()))
+    warnings = _logged(unusable_frames(table, unusable))
     occupancy = None
     if occupied_by is not None:
         from livewell.inference.occupancy import ModelOccupancy  # torch, where it is needed
@@ -111,7 +120,7 @@ def split(
         patches["group"] = patches["image"].map(merged)
     patches = PATCHES.check(patches, where=f"split {name}")
     group_of = group_of_images(patches)
-    warnings = _logged(units.warnings(fields, group_of, by))
+    warnings += _logged(units.warnings(fields, group_of, by))
     warnings += _logged(confounds.of_split(fields, patches, by, meta))
     # copies may have become one group since the scheme was settled first
     folds = scheme.settled(fields, group_of).assign(patches, seed)
@@ -147,7 +156,8 @@ def split(
     return SplitResult(patches, folds, balance.balance(patches, folds), tuple(warnings))
 
 
-def _logged(texts: list[str]) -> list[str]:
-    for text in texts:
+def _logged(texts: Iterable[str]) -> list[str]:
+    found = list(texts)
+    for text in found:
         LOG.warning(text)
-    return texts
+    return found

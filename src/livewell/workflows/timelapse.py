@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.doses.over_time import Curves
+from livewell.doses.positions import refuse_untimed
 from livewell.execution.items import FolderRecords, Item, Record, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, folder_names, sha256
@@ -88,7 +89,8 @@ def timelapse(
     SpecError, MissingExtraError
         The engine or backend cannot do it.
     TableError, LeakError
-        The model has an anchor, and plates have none, or all images are of it.
+        The model has an anchor, and plates have none, or all images are of it; several files of a
+        position say no time.
     OutputError
         `out` cannot be written, holds something else, or was begun with other settings.
     """
@@ -97,6 +99,7 @@ def timelapse(
     for image in only:
         study.path(image)
     fields = every[every["image"].isin(only)] if only else every
+    refuse_untimed(fields, str(study.folder))
     found = candidates(model, study, device=device)
     models, card = found.models, found.models[0].card
     models[0].need_two_classes("time courses are of")

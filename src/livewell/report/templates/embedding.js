@@ -263,7 +263,8 @@
     document.execCommand("copy");
   };
   control("save").onclick = () => {
-    const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
+    const formula = (value) => /^[=+\-@\t\r]/.test(value) && isNaN(value);
+    const quoted = (value) => `"${formula(value) ? "'" : ""}${String(value).replaceAll('"', '""')}"`;
     const text = table().map((row) => row.map(quoted).join(",")).join("\r\n");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));

@@ -1,0 +1,1 @@
+"""TIFF: what a file says, which page is which plane, and their pixels."""

@@ -1,0 +1,91 @@
+"""What cannot be in the pages of a TIFF file: each finding is a sentence, and no pixel is read."""
+
+import math
+from collections.abc import Sequence
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livewell.images.tiff.ifd import Page
+
+
+def page_faults(page: Page) -> list[str]:
+    """Why a page cannot be read, empty where it can."""
+    return [*page.faults, *page.form.faults] or _segments(page)
+
+
+def _segments(page: Page) -> list[str]:
+    form = page.form
+    name = "tiles" if form.tile else "strips"
+    needed = math.prod(form.grid)
+    offsets, counts = page.offsets, page.counts
+    for what, values in (("offsets", offsets), ("byte counts", counts)):
+        if len(values) != needed:
+            return [f"{needed} {name} are needed for its size, and {len(values)} have {what}"]
+    absent = sum(not (offset and count) for offset, count in zip(offsets, counts, strict=True))
+    if absent:
+        return [f"{absent} of {needed} {name} are missing"]
+    ends = max(map(add, offsets, counts))
+    if ends > page.file.size:
+        return [f"the file ends too early: {page.file.size} bytes, pixels up to byte {ends}"]
+    if form.compression == 1 and form.bits and not _fit(page):
+        return [
+            f"its {name} hold {sum(counts)} bytes, and its size and bits need {form.plane_bytes}"
+        ]
+    return []
+
+
+def _fit(page: Page) -> bool:
+    """Whether segments without compression have the bytes that their size needs."""
+    planes, down, across = page.form.grid
+    full, last = page.form.segment_bytes(0), page.form.segment_bytes(down - 1)
+    if len(page.counts) == 1:
+        return page.counts[0] == full
+    counts = np.array(page.counts).reshape(planes, down, across)
+    # some programs fill the last strip up to the size of the others
+    return bool((counts[:, :-1] == full).all() and np.isin(counts[:, -1], (full, last)).all())
+
+
+def overlap(pages: Sequence[Page], more: Sequence[tuple[int, int]] = ()) -> str:
+    """A sentence where parts of the file lie over each other that cannot, else empty.
+
+    Pixels may lie neither over lists of tags nor over other pixels, unless both are the same.
+    `more` are bytes of pixels of planes that have no page.
+    """
+    claimed = _claimed(pages, more)
+    starts, ends, pixels = claimed[:, 0], claimed[:, 1], claimed[:, 2].astype(bool)
+    reach = np.maximum.accumulate(ends)[:-1]
+    last = np.maximum.accumulate(np.where(pixels, ends, 0))[:-1]
+    crossing = starts[1:] < np.where(pixels[1:], reach, last)
+    if not crossing.any():
+        return ""
+    return f"parts of the file lie over each other (at byte {starts[1:][crossing][0]})"
+
+
+def unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> list[str]:
+    """A note where bytes that no tag names have room for more planes."""
+    file, plane = pages[0].file, min(page.form.plane_bytes for page in pages)
+    if plane == 0 or pages[0].form.compression != 1:
+        return []
+    claimed = _claimed(pages, more)
+    starts = np.append(claimed[:, 0], file.size)
+    ends = np.insert(np.maximum.accumulate(claimed[:, 1]), 0, 0)
+    free = int((starts - ends).max())
+    if free < plane:
+        return []
+    return [
+        f"{free} bytes of the file belong to nothing that it names: room for {free // plane} more"
+        " planes, which are not read"
+    ]
+
+
+def _claimed(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Bytes that are named, in their order: from, to (excluded), and whether they are pixels."""
+    found = {(start, end, 1) for start, end in more}
+    found.add((0, 16 if pages[0].file.big else 8, 0))
+    for page in pages:
+        found.update((at, at + size, 1) for at, size in zip(page.offsets, page.counts, strict=True))
+        found.add((page.at, page.end, 0))
+        found.update((tag.at, tag.at + tag.size, 0) for tag in page.tags.values() if not tag.raw)
+    return np.array(sorted(found), np.int64)

@@ -1,0 +1,151 @@
+"""Which pages of a TIFF are its image, and which are thumbnails, masks or others beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from livewell.errors import ImageReadError, LivewellError
+from livewell.images.plain import damaged
+from livewell.images.tiff.checks import page_faults
+from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The pages of the image and what is said of them; what was left out, with notes on doubts."""
+
+    said: Statement
+    pages: Sequence[Page]
+    account: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def choose(pages: Sequence[Page], statements: Sequence[Statement]) -> Choice:
+    """The pages of the one image; an error where several could be it, or one is damaged."""
+    account: list[str] = []
+    notes: list[str] = []
+    sound = _sound(pages, notes)
+    candidates = _candidates(sound, statements)
+    best = _best(candidates)
+    said, own = candidates[best]
+    chosen = {page.number for page in own}
+    for page in pages:
+        if page.number in chosen:
+            continue
+        if page.form.reduced:
+            account.append(f"page {page.number} not read: a smaller copy or a mask ({page.form})")
+        elif page in sound:
+            notes.append(f"page {page.number} not read: it is not of the same series ({page.form})")
+    inner = [page for page in own if 330 in page.tags]
+    if inner:
+        account.append(_inner(inner))
+    return Choice(said, own, tuple(account), tuple(_merged(notes)))
+
+
+def _sound(pages: Sequence[Page], notes: list[str]) -> list[Page]:
+    """Pages that can be read; a damaged one is an error unless it is a copy of another."""
+    found = []
+    for page in pages:
+        faults = page_faults(page)
+        if not faults:
+            found.append(page)
+        elif page.form.reduced and len(pages) > 1:
+            notes.append(f"page {page.number}, a smaller copy or a mask, is damaged: {faults[0]}")
+        else:
+            raise damaged(page.file.path, f"page {page.number}: {'; '.join(faults)}")
+    if not found:
+        raise damaged(pages[0].file.path, "a TIFF without an image")
+    return found
+
+
+def _candidates(
+    pages: Sequence[Page], statements: Sequence[Statement]
+) -> list[tuple[Statement, list[Page]]]:
+    """Series of pages, each with what is said of it."""
+    full = [page for page in pages if not page.form.reduced] or list(pages)
+    if all(said.pages is not None and len(said.pages) == 1 for said in statements):
+        # a description for every page: nothing tells what they are
+        said = replace(statements[0], pages=None)
+        statements = [replace(said, source="", sizes=()) if len(statements) > 1 else said]
+    if len(statements) == 1 and statements[0].places is None:
+        groups: dict[tuple[Any, ...], list[Page]] = {}
+        for page in full:
+            groups.setdefault(page.form.key, []).append(page)
+        return [(statements[0], group) for group in groups.values()]
+    series = [(said, _spoken_of(said, pages)) for said in statements]
+    found = [(said, own) for said, own in series if own]
+    if not found:
+        raise damaged(pages[0].file.path, "its description names no page that can be read")
+    return found
+
+
+def _spoken_of(said: Statement, pages: Sequence[Page]) -> list[Page]:
+    """Pages that a statement speaks of, which must be of one form."""
+    numbers = set(said.pages or ())
+    if said.places is not None:
+        numbers = {number for file, number in said.places.values() if not file}
+    own = [page for page in pages if page.number in numbers]
+    if said.places is None:
+        own = [page for page in own if not page.form.reduced] or own
+    odd = [page for page in own if page.form.key != own[0].form.key]
+    if odd:
+        raise ImageReadError(
+            f"pages of one series differ: {own[0].form}, and page {odd[0].number} {odd[0].form}",
+            where=str(own[0].file.path),
+            remedy="save pages of one size and number type to a file of their own",
+        )
+    return own
+
+
+def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:
+    """The series of most pages, or the largest of single pages; an error where that is a guess."""
+    sizes = [(len(own), own[0].form.height * own[0].form.width) for _, own in candidates]
+    most = max(count for count, _ in sizes)
+    longest = [i for i, (count, _) in enumerate(sizes) if count == most]
+    best = max(longest, key=lambda i: sizes[i][1])
+    largest = sizes[best][1]
+    if most == 1:
+        doubt = sum(area == largest for _, area in sizes) > 1
+    else:
+        doubt = len(longest) > 1 or any(n * area > most * largest for n, area in sizes)
+    if doubt:
+        told = "; ".join(f"{numbered(own)}: {own[0].form}" for _, own in candidates[:6])
+        raise ImageReadError(
+            f"holds {len(candidates)} images (positions, or pages that do not fit together)",
+            where=str(candidates[0][1][0].file.path),
+            expected="one position a file",
+            got=told,
+            remedy="save every position to a file of its own",
+        )
+    return best
+
+
+def _inner(pages: Sequence[Page]) -> str:
+    """What lies inside the pages as sub-images."""
+    first = pages[0]
+    told = []
+    for at in first.values(330)[:20]:
+        try:
+            page, _ = first.file.page(int(at), 0)
+            told.append(f"{page.form.height} x {page.form.width} px")
+        except LivewellError:
+            told.append("damaged")
+    return f"sub-images of {numbered(pages)} not read ({', '.join(told)})"
+
+
+def numbered(pages: Sequence[Page]) -> str:
+    """Pages by their numbers."""
+    numbers = [page.number for page in pages]
+    if len(numbers) == 1:
+        return f"page {numbers[0]}"
+    if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"pages {numbers[0]} to {numbers[-1]}"
+    some = ", ".join(map(str, numbers[:8]))
+    return f"{len(numbers)} pages ({some}{' ...' if len(numbers) > 8 else ''})"
+
+
+def _merged(notes: Sequence[str]) -> list[str]:
+    """At most six notes on single pages, and how many more there are."""
+    kept = list(notes[:6])
+    return [*kept, f"{len(notes) - 6} more pages not read"] if len(notes) > 6 else kept

@@ -1,0 +1,175 @@
+"""What the descriptions of the common flavours of TIFF say: tifffile's own, ImageJ, MetaMorph."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from xml.etree import ElementTree
+
+import numpy as np
+
+from livewell.images.tiff import scale
+from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.library import opened
+from livewell.images.tiff.micromanager import micro_manager
+from livewell.images.tiff.ome import ome
+from livewell.images.tiff.statement import Scale, Statement
+
+_BY_TIFFFILE = {34361: "fluoview", 34412: "lsm", 33560: "sis", 33471: "sis"}
+_SITE = re.compile(r"^\s*([A-Za-z]{1,2}\s?-?\s?\d{1,2})\s*:\s*(.+?)\s*$")
+
+
+def statements(pages: Sequence[Page]) -> list[Statement]:
+    """What the file says of its pages: one statement for each image that it speaks of."""
+    first = pages[0]
+    text = first.text(270)
+    managed = micro_manager(pages)
+    if text.endswith("</OME>") or (text.startswith(("<?xml", "<OME")) and "<OME" in text[:2000]):
+        return ome(text, pages, managed)
+    if managed:
+        return [managed]
+    if not text.startswith("ImageJ=") and _shape(first):
+        return _shaped(pages)
+    return [_one_statement(text, pages)]
+
+
+def _one_statement(text: str, pages: Sequence[Page]) -> Statement:
+    first = pages[0]
+    kind = next((kind for code, kind in _BY_TIFFFILE.items() if code in first.tags), "")
+    if "scanimage" in text.lower() or first.text(305).startswith("SI."):
+        kind = "scanimage"
+    if text.startswith("ImageJ="):
+        return _imagej(text, first, len(pages))
+    if 33628 in first.tags and 33629 in first.tags:
+        return _stk(first)
+    if text.startswith("<MetaData"):
+        return _metaseries(pages)
+    return _series(first, kind) if kind else Statement(scale=scale.by_dots(first))
+
+
+def _imagej(text: str, first: Page, pages: int) -> Statement:
+    said = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    try:
+        found = {key: int(said.get(key, 1)) for key in ("frames", "slices", "channels", "images")}
+    except ValueError:
+        return Statement("the ImageJ description", broken="its sizes are not numbers")
+    if min(found.values()) < 1:
+        return Statement("the ImageJ description", broken="it speaks of less than one image")
+    order = said.get("order", "czt").lower()
+    if sorted(order) != ["c", "t", "z"]:
+        order = "czt"
+    names = {"c": "channels", "z": "slices", "t": "frames"}
+    sizes = [(letter.upper(), found[names[letter]]) for letter in reversed(order)]
+    planes = math.prod(size for _, size in sizes)
+    if found["images"] > planes and found["images"] % planes == 0:
+        sizes.insert(0, ("Q", found["images"] // planes))
+    labels: list[str] = []
+    if 50839 in first.tags and 50838 in first.tags:
+        with suppress(ValueError, KeyError, IndexError), opened(first.file.path) as file:
+            labels = list((file.imagej_metadata or {}).get("Labels") or [])
+    return Statement(
+        "the ImageJ description",
+        tuple(sizes),
+        behind=pages == 1,
+        scale=scale.by_imagej(said, labels, found["channels"], first),
+    )
+
+
+def _stk(first: Page) -> Statement:
+    with opened(first.file.path) as file:
+        said = file.stk_metadata or {}
+    planes = int(said.get("NumberPlanes", 0))
+    source = "the MetaMorph stack"
+    if planes != first.tags[33629].count or planes < 1:
+        return Statement(source, broken="its tags do not fit each other")
+    letter = "Q"
+    if np.all(np.asarray(said.get("ZDistance", 0)) != 0):
+        letter = "Z"
+    elif np.all(np.diff(said.get("TimeCreated", np.zeros(2))) != 0):
+        letter = "T"
+    sizes = ((letter, planes),)
+    return Statement(source, sizes, behind=planes > 1, scale=scale.by_stk(said))
+
+
+def _shape(page: Page) -> str:
+    texts = (page.text(270), page.text(-270))
+    return next((text for text in texts if text.startswith(('{"shape":', "shape=("))), "")
+
+
+def _shaped(pages: Sequence[Page]) -> list[Statement]:
+    """A statement for every page that begins a series: pages up to the next are of it."""
+    begins = [i for i, page in enumerate(pages) if _shape(page)]
+    found = []
+    for start, stop in zip(begins, [*begins[1:], len(pages)], strict=True):
+        numbers = tuple(page.number for page in pages[start:stop])
+        found.append(_one_shape(pages[start], numbers if len(begins) > 1 else None))
+    return found
+
+
+def _one_shape(page: Page, numbers: tuple[int, ...] | None) -> Statement:
+    source, text = "the description by tifffile", _shape(page)
+    dots = scale.by_dots(page)
+    try:
+        if text.startswith("shape"):
+            said = {"shape": [int(n) for n in re.findall(r"\d+", text)]}
+        else:
+            said = json.loads(text)
+        shape = [int(n) for n in said["shape"]]
+        axes = str(said.get("axes") or "Q" * len(shape)).upper()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Statement(source, pages=numbers, broken="it is damaged", scale=dots)
+    inner = [n for n in page.form.shape if n > 1]
+    sizes = [(letter, n) for letter, n in zip(axes, shape, strict=False) if n > 1]
+    split = len(sizes) - len(inner)
+    if len(axes) != len(shape) or split < 0 or [n for _, n in sizes[split:]] != inner:
+        broken = f"it speaks of shape {tuple(shape)}, and a page has {page.form.shape}"
+        return Statement(source, pages=numbers, broken=broken, scale=dots)
+    behind = bool(said.get("truncated"))
+    return Statement(source, tuple(sizes[:split]), pages=numbers, behind=behind, scale=dots)
+
+
+def _metaseries(pages: Sequence[Page]) -> Statement:
+    source = "the MetaXpress description"
+    try:
+        planes = [_properties(page.text(270)) for page in pages]
+    except ElementTree.ParseError as error:
+        return Statement(source, broken=f"it is damaged ({error})")
+    first = planes[0]
+    label = first.get("stage-label", "")
+    site = _SITE.match(label)
+    sizes: tuple[tuple[str, int], ...] = ()
+    if len(pages) > 1:
+        differing = [
+            letter
+            for letter, key in (("P", "stage-label"), ("Z", "z-position"), ("C", "wavelength"))
+            if len({plane.get(key) for plane in planes}) == len(pages)
+        ]
+        sizes = ((differing[0] if len(differing) == 1 else "Q", len(pages)),)
+    return Statement(
+        source,
+        sizes,
+        scale=scale.by_metaseries(first),
+        well=site[1].replace(" ", "").replace("-", "").upper() if site else None,
+        position=(site[2] if site else label) or None,
+    )
+
+
+def _properties(text: str) -> dict[str, str]:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ElementTree.ParseError("it defines entities")
+    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    root = ElementTree.fromstring(text or "<a/>")  # noqa: S314  (entities are refused)
+    return {prop.get("id", ""): prop.get("value", "") for prop in root.iter() if prop.get("id")}
+
+
+def _series(first: Page, kind: str) -> Statement:
+    """Axes as tifffile reads them out of a flavour's own tags."""
+    with opened(first.file.path) as file:
+        series = file.series[0]
+        sizes = tuple(
+            (letter, int(size))
+            for letter, size in zip(series.axes, series.shape, strict=True)
+            if letter not in "YXS"
+        )
+    return Statement(f"the {kind} description", sizes, scale=Scale())

@@ -1,0 +1,219 @@
+"""What OME-XML says of the pages of a TIFF: one statement for each image that lies in the file."""
+
+import math
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from livewell.images.tiff import scale
+from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.statement import Place, Scale, Statement
+
+SOURCE = "the OME-XML"
+ABSENT = "it is not beside this one"
+_TYPES = {"float": "float32", "double": "float64", "bit": "bool"}
+
+
+def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Statement]:
+    """Statements of the images that have pages here; `managed` knows the pages better."""
+    root = parsed(text)
+    if root is None:
+        return [managed or Statement(SOURCE, broken="it is damaged and cannot be read")]
+    found = [_Image(image, root, pages).statement() for image in _children(root, "Image")]
+    here = [each for each in found if each.places is None or _own(each)]
+    if managed:
+        return [_both(managed, (here or found or [managed])[0])]
+    if not here:
+        here = _renamed(found, pages[0])
+    if not here:
+        broken = "it speaks of no page of this file"
+        return [replace(found[0], broken=broken) if found else Statement(SOURCE, broken=broken)]
+    return here
+
+
+def parsed(text: str) -> Element | None:
+    """The root of the XML; ``None`` where it is damaged, or defines entities."""
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return None
+    try:
+        return ElementTree.fromstring(text.encode())  # noqa: S314  (entities are refused)
+    except ElementTree.ParseError:
+        return None
+
+
+def _own(said: Statement) -> bool:
+    return any(not file for file, _ in (said.places or {}).values())
+
+
+def _renamed(found: Sequence[Statement], page: Page) -> list[Statement]:
+    """Statements that all name one file that is not there: this one, under an older name."""
+    names = {file for each in found for file, _ in (each.places or {}).values()}
+    if len(names) != 1 or neighbour(page, min(names)) != ABSENT:
+        return []
+    note = f"the file has been renamed: {SOURCE} calls it {min(names)}"
+    return [
+        replace(
+            each,
+            places={place: ("", number) for place, (_, number) in (each.places or {}).items()},
+            notes=(*each.notes, note),
+        )
+        for each in found
+        if each.places
+    ]
+
+
+def _both(managed: Statement, said: Statement) -> Statement:
+    """Micro-Manager's pages, and what OME-XML says beside them."""
+    own, other = managed.scale, said.scale
+    merged = Scale(
+        own.pixel_um or other.pixel_um,
+        own.frame_s or other.frame_s,
+        own.channels or other.channels,
+        tuple(dict.fromkeys(own.notes + other.notes)),
+    )
+    position = managed.position or said.position
+    return replace(managed, scale=merged, well=said.well, position=position)
+
+
+class _Image:
+    """One image of OME-XML, beside the pages of the file that holds it."""
+
+    def __init__(self, image: Element, root: Element, pages: Sequence[Page]) -> None:
+        self._image, self._root, self._pages = image, root, pages
+        self._pixels = next(_children(image, "Pixels"), Element("Pixels"))
+        self._notes: list[str] = []
+
+    def statement(self) -> Statement:
+        """What it says."""
+        pixels = self._pixels
+        order = pixels.get("DimensionOrder", "")
+        if sorted(order) != sorted("XYZCT") or order[:2] != "XY":
+            return Statement(SOURCE, broken=f"its order of axes is {order!r}")
+        sizes = {letter: _whole(pixels.get(f"Size{letter}"), 0) for letter in "XYZCT"}
+        if min(sizes.values()) < 1:
+            return Statement(SOURCE, broken="a size of its axes is missing or below one")
+        if any(True for _ in self._root.iter() if _name(_).startswith("ModuloAlong")):
+            return Statement(SOURCE, broken="an axis holds more than time, channel and depth")
+        samples = self._samples()
+        if sizes["C"] % samples:
+            return Statement(SOURCE, broken="its channels and samples do not fit each other")
+        sizes["C"] //= samples
+        axes = tuple((letter, sizes[letter]) for letter in reversed(order[2:]))
+        kind = pixels.get("Type", "")
+        position = next((label.get("Name") for label in _children(self._image, "StageLabel")), None)
+        named = re.search(r"_MMStack_(.+?)(?:\.ome)?$", self._image.get("Name", ""))
+        return Statement(
+            SOURCE,
+            axes,
+            self._places(axes),
+            height=sizes["Y"],
+            width=sizes["X"],
+            dtype=_TYPES.get(kind, kind),
+            scale=scale.by_ome(
+                pixels, [*_children(pixels, "Channel")], [*_children(pixels, "Plane")]
+            ),
+            well=self._well(),
+            position=position or (named[1] if named else None),
+            notes=tuple(self._notes),
+        )
+
+    def _samples(self) -> int:
+        """Samples of a pixel that count as channels; those that are not said are the page's."""
+        said = {_whole(c.get("SamplesPerPixel"), 0) for c in _children(self._pixels, "Channel")}
+        samples = self._pages[0].form.samples
+        if samples not in said and samples == _whole(self._pixels.get("SizeC"), 0):
+            return samples
+        return max(said.pop(), 1) if len(said) == 1 else 1
+
+    def _places(self, axes: Sequence[tuple[str, int]]) -> dict[Place, tuple[str, int]]:
+        """File and page of each plane that is named; places that cannot be are left out, noted."""
+        blocks = list(_children(self._pixels, "TiffData"))
+        total = math.prod(size for _, size in axes)
+        found: dict[Place, tuple[str, int]] = {}
+        wrong = 0
+        for block in blocks or [Element("TiffData")]:
+            file = self._file_of(block)
+            at = [_whole(block.get(f"First{letter}"), 0) for letter, _ in axes]
+            page = _whole(block.get("IFD"), 0)
+            usual = 1 if block.get("IFD") is not None else len(self._pages)
+            many = _whole(block.get("PlaneCount"), _whole(block.get("NumPlanes"), usual))
+            start = 0
+            for index, (_, size) in zip(at, axes, strict=True):
+                start = start * size + index
+            inside = all(0 <= i < size for i, (_, size) in zip(at, axes, strict=True))
+            if not inside or page < 0 or many < 0:
+                wrong += 1
+                continue
+            most = min(many, total - start, len(self._pages) - page if not file else total)
+            wrong += most < many and block.get("PlaneCount") is not None
+            for i in range(max(min(most, 10**6), 0)):
+                place = _place(start + i, axes)
+                wrong += place in found
+                found.setdefault(place, (file, page + i))
+        if wrong:
+            self._notes.append(
+                f"{wrong} entries of {SOURCE} name pages or planes that are not there, or twice"
+            )
+        return found
+
+    def _file_of(self, block: Element) -> str:
+        """Name of the file that a block lies in, empty for this one."""
+        uuid = next(_children(block, "UUID"), None)
+        if uuid is None:
+            return ""
+        own = self._pages[0].file.path.name
+        name = uuid.get("FileName", "")
+        same = uuid.text is not None and uuid.text == self._root.get("UUID")
+        return "" if same or not name or name.casefold() == own.casefold() else name
+
+    def _well(self) -> str | None:
+        """Well of a plate whose samples name this image."""
+        own = self._image.get("ID")
+        for well in (each for each in self._root.iter() if _name(each) == "Well"):
+            if any(_name(each) == "ImageRef" and each.get("ID") == own for each in well.iter()):
+                row, column = _whole(well.get("Row"), -1), _whole(well.get("Column"), -1)
+                if 0 <= row < 26 and column >= 0:
+                    return f"{chr(65 + row)}{column + 1:02d}"
+        return None
+
+
+def neighbour(page: Page, name: str) -> str:
+    """Why a file that OME-XML names is not read, empty where it may be.
+
+    Only regular files beside this one are, which are named by their bare name.
+    """
+    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        return "only files in the same folder are read"
+    try:
+        kind = (page.file.path.parent / name).lstat().st_mode
+    except OSError:
+        return ABSENT
+    return "" if stat.S_ISREG(kind) else "it is no regular file"
+
+
+def _place(index: int, axes: Sequence[tuple[str, int]]) -> Place:
+    at = {}
+    for letter, size in reversed(axes):
+        index, at[letter] = divmod(index, size)
+    return at["T"], at["C"], at["Z"]
+
+
+def _children(element: Element, name: str) -> Iterator[Element]:
+    return (child for child in element if _name(child) == name)
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _whole(value: str | None, usual: int) -> int:
+    """A whole number; `usual` where there is none, -1 where it is not one."""
+    if value is None:
+        return usual
+    try:
+        return int(value) if len(value) < 20 else -1
+    except ValueError:
+        return -1

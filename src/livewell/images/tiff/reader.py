@@ -1,0 +1,153 @@
+"""TIFF in its flavours: plain, BigTIFF, OME, ImageJ, MetaMorph STK; frames are read one by one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from livewell.errors import ImageReadError
+from livewell.image import Frame, Header
+from livewell.images.plain import damaged
+from livewell.images.tiff.checks import overlap, page_faults, unclaimed
+from livewell.images.tiff.flavours import statements
+from livewell.images.tiff.ifd import Page, TiffBytes
+from livewell.images.tiff.layout import Layout, lay_out
+from livewell.images.tiff.ome import ABSENT, neighbour
+from livewell.images.tiff.planes import read_behind, read_page, upright
+from livewell.images.tiff.samples import samples_of
+from livewell.images.tiff.statement import Statement
+
+
+class TiffImage:
+    """One TIFF file, its frames read one by one."""
+
+    def __init__(self, path: Path) -> None:
+        self.source = str(path)
+        self._files = {"": TiffBytes(path)}
+        self._others: dict[str, list[Page]] = {}
+        try:
+            self._pages = self._files[""].pages()
+            if not self._pages:
+                raise damaged(path, "a TIFF without an image")
+            said = [self._followed(each) for each in statements(self._pages)]
+            self._layout = lay_out(self._pages, said)
+            self._samples = samples_of(self._layout.first, self._layout.said)
+            self.header = self._header()
+        except BaseException:
+            self.close()
+            raise
+
+    def frame(self, t: int, channel: int = 0) -> Frame:
+        """One (y, x) plane in the file's number type, read now."""
+        layout, samples = self._layout, self._samples.read
+        if samples:
+            channel, sample = 0, samples[channel]
+        plane, z = divmod(channel, layout.slices)
+        name, number = layout.plane(t, plane, z)
+        if layout.behind:
+            page, pixels = layout.first, read_behind(layout.first, number)
+        else:
+            page = (self._others[name] if name else self._pages)[number]
+            pixels = read_page(page)
+        if samples:
+            pixels = pixels[sample] if page.form.planar else pixels[..., sample]
+        pixels = upright(pixels, page)
+        return pixels.astype("u1") if pixels.dtype.kind == "b" else pixels
+
+    @property
+    def packed(self) -> bool:
+        """Whether its frames are decoded by more than reading them."""
+        return any(page.form.compression != 1 for page in self._pages)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        for file in self._files.values():
+            file.handle.close()
+
+    def _followed(self, said: Statement) -> Statement:
+        """The statement with the planes that lie in other files, as far as they may be read."""
+        names = sorted({name for name, _ in (said.places or {}).values() if name})
+        if said.places is None or not names:
+            return said
+        notes, places = list(said.notes), dict(said.places)
+        first = places.get((0, 0, 0), ("", 0))[0]
+        if first and not neighbour(self._pages[0], first):
+            raise ImageReadError(
+                "part of an image that is spread over several OME-TIFF files",
+                where=self.source,
+                remedy=f"open {first} instead, which begins the set",
+            )
+        reasons = {name: neighbour(self._pages[0], name) for name in names}
+        absent = [name for name, why in reasons.items() if why == ABSENT]
+        if absent:
+            raise ImageReadError(
+                f"part of an image of which {len(absent)} files are missing",
+                where=self.source,
+                expected=", ".join(absent[:5]),
+                remedy="put the other files of the set beside it, or export it as one file",
+            )
+        for name, why in reasons.items():
+            pages = [] if why else self._open_other(name)
+            key = self._pages[0].form.key
+            mine = [place for place, (file, _) in places.items() if file == name]
+            lost = [
+                place
+                for place in mine
+                if places[place][1] >= len(pages) or pages[places[place][1]].form.key != key
+            ]
+            notes.append(
+                f"{len(mine)} planes lie in {name}, which is not read: {why}"
+                if why
+                else f"{len(mine) - len(lost)} planes are read from {name} beside this file"
+            )
+            for place in lost:
+                del places[place]
+        return replace(said, places=places, notes=tuple(notes))
+
+    def _open_other(self, name: str) -> list[Page]:
+        file = self._files[name] = TiffBytes(Path(self.source).parent / name)
+        pages = self._others[name] = file.pages()
+        faults = [fault for page in pages for fault in page_faults(page)]
+        if faults:
+            raise damaged(file.path, faults[0])
+        return pages
+
+    def _header(self) -> Header:
+        layout, samples = self._layout, self._samples
+        said, first = layout.said, layout.first
+        scale = said.scale
+        behind = [_behind(layout)] if layout.behind else []
+        crossing = overlap(self._pages, behind)
+        if crossing:
+            raise damaged(Path(self.source), crossing)
+        count = layout.channels
+        names = scale.channels if len(scale.channels) == count else ()
+        names = names or (("grey",) if count == 1 else tuple(f"channel {i}" for i in range(count)))
+        notes = [*layout.notes, *scale.notes, *samples.notes]
+        if samples.read:
+            names = samples.names
+        elif layout.slices > 1:
+            before = ("",) if count == 1 else tuple(f"{name}:" for name in names)
+            names = tuple(f"{name}z{z}" for name in before for z in range(layout.slices))
+            notes.append(
+                f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
+            )
+        notes += unclaimed(self._pages, behind)
+        return Header(
+            frames=layout.frames,
+            channels=names,
+            height=first.form.height,
+            width=first.form.width,
+            dtype=first.form.name.replace("bool", "uint8"),
+            pixel_um=scale.pixel_um,
+            frame_s=scale.frame_s,
+            notes=tuple(dict.fromkeys(notes)),
+            well=said.well,
+            position=said.position,
+            account=layout.account,
+        )
+
+
+def _behind(layout: Layout) -> tuple[int, int]:
+    """Bytes of the planes that have no page."""
+    first = layout.first
+    start = first.offsets[0] + first.form.plane_bytes
+    return start, start + (len(layout.planes) - 1) * first.form.plane_bytes

@@ -1,0 +1,49 @@
+"""What a file's description says of its pages: which axes they make, their scale, their place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Place = tuple[int, int, int]
+"""Frame, channel and slice of a plane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a file says of its scale: ``None`` or empty where not said or not usable."""
+
+    pixel_um: float | None = None
+    frame_s: float | None = None
+    channels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one description says.
+
+    ``source`` is who says it. ``sizes`` are letters and sizes of the axes over planes, the slowest
+    first: T, C, Z, others as tifffile names them, and ``Q`` where a size has no name. ``places``
+    tells for each plane the file (empty for this one) and the number of its page, in place of the
+    order of ``sizes``. If ``behind``, planes that have no page lie one after the other behind the
+    first one. ``pages`` are the numbers of those it speaks of, ``None`` for all. ``height``,
+    ``width`` and ``dtype`` are 0 or empty where not said. ``broken`` says why a description that
+    is there cannot be understood.
+    """
+
+    source: str = ""
+    sizes: tuple[tuple[str, int], ...] = ()
+    places: Mapping[Place, tuple[str, int]] | None = None
+    pages: tuple[int, ...] | None = None
+    behind: bool = False
+    height: int = 0
+    width: int = 0
+    dtype: str = ""
+    scale: Scale = field(default_factory=Scale)
+    well: str | None = None
+    position: str | None = None
+    notes: tuple[str, ...] = ()
+    broken: str = ""
+
+    def size(self, letter: str) -> int:
+        """Size of an axis, 1 where it is absent."""
+        return dict(self.sizes).get(letter, 1)

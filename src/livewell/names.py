@@ -1,0 +1,129 @@
+r"""Names of files: text that every table can hold, the way back, and what a table means by one.
+
+A byte of a name that is not UTF-8 is written ``\xf6``. A name says where a file lies below a root,
+its folders apart by ``/`` on every system.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from livewell.text import encodable
+
+AnyPath = str | os.PathLike[str]
+"""A path as text or as a path."""
+Parts = tuple[str, ...]
+Ends = dict[str, list[tuple[Parts, str]]]
+_SPELT = re.compile(rb"\\x([89a-f][0-9a-f])")
+_DIGITS = re.compile(r"(\d+)")
+CASE_NOTE = "found although the letter case differs"
+FOLDERS_NOTE = "found although folders stand before it that are not below the images' folder"
+
+
+def text_of(path: AnyPath) -> str:
+    r"""A path as text that every file can hold, bytes that are not UTF-8 spelt ``\xf6``.
+
+    It is the same on systems that read names in another encoding.
+    """
+    text = os.fspath(path)
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # this text is no name of this system
+        return encodable(text)
+
+
+def name_of(path: AnyPath, root: AnyPath | None = None) -> str:
+    """A file's name: where it lies below `root`, or what it is called there where ``None``."""
+    path = Path(path)
+    if root is None:
+        return text_of(path.name or path.resolve().name)
+    return text_of(path.relative_to(root).as_posix())
+
+
+def path_of(root: AnyPath, name: AnyPath) -> Path:
+    """The path below `root` of a name as `name_of` gives it: as it stands there, else unspelt."""
+    text = os.fspath(name)
+    if text.isascii() and "\\" not in text:
+        return Path(root) / text
+    raw = text.encode("utf-8", "surrogateescape")
+    path = Path(root) / os.fsdecode(raw)
+    if b"\\" not in raw or os.path.lexists(path):
+        return path
+    unspelt = Path(root) / os.fsdecode(
+        _SPELT.sub(lambda byte: bytes.fromhex(byte[1].decode()), raw)
+    )
+    return unspelt if os.path.lexists(unspelt) else path
+
+
+def fitted(name: str, most: int, *, end: bool = False) -> str:
+    """The beginning of a name, or its end, of at most so many bytes."""
+    while len(name.encode("utf-8", "surrogatepass")) > most:
+        name = name[1:] if end else name[:-1]
+    return name
+
+
+def natural_key(path: AnyPath) -> tuple[object, ...]:
+    """Sort key under which ``t2`` comes before ``t10``; letter case does not count."""
+    text = path.as_posix() if isinstance(path, Path) else os.fspath(path)
+    pieces = _DIGITS.split(text.casefold())
+    return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), text
+
+
+def parts_of(text: str) -> Parts:
+    r"""What names are compared by: folders and file, ``\`` as ``/``, letters composed (NFC)."""
+    composed = unicodedata.normalize("NFC", encodable(text)).replace("\\", "/")
+    return tuple(part for part in composed.split("/") if part not in ("", "."))
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Finds the names that text means: a cell of a table, an option."""
+
+    names: Collection[str]
+
+    @cached_property
+    def _stages(self) -> list[tuple[Callable[[str], Parts], Ends]]:
+        found: list[tuple[Callable[[str], Parts], Ends]] = []
+        for stage in (parts_of, _loose):
+            ends: Ends = {}
+            for name in self.names:
+                parts = stage(name)
+                ends.setdefault("".join(parts[-1:]), []).append((parts, name))
+            found.append((stage, ends))
+        return found
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    def find(self, text: str) -> tuple[Parts, str]:
+        """Names that fit, none, one or several, and a note on how it was found, or empty.
+
+        In this order, and the first that fits anything is the answer: the name itself; the same
+        folders and file; names that end as the text does; the longest name that the text ends
+        with, which has further folders before it; all this again whatever the letter case.
+        """
+        if text in self._known:
+            return (text,), ""
+        for number, (stage, ends) in enumerate(self._stages):
+            wanted = stage(text)
+            near = ends.get(wanted[-1], []) if wanted else []
+            longer = [name for parts, name in near if parts[-len(wanted) :] == wanted]
+            same = [name for parts, name in near if parts == wanted]
+            shorter = [(len(p), name) for p, name in near if wanted[-len(p) :] == p]
+            most = max((length for length, _ in shorter), default=0)
+            fits = same or longer or [name for length, name in shorter if length == most]
+            if fits:
+                outside = "" if same or longer else FOLDERS_NOTE
+                return tuple(fits), CASE_NOTE if number else outside
+        return (), ""
+
+
+def _loose(text: str) -> Parts:
+    return tuple(part.casefold() for part in parts_of(text))

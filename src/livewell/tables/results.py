@@ -1,0 +1,30 @@
+"""Tables of results as CSV that a spreadsheet shows and does not run."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from livewell.files import whole_file
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]inf", re.IGNORECASE)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table without its index, whole or not at all.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    shown = table.rename(columns=_cell)
+    for number, kind in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            shown.isetitem(number, table.iloc[:, number].map(_cell).array)
+    with whole_file(path) as temporary:
+        shown.to_csv(temporary, index=False)
+
+
+def _cell(value: Any) -> Any:
+    formula = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livewell.progress import SILENT, Bars, each
+from livewell.progress import SILENT, Bars, Lines, each
 
 
 def test_silent_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -47,3 +47,50 @@ def test_parts_make_a_whole_bar(capfd: pytest.CaptureFixture[str]) -> None:
             for _ in range(parts):
                 file(1 / parts)
     assert "2 of 2" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("step_s", "total", "said"),
+    [
+        (0.1, 50, ["100%"]),
+        (2, 50, ["10%", "20%", "30%", "40%", "50%", "60%", "70%", "80%", "90%", "100%"]),
+        (45, 4, ["25%", "50%", "75%", "100%"]),
+        (1, 10, ["100%"]),
+        (7, 300, 60),
+    ],
+)
+def test_a_log_file_gets_a_line_now_and_then(
+    step_s: float, total: int, said: list[str] | int
+) -> None:
+    """Row 30: at each tenth, at most one in ten seconds, and one in half a minute where slow."""
+    lines: list[str] = []
+    now = [0.0]
+    with Lines(lines.append, lambda: now[0]).task("judging", total) as tick:
+        for _ in range(total):
+            now[0] += step_s
+            tick()
+    shares = [line.split(", ")[1] for line in lines]
+    assert shares == said if isinstance(said, list) else len(shares) == said
+    assert lines[-1].startswith(f"judging: {total} of {total}, 100%")
+    assert all(" left" in line for line in lines[:-1])
+
+
+def test_a_line_says_how_long_it_takes() -> None:
+    """Row 30: what is done, the time gone, the time left and the last note, in units of people."""
+    lines: list[str] = []
+    now = [0.0]
+    with Lines(lines.append, lambda: now[0]).task("judging", 1200) as tick:
+        now[0] = 3600
+        tick(100, "A01.tif")
+    assert lines[0] == "judging: 100 of 1,200, 8%, 60 min gone, 11 h 0 min left; A01.tif"
+
+
+def test_one_long_item_is_heard_of() -> None:
+    """Row 30: within one file of many frames lines come by its notes."""
+    lines: list[str] = []
+    now = [0.0]
+    with Lines(lines.append, lambda: now[0]).task("judging", 1) as tick:
+        for frame in range(9):
+            now[0] += 20
+            tick(0, f"frame {frame}")
+    assert [line.rpartition("; ")[2] for line in lines[:-1]] == [f"frame {n}" for n in (1, 3, 5, 7)]

@@ -48,7 +48,7 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         named = Path(os.fsdecode(error.filename)) if _is_name(error.filename) else path
-        ours = named == path or path.parent in (named, *named.parents) or named in path.parents
+        ours = named in (path, *path.parents) or path in named.parents or TEMPORARY in str(named)
         if not ours and error.errno not in FAILING:
             raise
         raise refused(path if ours else named, error) from error

@@ -71,8 +71,8 @@ def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
 
     An older folder may hold nothing but the names of `holds`.
     """
-    real = Path(os.path.realpath(path))
     with writing(path):
+        real = Path(os.path.realpath(path))
         real.parent.mkdir(parents=True, exist_ok=True)
         clear_once(real.parent)
         names = [entry.name for entry in real.iterdir()] if real.exists() else []

@@ -1,6 +1,7 @@
 """Work beside work: what comes next is made, and what is done written, while something computes."""
 
 import queue
+import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -9,6 +10,11 @@ from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 _NO_MORE: Any = object()
+
+
+def leave_interrupts() -> None:
+    """Let Ctrl-C be for the process that began this one, which ends it; else both tell of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:

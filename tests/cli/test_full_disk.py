@@ -2,15 +2,15 @@
 
 import json
 import re
-import resource
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+resource = pytest.importorskip("resource", reason="only where a system limits files")
 Run = Callable[..., Result]
 Words = tuple[object, ...]
 LABELS = ("--negative", "healthy", "--positive", "sick", "--sick-from", 30)
@@ -37,6 +37,7 @@ def commands(world: Path, out: Path) -> dict[str, Words]:
 
 
 NAMES = tuple(commands(Path(), Path()))
+SHORT = ("index", "label", "split", "simulate")
 
 
 @contextmanager
@@ -64,7 +65,12 @@ def refused(made: Result) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", NAMES)
+def of(names: Iterable[str]) -> list[object]:
+    """Names of commands; those that take long are left to the long tests."""
+    return [n if n in SHORT else pytest.param(n, marks=pytest.mark.long) for n in names]
+
+
+@pytest.mark.parametrize("name", of(NAMES))
 def test_no_room(name: str, world: Path, livewell: Run, tmp_path: Path) -> None:
     """Row 17, M9: at the first byte, later and late, each is refused; then the same goes on."""
     words = commands(world, tmp_path)[name]
@@ -96,7 +102,9 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("left", [0, 60_000, 400_000])
-@pytest.mark.parametrize("name", ["index", "train", "assess", "heatmap", "timelapse", "simulate"])
+@pytest.mark.parametrize(
+    "name", of(["index", "train", "assess", "heatmap", "timelapse", "simulate"])
+)
 def test_a_small_disk(name: str, left: int, world: Path, livewell: Run, small: Path) -> None:
     """Row 17: what is begun on a disk with little room goes on once there is some."""
     words = commands(world, small)[name]

@@ -1,5 +1,6 @@
 """A command that is stopped says so, to people and to schedulers."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from livewell.errors import STOPPED
 
 Painter = Callable[..., NDArray[np.uint16]]
 Writer = Callable[..., Path]
@@ -73,3 +76,28 @@ def test_a_stopped_heat_map(
     assert process.returncode == 130
     assert "Traceback" not in told
     assert [path.name for path in out.iterdir()] == ["heatmap.json"]
+
+
+def test_a_stopped_simulation(tmp_path: Path) -> None:
+    """Ctrl-C at a terminal reaches worker processes too; only the command tells of it, once."""
+    words = ["simulate", "culture", "--out", tmp_path / "plate", "--frames", "30"]
+    command = [sys.executable, "-m", "livewell", *map(str, words)]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+        start_new_session=True,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not list(tmp_path.glob("plate/images/*.tif")):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert told.strip() == STOPPED

@@ -85,3 +85,44 @@ def test_other_files_and_settings_are_done_again(items, records, tmp_path: Path)
     gone = [tmp_path / "gone"]
     map_items(items, work := Work(), again(records), what="working", files=lambda record: gone)
     assert work.done == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b"\xff\xfe\x00\x80",
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"null",
+        b'{"asked": 7}',
+        b'00000000 {"asked": {"image": "b"}}',
+    ],
+)
+def test_a_damaged_line_is_no_record(items, tmp_path: Path, spoilt: bytes) -> None:
+    """Row L6: whatever stands in a journal, only whole lines are believed; the rest is done."""
+    map_items(items, Work(), Journal(tmp_path), what="working")
+    path = Journal(tmp_path).path
+    lines = [line for line in path.read_bytes().splitlines() if line]
+    path.write_bytes(b"\n".join([lines[0], spoilt, lines[2]]))
+    batch = map_items(items, work := Work(), Journal(tmp_path), what="working")
+    assert work.done == ["b"]
+    assert batch.rows == [{"image": name, "t": 0, "text": name} for name in "abc"]
+
+
+def test_a_changed_digit_is_no_record(items, tmp_path: Path) -> None:
+    """A line whose JSON is sound, but not what was written, is damaged too."""
+    map_items(items, Work(), Journal(tmp_path), what="working")
+    path = Journal(tmp_path).path
+    path.write_bytes(path.read_bytes().replace(b'"text": "b"', b'"text": "c"'))
+    assert map_items(items, Work(), Journal(tmp_path), what="working").made == 1
+
+
+def test_a_journal_is_never_written_through_a_link(items, tmp_path: Path) -> None:
+    """Row L15: a link in the journal's place is replaced; what it leads to stays as it was."""
+    (tmp_path / "thesis.txt").write_text("years")
+    journal = Journal(tmp_path)
+    journal.path.symlink_to(tmp_path / "thesis.txt")
+    map_items(items, Work(), journal, what="working")
+    assert (tmp_path / "thesis.txt").read_text() == "years"
+    assert not journal.path.is_symlink()
+    assert map_items(items, Work(), again(Journal(tmp_path)), what="working").made == 0

@@ -353,7 +353,8 @@ def test_a_scrap_is_no_picture(bright: Path, tmp_path: Path, write_movie: Writer
 def test_a_model_of_patches_is_refused(images: Path, bright: Path, tmp_path: Path) -> None:
     """Models that judge patches are sent to the commands that are theirs."""
     card, model = load_model(bright)[1], tmp_path / "model"
-    settings = {"profile": TINY, "patch_px": 64, "input_px": 56, "detection_rule": None}
+    settings = {"profile": TINY, "patch_px": 64, "input_px": 56, "stride_px": 64}
+    settings["detection_rule"] = None
     net = Net(build(TINY), CLASSES, 0.5, 64, 56)
     save_model(model, net, card.model_copy(update=settings))
     with pytest.raises(ModelFileError, match=r"judges patches.*livewell assess.*livewell explain"):

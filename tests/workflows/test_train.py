@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tifffile
 
 from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
 from livewell.models.building import build
@@ -12,7 +13,8 @@ from livewell.models.files import load_model, save_model
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import TINY
 from livewell.study.study import Study
-from livewell.workflows.evaluate import Evaluation
+from livewell.training.split import TrainingSplit
+from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.train import TrainingResult, train
 
 
@@ -103,6 +105,51 @@ def test_image_gone_since_the_split(study: Study, profile: Profile, tmp_path: Pa
     (tmp_path / "images" / "A02_p1.ome.tif").unlink()
     with pytest.raises(TableError, match=r"A02_p1\.ome\.tif"):
         train(Study.open(tmp_path / "study"), tmp_path / "run", profile, processes=0)
+
+
+@pytest.fixture
+def own(study: Study, tmp_path: Path) -> Study:
+    """A copy of the study and its images, which a test may change."""
+    shutil.copytree(study.root, tmp_path / "images")
+    shutil.copytree(study.folder, tmp_path / "study")
+    stamp = tmp_path / "study" / "study.json"
+    said = json.loads(stamp.read_text())
+    stamp.write_text(json.dumps(said | {"root": str(tmp_path / "images")}))
+    return Study.open(tmp_path / "study")
+
+
+def test_an_image_changed_since_the_split(own: Study, profile: Profile, tmp_path: Path) -> None:
+    """Row M10: another picture of the same name, or a smaller one, is refused with its name."""
+    one, other = own.root / "A02_p1.ome.tif", own.root / "A03_p1.ome.tif"
+    shutil.copyfile(own.root / "B01_p1.ome.tif", one)
+    tifffile.imwrite(other, tifffile.imread(other)[:, :50, :50])
+    with pytest.raises(SplitError, match=r"2 images changed.*A02_p1\.ome\.tif, A03_p1") as caught:
+        train(own, tmp_path / "run", profile, processes=0)
+    assert "split again" in str(caught.value)
+
+
+def test_a_run_is_not_measured_on_other_images(
+    own: Study, profile: Profile, tmp_path: Path
+) -> None:
+    """Row M10: a test image that changed after training is refused by evaluate too."""
+    short = override(profile, {"steps": 15})
+    train(own, tmp_path / "run", short, processes=0)
+    patches, parts, _ = own.split("split")
+    tested = patches.merge(parts[parts["part"] == "test"], on="group")["image"].unique()
+    shutil.copyfile(own.root / tested[1], own.root / tested[0])
+    with pytest.raises(SplitError, match=f"1 image changed.*{tested[0]}"):
+        evaluate(tmp_path / "run")
+
+
+def test_images_that_were_only_copied(own: Study, profile: Profile, tmp_path: Path) -> None:
+    """Row M10: another time of change, and the same frames, are no change; nor are older splits."""
+    for path in own.root.iterdir():
+        path.touch()
+    data = TrainingSplit.of(own, "split", profile)
+    data.prepare()
+    (own.folder / "splits" / "split" / "images.parquet").unlink()
+    (own.root / "A02_p1.ome.tif").write_bytes((own.root / "B01_p1.ome.tif").read_bytes())
+    data.prepare()
 
 
 def test_training_learnt(evaluated: Evaluation) -> None:

@@ -4,6 +4,8 @@ WebM is written here (VP8 frames from Pillow, `webm`), so that no codec under an
 licence is needed; MP4 is left to the system's own ``ffmpeg``.
 """
 
+import errno
+import os
 import shutil
 import subprocess
 import tempfile
@@ -133,9 +135,12 @@ def _mp4(
             process.wait()
         if broken or process.returncode:
             messages.seek(0)
+            got = messages.read().decode(errors="replace").strip()
+            if os.strerror(errno.ENOSPC) in got:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise OutputError(
                 "ffmpeg could not write the video",
                 where=str(path),
-                got=messages.read().decode(errors="replace").strip(),
+                got=got,
                 remedy="name a .webm file, which needs no ffmpeg",
             )

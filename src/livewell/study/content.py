@@ -72,7 +72,7 @@ def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataF
 def _known(cache: Path) -> dict[_File, _Rows]:
     """Rows that were kept, by file; none where the table is absent or spoilt."""
     found: dict[_File, _Rows] = {}
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(Exception):  # whatever damaged bytes lead to
         table = read_table(cache)[[*COLUMNS, *_FILE[1:]]]
         table["digest"] = table["digest"].astype("object").where(table["digest"].notna(), None)
         for *row, size, mtime in table.itertuples(index=False, name=None):
@@ -100,7 +100,7 @@ def first_frames(
     names = list(dict.fromkeys(images))
     cache = study.folder / "cache" / "first-frames.parquet"
     known: dict[tuple[str, int, int, int], frozenset[str]] = {}
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(Exception):  # whatever damaged bytes lead to
         for name, size, mtime, number, digests in read_table(cache)[_FIRST].itertuples(
             index=False, name=None
         ):

@@ -217,7 +217,7 @@ class StudyPixels(Pixels):
         pixels = folder / f"{size:x}-{mtime:x}.npy"
         areas = pixels.with_suffix(".areas.npy")
         for _ in range(2):
-            with suppress(OSError, ValueError, EOFError):
+            with suppress(Exception):  # whatever damaged bytes lead numpy to
                 return _read_movie(pixels, areas)
             self._copy(image, number, source, pixels)
         raise ImageReadError(

@@ -72,9 +72,14 @@ class Run:
     def seconds(self) -> float:
         """Seconds that training took, all folds together; NaN where a log does not say."""
         logs = [self.fold(number) / "log.csv" for number in self.folds]
-        tables = [pd.read_csv(log) if log.is_file() else pd.DataFrame() for log in logs]
-        known = all("seconds" in table for table in tables)
-        return float(sum(table["seconds"].sum() for table in tables)) if known else math.nan
+        return sum(map(_seconds, logs))
+
+
+def _seconds(log: Path) -> float:
+    """Seconds that a log says, all epochs together; NaN where it is absent, damaged or silent."""
+    with suppress(OSError, ValueError, KeyError):
+        return float(pd.to_numeric(pd.read_csv(log)["seconds"]).sum())
+    return math.nan
 
 
 def versions() -> dict[str, str]:

@@ -21,7 +21,7 @@ from livewell.names import path_of
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
 from livewell.tables.results import write_csv
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, write_table
+from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, put_table, write_table
 from livewell.text import html_table, several
 
 KIND = "study"
@@ -117,7 +117,7 @@ class Study:
         # a folder with a stamp and no fields is ours and can be written again
         with whole_files(folder / STAMP, folder / "fields.parquet") as (description, parquet):
             description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
-            table.to_parquet(parquet, index=False)
+            put_table(parquet, table)
         return study
 
     def _repr_html_(self) -> str:
@@ -204,7 +204,7 @@ class Study:
         table = LABELS.check(table, where=f"set of labels {checked_name(name)!r}")
         files = (self._file(name, "parquet"), self._file(name, "json"))
         with whole_files(*files) as (parquet, description):
-            table.to_parquet(parquet, index=False)
+            put_table(parquet, table)
             description.write_text(json_text(meta.model_dump(mode="json")), "utf-8")
             for old in (self._boxes(name), *(self._file(name, x) for x in ("html", "counts.csv"))):
                 old.unlink(missing_ok=True)
@@ -291,10 +291,10 @@ class Study:
         folds = FOLDS.check(folds, where=f"split {name}")
         files = ("patches.parquet", "folds.parquet", "images.parquet", "split.json")
         with whole_folder(self.folder / "splits" / name, files) as folder:
-            write_table(folder / "patches.parquet", patches)
-            write_table(folder / "folds.parquet", folds)
+            put_table(folder / "patches.parquet", patches)
+            put_table(folder / "folds.parquet", folds)
             if images is not None:
-                write_table(folder / "images.parquet", images)
+                put_table(folder / "images.parquet", images)
             meta.write(folder / "split.json")
 
     def split_names(self) -> list[str]:

@@ -16,9 +16,9 @@ NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number":
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The table of a Parquet file, unchecked, whatever its folder is called."""
+    """The table of a Parquet file, its sums checked, whatever its folder is called."""
     with regular(path).open("rb") as file:
-        return pd.read_parquet(file)
+        return pd.read_parquet(file, page_checksum_verification=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,14 @@ class Schema:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
             table = read_table(path)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever damaged bytes lead to
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",
                 where=str(path),
                 got=str(error)[:200],
                 remedy="make it again",
             ) from error
-        return self.check(table, where=str(path))
+        return self.check(table, where=str(path), remedy="make it again")
 
     def faults(self, table: pd.DataFrame) -> list[Fault]:
         """Every fault of `table`: missing and empty columns, wrong types, repeated keys."""

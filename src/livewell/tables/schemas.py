@@ -147,8 +147,13 @@ of ``logit`` and ``p``, see `check_scores`.
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet, whole or not at all."""
     with whole_file(path) as temporary:
-        # of bytes, for pyarrow opens no path that is not UTF-8
-        temporary.write_bytes(table.to_parquet(index=False))
+        put_table(temporary, table)
+
+
+def put_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet with checksums, into what becomes whole in another way."""
+    # of bytes, for pyarrow opens no path that is not UTF-8
+    path.write_bytes(table.to_parquet(index=False, write_page_checksum=True))
 
 
 def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:

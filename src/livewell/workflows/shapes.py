@@ -12,6 +12,7 @@ from livewell.progress import task
 from livewell.simulate.shapes import OBJECTS, ShapeSpec, picture
 from livewell.tables.columns import read_table
 from livewell.tables.schemas import write_table
+from livewell.threads import leave_interrupts
 
 KIND, STAMP, PARTS = "simulated shapes", "shapes.json", "parts"
 CLASSES = ("ellipses", "circles")
@@ -34,7 +35,7 @@ def simulate_shapes(spec: ShapeSpec, out: Path, *, workers: int | None = None) -
     firsts = range(0, spec.images, TOGETHER)
     with task("drawing shapes", total=spec.images) as tick:
         number = min(workers or cpu_count(), len(firsts))
-        pool = Parallel(n_jobs=number, return_as="generator_unordered")
+        pool = Parallel(number, return_as="generator_unordered", initializer=leave_interrupts)
         for count in pool(delayed(_some)(spec, first, out) for first in firsts):
             tick(count)
     parts = [read_table(_part(out, first)) for first in firsts]

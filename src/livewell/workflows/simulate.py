@@ -19,6 +19,7 @@ from livewell.simulate.culture import (
 from livewell.simulate.states import movie_states
 from livewell.tables.columns import read_table
 from livewell.tables.schemas import write_table
+from livewell.threads import leave_interrupts
 
 KIND, STAMP, PARTS = "simulated culture", "culture.json", "parts"
 KEYS = ["well", "position", "image"]
@@ -46,7 +47,9 @@ def simulate_culture(spec: CultureSpec, out: Path, *, workers: int | None = None
         plate.to_csv(temporary, index=False)
     keys = positions(spec)
     with task("simulating positions", total=len(keys)) as tick:
-        pool = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+        pool = Parallel(
+            workers or cpu_count(), return_as="generator_unordered", initializer=leave_interrupts
+        )
         for _ in pool(delayed(_position)(spec, key, out) for key in keys):
             tick()
     names = sorted(_name(key) for key in keys)

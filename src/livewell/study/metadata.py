@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.errors import Fault, LayoutError, TableError
+from livewell.names import AnyPath
 from livewell.study.cells import KINDS, decimal_points, tidy
 from livewell.study.decoding import read_text
 from livewell.tables.faults import listed
@@ -47,7 +48,7 @@ class Metadata:
     source: str
 
 
-def read_metadata(path: Path | str) -> Metadata:
+def read_metadata(path: AnyPath) -> Metadata:
     """Read a CSV of any usual kind: commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1252.
 
     A line ``sep=;``, comments (``#``) and titles may stand before the heading. Cells come as they

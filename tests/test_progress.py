@@ -75,6 +75,17 @@ def test_a_log_file_gets_a_line_now_and_then(
     assert all(" left" in line for line in lines[:-1])
 
 
+def test_what_is_done_in_a_moment_needs_no_line() -> None:
+    """A log file is not filled with work of less than two seconds."""
+    lines: list[str] = []
+    now = [0.0]
+    with Lines(lines.append, lambda: now[0]).task("reading", 3) as tick:
+        for _ in range(3):
+            now[0] += 0.5
+            tick()
+    assert not lines
+
+
 def test_a_line_says_how_long_it_takes() -> None:
     """Row 30: what is done, the time gone, the time left and the last note, in units of people."""
     lines: list[str] = []

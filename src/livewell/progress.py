@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 from livewell.text import printable
 
 ROUNDING = 1e-6
-OFTEN_S, SELDOM_S = 10, 30
-"""Least time between two lines of a log file, and how long nothing may be said."""
+SHORT_S, OFTEN_S, SELDOM_S = 2, 10, 30
+"""Work of which a log file needs no line; least time between two lines, and how long nothing may be
+said."""
 T = TypeVar("T")
 
 
@@ -49,7 +50,8 @@ def printed(text: str) -> None:
 class Lines:
     """A plain line now and then, for a log file: at most one in ten seconds while work goes on.
 
-    One at each tenth of the work, and where a tenth takes long after half a minute; at the end one.
+    One at each tenth of the work, and where a tenth takes long after half a minute; at the end one,
+    unless all was done in a moment.
     """
 
     def __init__(
@@ -85,7 +87,8 @@ class Lines:
 
         yield tick
         at = round(at) if abs(at - round(at)) < ROUNDING else at
-        self._say(line())
+        if self._clock() - began >= SHORT_S:
+            self._say(line())
 
 
 def _span(seconds: float) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from livewell.images.tiff.form import Form
 from livewell.images.tiff.ifd import Page
 
+Claims = NDArray[np.int64]
+"""Bytes of a file in their order: from, to (excluded), and 1 for pixels; shape (n, 3)."""
 _MOST = {5: 2800, 8: 1040, 32946: 1040, 32773: 64}
 """Bytes that one compressed byte can make at most, by the kind of compression."""
 
@@ -53,13 +55,11 @@ def _fit(page: Page) -> bool:
     return bool((counts[:, :-1] == full).all() and np.isin(counts[:, -1], (full, last)).all())
 
 
-def overlap(pages: Sequence[Page], more: Sequence[tuple[int, int]] = ()) -> str:
+def overlap(claimed: Claims) -> str:
     """A sentence where parts of the file lie over each other that cannot, else empty.
 
     Pixels may lie neither over lists of tags nor over other pixels, unless both are the same.
-    `more` are bytes of pixels of planes that have no page.
     """
-    claimed = _claimed(pages, more)
     starts, ends, pixels = claimed[:, 0], claimed[:, 1], claimed[:, 2].astype(bool)
     reach = np.maximum.accumulate(ends)[:-1]
     last = np.maximum.accumulate(np.where(pixels, ends, 0))[:-1]
@@ -69,7 +69,7 @@ def overlap(pages: Sequence[Page], more: Sequence[tuple[int, int]] = ()) -> str:
     return f"parts of the file lie over each other (at byte {starts[1:][crossing][0]})"
 
 
-def doubts(pages: Sequence[Page], more: Sequence[tuple[int, int]], first: Page) -> list[str]:
+def doubts(pages: Sequence[Page], claimed: Claims, first: Page) -> list[str]:
     """Notes on what sound files seldom have: disorder, pixels named twice, bytes left over.
 
     `first` is a page of the image itself.
@@ -81,15 +81,14 @@ def doubts(pages: Sequence[Page], more: Sequence[tuple[int, int]], first: Page) 
     twice = len(places) - len(set(places))
     if twice:
         found.append(f"{twice} parts of its pixels are the same bytes of the file as others")
-    return found + _unclaimed(pages, more, first.form)
+    return found + _unclaimed(pages, claimed, first.form)
 
 
-def _unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]], form: Form) -> list[str]:
+def _unclaimed(pages: Sequence[Page], claimed: Claims, form: Form) -> list[str]:
     """A note where bytes that no tag names have room for more planes."""
     file, plane = pages[0].file, form.plane_bytes
     if form.compression != 1 or any(330 in page.tags for page in pages):
         return []
-    claimed = _claimed(pages, more)
     starts = np.append(claimed[:, 0], file.size)
     ends = np.insert(np.maximum.accumulate(claimed[:, 1]), 0, 0)
     free = int((starts - ends).max())
@@ -101,8 +100,8 @@ def _unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]], form: For
     ]
 
 
-def _claimed(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """Bytes that are named, in their order: from, to (excluded), and whether they are pixels."""
+def claims(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> Claims:
+    """Bytes that pages name; `more` are those of pixels of planes that have no page."""
     file = pages[0].file
     found = {(start, end, 1) for start, end in more}
     found.add((0, 16 if file.big else 8, 0))

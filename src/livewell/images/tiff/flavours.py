@@ -81,7 +81,7 @@ def _stk(first: Page) -> Statement:
         said = file.stk_metadata or {}
     planes = int(said.get("NumberPlanes", 0))
     source = "the MetaMorph stack"
-    if planes != first.tags[33629].count or planes < 1:
+    if planes != first.tags[33629].many or planes < 1:
         return Statement(source, broken="its tags do not fit each other")
     letter = "Q"
     if np.all(np.asarray(said.get("ZDistance", 0)) != 0):

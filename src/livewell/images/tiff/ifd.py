@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from livewell.images.plain import damaged
 from livewell.images.tiff.form import Form
@@ -29,15 +29,14 @@ _FORM = STRUCTURE - {code for codes in _SEGMENTS for code in codes}
 _FLAVOURS = frozenset((270, 33628, 33629, 34361, 34412, 51123))
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """One entry of a page: number of its type, how many values, where they lie, and their bytes.
 
     ``raw`` is empty where the values lie elsewhere in the file.
     """
 
     kind: int
-    count: int
+    many: int
     at: int
     size: int
     raw: bytes
@@ -115,7 +114,7 @@ class TiffBytes:
         if code is None:
             return ()
         data = tag.raw or self.read(tag.at, tag.size)
-        many = f"{tag.count * 2}{code[1]}" if code[0] == "2" else f"{tag.count}{code}"
+        many = f"{tag.many * 2}{code[1]}" if code[0] == "2" else f"{tag.many}{code}"
         return struct.unpack(self.order + many, data)
 
     def pages(self) -> list[Page]:
@@ -151,7 +150,7 @@ class TiffBytes:
         for code, kind, many, inline in self._entry.iter_unpack(data):
             size, at, raw = many * _SIZES.get(kind, 1), place, inline
             place += step
-            if size > len(inline):
+            if size > pointer.size:
                 (at,), raw = pointer.unpack(inline), b""
             known = code in STRUCTURE
             if at + size > self.size or (known and (many == 0 or kind not in _WHOLE)):

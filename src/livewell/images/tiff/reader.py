@@ -6,7 +6,7 @@ from pathlib import Path
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 from livewell.images.plain import damaged
-from livewell.images.tiff.checks import doubts, overlap, page_faults
+from livewell.images.tiff.checks import claims, doubts, overlap, page_faults
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
@@ -116,8 +116,8 @@ class TiffImage:
         layout, samples = self._layout, self._samples
         said, first = layout.said, layout.first
         scale = said.scale
-        behind = [_behind(layout)] if layout.behind else []
-        crossing = overlap(self._pages, behind)
+        claimed = claims(self._pages, [_behind(layout)] if layout.behind else [])
+        crossing = overlap(claimed)
         if crossing:
             raise damaged(Path(self.source), crossing)
         count = layout.channels
@@ -132,7 +132,7 @@ class TiffImage:
             notes.append(
                 f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
             )
-        notes += doubts(self._pages, behind, first)
+        notes += doubts(self._pages, claimed, first)
         return Header(
             frames=layout.frames,
             channels=names,

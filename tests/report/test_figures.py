@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -14,7 +15,7 @@ from livewell.classes import ClassNames
 from livewell.errors import GeometryError, OutputError
 from livewell.metrics.intervals import Estimate
 from livewell.outputs.heatmaps import MapTransform
-from livewell.outputs.overlay import Look
+from livewell.outputs.overlay import Look, draw
 from livewell.report.figures import (
     comparison,
     estimates,
@@ -232,3 +233,17 @@ def test_a_still_is_a_picture(map01: np.ndarray | None) -> None:
     with Image.open(BytesIO(picture.data)) as image:
         assert image.format == "WEBP"
         assert image.width == WIDEST_PX
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\ud800", "\x1b[31m", "\u202ex", "$x^", "_x", "l" * 300])
+def test_names_that_break_layouts(name: str) -> None:
+    """Row L8: a class of any name is written over a movie and into a figure, and SVG stays XML."""
+    draw(np.ones((60, 80)), np.ones((5, 7), np.float32), None, 0, replace(LOOK, class_name=name))
+    colours = {name: "#0072B2", "other": "#D55E00", "third": "#009E73"}
+    maps = np.ones((3, 5, 7), np.float32)
+    draw(np.ones((60, 80)), maps, None, 0, replace(LOOK, classes=colours))
+    for picture in (
+        confusion(np.array([[1, 2], [3, 4]]), [name, "b"]),
+        score_histogram([0, 1], [0.1, 0.9], [name, f"not {name}"]),
+    ):
+        ElementTree.fromstring(picture.data)

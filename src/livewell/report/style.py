@@ -229,7 +229,7 @@ class Sheet:
                 share = legend.axes.get_position().width if legend.axes else 1
                 _shorten(text, self.width_in * share / columns, "")
         for axes in self.figure.axes:
-            _shorten(axes.yaxis.label, self.height_in, "")
+            _shorten(axes.yaxis.label, self.height_in)
         for text in self.figure.findobj(Text):
             _shorten(text, self.width_in)
         buffer = BytesIO()

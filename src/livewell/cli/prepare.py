@@ -51,7 +51,7 @@ def inspect_(talk: Talk, images: tuple[Path, ...], **scale: float | None) -> int
     "--pattern",
     multiple=True,
     callback=once,
-    help="File-name pattern, e.g. '{well}_p{position:int}.ome.tif'.",
+    help="File-name pattern, e.g. '{well}_p{position:int}.ome.tif'; {time_s:duration}: 00d60h00m.",
 )
 @click.option(
     "--value",

@@ -2,6 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
+from inspect import Parameter, signature
+from pathlib import Path
+
+import pytest
 
 import livewell
 
@@ -23,3 +29,50 @@ def test_jobs_win_over_modules_of_the_same_name() -> None:
     """After a job's module was imported the name still leads to the function."""
     code = "import livewell.workflows.assess, livewell; assert callable(livewell.assess)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+EMPTY = Parameter.empty
+PATHS = [
+    (function, parameter.name)
+    for function in map(partial(getattr, livewell), livewell.__all__)
+    if callable(function)
+    for parameter in signature(function).parameters.values()
+    if "Path" in str(parameter.annotation) and "folder" != parameter.name != "root"
+]
+
+
+@pytest.mark.parametrize(("function", "name"), PATHS)
+def test_paths_are_text_or_paths(function: Callable[..., object], name: str) -> None:
+    """Row 21: every public function says that it takes a path as text too."""
+    annotation = str(signature(function).parameters[name].annotation)
+    assert "AnyPath" in annotation or ("str" in annotation and "PathLike" in annotation)
+
+
+class Named:
+    """A path that is neither text nor of pathlib."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        """The path."""
+        return self.path
+
+
+@pytest.mark.parametrize("path", [str, Path, Named])
+@pytest.mark.parametrize("function", dict.fromkeys(function for function, _ in PATHS))
+def test_functions_take_any_path(
+    function: Callable[..., object], path: Callable[[str], object], tmp_path: Path
+) -> None:
+    """Row 21: a path of any kind that leads nowhere is an error in plain words."""
+    absent = path(str(tmp_path / "absent"))
+    needed = [
+        name for name, each in signature(function).parameters.items() if each.default is EMPTY
+    ]
+    if isinstance(function, type):
+        assert function(**dict.fromkeys(needed, absent))
+        return
+    rest: dict[str, object] = {"route": livewell.Column("a", {}), "classes": ("a", "b")}
+    rest |= {"runs": [absent], "by": "well", "scheme": livewell.Holdout(), "profile": livewell.FAST}
+    with pytest.raises(livewell.LivewellError):
+        function(**{name: rest.get(name, absent) for name in needed})

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -72,3 +73,18 @@ def test_two_classes_need_one_name(states: Study, livewell: Run) -> None:
     made = livewell("label", "column", states.folder, "--column", "state", *classes)
     assert made.exit_code == 0, made.stderr
     assert states.label_meta("labels").classes == ("healthy", "dead")
+
+
+def test_points_in_micrometres(states: Study, livewell: Run, tmp_path: Path) -> None:
+    """Row 10: points of ImageJ, whose unit no table says, are refused until --unit says it."""
+    fields = states.fields()
+    table = fields[["image", "state"]].assign(X=30, Y=40, t=0)
+    table.to_csv(tmp_path / "points.csv", index=False)
+    words = ("label", "points", states.folder, "--csv", tmp_path / "points.csv", "--patch-px", 32)
+    refused = livewell(*words, *CLASSES)
+    assert refused.exit_code == 2
+    assert "points.csv" in refused.stderr
+    assert "--unit px or --unit um" in refused.stderr
+    assert livewell(*words, *CLASSES, "--unit", "px", "--name", "px").exit_code == 0
+    pixels = states.labels("px")
+    assert pixels[["y0", "x0"]].drop_duplicates().to_numpy().tolist() == [[24, 14]]

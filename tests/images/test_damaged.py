@@ -9,6 +9,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 
@@ -227,3 +228,20 @@ def test_no_mutated_png_is_silently_wrong(kind: str, tmp_path: Path) -> None:
             came["named" if str(path) in str(error) else "unnamed"] += 1
     assert came["named"] > 150
     assert not came["unnamed"]
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR], ids=["grey", "colour"])
+def test_damaged_jpeg_in_a_tiff(pixels: np.ndarray, tmp_path: Path) -> None:
+    """Row M4: strips of JPEG in a TIFF are read whole, and refused where one is spoilt."""
+    path = tmp_path / "a.tif"
+    photometric = "rgb" if pixels.ndim == 3 else "minisblack"
+    tifffile.imwrite(path, pixels, compression="jpeg", photometric=photometric, rowsperstrip=32)
+    assert frames(path)[0].shape == GREY.shape
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        at, count = page.dataoffsets[1], page.databytecounts[1]
+    data = bytearray(path.read_bytes())
+    data[at + count // 2 : at + count - 2] = bytes(count - 2 - count // 2)
+    path.write_bytes(bytes(data))
+    with pytest.raises(ImageReadError, match="part 1 of page 0 is no whole JPEG"):
+        frames(path)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from livewell.errors import ImageContentError, ImageReadError
+from livewell.errors import ImageContentError, ImageReadError, TableError
 from livewell.image import Header
 from livewell.images.inspection import inspect
 from livewell.images.opening import choose_channels, open_image, read_header
+from livewell.study.beside import BesideFiles
+from livewell.workflows.index import index
 from livewell.workflows.inspect import table
 
 MOVIE = np.random.default_rng(3).integers(1, 60000, (6, 24, 32), dtype=np.uint16)
@@ -482,3 +484,27 @@ def test_account(tmp_path: Path) -> None:
     assert table(found).count("  account") == len(found.account)
     pages(tmp_path / "b.tif", 3)
     assert inspect(tmp_path / "b.tif").account[-1].startswith("a guess")
+
+
+def test_masks_of_one_bit(tmp_path: Path) -> None:
+    """Row 6: in a mask of one bit 1 stays 1, for programs write it with either meaning of 0."""
+    mask = MOVIE[0] > 30000
+    for photometric in ("minisblack", "miniswhite"):
+        tifffile.imwrite(tmp_path / "a.tif", mask, photometric=photometric)
+        with open_image(tmp_path / "a.tif") as image:
+            np.testing.assert_array_equal(image.frame(0), mask)
+            assert any("mask" in note for note in image.header.notes)
+
+
+def test_negative_masks_are_refused(tmp_path: Path) -> None:
+    """Row 6: a mask of nuclei with 0 as white would mark the background, so it is refused."""
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images" / "a.tif", MOVIE[0])
+    mask = np.uint8(MOVIE[0] > 30000) * 255
+    study = index(tmp_path / "images", tmp_path / "study", files="a.tif").study
+    path = tmp_path / "images" / "a_nuclei.tif"
+    tifffile.imwrite(path, mask, photometric="miniswhite")
+    with pytest.raises(TableError, match=r"0 is white.*save it with 0 as black"):
+        BesideFiles(study, "{stem}_nuclei.tif", "mask")
+    tifffile.imwrite(path, mask)
+    BesideFiles(study, "{stem}_nuclei.tif", "mask")

@@ -30,6 +30,13 @@ def test_whole_words_of_the_file_s_own_name_count():
     assert made.table["label"].tolist() == ["live", "dead", "dead", "live", "live"]
 
 
+def test_words_with_accents():
+    """Row 26: a word is found in a name whose letters are taken apart (NFD), and the reverse."""
+    fields = _fields("toté 1.tif", "alive.tif")
+    made = by_words(fields, Words({"toté": "dead", "alive": "live"}))
+    assert made.table["label"].tolist() == ["dead", "live"]
+
+
 def test_ambiguous_and_wordless_files_are_all_listed():
     """Files with words of two classes, with none, and words that never occur: one error."""
     fields = _fields("dead.tif", "alive_dead.tif", "control.tif", "alive.tif")

@@ -94,4 +94,4 @@ def test_frames_that_cannot_be_read_are_failures(tmp_path: Path) -> None:
     (inspection,), (failure,) = inspect_all([path])
     assert inspection.shape == (1, 1, 64, 64)
     assert failure["code"] == "image-unreadable"
-    assert "bad.png: cannot be read as an image" in failure["error"]
+    assert "bad.png: damaged" in failure["error"]

@@ -197,7 +197,9 @@ def label_dose(**settings: Any) -> "Route":
 
 
 @_route("points", two=False)
-@click.option("--csv", type=PATH, required=True, help="One row a cell: image, y, x, state.")
+@click.option(
+    "--csv", type=PATH, required=True, help="One row a cell: image, y, x, state; t in movies."
+)
 @click.option("--patch-px", type=COUNT, required=True, help="Edge of a patch, centred on a cell.")
 @_CLASSES
 @_OTHERS
@@ -210,7 +212,10 @@ def label_dose(**settings: Any) -> "Route":
 )
 @click.option("--state", default="state", show_default=True, help="Column with the state.")
 def label_points(**settings: Any) -> "Route":
-    """Label patches centred on cells whose state is known."""
+    """Label patches centred on cells whose state is known.
+
+    Columns of QuPath, CellProfiler, ilastik, TrackMate and ImageJ are known, micrometres too.
+    """
     from livewell.labels.by_points import Points
 
     return Points(**settings)

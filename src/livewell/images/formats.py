@@ -119,8 +119,8 @@ class OpenImage:
 def open_file(path: Path) -> OpenImage:
     """Open a file or folder by its own kind, with what it says of itself."""
     with reading(path):
-        _, notes = identify(path)
-        reader = reader_of(path)
+        name, notes = identify(path)
+        reader = FORMATS[name].open(path)
         try:
             check_size(reader.header, path)
         except LivewellError:
@@ -170,16 +170,18 @@ def frames_in(folder: Path) -> Listing:
 
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:
     """Name of the format, and a note where the file's ending says another."""
-    first = b""
-    if not path.is_dir():
-        with regular(path).open("rb") as file:
-            first = file.read(16)
-        if not first:
-            raise ImageReadError(
-                "an empty file (0 bytes)",
-                where=str(path),
-                remedy="copy it again from where it was recorded, or leave it out",
-            )
+    with reading(path):
+        if folder := path.is_dir():
+            first = b""
+        else:
+            with regular(path).open("rb") as file:
+                first = file.read(16)
+    if not (first or folder):
+        raise ImageReadError(
+            "an empty file (0 bytes)",
+            where=str(path),
+            remedy="copy it again from where it was recorded, or leave it out",
+        )
     by_name = SUFFIXES.get(path.suffix.lower())
     for name, form in FORMATS.items():
         if form.fits(path, first):

@@ -18,6 +18,10 @@ MAGIC = b"\xff\xd8\xff"
 _END = b"\xff\xd9"
 _CHECKED = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 """Kinds of JPEG, by their marker, of which simplejpeg decodes 8 bits; others hold no loss."""
+NOTE = (
+    "JPEG loses detail: fine texture in it is partly the compression's; it has no check sum, so"
+    " small damage may pass unnoticed"
+)
 UNCHECKED_NOTE = "a JPEG of a rare kind: livewell cannot tell whether all of it is there"
 
 
@@ -38,7 +42,7 @@ def open_jpeg(path: Path) -> PlainImage:
     if samples not in (1, 3):
         remedy = "save it as grey PNG or TIFF"
         raise ImageReadError(f"a JPEG with {samples} inks", where=str(path), remedy=remedy)
-    notes = ["JPEG loses detail: fine texture in it is partly the compression's"]
+    notes = [NOTE]
     checked = bits == 8 and marker in _CHECKED
     if not checked:
         notes.append(UNCHECKED_NOTE)

@@ -31,11 +31,11 @@ def open_png(path: Path) -> PlainImage:
     """A PNG of 1 to 16 bits, grey or colour; alpha is left out and said so."""
     with regular(path).open("rb") as file:
         chunks = list(_chunks(file.read(1 << 16)))
+    before = {chunk.kind: chunk for chunk in chunks if chunk.kind not in (b"IDAT", b"IEND")}
     headed = chunks and chunks[0].kind == b"IHDR" and len(chunks[0].data) == 13
-    if not headed or any(chunk.needed and not chunk.whole for chunk in chunks):
+    if not headed or any(chunk.needed and not chunk.whole for chunk in before.values()):
         raise damaged(path, "a PNG whose header is spoilt")
     shape = _Shape.of(chunks[0].data)
-    before = {chunk.kind: chunk for chunk in chunks if chunk.kind not in (b"IDAT", b"IEND")}
     if b"acTL" in before:
         remedy = "save the frames as a TIFF movie"
         raise ImageReadError("an animated PNG", where=str(path), remedy=remedy)

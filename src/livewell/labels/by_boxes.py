@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -19,6 +18,7 @@ from livewell.labels.made import (
     stripped,
     two_classes,
 )
+from livewell.names import AnyPath
 from livewell.study.boxes import BOXED_CELLS, CORNERS, read_boxes
 from livewell.study.naming import images_of
 from livewell.study.regions import BY_BOXES
@@ -77,7 +77,7 @@ class Boxes(Route):
     measure afterwards, with boxes, where the net looked.
     """
 
-    csv: Path
+    csv: AnyPath
     classes: Mapping[str, str]
     image: str = "image"
     state: str = "state"
@@ -95,7 +95,7 @@ class Boxes(Route):
     def make(self, request: Request) -> Labels:
         """The labels, of the CSV and the study's images, with the checked boxes beside them."""
         classes = two_classes(request.classes, self.name)
-        boxes = read_boxes(self.csv, image=self.image, state=self.state, corners=self.corners)
+        boxes = read_boxes(Path(self.csv), image=self.image, state=self.state, corners=self.corners)
         headers, where = request.study.headers(), str(self.csv)
         sizes = sizes_of(headers)
         # images that the study has not are named by the labels, with what comes near

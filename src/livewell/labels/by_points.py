@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -18,6 +17,7 @@ from livewell.labels.made import (
     stripped,
 )
 from livewell.labels.point_columns import Unit, read_points
+from livewell.names import AnyPath
 from livewell.region import centred
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
@@ -48,7 +48,7 @@ class Points(Route):
         Points whose state is empty or has no class: refused (and listed), or left out.
     """
 
-    csv: Path
+    csv: AnyPath
     classes: Mapping[str, str]
     patch_px: int
     y: str = "y"
@@ -119,9 +119,12 @@ def _position_faults(
     frames = pd.to_numeric(points["t"], errors="coerce") if "t" in points else pd.Series(0.0)
     no_frame = frames.isna() | (frames % 1 != 0) | (frames < 0)
     no_number = numbers.isna().any(axis=1)
+    scores = points[route.score] if route.score else pd.Series(0.0, index=points.index)
+    no_score = scores.notna() & pd.to_numeric(scores, errors="coerce").isna()
     for code, where, text, rows in (
         ("empty-value", "image", "rows {} name no image", points["image"].isna()),
         ("wrong-type", f"{route.y}, {route.x}", "not numbers in rows {}", no_number),
+        ("wrong-type", str(route.score), "not numbers in rows {}", no_score),
         ("wrong-type", "t", "not the number of a frame in rows {}", no_frame),
     ):
         if rows.any():

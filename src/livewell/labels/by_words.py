@@ -1,6 +1,7 @@
 """Labels from words in file names."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -84,7 +85,8 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    return tuple(part.casefold() for part in re.split(r"[\W_]+", name) if part)
+    composed = unicodedata.normalize("NFC", name)  # or accents would be no letters
+    return tuple(part.casefold() for part in re.split(r"[\W_]+", composed) if part)
 
 
 def _holds(parts: tuple[str, ...], sought: tuple[str, ...]) -> bool:

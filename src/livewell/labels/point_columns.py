@@ -109,7 +109,7 @@ def read_points(
         notes.append(f"points lie at {names[0]} and {names[1]}, in pixels")
     frames, more, said_frames = _frames(table, images, headers)
     faults += more
-    known = {"image": images, "t": frames}
+    known: dict[str, pd.Series] = {"image": images, "t": frames}
     known |= dict(zip((y, x), (pixels[name] for name in names), strict=True))
     return PointTable(table.assign(**known), tuple(faults), (*notes, *said_frames))
 

@@ -14,7 +14,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from livewell.classes import ClassNames
@@ -28,6 +28,7 @@ from livewell.models.folders import find_model as find_model
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.models.specs import hold
+from livewell.names import AnyPath
 from livewell.tables.metadata import Anchor
 from livewell.text import few
 
@@ -157,7 +158,7 @@ def rewrite_card(folder: Path, card: Card) -> None:
     write_json(folder / CARD, card.model_dump(mode="json"))
 
 
-def load_model(path: Path) -> tuple[Net, Card]:
+def load_model(path: AnyPath) -> tuple[Net, Card]:
     """Read a model from its folder, or from one of the two files in it.
 
     Parameters
@@ -183,7 +184,8 @@ def load_model(path: Path) -> tuple[Net, Card]:
     try:
         with torch.device("meta"):  # takes no memory, whatever the card asks for
             wanted = build(profile, card.frame_px, len(card.channels), len(card.classes))
-        state = load_file(weights)
+        # of bytes, for safetensors opens no path that is not UTF-8
+        state = load(weights.read_bytes())
         _refuse_misfits(state, wanted.state_dict())
         module = build(profile, card.frame_px, len(card.channels), len(card.classes))
         module.load_state_dict(state)

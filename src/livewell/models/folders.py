@@ -5,6 +5,7 @@ from pathlib import Path
 from livewell.disk import restore
 from livewell.errors import ModelFileError
 from livewell.files import sha256
+from livewell.names import AnyPath
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 FOLDER = f"a model folder with {WEIGHTS} and {CARD}"
@@ -13,8 +14,9 @@ PICKLES = (".pt", ".pth", ".ckpt", ".pkl")
 """Suffixes of files that are read by unpickling."""
 
 
-def find_model(path: Path) -> Path:
+def find_model(path: AnyPath) -> Path:
     """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold."""
+    path = Path(path)
     if path.is_file():
         if path.name in (WEIGHTS, CARD):
             return path.parent

@@ -61,7 +61,7 @@ def confusion(
     two = len(called) == 2
     cell = min(0.85, 7.0 / len(called))
     scale = cell / 0.85
-    names = max(len(name) for name in (*classes, *called))
+    names = min(24, max(len(name) for name in (*classes, *called)))
     room = 1.5 if two else 0.9 + 0.085 * names
     turned = not two and 0.085 * names > cell
     size = room + cell * len(called), (room if two or turned else 0.9) + cell * len(classes)
@@ -77,9 +77,10 @@ def confusion(
                 text = f"{share[row, column]:.0%}"
                 axes.text(column, row + 0.24, text, size=10 * scale, **middle)
             said.append(f"true {classes[row]} called {called[column]} {count:.0f}")
+        most = 14 if two else 24
         tilt: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-        name_ticks(axes, "x", range(len(called)), called, **(tilt if turned else {}))
-        name_ticks(axes, "y", range(len(classes)), classes, rotation=90 * two, va="center")
+        name_ticks(axes, "x", range(len(called)), called, most, **(tilt if turned else {}))
+        name_ticks(axes, "y", range(len(classes)), classes, most, rotation=90 * two, va="center")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         for edge in np.arange(len(classes) - 1) + 0.5:

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -220,9 +221,17 @@ class Sheet:
         return cls(9.0, height_in, rows=rows, columns=columns, gap_in=0.03, used=used)
 
     def _save(self, **settings: Any) -> bytes:
-        """The figure as bytes; its text printable, for SVG holds no control character."""
+        """The figure as bytes; its text printable, for SVG holds no control character, and cut."""
+        for legend in self.figure.findobj(Legend):
+            texts = legend.get_texts()
+            columns = min(legend._ncols, max(len(texts), 1))  # type: ignore[attr-defined]
+            for text in texts:
+                share = legend.axes.get_position().width if legend.axes else 1
+                _shorten(text, self.width_in * share / columns, "")
+        for axes in self.figure.axes:
+            _shorten(axes.yaxis.label, self.height_in, "")
         for text in self.figure.findobj(Text):
-            text.set_text(printable(text.get_text(), lines=True))
+            _shorten(text, self.width_in)
         buffer = BytesIO()
         self.figure.savefig(buffer, **settings)
         return buffer.getvalue()
@@ -238,6 +247,12 @@ class Sheet:
         # The layout was measured with DejaVu Sans, which is wider than any of these: they fit.
         data = data.replace(b"'DejaVu Sans'", FONTS.replace("'", "&apos;").encode())
         return Picture(data, "svg", alt, caption, wide)
+
+
+def _shorten(text: Text, room_in: float, end: str = "\n") -> None:
+    """Make each line printable, and cut what would take so much room that no figure is left."""
+    lines = text.get_text().split(end) if end else [text.get_text()]
+    text.set_text(end.join(cut(line, max(18, round(14 * room_in))) for line in lines))
 
 
 def unit_axis(axes: Axes, which: str = "x", margin: float = 0.02) -> None:
@@ -261,9 +276,11 @@ def unit_square(axes: Axes, across: str, up: str) -> None:
     axes.set(aspect="equal", xlabel=across, ylabel=up)
 
 
-def name_ticks(axes: Axes, axis: str, at: Sequence[int], names: Iterable[str], **look: Any) -> None:
-    """Names from users at ticks of the x or y axis."""
-    getattr(axes, f"set_{axis}ticks")(at, list(map(printable, names)), **look)
+def name_ticks(
+    axes: Axes, axis: str, at: Sequence[int], names: Iterable[str], most: int = 44, **look: Any
+) -> None:
+    """Names from users at ticks of the x or y axis, of at most so many characters."""
+    getattr(axes, f"set_{axis}ticks")(at, [cut(name, most) for name in names], **look)
 
 
 def name_rows(axes: Axes, names: Sequence[str], rim: float = 0.7) -> NDArray[np.int_]:

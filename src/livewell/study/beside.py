@@ -8,6 +8,7 @@ from pathlib import Path
 from livewell.errors import Fault, LivewellError, SpecError, TableError
 from livewell.images.formats import OpenImage
 from livewell.images.opening import open_image, read_header
+from livewell.images.tiff.samples import ZERO_IS_WHITE
 from livewell.names import name_of, path_of
 from livewell.study.study import Study
 from livewell.text import plural
@@ -44,7 +45,7 @@ class BesideFiles:
         headers = study.headers()[["image", "frames", "height", "width"]].astype({"image": "str"})
         for image, *sizes in headers.itertuples(index=False):
             if image in self._paths:
-                faults += _header_faults(self._paths[image], image, sizes)
+                faults += _header_faults(self._paths[image], image, sizes, noun)
         if faults:
             raise TableError(
                 f"the {noun} of some images cannot be used",
@@ -61,8 +62,8 @@ class BesideFiles:
             yield opened
 
 
-def _header_faults(path: Path, image: str, sizes: Sequence[int]) -> list[Fault]:
-    """A fault where a file cannot be read, or is of other sizes (frames, height, width)."""
+def _header_faults(path: Path, image: str, sizes: Sequence[int], noun: str) -> list[Fault]:
+    """A fault where a file cannot be read, is a negative mask, or has other sizes (t, y, x)."""
     try:
         header = read_header(path)
     except LivewellError as error:
@@ -71,6 +72,9 @@ def _header_faults(path: Path, image: str, sizes: Sequence[int]) -> list[Fault]:
         f"{plural(int(frames), 'frame')} of {height} x {width} px"
         for frames, height, width in (sizes, (header.frames, header.height, header.width))
     )
+    if noun == "mask" and any(note.startswith(ZERO_IS_WHITE) for note in header.notes):
+        text = f"{name_of(path)} says that 0 is white, so its background may be what is marked"
+        return [Fault("zero-is-white", image, f"{text}; save it with 0 as black")]
     text = f"{name_of(path)} has {got}, the image {wanted}"
     return [] if wanted == got else [Fault("other-size", image, text)]
 
@@ -97,4 +101,9 @@ def _paths(study: Study, named: str, noun: str) -> tuple[dict[str, Path], list[F
         for image in files.index[files.isna()]
     ]
     known = files.dropna().astype("str")
-    return {str(image): path_of(study.root, path) for image, path in known.items()}, faults
+    # tables of Windows write folders with backslashes
+    paths = {image: path_of(study.root, path) for image, path in known.items()}
+    return {
+        str(image): path if path.exists() else path_of(study.root, known[image].replace("\\", "/"))
+        for image, path in paths.items()
+    }, faults

@@ -6,7 +6,7 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.tables.columns import NOUNS, misfits
-from livewell.tables.schemas import FIELDS, as_text
+from livewell.tables.schemas import FIELDS, shortest
 
 KINDS = FIELDS.kinds
 """What livewell's own columns hold: text, integer or number."""
@@ -44,6 +44,8 @@ def pointed(values: "pd.Series[str]") -> "pd.Series[str]":
     What could be thousands (``1,234``) is changed only where another cell of the column cannot be.
     """
     there = values.dropna()
+    if not any("," in text for text in there.tolist()):
+        return values
     commas = there.str.fullmatch(_COMMA)
     if not commas.any() or there[commas].str.fullmatch(_THOUSANDS).all():
         return values
@@ -55,11 +57,12 @@ def as_numbers(values: "pd.Series[str]") -> pd.Series:
 
     So 1.10, 007 and 1e5 stay text, as names of clones, treatments and samples must.
     """
-    there = values.dropna()
-    if there.empty or not there.str.fullmatch(_NUMBER).all():
+    texts = values.dropna().tolist()
+    if not texts or not all(map(_NUMBER.fullmatch, texts)):
         return values
-    numbers = pd.to_numeric(values).astype("float64")
-    return numbers if as_text(numbers).dropna().equals(there) else values
+    if any(shortest(float(text)) != text for text in texts):
+        return values
+    return pd.to_numeric(values).astype("float64")
 
 
 def number_faults(table: pd.DataFrame) -> list[Fault]:

@@ -27,6 +27,7 @@ from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
 from livewell.study.study import Study
+from livewell.tables.columns import read_table
 from livewell.tables.schemas import write_table
 
 _FILE = ["image", "bytes", "mtime_ns"]
@@ -72,7 +73,7 @@ def _known(cache: Path) -> dict[_File, _Rows]:
     """Rows that were kept, by file; none where the table is absent or spoilt."""
     found: dict[_File, _Rows] = {}
     with suppress(Exception):  # whatever damaged bytes lead to
-        table = pd.read_parquet(cache, page_checksum_verification=True)[[*COLUMNS, *_FILE[1:]]]
+        table = read_table(cache)[[*COLUMNS, *_FILE[1:]]]
         table["digest"] = table["digest"].astype("object").where(table["digest"].notna(), None)
         for *row, size, mtime in table.itertuples(index=False, name=None):
             found.setdefault((row[0], size, mtime), {})[row[1], row[2]] = tuple(row)
@@ -100,9 +101,9 @@ def first_frames(
     cache = study.folder / "cache" / "first-frames.parquet"
     known: dict[tuple[str, int, int, int], frozenset[str]] = {}
     with suppress(Exception):  # whatever damaged bytes lead to
-        for name, size, mtime, number, digests in pd.read_parquet(
-            cache, page_checksum_verification=True
-        )[_FIRST].itertuples(index=False, name=None):
+        for name, size, mtime, number, digests in read_table(cache)[_FIRST].itertuples(
+            index=False, name=None
+        ):
             known[name, size, mtime, number] = frozenset(digests.split())
     before, asked = len(known), asked_channels(channels) or study.channels
     headers = {str(row["image"]): row for _, row in study.read_headers()[0].iterrows()}

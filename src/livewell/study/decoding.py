@@ -36,9 +36,11 @@ def read_text(path: Path) -> tuple[str, str]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(path, data, "utf-16"), "UTF-16"
     if b"\0" in data:
-        # of text in Latin letters every other byte is zero
-        wide = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
-        return _decoded(path, data, wide), "UTF-16"
+        # of UTF-16 text in Latin letters about every other byte is zero
+        first = data[::2].count(0) > data[1::2].count(0)
+        if 4 * data[not first :: 2].count(0) < len(data):
+            raise _no_text(path, "zero bytes between the letters")
+        return _decoded(path, data, "utf-16-be" if first else "utf-16-le"), "UTF-16"
     try:
         return data.decode("utf-8-sig"), "UTF-8"
     except UnicodeDecodeError as error:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from livewell.errors import Fault, GeometryError, LayoutError, LivewellError, TableError
+from livewell.errors import Fault, LayoutError, LivewellError, TableError
 from livewell.images.opening import read_header
 from livewell.plate import Well
 from livewell.progress import task
@@ -89,10 +89,8 @@ def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
 def _stated(image: str, path: Path) -> tuple[str, str | None, str | None]:
     try:
         header = read_header(path)
-        # one who reads the file may not know of wells
-        well, position = getattr(header, "well", None), getattr(header, "position", None)
-        return image, str(Well.parse(well)) if well else None, position
-    except (LivewellError, GeometryError):
+        return image, str(Well.parse(header.well)) if header.well else None, header.position
+    except LivewellError:
         return image, None, None
 
 

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import itertools
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,32 +102,30 @@ def read_metadata(path: Path | str) -> Metadata:
 
 
 def _rows(text: str, where: str) -> tuple[list[_Row], str]:
-    """Rows with a filled cell, and the separator."""
+    """Rows with a filled cell, without the line that says the separator, and the separator."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     said = _SAID.fullmatch(re.split(r"[\r\n]", text, maxsplit=1)[0].strip("\ufeff "))
     if said and said[1] in _SEPARATORS:
         return _parsed(text, said[1], where)[1:], said[1]
-    read, failed = {}, {}
-    for separator in _SEPARATORS:
-        try:
-            read[separator] = _parsed(text, separator, where)
-        except TableError as error:
-            failed[separator] = error
-    if not read:
-        raise failed[","]
+    best = max(_SEPARATORS, key=lambda separator: _fit(text, separator))
+    return _parsed(text, best, where), best
 
-    def fit(separator: str) -> tuple[int, int]:
-        rows = read[separator]
-        heading = rows[_heading_at(rows)][1] if rows else []
-        return _known(heading), len(heading)
 
-    best = max(read, key=fit)
-    return read[best], best
+def _fit(text: str, separator: str) -> tuple[int, int]:
+    """How well a separator fits the heading: known names of columns, and their number."""
+    lines = itertools.islice(io.StringIO(text, newline=""), PREFACE)
+    try:
+        rows = _tidied(csv.reader(lines, delimiter=separator))
+    except csv.Error:
+        return 0, 0
+    heading = rows[_heading_at(rows)][1] if rows else []
+    return _known(heading), len(heading)
 
 
 def _parsed(text: str, separator: str, where: str) -> list[_Row]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        lines = io.StringIO(text, newline="")
+        return _tidied(csv.reader(lines, delimiter=separator, strict=True))
     except csv.Error as error:
         raise TableError(
             "not a readable table",
@@ -133,7 +133,11 @@ def _parsed(text: str, separator: str, where: str) -> list[_Row]:
             where=where,
             remedy="look for a quote that is never closed, or stands inside a quoted cell alone",
         ) from error
-    tidied = ((i, [tidy(cell) for cell in row]) for i, row in enumerate(lines, 1))
+
+
+def _tidied(rows: Iterable[list[str]]) -> list[_Row]:
+    """Rows with a filled cell."""
+    tidied = ((i, [tidy(cell) for cell in row]) for i, row in enumerate(rows, 1))
     return [(i, row) for i, row in tidied if any(row)]
 
 
@@ -144,13 +148,11 @@ def _heading_at(rows: list[_Row]) -> int:
         first += 1
     if first == len(rows):
         return 0
-    most = _filled(rows[first][1])
-    if most <= 2 and not _known(rows[first][1]):
-        for later in range(first + 1, min(len(rows), first + PREFACE)):
-            cells = rows[later][1]
-            if _filled(cells) > most and _known(cells) > 1:
-                return later
-            most = max(most, _filled(cells))
+    most = 0
+    for place, (_, cells) in enumerate(rows[first : first + PREFACE], first):
+        if _known(cells) > 1 and _filled(cells) >= most:
+            return place
+        most = max(most, _filled(cells))
     return first
 
 
@@ -163,14 +165,17 @@ def _filled(row: list[str]) -> int:
 
 
 def _known(row: list[str]) -> int:
-    return sum(_heading(cell) in _KNOWN for cell in row)
+    return sum(_plain(cell) in _KNOWN for cell in row)
+
+
+def _plain(cell: str) -> str:
+    return unicodedata.normalize("NFC", cell).lower().lstrip("# ").replace(" ", "_")
 
 
 def _heading(cell: str) -> str:
     """A column's name; names that livewell knows are recognised whatever their letter case."""
-    name = unicodedata.normalize("NFC", cell)
-    plain = name.lower().lstrip("# ").replace(" ", "_")
-    return plain if plain in KINDS or plain in FILE_COLUMNS else name
+    plain = _plain(cell)
+    return plain if plain in KINDS or plain in FILE_COLUMNS else unicodedata.normalize("NFC", cell)
 
 
 def _faults(heading: list[str], body: list[_Row]) -> list[Fault]:

@@ -91,6 +91,7 @@ def _refusal(faults: list[Fault], where: str) -> TableError:
 def _with_wells(table: pd.DataFrame, faults: list[Fault]) -> pd.DataFrame:
     """`table` with wells written canonically (b7 -> B07), also where it has a row and a column."""
     by_name = {str(name).casefold(): name for name in table}
+    said: list[tuple[str, ...]]
     if "well" in table:
         said = [(name,) for name in table["well"]]
     elif "row" in by_name and "column" in by_name:
@@ -186,8 +187,8 @@ def _by_well(
                 message = f"no {' and no '.join(empty)} is named"
                 faults.append(Fault("empty-value", f"line {line}", message))
         elif key in found:
-            more = "" if "plate" in used else "; of several plates, name the plate in the table"
-            more += " and in the pattern" if more else ""
+            several = "; if it is of several plates, name these in the table and in the pattern"
+            more = "" if "plate" in used else several
             message = f"{' '.join(map(str, key))} stands in line {found[key]}{more}"
             faults.append(Fault("duplicate-row", f"line {line}", message))
         else:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_timedelta64_dtype
+from pandas.api.types import is_datetime64_any_dtype, is_object_dtype, is_timedelta64_dtype
 
 from livewell.errors import Fault, StudyError, TableError, missing_columns
 from livewell.regular import regular
@@ -13,6 +13,12 @@ from livewell.text import few, several
 
 Kind = Literal["text", "integer", "number"]
 NOUNS: dict[Kind, str] = {"text": "text", "integer": "a whole number", "number": "a number"}
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The table of a Parquet file, its sums checked, whatever its folder is called."""
+    with regular(path).open("rb") as file:
+        return pd.read_parquet(file, page_checksum_verification=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Schema:
     def read(self, path: Path) -> pd.DataFrame:
         """A checked table from a Parquet file; a `StudyError` where it is missing or no Parquet."""
         try:
-            table = pd.read_parquet(regular(path), page_checksum_verification=True)
+            table = read_table(path)
         except Exception as error:  # whatever damaged bytes lead to
             raise StudyError(
                 f"cannot be read as a table of {several(self.name)}",
@@ -121,7 +127,8 @@ def _nested(table: pd.DataFrame) -> list[Fault]:
     """Faults of headings of several lines, and of columns whose cells are not single values."""
     if table.columns.nlevels > 1 or not table.columns.is_unique:
         return [Fault("headings", "the table", "one line of names is needed, each name once")]
-    plain = {name: table[name].dropna() for name in table if table[name].dtype == object}
+    mixed = [name for name, kind in table.dtypes.items() if is_object_dtype(kind)]
+    plain = {name: table[name].dropna() for name in mixed}
     return [
         Fault("nested", str(name), f"{kind.__name__}: a cell holds one value")
         for name, values in plain.items()

@@ -8,14 +8,15 @@ import pandas as pd
 
 from livewell.files import whole_file
 
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_FORMULA = re.compile(r"[=+\-@\t\n]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]inf", re.IGNORECASE)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index, whole or not at all.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it, and a carriage
+    return is spelt out.
     """
     shown = table.rename(columns=_cell)
     for number, kind in enumerate(table.dtypes):
@@ -26,5 +27,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def _cell(value: Any) -> Any:
-    formula = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
-    return f"'{value}" if formula else value
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", "\\r")  # which would end the line, for it is not quoted
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value

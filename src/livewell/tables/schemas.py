@@ -152,7 +152,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def put_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet with checksums, into what becomes whole in another way."""
-    table.to_parquet(path, index=False, write_page_checksum=True)
+    # of bytes, for pyarrow opens no path that is not UTF-8
+    path.write_bytes(table.to_parquet(index=False, write_page_checksum=True))
 
 
 def score_columns(classes: ClassNames, of: Literal["logit", "p"]) -> list[str]:
@@ -194,8 +195,13 @@ def key_table(patches: Iterable[Region]) -> pd.DataFrame:
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
     """A column as text: whole numbers without ``.0``, no spaces around, empty as missing."""
-    texts = values.astype("str").str.strip()
     if pd.api.types.is_float_dtype(values):
-        whole = values.notna() & (values % 1 == 0)
-        texts = texts.mask(whole, (values[whole] + 0.0).map("{:.0f}".format))
+        there = values.dropna()
+        return there.map(shortest).astype("str").reindex(values.index)
+    texts = values.astype("str").str.strip()
     return texts.mask(values.isna() | (texts == ""))
+
+
+def shortest(number: float) -> str:
+    """A number as a spreadsheet shows it, without ``.0``."""
+    return f"{number + 0.0:.0f}" if number % 1 == 0 else repr(float(number))

@@ -11,7 +11,7 @@ from livewell.doses.analysis import DoseAnalysis, analysis_json
 from livewell.doses.dose_response import DoseResponse
 from livewell.doses.equivalence import Budget, check_levels
 from livewell.execution.results import ResultFolder
-from livewell.files import AnyPath, read_json, whole_file, write_json
+from livewell.files import AnyPath, read_json, write_json
 from livewell.images.opening import Channels, noted_channels
 from livewell.inference.dosed import Plan
 from livewell.inference.dosed_study import DosedStudy, refuse_frame_recipe
@@ -21,6 +21,7 @@ from livewell.models.recipes import FAST
 from livewell.report.budget_results import budget_report
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
+from livewell.tables.schemas import write_table
 from livewell.workflows.crossfit import KIND, CrossFitSettings, cross_fit, judge, prepare
 
 LOG = logging.getLogger(__name__)
@@ -138,8 +139,7 @@ def budget(
     page, warnings = budget_report(dosed, fitted, analysis, classes, model or profile, tried, said)
     for text in warnings:
         LOG.warning(text)
-    with whole_file(out / "scores.parquet") as temporary:
-        fitted.scores.to_parquet(temporary, index=False)
+    write_table(out / "scores.parquet", fitted.scores)
     path = folder.write(page, {"wells": analysis.wells, "doses": analysis.levels})
     found = (analysis.wells, fitted.sees, dosed.unit, path, (*fitted.warnings, *warnings))
     made = BudgetResult(out, analysis.budget, analysis.response, *found)

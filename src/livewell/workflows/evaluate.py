@@ -24,6 +24,7 @@ from livewell.report.unlike import unlike_check
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.results import write_csv
+from livewell.tables.schemas import write_table
 from livewell.text import html_table
 
 RESULTS, SCORES, REPORT = "results.json", "scores.parquet", "report.html"
@@ -135,7 +136,7 @@ def evaluate(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )
     with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
-        scores.to_parquet(new / SCORES, index=False)
+        write_table(new / SCORES, scores)
         write_csv(new / FILE, suspected)
         places.write(new)
         stained.write(new)

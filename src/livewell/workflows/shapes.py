@@ -10,6 +10,7 @@ from PIL import Image
 from livewell.files import claim_same, stamp, whole_file
 from livewell.progress import task
 from livewell.simulate.shapes import OBJECTS, ShapeSpec, picture
+from livewell.tables.columns import read_table
 from livewell.tables.schemas import write_table
 from livewell.threads import leave_interrupts
 
@@ -37,7 +38,7 @@ def simulate_shapes(spec: ShapeSpec, out: Path, *, workers: int | None = None) -
         pool = Parallel(number, return_as="generator_unordered", initializer=leave_interrupts)
         for count in pool(delayed(_some)(spec, first, out) for first in firsts):
             tick(count)
-    parts = [pd.read_parquet(_part(out, first)) for first in firsts]
+    parts = [read_table(_part(out, first)) for first in firsts]
     objects = pd.concat(parts, ignore_index=True)[OBJECTS]
     with whole_file(out / "objects.csv") as temporary:
         objects.to_csv(temporary, index=False, float_format="%.4f")

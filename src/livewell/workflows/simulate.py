@@ -17,6 +17,7 @@ from livewell.simulate.culture import (
     wells,
 )
 from livewell.simulate.states import movie_states
+from livewell.tables.columns import read_table
 from livewell.tables.schemas import write_table
 from livewell.threads import leave_interrupts
 
@@ -53,7 +54,7 @@ def simulate_culture(spec: CultureSpec, out: Path, *, workers: int | None = None
             tick()
     names = sorted(_name(key) for key in keys)
     truth = pd.concat(
-        [pd.read_parquet(out / PARTS / f"{name}.parquet") for name in names], ignore_index=True
+        [read_table(out / PARTS / f"{name}.parquet") for name in names], ignore_index=True
     )
     optics = [read_json(out / PARTS / f"{name}.json", kind="optics") for name in names]
     write_table(out / "truth.parquet", truth)

@@ -7,7 +7,11 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from livewell.images.tiff.form import Form
 from livewell.images.tiff.ifd import Page
+
+_MOST = {5: 2800, 8: 1040, 32946: 1040, 32773: 64}
+"""Bytes that one compressed byte can make at most, by the kind of compression."""
 
 
 def page_faults(page: Page) -> list[str]:
@@ -29,6 +33,8 @@ def _segments(page: Page) -> list[str]:
     ends = max(map(add, offsets, counts))
     if ends > page.file.size:
         return [f"the file ends too early: {page.file.size} bytes, pixels up to byte {ends}"]
+    if form.plane_bytes > sum(counts) * _MOST.get(form.compression, form.plane_bytes):
+        return [f"{sum(counts)} bytes cannot hold the {form.plane_bytes} of its size"]
     if form.compression == 1 and form.bits and not _fit(page):
         return [
             f"its {name} hold {sum(counts)} bytes, and its size and bits need {form.plane_bytes}"
@@ -63,10 +69,25 @@ def overlap(pages: Sequence[Page], more: Sequence[tuple[int, int]] = ()) -> str:
     return f"parts of the file lie over each other (at byte {starts[1:][crossing][0]})"
 
 
-def unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> list[str]:
+def doubts(pages: Sequence[Page], more: Sequence[tuple[int, int]], first: Page) -> list[str]:
+    """Notes on what sound files seldom have: disorder, pixels named twice, bytes left over.
+
+    `first` is a page of the image itself.
+    """
+    found = []
+    if any(list(page.tags) != sorted(page.tags) for page in pages if -270 not in page.tags):
+        found.append("its tags are not in the order of the standard; the file may be damaged")
+    places = [at for page in pages for at in page.offsets]
+    twice = len(places) - len(set(places))
+    if twice:
+        found.append(f"{twice} parts of its pixels are the same bytes of the file as others")
+    return found + _unclaimed(pages, more, first.form)
+
+
+def _unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]], form: Form) -> list[str]:
     """A note where bytes that no tag names have room for more planes."""
-    file, plane = pages[0].file, min(page.form.plane_bytes for page in pages)
-    if plane == 0 or pages[0].form.compression != 1:
+    file, plane = pages[0].file, form.plane_bytes
+    if form.compression != 1 or any(330 in page.tags for page in pages):
         return []
     claimed = _claimed(pages, more)
     starts = np.append(claimed[:, 0], file.size)
@@ -82,10 +103,13 @@ def unclaimed(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> list[st
 
 def _claimed(pages: Sequence[Page], more: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     """Bytes that are named, in their order: from, to (excluded), and whether they are pixels."""
+    file = pages[0].file
     found = {(start, end, 1) for start, end in more}
-    found.add((0, 16 if pages[0].file.big else 8, 0))
+    found.add((0, 16 if file.big else 8, 0))
     for page in pages:
-        found.update((at, at + size, 1) for at, size in zip(page.offsets, page.counts, strict=True))
+        # a damaged copy of a page may lack some, or name what is beyond the end
+        segments = zip(page.offsets, page.counts, strict=False)
+        found.update((at, at + size, 1) for at, size in segments if at + size <= file.size)
         found.add((page.at, page.end, 0))
         found.update((tag.at, tag.at + tag.size, 0) for tag in page.tags.values() if not tag.raw)
     return np.array(sorted(found), np.int64)

@@ -29,13 +29,13 @@ def choose(pages: Sequence[Page], statements: Sequence[Statement]) -> Choice:
     candidates = _candidates(sound, statements)
     best = _best(candidates)
     said, own = candidates[best]
-    chosen = {page.number for page in own}
+    chosen, readable = ({page.number for page in each} for each in (own, sound))
     for page in pages:
         if page.number in chosen:
             continue
         if page.form.reduced:
             account.append(f"page {page.number} not read: a smaller copy or a mask ({page.form})")
-        elif page in sound:
+        elif page.number in readable:
             notes.append(f"page {page.number} not read: it is not of the same series ({page.form})")
     inner = [page for page in own if 330 in page.tags]
     if inner:
@@ -47,6 +47,12 @@ def _sound(pages: Sequence[Page], notes: list[str]) -> list[Page]:
     """Pages that can be read; a damaged one is an error unless it is a copy of another."""
     found = []
     for page in pages:
+        if page.form.depth > 1:
+            raise ImageReadError(
+                f"a volume of {page.form.depth} slices in one page",
+                where=str(page.file.path),
+                remedy="save its slices as pages of their own",
+            )
         faults = page_faults(page)
         if not faults:
             found.append(page)

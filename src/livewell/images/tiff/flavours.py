@@ -17,7 +17,7 @@ from livewell.images.tiff.ome import ome
 from livewell.images.tiff.statement import Scale, Statement
 
 _BY_TIFFFILE = {34361: "fluoview", 34412: "lsm", 33560: "sis", 33471: "sis"}
-_SITE = re.compile(r"^\s*([A-Za-z]{1,2}\s?-?\s?\d{1,2})\s*:\s*(.+?)\s*$")
+_SITE = re.compile(r"\s*([A-Za-z]{1,2}[\s_-]*\d{1,2})\s*(?::\s*(.+?))?\s*")
 
 
 def statements(pages: Sequence[Page]) -> list[Statement]:
@@ -137,7 +137,7 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
         return Statement(source, broken=f"it is damaged ({error})")
     first = planes[0]
     label = first.get("stage-label", "")
-    site = _SITE.match(label)
+    site = _SITE.fullmatch(label)
     sizes: tuple[tuple[str, int], ...] = ()
     if len(pages) > 1:
         differing = [
@@ -150,7 +150,7 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
         source,
         sizes,
         scale=scale.by_metaseries(first),
-        well=site[1].replace(" ", "").replace("-", "").upper() if site else None,
+        well=re.sub(r"[\s_-]", "", site[1]).upper() if site else None,
         position=(site[2] if site else label) or None,
     )
 

@@ -50,7 +50,7 @@ class Form:
     @cached_property
     def dtype(self) -> np.dtype[Any] | None:
         """Type of the pixels in native byte order; none where it is not one of plain numbers."""
-        if self.format == 1 and 1 <= self.bits <= 64:
+        if self.format == 1 and (1 <= self.bits <= 16 or self.bits in (32, 64)):
             size = next(size for size in (8, 16, 32, 64) if size >= self.bits)
             return np.dtype("?" if self.bits == 1 else f"u{size // 8}")
         kind, sizes = {2: ("i", (8, 16, 32, 64)), 3: ("f", (16, 32, 64))}.get(self.format, ("", ()))
@@ -72,7 +72,8 @@ class Form:
     def key(self) -> tuple[Any, ...]:
         """What pages of one series have in common."""
         size = self.height, self.width, self.samples, self.planar
-        return *size, self.bits, self.format, self.photometric
+        kept = self.predictor, self.reversed_bits
+        return *size, self.bits, self.format, self.photometric, *kept
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -106,13 +107,13 @@ class Form:
             return (f"{' and '.join(missing)} missing",)
         if not all((self.width, self.height, self.samples, self.rows, self.columns)):
             return ("a size of zero",)
-        if self.depth > 1:
-            return (f"a volume of {self.depth} slices in one page",)
         found = [
             f"{name} has {self._counted[code]} values for {self.samples} samples"
             for code, name in ((258, "BitsPerSample"), (339, "SampleFormat"))
             if self._counted.get(code, 1) not in (1, self.samples)
         ]
+        if self.compression in (2, 3, 4) and self.bits != 1:
+            found.append(f"a compression of faxes, for {self.bits} bits")
         base, more = _COLOURS.get(self.photometric or 0), len(self.extras)
         if base and self.samples < base:
             found.append(f"colours of {base} samples are stated, and there are {self.samples}")

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -42,7 +43,7 @@ class Tag:
     raw: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Page:
     """What the tags of one page say; `number` counts from 0 along the chain.
 
@@ -93,6 +94,15 @@ class TiffBytes:
         words = ("Q", "Q") if self.big else ("H", "I")
         self._words = [struct.Struct(self.order + code) for code in words]
         self._forms: dict[Any, Form] = {}
+
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Open the file again for the block, where it is closed."""
+        if not self.handle.closed:
+            yield
+            return
+        with self.path.open("rb") as self.handle:
+            yield
 
     def read(self, at: int, size: int) -> bytes:
         """Bytes from a place on, fewer where the file ends."""

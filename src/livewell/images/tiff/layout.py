@@ -85,6 +85,7 @@ def lay_out(pages: Sequence[Page], statements: Sequence[Statement]) -> Layout:
         + " x ".join(_many(sizes[letter], name) for letter, name in axes)
         + (", one after the other behind the first page" if behind else ""),
         *_order(found, said),
+        *said.account,
         *chosen.account,
         _certainty(said, found, notes, len(own)),
     ]
@@ -258,7 +259,7 @@ def _certainty(said: Statement, found: _Planes, notes: Sequence[str], pages: int
     if found.guess:
         return f"a guess: {GUESS}"
     if notes:
-        return "not quite sure: the file contradicts itself or is not whole, see the notes"
+        return "not quite sure: see the notes"
     if said.source:
         return f"sure: {said.source} and the pages agree"
     return "sure: one page" if pages == 1 else "sure"

@@ -13,7 +13,10 @@ from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.statement import Place, Scale, Statement
 
 SOURCE = "the OME-XML"
+MOST = 10**5
+"""Planes of one image that are looked for in other files at most."""
 ABSENT = "it is not beside this one"
+MODULO = "an axis holds more than time, channel or depth"
 _TYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 
 
@@ -22,15 +25,26 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
     root = parsed(text)
     if root is None:
         return [managed or Statement(SOURCE, broken="it is damaged and cannot be read")]
-    found = [_Image(image, root, pages).statement() for image in _children(root, "Image")]
+    if any(_name(each).startswith("ModuloAlong") for each in root.iter()):
+        return [managed or Statement(SOURCE, broken=MODULO)]
+    wells = _wells(root)
+    found = [
+        replace(_Image(image, root, pages).statement(), well=wells.get(image.get("ID", "")))
+        for image in _children(root, "Image")
+    ]
     here = [each for each in found if each.places is None or _own(each)]
     if managed:
         return [_both(managed, (here or found or [managed])[0])]
     if not here:
         here = _renamed(found, pages[0])
     if not here:
-        broken = "it speaks of no page of this file"
+        elsewhere = any(True for _ in _children(root, "BinaryOnly"))
+        broken = f"it {'lies in another file' if elsewhere else 'speaks of no page of this file'}"
         return [replace(found[0], broken=broken) if found else Statement(SOURCE, broken=broken)]
+    away = len(found) - len(here)
+    if away:
+        line = f"{away} more images of {SOURCE} not read: they have no page in this file"
+        here = [replace(each, account=(line,)) for each in here]
     return here
 
 
@@ -95,8 +109,6 @@ class _Image:
         sizes = {letter: _whole(pixels.get(f"Size{letter}"), 0) for letter in "XYZCT"}
         if min(sizes.values()) < 1:
             return Statement(SOURCE, broken="a size of its axes is missing or below one")
-        if any(True for _ in self._root.iter() if _name(_).startswith("ModuloAlong")):
-            return Statement(SOURCE, broken="an axis holds more than time, channel and depth")
         samples = self._samples()
         if sizes["C"] % samples:
             return Statement(SOURCE, broken="its channels and samples do not fit each other")
@@ -115,7 +127,6 @@ class _Image:
             scale=scale.by_ome(
                 pixels, [*_children(pixels, "Channel")], [*_children(pixels, "Plane")]
             ),
-            well=self._well(),
             position=position or (named[1] if named else None),
             notes=tuple(self._notes),
         )
@@ -130,34 +141,38 @@ class _Image:
 
     def _places(self, axes: Sequence[tuple[str, int]]) -> dict[Place, tuple[str, int]]:
         """File and page of each plane that is named; places that cannot be are left out, noted."""
-        blocks = list(_children(self._pixels, "TiffData"))
         total = math.prod(size for _, size in axes)
         found: dict[Place, tuple[str, int]] = {}
         wrong = 0
-        for block in blocks or [Element("TiffData")]:
+        for block in [*_children(self._pixels, "TiffData")] or [Element("TiffData")]:
+            start, page, many = self._block(block, axes)
             file = self._file_of(block)
-            at = [_whole(block.get(f"First{letter}"), 0) for letter, _ in axes]
-            page = _whole(block.get("IFD"), 0)
-            usual = 1 if block.get("IFD") is not None else len(self._pages)
-            many = _whole(block.get("PlaneCount"), _whole(block.get("NumPlanes"), usual))
-            start = 0
-            for index, (_, size) in zip(at, axes, strict=True):
-                start = start * size + index
-            inside = all(0 <= i < size for i, (_, size) in zip(at, axes, strict=True))
-            if not inside or page < 0 or many < 0:
+            most = min(many, total - start, MOST if file else len(self._pages) - page)
+            if start < 0 or page < 0 or many < 0:
                 wrong += 1
                 continue
-            most = min(many, total - start, len(self._pages) - page if not file else total)
             wrong += most < many and block.get("PlaneCount") is not None
-            for i in range(max(min(most, 10**6), 0)):
+            for i in range(most):
                 place = _place(start + i, axes)
-                wrong += place in found
-                found.setdefault(place, (file, page + i))
+                if place in found or len(found) >= max(MOST, len(self._pages)):
+                    wrong += 1
+                    break
+                found[place] = file, page + i
         if wrong:
             self._notes.append(
                 f"{wrong} entries of {SOURCE} name pages or planes that are not there, or twice"
             )
         return found
+
+    def _block(self, block: Element, axes: Sequence[tuple[str, int]]) -> tuple[int, int, int]:
+        """First plane (-1 where it is not one of the image), first page and number of pages."""
+        usual = 1 if block.get("IFD") is not None else len(self._pages)
+        many = _whole(block.get("PlaneCount"), _whole(block.get("NumPlanes"), usual))
+        start = 0
+        for letter, size in axes:
+            index = _whole(block.get(f"First{letter}"), 0)
+            start = start * size + index if 0 <= index < size and start >= 0 else -1
+        return start, _whole(block.get("IFD"), 0), many
 
     def _file_of(self, block: Element) -> str:
         """Name of the file that a block lies in, empty for this one."""
@@ -169,15 +184,16 @@ class _Image:
         same = uuid.text is not None and uuid.text == self._root.get("UUID")
         return "" if same or not name or name.casefold() == own.casefold() else name
 
-    def _well(self) -> str | None:
-        """Well of a plate whose samples name this image."""
-        own = self._image.get("ID")
-        for well in (each for each in self._root.iter() if _name(each) == "Well"):
-            if any(_name(each) == "ImageRef" and each.get("ID") == own for each in well.iter()):
-                row, column = _whole(well.get("Row"), -1), _whole(well.get("Column"), -1)
-                if 0 <= row < 26 and column >= 0:
-                    return f"{chr(65 + row)}{column + 1:02d}"
-        return None
+
+def _wells(root: Element) -> dict[str, str]:
+    """Wells of plates, by the ID of each image whose sample lies in them."""
+    found = {}
+    for well in (each for each in root.iter() if _name(each) == "Well"):
+        row, column = _whole(well.get("Row"), -1), _whole(well.get("Column"), -1)
+        for image in (each for each in well.iter() if _name(each) == "ImageRef"):
+            if 0 <= row < 26 and column >= 0:
+                found[image.get("ID", "")] = f"{chr(65 + row)}{column + 1:02d}"
+    return found
 
 
 def neighbour(page: Page, name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from livewell.images.jpeg import refuse_spoilt
 from livewell.images.plain import damaged
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.library import opened
@@ -74,19 +75,21 @@ def _decoded(
     page: Page, data: bytes, height: int, columns: int, samples: int, number: int
 ) -> Pixels:
     """Pixels of one segment, shape (height, columns, samples)."""
-    needed = height * -(-columns * samples * page.form.bits // 8)
+    row = -(-columns * samples * page.form.bits // 8)
+    needed, full = height * row, page.form.rows * row
     if page.form.reversed_bits:
         data = bytes(imagecodecs.bitorder_decode(data))
     if page.form.compression != 1:
-        # one byte more than is needed, to see whether there is too much
-        data = bytes(_DECODERS[page.form.compression](data, out=needed + 1))
-    if len(data) != needed and not (page.form.compression == 1 and len(data) > needed):
+        # one byte more than may be, to see whether there is too much
+        data = bytes(_DECODERS[page.form.compression](data, out=full + 1))
+    # some programs fill the last strip up to the size of the others
+    if len(data) not in (needed, full):
         raise damaged(
             page.file.path,
             f"part {number} of page {page.number} does not hold the pixels of its size",
             f"{len(data)} bytes, {needed} are needed",
         )
-    shape = (height, columns, samples)
+    data, shape = data[:needed], (height, columns, samples)
     predictor = page.form.predictor
     if page.form.dtype is not None and page.form.bits not in (8, 16, 32, 64):
         if predictor != 1:
@@ -96,12 +99,12 @@ def _decoded(
         )
         return np.asarray(found).reshape(shape)
     if predictor == 1:
-        return np.frombuffer(data[:needed], _stored(page)).reshape(shape)
+        return np.frombuffer(data, _stored(page)).reshape(shape)
     if predictor == 2 and page.form.format in (1, 2):
-        stored = np.frombuffer(data[:needed], _stored(page)).reshape(shape)
+        stored = np.frombuffer(data, _stored(page)).reshape(shape)
         return np.asarray(imagecodecs.delta_decode(stored.astype(page.form.dtype), axis=-2))
     if predictor == 3 and page.form.format == 3:
-        raw = np.frombuffer(data[:needed], page.form.dtype).reshape(shape)
+        raw = np.frombuffer(data, page.form.dtype).reshape(shape)
         return np.asarray(imagecodecs.floatpred_decode(raw, axis=-2))
     raise damaged(page.file.path, f"predictor {predictor} for its numbers")
 
@@ -131,14 +134,25 @@ def _check_jpeg(page: Page) -> None:
         found = _start_of_frame(data)
         if found is None or data.rfind(b"\xff\xd9") < 0:
             raise damaged(page.file.path, f"part {i} of page {page.number} is no whole JPEG")
-        rows = page.form.segment_rows(i % (down * across) // across)
+        row, column = divmod(i % (down * across), across)
+        rows = page.form.segment_rows(row)
         needed = page.form.bits, rows, columns, samples
-        if found != needed and page.form.compression == 7:
+        # tiles at the edges may hold no more than there is, and the last strip as much as others
+        left = page.form.height - row * page.form.rows, page.form.width - column * columns
+        cut = page.form.bits, min(left[0], rows), min(left[1], columns), samples
+        full = page.form.bits, page.form.rows, columns, samples
+        if found not in (needed, cut, full) and page.form.compression == 7:
             raise damaged(
                 page.file.path,
                 f"part {i} of page {page.number} is of another kind inside than its tags say",
                 f"bits, rows, columns, samples: {found} and {needed}",
             )
+        if page.form.compression == 7 and page.form.bits == 8:
+            try:
+                refuse_spoilt(data, b"".join(page.values(347)))
+            except ValueError as error:
+                what = f"part {i} of page {page.number} is no whole JPEG"
+                raise damaged(page.file.path, what, str(error)) from error
 
 
 def _start_of_frame(data: bytes) -> tuple[int, int, int, int] | None:
@@ -154,7 +168,10 @@ def _start_of_frame(data: bytes) -> tuple[int, int, int, int] | None:
 
 
 def upright(pixels: Pixels, page: Page) -> Pixels:
-    """Grey levels so that brighter is brighter, also where the file says that 0 is white."""
-    if page.form.photometric != 0:
+    """Grey levels so that brighter is brighter, also where the file says that 0 is white.
+
+    A mask of one bit stays as it is: programs store it either way, and mean 1.
+    """
+    if page.form.photometric != 0 or page.form.bits == 1:
         return pixels
-    return ~pixels if pixels.dtype.kind == "b" else (2**page.form.bits - 1) - pixels
+    return np.asarray((2**page.form.bits - 1) - pixels)

@@ -6,7 +6,7 @@ from pathlib import Path
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 from livewell.images.plain import damaged
-from livewell.images.tiff.checks import overlap, page_faults, unclaimed
+from livewell.images.tiff.checks import doubts, overlap, page_faults
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
@@ -21,10 +21,10 @@ class TiffImage:
 
     def __init__(self, path: Path) -> None:
         self.source = str(path)
-        self._files = {"": TiffBytes(path)}
+        self._file = TiffBytes(path)
         self._others: dict[str, list[Page]] = {}
         try:
-            self._pages = self._files[""].pages()
+            self._pages = self._file.pages()
             if not self._pages:
                 raise damaged(path, "a TIFF without an image")
             said = [self._followed(each) for each in statements(self._pages)]
@@ -46,7 +46,8 @@ class TiffImage:
             page, pixels = layout.first, read_behind(layout.first, number)
         else:
             page = (self._others[name] if name else self._pages)[number]
-            pixels = read_page(page)
+            with page.file.reopened():
+                pixels = read_page(page)
         if samples:
             pixels = pixels[sample] if page.form.planar else pixels[..., sample]
         pixels = upright(pixels, page)
@@ -59,8 +60,7 @@ class TiffImage:
 
     def close(self) -> None:
         """Let go of the file."""
-        for file in self._files.values():
-            file.handle.close()
+        self._file.handle.close()
 
     def _followed(self, said: Statement) -> Statement:
         """The statement with the planes that lie in other files, as far as they may be read."""
@@ -103,9 +103,11 @@ class TiffImage:
         return replace(said, places=places, notes=tuple(notes))
 
     def _open_other(self, name: str) -> list[Page]:
-        file = self._files[name] = TiffBytes(Path(self.source).parent / name)
-        pages = self._others[name] = file.pages()
-        faults = [fault for page in pages for fault in page_faults(page)]
+        file = TiffBytes(Path(self.source).parent / name)
+        # sets may have more files than may be open at once
+        with file.handle:
+            pages = self._others[name] = file.pages()
+            faults = [fault for page in pages for fault in page_faults(page)]
         if faults:
             raise damaged(file.path, faults[0])
         return pages
@@ -130,7 +132,7 @@ class TiffImage:
             notes.append(
                 f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
             )
-        notes += unclaimed(self._pages, behind)
+        notes += doubts(self._pages, behind, first)
         return Header(
             frames=layout.frames,
             channels=names,

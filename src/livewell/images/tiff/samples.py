@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from livewell.errors import ImageReadError
 from livewell.images.plain import RGB, RGB_NOTE, palette_error
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.statement import Statement
 
+ZERO_IS_WHITE = "the file says that 0 is white"
 _ALPHA = (1, 2)
 _TAGS = {0: "0 is white", 1: "0 is black", 3: "a palette", 4: "a mask"}
 
@@ -92,7 +91,9 @@ def _refuse(page: Page, said: Statement) -> list[str]:
         if not said.source.startswith(("the OME", "the ImageJ", "the MetaMorph stack")):
             raise palette_error(path)
         notes.append("the file's colour table is for display and not used")
-    if page.form.photometric == 0:
+    if page.form.bits == 1:
+        notes.append("one bit a pixel: this looks like a mask, not an image; 1 stays 1")
+    elif page.form.photometric == 0:
         if page.form.format != 1:
             raise ImageReadError(
                 "0 is said to be white, for numbers that have no highest one",
@@ -100,8 +101,8 @@ def _refuse(page: Page, said: Statement) -> list[str]:
                 remedy="invert it in the program that made it, and save it again",
             )
         notes.append(
-            "the file says that 0 is white: grey levels are turned round"
-            f" ({2**page.form.bits - 1} - level), so that brighter is brighter"
+            f"{ZERO_IS_WHITE}: grey levels are turned round ({2**page.form.bits - 1} - level), so"
+            " that brighter is brighter"
         )
     if page.form.photometric is None:
         notes.append("the file does not say whether 0 is black; it is taken for black")
@@ -110,6 +111,4 @@ def _refuse(page: Page, said: Statement) -> list[str]:
             f"the file asks to be shown turned or mirrored (orientation"
             f" {page.form.orientation}); it is read as it is stored"
         )
-    if page.form.dtype == np.dtype("?"):
-        notes.append("one bit a pixel: this looks like a mask, not an image")
     return notes

@@ -42,6 +42,7 @@ class Statement:
     well: str | None = None
     position: str | None = None
     notes: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
     broken: str = ""
 
     def size(self, letter: str) -> int:

@@ -122,7 +122,8 @@ def test_an_image_changed_since_the_split(own: Study, profile: Profile, tmp_path
     """Row M10: another picture of the same name, or a smaller one, is refused with its name."""
     one, other = own.root / "A02_p1.ome.tif", own.root / "A03_p1.ome.tif"
     shutil.copyfile(own.root / "B01_p1.ome.tif", one)
-    tifffile.imwrite(other, tifffile.imread(other)[:, :50, :50])
+    frames = tifffile.imread(other)[:, :50, :50]
+    tifffile.imwrite(other, frames, ome=True, photometric="minisblack", metadata={"axes": "TYX"})
     with pytest.raises(SplitError, match=r"2 images changed.*A02_p1\.ome\.tif, A03_p1") as caught:
         train(own, tmp_path / "run", profile, processes=0)
     assert "split again" in str(caught.value)

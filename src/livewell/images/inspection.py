@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from livewell.errors import Fault, LivewellError
 from livewell.image import Frame
-from livewell.images.formats import OpenImage, frames_in, identify
+from livewell.images.formats import OpenImage, frames_in, identify, reading
 from livewell.images.opening import open_image, open_sequence
 from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import faults as frame_faults
@@ -95,7 +95,8 @@ def inspect(
         with open_sequence(path, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
             return _look(image, image.source, "sequence")
     path = Path(path)
-    kind, _ = identify(path)
+    with reading(path):
+        kind, _ = identify(path)
     if kind == "folder of frames":
         image = open_sequence(
             frames_in(path).paths, pixel_um=pixel_um, frame_s=frame_s, strict=False

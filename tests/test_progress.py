@@ -15,8 +15,11 @@ def test_silent_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_bars_go_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_bars_go_to_standard_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bar shows its name, what is done of how much and the last note, not on standard output."""
+    monkeypatch.setattr("livewell.progress.SHORT_S", 0)
     with Bars().task("counting cells", total=3) as tick:
         tick()
         tick(2, "all alive")
@@ -40,8 +43,11 @@ def test_each_item_is_told_once(files: list[int], data: st.DataObject) -> None:
     assert sum(told) == pytest.approx(len(files))
 
 
-def test_parts_make_a_whole_bar(capfd: pytest.CaptureFixture[str]) -> None:
+def test_parts_make_a_whole_bar(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Thirds and sevenths of files end at the full count, not a rounding below it."""
+    monkeypatch.setattr("livewell.progress.SHORT_S", 0)
     with Bars().task("judging", total=2) as tick:
         for parts, file in each((3, 7), tick):
             for _ in range(parts):

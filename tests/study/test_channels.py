@@ -16,7 +16,7 @@ from livewell.study.content import first_frames
 from livewell.study.pixels import ArrayPixels, StudyPixels
 from livewell.study.scale import channel_name, channel_names
 from livewell.study.study import Study
-from livewell.tables.schemas import HEADERS, write_table
+from livewell.tables.schemas import write_table
 
 BOX = Box.of(3, 5, 13, 25)
 MOVIE = np.random.default_rng(3).integers(1, 60000, (4, 2, 40, 50), dtype=np.uint16)
@@ -158,13 +158,15 @@ def test_a_grey_study_stored_as_colour(tmp_path: Path) -> None:
     assert first_frames(study, ["a.png"])["a.png"]
 
 
-def test_headers_of_version_0_1_are_read_again_for_colour(tmp_path: Path) -> None:
-    """Kept headers that do not know whether a colour picture is grey are made anew."""
+def test_headers_that_an_older_way_of_reading_made_are_read_again(tmp_path: Path) -> None:
+    """Kept headers serve as long as files are read alike; those of version 0.1 are made anew."""
     study = study_of(tmp_path, a=GREY, b=MOVIE)
     kept = study.folder / "headers.parquet"
-    study.headers()
-    write_table(kept, HEADERS.read(kept).drop(columns="colourless"))
-    assert study.headers()["colourless"].fillna(0).tolist() == [1, 0]
+    sound = study.headers()
+    write_table(kept, sound.assign(width=7))
+    assert study.headers()["width"].tolist() == [7, 7]
+    write_table(kept, sound.drop(columns=["colourless", "reading"]).assign(width=7))
+    pd.testing.assert_frame_equal(study.headers(), sound)
     assert channel_names(study, ["a.png"]) == ("grey",)
 
 
@@ -179,14 +181,3 @@ def test_planes_of_a_z_stack_as_channels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, MOVIE[[2, 0], 0, 3:13, 5:25])
     with pytest.raises(TableError, match="z stack of 4 slices"):
         StudyPixels(study).prepare()
-
-
-def test_headers_kept_by_version_0_1_serve(tmp_path: Path) -> None:
-    """Headers without the column on colour, as version 0.1 kept them, are read as they are."""
-    study = study_of(tmp_path, a=MOVIE)
-    now = first_frames(study, ["a.tif"], "phase")
-    kept = study.folder / "headers.parquet"
-    pd.read_parquet(kept).drop(columns="colourless").to_parquet(kept)
-    (study.folder / "cache" / "first-frames.parquet").unlink()
-    assert first_frames(Study.open(study.folder), ["a.tif"], "phase") == now
-    assert now["a.tif"]

@@ -10,9 +10,11 @@ import pandas as pd
 from livewell.errors import Fault, LivewellError
 from livewell.images.listing import fingerprint
 from livewell.images.opening import read_header
-from livewell.images.plain import RGB
 from livewell.progress import task
 from livewell.tables.schemas import HEADERS, write_table
+
+READING = 2
+"""Raised where a reader says another thing of the same file: kept headers are read again."""
 
 
 def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, list[Fault]]:
@@ -32,9 +34,7 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
             faults[image] = Fault.of(error, image)
         else:
             row = known.get(image)
-            # version 0.1 did not look whether colour images are grey
-            unseen = row and row["channels"] == "|".join(RGB) and pd.isna(row["colourless"])
-            if row and not unseen and (row["bytes"], row["mtime_ns"]) == versions[image]:
+            if row and (row["bytes"], row["mtime_ns"]) == versions[image]:
                 found[image] = row
     todo = [image for image in versions if image not in found]
     if todo:
@@ -54,12 +54,13 @@ def read_headers(paths: Mapping[str, Path], cache: Path) -> tuple[pd.DataFrame, 
 
 
 def _known(cache: Path) -> dict[str, dict[str, Any]]:
-    """Rows of the kept headers; none where the file is absent or spoilt."""
+    """Rows of the kept headers as files are read now; none where the file is absent or spoilt."""
     try:
         table = HEADERS.read(cache)
     except LivewellError:
         return {}
-    rows = table.reindex(columns=[*HEADERS.names, "notes"]).to_dict("records")
+    table = table.reindex(columns=[*HEADERS.names, "notes"])
+    rows = table[table["reading"] == READING].to_dict("records")
     return {str(row["image"]): {str(key): value for key, value in row.items()} for row in rows}
 
 
@@ -69,6 +70,7 @@ def _row(image: str, path: Path, size: int, mtime: int) -> dict[str, Any]:
         "image": image,
         "channels": "|".join(name.replace("|", "/") for name in header.channels),
         "colourless": int(header.colourless),
+        "reading": READING,
         "bytes": size,
         "mtime_ns": mtime,
         "notes": "; ".join(header.notes),

@@ -70,6 +70,8 @@ class SequenceImage:
             width=first.width,
             dtype=first.dtype,
             pixel_um=first.pixel_um if len({h.pixel_um for h in headers}) == 1 else None,
+            well=first.well if len({h.well for h in headers}) == 1 else None,
+            position=first.position if len({h.position for h in headers}) == 1 else None,
             notes=(*notes, *([doubt] if doubt else [])),
         )
 

@@ -64,6 +64,7 @@ HEADERS = Schema(
         Column("dtype", "text", "number type in the file", required=True),
         Column("pixel_um", "number", "edge of a pixel, micrometres"),
         Column("frame_s", "number", "time from frame to frame, seconds"),
+        Column("reading", "integer", "which way of reading files made it; none of version 0.1"),
         Column("bytes", "integer", "size of the file when it was read", required=True),
         Column("mtime_ns", "integer", "time of its last change, nanoseconds", required=True),
     ),

@@ -20,7 +20,7 @@ from livewell.errors import OutputError, StudyError
 from livewell.names import AnyPath as AnyPath
 from livewell.names import fitted, text_of
 from livewell.regular import regular
-from livewell.text import encodable
+from livewell.text import encodable, short
 
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
@@ -215,8 +215,8 @@ def refuse_other(
         raise OutputError(
             f"the {kind} here was begun with other settings",
             where=str(folder),
-            expected=", ".join(f"{name}={_short(old)}" for name, old, _ in differ),
-            got=", ".join(f"{name}={_short(new)}" for name, _, new in differ),
+            expected=", ".join(f"{name}={short(old)}" for name, old, _ in differ),
+            got=", ".join(f"{name}={short(new)}" for name, _, new in differ),
             remedy="name a new folder, or repeat the settings to go on",
         )
 
@@ -285,11 +285,6 @@ def _differences(
         inner = [each for each in inner if each[0] != "source"] or inner
         found += [(name if each[0] == "name" else each[0], *each[1:]) for each in inner]
     return found
-
-
-def _short(value: object, most: int = 60) -> str:
-    text = str(value)
-    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def folder_names(images: Sequence[str]) -> dict[str, str]:

@@ -53,6 +53,12 @@ def listed(items: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def short(value: object, most: int = 60) -> str:
+    """The beginning of a text, with dots where there is more."""
+    text = str(value)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def few(items: Iterable[object], most: int = 5) -> str:
     """``a, b, c, d, e, ... (12 in all)``."""
     texts = list(map(str, items))

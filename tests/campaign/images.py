@@ -149,7 +149,7 @@ def _states(data: bytes, header: Header) -> bool:
     except Exception:
         return False
     um = header.pixel_um
-    words = text + (f" {x[1] / x[0]:.6g}" if isinstance(x, tuple) and x[0] else "")
+    words = text + (f" {x[1] / x[0]:.6g}" if isinstance(x, tuple) and len(x) == 2 and x[0] else "")
     said = um is None or any(_close(word, um) for word in _numbers(words))
     return said and all(
         name in text or name.startswith(("channel ", "grey", "z")) for name in header.channels

@@ -11,7 +11,7 @@ from livewell.plate import Well
 from livewell.study.cells import number_faults, typed
 from livewell.study.metadata import FILE_COLUMNS, Metadata
 from livewell.tables.faults import listed
-from livewell.text import plural
+from livewell.text import plural, short
 
 _Lines = dict[int, dict[str, str | None]]
 """Cells of a table by line and column; ``None`` where one is empty."""
@@ -162,7 +162,7 @@ def _by_file(
         elif fits:
             rows[places[0]] = line
     notes += [
-        f"{plural(len(names), 'name')} of the table {note}, such as {names[0]}"
+        f"{plural(len(names), 'name')} of the table {note}, such as {short(names[0])}"
         for note, names in how.items()
     ]
     return rows

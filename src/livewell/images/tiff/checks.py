@@ -12,7 +12,7 @@ from livewell.images.tiff.ifd import Page
 
 Claims = NDArray[np.int64]
 """Bytes of a file in their order: from, to (excluded), and 1 for pixels; shape (n, 3)."""
-_MOST = {5: 2800, 8: 1040, 32946: 1040, 32773: 64}
+_MOST = {5: 2800, 6: 3000, 7: 3000, 8: 1040, 32946: 1040, 32773: 64}
 """Bytes that one compressed byte can make at most, by the kind of compression."""
 
 

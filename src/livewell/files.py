@@ -22,6 +22,8 @@ from livewell.names import fitted, text_of
 from livewell.regular import regular
 from livewell.text import encodable, short
 
+LARGEST_JSON = 100_000_000
+"""Bytes of the largest JSON file that is read: the longest cards have a tenth of it."""
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
 )
@@ -137,7 +139,10 @@ def read_json(path: Path, *, kind: str) -> dict[str, Any]:
     what, where = f"cannot be read as {article(kind)}", str(path)
     mend = "put back a copy of this file; without one delete it, and make it again"
     try:
-        value = json.loads(regular(path).read_text("utf-8"))
+        size = regular(path).stat().st_size
+        if size > LARGEST_JSON:
+            raise ValueError(f"{size:,} bytes, and {LARGEST_JSON:,} are the most")
+        value = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         remedy = "check the path, or make it first"
         raise StudyError(f"no {kind} here", where=where, remedy=remedy) from error

@@ -130,14 +130,18 @@ class _Worker:
     def _work(self, writer: int) -> None:
         """In the fork: every case, each outcome a line."""
         gc.freeze()
-        for number in self._todo:
 
-            def say(what: str) -> None:
-                os.write(writer, json.dumps(what).encode() + b"\n")
+        def say(what: Any) -> None:
+            os.write(writer, json.dumps(what).encode() + b"\n")
 
-            outcome = one(self._kind, self._world, self._seed, number, self._folder, say)
-            os.write(writer, json.dumps(asdict(outcome)).encode() + b"\n")
-        os._exit(0)
+        try:
+            for number in self._todo:
+                say(asdict(one(self._kind, self._world, self._seed, number, self._folder, say)))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            # never as far as the parent's own ends, which remove its folder
+            os._exit(0)
 
     def look(self, ready: bool) -> None:
         """Take what the process wrote; end it where it takes too long."""

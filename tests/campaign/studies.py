@@ -69,7 +69,7 @@ _STUDY = ("study/study.json", "study/fields.parquet")
 STEPS = (
     Step("split", (*_STUDY, "study/headers.parquet", "study/labels/labels.*", "study/cache/**/*"),
          "study/splits/again", _split),
-    Step("train", (*_STUDY, "study/splits/split/*", "study/cache/auto/*", "run/run.json"),
+    Step("train", (*_STUDY, "study/splits/split/*", "study/cache/auto/**/*", "run/run.json"),
          "run", _train),
     Step("go on", ("run/run.json", "run/fold-00/*", "study/splits/split/*"), "run", _train_on),
     Step("assess", ("verdicts/*", JOURNAL, JOURNAL, "run/run.json"), "verdicts", _assess),

@@ -113,7 +113,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
     from livewell.models.recipes import profile
 
     try:
-        echo(described(profile(name)))
+        echo(described(profile(name)), lines=True)
     except SpecError as error:
         raise click.BadParameter(str(error), param=parameter) from error
     context.exit()

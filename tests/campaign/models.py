@@ -24,7 +24,8 @@ from tests.campaign.json_edits import hurt_bytes, hurt_text
 
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 _NONSENSE = re.compile(
-    r"(?:temperature|_rule/(?:threshold|low|high)|_px|pixel_um) set to (?:-1|0|10{400}|nan)$"
+    r"(?:temperature|_px|pixel_um) set to (?:-1|0|10{400}|nan)$"
+    r"|_rule/(?:threshold|low|high) set to (?:-1|10{400}|nan)$"
     r"|(?:_rule/\w+|_px|pixel_um) set to (?:True|False|nan|inf|'.*)$|threshold set to 1e\+300$"
     r"|become b'(?:I32|BOOL|I8)'"
 )

@@ -202,11 +202,16 @@ def load_model(path: AnyPath) -> tuple[Net, Card]:
 
 
 def _refuse_misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """A ValueError unless all tensors are there, of their shapes and types, and finite."""
-    wrong = sorted(set(state) ^ set(wanted))
+    """A ValueError unless all tensors are there, of their shapes and types, and finite.
+
+    Those that a new net has empty may be missing, or of any size.
+    """
+    free = {name for name, asked in wanted.items() if not asked.numel()}
+    wrong = sorted((set(state) ^ set(wanted)) - free)
     for name in set(state) & set(wanted):
         there, asked = state[name], wanted[name]
-        if (there.shape, there.dtype) != (asked.shape, asked.dtype):
+        shape = there.shape if name in free and there.ndim == asked.ndim else asked.shape
+        if (there.shape, there.dtype) != (shape, asked.dtype):
             wrong.append(f"{name} {tuple(there.shape)} {there.dtype}")
         elif there.is_floating_point() and not bool(torch.isfinite(there).all()):
             wrong.append(f"{name} with numbers that are not finite")

@@ -42,7 +42,9 @@ class Reference(nn.Module):
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Buffers of any number of axes; none is missing."""
+        """Buffers of any number of axes; none is missing. A `ValueError` unless they agree."""
         for name in dict(self.named_buffers()):
             if prefix + name in state_dict:
                 setattr(self, name, state_dict[prefix + name].clone())
+        if {self.mean.shape, self.spread.shape} != {self.axes.shape[1:]}:
+            raise ValueError("what its training fields were like is of several sizes")

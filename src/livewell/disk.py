@@ -33,6 +33,8 @@ FAILING = FULL | {
     *(errno.ETIMEDOUT, errno.EHOSTDOWN),
 }
 """Errors that are of a disk, whatever was done to it."""
+UNKNOWN = "cannot be read or written"
+"""What is said where it is not known what was done to a file."""
 NO_ROOM = 2**20
 """Bytes; with less than this left, what failed without a reason failed for want of room."""
 _SHORT = re.compile("requested and .* written|encoder error")
@@ -51,16 +53,18 @@ def writing(path: Path) -> Iterator[None]:
         ours = named in (path, *path.parents) or path in named.parents or TEMPORARY in str(named)
         if not ours and error.errno not in FAILING:
             raise
-        raise refused(path if ours else named, error) from error
+        if ours:
+            raise refused(path, error) from error
+        raise refused(named, error, UNKNOWN) from error
 
 
-def refused(path: Path, error: OSError) -> OutputError:
+def refused(path: Path, error: OSError, what: str = "cannot be written") -> OutputError:
     """The error that says why `path` cannot be written, and what to do about it."""
     number = error.errno
     if number is None and (_SHORT.search(str(error)) or _free(path) < NO_ROOM):
         number = errno.ENOSPC
     return OutputError(
-        "cannot be written",
+        what,
         where=str(path),
         got=os.strerror(number) if number and number in FAILING else error.strerror or str(error),
         remedy=_remedy(path, number),
@@ -78,7 +82,7 @@ def clear(folder: Path) -> None:
     entries = _unfinished_in(folder)
     _restore(folder, entries)
     for entry in entries:
-        if _is_left(entry, ABANDONED_S):
+        if _is_left(entry, ABANDONED_S) and not _needed(folder, entry):
             remove(Path(entry.path))
 
 
@@ -94,10 +98,21 @@ def restore(folder: Path) -> None:
 def _restore(folder: Path, entries: list[os.DirEntry[str]]) -> None:
     for entry in entries:
         if entry.name.endswith(ASIDE) and _is_left(entry, ASIDE_S):
-            for old in Path(entry.path).iterdir():
-                if not (folder / old.name).exists():
-                    with suppress(OSError):
+            # another process may have been faster
+            with suppress(OSError):
+                for old in Path(entry.path).iterdir():
+                    if not (folder / old.name).exists():
                         old.rename(folder / old.name)
+
+
+def _needed(folder: Path, entry: os.DirEntry[str]) -> bool:
+    """Whether an older folder could not be put back, though nothing has taken its place."""
+    try:
+        return entry.name.endswith(ASIDE) and any(
+            not (folder / old.name).exists() for old in Path(entry.path).iterdir()
+        )
+    except OSError:
+        return False
 
 
 def remove(path: Path) -> None:

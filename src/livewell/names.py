@@ -17,7 +17,7 @@ from livewell.text import encodable
 AnyPath = str | os.PathLike[str]
 """A path as text or as a path."""
 Parts = tuple[str, ...]
-Ends = dict[str, list[tuple[Parts, str]]]
+Ends = dict[Parts, list[str]]
 _SPELT = re.compile(rb"\\x([89a-f][0-9a-f])")
 _DIGITS = re.compile(r"(\d+)")
 CASE_NOTE = "found although the letter case differs"
@@ -68,9 +68,8 @@ def fitted(name: str, most: int, *, end: bool = False) -> str:
     return name
 
 
-def natural_key(path: AnyPath) -> tuple[object, ...]:
+def natural_key(text: str) -> tuple[object, ...]:
     """Sort key under which ``t2`` comes before ``t10``; letter case does not count."""
-    text = path.as_posix() if isinstance(path, Path) else os.fspath(path)
     pieces = _DIGITS.split(text.casefold())
     return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), text
 
@@ -88,14 +87,18 @@ class Finder:
     names: Collection[str]
 
     @cached_property
-    def _stages(self) -> list[tuple[Callable[[str], Parts], Ends]]:
-        found: list[tuple[Callable[[str], Parts], Ends]] = []
+    def _stages(self) -> list[tuple[Callable[[str], Parts], Ends, Ends]]:
+        """By how text is compared: names by all their parts, and by every end of their parts."""
+        found: list[tuple[Callable[[str], Parts], Ends, Ends]] = []
         for stage in (parts_of, _loose):
+            whole: Ends = {}
             ends: Ends = {}
             for name in self.names:
                 parts = stage(name)
-                ends.setdefault("".join(parts[-1:]), []).append((parts, name))
-            found.append((stage, ends))
+                whole.setdefault(parts, []).append(name)
+                for start in range(len(parts)):
+                    ends.setdefault(parts[start:], []).append(name)
+            found.append((stage, whole, ends))
         return found
 
     @cached_property
@@ -111,17 +114,16 @@ class Finder:
         """
         if text in self._known:
             return (text,), ""
-        for number, (stage, ends) in enumerate(self._stages):
+        for number, (stage, whole, ends) in enumerate(self._stages):
             wanted = stage(text)
-            near = ends.get(wanted[-1], []) if wanted else []
-            longer = [name for parts, name in near if parts[-len(wanted) :] == wanted]
-            same = [name for parts, name in near if parts == wanted]
-            shorter = [(len(p), name) for p, name in near if wanted[-len(p) :] == p]
-            most = max((length for length, _ in shorter), default=0)
-            fits = same or longer or [name for length, name in shorter if length == most]
+            fits = whole.get(wanted) or ends.get(wanted, [])
+            notes = [CASE_NOTE] if number else []
+            if not fits:
+                shorter = (whole.get(wanted[start:]) for start in range(1, len(wanted)))
+                fits = next(filter(None, shorter), [])
+                notes.append(FOLDERS_NOTE)
             if fits:
-                outside = "" if same or longer else FOLDERS_NOTE
-                return tuple(fits), CASE_NOTE if number else outside
+                return tuple(fits), "; ".join(notes)
         return (), ""
 
 

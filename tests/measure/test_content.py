@@ -10,11 +10,16 @@ from hypothesis.extra import numpy as hnp
 from skimage.io import imread
 
 from livewell.errors import ImageContentError
-from livewell.measure.content import content_table
+from livewell.measure.content import content_rows, table_of
 
 FRAMES = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(0, 3)
 )
+
+
+def content_table(frames, shapes):
+    """The content table of frames (image, t, pixels)."""
+    return table_of(row for frame in frames for row in content_rows(*frame, shapes))
 
 
 def digest(frame: np.ndarray) -> str | None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from livewell.errors import LeakError
-from livewell.measure.content import content_table
+from livewell.measure.content import content_rows, table_of
 from livewell.splitting import leaks
 
 FOLDS = pd.DataFrame(
@@ -18,6 +18,11 @@ FOLDS = pd.DataFrame(
     ],
     columns=["fold", "group", "part"],
 )
+
+
+def content_table(frames, shapes):
+    """The content table of frames (image, t, pixels)."""
+    return table_of(row for frame in frames for row in content_rows(*frame, shapes))
 
 
 def content(*rows: tuple[str, str, str | None]) -> pd.DataFrame:

@@ -9,13 +9,18 @@ import pandas as pd
 import pytest
 import tifffile
 
-from livewell.measure.content import content_table
+from livewell.measure.content import content_rows, table_of
 from livewell.study.content import content, first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
 from livewell.workflows.index import index
 
 SIZES = {"a": (40, 60), "b": (40, 60), "half": (40, 30), "quarter": (20, 30)}
+
+
+def content_table(frames, shapes):
+    """The content table of frames (image, t, pixels)."""
+    return table_of(row for frame in frames for row in content_rows(*frame, shapes))
 
 
 @pytest.fixture

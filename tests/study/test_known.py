@@ -110,7 +110,7 @@ def test_wells_that_files_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     class Stated:
         def __init__(self, path: Path) -> None:
-            self.header, self.well, self.position = opened(path), "c7", path.stem[1:]
+            self.header, self.well, self.position = opened(path), "C07", path.stem[1:]
 
     monkeypatch.setattr(known, "read_header", Stated)
     made = index(root, tmp_path / "study", metadata=plate_map(tmp_path, "well,dose\nC07,3\n"))

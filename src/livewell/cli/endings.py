@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import click
 
 from livewell import __version__
-from livewell.disk import FAILING, refused
+from livewell.disk import FAILING, UNKNOWN, refused
 from livewell.errors import STOPPED, LivewellError
 from livewell.files import strict
 from livewell.text import printable
@@ -82,7 +82,7 @@ def _write(text: str, err: bool) -> None:
 def told(error: Exception, as_json: bool) -> int:
     """Say what went wrong; the exit code."""
     if isinstance(error, OSError) and error.errno in FAILING:
-        error = refused(Path(os.fsdecode(error.filename or Path.cwd())), error)
+        error = refused(Path(os.fsdecode(error.filename or Path.cwd())), error, UNKNOWN)
     if isinstance(error, LivewellError):
         code, kind, text = 2, error.code, str(error)
     else:

@@ -23,7 +23,7 @@ OWN = "file in the folder of results"
 def image_files(images: Path, out: Path) -> Listing:
     """Image files by name: one, or those in a folder but for what lies in `out`."""
     if images.is_file():
-        return Listing(images.parent, {name_of(images): images}, {})
+        return Listing({name_of(images): images}, {})
     inside, found = out.resolve(), find_images(images)
     if inside == images.resolve():
         raise OutputError(

@@ -1,5 +1,6 @@
 """Every kind of image file that livewell reads, and how it is known by its content."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ def open_file(path: Path) -> OpenImage:
         name, notes = identify(path)
         reader = FORMATS[name].open(path)
         try:
-            check_size(reader.header, path)
+            check_size(reader.header, path, getattr(reader, "most_a_byte", math.inf))
         except LivewellError:
             reader.close()
             raise
@@ -170,10 +171,9 @@ def frames_in(folder: Path) -> Listing:
 
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:
     """Name of the format, and a note where the file's ending says another."""
+    first = b""
     with reading(path):
-        if folder := path.is_dir():
-            first = b""
-        else:
+        if not (folder := path.is_dir()):
             with regular(path).open("rb") as file:
                 first = file.read(16)
     if not (first or folder):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from livewell.errors import Fault, LivewellError
 from livewell.image import Frame
-from livewell.images.formats import OpenImage, frames_in, identify, reading
+from livewell.images import jpeg
+from livewell.images.formats import OpenImage, frames_in, identify
 from livewell.images.opening import open_image, open_sequence
 from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import faults as frame_faults
@@ -95,8 +96,7 @@ def inspect(
         with open_sequence(path, pixel_um=pixel_um, frame_s=frame_s, strict=False) as image:
             return _look(image, image.source, "sequence")
     path = Path(path)
-    with reading(path):
-        kind, _ = identify(path)
+    kind, _ = identify(path)
     if kind == "folder of frames":
         image = open_sequence(
             frames_in(path).paths, pixel_um=pixel_um, frame_s=frame_s, strict=False
@@ -119,7 +119,7 @@ def _look(image: OpenImage, source: str, kind: str) -> Inspection:
         faults.append(Fault("no-pixel-size", source, NO_PIXEL_SIZE))
     if header.frames > 1 and header.frame_s is None:
         faults.append(Fault("no-frame-interval", source, NO_FRAME_INTERVAL))
-    if kind == "JPEG":
+    if jpeg.NOTE in header.notes:
         faults.append(Fault("lossy", source, "JPEG compression alters fine texture"))
     channels = []
     for c, name in enumerate(header.channels):

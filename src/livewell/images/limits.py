@@ -4,8 +4,6 @@ import math
 import os
 from pathlib import Path
 
-import numpy as np
-
 from livewell.errors import ImageReadError, SpecError
 from livewell.image import Header
 from livewell.images.plain import damaged
@@ -14,18 +12,16 @@ LIMIT = "LIVEWELL_MAX_MEGAPIXELS"
 """Environment variable: how many million pixels a frame may have."""
 LIMIT_MP = 256.0
 """How many it may have by default: 16,000 x 16,000, a well of 1 cm stitched at 0.65 um a pixel."""
-_MOST_A_BYTE = 1500
-"""More than a byte of deflate (1,032), LZW (1,365) or JPEG (1,228) can stand for."""
 
 
-def check_size(header: Header, path: Path) -> None:
+def check_size(header: Header, path: Path, most_a_byte: float = math.inf) -> None:
     """Refuse an image before it is decoded, where no camera or no file of this size can hold it.
 
     Raises
     ------
     ImageReadError
         A frame without pixels, of more than `LIMIT` allows, or of more than the file's bytes can
-        stand for in any usual compression.
+        stand for, `most_a_byte` pixels each.
     SpecError
         The environment variable `LIMIT` is no number above 0.
     """
@@ -42,12 +38,11 @@ def check_size(header: Header, path: Path) -> None:
             remedy="copy it again where this is not its size; where it is, cut it into fields, or"
             f" set the environment variable {LIMIT} above {pixels / 1e6:.4g}",
         )
-    stated = pixels * np.dtype(header.dtype).itemsize
-    if path.is_file() and stated > _MOST_A_BYTE * path.stat().st_size:
+    if most_a_byte < math.inf and pixels > most_a_byte * path.stat().st_size:
         raise damaged(
             path,
-            "the file says that a frame is larger than its bytes can hold",
-            got=f"{size}, {header.dtype}, in {path.stat().st_size} bytes",
+            "the file says that its frame is larger than its bytes can hold",
+            got=f"{size} in {path.stat().st_size} bytes",
         )
 
 

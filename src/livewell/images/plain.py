@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
-from livewell.regular import regular
 
 RGB = ("red", "green", "blue")
 """Names of the channels of a colour image."""
@@ -23,6 +22,9 @@ class PlainImage:
     """
 
     packed = True
+    most_a_byte = 12_000
+    """Pixels: a byte of deflate stands for at most 1,032 bytes, of JPEG for 1,228, and a byte for
+    up to eight pixels of one bit."""
 
     def __init__(self, path: Path, header: Header, decode: Callable[[bytes], NDArray[Any]]) -> None:
         self.header, self.source = header, str(path)
@@ -42,7 +44,7 @@ class PlainImage:
     def _read(self) -> NDArray[Any]:
         """Pixels (y, x, c)."""
         try:
-            pixels = self._decode(regular(self._path).read_bytes())
+            pixels = self._decode(self._path.read_bytes())
         except ValueError as error:
             raise damaged(self._path, str(error)) from error
         return pixels[..., None] if pixels.ndim == 2 else pixels

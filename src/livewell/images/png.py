@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError
 from livewell.images.plain import PlainImage, damaged, palette_error, plain_header
-from livewell.regular import regular
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -29,7 +28,7 @@ _LARGE = 1 << 27
 
 def open_png(path: Path) -> PlainImage:
     """A PNG of 1 to 16 bits, grey or colour; alpha is left out and said so."""
-    with regular(path).open("rb") as file:
+    with path.open("rb") as file:
         chunks = list(_chunks(file.read(1 << 16)))
     before = {chunk.kind: chunk for chunk in chunks if chunk.kind not in (b"IDAT", b"IEND")}
     headed = chunks and chunks[0].kind == b"IHDR" and len(chunks[0].data) == 13

@@ -32,12 +32,11 @@ _ENDING = re.compile(r"\.(?!\d+$)\w{1,8}")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Files below `root` by name, in natural order, and how many were left out by reason.
+    """Files of a folder by name, in natural order, and how many were left out by reason.
 
     A folder that was not entered counts as one.
     """
 
-    root: Path
     files: Mapping[str, Path]
     left_out: dict[str, int]
 
@@ -69,7 +68,7 @@ def walk(
     """
     walked = _Walk(root, frozenset(endings), frozenset(markers), deep)
     walked.all()
-    return Listing(root, walked.named(), dict(walked.left_out))
+    return Listing(walked.named(), dict(walked.left_out))
 
 
 @dataclass

@@ -72,8 +72,8 @@ class EvaluationSet:
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
         if run.spec.anchor is not None:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
-        refuse_changed(study, run.spec.split, patches["image"])
         pixels = StudyPixels(study, run.spec.channels)
+        refuse_changed(study, run.spec.split, patches["image"], pixels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
         if made.part("test").empty:

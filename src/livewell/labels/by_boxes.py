@@ -100,7 +100,7 @@ class Boxes(Route):
         headers, where = request.study.headers(), str(self.csv)
         sizes = sizes_of(headers)
         # images that the study has not are named by the labels, with what comes near
-        boxes["image"], twice = images_of(boxes["image"], sizes)
+        boxes["image"], twice, notes = images_of(boxes["image"], sizes)
         placed = boxes["image"].isin(sizes)
         # an empty state is no fault of the box
         known = boxes[placed].fillna({"kind": "(empty)"})
@@ -127,7 +127,7 @@ class Boxes(Route):
         kept = BOXED_CELLS.check(
             classed(boxes, self.classes), where=where, remedy="leave one of them out"
         )
-        return replace(labelled, boxes=kept)
+        return replace(labelled, boxes=kept, notes=(*labelled.notes, *notes))
 
 
 def by_boxes(

@@ -19,6 +19,7 @@ from livewell.labels.made import (
 from livewell.labels.point_columns import Unit, read_points
 from livewell.names import AnyPath
 from livewell.region import centred
+from livewell.study.cells import pointed
 from livewell.study.metadata import read_metadata
 from livewell.study.scale import sizes_of
 from livewell.tables.faults import column_faults, listed, near
@@ -62,6 +63,8 @@ class Points(Route):
         """The labels, of the CSV and the sizes of the study's images."""
         headers, where = request.study.headers(), str(self.csv)
         table = read_metadata(self.csv).table
+        if self.score is not None and self.score in table:
+            table = table.assign(**{self.score: pointed(table[self.score])})
         points = read_points(table, headers, self.y, self.x, self.unit)
         if any(fault.code == "missing-column" for fault in points.faults):
             refuse(points.faults, self.name, "name the columns as they stand in the file", where)

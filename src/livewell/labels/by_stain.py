@@ -129,26 +129,35 @@ class Stain(Route):
                 remedy="rename it when indexing",
             )
         known = fields[list({"image", *columns})]
-        measured = measure_stain(request.study, self, request.occupancy).merge(known, on="image")
+        unusable: list[str] = []
+        measured = measure_stain(request.study, self, unusable, request.occupancy)
+        measured = measured.merge(known, on="image")
         made = by_stain(measured, self, classes, request.seed)
         bare = sorted(set(fields["image"]) - set(measured["image"]))
         noun = "no nucleus in the mask" if self.nuclei else "no patch"
         notes = [f"{noun} of {plural(len(bare), 'image')}: {listed(bare)}"] if bare else []
+        notes += unusable
         images = _counted(sets_of(fields, self))
         decided = made.decisions and replace(made.decisions, images=images)
         return replace(made, decisions=decided, notes=(*made.notes, *notes))
 
 
-def measure_stain(study: Study, route: Stain, occupancy: Occupancy | None = None) -> pd.DataFrame:
-    """Stain of every patch of a study, columns `livewell.labels.stain_values.VALUES`."""
+def measure_stain(
+    study: Study, route: Stain, notes: list[str], occupancy: Occupancy | None = None
+) -> pd.DataFrame:
+    """Stain of every patch of a study, columns `livewell.labels.stain_values.VALUES`.
+
+    Frames that are left out are told in `notes`.
+    """
     scale = StainScale(
         route.on != "mean", route.offset_counts, route.eight_bit, route.saturated_from
     )
     source = StainSource(route.channel, route.stain_files)
     if route.nuclei:
-        return nucleus_values(study, source, route.transmitted, route.nuclei, route.patch_px, scale)
+        of_nuclei = route.transmitted, route.nuclei, route.patch_px
+        return nucleus_values(study, source, *of_nuclei, scale, notes)
     grid = RegionGrid(route.patch_px, route.stride_px)
-    return grid_values(study, source, route.transmitted, grid, scale, occupancy)
+    return grid_values(study, source, route.transmitted, grid, scale, notes, occupancy)
 
 
 def sets_of(table: pd.DataFrame, route: Stain) -> "pd.Series[str]":

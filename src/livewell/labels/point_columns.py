@@ -55,7 +55,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PointTable:
-    """Points in pixels: the table with text columns image, t, y, x; faults; how it was read."""
+    """Points in pixels: the table with columns image, t, y, x; faults; how it was read."""
 
     table: pd.DataFrame
     faults: tuple[Fault, ...]
@@ -90,9 +90,8 @@ def read_points(
         faults.append(Fault("missing-column", f"{y}, {x}", text))
     if file is None or names is None:
         return PointTable(table, tuple(faults), ())
-    images, more = images_of(table[file], headers["image"])
+    images, more, notes = images_of(table[file], headers["image"])
     faults += more
-    notes = []
     pixels = pd.DataFrame({name: _numbers(table[name]) for name in names})
     found, more = _unit_of(names, said, unit)
     faults += more

@@ -81,9 +81,10 @@ def grid_values(
     transmitted: str | None,
     grid: RegionGrid,
     scale: StainScale,
+    notes: list[str],
     occupancy: Occupancy | None = None,
 ) -> pd.DataFrame:
-    """The stain of every patch of a grid, columns `VALUES`.
+    """The stain of every patch of a grid, columns `VALUES`; `notes` as in `stained_frames`.
 
     Patches in registration borders of zeros of either channel are left out. Cells are told by their
     texture unless another `occupancy` is given.
@@ -93,7 +94,7 @@ def grid_values(
     seen.prepare(images)
     occupancy = occupancy or Texture(common_pixel_um(study, images))
     tables = []
-    for each in stained_frames(study, source, seen):
+    for each in stained_frames(study, source, notes, seen):
         with named(each.where):
             own = seen.area(each.image, each.t)
             area = each.area.common(own)
@@ -115,6 +116,7 @@ def nucleus_values(
     masks: str,
     patch_px: int,
     scale: StainScale,
+    notes: list[str],
 ) -> pd.DataFrame:
     """The stain of one patch centred on every nucleus, columns `VALUES`: medians inside nuclei.
 
@@ -123,7 +125,7 @@ def nucleus_values(
     """
     seen, files = StudyPixels(study, transmitted), BesideFiles(study, masks, "mask")
     tables = []
-    for each in stained_frames(study, source, seen):
+    for each in stained_frames(study, source, notes, seen):
         with named(each.where):
             with files.opened(each.image) as mask:
                 (channel,) = choose_channels(mask.header, None, mask.source)

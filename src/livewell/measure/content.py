@@ -26,23 +26,15 @@ Row = tuple[str, int, str, int, int, str | None]
 """A row of a content table."""
 
 
-def content_table(
-    frames: Iterable[tuple[str, int, Frame]], shapes: Iterable[tuple[int, int]]
-) -> pd.DataFrame:
-    """Digests of frames (image, t, pixels), and of tiles where a frame of a tile's shape exists.
+def content_rows(
+    image: str, t: int, frame: Frame, shapes: Iterable[tuple[int, int]]
+) -> Iterator[Row]:
+    """Rows of a content table on a frame, and on its tiles where a frame of a tile's shape exists.
 
     Two rows with one digest show the same image; the digest is missing where all pixels are equal.
     `shapes` are those of every frame that the table is to be compared with. Where all are one, as
     in most studies, this costs one hash a frame.
     """
-    known = list(shapes)
-    return table_of(row for frame in frames for row in content_rows(*frame, known))
-
-
-def content_rows(
-    image: str, t: int, frame: Frame, shapes: Iterable[tuple[int, int]]
-) -> Iterator[Row]:
-    """Rows of a content table on one frame."""
     values = _canonical_type(checked_frame(frame))
     yield image, t, WHOLE, *_size(values), _digest(values)
     for layout in _compared(values.shape, shapes):

@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.doses.positions import places
 from livewell.errors import Fault, LabelError, SpecError, TableError
+from livewell.files import whole_file
 from livewell.geometry import Edge
 from livewell.labels.by_dose import Dose, by_dose
 from livewell.labels.by_votes import Doubt, by_votes
@@ -31,7 +32,15 @@ from livewell.papers.endings import Dead, ending
 from livewell.progress import task
 from livewell.study.metadata import read_metadata
 from livewell.study.pixels import StudyPixels
-from livewell.study.regions import SEQUENCE, Grid, gridded, refuse_small, sequences
+from livewell.study.regions import (
+    SEQUENCE,
+    Grid,
+    gridded,
+    labelled_frames,
+    refuse_small,
+    sequences,
+    unusable_frames,
+)
 from livewell.study.scale import common_pixel_um
 from livewell.study.study import Study, checked_name
 from livewell.tables.metadata import LabelMeta
@@ -136,7 +145,7 @@ def deadnet_a(
     )
     positions = positions_of(fields)
     pixels = StudyPixels(study)
-    pixels.prepare(used["image"])
+    unusable = pixels.prepare(used["image"])
     end = ending(study, used, headers, positions, recipe.dead, pixels)
     lit = set(fields.loc[(values >= recipe.sick_from).to_numpy(), "image"].map(positions))
     if not end.dead & lit:
@@ -157,10 +166,8 @@ def deadnet_a(
     grid = Grid(PATCH_PX, STRIDE_PX, edge, empty=recipe.empty)
     pixel_um = common_pixel_um(study, used["image"])
     rows = frames.table
-    with task("cutting crops", total=len(rows)) as tick:
-        wanted = list(
-            zip(rows["image"], rows["t"].astype(int), rows["label"], rows["score"], strict=True)
-        )
+    wanted = labelled_frames(rows, pixels)
+    with task("cutting crops", total=len(wanted)) as tick:
         crops, empty = gridded(wanted, grid, pixels, Texture(pixel_um), tick)
     without = sorted(set(classes) - set(crops["label"]))
     if without:
@@ -172,7 +179,7 @@ def deadnet_a(
             remedy="take --crops full, --empty keep, or another window",
         )
     table = label_table(crops, crops["label"].tolist(), "deadnet-a", crops["score"])
-    notes = list(frames.notes)
+    notes = [*frames.notes, *unusable_frames(rows, unusable)]
     unlit = sorted(end.dead - lit)
     if unlit:
         notes.append(
@@ -243,7 +250,9 @@ def deadnet_b(
             got=f"{len(headers)} images, {empty} sequences without cells",
         )
     file = study.folder / "labels" / f"{name}-sequences.csv"
-    write_csv(file, made[SEQUENCE])
+    # names come back with the votes, so they stay as they are
+    with whole_file(file) as temporary:
+        made[SEQUENCE].to_csv(temporary, index=False)
     steps = [
         Step("positions", str(fields["image"].map(positions_of(fields)).nunique()), "0 to 80 s"),
         Step("frames a sequence", str(FRAMES), "10"),

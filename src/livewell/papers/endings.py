@@ -63,10 +63,11 @@ def ending(
     """
     if isinstance(rule, EndingColumn):
         return by_said(fields, positions, rule.column)
-    # without any time the order of the files is that of the table
     frames, _, _ = frame_times(fields, headers)
     columns = [name for name in ("image", "t", "time_s") if name in frames]
-    frames = frames[columns].assign(position=frames["image"].map(positions))
+    usable = {image: set(pixels.usable(image)) for image in frames["image"].unique()}
+    there = [t in usable[image] for image, t in zip(frames["image"], frames["t"], strict=True)]
+    frames = frames.loc[there, columns].assign(position=frames["image"].map(positions))
     if "time_s" in frames:
         frames = frames.sort_values(["position", "time_s"], kind="stable")
     if isinstance(rule, LastFrames):

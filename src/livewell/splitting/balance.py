@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livewell.splitting.groups import group_counts
-from livewell.splitting.schemes import PARTS
+from livewell.tables.schemas import PARTS
 
 _SHOWN = 10
 
@@ -21,7 +21,7 @@ def balance(patches: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
     for name in counts.columns:
         wide[f"groups_{name}"] = (joined[name] > 0).astype(int)
         wide[f"patches_{name}"] = joined[name]
-    order = {part: place for place, part in enumerate((*PARTS, "unused"))}
+    order = {part: place for place, part in enumerate(PARTS)}
     table = wide.groupby(["fold", "part"], as_index=False).sum()
     table = table.sort_values(
         ["fold", "part"], key=lambda c: c.map(order) if c.name == "part" else c

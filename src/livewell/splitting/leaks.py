@@ -19,7 +19,7 @@ _SHOWN = 10
 def same_content(content: pd.DataFrame) -> pd.DataFrame:
     """Images that show the same, whole or as tiles of one another (columns `CLUSTERS`).
 
-    `content` is as `livewell.measure.content.content_table` makes it; a missing digest is like no
+    `content` is as `livewell.measure.content.table_of` makes it; a missing digest is like no
     other. Images in one cluster are joined by equal digests, directly or through other images: two
     tiles of one image belong together though they share no pixel.
     """

@@ -12,9 +12,10 @@ from livewell.splitting.assignment import Counts, assignments, can_cover
 from livewell.splitting.groups import group_counts
 from livewell.tables.faults import listed
 from livewell.tables.schemas import FOLDS
+from livewell.tables.schemas import PARTS as EVERY_PART
 
-PARTS = ("train", "validation", "test")
-"""Parts that a group can play; a fourth, ``unused``, keeps it out of a fold."""
+PARTS = EVERY_PART[:3]
+"""Parts that a group can play; the fourth, ``unused``, keeps it out of a fold."""
 _ALL = "train, validation and test"
 NAMED_VALIDATION = 0.15
 """Share of the groups that validation gets where only those of the test are named."""

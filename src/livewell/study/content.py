@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livewell.errors import LivewellError
+from livewell.errors import ImageContentError, LivewellError
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
@@ -23,6 +23,7 @@ from livewell.measure.content import (
     parts,
     table_of,
 )
+from livewell.measure.quality import require_content
 from livewell.progress import task
 from livewell.study.pixels import StudyPixels
 from livewell.study.scale import header_of
@@ -82,6 +83,7 @@ def _known(cache: Path) -> dict[_File, _Rows]:
 
 def frame_digests(study: Study, pixels: StudyPixels, images: Iterable[str]) -> frozenset[str]:
     """Digests of all usable frames of some images, by which any of them is known again."""
+    pixels = StudyPixels(study, pixels.channels[:1])
     frames = [(image, t) for image in images for t in pixels.usable(image)]
     table = content(study, pixels, pd.DataFrame(frames, columns=["image", "t"]))
     return frozenset(table.loc[table["part"] == WHOLE, "digest"].dropna())
@@ -133,9 +135,9 @@ def first_frame(image: OpenImage, channel: int) -> frozenset[str]:
     """
     for t in range(image.header.frames):
         frame = image.frame(t, channel)
-        digest = frame_digest(frame)
-        if digest is not None:
-            return frozenset({digest, _older_digest(frame)})
+        with suppress(ImageContentError):
+            require_content(frame, image.source)
+            return frozenset(filter(None, (frame_digest(frame), _older_digest(frame))))
     return frozenset()
 
 

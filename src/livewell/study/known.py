@@ -7,7 +7,6 @@ import pandas as pd
 
 from livewell.errors import Fault, LayoutError, LivewellError, TableError
 from livewell.images.opening import read_header
-from livewell.plate import Well
 from livewell.progress import task
 from livewell.study.layout import NamePattern
 from livewell.study.metadata import FILE_COLUMNS, read_metadata
@@ -17,7 +16,7 @@ from livewell.text import plural
 
 SHOWN = 5
 _PLACE = ("plate", "experiment", "replicate", "well", "position", "t0", "time_s")
-"""Columns that tell two files apart, with parts of the pattern that livewell has no name for."""
+"""Columns that tell two files apart, beside those that livewell has no name for."""
 _REMEDY = (
     "tell them apart: name the plate (or position, or time) as a part of --pattern, such as"
     " {plate}/{well}.tif, and as a column of the table; or index them one by one"
@@ -30,8 +29,10 @@ def known_fields(
     metadata: Path | None,
     *,
     drop: bool,
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[str], bool]:
     """A row for every file with all that is known of it, and notes for a careful user.
+
+    And whether wells are those that the files state, for which nobody asked.
 
     Columns ``image`` and ``path``, those of the pattern, well and position that the files state
     where nothing else does, and those of the table. With `drop`, files are left out that do not fit
@@ -51,17 +52,20 @@ def known_fields(
     table = None if metadata is None else read_metadata(metadata)
     columns = set() if table is None else set(table.table.columns)
     by_file = not columns.isdisjoint(FILE_COLUMNS)
-    if "well" not in fields and not (by_file and "well" in columns):
+    states = "well" not in fields and not (by_file and "well" in columns)
+    if states:
         stated, found = stated_wells({image: files[image] for image in fields["image"]})
+        stated = stated.drop(columns=[n for n in ("position",) if n in fields or n in columns])
         fields = fields.merge(stated, on="image", how="left") if len(stated) else fields
         notes += found
+        states = len(stated) > 0
     if table is not None:
         notes += table.notes
         known = join_metadata(fields, table, str(metadata), drop=drop, notes=notes)
         if len(known) < len(fields):
             notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
         fields = known
-    return fields, notes
+    return fields, notes, states
 
 
 def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
@@ -89,21 +93,20 @@ def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
 def _stated(image: str, path: Path) -> tuple[str, str | None, str | None]:
     try:
         header = read_header(path)
-        return image, str(Well.parse(header.well)) if header.well else None, header.position
+        return image, header.well, header.position
     except LivewellError:
         return image, None, None
 
 
-def refuse_twins(
-    fields: pd.DataFrame, pattern: NamePattern | None = None, where: str = ""
-) -> list[str]:
+def refuse_twins(fields: pd.DataFrame, where: str = "", *, stated: bool = False) -> list[str]:
     """Refuse several files of one plate, well, position and time; a note on those without a time.
 
     Files of one picture are no twins, nor files of a folder whose positions have no name. Those
-    without a time are refused in different folders, which may be different plates.
+    without a time are refused in different folders, which may be different plates; where wells are
+    only `stated` by the files, for nobody asked for them, a note is enough.
     """
-    parts = [] if pattern is None else [name for name in pattern.kinds if name not in FIELDS.kinds]
-    keys = [name for name in (*_PLACE, *parts) if name in fields]
+    names = [str(name) for name in fields]
+    keys = [name for name in names if name in _PLACE or name not in FIELDS.kinds]
     if "well" not in keys:
         return []
     rows = fields[fields["well"].notna()].drop_duplicates([*keys, "picture"])
@@ -121,16 +124,18 @@ def refuse_twins(
             faults.append(Fault("same-place", f"{a}, {b}{more}", text))
         elif "position" in keys and pd.notna(first["position"]):
             untimed.append(f"{a} and {b}")
-    if faults:
+    if faults and not stated:
         raise TableError(
             "several files of one well, position and time", faults, where=where, remedy=_REMEDY
         )
+    notes = [f"{fault.where} {fault.message}" for fault in faults[:1]]
     if not untimed:
-        return []
+        return notes
     return [
+        *notes,
         f"{plural(len(untimed), 'position')} with several files that say no time, such as"
         f" {untimed[0]}: what goes by time will refuse them (name the time in the pattern: t, or"
-        " time_s:duration for 00d60h00m)"
+        " time_s:duration for 00d60h00m)",
     ]
 
 

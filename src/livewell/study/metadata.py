@@ -25,6 +25,8 @@ FILE_COLUMNS = (
 )
 """Headings under which a file is named."""
 _KNOWN = {*KINDS, *FILE_COLUMNS, "row", "column", "x", "y", "t", "state", "label", "sequence"}
+_NAMING = {*FILE_COLUMNS, "well", "row", "sequence"}
+"""Headings of what rows are about: a line without one is no heading, whatever else it holds."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SAID = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
 """The first line with which spreadsheet programs are told the separator."""
@@ -151,7 +153,8 @@ def _heading_at(rows: list[_Row]) -> int:
         return 0
     most = 0
     for place, (_, cells) in enumerate(rows[first : first + PREFACE], first):
-        if _known(cells) > 1 and _filled(cells) >= most:
+        names = not _NAMING.isdisjoint(map(_plain, cells))
+        if names and (place == first or (_known(cells) > 1 and _filled(cells) >= most)):
             return place
         most = max(most, _filled(cells))
     return first

@@ -1,7 +1,7 @@
 """What the names of images say, and the names of files that are made of them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from livewell.errors import Fault, SpecError
 from livewell.files import distinct, folder_names
 from livewell.names import Finder
 from livewell.study.layout import NamePattern
-from livewell.text import few, plural
+from livewell.text import few, plural, short
 
 
 def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
@@ -38,19 +38,35 @@ def wells(names: Sequence[str], pattern: str | None) -> tuple[pd.DataFrame, list
 
 def images_of(
     names: "pd.Series[str]", images: Iterable[str]
-) -> tuple["pd.Series[str]", list[Fault]]:
+) -> tuple["pd.Series[str]", list[Fault], list[str]]:
     """The study's image for every name in a table, however its path is written there.
 
-    Names that fit no image stay as they are; those that fit several are faults.
+    Names that fit no image stay as they are; those that fit several are faults. And notes on names
+    that are not written as the images are.
     """
     finder, faults, meant = Finder(list(images)), [], {}
+    how: dict[str, list[str]] = {}
     for name in names.dropna().unique():
-        fits, _ = finder.find(name)
+        fits, note = finder.find(name)
         meant[name] = fits[0] if len(fits) == 1 else name
+        how.setdefault(note, []).append(name)
         if len(fits) > 1:
-            text = f"fits {len(fits)} images ({few(fits, 3)}); write the whole path"
-            faults.append(Fault("ambiguous-file", repr(name), text))
-    return names.map(meant).astype("str"), faults
+            faults.append(Fault("ambiguous-file", repr(name), fits_several(fits)))
+    return names.map(meant).astype("str"), faults, found_otherwise(how)
+
+
+def fits_several(images: Sequence[str]) -> str:
+    """What is wrong with a name that several images fit."""
+    return f"fits {len(images)} images ({few(images, 3)}); write the whole path"
+
+
+def found_otherwise(how: Mapping[str, Sequence[str]]) -> list[str]:
+    """Notes on names of a table, which `how` holds by the note of `Finder.find`."""
+    return [
+        f"{plural(len(names), 'name')} of the table {note}, such as {short(names[0])}"
+        for note, names in how.items()
+        if note
+    ]
 
 
 def file_names(images: Sequence[str]) -> dict[str, str]:

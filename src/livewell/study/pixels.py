@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livewell.disk import remove
 from livewell.errors import (
     Fault,
     ImageContentError,
@@ -160,6 +161,8 @@ class StudyPixels(Pixels):
         the same is refused there. Images that cannot be read, or have no frame to use, are refused
         together by a `TableError`; what could be copied, was.
         """
+        for old in (self.study.folder / "cache").glob("*/*.npy"):
+            remove(old)  # of older versions, which kept copies without a folder for each image
         known = self.study.fields()["image"].tolist()
         names = list(dict.fromkeys(known if images is None else images))
         unusable: dict[tuple[str, int], Fault] = {}

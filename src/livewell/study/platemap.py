@@ -10,8 +10,9 @@ from livewell.names import Finder
 from livewell.plate import Well
 from livewell.study.cells import number_faults, typed
 from livewell.study.metadata import FILE_COLUMNS, Metadata
+from livewell.study.naming import fits_several, found_otherwise
 from livewell.tables.faults import listed
-from livewell.text import plural, short
+from livewell.text import plural
 
 _Lines = dict[int, dict[str, str | None]]
 """Cells of a table by line and column; ``None`` where one is empty."""
@@ -38,12 +39,13 @@ def join_metadata(
     where = where or metadata.source
     table = metadata.table
     faults = number_faults(table)
-    table = _with_wells(table, faults)
+    notes = [] if notes is None else notes
+    table = _with_wells(table, faults, notes)
     lines = cast("_Lines", table.astype(object).where(table.notna(), None).to_dict("index"))
     file_column = next((name for name in FILE_COLUMNS if name in table), None)
     if file_column is not None:
         used = [file_column]
-        rows = _by_file(fields, lines, file_column, faults, [] if notes is None else notes)
+        rows = _by_file(fields, lines, file_column, faults, notes)
     elif "well" in table and "well" in fields:
         used = ["plate", "well"] if "plate" in table and "plate" in fields else ["well"]
         rows = _by_well(fields, lines, used, faults)
@@ -58,7 +60,7 @@ def join_metadata(
     unmatched = _unmatched(fields, lines, rows, used, faults)
     if not drop or not any(line is not None for line in rows):
         faults += unmatched
-    elif notes is not None:
+    else:
         left = [fault for fault in unmatched if fault.code == "row-without-file"]
         if left:
             rest = f"{plural(len(left), 'row')} of the table without a file left out"
@@ -88,14 +90,22 @@ def _refusal(faults: list[Fault], where: str) -> TableError:
     )
 
 
-def _with_wells(table: pd.DataFrame, faults: list[Fault]) -> pd.DataFrame:
-    """`table` with wells written canonically (b7 -> B07), also where it has a row and a column."""
+def _with_wells(table: pd.DataFrame, faults: list[Fault], notes: list[str]) -> pd.DataFrame:
+    """`table` with wells written canonically (b7 -> B07), also where it has a row and a column.
+
+    Rows and columns of a table by file may be those of tiles: then all of them must make wells.
+    """
     by_name = {str(name).casefold(): name for name in table}
     said: list[tuple[str, ...]]
     if "well" in table:
         said = [(name,) for name in table["well"]]
     elif "row" in by_name and "column" in by_name:
         said = list(zip(table[by_name["row"]], table[by_name["column"]], strict=True))
+        if not table.columns.intersection(list(FILE_COLUMNS)).empty and not all(
+            map(_is_well, said)
+        ):
+            return table
+        notes.append("wells are made of the columns row and column of the table")
     else:
         return table
     wells: list[str | None] = []
@@ -109,6 +119,13 @@ def _with_wells(table: pd.DataFrame, faults: list[Fault]) -> pd.DataFrame:
             text = f"{' '.join(parts)!r} is no well such as B07"
             faults.append(Fault("not-a-well", f"line {line}", text))
     return table.assign(well=pd.Series(wells, index=table.index, dtype="str"))
+
+
+def _is_well(parts: tuple[str, ...]) -> bool:
+    try:
+        return bool(Well.of(*parts))
+    except (GeometryError, TypeError):  # an empty cell is no text
+        return False
 
 
 def _unmatched(
@@ -148,11 +165,9 @@ def _by_file(
             continue
         fits, note = finder.find(name)
         places = [number[image] for image in fits]
-        if note:
-            how.setdefault(note, []).append(name)
+        how.setdefault(note, []).append(name)
         if len(fits) > 1:
-            message = f"{name!r} fits {len(fits)} files ({listed(fits, 3)}); write the whole path"
-            faults.append(Fault("ambiguous-file", at, message))
+            faults.append(Fault("ambiguous-file", at, f"{name!r} {fits_several(fits)}"))
             # these files have their row in mind; do not blame them too
             for i in places:
                 rows[i] = line if rows[i] is None else rows[i]
@@ -161,10 +176,7 @@ def _by_file(
             faults.append(Fault("duplicate-row", at, message))
         elif fits:
             rows[places[0]] = line
-    notes += [
-        f"{plural(len(names), 'name')} of the table {note}, such as {short(names[0])}"
-        for note, names in how.items()
-    ]
+    notes += found_otherwise(how)
     return rows
 
 
@@ -211,7 +223,7 @@ def _filled(fields: pd.DataFrame, name: str, said: pd.Series, faults: list[Fault
         Fault(
             "contradiction",
             f"{fields['image'].iloc[i]}, {name}",
-            f"{said.iloc[i]!r} in the table, {before.iloc[i]!r} from the file name",
+            f"{said.iloc[i]!r} in the table, {before.iloc[i]!r} by file names or files",
         )
         for i in fields.index[differs]
     ]

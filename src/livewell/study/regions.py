@@ -103,8 +103,8 @@ def patches_of_labels(
     """
     boxed = labels[BOX].notna().all(axis=1)
     if boxed.all() and grid is None:
-        frames = {(image, t) for image in labels["image"].unique() for t in pixels.usable(image)}
-        rows = [key in frames for key in zip(labels["image"], labels["t"], strict=True)]
+        lost = _lost(labels, pixels)
+        rows = [t not in lost[image] for image, t in zip(labels["image"], labels["t"], strict=True)]
         return labels[rows].copy(), {"patches": sum(rows)}
     if boxed.any():
         remedy = "leave --patch-px and --whole out"
@@ -143,14 +143,22 @@ def patches_of_labels(
 
 def labelled_frames(labels: pd.DataFrame, pixels: StudyPixels) -> list[tuple[str, int, str, float]]:
     """Image, frame, label and score of every usable frame that a row of labels is about."""
-    usable = {image: pixels.usable(image) for image in labels["image"].unique()}
+    lost = _lost(labels, pixels)
     rows = labels[["image", "t", "label", "score"]].itertuples(index=False)
     return [
         (str(image), frame, label, score)
         for image, t, label, score in rows
-        for frame in usable[image]
-        if pd.isna(t) or frame == t
+        for frame in (range(pixels.shape(image)[0]) if pd.isna(t) else [int(t)])
+        if frame not in lost[image]
     ]
+
+
+def _lost(labels: pd.DataFrame, pixels: StudyPixels) -> dict[str, set[int]]:
+    """Frames of labelled images that are there and cannot be used."""
+    return {
+        image: set(range(pixels.shape(image)[0])) - set(pixels.usable(image))
+        for image in labels["image"].unique()
+    }
 
 
 def unusable_frames(
@@ -273,15 +281,19 @@ def sequences(
 ) -> tuple[pd.DataFrame, int]:
     """Crops that touch but do not overlap, through so many frames on end: DeadNet's data set B.
 
-    Images that are shorter or smaller give none; sequences do not overlap in time either. Columns
-    `SEQUENCE`; and how many without cells at first were left out.
+    Images that are shorter or smaller give none; sequences do not overlap in time either, and have
+    no frame that cannot be used. Columns `SEQUENCE`; and how many without cells at first were left
+    out.
     """
     rows: list[tuple[object, ...]] = []
     left = 0
     layout = RegionGrid(patch_px, patch_px)
     with task("making sequences", total=len(headers)) as tick:
         for image, count in zip(headers["image"], headers["frames"], strict=True):
+            usable = set(pixels.usable(image))
             for first in range(0, int(count) - frames + 1, frames):
+                if not usable.issuperset(range(first, first + frames)):
+                    continue
                 area: Box | None = pixels.area(image, first)
                 for t in range(first + 1, first + frames):
                     area = area and area.common(pixels.area(image, t))

@@ -1,6 +1,5 @@
 """The stain of every frame of a study: a channel of the images, or files beside them."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from livewell.study.beside import BesideFiles
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
 from livewell.text import few, plural
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +54,15 @@ class StainedFrame:
 
 
 def stained_frames(
-    study: Study, source: StainSource, transmitted: StudyPixels | None = None
+    study: Study,
+    source: StainSource,
+    notes: list[str],
+    transmitted: StudyPixels | None = None,
 ) -> Iterator[StainedFrame]:
     """The stain of every frame of every image, in the order of the study; errors as in `Study`.
 
-    Frames that cannot be used, such as blank ones, here or in the `transmitted` light, are left out
-    with a warning; an image that has no other is refused.
+    Frames that cannot be used, such as blank ones, here or in the `transmitted` light, are left
+    out, and `notes` says so; an image that has no other is refused.
     """
     headers = study.headers()
     beside = BesideFiles(study, source.files, "stain") if source.files else None
@@ -86,7 +86,7 @@ def stained_frames(
                         yield StainedFrame(image, t, frame, area)
             tick()
     if lost:
-        LOG.warning("%s that cannot be used left out: %s", plural(len(lost), "frame"), few(lost))
+        notes.append(f"{plural(len(lost), 'frame')} that cannot be used left out: {few(lost)}")
 
 
 @contextmanager
@@ -113,13 +113,15 @@ Threshold = Callable[[str, float, float], float]
 """From an image, the level of its background and its standard deviation, counts, to a threshold."""
 
 
-def lit_shares(study: Study, source: StainSource, threshold: Threshold) -> pd.DataFrame:
-    """Share of every image's area that its stain lights, the mean over its frames.
+def lit_shares(
+    study: Study, source: StainSource, threshold: Threshold, notes: list[str]
+) -> pd.DataFrame:
+    """Share of every image's area that its stain lights, the mean over its frames; and `notes`.
 
     Columns image, ``background`` and ``threshold`` (counts, means over frames), ``lit`` (0 to 1).
     """
     rows = []
-    for each in stained_frames(study, source):
+    for each in stained_frames(study, source, notes):
         with named(each.where):
             level, sd = stain.background_and_sd(each.stain[each.area.slices])
             above = threshold(each.image, level, sd)

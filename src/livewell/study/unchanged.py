@@ -1,6 +1,7 @@
 """Whether a study's images are those that a split was made of."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 
 import pandas as pd
@@ -22,7 +23,7 @@ def seen(study: Study, digests: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SEEN.names)
 
 
-def refuse_changed(study: Study, split: str, images: Iterable[str]) -> None:
+def refuse_changed(study: Study, split: str, images: Iterable[str], pixels: StudyPixels) -> None:
     """Refuse images whose contents are others than when a split was made.
 
     A file of the size and time of then is not read; of another time its frames are compared, so
@@ -44,17 +45,18 @@ def refuse_changed(study: Study, split: str, images: Iterable[str]) -> None:
     if not suspects:
         return
     patches, _, meta = study.split(split)
-    frames = patches[["image", "t"]].drop_duplicates()
-    pixels = StudyPixels(study, tuple(name for name in meta.channels if name) or study.channels)
-    changed = []
-    for image in sorted(suspects):
-        try:
-            digests = content(study, pixels, frames[frames["image"] == image])
-            now = dict(_by_image(digests))[image]
-        except LivewellError:  # frames that it had are gone
-            now = ""
-        if now != then[image][2]:
-            changed.append(image)
+    named = tuple(name for name in meta.channels if name)
+    if pixels.channels and tuple(map(str, pixels.channels)) != named:
+        pixels = StudyPixels(study, named or study.channels)
+    usable: dict[str, set[int]] = {}
+    for image in suspects:
+        with suppress(LivewellError):
+            usable[image] = set(pixels.usable(image))
+    frames = patches.loc[patches["image"].isin(usable), ["image", "t"]].drop_duplicates()
+    # frames that are gone make another digest of their image
+    there = [t in usable[image] for image, t in zip(frames["image"], frames["t"], strict=True)]
+    now = dict(_by_image(content(study, pixels, frames[there]))) if any(there) else {}
+    changed = sorted(image for image in suspects if now.get(image) != then[image][2])
     if changed:
         raise SplitError(
             f"{plural(len(changed), 'image')} changed since the split was made",

@@ -188,7 +188,7 @@ class AnchorFeatures:
 
     def _measured(self, images: Sequence[str]) -> Tensor:
         """Mean of each feature over patches with cells of some images."""
-        frames = [(image, t) for image in images for t in range(self._source.shape(image)[0])]
+        frames = [(image, t) for image in images for t in self._source.usable(image)]
         rows = np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int)
         net, read = self._reader.net, partial(FrozenNet.embedded, self._reader.module)
         found = []

@@ -64,7 +64,7 @@ def plainly() -> Iterator[None]:
         text = str(error)
         if "DataLoader worker" not in text:
             raise
-        said = re.search(r"\blivewell\.errors\.(\w+): (.*)", text, re.DOTALL)
+        said = re.search(r".*\blivewell\.errors\.(\w+): (.*)", text, re.DOTALL)
         if said:
             kind = getattr(errors, said[1], LivewellError)
             kind = LivewellError if issubclass(kind, TableError) else kind

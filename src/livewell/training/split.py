@@ -87,7 +87,7 @@ class TrainingSplit:
             images += sorted(self.anchors.of_plates(images))
         for pixels in (self.pixels, *filter(None, [self.stain])):
             pixels.prepare(images)
-        refuse_changed(self.study, self.name, images)
+        refuse_changed(self.study, self.name, images, self.pixels)
 
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""

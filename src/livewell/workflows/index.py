@@ -92,7 +92,7 @@ def index(
     chosen = {name: listing.files[name] for name in names}
     read = None if pattern is None else NamePattern.parse(pattern, values)
     table = None if metadata is None else Path(metadata)
-    fields, notes = known_fields(chosen, read, table, drop=unmatched == "drop")
+    fields, notes, stated = known_fields(chosen, read, table, drop=unmatched == "drop")
     for column, value in (constants or {}).items():
         fields[column] = constant(fields, column, value)
     pictures = fields["picture"] if "picture" in fields else fields["image"]
@@ -100,7 +100,7 @@ def index(
     fields = FIELDS.check(
         fields, where=str(images), remedy="correct --column, the pattern or the table"
     )
-    notes += refuse_twins(fields, read, str(images))
+    notes += refuse_twins(fields, str(images), stated=stated)
     sources = {"pattern": pattern, "table": metadata}
     study = Study.create(
         out,

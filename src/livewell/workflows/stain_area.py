@@ -83,7 +83,8 @@ def stain_area(
     settings = {"study": str(study.folder.resolve()), **asdict(source), **asdict(design)}
     settings |= {"sds": sds, "above": above, "labels": labels, "seed": seed}
     folder = ResultFolder.claim(out, "stain-area", "stainarea.json", settings).begin()
-    images = lit_shares(study, source, threshold).merge(
+    unusable: list[str] = []
+    images = lit_shares(study, source, threshold, unusable).merge(
         fields, on="image", suffixes=("", " of the table")
     )
     area = lit_area(images, design, seed=seed)
@@ -97,5 +98,5 @@ def stain_area(
     )
     tables = {"images": images, "wells": area.wells, "treatments": area.treatments}
     page = folder.write(render(stain_area_page(results)), tables)
-    warnings = tuple(note.text for note in cautions(results) if note.tone in ("bad", "warn"))
-    return StainAreaResult(page, images, area, warnings)
+    warnings = (note.text for note in cautions(results) if note.tone in ("bad", "warn"))
+    return StainAreaResult(page, images, area, (*unusable, *warnings))

@@ -5,19 +5,19 @@ import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from xml.etree import ElementTree
 
 import numpy as np
 
+from livewell.errors import GeometryError
 from livewell.images.tiff import scale
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.library import opened
 from livewell.images.tiff.micromanager import micro_manager
-from livewell.images.tiff.ome import ome
+from livewell.images.tiff.ome import ome, parsed
 from livewell.images.tiff.statement import Scale, Statement
+from livewell.plate import Well
 
 _BY_TIFFFILE = {34361: "fluoview", 34412: "lsm", 33560: "sis", 33471: "sis"}
-_SITE = re.compile(r"\s*([A-Za-z]{1,2}[\s_-]*\d{1,2})\s*(?::\s*(.+?))?\s*")
 
 
 def statements(pages: Sequence[Page]) -> list[Statement]:
@@ -133,11 +133,10 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
     source = "the MetaXpress description"
     try:
         planes = [_properties(page.text(270)) for page in pages]
-    except ElementTree.ParseError as error:
-        return Statement(source, broken=f"it is damaged ({error})")
+    except ValueError as error:
+        return Statement(source, broken=str(error))
     first = planes[0]
-    label = first.get("stage-label", "")
-    site = _SITE.fullmatch(label)
+    well, position = _stage(first.get("stage-label", ""))
     sizes: tuple[tuple[str, int], ...] = ()
     if len(pages) > 1:
         differing = [
@@ -150,16 +149,25 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
         source,
         sizes,
         scale=scale.by_metaseries(first),
-        well=re.sub(r"[\s_-]", "", site[1]).upper() if site else None,
-        position=(site[2] if site else label) or None,
+        well=well,
+        position=position,
     )
 
 
+def _stage(label: str) -> tuple[str | None, str | None]:
+    """Well and site of a stage label such as ``C07 : Site 1``; another label is a site's name."""
+    name, _, site = label.partition(":")
+    try:
+        return str(Well.parse(name.strip())), site.strip() or None
+    except GeometryError:
+        return None, label or None
+
+
 def _properties(text: str) -> dict[str, str]:
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ElementTree.ParseError("it defines entities")
     text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
-    root = ElementTree.fromstring(text or "<a/>")  # noqa: S314  (entities are refused)
+    root = parsed(text or "<a/>")
+    if root is None:
+        raise ValueError("its XML is damaged, or defines entities")
     return {prop.get("id", ""): prop.get("value", "") for prop in root.iter() if prop.get("id")}
 
 

@@ -4,13 +4,16 @@ import math
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from livewell.errors import GeometryError
 from livewell.images.tiff import scale
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.statement import Place, Scale, Statement
+from livewell.plate import Well
 
 SOURCE = "the OME-XML"
 MOST = 10**5
@@ -191,8 +194,8 @@ def _wells(root: Element) -> dict[str, str]:
     for well in (each for each in root.iter() if _name(each) == "Well"):
         row, column = _whole(well.get("Row"), -1), _whole(well.get("Column"), -1)
         for image in (each for each in well.iter() if _name(each) == "ImageRef"):
-            if 0 <= row < 26 and column >= 0:
-                found[image.get("ID", "")] = f"{chr(65 + row)}{column + 1:02d}"
+            with suppress(GeometryError):
+                found[image.get("ID", "")] = str(Well.of(str(row + 1), str(column + 1)))
     return found
 
 

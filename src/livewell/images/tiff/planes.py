@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from livewell.images.jpeg import refuse_spoilt
+from livewell.images.jpeg import frame_of, refuse_spoilt
 from livewell.images.plain import damaged
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.library import opened
@@ -25,7 +25,8 @@ _DECODERS: dict[int, Callable[..., Any]] = {
     50000: imagecodecs.zstd_decode,
 }
 """Compressions of bytes; those of images are left to tifffile."""
-_JPEG = (6, 7)
+JPEG = (6, 7)
+"""Compressions by JPEG, the older one seldom seen."""
 
 
 def read_page(page: Page) -> Pixels:
@@ -67,8 +68,9 @@ def _stored(page: Page) -> np.dtype[Any]:
 
 
 def together(page: Page) -> bool:
-    """Whether strips lie one after the other."""
-    return all(map(eq, map(add, page.offsets[:-1], page.counts), page.offsets[1:]))
+    """Whether strips lie one after the other, and none holds more than its pixels."""
+    follow = map(eq, map(add, page.offsets[:-1], page.counts), page.offsets[1:])
+    return sum(page.counts) == page.form.plane_bytes and all(follow)
 
 
 def _decoded(
@@ -110,7 +112,7 @@ def _decoded(
 
 
 def _by_tifffile(page: Page) -> Pixels:
-    if page.form.compression in _JPEG:
+    if page.form.compression in JPEG:
         _check_jpeg(page)
     with opened(page.file.path) as file:
         file.filehandle.seek(page.at)
@@ -131,9 +133,10 @@ def _check_jpeg(page: Page) -> None:
     columns = page.form.columns
     for i, (offset, count) in enumerate(zip(page.offsets, page.counts, strict=True)):
         data = page.file.read(offset, count)
-        found = _start_of_frame(data)
-        if found is None or data.rfind(b"\xff\xd9") < 0:
+        frame = frame_of(data)
+        if frame is None:
             raise damaged(page.file.path, f"part {i} of page {page.number} is no whole JPEG")
+        found = frame.bits, frame.height, frame.width, frame.samples
         row, column = divmod(i % (down * across), across)
         rows = page.form.segment_rows(row)
         needed = page.form.bits, rows, columns, samples
@@ -153,18 +156,6 @@ def _check_jpeg(page: Page) -> None:
             except ValueError as error:
                 what = f"part {i} of page {page.number} is no whole JPEG"
                 raise damaged(page.file.path, what, str(error)) from error
-
-
-def _start_of_frame(data: bytes) -> tuple[int, int, int, int] | None:
-    """Bits, rows, columns and samples that a JPEG states."""
-    at = 2
-    while at + 9 < len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            rows, columns = (int.from_bytes(data[i : i + 2], "big") for i in (at + 5, at + 7))
-            return data[at + 4], rows, columns, data[at + 9]
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
 
 
 def upright(pixels: Pixels, page: Page) -> Pixels:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
+from livewell.images.jpeg import NOTE
 from livewell.images.plain import damaged
 from livewell.images.tiff.checks import claims, doubts, overlap, page_faults
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
 from livewell.images.tiff.ome import ABSENT, neighbour
-from livewell.images.tiff.planes import read_behind, read_page, upright
+from livewell.images.tiff.planes import JPEG, read_behind, read_page, upright
 from livewell.images.tiff.samples import samples_of
 from livewell.images.tiff.statement import Statement
 
@@ -56,7 +57,8 @@ class TiffImage:
     @property
     def packed(self) -> bool:
         """Whether its frames are decoded by more than reading them."""
-        return any(page.form.compression != 1 for page in self._pages)
+        files = (self._pages, *self._others.values())
+        return any(page.form.compression != 1 for pages in files for page in pages)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -124,6 +126,8 @@ class TiffImage:
         names = scale.channels if len(scale.channels) == count else ()
         names = names or (("grey",) if count == 1 else tuple(f"channel {i}" for i in range(count)))
         notes = [*layout.notes, *scale.notes, *samples.notes]
+        if first.form.compression in JPEG:
+            notes.append(NOTE)
         if samples.read:
             names = samples.names
         elif layout.slices > 1:

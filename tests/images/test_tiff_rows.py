@@ -508,3 +508,45 @@ def test_negative_masks_are_refused(tmp_path: Path) -> None:
         BesideFiles(study, "{stem}_nuclei.tif", "mask")
     tifffile.imwrite(path, mask)
     BesideFiles(study, "{stem}_nuclei.tif", "mask")
+
+
+def test_padded_strips_of_planar_samples(tmp_path: Path) -> None:
+    """Row M6: where each plane's last strip is filled up, the other planes are not shifted."""
+    planes = np.arange(1, 121, dtype=np.uint8).reshape(3, 5, 8)
+    strips = [
+        np.pad(plane[row : row + 2], ((0, 2 - len(plane[row : row + 2])), (0, 0))).tobytes()
+        for plane in planes
+        for row in (0, 2, 4)
+    ]
+    count, data = len(strips), b"".join(strips)
+    tags = [
+        *((256, 4, 1, 8), (257, 4, 1, 5), (258, 3, 3, 0), (259, 3, 1, 1), (262, 3, 1, 2)),
+        *((273, 4, count, 0), (277, 3, 1, 3), (278, 4, 1, 2), (279, 4, count, 0), (284, 3, 1, 2)),
+    ]
+    start = 8 + 2 + 12 * len(tags) + 4
+    behind = struct.pack("<3H2x", 8, 8, 8)
+    offsets = start + len(behind)
+    first = offsets + 8 * count
+    behind += struct.pack(f"<{count}I", *(first + 16 * i for i in range(count)))
+    behind += struct.pack(f"<{count}I", *[16] * count)
+    places = {258: start, 273: offsets, 279: offsets + 4 * count}
+    entries = b"".join(struct.pack("<HHII", *tag[:3], places.get(tag[0], tag[3])) for tag in tags)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    path = tmp_path / "a.tif"
+    path.write_bytes(head + entries + bytes(4) + behind + data)
+    np.testing.assert_array_equal(tifffile.imread(path), planes)
+    with open_image(path) as image:
+        found = [image.frame(0, channel) for channel in range(3)]
+    np.testing.assert_array_equal(found, planes)
+
+
+@pytest.mark.parametrize("compression", ["zlib", "zstd", "lzma"])
+def test_blank_frames_and_masks_are_no_damage(compression: str, tmp_path: Path) -> None:
+    """A nearly empty mask and a blank frame take few bytes, however large they are."""
+    mask = np.zeros((1024, 1024), bool)
+    mask[5:15, 5:15] = True
+    for name, pixels in {"mask": mask, "blank": np.zeros((2048, 2048), np.uint16)}.items():
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, pixels, compression=compression)
+        with open_image(path) as image:
+            np.testing.assert_array_equal(image.frame(0), pixels)

@@ -285,3 +285,15 @@ def test_a_file_never_gets_the_row_of_another(
             assert cut
             return
     assert joined["truth"].tolist() == joined["image"].tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["file,motile,clumped\na.tif,y,y\nb.tif,n,y\n", "file,alive,excluded\na.tif,y,x\nb.tif,n,\n"],
+)
+def test_a_row_of_short_words_is_no_heading(text: str, tmp_path: Path) -> None:
+    """Cells such as y, x and t in a row do not make it the line with the names of the columns."""
+    (tmp_path / "t.csv").write_text(text)
+    table = read_metadata(tmp_path / "t.csv").table
+    assert table.columns.tolist() == text.splitlines()[0].split(",")
+    assert table["file"].tolist() == ["a.tif", "b.tif"]

@@ -4,8 +4,10 @@ import shutil
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from livewell.errors import ModelFileError
 from livewell.inference.unseen import UNTOLD, candidates, scorers
@@ -14,7 +16,8 @@ from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.splitting.schemes import KFolds
-from livewell.study.content import first_frames
+from livewell.study.content import first_frames, frame_digests
+from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
@@ -159,3 +162,23 @@ def test_blank_frames_make_no_two_movies_alike(tmp_path: Path, paint, write_movi
     assert first
     assert second
     assert not black
+
+
+def test_frames_that_cannot_be_used_hide_no_copy(tmp_path: Path, paint, write_movie) -> None:
+    """A copy is known by its first usable frame, whatever a dye or a bad frame before it shows."""
+    movie = paint("healthy", 3).astype(np.float32)
+    movie[0, 0, 0] = np.nan
+    dyed = np.stack([paint("healthy", 4), paint("sick", 4)], axis=1)
+    dyed[0, 1] = 0
+    images = tmp_path / "images"
+    write_movie(images / "A01_p1.ome.tif", movie)
+    said = {"axes": "TCYX", "Channel": {"Name": ["phase contrast", "dye"]}}
+    path = images / "A02_p1.ome.tif"
+    tifffile.imwrite(path, dyed, ome=True, photometric="minisblack", metadata=said)
+    study = index(images, tmp_path / "study", pattern=PATTERN).study
+    for channels in ("phase contrast", ("phase contrast", "dye")):
+        names = ["A02_p1.ome.tif"] if isinstance(channels, tuple) else study.fields()["image"]
+        pixels = StudyPixels(study, channels)
+        first = first_frames(study, names, channels)
+        for name, digests in first.items():
+            assert digests & frame_digests(study, pixels, [name])

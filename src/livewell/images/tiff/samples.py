@@ -101,7 +101,7 @@ def _refuse(page: Page, said: Statement) -> list[str]:
                 remedy="invert it in the program that made it, and save it again",
             )
         notes.append(
-            f"{ZERO_IS_WHITE}: grey levels are turned round ({2**page.form.bits - 1} - level), so"
+            f"{ZERO_IS_WHITE}: grey levels are inverted ({2**page.form.bits - 1} - level), so"
             " that brighter is brighter"
         )
     if page.form.photometric is None:

@@ -5,9 +5,11 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from livewell.names import CASE_NOTE, FOLDERS_NOTE, Finder, name_of, natural_key, path_of, text_of
+from livewell.study.naming import images_of
 from livewell.text import printable
 
 RAW = os.fsdecode(b"Zellen_gr\xf6\xdfe_1.tif")
@@ -94,3 +96,12 @@ def test_printable(text: str, shown: str) -> None:
     """Row M11: what steers a terminal or is not seen is spelt out, and all else stays."""
     assert printable(text) == shown
     assert printable(f"{text}\n", lines=True).endswith("\n")
+
+
+def test_a_bare_name_with_a_twin_is_no_answer() -> None:
+    """Row 10: a bare name means the file at the top only where others are named by their folders."""
+    images = ["A01.tif", "plate2/A01.tif"]
+    _, faults, _ = images_of(pd.Series(["A01.tif"]), images)
+    assert [fault.code for fault in faults] == ["ambiguous-file"]
+    found, faults, _ = images_of(pd.Series(["A01.tif", "plate2/A01.tif"]), images)
+    assert (found.tolist(), faults) == (images, [])

@@ -21,7 +21,9 @@ Ends = dict[Parts, list[str]]
 _SPELT = re.compile(rb"\\x([89a-f][0-9a-f])")
 _DIGITS = re.compile(r"(\d+)")
 CASE_NOTE = "found although the letter case differs"
-FOLDERS_NOTE = "found although folders stand before it that are not below the images' folder"
+FOLDERS_NOTE = (
+    "found by what comes after folders that were not indexed: look whether these are the same files"
+)
 
 
 def text_of(path: AnyPath) -> str:
@@ -104,6 +106,11 @@ class Finder:
     @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.names)
+
+    def twins(self, name: str) -> Parts:
+        """Other names that end as this one does: files of the same name in further folders."""
+        (stage, _, ends), *_ = self._stages
+        return tuple(each for each in ends.get(stage(name), ()) if each != name)
 
     def find(self, text: str) -> tuple[Parts, str]:
         """Names that fit, none, one or several, and a note on how it was found, or empty.

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import struct
 import sys
 from pathlib import Path
@@ -319,7 +320,7 @@ def test_other_files(kind: str, tmp_path: Path) -> None:
     elif kind == "link":
         (folder / name).symlink_to(tmp_path / "away.ome.tif")
     elif kind == "beside":
-        tifffile.imwrite(folder / name, MOVIE[1], metadata=None)
+        tifffile.imwrite(folder / name, MOVIE[1], ome=False, metadata=None)
     pages(folder / "own.ome.tif", 1, other_file(name))
     with open_image(folder / "own.ome.tif") as image:
         assert image.header.frames == (2 if kind == "beside" else 1)
@@ -327,6 +328,57 @@ def test_other_files(kind: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(image.frame(0), MOVIE[0])
         if kind == "beside":
             np.testing.assert_array_equal(image.frame(1), MOVIE[1])
+
+
+def test_file_of_another_set(tmp_path: Path) -> None:
+    """Row M2: a file beside this one that calls itself by another UUID is no part of its movie."""
+    pages(tmp_path / "own.ome.tif", 1, other_file("other.ome.tif"))
+    tifffile.imwrite(tmp_path / "other.ome.tif", MOVIE[1], ome=True)
+    with pytest.raises(ImageReadError, match="not the one that belongs to it"):
+        read_header(tmp_path / "own.ome.tif")
+
+
+def test_prefix_of_ome(tmp_path: Path) -> None:
+    """Row M8: OME-XML whose names have a prefix says axes and channels as any other."""
+    channels = '<Channel ID="Channel:0:0" Name="Phase"/><Channel ID="Channel:0:1" Name="GFP"/>'
+    text = ome_xml('SizeC="2" SizeZ="1" SizeT="3"', channels + "<TiffData/>")
+    text = re.sub(r"<(/?)(?=[A-Z])", r"<\1ome:", text).replace("xmlns=", "xmlns:ome=")
+    pages(tmp_path / "a.tif", 6, text)
+    header = read_header(tmp_path / "a.tif")
+    assert (header.frames, header.channels) == (3, ("Phase", "GFP"))
+
+
+@pytest.mark.parametrize("rest", [2, 3])
+def test_two_positions_in_a_file(rest: int, tmp_path: Path) -> None:
+    """Row 1: two positions in one file are refused, also where one was stopped before the other."""
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as file:
+        for count in (3, rest):
+            file.write(MOVIE[:count], photometric="minisblack", metadata={"axes": "TYX"})
+    with pytest.raises(ImageReadError, match="holds 2 images"):
+        read_header(tmp_path / "a.ome.tif")
+
+
+def test_a_movie_and_its_masks(tmp_path: Path) -> None:
+    """Row 2: of two series of one size neither wins by its length."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for _ in range(3):
+            file.write(MOVIE[0], contiguous=False, metadata=None)
+        for _ in range(4):
+            file.write(MOVIE[0].astype("u1"), contiguous=False, metadata=None)
+    with pytest.raises(ImageReadError, match="holds 2 images"):
+        read_header(tmp_path / "a.tif")
+
+
+def test_a_channel_that_was_not_recorded_every_time(tmp_path: Path) -> None:
+    """Row 24: where later frames are whole, a missing plane is no end of the recording."""
+    places = [(0, 0), (1, 0), (0, 1), (0, 2), (1, 2)]
+    blocks = "".join(
+        f'<TiffData IFD="{i}" FirstC="{c}" FirstT="{t}" FirstZ="0" PlaneCount="1"/>'
+        for i, (c, t) in enumerate(places)
+    )
+    pages(tmp_path / "a.tif", 5, ome_xml('SizeC="2" SizeZ="1" SizeT="3"', blocks))
+    with pytest.raises(ImageReadError, match="not recorded every time"):
+        read_header(tmp_path / "a.tif")
 
 
 def test_renamed_file(tmp_path: Path) -> None:

@@ -297,3 +297,19 @@ def test_a_row_of_short_words_is_no_heading(text: str, tmp_path: Path) -> None:
     table = read_metadata(tmp_path / "t.csv").table
     assert table.columns.tolist() == text.splitlines()[0].split(",")
     assert table["file"].tolist() == ["a.tif", "b.tif"]
+
+
+def test_points_of_thousands_beside_decimal_commas(tmp_path: Path) -> None:
+    """Row 26: where commas are decimals elsewhere, 1.000 may be a thousand and is not read as 1."""
+    text = "well;dose;Konz\nA01;0;0,5\nA02;500;0,25\nA03;1.000;0,5\nA04;10.000;0,5\n"
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(TableError, match=r"dose.*or thousands"):
+        read_metadata(tmp_path / "t.csv")
+
+
+def test_empty_cells_and_words_for_nothing_are_told(tmp_path: Path) -> None:
+    """Merged cells of a spreadsheet leave cells empty, and R writes NA: both are said."""
+    (tmp_path / "t.csv").write_text("well,treatment,experiment\nA01,drug,NA\nA02,,E1\nA03,,E1\n")
+    notes = " ".join(read_metadata(tmp_path / "t.csv").notes)
+    assert "NA in experiment is text" in notes
+    assert "treatment 2" in notes

@@ -17,7 +17,7 @@ from livewell.tables.results import write_csv
         ("+A1", "'+A1"),
         ("-A1", "'-A1"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
+        ("\t=1", "\\t=1"),
         ("a\r=1", "a\\r=1"),
         ("-1", "-1"),
         ("+2.5e-3", "+2.5e-3"),

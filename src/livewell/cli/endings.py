@@ -1,7 +1,7 @@
 """How a command ends: what it says on the way out, to people and to machines, and its exit code.
 
 0 done, 1 some inputs failed, 2 wrong use or a `LivewellError`, 3 anything unexpected, 130 and 143
-stopped by Ctrl-C and by SIGTERM.
+stopped by Ctrl-C and by SIGTERM, 129 by a terminal that was closed.
 """
 
 import codecs
@@ -26,8 +26,12 @@ TRACEBACK = "LIVEWELL_TRACEBACK"
 """Environment variable: show where in the program an unexpected error arose."""
 
 
+ENDING = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+"""Signals of a scheduler, a shutdown or a closed terminal, which end a command."""
+
+
 class Terminated(KeyboardInterrupt):
-    """Ends a command as Ctrl-C does, when a scheduler or a shutdown says so."""
+    """Ends a command as Ctrl-C does, by one of `ENDING`; its number is the argument."""
 
 
 class Command(click.Command):
@@ -105,7 +109,7 @@ def stopped(stop: BaseException, as_json: bool) -> int:
     if as_json:
         _object("stopped", STOPPED)
     echo(STOPPED, err=True)
-    return 128 + (signal.SIGTERM if _by_term(stop) else signal.SIGINT)
+    return 128 + _signal(stop)
 
 
 def _object(kind: str, text: str) -> None:
@@ -113,10 +117,10 @@ def _object(kind: str, text: str) -> None:
         echo_json({"error": kind, "message": text})
 
 
-def _by_term(stop: BaseException | None) -> bool:
+def _signal(stop: BaseException | None) -> int:
     while stop is not None and not isinstance(stop, Terminated):
         stop = stop.__cause__ or stop.__context__
-    return stop is not None
+    return int(stop.args[0]) if stop is not None else signal.SIGINT
 
 
 def _flushed(stream: TextIO | None) -> None:

@@ -19,7 +19,18 @@ from livewell.cli.endings import echo, echo_json, stopped, told
 from livewell.images.walking import left_out_lines
 from livewell.progress import SILENT, Bars, shown
 
-PATH = click.Path(path_type=Path)
+
+class _Path(click.Path):
+    """A path; the empty text of an unset variable is none, though it would be the folder here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or a usage error."""
+        if str(value) == "":
+            self.fail("An empty path.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
 COUNT, SEED = click.IntRange(min=1), click.IntRange(min=0)
 
 
@@ -97,7 +108,7 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
     def decorate(function: Command) -> click.Command:
         @functools.wraps(function)
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
-            before = signal.signal(signal.SIGTERM, _terminated)
+            before = {each: signal.signal(each, _terminated) for each in endings.ENDING}
             talk = Talk(quiet, as_json)
             bars = SILENT if quiet or as_json else Bars(functools.partial(echo, err=True))
             try:
@@ -110,7 +121,8 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
             except KeyboardInterrupt as stop:
                 code = stopped(stop, as_json)
             finally:
-                signal.signal(signal.SIGTERM, before)
+                for each, handler in before.items():
+                    signal.signal(each, handler)
             sys.exit(code or 0)
 
         made = (group or click).command(name, cls=endings.Command)(run)
@@ -138,10 +150,10 @@ def _logged(talk: Talk) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _terminated(*_: object) -> None:
+def _terminated(number: int, *_: object) -> None:
     # the thread that shares tensors with loading processes tells of their end by a traceback
     sys.excepthook = _of_main_thread
-    raise endings.Terminated
+    raise endings.Terminated(number)
 
 
 def _of_main_thread(kind: type[BaseException], error: BaseException, at: Any) -> None:

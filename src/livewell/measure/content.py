@@ -93,7 +93,7 @@ def _canonical_type(frame: Frame) -> NDArray[Any]:
     """The frame in one number type for equal numbers: 16-bit, else 64-bit whole, else float64."""
     if frame.dtype.kind == "f" and not (np.isfinite(frame).all() and (frame % 1 == 0).all()):
         return frame.astype("<f8")
-    low, high = frame.min(), frame.max()
+    low, high = frame.min().item(), frame.max().item()
     if low >= 0 and high <= 65535:
         return frame.astype("<u2", copy=False)
     whole = low >= -(2.0**63) and high < 2.0**63

@@ -13,6 +13,7 @@ KINDS = FIELDS.kinds
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+_DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
 _UNSEEN = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _AROUND = _UNSEEN + "".join(filter(str.isspace, map(chr, range(0x3001))))
 
@@ -22,11 +23,12 @@ def tidy(cell: str) -> str:
     return cell.strip(_AROUND)
 
 
-def decimal_points(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def decimal_points(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[Fault]]:
     """A table of text with points for decimal commas, and a note on every such column.
 
     Of columns that livewell knows only those that hold numbers are changed, of others those with
-    nothing but numbers that stay written as they are, but for the comma.
+    nothing but numbers that stay written as they are, but for the comma. And a fault for every
+    column of numbers whose points may be those of thousands, as commas are decimals elsewhere.
     """
     changed = {}
     for name in table:
@@ -35,7 +37,19 @@ def decimal_points(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         if new is not old and (kind is not None or as_numbers(new) is not new):
             changed[str(name)] = new
     notes = [f"decimal commas in {name} read as points" for name in changed]
-    return table.assign(**changed) if changed else table, notes
+    faults = [
+        Fault(
+            "wrong-type",
+            str(name),
+            f"{dotted.iloc[0]!r}: a decimal point, or thousands? {next(iter(changed))} has decimal"
+            " commas; write numbers without points",
+        )
+        for name in table
+        if changed and name not in changed and KINDS.get(str(name), "text") != "text"
+        for dotted in [table[name].dropna()[lambda cells: cells.str.contains(".", regex=False)]]
+        if len(dotted) and dotted.str.fullmatch(_DOTTED).all()
+    ]
+    return table.assign(**changed) if changed else table, notes, faults
 
 
 def pointed(values: "pd.Series[str]") -> "pd.Series[str]":

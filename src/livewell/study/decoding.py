@@ -1,5 +1,6 @@
 """The text of a table that a user gives, whatever program saved it."""
 
+import re
 from pathlib import Path
 
 from livewell.errors import LayoutError
@@ -48,7 +49,8 @@ def read_text(path: Path) -> tuple[str, str]:
     old = b"\r" in data and b"\n" not in data
     text = _decoded(path, data, "mac-roman" if old else "cp1252")
     at = next(i for i, letter in enumerate(text) if not letter.isascii())
-    shown = text[max(at - 8, 0) : at + 8].split("\n")[0].strip()
+    before, after = text[max(at - 12, 0) : at], text[at : at + 12]
+    shown = (re.split(r"[\r\n]", before)[-1] + re.split(r"[\r\n]", after)[0]).strip()
     how = _MACINTOSH if old else _CP1252
     return text, f"{how}: check letters as in {shown!r} (byte {odd:#x})"
 

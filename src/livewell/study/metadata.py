@@ -30,6 +30,7 @@ _NAMING = {*FILE_COLUMNS, "well", "row", "sequence"}
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SAID = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
 """The first line with which spreadsheet programs are told the separator."""
+_NOTHING = {"NA", "N/A", "NaN", "nan", "NULL", "null", "None"}
 PREFACE = 50
 """Most lines that are looked at for the heading."""
 _ERRORS = {"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
@@ -100,8 +101,24 @@ def read_metadata(path: AnyPath) -> Metadata:
         if table[""].notna().any():
             notes.append("a column without a name that counts the rows is left out")
         table = table.drop(columns="")
-    table, commas = decimal_points(table)
-    return Metadata(table, (*notes, *commas), str(path))
+    table, commas, faults = decimal_points(table)
+    if faults:
+        raise TableError("not a readable table", faults, where=str(path))
+    return Metadata(table, (*notes, *_doubtful(table), *commas), str(path))
+
+
+def _doubtful(table: pd.DataFrame) -> list[str]:
+    """Notes on cells that other programs write for nothing, and on columns with some empty ones."""
+    found = []
+    for name in table:
+        words = sorted(set(table[name].dropna()) & _NOTHING)
+        if words:
+            found.append(f"{listed(words)} in {name} is text here, not an empty cell")
+    counts = {str(name): int(table[name].isna().sum()) for name in table}
+    some = [f"{name} {count}" for name, count in counts.items() if 0 < count < len(table)]
+    if some:
+        found.append(f"of {plural(len(table), 'row')} some cells are empty: {listed(some)}")
+    return found
 
 
 def _rows(text: str, where: str) -> tuple[list[_Row], str]:

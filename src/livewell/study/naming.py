@@ -52,6 +52,12 @@ def images_of(
         how.setdefault(note, []).append(name)
         if len(fits) > 1:
             faults.append(Fault("ambiguous-file", repr(name), fits_several(fits)))
+    bare = [name for name, image in meant.items() if name == image]
+    for name in bare:
+        # a bare name means the file at the top only where the table tells it from the others
+        twins = finder.twins(name)
+        if twins and not set(twins) & set(meant.values()):
+            faults.append(Fault("ambiguous-file", repr(name), fits_several((name, *twins))))
     return names.map(meant).astype("str"), faults, found_otherwise(how)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from livewell.files import whole_file
+from livewell.text import printable
 
 _FORMULA = re.compile(r"[=+\-@\t\n]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]inf", re.IGNORECASE)
@@ -15,8 +16,8 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]inf", re.IGNOR
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index, whole or not at all.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe before it, and a carriage
-    return is spelt out.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it, and what steers a
+    terminal is spelt out.
     """
     shown = table.rename(columns=_cell)
     for number, kind in enumerate(table.dtypes):
@@ -29,5 +30,5 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    value = value.replace("\r", "\\r")  # which would end the line, for it is not quoted
+    value = printable(value)
     return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value

@@ -110,10 +110,10 @@ def heatmap(
     stride = asked.stride_px
     settings = {"movie": str(movie.resolve()), "model": card.weights_sha256, **asdict(asked)}
     settings |= {"stain": judge.need_stain()} if stain else {}
-    folder = ResultFolder.claim(out, "heat map", "heatmap.json", settings)
     film = out / f"overlay.{video}"
     with open_image(movie, pixel_um=pixel_um, frame_s=frame_s) as image:
         fit = fit_to(card, image.header, channels, str(movie))
+        folder = ResultFolder.claim(out, "heat map", "heatmap.json", settings)
         margin = card.patch_px // 2 if asked.edges == "mirror" else 0
         sliding = MovieWindows(image, card, fit, stride, margin)
         samples = sliding.samples(SAMPLED)

@@ -111,8 +111,15 @@ def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:
     longest = [i for i, (count, _) in enumerate(sizes) if count == most]
     best = max(longest, key=lambda i: sizes[i][1])
     largest = sizes[best][1]
+    alike = [
+        count
+        for (said, _), (count, area) in zip(candidates, sizes, strict=True)
+        if area == largest and (count > 1 or said.places is not None)
+    ]
     if most == 1:
         doubt = sum(area == largest for _, area in sizes) > 1
+    elif len(alike) > 1:
+        doubt = True
     else:
         doubt = len(longest) > 1 or any(n * area > most * largest for n, area in sizes)
     if doubt:

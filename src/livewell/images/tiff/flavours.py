@@ -25,7 +25,8 @@ def statements(pages: Sequence[Page]) -> list[Statement]:
     first = pages[0]
     text = first.text(270)
     managed = micro_manager(pages)
-    if text.endswith("</OME>") or (text.startswith(("<?xml", "<OME")) and "<OME" in text[:2000]):
+    # the name may have a prefix: <ome:OME>
+    if text.endswith("OME>") or (text.startswith("<") and re.search("<(?:\\w+:)?OME", text[:2000])):
         return ome(text, pages, managed)
     if managed:
         return [managed]

@@ -154,6 +154,15 @@ def _named(
             remedy="put the other files of the set beside it, or export it again",
         )
     notes: tuple[str, ...] = ()
+    later = {t for t, _, _ in there if t > whole}
+    if any(all((t, c, z) in there for c in range(channels) for z in range(slices)) for t in later):
+        raise ImageReadError(
+            f"frame {whole} lacks planes that later frames have, such as those of a channel that"
+            " was not recorded every time",
+            where=str(path),
+            got=f"{len(there)} planes of {channels} channels x {slices} slices a frame",
+            remedy="save the channel that was recorded every time to a file of its own",
+        )
     if whole < frames:
         notes = (f"only {whole} of {frames} frames are in the file; the recording may have been"
                  " stopped",)  # fmt: skip

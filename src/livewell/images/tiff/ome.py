@@ -61,6 +61,12 @@ def parsed(text: str) -> Element | None:
         return None
 
 
+def uuid_of(page: Page) -> str:
+    """What a file calls itself in its OME-XML; empty where it does not."""
+    root = parsed(page.text(270))
+    return "" if root is None else root.get("UUID", "")
+
+
 def _own(said: Statement) -> bool:
     return any(not file for file, _ in (said.places or {}).values())
 
@@ -102,6 +108,7 @@ class _Image:
         self._image, self._root, self._pages = image, root, pages
         self._pixels = next(_children(image, "Pixels"), Element("Pixels"))
         self._notes: list[str] = []
+        self._uuids: dict[str, str] = {}
 
     def statement(self) -> Statement:
         """What it says."""
@@ -124,6 +131,7 @@ class _Image:
             SOURCE,
             axes,
             self._places(axes),
+            self._uuids,
             height=sizes["Y"],
             width=sizes["X"],
             dtype=_TYPES.get(kind, kind),
@@ -185,7 +193,10 @@ class _Image:
         own = self._pages[0].file.path.name
         name = uuid.get("FileName", "")
         same = uuid.text is not None and uuid.text == self._root.get("UUID")
-        return "" if same or not name or name.casefold() == own.casefold() else name
+        if same or not name or name.casefold() == own.casefold():
+            return ""
+        self._uuids[name] = (uuid.text or "").strip()
+        return name
 
 
 def _wells(root: Element) -> dict[str, str]:

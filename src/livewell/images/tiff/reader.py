@@ -11,10 +11,11 @@ from livewell.images.tiff.checks import claims, doubts, overlap, page_faults
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
-from livewell.images.tiff.ome import ABSENT, neighbour
+from livewell.images.tiff.ome import ABSENT, neighbour, uuid_of
 from livewell.images.tiff.planes import JPEG, read_behind, read_page, upright
 from livewell.images.tiff.samples import samples_of
 from livewell.images.tiff.statement import Statement
+from livewell.text import plural
 
 
 class TiffImage:
@@ -81,13 +82,13 @@ class TiffImage:
         absent = [name for name, why in reasons.items() if why == ABSENT]
         if absent:
             raise ImageReadError(
-                f"part of an image of which {len(absent)} files are missing",
+                f"part of an image of which {plural(len(absent), 'file')} cannot be found",
                 where=self.source,
                 expected=", ".join(absent[:5]),
                 remedy="put the other files of the set beside it, or export it as one file",
             )
         for name, why in reasons.items():
-            pages = [] if why else self._open_other(name)
+            pages = [] if why else self._open_other(name, said.uuids.get(name, ""))
             key = self._pages[0].form.key
             mine = [place for place, (file, _) in places.items() if file == name]
             lost = [
@@ -98,20 +99,29 @@ class TiffImage:
             notes.append(
                 f"{len(mine)} planes lie in {name}, which is not read: {why}"
                 if why
-                else f"{len(mine) - len(lost)} planes are read from {name} beside this file"
+                else f"read from {name} beside this file: {plural(len(mine) - len(lost), 'plane')}"
             )
             for place in lost:
                 del places[place]
         return replace(said, places=places, notes=tuple(notes))
 
-    def _open_other(self, name: str) -> list[Page]:
+    def _open_other(self, name: str, uuid: str) -> list[Page]:
         file = TiffBytes(Path(self.source).parent / name)
         # sets may have more files than may be open at once
         with file.handle:
             pages = self._others[name] = file.pages()
             faults = [fault for page in pages for fault in page_faults(page)]
+            own = uuid_of(pages[0]) if pages else ""
         if faults:
             raise damaged(file.path, faults[0])
+        if uuid and own and uuid != own:
+            raise ImageReadError(
+                f"the file {name} beside it is not the one that belongs to it",
+                where=self.source,
+                expected=f"a file that calls itself {uuid}",
+                got=own,
+                remedy="put the right file there, or export the set as one file",
+            )
         return pages
 
     def _header(self) -> Header:

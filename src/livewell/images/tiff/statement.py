@@ -24,15 +24,16 @@ class Statement:
     ``source`` is who says it. ``sizes`` are letters and sizes of the axes over planes, the slowest
     first: T, C, Z, others as tifffile names them, and ``Q`` where a size has no name. ``places``
     tells for each plane the file (empty for this one) and the number of its page, in place of the
-    order of ``sizes``. If ``behind``, planes that have no page lie one after the other behind the
-    first one. ``pages`` are the numbers of those it speaks of, ``None`` for all. ``height``,
-    ``width`` and ``dtype`` are 0 or empty where not said. ``broken`` says why a description that
-    is there cannot be understood.
+    order of ``sizes``, and ``uuids`` what those other files must call themselves. If ``behind``,
+    planes that have no page lie one after the other behind the first one. ``pages`` are the numbers
+    of those it speaks of, ``None`` for all. ``height``, ``width`` and ``dtype`` are 0 or empty
+    where not said. ``broken`` says why a description that is there cannot be understood.
     """
 
     source: str = ""
     sizes: tuple[tuple[str, int], ...] = ()
     places: Mapping[Place, tuple[str, int]] | None = None
+    uuids: Mapping[str, str] = field(default_factory=dict)
     pages: tuple[int, ...] | None = None
     behind: bool = False
     height: int = 0

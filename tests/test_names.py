@@ -99,7 +99,7 @@ def test_printable(text: str, shown: str) -> None:
 
 
 def test_a_bare_name_with_a_twin_is_no_answer() -> None:
-    """Row 10: a bare name means the file at the top only where others are named by their folders."""
+    """Row 10: a bare name means the file at the top only where others are named with folders."""
     images = ["A01.tif", "plate2/A01.tif"]
     _, faults, _ = images_of(pd.Series(["A01.tif"]), images)
     assert [fault.code for fault in faults] == ["ambiguous-file"]

@@ -142,7 +142,8 @@ def _taken(step: Step, before: Before, own: Path, path: Path, nonsense: bool) ->
         step.work(own)
     except LivewellError as error:
         folder = path.parent.relative_to(own)
-        category, said = refusal(error, path.name, path.stem, str(folder), str(own))
+        images = [image.name for image in (own / "images").iterdir()]
+        category, said = refusal(error, path.name, path.stem, str(folder), str(own), *images)
         return ("blocked", said) if step.name == "assess" and not error.remedy else (category, said)
     made = digests(own / step.makes, own)
     if made == before.made[step.name]:

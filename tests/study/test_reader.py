@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from livewell.errors import LayoutError, TableError
@@ -236,6 +236,8 @@ def test_any_cells_come_back(
 ) -> None:
     """Whatever text cells hold, it is read back but for what cannot be seen around it."""
     encoding, separator = how
+    # what only a quote tells from the end of a line needs one
+    assume(lines[1] == csv.QUOTE_ALL or not any("\r" in cell for row in rows for cell in row))
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator=lines[0], quoting=lines[1])
     writer.writerow(["image", "treatment", "cell_line"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.disk import restore
-from livewell.errors import Fault, SpecError, StudyError, TableError
+from livewell.errors import Fault, SpecError, StudyError, TableError, missing_columns
 from livewell.files import AnyPath, claim, json_text, whole_files, whole_folder, write_text
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
@@ -21,11 +21,21 @@ from livewell.names import path_of
 from livewell.study.boxes import BOXED_CELLS
 from livewell.tables.metadata import LabelMeta, SplitMeta, StudyMeta
 from livewell.tables.results import write_csv
-from livewell.tables.schemas import FIELDS, FOLDS, LABELS, PATCHES, SEEN, put_table, write_table
+from livewell.tables.schemas import (
+    BOX,
+    FIELDS,
+    FOLDS,
+    LABELS,
+    PATCHES,
+    SEEN,
+    put_table,
+    write_table,
+)
 from livewell.text import html_table, several
 
 KIND = "study"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+AGAIN = "put back a copy of it; without one make it again"
 _PACKAGES = ("numpy", "pandas", "tifffile", "imagecodecs")
 
 
@@ -150,7 +160,7 @@ class Study:
 
     def fields(self) -> pd.DataFrame:
         """The fields table, one row a file (`schemas.FIELDS`)."""
-        return FIELDS.read(self.folder / "fields.parquet")
+        return _some(FIELDS.read(path := self.folder / "fields.parquet"), path)
 
     def path(self, image: str) -> Path:
         """Where an image's file lies."""
@@ -190,7 +200,13 @@ class Study:
 
     def labels(self, name: str) -> pd.DataFrame:
         """A labels table (`schemas.LABELS`)."""
-        return LABELS.read(self._labels(name, "parquet"))
+        table = _some(LABELS.read(path := self._labels(name, "parquet")), path)
+        faults = missing_columns(table, dict.fromkeys(LABELS.names, "labels have such a column"))
+        if not faults and (table[BOX].notna().sum(axis=1) % len(BOX)).any():
+            faults = [Fault("empty-value", ", ".join(BOX), "some corners of a box, not all")]
+        if faults:
+            raise TableError("not a table of labels", faults, where=str(path), remedy=AGAIN)
+        return table
 
     def label_meta(self, name: str) -> LabelMeta:
         """How a labels table was made."""
@@ -315,6 +331,14 @@ class Study:
                 expected=f"one of {', '.join(known)}" if known else "none has been made yet",
                 remedy=f"make it with `livewell {noun}`",
             )
+
+
+def _some(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table, which must have a row."""
+    if table.empty:
+        fault = Fault("no-rows", "the whole table", "it has no row")
+        raise TableError("an empty table", [fault], where=str(path), remedy=AGAIN)
+    return table
 
 
 def checked_name(name: str) -> str:

@@ -37,7 +37,7 @@ def commands(world: Path, out: Path) -> dict[str, Words]:
 
 
 NAMES = tuple(commands(Path(), Path()))
-SHORT = ("index", "label", "split", "simulate")
+SHORT = ("index", "label", "split")
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def test_a_stopped_training(world: Path, tmp_path: Path, sent: signal.Signals, c
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("engine", ["windows", "dense"])
+@pytest.mark.parametrize("engine", ["windows", pytest.param("dense", marks=pytest.mark.long)])
 def test_a_stopped_heat_map(
     world: Path, tmp_path: Path, engine: str, paint: Painter, write_movie: Writer
 ) -> None:

@@ -71,6 +71,7 @@ def damaged(data: bytes, rng: random.Random) -> Iterator[bytes]:
         yield bytes(spoilt)
 
 
+@pytest.mark.long
 def test_every_damaged_file_has_a_way_out(whole: Study) -> None:
     """Rows L6, L10: caches are made anew, to the same pixels; all else says what to do."""
     before, rng = used(whole.folder), random.Random(17)

@@ -37,6 +37,7 @@ def shared() -> Exception:
     return RuntimeError("unable to resize file </torch_1> to the right size: No space left")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fail", "kind", "says"),
     [

@@ -98,6 +98,7 @@ def test_index(images: Path, tmp_path: Path) -> None:
     check_folder(study)
 
 
+@pytest.mark.long
 def test_localise(images: Path, model: Path, tmp_path: Path) -> None:
     """Rows 18 and 19: every image is searched, also those of long names, and the page is sound."""
     out = tmp_path / file_name(NAMES["turned"] + BYTES)

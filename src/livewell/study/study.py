@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from livewell.disk import restore
-from livewell.errors import Fault, SpecError, StudyError, TableError, missing_columns
+from livewell.errors import Fault, SpecError, StudyError, TableError
 from livewell.files import AnyPath, claim, json_text, whole_files, whole_folder, write_text
 from livewell.image import check_scale
 from livewell.images.headers import read_headers
@@ -201,11 +201,10 @@ class Study:
     def labels(self, name: str) -> pd.DataFrame:
         """A labels table (`schemas.LABELS`)."""
         table = _some(LABELS.read(path := self._labels(name, "parquet")), path)
-        faults = missing_columns(table, dict.fromkeys(LABELS.names, "labels have such a column"))
-        if not faults and (table[BOX].notna().sum(axis=1) % len(BOX)).any():
-            faults = [Fault("empty-value", ", ".join(BOX), "some corners of a box, not all")]
-        if faults:
-            raise TableError("not a table of labels", faults, where=str(path), remedy=AGAIN)
+        table = LABELS.check(table.assign(**dict.fromkeys(set(LABELS.names) - set(table), None)))
+        if (table[BOX].notna().sum(axis=1) % len(BOX)).any():
+            fault = Fault("empty-value", ", ".join(BOX), "some corners of a box, not all")
+            raise TableError("not a table of labels", [fault], where=str(path), remedy=AGAIN)
         return table
 
     def label_meta(self, name: str) -> LabelMeta:

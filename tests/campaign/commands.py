@@ -84,7 +84,8 @@ class Command:
             if time.monotonic() > until:
                 self.send(signal.SIGKILL)
             time.sleep(0.005)
-        return Ending(os.waitstatus_to_exitcode(status), self._log.read_text("utf-8", "replace"))
+        said = self._log.read_text("utf-8", "replace") if self._log.is_file() else ""
+        return Ending(os.waitstatus_to_exitcode(status), said)
 
 
 def _become(words: list[str], folder: Path, log: Path) -> None:

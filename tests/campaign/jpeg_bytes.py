@@ -5,6 +5,10 @@ import struct
 
 _Table = dict[tuple[int, int], int]
 
+LONG_BLOCK, LEFT = "a block of over 64 numbers", "bytes left after the last block"
+UNNOTICED = (LONG_BLOCK, LEFT)
+"""What no library that is built on libjpeg says, and only decoding every code by hand shows."""
+
 
 def segments(data: bytes) -> list[tuple[int, int, bytes]]:
     """Marker, place and content of every segment up to the first scan, that one too."""
@@ -68,8 +72,8 @@ def _blocks(frame: bytes, parts: list[tuple[int, int, bytes]], scan: bytes) -> s
                 place += (both >> 4) + 1
                 bits.skip(both & 15)
             if place > 64:
-                return "a block of over 64 numbers"
-    return "bytes left after the last block" if bits.left >= 8 else ""
+                return LONG_BLOCK
+    return LEFT if bits.left >= 8 else ""
 
 
 def _tables(parts: list[tuple[int, int, bytes]]) -> dict[tuple[int, int], _Table]:

@@ -85,6 +85,9 @@ def _write(text: str, err: bool) -> None:
 
 def told(error: Exception, as_json: bool) -> int:
     """Say what went wrong; the exit code."""
+    if not isinstance(error, LivewellError) and _chained(error, KeyboardInterrupt):
+        # a library failed while it ended what somebody had stopped
+        return stopped(error, as_json)
     if isinstance(error, OSError) and error.errno in FAILING:
         error = refused(Path(os.fsdecode(error.filename or Path.cwd())), error, UNKNOWN)
     if isinstance(error, LivewellError):
@@ -117,10 +120,16 @@ def _object(kind: str, text: str) -> None:
         echo_json({"error": kind, "message": text})
 
 
-def _signal(stop: BaseException | None) -> int:
-    while stop is not None and not isinstance(stop, Terminated):
-        stop = stop.__cause__ or stop.__context__
-    return int(stop.args[0]) if stop is not None else signal.SIGINT
+def _signal(stop: BaseException) -> int:
+    ended = _chained(stop, Terminated)
+    return signal.SIGINT if ended is None else int(ended.args[0])
+
+
+def _chained(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The error of this kind that led to another one, or is it."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _flushed(stream: TextIO | None) -> None:

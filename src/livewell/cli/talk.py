@@ -109,11 +109,13 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         @functools.wraps(function)
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
             before = {each: signal.signal(each, _terminated) for each in endings.ENDING}
+            hook, sys.excepthook = sys.excepthook, _of_main_thread
             talk = Talk(quiet, as_json)
             bars = SILENT if quiet or as_json else Bars(functools.partial(echo, err=True))
             try:
                 with shown(bars), _logged(talk):
                     code = function(talk, **options)
+                sys.excepthook = hook
             except click.ClickException:
                 raise
             except Exception as error:
@@ -151,12 +153,11 @@ def _logged(talk: Talk) -> Iterator[None]:
 
 
 def _terminated(number: int, *_: object) -> None:
-    # the thread that shares tensors with loading processes tells of their end by a traceback
-    sys.excepthook = _of_main_thread
     raise endings.Terminated(number)
 
 
 def _of_main_thread(kind: type[BaseException], error: BaseException, at: Any) -> None:
+    """For the thread that shares tensors with loading processes, and tells of their end."""
     if threading.current_thread() is threading.main_thread():
         sys.__excepthook__(kind, error, at)
 

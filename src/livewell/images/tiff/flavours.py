@@ -165,7 +165,6 @@ def _stage(label: str) -> tuple[str | None, str | None]:
 
 
 def _properties(text: str) -> dict[str, str]:
-    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
     root = parsed(text or "<a/>")
     if root is None:
         raise ValueError("its XML is damaged, or defines entities")

@@ -52,7 +52,11 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
 
 
 def parsed(text: str) -> Element | None:
-    """The root of the XML; ``None`` where it is damaged, or defines entities."""
+    """The root of the XML; ``None`` where it is damaged, or defines entities.
+
+    Control characters, which names of channels may hold and XML may not, are left out.
+    """
+    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
     try:

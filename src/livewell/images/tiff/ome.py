@@ -20,6 +20,7 @@ MOST = 10**5
 """Planes of one image that are looked for in other files at most."""
 ABSENT = "it is not beside this one"
 MODULO = "an axis holds more than time, channel or depth"
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _TYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 
 
@@ -35,6 +36,9 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
         replace(_Image(image, root, pages).statement(), well=wells.get(image.get("ID", "")))
         for image in _children(root, "Image")
     ]
+    if CONTROL.search(text):
+        note = f"{SOURCE} holds characters that XML may not; they are left out"
+        found = [replace(each, notes=(*each.notes, note)) for each in found]
     here = [each for each in found if each.places is None or _own(each)]
     if managed:
         return [_both(managed, (here or found or [managed])[0])]
@@ -56,7 +60,7 @@ def parsed(text: str) -> Element | None:
 
     Control characters, which names of channels may hold and XML may not, are left out.
     """
-    text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    text = CONTROL.sub("", text)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
     try:

@@ -83,7 +83,7 @@ class Benchmark:
             result = getattr(import_module(f"benchmarks.{module}"), function)(**options | given)
         seconds, again = time.monotonic() - began, self.again(options)
         record = result.write(out, self.name, again, seed=options["seed"], seconds=seconds)
-        talk.say(result.text())
+        talk.say(result.text(), lines=True)
         talk.result(record)
 
 

@@ -10,6 +10,7 @@ from livewell.errors import ImageReadError, LivewellError, SplitError
 from livewell.images.listing import fingerprint
 from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
+from livewell.study.scale import channel_names
 from livewell.study.study import Study
 from livewell.tables.schemas import SEEN
 from livewell.text import few, plural
@@ -45,8 +46,9 @@ def refuse_changed(study: Study, split: str, images: Iterable[str], pixels: Stud
     if not suspects:
         return
     patches, _, meta = study.split(split)
-    named = tuple(name for name in meta.channels if name)
-    if pixels.channels and tuple(map(str, pixels.channels)) != named:
+    # digests are of the split's first channel, which may not be the one that is looked at now
+    if not _shows(pixels, suspects, meta.channels):
+        named = tuple(name for name in meta.channels if name)
         pixels = StudyPixels(study, named or study.channels)
     usable: dict[str, set[int]] = {}
     for image in suspects:
@@ -65,6 +67,12 @@ def refuse_changed(study: Study, split: str, images: Iterable[str], pixels: Stud
             got=few(changed),
             remedy="put the old files back, or label and split again",
         )
+
+
+def _shows(pixels: StudyPixels, images: Iterable[str], channels: tuple[str, ...]) -> bool:
+    with suppress(LivewellError):
+        return channel_names(pixels.study, images, pixels.channels) == channels
+    return False
 
 
 def _by_image(digests: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,8 @@ IN_PIXELS = {
     "plain": "image,state,x,y\nA01.tif,dead,20,41\n",
     "QuPath": "image,state,Centroid X px,Centroid Y px\nA01.tif,dead,20,41\n",
     "CellProfiler": "image,Location_Center_X,Location_Center_Y\nA01.tif,20,41\n",
+    "CellProfiler, files by channel": "FileName_Phase,FileName_DNA,Nuclei_Location_Center_X,"
+    "Nuclei_Location_Center_Y\nA01.tif,A01_dna.tif,20,41\n",
     "shape": "image,AreaShape_Center_X,AreaShape_Center_Y\nA01.tif,20,41\n",
     "ilastik": "image,timestep,Center of the object_0,Center of the object_1\nA01.tif,0,20,41\n",
     "TrackMate": "image,POSITION_X,POSITION_Y,FRAME\n,X,Y,Frame\n,X,Y,Frame\n,(pixel),(pixel),\n"
@@ -44,6 +46,7 @@ IN_PIXELS = {
 }
 UNSAID = {
     "ImageJ": "image,X,Y\nA01.tif,20,41\n",
+    "ImageJ, label": "Label,X,Y\nA01.tif:0003-0021:1,20,41\n",
     "mass": "image,XM,YM\nA01.tif,20,41\n",
     "TrackMate": "image,POSITION_X,POSITION_Y,FRAME\nA01.tif,20,41,0\n",
     "damaged": "image,Centroid X ?m,Centroid Y ?m\nA01.tif,20,41\n",
@@ -98,10 +101,26 @@ def test_missing_columns(tmp_path: Path) -> None:
     assert codes == ["image", "y, x"]
 
 
+def test_columns_that_could_be_meant(tmp_path: Path) -> None:
+    """Two files or two places a row are refused, with the columns among which to choose."""
+    text = "FileName_A,FileName_B,y,x\nA01.tif,B01.tif,1,1\n"
+    (fault,) = read(tmp_path, text).faults
+    assert "FileName_A, FileName_B" in fault.message
+    places = ",".join(
+        f"{cell}_Location_Center_{axis}" for cell in ("Nuclei", "Cells") for axis in "XY"
+    )
+    text = f"image,{places}\nA01.tif,1,2,3,4\n"
+    (fault,) = read(tmp_path, text).faults
+    assert "--y" in fault.message
+    chosen = read(tmp_path, text, "Cells_Location_Center_Y", "Cells_Location_Center_X")
+    assert chosen.table["Cells_Location_Center_X"].tolist() == [3]
+
+
 FRAMES = {
     "t": ("image,t,y,x\nmovie.tif,4,1,1\n", [4]),
     "TrackMate": ("image,FRAME,POSITION_X (px),POSITION_Y (px)\nmovie.tif,3,1,1\n", [3]),
     "from 0": ("image,FRAME,y,x\nmovie.tif,0,1,1\nmovie.tif,4,1,1\n", [0, 4]),
+    "from 1, slices": ("Label,Slice,y,x\nmovie.tif:b,1,1,1\nmovie.tif:a,5,1,1\n", [0, 4]),
     "from 1": ("image,Frame,y,x\nmovie.tif,1,1,1\nmovie.tif,5,1,1\n", [0, 4]),
 }
 

@@ -38,6 +38,8 @@ DIALECTS = {
     "tabs": PLAIN.replace(",", "\t"),
     "sep": "sep=;\n" + PLAIN.replace(",", ";"),
     "sep, quoted": '"sep=;"\r\n' + PLAIN.replace(",", ";"),
+    "sep, bars": "sep=|\n" + PLAIN.replace(",", "|"),
+    "bars": PLAIN.replace(",", "|"),
     "sep, mark": b"\xef\xbb\xbfsep=;\n" + PLAIN.replace(",", ";").encode(),
     "comments": "# plate 1, imaged in May\n# by Ada\n" + PLAIN,
     "title": "Plate map of May\n\nPlate name,P1\n\n" + PLAIN,
@@ -79,6 +81,7 @@ NO_TABLES = {
     "merged heading": (b"image,,dose\na.tif,uM,1\n", "column 2 has no name and holds uM"),
     "long row": (b"image,dose\na.tif,1,5\n", "line 2: more cells"),
     "spreadsheet error": (b"image,note\na.tif,#N/A\n", "line 2: #N/A is an error"),
+    "names of rows": (b"image,note\n1,a,b\n2,c,d\n", "row.names = FALSE"),
     "no such separator": (b"sep=;\nimage;note\na;b;c\n", "line 3: more cells"),
 }
 

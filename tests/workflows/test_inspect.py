@@ -85,6 +85,15 @@ def test_long_folder_is_cut_short(tmp_path: Path) -> None:
     assert f"the first {LISTED} of {LISTED + 2} are listed" in note
 
 
+def test_folders_of_a_folder(tmp_path: Path) -> None:
+    """Images in folders of a folder are listed, as `index` and `assess` find them."""
+    (tmp_path / "day 1").mkdir()
+    tifffile.imwrite(tmp_path / "day 1" / "a.tif", np.zeros((9, 9), np.uint8))
+    paths, (note,), _ = unfolded([tmp_path])
+    assert [path.name for path in paths] == ["a.tif"]
+    assert "all are listed" in note
+
+
 def test_frames_that_cannot_be_read_are_failures(tmp_path: Path) -> None:
     """An image with an intact header and spoilt pixels is told, and is a failure."""
     path = tmp_path / "bad.png"

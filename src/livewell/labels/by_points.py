@@ -66,7 +66,7 @@ class Points(Route):
         if self.score is not None and self.score in table:
             table = table.assign(**{self.score: pointed(table[self.score])})
         points = read_points(table, headers, self.y, self.x, self.unit)
-        if any(fault.code == "missing-column" for fault in points.faults):
+        if any(fault.code in ("missing-column", "several-columns") for fault in points.faults):
             refuse(points.faults, self.name, "name the columns as they stand in the file", where)
         made = by_points(points.table, self, sizes_of(headers), points.faults, where)
         return replace(made, notes=(*made.notes, *points.notes))
@@ -91,7 +91,13 @@ def by_points(
     labels = states.map(classes)
     found = [*faults, *class_faults(classes), *_position_faults(points, route, sizes)]
     found += state_faults(states, classes, "point", route.others)
-    refuse(found, route.name, "correct the points, or say that others are dropped", where)
+    others = all(fault.code == "unmapped-value" for fault in found)
+    remedy = (
+        "say their class with --class, or --others drop"
+        if others
+        else "correct these rows, or the options"
+    )
+    refuse(found, route.name, remedy, where)
     patches = _patches(points[labels.notna()], labels.dropna(), route)
     clash = patches[patches.groupby(KEY)["label"].transform("nunique") > 1]
     found = [

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from livewell.errors import Fault
+from livewell.names import Finder
 from livewell.study.cells import pointed
 from livewell.study.metadata import FILE_COLUMNS
 from livewell.study.naming import images_of
@@ -37,7 +38,9 @@ _NAMES: Mapping[str, Unit | None] = {
 _AXES = {"x": "x", "y": "y", "X": "x", "Y": "y", "0": "x", "1": "y"}
 TRACKMATE = 3
 """Lines of further headings below the first, in tables of TrackMate."""
-_FRAMES = ("t", "timestep", "frame", "frames", "timepoint", "time_point", "time_index")
+_FRAMES = ("t", "timestep", "frame", "frames", "timepoint", "time_point", "time_index", "slice")
+_FILE = re.compile(r"filename_.+", re.IGNORECASE)
+"""What CellProfiler calls the names of an image's files, one column a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +82,12 @@ def read_points(
         Of both, where headings do not say it.
     """
     said, table = _subheads(table)
-    file = next((name for name in FILE_COLUMNS if name in table), None)
-    names = _columns(table, y, x)
-    faults = []
-    if file is None:
-        text = f"which image a point lies in; {near('image', table.columns)}"
-        faults.append(Fault("missing-column", "image", text))
-    if names is None:
-        text = f"the table has no such columns; {near(y, table.columns)}"
-        faults.append(Fault("missing-column", f"{y}, {x}", text))
-    if file is None or names is None:
+    files, faults = _files(table, headers["image"])
+    names, more = _columns(table, y, x)
+    faults += more
+    if files is None or names is None:
         return PointTable(table, tuple(faults), ())
-    images, more, notes = images_of(table[file], headers["image"])
+    images, more, notes = images_of(files, headers["image"])
     faults += more
     pixels = pd.DataFrame({name: _numbers(table[name]) for name in names})
     found, more = _unit_of(names, said, unit)
@@ -128,19 +125,47 @@ def place_of(name: str) -> Place | None:
     return Place(_AXES[odd[2]], odd[1][:-1], None, None) if odd else None
 
 
-def _columns(table: pd.DataFrame, y: str, x: str) -> tuple[str, str] | None:
+def _files(
+    table: pd.DataFrame, images: "pd.Series[str]"
+) -> tuple["pd.Series[str] | None", list[Fault]]:
+    """Which file every point lies in, as the table writes it, and what is wrong with that."""
+    known = [name for name in FILE_COLUMNS if name in table][:1]
+    cells = [table[name] for name in known or filter(_FILE.fullmatch, map(str, table))]
+    if len(cells) == 1:
+        return cells[0], []
+    if "Label" in table and not cells:
+        # ImageJ: the image, and behind colons what is measured and the name of the slice
+        cells = [table["Label"].str.split(":").str[0]]
+    finder = Finder(list(images))
+    # files of channels that the study does not hold say nothing
+    fitting = [each for each in cells if all(finder.find(n)[0] for n in each.dropna().unique())]
+    if len(fitting) == 1:
+        return fitting[0], []
+    if len(fitting) > 1:
+        names = listed([str(each.name) for each in fitting])
+        text = f"{names} name files: call the right column image"
+    else:
+        text = f"which image a point lies in; {near('image', table.columns)}"
+    return None, [Fault("missing-column", "image", text)]
+
+
+def _columns(table: pd.DataFrame, y: str, x: str) -> tuple[tuple[str, str] | None, list[Fault]]:
     """Columns of y and x: those asked for, or else those of a program that is known."""
     if y in table and x in table:
-        return y, x
-    if (y, x) != ("y", "x"):
-        return None
-    places = {str(name): place for name in table if (place := place_of(str(name)))}
-    for form in dict.fromkeys(place.form for place in places.values()):
-        for unit in {place.unit: None for place in places.values()}:
-            pair = {p.axis: n for n, p in places.items() if (p.form, p.unit) == (form, unit)}
-            if len(pair) == 2:
-                return pair["y"], pair["x"]
-    return None
+        return (y, x), []
+    text = f"the table has no such columns; {near(y, table.columns)}"
+    if (y, x) == ("y", "x"):
+        places = {str(name): place for name in table if (place := place_of(str(name)))}
+        for form in dict.fromkeys(place.form for place in places.values()):
+            for unit in {place.unit: None for place in places.values()}:
+                fits = {n: p.axis for n, p in places.items() if (p.form, p.unit) == (form, unit)}
+                ys, xs = ([n for n, axis in fits.items() if axis == want] for want in "yx")
+                if len(ys) == len(xs) == 1:
+                    return (ys[0], xs[0]), []
+                if ys and xs:
+                    text = f"{listed(ys)}: several places a row; say which with --y and --x"
+                    return None, [Fault("several-columns", "y, x", text)]
+    return None, [Fault("missing-column", f"{y}, {x}", text)]
 
 
 def _unit_of(

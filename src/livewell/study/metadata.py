@@ -27,8 +27,8 @@ FILE_COLUMNS = (
 _KNOWN = {*KINDS, *FILE_COLUMNS, "row", "column", "x", "y", "t", "state", "label", "sequence"}
 _NAMING = {*FILE_COLUMNS, "well", "row", "sequence"}
 """Headings of what rows are about: a line without one is no heading, whatever else it holds."""
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_SAID = re.compile(r'"?sep=(.)"?[,;\t ]*', re.IGNORECASE)
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SAID = re.compile(r'"?sep=(.)"?[,;\t| ]*', re.IGNORECASE)
 """The first line with which spreadsheet programs are told the separator."""
 _NOTHING = {"NA", "N/A", "NaN", "nan", "NULL", "null", "None"}
 PREFACE = 50
@@ -52,7 +52,7 @@ class Metadata:
 
 
 def read_metadata(path: AnyPath) -> Metadata:
-    """Read a CSV of any usual kind: commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1252.
+    """Read a table of text of any usual separator and encoding, and say which these were.
 
     A line ``sep=;``, comments (``#``) and titles may stand before the heading. Cells come as they
     are written, without spaces around. A comma between digits is taken for a decimal point in
@@ -212,6 +212,10 @@ def _faults(heading: list[str], body: list[_Row]) -> list[Fault]:
         if any(cells) and cells not in counted:
             text = f"column {place + 1} has no name and holds {listed(filter(None, cells), 3)}"
             found.append(Fault("missing-heading", f"column {place + 1}", text))
+    if len(body) > 1 and all(len(row) == width + 1 and row[width] for _, row in body):
+        text = "every line has one cell more than the heading, as R writes names of rows"
+        found.append(Fault("row-names", "the heading", f"{text}: write with row.names = FALSE"))
+        width += 1
     for i, row in body:
         if any(row[width:]):
             found.append(Fault("long-row", f"line {i}", "more cells than the heading has"))

@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.errors import ImageReadError, LivewellError
 from livewell.images.formats import frames_in
 from livewell.images.inspection import ChannelRange, Inspection, inspect
+from livewell.images.listing import find_images
 from livewell.images.opening import open_image
 from livewell.names import name_of, text_of
 from livewell.text import printable
@@ -42,7 +43,7 @@ def inspect_all(
 
 
 def unfolded(paths: Iterable[Path]) -> tuple[list[Path], list[str], dict[str, int]]:
-    """The paths, with the files of a folder in place of one that is no movie of single frames.
+    """The paths, with the files below a folder in place of one that is no movie of single frames.
 
     At most `LISTED` files stand for a folder; there is a note for every such folder. Last, how many
     files of folders were left out by reason.
@@ -54,12 +55,13 @@ def unfolded(paths: Iterable[Path]) -> tuple[list[Path], list[str], dict[str, in
         files = [path]
         if path.is_dir():
             with suppress(LivewellError):
-                listing = frames_in(path)
-                left_out += listing.left_out
                 try:
                     open_image(path).close()
+                    left_out += frames_in(path).left_out
                 except LivewellError as error:
-                    files = list(listing.paths)
+                    below = find_images(path)
+                    left_out += below.left_out
+                    files = list(below.paths)
                     file = "" if error.where == str(path) else f"{Path(error.where).name}: "
                     some = f"the first {LISTED} of {len(files)}" if len(files) > LISTED else "all"
                     notes.append(f"{path}: {file}{error.what}; {some} are listed one by one")

@@ -137,6 +137,7 @@ def test_shares_of_the_list_are_counted(tmp_path: Path, monkeypatch: pytest.Monk
     assert values_of(found) == {"hits": 3, "flipped": 4, "accuracy": 0.96}
 
 
+@pytest.mark.long
 def test_what_stands_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With real nets of three steps: the second call tells the same and trains nothing."""
     monkeypatch.setattr(mislabels, "ShapeSpec", SMALL)

@@ -29,6 +29,7 @@ NETS = (
     Net("mean", "average", AVERAGE, searched=4),
     Net("joined", "connected", AVERAGE | {"global_pool": "connected"}, readings=("flat",)),
 )
+pytestmark = pytest.mark.long
 TRAINED = [
     ("flat", "highest", 0),
     ("flat", "highest", 1),

@@ -24,7 +24,11 @@ def heed_interrupts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "terminated"]
+    ("sent", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 143, id="terminated", marks=pytest.mark.long),
+    ],
 )
 def test_a_stopped_training(world: Path, tmp_path: Path, sent: signal.Signals, code: int) -> None:
     """In the midst of training both signals end with their exit code and one plain sentence."""

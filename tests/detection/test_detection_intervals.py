@@ -77,6 +77,7 @@ def repeated(tables: Tables, times: "pd.Series[int]") -> Tables:
     return found, truth, images
 
 
+@pytest.mark.long
 def test_resampling_a_group_is_repeating_its_images():
     """Intervals are as wide as the spread of the plain figures of tables with groups repeated."""
     tables = study(np.random.default_rng(1), 60, images=2, empty=0)
@@ -91,7 +92,14 @@ def test_resampling_a_group_is_repeating_its_images():
         assert (found.high - found.low) / 2 == pytest.approx(2.02 * spread[name], rel=0.2)
 
 
-@pytest.mark.parametrize(("groups", "empty"), [(5, 0.0), (12, 0.3), (30, 0.8)])
+@pytest.mark.parametrize(
+    ("groups", "empty"),
+    [
+        pytest.param(5, 0.0, marks=pytest.mark.long),
+        (12, 0.3),
+        pytest.param(30, 0.8, marks=pytest.mark.long),
+    ],
+)
 def test_group_intervals_hold_the_truth(groups, empty):
     """Over 80 simulated studies each 95% interval holds the truth in at least 70."""
     truth = plain(study(np.random.default_rng(99), 1000, empty=empty), 0.5)

@@ -52,7 +52,9 @@ def test_the_curve_without_noise_is_found():
     np.testing.assert_allclose(found.curve([0, 30, 1e9]), [0.08, 0.49, 0.9], atol=5e-3)
 
 
-@pytest.mark.parametrize(("ed50", "slope"), [(30.0, 3.0), (50.0, 1.5)])
+@pytest.mark.parametrize(
+    ("ed50", "slope"), [(30.0, 3.0), pytest.param(50.0, 1.5, marks=pytest.mark.long)]
+)
 def test_intervals_hold_the_truth(ed50, slope):
     """Over 60 plates the 95% intervals of ED10 and ED50 hold the truth in 85% or more."""
     held = np.zeros(2)

@@ -120,7 +120,10 @@ def build_double(net: Net) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("name", APPROXIMATE)
-@pytest.mark.parametrize("room", [0, 9_000, 60_000])
+@pytest.mark.parametrize(
+    "room",
+    [pytest.param(0, marks=pytest.mark.long), pytest.param(9_000, marks=pytest.mark.long), 60_000],
+)
 def test_tiles_of_nets_that_are_not_exact(name: str, room: int) -> None:
     """Their dense maps do not depend on tiles either: no end of a tile or frame is felt."""
     net = APPROXIMATE[name]

@@ -60,7 +60,15 @@ def test_thousands_of_levels_are_thinned_without_harm(scored):
 STUDIES = 120
 
 
-@pytest.mark.parametrize(("groups", "pure"), [(4, False), (12, False), (6, True), (20, True)])
+@pytest.mark.parametrize(
+    ("groups", "pure"),
+    [
+        (4, False),
+        pytest.param(12, False, marks=pytest.mark.long),
+        (6, True),
+        pytest.param(20, True, marks=pytest.mark.long),
+    ],
+)
 def test_group_intervals_hold_the_truth(groups, pure, scored):
     """Over 120 simulated studies the 95% interval of each figure holds the truth in at least 89%,
     with few groups and many, whether groups hold both classes or one."""

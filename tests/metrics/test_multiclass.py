@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
 from sklearn import metrics as sk
@@ -60,6 +60,7 @@ def test_figures_are_those_of_scikit_learn():
             assert figure.low < figure.value < figure.high
 
 
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.integers(2, 9), st.sampled_from([1, 12]), st.booleans())
 def test_two_classes_are_a_case_of_many(seed, groups, digits, pure):
     """Through the general path two classes have the binary figures and intervals, ties included."""

@@ -106,7 +106,7 @@ def test_two_perfect_models_are_not_known_to_be_alike() -> None:
     assert np.isnan(apart["roc_auc"].low)
 
 
-@pytest.mark.parametrize("groups", [6, 16])
+@pytest.mark.parametrize("groups", [6, pytest.param(16, marks=pytest.mark.long)])
 def test_intervals_of_differences_hold_the_truth(groups: int) -> None:
     """Over 60 simulated studies with group effects the 95% interval holds the true difference in
     at least 51, with few groups and with more."""
@@ -124,6 +124,7 @@ def test_intervals_of_differences_hold_the_truth(groups: int) -> None:
     assert min(held.values()) >= 0.85 * STUDIES
 
 
+@pytest.mark.long
 def test_models_of_one_skill_are_seldom_told_apart() -> None:
     """Where both are equally good, the interval leaves 0 out in few of 40 studies."""
     out = 0

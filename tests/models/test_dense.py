@@ -40,7 +40,9 @@ def net_of(module: nn.Module, input_px: int, how: str = "local") -> Net:
 
 
 @pytest.mark.parametrize("name", [*BUILDERS, *FIELDS])
-@pytest.mark.parametrize("odd", [0, 1, 7, 15])
+@pytest.mark.parametrize(
+    "odd", [0, 7, pytest.param(1, marks=pytest.mark.long), pytest.param(15, marks=pytest.mark.long)]
+)
 def test_without_padding_dense_is_windows(name: str, odd: int) -> None:
     """Every score of the dense form is that of the window there, to 1e-12, whatever the size."""
     edge = VALID.get(name, 2 * MARGIN_PX + 16)

@@ -11,6 +11,8 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from livewell.simulate.culture import CultureSpec, positions, simulate_position
 
+pytestmark = pytest.mark.long
+
 PLATE = CultureSpec(doses_s=(0.0, 120.0), wells_per_dose=7, frames=4, frame_s=3600, seed=1)
 QUANTILES = (0.5, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5)
 

@@ -50,6 +50,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_patches_of_three_classes_end_to_end(study: Study, tmp_path: Path) -> None:
     """Evaluation, verdicts, class maps and Grad-CAM name all three classes."""

@@ -106,6 +106,7 @@ def small(plate: Path, tmp_path: Path) -> Study:
     ).study
 
 
+@pytest.mark.long
 def test_curves_are_those_of_the_maps(filmed: TimeLapseResult) -> None:
     """Every frame of every image stands in curves.csv as its own heat map has it."""
     out = filmed.page.parent

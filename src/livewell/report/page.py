@@ -79,6 +79,10 @@ class Widget:
         return _shown(self.data)
 
 
+WIDE = 30
+"""Text of a table's cell that is longer gets room, and is broken into lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table; cells are text, already formatted, as many a row as there are columns.
@@ -113,6 +117,12 @@ class Table:
     def sides(self) -> str:
         """One letter l, r or c a column."""
         return self.align or "l" + "r" * (len(self.columns) - 1)
+
+    @property
+    def looks(self) -> list[str]:
+        """The style of every column: its side, and w where a cell has long text."""
+        wide = [any(len(row[i]) > WIDE for row in self.rows) for i in range(len(self.columns))]
+        return [side + " w" * long for side, long in zip(self.sides, wide, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

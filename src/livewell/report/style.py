@@ -304,6 +304,13 @@ def tile(axes: Axes, caption: str, edge: str | None = None) -> None:
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(edge is not None)
     axes.spines[:].set(color=edge or UNSURE, linewidth=2.4)
+    spec = axes.get_subplotspec()
+    if spec is not None:
+        # so many letters of this size fit an inch, and no caption reaches into the next one
+        most = max(
+            18, round(16 * axes.figure.bbox.width / axes.figure.dpi / spec.get_gridspec().ncols)
+        )
+        caption = "\n".join(cut(line, most) for line in caption.split("\n"))
     axes.set_xlabel(caption, size=8, color=INK, labelpad=3, linespacing=1.25)
 
 

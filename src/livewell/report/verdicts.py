@@ -48,12 +48,13 @@ def assess_page(results: AssessResults) -> Page:
         strip = verdict_strip(table, results.threshold, results.band, positive=classes[1])
     else:
         strip = class_verdicts(table, classes)
+    unknown = [name for name in ("well", "position") if name in table and table[name].isna().all()]
     unread = Section("Inputs that could not be read", tables=[Table.of(failures)])
     sections = [
         Section("Image by image", pictures=[strip]),
         _plate(results),
         *(gallery.section() for gallery in results.galleries),
-        Section("Verdicts", tables=[Table.of(table)]),
+        Section("Verdicts", tables=[Table.of(table.drop(columns=unknown))]),
         unread if len(failures) else None,
     ]
     return results.page(sentence, tone, sections, [*_assess_notes(results), *results.notes])

@@ -110,7 +110,8 @@ def _killed(
 
 def _wrong_end(ending: Ending, sent: signal.Signals) -> tuple[str, str] | None:
     """What is wrong with how a stopped command ended."""
-    if ending.code in (0, -sent) and sent in (signal.SIGKILL, ending.code):
+    # before it has begun to listen it is the signal's alone, and has nothing to say
+    if ending.code == -sent and (sent == signal.SIGKILL or not ending.said):
         return None
     stopped = ending.code == 128 + sent and GONE.search(ending.said)
     if ending.code == 0 or (stopped and "Traceback" not in ending.said):

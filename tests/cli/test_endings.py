@@ -102,6 +102,27 @@ def test_an_early_interrupt(heavy: str, words: tuple[str, ...], tmp_path: Path) 
         assert json.loads(made.stdout)["error"] == "stopped"
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_where_nothing_can_be_stopped(sent: signal.Signals) -> None:
+    """A stop that Python swallows, as in a finaliser or while it forks, still ends the command."""
+    code = f"""
+import signal, time
+from livewell.cli import main
+import livewell.workflows.inspect as work
+class Last:
+    def __del__(self):
+        signal.raise_signal({int(sent)})
+def slow(*_):
+    Last()
+    time.sleep(60)
+work.unfolded = slow
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(["inspect", "x"])
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert (made.returncode, made.stderr.strip()) == (128 + sent, STOPPED)
+
+
 @pytest.fixture
 def broken_pipe() -> int:
     """The end to write on of a pipe that nobody reads."""

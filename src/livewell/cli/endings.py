@@ -112,7 +112,7 @@ def stopped(stop: BaseException, as_json: bool) -> int:
     if as_json:
         _object("stopped", STOPPED)
     echo(STOPPED, err=True)
-    return 128 + _signal(stop)
+    return 128 + signal_of(stop)
 
 
 def _object(kind: str, text: str) -> None:
@@ -120,7 +120,8 @@ def _object(kind: str, text: str) -> None:
         echo_json({"error": kind, "message": text})
 
 
-def _signal(stop: BaseException) -> int:
+def signal_of(stop: BaseException) -> int:
+    """The number of the signal that stopped a command."""
     ended = _chained(stop, Terminated)
     return signal.SIGINT if ended is None else int(ended.args[0])
 

@@ -3,6 +3,7 @@
 import functools
 import logging
 import math
+import os
 import signal
 import sys
 import threading
@@ -30,6 +31,8 @@ class _Path(click.Path):
         return super().convert(value, param, ctx)
 
 
+AGAIN_S = 0.02
+"""After so many seconds a stop comes once more that came where nothing could be stopped."""
 PATH = _Path(path_type=Path)
 COUNT, SEED = click.IntRange(min=1), click.IntRange(min=0)
 
@@ -110,6 +113,7 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
             before = {each: signal.signal(each, _terminated) for each in endings.ENDING}
             hook, sys.excepthook = sys.excepthook, _of_main_thread
+            unraised, sys.unraisablehook = sys.unraisablehook, _raised_nowhere
             talk = Talk(quiet, as_json)
             bars = SILENT if quiet or as_json else Bars(functools.partial(echo, err=True))
             try:
@@ -123,6 +127,7 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
             except KeyboardInterrupt as stop:
                 code = stopped(stop, as_json)
             finally:
+                sys.unraisablehook = unraised
                 for each, handler in before.items():
                     signal.signal(each, handler)
             sys.exit(code or 0)
@@ -154,6 +159,17 @@ def _logged(talk: Talk) -> Iterator[None]:
 
 def _terminated(number: int, *_: object) -> None:
     raise endings.Terminated(number)
+
+
+def _raised_nowhere(seen: "sys.UnraisableHookArgs") -> None:
+    """A stop that came where Python lets no error out, such as while it forks, comes once more."""
+    if isinstance(seen.exc_value, KeyboardInterrupt):
+        number = endings.signal_of(seen.exc_value)
+        again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(seen)
 
 
 def _of_main_thread(kind: type[BaseException], error: BaseException, at: Any) -> None:

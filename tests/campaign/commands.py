@@ -194,9 +194,10 @@ def _content(path: Path, root: Path) -> bytes:
             at = heading.index("seconds")
             table = [",".join(v for i, v in enumerate(r.split(",")) if i != at) for r in table]
         return "\n".join(table).encode()
-    if path.suffix == ".ckpt":  # it holds times too
-        state = torch.load(path, weights_only=True)["state_dict"]
-        return b"".join(weights.numpy().tobytes() for weights in state.values())
+    if path.suffix == ".ckpt":  # it holds times too; a damaged one is its bytes
+        with contextlib.suppress(Exception):
+            state = torch.load(path, weights_only=True)["state_dict"]
+            return b"".join(weights.numpy().tobytes() for weights in state.values())
     data = path.read_bytes().replace(bytes(root), b"ROOT")
     return _VOLATILE.sub(b"TIME", data) if path.suffix in _TIMED else data
 

@@ -159,8 +159,9 @@ class Study:
         return cls(folder, root, meta.pixel_um, meta.frame_s, meta.channels, meta.sources)
 
     def fields(self) -> pd.DataFrame:
-        """The fields table, one row a file (`schemas.FIELDS`)."""
-        return _some(FIELDS.read(path := self.folder / "fields.parquet"), path)
+        """The fields table, one row a file (`schemas.FIELDS`); a file of no picture is its own."""
+        table = _some(FIELDS.read(path := self.folder / "fields.parquet"), path)
+        return table if "picture" in table else table.assign(picture=table["image"])
 
     def path(self, image: str) -> Path:
         """Where an image's file lies."""

@@ -12,7 +12,7 @@ from tests.campaign.cases import FAULTS, Case, Outcome, run, told
 from tests.campaign.image_mutations import Mutation
 from tests.campaign.images import Images, judged, read
 
-SHORT = {"images": 250, "tables": 40}
+SHORT = {"images": 250, "tables": 10}
 LONG = {"images": 3000, "tables": 400, "models": 120, "studies": 120}
 
 

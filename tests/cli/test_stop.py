@@ -53,7 +53,8 @@ def test_a_stopped_training(world: Path, tmp_path: Path, sent: signal.Signals, c
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("engine", ["windows", pytest.param("dense", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ["windows", "dense"])
 def test_a_stopped_heat_map(
     world: Path, tmp_path: Path, engine: str, paint: Painter, write_movie: Writer
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_stopped_heat_map(
     assert [path.name for path in out.iterdir()] == ["heatmap.json"]
 
 
+@pytest.mark.long
 def test_a_stopped_simulation(tmp_path: Path) -> None:
     """Ctrl-C at a terminal reaches worker processes too; only the command tells of it, once."""
     words = ["simulate", "culture", "--out", tmp_path / "plate", "--frames", "30"]

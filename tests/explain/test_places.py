@@ -33,7 +33,7 @@ PLACES = [(90.0, 130.5), (0.5, 0.5), (199.0, 31.0)]
 Read = Callable[[PlaceCam, Sequence[FieldMap], Tensor], Tensor]
 
 
-@pytest.fixture(scope="module", params=["centre", "patch"])
+@pytest.fixture(scope="module", params=[pytest.param("centre", marks=pytest.mark.long), "patch"])
 def net(request: pytest.FixtureRequest) -> Net:
     """A net of random backbone and head, three classes; it reads centres, or whole patches."""
     torch.manual_seed(0)

@@ -137,7 +137,9 @@ def test_tiles_of_nets_that_are_not_exact(name: str, room: int) -> None:
     )
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param("deadnet", marks=pytest.mark.long), "compact", "field"]
+)
 def test_eight_turns(name: str) -> None:
     """A net that averages the eight turns of a window does so in dense maps too, tiled or not."""
     net = replace(NETS[name], turns=True)

@@ -65,7 +65,7 @@ STUDIES = 120
     [
         (4, False),
         pytest.param(12, False, marks=pytest.mark.long),
-        (6, True),
+        pytest.param(6, True, marks=pytest.mark.long),
         pytest.param(20, True, marks=pytest.mark.long),
     ],
 )

@@ -106,7 +106,8 @@ def test_two_perfect_models_are_not_known_to_be_alike() -> None:
     assert np.isnan(apart["roc_auc"].low)
 
 
-@pytest.mark.parametrize("groups", [6, pytest.param(16, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("groups", [6, 16])
 def test_intervals_of_differences_hold_the_truth(groups: int) -> None:
     """Over 60 simulated studies with group effects the 95% interval holds the true difference in
     at least 51, with few groups and with more."""

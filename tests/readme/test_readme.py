@@ -25,6 +25,7 @@ def test_every_command_is_livewell_or_a_target_of_make(commands):
         assert words[0] == "livewell" or words[1] in known[words[0]]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_commands_on_the_demo_run(run_commands, tmp_path, monkeypatch):
     """Verdicts and heat map work on what the demo leaves, here a tiny one."""

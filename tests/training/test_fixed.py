@@ -24,7 +24,7 @@ class BrokenError(RuntimeError):
     """What a test breaks a training with."""
 
 
-@pytest.mark.parametrize("kind", FIXED)
+@pytest.mark.parametrize("kind", [pytest.param("resnet18", marks=pytest.mark.long), "lite0"])
 def test_fixed_blocks_stay_and_training_goes_on(
     recipe: Profile,
     pixels: ArrayPixels,

@@ -170,6 +170,7 @@ def test_the_rim_is_looked_at_where_windows_fit(trained: TrainingResult, tmp_pat
     assert all(np.isfinite(values).all() for values in maps(fitting).values())
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_files(
     made: Explanation, trained: TrainingResult, out: Path
 ) -> None:
@@ -387,6 +388,7 @@ def same_names(plate: Path, out: Path) -> Run:
     return train(study, out / "same-run", BRIEF, processes=0).run
 
 
+@pytest.mark.long
 def test_maps_of_files_of_one_name_are_kept_apart(same_names: Run, tmp_path: Path) -> None:
     """Every field that was mapped has its file, also where each well has its own p1.ome.tif."""
     look = Look(patches=1, fields=4, models=False, stride_px=32)

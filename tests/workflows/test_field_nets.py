@@ -60,6 +60,7 @@ def test_maps_are_dense_and_verdicts_are_given(
     assert len(pd.read_csv(tmp_path / "verdicts" / "verdicts.csv"))
 
 
+@pytest.mark.long
 def test_it_is_looked_into(run: TrainingResult, tmp_path: Path) -> None:
     """Grad-CAM, field maps and class models are made of it."""
     look = Look(patches=1, fields=1, ascent=Ascent(steps=2))

@@ -306,6 +306,7 @@ def test_noise_alone_has_nothing_to_judge(images: Path, bright: Path, tmp_path: 
     assert made.failures.empty
 
 
+@pytest.mark.long
 def test_what_it_wrote_is_no_image(images: Path, bright: Path) -> None:
     """An output folder inside the image folder is left out when the job is done again."""
     for _ in range(2):

@@ -76,6 +76,7 @@ def test_scores_against_a_stain(stained: Study, profile: Profile, tmp_path: Path
         evaluate(run, stain="GFP")
 
 
+@pytest.mark.long
 def test_a_net_that_sees_the_stain(stained: Study, tmp_path: Path) -> None:
     """Where the stain is one of the net's channels the page calls the correlation a problem."""
     shutil.copytree(stained.folder, tmp_path / "study")

@@ -171,6 +171,7 @@ def test_a_second_call_makes_nothing(
         timelapse(study, trained.run.folder, out, engine="windows", stride_px=32)
 
 
+@pytest.mark.long
 def test_a_killed_job_goes_on(
     small: Study, net: Path, tmp_path: Path, mapped: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +270,7 @@ def test_without_wells_and_doses(
     assert "Position by position" in page
 
 
+@pytest.mark.long
 def test_files_that_follow_one_another(
     net: Path, tmp_path: Path, paint: Painter, write_movie: Writer
 ) -> None:

@@ -77,7 +77,9 @@ def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
         real = Path(os.path.realpath(path))
         real.parent.mkdir(parents=True, exist_ok=True)
         clear_once(real.parent)
-        names = [entry.name for entry in real.iterdir()] if real.exists() else []
+        names: list[str] = []
+        with suppress(FileNotFoundError):  # there is none, or another process has just moved it
+            names = [entry.name for entry in real.iterdir()]
     foreign = [name for name in names if name not in holds and not name.startswith(TEMPORARY)]
     if foreign:
         raise OutputError(
@@ -104,23 +106,31 @@ def whole_folder(path: Path, holds: Collection[str]) -> Iterator[Path]:
 
 def _take_place(temporary: Path, path: Path, attempts: int = 9) -> None:
     """Rename a folder to `path`; an older one stands aside, and is back if that fails."""
-    for attempt in range(attempts):
-        aside = unfinished(path, ASIDE)
-        try:
-            with suppress(FileNotFoundError):  # there is none, or another process has moved it
-                aside.mkdir()
-                path.rename(aside / path.name)
-            temporary.rename(path)
-            _sync_folder(path.parent)
-            return
-        except OSError as error:
-            with suppress(OSError):
-                (aside / path.name).rename(path)
-            # another process was faster: theirs stands aside next
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == attempts - 1:
-                raise
-        finally:
-            if path.exists():
+    asides: list[Path] = []
+    placed = False
+    try:
+        for attempt in range(attempts):
+            aside = unfinished(path, ASIDE)
+            asides.append(aside)
+            try:
+                with suppress(FileNotFoundError):  # there is none, or another process has moved it
+                    aside.mkdir()
+                    path.rename(aside / path.name)
+                temporary.rename(path)
+                placed = True
+                _sync_folder(path.parent)
+                return
+            except OSError as error:
+                if not placed:
+                    with suppress(OSError):
+                        (aside / path.name).rename(path)
+                # another process was faster: theirs stands aside next
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == attempts - 1:
+                    raise
+    finally:
+        # once placed, it may stand aside of another process by now
+        if placed or path.exists():
+            for aside in asides:
                 remove(aside)
 
 

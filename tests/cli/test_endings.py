@@ -1,5 +1,6 @@
 """How commands end: one object for machines, one exit code a kind, nothing for those who left."""
 
+import contextlib
 import json
 import os
 import signal
@@ -121,6 +122,24 @@ main(["inspect", "x"])
 """
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
     assert (made.returncode, made.stderr.strip()) == (128 + sent, STOPPED)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_a_library_makes_an_error_of(
+    sent: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that answers a stop with an error of its own is not blamed for it."""
+
+    def library(*_: object) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(sent)
+        raise ValueError("Invalid bounding box")
+
+    monkeypatch.setattr("livewell.workflows.inspect.unfolded", library)
+    before = signal.getsignal(sent)
+    made = CliRunner().invoke(main, ["inspect", "x"])
+    assert (made.exit_code, made.stderr.strip()) == (128 + sent, STOPPED)
+    assert signal.getsignal(sent) == before
 
 
 @pytest.fixture

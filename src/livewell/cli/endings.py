@@ -26,12 +26,12 @@ TRACEBACK = "LIVEWELL_TRACEBACK"
 """Environment variable: show where in the program an unexpected error arose."""
 
 
-ENDING = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-"""Signals of a scheduler, a shutdown or a closed terminal, which end a command."""
+ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+"""Ctrl-C, and signals of a scheduler, a shutdown or a closed terminal, which end a command."""
 
 
 class Terminated(KeyboardInterrupt):
-    """Ends a command as Ctrl-C does, by one of `ENDING`; its number is the argument."""
+    """Ends a command, by one of `ENDING`; its number is the argument."""
 
 
 class Command(click.Command):

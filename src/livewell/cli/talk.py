@@ -111,7 +111,14 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
     def decorate(function: Command) -> click.Command:
         @functools.wraps(function)
         def run(quiet: bool, as_json: bool, **options: Any) -> None:
-            before = {each: signal.signal(each, _terminated) for each in endings.ENDING}
+            stops: list[endings.Terminated] = []
+
+            def stop(number: int, *_: object) -> None:
+                stops.append(endings.Terminated(number))
+                raise stops[-1]
+
+            heeded = [each for each in endings.ENDING if signal.getsignal(each) != signal.SIG_IGN]
+            before = {each: signal.signal(each, stop) for each in heeded}
             hook, sys.excepthook = sys.excepthook, _of_main_thread
             unraised, sys.unraisablehook = sys.unraisablehook, _raised_nowhere
             talk = Talk(quiet, as_json)
@@ -123,9 +130,10 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
             except click.ClickException:
                 raise
             except Exception as error:
-                code = told(error, as_json)
-            except KeyboardInterrupt as stop:
-                code = stopped(stop, as_json)
+                # what is not written in Python may make another error of a stop
+                code = stopped(stops[-1], as_json) if stops else told(error, as_json)
+            except KeyboardInterrupt as error:
+                code = stopped(error, as_json)
             finally:
                 sys.unraisablehook = unraised
                 for each, handler in before.items():
@@ -155,10 +163,6 @@ def _logged(talk: Talk) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-def _terminated(number: int, *_: object) -> None:
-    raise endings.Terminated(number)
 
 
 def _raised_nowhere(seen: "sys.UnraisableHookArgs") -> None:

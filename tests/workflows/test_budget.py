@@ -93,6 +93,27 @@ def test_a_budget_goes_on_and_tells_every_margin_tried(
         budget(doses, made.folder, PLAN, margin=0.4, profile=profile, processes=0, seed=9)
 
 
+def test_labels_of_a_killed_budget_are_its_own(
+    doses: Study, tmp_path: Path, profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at any moment after it first wrote labels, the budget takes them for its own."""
+    shutil.copytree(doses.folder, tmp_path / "study")
+    study = Study.open(tmp_path / "study")
+    real = Study.write_labels
+
+    def killed(*given: object) -> None:
+        real(*given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    asked = {"margin": 0.4, "profile": profile, "processes": 0, "name": "other"}
+    monkeypatch.setattr(Study, "write_labels", killed)
+    with pytest.raises(KeyboardInterrupt):
+        budget(study, tmp_path / "budget", PLAN, **asked)
+    monkeypatch.setattr(Study, "write_labels", real)
+    budget(study, tmp_path / "budget", PLAN, **asked)
+    assert study.label_meta("other").plan
+
+
 def test_each_dose_is_judged_by_all_models_alike(made: BudgetResult) -> None:
     """Six wells a dose and two models: three of each dose by each, learnt doses and others."""
     counts = made.wells.groupby(["dose", "fold"]).size()

@@ -50,9 +50,8 @@ def prepare(dosed: DosedStudy, settings: CrossFitSettings) -> SplitResult:
             remedy="give another --name; labels and split of that name are then made",
         )
     route = Dose(plan.sick_from, dosed.learnt_s)
-    made = label(study, route, settings.classes, name=name, seed=seed)
-    said = {"made_by": KIND, "plan": str(plan)}
-    study.write_labels(name, made.labelled.table, made.meta.model_copy(update=said))
+    own = {"made_by": KIND, "plan": str(plan)}
+    made = label(study, route, settings.classes, name=name, seed=seed, **own)
     strata = {str(unit): float(level) for unit, level in dosed.dose.items()}
     dealt = split(
         study,

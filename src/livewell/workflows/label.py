@@ -38,6 +38,8 @@ def label(
     name: str = "labels",
     occupied_by: AnyPath | None = None,
     seed: int = 0,
+    made_by: str = "",
+    plan: str = "",
 ) -> LabelResult:
     """Label a study and write the labels into it.
 
@@ -56,6 +58,8 @@ def label(
         their texture does where ``None``.
     seed
         Of a fitted mixture.
+    made_by, plan
+        The workflow that labels for itself, and its plan; empty where a user does.
 
     Returns
     -------
@@ -92,6 +96,8 @@ def label(
         seed=seed,
         mixtures={group: mixture.to_dict() for group, mixture in labelled.mixtures.items()},
         source=labelled.source,
+        made_by=made_by,
+        plan=plan,
     )
     study.write_labels(name, labelled.table, meta)
     if labelled.boxes is not None:

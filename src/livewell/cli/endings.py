@@ -85,9 +85,6 @@ def _write(text: str, err: bool) -> None:
 
 def told(error: Exception, as_json: bool) -> int:
     """Say what went wrong; the exit code."""
-    if not isinstance(error, LivewellError) and _chained(error, KeyboardInterrupt):
-        # a library failed while it ended what somebody had stopped
-        return stopped(error, as_json)
     if isinstance(error, OSError) and error.errno in FAILING:
         error = refused(Path(os.fsdecode(error.filename or Path.cwd())), error, UNKNOWN)
     if isinstance(error, LivewellError):
@@ -122,15 +119,10 @@ def _object(kind: str, text: str) -> None:
 
 def signal_of(stop: BaseException) -> int:
     """The number of the signal that stopped a command."""
-    ended = _chained(stop, Terminated)
-    return signal.SIGINT if ended is None else int(ended.args[0])
-
-
-def _chained(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """The error of this kind that led to another one, or is it."""
-    while error is not None and not isinstance(error, kind):
-        error = error.__cause__ or error.__context__
-    return error
+    led: BaseException | None = stop
+    while led is not None and not isinstance(led, Terminated):
+        led = led.__cause__ or led.__context__
+    return signal.SIGINT if led is None else int(led.args[0])
 
 
 def _flushed(stream: TextIO | None) -> None:

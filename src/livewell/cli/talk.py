@@ -131,9 +131,9 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
                 raise
             except Exception as error:
                 # what is not written in Python may make another error of a stop
-                code = stopped(stops[-1], as_json) if stops else told(error, as_json)
+                code = stopped(stops[0], as_json) if stops else told(error, as_json)
             except KeyboardInterrupt as error:
-                code = stopped(error, as_json)
+                code = stopped(stops[0] if stops else error, as_json)
             finally:
                 sys.unraisablehook = unraised
                 for each, handler in before.items():

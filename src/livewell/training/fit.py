@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import signal
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -147,8 +146,6 @@ def trained(
                 )
         except SystemExit as stopped:
             # Lightning makes an exit of Ctrl-C and of SIGTERM, the latter with code 0
-            if trainer.received_sigterm:
-                signal.raise_signal(signal.SIGTERM)
             raise KeyboardInterrupt from stopped
     rows = pd.DataFrame(log.rows)
     kept = int(rows["epoch"].iloc[-1])

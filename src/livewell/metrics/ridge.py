@@ -112,7 +112,7 @@ def areas(scores: Floats, held: NDArray[np.bool_]) -> Floats:
     negative = len(held) - positive
     ranks = np.where(held, stats.rankdata(scores, axis=0), 0.0).sum(axis=0)
     pairs = (positive * negative).astype(np.float64)
-    above = ranks - positive * (positive + 1) / 2
+    above: Floats = ranks - positive * (positive + 1) / 2
     unknown: Floats = np.full(len(pairs), np.nan)
     return np.divide(above, pairs, out=unknown, where=pairs > 0)
 

@@ -114,7 +114,7 @@ def areas(scores: Floats, held: NDArray[np.bool_]) -> Floats:
     pairs = (positive * negative).astype(np.float64)
     above: Floats = ranks - positive * (positive + 1) / 2
     unknown: Floats = np.full(len(pairs), np.nan)
-    return np.divide(above, pairs, out=unknown, where=pairs > 0)
+    return np.asarray(np.divide(above, pairs, out=unknown, where=pairs > 0))
 
 
 def p_value(value: float, null: Floats) -> float:

@@ -16,6 +16,7 @@ FOLDS = 20
 """Groups are left out one by one, or in so many folds where there are more."""
 PERMUTATIONS = 999
 Codes = NDArray[np.int64]
+Names = Sequence[object] | NDArray[np.str_] | NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +48,7 @@ class Permuted:
         return p_value(float(np.nanmax(self.areas)), np.nanmax(self.null, axis=1))
 
 
-def left_out(features: Floats, groups: Sequence[object], *, seed: int = 0) -> Floats:
+def left_out(features: Floats, groups: Names, *, seed: int = 0) -> Floats:
     """Hat matrix H (n, n) of a ridge regression that never sees the group which it scores.
 
     ``H @ y`` are scores of every row from the other groups alone, linear in `y`, so that those of a
@@ -123,7 +124,7 @@ def p_value(value: float, null: Floats) -> float:
 
 
 def among_units(
-    units: Sequence[object], batches: Sequence[object] | None = None
+    units: Names, batches: Names | None = None
 ) -> Callable[[Codes, np.random.Generator], Codes]:
     """Permutes labels of whole units within batches, both named row by row.
 

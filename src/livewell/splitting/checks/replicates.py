@@ -18,7 +18,7 @@ NAME = "replicates"
 QUESTION = "Does what is learnt hold in a replicate that was never seen?"
 LIMIT = 0.1
 """A fall of the area under the ROC curve that is surely greater than this fails."""
-COLUMNS = ("experiment", "replicate", "date", "day", "plate")
+COLUMNS = ("experiment", "replicate", "day", "date", "plate")
 """What a replicate may be called, from coarse to fine."""
 REMEDY = (
     "Split by {column} (livewell split --by {column}) and report only what is reached on a"
@@ -118,12 +118,12 @@ def _why(sample: Sample, columns: Mapping[str, NDArray[np.str_]]) -> str:
 
 def _spread(sample: Sample, names: NDArray[np.str_], seed: int) -> list[int]:
     """Folds of units, as many as replicates, every class and replicate shared out evenly."""
-    units = pd.DataFrame({"unit": sample.units, "name": names, "label": sample.labels})
+    units = pd.DataFrame({"unit": sample.groups, "name": names, "label": sample.labels})
     first = units.drop_duplicates("unit").sample(frac=1, random_state=seed)
     first = first.sort_values(["label", "name"], kind="stable")
     folds = min(units["name"].nunique(), FOLDS)
     fold = dict(zip(first["unit"], np.arange(len(first)) % folds, strict=True))
-    return [int(fold[unit]) for unit in sample.units]
+    return [int(fold[unit]) for unit in sample.groups]
 
 
 def _table(sample: Sample, hat: Floats) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _table(sample: Sample, hat: Floats) -> pd.DataFrame:
     scores = hat @ (sample.labels[:, None] == np.arange(len(classes)))
     chances = 1 / (1 + np.exp(-scores))
     names = np.array(classes.names)
-    table = pd.DataFrame({"group": sample.units, "label": names[sample.labels]})
+    table = pd.DataFrame({"group": sample.groups, "label": names[sample.labels]})
     shown = chances[:, 1:] if classes.binary else chances
     return table.assign(
         **dict(zip(score_columns(classes, "p"), shown.T, strict=True)),

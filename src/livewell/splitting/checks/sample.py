@@ -1,6 +1,6 @@
 """What checks learn from: rows of features, and what their labels were given to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import lgamma
 
@@ -30,7 +30,9 @@ class Sample:
         (n,), numbers of `classes`.
     units
         (n,), what a label was given to, such as the name of a well; of regions in mixed images
-        the image.
+        the image. Labels of units are permuted.
+    groups
+        (n,), what is left out together: a unit, or several that share a well.
     batches
         (n,), within which labels are permuted, such as plates; one name for all where there are
         none.
@@ -42,6 +44,7 @@ class Sample:
     labels: Codes
     classes: ClassNames
     units: NDArray[np.str_]
+    groups: NDArray[np.str_]
     batches: NDArray[np.str_]
     noun: str = "well"
 
@@ -55,8 +58,20 @@ class Sample:
             features=self.features[rows],
             labels=self.labels[rows],
             units=self.units[rows],
+            groups=self.groups[rows],
             batches=self.batches[rows],
         )
+
+    def permuted_within(self, columns: Mapping[str, NDArray[np.str_]]) -> "Sample":
+        """The same, its batches the last of the columns within which chance is known well enough.
+
+        Batches are kept where there is no such column.
+        """
+        for name in reversed(columns):
+            found = replace(self, batches=columns[name])
+            if found.within and found.least_p <= LEVEL / CHECKS:
+                return found
+        return self
 
     @property
     def told(self) -> str:
@@ -107,6 +122,6 @@ class Sample:
         return ""
 
     def permuted(self, groups: Names | None = None, *, seed: int = 0) -> Permuted:
-        """How well classes are told with groups (by default units) left out, beside chance."""
-        hat = left_out(self.features, self.units if groups is None else groups, seed=seed)
+        """How well classes are told with groups left out, beside chance; `groups` are other ones."""
+        hat = left_out(self.features, self.groups if groups is None else groups, seed=seed)
         return permuted(hat, self.labels, self.shuffle, seed=seed)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import tifffile
-from livewell.workflows.audit import audit as audited
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
@@ -24,6 +23,7 @@ from livewell.simulate.optics import Optics
 from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
+from livewell.workflows.audit import audit as audited
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.split import split
@@ -121,7 +121,7 @@ SHORTCUTS = {
         "design", "all lit wells on plate 2, with a quarter of its wells unlit", _one_plate
     ),
     "background texture by class": Shortcut(
-        "empty patches",
+        "background",
         "grain of 1.5% of the light on all glass, 3 px on lit wells, else 8 px",
         _balanced,
         pixels=_coated,
@@ -141,9 +141,9 @@ SHORTCUTS = {
 
 def audit(*, runs: Path, seeds: int = 20, seed: int = 0) -> Result:
     """Audits of simulated plates with one shortcut each, and of clean ones."""
-    found = {}
+    found, numbers = {}, range(seed, seed + seeds)
     with task("plates audited", total=seeds * len(SHORTCUTS)) as tick:
-        for number in range(seed, seed + seeds):
+        for number in numbers:
             for name in SHORTCUTS:
                 found[name, number] = _verdicts(runs, name, number)
                 tick()
@@ -204,8 +204,9 @@ def _verdicts(runs: Path, name: str, seed: int) -> dict[str, Any]:
     if not kept.is_file():
         found = audited(plate(folder, SHORTCUTS[name], seed), split="split", seed=seed)
         said = {
-            "verdicts": {check.name: v for check, v in zip(found.checks, found.verdicts)},
-            "p": {check.name: check.p_value for check in found.checks},
+            "verdicts": {check.name: check.verdict for check in found.meta.checks},
+            "p": {check.name: check.p_value for check in found.meta.checks},
+            "headline": found.meta.headline,
         }
         write_json(kept, {"kind": KIND} | said)
     return read_json(kept, kind=KIND)
@@ -231,7 +232,7 @@ def plate(folder: Path, shortcut: Shortcut, seed: int) -> Study:
         for steps in (0, STEPS):
             grey = _frame(int(well["plate"]), int(str(number)), seed, steps, bool(lit[number]))
             grey = shortcut.pixels(grey, bool(lit[number]), rng)
-            quality = shortcut.quality[lit[number]] if shortcut.quality else _quality(seed)
+            quality = shortcut.quality[int(lit[number])] if shortcut.quality else _quality(seed)
             stem = f"p{well['plate']}_{well['well']}_{steps}"
             table.append(
                 {
@@ -239,8 +240,8 @@ def plate(folder: Path, shortcut: Shortcut, seed: int) -> Study:
                     "plate": f"P{well['plate']}",
                     "well": well["well"],
                     "time_s": steps * 1800,
-                    "acquisition": int(when[number]),
-                    "state": CLASSES[lit[number]] if steps else "before",
+                    "order": int(when[number]),
+                    "state": CLASSES[int(lit[number])] if steps else "before",
                 }
             )
     pd.DataFrame(table).to_csv(folder / "wells.csv", index=False)

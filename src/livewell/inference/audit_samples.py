@@ -13,17 +13,15 @@ from livewell.labels.times import FROM_ZERO, frame_times
 from livewell.metrics.baselines import drawn_alike
 from livewell.metrics.outcomes import Floats
 from livewell.models.nets.frozen import FrozenNet
-from livewell.models.nets.net import Net
 from livewell.models.recipes import FROZEN
 from livewell.progress import task
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.replicates import COLUMNS
 from livewell.splitting.checks.sample import Sample
 from livewell.splitting.units import unit_names
-from livewell.study.pixels import StudyPixels
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import BOX, regions_of
-from livewell.training.features import patches_with_cells, reader_of
+from livewell.training.features import FieldReader, patches_with_cells, reader_of
 
 MOST_FIELDS, MOST_REGIONS = 240, 1000
 """Rows that are learnt from at most, what labels were given to giving alike many."""
@@ -85,7 +83,6 @@ def columns(data: AuditData, rows: pd.DataFrame) -> dict[str, NDArray[np.str_]]:
 
 
 def _sample(data: AuditData, rows: pd.DataFrame, features: Floats) -> Sample:
-    known = np.isfinite(features).all(axis=1)
     sample = Sample(
         features,
         data.classes.codes(rows["label"]),
@@ -93,9 +90,9 @@ def _sample(data: AuditData, rows: pd.DataFrame, features: Floats) -> Sample:
         rows["bundle"].to_numpy(str),
         rows["unit"].to_numpy(str),
         np.full(len(rows), ""),
-        data.noun,
+        data.thing,
     )
-    return sample.permuted_within(columns(data, rows)).only(known)
+    return sample.permuted_within(columns(data, rows))
 
 
 def _some(rows: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -105,8 +102,8 @@ def _some(rows: pd.DataFrame, most: int) -> pd.DataFrame:
 
 def _of_fields(data: AuditData, rows: pd.DataFrame) -> Floats:
     """Mean features of frames over their patches with cells, or over all where none has any."""
-    net, pixels = _net(data, rows["image"], centred=False), data.pixels
-    engine = Fields(net, pixels)
+    reader, pixels = _reader(data, rows["image"], centred=False), data.pixels
+    net, engine = reader.net, Fields(reader.net, pixels)
     found = np.full((len(rows), cast(FrozenNet, net.module).features), np.nan)
     with task("looking at whole fields", total=len(rows)) as tick:
         for row, (image, t) in enumerate(zip(rows["image"], rows["t"], strict=True)):
@@ -128,23 +125,14 @@ def _of_fields(data: AuditData, rows: pd.DataFrame) -> Floats:
 
 def _of_regions(data: AuditData, rows: pd.DataFrame) -> Floats:
     """Features at the centres of regions."""
-    net, pixels = _net(data, rows["image"], centred=True), data.pixels
-    reader = reader_of(
-        FROZEN.for_labels(centred=True),
-        pixels,
-        pixels.number_of_channels,
-        len(data.classes),
-        net.pixel_um,
-    )
+    reader, pixels = _reader(data, rows["image"], centred=True), data.pixels
     with task("looking at labelled regions", total=len(rows)) as tick:
         read = cast(FrozenNet, reader.net.module).embedded
         found = reader.regions(pixels, regions_of(rows), read, tick)
     return found.numpy().astype(np.float64)
 
 
-def _net(data: AuditData, images: "pd.Series[str]", *, centred: bool) -> Net:
-    pixels: StudyPixels = data.pixels
-    pixel_um = common_pixel_um(data.study, images)
+def _reader(data: AuditData, images: "pd.Series[str]", *, centred: bool) -> FieldReader:
+    channels, pixel_um = data.pixels.number_of_channels, common_pixel_um(data.study, images)
     profile = FROZEN.for_labels(centred)
-    classes = len(data.classes)
-    return reader_of(profile, pixels, pixels.number_of_channels, classes, pixel_um).net
+    return reader_of(profile, data.pixels, channels, len(data.classes), pixel_um)

@@ -122,6 +122,6 @@ class Sample:
         return ""
 
     def permuted(self, groups: Names | None = None, *, seed: int = 0) -> Permuted:
-        """How well classes are told with groups left out, beside chance; `groups` are other ones."""
+        """How well classes are told with groups, or others given here, left out; and by chance."""
         hat = left_out(self.features, self.groups if groups is None else groups, seed=seed)
         return permuted(hat, self.labels, self.shuffle, seed=seed)

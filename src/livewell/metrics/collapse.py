@@ -1,6 +1,7 @@
 """Scores of many classes read as answers to a coarser question, such as treated or not."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,18 @@ from livewell.tables.schemas import score_columns
 
 LEAST = 1e-300
 """A probability of zero has no logarithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What many classes are asked: the new name of each, and which new one is sought."""
+
+    into: Mapping[str, str]
+    positive: str | None = None
+
+    def of(self, scores: pd.DataFrame, classes: ClassNames) -> tuple[pd.DataFrame, ClassNames]:
+        """Scores as answers to it, see `collapsed`."""
+        return collapsed(scores, classes, self.into, self.positive)
 
 
 def collapsed(

@@ -15,6 +15,7 @@ RESULTS = frozenset(
         "assessment",
         "budget",
         "comparison",
+        "design",
         "embedding",
         "explain",
         "heatmap",

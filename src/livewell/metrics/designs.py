@@ -25,27 +25,27 @@ class Repeated:
     how far new groups would.
     """
 
-    values: tuple[float, ...]
+    each: tuple[float, ...]
 
     @property
     def mean(self) -> float:
         """Mean; NaN of none."""
-        return float(np.mean(self.values)) if self.values else float("nan")
+        return float(np.mean(self.each)) if self.each else float("nan")
 
     @property
     def sd(self) -> float:
         """Standard deviation of a sample; NaN of fewer than two."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else float("nan")
+        return float(np.std(self.each, ddof=1)) if len(self.each) > 1 else float("nan")
 
     @property
     def best(self) -> float:
         """The highest."""
-        return max(self.values, default=float("nan"))
+        return max(self.each, default=float("nan"))
 
     def __str__(self) -> str:
         if not np.isfinite(self.mean):
             return ""
-        spread = f" ± {100 * self.sd:.2f}" if len(self.values) > 1 else ""
+        spread = f" ± {100 * self.sd:.2f}" if len(self.each) > 1 else ""
         return f"{100 * self.mean:.2f}{spread}%"
 
 
@@ -99,7 +99,7 @@ class DesignRow:
                 one = self.figures[name]
                 found |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
         note = next((one.note for one in self.figures.values() if one.note), "")
-        sizes = {"trainings": len(self.test.values), "regions": self.regions, "groups": self.groups}
+        sizes = {"trainings": len(self.test.each), "regions": self.regions, "groups": self.groups}
         return found | sizes | {"note": note}
 
 
@@ -155,6 +155,11 @@ class LagFigure:
     auc: Estimate
     dying: int
     alive: int
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Groups that it rests on, frames' regions of dying cells, and of survivors."""
+        return self.auc.groups, self.dying, self.alive
 
 
 def early_warning(

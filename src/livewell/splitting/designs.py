@@ -1,5 +1,7 @@
 """Designs: what a study is asked, as items of which each is one split with its own models."""
 
+import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from livewell.errors import SpecError, SplitError
+from livewell.errors import SpecError
+from livewell.splitting.design_rows import DesignPlan
 from livewell.splitting.groups import group_counts
 from livewell.splitting.schemes import KFolds, Tested
-from livewell.splitting.units import unit_names
-from livewell.tables.schemas import as_text
 from livewell.text import plural
 
 ALL_LINES, EACH_LINE, LEFT_OUT = "all-lines", "each-line", "leave-line-out"
@@ -22,39 +23,6 @@ SEEDS = 5
 """Seeds of `REPEATS` where no number is given: as many as the paper's."""
 EDGE = 1e-6
 """Hours by which a time may fall short of a full hour."""
-
-
-@dataclass(frozen=True, slots=True)
-class DesignPlan:
-    """What all items of a study's designs share.
-
-    Parameters
-    ----------
-    by
-        Column that names what is never split, and what intervals resample.
-    line
-        Column that names the cell line.
-    test
-        Names of the groups that test in every item; where there are none, every group tests once,
-        in folds.
-    folds
-        Most folds.
-    repeats
-        Trainings with other seeds, and draws of training groups; 0 for one, or `SEEDS` of
-        `REPEATS`. Test groups stay the same.
-    death
-        Column that says when the cells of an image died, hours after treatment.
-    seed
-        Of what is left to chance; repetition k has this one and k.
-    """
-
-    by: str
-    line: str = "cell_line"
-    test: tuple[str, ...] = ()
-    folds: int = 4
-    repeats: int = 0
-    death: str | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +52,12 @@ class DesignItem:
     repeat: int = 0
     x: float = float("nan")
 
+    def noted(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """What its record depends on, as plain values."""
+        part = rows.loc[self.rows, ["image", "t", "label", "group"]]
+        seen = zlib.crc32(part.to_csv(index=False).encode())
+        return {"rows": seen, "tests": str(self.tests), "repeat": self.repeat}
+
     def scheme(self, rows: pd.DataFrame, plan: DesignPlan) -> Tested:
         """How its groups play parts; `rows` are all labelled rows of the study.
 
@@ -94,53 +68,6 @@ class DesignItem:
         """
         tests = test_groups(rows.loc[self.rows], plan) if self.tests is None else self.tests
         return Tested(tests, self.unknown)
-
-
-def labelled_rows(
-    fields: pd.DataFrame, labels: pd.DataFrame, plan: DesignPlan, times: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """The rows of a labels table with what designs ask of them.
-
-    Columns of `schemas.LABELS` and group; line and dose where the study has them; with `times`
-    (image, t, time_s) one row a frame and its hours after treatment, from a column of that name
-    where there is one, and before_death where the time of death is known. Frames of the dead are
-    left out.
-
-    Raises
-    ------
-    SpecError
-        There is no column `plan.death`.
-    SplitError
-        There is no column `plan.by`, or an image without a group.
-    """
-    found = labels.reset_index(drop=True)
-    of_image = fields.set_index("image")
-    if times is not None:
-        found = _by_frame(found, times)
-        given = pd.to_numeric(found["image"].map(of_image.get("hours", {})), errors="coerce")
-        found["hours"] = given.fillna(found.pop("time_s") / 3600)
-    found["group"] = found["image"].map(unit_names(fields, plan.by))
-    if found["group"].isna().any():
-        raise SplitError(f"labelled images without a {plan.by}", where=f"column {plan.by}")
-    if plan.line in of_image:
-        found["line"] = found["image"].map(as_text(of_image[plan.line]))
-    if "dose" in of_image:
-        found["dose"] = found["image"].map(of_image["dose"])
-    if plan.death is None or times is None:
-        return found
-    if plan.death not in of_image:
-        raise SpecError("no such column", where="--death", got=plan.death)
-    died = pd.to_numeric(of_image[plan.death], errors="coerce")
-    found["before_death"] = found["image"].map(died) - found["hours"]
-    return found[~(found["before_death"] <= 0)]
-
-
-def _by_frame(rows: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
-    """One row a labelled frame, where a label is of all frames too."""
-    whole = rows["t"].isna()
-    every = rows[whole].drop(columns="t").merge(times, on="image")
-    single = rows[~whole].merge(times, on=["image", "t"])
-    return pd.concat([every, single], ignore_index=True)
 
 
 def test_groups(rows: pd.DataFrame, plan: DesignPlan) -> tuple[tuple[str, ...], ...]:
@@ -203,8 +130,7 @@ def hours(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:
     known = _needed(rows, "hours", "times of frames")
     hour = np.floor(known["hours"] + EDGE)
     items = [
-        DesignItem(HOURS, f"{at:g} h", part.index, x=float(at))
-        for at, part in known.groupby(hour)
+        DesignItem(HOURS, f"{at:g} h", part.index, x=float(at)) for at, part in known.groupby(hour)
     ]
     if "before_death" in known:
         alive = known["before_death"].isna()
@@ -233,10 +159,9 @@ def wells(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:
     sizes = [least * 2**k for k in range(20) if least * 2**k < len(counts)] + [len(counts)]
     items = []
     for draw in range(max(plan.repeats, 1)):
-        order = np.random.default_rng([plan.seed, draw, 6]).permutation(counts.index)
+        drawn = held.loc[np.random.default_rng([plan.seed, draw, 6]).permutation(held.index)]
         # classes in turn, so that small sets have them all
-        turn = held.loc[order].groupby(held.loc[order]).cumcount()
-        order = turn.sort_values(kind="stable").index
+        order = drawn.groupby(drawn).cumcount().sort_values(kind="stable").index
         for size in sizes:
             chosen = rows[rows["group"].isin([*test, *order[:size]])].index
             name = plural(size, plan.by)
@@ -278,9 +203,22 @@ def items_of(designs: Sequence[str], rows: pd.DataFrame, plan: DesignPlan) -> li
     return items
 
 
+def keyed(items: Sequence[DesignItem]) -> dict[str, DesignItem]:
+    """Items by a name of their own that a file can have."""
+    numbers: dict[tuple[str, str], int] = {}
+    found = {}
+    for item in items:
+        of_design = [name for design, name in numbers if design == item.design]
+        number = numbers.setdefault((item.design, item.name), len(of_design))
+        text = re.sub(r"[^A-Za-z0-9.]+", "-", item.name).strip("-.")
+        parts = [item.design, f"{number:02}", text, *([f"p{item.part}"] if item.part else [])]
+        found["-".join([*filter(None, parts), f"s{item.repeat}"])] = item
+    return found
+
+
 def _needed(rows: pd.DataFrame, column: str, what: str) -> pd.DataFrame:
     """Rows with a value in a column that a design needs."""
-    known: Any = rows.dropna(subset=[column]) if column in rows else rows.iloc[:0]
+    known: pd.DataFrame = rows.dropna(subset=[column]) if column in rows else rows.iloc[:0]
     if known.empty:
         raise SpecError(
             f"the study does not say the {column} of its images",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from livewell.models.recipes import WSCNN_FAST as WSCNN_FAST
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
     from livewell.region import Region as Region
+    from livewell.splitting.design_rows import DesignPlan as DesignPlan
     from livewell.splitting.schemes import Holdout as Holdout
     from livewell.splitting.schemes import KFolds as KFolds
     from livewell.splitting.schemes import LeaveOneOut as LeaveOneOut
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from livewell.workflows.audit import audit as audit
     from livewell.workflows.budget import budget as budget
     from livewell.workflows.compare import compare as compare
+    from livewell.workflows.design import design as design
+    from livewell.workflows.design_items import DesignSettings as DesignSettings
     from livewell.workflows.evaluate import evaluate as evaluate
     from livewell.workflows.explain import explain as explain
     from livewell.workflows.features import features as features
@@ -82,6 +85,7 @@ _NAMES = {
     "models.recipes": "DEADNET_2017 DEADNET_2017_SHORT DEADNET_DENSE FAST FAST_FIELDS FINE_TUNED"
     " FROZEN PATTARONE_2021 STAIN_UNET WSCNN_FAST WSCNN_FAST_CELLS",
     "region": "Region",
+    "splitting.design_rows": "DesignPlan",
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",
     "study.regions": "Grid Whole",
     "study.study": "Study",
@@ -89,6 +93,8 @@ _NAMES = {
     "workflows.audit": "audit",
     "workflows.budget": "budget",
     "workflows.compare": "compare",
+    "workflows.design": "design",
+    "workflows.design_items": "DesignSettings",
     "workflows.evaluate": "evaluate",
     "workflows.explain": "explain",
     "workflows.features": "features",

@@ -10,6 +10,7 @@ from livewell.cli.audit import audit_
 from livewell.cli.budget import budget_
 from livewell.cli.compare import compare_
 from livewell.cli.dataset import dataset_
+from livewell.cli.design import design_
 from livewell.cli.endings import Command
 from livewell.cli.inside import explain_
 from livewell.cli.labels import label
@@ -49,6 +50,7 @@ for each in (
     train_,
     evaluate_,
     compare_,
+    design_,
     explain_,
     assess_,
     localise_,

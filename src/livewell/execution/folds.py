@@ -92,7 +92,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         chosen: dict[str, Any] = {}
     else:
         net, card, chosen = _chosen(run, fold, training, recipes)
-    data = fold.summary() | chosen
+    data = card.data | fold.summary() | chosen
     learnt = fold.learnt.union(*(each.learnt for each in ancestors))
     if start is not None:
         data["begun_with"] = {

@@ -16,6 +16,7 @@ RESULTS = frozenset(
         "audit",
         "budget",
         "comparison",
+        "design",
         "embedding",
         "explain",
         "heatmap",

@@ -30,7 +30,7 @@ def calibrated_card(
     seed: int,
     logits: NDArray[np.floating],
 ) -> Card:
-    """The card of a trained net; what it learnt from is filled in by who trained it.
+    """The card of a trained net; what it learnt from is added by who trained it.
 
     `validation` are regions of the validation groups: `schemas.KEY`, label, group; `logits` are
     theirs, of fits that have not seen their groups; `precision` is the number type that training
@@ -40,6 +40,7 @@ def calibrated_card(
     y = classes.codes(validation["label"])
     rule = fit_region_rule(logits, y, validation["group"])
     images = by_image(scored(validation, logits, rule, classes), classes)
+    right = rule.codes(logits) == y
     return Card(
         classes=classes.names,
         positive=classes.positive,
@@ -53,7 +54,7 @@ def calibrated_card(
         profile=profile,
         precision=precision,
         seed=seed,
-        data={},
+        data={"validation": {"accuracy": float(right.mean()), "regions": len(y)}},
         region_rule=rule,
         image_rule=fit_image_rule(images, rule.temperature, classes),
         detection_rule=_detection_rule(net, validation, y, source)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livewell.doses.positions import untimed_faults
-from livewell.errors import Fault
+from livewell.errors import Fault, TableError
 from livewell.tables.faults import listed
 
 FROM_ZERO = "No file says when it begins (time_s, t0); each is taken to begin at 0 s."
@@ -55,3 +55,17 @@ def frame_times(
     frames["t"] = frames.groupby("image").cumcount()
     frames["time_s"] = frames["start"] + frames["t"] * frames["frame_s"].fillna(0.0)
     return frames[["image", "t", "time_s"]], note, []
+
+
+def timed_frames(fields: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
+    """As `frame_times`, whose faults are an error.
+
+    Raises
+    ------
+    TableError
+        All that is missing for the times.
+    """
+    times, _, faults = frame_times(fields, headers)
+    if faults:
+        raise TableError("no times of frames", faults, where="hours after treatment")
+    return times

@@ -247,6 +247,37 @@ class Named(GroupScheme):
 
 
 @dataclass(frozen=True, slots=True)
+class Tested(GroupScheme):
+    """A fold for each of some lists of test groups; the others are train and validation.
+
+    Parameters
+    ----------
+    tests
+        Names of the test groups of every fold.
+    unknown
+        Classes that only test groups hold, and that are meant to be new to the models.
+    validation
+        As in `KFolds`.
+    """
+
+    tests: tuple[tuple[str, ...], ...]
+    unknown: tuple[str, ...] = ()
+    validation: float = NAMED_VALIDATION
+
+    def check(self, groups: Sequence[str]) -> None:
+        """Refuse names that are no groups, and a fold without test group."""
+        for test in self.tests or ((),):
+            Named(test).check(groups)
+
+    def assign(self, patches: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+        """One fold a list; the seed divides the other groups."""
+        counts = group_counts(patches)
+        self.check(list(counts.index))
+        known = counts.drop(columns=list(self.unknown))
+        return _tested(known, [pd.Index(test) for test in self.tests], self.validation, seed)
+
+
+@dataclass(frozen=True, slots=True)
 class Parts(Scheme):
     """Every group's part stands in a column of the study: train, validation or test.
 

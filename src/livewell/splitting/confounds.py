@@ -27,6 +27,8 @@ BATCHES = (
 """Columns that are looked at where none are named; ``well`` is what a treatment is given to."""
 CONFOUNDERS = ["column", "levels", "cramers_v", "auc", "p_value", "text"]
 """Columns of the table of confounders."""
+MOST_NAMED = 3
+"""Of more other classes the number is said."""
 LEVEL = 0.05
 """Highest p value, corrected for the number of columns, at which a confounder is warned of."""
 
@@ -111,10 +113,10 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
 
     `fields` and `patches` are those of a split by column `by`, `meta` is of its labels.
     """
-    name = str(meta.origin.settings.get("column") or meta.origin.route)
+    name = " and ".join(meta.origin.columns) or meta.origin.route
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
     table = counts.rename(columns={"label": name}).merge(
-        fields.drop(columns=name, errors="ignore"), on="image"
+        fields.drop(columns=list(meta.origin.columns), errors="ignore"), on="image"
     )
     unit = next((u for u in UNITS if u in table and table[u].notna().any()), "picture")
     table["unit"] = table["image"].map(unit_names(fields, unit)).fillna(table["picture"])
@@ -209,9 +211,10 @@ def _text(counts: pd.DataFrame, label: str, v: float, p: float, noun: str) -> st
     others = totals.index[totals.index != name]
     shown = "" if p <= LEVEL else "not shown to be "
     here = f"{counts.loc[level, name]} of {totals[name]} {name} {noun}"
+    rest_of = "/".join(others) if len(others) <= MOST_NAMED else f"of {len(others)} other classes"
     return (
         f"{label} and {counts.index.name} are {shown}confounded"
         f" (Cramer's V {v:.2f}, p {p:.2g}): {here}"
         f" are of {level}, but {counts.loc[level, others].sum()} of {totals[others].sum()}"
-        f" {'/'.join(others)}"
+        f" {rest_of}"
     )

@@ -28,6 +28,16 @@ def test_classes_stand_in_the_order_of_the_command(states: Study, livewell: Run)
     assert states.label_meta("labels").positive == "sick"
 
 
+def test_a_product_of_columns_needs_no_classes_named(states: Study, livewell: Run) -> None:
+    """Without --class every value is a class; of two columns every combination that there is."""
+    both = ("--column", "state", "--column", "well")
+    made = livewell("label", "column", states.folder, *both, "--json", "--others", "drop")
+    assert made.exit_code == 0, made.stderr
+    fields = states.fields().dropna(subset=["state", "well"])
+    wanted = sorted(set(fields["state"] + " " + fields["well"]))
+    assert json.loads(made.stdout)["classes"] == wanted
+
+
 @pytest.mark.parametrize("given", [("--positive", "unwell"), ("--negative", "well"), ()])
 def test_merging_by_command(states: Study, livewell: Run, given: tuple[str, ...]) -> None:
     """`label merge` needs one of two classes named; the other one follows."""

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from livewell.errors import TableError
-from livewell.labels.by_column import Column, by_column
+from livewell.labels.by_column import Column, by_column, every_value
 from livewell.tables.schemas import LABELS
 
 FIELDS = pd.DataFrame(
@@ -114,3 +114,33 @@ def test_empty_values_are_refused():
     with pytest.raises(TableError) as caught:
         by_column(FIELDS[:1], Column("treatment", {"CPT": "a"}, "drop"))
     assert set(_codes(caught)) == {"one-class"}
+
+
+LINES = pd.DataFrame(
+    {
+        "image": list("abcde"),
+        "cell_line": ["MCF7", "MCF7", "PC3", "PC3", None],
+        "treatment": ["CPT", "DMSO", "CPT", "DMSO", "CPT"],
+    }
+)
+
+
+def test_several_columns_make_a_class_of_every_combination():
+    """Line and treatment are joined by a space; an image that lacks one of them has no class."""
+    columns = ("cell_line", "treatment")
+    classes = every_value(LINES, columns)
+    assert list(classes) == ["MCF7 CPT", "MCF7 DMSO", "PC3 CPT", "PC3 DMSO"]
+    made = by_column(LINES, Column(columns, classes, "drop"))
+    assert made.table["label"].tolist() == list(classes)
+    assert by_column(LINES, Column(columns, others="drop")).table.equals(made.table)
+    with pytest.raises(TableError, match="no value for e") as caught:
+        by_column(LINES, Column(columns))
+    assert caught.value.faults[0].where == "cell_line and treatment"
+
+
+def test_combinations_that_read_alike_are_refused():
+    """ "A B" with "C" and "A" with "B C" would be one class."""
+    fields = pd.DataFrame({"image": ["a", "b"], "x": ["A B", "A"], "y": ["C", "B C"]})
+    with pytest.raises(TableError, match=r"A B and C.*A and B C") as caught:
+        every_value(fields, ("x", "y"))
+    assert _codes(caught) == ["same-name"]

@@ -97,6 +97,13 @@ _CLASSES = click.option(
     callback=pairs,
     help="VALUE=CLASS, or a value that is a class.",
 )
+_FEWER_CLASSES = click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    callback=pairs,
+    help="VALUE=CLASS, or a value that is a class; without any, every value is a class.",
+)
 _OTHERS = click.option(
     "--others",
     type=click.Choice(["refuse", "drop"]),
@@ -125,6 +132,8 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
         ) -> None:
             from livewell.workflows.label import label as label_study
 
+            if not two and not settings["classes"]:
+                settings["classes"] = _every_value(study, settings["column"])
             names = _class_names({} if two else settings["classes"], negative, positive)
             more = {"occupied_by": settings.pop("occupied_by", None), "name": name, "seed": seed}
             made = label_study(study, function(**settings), names, **more)
@@ -144,14 +153,27 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
 
 
 @_route("column", two=False)
-@click.option("--column", required=True, help="Column of the fields table.")
-@_CLASSES
+@click.option(
+    "--column",
+    multiple=True,
+    required=True,
+    help="Column of the fields table; of several a value is theirs with spaces between.",
+)
+@_FEWER_CLASSES
 @_OTHERS
-def label_column(**settings: Any) -> "Route":
-    """Label images by a column."""
+def label_column(column: tuple[str, ...], **settings: Any) -> "Route":
+    """Label images by a column, or by several such as cell line and treatment (MCF7 CPT)."""
     from livewell.labels.by_column import Column
 
-    return Column(**settings)
+    return Column(column if len(column) > 1 else column[0], **settings)
+
+
+def _every_value(study: Path, columns: tuple[str, ...]) -> dict[str, str]:
+    """Every value of columns as a class."""
+    from livewell.labels.by_column import every_value
+    from livewell.study.study import Study
+
+    return every_value(Study.open(study).fields(), columns)
 
 
 @_route("words", two=False)

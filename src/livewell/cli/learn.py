@@ -291,6 +291,19 @@ def _told(figure: "Estimate") -> str:
     show_default=True,
     help="Trees on intensity and on texture, beside the net.",
 )
+@click.option(
+    "--random-split/--no-random-split",
+    "random",
+    default=True,
+    show_default=True,
+    help="Show, beside the result, what a split that tears groups would have shown.",
+)
+@click.option(
+    "--collapse",
+    metavar="COLUMN[=CLASS]",
+    help="Also ask the coarser question of a column that the labels were made of, such as"
+    " treatment=CPT.",
+)
 @click.option("--stain", help="Channel of a death stain to correlate the scores with.")
 @DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
@@ -298,6 +311,7 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
     """Measure a run on groups it never saw or on another study, and report."""
     from dataclasses import asdict
 
+    from livewell.report.random_split import told
     from livewell.study.study import Study
     from livewell.workflows.evaluate import evaluate
 
@@ -315,6 +329,10 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
         talk.say(f"{rival:<18} {_told(found['roc_auc'])}  pooled AUC, same patches")
     for name, figure in made.stain.figures.items():
         talk.say(f"{name:<23} {_told(figure)}  with {options['stain']}")
+    for name, figure in made.collapse.figures.items():
+        talk.say(f"{name:<18} {_told(figure)}  by {options['collapse']}")
+    if leak := told(made.random):
+        talk.say(f"{'random split':<18} {leak}")
     suspects = made.folder / "suspects.csv"
     talk.say(f"{len(made.suspects):,} labels contradicted: {suspects}")
     talk.say(f"report: {made.page}")
@@ -322,4 +340,5 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
     places = dict(made.places.figures)
     found = {"suspects": str(suspects), "places": places, "stain": made.stain.as_json()}
     found |= {"audit": made.audit.model_dump(), "report": str(made.page)}
+    found |= {"collapse": made.collapse.as_json(), "random_split": made.random.as_json()}
     talk.result({"figures": figures, **found})

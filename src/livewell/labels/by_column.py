@@ -1,7 +1,7 @@
-"""Labels from a column of the fields table."""
+"""Labels from one or several columns of the fields table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,26 +21,33 @@ from livewell.tables.schemas import as_text
 
 @dataclass(frozen=True, slots=True)
 class Column(Route):
-    """Label images by the values of a column of the fields table, such as treatment.
+    """Label images by the values of a column of the fields table, such as treatment, or of several.
 
     Parameters
     ----------
     column
-        Column that decides. Values are compared as text, letter by letter.
+        Column that decides, or several: then a value is theirs joined by spaces, in this order,
+        such as ``MCF7 CPT``, and empty where one of them is. Values are compared as text, letter
+        by letter.
     classes
-        Class of each value.
+        Class of each value; where none is named every value is a class (`every_value`).
     others
         Images whose value is empty or has no class: refused (and listed), or left out.
 
     Notes
     -----
-    Source: celldeath (La Greca et al. 2021) labels whole images by treatment, read from file
-    names; here the treatment is a column.
+    Source: celldeath (La Greca et al. 2021) labels whole images by treatment, or by cell line and
+    treatment (14 classes), read from file names; here both are columns.
     """
 
-    column: str
-    classes: Mapping[str, str]
+    column: str | Sequence[str]
+    classes: Mapping[str, str] = field(default_factory=dict)
     others: Others = "refuse"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        return (self.column,) if isinstance(self.column, str) else tuple(self.column)
 
     def make(self, request: Request) -> Labels:
         """The labels, of the study's fields."""
@@ -49,10 +56,10 @@ class Column(Route):
 
 def by_column(fields: pd.DataFrame, route: Column) -> Labels:
     """One label an image, for all its frames; no score."""
-    column = route.column
-    refuse(column_faults(fields, [column]), route.name)
-    texts, classes = as_text(fields[column]), stripped(route.classes)
+    texts = _values(fields, route.columns)
+    column = str(texts.name)
     values = sorted(texts.dropna().unique())
+    classes = stripped(route.classes) or {value: value for value in values}
     found = class_faults(classes)
     found += [
         Fault("unknown-value", f"classes, {value!r}", f"not in {column}; {near(value, values)}")
@@ -72,6 +79,34 @@ def by_column(fields: pd.DataFrame, route: Column) -> Labels:
         "value without a class, dropped": int((texts.notna() & ~kept).sum()),
     }
     return Labels.of(route.name, fields[kept][["image"]], labels[kept], classes.values(), steps)
+
+
+def every_value(fields: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
+    """Every value of the columns, joined as in `Column`, as a class of its own name, sorted.
+
+    Raises
+    ------
+    TableError
+        A column is not there, or two combinations of values read alike once joined.
+    """
+    return {value: value for value in sorted(_values(fields, columns).dropna().unique())}
+
+
+def _values(fields: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[str]":
+    """The value of every image, named as the columns; empty where a column is."""
+    refuse(column_faults(fields, list(columns)), "column")
+    each = pd.DataFrame({name: as_text(fields[name]) for name in columns})
+    texts = each[columns[0]]
+    for name in columns[1:]:
+        texts = texts + " " + each[name]
+    pairs = each.assign(value=texts).dropna().drop_duplicates()
+    found = [
+        Fault("same-name", f"class {value!r}", f"stands for {listed(map(repr, told), 3)}")
+        for value, rows in pairs.groupby("value")
+        if len(told := [" and ".join(row) for row in rows[list(columns)].to_numpy()]) > 1
+    ]
+    refuse(found, "column", "give one of these values a name without spaces")
+    return texts.rename(" and ".join(columns))
 
 
 def _left_out(

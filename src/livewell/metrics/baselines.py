@@ -1,5 +1,7 @@
 """What plain features reach without a net, on the same splits."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +21,8 @@ TREES = 300
 LEAST_LEAF = 3
 """Trees in the forest and patches in a leaf; nothing is tuned, so validation groups lie idle."""
 NET = "this net"
-BASELINES = {"trees on intensity": intensity.features, "trees on texture": texture.features}
+TEXTURE = "trees on texture"
+BASELINES = {"trees on intensity": intensity.features, TEXTURE: texture.features}
 BASELINE_PATCHES = 1500
 """Baselines look at most at so many patches or frames, drawn once, groups alike."""
 BASELINE_PX = 200_000_000
@@ -44,22 +47,37 @@ def drawn_alike(patches: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     return order.loc[turn.sort_values(kind="stable").index[:most]]
 
 
+def measured(patches: pd.DataFrame, source: PixelSource) -> dict[str, pd.DataFrame]:
+    """Features of patches by name of the baseline, one row a patch, of their first channel."""
+    keys = regions_of(patches)
+    edges = keys[0].box.shape
+    step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in BASELINES}
+    with task("baselines", total=len(keys)) as tick:
+        for first in range(0, len(keys), step):
+            some = keys[first : first + step]
+            stack = np.stack([source.crop(key.image, key.t, key.box)[0] for key in some])
+            for name, measure in BASELINES.items():
+                tables[name].append(measure(stack))
+            tick(len(stack))
+    return {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
+
+
 def rivals(
-    patches: pd.DataFrame,
+    some: pd.DataFrame,
+    features: Mapping[str, pd.DataFrame],
     folds: pd.DataFrame,
     classes: ClassNames,
-    source: PixelSource,
     scores: pd.DataFrame,
     *,
     min_each: int,
     seed: int,
-) -> tuple[dict[str, dict[str, Estimate]], int]:
-    """Figures of the net, by its scores, and of simple rules on the same patches; their number."""
-    some = some_patches(patches, seed)
-    found = baseline_estimates(some, folds, classes, source, min_each=min_each, seed=seed)
+) -> dict[str, dict[str, Estimate]]:
+    """Figures of the net, by its scores, and of trees on features of the same patches."""
+    found = tree_estimates(some, features, folds, classes, min_each=min_each, seed=seed)
     same = scores.merge(some[KEY], on=KEY)
     net = headline_estimates(same, classes, seed=seed, names=AREAS, min_each=min_each)
-    return {NET: net} | found, len(same)
+    return {NET: net} | found
 
 
 def baseline_estimates(
@@ -71,37 +89,45 @@ def baseline_estimates(
     min_each: int,
     seed: int,
 ) -> dict[str, dict[str, Estimate]]:
+    """`tree_estimates` of all `BASELINES`, measured on the pixels of a source."""
+    drawn = {"min_each": min_each, "seed": seed}
+    return tree_estimates(patches, measured(patches, source), folds, classes, **drawn)
+
+
+def tree_estimates(
+    patches: pd.DataFrame,
+    features: Mapping[str, pd.DataFrame],
+    folds: pd.DataFrame,
+    classes: ClassNames,
+    *,
+    min_each: int,
+    seed: int,
+) -> dict[str, dict[str, Estimate]]:
     """Pooled AUC and AUC within groups of trees on simple features, by name of the baseline.
 
-    Trees learn from and judge these patches of a split; the first channel of their pixels is
-    measured. `min_each` is as in `livewell.metrics.figures.within_auc`.
+    Trees learn from and judge these patches of a split. `min_each` is as in
+    `livewell.metrics.figures.within_auc`.
     """
     y = classes.codes(patches["label"])
     found = {}
-    keys = regions_of(patches)
-    edges = keys[0].box.shape
-    step = min(max(AT_ONCE_PX // (edges[0] * edges[1]), 1), 64)
-    with task("baselines", total=len(BASELINES) * len(keys)) as tick:
-        for name, measure in BASELINES.items():
-            tables = []
-            for first in range(0, len(keys), step):
-                some = keys[first : first + step]
-                stack = np.stack([source.crop(key.image, key.t, key.box)[0] for key in some])
-                tables.append(measure(stack))
-                tick(len(stack))
-            features = pd.concat(tables, ignore_index=True)
-            p = grouped_trees(
-                features, y, patches["group"], folds, seed, workers=-1, classes=len(classes)
-            )
-            chances = p[:, 1:] if classes.binary else p
-            columns = dict(zip(score_columns(classes, "p"), chances.T, strict=True))
-            called = (p[:, 1] >= 0.5).astype(int) if classes.binary else p.argmax(axis=1)
-            table = patches[["group", "label"]].assign(**columns, called=called)
-            known = np.flatnonzero(~np.isnan(p).any(axis=1))
-            found[name] = headline_estimates(
-                table.iloc[known], classes, seed=seed, names=AREAS, min_each=min_each
-            )
+    for name, values in features.items():
+        p = grouped_trees(
+            values, y, patches["group"], folds, seed, workers=-1, classes=len(classes)
+        )
+        table = answers(patches, p, classes).dropna()
+        found[name] = headline_estimates(table, classes, seed=seed, names=AREAS, min_each=min_each)
     return found
+
+
+def answers(patches: pd.DataFrame, p: NDArray[np.floating], classes: ClassNames) -> pd.DataFrame:
+    """Group and label of patches with probabilities (patches, classes), the most probable called.
+
+    The columns are those of `schemas.SCORES` that figures need.
+    """
+    chances = p[:, 1:] if classes.binary else p
+    columns = dict(zip(score_columns(classes, "p"), chances.T, strict=True))
+    called = (p[:, 1] >= 0.5).astype(int) if classes.binary else p.argmax(axis=1)
+    return patches[["group", "label"]].assign(**columns, called=called)
 
 
 def grouped_trees(
@@ -152,14 +178,30 @@ def grouped_trees(
                 where=f"train and validation groups of fold {fold}",
                 remedy="split anew",
             )
-        forest = ExtraTreesClassifier(
-            TREES,
-            min_samples_leaf=LEAST_LEAF,
-            class_weight="balanced",
-            random_state=seed,
-            n_jobs=workers,
-        )
-        forest.fit(values[train], truth[train])
-        p[test] = 0.0
-        p[np.ix_(test, forest.classes_)] = forest.predict_proba(values[test])
+        p[test] = trees(values[train], truth[train], values[test], seed, workers, classes)
+    return p
+
+
+def trees(
+    x: NDArray[np.floating],
+    y: NDArray[np.integer],
+    asked: NDArray[np.floating],
+    seed: int,
+    workers: int = 1,
+    classes: int = 2,
+) -> NDArray[np.float64]:
+    """Probabilities (n, classes) of the rows `asked`, of a forest fitted on rows `x` of class `y`.
+
+    A class without a row has probability 0.
+    """
+    forest = ExtraTreesClassifier(
+        TREES,
+        min_samples_leaf=LEAST_LEAF,
+        class_weight="balanced",
+        random_state=seed,
+        n_jobs=workers,
+    )
+    forest.fit(x, y)
+    p = np.zeros((len(asked), classes))
+    p[:, forest.classes_] = forest.predict_proba(asked)
     return p

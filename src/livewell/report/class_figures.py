@@ -32,6 +32,8 @@ from livewell.report.style import (
 from livewell.report.vocabulary import PATCHES, Vocabulary, short
 
 Floats = NDArray[np.float64]
+MOST_CURVES = 8
+"""More classes than this, one a colour, are no longer told apart as curves."""
 LEAST_TEXT = 0.12
 """A share from which on its percentage is written into its bar."""
 

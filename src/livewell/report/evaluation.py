@@ -19,7 +19,7 @@ from livewell.metrics.outcomes import ClassOutcomes, outcomes
 from livewell.metrics.summary import EvaluationFigures, group_figures
 from livewell.models.files import Card
 from livewell.report import trust
-from livewell.report.class_figures import roc_of_classes
+from livewell.report.class_figures import MOST_CURVES, roc_of_classes
 from livewell.report.figures import (
     comparison,
     estimates,
@@ -47,6 +47,8 @@ from livewell.splitting.balance import balance
 from livewell.study.runs import Run, versions
 from livewell.text import listed, plural, sentence
 
+MOST_NAMED = 6
+"""Of more classes a headline says the number."""
 COLUMNS = {
     "sensitivity": "recall",
     "precision": "precision",
@@ -103,7 +105,9 @@ def headline(results: EvaluationResults, notes: Sequence[Note] = ()) -> tuple[st
     The tone is bad where guessing is not ruled out or a note says bad, caution where a note does.
     """
     words = results.words
-    what = f"On unseen {words.groups}, {words.regions} labelled {listed(_kinds(results.classes))}"
+    labelled = "labelled" if len(results.classes) <= MOST_NAMED else "of"
+    kinds = listed(_kinds(results.classes))
+    what = f"On unseen {words.groups}, {words.regions} {labelled} {kinds}"
     head = results.estimates[0][1] if results.estimates else None
     if head is None or not math.isfinite(head.value):
         return f"{what} could not be compared: no {results.metric} could be computed.", "bad"
@@ -130,7 +134,9 @@ def named(
 
 
 def _kinds(classes: ClassNames) -> list[str]:
-    """Classes in the order in which sentences name them: the positive one first."""
+    """Classes in the order in which sentences name them: the positive one first; or how many."""
+    if len(classes) > MOST_NAMED:
+        return [f"{len(classes)} classes"]
     return list(reversed(classes.names)) if classes.binary else list(classes.sought)
 
 
@@ -220,7 +226,9 @@ def class_scores(results: EvaluationResults) -> Section:
         " classes, balanced accuracy the mean recall.",
         pictures=[
             estimates(results.estimates),
-            roc_of_classes(scores, classes, areas, words=words),
+            roc_of_classes(scores, classes, areas, words=words)
+            if len(classes) <= MOST_CURVES
+            else estimates(list(areas.items()), "AUC of each class against the rest"),
             confusion(matrix, list(matrix.index), list(matrix.columns), words=words),
         ],
         tables=[_table_of_classes(results), metric_table(results)],
@@ -335,7 +343,7 @@ def evaluation_results(
 def _title(classes: ClassNames) -> str:
     if classes.binary:
         return f"{sentence(classes[1])} or {classes[0]}"
-    return sentence(listed(list(classes)))
+    return sentence(listed(_kinds(classes)))
 
 
 def _logs(run: Run) -> dict[str, pd.DataFrame]:

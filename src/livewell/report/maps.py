@@ -36,6 +36,8 @@ COUNTS = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", "#C9DDEC", "#5A
 """White to blue; dark text stays readable on every shade."""
 HEALTH = LinearSegmentedColormap.from_list("health", [HEALTHY, "#E9EAEB", SICK])
 """Blue (all healthy) through pale grey to vermillion (all sick)."""
+MOST_ZEROS = 8
+"""Larger confusion matrices are drawn without the zeros beside their diagonal."""
 WIDEST_PX = 1400
 """Wider frames are made smaller for the page."""
 Shares = NDArray[np.floating]
@@ -72,11 +74,13 @@ def confusion(
         axes.imshow(share, cmap=COUNTS, vmin=0, vmax=1)
         for row, column in np.ndindex(*counts.shape):
             count = counts[row, column]
+            said.append(f"true {classes[row]} called {called[column]} {count:.0f}")
+            if not count and row != column and len(classes) > MOST_ZEROS:
+                continue
             axes.text(column, row - 0.08, f"{count:,.0f}", size=13 * scale, weight="bold", **middle)
             if total[row, 0]:
                 text = f"{share[row, column]:.0%}"
-                axes.text(column, row + 0.24, text, size=10 * scale, **middle)
-            said.append(f"true {classes[row]} called {called[column]} {count:.0f}")
+                axes.text(column, row + 0.24, text, size=max(10 * scale, 7), **middle)
         most = 14 if two else 24
         tilt: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
         name_ticks(axes, "x", range(len(called)), called, most, **(tilt if turned else {}))

@@ -42,7 +42,8 @@ def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     if len(classes) > 2:
         undefined, rest = "figures of that class are", "calibration and figures of that class rest"
     tests = table[table["part"] == "test"]
-    found = []
+    found: list[str] = []
+    alone: dict[str, list[str]] = {}
     for name in classes:
         lacking = tests.loc[tests[f"patches_{name}"] == 0, "fold"].tolist()
         if lacking:
@@ -53,8 +54,9 @@ def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
             )
         few = table.loc[table["part"] == "validation", f"groups_{name}"]
         if (few == 1).any():
-            found.append(
-                f"in {int((few == 1).sum())} of {len(few)} folds the validation part has one group"
-                f" of {name!r}: {rest} on that group alone"
-            )
-    return found
+            alone.setdefault(f"{int((few == 1).sum())} of {len(few)}", []).append(repr(name))
+    return found + [
+        f"in {folds} folds the validation part has one group of {', '.join(names)}: {rest} on that"
+        " group alone"
+        for folds, names in alone.items()
+    ]

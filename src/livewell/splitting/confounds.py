@@ -27,6 +27,8 @@ BATCHES = (
 """Columns that are looked at where none are named; ``well`` is what a treatment is given to."""
 CONFOUNDERS = ["column", "levels", "cramers_v", "low", "high", "auc", "p_value", "counts", "text"]
 """Columns of the table of confounders."""
+MOST_NAMED = 3
+"""Of more other classes the number is said."""
 LEVEL = 0.05
 """Highest p value, corrected for the number of columns, at which a confounder is warned of."""
 
@@ -119,10 +121,10 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
 
     `fields` and `patches` are those of a split by column `by`, `meta` is of its labels.
     """
-    name = str(meta.origin.settings.get("column") or meta.origin.route)
+    name = " and ".join(meta.origin.columns) or meta.origin.route
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
     table = counts.rename(columns={"label": name}).merge(
-        fields.drop(columns=name, errors="ignore"), on="image"
+        fields.drop(columns=list(meta.origin.columns), errors="ignore"), on="image"
     )
     unit = next((u for u in UNITS if u in table and table[u].notna().any()), "picture")
     table["unit"] = table["image"].map(unit_names(fields, unit)).fillna(table["picture"])
@@ -232,7 +234,9 @@ def _said(counts: pd.DataFrame, noun: str) -> str:
     row, column = np.unravel_index(excess.argmax(), excess.shape)
     level, name = counts.index[row], counts.columns[column]
     others = totals.index[totals.index != name]
+    here = f"{counts.loc[level, name]} of {totals[name]} {name} {noun}"
+    rest_of = "/".join(others) if len(others) <= MOST_NAMED else f"of {len(others)} other classes"
     return (
-        f"{counts.loc[level, name]} of {totals[name]} {name} {noun} are of {level}, but"
-        f" {counts.loc[level, others].sum()} of {totals[others].sum()} {'/'.join(others)}"
+        f"{here} are of {level}, but {counts.loc[level, others].sum()} of {totals[others].sum()}"
+        f" {rest_of}"
     )

@@ -173,6 +173,12 @@ class LabelMeta(_WithClasses):
         return self.origin.route == "points" or bool(self.origin.settings.get("nuclei"))
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the fields table that labels by column are made of; none of other labels."""
+        said = self.origin.settings.get("column") or ()
+        return (said,) if isinstance(said, str) else tuple(said)
+
+    @property
     def origin(self) -> "LabelMeta":
         """How the labels were made that these were merged from, or these themselves."""
         return self if self.source is None else self.source.meta.origin

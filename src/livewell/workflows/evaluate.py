@@ -8,24 +8,25 @@ import pandas as pd
 from livewell.files import AnyPath, claim, whole_folder, write_json
 from livewell.images.opening import Channels
 from livewell.inference.evaluation_set import EvaluationSet
-from livewell.inference.run_detections import models_of
-from livewell.metrics.baselines import rivals
+from livewell.inference.random_split import RandomSplit
+from livewell.metrics.baselines import measured, rivals, some_patches
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.summary import evaluation_figures, group_figures
 from livewell.models.device import AUTO
 from livewell.models.files import rewrite_card
-from livewell.report.evaluation import evaluation_page, evaluation_results, region_noun
+from livewell.report.beside import Questions
+from livewell.report.collapse import CollapseCheck
+from livewell.report.evaluation import evaluation_page, evaluation_results
 from livewell.report.examples import FILE, Examples
 from livewell.report.model import card_notes
 from livewell.report.page import render
-from livewell.report.run_detections import PLACES_FILES, Where, where
-from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_check
-from livewell.report.unlike import unlike_check
+from livewell.report.run_detections import PLACES_FILES, Where
+from livewell.report.stain import STAIN_FILE, StainCheck
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.metadata import AuditSummary
 from livewell.tables.results import write_csv
-from livewell.tables.schemas import write_table
+from livewell.tables.schemas import KEY, write_table
 from livewell.text import html_table
 
 RESULTS, SCORES, REPORT = "results.json", "scores.parquet", "report.html"
@@ -43,10 +44,12 @@ class Evaluation:
     paper: Estimate | None
     page: Path
     suspects: pd.DataFrame
-    places: Where
     each: dict[str, dict[str, Estimate]]
+    places: Where
     stain: StainCheck
     audit: AuditSummary
+    collapse: CollapseCheck
+    random: RandomSplit
 
     def _repr_html_(self) -> str:
         return html_table(str(self.page), self.figures)
@@ -62,6 +65,8 @@ def evaluate(
     out: AnyPath | None = None,
     min_each: int = 1,
     baselines: bool = True,
+    random: bool = True,
+    collapse: str | None = None,
     stain: str | None = None,
     device: str = AUTO,
     seed: int = 0,
@@ -87,6 +92,14 @@ def evaluate(
     baselines
         Whether trees on intensity and on texture are trained too, and compared with the net on the
         same patches; not with `on`, where nothing is trained.
+    random
+        Whether the size of the leak of a random split is measured: what the head of a fixed
+        backbone, else with `baselines` the trees on texture, shows where groups are torn. It is no
+        result, and no card holds it.
+    collapse
+        A coarser question to answer with the scores, beside their own: classes go together whose
+        images have one value in a column, ``COLUMN``, of two values with the positive one,
+        ``treatment=CPT``.
     stain
         Channel of a death stain, name or number: the scores are correlated with its mean in each
         region (Pattarone et al. 2021); ``stain.csv`` holds both.
@@ -112,47 +125,56 @@ def evaluate(
         tested = EvaluationSet.of_run(Path(model), device=device)
         folder = tested.own_run.folder / "evaluation"
     else:
-        on, baselines = Study.of(on), False
+        on, baselines, random = Study.of(on), False, False
         folder = on.folder / "evaluations" / labels
         tested = EvaluationSet.of_study(
             Path(model), on, labels=labels, by=by, channels=channels, device=device
         )
     folder, meta, classes = Path(out or folder), tested.meta, tested.classes
-    check_stain(tested, stain)
+    questions = Questions.of(tested, stain, collapse, random)
     claim(folder, "evaluation", RESULTS)
-    models = models_of(tested)
     scores, judges = tested.scores()
     cards = {fold: judge.card for fold, judge in judges.items()}
     drawn, rules = {"min_each": min_each, "seed": seed}, {f: c.image_rule for f, c in cards.items()}
     figures = evaluation_figures(scores, classes, rules, patches=bool(meta.patch_px), **drawn)
-    parts = (tested.patches, tested.folds, classes, tested.pixels, scores)
-    others, compared = rivals(*parts, min_each=min_each, seed=seed) if baselines else ({}, 0)
-    places = where(tested, models, region_noun(tested), seed=seed)
-    examples = Examples(tested, models)
+    some = some_patches(tested.patches, seed)
+    seen = measured(some, tested.pixels) if baselines else {}
+    others = rivals(some, seen, tested.folds, classes, scores, **drawn) if baselines else {}
+    beside = questions.asked(scores, judges, figures.together, some, seen, **drawn)
+    examples = Examples(tested, questions.models)
     suspected, section = examples.suspects(scores)
-    stained = stain_check(tested, scores, stain, seed=seed)
-    calls, further = examples.calls(scores), [*places.sections, *stained.sections, section]
-    unlike = unlike_check(tested, scores, judges, seed=seed)
-    notes = [*places.notes, *stained.notes, *unlike.notes, *card_notes(cards)]
+    calls, further = examples.calls(scores), [*beside.sections, section]
+    notes = [*beside.notes, *card_notes(cards)]
     results = evaluation_results(
         tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
     )
     with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
         write_table(new / SCORES, scores)
         write_csv(new / FILE, suspected)
-        places.write(new)
-        stained.write(new)
+        beside.write(new)
+        compared = len(scores.merge(some[KEY], on=KEY)) if others else 0
         summary = {"kind": "evaluation", **figures.as_json(others), "compared": compared, **drawn}
-        summary |= {"stain": stained.as_json(), "unlike": unlike.as_json()} | tested.about(scores)
-        summary |= {"audit": tested.audit.model_dump()}
-        summary |= {"versions": versions()}
+        summary |= beside.as_json() | tested.about(scores)
+        summary |= {"audit": tested.audit.model_dump(), "versions": versions()}
         write_json(new / RESULTS, summary)
         (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
-    rows = [*figures.rows, *places.rows]
+    rows = [*figures.rows, *beside.places.rows]
     for fold, card in cards.items() if on is None else ():
         known = {"results": rows, "audit": tested.audit}
         rewrite_card(tested.folders[fold], card.model_copy(update=known))
-    found = (figures.together, others, group_figures(scores, classes), figures.paper)
-    page = folder / REPORT
-    last = (page, suspected, places, figures.each, stained, tested.audit)
-    return Evaluation(folder, scores, *found, *last)
+    return Evaluation(
+        folder,
+        scores,
+        figures.together,
+        others,
+        group_figures(scores, classes),
+        figures.paper,
+        folder / REPORT,
+        suspected,
+        figures.each,
+        beside.places,
+        beside.stain,
+        tested.audit,
+        beside.collapse,
+        beside.random,
+    )

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from livewell.errors import SpecError
 from livewell.models.profile import Profile, described, override
 from livewell.models.recipes import (
+    CELLDEATH_2021,
     DEADNET_2017,
     DEADNET_2017_B,
     DEADNET_2017_PUBLISHED,
@@ -267,3 +268,52 @@ def test_one_step_fits_are_for_fixed_backbones() -> None:
     """A net that is trained cannot be fitted at once."""
     with pytest.raises(SpecError, match="lbfgs"):
         override(FAST, {"optimiser": "lbfgs"})
+
+
+def test_celldeath_is_as_in_the_paper_and_its_tool() -> None:
+    """The numbers of FACTS.md, section 3: net, optimiser, rates, length and augmentation."""
+    it = CELLDEATH_2021
+    assert (it.net.kind, it.net.weights, it.net.head_dropout) == ("resnet50", "", 0.5)
+    assert (it.fit.schedule, it.fit.lr_first, it.fit.lr, it.fit.head_lr, it.fit.head_epochs) == (
+        "one_cycle",
+        1e-4,
+        1e-3,
+        1e-2,
+        1,
+    )
+    assert (it.fit.passes, it.fit.batch, it.fit.weight_decay, it.fit.select) == (
+        50,
+        16,
+        0.01,
+        "best",
+    )
+    assert it.augment.flips
+    assert it.augment.rotate_deg > 0 < it.augment.contrast
+    for net in ("resnet34", "resnet101", "densenet121"):
+        assert override(it, {"net": net, "weights": "imagenet"}).net.head_dropout == 0.5
+
+
+def test_the_last_layer_learns_alone_only_where_weights_are_given() -> None:
+    """From new weights all layers learn from the first step on."""
+    assert CELLDEATH_2021.over(160).fit.head_epochs == 0
+    begun = override(CELLDEATH_2021, {"weights": "imagenet"}).over(160)
+    assert (begun.fit.steps, begun.fit.head_steps) == (500, 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"lr_first": 0.1}, "lr_first is above lr"),
+        ({"head_epochs": 1, "schedule": "constant"}, "head_epochs are for schedule 'one_cycle'"),
+    ],
+)
+def test_rates_of_layers_that_cannot_be(settings: dict[str, object], text: str) -> None:
+    """Rates fall towards the pixels, and the last layer alone has a cycle of its own."""
+    with pytest.raises(SpecError, match=text):
+        override(CELLDEATH_2021, settings)
+
+
+def test_rates_of_layers_are_for_known_backbones() -> None:
+    """A net whose blocks nobody counts is refused."""
+    with pytest.raises(SpecError, match="lr_first and head_epochs are for nets with blocks"):
+        override(FAST, {"lr_first": 1e-4})

@@ -20,6 +20,8 @@ Parts = tuple[str, ...]
 Ends = dict[Parts, list[str]]
 _SPELT = re.compile(rb"\\x([89a-f][0-9a-f])")
 _DIGITS = re.compile(r"(\d+)")
+_TILE = re.compile(r"(.*[^/]\.\w{1,8})_(\d{2,})_(\d{2,})(?:\.ome)?\.\w{1,8}", re.DOTALL)
+"""Name of a tile: the whole name of its image, row and column from 1, an ending."""
 CASE_NOTE = "found although the letter case differs"
 FOLDERS_NOTE = (
     "found by what comes after folders that were not indexed: look whether these are the same files"
@@ -61,6 +63,24 @@ def path_of(root: AnyPath, name: AnyPath) -> Path:
         _SPELT.sub(lambda byte: bytes.fromhex(byte[1].decode()), raw)
     )
     return unspelt if os.path.lexists(unspelt) else path
+
+
+def tile_name(image: str, row: int, column: int, ending: str) -> str:
+    """Name of an image's tile, by its row and column from 0; `picture_of` leads back."""
+    return f"{image}_{row + 1:02}_{column + 1:02}{ending}"
+
+
+def picture_of(name: str) -> str:
+    """Name of the image that a file is a tile of by its name, ``a.png_01_02.png``; else its own.
+
+    Tiles of tiles lead to the image that all are of.
+
+    Notes
+    -----
+    Source: names that celldeath's tool gives to tiles (La Greca et al. 2021).
+    """
+    found = _TILE.fullmatch(name)
+    return name if found is None else picture_of(found[1])
 
 
 def fitted(name: str, most: int, *, end: bool = False) -> str:

@@ -6,14 +6,16 @@ from torch import nn
 
 from livewell.errors import SpecError
 from livewell.models.building import build
+from livewell.models.nets.backbones import BackboneSpec
 from livewell.models.profile import override
 from livewell.models.recipes import (
+    CELLDEATH_2021,
     DEADNET_2017,
     DEADNET_2017_PUBLISHED,
     PATTARONE_2021,
     TINY,
 )
-from livewell.training.module import Classifier, inverse_decay
+from livewell.training.module import Classifier, inverse_decay, parameter_groups
 
 RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)]
 
@@ -54,6 +56,38 @@ def test_one_cycle_rises_to_the_rate_and_falls() -> None:
     assert max(rates) == pytest.approx(0.01, rel=0.02)
     assert 0 < rates.index(max(rates)) < 39
     assert rates[-1] < rates[0] < max(rates)
+
+
+def test_a_cycle_of_the_last_layer_comes_before_that_of_all() -> None:
+    """It peaks at `head_lr`; then every rate goes through one cycle of its own height."""
+    settings = {"net": "resnet18", "lr_first": 1e-4, "lr": 1e-3, "head_lr": 1e-2, "head_epochs": 1}
+    settings |= {"schedule": "one_cycle", "optimiser": "adamw", "weights": "a file"}
+    recipe = override(TINY, settings | {"steps": 40, "steps_per_epoch": 10})
+    module = Classifier(BackboneSpec().build(), recipe, seed=1)
+    (optimiser,), (schedule,) = module.configure_optimizers()
+    rows = []
+    for _ in range(50):
+        rows.append([group["lr"] for group in optimiser.param_groups])
+        optimiser.step()
+        schedule["scheduler"].step()
+    assert max(row[-1] for row in rows[:10]) == pytest.approx(1e-2, rel=0.1)
+    peaks = [max(column) for column in zip(*rows[10:], strict=True)]
+    assert sorted(set(peaks)) == pytest.approx([1e-4, 1e-3 * 10**-0.5, 1e-3], rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["resnet18", "lite0"])
+def test_rates_rise_from_the_pixels_to_the_last_layer(kind: str) -> None:
+    """Every parameter has one rate: the lowest in the first blocks, lr in the last layer alone."""
+    net = BackboneSpec.model_validate({"kind": kind}).build()
+    fit = override(CELLDEATH_2021, {"net": kind}).fit
+    rate = {id(p): g["lr"] for g in parameter_groups(net, fit) for p in g["params"]}
+    rates = [rate[id(part)] for part in net.parameters()]
+    assert rates == sorted(rates)
+    assert len(rate) == len(rates)
+    assert {name for name, p in net.named_parameters() if rate[id(p)] == 1e-3} == {
+        "fc.weight",
+        "fc.bias",
+    }
 
 
 def test_nesterov_as_the_paper_says() -> None:

@@ -177,7 +177,7 @@ def features_(
     " STAIN_UNET to learn a stain (--stain) beside the labels;"
     " DEADNET_2017_SHORT or DEADNET_2017, DEADNET_DENSE for exact maps, DEADNET_2017_B for data"
     " set B, DEADNET_2017_PUBLISHED for the published files; PATTARONE_2021_SHORT or"
-    " PATTARONE_2021; FROZEN_IMAGES, WSCNN_FAST_CELLS, WSCNN_FAST,"
+    " PATTARONE_2021; CELLDEATH_2021; FROZEN_IMAGES, WSCNN_FAST_CELLS, WSCNN_FAST,"
     " WSCNN_2017 or WSCNN_2017_CELLS for labels of whole images.",
 )
 @click.option(

@@ -17,7 +17,8 @@ from livewell.inference.unseen import candidates, scored_by, scorers
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
-from livewell.splitting.units import unit_names
+from livewell.splitting.groups import group_of_images
+from livewell.splitting.units import refuse_torn, unit_names
 from livewell.study.audited import audit_state
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unusable_frames
@@ -75,6 +76,7 @@ class EvaluationSet:
                 where=f"{study.folder}, split {run.spec.split}",
                 remedy="train again, and give another split another --name",
             )
+        refuse_torn(study.fields(), group_of_images(patches), meta.by)
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
         if run.spec.anchor is not None:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import Labels, Others, Request, Route, class_faults, refuse
+from livewell.names import picture_of
 from livewell.tables.faults import listed, near
 
 
@@ -17,9 +18,10 @@ from livewell.tables.faults import listed, near
 class Words(Route):
     """Label images by words in the names of their files.
 
-    A file name, without its folders and ending, is taken apart at everything that is no letter
-    or digit; a word has to be one of the parts, or several in a row, in any case. So ``dead``
-    is not found in ``deadline``, nor ``DMSO`` in a folder's name, nor ``CPT`` in ``CPT2``.
+    A file name (of a tile that of its image), without its folders and ending, is taken apart at
+    everything that is no letter or digit; a word has to be one of the parts, or several in a row,
+    in any case. So ``dead`` is not found in ``deadline``, nor ``DMSO`` in a folder's name, nor
+    ``CPT`` in ``CPT2``.
 
     Parameters
     ----------
@@ -45,22 +47,24 @@ class Words(Route):
 
 def by_words(fields: pd.DataFrame, route: Words) -> Labels:
     """One label an image, for all its frames; no score."""
-    parts = {
-        image: _parts(PurePosixPath(path.replace("\\", "/")).stem)
-        for image, path in zip(fields["image"], fields["path"], strict=True)
-    }
-    words = {word: _parts(word) for word in route.classes}
-    hits = {
-        image: [word for word, sought in words.items() if _holds(name, sought)]
-        for image, name in parts.items()
-    }
+    named = list(zip(fields["image"], fields["path"], strict=True))
+    parts = {image: _parts_of_file(path) for image, path in named}
+    hits = {image: words_in(path, route.classes) for image, path in named}
     used = {word for found in hits.values() for word in found}
     known = sorted({part for name in parts.values() for part in name})
     faults = class_faults(route.classes)
     faults += [
         Fault("unknown-word", repr(word), f"in no file name as a whole word; {near(word, known)}")
-        for word in words
+        for word in route.classes
         if word not in used
+    ]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for word in route.classes:
+        alike.setdefault(_parts(word), []).append(word)
+    faults += [
+        Fault("same-word", listed(same), "are one word, whatever the letter case, of two classes")
+        for same in alike.values()
+        if len({route.classes[word] for word in same}) > 1
     ]
     labels: dict[str, str] = {}
     for image, found in hits.items():
@@ -71,7 +75,7 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
         elif names:
             labels[image] = names.pop()
         elif route.others == "refuse":
-            faults.append(Fault("no-word", image, f"none of the words {listed(words)}"))
+            faults.append(Fault("no-word", image, f"none of the words {listed(route.classes)}"))
     if not faults and len(set(labels.values())) < 2:
         faults.append(Fault("one-class", "file names", "fewer than two classes were found"))
     remedy = "change the words, rename the files, or say that others are dropped"
@@ -82,6 +86,16 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
         "without any of the words, dropped": len(fields) - len(labels),
     }
     return Labels.of(route.name, keys, list(labels.values()), route.classes.values(), steps)
+
+
+def words_in(path: str, words: Iterable[str]) -> list[str]:
+    """Those of `words` that the name of a file holds, of a tile the name of its image."""
+    parts = _parts_of_file(path)
+    return [word for word in words if _holds(parts, _parts(word))]
+
+
+def _parts_of_file(path: str) -> tuple[str, ...]:
+    return _parts(PurePosixPath(picture_of(path.replace("\\", "/"))).stem)
 
 
 def _parts(name: str) -> tuple[str, ...]:

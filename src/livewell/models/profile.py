@@ -101,6 +101,9 @@ class Profile(Spec):
         rules["optimiser 'lbfgs' is for net 'frozen', which takes no other"] = (
             self.net.sees_fields == (self.fit.optimiser == "lbfgs")
         )
+        rules["lr_first and head_epochs are for nets with blocks, such as 'resnet50'"] = (
+            self.net.has_blocks or not (self.fit.lr_first or self.fit.head_epochs)
+        )
         if self.net.sees_fields:
             rules |= {
                 "net 'frozen' sees fields as they are: no augmentation": (
@@ -114,8 +117,13 @@ class Profile(Spec):
         return self
 
     def over(self, regions: int) -> "Profile":
-        """The recipe for so many regions to train on, its passes over them counted in steps."""
-        return self.model_copy(update={"fit": self.fit.over(regions)})
+        """The recipe for so many regions to train on, its passes over them counted in steps.
+
+        Without weights to begin with there are no epochs of the last layer alone.
+        """
+        alone = self.fit.head_epochs if self.net.begins_with else 0
+        fit = self.fit.over(regions).model_copy(update={"head_epochs": alone})
+        return self.model_copy(update={"fit": fit})
 
     def settings(self) -> dict[str, Any]:
         """All settings side by side, by name; of the net those that it has."""

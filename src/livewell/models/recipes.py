@@ -242,6 +242,37 @@ PATTARONE_2021_SHORT = PATTARONE_2021.updated(
 )
 """Minutes on two cores."""
 
+CELLDEATH_2021 = Profile(
+    name="CELLDEATH_2021",
+    source="La Greca et al. 2021, Methods, and the defaults of its tool: ResNet-50 (--set"
+    " net=resnet34, resnet101 or densenet121), one cycle with rates from 1e-4 for the first"
+    " blocks to 1e-3 for the last layer, 50 epochs, batch 16, dropout 0.5, weight decay 0.01,"
+    " flips, rotations by up to 10 degrees, zoom by up to 1.1 and slight changes of light; the"
+    " epoch of the best validation loss is kept. From new weights; with --set weights=imagenet"
+    " one epoch of the last layer alone at 0.01 comes first, then all layers. The tool sees"
+    " tiles whole, here squares of the height of a quarter of 960 x 1280 px. Not said there,"
+    " livewell's own: each patch is normalised by itself (the tool's net sees brightness), the"
+    " head is one layer behind the averages (the tool's two layers behind averages and maxima),"
+    " norms and biases do not decay, and the cycle rises from a tenth in a quarter of the steps.",
+    net=BackboneSpec(kind="resnet50", head_dropout=0.5),
+    input=InputSpec(patch_px=480, input_px=480, stride_px=160),
+    augment=AugmentSpec(rotate_deg=10, scale=(1.0, 1.1), contrast=0.1),
+    fit=FitSpec(
+        balance="none",
+        batch=16,
+        optimiser="adamw",
+        betas=(0.9, 0.99),
+        lr=1e-3,
+        lr_first=1e-4,
+        head_epochs=1,
+        head_lr=1e-2,
+        weight_decay=0.01,
+        schedule="one_cycle",
+        passes=50,
+    ),
+)
+"""celldeath's net as its paper and tool say: hours on a GPU."""
+
 WSCNN_2017 = Profile(
     name="WSCNN_2017",
     source="Sailem et al., sections 2.3, 3.2 and 3.3: SGD, momentum 0.9, weight decay 0.0005, batch"

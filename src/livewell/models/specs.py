@@ -126,6 +126,19 @@ class FitSpec(Spec):
         description="lbfgs: all regions at once until nothing changes, for linear heads"
     )
     lr: float = Field(gt=0)
+    lr_first: float = Field(
+        0,
+        ge=0,
+        description="of known backbones: rate of the first blocks, from which it rises by one"
+        " factor to later blocks and by the same to the last layer, which has lr; 0: lr for all",
+    )
+    head_epochs: int = Field(
+        0,
+        ge=0,
+        description="of known backbones that begin with weights: epochs before all others, in which"
+        " the last layer alone learns, in one cycle up to head_lr",
+    )
+    head_lr: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     betas: Bounds[Annotated[float, Field(ge=0, lt=1)]] = Field(
         (0.9, 0.999), description="adam, adamw: decay of the means of gradients and their squares"
@@ -162,7 +175,11 @@ class FitSpec(Spec):
     def _possible(self) -> "FitSpec":
         rules = {
             "rates 'caffe' are for optimiser 'nesterov' only": self.rates == "plain"
-            or self.optimiser == "nesterov"
+            or self.optimiser == "nesterov",
+            "lr_first is above lr": self.lr_first <= self.lr,
+            "head_epochs are for schedule 'one_cycle'": (
+                not self.head_epochs or self.schedule == "one_cycle"
+            ),
         }
         steps, each = self.steps, self.steps_per_epoch
         if self.passes:
@@ -179,6 +196,11 @@ class FitSpec(Spec):
             }
         hold(rules)
         return self
+
+    @property
+    def head_steps(self) -> int:
+        """Steps before all others, in which the last layer alone learns."""
+        return self.head_epochs * self.steps_per_epoch
 
     def over(self, regions: int) -> "FitSpec":
         """With passes over so many regions counted in steps; as it is where steps are said."""

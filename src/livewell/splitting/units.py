@@ -3,6 +3,8 @@
 import pandas as pd
 
 from livewell.errors import LeakError, SplitError
+from livewell.names import picture_of
+from livewell.text import few
 
 UNITS = {
     "well": ("plate", "well"),
@@ -34,6 +36,10 @@ def straddling(fields: pd.DataFrame, group: "pd.Series[str]") -> dict[str, list[
     by a column of `NESTED`, only columns that have any.
     """
     known = fields[fields["image"].isin(group.index)]
+    if "picture" in known:
+        # tables of older versions do not know tiles by their names
+        of = known["image"].astype("str").map(picture_of)
+        known = known.assign(picture=of.where(known["picture"] == known["image"], known["picture"]))
     torn = {}
     for column in NESTED:
         if column not in known:
@@ -45,16 +51,22 @@ def straddling(fields: pd.DataFrame, group: "pd.Series[str]") -> dict[str, list[
     return torn
 
 
-def warnings(fields: pd.DataFrame, group: "pd.Series[str]", by: str) -> list[str]:
-    """What a careful user should know of units that groups by column `by` tear."""
+def refuse_torn(fields: pd.DataFrame, group: "pd.Series[str]", by: str) -> dict[str, list[str]]:
+    """Refuse groups by column `by` that tear pictures; other torn units as `straddling`."""
     torn = straddling(fields, group)
     if "picture" in torn:
         raise LeakError(
             f"{by} tears pictures: tiles of one picture stand in several groups",
             expected="a picture in one group",
-            got=", ".join(torn["picture"][:3]) + (", ..." if len(torn["picture"]) > 3 else ""),
+            got=few(torn["picture"], 3),
             remedy="split by picture or by something coarser",
         )
+    return torn
+
+
+def warnings(fields: pd.DataFrame, group: "pd.Series[str]", by: str) -> list[str]:
+    """What a careful user should know of units that groups by column `by` tear."""
+    torn = refuse_torn(fields, group, by)
     fine = NESTED.index(by) if by in NESTED else len(NESTED)
     return [
         f"{len(names)} {unit}s stand in several groups, such as {names[0]}: a net that knows the"

@@ -7,8 +7,9 @@ import pandas as pd
 
 from livewell.errors import Fault, LayoutError, LivewellError, TableError
 from livewell.images.opening import read_header
+from livewell.names import picture_of
 from livewell.progress import task
-from livewell.study.layout import NamePattern
+from livewell.study.layout import NamePattern, pictures
 from livewell.study.metadata import FILE_COLUMNS, read_metadata
 from livewell.study.platemap import join_metadata
 from livewell.tables.schemas import FIELDS
@@ -66,6 +67,30 @@ def known_fields(
             notes.append(f"{len(fields) - len(known)} files without a row of metadata are left out")
         fields = known
     return fields, notes, states
+
+
+def with_pictures(fields: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The fields, each with the picture that it was cut from, its own where it is none; and a note.
+
+    Where nothing says it tiles are known by their names, see `livewell.names.picture_of`.
+    """
+    images = fields["image"].astype("str")
+    said = fields["picture"] if "picture" in fields else pd.Series(None, fields.index, dtype="str")
+    told = images.map(picture_of)
+    named = pictures(pd.DataFrame({"path": images, "picture": told}), images.tolist())
+    found = said.fillna(named.where(told != images, images))
+    tiles = said.isna() & (found != images)
+    if not tiles.any():
+        return fields.assign(picture=found), []
+    of = found[tiles].unique()
+    whole = len(set(of) & set(images))
+    note = (
+        f"by their names {plural(int(tiles.sum()), 'file')} are tiles of"
+        f" {plural(len(of), 'picture')}, such as {images[tiles].iloc[0]}: they have one name in the"
+        " column picture, and a split never parts them"
+    )
+    more = f"; {whole} of these pictures {'lies' if whole == 1 else 'lie'} here whole as well"
+    return fields.assign(picture=found), [note + more * bool(whole)]
 
 
 def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:

@@ -118,7 +118,7 @@ class NamePattern:
                 table[name] = table.groupby(folded, sort=False)[name].transform("first")
         table = table.astype(dtypes)
         if "picture" in table:
-            table["picture"] = _pictures(table, paths)
+            table["picture"] = pictures(table, paths)
         if "t" in table and "t0" not in table:
             table = table.rename(columns={"t": "t0"})
         return table, unmatched
@@ -175,8 +175,11 @@ def _seconds(text: str) -> float:
 _READ: dict[str, Callable[[str], Any]] = {"int": int, "number": _number, "duration": _seconds}
 
 
-def _pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":
-    """Path of the image every file belongs to, found by name beside it or anywhere else."""
+def pictures(table: pd.DataFrame, paths: Sequence[str]) -> "pd.Series[str]":
+    """Path of the image every file belongs to, found by name beside it or anywhere else.
+
+    `table` has the columns path and picture, a name or missing; `paths` are those of all files.
+    """
     there = {path.casefold(): path for path in paths}
     by_name: dict[str, list[str]] = {}
     for path in paths:

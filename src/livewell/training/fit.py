@@ -116,7 +116,8 @@ def trained(
     profile = classifier.profile
     precision, chosen = chosen_precision(profile, device), chosen_device(device)
     last = folder / "last.ckpt"
-    with calm(), task(what, total=profile.fit.steps) as tick:
+    steps = profile.fit.steps + profile.fit.head_steps
+    with calm(), task(what, total=steps) as tick:
         log = EpochLog(folder / "log.csv", batches.sampler, tick)
         callbacks: list[Callback] = [log, _Keep(folder, log)]
         if profile.fit.patience:
@@ -126,7 +127,7 @@ def trained(
             devices=[chosen.index or 0] if chosen.type == "cuda" else 1,
             precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             # with max_steps Lightning 2.6 counts the last epoch once more when it resumes
-            max_epochs=profile.fit.steps // profile.fit.steps_per_epoch,
+            max_epochs=steps // profile.fit.steps_per_epoch,
             callbacks=callbacks,
             plugins=[WholeCheckpoints()],
             logger=False,

@@ -1,5 +1,6 @@
 """The Lightning module: one step of training, and what is watched on validation groups."""
 
+import math
 from functools import partial
 from typing import Any, cast
 
@@ -12,10 +13,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from livewell.errors import SpecError
+from livewell.models.nets.backbones import PartlyFixed
 from livewell.models.nets.field import FieldNet
 from livewell.models.nets.net import centre, normalise
 from livewell.models.nets.unet import UNet, UNetSpec
@@ -44,6 +46,25 @@ def no_decay(_: int) -> float:
     return 1.0
 
 
+def one_cycle(step: int, steps: int) -> float:
+    """Factor on a learning rate in one cycle, along cosines.
+
+    From a tenth to 1 in a quarter of the steps (at least one step), then down to a thousandth.
+    """
+    top = max(0.25 * (steps + 1), 2) - 1
+    begin, end, done = (0.1, 1.0, step / top)
+    if step > top:
+        begin, end, done = 1.0, 0.001, (step - top) / (steps - top)
+    return end + (begin - end) / 2 * (1 + math.cos(math.pi * done))
+
+
+def cycles(step: int, fit: FitSpec) -> float:
+    """Factor on learning rates: a cycle of the last layer alone where there is one, then one."""
+    if step < fit.head_steps:
+        return fit.head_lr / fit.lr * one_cycle(step, fit.head_steps)
+    return one_cycle(step - fit.head_steps, fit.steps)
+
+
 def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
     """Parameters as torch's optimisers take them: the first group with the rate and decay of `fit`.
 
@@ -55,20 +76,43 @@ def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
     convolution biases learn at twice the rate and do not decay; everything else, batch norm's
     scales and shifts too, learns at the rate and decays.
     """
-    every = [part for part in net.parameters() if part.requires_grad]
-    apart: list[Tensor] = []
-    rate = fit.lr
+    return [
+        group
+        for parts, rate in _by_rate(net, fit)
+        for group in _by_decay(net, fit, [part for part in parts if part.requires_grad], rate)
+    ]
+
+
+def _by_rate(net: nn.Module, fit: FitSpec) -> list[tuple[list[nn.Parameter], float]]:
+    """Parameters and their rate: of first blocks, later blocks and the last layer, or of all."""
+    if not fit.lr_first or not isinstance(net, PartlyFixed):
+        return [(list(net.parameters()), fit.lr)]
+    found, known = [], set[int]()
+    for number, modules in enumerate((net.first(net.first_blocks), net.first(), (net,))):
+        every = [part for module in modules for part in module.parameters()]
+        rate = fit.lr_first * (fit.lr / fit.lr_first) ** (number / 2)
+        found.append(([part for part in every if id(part) not in known], rate))
+        known |= {id(part) for part in every}
+    return found
+
+
+def _by_decay(
+    net: nn.Module, fit: FitSpec, every: list[nn.Parameter], rate: float
+) -> list[dict[str, Any]]:
+    """Parameters that decay, and those that do not, which may learn at another rate."""
+    apart: list[nn.Parameter] = []
+    undecayed = {"lr": rate, "weight_decay": 0.0}
     if fit.optimiser == "adamw":
         apart = [part for part in every if part.ndim <= 1]
     elif fit.rates == "caffe":
         convolutions = [part for part in net.modules() if isinstance(part, nn.Conv2d)]
         biases = {id(part.bias) for part in convolutions}
         apart = [part for part in every if id(part) in biases]
-        rate = 2 * fit.lr
+        undecayed["lr"] = 2 * rate
     numbers = {id(part) for part in apart}
     rest = [part for part in every if id(part) not in numbers]
-    undecayed = {"params": apart, "lr": rate, "weight_decay": 0.0}
-    return [{"params": rest}, undecayed] if apart else [{"params": rest}]
+    groups = [{"params": rest, "lr": rate}, {"params": apart, **undecayed}]
+    return [group for group in groups if group["params"]]
 
 
 def macro_auc(target: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
@@ -108,8 +152,12 @@ class Classifier(pl.LightningModule):
         return self.net if self.average is None else self.average.module
 
     def on_train_epoch_start(self) -> None:
-        """Forget the last epoch's losses."""
+        """Forget the last epoch's losses; let the last layer learn alone in its epochs."""
         self._losses = []
+        alone = self.profile.fit.head_epochs
+        if alone and isinstance(self.net, PartlyFixed):
+            blocks = self.profile.settings()["fixed_blocks"]
+            self.net.fix(None if self.current_epoch < alone else blocks)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout and mixup from the run's seed and the step."""
@@ -212,16 +260,7 @@ class Classifier(pl.LightningModule):
         elif fit.schedule == "constant":
             schedule = LambdaLR(optimiser, no_decay)
         else:
-            schedule = OneCycleLR(
-                optimiser,
-                max_lr=[group["lr"] for group in optimiser.param_groups],
-                total_steps=fit.steps + 1,
-                # a rise needs two steps, or torch divides by its length of zero
-                pct_start=max(0.25, 2 / (fit.steps + 1)),
-                div_factor=10,
-                final_div_factor=100,
-                cycle_momentum=False,
-            )
+            schedule = LambdaLR(optimiser, lambda step: cycles(step, fit))
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]
 
 

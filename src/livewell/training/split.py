@@ -10,6 +10,8 @@ from livewell.errors import Fault, ImageContentError, SpecError, SplitError, Tab
 from livewell.images.opening import Channels, asked_channels, choose_channels
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
+from livewell.splitting.groups import group_of_images
+from livewell.splitting.units import refuse_torn
 from livewell.study.content import first_frames, frame_digests
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
@@ -54,6 +56,7 @@ class TrainingSplit:
         """The split of this name, where it fits the recipe; all folds where none are asked for."""
         patches, parts, meta = study.split(name)
         refuse_new_labels(study, name, meta)
+        refuse_torn(study.fields(), group_of_images(patches), meta.by)
         _check_size(meta, profile)
         chosen = _chosen_folds(parts, folds)
         anchors = None if anchor is None else Anchors.of(study, anchor)

@@ -12,7 +12,7 @@ from livewell.files import AnyPath
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels
 from livewell.study.constants import constant
-from livewell.study.known import known_fields, refuse_twins
+from livewell.study.known import known_fields, refuse_twins, with_pictures
 from livewell.study.layout import NamePattern
 from livewell.study.study import Study
 from livewell.tables.schemas import FIELDS
@@ -44,7 +44,8 @@ def index(
 ) -> IndexResult:
     """Index a folder of images; no pixel is read and no image is moved.
 
-    Where neither pattern nor table says the wells, they and positions are those that files state.
+    Where neither pattern nor table says the wells, they and positions are those that files state;
+    where they say no picture, a tile's is the image that its name tells (``a.png_01_02.png``).
 
     Parameters
     ----------
@@ -95,8 +96,8 @@ def index(
     fields, notes, stated = known_fields(chosen, read, table, drop=unmatched == "drop")
     for column, value in (constants or {}).items():
         fields[column] = constant(fields, column, value)
-    pictures = fields["picture"] if "picture" in fields else fields["image"]
-    fields["picture"] = pictures.fillna(fields["image"])
+    fields, tiles = with_pictures(fields)
+    notes += tiles
     fields = FIELDS.check(
         fields, where=str(images), remedy="correct --column, the pattern or the table"
     )

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -44,6 +44,8 @@ class Backbone:
     """How its last maps lie over the pixels."""
     blocks: int
     """How many blocks it has, of those that `fixed_blocks` counts."""
+    first_blocks: int = 0
+    """How many of them are first ones, where rates differ (`lr_first`); 0: half of them."""
     least_px: int = 1
     """Edge of the smallest crop that leaves a cell."""
     dropout: float = 0.0
@@ -72,6 +74,7 @@ class BackboneSpec(CropNetSpec):
     Inception-v3.
     """
 
+    has_blocks: ClassVar[bool] = True
     kind: BackboneKind = "resnet18"
     weights: str = Field("", description=SETTING)
     fixed_blocks: int = Field(
@@ -79,6 +82,13 @@ class BackboneSpec(CropNetSpec):
         ge=0,
         description="so many blocks, counted from the pixels, keep the weights that they begin"
         " with; a convolution before the net's first block counts as one",
+    )
+    head_dropout: float = Field(
+        -1,
+        ge=-1,
+        lt=1,
+        description="share of the averages before the last layer that is dropped in training; -1:"
+        " as the net's authors have it",
     )
 
     @property
@@ -131,8 +141,10 @@ class BackboneSpec(CropNetSpec):
         for replaced in ("avgpool", "dropout"):
             layers.pop(replaced, None)
         layers["avgpool"], layers["flatten"] = nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        layers["dropout"], layers[name] = nn.Dropout(own.dropout), head
+        dropped = own.dropout if self.head_dropout < 0 else self.head_dropout
+        layers["dropout"], layers[name] = nn.Dropout(dropped), head
         net = PartlyFixed(layers)
+        net.first_blocks = own.first_blocks or own.blocks // 2
         _see_channels(net, shape.channels)
         if self.weights:
             fill(net, self.kind, self.weights, (name, "AuxLogits"), own.renamed)
@@ -148,15 +160,25 @@ class PartlyFixed(nn.Sequential):
     """
 
     fixed: tuple[nn.Module, ...] = ()
+    first_blocks: int = 0
+    """How many blocks are first ones, where rates differ."""
 
-    def fix(self, blocks: int) -> None:
-        """Fix so many blocks, with all layers before the next one."""
+    def first(self, blocks: int | None = None) -> tuple[nn.Module, ...]:
+        """So many blocks, or all, with all layers before the next one."""
         row, number = list(_row(self)), 0
         for end, part in enumerate(row):
             number += any(isinstance(each, nn.Conv2d) for each in part.modules())
-            if number > blocks or isinstance(part, nn.AdaptiveAvgPool2d):
-                self.fixed = tuple(row[:end])
-                break
+            if number > (len(row) if blocks is None else blocks) or (
+                isinstance(part, nn.AdaptiveAvgPool2d)
+            ):
+                return tuple(row[:end])
+        return tuple(row)
+
+    def fix(self, blocks: int | None = None) -> None:
+        """Fix so many blocks, or all, as `first` says; others learn, also such as were fixed."""
+        for part in self.fixed:
+            part.requires_grad_(True)
+        self.fixed = self.first(blocks)
         for part in self.fixed:
             part.requires_grad_(False)
         self.train(self.training)
@@ -260,7 +282,9 @@ BACKBONES: dict[str, Backbone] = {
         partial(_basic, (3, 4, 6, 3)), _trunk(32, 899, 449), 17, without_padding=True
     ),
     "resnet50": Backbone(partial(_bottleneck, (3, 4, 6, 3)), _trunk(32, 427, 213), 17),
-    "resnet101": Backbone(partial(_bottleneck, (3, 4, 23, 3)), _trunk(32, 971, 485), 34),
+    "resnet101": Backbone(
+        partial(_bottleneck, (3, 4, 23, 3)), _trunk(32, 971, 485), 34, first_blocks=8
+    ),
     "densenet121": Backbone(_densenet, _trunk(32, 2071, 1021), 8, least_px=29),
     "squeezenet1_1": Backbone(_squeezenet, _trunk(16, 207, 88), 9, least_px=17, dropout=0.5),
     "inception_v3": Backbone(_inception, _trunk(32, 1311, 618), 16, least_px=75, dropout=0.5),

@@ -55,7 +55,16 @@ if TYPE_CHECKING:
 @click.option("--name", default="split", show_default=True)
 @channels("Transmitted-light channel, if its name does not tell.")
 @click.option(
-    "--merge-duplicates", is_flag=True, help="Images of the same content become one group."
+    "--merge-duplicates",
+    is_flag=True,
+    help="Images of the same content, and near copies, become one group.",
+)
+@click.option(
+    "--different-fields",
+    type=(str, str),
+    multiple=True,
+    metavar="IMAGE IMAGE",
+    help="Two images that look like near copies and are different fields (repeatable).",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def split_(talk: Talk, study: Path, **options: Any) -> None:

@@ -17,6 +17,7 @@ from livewell.inference.unseen import candidates, scored_by, scorers
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
+from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.units import refuse_torn, unit_names
 from livewell.study.audited import audit_state
@@ -82,6 +83,7 @@ class EvaluationSet:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
         pixels = StudyPixels(study, run.spec.channels)
         refuse_changed(study, run.spec.split, patches["image"], pixels)
+        refuse_copies(study, patches, parts, meta, pixels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
         if made.part("test").empty:

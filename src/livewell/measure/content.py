@@ -1,7 +1,12 @@
-"""What an image shows, as a digest that turning, mirroring and number type do not change."""
+"""What an image shows: a digest that turning, mirroring and number type do not change, a likeness.
+
+Equal digests prove the same content; likenesses (`livewell.measure.likeness`) find copies in other
+grey levels, with other edges, or through a lossy format.
+"""
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +15,7 @@ from numpy.typing import NDArray
 
 from livewell.image import Frame
 from livewell.measure.borders import checked_frame
+from livewell.measure.likeness import likeness
 
 Layout = tuple[int, int]
 """Rows and columns of equal tiles that an image is cut into."""
@@ -18,33 +24,40 @@ LAYOUTS: tuple[Layout, ...] = ((1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (2, 4), (
 """Images in 2, 4, 6 and 8 tiles."""
 WHOLE = "whole"
 """The part that is a frame."""
-COLUMNS = ["image", "t", "part", "height", "width", "digest"]
-"""Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1)."""
+COLUMNS = ["image", "t", "part", "height", "width", "digest", "likeness"]
+"""Columns of a content table; `part` is ``whole`` or e.g. ``2x2:0,1`` (row 0, column 1), `likeness`
+as `likeness.Likeness.packed` gives it."""
+ALIKE = 1.2
+"""A frame may be a copy of a tile whose sides are longer or shorter by less than this factor."""
 
 
-Row = tuple[str, int, str, int, int, str | None]
+Row = tuple[str, int, str, int, int, str | None, bytes | None]
 """A row of a content table."""
 
 
 def content_rows(
     image: str, t: int, frame: Frame, shapes: Iterable[tuple[int, int]]
 ) -> Iterator[Row]:
-    """Rows of a content table on a frame, and on its tiles where a frame of a tile's shape exists.
+    """Rows of a content table on a frame, and on its tiles where some frame is about as large.
 
-    Two rows with one digest show the same image; the digest is missing where all pixels are equal.
-    `shapes` are those of every frame that the table is to be compared with. Where all are one, as
-    in most studies, this costs one hash a frame.
+    Two rows with one digest show the same image; the digest is missing where all pixels are equal,
+    and the likeness where a part shows nothing but noise. `shapes` are those of every frame that
+    the table is to be compared with. Where all are one, as in most studies, this costs one hash and
+    one thumbnail a frame.
     """
     values = _canonical_type(checked_frame(frame))
-    yield image, t, WHOLE, *_size(values), _digest(values)
-    for layout in _compared(values.shape, shapes):
-        for part, tile in _tiles(values, layout):
-            yield image, t, part, *_size(tile), _digest(tile)
+    whole = [(WHOLE, values)]
+    tiles = (_tiles(values, layout) for layout in _compared(values.shape, shapes))
+    for part, pixels in chain(whole, *tiles):
+        digest = _digest(pixels)
+        seen = None if digest is None else likeness(pixels)
+        yield image, t, part, *_size(pixels), digest, seen.packed() if seen else None
 
 
 def table_of(rows: Iterable[Row]) -> pd.DataFrame:
     """A content table."""
-    kinds = {name: "str" if name in ("image", "part", "digest") else "Int64" for name in COLUMNS}
+    texts = dict.fromkeys(("image", "part", "digest"), "str") | {"likeness": "object"}
+    kinds = dict.fromkeys(COLUMNS, "Int64") | texts
     return pd.DataFrame(rows, columns=COLUMNS).astype(kinds)
 
 
@@ -61,9 +74,16 @@ def parts(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[str
 
 
 def _compared(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[Layout]:
-    """Layouts that cut a frame of this shape into tiles of a shape of which there are frames."""
+    """Layouts that cut a frame of this shape into tiles about as large as some frame."""
     known = {_either_way(other) for other in shapes}
-    return [layout for layout in LAYOUTS if _either_way(_tile_shape(shape, layout)) in known]
+    return [layout for layout in LAYOUTS if any(_near(shape, layout, other) for other in known)]
+
+
+def _near(shape: tuple[int, ...], layout: Layout, other: tuple[int, int]) -> bool:
+    tile = _either_way(_tile_shape(shape, layout))
+    return all(
+        one < ALIKE * two and two < ALIKE * one for one, two in zip(tile, other, strict=True)
+    )
 
 
 def _size(values: Frame) -> tuple[int, int]:

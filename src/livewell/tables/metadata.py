@@ -219,6 +219,11 @@ class SplitMeta(_WithClasses):
     pixel_um: Scale | None
     counts: Mapping[str, int] = {}
     merge_duplicates: bool = False
+    different_fields: tuple[tuple[str, str], ...] = ()
+    """Images that look like near copies, and that somebody saw to be different fields."""
+    without_copies: str = ""
+    """Hash of the tables in which no copy was on two sides; empty where nobody looked for near
+    copies (older versions)."""
     occupied_by: str = ""
     """Hash of the weights of the model that told empty patches; empty where texture did."""
     seed: int = 0

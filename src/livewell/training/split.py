@@ -10,6 +10,7 @@ from livewell.errors import Fault, ImageContentError, SpecError, SplitError, Tab
 from livewell.images.opening import Channels, asked_channels, choose_channels
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
+from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.units import refuse_torn
 from livewell.study.content import first_frames, frame_digests
@@ -84,13 +85,14 @@ class TrainingSplit:
         return None if self.stain is None else str(self.stain.channels[0])
 
     def prepare(self) -> None:
-        """Copy the pixels of its images, look at every frame, and refuse those that changed."""
+        """Copy the pixels of its images, look at every frame; refuse what changed, and copies."""
         images = sorted(self.patches["image"].unique())
         if self.anchors is not None:
             images += sorted(self.anchors.of_plates(images))
         for pixels in (self.pixels, *filter(None, [self.stain])):
             pixels.prepare(images)
         refuse_changed(self.study, self.name, images, self.pixels)
+        refuse_copies(self.study, self.patches, self.parts, self.meta, self.pixels)
 
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""

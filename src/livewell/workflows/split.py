@@ -1,7 +1,7 @@
 """Patches of a study, and which group plays which part."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from livewell.files import AnyPath, refuse_unwritable
 from livewell.images.opening import Channels
 from livewell.splitting import balance, confounds, leaks, units
+from livewell.splitting.copies import tables_hash
 from livewell.splitting.groups import group_of_images, grouped, refuse_lost
 from livewell.splitting.schemes import Scheme
 from livewell.study.content import content
@@ -51,6 +52,7 @@ def split(
     name: str = "split",
     channels: Channels = None,
     merge_duplicates: bool = False,
+    different_fields: Sequence[tuple[str, str]] = (),
     occupied_by: AnyPath | None = None,
     seed: int = 0,
 ) -> SplitResult:
@@ -71,7 +73,9 @@ def split(
     channels
         Channels to look at, by name or number; by default the study's, else the transmitted light.
     merge_duplicates
-        Give images with the same content one group instead of refusing them.
+        Give images that show the same, also near copies, one group instead of refusing them.
+    different_fields
+        Pairs of images that look like near copies, and that somebody saw to be different fields.
     occupied_by
         A model that tells empty patches of a grid, trained on marked ones; their texture does where
         ``None``.
@@ -87,7 +91,7 @@ def split(
     SplitError
         No such group, a group missing, or too few groups of a class.
     LeakError
-        The same content on both sides.
+        The same content, or near copies, on both sides.
     LabelError
         Labels on patches and a grid asked for, or neither; or no patch of a class.
     OutputError
@@ -114,9 +118,11 @@ def split(
     refuse_lost(patches, meta.class_names)
     patches = grouped(patches, groups, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates())
-    clusters = leaks.same_content(digests)
+    known = dict(group_of_images(patches))
+    near = leaks.near_copies(digests, known, different_fields)
+    clusters = leaks.same_content(digests, near)
     if merge_duplicates:
-        merged = leaks.merged_groups(clusters, dict(group_of_images(patches)))
+        merged = leaks.merged_groups(clusters, known)
         patches["group"] = patches["image"].map(merged)
     patches = PATCHES.check(patches, where=f"split {name}")
     group_of = group_of_images(patches)
@@ -148,6 +154,8 @@ def split(
             occupied_by=occupancy.weights_sha256 if occupancy else "",
             counts=counts,
             merge_duplicates=merge_duplicates,
+            different_fields=tuple(different_fields),
+            without_copies=tables_hash(patches, folds),
             seed=seed,
             warnings=tuple(warnings),
         ),

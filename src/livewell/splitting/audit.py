@@ -120,15 +120,16 @@ class Audit:
     @property
     def headline(self) -> str:
         """What was found, in a sentence or two that a biologist understands."""
+        first = [answer.partition(". ")[0].removesuffix(".") for answer in self.answers]
         said = {
-            verdict: [a for v, a in zip(self.verdicts, self.answers, strict=True) if v == verdict]
+            verdict: [f"{a}." for v, a in zip(self.verdicts, first, strict=True) if v == verdict]
             for verdict in WORST
         }
         found = [*said["fails"], *said["attention"]]
         if said["fails"]:
-            return " ".join(["This study FAILS the audit:", *found])
+            return " ".join(["This study FAILS the audit.", *found])
         if said["attention"]:
-            return " ".join(["No check fails, but look at this:", *found])
+            return " ".join(["No check fails, but look at this.", *found])
         if not said["passes"]:
             return "Nothing could be checked: " + " ".join(said["unchecked"])
         left = len(said["unchecked"])

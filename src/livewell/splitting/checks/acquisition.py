@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.measure.ground import GROUND
-from livewell.splitting.audit import Check
+from livewell.splitting.audit import LEVEL, Association, Check
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.findings import Finding, by_levels
 from livewell.text import listed, sentence
@@ -30,6 +30,10 @@ STATED = (
     "pixel size",
 )
 """What files state, whatever their cells do."""
+
+
+SOME = 0.5
+"""Least share of units with ground for a pass: what was measured in a few says nothing of all."""
 
 
 def acquisition(data: AuditData) -> Check:
@@ -59,10 +63,13 @@ def acquisition(data: AuditData) -> Check:
     said = f"ground without cells was measured in {clear} of {len(table)} {thing}"
     if not told.associations:
         said = f"only what files state was looked at, for {said}"
+    p = min(1.0, min(ways) * len(ways))
+    if p > LEVEL and clear < SOME * len(table):
+        return replace(base, unchecked=f"{said}, which is too few", table=_table(data, table))
     names = listed(each.what for each in stated) if stated else "nothing, for all are alike"
     return replace(
         base,
-        p_value=min(1.0, min(ways) * len(ways)),
+        p_value=p,
         associations=(*told.associations, *(each.association for each in stated)),
         fails=f"{_strongest(data, told.associations, stated, told.p_value <= least)} ({said}).",
         passes=f"Light, noise and traces of compression do not tell the classes ({said}; of what"
@@ -79,7 +86,9 @@ def _stated(data: AuditData) -> list[Finding]:
     return by_levels(data, rows.assign(regions=1), columns)
 
 
-def _strongest(data: AuditData, measured: tuple, stated: list[Finding], by_measure: bool) -> str:
+def _strongest(
+    data: AuditData, measured: tuple[Association, ...], stated: list[Finding], by_measure: bool
+) -> str:
     if not stated or by_measure:
         first = measured[0]
         return (

@@ -57,7 +57,7 @@ def appearance(data: AuditData) -> Check:
         QUESTION,
         p_value=told.p_value,
         found="fails" if batch else "attention",
-        associations=told.associations,
+        associations=(first, *(one for one in told.associations if one is not first)),
         fails=f"{name} alone tells the classes ({said}).{end}",
         passes=f"No such number tells the classes; the strongest: {NAMES[first.what]} ({said}).",
         remedy=REMEDY,

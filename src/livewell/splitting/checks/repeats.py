@@ -63,8 +63,8 @@ def _said(data: AuditData, table: pd.DataFrame) -> str:
     other = next(image for image in first if image != whole)
     kind = "are tiles of another" if tiles == table["cluster"].nunique() else "repeat another"
     return (
-        f"{len(copies)} of {len(data.fields)} images {kind}, such as {other} of {whole}; they count"
-        " once in this audit."
+        f"{len(copies)} of {len(data.fields)} images {kind}. Such is {other} of {whole}; copies"
+        " count once in this audit."
     )
 
 

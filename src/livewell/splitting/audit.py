@@ -11,8 +11,12 @@ from livewell.tables.metadata import CheckMeta, Verdict
 
 WORST: tuple[Verdict, ...] = ("fails", "attention", "passes", "unchecked")
 """Verdicts, of which an audit has the first that one of its checks has."""
-LEVEL = 0.05
-"""Chance that a study without any shortcut fails a check, all checks together."""
+LEVEL = 0.025
+"""Chance that a study without any shortcut fails a check by its p value, all checks together; the
+other half of one in twenty is left for what fails outright."""
+WEAK_AUC, WEAK_V = 0.6, 0.2
+"""Areas and Cramer's V below these are too weak to lead a net far, however certain they are in a
+large study: no shortcut, only something to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Association:
     high: float = np.nan
     text: str = ""
     """A sentence with the numbers, for a biologist."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is too weak to lead a net far."""
+        return self.value < (WEAK_V if self.metric == "Cramer's V" else WEAK_AUC)
 
     def plain(self) -> dict[str, str | float | None]:
         """Its fields, fit for JSON."""

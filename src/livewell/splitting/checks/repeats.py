@@ -30,7 +30,8 @@ def repeats(data: AuditData) -> Check:
         return Check(
             base.name,
             base.question,
-            passes=f"No image shows what another shows ({len(data.fields)} compared).",
+            passes=f"No image is a copy of another, turned, mirrored or a tile"
+            f" ({len(data.fields)} compared); copies that were saved anew are not found so.",
             remedy=remedy,
             table=table,
         )

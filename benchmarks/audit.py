@@ -19,6 +19,7 @@ from livewell.labels.by_column import Column
 from livewell.metrics.intervals import wilson
 from livewell.models.recipes import FROZEN
 from livewell.progress import task
+from livewell.simulate.nature import Culture
 from livewell.simulate.optics import Optics
 from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
@@ -33,8 +34,10 @@ PLATES, ROWS, COLUMNS = 2, "BC", range(2, 8)
 EDGE_PX, DOSE_S, STEPS = 256, 60.0, 4
 """Edge of a field; seconds of light, half as much again as kills the median cell, and half hours
 until the second image."""
-STEADY = 0.1
+STEADY = 0.05
 """What is left of the simulator's differences in brightness between wells, as exponent."""
+DENSITY = 0.6
+"""What is left of the simulator's density, so that there is ground between cells."""
 GREY = 100 / 4600
 """From the simulator's grey levels to the eight bits that are written."""
 CLASSES = ("healthy", "sick")
@@ -88,13 +91,12 @@ def _one_plate(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
 
 
 def _right_half(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
-    """The right half of every plate, but for one pair of wells a plate that is swapped."""
-    right = wells["column"] > np.median(COLUMNS)
-    lit = right.to_numpy().copy()
-    for _, rows in wells.groupby("plate"):
-        for side in (True, False):
-            lit[rng.choice(rows.index[right[rows.index] == side])] ^= True
-    return lit
+    """The right half of both plates, but for one pair of wells that is swapped."""
+    right = (wells["column"] > np.median(COLUMNS)).to_numpy()
+    swapped = [rng.choice(np.flatnonzero(right == side)) for side in (True, False)]
+    lit = right.copy()
+    lit[swapped] ^= True
+    return np.asarray(lit)
 
 
 def _lit_last(lit: Flags, rng: np.random.Generator) -> Floats:
@@ -127,7 +129,7 @@ SHORTCUTS = {
         pixels=_coated,
     ),
     "class by well column": Shortcut(
-        "design", "lit wells on the right half, but for one in six", _right_half
+        "design", "lit wells on the right half, but for one pair of wells", _right_half
     ),
     "class by acquisition order": Shortcut(
         "design", "lit wells after the others, but for a few", _balanced, order=_lit_last
@@ -258,8 +260,11 @@ def _frame(plate: int, number: int, seed: int, steps: int, lit: bool) -> Floats:
     def steady(optics: Optics) -> Optics:
         return replace(optics, background=4600 * (optics.background / 4600) ** STEADY)
 
-    change = Change(optics=steady, edge_px=EDGE_PX)
-    pixels = field(plate, number, change, seed + 1000, DOSE_S * lit, steps)
+    def sparse(culture: Culture) -> Culture:
+        return replace(culture, density=DENSITY * culture.density)
+
+    change = Change(culture=sparse, optics=steady, edge_px=EDGE_PX)
+    pixels = field(plate, number, change, seed, DOSE_S * lit, steps)
     return np.asarray(pixels * GREY, dtype=np.float32)
 
 

@@ -9,12 +9,15 @@ from scipy import ndimage
 from livewell.geometry import Box
 from livewell.image import Frame
 from livewell.measure.borders import valid_area
-from livewell.measure.noise import FINE_UM
-from livewell.measure.occupancy import textured
+from livewell.measure.noise import FINE_UM, energies, fine_scale, noise_of
+from livewell.measure.occupancy import RISE, textured
 
-HALO_UM, HALO_PX = 12.0, 36
+HALO_UM, HALO_PX = 8.0, 24
 """Ground begins so far from anything with the texture of cells, for haloes reach out from these;
 the second where the pixel size is unknown."""
+SMOOTH = 0.25
+"""Ground has at most this share of the amplitude at the scale of whole cells that three quarters of
+the frame stay below: between smooth cells of a dense layer there is none."""
 LEAST_GROUND = 0.03
 """Share of a frame that has to be ground for anything to be measured there."""
 BLOCK_PX = 8
@@ -44,15 +47,27 @@ WHOLE = {
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) / 6
 
 
-def ground_of(cells: NDArray[np.bool_], pixel_um: float | None = None) -> NDArray[np.bool_]:
+def ground_of(
+    image: Frame, cells: NDArray[np.bool_], pixel_um: float | None = None
+) -> NDArray[np.bool_]:
     """Where no cell is, nor the halo of one: bool (y, x).
 
-    `cells` is as `livewell.measure.occupancy.textured` gives it.
+    Far from what has the texture of cells (`cells`, see `livewell.measure.occupancy.textured`), and
+    smooth at the scale of whole cells too, by the frame's own noise or by `SMOOTH`.
     """
     halo = HALO_PX if pixel_um is None else HALO_UM / pixel_um
-    if not cells.any():
-        return np.ones_like(cells)
-    return np.asarray(ndimage.distance_transform_edt(~cells) > halo)
+    far = np.ones_like(cells)
+    if cells.any():
+        far = np.asarray(ndimage.distance_transform_edt(~cells) > halo)
+    rows, columns = (length // 2 * 2 for length in image.shape)
+    half = image[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2)
+    scale = 1.5 * fine_scale(pixel_um)
+    band, fine = energies(half.mean(axis=(1, 3), dtype=np.float32), scale)
+    noise = noise_of(band, fine, 0.0, scale)
+    limit = max((RISE * noise) ** 2, SMOOTH**2 * float(np.quantile(band, 0.75)))
+    smooth = np.zeros_like(cells)
+    smooth[:rows, :columns] = np.kron(band < limit, np.ones((2, 2), dtype=bool))
+    return far & smooth
 
 
 def whole_measures(image: Frame, cells: NDArray[np.bool_]) -> dict[str, float]:
@@ -103,7 +118,7 @@ def measures(frame: Frame, pixel_um: float | None = None) -> dict[str, float]:
     area = valid_area(frame)
     cells = textured(frame, pixel_um)[area.slices]
     image = frame[area.slices]
-    return whole_measures(image, cells) | ground_measures(image, ground_of(cells, pixel_um))
+    return whole_measures(image, cells) | ground_measures(image, ground_of(image, cells, pixel_um))
 
 
 def empty_boxes(ground: NDArray[np.bool_], edge_px: int, most: int) -> list[Box]:

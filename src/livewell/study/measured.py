@@ -28,7 +28,7 @@ from livewell.study.study import Study
 from livewell.tables.columns import read_table
 from livewell.tables.schemas import BOX, write_table
 
-VERSION = 1
+VERSION = 2
 """Raised where a measure changes: what was kept is then measured again."""
 PATCHES_A_FRAME = 6
 """Empty patches of a frame that are looked at."""
@@ -119,7 +119,7 @@ def _measure(frame: Frame, pixel_um: float | None) -> tuple[pd.DataFrame, pd.Dat
     area = valid_area(frame)
     image = frame[area.slices]
     cells = textured(frame, pixel_um)[area.slices]
-    ground = ground_of(cells, pixel_um)
+    ground = ground_of(image, cells, pixel_um)
     numbers = pd.DataFrame([whole_measures(image, cells) | ground_measures(image, ground)])
     boxes = empty_boxes(ground, patch_edge(pixel_um), PATCHES_A_FRAME)
     if not boxes:

@@ -1,4 +1,4 @@
-"""What a net could learn of a study in place of health: shortcuts, sought before a reviewer does."""
+"""What a net could learn of a study in place of health, sought before a reviewer does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class AuditResult:
     """What `audit` found: the checks decided together, what is kept of them, and the page."""
 
     folder: Path
-    audit: Audit
+    found: Audit
     meta: AuditMeta
     failures: pd.DataFrame
     page: Path

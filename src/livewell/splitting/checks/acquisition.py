@@ -1,4 +1,4 @@
-"""Can the label be told from how images were taken, where no cells are?"""
+"""The label told from how images were taken, by what cells cannot change."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Can the label be told from brightness, contrast or sharpness of whole images?"""
+"""The label told from brightness, contrast or sharpness of whole images."""
 
 import numpy as np
 import pandas as pd

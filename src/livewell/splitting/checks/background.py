@@ -1,4 +1,4 @@
-"""Can the label be told from patches without cells?"""
+"""The label told from patches without cells."""
 
 import numpy as np
 import pandas as pd

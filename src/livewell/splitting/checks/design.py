@@ -1,4 +1,4 @@
-"""Does the label go with replicate, plate, place on the plate, day or order of acquisition?"""
+"""Labels that go with replicate, plate, place on the plate, day or order of acquisition."""
 
 import re
 from dataclasses import dataclass

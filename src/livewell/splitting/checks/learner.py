@@ -1,4 +1,4 @@
-"""A learner so fast that its left-out predictions under thousands of permuted labels are at hand."""
+"""A learner whose left-out predictions under thousands of permuted labels cost one product."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Does one image stand in the study several times?"""
+"""Images that stand in the study several times."""
 
 import pandas as pd
 

@@ -59,10 +59,12 @@ def _said(data: AuditData, table: pd.DataFrame) -> str:
     copies = data.fields[data.fields[COPY].notna()]
     tiles = int((data.clusters["part"] != "whole").groupby(data.clusters["cluster"]).any().sum())
     first = table.groupby("cluster")["image"].apply(list).iloc[0]
-    kind = " as tiles of another" if tiles and tiles == table["cluster"].nunique() else ""
+    whole = next(iter(copies[COPY]))
+    other = next(image for image in first if image != whole)
+    kind = "are tiles of another" if tiles == table["cluster"].nunique() else "repeat another"
     return (
-        f"{len(copies)} of {len(data.fields)} images repeat another{kind}, such as"
-        f" {' and '.join(first[:2])}: they count once here."
+        f"{len(copies)} of {len(data.fields)} images {kind}, such as {other} of {whole}; they count"
+        " once in this audit."
     )
 
 

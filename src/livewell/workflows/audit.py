@@ -90,7 +90,7 @@ def audit(
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)
     claim(folder, "audit", FILE)
     evidence = partial(looks_at_cells, model, labels)
-    asked = (*questions, *Learning(treated_s).questions, evidence)
+    asked: tuple[Question, ...] = (*questions, *Learning(treated_s).questions, evidence)
     checks: list[Check] = []
     with task("checking", total=len(asked)) as tick:
         for question in asked:

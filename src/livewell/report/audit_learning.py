@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from livewell.metrics.intervals import Estimate
-from livewell.report.figures import comparison
+from livewell.report.figures import estimates
 from livewell.report.page import Picture
 from livewell.report.style import INK, SICK, UNSURE, Sheet, name_rows, unit_axis
 from livewell.splitting.audit import Check
@@ -33,7 +33,7 @@ def left_out(_: AuditData, check: Check) -> Iterator[Picture]:
         (name, Estimate(value, low, high, 0, "percentile"))
         for name, value, low, high in check.table.itertuples(index=False, name=None)
     ]
-    yield comparison(rows)
+    yield estimates(rows, "AUC")
 
 
 def evidence(_: AuditData, check: Check) -> Iterator[Picture]:

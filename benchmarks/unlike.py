@@ -41,12 +41,13 @@ SHARES = (0.6, 0.2, 0.2)
 
 @dataclass(frozen=True)
 class Change:
-    """What is other about some fields: magnification, culture, optics."""
+    """What is other about some fields: magnification, culture, optics, size."""
 
     zoom: float = 1.0
     culture: Callable[[Culture], Culture] = lambda culture: culture
     optics: Callable[[Optics], Optics] = lambda optics: optics
     plates: range = NEW
+    edge_px: int = EDGE_PX
 
 
 def _small_and_round(culture: Culture) -> Culture:
@@ -154,8 +155,8 @@ def field(
 
     culture = change.culture(draw_culture(rng(0), rng(1, number)))
     optics = change.optics(draw_optics(rng(2), rng(3, number)))
-    view = FrameSize(EDGE_PX, EDGE_PX, PIXEL_UM / change.zoom, PAD_PX)
-    cells = CELLS / change.zoom**2
+    view = FrameSize(change.edge_px, change.edge_px, PIXEL_UM / change.zoom, PAD_PX)
+    cells = CELLS / change.zoom**2 * (change.edge_px / EDGE_PX) ** 2
     dose_s = DOSE_S * (number % 2) if dose_s is None else dose_s
     colony = Colony(rng(4, number), culture, cells, view, dose_s)
     for _ in range(steps):

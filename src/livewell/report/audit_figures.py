@@ -10,6 +10,7 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.measure.ground import GROUND
 from livewell.metrics.intervals import Estimate
+from livewell.report.audit_learning import against_chance, evidence, left_out
 from livewell.report.figures import estimates
 from livewell.report.galleries import MarkedFrame, marked_frames, patch_gallery
 from livewell.report.maps import COUNTS, class_plate
@@ -208,5 +209,9 @@ DRAWN: dict[str, Callable[[AuditData, Check], Iterator[Picture]]] = {
     "appearance": _measures,
     "background": _patches,
     "repeats": _copies,
+    "replicates": left_out,
+    "shuffled": against_chance,
+    "before treatment": against_chance,
+    "attribution": evidence,
 }
 """What draws a check, by its name; others get their associations with intervals."""

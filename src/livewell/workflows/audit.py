@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from livewell.files import AnyPath, claim, whole_folder
 from livewell.images.opening import Channels, asked_channels
+from livewell.inference.audit_questions import Learning
 from livewell.progress import task
 from livewell.report.audit import AuditResults, audit_page
+from livewell.report.audit_evidence import looks_at_cells
 from livewell.report.page import render
 from livewell.splitting.audit import Audit, Check
 from livewell.splitting.checks.data import AuditData, AuditSplit
@@ -44,6 +47,7 @@ def audit(
     channels: Channels = None,
     out: AnyPath | None = None,
     seed: int = 0,
+    treated_s: float = 0.0,
     questions: Sequence[Question] = QUESTIONS,
 ) -> AuditResult:
     """Look for what tells the label and is not health, and say what to do about it.
@@ -65,8 +69,10 @@ def audit(
         training and reports look for it.
     seed
         Of permutations and resamples.
+    treated_s
+        When cells were treated, in seconds of the study's time.
     questions
-        The checks; all by default.
+        The checks without learning; all by default.
 
     Raises
     ------
@@ -83,9 +89,11 @@ def audit(
     hashed = label_hash(study, labels) if labels in study.label_names() else ""
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)
     claim(folder, "audit", FILE)
+    evidence = partial(looks_at_cells, model, labels)
+    asked: tuple[Question, ...] = (*questions, *Learning(treated_s).questions, evidence)
     checks: list[Check] = []
-    with task("checking", total=len(questions)) as tick:
-        for question in questions:
+    with task("checking", total=len(asked)) as tick:
+        for question in asked:
             checks.append(question(data))
             tick(note=checks[-1].name)
     found = Audit(tuple(checks))

@@ -1,0 +1,141 @@
+"""Whether what is learnt holds where whole replicates are left out."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.metrics.intervals import Estimate
+from livewell.metrics.outcomes import Floats
+from livewell.metrics.paired import comparison
+from livewell.metrics.ridge import FOLDS, left_out
+from livewell.splitting.audit import Association, Check
+from livewell.splitting.checks.sample import Sample
+from livewell.tables.schemas import score_columns
+
+NAME = "replicates"
+QUESTION = "Does what is learnt hold in a replicate that was never seen?"
+LIMIT = 0.1
+"""A fall of the area under the ROC curve that is surely greater than this fails."""
+COLUMNS = ("experiment", "replicate", "day", "date", "plate")
+"""What a replicate may be called, from coarse to fine."""
+REMEDY = (
+    "Split by {column} (livewell split --by {column}) and report only what is reached on a"
+    " {column} that was left out; take more of them, each with all classes."
+)
+
+
+def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed: int = 0) -> Check:
+    """Areas of a learner that has left out whole replicates, and wells of all replicates.
+
+    As much is learnt from in both cases, so that a fall is not that of less to learn from: units
+    are left out in as many folds as there are replicates, each fold with a share of all.
+
+    Parameters
+    ----------
+    sample
+        What is learnt from.
+    columns
+        By a name of `COLUMNS` the replicate of every row of `sample`; the coarsest one of which
+        two levels hold several classes is taken.
+    """
+    column, rows = _coarsest(sample, columns)
+    if not column:
+        return Check(NAME, QUESTION, unchecked=_why(sample, columns))
+    own = sample.only(rows)
+    names = columns[column][rows]
+    scores = {
+        "within": left_out(own.features, _spread(own, names, seed), seed=seed),
+        "across": left_out(own.features, names.tolist(), seed=seed),
+    }
+    tables = {name: _table(own, hat) for name, hat in scores.items()}
+    found = comparison(tables, own.classes, "within", seed=seed)
+    area = {name: each["roc_auc"] for name, each in found.figures.items()}
+    fall = found.differences["across"]["roc_auc"]
+    return _decided(own, column, len(np.unique(names)), area["within"], area["across"], fall)
+
+
+def _decided(
+    sample: Sample, column: str, count: int, within: Estimate, across: Estimate, gain: Estimate
+) -> Check:
+    fall, low = -gain.value, -gain.high
+    lost = low > 0 and within.low > 0.5 and across.low <= 0.5
+    numbers = (
+        f"AUC {within.value:.2f} ({within.low:.2f} to {within.high:.2f}) where only {sample.noun}s"
+        f" are left out, {across.value:.2f} ({across.low:.2f} to {across.high:.2f}) where a whole"
+        f" {column} is, a change of {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}), over"
+        f" {count} {column}s"
+    )
+    told = Association(f"a {column} left out", "fall of AUC", fall, low, -gain.low, numbers)
+    worse = "nothing of what is learnt holds" if lost else "what is learnt holds far less"
+    if low > 0 and not (lost or low > LIMIT):
+        worse = "what is learnt holds a little less"
+    return Check(
+        NAME,
+        QUESTION,
+        found="fails" if lost or low > LIMIT else "attention" if low > 0 else "passes",
+        associations=(told,),
+        fails=f"In a {column} that was never seen {worse}: {numbers}.",
+        passes=f"What is learnt holds in a {column} that was never seen: {numbers}.",
+        remedy=REMEDY.format(column=column),
+        table=pd.DataFrame(
+            [
+                (name, e.value, e.low, e.high)
+                for name, e in (
+                    (f"{sample.noun}s left out", within),
+                    (f"each {column} left out", across),
+                )
+            ],
+            columns=["left_out", "auc", "low", "high"],
+        ),
+    )
+
+
+def _coarsest(
+    sample: Sample, columns: Mapping[str, NDArray[np.str_]]
+) -> tuple[str, NDArray[np.bool_]]:
+    """The column to leave out by, and rows of those levels that hold several classes."""
+    for name in COLUMNS:
+        if name not in columns:
+            continue
+        table = pd.DataFrame({"level": columns[name], "label": sample.labels})
+        several = table.groupby("level")["label"].transform("nunique") > 1
+        rows = (several & (table["level"] != "")).to_numpy()
+        if len(np.unique(columns[name][rows])) > 1:
+            return name, rows
+    return "", np.zeros(len(sample), dtype=np.bool_)
+
+
+def _why(sample: Sample, columns: Mapping[str, NDArray[np.str_]]) -> str:
+    known = [name for name in COLUMNS if name in columns and len(np.unique(columns[name])) > 1]
+    if not known:
+        return (
+            "there is one replicate only, or none is named (columns"
+            f" {', '.join(COLUMNS)}): nobody can tell whether another would agree"
+        )
+    return f"no two levels of {known[0]} hold several classes, so none can be left out"
+
+
+def _spread(sample: Sample, names: NDArray[np.str_], seed: int) -> list[int]:
+    """Folds of units, as many as replicates, every class and replicate shared out evenly."""
+    units = pd.DataFrame({"unit": sample.groups, "name": names, "label": sample.labels})
+    first = units.drop_duplicates("unit").sample(frac=1, random_state=seed)
+    first = first.sort_values(["label", "name"], kind="stable")
+    folds = min(units["name"].nunique(), FOLDS)
+    fold = dict(zip(first["unit"], np.arange(len(first)) % folds, strict=True))
+    return [int(fold[unit]) for unit in sample.groups]
+
+
+def _table(sample: Sample, hat: Floats) -> pd.DataFrame:
+    """Left-out scores as a table that models are compared by."""
+    classes = sample.classes
+    scores = hat @ (sample.labels[:, None] == np.arange(len(classes)))
+    chances = 1 / (1 + np.exp(-scores))
+    names = np.array(classes.names)
+    table = pd.DataFrame({"group": sample.groups, "label": names[sample.labels]})
+    shown = chances[:, 1:] if classes.binary else chances
+    return table.assign(
+        **dict(zip(score_columns(classes, "p"), shown.T, strict=True)),
+        called=scores.argmax(axis=1),
+    )

@@ -1,0 +1,127 @@
+"""What checks learn from: rows of features, and what their labels were given to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import lgamma
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.classes import ClassNames
+from livewell.metrics.outcomes import Floats
+from livewell.metrics.ridge import Codes, Names, Permuted, among_units, left_out, permuted
+from livewell.splitting.audit import LEVEL
+
+CHECKS = 8
+"""Checks among which p values are corrected; of so few units that no p value can be low enough
+for this nothing is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of features, one a frame or a labelled region.
+
+    Parameters
+    ----------
+    features
+        (n, features), finite.
+    labels
+        (n,), numbers of `classes`.
+    units
+        (n,), what a label was given to, such as the name of a well; of regions in mixed images
+        the image. Labels of units are permuted.
+    groups
+        (n,), what is left out together: a unit, or several that share a well.
+    batches
+        (n,), within which labels are permuted, such as plates; one name for all where there are
+        none.
+    noun
+        What a unit is.
+    """
+
+    features: Floats
+    labels: Codes
+    classes: ClassNames
+    units: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    batches: NDArray[np.str_]
+    noun: str = "well"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def only(self, rows: NDArray[np.bool_]) -> "Sample":
+        """Some of the rows."""
+        return replace(
+            self,
+            features=self.features[rows],
+            labels=self.labels[rows],
+            units=self.units[rows],
+            groups=self.groups[rows],
+            batches=self.batches[rows],
+        )
+
+    def permuted_within(self, columns: Mapping[str, NDArray[np.str_]]) -> "Sample":
+        """The same, its batches the last of the columns within which chance is known well enough.
+
+        Batches are kept where there is no such column.
+        """
+        for name in reversed(list(columns)):
+            found = replace(self, batches=columns[name])
+            if found.within and found.least_p <= LEVEL / CHECKS:
+                return found
+        return self
+
+    @property
+    def told(self) -> str:
+        """How many units there are of each class, such as ``12 wells healthy, 12 sick``."""
+        table = pd.DataFrame({"unit": self.units, "label": self.labels})
+        counts = table.groupby("label")["unit"].nunique()
+        return ", ".join(
+            f"{count} {self.noun}s {self.classes[int(str(label))]}"
+            for label, count in counts.items()
+        )
+
+    @property
+    def shuffle(self) -> Callable[[Codes, np.random.Generator], Codes]:
+        """Permutes labels of units, within batches if any of these holds several classes."""
+        return among_units(self.units, self.batches if self.within else None)
+
+    @property
+    def within(self) -> bool:
+        """Whether labels can be permuted within several batches."""
+        table = pd.DataFrame({"batch": self.batches, "label": self.labels})
+        each = table.groupby("batch")["label"].nunique()
+        return len(each) > 1 and bool((each > 1).any())
+
+    @property
+    def least_p(self) -> float:
+        """Lowest p value that permutations of so few labels could give."""
+        table = pd.DataFrame(
+            {"unit": self.units, "batch": self.batches, "label": self.labels}
+        ).assign(row=np.arange(len(self)))
+        mixed = table.groupby("unit")["label"].nunique().max() > 1
+        strata = "unit" if mixed else "batch" if self.within else None
+        if not mixed:
+            table = table.drop_duplicates("unit")
+        parts = [table] if strata is None else [part for _, part in table.groupby(strata)]
+        log = sum(
+            lgamma(len(part) + 1) - sum(lgamma(n + 1) for n in part["label"].value_counts())
+            for part in parts
+        )
+        # scores of two classes are each other's negative, so swapped labels give the same area
+        return min(1.0, float(np.exp(-log)) * (2 if len(self.classes) == 2 else 1))
+
+    def scarce(self, level: float = LEVEL / CHECKS) -> str:
+        """Why no permutation could tell; empty where one can."""
+        if len(np.unique(self.labels)) < 2:
+            return f"only one class is there: {self.told}"
+        if self.least_p > level:
+            return f"too few to tell from chance: {self.told}"
+        return ""
+
+    def permuted(self, groups: Names | None = None, *, seed: int = 0) -> Permuted:
+        """How well classes are told with groups, or others given here, left out; and by chance."""
+        hat = left_out(self.features, self.groups if groups is None else groups, seed=seed)
+        return permuted(hat, self.labels, self.shuffle, seed=seed)

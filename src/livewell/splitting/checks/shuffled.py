@@ -1,0 +1,68 @@
+"""Whether the classes differ by more than labels that were shuffled."""
+
+import numpy as np
+import pandas as pd
+
+from livewell.metrics.ridge import Names, Permuted
+from livewell.splitting.audit import LEVEL, Association, Check
+from livewell.splitting.checks.sample import Sample
+
+NAME = "shuffled"
+QUESTION = "Do the classes differ by more than labels that were shuffled?"
+LEAK = 0.05
+"""Shuffled labels that are told this far above guessing are told by what stands on both sides."""
+
+
+def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> Check:
+    """Where what is learnt from the labels stands among what is learnt from shuffled ones.
+
+    `groups` are those of a split, row by row, and are left out together; units where ``None``.
+    Shuffled labels that are told better than by guessing lay open a leak: what belongs to one unit
+    stands in several groups.
+    """
+    if reason := sample.scarce(LEVEL):
+        return Check(NAME, QUESTION, unchecked=reason)
+    found = sample.permuted(groups, seed=seed)
+    strongest, p = found.strongest, found.p_value
+    value, null = float(found.areas[strongest]), found.null[:, strongest]
+    low, high = np.nanquantile(null, (0.025, 0.975))
+    mean = float(np.nanmean(null))
+    how = "within batches" if sample.within else f"among {sample.noun}s"
+    numbers = (
+        f"AUC {value:.2f} with the labels as they are; shuffled {how}, {low:.2f} to {high:.2f} in"
+        f" 95 of 100 cases (p {p:.2g})"
+    )
+    leaks = mean > 0.5 + LEAK
+    if leaks:
+        said = (
+            f"Shuffled labels are told too, with a mean AUC of {mean:.2f}: what belongs to one"
+            f" {sample.noun} stands on both sides of the split, so every figure is too high"
+        )
+        remedy = f"Split by {sample.noun}, or by something coarser."
+    else:
+        said = f"Nothing shows that the classes differ at all: {numbers}"
+        remedy = (
+            f"Check the labels; take more {sample.noun}s; or the treatment does nothing that can"
+            " be seen, and then no model should claim to see it."
+        )
+    return Check(
+        NAME,
+        QUESTION,
+        found="fails" if leaks else "attention" if p > LEVEL else "passes",
+        associations=(Association("labels", "AUC", value, text=numbers),),
+        fails=f"{said}.",
+        passes=f"The classes differ by more than chance: {numbers}.",
+        remedy=remedy,
+        table=areas_table(found),
+    )
+
+
+def areas_table(found: Permuted) -> pd.DataFrame:
+    """One row a learner: ``labels`` (as they are, shuffled) and ``auc``, of the class told best."""
+    null = found.null[:, found.strongest]
+    return pd.DataFrame(
+        {
+            "labels": ["as they are", *["shuffled"] * len(null)],
+            "auc": [found.areas[found.strongest], *null],
+        }
+    )

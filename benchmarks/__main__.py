@@ -197,6 +197,12 @@ BENCHMARKS = (
         (RUNS,),
     ),
     Benchmark(
+        "audit",
+        "audit.audit",
+        "Shortcuts planted in simulated plates, and what the audit makes of them.",
+        (_count("--seeds", 20), RUNS),
+    ),
+    Benchmark(
         "interval-coverage",
         "budget.coverage",
         "How often the paper's interval and ours hold the truth on grouped data.",

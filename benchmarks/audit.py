@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from livewell.labels.by_column import Column
 from livewell.metrics.intervals import wilson
 from livewell.models.recipes import FROZEN
 from livewell.progress import task
+from livewell.simulate.nature import Culture
 from livewell.simulate.optics import Optics
 from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
@@ -33,14 +35,64 @@ PLATES, ROWS, COLUMNS = 2, "BC", range(2, 8)
 EDGE_PX, DOSE_S, STEPS = 256, 60.0, 4
 """Edge of a field; seconds of light, half as much again as kills the median cell, and half hours
 until the second image."""
-STEADY = 0.1
+STEADY = 0.05
 """What is left of the simulator's differences in brightness between wells, as exponent."""
+DENSITY = 0.6
+"""What is left of the simulator's density, so that there is ground between cells."""
 GREY = 100 / 4600
 """From the simulator's grey levels to the eight bits that are written."""
 CLASSES = ("healthy", "sick")
 KIND = "audit of a plate"
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+
+
+def _balanced(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
+    """Half of the wells of every plate, at random."""
+    lit = np.zeros(len(wells), dtype=np.bool_)
+    for _, rows in wells.groupby("plate"):
+        lit[rng.permutation(rows.index.to_numpy())[: len(rows) // 2]] = True
+    return lit
+
+
+def _one_plate(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
+    """Nine of twelve wells of the last plate."""
+    lit = np.zeros(len(wells), dtype=np.bool_)
+    own = wells.index[wells["plate"] == wells["plate"].max()].to_numpy()
+    lit[rng.permutation(own)[: 3 * len(own) // 4]] = True
+    return lit
+
+
+def _right_half(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
+    """The right half of both plates, but for one pair of wells that is swapped."""
+    right = (wells["column"] > np.median(COLUMNS)).to_numpy()
+    swapped = [rng.choice(np.flatnonzero(right == side)) for side in (True, False)]
+    lit = right.copy()
+    lit[swapped] ^= True
+    return np.asarray(lit)
+
+
+def _at_random(lit: Flags, rng: np.random.Generator) -> Floats:
+    return rng.random(len(lit), dtype=np.float32)
+
+
+def _lit_last(lit: Flags, rng: np.random.Generator) -> Floats:
+    """Lit wells after the others, but for those that chance puts beside."""
+    return np.asarray(rng.normal(0, 0.35, len(lit)) + lit, dtype=np.float32)
+
+
+def _as_it_is(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
+    return grey
+
+
+def _brighter(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
+    return grey * np.float32(1.1 if lit else 1.0)
+
+
+def _coated(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
+    """Glass of lit wells has a coating, whose grain is the finer."""
+    grain = ndimage.gaussian_filter(rng.standard_normal(grey.shape), 3.0 if lit else 8.0)
+    return np.asarray(grey * (1 + 0.015 * grain / grain.std()), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,50 +118,9 @@ class Shortcut:
     must: str | None
     told: str
     treated: Callable[[pd.DataFrame, np.random.Generator], Flags]
-    order: Callable[[Flags, np.random.Generator], Floats] = lambda lit, rng: rng.random(len(lit))
-    pixels: Callable[[Floats, bool, np.random.Generator], Floats] = lambda grey, lit, rng: grey
+    order: Callable[[Flags, np.random.Generator], Floats] = _at_random
+    pixels: Callable[[Floats, bool, np.random.Generator], Floats] = _as_it_is
     quality: tuple[int, int] | None = None
-
-
-def _balanced(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
-    """Half of the wells of every plate, at random."""
-    lit = np.zeros(len(wells), dtype=np.bool_)
-    for _, rows in wells.groupby("plate"):
-        lit[rng.permutation(rows.index.to_numpy())[: len(rows) // 2]] = True
-    return lit
-
-
-def _one_plate(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
-    """Nine of twelve wells of the last plate."""
-    lit = np.zeros(len(wells), dtype=np.bool_)
-    own = wells.index[wells["plate"] == wells["plate"].max()].to_numpy()
-    lit[rng.permutation(own)[: 3 * len(own) // 4]] = True
-    return lit
-
-
-def _right_half(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
-    """The right half of every plate, but for one pair of wells a plate that is swapped."""
-    right = wells["column"] > np.median(COLUMNS)
-    lit = right.to_numpy().copy()
-    for _, rows in wells.groupby("plate"):
-        for side in (True, False):
-            lit[rng.choice(rows.index[right[rows.index] == side])] ^= True
-    return lit
-
-
-def _lit_last(lit: Flags, rng: np.random.Generator) -> Floats:
-    """Lit wells after the others, but for those that chance puts beside."""
-    return np.asarray(rng.normal(0, 0.35, len(lit)) + lit, dtype=np.float32)
-
-
-def _brighter(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
-    return grey * np.float32(1.1 if lit else 1.0)
-
-
-def _coated(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
-    """Glass of lit wells has a coating, whose grain is the finer."""
-    grain = ndimage.gaussian_filter(rng.standard_normal(grey.shape), 3.0 if lit else 8.0)
-    return np.asarray(grey * (1 + 0.015 * grain / grain.std()), dtype=np.float32)
 
 
 SHORTCUTS = {
@@ -127,7 +138,7 @@ SHORTCUTS = {
         pixels=_coated,
     ),
     "class by well column": Shortcut(
-        "design", "lit wells on the right half, but for one in six", _right_half
+        "design", "lit wells on the right half, but for one pair of wells", _right_half
     ),
     "class by acquisition order": Shortcut(
         "design", "lit wells after the others, but for a few", _balanced, order=_lit_last
@@ -213,43 +224,44 @@ def _verdicts(runs: Path, name: str, seed: int) -> dict[str, Any]:
 
 
 def plate(folder: Path, shortcut: Shortcut, seed: int) -> Study:
-    """The study of a plate with a shortcut in it, with labels and a split."""
+    """The study of two plates with a shortcut in them, with labels and a split."""
     rng = np.random.default_rng([seed, 11])
-    wells = pd.DataFrame(
-        [
-            (plate, row, column, f"{row}{column:02}")
-            for plate in range(1, PLATES + 1)
-            for row in ROWS
-            for column in COLUMNS
-        ],
-        columns=["plate", "row", "column", "well"],
-    )
-    lit = shortcut.treated(wells, rng)
-    when = pd.Series(shortcut.order(lit, rng)).groupby(wells["plate"]).rank().astype(int)
-    images, table = folder / "images", []
+    images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
-    for number, well in wells.iterrows():
-        for steps in (0, STEPS):
-            grey = _frame(int(well["plate"]), int(str(number)), seed, steps, bool(lit[number]))
-            grey = shortcut.pixels(grey, bool(lit[number]), rng)
-            quality = shortcut.quality[int(lit[number])] if shortcut.quality else _quality(seed)
-            stem = f"p{well['plate']}_{well['well']}_{steps}"
-            table.append(
-                {
-                    "image": _write(images, stem, grey, quality),
-                    "plate": f"P{well['plate']}",
-                    "well": well["well"],
-                    "time_s": steps * 1800,
-                    "order": int(when[number]),
-                    "state": CLASSES[int(lit[number])] if steps else "before",
-                }
-            )
-    pd.DataFrame(table).to_csv(folder / "wells.csv", index=False)
-    study = index(images, folder / "study", metadata=folder / "wells.csv", pixel_um=PIXEL_UM).study
+    table = _images(images, _wells(shortcut, rng), shortcut, seed, rng)
+    at = folder / "wells.csv"
+    table.to_csv(at, index=False)
+    study = index(images, folder / "study", metadata=at, pixel_um=PIXEL_UM).study
     label(study, Column("state", {name: name for name in CLASSES}, others="drop"), CLASSES)
     grid = Grid(FROZEN.input.patch_px, FROZEN.input.patch_px)
     split(study, by="well", scheme=Holdout(), grid=grid, seed=seed)
     return study
+
+
+def _wells(shortcut: Shortcut, rng: np.random.Generator) -> pd.DataFrame:
+    """One row a well: plate, column, well, lit, order (of acquisition within the plate)."""
+    places = product(range(1, PLATES + 1), ROWS, COLUMNS)
+    rows = [(plate, column, f"{row}{column:02}") for plate, row, column in places]
+    wells = pd.DataFrame(rows, columns=["plate", "column", "well"])
+    lit = shortcut.treated(wells, rng)
+    when = pd.Series(shortcut.order(lit, rng)).groupby(wells["plate"]).rank().astype(int)
+    return wells.assign(lit=lit, order=when)
+
+
+def _images(
+    folder: Path, wells: pd.DataFrame, shortcut: Shortcut, seed: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Write the images of all wells, before and after treatment; what is known of them."""
+    columns = (wells[name].tolist() for name in ("plate", "well", "lit", "order"))
+    rows = []
+    for number, (plate, well, lit, order) in enumerate(zip(*columns, strict=True)):
+        quality = _quality(seed) if shortcut.quality is None else shortcut.quality[int(lit)]
+        for steps in (0, STEPS):
+            grey = shortcut.pixels(_frame(plate, number, seed, steps, lit), lit, rng)
+            name = _write(folder, f"p{plate}_{well}_{steps}", grey, quality)
+            state = CLASSES[int(lit)] if steps else "before"
+            rows.append((name, f"P{plate}", well, steps * 1800, order, state))
+    return pd.DataFrame(rows, columns=["image", "plate", "well", "time_s", "order", "state"])
 
 
 def _frame(plate: int, number: int, seed: int, steps: int, lit: bool) -> Floats:
@@ -258,8 +270,11 @@ def _frame(plate: int, number: int, seed: int, steps: int, lit: bool) -> Floats:
     def steady(optics: Optics) -> Optics:
         return replace(optics, background=4600 * (optics.background / 4600) ** STEADY)
 
-    change = Change(optics=steady, edge_px=EDGE_PX)
-    pixels = field(plate, number, change, seed + 1000, DOSE_S * lit, steps)
+    def sparse(culture: Culture) -> Culture:
+        return replace(culture, density=DENSITY * culture.density)
+
+    change = Change(culture=sparse, optics=steady, edge_px=EDGE_PX)
+    pixels = field(plate, number, change, seed, DOSE_S * lit, steps)
     return np.asarray(pixels * GREY, dtype=np.float32)
 
 

@@ -33,14 +33,14 @@ GROUND = {
 }
 """What is measured where no cells are, by name."""
 WHOLE = {
-    "brightness": "mean brightness of the image",
-    "contrast": "contrast (standard deviation) of the image",
+    "brightness": "mean brightness",
+    "contrast": "contrast (standard deviation)",
     "relative contrast": "contrast relative to brightness",
-    "sharpness": "sharpness of the image",
+    "sharpness": "sharpness",
     "darkest": "brightness of the darkest 1%",
     "brightest": "brightness of the brightest 1%",
-    "blocks": "traces of JPEG's blocks in the image",
-    "slope of light": "light rising from one side of the image to the other",
+    "blocks": "traces of JPEG's blocks",
+    "slope of light": "light rising from one side to the other",
     "area with cells": "area with the texture of cells",
 }
 """What is measured on whole images, cells and all, by name."""

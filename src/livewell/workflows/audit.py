@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from livewell.images.opening import Channels, asked_channels
 from livewell.inference.audit_questions import Learning
 from livewell.progress import task
 from livewell.report.audit import AuditResults, audit_page
+from livewell.report.audit_evidence import looks_at_cells
 from livewell.report.page import render
 from livewell.splitting.audit import Audit, Check
 from livewell.splitting.checks.data import AuditData, AuditSplit
@@ -87,7 +89,8 @@ def audit(
     hashed = label_hash(study, labels) if labels in study.label_names() else ""
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)
     claim(folder, "audit", FILE)
-    asked = (*questions, *Learning(treated_s).questions)
+    evidence = partial(looks_at_cells, model, labels)
+    asked: tuple[Question, ...] = (*questions, *Learning(treated_s).questions, evidence)
     checks: list[Check] = []
     with task("checking", total=len(asked)) as tick:
         for question in asked:

@@ -41,7 +41,7 @@ def before_treatment(sample: Sample | None, why: str = "", *, seed: int = 0) -> 
         QUESTION,
         p_value=found.p_value,
         found="fails",
-        associations=(Association("images at time 0", "AUC", value, low, high, numbers),),
+        associations=(Association("images at time 0", "AUC", value, text=numbers),),
         fails=f"The classes differed before anything was done: {numbers}.",
         passes=f"Before the treatment the classes looked alike: {numbers}.",
         remedy=REMEDY,

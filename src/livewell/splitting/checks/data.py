@@ -1,20 +1,19 @@
 """What an audit looks at: labels, what they were given to, measures of its images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import LabelError, LivewellError
-from livewell.progress import task
+from livewell.errors import LabelError, TableError
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.leaks import merged_groups, same_content
 from livewell.splitting.units import UNITS, unit_names
 from livewell.study.content import content
-from livewell.study.measured import Measured, measured
+from livewell.study.measured import Measured, measured, properties
 from livewell.study.pixels import StudyPixels
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta, SplitMeta
@@ -72,7 +71,6 @@ class AuditData:
     clusters: pd.DataFrame
     split: AuditSplit | None = None
     seed: int = 0
-    _cache: dict[str, Measured] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -88,13 +86,14 @@ class AuditData:
         pixels = StudyPixels(study, tuple(channels) or None)
         fields, failed = study.fields(), {}
         names = sorted(table["image"].unique())
-        with task("looking at images", total=len(names)) as tick:
-            for image in names:
-                try:
-                    pixels.prepare([image])
-                except LivewellError as error:
-                    failed[image] = str(error)
-                tick()
+        try:
+            pixels.prepare(names)
+        except TableError as error:
+            for fault in error.faults:
+                whole, _, frame = fault.where.rpartition(", frame ")
+                failed[whole if frame.isdecimal() and whole in names else fault.where] = (
+                    fault.message
+                )
         failures = pd.DataFrame(failed.items(), columns=["image", "error"], dtype="str")
         table = table[~table["image"].isin(failed)].reset_index(drop=True)
         if table["label"].nunique() < 2:
@@ -143,17 +142,28 @@ class AuditData:
         found = found[found["image"].map(about[COPY]).isna()]
         found["unit"] = found["image"].map(about["unit"])
         if self.mixed:
-            counts = self.labels.groupby(["image", "label"]).size()
-            most = counts.unstack(fill_value=0).idxmax(axis=1)
+            most = pd.crosstab(self.labels["image"], self.labels["label"]).idxmax(axis=1)
             found = found.drop_duplicates(["image", "t"]).assign(
                 label=lambda rows: rows["image"].map(most)
             )
-            found["bundle"] = found["unit"]
-        else:
-            several = found.groupby("unit")["label"].transform("nunique") > 1
-            found["bundle"] = found["unit"].where(~several, found["unit"] + " " + found["label"])
+        found["bundle"] = self._bundle(found)
+        # first frames of many images before further ones of a few
+        found = found.iloc[found.groupby(["image", "label"]).cumcount().argsort(kind="stable")]
         turn = found.groupby("bundle").cumcount()
-        return found[turn < FRAMES_A_BUNDLE].reset_index(drop=True)
+        return (
+            found[turn < FRAMES_A_BUNDLE]
+            .sort_values(["bundle", "image", "t"])
+            .reset_index(drop=True)
+        )
+
+    def _bundle(self, rows: pd.DataFrame) -> "pd.Series[str]":
+        """Bundle of rows with `unit` and `label`: the unit, or one for each of its labels."""
+        if self.mixed:
+            return rows["unit"]
+        unit = self.labels["image"].map(self.fields.set_index("image")["unit"])
+        kinds = self.labels["label"].groupby(unit).nunique()
+        torn = rows["unit"].isin(kinds.index[kinds > 1])
+        return rows["unit"].where(~torn, rows["unit"] + " " + rows["label"])
 
     @cached_property
     def bundles(self) -> Bundles:
@@ -162,7 +172,7 @@ class AuditData:
         order = list(self.classes)
         if self.mixed:
             unit = self.labels["image"].map(self.fields.set_index("image")["unit"])
-            counts = self.labels.groupby([unit.to_numpy(), "label"]).size().unstack(fill_value=0)
+            counts = pd.crosstab(unit, self.labels["label"])
         else:
             first = self.frames.drop_duplicates("bundle").set_index("bundle")["label"]
             counts = pd.get_dummies(first).astype(int)
@@ -173,6 +183,26 @@ class AuditData:
     def measured(self) -> Measured:
         """Measures of `frames`, made once."""
         return measured(self.study, self.pixels, self.frames[["image", "t"]])
+
+    @cached_property
+    def stated(self) -> pd.DataFrame:
+        """What the files state, one row an image (`livewell.study.measured.properties`)."""
+        return properties(self.study, self.fields["image"])
+
+    @property
+    def column(self) -> str:
+        """The column that labels came from, which is no confounder of theirs; empty for others."""
+        return str(self.meta.origin.settings.get("column") or "")
+
+    @property
+    def said(self) -> str:
+        """What sentences call the label."""
+        return self.column or "the label"
+
+    def of_rows(self, rows: pd.DataFrame, numbers: "pd.Series[float]") -> "pd.Series[float]":
+        """Means by bundle of numbers, one a row of image and label, in the order of `bundles`."""
+        own = self._bundle(rows).to_numpy()
+        return numbers.groupby(own).mean().reindex(list(self.bundles.names))
 
     def of_bundles(self, table: pd.DataFrame) -> pd.DataFrame:
         """Means by bundle of a table by (`image`, `t`), in the order of `bundles`."""

@@ -30,7 +30,8 @@ def repeats(data: AuditData) -> Check:
         return Check(
             base.name,
             base.question,
-            passes=f"No image shows what another shows ({len(data.fields)} compared).",
+            passes=f"No image is a copy of another, turned, mirrored or a tile"
+            f" ({len(data.fields)} compared); copies that were saved anew are not found so.",
             remedy=remedy,
             table=table,
         )
@@ -59,10 +60,12 @@ def _said(data: AuditData, table: pd.DataFrame) -> str:
     copies = data.fields[data.fields[COPY].notna()]
     tiles = int((data.clusters["part"] != "whole").groupby(data.clusters["cluster"]).any().sum())
     first = table.groupby("cluster")["image"].apply(list).iloc[0]
-    kind = " as tiles of another" if tiles and tiles == table["cluster"].nunique() else ""
+    whole = next(iter(copies[COPY]))
+    other = next(image for image in first if image != whole)
+    kind = "are tiles of another" if tiles == table["cluster"].nunique() else "repeat another"
     return (
-        f"{len(copies)} of {len(data.fields)} images repeat another{kind}, such as"
-        f" {' and '.join(first[:2])}: they count once here."
+        f"{len(copies)} of {len(data.fields)} images {kind}. Such is {other} of {whole}; copies"
+        " count once in this audit."
     )
 
 

@@ -59,14 +59,15 @@ def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed:
 def _decided(
     sample: Sample, column: str, count: int, within: Estimate, across: Estimate, gain: Estimate
 ) -> Check:
-    fall, low, high = -gain.value, -gain.high, -gain.low
+    fall, low = -gain.value, -gain.high
     lost = low > 0 and within.low > 0.5 and across.low <= 0.5
     numbers = (
         f"AUC {within.value:.2f} ({within.low:.2f} to {within.high:.2f}) where only {sample.noun}s"
         f" are left out, {across.value:.2f} ({across.low:.2f} to {across.high:.2f}) where a whole"
-        f" {column} is; the fall is {fall:.2f} ({low:.2f} to {high:.2f}) over {count} {column}s"
+        f" {column} is, a change of {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}), over"
+        f" {count} {column}s"
     )
-    told = Association(f"a {column} left out", "fall of AUC", fall, low, high, numbers)
+    told = Association(f"a {column} left out", "fall of AUC", fall, low, -gain.low, numbers)
     worse = "nothing of what is learnt holds" if lost else "what is learnt holds far less"
     if low > 0 and not (lost or low > LIMIT):
         worse = "what is learnt holds a little less"

@@ -67,7 +67,7 @@ class Sample:
 
         Batches are kept where there is no such column.
         """
-        for name in reversed(columns):
+        for name in reversed(list(columns)):
             found = replace(self, batches=columns[name])
             if found.within and found.least_p <= LEVEL / CHECKS:
                 return found

@@ -49,7 +49,7 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
         NAME,
         QUESTION,
         found="fails" if leaks else "attention" if p > LEVEL else "passes",
-        associations=(Association("labels", "AUC", value, float(low), float(high), numbers),),
+        associations=(Association("labels", "AUC", value, text=numbers),),
         fails=f"{said}.",
         passes=f"The classes differ by more than chance: {numbers}.",
         remedy=remedy,

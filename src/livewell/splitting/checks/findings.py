@@ -1,0 +1,105 @@
+"""How far columns of levels, and orders, go with the label."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from livewell.metrics.outcomes import Floats
+from livewell.splitting.audit import Association
+from livewell.splitting.checks.bundles import RESAMPLES, Bundles
+from livewell.splitting.checks.data import AuditData
+from livewell.splitting.confounds import confounders
+from livewell.text import chance, sentence
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far one thing goes with the label, and its p value.
+
+    `outright` is what fails whatever the p value of the whole check; empty where nothing does.
+    """
+
+    association: Association
+    p_value: float
+    outright: str = ""
+
+    @property
+    def what(self) -> str:
+        """The thing."""
+        return self.association.what
+
+
+def by_levels(data: AuditData, rows: pd.DataFrame, columns: Sequence[str]) -> list[Finding]:
+    """How far each column of levels goes with the label, strongest first.
+
+    `rows` have `image`, `label`, `unit`, and `regions`: how many labelled regions a row stands for.
+    """
+    noun, count = ("labelled regions", "regions") if data.mixed else (f"{data.thing}s", None)
+    table = confounders(
+        rows,
+        "label",
+        columns,
+        unit="unit",
+        count=count,
+        noun=noun,
+        seed=data.seed,
+        resamples=RESAMPLES,
+    )
+    return [_finding(data, row) for row in table.to_dict("records")]
+
+
+def _finding(data: AuditData, row: dict[str, object]) -> Finding:
+    value, low, high, p = (float(str(row[n])) for n in ("cramers_v", "low", "high", "p_value"))
+    column = str(row["column"])
+    numbers = f"Cramer's V {value:.2f}, p {chance(p)}"
+    text = f"{sentence(data.said)} goes with {column} ({row['counts']}; {numbers})"
+    return Finding(Association(column, "Cramer's V", value, low, high, text), p)
+
+
+def by_order(data: AuditData, numbers: "pd.Series[float]", name: str) -> list[Finding]:
+    """How far an order, one number a bundle, tells the classes: earlier or later, lower or higher.
+
+    And how far neighbours in that order have one label more often than by chance.
+    """
+    bundles = data.bundles
+    known = np.isfinite(numbers.to_numpy(float))
+    if bundles.scarce or not known.all() or numbers.nunique() < 3:
+        return []
+    told = bundles.tell(numbers.to_frame(name))
+    found = []
+    for one in told.associations:
+        text = (
+            f"{sentence(data.said)} goes with the order by {name}: AUC {one.value:.2f}, {one.text}"
+        )
+        association = Association(f"order by {name}", "AUC", one.value, one.low, one.high, text)
+        found.append(Finding(association, told.p_value))
+    return [*found, _neighbours(data, bundles, numbers.to_numpy(float), name)]
+
+
+def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -> Finding:
+    order = np.argsort(numbers, kind="stable")
+
+    def alike(counts: Floats) -> Floats:
+        shares = counts[:, order] / counts[:, order].sum(axis=2, keepdims=True)
+        return np.asarray((shares[:, 1:] * shares[:, :-1]).sum(axis=2).mean(axis=1))
+
+    own = float(alike(bundles.counts[None])[0])
+    null = np.concatenate([alike(counts) for counts in bundles.permuted()])
+    p = (1 + int((null >= own - 1e-9).sum())) / (1 + len(null))
+    text = (
+        f"{sentence(data.said)} goes with the order by {name}: {own:.0%} of neighbours in it"
+        f" have one label, by chance {null.mean():.0%} (p {chance(p)})"
+    )
+    return Finding(Association(f"neighbours by {name}", "share alike", own, text=text), p)
+
+
+def corrected(p_values: Sequence[float]) -> list[float]:
+    """P values corrected for their number after Holm (1979), in their order."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    raised = np.minimum(p[order] * np.arange(len(p), 0, -1), 1)
+    found = np.empty(len(p))
+    found[order] = np.maximum.accumulate(raised)
+    return [float(each) for each in found]

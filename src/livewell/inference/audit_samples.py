@@ -63,7 +63,9 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     labels = pd.DataFrame({"unit": data.labels["image"].map(own), "label": data.labels["label"]})
     given = labels.drop_duplicates().groupby("unit")["label"].agg(list)
     given = given[given.map(len) == 1].map(lambda names: names[0])
-    rows = times[times["time_s"] <= treated_s].assign(unit=times["image"].map(own))
+    # before the choice: an empty table would take the rows of what is assigned
+    rows = times.assign(unit=times["image"].map(own))
+    rows = rows[rows["time_s"] <= treated_s]
     rows = rows.assign(label=rows["unit"].map(given), bundle=rows["unit"]).dropna(subset=["label"])
     if rows.empty:
         return None, "no labelled unit has an image at or before time 0"

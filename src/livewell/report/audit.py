@@ -40,11 +40,12 @@ class AuditResults(PageResults):
         cls, data: AuditData, audit: Audit, meta: AuditMeta, versions: Mapping[str, Any]
     ) -> "AuditResults":
         """Of an audit that was made."""
-        images = data.fields["image"].nunique()
+        images, units = data.fields["image"].nunique(), data.fields["unit"].nunique()
+        of = f" of {plural(units, data.thing)}" if data.thing != "image" else ""
         return cls(
             title=f"Audit of {data.study.folder.name}",
             subtitle=f"labels {meta.labels}: {' or '.join(data.classes)}, {plural(images, 'image')}"
-            f" of {plural(data.fields['unit'].nunique(), data.thing)}",
+            f"{of}",
             data=data,
             audit=audit,
             meta=meta,

@@ -11,8 +11,12 @@ from livewell.tables.metadata import CheckMeta, Verdict
 
 WORST: tuple[Verdict, ...] = ("fails", "attention", "passes", "unchecked")
 """Verdicts, of which an audit has the first that one of its checks has."""
-LEVEL = 0.05
-"""Chance that a study without any shortcut fails a check, all checks together."""
+LEVEL = 0.025
+"""Chance that a study without any shortcut fails a check by its p value, all checks together; the
+other half of one in twenty is left for what fails outright."""
+WEAK_AUC, WEAK_V = 0.6, 0.2
+"""Areas and Cramer's V below these are too weak to lead a net far, however certain they are in a
+large study: no shortcut, only something to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Association:
     high: float = np.nan
     text: str = ""
     """A sentence with the numbers, for a biologist."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is too weak to lead a net far."""
+        return self.value < (WEAK_V if self.metric == "Cramer's V" else WEAK_AUC)
 
     def plain(self) -> dict[str, str | float | None]:
         """Its fields, fit for JSON."""
@@ -120,15 +129,16 @@ class Audit:
     @property
     def headline(self) -> str:
         """What was found, in a sentence or two that a biologist understands."""
+        first = [answer.partition(". ")[0].removesuffix(".") for answer in self.answers]
         said = {
-            verdict: [a for v, a in zip(self.verdicts, self.answers, strict=True) if v == verdict]
+            verdict: [f"{a}." for v, a in zip(self.verdicts, first, strict=True) if v == verdict]
             for verdict in WORST
         }
         found = [*said["fails"], *said["attention"]]
         if said["fails"]:
-            return " ".join(["This study FAILS the audit:", *found])
+            return " ".join(["This study FAILS the audit.", *found])
         if said["attention"]:
-            return " ".join(["No check fails, but look at this:", *found])
+            return " ".join(["No check fails, but look at this.", *found])
         if not said["passes"]:
             return "Nothing could be checked: " + " ".join(said["unchecked"])
         left = len(said["unchecked"])

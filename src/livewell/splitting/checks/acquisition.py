@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from livewell.measure.ground import GROUND
-from livewell.splitting.audit import Check
+from livewell.splitting.audit import LEVEL, Association, Check
+from livewell.splitting.checks.bundles import Telling
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.findings import Finding, by_levels
 from livewell.text import listed, sentence
@@ -30,6 +31,10 @@ STATED = (
     "pixel size",
 )
 """What files state, whatever their cells do."""
+
+
+SOME = 0.5
+"""Least share of units with ground for a pass: what was measured in a few says nothing of all."""
 
 
 def acquisition(data: AuditData) -> Check:
@@ -59,12 +64,17 @@ def acquisition(data: AuditData) -> Check:
     said = f"ground without cells was measured in {clear} of {len(table)} {thing}"
     if not told.associations:
         said = f"only what files state was looked at, for {said}"
+    p = min(1.0, min(ways) * len(ways))
+    if p > LEVEL and clear < SOME * len(table):
+        return replace(base, unchecked=f"{said}, which is too few", table=_table(data, table))
     names = listed(each.what for each in stated) if stated else "nothing, for all are alike"
+    strongest = _strongest(told, stated, least)
     return replace(
         base,
-        p_value=min(1.0, min(ways) * len(ways)),
+        p_value=p,
+        found="attention" if strongest.weak else "fails",
         associations=(*told.associations, *(each.association for each in stated)),
-        fails=f"{_strongest(data, told.associations, stated, told.p_value <= least)} ({said}).",
+        fails=f"{_said(strongest)} ({said}).",
         passes=f"Light, noise and traces of compression do not tell the classes ({said}; of what"
         f" files state {names} was held against the label).",
         table=_table(data, table),
@@ -79,13 +89,19 @@ def _stated(data: AuditData) -> list[Finding]:
     return by_levels(data, rows.assign(regions=1), columns)
 
 
-def _strongest(data: AuditData, measured: tuple, stated: list[Finding], by_measure: bool) -> str:
-    if not stated or by_measure:
-        first = measured[0]
-        return (
-            f"{sentence(GROUND[first.what])} tells the classes: AUC {first.value:.2f}, {first.text}"
-        )
-    return f"What files state tells the classes: {stated[0].association.text}"
+def _strongest(told: Telling, stated: list[Finding], least: float) -> Association:
+    """The measure or the property by which the check is decided."""
+    if not stated or told.p_value <= least:
+        return told.associations[0]
+    return stated[0].association
+
+
+def _said(one: Association) -> str:
+    weakly = "weakly, and yet surely, " * one.weak
+    if one.metric == "AUC":
+        what = sentence(GROUND[one.what])
+        return f"{what} {weakly}tells the classes: AUC {one.value:.2f}, {one.text}"
+    return f"What files state {weakly}tells the classes: {one.text[:1].lower()}{one.text[1:]}"
 
 
 def _table(data: AuditData, measures: pd.DataFrame) -> pd.DataFrame:

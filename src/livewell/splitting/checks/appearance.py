@@ -36,9 +36,9 @@ def appearance(data: AuditData) -> Check:
     """Brightness, contrast, sharpness and packed size of whole images, cells and all.
 
     Cells that die change these, so that they tell the classes is no fault by itself: `attention`, a
-    figure that a net has to beat. It `fails` where a batch that goes with the label changes the
-    same number within a class too: images of one class then differ as the classes do, only because
-    they were taken at another time.
+    figure that a net has to beat (none to speak of where it is weak). It `fails` where a batch that
+    goes with the label changes the same number within a class too: images of one class then differ
+    as the classes do, only because they were taken at another time.
     """
     why = data.bundles.scarce
     table = _measures(data)
@@ -55,11 +55,12 @@ def appearance(data: AuditData) -> Check:
     return Check(
         NAME,
         QUESTION,
-        p_value=told.p_value,
-        found="fails" if batch else "attention",
-        associations=told.associations,
+        p_value=np.nan if first.weak else told.p_value,
+        found="passes" if first.weak else "fails" if batch else "attention",
+        associations=(first, *(one for one in told.associations if one is not first)),
         fails=f"{name} alone tells the classes ({said}).{end}",
-        passes=f"No such number tells the classes; the strongest: {NAMES[first.what]} ({said}).",
+        passes=f"No such number tells the classes well. The strongest is {NAMES[first.what]}"
+        f" ({said}).",
         remedy=REMEDY,
         table=_table(data, table, batch),
     )

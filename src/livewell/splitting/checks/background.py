@@ -1,15 +1,22 @@
 """The label told from patches without cells."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
+from livewell.metrics.outcomes import Floats
+from livewell.metrics.ridge import left_out
 from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.checks.data import AuditData
-from livewell.splitting.checks.learner import left_out
 
 NAME = "background"
 QUESTION = "Can the label be told from patches without cells?"
+REMEDY = (
+    "Look at the patches: dirt, focus, medium or light differ between the classes. Take images anew"
+    " in one session; or let a net see cells alone, by labels of patches around them."
+)
 LEAST = 5
 """Bundles of each class that need empty patches."""
 
@@ -18,15 +25,10 @@ def background(data: AuditData) -> Check:
     """A ridge on intensity and texture of empty patches, tried on what it did not learn from.
 
     Empty patches lie on ground beyond the haloes of cells (`livewell.measure.ground`). Their
-    features are taken together as means and spreads over what a label was given to, ten parts are
-    left out in turn, and labels permuted among the units.
+    features are means over what a label was given to, which is left out in turn
+    (`livewell.metrics.ridge`); labels are permuted among such units.
     """
-    remedy = (
-        "Look at the patches: dirt, focus, medium or light differ between the classes. Take images"
-        " anew in one session; or have the net see cells only (patches around cells), and try it on"
-        " empty patches."
-    )
-    base = Check(NAME, QUESTION, remedy=remedy)
+    base = Check(NAME, QUESTION, remedy=REMEDY)
     patches = data.measured.patches
     names = [name for name in patches if str(name).startswith(("intensity ", "texture "))]
     if not len(patches) or not names:
@@ -48,24 +50,24 @@ def background(data: AuditData) -> Check:
     told, p, scores = told_by(bundles, table[known].to_numpy(float))
     number = int(patches["image"].isin(data.frames["image"]).sum())
     said = f"{number:,} empty patches of {len(bundles.names)} {data.thing}s"
-    return Check(
-        NAME,
-        QUESTION,
+    area = f"AUC {told[0].value:.2f} on {data.thing}s left out; {said}"
+    how = "tell weakly" if told[0].weak else "tell"
+    return replace(
+        base,
         p_value=p,
-        found="fails",
+        found="attention" if told[0].weak else "fails",
         associations=tuple(told),
-        fails=f"Patches without a single cell tell the classes: AUC {told[0].value:.2f} ({said}).",
-        passes=f"Patches without cells do not tell the classes: AUC {told[0].value:.2f} ({said}).",
-        remedy=remedy,
+        fails=f"Patches without a single cell {how} the classes ({area}).",
+        passes=f"Patches without cells do not tell the classes ({area}).",
         table=_table(data, bundles, scores),
     )
 
 
-def told_by(bundles: Bundles, features: np.ndarray) -> tuple[list[Association], float, np.ndarray]:
+def told_by(bundles: Bundles, features: Floats) -> tuple[list[Association], float, Floats]:
     """Areas of a ridge's left-out predictions, the p value of the greatest, and predictions."""
-    matrix = left_out(features, np.arange(len(features)), bundles.seed)
+    matrix = left_out(features, bundles.names, seed=bundles.seed)
 
-    def areas(counts: np.ndarray) -> np.ndarray:
+    def areas(counts: Floats) -> Floats:
         shares = counts / counts.sum(axis=2, keepdims=True)
         scores = np.einsum("uv,pvc->puc", matrix, shares)
         return np.stack(
@@ -92,7 +94,7 @@ def told_by(bundles: Bundles, features: np.ndarray) -> tuple[list[Association], 
     return told, p, scores[:, bundles.sought[int(size.argmax())]]
 
 
-def _table(data: AuditData, bundles: Bundles, scores: np.ndarray) -> pd.DataFrame:
+def _table(data: AuditData, bundles: Bundles, scores: Floats) -> pd.DataFrame:
     """Score of every bundle, beside its first empty patches."""
     found = pd.DataFrame(
         {"bundle": bundles.names, "label": bundles.labels.to_numpy(), "score": scores}
@@ -103,4 +105,4 @@ def _table(data: AuditData, bundles: Bundles, scores: np.ndarray) -> pd.DataFram
 
 
 def _unchecked(base: Check, why: str) -> Check:
-    return Check(base.name, base.question, remedy=base.remedy, unchecked=why)
+    return replace(base, unchecked=why)

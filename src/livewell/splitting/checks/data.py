@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import LabelError, LivewellError
-from livewell.progress import task
+from livewell.errors import LabelError, TableError
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.leaks import merged_groups, same_content
 from livewell.splitting.units import UNITS, unit_names
@@ -87,13 +86,14 @@ class AuditData:
         pixels = StudyPixels(study, tuple(channels) or None)
         fields, failed = study.fields(), {}
         names = sorted(table["image"].unique())
-        with task("looking at images", total=len(names)) as tick:
-            for image in names:
-                try:
-                    pixels.prepare([image])
-                except LivewellError as error:
-                    failed[image] = str(error)
-                tick()
+        try:
+            pixels.prepare(names)
+        except TableError as error:
+            for fault in error.faults:
+                whole, _, frame = fault.where.rpartition(", frame ")
+                failed[whole if frame.isdecimal() and whole in names else fault.where] = (
+                    fault.message
+                )
         failures = pd.DataFrame(failed.items(), columns=["image", "error"], dtype="str")
         table = table[~table["image"].isin(failed)].reset_index(drop=True)
         if table["label"].nunique() < 2:

@@ -68,7 +68,7 @@ def design(data: AuditData) -> Check:
         NAME,
         QUESTION,
         p_value=np.nan if outright else p,
-        found="fails",
+        found="attention" if found[0].association.weak and not outright else "fails",
         associations=tuple(each.association for each in found),
         fails=f"{(outright or found[0].association.text)}.",
         passes=f"The label is not shown to go with any of: {looked}.{left}",

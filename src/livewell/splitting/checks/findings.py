@@ -11,7 +11,7 @@ from livewell.splitting.audit import Association
 from livewell.splitting.checks.bundles import RESAMPLES, Bundles
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.confounds import confounders
-from livewell.text import chance
+from livewell.text import chance, sentence
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ def by_levels(data: AuditData, rows: pd.DataFrame, columns: Sequence[str]) -> li
 def _finding(data: AuditData, row: dict[str, object]) -> Finding:
     value, low, high, p = (float(str(row[n])) for n in ("cramers_v", "low", "high", "p_value"))
     column = str(row["column"])
-    text = (
-        f"{data.said} goes with {column}: {row['counts']} (Cramer's V {value:.2f}, p {chance(p)})"
-    )
+    numbers = f"Cramer's V {value:.2f}, p {chance(p)}"
+    text = f"{sentence(data.said)} goes with {column} ({row['counts']}; {numbers})"
     return Finding(Association(column, "Cramer's V", value, low, high, text), p)
 
 
@@ -71,7 +70,9 @@ def by_order(data: AuditData, numbers: "pd.Series[float]", name: str) -> list[Fi
     told = bundles.tell(numbers.to_frame(name))
     found = []
     for one in told.associations:
-        text = f"{data.said} goes with the order by {name}: AUC {one.value:.2f}, {one.text}"
+        text = (
+            f"{sentence(data.said)} goes with the order by {name}: AUC {one.value:.2f}, {one.text}"
+        )
         association = Association(f"order by {name}", "AUC", one.value, one.low, one.high, text)
         found.append(Finding(association, told.p_value))
     return [*found, _neighbours(data, bundles, numbers.to_numpy(float), name)]
@@ -88,8 +89,8 @@ def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -
     null = np.concatenate([alike(counts) for counts in bundles.permuted()])
     p = (1 + int((null >= own - 1e-9).sum())) / (1 + len(null))
     text = (
-        f"{data.said} goes with the order by {name}: {own:.0%} of neighbours in it have one label,"
-        f" by chance {null.mean():.0%} (p {chance(p)})"
+        f"{sentence(data.said)} goes with the order by {name}: {own:.0%} of neighbours in it"
+        f" have one label, by chance {null.mean():.0%} (p {chance(p)})"
     )
     return Finding(Association(f"neighbours by {name}", "share alike", own, text=text), p)
 

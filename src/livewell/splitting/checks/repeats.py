@@ -30,7 +30,8 @@ def repeats(data: AuditData) -> Check:
         return Check(
             base.name,
             base.question,
-            passes=f"No image shows what another shows ({len(data.fields)} compared).",
+            passes=f"No image is a copy of another, turned, mirrored or a tile"
+            f" ({len(data.fields)} compared); copies that were saved anew are not found so.",
             remedy=remedy,
             table=table,
         )
@@ -63,8 +64,8 @@ def _said(data: AuditData, table: pd.DataFrame) -> str:
     other = next(image for image in first if image != whole)
     kind = "are tiles of another" if tiles == table["cluster"].nunique() else "repeat another"
     return (
-        f"{len(copies)} of {len(data.fields)} images {kind}, such as {other} of {whole}; they count"
-        " once in this audit."
+        f"{len(copies)} of {len(data.fields)} images {kind}. Such is {other} of {whole}; copies"
+        " count once in this audit."
     )
 
 

@@ -21,8 +21,8 @@ LIMIT = 0.1
 COLUMNS = ("experiment", "replicate", "day", "date", "plate")
 """What a replicate may be called, from coarse to fine."""
 REMEDY = (
-    "Split by {column} (livewell split --by {column}) and report only what is reached on a"
-    " {column} that was left out; take more of them, each with all classes."
+    "Split by {column} (livewell split --by {column}), report only what is reached on what was left"
+    " out so, and take more {column}s, each with all classes."
 )
 
 
@@ -67,7 +67,7 @@ def _decided(
         f" {column} is, a change of {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}), over"
         f" {count} {column}s"
     )
-    told = Association(f"a {column} left out", "fall of AUC", fall, low, -gain.low, numbers)
+    told = Association(f"each {column} left out", "fall of AUC", fall, low, -gain.low, numbers)
     worse = "nothing of what is learnt holds" if lost else "what is learnt holds far less"
     if low > 0 and not (lost or low > LIMIT):
         worse = "what is learnt holds a little less"
@@ -76,8 +76,8 @@ def _decided(
         QUESTION,
         found="fails" if lost or low > LIMIT else "attention" if low > 0 else "passes",
         associations=(told,),
-        fails=f"In a {column} that was never seen {worse}: {numbers}.",
-        passes=f"What is learnt holds in a {column} that was never seen: {numbers}.",
+        fails=f"In {column}s that were never seen {worse}: {numbers}.",
+        passes=f"What is learnt holds in {column}s that were never seen: {numbers}.",
         remedy=REMEDY.format(column=column),
         table=pd.DataFrame(
             [

@@ -27,10 +27,11 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
     value, null = float(found.areas[strongest]), found.null[:, strongest]
     low, high = np.nanquantile(null, (0.025, 0.975))
     mean = float(np.nanmean(null))
-    how = "within batches" if sample.within else f"among {sample.noun}s"
+    how = f"within {sample.within}" if sample.within else f"among {sample.noun}s"
+    inside = f"within {sample.within} " * bool(sample.within)
     numbers = (
-        f"AUC {value:.2f} with the labels as they are; shuffled {how}, {low:.2f} to {high:.2f} in"
-        f" 95 of 100 cases (p {p:.2g})"
+        f"AUC {value:.2f} {inside}with the labels as they are; shuffled {how}, {low:.2f} to"
+        f" {high:.2f} in 95 of 100 cases (p {p:.2g})"
     )
     leaks = mean > 0.5 + LEAK
     if leaks:

@@ -146,16 +146,20 @@ def field(
     seed: int,
     dose_s: float | None = None,
     steps: int = STEPS,
+    edge_px: int = EDGE_PX,
 ) -> NDArray[np.uint16]:
-    """One field of a plate some steps after a dose; by default every second one is lit."""
+    """One field of a plate some steps after a dose; by default every second one is lit.
+
+    The number of cells is that of a field of `EDGE_PX`, smaller fields have fewer.
+    """
 
     def rng(*of: int) -> np.random.Generator:
         return np.random.default_rng([seed, plate, *of])
 
     culture = change.culture(draw_culture(rng(0), rng(1, number)))
     optics = change.optics(draw_optics(rng(2), rng(3, number)))
-    view = FrameSize(EDGE_PX, EDGE_PX, PIXEL_UM / change.zoom, PAD_PX)
-    cells = CELLS / change.zoom**2
+    view = FrameSize(edge_px, edge_px, PIXEL_UM / change.zoom, PAD_PX)
+    cells = CELLS * (edge_px / EDGE_PX) ** 2 / change.zoom**2
     dose_s = DOSE_S * (number % 2) if dose_s is None else dose_s
     colony = Colony(rng(4, number), culture, cells, view, dose_s)
     for _ in range(steps):

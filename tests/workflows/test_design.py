@@ -128,14 +128,25 @@ def test_a_line_of_unknown_classes_is_asked_the_binary_question(
 
 @pytest.mark.filterwarnings("default")
 def test_hours_and_early_warning_from_the_command_line(study: Study, tmp_path: Path) -> None:
-    """One command trains by hour and before death; its tables and pages are there."""
+    """One command trains by hour and before death; its tables and page are there."""
     words = ["design", str(study.folder), "--out", str(tmp_path / "out"), "--design", "hours"]
-    words += ["--by", "dish", "--folds", "2", "--death", "died", "--profile", "TINY", "--pages"]
+    words += ["--by", "dish", "--folds", "2", "--death", "died", "--profile", "TINY"]
     words += ["--name", "hourly", "--json"]
     words += [word for name in ("steps=3", "steps_per_epoch=3") for word in ("--set", name)]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     tables = json.loads(done.stdout)["tables"]
     assert [row["name"] for row in tables["table1"]] == ["0 h", "1 h", "early warning"]
-    assert [row["hours_before_death"] for row in tables["early_warning"]] == [0, 1]
-    assert (tmp_path / "out" / "hours-00-0-h-s0" / "evaluation" / "report.html").is_file()
+    assert [row["hours_before_death"] for row in tables["early_warning"]] == [1, 2]
+    assert "Early warning" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_pages_of_items_are_made_if_asked_for(study: Study, tmp_path: Path) -> None:
+    """An item's own evaluation lies beside its run, and is where its scores are read from."""
+    settings = replace(SETTINGS, pages=True, name="paged")
+    made = design(study, tmp_path / "out", ("all-lines",), PLAN, settings)
+    item = made.folder / "all-lines-00-all-lines-s0"
+    assert (item / "evaluation" / "report.html").is_file()
+    assert not (item / "scores.parquet").exists()

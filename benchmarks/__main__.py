@@ -110,6 +110,12 @@ BENCHMARKS = (
         "mcf7-stain", "mcf7.stain", "Labels from propidium iodide: counts of every step.", (DATA,)
     ),
     Benchmark(
+        "designs",
+        "designs.designs",
+        "Seven simulated lines: one model, one for each, each left out; 14 classes.",
+        (RUNS,),
+    ),
+    Benchmark(
         "verdict-memory", "movies.verdicts", "Memory of verdicts on a long movie.", (MODEL, FRAMES)
     ),
     Benchmark(

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from livewell.models.files import find_model
@@ -63,5 +64,6 @@ def test_commands_on_three_states_run(run_commands, tmp_path, monkeypatch):
     """From a simulated plate to an evaluation of three classes, with fewer wells and steps."""
     monkeypatch.chdir(tmp_path)
     names = [words[1] for words in run_commands("states")]
-    assert names == ["simulate", "index", "label", "split", "train", "evaluate", "label"]
+    assert names == ["simulate", "index", "label", "split", "train", "evaluate", "label", "design"]
     assert (tmp_path / "states-run" / "evaluation" / "report.html").is_file()
+    assert len(pd.read_csv(tmp_path / "states-designs" / "table1.csv")) >= 2

@@ -45,6 +45,7 @@ from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, channels, command
     "--set", "settings", multiple=True, callback=named_values, help="SETTING=VALUE (repeatable)."
 )
 @click.option("--every", type=COUNT, default=1, show_default=True, help="Every n-th frame only.")
+@click.option("--pages", is_flag=True, help="The page of `evaluate` of every item too.")
 @click.option("--name", default="design", show_default=True, help="Of labels and splits.")
 @channels("Transmitted-light channel, if its name does not tell.")
 @DEVICE
@@ -78,5 +79,4 @@ def design_(talk: Talk, study: Path, out: Path, designs: tuple[str, ...], **opti
         for row in made.found.rows
     ]
     tables = {name: table.to_dict("records") for name, table in made.tables.items()}
-    talk.end(made, *lines, tables=tables)
-    return 1 if len(made.failures) else 0
+    return talk.end(made, *lines, lost="not made: {image}: {error}", tables=tables)

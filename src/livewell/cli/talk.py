@@ -153,11 +153,14 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
 
 @contextmanager
 def _logged(talk: Talk) -> Iterator[None]:
-    """Say what the package logs, from warnings upwards, as the command speaks."""
+    """Say what the package logs, from warnings upwards, as the command speaks, each thing once."""
+    said: set[str] = set()
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            talk.warn(record.getMessage())
+            if (text := record.getMessage()) not in said:
+                said.add(text)
+                talk.warn(text)
 
     logger, handler = logging.getLogger("livewell"), Handler(logging.WARNING)
     logger.addHandler(handler)

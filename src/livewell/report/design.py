@@ -51,15 +51,6 @@ class DesignResults(PageResults):
         return max((len(row.test.each) for row in self.found.rows), default=0)
 
 
-@dataclass(frozen=True, slots=True)
-class DesignReport:
-    """The page as HTML, tables by name, and what a careful user should be told at once."""
-
-    page: str
-    tables: dict[str, pd.DataFrame]
-    warnings: tuple[str, ...]
-
-
 def design_report(
     study: Study,
     designs: Sequence[str],
@@ -68,8 +59,8 @@ def design_report(
     found: DesignFigures,
     made: ItemResults,
     said: Mapping[str, object],
-) -> DesignReport:
-    """The report of the items that were made, and of those that could not be."""
+) -> tuple[str, dict[str, pd.DataFrame]]:
+    """The page as HTML, and tables by name, of the items that were made and those that were not."""
     words = Vocabulary("image" if profile.sees_frames else "patch", plan.by.replace("_", " "))
     results = DesignResults(
         title=f"Designs: {study.folder.name}",
@@ -88,8 +79,7 @@ def design_report(
     left_out = table["design"] == LEFT_OUT
     tables = {"table1": table[~left_out], "table2": table[left_out]}
     tables |= {"early_warning": _lag_table(found.lags), "failures": made.failures}
-    lost = [f"not made: {row.image}: {row.error}" for row in made.failures.itertuples()]
-    return DesignReport(render(design_page(results)), tables, tuple(lost))
+    return render(design_page(results)), tables
 
 
 def design_page(results: DesignResults) -> Page:

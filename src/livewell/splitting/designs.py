@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import SpecError
+from livewell.metrics.collapse import Question
 from livewell.splitting.design_rows import DesignPlan
 from livewell.splitting.groups import group_counts
 from livewell.splitting.schemes import KFolds, Tested
@@ -201,6 +202,18 @@ def items_of(designs: Sequence[str], rows: pd.DataFrame, plan: DesignPlan) -> li
             again = [item] if design == WELLS else [replace(item, repeat=k) for k in range(number)]
             items += again
     return items
+
+
+def refuse_unasked(items: Sequence[DesignItem], question: Question | None) -> None:
+    """Refuse classes that no model of their item knows, where no coarser question is asked."""
+    unknown = sorted({name for item in items for name in item.unknown})
+    if unknown and question is None:
+        raise SpecError(
+            "classes of a line that is left out are none that its model knows",
+            where="--design leave-line-out",
+            got=", ".join(unknown[:5]),
+            remedy="ask for what lines have in common, such as --collapse treatment=CPT",
+        )
 
 
 def keyed(items: Sequence[DesignItem]) -> dict[str, DesignItem]:

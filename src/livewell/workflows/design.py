@@ -1,6 +1,5 @@
 """Designs of a study: what a model is worth on lines, experiments, hours, doses and few wells."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,12 +14,11 @@ from livewell.images.opening import noted_channels
 from livewell.labels.times import timed_frames
 from livewell.report.design import design_report
 from livewell.splitting.design_rows import DesignPlan, labelled_rows, question_of
-from livewell.splitting.designs import HOURS, items_of, keyed
+from livewell.splitting.designs import HOURS, items_of, keyed, refuse_unasked
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
 from livewell.workflows.design_items import KIND, DesignSettings, DesignWork
 
-LOG = logging.getLogger(__name__)
 RESULTS = "results.json"
 ITEM = "item.json"
 
@@ -34,7 +32,7 @@ class DesignResult:
     tables: dict[str, pd.DataFrame]
     failures: pd.DataFrame
     page: Path
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def design(
@@ -83,6 +81,7 @@ def design(
     rows = labelled_rows(fields, labels, plan, times)
     question = None if collapse is None else question_of(rows, fields, *collapse)
     items = keyed(items_of(designs, rows, plan))
+    refuse_unasked(list(items.values()), question)
     said = {
         "study": str(study.folder.resolve()),
         "labels": settings.labels,
@@ -103,10 +102,8 @@ def design(
         files=lambda record: [scores_path(out, record["asked"]["image"], record)],
     )
     found = figures_of(items, made.records, rows, out, question, seed=plan.seed)
-    report = design_report(study, designs, plan, settings.profile, found, made, said)
-    for text in report.warnings:
-        LOG.warning(text)
-    page = folder.write(report.page, report.tables)
-    values = {name: table.to_dict("records") for name, table in report.tables.items()}
+    page, tables = design_report(study, designs, plan, settings.profile, found, made, said)
+    path = folder.write(page, tables)
+    values = {name: table.to_dict("records") for name, table in tables.items()}
     write_json(out / RESULTS, {"kind": KIND, **said, **values, "versions": versions()})
-    return DesignResult(out, found, report.tables, made.failures, page, report.warnings)
+    return DesignResult(out, found, tables, made.failures, path)

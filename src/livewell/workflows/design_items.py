@@ -29,13 +29,17 @@ KIND = "design"
 
 @dataclass(frozen=True, slots=True)
 class DesignSettings:
-    """What all items of a design are made with; `name` begins those of labels and splits."""
+    """What all items of a design are made with; `name` begins those of labels and splits.
+
+    `pages` asks for the page of `evaluate` of every item too, which takes longer than its models.
+    """
 
     profile: Profile
     labels: str = "labels"
     name: str = "design"
     channels: Channels = None
     every: int = 1
+    pages: bool = False
     device: str = "auto"
     processes: int | None = None
     fitter: Fitter | None = None
@@ -127,11 +131,12 @@ class DesignWork:
         return Grid(profile.input.patch_px, profile.input.stride_px, every=every)
 
     def _scored(self, of: DesignItem, run: Path, folder: Path, seed: int) -> str:
-        """Evaluate a run, or only score classes that it does not know; where the scores lie."""
+        """Score a run's test groups; where the scores lie."""
         device = self.settings.device
-        if of.unknown:
-            scores, _ = EvaluationSet.of_run(run, device=device).scores()
-            write_table(folder / SCORES, scores)
-            return SCORES
-        made = evaluate(run, out=folder / "evaluation", baselines=False, device=device, seed=seed)
-        return str((made.folder / SCORES).relative_to(folder))
+        if self.settings.pages and not of.unknown:
+            out = folder / "evaluation"
+            evaluate(run, out=out, baselines=False, device=device, seed=seed)
+            return f"{out.name}/{SCORES}"
+        scores, _ = EvaluationSet.of_run(run, device=device).scores()
+        write_table(folder / SCORES, scores)
+        return SCORES

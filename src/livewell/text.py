@@ -87,7 +87,7 @@ def several(noun: str) -> str:
     """``patches``, ``frames``, ``nuclei``."""
     if noun.endswith("us"):
         return f"{noun[:-2]}i"
-    return f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{noun}es" if noun.endswith(("ch", "sh")) else f"{noun}s"
 
 
 def html_table(title: str, rows: Mapping[str, object]) -> str:

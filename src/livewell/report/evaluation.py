@@ -35,6 +35,7 @@ from livewell.report.style import edges
 from livewell.report.timecourses import learning_curves
 from livewell.report.vocabulary import (
     METRIC_NAMES,
+    MOST_NAMED,
     PATCH,
     Named,
     Vocabulary,
@@ -47,8 +48,6 @@ from livewell.splitting.balance import balance
 from livewell.study.runs import Run, versions
 from livewell.text import listed, plural, sentence
 
-MOST_NAMED = 6
-"""Of more classes a headline says the number."""
 COLUMNS = {
     "sensitivity": "recall",
     "precision": "precision",

@@ -162,7 +162,7 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
 @_FEWER_CLASSES
 @_OTHERS
 def label_column(column: tuple[str, ...], **settings: Any) -> "Route":
-    """Label images by a column, or by several such as cell line and treatment (MCF7 CPT)."""
+    """Label images by a column, or by several such as line and treatment."""
     from livewell.labels.by_column import Column
 
     return Column(column if len(column) > 1 else column[0], **settings)

@@ -11,10 +11,12 @@ from livewell.explain.fields import FieldMap, field_map
 from livewell.explain.gradcam import Cam, PatchMap, class_weights, patch_maps
 from livewell.geometry import Box, WindowGrid
 from livewell.image import PixelSource
+from livewell.inference.windows import BATCH
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.study.pixels import Pixels
+from livewell.training.data import plain_loader
 
 Weights = Literal["class", "crop"]
 Disagreement = tuple[float, float]
@@ -57,6 +59,18 @@ class CropCam(Cam):
         """Maps of the patches of a study, one by one and in order."""
         weights = self._weights[number] if self.shown == "class" else None
         return patch_maps(self, source, patches, number, weights)
+
+    def activation_maps(
+        self, source: PixelSource, patches: Sequence[Region], number: int
+    ) -> list[NDArray[np.float32]] | None:
+        """Class activation maps of patches, as `Cam.activations`."""
+        found: list[NDArray[np.float32]] = []
+        for crops, _ in plain_loader(source, patches, batch=BATCH, context=self.net.context_px):
+            made = self.activations(self.inputs(crops), number)
+            if made is None:
+                return None
+            found += list(made)
+        return found
 
     def field(
         self, source: Pixels, image: str, t: int, number: int

@@ -1,4 +1,4 @@
-"""Grad-CAM: where in a crop the evidence for a class lies (equations 1 to 3 of DeadNet's paper)."""
+"""Grad-CAM and CAM: where in a crop the evidence for a class lies (DeadNet's equations 1 to 3)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from livewell.errors import SpecError
 from livewell.geometry import Box
 from livewell.image import PixelSource
 from livewell.inference.windows import BATCH
-from livewell.models.nets.layers import frozen, layer
+from livewell.models.nets.layers import Layer, frozen, layer
 from livewell.models.nets.net import Net, centre, normalise
+from livewell.models.nets.spec import Trunk
 from livewell.progress import Tick
 from livewell.region import Region
 from livewell.training.data import plain_loader
@@ -58,13 +59,20 @@ class Cam:
 
     Notes
     -----
-    Source: Richmond et al. 2017, section 2.6; Selvaraju et al. 2017 ("Grad-CAM").
+    Source: Richmond et al. 2017, section 2.6; Selvaraju et al. 2017 ("Grad-CAM"); Zhou et al. 2016
+    ("CAM"), for `activations`.
     """
 
     def __init__(self, net: Net, name: str | None = None) -> None:
         self.net = net
         self.module = frozen(net.module)
         self.layer = layer(self.module, name)
+        self._head = _averaging_head(self.module)
+
+    @property
+    def averages(self) -> bool:
+        """Whether scores are weighted averages of the last maps; then there are `activations`."""
+        return self._head is not None
 
     def inputs(self, patches: Tensor) -> Tensor:
         """Patches as the module takes them in, (n, channels, input_px, input_px), normalised.
@@ -109,7 +117,27 @@ class Cam:
         found: NDArray[np.float32] = maps.float().cpu().numpy()
         return found
 
-    def _run(self, inputs: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    def activations(self, inputs: Tensor, number: int) -> NDArray[np.float32] | None:
+        """Class activation maps (CAM) at the pixels of `inputs`, (n, input_px, input_px).
+
+        Each of the net's last maps by the net's own weight of it for the class, whatever layer is
+        looked at: above zero for the class, below zero against it. The sum over the cells of that
+        layer is the class score but for the bias. ``None`` where a net has no such weights, for
+        more than one fully connected layer lies between its maps and the scores.
+        """
+        if self._head is None:
+            return None
+        last = layer(self.module)
+        with torch.inference_mode():
+            maps, _ = self._run(inputs, number, last)
+            weight = self._head.weight[number].to(maps) / maps[0, 0].numel()
+            signed = torch.einsum("k,nkhw->nhw", weight, maps)
+            found: NDArray[np.float32] = (
+                last.enlarged(signed, self.net.input_px).float().cpu().numpy()
+            )
+        return found
+
+    def _run(self, inputs: Tensor, number: int, at: Layer | None = None) -> tuple[Tensor, Tensor]:
         """Maps of the layer, from which gradients begin, and the class scores that they make."""
         kept: list[Tensor] = []
 
@@ -120,9 +148,19 @@ class Cam:
 
         # what was made under inference_mode cannot take part in a graph
         own = inputs.clone() if inputs.is_inference() else inputs
-        with self.layer.module.register_forward_hook(keep):
+        with (at or self.layer).module.register_forward_hook(keep):
             scores = self.module(own.to(next(self.module.parameters())))
         return kept[0], scores[:, number]
+
+
+def _averaging_head(module: nn.Module) -> nn.Linear | None:
+    """The one layer between the averages of a net's last maps and its class scores, if it is so."""
+    trunk = module.__dict__.get("declared")
+    if not isinstance(trunk, Trunk):
+        return None
+    _, averaged, after = trunk.parts(frozen(module))
+    (first, *more) = [each for each in after if not isinstance(each, nn.Dropout)]
+    return first if averaged and not more and isinstance(first, nn.Linear) else None
 
 
 def class_weights(

@@ -93,6 +93,15 @@ class PlaceCam:
 
         Beyond the image grey levels are one level, for much of what is shown may lie there.
         """
+        maps = self.activation_maps(source, patches, number)
+        for patch, found in zip(patches, maps, strict=True):
+            box = middle(patch.box, self.seen_px)
+            yield PatchMap(patch, box, _around(source, patch, box), np.maximum(found, 0))
+
+    def activation_maps(
+        self, source: PixelSource, patches: Sequence[Region], number: int
+    ) -> list[NDArray[np.float32]]:
+        """Evidence for a class, and below zero against it, in the score of each patch."""
         size = self.seen_px
 
         def read(maps: Sequence[FieldMap], places: Tensor) -> Tensor:
@@ -100,13 +109,10 @@ class PlaceCam:
             boxes = [Box.of(y, x, y + size, x + size) for y, x in corners]
             pairs = zip(places, boxes, strict=True)
             found = [self.evidence(maps, place[None], number, box) for place, box in pairs]
-            return (torch.stack(found).flatten(1) * MAP_PX**2).clamp_min(0).float()
+            return (torch.stack(found).flatten(1) * MAP_PX**2).float()
 
         reader = self._reader.keeping(cache_of(source))
-        maps = reader.regions(source, patches, read).reshape(-1, size, size).numpy()
-        for patch, found in zip(patches, maps, strict=True):
-            box = middle(patch.box, size)
-            yield PatchMap(patch, box, _around(source, patch, box), found)
+        return list(reader.regions(source, patches, read).reshape(-1, size, size).numpy())
 
     def field(
         self, source: Pixels, image: str, t: int, number: int

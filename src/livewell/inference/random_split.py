@@ -81,12 +81,14 @@ def random_split(
     else:
         learn = _trees(texture.to_numpy(float), codes, len(classes), seed)
     chances = _both(tested, some, codes, learn, seed)
-    judged = ~np.isnan(chances["honest"]).any(axis=1)
-    shown = some.loc[judged]
+    judged = np.flatnonzero(~np.isnan(chances["honest"]).any(axis=1))
+    shown = some.iloc[judged]
     tables = {name: answers(shown, p[judged], classes) for name, p in chances.items()}
     found = comparison(tables, classes, "honest", seed=seed)
     honest, random = (found.figures[name]["roc_auc"] for name in ("honest", "random"))
     leak = found.differences["random"]["roc_auc"]
+    if np.isnan(leak.value):
+        return RandomSplit(why=f"an area is not defined here ({honest.note})")
     return RandomSplit(HEAD if fixed else TEXTURE, len(shown), honest, random, leak)
 
 

@@ -86,9 +86,9 @@ class Beside:
 
     @property
     def sections(self) -> list[Section]:
-        """Sections of the page."""
-        own = (*self.collapse.sections, *self.places.sections, *self.stain.sections)
-        return [*own, *random_sections(self.random, self.tested)]
+        """Sections that follow the examples of the page."""
+        leak = random_sections(self.random, self.tested)
+        return [*leak, *self.places.sections, *self.stain.sections]
 
     @property
     def notes(self) -> list[Note]:

@@ -35,6 +35,7 @@ from livewell.report.style import edges
 from livewell.report.timecourses import learning_curves
 from livewell.report.vocabulary import (
     METRIC_NAMES,
+    MOST_NAMED,
     PATCH,
     Named,
     Vocabulary,
@@ -47,8 +48,6 @@ from livewell.splitting.balance import balance
 from livewell.study.runs import Run, versions
 from livewell.text import listed, plural, sentence
 
-MOST_NAMED = 6
-"""Of more classes a headline says the number."""
 COLUMNS = {
     "sensitivity": "recall",
     "precision": "precision",
@@ -68,6 +67,7 @@ def evaluation_page(results: EvaluationResults) -> Page:
 def _sections(results: EvaluationResults) -> Iterator[Section]:
     words, classes = results.words, results.classes
     yield _scores(results) if classes.binary else class_scores(results)
+    yield from results.coarser
     # of a single patch the accuracy is 0 or 1: nothing to compare
     if results.per_group is not None and results.per_group["patches"].median() != 1:
         strip = group_strip(results.per_group, classes, words=words)
@@ -285,6 +285,7 @@ def evaluation_results(
     cards: Mapping[int, Card],
     *,
     galleries: Sequence[Gallery] = (),
+    coarser: Sequence[Section] = (),
     further: Sequence[Section] = (),
     notes: Sequence[Note] = (),
 ) -> EvaluationResults:
@@ -325,6 +326,7 @@ def evaluation_results(
         warnings=meta.warnings,
         counts=balance(patches, tested.folds),
         galleries=galleries,
+        coarser=coarser,
         further=further,
         paper=figures.paper,
         notes=notes,

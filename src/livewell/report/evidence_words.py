@@ -8,6 +8,17 @@ from livewell.explain.places import PlaceCam
 from livewell.report.page import Note, info
 
 PER_CELL = "score per cell of the layer"
+AVERAGING = (
+    "The class activation map (CAM, Zhou et al. 2016) is the sum of the net's last maps, each times"
+    " the net's weight of it for the class: it adds up to the class score but for the bias."
+    " Grad-CAM (Selvaraju et al. 2017) weighs maps by the mean of their slopes and leaves out what"
+    " is below zero; of a net that averages its last maps it is there the same map, cut at zero."
+)
+HIDDEN = (
+    "A class activation map (CAM, Zhou et al. 2016) is defined for nets that average their last"
+    " maps and weigh the averages; between the maps and the scores of this one lie more layers, so"
+    " that there is none. Grad-CAM (Selvaraju et al. 2017) is defined for all."
+)
 
 
 @dataclass(frozen=True)
@@ -15,7 +26,7 @@ class Words:
     """How a page says what was looked at.
 
     `unit` and `field_unit` are those of maps of patches and of fields; `margin` says by how much
-    cells are widened.
+    cells are widened, `activations` what class activation maps are of this net.
     """
 
     lead: str
@@ -23,6 +34,7 @@ class Words:
     field_unit: str = PER_CELL
     fields: str = "Maps of overlapping crops, averaged where they overlap."
     margin: str = "half a cell of the layer"
+    activations: str = ""
     notes: Sequence[Note] = ()
 
 
@@ -31,7 +43,8 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
     if isinstance(cam, CropCam):
         of_class = f"weights averaged over training patches of the class, at most {most}"
         weights = of_class if cam.shown == "class" else "weights of each crop"
-        return Words(f"Grad-CAM at layer {cam.layer.name}, {weights}.")
+        known = AVERAGING if cam.averages else HIDDEN
+        return Words(f"Grad-CAM at layer {cam.layer.name}, {weights}.", activations=known)
     layer, first = cam.layer, cam.names[0]
     of = "" if cam.module.pool_px else "'s centre"
     notes = [
@@ -64,5 +77,8 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
         " own. With what speaks against the class, the mean over a field is nearly its mean"
         " score, less that of a mean training field.",
         f"half the mean distance of the maps' cells, {layer.margin_px} px",
+        "The class activation map (CAM) of this net is exact: what each cell adds to the class"
+        " score, beside the mean of training fields. Grad-CAM, which would take the mean of each"
+        " map's slopes in place of them, is left out.",
         notes,
     )

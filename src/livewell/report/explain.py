@@ -17,7 +17,7 @@ from livewell.report.galleries import stretched
 from livewell.report.page import Page, Picture, Section, Table, info, warn
 from livewell.report.results import PageResults
 from livewell.report.style import INK, PERCENTILES, Sheet, class_look, empty, tile, tinted
-from livewell.report.vocabulary import short
+from livewell.report.vocabulary import MOST_NAMED, short
 from livewell.text import listed
 
 Grey = NDArray[np.float32]
@@ -168,7 +168,7 @@ class ExplainResults(PageResults):
     and patches of every gallery, as the paper's Figure 5; `models` is as its Figure 6. `background`
     says by class how much evidence lies off cells. `disagreement` has one row a field: name, class,
     and how overlapping crops disagree with weights of each crop and with those averaged over the
-    class.
+    class. `activations` are the figures of class activation maps.
     """
 
     classes: Sequence[str]
@@ -179,12 +179,16 @@ class ExplainResults(PageResults):
     models: Picture | None
     background: Mapping[str, Background]
     disagreement: Sequence[tuple[str, str, float, float]] = ()
+    activations: Sequence[Picture] = ()
 
 
 def explain_page(results: ExplainResults) -> Page:
     """The page of looking inside a net."""
     known = results.background.items()
     notes = [(warn if warning(found, name) else info)(told(found, name)) for name, found in known]
+    if len(notes) > MOST_NAMED:
+        # the table has them all
+        notes = [note for note in notes if note.tone == "warn"]
     doubt = any(note.tone == "warn" for note in notes)
     bare = all(found.area.value < LEAST_AREA for _, found in known)
     return results.page(
@@ -197,6 +201,9 @@ def explain_page(results: ExplainResults) -> Page:
 
 
 def _sections(results: ExplainResults) -> Iterator[Section]:
+    yield Section(
+        "Class activation maps, class by class", results.words.activations, results.activations
+    )
     pictures = []
     for title, items in results.pairs:
         picture = evidence_pairs(
@@ -260,6 +267,9 @@ def headline(results: ExplainResults) -> str:
     if not known:
         return "Where the evidence lies could not be measured."
     parts = [f"{1 - off:.0%} of the evidence for {name}" for name, (off, _) in known.items()]
+    if len(known) > MOST_NAMED:
+        shares = sorted(1 - off for off, _ in known.values())
+        parts = [f"{shares[0]:.0%} to {shares[-1]:.0%} of the evidence for {len(known)} classes"]
     areas = [1 - area for _, area in known.values()]
     cover = "-".join(dict.fromkeys([f"{min(areas):.0%}", f"{max(areas):.0%}"]))
     return f"{listed(parts)} lies on cells, which cover {cover} of the patches."

@@ -101,7 +101,8 @@ class EvaluationResults(PageResults):
     all folds share it. `baselines` are the net, then simple rules, on the same patches, in the
     headline metric; `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
     `warnings` are confounders found, one sentence each; `counts` are patches and groups per part
-    and class; `further` are sections that follow the examples.
+    and class; `coarser` are sections on coarser questions, `further` those that follow the
+    examples.
     """
 
     classes: ClassNames
@@ -118,6 +119,7 @@ class EvaluationResults(PageResults):
     threshold: float | None = None
     logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
+    coarser: Sequence[Section] = ()
     further: Sequence[Section] = ()
     baselines: Sequence[Named] = ()
     paper: Estimate | None = None

@@ -7,6 +7,8 @@ from livewell.metrics.intervals import Estimate
 from livewell.text import several
 
 PATCH = "patch"
+MOST_NAMED = 6
+"""Of more classes than this a headline says the number, not the names."""
 Named = tuple[str, Estimate]
 METRIC_NAMES = {
     "roc_auc": "AUC",

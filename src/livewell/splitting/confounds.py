@@ -123,8 +123,9 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
     """
     name = " and ".join(meta.origin.columns) or meta.origin.route
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
+    own = [name, *meta.origin.columns]
     table = counts.rename(columns={"label": name}).merge(
-        fields.drop(columns=list(meta.origin.columns), errors="ignore"), on="image"
+        fields.drop(columns=own, errors="ignore"), on="image"
     )
     unit = next((u for u in UNITS if u in table and table[u].notna().any()), "picture")
     table["unit"] = table["image"].map(unit_names(fields, unit)).fillna(table["picture"])

@@ -143,10 +143,16 @@ def evaluate(
     beside = questions.asked(scores, judges, figures.together, some, seen, **drawn)
     examples = Examples(tested, questions.models)
     suspected, section = examples.suspects(scores)
-    calls, further = examples.calls(scores), [*beside.sections, section]
-    notes = [*beside.notes, *card_notes(cards)]
     results = evaluation_results(
-        tested, scores, figures, others, cards, galleries=calls, further=further, notes=notes
+        tested,
+        scores,
+        figures,
+        others,
+        cards,
+        galleries=examples.calls(scores),
+        coarser=beside.collapse.sections,
+        further=[*beside.sections, section],
+        notes=[*beside.notes, *card_notes(cards)],
     )
     with whole_folder(folder, (RESULTS, SCORES, REPORT, FILE, STAIN_FILE, *PLACES_FILES)) as new:
         write_table(new / SCORES, scores)

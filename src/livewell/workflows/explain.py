@@ -13,6 +13,7 @@ from livewell.explain.places import PlaceCam
 from livewell.files import AnyPath, write_json
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.models.nets.layers import class_number
+from livewell.report.activations import activation_figures, class_rows
 from livewell.report.explain import ExplainResults, explain_page
 from livewell.report.inside import Inside, Look, cams_of
 from livewell.report.page import render
@@ -98,7 +99,7 @@ def explain(
         for number, (each, groups) in measured.items()
     }
     warnings = tuple(text for name, each in found.items() if (text := warning(each, name)))
-    pairs = inside.pairs(table, numbers)
+    pairs, rows_of_classes = inside.pairs(table, numbers), class_rows(inside, table, numbers)
     fields, disagreement = inside.fields(table, numbers, top, folder)
     models = inside.models(table, numbers) if look.models else None
     cam = next(iter(cams.values()))
@@ -116,6 +117,7 @@ def explain(
         background=found,
         disagreement=disagreement,
         audits=[tested.audit],
+        activations=activation_figures(rows_of_classes, top, inside.words.unit),
         settings=said,
         versions=versions(),
     )

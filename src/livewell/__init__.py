@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from livewell.study.regions import Whole as Whole
     from livewell.study.study import Study as Study
     from livewell.workflows.assess import assess as assess
+    from livewell.workflows.audit import audit as audit
     from livewell.workflows.budget import budget as budget
     from livewell.workflows.compare import compare as compare
     from livewell.workflows.evaluate import evaluate as evaluate
@@ -85,6 +86,7 @@ _NAMES = {
     "study.regions": "Grid Whole",
     "study.study": "Study",
     "workflows.assess": "assess",
+    "workflows.audit": "audit",
     "workflows.budget": "budget",
     "workflows.compare": "compare",
     "workflows.evaluate": "evaluate",

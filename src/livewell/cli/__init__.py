@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so that every ``--help`` comes 
 import click
 
 from livewell import __version__
+from livewell.cli.audit import audit_
 from livewell.cli.budget import budget_
 from livewell.cli.compare import compare_
 from livewell.cli.dataset import dataset_
@@ -41,6 +42,7 @@ for each in (
     stain_area_,
     label,
     dataset_,
+    audit_,
     split_,
     mosaic_,
     features_,

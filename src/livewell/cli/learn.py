@@ -245,7 +245,9 @@ def train_(
     for fold in made.cards:
         talk.say(f"model of fold {fold}: {made.run.model(fold)}")
     models = {fold: str(made.run.model(fold)) for fold in made.cards}
-    talk.result({"run": str(out), "models": models})
+    audits = {fold: card.audits[0].model_dump() for fold, card in made.cards.items()}
+    first = next(iter(audits.values()), None)
+    talk.result({"run": str(out), "models": models, "audit": first})
 
 
 PLACED = ("precision", "recall", "f1")
@@ -319,4 +321,5 @@ def evaluate_(talk: Talk, model: Path, on: Path | None, **options: Any) -> None:
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
     places = dict(made.places.figures)
     found = {"suspects": str(suspects), "places": places, "stain": made.stain.as_json()}
-    talk.result({"figures": figures, **found, "report": str(made.page)})
+    found |= {"audit": made.audit.model_dump(), "report": str(made.page)}
+    talk.result({"figures": figures, **found})

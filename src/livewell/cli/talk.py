@@ -96,6 +96,8 @@ class Talk:
         for line in (*lines, *left_out_lines(left_out or {}), f"report: {made.page}"):
             self.say(line)
         values |= {"left_out": dict(left_out)} if left_out is not None else {}
+        audit = getattr(made, "audit", None)
+        values |= {"audit": audit.model_dump()} if audit is not None else {}
         self.result({**values, "warnings": list(made.warnings), "report": str(made.page)})
         return 1 if failures else 0
 

@@ -27,6 +27,7 @@ from livewell.models.pretrained import model_folder
 from livewell.models.profile import Profile
 from livewell.models.recipes import AUTO, FAST, FROZEN
 from livewell.progress import task
+from livewell.study.audited import audit_state
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import regions_of
@@ -101,6 +102,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         }
     told: dict[str, Any] = {"data": data | {"learnt": sorted(learnt)}, "anchor": net.anchor}
     told["stain"] = fold.split.stain_name
+    told["audit"] = audit_state(fold.split.study, fold.split.meta.labels)
     familiar = learn_familiarity(net, fold.patches, fold.split.pixels)
     card = card.model_copy(update={**told, "familiarity_rule": familiar})
     save_model(run.model(fold.number), net, card)

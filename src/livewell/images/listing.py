@@ -13,6 +13,7 @@ RESULTS = frozenset(
     f"{name}.json"
     for name in [
         "assessment",
+        "audit",
         "budget",
         "comparison",
         "embedding",

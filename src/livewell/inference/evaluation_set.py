@@ -19,13 +19,14 @@ from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.units import refuse_torn, unit_names
+from livewell.study.audited import audit_state
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unusable_frames
 from livewell.study.runs import Run, label_hash, split_hashes
 from livewell.study.scale import SAME, channel_names, common_pixel_um
 from livewell.study.study import Study
 from livewell.study.unchanged import refuse_changed
-from livewell.tables.metadata import SplitMeta
+from livewell.tables.metadata import AuditSummary, SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores
 from livewell.training.anchors import Anchors, beside_anchor
 
@@ -46,6 +47,11 @@ class EvaluationSet:
     folders: Mapping[int, Path]
     run: Run | None = None
     device: str = AUTO
+
+    @property
+    def audit(self) -> AuditSummary:
+        """How the audit of its labels ended."""
+        return audit_state(self.study, self.meta.labels)
 
     @classmethod
     def of_run(

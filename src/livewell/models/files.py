@@ -29,7 +29,7 @@ from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.models.specs import hold
 from livewell.names import AnyPath
-from livewell.tables.metadata import Anchor
+from livewell.tables.metadata import Anchor, AuditSummary
 from livewell.text import few
 
 OLD_NAMES = {
@@ -88,6 +88,8 @@ class Card(BaseModel):
     fixed features, too few groups were there, or an older version trained it."""
     anchor: Anchor | None = None
     """What features of a plate are relative to; ``None`` where they are taken as they are."""
+    audit: AuditSummary | None = None
+    """How the audit of its labels ended; ``None`` in cards of versions that knew none."""
     results: list[dict[str, Any]] = []
     """Figures on test groups with their intervals, once evaluated."""
     versions: dict[str, str]
@@ -126,6 +128,11 @@ class Card(BaseModel):
         }
         hold(rules)
         return self
+
+    @property
+    def audits(self) -> tuple[AuditSummary, ...]:
+        """What pages have to say of its labels."""
+        return (self.audit or AuditSummary(),)
 
     @property
     def named_channels(self) -> tuple[str, ...]:

@@ -261,6 +261,7 @@ def compare_results(
         comparison=found,
         runs=pd.DataFrame(rows),
         same_parts=len(parts) == 1,
+        audits=[each.audit for each in sets.values()],
         settings=settings,
         versions=versions(),
     )

@@ -320,6 +320,8 @@ def evaluation_results(
         further=further,
         paper=figures.paper,
         notes=notes,
+        # of a run the state as it is now, not as it was in training
+        audits=(tested.audit, *(a for card in cards.values() if not run for a in card.audits)),
         settings={
             "profile": tested.recipe,
             "labels": meta.label_meta.values(),

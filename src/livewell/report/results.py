@@ -14,18 +14,23 @@ from livewell.outputs.stains import PredictedStain
 from livewell.report.galleries import MarkedFrame, marked_frames, patch_gallery
 from livewell.report.page import Note, Page, Picture, Section, Tone, Video
 from livewell.report.style import class_look
-from livewell.report.trust import sorted_notes
+from livewell.report.trust import audited, sorted_notes
 from livewell.report.vocabulary import PATCHES, Named, Vocabulary
+from livewell.tables.metadata import AuditSummary
 
 
 @dataclass(frozen=True)
 class PageResults:
-    """What the results of every page hold; the summary of a model's card goes with the settings."""
+    """What the results of every page hold; the summary of a model's card goes with the settings.
+
+    `audits` are those of the labels behind it: where one fails, nothing on the page is good.
+    """
 
     title: str
     subtitle: str
     card: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     notes: Sequence[Note] = field(default=(), kw_only=True)
+    audits: Sequence[AuditSummary] = field(default=(), kw_only=True)
     settings: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     versions: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
@@ -39,13 +44,16 @@ class PageResults:
         lead: str = "",
     ) -> Page:
         """The page of these results, without sections and notes that are ``None``."""
+        notes = sorted_notes([*map(audited, dict.fromkeys(self.audits)), *trust])
+        if any(audit.state == "fails" for audit in self.audits):
+            notes, tone = [note for note in notes if note.tone != "good"], "bad"
         return Page(
             self.title,
             self.subtitle,
             verdict,
             tone,
             lead,
-            sorted_notes(trust),
+            notes,
             [section for section in sections if section is not None],
             {"model": dict(self.card), **self.settings} if self.card else self.settings,
             self.versions,

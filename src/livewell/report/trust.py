@@ -8,6 +8,7 @@ from livewell.metrics.decisions import MAX_ERROR
 from livewell.metrics.intervals import Estimate
 from livewell.report.page import Note, Tone, bad, good, info, warn
 from livewell.report.vocabulary import Named, Vocabulary, has_interval, short, span
+from livewell.tables.metadata import AuditSummary
 from livewell.text import listed, plural
 
 GUESSING = 0.5
@@ -145,6 +146,27 @@ NOT_MEASURED = warn(
     "The model was not measured on unseen groups. Run livewell evaluate on its training run."
 )
 """Said of new images judged by a model whose card has no figures."""
+
+
+def audited(audit: AuditSummary) -> Note:
+    """What the audit of a model's labels says of everything that was learnt from them."""
+    if audit.state == "fails":
+        return bad(f"The audit of the labels fails, and so nothing here is sound. {audit.headline}")
+    if audit.state == "attention":
+        return warn(f"The audit of the labels asks for attention. {audit.headline}")
+    if audit.state == "passes":
+        return good(f"The audit of the labels found no shortcut. {audit.headline}")
+    if audit.state == "unchecked":
+        return info(f"The audit of the labels could check nothing. {audit.headline}")
+    if audit.state == "stale":
+        return info(
+            "The labels or their split were made anew since they were audited: run livewell"
+            " audit on the study again."
+        )
+    return info(
+        "The labels were not audited: livewell audit, on the study, looks for what a net"
+        " could learn in place of health."
+    )
 
 
 def learnt_from(learnt: int, images: int) -> Note | None:

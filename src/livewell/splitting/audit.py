@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-Verdict = Literal["fails", "attention", "passes", "unchecked"]
-"""A shortcut was found; something to look at that may be the effect itself; nothing was found;
-nobody can tell with these data, which is no pass."""
+from livewell.tables.metadata import CheckMeta, Verdict
+
+WORST: tuple[Verdict, ...] = ("fails", "attention", "passes", "unchecked")
+"""Verdicts, of which an audit has the first that one of its checks has."""
 LEVEL = 0.05
 """Chance that a study without any shortcut fails a check, all checks together."""
 
@@ -27,6 +28,12 @@ class Association:
     high: float = np.nan
     text: str = ""
     """A sentence with the numbers, for a biologist."""
+
+    def plain(self) -> dict[str, str | float | None]:
+        """Its fields, fit for JSON."""
+        ends = {"value": self.value, "low": self.low, "high": self.high}
+        numbers = {name: float(x) if np.isfinite(x) else None for name, x in ends.items()}
+        return {"what": self.what, "metric": self.metric, **numbers, "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,12 @@ class Check:
     unchecked: str = ""
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def answer(self, verdict: Verdict) -> str:
+        """What the check says under a verdict."""
+        if verdict == "unchecked":
+            return f"Not checked: {self.unchecked}."
+        return self.passes if verdict == "passes" else self.fails
+
 
 def decided(checks: Sequence[Check], level: float = LEVEL) -> tuple[Verdict, ...]:
     """The verdict of every check, p values corrected for their number after Holm (1979)."""
@@ -86,3 +99,57 @@ def decided(checks: Sequence[Check], level: float = LEVEL) -> tuple[Verdict, ...
         else "passes"
         for n, check in enumerate(checks)
     )
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All checks of a study, decided together."""
+
+    checks: tuple[Check, ...]
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One a check, see `decided`."""
+        return decided(self.checks)
+
+    @property
+    def state(self) -> Verdict:
+        """That of the worst check."""
+        return min(self.verdicts, key=WORST.index, default="unchecked")
+
+    @property
+    def headline(self) -> str:
+        """What was found, in a sentence or two that a biologist understands."""
+        said = {
+            verdict: [a for v, a in zip(self.verdicts, self.answers, strict=True) if v == verdict]
+            for verdict in WORST
+        }
+        found = [*said["fails"], *said["attention"]]
+        if said["fails"]:
+            return " ".join(["This study FAILS the audit:", *found])
+        if said["attention"]:
+            return " ".join(["No check fails, but look at this:", *found])
+        if not said["passes"]:
+            return "Nothing could be checked: " + " ".join(said["unchecked"])
+        left = len(said["unchecked"])
+        more = f"; {left} more could not be checked" if left else ""
+        return f"None of {len(said['passes'])} checks found a shortcut{more}."
+
+    @property
+    def answers(self) -> list[str]:
+        """The answer of every check in words."""
+        return [check.answer(v) for check, v in zip(self.checks, self.verdicts, strict=True)]
+
+    def metas(self) -> tuple[CheckMeta, ...]:
+        """Every check as it is kept."""
+        return tuple(
+            CheckMeta(
+                name=check.name,
+                question=check.question,
+                verdict=verdict,
+                answer=check.answer(verdict),
+                p_value=check.p_value if np.isfinite(check.p_value) else None,
+                associations=tuple(one.plain() for one in check.associations),
+            )
+            for check, verdict in zip(self.checks, self.verdicts, strict=True)
+        )

@@ -25,7 +25,7 @@ BATCHES = (
     "microscope",
 )
 """Columns that are looked at where none are named; ``well`` is what a treatment is given to."""
-CONFOUNDERS = ["column", "levels", "cramers_v", "auc", "p_value", "text"]
+CONFOUNDERS = ["column", "levels", "cramers_v", "low", "high", "auc", "p_value", "counts", "text"]
 """Columns of the table of confounders."""
 LEVEL = 0.05
 """Highest p value, corrected for the number of columns, at which a confounder is warned of."""
@@ -41,6 +41,7 @@ def confounders(
     noun: str = "images",
     seed: int = 0,
     permutations: int = 9999,
+    resamples: int = 0,
 ) -> pd.DataFrame:
     """How far each batch-like column tells the label; rows without one are left out.
 
@@ -60,13 +61,16 @@ def confounders(
         and the test permutes such bundles among the levels.
     noun
         What a row is, for the text.
+    resamples
+        How often units are drawn anew for the interval of Cramer's V; NaN where 0.
 
     Returns
     -------
     DataFrame
         Columns `CONFOUNDERS`, strongest first: number of levels; Cramer's V with Bergsma's (2013,
-        J. Korean Stat. Soc. 42:323) correction, 0 to 1; area under the ROC curve of knowing only
-        that column (two classes, else NaN); p value of the chi-squared statistic; a sentence.
+        J. Korean Stat. Soc. 42:323) correction, 0 to 1, and its 95% interval (percentiles); area
+        under the ROC curve of knowing only that column (two classes, else NaN); p value of the
+        chi-squared statistic; the cell that stands out most; a sentence.
     """
     table = table.dropna(subset=[label])
     if table[label].nunique() < 2:
@@ -90,7 +94,11 @@ def confounders(
         else:
             p = _shuffled(bundles, rng, permutations)
         v = _cramers_v(values)
-        rows.append((column, len(counts), v, _auc(values), p, _text(counts, label, v, p, noun)))
+        ends = _interval(bundles, rng, resamples)
+        said = _said(counts, noun)
+        shown = "" if p <= LEVEL else "not shown to be "
+        text = f"{label} and {column} are {shown}confounded (Cramer's V {v:.2f}, p {p:.2g}): {said}"
+        rows.append((column, len(counts), v, *ends, _auc(values), p, said, text))
     found = pd.DataFrame(rows, columns=CONFOUNDERS)
     return found.sort_values(["p_value", "cramers_v"], ascending=[True, False], ignore_index=True)
 
@@ -182,7 +190,24 @@ def _permuted(values: NDArray[np.int64], rng: np.random.Generator, permutations:
     return (as_strong + 1) / (permutations + 1)
 
 
-def _cramers_v(values: NDArray[np.int64]) -> float:
+def _interval(
+    bundles: pd.DataFrame, rng: np.random.Generator, resamples: int
+) -> tuple[float, float]:
+    """95% interval of Cramer's V, bundles drawn anew."""
+    if not resamples:
+        return float("nan"), float("nan")
+    held = bundles.to_numpy(float)
+    level, _ = pd.factorize(bundles.index.get_level_values(-1))
+    at = np.eye(level.max() + 1)[level].T
+    drawn = rng.multinomial(len(held), np.full(len(held), 1 / len(held)), size=resamples)
+    tables = [at @ (held * weights[:, None]) for weights in drawn]
+    kept = [each[each.any(axis=1)][:, each.any(axis=0)] for each in tables]
+    found = [_cramers_v(each) if min(each.shape) > 1 else 0.0 for each in kept]
+    low, high = np.percentile(found, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _cramers_v(values: NDArray[np.int64] | NDArray[np.float64]) -> float:
     n, (rows, columns) = int(values.sum()), values.shape
     phi2 = max(0.0, float(_chi2(values)) / n - (rows - 1) * (columns - 1) / (n - 1))
     sides = rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)
@@ -198,20 +223,16 @@ def _auc(values: NDArray[np.int64]) -> float:
     return float(roc_auc_score(truth, np.repeat(share, 2), sample_weight=values.ravel()))
 
 
-def _text(counts: pd.DataFrame, label: str, v: float, p: float, noun: str) -> str:
+def _said(counts: pd.DataFrame, noun: str) -> str:
+    """The cell that stands out most: its class is there far more often than the others are."""
     totals = counts.sum(axis=0)
     share = counts / totals
-    # The cell that stands out most: its class is there far more often than the others are.
     rest = (counts.sum(axis=1).to_numpy()[:, None] - counts) / (totals.sum() - totals)
     excess = (share - rest).to_numpy()
     row, column = np.unravel_index(excess.argmax(), excess.shape)
     level, name = counts.index[row], counts.columns[column]
     others = totals.index[totals.index != name]
-    shown = "" if p <= LEVEL else "not shown to be "
-    here = f"{counts.loc[level, name]} of {totals[name]} {name} {noun}"
     return (
-        f"{label} and {counts.index.name} are {shown}confounded"
-        f" (Cramer's V {v:.2f}, p {p:.2g}): {here}"
-        f" are of {level}, but {counts.loc[level, others].sum()} of {totals[others].sum()}"
-        f" {'/'.join(others)}"
+        f"{counts.loc[level, name]} of {totals[name]} {name} {noun} are of {level}, but"
+        f" {counts.loc[level, others].sum()} of {totals[others].sum()} {'/'.join(others)}"
     )

@@ -247,6 +247,65 @@ class Anchor(BaseModel):
         return f"{self.column} = {self.value}, by {self.by}"
 
 
+Verdict = Literal["fails", "attention", "passes", "unchecked"]
+"""Of a check, and of an audit, which has that of its worst one: a shortcut was found; something to
+look at that may be the effect itself; nothing was found; nobody can tell, which is no pass."""
+AuditState = Literal[Verdict, "stale", "none"]
+"""Of labels: the verdict of their audit; of one of older labels; none was made."""
+
+
+class AuditSummary(BaseModel):
+    """How the audit of labels ended, as models and reports carry it along."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: AuditState = "none"
+    headline: str = ""
+    """What was found, in a sentence or two."""
+
+
+class CheckMeta(BaseModel):
+    """One check of an audit and its answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    question: str
+    verdict: Verdict
+    answer: str
+    p_value: float | None = None
+    """Not yet corrected for the number of checks; ``None`` where it decides otherwise."""
+    associations: tuple[Mapping[str, str | float | None], ...] = ()
+    """What it looked at: `what`, `metric`, `value`, `low`, `high`, `text`, strongest first."""
+
+
+class AuditMeta(Metadata):
+    """What an audit found: ``audits/LABELS/audit.json``."""
+
+    NOUN: ClassVar[str] = "audit"
+
+    kind: Literal["audit"] = "audit"
+    labels: str
+    labels_sha256: str
+    """Hash of their table: labels made anew make an audit stale."""
+    split: str = ""
+    split_sha256: Mapping[str, str] = {}
+    """Hashes of the split's tables, where it is of a split too."""
+    model: str = ""
+    """Hash of the weights of the model, where it is of a model too."""
+    state: Verdict
+    headline: str
+    checks: tuple[CheckMeta, ...]
+    failures: Mapping[str, str] = {}
+    """Images that could not be read, and why."""
+    seed: int = 0
+
+    @property
+    def summary(self) -> AuditSummary:
+        """How it ended."""
+        return AuditSummary(state=self.state, headline=self.headline)
+
+
 class RunMeta(_WithClasses):
     """What a training run was begun with: ``run.json``."""
 

@@ -28,6 +28,7 @@ from livewell.report.page import noted, render
 from livewell.report.results import AssessResults
 from livewell.report.verdicts import assess_page
 from livewell.study.runs import versions
+from livewell.tables.metadata import AuditSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Assessment:
     page: Path
     warnings: tuple[str, ...]
     left_out: Mapping[str, int]
+    audit: AuditSummary
 
 
 def assess(
@@ -143,6 +145,7 @@ def assess(
         verdicts=verdicts,
         failures=batch.failures,
         card=model_summary(card),
+        audits=card.audits,
         threshold=card.image_rule.threshold,
         familiarity=card.familiarity_rule,
         band=(card.image_rule.low, card.image_rule.high),
@@ -154,4 +157,4 @@ def assess(
     tables = {"verdicts": verdicts, "failures": batch.failures}
     page = folder.write(render(assess_page(results)), tables)
     Journal(out).end()
-    return Assessment(verdicts, batch.failures, page, warnings, source.left_out)
+    return Assessment(verdicts, batch.failures, page, warnings, source.left_out, card.audits[0])

@@ -108,6 +108,7 @@ def embed(
         fields=tested.study.fields(),
         by=tested.meta.by,
         folds=len(run.folds),
+        audits=[tested.audit],
         settings=said,
         versions=versions(),
     )

@@ -23,6 +23,7 @@ from livewell.report.stain import STAIN_FILE, StainCheck, check_stain, stain_che
 from livewell.report.unlike import unlike_check
 from livewell.study.runs import versions
 from livewell.study.study import Study
+from livewell.tables.metadata import AuditSummary
 from livewell.tables.results import write_csv
 from livewell.tables.schemas import write_table
 from livewell.text import html_table
@@ -45,6 +46,7 @@ class Evaluation:
     places: Where
     each: dict[str, dict[str, Estimate]]
     stain: StainCheck
+    audit: AuditSummary
 
     def _repr_html_(self) -> str:
         return html_table(str(self.page), self.figures)
@@ -142,12 +144,15 @@ def evaluate(
         stained.write(new)
         summary = {"kind": "evaluation", **figures.as_json(others), "compared": compared, **drawn}
         summary |= {"stain": stained.as_json(), "unlike": unlike.as_json()} | tested.about(scores)
+        summary |= {"audit": tested.audit.model_dump()}
         summary |= {"versions": versions()}
         write_json(new / RESULTS, summary)
         (new / REPORT).write_text(render(evaluation_page(results)), "utf-8")
     rows = [*figures.rows, *places.rows]
     for fold, card in cards.items() if on is None else ():
-        rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
+        known = {"results": rows, "audit": tested.audit}
+        rewrite_card(tested.folders[fold], card.model_copy(update=known))
     found = (figures.together, others, group_figures(scores, classes), figures.paper)
     page = folder / REPORT
-    return Evaluation(folder, scores, *found, page, suspected, places, figures.each, stained)
+    last = (page, suspected, places, figures.each, stained, tested.audit)
+    return Evaluation(folder, scores, *found, *last)

@@ -115,6 +115,7 @@ def explain(
         models=models,
         background=found,
         disagreement=disagreement,
+        audits=[tested.audit],
         settings=said,
         versions=versions(),
     )

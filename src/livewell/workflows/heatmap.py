@@ -28,6 +28,7 @@ from livewell.report.results import HeatmapResults
 from livewell.report.style import class_colours
 from livewell.report.verdicts import heatmap_page
 from livewell.study.runs import versions
+from livewell.tables.metadata import AuditSummary
 from livewell.text import plural
 
 MAP, STAIN, STILLS, SAMPLED = "map.ome.tif", "stain.ome.tif", 6, 5
@@ -46,6 +47,7 @@ class HeatMapResult:
     warnings: tuple[str, ...]
     stain: PredictedStain | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    audit: AuditSummary = field(default_factory=AuditSummary)
 
 
 def heatmap(
@@ -142,9 +144,11 @@ def heatmap(
         stain=dyed,
         of_centres=card.profile.net.reads_centre,
         card=model_summary(card),
+        audits=card.audits,
         notes=noted(warnings, (used.told(), *sliding.notes, *left_out_lines(left_out))),
         settings={name: settings[name] for name in ("movie", "stride_px", "edges")} | used.named,
         versions=versions(),
     )
     page = folder.write(render(heatmap_page(results)), {"curve": curve})
-    return HeatMapResult(out, curve, film, out / MAP, page, used, warnings, dyed, left_out)
+    last = (warnings, dyed, left_out, card.audits[0])
+    return HeatMapResult(out, curve, film, out / MAP, page, used, *last)

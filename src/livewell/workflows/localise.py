@@ -26,6 +26,7 @@ from livewell.report.model import model_summary
 from livewell.report.page import Note, noted, render
 from livewell.study.naming import file_names, wells
 from livewell.study.runs import versions
+from livewell.tables.metadata import AuditSummary
 
 FIGURES = 24
 """Overlays that are drawn unless another number is asked for."""
@@ -44,6 +45,7 @@ class Localisation:
     page: Path
     warnings: tuple[str, ...]
     left_out: Mapping[str, int]
+    audit: AuditSummary
 
 
 def localise(
@@ -142,6 +144,7 @@ def localise(
         learnt=int(pictures.loc[pictures["learnt"] == 1, "image"].nunique()),
         measured=[(r["name"], r["value"], r["low"], r["high"]) for r in card.results],
         card=model_summary(card),
+        audits=card.audits,
         notes=[
             *(Note("info" if text.endswith(UNSCALED) else "warn", text) for text in warnings),
             *noted((), left_out_lines(listing.left_out)),
@@ -154,4 +157,4 @@ def localise(
     remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
     Journal(out).end()
     found = (out, pictures, detections, batch.failures, locator.least, shown.figure3)
-    return Localisation(*found, page, warnings, listing.left_out)
+    return Localisation(*found, page, warnings, listing.left_out, card.audits[0])

@@ -24,6 +24,7 @@ from livewell.report.page import noted, render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
 from livewell.study.runs import versions
 from livewell.study.study import Study
+from livewell.tables.metadata import AuditSummary
 from livewell.training.anchors import beside_anchor
 from livewell.workflows.heatmap import heatmap
 
@@ -41,6 +42,7 @@ class TimeLapseResult:
     made: int
     kept: int
     warnings: tuple[str, ...]
+    audit: AuditSummary
 
 
 def timelapse(
@@ -145,6 +147,7 @@ def timelapse(
         of_centres=card.profile.net.reads_centre,
         notes=noted((*found.notes, *notes)),
         card=model_summary(card),
+        audits=card.audits,
         settings=settings,
         versions=versions(),
     )
@@ -153,4 +156,4 @@ def timelapse(
     page = folder.write(render(timelapse_page(results)), tables)
     warnings = tuple(note.text for note in cautions(results) if note.tone in ("bad", "warn"))
     counts = (batch.made, len(positions) - batch.made)
-    return TimeLapseResult(page, curves, positions, failures, *counts, warnings)
+    return TimeLapseResult(page, curves, positions, failures, *counts, warnings, card.audits[0])

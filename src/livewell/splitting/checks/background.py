@@ -1,0 +1,106 @@
+"""The label told from patches without cells."""
+
+import numpy as np
+import pandas as pd
+
+from livewell.splitting.audit import Association, Check
+from livewell.splitting.checks.bundles import Bundles
+from livewell.splitting.checks.data import AuditData
+from livewell.splitting.checks.learner import left_out
+
+NAME = "background"
+QUESTION = "Can the label be told from patches without cells?"
+LEAST = 5
+"""Bundles of each class that need empty patches."""
+
+
+def background(data: AuditData) -> Check:
+    """A ridge on intensity and texture of empty patches, tried on what it did not learn from.
+
+    Empty patches lie on ground beyond the haloes of cells (`livewell.measure.ground`). Their
+    features are taken together as means and spreads over what a label was given to, ten parts are
+    left out in turn, and labels permuted among the units.
+    """
+    remedy = (
+        "Look at the patches: dirt, focus, medium or light differ between the classes. Take images"
+        " anew in one session; or have the net see cells only (patches around cells), and try it on"
+        " empty patches."
+    )
+    base = Check(NAME, QUESTION, remedy=remedy)
+    patches = data.measured.patches
+    names = [name for name in patches if str(name).startswith(("intensity ", "texture "))]
+    if not len(patches) or not names:
+        return _unchecked(base, "no image has a patch free of cells and their haloes")
+    table = data.of_bundles(patches[["image", "t", *names]])
+    known = table.notna().all(axis=1).to_numpy()
+    whole = data.bundles
+    bundles = Bundles(
+        tuple(np.array(whole.names)[known]), whole.counts[known], whole.classes, data.seed
+    )
+    held = (bundles.counts > 0).sum(axis=0)
+    if held.min() < LEAST:
+        said = ", ".join(f"{name} in {n}" for name, n in zip(data.classes, held, strict=True))
+        return _unchecked(
+            base,
+            f"too few {data.thing}s with empty patches: at least {LEAST} of each class are needed,"
+            f" there are {said}",
+        )
+    told, p, scores = told_by(bundles, table[known].to_numpy(float))
+    number = int(patches["image"].isin(data.frames["image"]).sum())
+    said = f"{number:,} empty patches of {len(bundles.names)} {data.thing}s"
+    return Check(
+        NAME,
+        QUESTION,
+        p_value=p,
+        found="fails",
+        associations=tuple(told),
+        fails=f"Patches without a single cell tell the classes: AUC {told[0].value:.2f} ({said}).",
+        passes=f"Patches without cells do not tell the classes: AUC {told[0].value:.2f} ({said}).",
+        remedy=remedy,
+        table=_table(data, bundles, scores),
+    )
+
+
+def told_by(bundles: Bundles, features: np.ndarray) -> tuple[list[Association], float, np.ndarray]:
+    """Areas of a ridge's left-out predictions, the p value of the greatest, and predictions."""
+    matrix = left_out(features, np.arange(len(features)), bundles.seed)
+
+    def areas(counts: np.ndarray) -> np.ndarray:
+        shares = counts / counts.sum(axis=2, keepdims=True)
+        scores = np.einsum("uv,pvc->puc", matrix, shares)
+        return np.stack(
+            [
+                bundles.areas(scores[:, :, column], counts)[:, n]
+                for n, column in enumerate(bundles.sought)
+            ],
+            axis=1,
+        )
+
+    own = areas(bundles.counts[None])[0]
+    null = np.concatenate([areas(counts) for counts in bundles.permuted()])
+    spread, middle = np.maximum(null.std(axis=0), 1e-9), null.mean(axis=0)
+    size, chance = (own - middle) / spread, ((null - middle) / spread).max(axis=1)
+    p = (1 + int((chance >= size.max() - 1e-9).sum())) / (1 + len(chance))
+    shares = bundles.counts / bundles.counts.sum(axis=1, keepdims=True)
+    scores = matrix @ shares
+    told = []
+    for n in np.argsort(-size):
+        column = bundles.sought[n]
+        low, high = bundles.interval(scores[:, column], int(n))
+        name = bundles.classes.names[column]
+        told.append(Association(f"empty patches, {name}", "AUC", float(own[n]), low, high))
+    return told, p, scores[:, bundles.sought[int(size.argmax())]]
+
+
+def _table(data: AuditData, bundles: Bundles, scores: np.ndarray) -> pd.DataFrame:
+    """Score of every bundle, beside its first empty patches."""
+    found = pd.DataFrame(
+        {"bundle": bundles.names, "label": bundles.labels.to_numpy(), "score": scores}
+    )
+    boxes = data.measured.patches[["image", "t", "y0", "x0", "y1", "x1"]]
+    of = data.frames[["image", "t", "bundle"]].drop_duplicates()
+    return found.merge(boxes.merge(of, on=["image", "t"]), on="bundle", how="left")
+
+
+def _unchecked(base: Check, why: str) -> Check:
+    return Check(base.name, base.question, remedy=base.remedy, unchecked=why)

@@ -1,0 +1,179 @@
+"""What labels were given to, and whether numbers measured on it know the label."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from livewell.classes import ClassNames
+from livewell.metrics.outcomes import Floats
+from livewell.metrics.resampling import draws
+from livewell.splitting.audit import Association
+
+PERMUTATIONS, RESAMPLES = 1999, 499
+AT_ONCE = 4_000_000
+"""Numbers that permutations hold at once."""
+LEAST = 3
+"""Bundles of a class below which nothing is compared."""
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """What a label was given to, such as wells; how much of each class every one of them holds.
+
+    Parameters
+    ----------
+    names
+        One name each; of images whose frames have several labels one for each label.
+    counts
+        Shape (bundles, classes): one bundle counts once, or by its labelled regions where one image
+        holds regions of several classes.
+    classes
+        In the order of the columns of `counts`.
+    seed
+        Of permutations and resamples.
+    """
+
+    names: tuple[str, ...]
+    counts: Floats
+    classes: ClassNames
+    seed: int = 0
+
+    @property
+    def labels(self) -> "pd.Series[str]":
+        """Class of every bundle, by its name; of mixed ones that of which it holds most."""
+        names = np.array(self.classes.names)
+        return pd.Series(names[self.counts.argmax(axis=1)], index=list(self.names), name="label")
+
+    @property
+    def scarce(self) -> str:
+        """Why nothing can be compared, where a class stands in too few bundles; else empty."""
+        held = (self.counts > 0).sum(axis=0)
+        short = [f"{name} in {n}" for name, n in zip(self.classes, held, strict=True) if n < LEAST]
+        return f"at least {LEAST} of each class are needed, there is {', '.join(short)}" * bool(
+            short
+        )
+
+    @cached_property
+    def sought(self) -> list[int]:
+        """Columns of classes held against the rest: of two the positive one, else each."""
+        return [1] if self.classes.binary else list(range(len(self.classes)))
+
+    def permuted(self, rows: NDArray[np.bool_] | None = None) -> Iterator[Floats]:
+        """Counts dealt out anew among bundles, (permutations, bundles, classes), part by part."""
+        rng = np.random.default_rng([self.seed, 1])
+        counts = self.counts if rows is None else self.counts[rows]
+        step = max(1, AT_ONCE // counts.size)
+        for first in range(0, PERMUTATIONS, step):
+            order = np.tile(np.arange(len(counts)), (min(step, PERMUTATIONS - first), 1))
+            yield counts[rng.permuted(order, axis=1)]
+
+    def areas(self, values: Floats, counts: Floats) -> Floats:
+        """Area under the ROC curve of each sought class against the rest, (weightings, sought).
+
+        `values` has one number a bundle, or one row of them a weighting; `counts` is of shape
+        (weightings, bundles, classes).
+        """
+        return _areas(values, counts)[:, self.sought]
+
+    def tell(self, values: pd.DataFrame) -> "Telling":
+        """How far each column of numbers, one row a bundle, tells the classes apart.
+
+        A bundle without a number is left out of that column. Columns of one value only, and those
+        in which a class has fewer than `LEAST` bundles, are left out.
+        """
+        observed, null, kept = [], [], []
+        for name in values:
+            known = np.isfinite(values[name].to_numpy(float))
+            part = Bundles(
+                tuple(np.array(self.names)[known]), self.counts[known], self.classes, self.seed
+            )
+            numbers = values[name].to_numpy(float)[known]
+            if part.scarce or np.ptp(numbers) <= 1e-9 * np.abs(numbers).max():
+                continue
+            observed.append(part.areas(numbers, part.counts[None])[0])
+            null.append(np.concatenate([part.areas(numbers, c) for c in part.permuted()]))
+            kept.append((str(name), numbers, part))
+        return Telling.of(self, observed, null, kept)
+
+    def interval(self, values: Floats, sought: int) -> tuple[float, float]:
+        """95% interval of an area, bundles drawn anew within classes."""
+        held = (self.counts > 0).T
+        weights = draws(held, self.seed, RESAMPLES)
+        found = self.areas(values, self.counts[None] * weights[:, :, None])
+        low, high = np.nanpercentile(found[:, sought], (2.5, 97.5))
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How far numbers tell the classes: their areas, and what chance makes of the greatest.
+
+    ``p_value`` is that of the greatest statistic over all of them (Westfall and Young 1993), each
+    area taken in units of its own spread under permutation; NaN where there is nothing.
+    """
+
+    associations: tuple[Association, ...] = ()
+    p_value: float = np.nan
+
+    @classmethod
+    def of(
+        cls,
+        bundles: Bundles,
+        observed: list[Floats],
+        null: list[Floats],
+        kept: list[tuple[str, Floats, Bundles]],
+    ) -> "Telling":
+        """From areas (sought,) and permuted areas (permutations, sought) of every column."""
+        if not kept:
+            return cls()
+        spread = [np.maximum(each.std(axis=0), 1e-9) for each in null]
+        sizes = [
+            np.abs(a - n.mean(axis=0)) / s for a, n, s in zip(observed, null, spread, strict=True)
+        ]
+        chance = np.max(
+            [
+                (np.abs(n - n.mean(axis=0)) / s).max(axis=1)
+                for n, s in zip(null, spread, strict=True)
+            ],
+            axis=0,
+        )
+        greatest = max(each.max() for each in sizes)
+        p = (1 + int((chance >= greatest - 1e-9).sum())) / (1 + len(chance))
+        order = sorted(range(len(kept)), key=lambda n: -float(sizes[n].max()))
+        return cls(
+            tuple(_association(*kept[n], observed[n], int(sizes[n].argmax())) for n in order), p
+        )
+
+
+def _association(
+    name: str, values: Floats, part: Bundles, areas: Floats, which: int
+) -> Association:
+    """The area as 0.5 or more, with the class in which the number is higher or lower."""
+    low, high = part.interval(values, which)
+    area = float(areas[which])
+    sought = part.classes.names[part.sought[which]]
+    way = "higher" if area >= 0.5 else "lower"
+    if area < 0.5:
+        area, low, high = 1 - area, 1 - high, 1 - low
+    text = f"{way} in {sought}"
+    return Association(name, "AUC", area, low, high, text)
+
+
+def _areas(values: Floats, counts: Floats) -> Floats:
+    """Areas of each class against the rest: ties count half."""
+    if values.ndim == 2:
+        order = np.argsort(values, axis=1, kind="stable")
+        sorted_counts = np.take_along_axis(counts, order[:, :, None], axis=1)
+    else:
+        order = np.argsort(values, kind="stable")
+        starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])
+        sorted_counts = np.add.reduceat(counts[:, order], starts, axis=1)
+    rest = sorted_counts.sum(axis=2, keepdims=True) - sorted_counts
+    below = np.cumsum(rest, axis=1) - rest / 2
+    total = sorted_counts.sum(axis=1) * rest.sum(axis=1)
+    above = (sorted_counts * below).sum(axis=1)
+    return np.divide(above, total, out=np.full(above.shape, 0.5), where=total > 0)

@@ -1,0 +1,210 @@
+"""What an audit looks at: labels, what they were given to, measures of its images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from livewell.classes import ClassNames
+from livewell.errors import LabelError, LivewellError
+from livewell.progress import task
+from livewell.splitting.checks.bundles import Bundles
+from livewell.splitting.leaks import merged_groups, same_content
+from livewell.splitting.units import UNITS, unit_names
+from livewell.study.content import content
+from livewell.study.measured import Measured, measured
+from livewell.study.pixels import StudyPixels
+from livewell.study.study import Study
+from livewell.tables.metadata import LabelMeta, SplitMeta
+from livewell.tables.schemas import BOX
+
+FRAMES_AN_IMAGE, FRAMES_A_BUNDLE = 2, 6
+"""Frames that are measured, first and last among those of a label, and at most in all of what one
+label was given to."""
+COPY = "copy of"
+"""Column that names the image which one repeats, whole or in part."""
+
+
+@dataclass(frozen=True)
+class AuditSplit:
+    """The split that an audit is of: patches, folds, and how they were made."""
+
+    name: str
+    patches: pd.DataFrame
+    folds: pd.DataFrame
+    meta: SplitMeta
+
+
+@dataclass(frozen=True)
+class AuditData:
+    """What checks take: a study's labels and images, and what labels were given to.
+
+    Parameters
+    ----------
+    study, labels, meta
+        The study, its labels table (rows of images that can be read), and how labels were made.
+    pixels
+        Of the channel that is looked at.
+    fields
+        The fields table, with the column `unit`: well, position or picture, whichever a label was
+        given to; images that show the same are of one unit.
+    noun
+        What a unit is: ``well``, ``picture`` ...
+    failures
+        Image and reason of every file that could not be read.
+    clusters
+        Images that show the same (`livewell.splitting.leaks.CLUSTERS`).
+    split
+        Where the audit is of a split too.
+    seed
+        Of permutations, resamples and draws.
+    """
+
+    study: Study
+    labels: pd.DataFrame
+    meta: LabelMeta
+    pixels: StudyPixels
+    fields: pd.DataFrame
+    noun: str
+    failures: pd.DataFrame
+    clusters: pd.DataFrame
+    split: AuditSplit | None = None
+    seed: int = 0
+    _cache: dict[str, Measured] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        labels: str,
+        split: AuditSplit | None = None,
+        channels: Sequence[str | int] = (),
+        seed: int = 0,
+    ) -> "AuditData":
+        """Read labels, look at every image once; files that cannot be read are left out."""
+        table, meta = study.labels(labels), study.label_meta(labels)
+        pixels = StudyPixels(study, tuple(channels) or None)
+        fields, failed = study.fields(), {}
+        names = sorted(table["image"].unique())
+        with task("looking at images", total=len(names)) as tick:
+            for image in names:
+                try:
+                    pixels.prepare([image])
+                except LivewellError as error:
+                    failed[image] = str(error)
+                tick()
+        failures = pd.DataFrame(failed.items(), columns=["image", "error"], dtype="str")
+        table = table[~table["image"].isin(failed)].reset_index(drop=True)
+        if table["label"].nunique() < 2:
+            raise LabelError(
+                "fewer than two classes can be read, nothing to audit",
+                where=f"{study.folder}, labels {labels}",
+                got=", ".join(map(str, table["label"].unique())) or "no label",
+            )
+        fields = fields[fields["image"].isin(table["image"])].reset_index(drop=True)
+        first = _frames(table, pixels, 1)[["image", "t"]].drop_duplicates()
+        clusters = same_content(content(study, pixels, first))
+        noun = next((u for u in UNITS if u in fields and fields[u].notna().any()), "picture")
+        own = unit_names(fields, noun).fillna(
+            pd.Series(fields["picture"].to_numpy(), index=fields["image"])
+        )
+        merged = merged_groups(clusters, own.to_dict())
+        fields["unit"] = fields["image"].map(merged)
+        fields[COPY] = fields["image"].map(_copies(clusters))
+        return cls(study, table, meta, pixels, fields, noun, failures, clusters, split, seed)
+
+    @property
+    def classes(self) -> ClassNames:
+        """The classes."""
+        return self.meta.class_names
+
+    @property
+    def thing(self) -> str:
+        """What a unit is, as pages call it."""
+        return "image" if self.noun == "picture" else self.noun
+
+    @cached_property
+    def mixed(self) -> bool:
+        """Whether single images hold labelled regions of several classes."""
+        boxed = self.labels[BOX].notna().all(axis=1)
+        each = self.labels[boxed].groupby(["image", "t"], dropna=False)["label"].nunique()
+        return bool((each > 1).any())
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """Frames that are measured: `image`, `t`, `label`, `unit` and `bundle`, one a row.
+
+        Copies of other images are not among them. Of mixed images `label` is that of most regions.
+        """
+        found = _frames(self.labels, self.pixels, FRAMES_AN_IMAGE)
+        about = self.fields.set_index("image")
+        found = found[found["image"].map(about[COPY]).isna()]
+        found["unit"] = found["image"].map(about["unit"])
+        if self.mixed:
+            counts = self.labels.groupby(["image", "label"]).size()
+            most = counts.unstack(fill_value=0).idxmax(axis=1)
+            found = found.drop_duplicates(["image", "t"]).assign(
+                label=lambda rows: rows["image"].map(most)
+            )
+            found["bundle"] = found["unit"]
+        else:
+            several = found.groupby("unit")["label"].transform("nunique") > 1
+            found["bundle"] = found["unit"].where(~several, found["unit"] + " " + found["label"])
+        turn = found.groupby("bundle").cumcount()
+        return found[turn < FRAMES_A_BUNDLE].reset_index(drop=True)
+
+    @cached_property
+    def bundles(self) -> Bundles:
+        """What labels were given to."""
+        names = tuple(dict.fromkeys(self.frames["bundle"]))
+        order = list(self.classes)
+        if self.mixed:
+            unit = self.labels["image"].map(self.fields.set_index("image")["unit"])
+            counts = self.labels.groupby([unit.to_numpy(), "label"]).size().unstack(fill_value=0)
+        else:
+            first = self.frames.drop_duplicates("bundle").set_index("bundle")["label"]
+            counts = pd.get_dummies(first).astype(int)
+        counts = counts.reindex(index=list(names), columns=order, fill_value=0)
+        return Bundles(names, counts.to_numpy(float), self.meta.class_names, self.seed)
+
+    @cached_property
+    def measured(self) -> Measured:
+        """Measures of `frames`, made once."""
+        return measured(self.study, self.pixels, self.frames[["image", "t"]])
+
+    def of_bundles(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Means by bundle of a table by (`image`, `t`), in the order of `bundles`."""
+        rows = self.frames[["image", "t", "bundle"]].merge(table, on=["image", "t"], how="left")
+        means = rows.drop(columns=["image", "t"]).groupby("bundle").mean(numeric_only=True)
+        return means.reindex(list(self.bundles.names))
+
+    def about_bundles(self, column: str) -> "pd.Series[str]":
+        """A column of the fields table by bundle, as text; its first where there are several."""
+        about = self.fields.set_index("image")[column]
+        first = self.frames.assign(value=self.frames["image"].map(about)).groupby("bundle")
+        return first["value"].first().reindex(list(self.bundles.names))
+
+
+def _frames(labels: pd.DataFrame, pixels: StudyPixels, most: int) -> pd.DataFrame:
+    """At most so many frames of every image and label, spread over those that can be used."""
+    rows = []
+    for (image, label), part in labels.groupby(["image", "label"], sort=False):
+        usable = pixels.usable(str(image))
+        times = set(part["t"].dropna().astype(int))
+        there = [t for t in usable if t in times] if part["t"].notna().all() else usable
+        at = np.unique(np.linspace(0, len(there) - 1, min(most, len(there))).round().astype(int))
+        rows += [(str(image), there[n], str(label)) for n in at]
+    return pd.DataFrame(rows, columns=["image", "t", "label"])
+
+
+def _copies(clusters: pd.DataFrame) -> dict[str, str]:
+    """The image that each other one of its cluster repeats: the largest, whole before its tiles."""
+    found = {}
+    for _, part in clusters.groupby("cluster"):
+        tiles = part[part["part"] != "whole"]["image"].value_counts()
+        images = list(dict.fromkeys(part["image"]))
+        first = max(images, key=lambda image: int(tiles.get(image, 0)))
+        found |= {image: first for image in images if image != first}
+    return found

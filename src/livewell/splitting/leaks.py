@@ -1,6 +1,6 @@
 """The same content on two sides of a split: found, refused, and how to mend it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from livewell.errors import LeakError
+from livewell.text import few
 
 CLUSTERS = ["cluster", "image", "t", "part", "digest"]
 """Columns of a cluster table: one row a frame or tile whose content others share."""
@@ -93,6 +94,17 @@ def merged_groups(clusters: pd.DataFrame, groups: Mapping[str, str]) -> dict[str
         for group in members.index
     }
     return {image: names.get(str(group), str(group)) for image, group in groups.items()}
+
+
+def told_merged(before: Collection[str], merged: Mapping[str, str]) -> list[str]:
+    """A warning of groups that became one, for they share content; none where there are none."""
+    joined = sorted(set(merged.values()) - set(before))
+    if not joined:
+        return []
+    return [
+        f"images of the same content stand in several groups, which became one: {few(joined, 3)};"
+        " what is there twice also counts twice"
+    ]
 
 
 def _name(members: pd.Index) -> str:

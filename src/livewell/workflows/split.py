@@ -116,8 +116,10 @@ def split(
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates())
     clusters = leaks.same_content(digests)
     if merge_duplicates:
+        before = set(patches["group"])
         merged = leaks.merged_groups(clusters, dict(group_of_images(patches)))
         patches["group"] = patches["image"].map(merged)
+        warnings += _logged(leaks.told_merged(before, merged))
     patches = PATCHES.check(patches, where=f"split {name}")
     group_of = group_of_images(patches)
     warnings += _logged(units.warnings(fields, group_of, by))

@@ -1,0 +1,68 @@
+"""The page of a celldeath training: what came of it first, then where everything is."""
+
+from dataclasses import dataclass
+
+from livewell.report import trust
+from livewell.report.page import Link, Page, Section, Table
+from livewell.report.results import PageResults
+from livewell.report.vocabulary import Named, short, span
+from livewell.tables.metadata import AuditSummary
+from livewell.text import listed
+
+OLD_OUTPUTS = (
+    Link("run/evaluation/report.html", "confusion matrix, ROC, calibration, examples, training"),
+    Link("study/audits/labels/report.html", "the audit: what tells the classes and is not health"),
+    Link("run/fold-00/log.csv", "history: losses and validation AUC, one row an epoch"),
+    Link("run/evaluation/results.json", "every figure with its interval"),
+    Link("run/fold-00/model", "the model, for `livewell celldeath predict`"),
+)
+"""What the old tool wrote, and where it is now."""
+
+
+@dataclass(frozen=True)
+class CelldeathResults(PageResults):
+    """What `celldeath_page` shows: figures on unseen groups, headline first, and steps.
+
+    `steps` are pairs of what was done and how many there were.
+    """
+
+    classes: tuple[str, ...]
+    figures: tuple[Named, ...]
+    steps: tuple[tuple[str, str], ...]
+
+    @property
+    def audit(self) -> AuditSummary:
+        """How the audit ended."""
+        return next(iter(self.audits), AuditSummary())
+
+
+def headline(results: CelldeathResults) -> str:
+    """The result in a sentence; what the audit found comes first where a check fails."""
+    name, figure = results.figures[0]
+    told = f"{listed(results.classes)} told apart with {name} {short(figure)} on unseen images"
+    if results.audit.state == "fails":
+        return f"{results.audit.headline} So this is no evidence of health: {told}."
+    if not trust.beats_guessing(figure):
+        return f"Guessing is not ruled out: {told}."
+    return f"{told}."
+
+
+def celldeath_page(results: CelldeathResults) -> Page:
+    """The page of a training by file names."""
+    _, figure = results.figures[0]
+    beaten = trust.beats_guessing(figure)
+    rows = [(name, short(each), each.note) for name, each in results.figures]
+    sections = [
+        Section(
+            "On images that the model never saw",
+            f"Intervals resample whole groups; {span(figure)} is that of the first line. Nothing"
+            " was chosen on these images.",
+            tables=[Table(("figure", "value (95% interval)", "note"), rows, "", "lrl")],
+        ),
+        Section("What was done", tables=[Table(("step", "here"), results.steps, "", "ll")]),
+        Section("Where everything is", links=OLD_OUTPUTS),
+    ]
+    tone = "warn" if beaten else "bad"
+    tones = {note.tone for note in results.notes}
+    tone = "good" if beaten and not tones & {"warn", "bad"} else tone
+    return results.page(headline(results), tone, sections, results.notes)

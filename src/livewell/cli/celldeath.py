@@ -178,7 +178,9 @@ def train_(
         talk.say(f"{name:<18} {short(figure)}")
     talk.say(made.headline)
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
-    return talk.end(made, figures=figures, headline=made.headline, run=str(out / "run"))
+    cautions = list(made.cautions)
+    told = {"figures": figures, "headline": made.headline, "cautions": cautions}
+    return talk.end(made, **told, run=str(out / "run"))
 
 
 @command("predict", celldeath, cls=ManyWords)

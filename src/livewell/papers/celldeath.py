@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from livewell.classes import ClassNames
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, read_json
@@ -95,7 +97,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Celldeath:
-    """What `learn` made: figures on unseen groups, the audit's end, its headline and the page."""
+    """What `learn` made: figures on unseen groups, the audit's end, its headline and the page.
+
+    `cautions` are the split's warnings, which were logged as it was made.
+    """
 
     folder: Path
     figures: Mapping[str, Estimate]
@@ -103,6 +108,7 @@ class Celldeath:
     headline: str
     page: Path
     warnings: tuple[str, ...]
+    cautions: tuple[str, ...]
     left_out: Mapping[str, int]
 
 
@@ -154,8 +160,15 @@ def learn(
     }
     folder = ResultFolder.claim(out, "celldeath training", MARKER, settings).begin()
     say("1/5  indexing images and reading labels in their names")
-    known = {"pattern": plan.pattern, "values": plan.values, "metadata": plan.metadata}
-    indexed = index(images, out / "study", **known, channels=plan.channels, pixel_um=plan.pixel_um)
+    indexed = index(
+        images,
+        out / "study",
+        pattern=plan.pattern,
+        values=plan.values,
+        metadata=plan.metadata,
+        channels=plan.channels,
+        pixel_um=plan.pixel_um,
+    )
     study = indexed.study
     labelled = label(study, Words(plan.labels, plan.others), classes)
     say("2/5  splitting")
@@ -170,26 +183,26 @@ def learn(
     run = train(study, out / "run", recipe, device=device, seed=seed).run
     say("5/5  evaluating on images that it never saw")
     figures = evaluate(run.folder, device=device, seed=seed).figures
-    warnings = (*indexed.notes, *shrunk, *made.warnings)
+    warnings = (*indexed.notes, *shrunk)
     results = CelldeathResults(
         title=f"celldeath: {out.name}",
         subtitle=f"images of {Path(images).name}, labels in their names; profile {recipe.name}",
         classes=classes.names,
         figures=tuple((metric_name(name, plan.by), each) for name, each in figures.items()),
-        steps=_steps(labelled.meta.counts, made.balance.to_dict("records"), plan.by, classes),
+        steps=_steps(labelled.meta.counts, made.balance, plan.by, classes),
         audits=(ended,),
-        notes=noted(warnings),
+        notes=noted((*made.warnings, *warnings)),
         settings=settings,
         versions=versions(),
     )
     page = folder.write(render(celldeath_page(results)), {})
-    told = (headline(results), page, warnings, indexed.left_out)
+    told = (headline(results), page, warnings, made.warnings, indexed.left_out)
     return Celldeath(out, figures, ended, *told)
 
 
 def fitted(profile: Profile, study: Study) -> tuple[Profile, tuple[str, ...]]:
     """The recipe with patches that every image holds, and a warning where they shrank."""
-    edge = int(study.headers()[["height", "width"]].min(axis=None))
+    edge = int(study.headers()[["height", "width"]].to_numpy(int).min())
     if not profile.input.patch_px or edge >= profile.input.patch_px:
         return profile, ()
     smaller = {"patch_px": edge, "input_px": edge, "stride_px": max(edge // 2, 1)}
@@ -207,7 +220,7 @@ def words_of(model: AnyPath) -> dict[str, str]:
 
 def _steps(
     counts: Sequence[tuple[str, int]],
-    balance: Sequence[Mapping[str, object]],
+    balance: pd.DataFrame,
     by: str,
     classes: ClassNames,
 ) -> tuple[tuple[str, str], ...]:
@@ -220,6 +233,6 @@ def _steps(
                 for name in classes
             ),
         )
-        for row in balance
+        for row in balance.to_dict("records")
     ]
     return (*((step, str(count)) for step, count in counts), *parts)

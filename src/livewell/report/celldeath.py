@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from livewell.report import trust
-from livewell.report.page import Link, Page, Section, Table
+from livewell.report.page import Link, Page, Section, Table, Tone
 from livewell.report.results import PageResults
 from livewell.report.vocabulary import Named, short, span
 from livewell.tables.metadata import AuditSummary
@@ -62,7 +62,6 @@ def celldeath_page(results: CelldeathResults) -> Page:
         Section("What was done", tables=[Table(("step", "here"), results.steps, "", "ll")]),
         Section("Where everything is", links=OLD_OUTPUTS),
     ]
-    tone = "warn" if beaten else "bad"
     tones = {note.tone for note in results.notes}
-    tone = "good" if beaten and not tones & {"warn", "bad"} else tone
+    tone: Tone = "bad" if not beaten else "warn" if tones & {"warn", "bad"} else "good"
     return results.page(headline(results), tone, sections, results.notes)

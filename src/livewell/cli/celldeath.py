@@ -60,7 +60,7 @@ class ManyWords(endings.Command):
 
 @click.group("celldeath")
 def celldeath() -> None:
-    """celldeath's steps: slice images, train on labels in their names, predict.
+    """The steps of celldeath: slice images, train on labels in their names, predict.
 
     IMAGES stands before the options; docs/celldeath.md says what became of each old option.
     """
@@ -178,9 +178,8 @@ def train_(
         talk.say(f"{name:<18} {short(figure)}")
     talk.say(made.headline)
     figures = {name: asdict(figure) for name, figure in made.figures.items()}
-    cautions = list(made.cautions)
-    told = {"figures": figures, "headline": made.headline, "cautions": cautions}
-    return talk.end(made, **told, run=str(out / "run"))
+    cautions, run = list(made.cautions), str(out / "run")
+    return talk.end(made, figures=figures, headline=made.headline, cautions=cautions, run=run)
 
 
 @command("predict", celldeath, cls=ManyWords)

@@ -27,6 +27,7 @@ from livewell.study.regions import Grid
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.tables.metadata import AuditSummary
+from livewell.text import plural
 from livewell.workflows.audit import audit
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.index import index
@@ -196,7 +197,7 @@ def learn(
         versions=versions(),
     )
     page = folder.write(render(celldeath_page(results)), {})
-    told = (headline(results), page, warnings, made.warnings, indexed.left_out)
+    told = (" ".join(headline(results)), page, warnings, made.warnings, indexed.left_out)
     return Celldeath(out, figures, ended, *told)
 
 
@@ -229,7 +230,7 @@ def _steps(
         (
             f"{row['part']}",
             ", ".join(
-                f"{name}: {row[f'patches_{name}']} patches of {row[f'groups_{name}']} {by}s"
+                f"{name}: {row[f'patches_{name}']} patches of {plural(row[f'groups_{name}'], by)}"
                 for name in classes
             ),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from livewell.report import trust
 from livewell.report.page import Link, Page, Section, Table, Tone
 from livewell.report.results import PageResults
-from livewell.report.vocabulary import Named, short, span
+from livewell.report.vocabulary import Named, short
 from livewell.tables.metadata import AuditSummary
 from livewell.text import listed
 
@@ -14,7 +14,7 @@ OLD_OUTPUTS = (
     Link("study/audits/labels/report.html", "the audit: what tells the classes and is not health"),
     Link("run/fold-00/log.csv", "history: losses and validation AUC, one row an epoch"),
     Link("run/evaluation/results.json", "every figure with its interval"),
-    Link("run/fold-00/model", "the model, for `livewell celldeath predict`"),
+    Link("run/fold-00/model", "the model; celldeath predict takes the whole folder"),
 )
 """What the old tool wrote, and where it is now."""
 
@@ -36,15 +36,16 @@ class CelldeathResults(PageResults):
         return next(iter(self.audits), AuditSummary())
 
 
-def headline(results: CelldeathResults) -> str:
-    """The result in a sentence; what the audit found comes first where a check fails."""
+def headline(results: CelldeathResults) -> tuple[str, str]:
+    """The result in a sentence, and what follows; what the audit found comes first if it fails."""
     name, figure = results.figures[0]
-    told = f"{listed(results.classes)} told apart with {name} {short(figure)} on unseen images"
-    if results.audit.state == "fails":
-        return f"{results.audit.headline} So this is no evidence of health: {told}."
+    told = f"{listed(results.classes)} told apart with {name} {short(figure)} on unseen images."
     if not trust.beats_guessing(figure):
-        return f"Guessing is not ruled out: {told}."
-    return f"{told}."
+        told = f"Guessing is not ruled out: {told}"
+    audit = results.audit
+    if audit.state == "fails":
+        return audit.headline, f"So this is no evidence of health. {told}"
+    return told, audit.headline
 
 
 def celldeath_page(results: CelldeathResults) -> Page:
@@ -55,8 +56,7 @@ def celldeath_page(results: CelldeathResults) -> Page:
     sections = [
         Section(
             "On images that the model never saw",
-            f"Intervals resample whole groups; {span(figure)} is that of the first line. Nothing"
-            " was chosen on these images.",
+            "Intervals resample whole groups. No threshold and no epoch was chosen on these images.",
             tables=[Table(("figure", "value (95% interval)", "note"), rows, "", "lrl")],
         ),
         Section("What was done", tables=[Table(("step", "here"), results.steps, "", "ll")]),
@@ -64,4 +64,5 @@ def celldeath_page(results: CelldeathResults) -> Page:
     ]
     tones = {note.tone for note in results.notes}
     tone: Tone = "bad" if not beaten else "warn" if tones & {"warn", "bad"} else "good"
-    return results.page(headline(results), tone, sections, results.notes)
+    verdict, lead = headline(results)
+    return results.page(verdict, tone, sections, results.notes, lead=lead)

@@ -19,7 +19,12 @@ from livewell.report.vocabulary import Vocabulary, metric_name, short
 from livewell.text import listed, plural
 
 COUNTED = "counted"
-APART = ("no label in the name", "labels of several classes", "learnt from", "nothing to judge")
+APART = (
+    "without a label in the name",
+    "with labels of several classes in the name",
+    "that the model learnt from",
+    "with nothing to judge",
+)
 """Why a verdict is not held against a name: it is no error, and no success."""
 _WORDS = Vocabulary("image", "picture")
 
@@ -44,7 +49,7 @@ class NamedVerdicts:
             return ""
         uses = self.table["use"].value_counts()
         apart = [f"{uses[name]} {name}" for name in APART if name in uses]
-        left = f"; apart from these {listed(apart)}" if apart else ""
+        left = f"; not counted: {listed(apart)}" if apart else ""
         counted = int(uses.get(COUNTED, 0))
         if not counted:
             return f"No verdict can be held against the name of its file: {listed(apart)}."

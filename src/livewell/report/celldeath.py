@@ -56,7 +56,7 @@ def celldeath_page(results: CelldeathResults) -> Page:
     sections = [
         Section(
             "On images that the model never saw",
-            "Intervals resample whole groups. No threshold and no epoch was chosen on these images.",
+            "Intervals resample whole groups. Neither thresholds nor epochs were chosen on these.",
             tables=[Table(("figure", "value (95% interval)", "note"), rows, "", "lrl")],
         ),
         Section("What was done", tables=[Table(("step", "here"), results.steps, "", "ll")]),

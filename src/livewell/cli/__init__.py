@@ -8,6 +8,7 @@ import click
 from livewell import __version__
 from livewell.cli.audit import audit_
 from livewell.cli.budget import budget_
+from livewell.cli.celldeath import celldeath
 from livewell.cli.compare import compare_
 from livewell.cli.dataset import dataset_
 from livewell.cli.design import design_
@@ -57,6 +58,7 @@ for each in (
     heatmap_,
     timelapse_,
     budget_,
+    celldeath,
     simulate,
     demo_,
 ):

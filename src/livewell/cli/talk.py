@@ -107,7 +107,9 @@ class Talk:
             echo_json(values, indent=2)
 
 
-def command(name: str, group: click.Group | None = None) -> Callable[[Command], click.Command]:
+def command(
+    name: str, group: click.Group | None = None, cls: type[click.Command] = endings.Command
+) -> Callable[[Command], click.Command]:
     """A command with ``--quiet`` and ``--json``, whose errors are in plain words."""
 
     def decorate(function: Command) -> click.Command:
@@ -142,7 +144,7 @@ def command(name: str, group: click.Group | None = None) -> Callable[[Command], 
                     signal.signal(each, handler)
             sys.exit(code or 0)
 
-        made = (group or click).command(name, cls=endings.Command)(run)
+        made = (group or click).command(name, cls=cls)(run)
         made = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(made)
         return click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")(
             made

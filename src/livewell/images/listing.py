@@ -15,6 +15,7 @@ RESULTS = frozenset(
         "assessment",
         "audit",
         "budget",
+        "celldeath",
         "comparison",
         "design",
         "embedding",

@@ -17,6 +17,7 @@ from livewell.errors import LivewellError
 from livewell.image import PixelSource
 from livewell.images.formats import OpenImage
 from livewell.inference.model import Model
+from livewell.measure.content import tile_digests
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.progress import task
@@ -63,13 +64,16 @@ class Candidates:
 
 
 def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
-    """Whether an open file's first frame is one of those that a model has learnt from.
+    """Whether a model has learnt from an open file's first frame, or from tiles of it.
 
     A file whose first frames cannot be read is none of them: who reads its frames one by one tells
     which.
     """
     try:
-        return bool(digests) and not digests.isdisjoint(first_frame(image, channel))
+        return bool(digests) and not (
+            digests.isdisjoint(first_frame(image, channel))
+            and digests.isdisjoint(tile_digests(image.frame(0, channel)))
+        )
     except LivewellError:
         return False
 

@@ -66,6 +66,14 @@ def frame_digest(frame: Frame) -> str | None:
     return _digest(_canonical_type(checked_frame(frame)))
 
 
+def tile_digests(frame: Frame) -> frozenset[str]:
+    """The digests of the tiles of all `LAYOUTS`."""
+    values = _canonical_type(checked_frame(frame))
+    high = [layout for layout in LAYOUTS if min(_tile_shape(values.shape, layout)) > 0]
+    tiles = (tile for layout in high for _, tile in _tiles(values, layout))
+    return frozenset(filter(None, map(_digest, tiles)))
+
+
 def parts(shape: tuple[int, ...], shapes: Iterable[tuple[int, int]]) -> list[str]:
     """Parts of which a frame of this shape has rows, compared with frames of these shapes."""
     layouts = _compared(shape, shapes)

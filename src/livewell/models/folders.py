@@ -15,7 +15,10 @@ PICKLES = (".pt", ".pth", ".ckpt", ".pkl")
 
 
 def find_model(path: AnyPath) -> Path:
-    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold."""
+    """The model folder meant by `path`: itself, a file in it, a fold, or a run of one fold.
+
+    Or a folder with such a run in it, as the demo and ``celldeath train`` leave.
+    """
     path = Path(path)
     if path.is_file():
         if path.name in (WEIGHTS, CARD):
@@ -26,7 +29,9 @@ def find_model(path: AnyPath) -> Path:
         restore(folder.parent)
         if (folder / CARD).is_file():
             return folder
-    models = sorted(card.parent for card in path.glob(f"fold-*/model/{CARD}"))
+    # in a folder of several steps, such as the demo's, the run is one of them
+    runs = path / "run" if (path / "run").is_dir() else path
+    models = sorted(card.parent for card in runs.glob(f"fold-*/model/{CARD}"))
     if len(models) == 1:
         return models[0]
     if models:

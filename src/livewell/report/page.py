@@ -145,8 +145,16 @@ def noted(warnings: Iterable[str], known: Iterable[str] = ()) -> list[Note]:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A file beside the page, by its address from there, and what it is."""
+
+    address: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page under its own heading: lead, notes, widgets, images, videos, tables."""
+    """A part of a page under its heading: lead, notes, widgets, images, videos, tables, links."""
 
     title: str
     lead: str = ""
@@ -155,6 +163,7 @@ class Section:
     notes: Sequence[Note] = ()
     videos: Sequence[Video] = ()
     widgets: Sequence[Widget] = ()
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True)

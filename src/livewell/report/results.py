@@ -146,6 +146,7 @@ class AssessResults(PageResults):
     band: tuple[float, float] | None = None
     familiarity: FamiliarityRule | None = None
     galleries: Sequence[Gallery] = ()
+    further: Sequence[Section] = ()
 
 
 @dataclass(frozen=True)

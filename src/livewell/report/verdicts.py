@@ -52,6 +52,7 @@ def assess_page(results: AssessResults) -> Page:
     unread = Section("Inputs that could not be read", tables=[Table.of(failures)])
     sections = [
         Section("Image by image", pictures=[strip]),
+        *results.further,
         _plate(results),
         *(gallery.section() for gallery in results.galleries),
         Section("Verdicts", tables=[Table.of(table.drop(columns=unknown))]),

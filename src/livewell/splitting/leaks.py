@@ -1,6 +1,6 @@
 """The same content on two sides of a split: found, refused, and how to mend it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -175,6 +175,17 @@ def merged_groups(clusters: pd.DataFrame, groups: Mapping[str, str]) -> dict[str
         for group in members.index
     }
     return {image: names.get(str(group), str(group)) for image, group in groups.items()}
+
+
+def told_merged(before: Collection[str], merged: Mapping[str, str]) -> list[str]:
+    """A warning of groups that became one, for they share content; none where there are none."""
+    joined = sorted(set(merged.values()) - set(before))
+    if not joined:
+        return []
+    return [
+        f"images of the same content stand in several groups, which became one: {few(joined, 3)};"
+        " what is there twice also counts twice"
+    ]
 
 
 def _name(members: pd.Index) -> str:

@@ -24,6 +24,7 @@ from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
 from livewell.progress import Tick
 from livewell.report.examples import extremes, galleries
 from livewell.report.model import model_summary
+from livewell.report.named import NamedVerdicts, check_words, named_verdicts
 from livewell.report.page import noted, render
 from livewell.report.results import AssessResults
 from livewell.report.verdicts import assess_page
@@ -41,6 +42,7 @@ class Assessment:
     warnings: tuple[str, ...]
     left_out: Mapping[str, int]
     audit: AuditSummary
+    named: NamedVerdicts
 
 
 def assess(
@@ -54,6 +56,7 @@ def assess(
     pixel_um: float | None = None,
     frame_s: float | None = None,
     occupied_by: AnyPath | None = None,
+    named: Mapping[str, str] | None = None,
     device: str = AUTO,
 ) -> Assessment:
     """Judge images by a trained model.
@@ -82,6 +85,9 @@ def assess(
         Override what the files say: micrometres, seconds.
     occupied_by
         A model that tells empty patches, trained on marked ones; their texture does where ``None``.
+    named
+        Class of each word that a file's name may hold, as in `livewell.Words`: verdicts are held
+        against it, in ``named.csv`` and on the page.
     device
         Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
@@ -96,11 +102,12 @@ def assess(
     OutputError
         `out` cannot be written, holds something else, or verdicts begun with other settings.
     SpecError
-        The pattern fits no image.
+        The pattern fits no image, or words mean classes that the model does not tell.
     """
     images, model, out = Path(images), Path(model), Path(out)
     judge = Model.load(model, device=device).need_patches()
     card = judge.card
+    check_words(named, card.class_names)
     source = Source.of(images, out, judge, OpenSettings(channels, pixel_um, frame_s))
     files, opening = source.files, source.opening
     stride = stride_px or card.profile.middle_px
@@ -138,6 +145,7 @@ def assess(
     verdicts = verdict_table(batch.rows, positions, judge.classes)
     notes = counted((row["image"], row["note"]) for row in batch.rows if row["note"])
     warnings = (*source.notes, *unplaced, *gaps(card.patch_px, stride), *notes)
+    truth = named_verdicts(verdicts, named, card.class_names)
     results = AssessResults(
         title=f"Verdicts on {name_of(images)}",
         subtitle=f"by the model {find_model(model)}",
@@ -151,10 +159,13 @@ def assess(
         band=(card.image_rule.low, card.image_rule.high),
         galleries=galleries(batch.rows, files, card, opening.channels, opening.pixel_um),
         notes=noted(warnings, left_out_lines(source.left_out)),
+        further=truth.sections(),
         settings=settings,
         versions=versions(),
     )
     tables = {"verdicts": verdicts, "failures": batch.failures}
+    tables |= {} if truth.table.empty else {"named": truth.table}
     page = folder.write(render(assess_page(results)), tables)
     Journal(out).end()
-    return Assessment(verdicts, batch.failures, page, warnings, source.left_out, card.audits[0])
+    told = (source.left_out, card.audits[0], truth)
+    return Assessment(verdicts, batch.failures, page, warnings, *told)

@@ -122,8 +122,10 @@ def split(
     near = leaks.near_copies(digests, known, different_fields)
     clusters = leaks.same_content(digests, near)
     if merge_duplicates:
+        before = set(patches["group"])
         merged = leaks.merged_groups(clusters, known)
         patches["group"] = patches["image"].map(merged)
+        warnings += _logged(leaks.told_merged(before, merged))
     patches = PATCHES.check(patches, where=f"split {name}")
     group_of = group_of_images(patches)
     warnings += _logged(units.warnings(fields, group_of, by))

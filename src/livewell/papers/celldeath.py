@@ -1,0 +1,239 @@
+"""celldeath's three steps: images named by their label, from a folder to a model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from livewell.classes import ClassNames
+from livewell.execution.results import ResultFolder
+from livewell.files import AnyPath, read_json
+from livewell.images.opening import Channels, noted_channels
+from livewell.labels.by_words import Words
+from livewell.labels.made import Others
+from livewell.metrics.intervals import Estimate
+from livewell.models.device import AUTO
+from livewell.models.files import read_card
+from livewell.models.folders import find_model
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import FROZEN
+from livewell.report.celldeath import CelldeathResults, celldeath_page, headline
+from livewell.report.page import noted, render
+from livewell.report.vocabulary import metric_name
+from livewell.splitting.schemes import Holdout, Named
+from livewell.study.audited import audit_state
+from livewell.study.regions import Grid
+from livewell.study.runs import versions
+from livewell.study.study import Study
+from livewell.tables.metadata import AuditSummary
+from livewell.text import plural
+from livewell.workflows.audit import audit
+from livewell.workflows.evaluate import evaluate
+from livewell.workflows.index import index
+from livewell.workflows.label import label
+from livewell.workflows.split import split
+from livewell.workflows.train import train
+
+MARKER = "celldeath.json"
+LABELS = {"control": "control", "celldeath": "celldeath"}
+"""Words that the old tool looks for where none are said; the second is the class to find."""
+SHARES = (0.2, 0.2)
+"""Shares of the groups that are tested, and that validate among the others (the tool's)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for, beside the images: labels, recipe, and what is never split.
+
+    Parameters
+    ----------
+    labels
+        Class of each word that a file's name holds, the negative class first; of two classes the
+        second is the one to find.
+    others
+        Files with none of the words: refused, or left out.
+    profile
+        The recipe; its patches shrink to the smallest image.
+    by
+        Column that names what is never split: picture (tiles of one image stay together), or,
+        where pattern or metadata say it, replicate, plate, experiment.
+    test
+        Groups that are tested; a share of them where none are named.
+    shares
+        Share of the groups that are tested, and share of the others that validate.
+    pattern, values, metadata
+        As of `livewell.index`.
+    channels, pixel_um
+        Channels to see; micrometres, in place of what files say.
+    """
+
+    labels: Mapping[str, str]
+    others: Others = "refuse"
+    profile: Profile = FROZEN
+    by: str = "picture"
+    test: tuple[str, ...] = ()
+    shares: tuple[float, float] = SHARES
+    pattern: str | None = None
+    values: Mapping[str, Mapping[str, str]] | None = None
+    metadata: AnyPath | None = None
+    channels: Channels = None
+    pixel_um: float | None = None
+
+    @property
+    def classes(self) -> ClassNames:
+        """In the order of the labels."""
+        names = tuple(dict.fromkeys(self.labels.values()))
+        return ClassNames(names, names[-1] if len(names) == 2 else None)
+
+    @property
+    def scheme(self) -> Holdout | Named:
+        """How groups are divided."""
+        held, checked = self.shares
+        rest = 1 - held
+        if self.test:
+            return Named(self.test)
+        return Holdout((rest * (1 - checked), rest * checked, held))
+
+
+@dataclass(frozen=True, slots=True)
+class Celldeath:
+    """What `learn` made: figures on unseen groups, the audit's end, its headline and the page.
+
+    `cautions` are the split's warnings, which were logged as it was made.
+    """
+
+    folder: Path
+    figures: Mapping[str, Estimate]
+    audit: AuditSummary
+    headline: str
+    page: Path
+    warnings: tuple[str, ...]
+    cautions: tuple[str, ...]
+    left_out: Mapping[str, int]
+
+
+def learn(
+    images: AnyPath,
+    out: AnyPath,
+    plan: Plan,
+    *,
+    device: str = AUTO,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda text: None,
+) -> Celldeath:
+    """Index, label by words in file names, split, audit, train and evaluate, in one folder.
+
+    Images of the same content become one group. A training that was stopped goes on.
+
+    Parameters
+    ----------
+    images
+        Folder of images or of tiles, as `livewell.papers.slices` makes them or the old tool did.
+    out
+        Takes ``study``, ``run`` and ``report.html``.
+    plan
+        What is asked for.
+    device, seed, say
+        Where to compute; of split, training and intervals; takes what is done.
+
+    Raises
+    ------
+    TableError
+        Names without a label, or with labels of several classes, all at once; images too small.
+    SplitError
+        Too few groups of a class.
+    LeakError
+        Groups that tear the tiles of an image.
+    OutputError
+        `out` holds something else, or a training with other settings.
+    """
+    out, classes = Path(out), plan.classes
+    settings = {
+        "images": str(Path(images).resolve()),
+        "labels": dict(plan.labels),
+        "profile": plan.profile.model_dump(mode="json"),
+        "by": plan.by,
+        "test": plan.test,
+        "shares": plan.shares,
+        "channel": noted_channels(plan.channels),
+        "seed": seed,
+    }
+    folder = ResultFolder.claim(out, "celldeath training", MARKER, settings).begin()
+    say("1/5  indexing images and reading labels in their names")
+    indexed = index(
+        images,
+        out / "study",
+        pattern=plan.pattern,
+        values=plan.values,
+        metadata=plan.metadata,
+        channels=plan.channels,
+        pixel_um=plan.pixel_um,
+    )
+    study = indexed.study
+    labelled = label(study, Words(plan.labels, plan.others), classes)
+    say("2/5  splitting")
+    recipe, shrunk = fitted(plan.profile, study)
+    grid = Grid(recipe.input.patch_px, recipe.input.stride_px)
+    made = split(study, by=plan.by, scheme=plan.scheme, grid=grid, merge_duplicates=True, seed=seed)
+    say("3/5  auditing: what else tells the classes apart?")
+    if audit_state(study, "labels").state in ("none", "stale"):
+        audit(study, split="split", seed=seed)
+    ended = audit_state(study, "labels")
+    say("4/5  training")
+    run = train(study, out / "run", recipe, device=device, seed=seed).run
+    say("5/5  evaluating on images that it never saw")
+    figures = evaluate(run.folder, device=device, seed=seed).figures
+    warnings = (*indexed.notes, *shrunk)
+    results = CelldeathResults(
+        title=f"celldeath: {out.name}",
+        subtitle=f"images of {Path(images).name}, labels in their names; profile {recipe.name}",
+        classes=classes.names,
+        figures=tuple((metric_name(name, plan.by), each) for name, each in figures.items()),
+        steps=_steps(labelled.meta.counts, made.balance, plan.by, classes),
+        audits=(ended,),
+        notes=noted((*made.warnings, *warnings)),
+        settings=settings,
+        versions=versions(),
+    )
+    page = folder.write(render(celldeath_page(results)), {})
+    told = (" ".join(headline(results)), page, warnings, made.warnings, indexed.left_out)
+    return Celldeath(out, figures, ended, *told)
+
+
+def fitted(profile: Profile, study: Study) -> tuple[Profile, tuple[str, ...]]:
+    """The recipe with patches that every image holds, and a warning where they shrank."""
+    edge = int(study.headers()[["height", "width"]].to_numpy(int).min())
+    if not profile.input.patch_px or edge >= profile.input.patch_px:
+        return profile, ()
+    smaller = {"patch_px": edge, "input_px": edge, "stride_px": max(edge // 2, 1)}
+    text = f"patches are {edge} px, for the smallest image is no larger: {profile.name} has"
+    return override(profile, smaller), (f"{text} {profile.input.patch_px} px",)
+
+
+def words_of(model: AnyPath) -> dict[str, str]:
+    """Class of each word that a model was taught by; its classes' names where nobody says more."""
+    marker = Path(model) / MARKER
+    if marker.is_file():
+        return dict(read_json(marker, kind="celldeath training")["labels"])
+    return {name: name for name in read_card(find_model(model)).class_names}
+
+
+def _steps(
+    counts: Sequence[tuple[str, int]],
+    balance: pd.DataFrame,
+    by: str,
+    classes: ClassNames,
+) -> tuple[tuple[str, str], ...]:
+    """What was done and how many there were: labels, then every part's groups and patches."""
+    parts = [
+        (
+            f"{row['part']}",
+            ", ".join(
+                f"{name}: {row[f'patches_{name}']} patches of {plural(row[f'groups_{name}'], by)}"
+                for name in classes
+            ),
+        )
+        for row in balance.to_dict("records")
+    ]
+    return (*((step, str(count)) for step, count in counts), *parts)

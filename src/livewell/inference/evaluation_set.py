@@ -75,7 +75,7 @@ class EvaluationSet:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
         pixels = StudyPixels(study, run.spec.channels)
         refuse_changed(study, run.spec.split, patches["image"], pixels)
-        refuse_copies(study, patches, parts, meta, pixels)
+        refuse_copies(study, run.spec.split, pixels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
         if made.part("test").empty:

@@ -48,8 +48,9 @@ class Pair(NamedTuple):
 class Frames:
     """Likenesses of frames or tiles that are compared, the image and the group that each is of.
 
-    Frames of one group, by default of one image, are not compared. What most of at least `pattern.LEAST_IMAGES` images of one size have in common, such as dust or
-    a camera's pattern, is taken out of them.
+    Frames of one group, by default of one image, are not compared. What most of at least
+    `pattern.LEAST_IMAGES` images of one size have in common, such as dust or a camera's pattern, is
+    taken out of them.
     """
 
     def __init__(
@@ -161,7 +162,7 @@ def _magnitudes(thumbnail: Floats, scale: NDArray[np.float64]) -> Floats:
     views = [_turned(found, turns[0])[chosen] for turns in VIEWS]
     centred = np.array([view - view.mean() for view in views])
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return (centred / np.maximum(length, 1e-6)).astype(np.float32)
+    return np.asarray(centred / np.maximum(length, 1e-6), dtype=np.float32)
 
 
 def _turned(values: NDArray[np.floating], turn: int) -> NDArray[np.floating]:
@@ -194,7 +195,7 @@ def _linear(size: int) -> Floats:
     """Weights (size, `EDGE`) of linear interpolation."""
     at = np.clip((np.arange(size) + 0.5) * EDGE / size - 0.5, 0, EDGE - 1)
     weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(EDGE)))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _spectra(cells: Floats) -> NDArray[np.complex64]:

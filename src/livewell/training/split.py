@@ -89,7 +89,7 @@ class TrainingSplit:
         for pixels in (self.pixels, *filter(None, [self.stain])):
             pixels.prepare(images)
         refuse_changed(self.study, self.name, images, self.pixels)
-        refuse_copies(self.study, self.patches, self.parts, self.meta, self.pixels)
+        refuse_copies(self.study, self.name, self.pixels)
 
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""

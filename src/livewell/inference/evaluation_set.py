@@ -13,12 +13,13 @@ from livewell.errors import LabelError, LeakError, SpecError, SplitError, StudyE
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
-from livewell.inference.unseen import candidates, scored_by, scorers
+from livewell.inference.unseen import NEAR_COPY, candidates, copies_among, scored_by, scorers
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
 from livewell.splitting.copies import refuse_copies
 from livewell.splitting.units import unit_names
+from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unusable_frames
 from livewell.study.runs import Run, label_hash, split_hashes
@@ -27,6 +28,7 @@ from livewell.study.study import Study
 from livewell.study.unchanged import refuse_changed
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores
+from livewell.text import few, plural
 from livewell.training.anchors import Anchors, beside_anchor
 
 
@@ -117,14 +119,7 @@ class EvaluationSet:
         scored = scorers(study, found, groups.fillna("") if groups.isna().any() else groups)
         seen = set(scored.loc[scored["seen"], "image"])
         left = table[~table["image"].isin(seen)]
-        if left.empty:
-            raise LeakError(
-                "the model has learnt from every labelled image of this study",
-                where=str(model),
-                expected="images that it has not learnt from",
-                got=f"{table['image'].nunique()} images, all of its training or validation groups",
-                remedy="label other images, or give the run itself: `livewell evaluate RUN`",
-            )
+        _refuse_none(left, table, model)
         asked = asked_channels(channels) or study.channels or card.named_channels
         names = channel_names(study, left["image"], asked)
         same_channels(names, card.channels, str(study.folder))
@@ -134,6 +129,11 @@ class EvaluationSet:
         occupancy = Texture(card.pixel_um, rim_px)
         patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, occupancy)
         _same_size(patches, card)
+        shown = content(study, pixels, patches[["image", "t"]].drop_duplicates())
+        copies = copies_among(found, scored, shown)
+        seen |= set(scored.loc[scored["group"].isin(copies["group"]), "image"])
+        patches = patches[~patches["image"].isin(seen)]
+        _refuse_none(patches, table, model)
         patches["group"] = patches["image"].map(groups).fillna(patches["image"])
         patches = PATCHES.check(patches, where=f"labels {labels}")
         fold = scored.set_index("image")["model"]
@@ -144,6 +144,12 @@ class EvaluationSet:
             warnings.append(
                 f"{number} of {table['image'].nunique()} labelled images are left out, for the"
                 " model was trained or calibrated on them or on others of their group"
+            )
+        near = copies.loc[copies["how"] == NEAR_COPY, "image"]
+        if alike := sorted((set(near) | found.only_near) & set(table["image"])):
+            warnings.append(
+                f"{plural(len(alike), "labelled image")} of these look like near copies (other grey"
+                f" levels, size, crop or format) of what the model learnt from: {few(alike)}"
             )
         described = SplitMeta(
             classes=card.classes,
@@ -221,6 +227,18 @@ class EvaluationSet:
         models = {int(fold): self.model(int(fold)) for fold in sorted(tested["fold"].unique())}
         table = scored_by(models, tested, self.pixels, "scoring unseen groups")
         return check_scores(table, self.classes, where=str(self.study.folder)), models
+
+
+def _refuse_none(left: pd.DataFrame, table: pd.DataFrame, model: Path) -> None:
+    if left.empty:
+        raise LeakError(
+            "the model has learnt from every labelled image of this study",
+            where=str(model),
+            expected="images that it has not learnt from",
+            got=f"{table['image'].nunique()} images, all of its training or validation groups, or"
+            " near copies of them",
+            remedy="label other images, or give the run itself: `livewell evaluate RUN`",
+        )
 
 
 def same_scale(study: Study, card: Card, images: "pd.Series[str]") -> None:

@@ -148,7 +148,7 @@ class EvaluationSet:
         near = copies.loc[copies["how"] == NEAR_COPY, "image"]
         if alike := sorted((set(near) | found.only_near) & set(table["image"])):
             warnings.append(
-                f"{plural(len(alike), "labelled image")} of these look like near copies (other grey"
+                f"{plural(len(alike), 'labelled image')} of these look like near copies (other grey"
                 f" levels, size, crop or format) of what the model learnt from: {few(alike)}"
             )
         described = SplitMeta(

@@ -23,7 +23,7 @@ SMOOTH, BROAD, LOCAL = 0.8, 4.0, 6.0
 """Gaussians, cells: what is smoothed, what is subtracted, and where the contrast is measured."""
 FLOOR, LIMIT = 0.3, 3.0
 """Contrast that is added to the local one, as a share of the median one; largest values kept."""
-LEAST_AGREEMENT = 0.15
+LEAST_AGREEMENT = 0.1
 """Correlation of the thumbnails of even and of odd rows, below which a frame holds only noise."""
 STEPS = 127 / LIMIT
 Thumbnail = NDArray[np.int8]

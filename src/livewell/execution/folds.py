@@ -23,7 +23,7 @@ from livewell.metrics.choice import choose, group_losses
 from livewell.models.building import net_of
 from livewell.models.device import placed
 from livewell.models.files import Card, save_model
-from livewell.models.learnt import distinct
+from livewell.models.learnt import LearntFrames
 from livewell.models.nets.frozen_images import FrozenImagesSpec
 from livewell.models.nets.net import Net
 from livewell.models.pretrained import model_folder
@@ -107,8 +107,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     told["stain"] = fold.split.stain_name
     familiar = learn_familiarity(net, fold.patches, fold.split.pixels)
     card = card.model_copy(update={**told, "familiarity_rule": familiar})
-    frames = [*fold.likenesses, *chain(*(each.learnt_frames for each in ancestors))]
-    save_model(run.model(fold.number), net, card, distinct(frames))
+    frames = chain(fold.likenesses, *(each.learnt_frames.frames for each in ancestors))
+    save_model(run.model(fold.number), net, card, LearntFrames.distinct(frames))
 
 
 def _chosen(

@@ -127,7 +127,9 @@ def refuse_copies(
     """Refuse images that are copies of one that their model has learnt from."""
     looks = first_looks(study, fold.index, channels)
     near = {
-        number: models[int(str(number))].near_copies({name: looks[name].likeness for name in own})
+        number: models[int(str(number))].learnt_frames.near_copies(
+            {name: looks[name].likeness for name in own}
+        )
         for number, own in fold.groupby(fold).groups.items()
     }
     copies = [

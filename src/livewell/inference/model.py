@@ -1,7 +1,7 @@
 """A trained model: a net, the rules that make its logits answers, and what it learnt from."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -26,14 +26,12 @@ from livewell.inference.prediction import ClassMap, Prediction
 from livewell.inference.stain import stain_ratio
 from livewell.inference.wide_fields import class_scores, look_over
 from livewell.inference.windows import View, too_small
-from livewell.measure.alike import Frames, pairs_alike
-from livewell.measure.likeness import Likeness
 from livewell.measure.occupancy import LEAST_SHARE, Occupancy, grid_shares, textured
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
 from livewell.models.folders import LEARNT
-from livewell.models.learnt import LearntFrames, read_learnt
+from livewell.models.learnt import LearntFrames
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
@@ -127,31 +125,8 @@ class Model:
 
     @cached_property
     def learnt_frames(self) -> LearntFrames:
-        """Likenesses of these frames; none in models of older versions.
-
-        Raises
-        ------
-        ModelFileError
-            They are not those that the card describes.
-        """
-        return read_learnt(self.folder / LEARNT, self.card.learnt_sha256)
-
-    @cached_property
-    def _comparable(self) -> Frames:
-        images, likenesses = (
-            zip(*self.learnt_frames, strict=True) if self.learnt_frames else ((), ())
-        )
-        return Frames(likenesses, [f"learnt {image}" for image in images])
-
-    def near_copies(self, frames: Mapping[str, Likeness | None]) -> frozenset[str]:
-        """Names of frames that show about the same as one that it has learnt from."""
-        known = {name: found for name, found in frames.items() if found is not None}
-        if not known or not self.learnt_frames:
-            return frozenset()
-        asked, near = Frames(list(known.values()), list(known)), set[str]()
-        for pair in pairs_alike(asked, self._comparable, lambda name, _: name not in near):
-            near.add(asked.images[pair.one])
-        return frozenset(near)
+        """What these frames look like; empty in models of older versions."""
+        return LearntFrames.read(self.folder / LEARNT, self.card.learnt_sha256)
 
     @property
     def tested(self) -> frozenset[str]:
@@ -423,10 +398,4 @@ class Model:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"
 
     def _repr_html_(self) -> str:
-        rows = {
-            str(row["name"]): f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-            for row in self.card.results
-        }
-        channels = ", ".join(filter(None, self.channels)) or "unnamed"
-        about = {"classes": self.classes, "channels": channels}
-        return html_table(self.card.profile.name, about | (rows or {"results": "not evaluated"}))
+        return html_table(self.card.profile.name, self.card.about)

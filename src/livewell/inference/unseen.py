@@ -87,7 +87,7 @@ def learnt_images(model: Model, shown: pd.DataFrame) -> dict[str, str]:
     names = dict(enumerate(shown["image"].astype("str")))
     data = shown["likeness"].items() if model.learnt_frames else ()
     unpacked = {str(n): Likeness.unpacked(each) for n, (_, each) in enumerate(data) if each}
-    found = {names[int(number)]: NEAR_COPY for number in model.near_copies(unpacked)}
+    found = {names[int(number)]: NEAR_COPY for number in model.learnt_frames.near_copies(unpacked)}
     exact = shown.loc[shown["digest"].isin(list(model.learnt)), "image"]
     return found | dict.fromkeys(exact.astype("str"), COPY)
 
@@ -137,7 +137,7 @@ def candidates(
     looks = first_looks(study, study.fields()["image"], asked)
     digests = {image: look.digests for image, look in looks.items()}
     likenesses = {image: look.likeness for image, look in looks.items()}
-    near = tuple(model.near_copies(likenesses) for model in models)
+    near = tuple(model.learnt_frames.near_copies(likenesses) for model in models)
     found = Candidates(models, digests, str(models[0].card.data.get("group", "")), near)
     if several and not found.same_study:
         # several folds of other images: which of them is meant?

@@ -30,7 +30,6 @@ from livewell.measure.occupancy import LEAST_SHARE, Occupancy, grid_shares, text
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
-from livewell.models.folders import LEARNT
 from livewell.models.learnt import LearntFrames
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
@@ -126,7 +125,7 @@ class Model:
     @cached_property
     def learnt_frames(self) -> LearntFrames:
         """What these frames look like; empty in models of older versions."""
-        return LearntFrames.read(self.folder / LEARNT, self.card.learnt_sha256)
+        return LearntFrames.read(self.folder, self.card.learnt_sha256)
 
     @property
     def tested(self) -> frozenset[str]:

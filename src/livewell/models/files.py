@@ -163,7 +163,7 @@ def save_model(folder: Path, net: Net, card: Card, learnt: LearntFrames | None =
     with whole_folder(folder, (CARD, WEIGHTS, LEARNT)) as temporary:
         (temporary / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
         hashes = {"weights_sha256": sha256(temporary / WEIGHTS)}
-        hashes["learnt_sha256"] = learnt.write(temporary / LEARNT) if learnt else ""
+        hashes["learnt_sha256"] = learnt.write(temporary) if learnt else ""
         card = card.model_copy(update=hashes)
         write_json(temporary / CARD, card.model_dump(mode="json"))
     return card

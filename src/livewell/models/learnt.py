@@ -14,7 +14,7 @@ from livewell.errors import ModelFileError
 from livewell.files import sha256
 from livewell.measure.alike import Frames, pairs_alike
 from livewell.measure.likeness import EDGE, Likeness
-from livewell.models.folders import COPY
+from livewell.models.folders import COPY, LEARNT
 
 ALMOST = 0.9
 """Correlation of thumbnails from which a frame of a movie says nothing new."""
@@ -60,8 +60,8 @@ class LearntFrames:
             [one for _, one in self.frames], [f"learnt {name}" for name, _ in self.frames]
         )
 
-    def write(self, path: Path) -> str:
-        """Write the file; returns its hash, which the card holds. Names of images are not kept."""
+    def write(self, folder: Path) -> str:
+        """Write the file `LEARNT`; returns its hash, which the card holds. Names of images are not kept."""
         names = dict.fromkeys(name for name, _ in self.frames)
         numbers = {name: number for number, name in enumerate(names)}
         arrays: dict[str, NDArray[Any]] = {
@@ -69,18 +69,19 @@ class LearntFrames:
             "sizes": np.array([(one.height, one.width) for _, one in self.frames], np.int32),
             "images": np.array([numbers[name] for name, _ in self.frames], np.int32),
         }
-        path.write_bytes(save(arrays))
-        return sha256(path)
+        (folder / LEARNT).write_bytes(save(arrays))
+        return sha256(folder / LEARNT)
 
     @classmethod
-    def read(cls, path: Path, digest: str) -> Self:
-        """The frames of a file of that hash; none where the card names no hash (older versions).
+    def read(cls, folder: Path, digest: str) -> Self:
+        """The frames of a model folder's file of that hash; none where the card names no hash (older versions).
 
         Raises
         ------
         ModelFileError
             The file is not there, or not the one that the card describes.
         """
+        path = folder / LEARNT
         if not digest:
             return cls()
         try:

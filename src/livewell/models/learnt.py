@@ -61,7 +61,7 @@ class LearntFrames:
         )
 
     def write(self, folder: Path) -> str:
-        """Write the file `LEARNT`; returns its hash, which the card holds. Names of images are not kept."""
+        """Write the file `LEARNT`, without names; returns its hash, which the card holds."""
         names = dict.fromkeys(name for name, _ in self.frames)
         numbers = {name: number for number, name in enumerate(names)}
         arrays: dict[str, NDArray[Any]] = {
@@ -74,7 +74,7 @@ class LearntFrames:
 
     @classmethod
     def read(cls, folder: Path, digest: str) -> Self:
-        """The frames of a model folder's file of that hash; none where the card names no hash (older versions).
+        """The frames of a model folder whose card names this hash; none where it names none.
 
         Raises
         ------

@@ -226,6 +226,12 @@ BENCHMARKS = (
         (OF_CELLS,),
     ),
     Benchmark(
+        "duplicates",
+        "duplicates.table",
+        "Near copies: planted ones of eight kinds found, false alarms, time.",
+        (DATA,),
+    ),
+    Benchmark(
         "demo",
         "demo.figures",
         "Figures of a demo that was run.",

@@ -37,7 +37,8 @@ def stranger(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stranger") / "model"
     shutil.copytree(model, folder)
     _, card = load_model(folder)
-    rewrite_card(folder, card.model_copy(update={"data": card.data | {"learnt": []}}))
+    nothing = {"data": card.data | {"learnt": []}, "learnt_sha256": ""}
+    rewrite_card(folder, card.model_copy(update=nothing))
     return folder
 
 

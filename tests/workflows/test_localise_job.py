@@ -332,7 +332,7 @@ def test_masks_of_images_that_are_gone_go(images: Path, bright: Path, tmp_path: 
 def test_images_that_it_learnt_from_are_told(images: Path, bright: Path, tmp_path: Path) -> None:
     """An image of the training data is known by its content, whatever its name."""
     with open_image(images / "A01.ome.tif") as image:
-        digests = sorted(first_frame(image, 0))
+        digests = sorted(first_frame(image, 0).digests)
     net, card = load_model(bright)
     save_model(tmp_path / "model", net, card.model_copy(update={"data": {"learnt": digests}}))
     made = localise(images, tmp_path / "model", tmp_path / "out", figures=0)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,14 @@ import tifffile
 from livewell.errors import LabelError, LeakError, SplitError
 from livewell.labels.by_column import Column
 from livewell.labels.by_points import Points
+from livewell.models.profile import override
+from livewell.models.recipes import TINY
+from livewell.splitting.copies import refuse_copies
 from livewell.splitting.schemes import Holdout, KFolds, LeaveOneOut, Named, Scheme
+from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.study import Study
+from livewell.training.split import TrainingSplit
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.split import split
@@ -150,6 +156,30 @@ def test_same_content_is_found(
     assert "B09_p1.ome.tif" in str(refused.value)
     assert "merge-duplicates" in str(refused.value)
     assert study.split_names() == []
+
+
+def test_near_copies_are_found(plate: Path, tmp_path: Path, write_movie: Writer) -> None:
+    """8 bits of a cropped and mirrored movie in another well are refused as a judgement, which
+    whoever sees different fields can overrule, on the record; in one group they may stay."""
+    pair = "A01_p1.ome.tif", "B09_p1.ome.tif"
+    movie = tifffile.imread(plate / "images" / pair[0])[:, ::-1]
+    study = plate_with(tmp_path, plate, (movie[:, 3:, 5:] // 8).astype(np.uint8), write_movie)
+    asked: dict[str, Any] = {"by": "well", "scheme": Named(("A01",)), "grid": GRID}
+    with pytest.raises(LeakError, match="near copies on two sides") as refused:
+        split(study, **asked)
+    assert all(name in str(refused.value) for name in (*pair, "near copy", "--different-fields"))
+    split(study, **asked, different_fields=[pair])
+    patches, folds, meta = study.split("split")
+    assert meta.different_fields == (pair,)
+    refuse_copies(study, "split", StudyPixels(study))
+    made = split(study, by="well", scheme=KFolds(3), grid=GRID, merge_duplicates=True)
+    assert set(made.patches.loc[made.patches["image"].isin(pair), "group"]) == {"A01+B09"}
+    with pytest.raises(SplitError, match="no such images"):
+        split(study, **asked, different_fields=[(pair[0], "Z01.tif")])
+    old = meta.model_copy(update={"different_fields": (), "without_copies": ""})
+    study.write_split("old", patches, folds, old)
+    with pytest.raises(LeakError, match="near copies"):
+        TrainingSplit.of(study, "old", override(TINY, {})).prepare()
 
 
 def test_duplicates_can_be_united(plate: Path, tmp_path: Path, write_movie: Writer) -> None:

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from livewell.errors import ModelFileError
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.unseen import UNTOLD, candidates, scorers
 from livewell.labels.by_column import Column
 from livewell.models.files import load_model, rewrite_card
@@ -21,6 +22,7 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
 from livewell.study.study import Study
+from livewell.workflows.assess import assess
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.split import split
@@ -59,6 +61,38 @@ def test_moved_renamed_and_copied_images_are_known_again(
     copied = index(tmp_path / "images", tmp_path / "elsewhere", pattern=PATTERN).study
     old = {f"{well[0]}1{well[2:]}" for well in learnt(trained.run.model(0))}
     assert seen(copied, tmp_path / "model") == old
+
+
+def near_study(study: Study, folder: Path, write_movie) -> Study:
+    """The study's movies in 8 bits, turned and without two rows and columns."""
+    for image in study.fields()["image"]:
+        frames = np.rot90(tifffile.imread(study.path(image))[:, 2:, 2:], axes=(1, 2))
+        write_movie(folder / "images" / image, (frames // 8).astype(np.uint8))
+    fields = index(folder / "images", folder / "study", pattern=PATTERN).study.fields()
+    fields = fields.assign(look=fields["well"].str[0].replace("C", "B"))
+    made = Study.create(folder / "study", folder / "images", fields)
+    label(made, Column("look", {"A": "healthy", "B": "sick"}), ("healthy", "sick"))
+    return made
+
+
+def test_near_copies_are_known_again(
+    study: Study, trained: TrainingResult, tmp_path: Path, write_movie
+) -> None:
+    """Other grey levels, a turn and a crop hide nothing: what was learnt from is left out, said to
+    be a near copy, and no verdict on it is evidence; a damaged file of likenesses is refused."""
+    copied = near_study(study, tmp_path, write_movie)
+    model = trained.run.model(0)
+    assert seen(copied, model) == learnt(model)
+    tested = EvaluationSet.of_study(model, copied)
+    assert not set(tested.patches["image"].str[:3]) & learnt(model)
+    assert any("look like near copies" in text for text in tested.meta.warnings)
+    notes = assess(tmp_path / "images", model, tmp_path / "out").verdicts
+    known = notes["note"].str.contains("a near copy")
+    assert set(notes.loc[known, "image"].str[:3]) == learnt(model)
+    shutil.copytree(model, tmp_path / "model")
+    (tmp_path / "model" / "learnt.safetensors").write_bytes(b"other")
+    with pytest.raises(ModelFileError, match="has learnt from cannot be read"):
+        seen(copied, tmp_path / "model")
 
 
 def test_another_plate_with_the_same_wells_is_another_one(

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from livewell.inference.calibration import calibrated_card
 from livewell.inference.familiarity import learn_familiarity
 from livewell.inference.fields import engine_of
 from livewell.inference.model import Model
+from livewell.inference.unseen import learnt_images
 from livewell.metrics.choice import choose, group_losses
 from livewell.models.building import net_of
 from livewell.models.device import placed
 from livewell.models.files import Card, save_model
+from livewell.models.learnt import LearntFrames
 from livewell.models.nets.frozen_images import FrozenImagesSpec
 from livewell.models.nets.net import Net
 from livewell.models.pretrained import model_folder
@@ -31,6 +34,7 @@ from livewell.study.audited import audit_state
 from livewell.study.runs import Run
 from livewell.tables.metadata import SplitMeta
 from livewell.tables.schemas import regions_of
+from livewell.text import few
 from livewell.training.fit import FitResult, fit
 from livewell.training.frozen import fit_head
 from livewell.training.frozen_images import fit_images
@@ -84,7 +88,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     profile, start = training.profile, training.start
     ancestors = _ancestors(profile, start)
     for each in ancestors:
-        _refuse_learnt(each, fold.first_frames("validation", "test"))
+        _refuse_learnt(each, fold)
     centred = fold.split.meta.label_meta.of_centres
     recipes = [each.for_labels(centred) for each in candidates(profile)]
     if len(recipes) == 1:
@@ -105,7 +109,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     told["audit"] = audit_state(fold.split.study, fold.split.meta.labels)
     familiar = learn_familiarity(net, fold.patches, fold.split.pixels)
     card = card.model_copy(update={**told, "familiarity_rule": familiar})
-    save_model(run.model(fold.number), net, card)
+    frames = chain(fold.likenesses, *(each.learnt_frames.frames for each in ancestors))
+    save_model(run.model(fold.number), net, card, LearntFrames.distinct(frames))
 
 
 def _chosen(
@@ -224,16 +229,21 @@ def _ancestors(profile: Profile, start: Model | None) -> list[Model]:
     return [each for each in (start, weights) if each is not None]
 
 
-def _refuse_learnt(start: Model, held_out: dict[str, frozenset[str]]) -> None:
+def _refuse_learnt(start: Model, fold: Fold) -> None:
     """Refuse a start that has learnt from what it would be calibrated or tested on."""
-    known = [image for image, digests in held_out.items() if digests & start.learnt]
+    parts = "validation", "test"
+    first = fold.first_frames(*parts)
+    known = {image for image, digests in first.items() if digests & start.learnt}
+    if start.learnt:
+        known |= learnt_images(start, fold.shown(*parts)).keys()
     if known or "learnt" not in start.card.data:
         raise LeakError(
-            f"the model to begin with has learnt from {len(known)} validation or test images"
+            f"the model to begin with has learnt from {len(known)} validation or test images, or"
+            " from near copies of them"
             if known
             else "the model to begin with does not say which images it learnt from",
             where=str(start.folder),
             expected="a model that has learnt from none of the validation and test images",
-            got=", ".join(known[:4]) + (", ..." if len(known) > 4 else ""),
+            got=few(sorted(known)),
             remedy="begin with a model of other images, or split so that these are trained on",
         )

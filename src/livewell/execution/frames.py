@@ -12,7 +12,8 @@ from livewell.images.opening import Channels, open_image
 from livewell.images.walking import Listing
 from livewell.inference.frames import Field, fit_to, read_field, why
 from livewell.inference.model import Model
-from livewell.inference.unseen import learnt
+from livewell.inference.unseen import COPY, NEAR_COPY, learnt
+from livewell.measure.likeness import likeness
 from livewell.names import name_of
 from livewell.progress import Tick, each
 from livewell.text import plural
@@ -55,11 +56,14 @@ class OpenSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileFrame:
-    """A frame as a model sees it, its file's header, and whether the model has learnt from it."""
+    """A frame as a model sees it, its file's header, and what the model has learnt from.
+
+    `learnt` is empty, `COPY` of what it learnt from, or `NEAR_COPY`.
+    """
 
     field: Field
     header: Header
-    learnt: bool
+    learnt: str
     tick: Tick
 
 
@@ -85,7 +89,8 @@ def judge_frames(
             tick(0, f"{name}, frame {t + 1} of {header.frames}")
             try:
                 field = read_field(image, t, fit, f"{name}, frame {t}")
-                rows.append({"t": t} | judge(FileFrame(field, header, known, part)))
+                how = COPY if known else _near(model, field)
+                rows.append({"t": t} | judge(FileFrame(field, header, how, part)))
             except STOPPING:
                 raise
             except LivewellError as error:
@@ -94,6 +99,11 @@ def judge_frames(
         if len(failures) == header.frames > 1 and len(reasons) == 1:
             failures = [{"t": None, "error": reasons.pop()}]
     return {"rows": rows, "failures": failures}
+
+
+def _near(model: Model, field: Field) -> str:
+    seen = likeness(field.raw) if model.learnt_frames else None
+    return NEAR_COPY if model.learnt_frames.near_copies({"frame": seen}) else ""
 
 
 def counted(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from livewell.errors import LabelError, LeakError, SpecError, SplitError, StudyE
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
-from livewell.inference.unseen import candidates, scored_by, scorers
+from livewell.inference.unseen import NEAR_COPY, candidates, copies_among, scored_by, scorers
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
@@ -21,6 +21,7 @@ from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.units import refuse_torn, unit_names
 from livewell.study.audited import audit_state
+from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unusable_frames
 from livewell.study.runs import Run, label_hash, split_hashes
@@ -29,6 +30,7 @@ from livewell.study.study import Study
 from livewell.study.unchanged import refuse_changed
 from livewell.tables.metadata import AuditSummary, SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores
+from livewell.text import few, plural
 from livewell.training.anchors import Anchors, beside_anchor
 
 
@@ -83,7 +85,7 @@ class EvaluationSet:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
         pixels = StudyPixels(study, run.spec.channels)
         refuse_changed(study, run.spec.split, patches["image"], pixels)
-        refuse_copies(study, patches, parts, meta, pixels)
+        refuse_copies(study, run.spec.split, pixels)
         folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
         if made.part("test").empty:
@@ -125,14 +127,7 @@ class EvaluationSet:
         scored = scorers(study, found, groups.fillna("") if groups.isna().any() else groups)
         seen = set(scored.loc[scored["seen"], "image"])
         left = table[~table["image"].isin(seen)]
-        if left.empty:
-            raise LeakError(
-                "the model has learnt from every labelled image of this study",
-                where=str(model),
-                expected="images that it has not learnt from",
-                got=f"{table['image'].nunique()} images, all of its training or validation groups",
-                remedy="label other images, or give the run itself: `livewell evaluate RUN`",
-            )
+        _refuse_none(left, table, model)
         asked = asked_channels(channels) or study.channels or card.named_channels
         names = channel_names(study, left["image"], asked)
         same_channels(names, card.channels, str(study.folder))
@@ -142,6 +137,11 @@ class EvaluationSet:
         occupancy = Texture(card.pixel_um, rim_px)
         patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, occupancy)
         _same_size(patches, card)
+        shown = content(study, pixels, patches[["image", "t"]].drop_duplicates())
+        copies = copies_among(found, scored, shown)
+        seen |= set(scored.loc[scored["group"].isin(copies["group"]), "image"])
+        patches = patches[~patches["image"].isin(seen)]
+        _refuse_none(patches, table, model)
         patches["group"] = patches["image"].map(groups).fillna(patches["image"])
         patches = PATCHES.check(patches, where=f"labels {labels}")
         fold = scored.set_index("image")["model"]
@@ -152,6 +152,12 @@ class EvaluationSet:
             warnings.append(
                 f"{number} of {table['image'].nunique()} labelled images are left out, for the"
                 " model was trained or calibrated on them or on others of their group"
+            )
+        near = copies.loc[copies["how"] == NEAR_COPY, "image"]
+        if alike := sorted((set(near) | found.only_near) & set(table["image"])):
+            warnings.append(
+                f"{plural(len(alike), 'labelled image')} of these look like near copies (other grey"
+                f" levels, size, crop or format) of what the model learnt from: {few(alike)}"
             )
         described = SplitMeta(
             classes=card.classes,
@@ -229,6 +235,18 @@ class EvaluationSet:
         models = {int(fold): self.model(int(fold)) for fold in sorted(tested["fold"].unique())}
         table = scored_by(models, tested, self.pixels, "scoring unseen groups")
         return check_scores(table, self.classes, where=str(self.study.folder)), models
+
+
+def _refuse_none(left: pd.DataFrame, table: pd.DataFrame, model: Path) -> None:
+    if left.empty:
+        raise LeakError(
+            "the model has learnt from every labelled image of this study",
+            where=str(model),
+            expected="images that it has not learnt from",
+            got=f"{table['image'].nunique()} images, all of its training or validation groups, or"
+            " near copies of them",
+            remedy="label other images, or give the run itself: `livewell evaluate RUN`",
+        )
 
 
 def same_scale(study: Study, card: Card, images: "pd.Series[str]") -> None:

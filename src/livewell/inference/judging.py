@@ -13,7 +13,7 @@ from livewell.inference.model import Model
 from livewell.inference.unseen import scored_by
 from livewell.metrics.intervals import Estimate, cluster_interval
 from livewell.region import RegionGrid
-from livewell.study.content import first_frames
+from livewell.study.content import first_looks
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, labelled_frames, patches_of_labels, unusable_frames
 from livewell.study.study import Study
@@ -125,16 +125,22 @@ def refuse_copies(
     study: Study, channels: Channels, fold: "pd.Series[int]", models: Mapping[int, Model]
 ) -> None:
     """Refuse images that are copies of one that their model has learnt from."""
-    digests = first_frames(study, fold.index, channels)
+    looks = first_looks(study, fold.index, channels)
+    near = {
+        number: models[int(str(number))].learnt_frames.near_copies(
+            {name: looks[name].likeness for name in own}
+        )
+        for number, own in fold.groupby(fold).groups.items()
+    }
     copies = [
         str(image)
         for image, number in fold.items()
-        if digests[str(image)] & models[int(number)].learnt
+        if looks[str(image)].digests & models[int(number)].learnt or image in near[number]
     ]
     if copies:
         raise LeakError(
             f"{len(copies)} images would be judged by a model that has learnt from the same image"
-            " under another name",
+            " under another name, or from a near copy",
             where=str(study.folder),
             expected="every image once",
             got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from livewell.measure.occupancy import LEAST_SHARE, Occupancy, grid_shares, text
 from livewell.metrics.rules import RegionRule, log_odds, scored
 from livewell.models.device import AUTO, placed
 from livewell.models.files import Card, find_model, load_model
+from livewell.models.learnt import LearntFrames
 from livewell.models.nets.net import Net
 from livewell.progress import Tick
 from livewell.region import Region
@@ -120,6 +121,11 @@ class Model:
     def learnt(self) -> frozenset[str]:
         """Digests of the frames of the images that it was trained or calibrated on."""
         return frozenset(self.card.data.get("learnt", ()))
+
+    @cached_property
+    def learnt_frames(self) -> LearntFrames:
+        """What these frames look like; empty in models of older versions."""
+        return LearntFrames.read(self.folder, self.card.learnt_sha256)
 
     @property
     def tested(self) -> frozenset[str]:
@@ -391,10 +397,4 @@ class Model:
         return f"Model({self.card.profile.name}: {self.classes}; {self.folder})"
 
     def _repr_html_(self) -> str:
-        rows = {
-            str(row["name"]): f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-            for row in self.card.results
-        }
-        channels = ", ".join(filter(None, self.channels)) or "unnamed"
-        about = {"classes": self.classes, "channels": channels}
-        return html_table(self.card.profile.name, about | (rows or {"results": "not evaluated"}))
+        return html_table(self.card.profile.name, self.card.about)

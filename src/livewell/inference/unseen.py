@@ -3,7 +3,8 @@
 What a model has learnt from is known by content, not by names: its card holds a digest of every
 frame of every training and validation image. So copies, renamed files, turned or mirrored ones,
 other number types, later parts of a movie and moved folders are known again by their first frame,
-and another plate with the same names of wells is not taken for this one.
+and another plate with the same names of wells is not taken for this one. Likenesses beside the card
+find near copies: other grey levels, another size or crop, a lossy format.
 """
 
 from collections.abc import Mapping
@@ -18,14 +19,16 @@ from livewell.image import PixelSource
 from livewell.images.formats import OpenImage
 from livewell.inference.model import Model
 from livewell.measure.content import tile_digests
+from livewell.measure.likeness import Likeness
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.progress import task
 from livewell.splitting.units import unit_names
-from livewell.study.content import first_frame, first_frames
+from livewell.study.content import first_frame, first_looks
 from livewell.study.runs import RUN, Run
 from livewell.study.study import Study
 
+COPY, NEAR_COPY = "copy", "near copy"
 UNTOLD = (
     "The card of this model does not say which images it learnt from (an older version wrote it):"
     " nothing is known of what it has seen."
@@ -37,12 +40,20 @@ class Candidates:
     """Models that may score a study: one, or one a fold.
 
     `digests` are those of every image of the study, see `livewell.study.content.first_frames`;
-    `group` is the column that the models' groups were named by, empty if nobody knows.
+    `group` is the column that the models' groups were named by, empty if nobody knows, `near` the
+    images that are near copies of what each model has learnt from.
     """
 
     models: tuple[Model, ...]
     digests: dict[str, frozenset[str]]
     group: str = ""
+    near: tuple[frozenset[str], ...] = ()
+
+    def learnt(self, number: int) -> frozenset[str]:
+        """Images that a model has learnt from, or from near copies of them."""
+        known = self.models[number].learnt
+        exact = {image for image, digests in self.digests.items() if digests & known}
+        return frozenset(exact).union(*self.near[number : number + 1])
 
     @property
     def named(self) -> str:
@@ -52,15 +63,49 @@ class Candidates:
         return f"{len(self.models)} models of {folder.parents[1]}" if several else str(folder)
 
     @property
+    def only_near(self) -> frozenset[str]:
+        """Images that are near copies of what a model has learnt from, and copies of nothing."""
+        learnt = frozenset[str]().union(*(model.learnt for model in self.models))
+        near = frozenset[str]().union(*self.near)
+        return frozenset(image for image in near if not self.digests[image] & learnt)
+
+    @property
     def same_study(self) -> bool:
         """Whether a model has learnt from an image of the study."""
-        known = frozenset[str]().union(*self.digests.values())
-        return any(model.learnt & known for model in self.models)
+        return any(self.learnt(number) for number in range(len(self.models)))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of them."""
         return () if all("learnt" in model.card.data for model in self.models) else (UNTOLD,)
+
+
+def learnt_images(model: Model, shown: pd.DataFrame) -> dict[str, str]:
+    """Images that a model has learnt from: `COPY` or `NEAR_COPY` of an image that it learnt from.
+
+    `shown` is a content table of frames, see `livewell.measure.content.table_of`.
+    """
+    names = dict(enumerate(shown["image"].astype("str")))
+    data = shown["likeness"].items() if model.learnt_frames else ()
+    unpacked = {str(n): Likeness.unpacked(each) for n, (_, each) in enumerate(data) if each}
+    found = {names[int(number)]: NEAR_COPY for number in model.learnt_frames.near_copies(unpacked)}
+    exact = shown.loc[shown["digest"].isin(list(model.learnt)), "image"]
+    return found | dict.fromkeys(exact.astype("str"), COPY)
+
+
+def copies_among(found: Candidates, scored: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """Images that the model which scores them has learnt from: image, group and how.
+
+    First frames decide which model scores an image; this looks at every frame of `shown`, a content
+    table. `scored` is as `scorers` gives it.
+    """
+    rows = []
+    for number, own in scored[~scored["seen"]].groupby("model"):
+        mine = shown[shown["image"].isin(own["image"])]
+        known = learnt_images(found.models[int(str(number))], mine)
+        group = own.set_index("image")["group"]
+        rows += [(image, group[image], how) for image, how in known.items()]
+    return pd.DataFrame(rows, columns=["image", "group", "how"])
 
 
 def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
@@ -71,7 +116,7 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
     """
     try:
         return bool(digests) and not (
-            digests.isdisjoint(first_frame(image, channel))
+            digests.isdisjoint(first_frame(image, channel).digests)
             and digests.isdisjoint(tile_digests(image.frame(0, channel)))
         )
     except LivewellError:
@@ -93,8 +138,11 @@ def candidates(
     for model in () if whole_frames else models:
         model.need_patches()
     asked = study.channels or models[0].card.named_channels
-    digests = first_frames(study, study.fields()["image"], asked)
-    found = Candidates(models, digests, str(models[0].card.data.get("group", "")))
+    looks = first_looks(study, study.fields()["image"], asked)
+    digests = {image: look.digests for image, look in looks.items()}
+    likenesses = {image: look.likeness for image, look in looks.items()}
+    near = tuple(model.learnt_frames.near_copies(likenesses) for model in models)
+    found = Candidates(models, digests, str(models[0].card.data.get("group", "")), near)
     if several and not found.same_study:
         # several folds of other images: which of them is meant?
         find_model(path)
@@ -117,10 +165,8 @@ def scorers(study: Study, found: Candidates, units: "pd.Series[str] | None" = No
         units = unit_names(fields, found.group)
     known = {} if units is None else units.dropna().to_dict()
     unit = {image: str(known.get(image, image)) for image in images}
-    learnt = [
-        {unit[image] for image in images if found.digests[image] & model.learnt}
-        for model in found.models
-    ]
+    known_by = map(found.learnt, range(len(found.models)))
+    learnt = [{unit[image] for image in images if image in known} for known in known_by]
     same_study = found.same_study
     chosen = {}
     for name in dict.fromkeys(unit.values()):

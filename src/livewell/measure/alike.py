@@ -21,16 +21,16 @@ from livewell.measure.pattern import without_pattern
 
 LEAST = 0.6
 """Correlation of thumbnails, over their overlap, from which two frames show the same."""
-CANDIDATE = 0.45
+CANDIDATE = 0.36
 """Correlation of low frequencies from which two frames are laid on each other."""
 OVERLAP = 0.65
 """Share of the larger frame that both must show."""
-FREQUENCIES = 12
+FREQUENCIES = 14
 """Highest frequency of candidates, periods a frame."""
 RATIO, LADDER = 1.35, 1.2
 """Frames whose sizes differ by less may be parts of each other, pixel on pixel; steps of sizes at
 which their frequencies are taken in pixels."""
-CANVAS, BLOCK = 128, 1024
+BLOCK = 1024
 VIEWS = ((0, 2), (1, 3), (4, 6), (5, 7))
 """Turns of the same magnitudes: by quarters, and from 4 on of the mirror image."""
 Floats = NDArray[np.float32]
@@ -48,8 +48,9 @@ class Pair(NamedTuple):
 class Frames:
     """Likenesses of frames or tiles that are compared, the image and the group that each is of.
 
-    Frames of one group, by default of one image, are not compared. What most of at least `pattern.LEAST_IMAGES` images of one size have in common, such as dust or
-    a camera's pattern, is taken out of them.
+    Frames of one group, by default of one image, are not compared. What most of at least
+    `pattern.LEAST_IMAGES` images of one size have in common, such as dust or a camera's pattern, is
+    taken out of them.
     """
 
     def __init__(
@@ -148,12 +149,12 @@ def _taper() -> Floats:
 
 
 def _magnitudes(thumbnail: Floats, scale: NDArray[np.float64]) -> Floats:
-    """Magnitudes beside their neighbours', (views, k), each view of length 1."""
+    """Magnitudes less their neighbours', (views, k), each view of length 1."""
     periods = np.arange(-FREQUENCIES, FREQUENCIES + 1)
     at = 2j * np.pi * np.arange(EDGE) / EDGE
     down, right = (np.exp(-np.outer(periods * by, at)) for by in scale)
     found = np.abs(down @ (thumbnail * _taper()) @ right.T)
-    found /= ndimage.gaussian_filter(found, 2.5) + 1e-6
+    found -= ndimage.gaussian_filter(found, 2.5)
     radius = np.hypot(periods[:, None], periods)
     # the other half plane holds the same numbers
     half = (periods[:, None] > 0) | ((periods[:, None] == 0) & (periods > 0))
@@ -161,7 +162,7 @@ def _magnitudes(thumbnail: Floats, scale: NDArray[np.float64]) -> Floats:
     views = [_turned(found, turns[0])[chosen] for turns in VIEWS]
     centred = np.array([view - view.mean() for view in views])
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return (centred / np.maximum(length, 1e-6)).astype(np.float32)
+    return np.asarray(centred / np.maximum(length, 1e-6), dtype=np.float32)
 
 
 def _turned(values: NDArray[np.floating], turn: int) -> NDArray[np.floating]:
@@ -176,11 +177,7 @@ def _agreement(ones: Frames, i: int, others: Frames, j: int, turn: int) -> float
     shapes = {(EDGE, EDGE)}
     if ((ratio < RATIO) & (ratio > 1 / RATIO)).all():
         shapes.add((round(EDGE * ratio[0]), round(EDGE * ratio[1])))
-    spectra = _spectra(one)
-    return max(
-        _highest(spectra, _spectra(_resampled(other, shape)), EDGE**2, shape[0] * shape[1])
-        for shape in shapes
-    )
+    return max(_highest(one, _resampled(other, shape)) for shape in shapes)
 
 
 def _resampled(cells: Floats, shape: tuple[int, int]) -> Floats:
@@ -194,37 +191,32 @@ def _linear(size: int) -> Floats:
     """Weights (size, `EDGE`) of linear interpolation."""
     at = np.clip((np.arange(size) + 0.5) * EDGE / size - 0.5, 0, EDGE - 1)
     weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(EDGE)))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _spectra(cells: Floats) -> NDArray[np.complex64]:
-    """Of the cells, of their squares, and of where there are cells."""
-    canvas = np.zeros((3, CANVAS, CANVAS), dtype=np.float32)
-    height, width = cells.shape
-    canvas[:, :height, :width] = cells, cells * cells, np.ones_like(cells)
-    return fft.rfft2(canvas)
-
-
-def _highest(
-    one: NDArray[np.complex64], other: NDArray[np.complex64], size: int, other_size: int
-) -> float:
+def _highest(one: Floats, other: Floats) -> float:
     """Highest correlation over the overlap, of all shifts, between cells by a parabola."""
-    turned = other.conj()
-    products = np.stack(
-        [one[0] * turned[0], one[1] * turned[2], one[2] * turned[1], one[2] * turned[2]]
-    )
-    both, mine, theirs, overlap = fft.irfft2(products, s=(CANVAS, CANVAS))
+    longest = max(*one.shape, *other.shape)
+    # so long that shifts which leave the least overlap do not run into each other
+    canvas = (fft.next_fast_len(int(longest * (2 - OVERLAP)), real=True),) * 2
+    spectra = [fft.rfft2(each, canvas) for each in (one, other)]
+    both = fft.irfft2(spectra[0] * spectra[1].conj(), canvas)
+    if both.max() < LEAST * OVERLAP * np.sqrt((one * one).sum() * (other * other).sum()):
+        return 0.0
+    squares = [fft.rfft2(each * each, canvas) for each in (one, other)]
+    there = [fft.rfft2(np.ones_like(each), canvas) for each in (one, other)]
+    mine = fft.irfft2(squares[0] * there[1].conj(), canvas)
+    theirs = fft.irfft2(there[0] * squares[1].conj(), canvas)
+    overlap = fft.irfft2(there[0] * there[1].conj(), canvas)
     # energies below a hundredth of a usual one are rounding
     least = np.maximum(0.01 * overlap, 1e-3)
     energy = np.sqrt(np.maximum(mine, least) * np.maximum(theirs, least))
-    enough = overlap >= OVERLAP * max(size, other_size)
-    found = np.where(enough, both / energy, -1)
+    found = np.where(overlap >= OVERLAP * max(one.size, other.size), both / energy, -1)
     y, x = np.unravel_index(int(found.argmax()), found.shape)
-    top = float(found[y, x])
-    rise = 0.0
+    top, rise = float(found[y, x]), 0.0
     for before, after in (
-        (found[y - 1, x], found[(y + 1) % CANVAS, x]),
-        (found[y, x - 1], found[y, (x + 1) % CANVAS]),
+        (found[y - 1, x], found[(y + 1) % canvas[0], x]),
+        (found[y, x - 1], found[y, (x + 1) % canvas[1]]),
     ):
         bend = 2 * top - float(before) - float(after)
         if min(before, after) > -1 and bend > 1e-6:

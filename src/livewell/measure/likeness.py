@@ -23,7 +23,7 @@ SMOOTH, BROAD, LOCAL = 0.8, 4.0, 6.0
 """Gaussians, cells: what is smoothed, what is subtracted, and where the contrast is measured."""
 FLOOR, LIMIT = 0.3, 3.0
 """Contrast that is added to the local one, as a share of the median one; largest values kept."""
-LEAST_AGREEMENT = 0.15
+LEAST_AGREEMENT = 0.1
 """Correlation of the thumbnails of even and of odd rows, below which a frame holds only noise."""
 STEPS = 127 / LIMIT
 Thumbnail = NDArray[np.int8]
@@ -86,7 +86,8 @@ def _without_outliers(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Grey levels less their median, at most three times as far as 98% of them are."""
     sparse = values[:: max(1, values.shape[0] // 128), :: max(1, values.shape[1] // 128)]
     low, middle, high = np.percentile(sparse, [1, 50, 99])
-    return np.clip(values - middle, 3 * (low - middle), 3 * (high - middle)).astype(np.float32)
+    kept = np.clip(values - middle, 3 * (low - middle), 3 * (high - middle))
+    return np.asarray(kept, dtype=np.float32)
 
 
 def _normalised(cells: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -97,7 +98,7 @@ def _normalised(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     contrast = np.sqrt(_smooth(band * band, LOCAL))
     scale = contrast + FLOOR * float(np.median(contrast))
     found = np.divide(band, scale, out=np.zeros_like(band), where=scale > 0)
-    return np.clip(found, -LIMIT, LIMIT)
+    return np.asarray(np.clip(found, -LIMIT, LIMIT), dtype=np.float32)
 
 
 def _smooth(cells: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

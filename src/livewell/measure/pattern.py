@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 LEAST_IMAGES = 16
 """Images of one size from which what most of them show is known."""
-MOSTLY = 0.7
+MOSTLY = 0.8
 """Correlation with the common pattern from which a frame shows little else."""
 
 

@@ -23,8 +23,9 @@ from livewell.files import read_json, sha256, whole_folder, write_json
 from livewell.metrics.rules import FamiliarityRule, ImageRule, Positive, RegionRule
 from livewell.models.building import build, net_of
 from livewell.models.folders import CARD as CARD
-from livewell.models.folders import COPY, WEIGHTS, checked_weights
+from livewell.models.folders import COPY, LEARNT, WEIGHTS, checked_weights
 from livewell.models.folders import find_model as find_model
+from livewell.models.learnt import LearntFrames
 from livewell.models.nets.net import Net
 from livewell.models.profile import Profile
 from livewell.models.specs import hold
@@ -94,6 +95,8 @@ class Card(BaseModel):
     """Figures on test groups with their intervals, once evaluated."""
     versions: dict[str, str]
     weights_sha256: str = ""
+    learnt_sha256: str = ""
+    """Hash of the likenesses of what it learnt from; empty where none are kept."""
 
     @model_validator(mode="before")
     @classmethod
@@ -144,18 +147,31 @@ class Card(BaseModel):
         """The classes that it tells apart."""
         return ClassNames(self.classes, self.positive)
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What a notebook shows of it: classes, channels, and figures on unseen groups."""
+        rows = {
+            str(row["name"]): f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+            for row in self.results
+        }
+        channels = ", ".join(filter(None, self.channels)) or "unnamed"
+        about = {"classes": str(self.class_names), "channels": channels}
+        return about | (rows or {"results": "not evaluated"})
+
     def net(self, module: Any) -> Net:
         """`module` with what this card says of its patches."""
         net = net_of(module, self.profile, self.class_names, self.pixel_um, self.frame_px)
         return replace(net, anchor=self.anchor)
 
 
-def save_model(folder: Path, net: Net, card: Card) -> Card:
-    """Write a model folder, whole or not at all; returns the card with the weights' hash."""
+def save_model(folder: Path, net: Net, card: Card, learnt: LearntFrames | None = None) -> Card:
+    """Write a model folder, whole or not at all; returns the card with the hashes of its files."""
     state = {name: value.contiguous() for name, value in net.module.state_dict().items()}
-    with whole_folder(folder, (CARD, WEIGHTS)) as temporary:
+    with whole_folder(folder, (CARD, WEIGHTS, LEARNT)) as temporary:
         (temporary / WEIGHTS).write_bytes(save(state, metadata={"format": "pt"}))
-        card = card.model_copy(update={"weights_sha256": sha256(temporary / WEIGHTS)})
+        hashes = {"weights_sha256": sha256(temporary / WEIGHTS)}
+        hashes["learnt_sha256"] = learnt.write(temporary) if learnt else ""
+        card = card.model_copy(update=hashes)
         write_json(temporary / CARD, card.model_dump(mode="json"))
     return card
 

@@ -8,8 +8,10 @@ from livewell.files import sha256
 from livewell.names import AnyPath
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
+LEARNT = "learnt.safetensors"
+"""Likenesses of the frames that a model has learnt from, where they are kept."""
 FOLDER = f"a model folder with {WEIGHTS} and {CARD}"
-COPY = "copy the model folder again, both files together"
+COPY = "copy the model folder again, all its files together"
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl")
 """Suffixes of files that are read by unpickling."""
 
@@ -21,7 +23,7 @@ def find_model(path: AnyPath) -> Path:
     """
     path = Path(path)
     if path.is_file():
-        if path.name in (WEIGHTS, CARD):
+        if path.name in (WEIGHTS, CARD, LEARNT):
             return path.parent
         refuse_pickle(path, FOLDER)
         raise ModelFileError("not a model of livewell", where=str(path), expected=FOLDER)

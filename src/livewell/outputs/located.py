@@ -155,7 +155,7 @@ def locate(item: Item, tick: Tick, locator: Locator, opening: OpenSettings, out:
     def judged(frame: FileFrame) -> Record:
         name = frame_name(item.settings["name"], frame.field.t, frame.header.frames)
         mask = f"masks/{name}.tif"
-        return {"learnt": int(frame.learnt), "mask": mask, **locator.row(frame, out / mask)}
+        return {"learnt": int(bool(frame.learnt)), "mask": mask, **locator.row(frame, out / mask)}
 
     return judge_frames(item, tick, locator.model, opening, judged)
 

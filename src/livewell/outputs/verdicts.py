@@ -7,9 +7,14 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.inference.prediction import Prediction
+from livewell.inference.unseen import COPY, NEAR_COPY
 
-LEARNT = "the model was trained or calibrated on it, so its verdict is no evidence"
-"""Note on an image that a model has learnt from."""
+LEARNT = {
+    COPY: "the model was trained or calibrated on it, so its verdict is no evidence",
+    NEAR_COPY: "a near copy (other grey levels, size, crop or format) of what the model was trained"
+    " or calibrated on, so its verdict is no evidence",
+}
+"""Note on an image that a model has learnt from, by how it is known."""
 
 
 def verdict_row(found: Prediction) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def learnt_from(learnt: int, images: int) -> Note | None:
     those, them = ("is one", "it") if learnt == 1 else ("are ones", "these")
     return bad(
         f"{learnt:,} of {plural(images, 'image')} {those} that the model was trained or calibrated"
-        f" on: what it says of {them} is no evidence."
+        f" on, or near copies: what it says of {them} is no evidence."
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from livewell.measure.content import (
     parts,
     table_of,
 )
+from livewell.measure.likeness import Likeness, likeness
 from livewell.measure.quality import require_content
 from livewell.progress import task
 from livewell.study.pixels import StudyPixels
@@ -33,7 +35,7 @@ from livewell.tables.schemas import write_table
 
 _FILE = ["image", "bytes", "mtime_ns"]
 """Columns by which a file is known to be unchanged."""
-_FIRST = [*_FILE, "channel", "digests"]
+_FIRST = [*_FILE, "channel", "digests", "likeness"]
 _File = tuple[str, int, int]
 _Rows = dict[tuple[int, str], Row]
 """Rows of a content table by frame and part."""
@@ -81,18 +83,48 @@ def _known(cache: Path) -> dict[_File, _Rows]:
     return found
 
 
+def frame_likenesses(
+    study: Study, pixels: StudyPixels, images: Iterable[str]
+) -> list[tuple[str, Likeness]]:
+    """Likenesses of all usable frames of some images, in order of time."""
+    table = _frames_of(study, pixels, images).dropna(subset=["likeness"])
+    pairs = zip(table["image"], table["likeness"], strict=True)
+    return [(str(image), Likeness.unpacked(data)) for image, data in pairs]
+
+
 def frame_digests(study: Study, pixels: StudyPixels, images: Iterable[str]) -> frozenset[str]:
     """Digests of all usable frames of some images, by which any of them is known again."""
+    return frozenset(_frames_of(study, pixels, images)["digest"].dropna())
+
+
+def _frames_of(study: Study, pixels: StudyPixels, images: Iterable[str]) -> pd.DataFrame:
     pixels = StudyPixels(study, pixels.channels[:1])
     frames = [(image, t) for image in images for t in pixels.usable(image)]
     table = content(study, pixels, pd.DataFrame(frames, columns=["image", "t"]))
-    return frozenset(table.loc[table["part"] == WHOLE, "digest"].dropna())
+    return table[table["part"] == WHOLE]
+
+
+class FirstFrame(NamedTuple):
+    """Digests and likeness of an image's first frame with contents; empty where there is none.
+
+    A digest as models know their images by now, and one as those of versions before 0.2 do.
+    """
+
+    digests: frozenset[str] = frozenset()
+    likeness: Likeness | None = None
 
 
 def first_frames(
     study: Study, images: Iterable[str], channels: Channels = None
 ) -> dict[str, frozenset[str]]:
-    """Digests of every image's first frame with contents, whatever file or folder it lies in.
+    """Digests of every image's first frame with contents, see `first_looks`."""
+    return {name: one.digests for name, one in first_looks(study, images, channels).items()}
+
+
+def first_looks(
+    study: Study, images: Iterable[str], channels: Channels = None
+) -> dict[str, FirstFrame]:
+    """What every image's first frame with contents shows, whatever file or folder it lies in.
 
     The first channel is looked at (the study's, or that of transmitted light, where none is asked
     for); digests are kept in the study's folder ``cache`` until a file changes. None for a file
@@ -101,15 +133,15 @@ def first_frames(
     """
     names = list(dict.fromkeys(images))
     cache = study.folder / "cache" / "first-frames.parquet"
-    known: dict[tuple[str, int, int, int], frozenset[str]] = {}
+    known: dict[tuple[str, int, int, int], FirstFrame] = {}
     with suppress(Exception):  # whatever damaged bytes lead to
-        for name, size, mtime, number, digests in read_table(cache)[_FIRST].itertuples(
-            index=False, name=None
-        ):
-            known[name, size, mtime, number] = frozenset(digests.split())
+        rows = read_table(cache)[_FIRST].itertuples(index=False, name=None)
+        for name, size, mtime, number, digests, data in rows:
+            seen = Likeness.unpacked(data) if data else None
+            known[name, size, mtime, number] = FirstFrame(frozenset(digests.split()), seen)
     before, asked = len(known), asked_channels(channels) or study.channels
     headers = {str(row["image"]): row for _, row in study.read_headers()[0].iterrows()}
-    found = dict.fromkeys(names, frozenset[str]())
+    found = dict.fromkeys(names, FirstFrame())
     with task("looking whether images were learnt from", total=len(names)) as tick:
         for name in names:
             with suppress(LivewellError):
@@ -123,22 +155,23 @@ def first_frames(
                     found[name] = known[key]
             tick()
     if len(known) > before:
-        rows = [(*key, " ".join(sorted(digests))) for key, digests in known.items()]
-        write_table(cache, pd.DataFrame(rows, columns=_FIRST))
+        table = [
+            (*key, " ".join(sorted(digests)), seen.packed() if seen else b"")
+            for key, (digests, seen) in known.items()
+        ]
+        write_table(cache, pd.DataFrame(table, columns=_FIRST))
     return found
 
 
-def first_frame(image: OpenImage, channel: int) -> frozenset[str]:
-    """Digests of the first frame with contents of an open file, none where no frame has any.
-
-    One as models know their images by now, and one as those of versions before 0.2 do.
-    """
+def first_frame(image: OpenImage, channel: int) -> FirstFrame:
+    """What the first frame with contents of an open file shows; empty where no frame has any."""
     for t in range(image.header.frames):
         frame = image.frame(t, channel)
         with suppress(ImageContentError):
             require_content(frame, image.source)
-            return frozenset(filter(None, (frame_digest(frame), _older_digest(frame))))
-    return frozenset()
+            digests = frozenset(filter(None, (frame_digest(frame), _older_digest(frame))))
+            return FirstFrame(digests, likeness(frame))
+    return FirstFrame()
 
 
 def _older_digest(frame: Frame) -> str:

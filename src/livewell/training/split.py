@@ -8,12 +8,13 @@ import pandas as pd
 
 from livewell.errors import Fault, ImageContentError, SpecError, SplitError, TableError
 from livewell.images.opening import Channels, asked_channels, choose_channels
+from livewell.measure.likeness import Likeness
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
 from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.units import refuse_torn
-from livewell.study.content import first_frames, frame_digests
+from livewell.study.content import content, first_frames, frame_digests, frame_likenesses
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
 from livewell.study.scale import channel_names, header_of
@@ -92,7 +93,7 @@ class TrainingSplit:
         for pixels in (self.pixels, *filter(None, [self.stain])):
             pixels.prepare(images)
         refuse_changed(self.study, self.name, images, self.pixels)
-        refuse_copies(self.study, self.patches, self.parts, self.meta, self.pixels)
+        refuse_copies(self.study, self.name, self.pixels)
 
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""
@@ -135,6 +136,17 @@ class Fold:
     def first_frames(self, *parts: str) -> dict[str, frozenset[str]]:
         """Digests of the first frame of every image of some parts, see `study.content`."""
         return first_frames(self.split.study, self._images(parts), self.split.pixels.channels)
+
+    def shown(self, *parts: str) -> pd.DataFrame:
+        """Content table of the labelled frames of some parts, see `measure.content`."""
+        wanted = self.patches.loc[self.patches["part"].isin(parts), ["image", "t"]]
+        return content(self.split.study, self.split.pixels, wanted.drop_duplicates())
+
+    @property
+    def likenesses(self) -> list[tuple[str, Likeness]]:
+        """Likenesses of the frames that `learnt` has digests of, with their images."""
+        images = self._images(("train", "validation"))
+        return frame_likenesses(self.split.study, self.split.pixels, images)
 
     @property
     def learnt(self) -> frozenset[str]:

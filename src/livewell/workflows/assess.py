@@ -129,7 +129,7 @@ def assess(
     folder = ResultFolder.claim(out, "assessment", "assessment.json", settings).begin()
 
     def judged(judge: Model, frame: FileFrame) -> Record:
-        seen = (LEARNT,) if frame.learnt else ()
+        seen = (LEARNT[frame.learnt],) if frame.learnt else ()
         field = replace(frame.field, notes=(*frame.field.notes, *seen))
         chosen = None if occupancy is None else judge.patches(field, stride, occupancy)
         found = judge.judged(field, chosen, stride_px=stride)

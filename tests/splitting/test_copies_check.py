@@ -1,0 +1,70 @@
+"""What an audit says of copies in several groups, and which pairs are near copies."""
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from livewell.measure.content import content_rows, table_of
+from livewell.splitting.audit import decided
+from livewell.splitting.checks.copies import copies
+from livewell.splitting.leaks import CONTENT, NEAR, near_copies, pairs_of_groups, same_content
+
+
+def field(seed: int) -> np.ndarray:
+    """A field of blobs, 16 bits."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(120, 160)), 3)
+    return (2000 + 4000 * noise).astype(np.uint16)
+
+
+def content_of(frames: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Their content table."""
+    shapes = [frame.shape for frame in frames.values()]
+    return table_of(row for name, f in frames.items() for row in content_rows(name, 0, f, shapes))
+
+
+FRAMES = {
+    "a": field(1),
+    "b": (field(1) // 20).astype(np.uint8),
+    "c": field(2),
+    "tile": (field(2)[60:, :80] // 20).astype(np.uint8)[:, ::-1],
+    "twin": field(3),
+    "other": field(3)[::-1],
+    "e": field(4),
+}
+CONTENT_TABLE = content_of(FRAMES)
+APART = {name: name for name in FRAMES}
+
+
+def test_kinds_of_sameness_are_told_apart() -> None:
+    """Copies to the last grey level are proven; other grey levels, and a tile, are near copies."""
+    clusters = same_content(CONTENT_TABLE, near_copies(CONTENT_TABLE, APART))
+    pairs = pairs_of_groups(clusters, APART).set_index(["image_a", "image_b"])["same"].to_dict()
+    assert pairs == {("a", "b"): NEAR, ("c", "tile"): NEAR, ("other", "twin"): CONTENT}
+    parts = clusters.set_index("image")["part"]
+    assert parts["c"] == "2x2:1,0"
+
+
+def test_one_group_and_an_overruled_pair_are_in_order() -> None:
+    """Images of one group are not compared, and a pair said to be different is left out."""
+    assert near_copies(CONTENT_TABLE, dict.fromkeys(FRAMES, "one")).empty
+    left = near_copies(CONTENT_TABLE, APART, [("b", "a")])
+    assert set(left["image"]) == {"c", "tile", "twin", "other"}
+
+
+def test_the_check_says_which_pairs_and_how() -> None:
+    """Without a split, pairs in two groups fail; with one, pairs on two sides only; without any
+    copy it passes and says what could not be compared."""
+    found = copies(CONTENT_TABLE, APART)
+    assert decided([found]) == ("fails",)
+    assert "3 pairs of images in different groups" in found.fails
+    assert "1 to the last grey level, 2 as near copies" in found.fails
+    assert "Tiles of 1 image are there as images too" in found.fails
+    sides = pd.DataFrame({"fold": 0, "group": [*"abc"], "part": ["train", "test", "test"]})
+    assert copies(CONTENT_TABLE, APART, sides).table["image_a"].tolist() == ["a"]
+    alone = content_of({"a": field(1), "blank": np.full((120, 160), 7)})
+    passed = copies(alone, {"a": "a", "blank": "blank"}, different=[("a", "blank")])
+    assert decided([passed]) == ("passes",)
+    assert "1 frame without structure" in passed.passes
+    assert "a and blank" in passed.passes
+    blank = content_of({"blank": np.full((120, 160), 7)})
+    assert decided([copies(blank, {"blank": "x"})]) == ("unchecked",)

@@ -17,6 +17,7 @@ from livewell.inference.unseen import candidates, scored_by, scorers
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
+from livewell.splitting.healthy import one_against_others, refuse_unmeasurable, relabelled
 from livewell.splitting.units import unit_names
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, Whole, frame_of, patches_of_labels, unusable_frames
@@ -69,6 +70,9 @@ class EvaluationSet:
                 where=f"{study.folder}, split {run.spec.split}",
                 remedy="train again, and give another split another --name",
             )
+        if run.spec.healthy is not None:
+            patches, meta = one_against_others(patches, meta, run.spec.healthy)
+            refuse_unmeasurable(patches, meta.class_names, f"{study.folder}, split {meta.labels}")
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
         if run.spec.anchor is not None:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
@@ -107,6 +111,9 @@ class EvaluationSet:
         table, meta = study.labels(labels), study.label_meta(labels)
         table, left_out = beside_anchor(study, card.anchor, table)
         warnings = [*found.notes, *left_out]
+        if card.healthy_only:
+            table = relabelled(table, card.class_names)
+            refuse_unmeasurable(table, card.class_names, f"{study.folder}, labels {labels}")
         card.class_names.codes(table["label"])
         same_scale(study, card, table["image"])
         fields = study.fields()

@@ -137,6 +137,11 @@ class Card(BaseModel):
         """The classes that it tells apart."""
         return ClassNames(self.classes, self.positive)
 
+    @property
+    def healthy_only(self) -> bool:
+        """Whether it learnt from its first class alone, so that p is no probability."""
+        return self.profile.net.one_class
+
     def net(self, module: Any) -> Net:
         """`module` with what this card says of its patches."""
         net = net_of(module, self.profile, self.class_names, self.pixel_um, self.frame_px)

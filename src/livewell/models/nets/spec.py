@@ -80,6 +80,8 @@ class NetSpec(Spec):
     """Whether it takes whole frames and learns from labels of images."""
     sees_fields: ClassVar[bool] = False
     """Whether it looks at the whole field to tell what is at a place of it."""
+    one_class: ClassVar[bool] = False
+    """Whether it learns from one class alone, and says how unlike that others are."""
     margin_px: ClassVar[int] = 0
     """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
 

@@ -40,11 +40,11 @@ class Words(Route):
 
     def make(self, request: Request) -> Labels:
         """The labels, of the study's file names."""
-        return by_words(request.study.fields(), self)
+        return by_words(request.study.fields(), self, request.least)
 
 
-def by_words(fields: pd.DataFrame, route: Words) -> Labels:
-    """One label an image, for all its frames; no score."""
+def by_words(fields: pd.DataFrame, route: Words, least: int = 2) -> Labels:
+    """One label an image, for all its frames; no score. There are `least` classes or more."""
     parts = {
         image: _parts(PurePosixPath(path.replace("\\", "/")).stem)
         for image, path in zip(fields["image"], fields["path"], strict=True)
@@ -56,7 +56,7 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
     }
     used = {word for found in hits.values() for word in found}
     known = sorted({part for name in parts.values() for part in name})
-    faults = class_faults(route.classes)
+    faults = class_faults(route.classes, least)
     faults += [
         Fault("unknown-word", repr(word), f"in no file name as a whole word; {near(word, known)}")
         for word in words
@@ -72,7 +72,7 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
             labels[image] = names.pop()
         elif route.others == "refuse":
             faults.append(Fault("no-word", image, f"none of the words {listed(words)}"))
-    if not faults and len(set(labels.values())) < 2:
+    if not faults and len(set(labels.values())) < least:
         faults.append(Fault("one-class", "file names", "fewer than two classes were found"))
     remedy = "change the words, rename the files, or say that others are dropped"
     refuse(faults, route.name, remedy)

@@ -29,11 +29,6 @@ def healthy_class(classes: ClassNames, named: str | None) -> str:
     return named
 
 
-def against(healthy: str) -> ClassNames:
-    """Healthy, and what is unlike it."""
-    return ClassNames((healthy, f"unlike {healthy}"))
-
-
 def relabelled(table: pd.DataFrame, classes: ClassNames) -> pd.DataFrame:
     """A table of labels in which every class but the first of `classes` is the second."""
     return table.assign(
@@ -45,7 +40,7 @@ def one_against_others(
     patches: pd.DataFrame, meta: SplitMeta, healthy: str
 ) -> tuple[pd.DataFrame, SplitMeta]:
     """Patches of a split, and its description, of healthy and what is unlike it."""
-    classes = against(healthy)
+    classes = ClassNames.unlike(healthy)
     two = {"classes": classes.names, "positive": classes.positive}
     return relabelled(patches, classes), meta.model_copy(update=two)
 

@@ -121,8 +121,14 @@ def evaluate(
     models = models_of(tested)
     scores, judges = tested.scores()
     cards = {fold: judge.card for fold, judge in judges.items()}
+    # trees learn from all classes, and a model that knows one is not to be held against them
+    alone = any(card.healthy_only for card in cards.values())
+    baselines = baselines and not alone
     drawn, rules = {"min_each": min_each, "seed": seed}, {f: c.image_rule for f, c in cards.items()}
-    figures = evaluation_figures(scores, classes, rules, patches=bool(meta.patch_px), **drawn)
+    patches = bool(meta.patch_px)
+    figures = evaluation_figures(
+        scores, classes, rules, patches=patches, probable=not alone, **drawn
+    )
     parts = (tested.patches, tested.folds, classes, tested.pixels, scores)
     others, compared = rivals(*parts, min_each=min_each, seed=seed) if baselines else ({}, 0)
     places = where(tested, models, region_noun(tested), seed=seed)

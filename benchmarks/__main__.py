@@ -209,6 +209,12 @@ BENCHMARKS = (
         (_count("--seeds", 20), RUNS),
     ),
     Benchmark(
+        "healthy",
+        "healthy.table",
+        "Healthy wells alone against two classes: simulated plates, and mcf7-pi.",
+        (DATA, RUNS),
+    ),
+    Benchmark(
         "interval-coverage",
         "budget.coverage",
         "How often the paper's interval and ours hold the truth on grouped data.",

@@ -208,7 +208,7 @@ def judged(study: Study, data: Path, profile: Profile, folder: Path, seed: int) 
     run = train(study, folder, profile, split=name, stain=stain, seed=seed).run
     logs = [pd.read_csv(run.fold(fold) / "log.csv") for fold in run.folds]
     made = evaluate(run.folder, min_each=LEAST_EACH, baselines=False, seed=seed)
-    areas = metrics.group_areas(outcomes(made.scores, ClassNames.of(CLASSES)), LEAST_EACH)
+    areas = metrics.group_areas(outcomes(made.scores, run.spec.class_names), LEAST_EACH)
     seconds = float(sum(log["seconds"].sum() for log in logs))
     return Judged(profile.name, made.figures, areas, seconds)
 

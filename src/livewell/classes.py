@@ -10,6 +10,12 @@ from livewell.errors import LabelError, SpecError
 
 UNSURE = "unsure"
 """What stands in place of a class where no verdict is given."""
+_UNLIKE = "unlike "
+
+
+def p_of(name: str) -> str:
+    """What pages call p of a class: its probability, but of what is unlike the only one learnt."""
+    return f"p of {name}" if name.startswith(_UNLIKE) else f"probability of {name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,11 @@ class ClassNames:
     def of(cls, names: "ClassNames | Sequence[str]", positive: str | None = None) -> "ClassNames":
         """Classes from a list of names; two are given as (negative, positive)."""
         return names if isinstance(names, ClassNames) else cls(tuple(names), positive)
+
+    @classmethod
+    def unlike(cls, healthy: str) -> "ClassNames":
+        """A class that alone is known, and whatever is unlike it."""
+        return cls((healthy, _UNLIKE + healthy))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

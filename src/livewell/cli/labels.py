@@ -47,6 +47,12 @@ def _labelling(*, two: bool) -> Callable[[Command], Command]:
             click.option(
                 "--name", default="labels", show_default=True, help="Name of these labels."
             ),
+            click.option(
+                "--healthy-only",
+                is_flag=True,
+                help="Only --negative is labelled, for `train --healthy-only`; by a column, words,"
+                " points or dose. --positive is then the name of what is not labelled.",
+            ),
             click.option("--positive", required=two, help=find),
             click.option("--negative", required=two, help=other),
             click.argument("study", type=PATH),
@@ -128,14 +134,18 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
             positive: str | None,
             name: str,
             seed: int,
+            healthy_only: bool,
             **settings: Any,
         ) -> None:
             from livewell.workflows.label import label as label_study
 
             if not two and not settings["classes"]:
                 settings["classes"] = _every_value(study, settings["column"])
+            if healthy_only and not (negative and positive):
+                raise click.UsageError("--healthy-only needs --negative and --positive")
             names = _class_names({} if two else settings["classes"], negative, positive)
             more = {"occupied_by": settings.pop("occupied_by", None), "name": name, "seed": seed}
+            more["healthy_only"] = healthy_only
             made = label_study(study, function(**settings), names, **more)
             for step, count in made.meta.counts:
                 talk.say(f"{count:>8,}  {step}")

@@ -176,9 +176,7 @@ def features_(
 @click.option("--out", type=PATH, required=True, help="Run folder; the same one to go on.")
 @click.option(
     "--profile",
-    default="FROZEN",
-    show_default=True,
-    help="Recipe: FROZEN, seconds of fitting on a backbone that knows photographs;"
+    help="Recipe: FROZEN (default), seconds of fitting on a backbone that knows photographs;"
     " FINE_TUNED, such a backbone on patches, its last blocks trained too; FAST, a small net from"
     " scratch; AUTO for the better of FROZEN and FAST by validation groups; EMPTY_SVM for empty"
     " patches by a few that are marked; FAST_FIELDS for training on crops with all their labelled"
@@ -232,10 +230,27 @@ def features_(
     help="Which images these are. They are neither learnt from nor judged, so they must not be all"
     " of a class; new plates need some too.",
 )
+@click.option(
+    "--healthy-only",
+    is_flag=True,
+    help="Learn from healthy groups alone what is unlike them: recipe HEALTHY_ONLY.",
+)
+@click.option(
+    "--healthy",
+    metavar="CLASS",
+    help="With --healthy-only: which class is healthy; by default the negative one of two.",
+)
 @DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def train_(
-    talk: Talk, study: Path, out: Path, profile: str, settings: Any, folds: Any, **options: Any
+    talk: Talk,
+    study: Path,
+    out: Path,
+    profile: str | None,
+    settings: Any,
+    folds: Any,
+    healthy_only: bool,
+    **options: Any,
 ) -> None:
     """Train, one model a fold; a run that was stopped goes on."""
     from livewell.models.profile import override
@@ -244,7 +259,10 @@ def train_(
     from livewell.tables.metadata import Anchor
     from livewell.workflows.train import train
 
-    recipe = override(recipe_of(profile), settings)
+    if healthy_only and profile:
+        raise click.UsageError("--healthy-only is a recipe of its own, without --profile")
+    name = profile or ("HEALTHY_ONLY" if healthy_only else "FROZEN")
+    recipe = override(recipe_of(name), settings)
     by, chosen = options.pop("anchor_by"), options.pop("anchor")
     if len(chosen) != (by is not None):
         raise click.UsageError("--anchor-by COLUMN and one --anchor COLUMN=VALUE go together")

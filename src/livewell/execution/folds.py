@@ -107,7 +107,10 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     told: dict[str, Any] = {"data": data | {"learnt": sorted(learnt)}, "anchor": net.anchor}
     told["stain"] = fold.split.stain_name
     told["audit"] = audit_state(fold.split.study, fold.split.meta.labels)
-    familiar = learn_familiarity(net, fold.patches, fold.split.pixels)
+    # what is unlike the only class that was learnt has a verdict that says so
+    familiar = (
+        None if card.healthy_only else learn_familiarity(net, fold.patches, fold.split.pixels)
+    )
     card = card.model_copy(update={**told, "familiarity_rule": familiar})
     frames = chain(fold.likenesses, *(each.learnt_frames.frames for each in ancestors))
     save_model(run.model(fold.number), net, card, LearntFrames.distinct(frames))

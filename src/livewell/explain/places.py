@@ -61,11 +61,14 @@ class PlaceCam:
     def __init__(self, net: Net, name: str | None = None, stride_px: int | None = None) -> None:
         self.net, self.module = net, cast(FrozenNet, net.module)
         self.stride_px = stride_px or MAP_PX
-        if self.module.spec.hidden:
+        spec = self.module.spec
+        if spec.hidden or spec.one_class:
             raise SpecError(
                 "no maps of evidence, for only of a linear head they are exact",
-                got=f"a head with a hidden layer of {self.module.spec.hidden} units",
-                remedy="train with --set hidden=0, or use --method embedding",
+                got="a distance from healthy"
+                if spec.one_class
+                else f"a head with a hidden layer of {spec.hidden} units",
+                remedy="train FROZEN with --set hidden=0, or use --method embedding",
             )
         if net.anchor is not None:
             raise SpecError(

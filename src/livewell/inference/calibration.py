@@ -9,6 +9,7 @@ from livewell.inference.detections import Look
 from livewell.inference.map_detections import finder_of
 from livewell.inference.windows import BATCH
 from livewell.metrics.decisions import fit_detection_rule, fit_image_rule, fit_region_rule
+from livewell.metrics.healthy import REGION_RULE, fit_healthy_rule
 from livewell.metrics.images import by_image
 from livewell.metrics.rules import RegionRule, scored
 from livewell.models.files import NORMALISATIONS, Card
@@ -38,7 +39,8 @@ def calibrated_card(
     """
     classes = net.classes
     y = classes.codes(validation["label"])
-    rule = fit_region_rule(logits, y, validation["group"])
+    alone = profile.net.one_class
+    rule = REGION_RULE if alone else fit_region_rule(logits, y, validation["group"])
     images = by_image(scored(validation, logits, rule, classes), classes)
     right = rule.codes(logits) == y
     return Card(
@@ -56,7 +58,9 @@ def calibrated_card(
         seed=seed,
         data={"validation": {"accuracy": float(right.mean()), "regions": len(y)}},
         region_rule=rule,
-        image_rule=fit_image_rule(images, rule.temperature, classes),
+        image_rule=fit_healthy_rule(images, classes)
+        if alone
+        else fit_image_rule(images, rule.temperature, classes),
         detection_rule=_detection_rule(net, validation, y, source)
         if profile.net.says_where and classes.binary
         else None,

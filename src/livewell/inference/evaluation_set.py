@@ -19,6 +19,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
 from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
+from livewell.splitting.healthy import one_against_others, refuse_unmeasurable, relabelled
 from livewell.splitting.units import refuse_torn, unit_names
 from livewell.study.audited import audit_state
 from livewell.study.content import content
@@ -80,6 +81,9 @@ class EvaluationSet:
                 remedy="train again, and give another split another --name",
             )
         refuse_torn(study.fields(), group_of_images(patches), meta.by)
+        if run.spec.healthy is not None:
+            patches, meta = one_against_others(patches, meta, run.spec.healthy)
+            refuse_unmeasurable(patches, meta.class_names, f"{study.folder}, split {meta.labels}")
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
         if run.spec.anchor is not None:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
@@ -119,6 +123,9 @@ class EvaluationSet:
         table, meta = study.labels(labels), study.label_meta(labels)
         table, left_out = beside_anchor(study, card.anchor, table)
         warnings = [*found.notes, *left_out]
+        if card.healthy_only:
+            table = relabelled(table, card.class_names)
+            refuse_unmeasurable(table, card.class_names, f"{study.folder}, labels {labels}")
         card.class_names.codes(table["label"])
         same_scale(study, card, table["image"])
         fields = study.fields()

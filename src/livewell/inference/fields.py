@@ -81,7 +81,8 @@ class Fields(Scorer):
         self, source: PixelSource, regions: Sequence[Region], tick: Tick | None = None
     ) -> NDArray[np.float64]:
         """As `Windows.regions`."""
-        return self._of_study(source, regions, FrozenNet.logits, tick).astype(np.float64)
+        found = self._of_study(source, regions, lambda net, *at: net.logits(*at), tick)
+        return found.astype(np.float64)
 
     def embedded(self, source: PixelSource, regions: Sequence[Region]) -> NDArray[np.float32]:
         """As `Windows.embedded`: what the head reads, (n, features)."""

@@ -51,16 +51,16 @@ class Column(Route):
 
     def make(self, request: Request) -> Labels:
         """The labels, of the study's fields."""
-        return by_column(request.study.fields(), self)
+        return by_column(request.study.fields(), self, request.least)
 
 
-def by_column(fields: pd.DataFrame, route: Column) -> Labels:
-    """One label an image, for all its frames; no score."""
+def by_column(fields: pd.DataFrame, route: Column, least: int = 2) -> Labels:
+    """One label an image, for all its frames; no score. There are `least` classes or more."""
     texts = _values(fields, route.columns)
     column = str(texts.name)
     values = sorted(texts.dropna().unique())
     classes = stripped(route.classes) or {value: value for value in values}
-    found = class_faults(classes)
+    found = class_faults(classes, least)
     found += [
         Fault("unknown-value", f"classes, {value!r}", f"not in {column}; {near(value, values)}")
         for value in classes
@@ -69,7 +69,7 @@ def by_column(fields: pd.DataFrame, route: Column) -> Labels:
     labels = texts.map(classes)
     if route.others == "refuse":
         found += _left_out(fields["image"], texts, labels)
-    elif labels.nunique() < 2:
+    elif labels.nunique() < least:
         found.append(Fault("one-class", column, "images of fewer than two classes are left"))
     refuse(found, route.name, _remedy({fault.code for fault in found}, texts, labels, classes))
     kept = labels.notna()

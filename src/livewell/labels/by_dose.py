@@ -46,7 +46,8 @@ class Dose(Route):
     def make(self, request: Request) -> Labels:
         """The labels, of the study's doses and the times of its frames."""
         classes = two_classes(request.classes, self.name)
-        return by_dose(request.study.fields(), request.study.headers(), self, classes=classes)
+        fields, headers = request.study.fields(), request.study.headers()
+        return by_dose(fields, headers, self, classes=classes, healthy_only=request.healthy_only)
 
 
 def by_dose(
@@ -56,6 +57,7 @@ def by_dose(
     *,
     dead_by_end: Collection[str] | None = None,
     classes: tuple[str, str] = ("healthy", "sick"),
+    healthy_only: bool = False,
 ) -> Labels:
     """One label a frame; the score is the dose.
 
@@ -64,6 +66,8 @@ def by_dose(
     dead_by_end
         Images of positions where every cell is dead or dying at the end (the paper's condition);
         only these can be sick. ``None``: every position with dose enough.
+    healthy_only
+        Only unlit frames are labelled; no position need have another dose.
     """
     found = column_faults(fields, ["dose"])
     first, last = route.window_s
@@ -74,7 +78,9 @@ def by_dose(
         text = f"{route.sick_from:g} is not more than the control"
         found.append(Fault("dose", "sick_from", text))
     refuse(found, route.name)
-    dose, dose_faults = doses(fields, route.sick_from)
+    dose, dose_faults = doses(fields, None if healthy_only else route.sick_from)
+    if healthy_only:
+        dose_faults = [fault for fault in dose_faults if fault.code != "one-dose"]
     times, note, time_faults = frame_times(fields, headers)
     known = set(fields["image"])
     found = dose_faults + time_faults
@@ -90,12 +96,12 @@ def by_dose(
     dosed = frames["dose"] >= route.sick_from
     doomed = dosed if dead_by_end is None else dosed & frames["image"].isin(set(dead_by_end))
     unlit = frames["dose"] == 0
-    sick = doomed & inside
+    sick = doomed & inside & (not healthy_only)
     healthy = unlit if route.healthy_any_time else unlit & inside
     spans = f"{first:g} s to {last:g} s; frames are from "
     spans += f"{frames['time_s'].min():g} s to {frames['time_s'].max():g} s"
     for name, chosen in zip(classes, (healthy, sick), strict=True):
-        if not chosen.any():
+        if not chosen.any() and not (healthy_only and name == classes[1]):
             found.append(Fault("window-empty", "window_s", f"no {name} frame in {spans}"))
     refuse(found, route.name, "choose another window, in seconds since the start")
 

@@ -68,7 +68,8 @@ class Points(Route):
         points = read_points(table, headers, self.y, self.x, self.unit)
         if any(fault.code in ("missing-column", "several-columns") for fault in points.faults):
             refuse(points.faults, self.name, "name the columns as they stand in the file", where)
-        made = by_points(points.table, self, sizes_of(headers), points.faults, where)
+        sizes = sizes_of(headers)
+        made = by_points(points.table, self, sizes, points.faults, where, request.least)
         return replace(made, notes=(*made.notes, *points.notes))
 
 
@@ -78,18 +79,19 @@ def by_points(
     sizes: Mapping[str, tuple[int, int]],
     faults: Sequence[Fault] = (),
     where: str = "labels",
+    least: int = 2,
 ) -> Labels:
     """One label a patch; points of one class that share a patch give one label.
 
     `points` are in pixels; `sizes` holds (height, width) of every image in pixels; `faults` of the
-    table are known already, and told with the others.
+    table are known already, and told with the others. There are `least` classes or more.
     """
     needed = ["image", route.y, route.x, route.state, *([route.score] if route.score else [])]
     if lacking := column_faults(points, needed):
         refuse([*faults, *lacking], route.name, "name the columns as they stand in the file", where)
     states, classes = as_text(points[route.state]), stripped(route.classes)
     labels = states.map(classes)
-    found = [*faults, *class_faults(classes), *_position_faults(points, route, sizes)]
+    found = [*faults, *class_faults(classes, least), *_position_faults(points, route, sizes)]
     found += state_faults(states, classes, "point", route.others)
     others = all(fault.code == "unmapped-value" for fault in found)
     remedy = (

@@ -42,17 +42,17 @@ class Words(Route):
 
     def make(self, request: Request) -> Labels:
         """The labels, of the study's file names."""
-        return by_words(request.study.fields(), self)
+        return by_words(request.study.fields(), self, request.least)
 
 
-def by_words(fields: pd.DataFrame, route: Words) -> Labels:
-    """One label an image, for all its frames; no score."""
+def by_words(fields: pd.DataFrame, route: Words, least: int = 2) -> Labels:
+    """One label an image, for all its frames; no score. There are `least` classes or more."""
     named = list(zip(fields["image"], fields["path"], strict=True))
     parts = {image: _parts_of_file(path) for image, path in named}
     hits = {image: words_in(path, route.classes) for image, path in named}
     used = {word for found in hits.values() for word in found}
     known = sorted({part for name in parts.values() for part in name})
-    faults = class_faults(route.classes)
+    faults = class_faults(route.classes, least)
     faults += [
         Fault("unknown-word", repr(word), f"in no file name as a whole word; {near(word, known)}")
         for word in route.classes
@@ -76,7 +76,7 @@ def by_words(fields: pd.DataFrame, route: Words) -> Labels:
             labels[image] = names.pop()
         elif route.others == "refuse":
             faults.append(Fault("no-word", image, f"none of the words {listed(route.classes)}"))
-    if not faults and len(set(labels.values())) < 2:
+    if not faults and len(set(labels.values())) < least:
         faults.append(Fault("one-class", "file names", "fewer than two classes were found"))
     remedy = "change the words, rename the files, or say that others are dropped"
     refuse(faults, route.name, remedy)

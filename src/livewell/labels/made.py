@@ -87,6 +87,13 @@ class Request:
     seed: int = 0
     occupancy: Occupancy | None = None
     """What tells empty patches; by texture where ``None``."""
+    healthy_only: bool = False
+    """Whether the negative class alone is labelled."""
+
+    @property
+    def least(self) -> int:
+        """How many classes there must be."""
+        return 1 if self.healthy_only else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +137,13 @@ def stripped(classes: Mapping[str, str]) -> dict[str, str]:
     return {str(value).strip(): str(name) for value, name in classes.items()}
 
 
-def class_faults(classes: Mapping[str, str]) -> list[Fault]:
-    """A fault where fewer than two classes are meant, or one has no name."""
+def class_faults(classes: Mapping[str, str], least: int = 2) -> list[Fault]:
+    """A fault where fewer than two classes, or so many, are meant, or one has no name."""
     names = set(classes.values())
     found = []
     if any(not name.strip() for name in names):
         found.append(Fault("class-name", "classes", "a class has an empty name"))
-    if len(names) < 2:
+    if len(names) < least:
         text = f"only {listed(sorted(names))} is said" if names else "no class is said"
         found.append(Fault("one-class", "classes", f"{text}; two classes are needed to tell apart"))
     return found
@@ -175,13 +182,21 @@ def two_classes(classes: ClassNames, route: str) -> tuple[str, str]:
     return classes[0], classes[1]
 
 
-def refuse_other_classes(labelled: Labels, classes: ClassNames, name: str) -> None:
-    """Refuse a set of labels that does not hold just these classes."""
-    found = set(labelled.table["label"])
-    if found != set(classes):
+def refuse_other_classes(labelled: Labels, request: Request) -> None:
+    """Refuse a set of labels that does not hold just the classes that are asked for."""
+    found, classes = set(labelled.table["label"]), request.classes
+    if request.healthy_only and found != {classes[0]}:
+        raise LabelError(
+            "other classes than the negative one, which alone was to be labelled",
+            where=f"set of labels {request.name!r}",
+            expected=classes[0],
+            got=", ".join(sorted(found)) or "no label at all",
+            remedy="name the healthy class with --negative, or label without --healthy-only",
+        )
+    if found != set(classes) and not request.healthy_only:
         raise LabelError(
             "one class only" if len(found) < 2 else "other classes than said",
-            where=f"set of labels {name!r}",
+            where=f"set of labels {request.name!r}",
             expected=f"{classes[0]} (negative) and {classes[1]} (positive)"
             if classes.binary
             else str(classes),

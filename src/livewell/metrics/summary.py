@@ -32,6 +32,8 @@ FIGURES = (
     "calibration_error",
 )
 """Figures of two classes."""
+OF_PROBABILITIES = ("brier", "calibration_error")
+"""Those that mean nothing where p is no probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +95,18 @@ def evaluation_figures(
     patches: bool,
     min_each: int,
     seed: int,
+    probable: bool = True,
 ) -> EvaluationFigures:
     """Figures of scores (`schemas.SCORES`) by models that never saw their groups.
 
     `rules` for verdicts on images are by fold; `patches` says whether patches were scored, for the
-    paper's interval is of these; `min_each` is as in `livewell.metrics.figures.within_auc`.
+    paper's interval is of these; `probable` whether p is a probability; `min_each` is as in
+    `livewell.metrics.figures.within_auc`.
     """
     each: dict[str, dict[str, Estimate]] = {}
     if classes.binary:
-        found = headline_estimates(scores, classes, seed=seed, names=FIGURES, min_each=min_each)
+        names = [name for name in FIGURES if probable or name not in OF_PROBABILITIES]
+        found = headline_estimates(scores, classes, seed=seed, names=names, min_each=min_each)
     else:
         every = class_estimates(scores, classes, seed=seed, min_each=min_each)
         found, each = every.together, every.each

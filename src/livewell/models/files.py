@@ -148,6 +148,11 @@ class Card(BaseModel):
         return ClassNames(self.classes, self.positive)
 
     @property
+    def healthy_only(self) -> bool:
+        """Whether it learnt from its first class alone, so that p is no probability."""
+        return self.profile.net.one_class
+
+    @property
     def about(self) -> dict[str, str]:
         """What a notebook shows of it: classes, channels, and figures on unseen groups."""
         rows = {

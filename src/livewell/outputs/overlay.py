@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageColor, ImageDraw, ImageFont
 
+from livewell.classes import p_of
 from livewell.image import Frame
 from livewell.outputs.heatmaps import Map, MapTransform
 from livewell.text import printable
@@ -242,7 +243,7 @@ def _colour_bar(image: Pillow.Image, text_px: int, class_name: str) -> int:
         pen.text(
             (x, top + len(bar) + small // 2), f"{p:g}", "white", font=_font(small), anchor="mt"
         )
-    title = _fitted(f"probability of {class_name}", _font(small), bar_px + text_px * 2)
+    title = _fitted(p_of(class_name), _font(small), bar_px + text_px * 2)
     pen.text((left + bar_px / 2, top - small // 2), title, "white", _font(small), "ms")
     return left - 3 * text_px
 

@@ -303,6 +303,8 @@ def evaluation_results(
     seen = "" if words.region == "image" else f", {len(patches):,} {words.regions}"
     table = outcomes(scores, classes) if classes.binary else scores
     # calibration is of the positive class of two, of the most probable one of more
+    # of one class that alone was learnt there is no probability
+    alone = any(card.healthy_only for card in cards.values())
     rated = table if classes.binary else ClassOutcomes.of(scores, classes).most_probable().frame()
     return EvaluationResults(
         title=f"{_title(classes)}: {tested.study.folder.name}",
@@ -318,8 +320,8 @@ def evaluation_results(
         pooled=found["roc_auc"],
         within=found["within_auc"] if not np.isnan(found["within_auc"].value) else None,
         per_group=group_figures(scores, classes),
-        reliability=reliability_table(rated["p"], rated["y"], rated["group"]),
-        ece=expected_calibration_error(rated["p"], rated["y"]),
+        reliability=None if alone else reliability_table(rated["p"], rated["y"], rated["group"]),
+        ece=None if alone else expected_calibration_error(rated["p"], rated["y"]),
         threshold=one.region_rule.threshold if one and classes.binary else None,
         logs=_logs(run) if run else {},
         baselines=[(name, each[head]) for name, each in rivals.items()],

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from livewell.classes import ClassNames
+from livewell.classes import ClassNames, p_of
 from livewell.metrics.intervals import Estimate
 from livewell.report.page import Picture
 from livewell.report.style import (
@@ -32,6 +32,7 @@ from livewell.report.style import (
 )
 from livewell.report.trust import GUESSING
 from livewell.report.vocabulary import PATCHES, Named, Vocabulary, has_interval, short
+from livewell.text import sentence
 
 MOST_ROWS = 48
 """More groups or images than this are shown in part, or as a summary; the caption says so."""
@@ -114,12 +115,12 @@ def verdict_strip(
     Threshold and band are those of whole images.
     """
     judged = table[table["p_sick"].notna()]
-    title = f'Probability of "{positive}" of every image'
+    title = f"{sentence(p_of(positive))} of every image"
     if judged.empty:
         return empty("No image had anything to judge.", title)
     images = list(dict.fromkeys(judged["image"].astype(str)))
     ranked = len(images) > MOST_ROWS
-    of_p = f"probability of {positive} (calibrated)"
+    of_p = f"{p_of(positive)} (calibrated)"
     with Sheet(8.0, 3.4 if ranked else 1.0 + 0.25 * len(images)) as sheet:
         axes = sheet.axes
         if band is not None:
@@ -259,13 +260,13 @@ def score_histogram(
             axes.axvline(threshold, color=INK, lw=1.1, ls=(0, (4, 2)), label=label)
         unit_axis(axes, "x", 0.0)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel(f"probability of {classes[1]}")
+        axes.set_xlabel(p_of(classes[1]))
         axes.set_ylabel(f"share of the class's {words.regions} (%)")
         above: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 1.16), "ncols": 4}
         axes.legend(handlelength=1.2, columnspacing=1.2, **above)
         return sheet.picture(
-            f'Histogram of the probability of "{classes[1]}" by true class: {", ".join(means)}.',
-            f'Probability of "{classes[1]}", {words.regions} of either class.{dropped}',
+            f"Histogram of the {p_of(classes[1])} by true class: {', '.join(means)}.",
+            f"{sentence(p_of(classes[1]))}, {words.regions} of either class.{dropped}",
             wide=True,
         )
 

@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from livewell.classes import p_of
 from livewell.report.doses import dose_text
 from livewell.report.page import Picture
 from livewell.report.style import HEALTHY, INK, SICK, UNSURE, Sheet, empty, say, tail
@@ -228,5 +229,5 @@ def sick_curve(
         trend = f", from {known[0]:.0%} to {known[-1]:.0%}" if known.size else ""
         return sheet.picture(
             f"Share of the judged area that is {positive} over {at.size} time points{trend}.",
-            f"Share of the judged area whose probability of {positive} reaches the threshold.",
+            f"Share of the judged area whose {p_of(positive)} reaches the threshold.",
         )

@@ -121,6 +121,8 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
 
     `fields` and `patches` are those of a split by column `by`, `meta` is of its labels.
     """
+    if meta.healthy_only:
+        return []
     name = " and ".join(meta.origin.columns) or meta.origin.route
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
     own = [name, *meta.origin.columns]

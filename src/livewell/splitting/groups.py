@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from livewell.classes import ClassNames
 from livewell.errors import LabelError, SplitError
 from livewell.tables.faults import listed
+from livewell.tables.metadata import LabelMeta
 
 
 def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
@@ -14,21 +14,23 @@ def group_counts(patches: pd.DataFrame) -> pd.DataFrame:
     """
     if patches.empty:
         raise SplitError("no patches to split", remedy="keep patches without cells (--empty keep)")
-    table = pd.crosstab(patches["group"].astype("str"), patches["label"].astype("str"))
-    if table.shape[1] < 2:
-        raise SplitError(
-            f"every patch is {table.columns[0]!r}; one class cannot be told from another",
-            expected="patches of two classes or more",
-            remedy="check the labels, or label patches of another class too",
-        )
-    return table
+    return pd.crosstab(patches["group"].astype("str"), patches["label"].astype("str"))
 
 
-def refuse_lost(patches: pd.DataFrame, classes: ClassNames) -> None:
-    """Refuse a class that has lost all its patches; that of two none is left is said later."""
-    there = set(patches["label"])
+def refuse_lost(patches: pd.DataFrame, meta: LabelMeta) -> None:
+    """Refuse a class of these labels that has lost all its patches; no patch is said later."""
+    classes, there = meta.class_names, set(patches["label"])
     lost = [name for name in classes if name not in there]
-    if lost and len(there) > 1:
+    if meta.healthy_only or not there:
+        return
+    if len(there) < 2:
+        raise SplitError(
+            f"every patch is {min(there)!r}; one class cannot be told from another",
+            expected="patches of two classes or more",
+            remedy="check the labels, or label patches of another class too; where only healthy"
+            " wells are known, label with --healthy-only",
+        )
+    if lost:
         raise LabelError(
             f"no patch of {' or '.join(map(repr, lost))} is left",
             where="labels",

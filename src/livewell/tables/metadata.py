@@ -160,6 +160,8 @@ class LabelMeta(_WithClasses):
     made_by: str = ""
     """The workflow that made them for itself; empty where a user did."""
     plan: str = ""
+    healthy_only: bool = False
+    """Whether only the negative class is labelled, for training on it alone."""
     source: "LabelSource | None" = None
     """What they were merged from."""
 
@@ -344,6 +346,8 @@ class RunMeta(_WithClasses):
     """What trained, where a benchmark brought its own."""
     anchor: Anchor | None = None
     """What features of a plate are relative to; ``None`` where they are taken as they are."""
+    healthy: str | None = None
+    """The class that alone was learnt from; ``None`` where all were."""
 
 
 def _fault(fault: Any) -> tuple[str, str]:

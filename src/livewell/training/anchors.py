@@ -29,7 +29,7 @@ MOST_FRAMES = 40
 
 def refuse_anchor(profile: Profile, anchor: Anchor | None) -> None:
     """Refuse an anchor for a recipe whose net is no light head on fixed features of regions."""
-    if anchor is not None and profile.net.kind != "frozen":
+    if anchor is not None and not profile.net.sees_fields:
         raise SpecError(
             "only features of a fixed backbone can be relative to an anchor",
             where=f"profile {profile.name}",

@@ -117,6 +117,14 @@ class LabelledRegions:
     groups: Sequence[str]
     """Name of the group of each, never split."""
 
+    def with_more(self, other: "LabelledRegions") -> "LabelledRegions":
+        """These and others."""
+        return LabelledRegions(
+            [*self.patches, *other.patches],
+            np.concatenate([self.codes, other.codes]),
+            [*self.groups, *other.groups],
+        )
+
     def generator(self, draw: Draw, seed: int) -> np.random.Generator:
         """What decides everything random about one draw in a run of that seed."""
         patch = self.patches[draw.row]

@@ -21,18 +21,18 @@ LEAST_SPREAD = 0.05
 Floats = NDArray[np.float64]
 
 
-def fit_reference(features: Floats, groups: Sequence[str]) -> Reference:
-    """The reference of fields, their mean features (n, features), groups weighing alike."""
+def fit_reference(features: Floats, groups: Sequence[str], axes: int = AXES) -> Reference:
+    """The reference of features (n, features), such as of fields, groups weighing alike."""
     names, code = np.unique(np.asarray(groups), return_inverse=True)
     weight = 1 / np.bincount(code)[code][:, None] / len(names)
     mean = (weight * features).sum(axis=0)
     spread = np.sqrt((weight * (features - mean) ** 2).sum(axis=0))
     spread = np.maximum(spread, max(LEAST_SPREAD * float(np.median(spread)), 1e-6))
     scaled = np.sqrt(weight) * (features - mean) / spread
-    axes = np.linalg.svd(scaled, full_matrices=False)[2][: min(AXES, len(features) // 2)]
+    found = np.linalg.svd(scaled, full_matrices=False)[2][: min(axes, len(features) // 2)]
     made = Reference()
     made.mean, made.spread, made.axes = (
-        torch.from_numpy(each.astype(np.float32)) for each in (mean, spread, axes)
+        torch.from_numpy(each.astype(np.float32)) for each in (mean, spread, found)
     )
     return made
 
@@ -46,18 +46,26 @@ def fit_familiarity(
     against the training part, and those of each training group against the other ones.
     """
     made = fit_reference(*train)
-    features, groups = train[0], np.asarray(train[1])
-    parts, names = [_distances(made, validation[0])], [np.asarray(validation[1])]
-    known = np.unique(groups)
+    far = np.concatenate([distances(made, validation[0]), left_out_distances(*train)])
+    groups, known = np.concatenate([validation[1], train[1]]), np.isfinite(far)
+    return made, fit_familiarity_rule(far[known], groups[known])
+
+
+def left_out_distances(features: Floats, groups: Sequence[str], axes: int = AXES) -> Floats:
+    """Distances (n,) of each group's features from the reference of the other groups.
+
+    NaN where these are of fewer than `LEAST_FIELDS`.
+    """
+    names = np.asarray(groups)
+    known, far = np.unique(names), np.full(len(names), np.nan)
     for left_out in np.array_split(known, min(len(known), FOLDS)) if len(known) > 1 else ():
-        own = np.isin(groups, left_out)
-        if (~own).sum() < LEAST_FIELDS:
-            continue
-        rest = fit_reference(features[~own], groups[~own].tolist())
-        parts.append(_distances(rest, features[own]))
-        names.append(groups[own])
-    return made, fit_familiarity_rule(np.concatenate(parts), np.concatenate(names))
+        own = np.isin(names, left_out)
+        if (~own).sum() >= LEAST_FIELDS:
+            rest = fit_reference(features[~own], names[~own].tolist(), axes)
+            far[own] = distances(rest, features[own])
+    return far
 
 
-def _distances(reference: Reference, features: Floats) -> Floats:
+def distances(reference: Reference, features: Floats) -> Floats:
+    """Those of features (n, features) from a reference, (n,)."""
     return reference.distances(torch.from_numpy(features.astype(np.float32))).numpy().astype(float)

@@ -1,6 +1,7 @@
 """The light head of a frozen backbone: fitted on features, in seconds."""
 
 import logging
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,18 +26,19 @@ from livewell.files import whole_file
 from livewell.image import PixelSource
 from livewell.models.device import AUTO
 from livewell.models.nets.frozen import FrozenSpec
-from livewell.models.nets.light_head import Head
+from livewell.models.nets.healthy import HealthyNet
+from livewell.models.nets.light_head import Head, Values
 from livewell.models.profile import Profile
-from livewell.progress import task
+from livewell.progress import Tick, task
 from livewell.study.pixels import StudyPixels
 from livewell.training.anchors import AnchorFeatures, Anchors
 from livewell.training.data import LabelledRegions
 from livewell.training.features import reader_of
 from livewell.training.fit import FitResult
+from livewell.training.healthy import fit_distance
 from livewell.training.module import macro_auc
 
 LOG = logging.getLogger(__name__)
-Values = NDArray[np.float32]
 Rows = NDArray[np.int64]
 FOLDS = 5
 """Most parts of the groups that are left out in turn."""
@@ -63,12 +65,9 @@ def fit_head(
     without some of the groups: `FitResult.crossfitted` are logits of the groups left out.
     """
     began = time.monotonic()
-    labelled = LabelledRegions(
-        [*train.patches, *validation.patches],
-        np.concatenate([train.codes, validation.codes]),
-        [*train.groups, *validation.groups],
-    )
-    classes = int(train.codes.max()) + 1
+    labelled = train.with_more(validation)
+    # of one class alone the second has no regions
+    classes = max(int(labelled.codes.max()) + 1, 2)
     reader = reader_of(profile, source, channels, classes, pixel_um, device, seed)
     module = reader.module
     with task(what, total=len(labelled.patches)) as tick:
@@ -77,27 +76,38 @@ def fit_head(
             measured = AnchorFeatures(anchors, reader, cast(StudyPixels, source))
             features = measured.relative(features, labelled.patches)
         x = features.numpy()
-        head = partial(fit_light_head, profile=profile, spec=module.spec, seed=seed)
-        held = np.full((len(x), classes), np.nan, dtype=np.float32)
-        for seen, left in _folds(labelled, seed):
-            tick(0, "cross-fitting")
-            held[left] = head(x[seen], _some(labelled, seen)).logits(x[left])
-        fitted = head(x, labelled)
-    prior = _prior(labelled, profile.fit.balance, module.spec.evenness)
-    held, fitted = held + prior, fitted.shifted(prior)
-    module.take(fitted)
+        if isinstance(module, HealthyNet):
+            found = fit_distance(x, labelled.groups, module.spec.axes)
+            module.reference, head, own, held = found
+        else:
+            head, own, held = _fit_classes(x, labelled, profile, module.spec, seed, tick)
+    module.take(head)
     row = {
         "epoch": 0,
         "step": 1,
-        "train_loss": _loss(fitted.logits(x), labelled.codes),
+        "train_loss": _loss(own, labelled.codes),
         "val_loss": _loss(held, labelled.codes),
-        "val_auc": macro_auc(labelled.codes, held),
+        "val_auc": macro_auc(labelled.codes, held) if labelled.codes.any() else math.nan,
         "seconds": round(time.monotonic() - began, 2),
     }
     log = pd.DataFrame([row])
     with whole_file(folder / "log.csv") as temporary:
         log.to_csv(temporary, index=False)
     return FitResult(module.cpu().eval(), log, 0, "float32", held)
+
+
+def _fit_classes(
+    x: Values, labelled: LabelledRegions, profile: Profile, spec: FrozenSpec, seed: int, tick: Tick
+) -> tuple[Head, Values, Values]:
+    """The head, its logits of all regions, and logits of fits without the group of each."""
+    fit = partial(fit_light_head, profile=profile, spec=spec, seed=seed)
+    held = np.full((len(x), int(labelled.codes.max()) + 1), np.nan, dtype=np.float32)
+    for seen, left in _folds(labelled, seed):
+        tick(0, "cross-fitting")
+        held[left] = fit(x[seen], _some(labelled, seen)).logits(x[left])
+    prior = _prior(labelled, profile.fit.balance, spec.evenness)
+    fitted = fit(x, labelled).shifted(prior)
+    return fitted, fitted.logits(x), held + prior
 
 
 def _folds(labelled: LabelledRegions, seed: int) -> Iterator[tuple[Rows, Rows]]:

@@ -13,6 +13,7 @@ from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
 from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
+from livewell.splitting.healthy import healthy_alone, healthy_class, one_against_others
 from livewell.splitting.units import refuse_torn
 from livewell.study.content import content, first_frames, frame_digests, frame_likenesses
 from livewell.study.pixels import StudyPixels
@@ -43,6 +44,8 @@ class TrainingSplit:
     """Pixels of the stain that the net learns to predict."""
     anchors: Anchors | None = None
     """What features of plates are relative to; their regions are left out of `patches`."""
+    healthy: str | None = None
+    """The class that alone is learnt from; then all others are one."""
 
     @classmethod
     def of(
@@ -54,12 +57,19 @@ class TrainingSplit:
         channels: Channels = None,
         stain: str | None = None,
         anchor: Anchor | None = None,
+        healthy: str | None = None,
     ) -> "TrainingSplit":
-        """The split of this name, where it fits the recipe; all folds where none are asked for."""
+        """The split of this name, where it fits the recipe; all folds where none are asked for.
+
+        A recipe of one class learns from the class `healthy`, by default the negative one.
+        """
         patches, parts, meta = study.split(name)
         refuse_new_labels(study, name, meta)
         refuse_torn(study.fields(), group_of_images(patches), meta.by)
         _check_size(meta, profile)
+        healthy = _healthy(meta, profile, healthy)
+        if healthy is not None:
+            patches, meta = one_against_others(patches, meta, healthy)
         chosen = _chosen_folds(parts, folds)
         anchors = None if anchor is None else Anchors.of(study, anchor)
         if anchors is not None:
@@ -78,7 +88,8 @@ class TrainingSplit:
             )
         stained = _stain_pixels(study, patches["image"], profile, names, stain)
         pixels = StudyPixels(study, asked)
-        return cls(study, name, patches, parts, meta, chosen, asked, pixels, stained, anchors)
+        made = (study, name, patches, parts, meta, chosen, asked, pixels, stained, anchors)
+        return cls(*made, healthy)
 
     @property
     def stain_name(self) -> str | None:
@@ -98,6 +109,8 @@ class TrainingSplit:
     def fold(self, number: int) -> "Fold":
         """The parts of one fold."""
         table = self.patches.merge(self.parts[self.parts["fold"] == number], on="group")
+        if self.healthy is not None:
+            table = healthy_alone(table, self.healthy)
         return Fold(self, number, table)
 
 
@@ -177,6 +190,23 @@ class Fold:
             "counts": counts.reset_index().to_dict("records"),
             "groups": {str(part): sorted(names.tolist()) for part, names in groups.items()},
         }
+
+
+def _healthy(meta: SplitMeta, profile: Profile, named: str | None) -> str | None:
+    """The class that a recipe of one class learns from."""
+    if profile.net.one_class:
+        return healthy_class(meta.class_names, named)
+    if named is not None or meta.label_meta.healthy_only:
+        raise SpecError(
+            "this recipe learns from two classes or more"
+            if named
+            else f"only {meta.classes[0]!r} is labelled, and this recipe tells classes apart",
+            where=f"profile {profile.name}",
+            expected="a recipe of one class, such as HEALTHY_ONLY",
+            got=f"--healthy {named}" if named else "labels of one class",
+            remedy="train with --healthy-only",
+        )
+    return None
 
 
 def _stain_pixels(

@@ -23,7 +23,7 @@ from livewell.names import name_of
 from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
 from livewell.progress import Tick
 from livewell.report.examples import extremes, galleries
-from livewell.report.model import model_summary
+from livewell.report.model import meaning, model_summary
 from livewell.report.named import NamedVerdicts, check_words, named_verdicts
 from livewell.report.page import noted, render
 from livewell.report.results import AssessResults
@@ -158,7 +158,7 @@ def assess(
         familiarity=card.familiarity_rule,
         band=(card.image_rule.low, card.image_rule.high),
         galleries=galleries(batch.rows, files, card, opening.channels, opening.pixel_um),
-        notes=noted(warnings, left_out_lines(source.left_out)),
+        notes=noted(warnings, (*meaning(card), *left_out_lines(source.left_out))),
         further=truth.sections(),
         settings=settings,
         versions=versions(),

@@ -50,8 +50,8 @@ def prepare(dosed: DosedStudy, settings: CrossFitSettings) -> SplitResult:
             remedy="give another --name; labels and split of that name are then made",
         )
     route = Dose(plan.sick_from, dosed.learnt_s)
-    own = {"made_by": KIND, "plan": str(plan)}
-    made = label(study, route, settings.classes, name=name, seed=seed, **own)
+    names = settings.classes
+    made = label(study, route, names, name=name, seed=seed, made_by=KIND, plan=str(plan))
     strata = {str(unit): float(level) for unit, level in dosed.dose.items()}
     dealt = split(
         study,

@@ -124,6 +124,7 @@ def evaluate(
     if on is None:
         tested = EvaluationSet.of_run(Path(model), device=device)
         folder = tested.own_run.folder / "evaluation"
+        random = random and tested.own_run.spec.healthy is None
     else:
         on, baselines, random = Study.of(on), False, False
         folder = on.folder / "evaluations" / labels
@@ -135,8 +136,14 @@ def evaluate(
     claim(folder, "evaluation", RESULTS)
     scores, judges = tested.scores()
     cards = {fold: judge.card for fold, judge in judges.items()}
+    # trees learn from all classes, and a model that knows one is not to be held against them
+    alone = any(card.healthy_only for card in cards.values())
+    baselines = baselines and not alone
     drawn, rules = {"min_each": min_each, "seed": seed}, {f: c.image_rule for f, c in cards.items()}
-    figures = evaluation_figures(scores, classes, rules, patches=bool(meta.patch_px), **drawn)
+    patches = bool(meta.patch_px)
+    figures = evaluation_figures(
+        scores, classes, rules, patches=patches, probable=not alone, **drawn
+    )
     some = some_patches(tested.patches, seed)
     seen = measured(some, tested.pixels) if baselines else {}
     others = rivals(some, seen, tested.folds, classes, scores, **drawn) if baselines else {}

@@ -22,7 +22,7 @@ from livewell.outputs.sliding import MovieWindows, slide
 from livewell.outputs.stains import PredictedStain, write_stains
 from livewell.outputs.video import stills
 from livewell.report.maps import stills_of
-from livewell.report.model import model_summary
+from livewell.report.model import meaning, model_summary
 from livewell.report.page import Video, noted, render
 from livewell.report.results import HeatmapResults
 from livewell.report.style import class_colours
@@ -133,6 +133,7 @@ def heatmap(
         curve = curve.assign(stain_r=dyed.r) if dyed else curve
     left_out = frames_in(movie).left_out if movie.is_dir() else {}
     warnings = (*notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
+    known = (*meaning(card), used.told(), *sliding.notes, *left_out_lines(left_out))
     results = HeatmapResults(
         title=f"Heat map of {name_of(movie)}",
         subtitle=f"{plural(len(curve), 'frame')}, windows of {card.patch_px} px every {stride} px",
@@ -145,7 +146,7 @@ def heatmap(
         of_centres=card.profile.net.reads_centre,
         card=model_summary(card),
         audits=card.audits,
-        notes=noted(warnings, (used.told(), *sliding.notes, *left_out_lines(left_out))),
+        notes=noted(warnings, known),
         settings={name: settings[name] for name in ("movie", "stride_px", "edges")} | used.named,
         versions=versions(),
     )

@@ -37,6 +37,7 @@ def label(
     *,
     name: str = "labels",
     occupied_by: AnyPath | None = None,
+    healthy_only: bool = False,
     seed: int = 0,
     made_by: str = "",
     plan: str = "",
@@ -56,6 +57,9 @@ def label(
     occupied_by
         For labels by a stain of a grid: a model that tells empty patches, trained on marked ones;
         their texture does where ``None``.
+    healthy_only
+        Only the negative class is labelled, for `train` with HEALTHY_ONLY; by a column, words,
+        points or dose.
     seed
         Of a fitted mixture.
     made_by, plan
@@ -84,8 +88,9 @@ def label(
     refuse_unwritable(study.folder)
     names = ClassNames.of(classes)
     occupancy = None if occupied_by is None else _occupancy(study, route, occupied_by)
-    labelled = route.make(Request(study, names, name, seed, occupancy))
-    refuse_other_classes(labelled, names, name)
+    request = Request(study, names, name, seed, occupancy, healthy_only)
+    labelled = route.make(request)
+    refuse_other_classes(labelled, request)
     meta = LabelMeta(
         route=route.name,
         settings=asdict(route) | ({"occupied_by": occupancy.weights_sha256} if occupancy else {}),
@@ -98,6 +103,7 @@ def label(
         source=labelled.source,
         made_by=made_by,
         plan=plan,
+        healthy_only=healthy_only,
     )
     study.write_labels(name, labelled.table, meta)
     if labelled.boxes is not None:

@@ -115,7 +115,7 @@ def split(
         refuse_kept(grid)
         occupancy = ModelOccupancy.of_study(occupied_by, study, table["image"], channels)
     patches, counts = patches_of_labels(study, table, grid, pixels, occupancy)
-    refuse_lost(patches, meta.class_names)
+    refuse_lost(patches, meta)
     patches = grouped(patches, groups, by)
     digests = content(study, pixels, patches[["image", "t"]].drop_duplicates())
     known = dict(group_of_images(patches))

@@ -19,7 +19,7 @@ from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.outputs.positions import position_results
 from livewell.progress import Tick
-from livewell.report.model import model_summary
+from livewell.report.model import meaning, model_summary
 from livewell.report.page import noted, render
 from livewell.report.timelapse import TimelapseResults, cautions, timelapse_page
 from livewell.study.runs import versions
@@ -145,7 +145,7 @@ def timelapse(
         warnings={image: record["warnings"] for image, record in batch.records.items()},
         same_study=found.same_study,
         of_centres=card.profile.net.reads_centre,
-        notes=noted((*found.notes, *notes)),
+        notes=noted((*found.notes, *notes), meaning(card)),
         card=model_summary(card),
         audits=card.audits,
         settings=settings,

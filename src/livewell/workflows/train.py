@@ -36,6 +36,7 @@ def train(
     stain: str | None = None,
     begin_with: AnyPath | None = None,
     anchor: Anchor | None = None,
+    healthy: str | None = None,
     device: str = AUTO,
     seed: int = 0,
     processes: int | None = None,
@@ -68,6 +69,9 @@ def train(
         Untreated wells, or others, that features of their plate are relative to, for a recipe of a
         fixed backbone such as FROZEN. Every plate that is learnt from or judged needs some, and
         they are neither learnt from nor judged themselves.
+    healthy
+        The class that a recipe of one class, such as HEALTHY_ONLY, learns from: all others are
+        only tested on. By default the negative one of two.
     device
         Where to train: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     seed
@@ -96,7 +100,9 @@ def train(
     """
     for each in candidates(profile):
         refuse_anchor(each, anchor)
-    data = TrainingSplit.of(Study.of(study), split, profile, folds, channels, stain, anchor)
+    data = TrainingSplit.of(
+        Study.of(study), split, profile, folds, channels, stain, anchor, healthy
+    )
     start = None if begin_with is None else start_of(Path(begin_with), profile, data.meta)
     run = Run.claim(
         Path(out),
@@ -116,6 +122,7 @@ def train(
             begun_with="" if start is None else start.card.weights_sha256,
             fitter="" if fitter is None else type(fitter).__name__,
             anchor=anchor,
+            healthy=data.healthy,
         ),
     )
     data.prepare()

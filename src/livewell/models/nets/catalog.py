@@ -10,6 +10,7 @@ from livewell.models.nets.deadnet import DeadNetSpec
 from livewell.models.nets.field import FieldNetSpec
 from livewell.models.nets.frozen import FrozenSpec
 from livewell.models.nets.frozen_images import FrozenImagesSpec
+from livewell.models.nets.healthy import HealthySpec
 from livewell.models.nets.spec import NetSpec
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.nets.wscnn import WscnnResNet18Spec, WscnnSixSpec, WscnnSmallSpec, WscnnSpec
@@ -25,7 +26,8 @@ AnyNetSpec = Annotated[
     | WscnnSixSpec
     | WscnnSmallSpec
     | WscnnResNet18Spec
-    | FrozenImagesSpec,
+    | FrozenImagesSpec
+    | HealthySpec,
     Field(discriminator="kind"),
 ]
 """One line a file of nets, or a net."""

@@ -82,6 +82,8 @@ class NetSpec(Spec):
     """Whether it looks at the whole field to tell what is at a place of it."""
     has_blocks: ClassVar[bool] = False
     """Whether it is a known backbone, whose blocks may learn at rates of their own."""
+    one_class: ClassVar[bool] = False
+    """Whether it learns from one class alone, and says how unlike that others are."""
     margin_px: ClassVar[int] = 0
     """Pixels around a region that the net sees: 0 for nets that see the region's crop alone."""
 

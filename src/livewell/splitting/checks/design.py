@@ -49,8 +49,9 @@ def design(data: AuditData) -> Check:
       and a net can use it however few images there are. p is asked for so that batches of two or
       three images, whose V is large by chance, do not fail.
     - By the p value of the check, for all else: row and column of wells and the rim of what is used
-      of the plate, as levels and as orders, and the order of acquisition, further columns of text that a user gave. It is
-      the least of all p values times their number, declared batches among them.
+      of the plate, as levels and as orders, the order of acquisition, and further columns of text
+      that a user gave. It is the least of all p values times their number, declared batches among
+      them.
     """
     rows = rows_of(data)
     batches, places = batches_in(data, rows), _differing(rows, PLACES)
@@ -107,8 +108,9 @@ def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
         if name in known or pd.api.types.is_numeric_dtype(rows[name]):
             continue
         part = rows.dropna(subset=[name])
-        several = part.groupby(name)["label"].nunique() > 1
-        if 2 <= len(several) <= min(MOST_VALUES, part["unit"].nunique() // 3) and several.any():
+        held = part.groupby(name)["label"].nunique()
+        most = min(MOST_VALUES, part["unit"].nunique() // 3)
+        if 2 <= len(held) <= most and held.max() > 1:
             found.append(str(name))
     return found
 

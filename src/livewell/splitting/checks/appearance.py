@@ -7,11 +7,11 @@ import pandas as pd
 
 from livewell.measure.ground import WHOLE
 from livewell.metrics.outcomes import Floats
-from livewell.splitting.audit import LEVEL, Association, Check
+from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.bundles import PERMUTATIONS
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.design import confounded
-from livewell.splitting.confounds import BATCHES
+from livewell.splitting.confounds import BATCHES, LEVEL
 from livewell.text import chance, sentence
 
 NAME = "appearance"

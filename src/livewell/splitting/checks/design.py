@@ -7,10 +7,10 @@ import pandas as pd
 
 from livewell.errors import GeometryError
 from livewell.plate import Well
-from livewell.splitting.audit import LEVEL, Association, Check
+from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.data import COPY, AuditData
 from livewell.splitting.checks.findings import Finding, by_levels, by_order, corrected
-from livewell.splitting.confounds import BATCHES
+from livewell.splitting.confounds import BATCHES, LEVEL
 from livewell.text import listed, plural
 
 NAME = "design"

@@ -13,9 +13,11 @@ from livewell.metrics.outcomes import Floats
 from livewell.metrics.ridge import Codes, Names, Permuted, left_out, permuted
 from livewell.splitting.audit import LEVEL
 
-CHECKS = 8
+CHECKS = 5
 """Checks among which p values are corrected; of so few units that no p value can be low enough
 for this nothing is said."""
+SHOWN = 0.05
+"""Highest p value at which one check by itself calls something shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ class Sample:
         return self.batches if self.within else np.full(len(self), "")
 
     @property
-    def _items(self) -> NDArray[np.str_]:
+    def items(self) -> NDArray[np.str_]:
         """(n,), what a label is of: the unit, or each row of mixed ones."""
         return np.arange(len(self)).astype(np.str_) if self.mixed else self.units
 
@@ -113,7 +115,7 @@ class Sample:
     @property
     def least_p(self) -> float:
         """Lowest p value that permutations of so few labels could give."""
-        table = pd.DataFrame({"item": self._items, "at": self.strata, "label": self.labels})
+        table = pd.DataFrame({"item": self.items, "at": self.strata, "label": self.labels})
         log = sum(
             lgamma(len(part) + 1) - sum(lgamma(n + 1) for n in part["label"].value_counts())
             for _, part in table.drop_duplicates("item").groupby("at")
@@ -132,4 +134,4 @@ class Sample:
     def permuted(self, groups: Names | None = None, *, seed: int = 0) -> Permuted:
         """How well classes are told with groups, or others given here, left out; and by chance."""
         hat = left_out(self.features, self.groups if groups is None else groups, seed=seed)
-        return permuted(hat, self.labels, self._items, self.strata, seed=seed)
+        return permuted(hat, self.labels, self.items, self.strata, seed=seed)

@@ -12,6 +12,7 @@ from benchmarks.result import Result
 from benchmarks.unlike import Change, field
 from livewell.labels.by_column import Column
 from livewell.metrics.designs import DesignRow
+from livewell.models.profile import override
 from livewell.models.recipes import FROZEN
 from livewell.progress import task
 from livewell.report.vocabulary import short
@@ -19,13 +20,16 @@ from livewell.simulate.nature import Culture
 from livewell.simulate.optics import Optics
 from livewell.splitting.design_rows import DesignPlan
 from livewell.study.study import Study
+from livewell.text import plural
 from livewell.workflows.design import DesignResult, design
 from livewell.workflows.design_items import DesignSettings
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 
-EXPERIMENTS, FIELDS, EDGE_PX = 8, 2, 320
+EXPERIMENTS, FIELDS, EDGE_PX = 8, 1, 320
 """Independent experiments of every line; fields of a treatment in each; edge of a field."""
+RECIPE = override(FROZEN, {"stride_px": "104"})
+"""Patches that hardly overlap: nine a field."""
 TREATMENTS = ("DMSO", "CPT")
 
 
@@ -66,7 +70,7 @@ LINES = {
 def designs(*, runs: Path, seed: int = 0) -> Result:
     """Two classes and fourteen, over all lines, line by line, and with each line left out."""
     study = _study(runs, seed)
-    plan = DesignPlan("experiment", seed=seed)
+    plan = DesignPlan("experiment", folds=3, seed=seed)
     two = _made(study, runs / "two", plan, "labels", ("all-lines", "each-line", "leave-line-out"))
     many = _made(study, runs / "fourteen", plan, "kinds", ("all-lines", "leave-line-out"))
     rows = [["two classes", *_cells(row)] for row in two.found.rows]
@@ -83,7 +87,7 @@ def designs(*, runs: Path, seed: int = 0) -> Result:
         rows=rows,
         lead=f"`livewell design` with `FROZEN` on seven simulated lines of other size, shape,"
         f" density, thickness, contents and optics; {EXPERIMENTS} experiments, each with a culture"
-        f" and optics of its own for every field, {FIELDS} fields of {EDGE_PX} px of either"
+        f" and optics of its own, and {plural(FIELDS, 'field')} of {EDGE_PX} px of every line and"
         " treatment. Light stands for the drug, more of it for the first three lines, 1.5 h before."
         " No experiment that tests is learnt from, also where a line is left out. Intervals"
         " resample experiments.",
@@ -102,7 +106,7 @@ def designs(*, runs: Path, seed: int = 0) -> Result:
 def _made(
     study: Study, out: Path, plan: DesignPlan, labels: str, names: tuple[str, ...]
 ) -> DesignResult:
-    settings = DesignSettings(FROZEN, labels=labels, name=out.name)
+    settings = DesignSettings(RECIPE, labels=labels, name=out.name)
     collapse = ("treatment", TREATMENTS[1]) if labels == "kinds" else None
     return design(study, out, names, plan, settings, collapse=collapse)
 

@@ -114,8 +114,20 @@ def rows_of(
 ) -> list[DesignRow]:
     """The rows of some test regions: of their own classes, and of the question that is asked.
 
-    `scores` (`schemas.SCORES`) has the column repeat, number of the training. Classes that the
-    model does not know can only be asked the question.
+    Parameters
+    ----------
+    key
+        What they are of.
+    scores
+        Of test regions (`schemas.SCORES`), with the column repeat, number of the training.
+    classes
+        Those that the models know; labels that are none can only be asked the question.
+    validation
+        Accuracy on validation regions, by training.
+    question
+        Coarser question, or none.
+    seed
+        Of resampling.
     """
     known = set(scores["label"]) <= set(classes.names)
     asked = [(scores, classes)] if known and not (classes.binary and question) else []

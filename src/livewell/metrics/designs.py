@@ -179,15 +179,15 @@ def early_warning(
 ) -> Iterator[LagFigure]:
     """The area under the ROC curve by full hours before death, from the last hour on.
 
+    Frames of survivors count at the hours after treatment at which dying ones of that lag were
+    seen, so that time alone tells nothing.
+
     Parameters
     ----------
     scores
         Of frames before death, of two classes; the positive one dies.
     times
         Columns image, t, hours (after treatment), before_death (missing where nothing died).
-
-    Frames of survivors count at the hours after treatment at which dying ones of that lag were
-    seen, so that time alone tells nothing.
     """
     keyed = times[["image", "t", "hours", "before_death"]].drop_duplicates(["image", "t"])
     table = outcomes(scores, classes).merge(keyed, on=["image", "t"])

@@ -57,6 +57,7 @@ def design_report(
     profile: Profile,
     found: DesignFigures,
     made: ItemResults,
+    notes: Sequence[str],
     said: Mapping[str, object],
 ) -> tuple[str, dict[str, pd.DataFrame]]:
     """The page as HTML, and tables by name, of the items that were made and those that were not."""
@@ -69,6 +70,7 @@ def design_report(
         failures=made.failures,
         designs=designs,
         words=words,
+        notes=[warn(text) for text in notes],
         settings={name: value for name, value in said.items() if name != "profile"}
         | {"profile": profile.name},
         versions=versions(),

@@ -57,7 +57,8 @@ class DesignItem:
 
     def noted(self, rows: pd.DataFrame) -> dict[str, Any]:
         """What its record depends on, as plain values."""
-        part = rows.loc[self.rows, ["image", "t", "label", "group"]]
+        # not by frame: other designs of the same call may ask for that
+        part = rows.loc[self.rows, ["image", "label", "group"]].drop_duplicates()
         seen = zlib.crc32(part.to_csv(index=False).encode())
         return {"rows": seen, "tests": str(self.tests), "repeat": self.repeat}
 

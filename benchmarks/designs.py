@@ -54,15 +54,16 @@ class Line:
         return Change(culture=culture, optics=optics)
 
 
-SMALL = {"size": 0.62, "density": 2.2, "elongation": 0.7, "granules": 0.5}
+SMALL = {"size": 0.6, "density": 2.4, "elongation": 0.5, "granules": 0.4}
+ROUND = {"size": 0.8, "dome": 2.2, "elongation": 0.4, "vesicles": 2.0}
 LINES = {
     "iPS1": Line(SMALL, {}, 30.0),
     "iPS2": Line(SMALL | {"dome": 1.3}, {}, 30.0),
-    "H9": Line(SMALL | {"size": 0.75, "nucleolus_depth": 1.7}, {"halo_um": 0.85}, 30.0),
-    "U2OS": Line({"size": 1.35, "elongation": 1.6, "density": 0.7}, {"halo_um": 1.15}, 20.0),
-    "MCF7": Line({"dome": 1.8, "vesicles": 1.8, "density": 1.3}, {}, 20.0),
-    "PC3": Line({"granules": 1.8, "grain": 1.7, "elongation": 1.3}, {"background": 0.6}, 16.0),
-    "T47D": Line({"size": 0.85, "thickness": 1.5, "debris": 2.5}, {"blur_um": 1.3}, 20.0),
+    "H9": Line(SMALL | {"size": 0.8, "nucleolus_depth": 2.5}, {"halo_um": 0.8}, 30.0),
+    "U2OS": Line({"size": 1.6, "elongation": 1.8, "thickness": 0.7}, {"halo_um": 1.2}, 20.0),
+    "MCF7": Line(ROUND | {"density": 1.5}, {}, 20.0),
+    "PC3": Line({"granules": 2.0, "granule_depth": 2.0, "grain": 2.0}, {"background": 0.6}, 16.0),
+    "T47D": Line(ROUND | {"thickness": 1.8, "debris": 3.0}, {"blur_um": 1.3}, 20.0),
 }
 """Lines named after the paper's; that they look like these is not claimed."""
 

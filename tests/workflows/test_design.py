@@ -131,11 +131,12 @@ def test_hours_and_early_warning_from_the_command_line(study: Study, tmp_path: P
     """One command trains by hour and before death; its tables and page are there."""
     words = ["design", str(study.folder), "--out", str(tmp_path / "out"), "--design", "hours"]
     words += ["--by", "dish", "--folds", "2", "--death", "died", "--profile", "TINY"]
-    words += ["--name", "hourly", "--json"]
+    words += ["--name", "hourly"]
     words += [word for name in ("steps=3", "steps_per_epoch=3") for word in ("--set", name)]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    tables = json.loads(done.stdout)["tables"]
+    assert done.stderr.count("one group of 'CPT'") == 1  # though three splits warn of it
+    tables = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     assert [row["name"] for row in tables["table1"]] == ["0 h", "1 h", "early warning"]
     assert [row["hours_before_death"] for row in tables["early_warning"]] == [1, 2]
     assert "Early warning" in (tmp_path / "out" / "report.html").read_text("utf-8")

@@ -51,7 +51,7 @@ from livewell.cli.talk import COUNT, DEVICE, PATH, SEED, Talk, channels, command
 @DEVICE
 @click.option("--seed", type=SEED, default=0, show_default=True)
 def design_(talk: Talk, study: Path, out: Path, designs: tuple[str, ...], **options: Any) -> int:
-    """Train and test a study in several designs, as tables with intervals over groups."""
+    """Train and test a study in several designs, with intervals over groups."""
     from livewell.models.profile import override
     from livewell.models.recipes import profile as recipe_of
     from livewell.splitting.design_rows import DesignPlan

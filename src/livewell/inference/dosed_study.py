@@ -8,7 +8,7 @@ import pandas as pd
 from livewell.errors import Fault, SpecError, TableError
 from livewell.inference.dosed import Plan, doses_by_unit
 from livewell.labels.made import label_table
-from livewell.labels.times import frame_times
+from livewell.labels.times import timed_frames
 from livewell.models.files import Card
 from livewell.models.profile import Profile
 from livewell.models.specs import InputSpec
@@ -39,9 +39,7 @@ class DosedStudy:
     def of(cls, study: Study, plan: Plan) -> "DosedStudy":
         """The study's doses, units and judged frames."""
         dose, units = doses_by_unit(study, plan)
-        times, note, faults = frame_times(study.fields(), study.headers())
-        if faults:
-            raise TableError("no times of frames", faults, where=str(study.folder))
+        times, note = timed_frames(study)
         whole = float(times["time_s"].min()), float(times["time_s"].max()) + 1
         learnt = plan.window_s or whole
         start, stop = plan.at_s or learnt

@@ -4,6 +4,7 @@ import pandas as pd
 
 from livewell.doses.positions import untimed_faults
 from livewell.errors import Fault, TableError
+from livewell.study.study import Study
 from livewell.tables.faults import listed
 
 FROM_ZERO = "No file says when it begins (time_s, t0); each is taken to begin at 0 s."
@@ -57,15 +58,15 @@ def frame_times(
     return frames[["image", "t", "time_s"]], note, []
 
 
-def timed_frames(fields: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
-    """As `frame_times`, whose faults are an error.
+def timed_frames(study: Study) -> tuple[pd.DataFrame, str]:
+    """Times and note of `frame_times` of a study, whose faults are an error.
 
     Raises
     ------
     TableError
         All that is missing for the times.
     """
-    times, _, faults = frame_times(fields, headers)
+    times, note, faults = frame_times(study.fields(), study.headers())
     if faults:
-        raise TableError("no times of frames", faults, where="hours after treatment")
-    return times
+        raise TableError("no times of frames", faults, where=str(study.folder))
+    return times, note

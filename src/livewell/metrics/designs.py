@@ -114,8 +114,20 @@ def rows_of(
 ) -> list[DesignRow]:
     """The rows of some test regions: of their own classes, and of the question that is asked.
 
-    `scores` (`schemas.SCORES`) has the column repeat, number of the training. Classes that the
-    model does not know can only be asked the question.
+    Parameters
+    ----------
+    key
+        What they are of.
+    scores
+        Of test regions (`schemas.SCORES`), with the column repeat, number of the training.
+    classes
+        Those that the models know; labels that are none can only be asked the question.
+    validation
+        Accuracy on validation regions, by training.
+    question
+        Coarser question, or none.
+    seed
+        Of resampling.
     """
     known = set(scores["label"]) <= set(classes.names)
     asked = [(scores, classes)] if known and not (classes.binary and question) else []
@@ -167,15 +179,15 @@ def early_warning(
 ) -> Iterator[LagFigure]:
     """The area under the ROC curve by full hours before death, from the last hour on.
 
+    Frames of survivors count at the hours after treatment at which dying ones of that lag were
+    seen, so that time alone tells nothing.
+
     Parameters
     ----------
     scores
         Of frames before death, of two classes; the positive one dies.
     times
         Columns image, t, hours (after treatment), before_death (missing where nothing died).
-
-    Frames of survivors count at the hours after treatment at which dying ones of that lag were
-    seen, so that time alone tells nothing.
     """
     keyed = times[["image", "t", "hours", "before_death"]].drop_duplicates(["image", "t"])
     table = outcomes(scores, classes).merge(keyed, on=["image", "t"])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from livewell.execution.designs import DesignFigures
 from livewell.execution.items import ItemResults
-from livewell.metrics.designs import DesignRow, LagFigure
+from livewell.metrics.designs import DesignRow, LagFigure, Repeated
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile
 from livewell.report import trust
@@ -18,18 +18,17 @@ from livewell.report.figures import estimates
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone, info, render, warn
 from livewell.report.results import PageResults
 from livewell.report.style import HEALTHY, UNSURE, Sheet, empty, unit_axis
-from livewell.report.vocabulary import Named, Vocabulary, has_interval, short
+from livewell.report.vocabulary import Named, Vocabulary, has_interval, short, span
 from livewell.splitting.design_rows import DesignPlan
-from livewell.splitting.designs import HOURS, LEFT_OUT, REPEATS, WARNING
+from livewell.splitting.designs import ALL, ALL_LINES, EACH_LINE, HOURS, LEFT_OUT, REPEATS, WARNING
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.text import plural, sentence
 
-COLUMNS = (
-    "trained and tested on", "told apart", "validation", "best", "test", "best of test",
-    "test, 95% interval", "balanced accuracy", "AUC",
-)  # fmt: skip
-"""Columns of the tables; the number of groups follows."""
+COLUMNS = ("tested on", "told apart", "validation accuracy", "test accuracy", "95% interval")
+"""Columns of the tables; balanced accuracy, AUC and the number of groups follow."""
+SAYS = {ALL_LINES: "{}, model of all", EACH_LINE: "{} alone", LEFT_OUT: "{} left out"}
+"""What a row is called by its design, where its name is that of a line."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def design_report(
     profile: Profile,
     found: DesignFigures,
     made: ItemResults,
+    notes: Sequence[str],
     said: Mapping[str, object],
 ) -> tuple[str, dict[str, pd.DataFrame]]:
     """The page as HTML, and tables by name, of the items that were made and those that were not."""
@@ -70,6 +70,7 @@ def design_report(
         failures=made.failures,
         designs=designs,
         words=words,
+        notes=[warn(text) for text in notes],
         settings={name: value for name, value in said.items() if name != "profile"}
         | {"profile": profile.name},
         versions=versions(),
@@ -105,7 +106,7 @@ def headline(results: DesignResults) -> tuple[str, Tone]:
 
 
 def _told(row: DesignRow, *, small: bool = False) -> str:
-    name = row.key.name if small else sentence(row.key.name)
+    name = row.key.name if small else sentence(_called(row))
     return f"{name}: {row.question}, accuracy {short(row.figures['accuracy'])}."
 
 
@@ -164,27 +165,36 @@ def _section(
     return Section(title, text, pictures if rows else [], [_table(rows)])
 
 
+def _called(row: DesignRow) -> str:
+    """What a row is called on the page."""
+    name = row.key.name
+    return name if name == ALL else SAYS.get(row.key.design, "{}").format(name)
+
+
 def _named(rows: Sequence[DesignRow]) -> list[Named]:
     several = len({row.question for row in rows}) > 1
-    each = [(row.key.name, row.question, row.figures["accuracy"]) for row in rows]
+    each = [(_called(row), row.question, row.figures["accuracy"]) for row in rows]
     return [(f"{name}, {asked}" if several else name, figure) for name, asked, figure in each]
 
 
 def _table(rows: Sequence[DesignRow]) -> Table:
     cells = [
         (
-            row.key.name, row.question, str(row.validation), _percent(row.validation.best),
-            str(row.test), _percent(row.test.best),
-            *(short(row.figures[name]) for name in ("accuracy", "balanced_accuracy", "roc_auc")),
+            _called(row), row.question, _accuracy(row.validation), _accuracy(row.test),
+            span(row.figures["accuracy"]),
+            *(short(row.figures[name]) for name in ("balanced_accuracy", "roc_auc")),
             str(row.groups),
         )
         for row in rows
     ]  # fmt: skip
-    return Table([*COLUMNS, "groups"], cells, "Accuracies as mean ± sd over trainings.")
+    head = [*COLUMNS, "balanced accuracy", "AUC", "groups"]
+    several = any(len(row.test.each) > 1 for row in rows)
+    return Table(head, cells, "Accuracies as mean ± sd over trainings." if several else "")
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}%" if np.isfinite(value) else ""
+def _accuracy(of: Repeated) -> str:
+    """Mean, deviation and best, as the paper prints them."""
+    return f"{of}, best {100 * of.best:.2f}%" if len(of.each) > 1 else str(of)
 
 
 class _Point(NamedTuple):

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from livewell.errors import SpecError, SplitError
+from livewell.errors import SpecError
 from livewell.metrics.collapse import Question
+from livewell.splitting.groups import grouped
 from livewell.splitting.units import unit_names
 from livewell.tables.schemas import as_text
 
@@ -66,9 +67,7 @@ def labelled_rows(
         found = _by_frame(found, times)
         given = pd.to_numeric(found["image"].map(of_image.get("hours", {})), errors="coerce")
         found["hours"] = given.fillna(found.pop("time_s") / 3600)
-    found["group"] = found["image"].map(unit_names(fields, plan.by))
-    if found["group"].isna().any():
-        raise SplitError(f"labelled images without a {plan.by}", where=f"column {plan.by}")
+    found = grouped(found, unit_names(fields, plan.by), plan.by)
     if plan.line in of_image:
         found["line"] = found["image"].map(as_text(of_image[plan.line]))
     if "dose" in of_image:

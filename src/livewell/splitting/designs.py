@@ -18,6 +18,8 @@ from livewell.text import plural
 
 ALL_LINES, EACH_LINE, LEFT_OUT = "all-lines", "each-line", "leave-line-out"
 EXPERIMENT, HOURS, DOSES, WELLS, REPEATS = "experiment", "hours", "doses", "wells", "repeats"
+ALL = "all lines"
+"""Name of the item that is of all of them."""
 WARNING = "early warning"
 """Name of the item of `HOURS` that sees frames before death only."""
 SEEDS = 5
@@ -55,7 +57,8 @@ class DesignItem:
 
     def noted(self, rows: pd.DataFrame) -> dict[str, Any]:
         """What its record depends on, as plain values."""
-        part = rows.loc[self.rows, ["image", "t", "label", "group"]]
+        # not by frame: other designs of the same call may ask for that
+        part = rows.loc[self.rows, ["image", "label", "group"]].drop_duplicates()
         seen = zlib.crc32(part.to_csv(index=False).encode())
         return {"rows": seen, "tests": str(self.tests), "repeat": self.repeat}
 
@@ -84,12 +87,12 @@ def test_groups(rows: pd.DataFrame, plan: DesignPlan) -> tuple[tuple[str, ...], 
 
 def all_lines(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:
     """One model over all lines."""
-    return [DesignItem(ALL_LINES, "all lines", rows.index)]
+    return [DesignItem(ALL_LINES, ALL, rows.index)]
 
 
 def repeats(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:
     """The same with several seeds."""
-    return [DesignItem(REPEATS, "all lines", rows.index)]
+    return [DesignItem(REPEATS, ALL, rows.index)]
 
 
 def each_line(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:

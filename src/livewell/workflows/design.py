@@ -77,7 +77,8 @@ def design(
     study, out = Study.of(study), Path(out)
     checked_name(settings.name)
     fields, labels = study.fields(), study.labels(settings.labels)
-    times = timed_frames(fields, study.headers()) if HOURS in designs else None
+    by_frame = HOURS in designs or plan.death is not None
+    times, note = timed_frames(study) if by_frame else (None, "")
     rows = labelled_rows(fields, labels, plan, times)
     question = None if collapse is None else question_of(rows, fields, *collapse)
     items = keyed(items_of(designs, rows, plan))
@@ -102,8 +103,9 @@ def design(
         files=lambda record: [scores_path(out, record["asked"]["image"], record)],
     )
     found = figures_of(items, made.records, rows, out, question, seed=plan.seed)
-    page, tables = design_report(study, designs, plan, settings.profile, found, made, said)
+    notes = (note,) if note and "hours" not in fields else ()
+    page, tables = design_report(study, designs, plan, settings.profile, found, made, notes, said)
     path = folder.write(page, tables)
     values = {name: table.to_dict("records") for name, table in tables.items()}
     write_json(out / RESULTS, {"kind": KIND, **said, **values, "versions": versions()})
-    return DesignResult(out, found, tables, made.failures, path)
+    return DesignResult(out, found, tables, made.failures, path, notes)

@@ -25,6 +25,8 @@ FOR, AGAINST = PALETTE["amber"], "#5E3C99"
 """Amber speaks for a class, purple against it; the two differ in lightness too."""
 COVER = 0.8
 """Opacity of the strongest evidence over the grey image."""
+FULL = 99.0
+"""Percentile of all values shown, whatever their sign, that has full colour."""
 ROWS = 5
 """Classes in one figure."""
 TALL_IN = 1.75
@@ -63,8 +65,12 @@ class ClassRow:
     missed: Activation | None = None
 
 
-def activation_figures(rows: Sequence[ClassRow], top: float, unit: str) -> list[Picture]:
-    """Figures of at most `ROWS` classes each, all on one scale: `top` is in full colour."""
+def activation_figures(rows: Sequence[ClassRow], unit: str) -> list[Picture]:
+    """Figures of at most `ROWS` classes each, all on one scale: the strongest in full colour."""
+    shown = (each for row in rows for each in (row.right, row.wrong, row.missed) if each)
+    values = [np.abs(found).ravel() for each in shown for _, found in each.maps]
+    top = float(np.nanpercentile(np.concatenate(values), FULL)) if values else 1.0
+    top = top or 1.0
     starts = range(0, len(rows), ROWS)
     return [_figure(rows[start : start + ROWS], top, unit) for start in starts]
 
@@ -95,7 +101,8 @@ def _seen(inside: Inside, row: pd.DataFrame, number: int, p: float) -> Activatio
     (found,) = inside.maps(row, number)
     maps = cam.activation_maps(inside.tested.pixels, regions_of(row[KEY]), number)
     label, called = row["label"].iloc[0], classes.called(int(row["called"].iloc[0]))
-    said = "" if label == called else f"\nis {label}, called {called}"
+    said = f"\nis {label}" if called == classes[number] else f"\nmissed, called {called}"
+    said = "" if label == called else said
     return Activation(
         found.grey,
         None if maps is None else maps[0],
@@ -133,8 +140,8 @@ def _figure(rows: Sequence[ClassRow], top: float, unit: str) -> Picture:
             if place == 0:
                 for axes, head in zip(panels, 2 * ["image", *kinds], strict=True):
                     axes.set_title(head, size=8.5)
-                panels[0].set_title("called rightly: image", size=8.5)
-                panels[half].set_title("called wrongly: image", size=8.5)
+                panels[0].set_title("a right call", size=8.5)
+                panels[half].set_title("a wrong call", size=8.5)
             told = [each.caption for each in (first, row.wrong) if each is not None]
             said.append(f"{row.name}: {'; '.join(told) or 'no call'}".replace("\n", ", "))
         _bar(sheet, top, unit)

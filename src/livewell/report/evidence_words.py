@@ -12,7 +12,7 @@ AVERAGING = (
     "The class activation map (CAM, Zhou et al. 2016) is the sum of the net's last maps, each times"
     " the net's weight of it for the class: it adds up to the class score but for the bias."
     " Grad-CAM (Selvaraju et al. 2017) weighs maps by the mean of their slopes and leaves out what"
-    " is below zero; of a net that averages its last maps it is there the same map, cut at zero."
+    " is below zero; at the last maps, which this net averages, it is the same map cut at zero."
 )
 HIDDEN = (
     "A class activation map (CAM, Zhou et al. 2016) is defined for nets that average their last"

@@ -116,7 +116,7 @@ def explain(
         models=models,
         background=found,
         disagreement=disagreement,
-        activations=activation_figures(rows_of_classes, top, inside.words.unit),
+        activations=activation_figures(rows_of_classes, inside.words.unit),
         settings=said,
         versions=versions(),
     )

@@ -124,7 +124,7 @@ def test_class_activation_maps_of_every_class(made: Explanation) -> None:
     assert "Zhou et al. 2016" in section
     assert "cut at zero" in section
     for name in CLASSES:
-        assert f"{name}: p 0." in section
+        assert f"{name}: p " in section
 
 
 def test_evidence_is_of_unseen_groups_only(

@@ -223,10 +223,13 @@ def test_class_activation_maps_are_the_score(name: str) -> None:
 
 
 def test_class_activation_maps_are_of_the_last_maps_whatever_is_looked_at() -> None:
-    """Another layer for Grad-CAM leaves CAM as it is; nets with hidden layers have none."""
+    """Another layer for Grad-CAM changes the unit of CAM alone, to the area of that layer's cells;
+    nets with hidden layers have none."""
     inputs = torch.randn(1, 1, 64, 64)
-    found = [cam_of("compact", layer).activations(inputs, 0) for layer in (None, "block1")]
-    np.testing.assert_array_equal(*found)
+    last, first = (cam_of("compact", layer) for layer in (None, "block1"))
+    share = (first.layer.stride_px / last.layer.stride_px) ** 2
+    found = first.activations(inputs, 0)
+    np.testing.assert_allclose(found, share * last.activations(inputs, 0), rtol=1e-5)
     deadnet = cam_of("deadnet")
     assert not deadnet.averages
     assert deadnet.activations(torch.randn(1, 1, 220, 220), 0) is None

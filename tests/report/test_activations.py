@@ -20,7 +20,7 @@ GREY = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (8, 1))
 
 def seen(value: float, *, both: bool = True) -> Activation:
     level = np.full_like(GREY, value)
-    return Activation(GREY, level, level.clip(0) if both else None, f"p 0.9, e{value:g}")
+    return Activation(GREY, level if both else None, level.clip(0), f"p 0.9, e{value:g}")
 
 
 def test_fourteen_classes_take_three_figures() -> None:
@@ -40,11 +40,11 @@ def test_fourteen_classes_take_three_figures() -> None:
     assert "line <3>: p 0.9, e3; p 0.9, e-3" in figures[0].alt
 
 
-def test_a_net_without_one_of_the_maps_has_no_column_for_it() -> None:
-    """On a fixed backbone there is the exact map alone."""
+def test_a_net_without_class_activation_maps_has_no_column_of_them() -> None:
+    """Where hidden layers lie between maps and scores there is Grad-CAM alone."""
     (figure,) = activation_figures([ClassRow("dead", seen(1, both=False), None)], "score")
-    assert b"CAM" in figure.data
-    assert b"Grad-CAM" not in figure.data
+    assert b">Grad-CAM<" in figure.data
+    assert b">CAM<" not in figure.data
 
 
 def test_colour_says_for_and_against_and_none_says_nothing() -> None:

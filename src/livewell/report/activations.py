@@ -37,19 +37,19 @@ TALL_IN = 1.75
 class Activation:
     """An image (h, w) with its class activation map and its Grad-CAM at the same pixels.
 
-    Both are in one unit; a net that has no such map has ``None``.
+    Both are in one unit; a net that has no class activation map has ``None``.
     """
 
     grey: Map
     cam: Map | None
-    gradcam: Map | None
+    gradcam: Map
     caption: str
 
     @property
     def maps(self) -> list[tuple[str, Map]]:
         """The maps that there are, by their names."""
-        both = {"CAM": self.cam, "Grad-CAM": self.gradcam}
-        return [(name, found) for name, found in both.items() if found is not None]
+        cam = [] if self.cam is None else [("CAM", self.cam)]
+        return [*cam, ("Grad-CAM", self.gradcam)]
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,17 @@ def _seen(inside: Inside, row: pd.DataFrame, number: int, p: float) -> Activatio
     """The one patch of a table under its model's maps for a class."""
     cam, classes = inside.cams[int(row["fold"].iloc[0])], inside.tested.classes
     (found,) = inside.maps(row, number)
-    maps = cam.activation_maps(inside.tested.pixels, regions_of(row[KEY]), number)
+    asked = inside.tested.pixels, regions_of(row[KEY]), number
+    maps, gradcam = cam.activation_maps(*asked), found.map
+    if isinstance(cam, PlaceCam):
+        gradcam = np.maximum(cam.activation_maps(*asked, averaged=True)[0], 0)
     label, called = row["label"].iloc[0], classes.called(int(row["called"].iloc[0]))
     said = f"\nis {label}" if called == classes[number] else f"\nmissed, called {called}"
     said = "" if label == called else said
     return Activation(
         found.grey,
         None if maps is None else maps[0],
-        None if isinstance(cam, PlaceCam) else found.map,
+        gradcam,
         f"p {p:.2f}, {row['group'].iloc[0]}{said}",
     )
 

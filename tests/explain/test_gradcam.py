@@ -205,3 +205,31 @@ def test_class_weights_of_a_study() -> None:
     assert sum(told) == len(patches) > max(told)
     (whole,) = patch_maps(cam, source, patches[:1], 1, weights=found)
     assert np.isfinite(whole.map).all()
+
+
+@pytest.mark.parametrize("name", ["compact", *AVERAGING])
+def test_class_activation_maps_are_the_score(name: str) -> None:
+    """CAM adds up to the class score but for the bias, and Grad-CAM there is CAM cut at zero."""
+    cam = cam_of(name)
+    inputs = torch.randn(2, 1, INPUT_PX[name], INPUT_PX[name])
+    look, found = cam.look(inputs, 1), cam.activations(inputs, 1)
+    assert cam.averages
+    enlarged = cam.layer.enlarged(look.signed, INPUT_PX[name]).numpy()
+    np.testing.assert_allclose(found, enlarged, atol=1e-5 * np.abs(enlarged).max())
+    bias = cam.module.get_submodule([*dict(cam.module.named_children())][-1]).bias[1]
+    torch.testing.assert_close(
+        look.signed.sum(dim=(1, 2)) + bias, look.scores, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_class_activation_maps_are_of_the_last_maps_whatever_is_looked_at() -> None:
+    """Another layer for Grad-CAM changes the unit of CAM alone, to the area of that layer's cells;
+    nets with hidden layers have none."""
+    inputs = torch.randn(1, 1, 64, 64)
+    last, first = (cam_of("compact", layer) for layer in (None, "block1"))
+    share = (first.layer.stride_px / last.layer.stride_px) ** 2
+    found = first.activations(inputs, 0)
+    np.testing.assert_allclose(found, share * last.activations(inputs, 0), rtol=1e-5)
+    deadnet = cam_of("deadnet")
+    assert not deadnet.averages
+    assert deadnet.activations(torch.randn(1, 1, 220, 220), 0) is None

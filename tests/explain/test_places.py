@@ -70,6 +70,29 @@ def test_evidence_adds_up_to_the_score_but_for_the_bias(net: Net) -> None:
     assert scores.std() > 0.1
 
 
+def test_grad_cam_differs_from_the_exact_map_by_where_alone(net: Net) -> None:
+    """By mean slopes maps that are everywhere alike have the same evidence in all; others have it
+    elsewhere."""
+    cam = PlaceCam(net)
+
+    def both(cam: PlaceCam, maps: Sequence[FieldMap], places: Tensor) -> Tensor:
+        flat = [
+            each._replace(values=each.values.mean(dim=(1, 2), keepdim=True).expand_as(each.values))
+            for each in maps
+        ]
+        found = [
+            cam.evidence(of, places[:1], 0, AROUND, averaged=averaged)
+            for of in (flat, maps)
+            for averaged in (False, True)
+        ]
+        sums = [each.sum() for each in found[:2]]
+        return torch.stack([*sums, (found[2] - found[3]).abs().max()]).expand(len(places), 3)
+
+    exact, averaged, apart = read(cam, both)[0]
+    torch.testing.assert_close(averaged, exact, rtol=1e-3, atol=1e-4)
+    assert apart > 0
+
+
 def test_evidence_is_beside_the_mean_of_training_fields(net: Net) -> None:
     """With a reference it adds up to the score less that of the reference's mean features."""
     module = copy.deepcopy(net.module)

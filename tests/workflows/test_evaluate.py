@@ -133,7 +133,7 @@ def test_one_class_in_the_test_part(study: Study, tmp_path: Path) -> None:
     copy = Study.open(tmp_path / "study")
     split(copy, by="well", scheme=Named(("A01", "A02")), grid=Grid(64, 64), name="one")
     run = train(copy, tmp_path / "run", TINY, split="one", processes=0).run
-    made = evaluate(run.folder)
+    made = evaluate(run.folder, random=False)
     results = json.loads((made.folder / "results.json").read_text(), parse_constant=refuse_constant)
     assert results["figures"]["roc_auc"]["value"] is None
     assert results["figures"]["specificity"]["value"] is not None
@@ -166,7 +166,7 @@ def test_wells_of_both_classes_are_judged_within(study: Study, tmp_path: Path) -
     label(copy, route, ("live", "dead"), name="cells")
     split(copy, by="well", scheme=Holdout((0.4, 0.2, 0.4)), labels="cells", name="cells")
     run = train(copy, tmp_path / "run", TINY, split="cells", processes=0).run
-    made = evaluate(run.folder)
+    made = evaluate(run.folder, random=False)
     assert json.loads((made.folder / "results.json").read_text())["headline"] == "within_auc"
     page = made.page.read_text("utf-8")
     assert re.search(r"cannot be told apart with confidence: AUC within one well 0\.\d\d", page)

@@ -102,7 +102,7 @@ def case(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
     label(study, route, CLASSES)
     split(study, by="picture", scheme=KFolds(2, 0.3), grid=Whole())
     run = train(study, folder / "run", PROFILE, processes=0).run
-    return Case(study, run.folder, evaluate(run.folder, baselines=True))
+    return Case(study, run.folder, evaluate(run.folder, random=False))
 
 
 def text_of(page: Path) -> str:

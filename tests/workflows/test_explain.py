@@ -116,6 +116,17 @@ def test_shares_of_patches_lie_between_0_and_1(made: Explanation) -> None:
         assert made.background[str(name)].evidence.value == pytest.approx(share)
 
 
+def test_class_activation_maps_of_every_class(made: Explanation) -> None:
+    """The page has a row for each class, and says what both maps are of such a net."""
+    page = made.page.read_text("utf-8")
+    section = page[page.index("Class activation maps, class by class") :]
+    section = section[: section.index("Surest calls")]
+    assert "Zhou et al. 2016" in section
+    assert "cut at zero" in section
+    for name in CLASSES:
+        assert f"{name}: p " in section
+
+
 def test_evidence_is_of_unseen_groups_only(
     made: Explanation, trained: TrainingResult, study: Study
 ) -> None:

@@ -65,6 +65,7 @@ def test_the_page_says_what_is_true_of_such_nets(made: Explanation) -> None:
         "judges all of a patch",
         "--layer block2",
         "of this one there are none",
+        "class activation map (CAM) of this net is exact",
     ):
         assert words in text
     for words in ("cell of the layer", "overlapping crops", "Class models</h", "weights of"):

@@ -35,7 +35,7 @@ def run(study: Study, tmp_path_factory: pytest.TempPathFactory) -> TrainingResul
 
 def test_it_is_measured_and_read_back(run: TrainingResult, study: Study) -> None:
     """Card and net agree on what is seen, and the unseen wells are told apart."""
-    measured = evaluate(run.run.folder)
+    measured = evaluate(run.run.folder, random=False)
     assert measured.page.is_file()
     model = Model.load(run.run.model(0), device="cpu")
     assert model.card.input_px == 32

@@ -121,16 +121,18 @@ class Cam:
         """Class activation maps (CAM) at the pixels of `inputs`, (n, input_px, input_px).
 
         Each of the net's last maps by the net's own weight of it for the class, whatever layer is
-        looked at: above zero for the class, below zero against it. The sum over the cells of that
-        layer is the class score but for the bias. ``None`` where a net has no such weights, for
-        more than one fully connected layer lies between its maps and the scores.
+        looked at: above zero for the class, below zero against it. The sum over the cells of the
+        last layer is the class score but for the bias; at another one the unit is still that of
+        `maps`, the score per area of its cells. ``None`` where a net has no such weights, for more
+        than one fully connected layer lies between its maps and the scores.
         """
         if self._head is None:
             return None
         last = layer(self.module)
         with torch.inference_mode():
             maps, _ = self._run(inputs, number, last)
-            weight = self._head.weight[number].to(maps) / maps[0, 0].numel()
+            area = (self.layer.stride_px / last.stride_px) ** 2
+            weight = self._head.weight[number].to(maps) * (area / maps[0, 0].numel())
             signed = torch.einsum("k,nkhw->nhw", weight, maps)
             found: NDArray[np.float32] = (
                 last.enlarged(signed, self.net.input_px).float().cpu().numpy()

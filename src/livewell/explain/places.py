@@ -102,16 +102,27 @@ class PlaceCam:
             yield PatchMap(patch, box, _around(source, patch, box), np.maximum(found, 0))
 
     def activation_maps(
-        self, source: PixelSource, patches: Sequence[Region], number: int
+        self,
+        source: PixelSource,
+        patches: Sequence[Region],
+        number: int,
+        *,
+        averaged: bool = False,
     ) -> list[NDArray[np.float32]]:
-        """Evidence for a class, and below zero against it, in the score of each patch."""
+        """Evidence for a class, and below zero against it, in the score of each patch.
+
+        With `averaged` slopes as Grad-CAM has them, see `evidence`.
+        """
         size = self.seen_px
 
         def read(maps: Sequence[FieldMap], places: Tensor) -> Tensor:
             corners = (places - size / 2).floor().int().tolist()
             boxes = [Box.of(y, x, y + size, x + size) for y, x in corners]
             pairs = zip(places, boxes, strict=True)
-            found = [self.evidence(maps, place[None], number, box) for place, box in pairs]
+            found = [
+                self.evidence(maps, place[None], number, box, averaged=averaged)
+                for place, box in pairs
+            ]
             return (torch.stack(found).flatten(1) * MAP_PX**2).float()
 
         reader = self._reader.keeping(cache_of(source))
@@ -140,10 +151,19 @@ class PlaceCam:
             inside[own.slices] = (made * stride**2).clamp_min(0).float().cpu().numpy()
         return found, None
 
-    def evidence(self, maps: Sequence[FieldMap], places: Tensor, number: int, box: Box) -> Tensor:
+    def evidence(
+        self,
+        maps: Sequence[FieldMap],
+        places: Tensor,
+        number: int,
+        box: Box,
+        *,
+        averaged: bool = False,
+    ) -> Tensor:
         """Evidence for a class in the scores of places (n, 2) together, at the pixels of a box.
 
-        (h, w), per pixel; places and box are in pixels of the part that `maps` are of.
+        (h, w), per pixel; places and box are in pixels of the part that `maps` are of. `averaged`:
+        by the mean of each map's slopes over the cells that are read, in place of each cell's own.
         """
         found = torch.zeros(box.shape, dtype=torch.float64, device=places.device)
         weights, means = self.module.weight[number].double(), self._means()
@@ -156,7 +176,8 @@ class PlaceCam:
                 weight, mean = (
                     each[own].view(squares, channels, 1, 1) for each in (weights, means)
                 )
-                cells = _cells(at, reading, weight, mean, places, self.module.pool_cells(at))
+                pool = self.module.pool_cells(at)
+                cells = _cells(at, reading, weight, mean, places, pool, averaged)
                 found += _enlarged(at, *cells, box)
         return found
 
@@ -193,7 +214,13 @@ def _around(source: PixelSource, patch: Region, box: Box) -> NDArray[np.float32]
 
 
 def _cells(
-    at: FieldMap, reading: Reading, weights: Tensor, means: Tensor, places: Tensor, pool: int
+    at: FieldMap,
+    reading: Reading,
+    weights: Tensor,
+    means: Tensor,
+    places: Tensor,
+    pool: int,
+    averaged: bool = False,
 ) -> tuple[Tensor, tuple[int, int]]:
     """Evidence (rows, columns) of the cells that places read, and where the first one lies.
 
@@ -215,7 +242,10 @@ def _cells(
         # the mean slope of a root on the straight way there; where nothing differs it is not needed
         slope = (rooted(square) - mean) / (square - usual)
         pull = weight * counts * torch.where(square == usual, 0.0, slope) / cells
-        found += ((values - usual) * _summed(pull, edge)).sum(dim=0)
+        steep = _summed(pull, edge)
+        if averaged:
+            steep = steep.mean(dim=(-2, -1), keepdim=True)
+        found += ((values - usual) * steep).sum(dim=0)
     return found, (top, left)
 
 

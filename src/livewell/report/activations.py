@@ -25,6 +25,8 @@ FOR, AGAINST = PALETTE["amber"], "#5E3C99"
 """Amber speaks for a class, purple against it; the two differ in lightness too."""
 COVER = 0.8
 """Opacity of the strongest evidence over the grey image."""
+FULL = 99.0
+"""Percentile of all values shown, whatever their sign, that has full colour."""
 ROWS = 5
 """Classes in one figure."""
 TALL_IN = 1.75
@@ -35,19 +37,19 @@ TALL_IN = 1.75
 class Activation:
     """An image (h, w) with its class activation map and its Grad-CAM at the same pixels.
 
-    Both are in one unit; a net that has no such map has ``None``.
+    Both are in one unit; a net that has no class activation map has ``None``.
     """
 
     grey: Map
     cam: Map | None
-    gradcam: Map | None
+    gradcam: Map
     caption: str
 
     @property
     def maps(self) -> list[tuple[str, Map]]:
         """The maps that there are, by their names."""
-        both = {"CAM": self.cam, "Grad-CAM": self.gradcam}
-        return [(name, found) for name, found in both.items() if found is not None]
+        cam = [] if self.cam is None else [("CAM", self.cam)]
+        return [*cam, ("Grad-CAM", self.gradcam)]
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,12 @@ class ClassRow:
     missed: Activation | None = None
 
 
-def activation_figures(rows: Sequence[ClassRow], top: float, unit: str) -> list[Picture]:
-    """Figures of at most `ROWS` classes each, all on one scale: `top` is in full colour."""
+def activation_figures(rows: Sequence[ClassRow], unit: str) -> list[Picture]:
+    """Figures of at most `ROWS` classes each, all on one scale: the strongest in full colour."""
+    shown = (each for row in rows for each in (row.right, row.wrong, row.missed) if each)
+    values = [np.abs(found).ravel() for each in shown for _, found in each.maps]
+    top = float(np.nanpercentile(np.concatenate(values), FULL)) if values else 1.0
+    top = top or 1.0
     starts = range(0, len(rows), ROWS)
     return [_figure(rows[start : start + ROWS], top, unit) for start in starts]
 
@@ -93,13 +99,17 @@ def _seen(inside: Inside, row: pd.DataFrame, number: int, p: float) -> Activatio
     """The one patch of a table under its model's maps for a class."""
     cam, classes = inside.cams[int(row["fold"].iloc[0])], inside.tested.classes
     (found,) = inside.maps(row, number)
-    maps = cam.activation_maps(inside.tested.pixels, regions_of(row[KEY]), number)
+    asked = inside.tested.pixels, regions_of(row[KEY]), number
+    maps, gradcam = cam.activation_maps(*asked), found.map
+    if isinstance(cam, PlaceCam):
+        gradcam = np.maximum(cam.activation_maps(*asked, averaged=True)[0], 0)
     label, called = row["label"].iloc[0], classes.called(int(row["called"].iloc[0]))
-    said = "" if label == called else f"\nis {label}, called {called}"
+    said = f"\nis {label}" if called == classes[number] else f"\nmissed, called {called}"
+    said = "" if label == called else said
     return Activation(
         found.grey,
         None if maps is None else maps[0],
-        None if isinstance(cam, PlaceCam) else found.map,
+        gradcam,
         f"p {p:.2f}, {row['group'].iloc[0]}{said}",
     )
 
@@ -133,8 +143,8 @@ def _figure(rows: Sequence[ClassRow], top: float, unit: str) -> Picture:
             if place == 0:
                 for axes, head in zip(panels, 2 * ["image", *kinds], strict=True):
                     axes.set_title(head, size=8.5)
-                panels[0].set_title("called rightly: image", size=8.5)
-                panels[half].set_title("called wrongly: image", size=8.5)
+                panels[0].set_title("a right call", size=8.5)
+                panels[half].set_title("a wrong call", size=8.5)
             told = [each.caption for each in (first, row.wrong) if each is not None]
             said.append(f"{row.name}: {'; '.join(told) or 'no call'}".replace("\n", ", "))
         _bar(sheet, top, unit)

@@ -12,7 +12,7 @@ AVERAGING = (
     "The class activation map (CAM, Zhou et al. 2016) is the sum of the net's last maps, each times"
     " the net's weight of it for the class: it adds up to the class score but for the bias."
     " Grad-CAM (Selvaraju et al. 2017) weighs maps by the mean of their slopes and leaves out what"
-    " is below zero; of a net that averages its last maps it is there the same map, cut at zero."
+    " is below zero; at the last maps, which this net averages, it is the same map cut at zero."
 )
 HIDDEN = (
     "A class activation map (CAM, Zhou et al. 2016) is defined for nets that average their last"
@@ -78,7 +78,8 @@ def words_of(cam: CropCam | PlaceCam, models: bool, most: int) -> Words:
         " score, less that of a mean training field.",
         f"half the mean distance of the maps' cells, {layer.margin_px} px",
         "The class activation map (CAM) of this net is exact: what each cell adds to the class"
-        " score, beside the mean of training fields. Grad-CAM, which would take the mean of each"
-        " map's slopes in place of them, is left out.",
+        " score, beside the mean of training fields (Zhou et al. 2016 for nets that average their"
+        " maps). Grad-CAM (Selvaraju et al. 2017) takes the mean of each map's slopes for each"
+        " cell's own, and leaves out what is below zero: it says less exactly where.",
         notes,
     )

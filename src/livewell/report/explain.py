@@ -201,9 +201,9 @@ def explain_page(results: ExplainResults) -> Page:
 
 
 def _sections(results: ExplainResults) -> Iterator[Section]:
-    yield Section(
-        "Class activation maps, class by class", results.words.activations, results.activations
-    )
+    if results.activations:
+        title = "Class activation maps, class by class"
+        yield Section(title, results.words.activations, results.activations)
     pictures = []
     for title, items in results.pairs:
         picture = evidence_pairs(
@@ -269,7 +269,9 @@ def headline(results: ExplainResults) -> str:
     parts = [f"{1 - off:.0%} of the evidence for {name}" for name, (off, _) in known.items()]
     if len(known) > MOST_NAMED:
         shares = sorted(1 - off for off, _ in known.values())
-        parts = [f"{shares[0]:.0%} to {shares[-1]:.0%} of the evidence for {len(known)} classes"]
+        every = len(results.classes)
+        of = f"all {every}" if len(known) == every else f"{len(known)} of {every}"
+        parts = [f"{shares[0]:.0%} to {shares[-1]:.0%} of the evidence for {of} classes"]
     areas = [1 - area for _, area in known.values()]
     cover = "-".join(dict.fromkeys([f"{min(areas):.0%}", f"{max(areas):.0%}"]))
     return f"{listed(parts)} lies on cells, which cover {cover} of the patches."

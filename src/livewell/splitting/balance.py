@@ -56,7 +56,7 @@ def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
         if (few == 1).any():
             alone.setdefault(f"{int((few == 1).sum())} of {len(few)}", []).append(repr(name))
     return found + [
-        f"in {folds} folds the validation part has one group of {', '.join(names)}: {rest} on that"
-        " group alone"
+        f"in {folds} folds the validation part has one group{' each' * (len(names) > 1)} of"
+        f" {', '.join(names)}: {rest} on that group alone"
         for folds, names in alone.items()
     ]

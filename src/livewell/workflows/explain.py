@@ -117,7 +117,7 @@ def explain(
         background=found,
         disagreement=disagreement,
         audits=[tested.audit],
-        activations=activation_figures(rows_of_classes, top, inside.words.unit),
+        activations=activation_figures(rows_of_classes, inside.words.unit),
         settings=said,
         versions=versions(),
     )

@@ -163,7 +163,7 @@ def train_(
     settings: dict[str, str],
     **options: Any,
 ) -> int:
-    """Learn classes that stand in file names; audit, train and evaluate in one folder."""
+    """Learn classes that stand in file names, audited and evaluated."""
     from dataclasses import asdict
 
     from livewell.models.profile import override

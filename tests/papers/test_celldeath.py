@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import imagecodecs
@@ -13,16 +15,21 @@ from scipy import ndimage
 
 from livewell.cli import main
 from livewell.errors import LeakError, SplitError, TableError
+from livewell.labels.by_words import Words
+from livewell.models.pretrained import IMAGENET, LITE0_PACKAGE
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
+from livewell.papers import celldeath
 from livewell.papers.celldeath import Celldeath, Plan, fitted, learn, words_of
 from livewell.papers.slices import slices
 from livewell.report.named import APART, COUNTED, named_verdicts
-from livewell.splitting.schemes import Holdout
+from livewell.splitting.schemes import Holdout, Named
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
 from livewell.workflows.evaluate import evaluate
+from livewell.workflows.index import index
+from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
@@ -31,10 +38,10 @@ RECIPE = override(TINY, {"steps": 12, "steps_per_epoch": 6, "select": "last"})
 PLAN = Plan(WORDS, profile=RECIPE, shares=(0.3, 0.3))
 
 
-def image(path: Path, fine: bool, seed: int, shape: tuple[int, int] = (128, 160)) -> None:
-    """Coarse texture, or fine."""
-    texture = np.random.default_rng(seed).normal(size=shape)
-    texture = texture if fine else ndimage.gaussian_filter(texture, 3)
+def image(path: Path, dark: bool, seed: int, shape: tuple[int, int] = (128, 160)) -> None:
+    """Blobs as large as cells, brighter than the ground or darker; or brighter only."""
+    texture = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 6)
+    texture = texture if dark else np.abs(texture)
     grey = (128 + 30 * texture / texture.std()).clip(1, 255).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(imagecodecs.png_encode(grey))
@@ -78,6 +85,7 @@ def test_tiles_of_an_image_stay_together(taught: Celldeath) -> None:
     assert parts.groupby("group")["part"].nunique().eq(1).all()
 
 
+@pytest.mark.long
 def test_the_same_call_goes_on(taught: Celldeath) -> None:
     """The run is not trained anew, and the page is of the same figures."""
     card = taught.folder / "run" / "fold-00" / "model" / "weights.safetensors"
@@ -161,7 +169,7 @@ def study_of(tmp_path: Path, *names: str, labels: dict[str, str]) -> Celldeath:
     """A training on images of these names."""
     for number, name in enumerate(names):
         image(tmp_path / "in" / name, number % 2 == 0, number)
-    return learn(tmp_path / "in", tmp_path / "out", Plan(labels, profile=RECIPE))
+    return learn(tmp_path / "in", tmp_path / "out", replace(PLAN, labels=labels))
 
 
 @pytest.mark.parametrize(
@@ -170,9 +178,12 @@ def study_of(tmp_path: Path, *names: str, labels: dict[str, str]) -> Celldeath:
         (("a_dead.png", "a_x.png", "a_ctrl.png"), WORDS, "a_x.png.*none of the words ctrl, Dead"),
         (("a_dead_ctrl.png", "a_ctrl.png", "dead.png"), WORDS, "words of 2 classes: ctrl, Dead"),
         (("CPT2_1.png", "DMSO_1.png"), {"DMSO": "D", "CPT": "C"}, "'CPT'.*near it: cpt2"),
-        (("control.png", "control2.png"), {"control": "a", "control3": "b"}, "near it: control2"),
+        (
+            ("control.png", "control2.png"),
+            {"control": "a", "control3": "b"},
+            "'control3'.*near it: control",
+        ),
         (("cpt.png", "b.png"), {"cpt": "a", "CPT": "b"}, "are one word, whatever the letter case"),
-        (("dead_1.png", "dead_2.png"), {"dead": "dead"}, "two classes are needed"),
     ],
 )
 def test_names_that_say_no_label_or_several(
@@ -222,14 +233,19 @@ def test_colour_that_is_grey_goes_with_grey_and_real_colour_does_not(
         learn(mixed, tmp_path / "out", PLAN)
 
 
-def test_copies_under_other_names_become_one_group(folder: Path, tmp_path: Path) -> None:
+def test_copies_under_other_names_become_one_group(
+    folder: Path, taught: Celldeath, tmp_path: Path
+) -> None:
     """Tiles that were renamed lie with their image: no part holds what another one shows."""
     both = shutil.copytree(folder, tmp_path / "in")
-    made = slices(folder, tmp_path / "tiles", tiles=2)
-    for number, name in enumerate(made.tiles["image"][:2]):
-        shutil.copy(made.folder / name, both / f"dead_renamed{number}.png")
-    found = learn(both, tmp_path / "out", Plan(WORDS, profile=RECIPE))
-    assert any("images of the same content stand in several groups" in c for c in found.cautions)
+    tiles = Study.open(taught.folder / "study").fields()["path"][:2]
+    for number, name in enumerate(tiles):
+        shutil.copy(taught.folder.parent / "tiles" / name, both / f"dead_renamed{number}.png")
+    study = index(both, tmp_path / "study").study
+    label(study, Words(WORDS), PLAN.classes)
+    made = split(study, by="picture", scheme=PLAN.scheme, grid=Grid(64, 64), merge_duplicates=True)
+    assert any("images of the same content stand in several groups" in w for w in made.warnings)
+    assert made.patches.groupby("group")["image"].nunique().max() == 3
 
 
 def invoke(*words: str | Path) -> Result:
@@ -237,29 +253,48 @@ def invoke(*words: str | Path) -> Result:
     return CliRunner().invoke(main, ["celldeath", *map(str, words)])
 
 
+@pytest.mark.skipif(find_spec(LITE0_PACKAGE) is None, reason=f"{LITE0_PACKAGE} is not installed")
 def test_the_three_commands(folder: Path, tmp_path: Path) -> None:
     """Slice, train and predict; `--labels` takes many words; every end is one JSON object."""
     cut = invoke("slice", folder, "--out", tmp_path / "tiles", "--tiles", "2", "--json")
     assert json.loads(cut.stdout)["tiles"] == 24
-    short = ("--epochs", "1", "--batch", "8", "--set", "precision=float32", "--dropout", "0")
-    short += ("--lr", "0.001", "--lr-first", "0.0001", "--weight-decay", "0.01")
-    words = ("--labels", "ctrl", "dead", "--model", "resnet34", *short, "--test-share", "0.3")
+    small = ("--set", "zooms=1", "--set", "blocks=3", "--set", "radii_px=0", "--test-share", "0.3")
+    words = ("--labels", "ctrl", "dead", *small)
     made = invoke("train", tmp_path / "tiles", "--out", tmp_path / "made", *words, "--json")
     assert made.exit_code == 0, made.output
     told = json.loads(made.stdout)
     assert told["audit"]["state"] != "none"
     assert told["audit"]["headline"] in told["headline"]
-    spec = json.loads((tmp_path / "made" / "run" / "run.json").read_text("utf-8"))["profile"]
-    assert (spec["name"], spec["net"]["kind"], spec["fit"]["passes"]) == (
-        "CELLDEATH_2021",
-        "resnet34",
-        1,
-    )
     judged = invoke(
         *("predict", folder, "--model", tmp_path / "made", "--out", tmp_path / "verdicts"), "--json"
     )
     assert judged.exit_code == 0, judged.output
     assert sum(json.loads(judged.stdout)["verdicts"].values()) == 12
+
+
+def test_options_of_the_old_tool_are_settings(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Net, rates, epochs, batch, dropout, decay and ImageNet's weights reach the recipe."""
+    plans: list[Plan] = []
+
+    def planned(images: Path, out: Path, plan: Plan, **_: object) -> None:
+        plans.append(plan)
+        raise SplitError("enough")
+
+    monkeypatch.setattr(celldeath, "learn", planned)
+    rates = ("--lr-first", "2e-5", "--lr", "2e-4", "--weight-decay", "0.1", "--dropout", "0.25")
+    net = ("--model", "densenet121", "--epochs", "7", "--batch", "4", "--imagenet")
+    shares = ("--test-share", "0.3", "--valid-share", "0.1", "--set", "flips=false")
+    invoke("train", folder, "--out", tmp_path / "out", *net, *rates, *shares)
+    (plan,) = plans
+    fit, it = plan.profile.fit, plan.profile
+    assert (it.name, it.net.kind, it.net.begins_with) == ("CELLDEATH_2021", "densenet121", IMAGENET)
+    assert (fit.passes, fit.batch, fit.lr_first, fit.lr) == (7, 4, 2e-5, 2e-4)
+    assert (fit.weight_decay, it.net.head_dropout, it.augment.flips) == (0.1, 0.25, False)
+    assert plan.scheme.fractions == pytest.approx((0.63, 0.07, 0.3))
+    assert plan.labels == celldeath.LABELS
+    assert replace(plan, test=("N1",)).scheme == Named(("N1",))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +303,7 @@ def test_the_three_commands(folder: Path, tmp_path: Path) -> None:
         (("--epochs", "3"), "need --model"),
         (("--imagenet",), "need --model"),
         (("--model", "resnet18"), "resnet18"),
-        (("--labels", "ctrl"), "two classes are needed"),
+        (("--labels", "ctrl"), "at least two classes"),
     ],
 )
 def test_options_that_go_together(folder: Path, tmp_path: Path, words: tuple, text: str) -> None:

@@ -133,6 +133,13 @@ def _of_nets(function: Any) -> Any:
     show_default=True,
     help="What is never split: picture, or better what pattern or metadata say, as replicate.",
 )
+@click.option(
+    "--empty",
+    type=click.Choice(["drop", "keep"]),
+    default="drop",
+    show_default=True,
+    help="Patches without cells.",
+)
 @click.option("--test", multiple=True, help="Group that is tested (repeatable), of --by.")
 @click.option("--test-share", type=SHARE, default=0.2, show_default=True, help="Of the groups.")
 @click.option(
@@ -156,7 +163,7 @@ def train_(
     settings: dict[str, str],
     **options: Any,
 ) -> int:
-    """Learn classes that stand in file names; audit, train and evaluate in one folder."""
+    """Learn classes that stand in file names, audited and evaluated."""
     from dataclasses import asdict
 
     from livewell.models.profile import override

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -58,6 +59,8 @@ class Plan:
     by
         Column that names what is never split: picture (tiles of one image stay together), or,
         where pattern or metadata say it, replicate, plate, experiment.
+    empty
+        Patches without cells, told by their texture: left out, or kept as the old tool does.
     test
         Groups that are tested; a share of them where none are named.
     shares
@@ -72,6 +75,7 @@ class Plan:
     others: Others = "refuse"
     profile: Profile = FROZEN
     by: str = "picture"
+    empty: Literal["drop", "keep"] = "drop"
     test: tuple[str, ...] = ()
     shares: tuple[float, float] = SHARES
     pattern: str | None = None
@@ -154,6 +158,7 @@ def learn(
         "labels": dict(plan.labels),
         "profile": plan.profile.model_dump(mode="json"),
         "by": plan.by,
+        "empty": plan.empty,
         "test": plan.test,
         "shares": plan.shares,
         "channel": noted_channels(plan.channels),
@@ -174,7 +179,7 @@ def learn(
     labelled = label(study, Words(plan.labels, plan.others), classes)
     say("2/5  splitting")
     recipe, shrunk = fitted(plan.profile, study)
-    grid = Grid(recipe.input.patch_px, recipe.input.stride_px)
+    grid = Grid(recipe.input.patch_px, recipe.input.stride_px, empty=plan.empty)
     made = split(study, by=plan.by, scheme=plan.scheme, grid=grid, merge_duplicates=True, seed=seed)
     say("3/5  auditing: what else tells the classes apart?")
     if audit_state(study, "labels").state in ("none", "stale"):

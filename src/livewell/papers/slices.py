@@ -68,8 +68,8 @@ def slices(images: AnyPath, out: AnyPath, *, tiles: int = 4) -> Slices:
     images
         A file, or a folder that is searched with its folders.
     out
-        Takes the tiles, in the folders of their images, ``tiles.csv`` and, where an image could
-        not be cut, ``failures.csv``. If a slicing of the same images was stopped here, it goes on.
+        Takes the tiles, in the folders of their images, ``tiles.csv``, and ``failures.csv`` with
+        images that could not be cut. If a slicing of the same images was stopped here, it goes on.
     tiles
         How many an image: 2, 4, 6 or 8.
 
@@ -111,8 +111,7 @@ def slices(images: AnyPath, out: AnyPath, *, tiles: int = 4) -> Slices:
     rows = [row for record in batch.records.values() for row in record["rows"]]
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_csv(out / "tiles.csv", table)
-    if len(batch.failures):
-        write_csv(out / "failures.csv", batch.failures)
+    write_csv(out / "failures.csv", batch.failures)
     Journal(out).end()
     notes = pd.DataFrame([record["notes"] for record in batch.records.values()], dtype="str")
     layouts, *losses = (_counted(notes[column]) for column in notes)

@@ -30,7 +30,7 @@ FREQUENCIES = 14
 RATIO, LADDER = 1.35, 1.2
 """Frames whose sizes differ by less may be parts of each other, pixel on pixel; steps of sizes at
 which their frequencies are taken in pixels."""
-BLOCK = 1024
+BLOCK = 256
 VIEWS = ((0, 2), (1, 3), (4, 6), (5, 7))
 """Turns of the same magnitudes: by quarters, and from 4 on of the mirror image."""
 Floats = NDArray[np.float32]
@@ -49,8 +49,8 @@ class Frames:
     """Likenesses of frames or tiles that are compared, the image and the group that each is of.
 
     Frames of one group, by default of one image, are not compared. What most of at least
-    `pattern.LEAST_IMAGES` images of one size have in common, such as dust or a camera's pattern, is
-    taken out of them.
+    `pattern.LEAST_IMAGES` images of one size have in common (in one of their `parts`, where these
+    are tiles), such as dust or a camera's pattern, is taken out of them.
     """
 
     def __init__(
@@ -58,13 +58,16 @@ class Frames:
         likenesses: Sequence[Likeness],
         images: Sequence[str],
         groups: Sequence[str] | None = None,
+        parts: Sequence[str] | None = None,
     ) -> None:
         self.images = np.array(images, dtype=object)
         self.groups = self.images if groups is None else np.array(groups, dtype=object)
         self.sizes = np.array([(one.height, one.width) for one in likenesses]).reshape(-1, 2)
         stack = np.array([one.thumbnail for one in likenesses], dtype=np.float32)
         stack = stack.reshape(-1, EDGE, EDGE) * (LIMIT / 127)
-        self.thumbnails = without_pattern(stack, self.sizes, self.images)
+        parts = [""] * len(self.images) if parts is None else parts
+        kinds = [f"{each} {part}" for each, part in zip(self.sizes, parts, strict=True)]
+        self.thumbnails = without_pattern(stack, kinds, self.images)
         self._edges = np.log(np.maximum(self.sizes, 1).max(axis=1)) / np.log(LADDER)
         self._known: dict[float | None, tuple[Numbers, Floats]] = {}
 

@@ -21,6 +21,9 @@ from livewell.measure.pattern import without_pattern
 
 LEAST = 0.6
 """Correlation of thumbnails, over their overlap, from which two frames show the same."""
+DISTINCT = 0.45
+"""How far above that of any other turn it lies at least, as a share of what is left to 1. A cell or
+two lie on each other in every turn, and say nothing."""
 CANDIDATE = 0.36
 """Correlation of low frequencies from which two frames are laid on each other."""
 OVERLAP = 0.65
@@ -116,8 +119,8 @@ def pairs_alike(
     for i, j, view in sorted(tried, key=lambda each: (-tried[each], each)):
         names = ones.images[i], others.images[j]
         if names not in found and asked(*names):
-            agreed = max(_agreement(ones, i, others, j, turn) for turn in VIEWS[view])
-            if agreed >= LEAST:
+            agreed = _same(ones, i, others, j, view)
+            if agreed:
                 found.add(names)
                 yield Pair(i, j, agreed)
 
@@ -172,15 +175,30 @@ def _turned(values: NDArray[np.floating], turn: int) -> NDArray[np.floating]:
     return np.rot90(values[:, ::-1] if turn >= 4 else values, turn % 4)
 
 
-def _agreement(ones: Frames, i: int, others: Frames, j: int, turn: int) -> float:
-    """Highest correlation of a frame with a turned other one, as a crop and as a whole."""
+def _same(ones: Frames, i: int, others: Frames, j: int, view: int) -> float:
+    """Correlation of two frames in the best turn of a view, 0 where they are not the same."""
+    agreed, best = max((_agreement(ones, i, others, j, turn), turn) for turn in VIEWS[view])
+    if agreed < LEAST:
+        return 0.0
+    most = (agreed - DISTINCT) / (1 - DISTINCT)
+    turned = (_agreement(ones, i, others, j, turn, most) for turn in range(8) if turn != best)
+    return agreed if all(each <= most for each in turned) else 0.0
+
+
+def _agreement(
+    ones: Frames, i: int, others: Frames, j: int, turn: int, least: float = LEAST
+) -> float:
+    """Highest correlation of a frame with a turned other one, as a crop and as a whole.
+
+    What lies surely below `least` may be 0.
+    """
     one, other = ones.thumbnails[i], _turned(others.thumbnails[j], turn)
     own, size = ones.sizes[i], others.sizes[j][:: 1 if turn % 2 == 0 else -1]
     ratio = size / own
     shapes = {(EDGE, EDGE)}
     if ((ratio < RATIO) & (ratio > 1 / RATIO)).all():
         shapes.add((round(EDGE * ratio[0]), round(EDGE * ratio[1])))
-    return max(_highest(one, _resampled(other, shape)) for shape in shapes)
+    return max(_highest(one, _resampled(other, shape), least) for shape in shapes)
 
 
 def _resampled(cells: Floats, shape: tuple[int, int]) -> Floats:
@@ -197,14 +215,14 @@ def _linear(size: int) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _highest(one: Floats, other: Floats) -> float:
+def _highest(one: Floats, other: Floats, least: float) -> float:
     """Highest correlation over the overlap, of all shifts, between cells by a parabola."""
     longest = max(*one.shape, *other.shape)
     # so long that shifts which leave the least overlap do not run into each other
     canvas = (fft.next_fast_len(int(longest * (2 - OVERLAP)), real=True),) * 2
     spectra = [fft.rfft2(each, canvas) for each in (one, other)]
     both = fft.irfft2(spectra[0] * spectra[1].conj(), canvas)
-    if both.max() < LEAST * OVERLAP * np.sqrt((one * one).sum() * (other * other).sum()):
+    if both.max() < least * OVERLAP * np.sqrt((one * one).sum() * (other * other).sum()):
         return 0.0
     squares = [fft.rfft2(each * each, canvas) for each in (one, other)]
     there = [fft.rfft2(np.ones_like(each), canvas) for each in (one, other)]
@@ -212,8 +230,8 @@ def _highest(one: Floats, other: Floats) -> float:
     theirs = fft.irfft2(there[0] * squares[1].conj(), canvas)
     overlap = fft.irfft2(there[0] * there[1].conj(), canvas)
     # energies below a hundredth of a usual one are rounding
-    least = np.maximum(0.01 * overlap, 1e-3)
-    energy = np.sqrt(np.maximum(mine, least) * np.maximum(theirs, least))
+    rounding = np.maximum(0.01 * overlap, 1e-3)
+    energy = np.sqrt(np.maximum(mine, rounding) * np.maximum(theirs, rounding))
     found = np.where(overlap >= OVERLAP * max(one.size, other.size), both / energy, -1)
     y, x = np.unravel_index(int(found.argmax()), found.shape)
     top, rise = float(found[y, x]), 0.0

@@ -59,6 +59,18 @@ def test_whole_frames_by_the_column_of_parts(livewell: Run, study: Path) -> None
     assert dealt["part"].tolist() == PARTS
 
 
+def test_pairs_that_are_different_fields_are_kept_on_record(livewell: Run, study: Path) -> None:
+    """Pairs are named one by one; an image that is not there is an error."""
+    pairs = ["--different-fields", "i0.tif", "i1.tif", "--different-fields", "i2.tif", "i5.tif"]
+    done = livewell("split", study, *WHOLE, *pairs)
+    assert done.exit_code == 0, done.output
+    found = Study.open(study).split("split")[2].different_fields
+    assert found == (("i0.tif", "i1.tif"), ("i2.tif", "i5.tif"))
+    wrong = livewell("split", study, *WHOLE, "--different-fields", "i0.tif", "i9.tif")
+    assert wrong.exit_code == 2
+    assert "i9.tif" in wrong.output
+
+
 def test_other_schemes_take_whole_frames(livewell: Run, study: Path) -> None:
     """Named groups are held out as with patches."""
     held = ("--scheme", "named", "--test", "i4.tif", "--test", "i5.tif")

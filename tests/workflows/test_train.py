@@ -36,7 +36,7 @@ def test_card_says_what_the_model_is(
     assert {"torch", "python", "livewell"} <= set(card.versions)
     assert 0 <= card.region_rule.threshold <= 1
     files = {path.name for path in trained.run.model(0).iterdir()}
-    assert files == {"weights.safetensors", "card.json"}
+    assert files == {"weights.safetensors", "card.json", "learnt.safetensors"}
 
 
 def test_repeating_the_command_trains_nothing_anew(

@@ -21,6 +21,9 @@ from livewell.measure.pattern import without_pattern
 
 LEAST = 0.6
 """Correlation of thumbnails, over their overlap, from which two frames show the same."""
+DISTINCT = 0.45
+"""How far above that of any other turn it lies at least, as a share of what is left to 1. A cell or
+two lie on each other in every turn, and say nothing."""
 CANDIDATE = 0.36
 """Correlation of low frequencies from which two frames are laid on each other."""
 OVERLAP = 0.65
@@ -30,7 +33,7 @@ FREQUENCIES = 14
 RATIO, LADDER = 1.35, 1.2
 """Frames whose sizes differ by less may be parts of each other, pixel on pixel; steps of sizes at
 which their frequencies are taken in pixels."""
-BLOCK = 1024
+BLOCK = 256
 VIEWS = ((0, 2), (1, 3), (4, 6), (5, 7))
 """Turns of the same magnitudes: by quarters, and from 4 on of the mirror image."""
 Floats = NDArray[np.float32]
@@ -49,8 +52,8 @@ class Frames:
     """Likenesses of frames or tiles that are compared, the image and the group that each is of.
 
     Frames of one group, by default of one image, are not compared. What most of at least
-    `pattern.LEAST_IMAGES` images of one size have in common, such as dust or a camera's pattern, is
-    taken out of them.
+    `pattern.LEAST_IMAGES` images of one size have in common (in one of their `parts`, where these
+    are tiles), such as dust or a camera's pattern, is taken out of them.
     """
 
     def __init__(
@@ -58,13 +61,16 @@ class Frames:
         likenesses: Sequence[Likeness],
         images: Sequence[str],
         groups: Sequence[str] | None = None,
+        parts: Sequence[str] | None = None,
     ) -> None:
         self.images = np.array(images, dtype=object)
         self.groups = self.images if groups is None else np.array(groups, dtype=object)
         self.sizes = np.array([(one.height, one.width) for one in likenesses]).reshape(-1, 2)
         stack = np.array([one.thumbnail for one in likenesses], dtype=np.float32)
         stack = stack.reshape(-1, EDGE, EDGE) * (LIMIT / 127)
-        self.thumbnails = without_pattern(stack, self.sizes, self.images)
+        parts = [""] * len(self.images) if parts is None else parts
+        kinds = [f"{each} {part}" for each, part in zip(self.sizes, parts, strict=True)]
+        self.thumbnails = without_pattern(stack, kinds, self.images)
         self._edges = np.log(np.maximum(self.sizes, 1).max(axis=1)) / np.log(LADDER)
         self._known: dict[float | None, tuple[Numbers, Floats]] = {}
 
@@ -113,8 +119,8 @@ def pairs_alike(
     for i, j, view in sorted(tried, key=lambda each: (-tried[each], each)):
         names = ones.images[i], others.images[j]
         if names not in found and asked(*names):
-            agreed = max(_agreement(ones, i, others, j, turn) for turn in VIEWS[view])
-            if agreed >= LEAST:
+            agreed = _same(ones, i, others, j, view)
+            if agreed:
                 found.add(names)
                 yield Pair(i, j, agreed)
 
@@ -169,15 +175,30 @@ def _turned(values: NDArray[np.floating], turn: int) -> NDArray[np.floating]:
     return np.rot90(values[:, ::-1] if turn >= 4 else values, turn % 4)
 
 
-def _agreement(ones: Frames, i: int, others: Frames, j: int, turn: int) -> float:
-    """Highest correlation of a frame with a turned other one, as a crop and as a whole."""
+def _same(ones: Frames, i: int, others: Frames, j: int, view: int) -> float:
+    """Correlation of two frames in the best turn of a view, 0 where they are not the same."""
+    agreed, best = max((_agreement(ones, i, others, j, turn), turn) for turn in VIEWS[view])
+    if agreed < LEAST:
+        return 0.0
+    most = (agreed - DISTINCT) / (1 - DISTINCT)
+    turned = (_agreement(ones, i, others, j, turn, most) for turn in range(8) if turn != best)
+    return agreed if all(each <= most for each in turned) else 0.0
+
+
+def _agreement(
+    ones: Frames, i: int, others: Frames, j: int, turn: int, least: float = LEAST
+) -> float:
+    """Highest correlation of a frame with a turned other one, as a crop and as a whole.
+
+    What lies surely below `least` may be 0.
+    """
     one, other = ones.thumbnails[i], _turned(others.thumbnails[j], turn)
     own, size = ones.sizes[i], others.sizes[j][:: 1 if turn % 2 == 0 else -1]
     ratio = size / own
     shapes = {(EDGE, EDGE)}
     if ((ratio < RATIO) & (ratio > 1 / RATIO)).all():
         shapes.add((round(EDGE * ratio[0]), round(EDGE * ratio[1])))
-    return max(_highest(one, _resampled(other, shape)) for shape in shapes)
+    return max(_highest(one, _resampled(other, shape), least) for shape in shapes)
 
 
 def _resampled(cells: Floats, shape: tuple[int, int]) -> Floats:
@@ -194,14 +215,14 @@ def _linear(size: int) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _highest(one: Floats, other: Floats) -> float:
+def _highest(one: Floats, other: Floats, least: float) -> float:
     """Highest correlation over the overlap, of all shifts, between cells by a parabola."""
     longest = max(*one.shape, *other.shape)
     # so long that shifts which leave the least overlap do not run into each other
     canvas = (fft.next_fast_len(int(longest * (2 - OVERLAP)), real=True),) * 2
     spectra = [fft.rfft2(each, canvas) for each in (one, other)]
     both = fft.irfft2(spectra[0] * spectra[1].conj(), canvas)
-    if both.max() < LEAST * OVERLAP * np.sqrt((one * one).sum() * (other * other).sum()):
+    if both.max() < least * OVERLAP * np.sqrt((one * one).sum() * (other * other).sum()):
         return 0.0
     squares = [fft.rfft2(each * each, canvas) for each in (one, other)]
     there = [fft.rfft2(np.ones_like(each), canvas) for each in (one, other)]
@@ -209,8 +230,8 @@ def _highest(one: Floats, other: Floats) -> float:
     theirs = fft.irfft2(there[0] * squares[1].conj(), canvas)
     overlap = fft.irfft2(there[0] * there[1].conj(), canvas)
     # energies below a hundredth of a usual one are rounding
-    least = np.maximum(0.01 * overlap, 1e-3)
-    energy = np.sqrt(np.maximum(mine, least) * np.maximum(theirs, least))
+    rounding = np.maximum(0.01 * overlap, 1e-3)
+    energy = np.sqrt(np.maximum(mine, rounding) * np.maximum(theirs, rounding))
     found = np.where(overlap >= OVERLAP * max(one.size, other.size), both / energy, -1)
     y, x = np.unravel_index(int(found.argmax()), found.shape)
     top, rise = float(found[y, x]), 0.0

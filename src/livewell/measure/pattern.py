@@ -1,20 +1,21 @@
 """What images of different fields have in common: dust, rulings, a camera's pattern."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEAST_IMAGES = 16
-"""Images of one size from which what most of them show is known."""
+"""Images of one kind from which what most of them show is known."""
 MOSTLY = 0.8
 """Correlation with the common pattern from which a frame shows little else."""
 
 
 def without_pattern(
-    thumbnails: NDArray[np.float32], sizes: NDArray[np.int64], images: NDArray[Any]
+    thumbnails: NDArray[np.float32], kinds: Sequence[str], images: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """Thumbnails (n, y, x) without what most images of one size have in common.
+    """Thumbnails (n, y, x) without what most images of one kind have in common.
 
     The pattern is the median over images, of each the first frame; half of them may be copies of
     one. A frame that shows little else is left empty, and so like no other. Where most frames are
@@ -22,12 +23,12 @@ def without_pattern(
 
     Parameters
     ----------
-    thumbnails, sizes, images
-        One row a frame; height and width of what it shows, pixels, and the image it is of.
+    thumbnails, kinds, images
+        One row a frame; what names its size and part, and the image it is of.
     """
     found = thumbnails.copy()
-    for size in np.unique(sizes, axis=0):
-        rows = np.flatnonzero((sizes == size).all(axis=1))
+    for kind in sorted(set(kinds)):
+        rows = np.flatnonzero(np.array(kinds) == kind)
         _, first = np.unique(images[rows].astype("str"), return_index=True)
         if len(first) < LEAST_IMAGES:
             continue

@@ -61,6 +61,7 @@ def near_copies(
             [Likeness.unpacked(data) for data in part["likeness"]],
             part["image"].tolist(),
             [str(groups[image]) for image in part["image"]],
+            part["part"].tolist(),
         )
         for part in parts
     )

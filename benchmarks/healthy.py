@@ -101,8 +101,8 @@ def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
         " `mcf7-cells`, leave one experiment out, live cells alone against live and dead; AUC"
         " within experiments.",
         notes=[
-            "On mcf7-pi live and dead cells lie side by side, and the map that HEALTHY_ONLY reads sees"
-            " far beyond one cell; nothing was chosen there.",
+            "On mcf7-pi live and dead cells lie side by side, and the map that HEALTHY_ONLY reads"
+            " sees far beyond one cell; nothing was chosen there.",
             "The distance, its block and its zoom were chosen on two other plates (seeds 101 and"
             " 102), none on mcf7-pi.",
             "At most 5% of healthy patches and images should be called unlike healthy.",

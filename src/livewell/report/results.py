@@ -91,7 +91,7 @@ class EvaluationResults(PageResults):
     `per_group`, `reliability` and `logs` are as the figures of these names take them; a log may
     hold ``attrs["best_epoch"]``. The threshold, chosen on validation groups, is only shown where
     all folds share it. `baselines` are the net, then simple rules, on the same patches, in the
-    headline metric; `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
+    headline metric; `healthy_only` says whether one class alone was learnt, `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
     `warnings` are confounders found, one sentence each; `counts` are patches and groups per part
     and class; `further` are sections that follow the examples.
     """
@@ -107,6 +107,7 @@ class EvaluationResults(PageResults):
     per_group: pd.DataFrame | None = None
     reliability: pd.DataFrame | None = None
     ece: float | None = None
+    healthy_only: bool = False
     threshold: float | None = None
     logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()

@@ -91,7 +91,8 @@ class EvaluationResults(PageResults):
     `per_group`, `reliability` and `logs` are as the figures of these names take them; a log may
     hold ``attrs["best_epoch"]``. The threshold, chosen on validation groups, is only shown where
     all folds share it. `baselines` are the net, then simple rules, on the same patches, in the
-    headline metric; `healthy_only` says whether one class alone was learnt, `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
+    headline metric; `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
+    `healthy_only` says whether one class alone was learnt.
     `warnings` are confounders found, one sentence each; `counts` are patches and groups per part
     and class; `further` are sections that follow the examples.
     """

@@ -15,7 +15,12 @@ _UNLIKE = "unlike "
 
 def p_of(name: str) -> str:
     """What pages call p of a class: its probability, but of what is unlike the only one learnt."""
-    return f"p of {name}" if name.startswith(_UNLIKE) else f"probability of {name}"
+    return f"{p_word(name)} of {name}"
+
+
+def p_word(name: str) -> str:
+    """As `p_of`, in one word."""
+    return "p" if name.startswith(_UNLIKE) else "probability"
 
 
 @dataclass(frozen=True, slots=True)

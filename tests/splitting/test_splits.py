@@ -11,6 +11,8 @@ from livewell.errors import SplitError
 from livewell.splitting import balance
 from livewell.splitting import schemes as splits
 from livewell.splitting.assignment import can_cover
+from livewell.splitting.groups import refuse_lost
+from livewell.tables.metadata import LabelMeta
 
 
 def regions_of(counts: dict[str, tuple[int, int]]) -> pd.DataFrame:
@@ -148,18 +150,17 @@ def test_names_that_cannot_be_held_out_are_all_told(test, validation, match):
         splits.Named(test, validation).assign(patches)
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        (lambda t: t.assign(label="sick"), "every patch is 'sick'"),
-        (lambda t: t.iloc[:0], "no patches"),
-    ],
-)
-def test_patches_of_one_class_or_none_are_refused(change, match):
-    """One class and an empty table are refused by name."""
-    patches = change(regions_of({"a": (2, 2), "b": (2, 2), "c": (2, 2)}))
-    with pytest.raises(SplitError, match=match):
-        splits.Holdout().assign(patches)
+def test_patches_of_one_class_or_none_are_refused():
+    """One class, unless it alone was labelled, and an empty table are refused by name."""
+    patches = regions_of({"a": (2, 2), "b": (2, 2), "c": (2, 2)})
+    meta = LabelMeta(route="column", classes=("sick", "healthy"))
+    sick = patches.assign(label="sick")
+    with pytest.raises(SplitError, match="every patch is 'sick'"):
+        refuse_lost(sick, meta)
+    refuse_lost(sick, meta.model_copy(update={"healthy_only": True}))
+    assert set(splits.Holdout().assign(sick)["part"]) == {"train", "validation", "test"}
+    with pytest.raises(SplitError, match="no patches"):
+        splits.Holdout().assign(patches.iloc[:0])
 
 
 def test_the_refusal_says_which_class_has_how_many_groups():

@@ -20,6 +20,7 @@ from livewell.inference.fields import engine_of
 from livewell.inference.model import Model
 from livewell.inference.unseen import learnt_images
 from livewell.metrics.choice import choose, group_losses
+from livewell.metrics.healthy import meaning
 from livewell.models.building import net_of
 from livewell.models.device import placed
 from livewell.models.files import Card, save_model
@@ -97,6 +98,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     else:
         net, card, chosen = _chosen(run, fold, training, recipes)
     data = card.data | fold.summary() | chosen
+    if card.healthy_only:
+        data["p"] = meaning(card.class_names)
     learnt = fold.learnt.union(*(each.learnt for each in ancestors))
     if start is not None:
         data["begun_with"] = {

@@ -23,6 +23,19 @@ REGION_RULE = RegionRule(1.0, THRESHOLD)
 """Of logits on the scale of `fit_scale`."""
 
 
+def meaning(classes: ClassNames) -> str:
+    """What p means, of healthy and what is unlike it; for cards and pages."""
+    healthy, other = classes
+    return (
+        f"The model learnt from {healthy} alone and says what is {other}, not what is sick: p is"
+        f" no probability. Of {healthy} patches that it had not seen half lie farther from"
+        f" {healthy} than where p is {USUAL:g}, and {MOST_FLAGGED:.0%} farther than where it is"
+        f" {THRESHOLD:g}, the threshold; of {healthy} images of new groups at most as many are"
+        f" expected beyond theirs. Whatever else is {other} is called so too: what is out of focus,"
+        " of another magnification, other cells."
+    )
+
+
 class Scale(NamedTuple):
     """Log odds of p as a line over the logarithm of a distance, or over mean log odds."""
 

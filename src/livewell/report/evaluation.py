@@ -160,7 +160,7 @@ def trust_notes(results: EvaluationResults) -> list[Note]:
     notes += [
         trust.within_groups(results.pooled, results.within, results.words.group, groups),
         trust.virtual_batches(results.paper, known.get(METRIC_NAMES["balanced_accuracy"])),
-        trust.verdicts(known.get(METRIC_NAMES["pictures_right"])),
+        None if results.healthy_only else trust.verdicts(known.get(METRIC_NAMES["pictures_right"])),
         trust.calibration(results.ece, what),
     ]
     return trust.sorted_notes([*notes, *results.notes])
@@ -175,11 +175,14 @@ def _lead(results: EvaluationResults) -> str:
     truth = called["y"].to_numpy(int) if classes.binary else classes.codes(called["label"])
     right, unsure = int((codes == truth).sum()), int((codes < 0).sum())
     rules = "Threshold and band of doubt were" if classes.binary else "The rule of doubt was"
+    others = f"other {words.groups}"
+    if results.healthy_only:
+        rules, others = "The threshold was", f"{classes[0]} {words.groups} alone"
     return (
         f"{right:,} of {len(called):,} {words.regions} were called right "
         f"({right / len(called):.1%}){f', {unsure:,} were left unsure' if unsure else ''}, by "
-        f"models that never saw their {words.group}. {rules} chosen on other"
-        f" {words.groups}, held out of fitting."
+        f"models that never saw their {words.group}. {rules} chosen on {others},"
+        " held out of fitting."
     )
 
 
@@ -321,6 +324,7 @@ def evaluation_results(
         within=found["within_auc"] if not np.isnan(found["within_auc"].value) else None,
         per_group=group_figures(scores, classes),
         reliability=None if alone else reliability_table(rated["p"], rated["y"], rated["group"]),
+        healthy_only=alone,
         ece=None if alone else expected_calibration_error(rated["p"], rated["y"]),
         threshold=one.region_rule.threshold if one and classes.binary else None,
         logs=_logs(run) if run else {},

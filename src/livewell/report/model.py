@@ -3,25 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from livewell.metrics.decisions import MOST_FLAGGED
-from livewell.metrics.healthy import THRESHOLD, USUAL
 from livewell.models.files import Card
 from livewell.report.page import Note, info
 from livewell.text import threshold_p
 
 
 def meaning(card: Card) -> tuple[str, ...]:
-    """What p means of a model that learnt from one class alone; nothing of others."""
-    if not card.healthy_only:
-        return ()
-    healthy, other = card.classes
-    return (
-        f"The model learnt from {healthy} alone and says what is {other}, not what is sick: p is"
-        f" no probability. Of {healthy} patches and images that it had not seen half lie farther"
-        f" from {healthy} than where p is {USUAL:g}, and {MOST_FLAGGED:.0%} farther than where it"
-        f" is {THRESHOLD:g}, the threshold. Whatever else is {other} is called so too: out of"
-        " focus, another magnification, other cells.",
-    )
+    """What p means, where it is no probability."""
+    return (card.data["p"],) if "p" in card.data else ()
 
 
 def card_notes(cards: Mapping[int, Card]) -> list[Note]:

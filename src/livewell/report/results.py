@@ -100,6 +100,7 @@ class EvaluationResults(PageResults):
     hold ``attrs["best_epoch"]``. The threshold, chosen on validation groups, is only shown where
     all folds share it. `baselines` are the net, then simple rules, on the same patches, in the
     headline metric; `paper` is accuracy with the interval of DeadNet's paper, over virtual batches.
+    `healthy_only` says whether one class alone was learnt.
     `warnings` are confounders found, one sentence each; `counts` are patches and groups per part
     and class; `coarser` are sections on coarser questions, `further` those that follow the
     examples.
@@ -116,6 +117,7 @@ class EvaluationResults(PageResults):
     per_group: pd.DataFrame | None = None
     reliability: pd.DataFrame | None = None
     ece: float | None = None
+    healthy_only: bool = False
     threshold: float | None = None
     logs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from livewell.classes import p_word
 from livewell.doses.over_time import Curves
 from livewell.errors import GeometryError
 from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
@@ -58,7 +59,8 @@ def timelapse_page(results: TimelapseResults) -> Page:
     sentence, tone = headline(results)
     low, high = min(results.thresholds), max(results.thresholds)
     between = f"{low:.2f}" if high - low < 0.005 else f"{low:.2f} to {high:.2f}, by its model,"
-    lead = f"An area counts as {results.classes[1]} where its probability is {between} or more."
+    positive = results.classes[1]
+    lead = f"An area counts as {positive} where its {p_word(positive)} is {between} or more."
     lead += f" {results.curves.binning}"
     return results.page(sentence, tone, _sections(results), cautions(results), lead=lead)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from livewell.classes import ClassNames
+from livewell.classes import ClassNames, p_word
 from livewell.report.class_figures import class_areas, class_verdicts
 from livewell.report.figures import verdict_strip
 from livewell.report.maps import class_plate, plate_view
@@ -98,11 +98,14 @@ def _areas(results: HeatmapResults) -> Section:
         return Section(f"Area of each class{over_time}", how + ABSOLUTE, drawn)
     positive, counts = classes[1], ""
     if results.threshold is not None:
-        counts = f"An area counts as {positive} where its probability is {results.threshold:.2f} or"
-        counts += " more. "
+        word = p_word(positive)
+        counts = (
+            f"An area counts as {positive} where its {word} is {results.threshold:.2f} or more. "
+        )
     curves = [sick_curve(x, curve["fraction"], x_label=label, positive=positive)]
     title = f"{sentence(positive)} area{over_time}"
-    return Section(title, counts + ABSOLUTE, curves if len(x) > 1 else [])
+    absolute = ABSOLUTE.replace("probability", p_word(positive))
+    return Section(title, counts + absolute, curves if len(x) > 1 else [])
 
 
 def _heatmap_headline(known: np.ndarray, frames: int, classes: ClassNames) -> str:

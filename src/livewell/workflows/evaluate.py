@@ -164,18 +164,6 @@ def evaluate(
     rows = [*figures.rows, *beside.places.rows]
     for fold, card in cards.items() if on is None else ():
         rewrite_card(tested.folders[fold], card.model_copy(update={"results": rows}))
-    return Evaluation(
-        folder,
-        scores,
-        figures.together,
-        others,
-        group_figures(scores, classes),
-        figures.paper,
-        folder / REPORT,
-        suspected,
-        figures.each,
-        beside.places,
-        beside.stain,
-        beside.collapse,
-        beside.random,
-    )
+    found = (figures.together, others, group_figures(scores, classes), figures.paper)
+    answers = (beside.places, beside.stain, beside.collapse, beside.random)
+    return Evaluation(folder, scores, *found, folder / REPORT, suspected, figures.each, *answers)

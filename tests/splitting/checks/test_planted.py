@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from livewell.splitting.audit import Check, decided
 from livewell.splitting.checks.acquisition import acquisition
@@ -80,10 +81,19 @@ def test_one_class_a_plate_is_said_to_be_beyond_testing(tmp_path: Path):
     assert "nor can a model be tested on a plate left out" in answer
 
 
+def blobs(seed: int, darker: int) -> np.ndarray:
+    """A field of smooth blobs."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(120, 160)), 3)
+    return np.clip((120 + 400 * noise) / darker, 0, 255).astype(np.uint8)
+
+
 def test_copies_are_found_and_copies_with_two_labels_fail(tmp_path: Path):
-    """An image that stands there twice asks for attention; with two labels it fails."""
+    """An image that stands there twice, or in other grey levels, asks for attention; with two
+    labels it fails."""
     same = study(tmp_path / "one", lambda well, state: cells(well - 2 * (well == 10), state))
     assert answered(same, repeats)[0] == "attention"
+    near = study(tmp_path / "near", lambda well, _: blobs(8, 2) if well == 10 else blobs(well, 1))
+    assert "nearly the same" in answered(near, repeats)[1].fails
     torn = study(tmp_path / "two", lambda well, state: cells(well - (well == 5), 0))
     verdict, check = answered(torn, repeats)
     assert verdict == "fails"

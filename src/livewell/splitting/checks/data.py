@@ -10,7 +10,7 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, TableError
 from livewell.splitting.checks.bundles import Bundles
-from livewell.splitting.leaks import merged_groups, same_content
+from livewell.splitting.leaks import merged_groups, near_copies, same_content
 from livewell.splitting.units import UNITS, unit_names
 from livewell.study.content import content
 from livewell.study.measured import Measured, measured, properties
@@ -54,7 +54,7 @@ class AuditData:
     failures
         Image and reason of every file that could not be read.
     clusters
-        Images that show the same (`livewell.splitting.leaks.CLUSTERS`).
+        Images that show the same, or nearly (`livewell.splitting.leaks.CLUSTERS`).
     split
         Where the audit is of a split too.
     seed
@@ -103,15 +103,22 @@ class AuditData:
                 got=", ".join(map(str, table["label"].unique())) or "no label",
             )
         fields = fields[fields["image"].isin(table["image"])].reset_index(drop=True)
-        first = _frames(table, pixels, 1)[["image", "t"]].drop_duplicates()
-        clusters = same_content(content(study, pixels, first))
         noun = next((u for u in UNITS if u in fields and fields[u].notna().any()), "picture")
         own = unit_names(fields, noun).fillna(
             pd.Series(fields["picture"].to_numpy(), index=fields["image"])
         )
-        merged = merged_groups(clusters, dict(zip(own.index.astype(str), own, strict=True)))
-        fields["unit"] = fields["image"].map(merged)
-        fields[COPY] = fields["image"].map(_copies(clusters))
+        units = dict(zip(own.index.astype(str), own.astype(str), strict=True))
+        shown = content(study, pixels, _usable(table, pixels))
+        exact = same_content(shown)
+        different = [
+            pair
+            for name in study.split_names()
+            for pair in study.split(name)[2].different_fields
+            if set(pair) <= set(units)
+        ]
+        clusters = same_content(shown, near_copies(shown, units, different))
+        fields["unit"] = fields["image"].map(merged_groups(clusters, units))
+        fields[COPY] = fields["image"].map(_copies(exact))
         return cls(study, table, meta, pixels, fields, noun, failures, clusters, split, seed)
 
     @property
@@ -227,6 +234,13 @@ def _frames(labels: pd.DataFrame, pixels: StudyPixels, most: int) -> pd.DataFram
         at = np.unique(np.linspace(0, len(there) - 1, min(most, len(there))).round().astype(int))
         rows += [(str(image), there[n], str(label)) for n in at]
     return pd.DataFrame(rows, columns=["image", "t", "label"])
+
+
+def _usable(labels: pd.DataFrame, pixels: StudyPixels) -> pd.DataFrame:
+    """All frames (image, t) with contents of labelled images."""
+    names = map(str, labels["image"].unique())
+    frames = [(image, t) for image in names for t in pixels.usable(image)]
+    return pd.DataFrame(frames, columns=["image", "t"])
 
 
 def _copies(clusters: pd.DataFrame) -> dict[str, str]:

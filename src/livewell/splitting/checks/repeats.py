@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from livewell.measure.content import WHOLE
 from livewell.splitting.audit import Check
 from livewell.splitting.checks.data import COPY, AuditData
 from livewell.splitting.groups import group_of_images
@@ -12,7 +13,7 @@ QUESTION = "Does the same image, or a part of it, stand in the study several tim
 
 
 def repeats(data: AuditData) -> Check:
-    """Images that show the same, whole, turned, mirrored or as tiles of one another.
+    """Images that show the same or nearly, turned, in other grey levels, or as tiles of another.
 
     Copies of one label are to be kept together, which `livewell split` sees to: `attention`. It
     `fails` where copies have several labels, or lie on two sides of the split in question.
@@ -30,15 +31,15 @@ def repeats(data: AuditData) -> Check:
         return Check(
             base.name,
             base.question,
-            passes=f"No image is a copy of another, turned, mirrored or a tile"
-            f" ({len(data.fields)} compared); copies that were saved anew are not found so.",
+            passes=f"No image is a copy of another, also not turned, as a tile, in other grey"
+            f" levels, compressed or cropped by a few pixels ({len(data.fields)} compared).",
             remedy=remedy,
             table=table,
         )
     kinds = table.groupby("cluster")["label"].nunique()
     torn = table[table["cluster"].isin(kinds.index[kinds > 1])]
     sides = _sides(data)
-    said = [_said(data, table)]
+    said = [_said(data)]
     if len(torn) and not data.mixed:
         said.append(
             f"{len(set(torn['cluster']))} of them stand there with several labels, such as"
@@ -56,17 +57,29 @@ def repeats(data: AuditData) -> Check:
     )
 
 
-def _said(data: AuditData, table: pd.DataFrame) -> str:
+def _said(data: AuditData) -> str:
+    clusters = data.clusters
+    near = set(clusters.loc[clusters["alike"].notna(), "image"])
     copies = data.fields[data.fields[COPY].notna()]
-    tiles = int((data.clusters["part"] != "whole").groupby(data.clusters["cluster"]).any().sum())
-    first = table.groupby("cluster")["image"].apply(list).iloc[0]
-    whole = next(iter(copies[COPY]))
-    other = next(image for image in first if image != whole)
-    kind = "are tiles of another" if tiles == table["cluster"].nunique() else "repeat another"
-    return (
-        f"{len(copies)} of {len(data.fields)} images {kind}. Such is {other} of {whole}; copies"
-        " count once in this audit."
-    )
+    said = []
+    if len(copies):
+        exact = clusters[clusters["alike"].isna()]
+        tiled = (exact["part"] != WHOLE).groupby(exact["cluster"]).any()
+        kind = "are tiles of another" if tiled.all() else "repeat another"
+        first = copies.iloc[0]
+        said.append(
+            f"{len(copies)} of {len(data.fields)} images {kind}. Such is {first['image']} of"
+            f" {first[COPY]}; copies count once in this audit."
+        )
+    if near:
+        pair = clusters.loc[clusters["alike"].notna(), "digest"].iloc[0]
+        shown = dict.fromkeys(clusters.loc[clusters["digest"] == pair, "image"])
+        said.append(
+            f"{len(near)} of {len(data.fields)} images show nearly the same as another, in other"
+            " grey levels, cropped, compressed or overlapping, such as"
+            f" {' and '.join(shown)}."
+        )
+    return " ".join(said)
 
 
 def _pair(torn: pd.DataFrame) -> str:

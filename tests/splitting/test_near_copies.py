@@ -1,12 +1,10 @@
-"""What an audit says of copies in several groups, and which pairs are near copies."""
+"""Which pairs of images are copies, and which are near copies."""
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
 from livewell.measure.content import content_rows, table_of
-from livewell.splitting.audit import decided
-from livewell.splitting.checks.copies import copies
 from livewell.splitting.leaks import CONTENT, NEAR, near_copies, pairs_of_groups, same_content
 
 
@@ -49,22 +47,3 @@ def test_one_group_and_an_overruled_pair_are_in_order() -> None:
     assert near_copies(CONTENT_TABLE, dict.fromkeys(FRAMES, "one")).empty
     left = near_copies(CONTENT_TABLE, APART, [("b", "a")])
     assert set(left["image"]) == {"c", "tile", "twin", "other"}
-
-
-def test_the_check_says_which_pairs_and_how() -> None:
-    """Without a split, pairs in two groups fail; with one, pairs on two sides only; without any
-    copy it passes and says what could not be compared."""
-    found = copies(CONTENT_TABLE, APART)
-    assert decided([found]) == ("fails",)
-    assert "3 pairs of images in different groups" in found.fails
-    assert "1 to the last grey level, 2 as near copies" in found.fails
-    assert "Tiles of 1 image are there as images too" in found.fails
-    sides = pd.DataFrame({"fold": 0, "group": [*"abc"], "part": ["train", "test", "test"]})
-    assert copies(CONTENT_TABLE, APART, sides).table["image_a"].tolist() == ["a"]
-    alone = content_of({"a": field(1), "blank": np.full((120, 160), 7)})
-    passed = copies(alone, {"a": "a", "blank": "blank"}, different=[("a", "blank")])
-    assert decided([passed]) == ("passes",)
-    assert "1 frame without structure" in passed.passes
-    assert "a and blank" in passed.passes
-    blank = content_of({"blank": np.full((120, 160), 7)})
-    assert decided([copies(blank, {"blank": "x"})]) == ("unchecked",)

@@ -58,7 +58,7 @@ def design(data: AuditData) -> Check:
     others = _others(data, rows)
     found = [*_batches(data, rows, batches), *_places(data, rows, places), *_orders(data, rows)]
     found += by_levels(data, rows, others)
-    table = _counts(rows, [*batches, *places, *others])
+    table = _counts(data, rows, [*batches, *places, *others])
     if not found:
         why = (
             "the study names no replicate, plate, well, day or order that differs between images;"
@@ -229,12 +229,14 @@ def numbers_of(values: pd.Series) -> "pd.Series[float]":
     return times.map(lambda time: np.nan if pd.isna(time) else time.timestamp()).astype(float)
 
 
-def _counts(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Units by column, value and class."""
+def _counts(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Units by column, value and class; labelled regions where images hold several classes."""
     heads = ["column", "value", "label", "units"]
     parts = []
     for column in columns:
         part = rows.assign(value=rows[column].map(spoken)).dropna(subset=["value"])
-        counts = part.groupby(["value", "label"])["unit"].nunique().rename("units").reset_index()
+        each = part.groupby(["value", "label"])
+        number = each["regions"].sum() if data.mixed else each["unit"].nunique()
+        counts = number.rename("units").reset_index()
         parts.append(counts.assign(column=column)[heads])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=heads)

@@ -45,8 +45,8 @@ def test_files_have_the_quality_asked_for(tmp_path):
     """JPEG of 75 has coarser tables than of 95; without a quality files are TIFF."""
     grey = np.random.default_rng(0).normal(100, 20, (64, 64)).astype(np.float32)
     coarse, fine = (_write(tmp_path, f"q{q}", grey, q) for q in (75, 95))
-    tables = [sum(Image.open(tmp_path / name).quantization[0]) for name in (coarse, fine)]
-    assert tables[0] > 2 * tables[1]
+    with Image.open(tmp_path / coarse) as first, Image.open(tmp_path / fine) as second:
+        assert sum(first.quantization[0]) > 2 * sum(second.quantization[0])
     assert _write(tmp_path, "none", grey, None) == "none.tif"
 
 

@@ -63,6 +63,7 @@ def test_an_unknown_class_is_asked_the_question_only():
     new = table.assign(label=table["label"].replace("A-y", "C-y"))
     (only,) = rows_of(KEY, new, names, [0.5], Question(into, "y"), seed=0)
     assert only.classes == ("x", "y")
+    assert [row.validation.each for row in (own, asked, only)] == [(0.5,), (), ()]
 
 
 def test_early_warning_compares_at_the_same_hours():

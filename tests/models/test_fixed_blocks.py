@@ -17,7 +17,7 @@ from livewell.models.nets.spec import NetShape
 from livewell.models.pretrained import IMAGENET, LITE0, LITE0_PACKAGE, state
 from livewell.models.profile import override
 from livewell.models.recipes import FROZEN, TINY
-from livewell.training.module import parameter_groups
+from livewell.training.rates import parameter_groups
 
 KINDS: tuple[BackboneKind, ...] = get_args(BackboneKind)
 SMALL = {"zooms": "1", "radii_px": "0", "weights": ""}

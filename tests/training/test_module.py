@@ -15,7 +15,8 @@ from livewell.models.recipes import (
     PATTARONE_2021,
     TINY,
 )
-from livewell.training.module import Classifier, inverse_decay, parameter_groups
+from livewell.training.module import Classifier
+from livewell.training.rates import inverse_decay, parameter_groups
 
 RATES = [(0, 0.0003), (100_000, 0.0003 * 2**-0.75), (500_000, 0.0003 * 6**-0.75)]
 

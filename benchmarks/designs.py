@@ -80,7 +80,7 @@ def designs(*, runs: Path, seed: int = 0) -> Result:
         name: {table: made.tables[table].to_dict("records") for table in ("table1", "table2")}
         for name, made in (("two", two), ("fourteen", many))
     }
-    lost = [row.error for made in (two, many) for row in made.failures.itertuples()]
+    lost = [str(row.error) for made in (two, many) for row in made.failures.itertuples()]
     return Result(
         title="Seven simulated lines: together, alone, and left out",
         header="model of | design | tested on | told apart | validation | test"

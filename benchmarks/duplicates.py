@@ -109,8 +109,8 @@ KINDS: Mapping[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 def table(*, data: Path, seed: int = 0) -> Result:
     """Planted copies found by kind, false alarms between fields and between frames of movies."""
     chamber = _chamber(data / "haemocytometer")
-    clusters = pd.read_csv(data / "haemocytometer" / "images.csv").set_index("image")
-    clusters = clusters["duplicate_cluster"]
+    images = pd.read_csv(data / "haemocytometer" / "images.csv").set_index("image")
+    clusters = images["duplicate_cluster"].astype("str")
     ones = clusters[~clusters.duplicated(keep=False)].index[1::2]
     plate = {f"{p}-{n}": field(p, n, Change(), seed) for p in range(PLATES) for n in range(FIELDS)}
     sets: dict[str, Images] = {
@@ -124,7 +124,12 @@ def table(*, data: Path, seed: int = 0) -> Result:
     others = {"u2os-cpt": _read(sorted((data / "u2os-cpt").glob("*N?.png")))}
     alarms = [
         _alarms("mcf7-pi", sets["mcf7-pi"], {}, values),
-        _alarms("haemocytometer, other duplicate_cluster", chamber, clusters.to_dict(), values),
+        _alarms(
+            "haemocytometer, other duplicate_cluster",
+            chamber,
+            dict(zip(clusters.index.astype(str), clusters, strict=True)),
+            values,
+        ),
         _alarms(f"simulated plate, {len(wells)} fields", plate, {}, values),
         _alarms("u2os-cpt", others["u2os-cpt"], {}, values),
     ]

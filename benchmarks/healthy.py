@@ -157,7 +157,7 @@ def _draw(plate: Plate, wells: int, rng: np.random.Generator) -> Draw:
     )
     far = distances(reference, x[test].astype(np.float64))
     logits = head.logits(np.log(far)[:, None].astype(np.float32))
-    called = _called(regions[test], logits, regions[healthy], held)
+    called = _called(regions[test], logits.astype(float), regions[healthy], held.astype(float))
     both = plate.features[FROZEN.name]
     labelled = LabelledRegions(
         regions_of(regions[learnt]),
@@ -168,7 +168,10 @@ def _draw(plate: Plate, wells: int, rng: np.random.Generator) -> Draw:
     two = fit_light_head(both[learnt], labelled, profile, cast(FrozenSpec, profile.net), 0)
     scores = {"one": logits, "two": two.logits(both[test])}
     odds = {name: each[:, 1] - each[:, 0] for name, each in scores.items()}
-    return Draw({name: _pairs(each, y[test], regions[test]) for name, each in odds.items()}, called)
+    return Draw(
+        {name: _pairs(each.astype(float), y[test], regions[test]) for name, each in odds.items()},
+        called,
+    )
 
 
 def _called(

@@ -107,7 +107,8 @@ def named_verdicts(
     table["picture"] = images.map(picture_of)
     table["label"] = [next(iter(kind)) if len(kind) == 1 else "" for kind in kinds]
     table["use"] = COUNTED
-    learnt = verdicts["note"].fillna("").str.contains(LEARNT, regex=False)
+    notes = verdicts["note"].fillna("")
+    learnt = notes.map(lambda note: any(each in note for each in LEARNT.values()))
     none = kinds.map(len) == 0
     why = ((table["verdict"] == "nothing to judge"), learnt, kinds.map(len) > 1, none)
     for name, rows in zip(reversed(APART), why, strict=True):

@@ -175,7 +175,19 @@ def evaluate(
     for fold, card in cards.items() if on is None else ():
         known = {"results": rows, "audit": tested.audit}
         rewrite_card(tested.folders[fold], card.model_copy(update=known))
-    found = (figures.together, others, group_figures(scores, classes), figures.paper)
-    page = folder / REPORT
-    answers = (beside.places, beside.stain, tested.audit, beside.collapse, beside.random)
-    return Evaluation(folder, scores, *found, page, suspected, figures.each, *answers)
+    return Evaluation(
+        folder,
+        scores,
+        figures.together,
+        others,
+        group_figures(scores, classes),
+        figures.paper,
+        folder / REPORT,
+        suspected,
+        figures.each,
+        beside.places,
+        beside.stain,
+        tested.audit,
+        beside.collapse,
+        beside.random,
+    )

@@ -75,8 +75,8 @@ def _notes(results: AuditResults) -> Iterator[Note]:
             f"{'are' * (len(failures) > 1)} left out, such as {first['image']}: {first['error']}"
         )
     yield info(
-        "Verdicts are corrected for the number of checks (Holm): a study without any shortcut fails"
-        " one of them in one of twenty. What could not be checked has not passed."
+        "Verdicts are corrected for the number of checks (Holm): of twenty studies without any"
+        " shortcut one at most is expected to fail. What could not be checked has not passed."
     )
 
 

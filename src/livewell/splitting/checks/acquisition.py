@@ -67,7 +67,8 @@ def acquisition(data: AuditData) -> Check:
     p = min(1.0, min(ways) * len(ways))
     if p > LEVEL and clear < SOME * len(table):
         return replace(base, unchecked=f"{said}, which is too few", table=_table(data, table))
-    names = listed(each.what for each in stated) if stated else "nothing, for all are alike"
+    names = listed(each.what for each in stated)
+    files = f"nor does what files state ({names})" if stated else "and files state the same of all"
     strongest = _strongest(told, stated, least)
     return replace(
         base,
@@ -75,8 +76,7 @@ def acquisition(data: AuditData) -> Check:
         found="attention" if strongest.weak else "fails",
         associations=(*told.associations, *(each.association for each in stated)),
         fails=f"{_said(strongest)} ({said}).",
-        passes=f"Light, noise and traces of compression do not tell the classes ({said}; of what"
-        f" files state {names} was held against the label).",
+        passes=f"Light, noise and traces of compression do not tell the classes, {files} ({said}).",
         table=_table(data, table),
     )
 

@@ -87,7 +87,8 @@ def _decided(
         QUESTION,
         found="fails" if fails else "passes" if good else "attention",
         associations=(told,),
-        fails=f"In {column}s that were never seen {said}: {numbers}.",
+        fails=f"In {column}s that were never seen {said} (AUC {across.value:.2f}, where only"
+        f" {sample.noun}s are left out {within.value:.2f}). In numbers: {numbers}.",
         passes=f"What is learnt holds in {column}s that were never seen: {numbers}.",
         remedy=REMEDY.format(column=column),
         table=pd.DataFrame(

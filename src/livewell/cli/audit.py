@@ -15,6 +15,20 @@ from livewell.cli.talk import PATH, SEED, Talk, channels, command
 @click.option("--model", type=PATH, help="Model or run that is audited too.")
 @channels("Channel to look at, if its name does not tell.")
 @click.option("--out", type=PATH, help="Report's folder; by default audits/LABELS in the study.")
+@click.option(
+    "--learning/--no-learning",
+    default=True,
+    show_default=True,
+    help="Also ask what a backbone's features tell: in replicates left out, with labels shuffled,"
+    " before the treatment. Takes longer.",
+)
+@click.option(
+    "--treated-s",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="When cells were treated, seconds of the study's time.",
+)
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--strict", is_flag=True, help="End with 1 where a check fails.")
 def audit_(talk: Talk, study: Path, strict: bool, **options: Any) -> int:

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import tifffile
@@ -58,7 +59,7 @@ def _of_tiff(path: Path) -> dict[str, str]:
         if stated := _ACQUIRED.search(page.description or ""):
             said["acquired"] = stated[1].strip()
         if (tables := page.tags.get("JPEGTables")) is not None:
-            said["jpeg quality"] = str(hash(bytes(tables.value)) % 100_000)
+            said["jpeg quality"] = f"tables {crc32(bytes(tables.value)):08x}"
     return {name: text for name, text in said.items() if text}
 
 

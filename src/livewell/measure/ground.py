@@ -148,7 +148,7 @@ def _light(pixels: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[float
 
     def blocks(values: NDArray[Any]) -> NDArray[Any]:
         cut = values[: rows * size, : columns * size].reshape(rows, size, columns, size)
-        return cut.sum(axis=(1, 3), dtype=np.float64)
+        return np.asarray(cut.sum(axis=(1, 3), dtype=np.float64))
 
     count = blocks(where)
     known = count >= size * size / 2

@@ -47,11 +47,11 @@ def _forest(_: AuditData, check: Check) -> Iterator[Picture]:
 
 
 def _design(data: AuditData, check: Check) -> Iterator[Picture]:
-    table = check.table
+    table, things = check.table, "labelled regions" if data.mixed else f"{data.thing}s"
     strongest = [one.what for one in check.associations if one.what in set(table["column"])]
     others = [name for name in dict.fromkeys(table["column"]) if name not in strongest]
     for column in [*strongest, *others][:PANELS]:
-        yield count_table(table[table["column"] == column], column, data.classes, f"{data.thing}s")
+        yield count_table(table[table["column"] == column], column, data.classes, things)
     rows = rows_of(data)
     if "well row" in rows and rows["well row"].notna().all():
         yield from _plates(rows, data.classes)
@@ -137,7 +137,8 @@ def _measures(data: AuditData, check: Check) -> Iterator[Picture]:
     names = [one.what for one in check.associations if one.what in check.table][:PANELS]
     if names:
         batch = next((each for each in BATCHES if each in check.table), "")
-        yield measure_dots(check.table, names, batch, data.classes, data.thing)
+        thing = f"{data.thing}, of the class of most of its regions" if data.mixed else data.thing
+        yield measure_dots(check.table, names, batch, data.classes, thing)
 
 
 def measure_dots(

@@ -30,6 +30,8 @@ from livewell.tables.schemas import BOX, write_table
 
 VERSION = 2
 """Raised where a measure changes: what was kept is then measured again."""
+BYTES = "bytes a pixel"
+"""Column of the size of a file for its pixels."""
 PATCHES_A_FRAME = 6
 """Empty patches of a frame that are looked at."""
 _FRAME = ["image", "t"]
@@ -95,19 +97,18 @@ def measured(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> Measure
 
 def properties(study: Study, images: Iterable[str]) -> pd.DataFrame:
     """What files state (`PROPERTIES`), size, number type and bytes by image; missing as empty."""
-    headers = study.read_headers()[0].set_index("image")
+    headers = study.read_headers()[0].astype("object").set_index("image").to_dict("index")
     rows = []
     for image in images:
         said: dict[str, object] = {"image": image}
         with suppress(LivewellError):
             said |= file_properties(study.path(image))
-        if image in headers.index:
-            row = headers.loc[image]
-            pixels = float(row["frames"]) * float(row["height"]) * float(row["width"])
+        if (row := headers.get(image)) is not None:
+            pixels = int(row["frames"]) * int(row["height"]) * int(row["width"])
             said |= {
                 "size": f"{row['height']} x {row['width']} px",
                 "number type": row["dtype"],
-                "bytes a pixel": float(row["bytes"]) / pixels,
+                BYTES: int(row["bytes"]) / pixels,
             }
             if pd.notna(row["pixel_um"]):
                 said["pixel size"] = f"{float(row['pixel_um']):.4g} um"

@@ -1,6 +1,5 @@
 """What a net could learn of a study in place of health, sought before a reviewer does."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,7 +47,7 @@ def audit(
     out: AnyPath | None = None,
     seed: int = 0,
     treated_s: float = 0.0,
-    questions: Sequence[Question] = QUESTIONS,
+    learning: bool = True,
 ) -> AuditResult:
     """Look for what tells the label and is not health, and say what to do about it.
 
@@ -71,8 +70,10 @@ def audit(
         Of permutations and resamples.
     treated_s
         When cells were treated, in seconds of the study's time.
-    questions
-        The checks without learning; all by default.
+    learning
+        Whether what learns from features of a fixed backbone is asked too: whether an effect holds
+        in replicates left out, against shuffled labels, before the treatment. Minutes in a large
+        study.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def audit(
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)
     claim(folder, "audit", FILE)
     evidence = partial(looks_at_cells, model, labels)
-    asked: tuple[Question, ...] = (*questions, *Learning(treated_s).questions, evidence)
+    learnt = Learning(treated_s).questions if learning else ()
+    asked: tuple[Question, ...] = (*QUESTIONS, *learnt, evidence)
     checks: list[Check] = []
     with task("checking", total=len(asked)) as tick:
         for question in asked:

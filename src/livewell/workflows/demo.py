@@ -14,6 +14,7 @@ from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
+from livewell.workflows.audit import audit
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.index import index
@@ -77,9 +78,10 @@ def demo(
     ).study
     say("3/7  labelling by dose, healthy frames matched in time")
     label(study, Dose(doses[-1], spec.window_s), CLASSES, seed=seed)
-    say("4/7  splitting by well")
+    say("4/7  splitting by well, and an audit of the labels")
     grid = Grid(spec.profile.input.patch_px, spec.profile.input.stride_px)
     made = split(study, by="well", scheme=spec.scheme, grid=grid, seed=seed)
+    audited = audit(study, learning=False, seed=seed)
     say("5/7  training")
     run = train(study, out / "run", spec.profile, seed=seed).run
     evaluated = evaluate(run.folder, seed=seed)
@@ -99,6 +101,11 @@ def demo(
     return DemoResult(
         evaluated.figures["roc_auc"],
         {name: int(tested[f"groups_{name}"]) for name in CLASSES},
-        {"evaluation": evaluated.page, "verdicts": verdicts.page, "heat map": mapped.page},
+        {
+            "evaluation": evaluated.page,
+            "audit": audited.page,
+            "verdicts": verdicts.page,
+            "heat map": mapped.page,
+        },
         mapped.video,
     )

@@ -154,5 +154,6 @@ def evaluate(
         rewrite_card(tested.folders[fold], card.model_copy(update=known))
     found = (figures.together, others, group_figures(scores, classes), figures.paper)
     page = folder / REPORT
-    last = (page, suspected, places, figures.each, stained, tested.audit)
-    return Evaluation(folder, scores, *found, *last)
+    return Evaluation(
+        folder, scores, *found, page, suspected, places, figures.each, stained, tested.audit
+    )

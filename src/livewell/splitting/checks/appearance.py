@@ -12,6 +12,7 @@ from livewell.splitting.checks.bundles import PERMUTATIONS
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.design import confounded
 from livewell.splitting.confounds import BATCHES, LEVEL
+from livewell.study.measured import BYTES
 from livewell.text import chance, sentence
 
 NAME = "appearance"
@@ -22,7 +23,6 @@ REMEDY = (
     " them anew in one session, or let a net see them only with grey levels brought to those of"
     " their ground."
 )
-BYTES = "bytes a pixel"
 NAMES = WHOLE | {BYTES: "size of the file for its pixels"}
 """What is looked at, and how a page calls it."""
 USUAL = ("contrast", "brightness")

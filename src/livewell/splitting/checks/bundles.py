@@ -176,4 +176,5 @@ def _areas(values: Floats, counts: Floats) -> Floats:
     below = np.cumsum(rest, axis=1) - rest / 2
     total = sorted_counts.sum(axis=1) * rest.sum(axis=1)
     above = (sorted_counts * below).sum(axis=1)
-    return np.divide(above, total, out=np.full(above.shape, 0.5), where=total > 0)
+    half: Floats = np.full(above.shape, 0.5)
+    return np.asarray(np.divide(above, total, out=half, where=total > 0))

@@ -109,7 +109,7 @@ class AuditData:
         own = unit_names(fields, noun).fillna(
             pd.Series(fields["picture"].to_numpy(), index=fields["image"])
         )
-        merged = merged_groups(clusters, own.to_dict())
+        merged = merged_groups(clusters, dict(zip(own.index.astype(str), own, strict=True)))
         fields["unit"] = fields["image"].map(merged)
         fields[COPY] = fields["image"].map(_copies(clusters))
         return cls(study, table, meta, pixels, fields, noun, failures, clusters, split, seed)
@@ -231,7 +231,7 @@ def _frames(labels: pd.DataFrame, pixels: StudyPixels, most: int) -> pd.DataFram
 
 def _copies(clusters: pd.DataFrame) -> dict[str, str]:
     """The image that each other one of its cluster repeats: the largest, whole before its tiles."""
-    found = {}
+    found: dict[str, str] = {}
     for _, part in clusters.groupby("cluster"):
         tiles = part[part["part"] != "whole"]["image"].value_counts()
         images = list(dict.fromkeys(part["image"]))

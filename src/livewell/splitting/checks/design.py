@@ -11,6 +11,7 @@ from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.data import COPY, AuditData
 from livewell.splitting.checks.findings import Finding, by_levels, by_order, corrected
 from livewell.splitting.confounds import BATCHES, LEVEL
+from livewell.tables.schemas import FIELDS
 from livewell.text import listed, plural
 
 NAME = "design"
@@ -28,6 +29,9 @@ HOLDING = 2
 ORDERS = ("order", "number", "acquired", "time_s", "t0")
 """Columns, numbers or times, that say in which order images were taken."""
 PLACES = ("well row", "well column", "rim")
+KEPT = ("label", "unit", "regions", "day", COPY)
+MOST_VALUES = 12
+"""A further column with more values is a name, not a batch."""
 NO_BATCHES = ("position",)
 """Of `BATCHES` those that lie within what a treatment is given to."""
 
@@ -45,13 +49,16 @@ def design(data: AuditData) -> Check:
       and a net can use it however few images there are. p is asked for so that batches of two or
       three images, whose V is large by chance, do not fail.
     - By the p value of the check, for all else: row and column of wells and the rim of what is used
-      of the plate, as levels and as orders, and the order of acquisition. It is the least of all p
-      values times their number, declared batches among them.
+      of the plate, as levels and as orders, the order of acquisition, and further columns of text
+      that a user gave. It is the least of all p values times their number, declared batches among
+      them.
     """
     rows = rows_of(data)
     batches, places = batches_in(data, rows), _differing(rows, PLACES)
+    others = _others(data, rows)
     found = [*_batches(data, rows, batches), *_places(data, rows, places), *_orders(data, rows)]
-    table = _counts(rows, [*batches, *places])
+    found += by_levels(data, rows, others)
+    table = _counts(data, rows, [*batches, *places, *others])
     if not found:
         why = (
             "the study names no replicate, plate, well, day or order that differs between images;"
@@ -88,6 +95,24 @@ def confounded(data: AuditData) -> list[str]:
     rows = rows_of(data)
     found = by_levels(data, rows, batches_in(data, rows))
     return [each.what for each in found if each.p_value <= LEVEL]
+
+
+def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
+    """Columns of text that a user gave, of a few values that each hold several units.
+
+    Those that say the label themselves, for every value has one class, are no confounders.
+    """
+    known = {*FIELDS.names, *BATCHES, *PLACES, *ORDERS, *KEPT, data.column}
+    found = []
+    for name in rows.columns:
+        if name in known or pd.api.types.is_numeric_dtype(rows[name]):
+            continue
+        part = rows.dropna(subset=[name])
+        held = part.groupby(name)["label"].nunique()
+        most = min(MOST_VALUES, part["unit"].nunique() // 3)
+        if 2 <= len(held) <= most and held.max() > 1:
+            found.append(str(name))
+    return found
 
 
 def rows_of(data: AuditData) -> pd.DataFrame:
@@ -204,12 +229,14 @@ def numbers_of(values: pd.Series) -> "pd.Series[float]":
     return times.map(lambda time: np.nan if pd.isna(time) else time.timestamp()).astype(float)
 
 
-def _counts(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Units by column, value and class."""
+def _counts(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Units by column, value and class; labelled regions where images hold several classes."""
     heads = ["column", "value", "label", "units"]
     parts = []
     for column in columns:
         part = rows.assign(value=rows[column].map(spoken)).dropna(subset=["value"])
-        counts = part.groupby(["value", "label"])["unit"].nunique().rename("units").reset_index()
+        each = part.groupby(["value", "label"])
+        number = each["regions"].sum() if data.mixed else each["unit"].nunique()
+        counts = number.rename("units").reset_index()
         parts.append(counts.assign(column=column)[heads])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=heads)

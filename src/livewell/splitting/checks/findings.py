@@ -1,7 +1,8 @@
 """How far columns of levels, and orders, go with the label."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def by_levels(data: AuditData, rows: pd.DataFrame, columns: Sequence[str]) -> li
     return [_finding(data, row) for row in table.to_dict("records")]
 
 
-def _finding(data: AuditData, row: dict[str, object]) -> Finding:
+def _finding(data: AuditData, row: Mapping[Hashable, Any]) -> Finding:
     value, low, high, p = (float(str(row[n])) for n in ("cramers_v", "low", "high", "p_value"))
     column = str(row["column"])
     numbers = f"Cramer's V {value:.2f}, p {chance(p)}"
@@ -75,7 +76,7 @@ def by_order(data: AuditData, numbers: "pd.Series[float]", name: str) -> list[Fi
         )
         association = Association(f"order by {name}", "AUC", one.value, one.low, one.high, text)
         found.append(Finding(association, told.p_value))
-    return [*found, _neighbours(data, bundles, numbers.to_numpy(float), name)]
+    return [*found, _neighbours(data, bundles, np.asarray(numbers, dtype=np.float64), name)]
 
 
 def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -> Finding:

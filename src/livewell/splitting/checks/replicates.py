@@ -77,7 +77,7 @@ def _decided(
         f"AUC {within.value:.2f} ({within.low:.2f} to {within.high:.2f}) where only {sample.noun}s"
         f" are left out, {across.value:.2f} ({across.low:.2f} to {across.high:.2f}) where a whole"
         f" {column} is, a change of {change.value:+.2f} ({change.low:+.2f} to {change.high:+.2f}),"
-        f" over {len(np.unique(names))} {column}s, where chance gives as much with p {p:.2g}"
+        f" over {len(np.unique(names))} {column}s (shuffled within them, as much with p {p:.2g})"
     )
     said = "what is learnt holds less" if holds else "nothing of what is learnt is shown to hold"
     fails, good = lost or surely > LIMIT, holds and fall <= LIMIT and not surely > 0

@@ -6,7 +6,7 @@ from typing import cast
 import pandas as pd
 
 from livewell.errors import Fault, GeometryError, LayoutError, TableError
-from livewell.names import Finder
+from livewell.names import Finder, picture_of
 from livewell.plate import Well
 from livewell.study.cells import number_faults, typed
 from livewell.study.metadata import FILE_COLUMNS, Metadata
@@ -152,10 +152,14 @@ def _unmatched(
 def _by_file(
     fields: pd.DataFrame, lines: _Lines, column: str, faults: list[Fault], notes: list[str]
 ) -> list[int | None]:
-    """Line of the table for every file."""
+    """Line of the table for every file; tiles without one have that of their image."""
     images = [str(image) for image in fields["image"]]
     number = {image: i for i, image in enumerate(images)}
-    finder = Finder(images)
+    tiles: dict[str, list[int]] = {}
+    for image, i in number.items():
+        if (picture := picture_of(image)) != image:
+            tiles.setdefault(picture, []).append(i)
+    finder, pictures, of_tiles = Finder(images), Finder(tiles), dict[int, int]()
     rows: list[int | None] = [None] * len(fields)
     how: dict[str, list[str]] = {}
     for line, cells in lines.items():
@@ -176,8 +180,13 @@ def _by_file(
             faults.append(Fault("duplicate-row", at, message))
         elif fits:
             rows[places[0]] = line
+        elif len(fits := pictures.find(name)[0]) == 1:
+            of_tiles |= dict.fromkeys(tiles[fits[0]], line)
     notes += found_otherwise(how)
-    return rows
+    if of_tiles:
+        count = len(set(of_tiles.values()))
+        notes.append(f"{plural(count, 'row')} of the table are of images whose tiles are here")
+    return [of_tiles.get(i) if line is None else line for i, line in enumerate(rows)]
 
 
 def _by_well(

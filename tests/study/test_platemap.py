@@ -79,9 +79,9 @@ def test_join_by_file(tmp_path: Path) -> None:
 
 def test_tiles_have_the_row_of_their_image(tmp_path: Path) -> None:
     """A row of an image is that of its tiles, but of a tile with a row of its own."""
-    table = fields("a.png", "x/b.png_01_01.png", "x/b.png_01_02.png")
+    table = fields("a.png", "x/b.png_01_01.png", "x/b.png_01_02.png", "a.png_02_01.png")
     text = "image,replicate\na.png,N1\nb.png,N2\nb.png_01_02.png,N3\n"
-    assert joined(tmp_path, text, table)["replicate"].tolist() == ["N1", "N2", "N3"]
+    assert joined(tmp_path, text, table)["replicate"].tolist() == ["N1", "N2", "N3", "N1"]
 
 
 def test_join_by_well(tmp_path: Path) -> None:

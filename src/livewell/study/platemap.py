@@ -1,6 +1,6 @@
 """What is known about the images beside their names: a table by file or by well."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import pandas as pd
@@ -155,11 +155,7 @@ def _by_file(
     """Line of the table for every file; tiles without one have that of their image."""
     images = [str(image) for image in fields["image"]]
     number = {image: i for i, image in enumerate(images)}
-    tiles: dict[str, list[int]] = {}
-    for image, i in number.items():
-        if (picture := picture_of(image)) != image:
-            tiles.setdefault(picture, []).append(i)
-    finder, pictures, of_tiles = Finder(images), Finder(tiles), dict[int, int]()
+    finder = Finder(images)
     rows: list[int | None] = [None] * len(fields)
     how: dict[str, list[str]] = {}
     for line, cells in lines.items():
@@ -180,13 +176,27 @@ def _by_file(
             faults.append(Fault("duplicate-row", at, message))
         elif fits:
             rows[places[0]] = line
-        elif len(fits := pictures.find(name)[0]) == 1:
-            of_tiles |= dict.fromkeys(tiles[fits[0]], line)
     notes += found_otherwise(how)
-    if of_tiles:
-        count = len(set(of_tiles.values()))
-        notes.append(f"{plural(count, 'row')} of the table are of images whose tiles are here")
-    return [of_tiles.get(i) if line is None else line for i, line in enumerate(rows)]
+    pictures = [picture_of(image) for image in images]
+    of_pictures = _rows_of(set(pictures) - set(images), lines, column)
+    of_pictures |= {images[i]: line for i, line in enumerate(rows) if line is not None}
+    tiles = [
+        i
+        for i, line in enumerate(rows)
+        if line is None and of_pictures.get(pictures[i]) is not None
+    ]
+    if tiles:
+        notes.append(f"{plural(len(tiles), 'tile')} took the table's row of their image")
+    return [of_pictures[pictures[i]] if i in tiles else line for i, line in enumerate(rows)]
+
+
+def _rows_of(names: Collection[str], lines: _Lines, column: str) -> dict[str, int]:
+    """Line of the table for names that are no files, where one line alone means each."""
+    finder, found = Finder(names), dict[str, int]()
+    for line, cells in lines.items():
+        fits = finder.find(cells[column] or "")[0]
+        found |= dict.fromkeys(fits if len(fits) == 1 else (), line)
+    return found
 
 
 def _by_well(

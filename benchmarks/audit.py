@@ -64,12 +64,7 @@ def _one_plate(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
 
 
 def _right_half(wells: pd.DataFrame, rng: np.random.Generator) -> Flags:
-    """The right half of both plates, but for one pair of wells that is swapped."""
-    right = (wells["column"] > np.median(COLUMNS)).to_numpy()
-    swapped = [rng.choice(np.flatnonzero(right == side)) for side in (True, False)]
-    lit = right.copy()
-    lit[swapped] ^= True
-    return np.asarray(lit)
+    return (wells["column"] > np.median(COLUMNS)).to_numpy()
 
 
 def _at_random(lit: Flags, rng: np.random.Generator) -> Floats:
@@ -77,8 +72,8 @@ def _at_random(lit: Flags, rng: np.random.Generator) -> Floats:
 
 
 def _lit_last(lit: Flags, rng: np.random.Generator) -> Floats:
-    """Lit wells after the others, but for those that chance puts beside."""
-    return np.asarray(rng.normal(0, 0.35, len(lit)) + lit, dtype=np.float32)
+    """Lit wells after the others, but for the few that chance puts earlier."""
+    return np.asarray(rng.normal(0, 0.25, len(lit)) + lit, dtype=np.float32)
 
 
 def _as_it_is(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
@@ -138,7 +133,7 @@ SHORTCUTS = {
         pixels=_coated,
     ),
     "class by well column": Shortcut(
-        "design", "lit wells on the right half, but for one pair of wells", _right_half
+        "design", "all lit wells on the right half of both plates", _right_half
     ),
     "class by acquisition order": Shortcut(
         "design", "lit wells after the others, but for a few", _balanced, order=_lit_last

@@ -1,6 +1,6 @@
 """A linear learner so fast that labels can be permuted a thousand times."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +68,8 @@ def left_out(features: Floats, groups: Names, *, seed: int = 0) -> Floats:
     Source: Parker, Guenter and Bedo 2007, BMC Bioinformatics 8:326 (why the mean is left out).
     """
     values = np.asarray(features, dtype=np.float64)
-    code, names = pd.factorize(pd.Series(list(groups)).astype("str"), sort=True)
-    fold = np.random.default_rng(seed).permutation(len(names))[code] % FOLDS
+    code = _codes(groups)
+    fold = np.random.default_rng(seed).permutation(int(code.max()) + 1)[code] % FOLDS
     found = np.zeros((len(values), len(values)))
     for each in np.unique(fold):
         out = fold == each
@@ -89,31 +89,54 @@ def left_out(features: Floats, groups: Names, *, seed: int = 0) -> Floats:
 def permuted(
     hat: Floats,
     labels: Codes,
-    shuffle: Callable[[Codes, np.random.Generator], Codes],
+    units: Names,
+    strata: Names | None = None,
     *,
     seed: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> Permuted:
-    """How well a learner with this hat matrix tells labels (n,), numbers of classes from 0.
+    """How well a learner with this hat matrix tells labels, beside how well it tells permuted ones.
 
-    `shuffle` gives permuted labels, such as `among_units`.
+    Parameters
+    ----------
+    hat
+        (n, n), of `left_out`.
+    labels
+        (n,), numbers of classes from 0.
+    units
+        (n,), what a label was given to, such as a well: labels of whole units are permuted.
+    strata
+        (n,), such as plates: labels are permuted within them, and only rows of one stratum are
+        compared, so that what strata differ in does not count.
     """
+    first, unit = np.unique(_codes(units), return_index=True, return_inverse=True)[1:]
+    stratum = np.zeros(len(labels), dtype=np.int64) if strata is None else _codes(strata)
     rng = np.random.default_rng(seed)
-    drawn = np.stack([shuffle(labels, rng) for _ in range(permutations)], axis=1)
+    drawn = [_permuted(labels[first], stratum[first], rng)[unit] for _ in range(permutations)]
+    shuffled = np.stack(drawn, axis=1)
     classes = range(int(labels.max()) + 1)
     scores = np.stack([hat @ (labels == each) for each in classes], axis=1)
     held = labels[:, None] == np.arange(len(classes))
-    null = [areas(hat @ (drawn == each), drawn == each) for each in classes]
-    return Permuted(scores, areas(scores, held), np.stack(null, axis=1))
+    null = [areas(hat @ (shuffled == each), shuffled == each, stratum) for each in classes]
+    return Permuted(scores, areas(scores, held, stratum), np.stack(null, axis=1))
 
 
-def areas(scores: Floats, held: NDArray[np.bool_]) -> Floats:
-    """Areas under the ROC curve of the columns of scores (n, m); NaN where one class is missing."""
-    positive = held.sum(axis=0)
-    negative = len(held) - positive
-    ranks = np.where(held, stats.rankdata(scores, axis=0), 0.0).sum(axis=0)
-    pairs = (positive * negative).astype(np.float64)
-    above: Floats = ranks - positive * (positive + 1) / 2
+def areas(scores: Floats, held: NDArray[np.bool_], strata: Codes) -> Floats:
+    """Areas under the ROC curve of the columns of scores (n, m), over pairs within strata (n,).
+
+    NaN where no stratum holds both classes.
+    """
+    stratum = np.unique(strata, return_inverse=True)[1]
+    at = np.eye(int(stratum.max()) + 1)[stratum].T
+    size = at.sum(axis=1, keepdims=True)
+    low, high = scores.min(axis=0), scores.max(axis=0)
+    # one ranking of all strata, one lying above the other
+    inside = (scores - low) / np.maximum(high - low, 1e-300)
+    ranks = stats.rankdata(inside + 2 * stratum[:, None], axis=0)
+    ranks -= (np.cumsum(size) - size[:, 0])[stratum][:, None]
+    positive = at @ held
+    pairs: Floats = (positive * (size - positive)).sum(axis=0)
+    above = np.where(held, ranks, 0.0).sum(axis=0) - (positive * (positive + 1) / 2).sum(axis=0)
     unknown: Floats = np.full(len(pairs), np.nan)
     return np.asarray(np.divide(above, pairs, out=unknown, where=pairs > 0))
 
@@ -123,30 +146,13 @@ def p_value(value: float, null: Floats) -> float:
     return float(1 + (null >= value - 1e-9).sum()) / (1 + len(null))
 
 
-def among_units(
-    units: Names, batches: Names | None = None
-) -> Callable[[Codes, np.random.Generator], Codes]:
-    """Permutes labels of whole units within batches, both named row by row.
-
-    A unit is what a label was given to, such as a well, and is never torn. Where units hold several
-    classes, as images of many nuclei do, labels are permuted within each unit.
-    """
-    unit = pd.factorize(pd.Series(list(units)).astype("str"))[0]
-    named = pd.Series([""] * len(unit) if batches is None else list(batches)).astype("str")
-    batch = pd.factorize(named)[0]
-    first = np.unique(unit, return_index=True)[1]
-
-    def shuffle(labels: Codes, rng: np.random.Generator) -> Codes:
-        if (labels == labels[first][unit]).all():
-            return _within(batch[first], labels[first], rng)[unit]
-        return _within(unit, labels, rng)
-
-    return shuffle
+def _codes(names: Names) -> Codes:
+    return np.asarray(pd.factorize(pd.Series(list(names)).astype("str"))[0], dtype=np.int64)
 
 
-def _within(strata: NDArray[np.int64], labels: Codes, rng: np.random.Generator) -> Codes:
+def _permuted(labels: Codes, strata: Codes, rng: np.random.Generator) -> Codes:
     order = rng.permutation(len(labels))
-    # rows of one stratum, in their own order and in a random one, stand face to face
+    # those of one stratum, in their own order and in a random one, stand face to face
     own = np.argsort(strata, kind="stable")
     other = order[np.argsort(strata[order], kind="stable")]
     found = np.empty_like(labels)

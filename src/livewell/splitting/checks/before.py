@@ -32,9 +32,10 @@ def before_treatment(sample: Sample | None, why: str = "", *, seed: int = 0) -> 
     found = sample.permuted(seed=seed)
     value, null = float(np.nanmax(found.areas)), found.null[:, found.strongest]
     low, high = (float(each) for each in np.nanquantile(null, (0.025, 0.975)))
+    inside = f"within {sample.within} " * bool(sample.within)
     numbers = (
-        f"AUC {value:.2f} at time 0, where chance gives {low:.2f} to {high:.2f} in 95 of 100 cases"
-        f" ({sample.told}; p {found.p_value:.2g})"
+        f"AUC {value:.2f} {inside}at time 0, where chance gives {low:.2f} to {high:.2f} in 95 of"
+        f" 100 cases ({sample.told}; p {found.p_value:.2g})"
     )
     return Check(
         NAME,

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.paired import comparison
-from livewell.metrics.ridge import FOLDS, left_out
+from livewell.metrics.ridge import FOLDS, left_out, permuted
 from livewell.splitting.audit import Association, Check
-from livewell.splitting.checks.sample import Sample
+from livewell.splitting.checks.sample import SHOWN, Sample
 from livewell.tables.schemas import score_columns
 
 NAME = "replicates"
@@ -21,8 +21,8 @@ LIMIT = 0.1
 COLUMNS = ("experiment", "replicate", "day", "date", "plate")
 """What a replicate may be called, from coarse to fine."""
 REMEDY = (
-    "Split by {column} (livewell split --by {column}) and report only what is reached on a"
-    " {column} that was left out; take more of them, each with all classes."
+    "Split by {column} (livewell split --by {column}), report only what is reached on what was left"
+    " out so, and take more {column}s, each with all classes."
 )
 
 
@@ -30,7 +30,10 @@ def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed:
     """Areas of a learner that has left out whole replicates, and wells of all replicates.
 
     As much is learnt from in both cases, so that a fall is not that of less to learn from: units
-    are left out in as many folds as there are replicates, each fold with a share of all.
+    are left out in as many folds as there are replicates, each fold with a share of all. It fails
+    where the area surely falls by more than `LIMIT`, or surely falls to what is not shown to be
+    above guessing by labels permuted within replicates; it passes only where that is shown, and
+    the fall is no larger than `LIMIT` and may be chance.
 
     Parameters
     ----------
@@ -45,39 +48,47 @@ def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed:
         return Check(NAME, QUESTION, unchecked=_why(sample, columns))
     own = sample.only(rows)
     names = columns[column][rows]
-    scores = {
+    hats = {
         "within": left_out(own.features, _spread(own, names, seed), seed=seed),
-        "across": left_out(own.features, names.tolist(), seed=seed),
+        "across": left_out(own.features, names, seed=seed),
     }
-    tables = {name: _table(own, hat) for name, hat in scores.items()}
-    found = comparison(tables, own.classes, "within", seed=seed)
+    found = comparison(
+        {n: _table(own, hat) for n, hat in hats.items()}, own.classes, "within", seed=seed
+    )
+    strata = own.strata if own.mixed else names
+    chance = permuted(hats["across"], own.labels, own.items, strata, seed=seed)
     area = {name: each["roc_auc"] for name, each in found.figures.items()}
-    fall = found.differences["across"]["roc_auc"]
-    return _decided(own, column, len(np.unique(names)), area["within"], area["across"], fall)
+    change = found.differences["across"]["roc_auc"]
+    return _decided(own, column, names, area["within"], area["across"], change, chance.p_value)
 
 
 def _decided(
-    sample: Sample, column: str, count: int, within: Estimate, across: Estimate, gain: Estimate
+    sample: Sample,
+    column: str,
+    names: NDArray[np.str_],
+    within: Estimate,
+    across: Estimate,
+    change: Estimate,
+    p: float,
 ) -> Check:
-    fall, low = -gain.value, -gain.high
-    lost = low > 0 and within.low > 0.5 and across.low <= 0.5
+    fall, surely, holds = -change.value, -change.high, p <= SHOWN
+    lost = surely > 0 and within.low > 0.5 and not holds
     numbers = (
         f"AUC {within.value:.2f} ({within.low:.2f} to {within.high:.2f}) where only {sample.noun}s"
         f" are left out, {across.value:.2f} ({across.low:.2f} to {across.high:.2f}) where a whole"
-        f" {column} is, a change of {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}), over"
-        f" {count} {column}s"
+        f" {column} is, a change of {change.value:+.2f} ({change.low:+.2f} to {change.high:+.2f}),"
+        f" over {len(np.unique(names))} {column}s (shuffled within them, as much with p {p:.2g})"
     )
-    told = Association(f"a {column} left out", "fall of AUC", fall, low, -gain.low, numbers)
-    worse = "nothing of what is learnt holds" if lost else "what is learnt holds far less"
-    if low > 0 and not (lost or low > LIMIT):
-        worse = "what is learnt holds a little less"
+    said = "what is learnt holds less" if holds else "nothing of what is learnt is shown to hold"
+    fails, good = lost or surely > LIMIT, holds and fall <= LIMIT and not surely > 0
+    told = Association(f"each {column} left out", "fall of AUC", fall, surely, -change.low, numbers)
     return Check(
         NAME,
         QUESTION,
-        found="fails" if lost or low > LIMIT else "attention" if low > 0 else "passes",
+        found="fails" if fails else "passes" if good else "attention",
         associations=(told,),
-        fails=f"In a {column} that was never seen {worse}: {numbers}.",
-        passes=f"What is learnt holds in a {column} that was never seen: {numbers}.",
+        fails=f"In {column}s that were never seen {said}: {numbers}.",
+        passes=f"What is learnt holds in {column}s that were never seen: {numbers}.",
         remedy=REMEDY.format(column=column),
         table=pd.DataFrame(
             [

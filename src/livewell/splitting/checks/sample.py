@@ -1,6 +1,6 @@
 """What checks learn from: rows of features, and what their labels were given to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import lgamma
 
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
 from livewell.metrics.outcomes import Floats
-from livewell.metrics.ridge import Codes, Names, Permuted, among_units, left_out, permuted
+from livewell.metrics.ridge import Codes, Names, Permuted, left_out, permuted
 from livewell.splitting.audit import LEVEL
 
-CHECKS = 8
+CHECKS = 5
 """Checks among which p values are corrected; of so few units that no p value can be low enough
 for this nothing is said."""
+SHOWN = 0.05
+"""Highest p value at which one check by itself calls something shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,39 +78,47 @@ class Sample:
     @property
     def told(self) -> str:
         """How many units there are of each class, such as ``12 wells healthy, 12 sick``."""
-        table = pd.DataFrame({"unit": self.units, "label": self.labels})
-        counts = table.groupby("label")["unit"].nunique()
+        counts = self._table.groupby("label")["unit"].nunique()
         return ", ".join(
             f"{count} {self.noun}s {self.classes[int(str(label))]}"
             for label, count in counts.items()
         )
 
     @property
-    def shuffle(self) -> Callable[[Codes, np.random.Generator], Codes]:
-        """Permutes labels of units, within batches if any of these holds several classes."""
-        return among_units(self.units, self.batches if self.within else None)
+    def mixed(self) -> bool:
+        """Whether units hold several classes, as images of many nuclei do."""
+        return bool(self._table.drop_duplicates(["unit", "label"])["unit"].duplicated().any())
 
     @property
-    def within(self) -> bool:
-        """Whether labels can be permuted within several batches."""
-        table = pd.DataFrame({"batch": self.batches, "label": self.labels})
-        each = table.groupby("batch")["label"].nunique()
-        return len(each) > 1 and bool((each > 1).any())
+    def within(self) -> str:
+        """Within what labels are permuted: each unit, batches, or nothing."""
+        each = self._table.groupby("batch")["label"].nunique()
+        batches = len(each) > 1 and bool((each > 1).any())
+        return f"each {self.noun}" if self.mixed else "batches" if batches else ""
+
+    @property
+    def strata(self) -> NDArray[np.str_]:
+        """(n,), within which labels are permuted and rows compared."""
+        if self.mixed:
+            return self.units
+        return self.batches if self.within else np.full(len(self), "")
+
+    @property
+    def items(self) -> NDArray[np.str_]:
+        """(n,), what a label is of: the unit, or each row of mixed ones."""
+        return np.arange(len(self)).astype(np.str_) if self.mixed else self.units
+
+    @property
+    def _table(self) -> pd.DataFrame:
+        return pd.DataFrame({"unit": self.units, "batch": self.batches, "label": self.labels})
 
     @property
     def least_p(self) -> float:
         """Lowest p value that permutations of so few labels could give."""
-        table = pd.DataFrame(
-            {"unit": self.units, "batch": self.batches, "label": self.labels}
-        ).assign(row=np.arange(len(self)))
-        mixed = table.groupby("unit")["label"].nunique().max() > 1
-        strata = "unit" if mixed else "batch" if self.within else None
-        if not mixed:
-            table = table.drop_duplicates("unit")
-        parts = [table] if strata is None else [part for _, part in table.groupby(strata)]
+        table = pd.DataFrame({"item": self.items, "at": self.strata, "label": self.labels})
         log = sum(
             lgamma(len(part) + 1) - sum(lgamma(n + 1) for n in part["label"].value_counts())
-            for part in parts
+            for _, part in table.drop_duplicates("item").groupby("at")
         )
         # scores of two classes are each other's negative, so swapped labels give the same area
         return min(1.0, float(np.exp(-log)) * (2 if len(self.classes) == 2 else 1))
@@ -124,4 +134,4 @@ class Sample:
     def permuted(self, groups: Names | None = None, *, seed: int = 0) -> Permuted:
         """How well classes are told with groups, or others given here, left out; and by chance."""
         hat = left_out(self.features, self.groups if groups is None else groups, seed=seed)
-        return permuted(hat, self.labels, self.shuffle, seed=seed)
+        return permuted(hat, self.labels, self.items, self.strata, seed=seed)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from livewell.metrics.ridge import Names, Permuted
-from livewell.splitting.audit import LEVEL, Association, Check
-from livewell.splitting.checks.sample import Sample
+from livewell.splitting.audit import Association, Check
+from livewell.splitting.checks.sample import SHOWN, Sample
 
 NAME = "shuffled"
 QUESTION = "Do the classes differ by more than labels that were shuffled?"
@@ -20,17 +20,18 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
     Shuffled labels that are told better than by guessing lay open a leak: what belongs to one unit
     stands in several groups.
     """
-    if reason := sample.scarce(LEVEL):
+    if reason := sample.scarce(SHOWN):
         return Check(NAME, QUESTION, unchecked=reason)
     found = sample.permuted(groups, seed=seed)
     strongest, p = found.strongest, found.p_value
     value, null = float(found.areas[strongest]), found.null[:, strongest]
     low, high = np.nanquantile(null, (0.025, 0.975))
     mean = float(np.nanmean(null))
-    how = "within batches" if sample.within else f"among {sample.noun}s"
+    how = f"within {sample.within}" if sample.within else f"among {sample.noun}s"
+    inside = f"within {sample.within} " * bool(sample.within)
     numbers = (
-        f"AUC {value:.2f} with the labels as they are; shuffled {how}, {low:.2f} to {high:.2f} in"
-        f" 95 of 100 cases (p {p:.2g})"
+        f"AUC {value:.2f} {inside}with the labels as they are; shuffled {how}, {low:.2f} to"
+        f" {high:.2f} in 95 of 100 cases (p {p:.2g})"
     )
     leaks = mean > 0.5 + LEAK
     if leaks:
@@ -48,7 +49,7 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
     return Check(
         NAME,
         QUESTION,
-        found="fails" if leaks else "attention" if p > LEVEL else "passes",
+        found="fails" if leaks else "attention" if p > SHOWN else "passes",
         associations=(Association("labels", "AUC", value, text=numbers),),
         fails=f"{said}.",
         passes=f"The classes differ by more than chance: {numbers}.",

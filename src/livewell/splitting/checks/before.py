@@ -9,7 +9,8 @@ from livewell.splitting.checks.shuffled import areas_table
 NAME = "before treatment"
 QUESTION = "Could the classes be told apart before the treatment?"
 REMEDY = (
-    "What differed before the treatment is no effect of it: look at how wells were seeded, where"
+    "Time 0 of the study is taken for before the treatment; if imaging began after it, say when it"
+    " was given (--treated-s), in seconds of that time. What differed before is no effect: look at how wells were seeded, where"
     " they lie and how they were imaged. Assign treatments to wells at random, and judge changes"
     " since time 0 instead of images."
 )

@@ -10,9 +10,9 @@ NAME = "before treatment"
 QUESTION = "Could the classes be told apart before the treatment?"
 REMEDY = (
     "Time 0 of the study is taken for before the treatment; if imaging began after it, say when it"
-    " was given (--treated-s), in seconds of that time. What differed before is no effect: look at how wells were seeded, where"
-    " they lie and how they were imaged. Assign treatments to wells at random, and judge changes"
-    " since time 0 instead of images."
+    " was given (--treated-s), in seconds of that time. What differed before is no effect of it:"
+    " look at how wells were seeded, where they lie and how they were imaged. Assign treatments to"
+    " wells at random, and judge changes since time 0 instead of images."
 )
 
 

@@ -48,7 +48,7 @@ class AuditData:
         Of the channel that is looked at.
     fields
         The fields table, with the column `unit`: well, position or picture, whichever a label was
-        given to; images that show the same are of one unit.
+        given to; images of the same content are of one unit, near copies, a judgement, are not.
     noun
         What a unit is: ``well``, ``picture`` ...
     failures
@@ -117,7 +117,7 @@ class AuditData:
             if set(pair) <= set(units)
         ]
         clusters = same_content(shown, near_copies(shown, units, different))
-        fields["unit"] = fields["image"].map(merged_groups(clusters, units))
+        fields["unit"] = fields["image"].map(merged_groups(exact, units))
         fields[COPY] = fields["image"].map(_copies(exact))
         return cls(study, table, meta, pixels, fields, noun, failures, clusters, split, seed)
 

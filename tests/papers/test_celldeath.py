@@ -244,7 +244,7 @@ def test_copies_under_other_names_become_one_group(
     study = index(both, tmp_path / "study").study
     label(study, Words(WORDS), PLAN.classes)
     made = split(study, by="picture", scheme=PLAN.scheme, grid=Grid(64, 64), merge_duplicates=True)
-    assert any("images of the same content stand in several groups" in w for w in made.warnings)
+    assert any("show the same, or nearly, and became one" in w for w in made.warnings)
     assert made.patches.groupby("group")["image"].nunique().max() == 3
 
 

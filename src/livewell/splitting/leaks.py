@@ -184,7 +184,7 @@ def told_merged(before: Collection[str], merged: Mapping[str, str]) -> list[str]
     if not joined:
         return []
     return [
-        f"images of the same content stand in several groups, which became one: {few(joined, 3)};"
+        f"several groups show the same, or nearly, and became one: {few(joined, 3)};"
         " what is there twice also counts twice"
     ]
 

@@ -77,8 +77,8 @@ def _said(data: AuditData) -> str:
         said.append(
             f"{len(near)} of {len(data.fields)} images show nearly the same as another, in other"
             " grey levels, cropped, compressed or overlapping, such as"
-            f" {' and '.join(shown)}; they count as images of their own in this audit, and a split"
-            " keeps them together."
+            f" {' and '.join(shown)}; they count as images of their own in this audit, and livewell"
+            " split refuses to part them."
         )
     return " ".join(said)
 

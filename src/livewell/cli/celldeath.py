@@ -28,7 +28,8 @@ LABEL = click.option(
     multiple=True,
     callback=pairs,
     metavar="WORD[=CLASS]",
-    help="Word in file names, and its class (repeatable); --labels WORD WORD ... says several.",
+    help="Word in file names, and its class (repeatable), untreated first: of two classes the"
+    " second is the one to find. --labels WORD WORD ... says several.",
 )
 OF_NETS = {
     "lr_first": click.option("--lr-first", type=POSITIVE, help="Rate of the first blocks; 1e-4."),

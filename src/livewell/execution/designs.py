@@ -68,7 +68,8 @@ def figures_of(
             found += rows_of(key, scores, row.classes, own, question, seed=seed)
         if row.key.name == WARNING:
             asked = row.scores, row.classes
-            asked = asked if question is None else question.of(*asked)
+            fits = question is not None and question.fits(*asked)
+            asked = question.of(*asked) if question is not None and fits else asked
             lags += early_warning(*asked, rows, seed=seed)
     return DesignFigures(tuple(found), tuple(lags))
 

@@ -52,7 +52,7 @@ class EvaluationSet:
     run: Run | None = None
     device: str = AUTO
 
-    @property
+    @cached_property
     def audit(self) -> AuditSummary:
         """How the audit of its labels ended."""
         return audit_state(self.study, self.meta.labels)

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import LabelError
+from livewell.errors import LabelError, SpecError
 from livewell.metrics.outcomes import chances
 from livewell.metrics.rules import RegionRule, scored
+from livewell.tables.faults import listed
 from livewell.tables.schemas import score_columns
 
 LEAST = 1e-300
@@ -22,6 +23,60 @@ class Question:
 
     into: Mapping[str, str]
     positive: str | None = None
+
+    @classmethod
+    def asked(
+        cls, column: str, positive: str | None, labels: "pd.Series[str]", values: "pd.Series[str]"
+    ) -> "Question":
+        """What stands in a column, asked of classes that have one value each there.
+
+        Parameters
+        ----------
+        column
+            Its name.
+        positive
+            The value that is sought; of two one has to be.
+        labels, values
+            Class and value of the column, one a region.
+
+        Raises
+        ------
+        SpecError
+            Fewer than two values; two, and none of them is sought; a value that is none.
+        LabelError
+            Images of one class that have several values there, or none.
+        """
+        by_class = values.groupby(labels.astype("str"))
+        found = {str(name): sorted(own.dropna().unique()) for name, own in by_class}
+        torn = {name: each for name, each in found.items() if len(each) != 1}
+        if torn:
+            name, several = next(iter(torn.items()))
+            raise LabelError(
+                f"not every class has one value in column {column}",
+                where="--collapse",
+                expected=f"images of each class, all with the same {column}",
+                got=f"{listed(several) if several else 'none'} for class {name}",
+                remedy="name a column that the labels were made of",
+            )
+        into = {name: value for name, (value,) in found.items()}
+        names = sorted(set(into.values()))
+        if len(names) < 2 or ((len(names) == 2 or positive) and positive not in names):
+            named = " or ".join(f"{column}={name}" for name in names[:2])
+            raise SpecError(
+                "not a question to collapse to",
+                where=f"--collapse {column}" + (f"={positive}" if positive else ""),
+                expected=f"two values or more; of two the positive one, {named}",
+                got=listed(names),
+            )
+        return cls(into, positive)
+
+    def fits(self, scores: pd.DataFrame, classes: ClassNames) -> bool:
+        """Whether these classes and labels become at least two, the sought one among them."""
+        if not {*classes, *scores["label"].astype(str)} <= set(self.into):
+            return False
+        new = {self.into[name] for name in classes}
+        told = {self.into[str(name)] for name in scores["label"].unique()}
+        return len(new) > 1 and self.positive in (None, *new) and told <= new
 
     def of(self, scores: pd.DataFrame, classes: ClassNames) -> tuple[pd.DataFrame, ClassNames]:
         """Scores as answers to it, see `collapsed`."""

@@ -130,8 +130,10 @@ def rows_of(
         Of resampling.
     """
     known = set(scores["label"]) <= set(classes.names)
-    asked = [(scores, classes)] if known and not (classes.binary and question) else []
-    if question is not None:
+    # of one line all classes may become one, and then there is nothing coarser to ask
+    fits = question is not None and question.fits(scores, classes)
+    asked = [(scores, classes)] if known and not (classes.binary and fits) else []
+    if question is not None and fits:
         asked.append(question.of(scores, classes))
     return [
         # an accuracy of other classes than those tested would only mislead beside it

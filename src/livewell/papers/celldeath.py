@@ -22,7 +22,7 @@ from livewell.models.recipes import FROZEN
 from livewell.report.celldeath import CelldeathResults, celldeath_page, headline
 from livewell.report.page import noted, render
 from livewell.report.vocabulary import metric_name
-from livewell.splitting.schemes import Holdout, Named
+from livewell.splitting.schemes import Holdout, Tested
 from livewell.study.audited import audit_state
 from livewell.study.regions import Grid
 from livewell.study.runs import versions
@@ -91,12 +91,12 @@ class Plan:
         return ClassNames(names, names[-1] if len(names) == 2 else None)
 
     @property
-    def scheme(self) -> Holdout | Named:
+    def scheme(self) -> Holdout | Tested:
         """How groups are divided."""
         held, checked = self.shares
         rest = 1 - held
         if self.test:
-            return Named(self.test)
+            return Tested((self.test,), validation=checked)
         return Holdout((rest * (1 - checked), rest * checked, held))
 
 
@@ -194,7 +194,10 @@ def learn(
         title=f"celldeath: {out.name}",
         subtitle=f"images of {Path(images).name}, labels in their names; profile {recipe.name}",
         classes=classes.names,
-        figures=tuple((metric_name(name, plan.by), each) for name, each in figures.items()),
+        figures=tuple(
+            (metric_name(name, plan.by, macro=not classes.binary), each)
+            for name, each in figures.items()
+        ),
         steps=_steps(labelled.meta.counts, made.balance, plan.by, classes),
         audits=(ended,),
         notes=noted((*made.warnings, *warnings)),

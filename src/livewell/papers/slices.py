@@ -113,7 +113,8 @@ def slices(images: AnyPath, out: AnyPath, *, tiles: int = 4) -> Slices:
     write_csv(out / "tiles.csv", table)
     write_csv(out / "failures.csv", batch.failures)
     Journal(out).end()
-    notes = pd.DataFrame([record["notes"] for record in batch.records.values()], dtype="str")
+    said = [record["notes"] for record in batch.records.values()]
+    notes = pd.DataFrame(said, columns=["layout", "rest", "lossy"], dtype="str")
     layouts, *losses = (_counted(notes[column]) for column in notes)
     repeated = (
         f"{plural(len(again), 'file')} not cut, for they are tiles of images that lie here too:"

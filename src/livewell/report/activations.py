@@ -123,12 +123,8 @@ def activated(grey: Map, found: Map, top: float) -> NDArray[np.floating]:
 
 
 def _figure(rows: Sequence[ClassRow], top: float, unit: str) -> Picture:
-    kinds = next(
-        [name for name, _ in each.maps]
-        for row in rows
-        for each in (row.right, row.wrong, row.missed)
-        if each is not None
-    )
+    shown = (each for row in rows for each in (row.right, row.wrong, row.missed))
+    kinds = next(([name for name, _ in each.maps] for each in shown if each is not None), [])
     half = 1 + len(kinds)
     said = []
     size_in = 1.5 * 2 * half, TALL_IN * len(rows) + 0.7

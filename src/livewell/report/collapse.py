@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from livewell.errors import LabelError, SpecError
+from livewell.errors import LabelError
 from livewell.inference.evaluation_set import EvaluationSet
-from livewell.metrics.collapse import collapsed
+from livewell.metrics.collapse import Question
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.multiclass import confusion as counted
 from livewell.metrics.multiclass import headline_estimates
@@ -16,8 +16,8 @@ from livewell.report.evaluation import words_of
 from livewell.report.maps import confusion
 from livewell.report.page import Section, Table
 from livewell.report.vocabulary import metric_name, short
-from livewell.tables.faults import column_faults, listed
-from livewell.tables.schemas import as_text
+from livewell.splitting.design_rows import question_of
+from livewell.tables.faults import listed
 
 FIGURES = (
     "roc_auc",
@@ -50,46 +50,28 @@ class Collapse:
     """A coarser question: every class becomes the value that its images have in a column."""
 
     column: str
-    into: Mapping[str, str]
-    positive: str | None
+    question: Question
 
     @classmethod
     def of(cls, tested: EvaluationSet, asked: str) -> "Collapse":
-        """The question ``COLUMN`` or, of two values, ``COLUMN=POSITIVE``.
+        """The question ``COLUMN`` or, of two values, ``COLUMN=POSITIVE``, of all classes.
 
         Raises
         ------
-        SpecError
-            No such column; fewer than two values; two, and none of them is said to be positive.
-        LabelError
-            Images of one class that have several values there, or none; a class without images.
+        SpecError, LabelError
+            No such column, and as `livewell.metrics.collapse.Question.asked`; a class without
+            images.
         """
         column, _, positive = asked.partition("=")
-        fields = tested.study.fields().set_index("image")
-        if column_faults(fields, [column]):
-            raise _refused(
-                asked, "a column of the study", f"columns {', '.join(map(str, fields.columns))}"
-            )
-        values = tested.patches["image"].map(as_text(fields[column]))
-        by_class = values.groupby(tested.patches["label"].astype("str"))
-        found = {str(name): sorted(own.dropna().unique()) for name, own in by_class}
-        wrong = {name: each for name in tested.classes if len(each := found.get(name, [])) != 1}
-        if wrong:
-            name, several = next(iter(wrong.items()))
+        question = question_of(tested.patches, tested.study.fields(), column, positive or None)
+        without = sorted(set(tested.classes) - set(question.into))
+        if without:
             raise LabelError(
-                f"not every class has one value in column {column}",
+                "classes without images, of which nobody knows what they become",
                 where="--collapse",
-                expected=f"images of each class, all with the same {column}",
-                got=f"{listed(several)} for class {name}",
-                remedy="name a column that the labels were made of",
+                got=listed(without),
             )
-        into = {name: found[name][0] for name in tested.classes}
-        names = sorted(set(into.values()))
-        if len(names) < 2 or ((len(names) == 2 or positive) and positive not in names):
-            named = " or ".join(f"{column}={name}" for name in names[:2])
-            wanted = f"two values or more; of two the positive one, {named}"
-            raise _refused(asked, wanted, listed(names))
-        return cls(column, into, positive or None)
+        return cls(column, question)
 
     def check(
         self,
@@ -101,7 +83,7 @@ class Collapse:
         min_each: int,
     ) -> CollapseCheck:
         """The question answered by scores, beside their own figures."""
-        table, classes = collapsed(scores, tested.classes, self.into, self.positive)
+        table, classes = self.question.of(scores, tested.classes)
         drawn = {"seed": seed, "min_each": min_each}
         every = headline_estimates(table, classes, names=FIGURES, **drawn)
         found = {
@@ -120,7 +102,7 @@ class Collapse:
         ]
         many = f"{len(tested.classes)} classes"
         return CollapseCheck(
-            self.into,
+            self.question.into,
             found,
             (
                 Section(
@@ -134,9 +116,3 @@ class Collapse:
                 ),
             ),
         )
-
-
-def _refused(asked: str, expected: str, got: str) -> SpecError:
-    return SpecError(
-        "not a question to collapse to", where=f"--collapse {asked}", expected=expected, got=got
-    )

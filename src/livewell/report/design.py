@@ -21,11 +21,12 @@ from livewell.report.style import HEALTHY, UNSURE, Sheet, empty, unit_axis
 from livewell.report.vocabulary import Named, Vocabulary, has_interval, short, span
 from livewell.splitting.design_rows import DesignPlan
 from livewell.splitting.designs import ALL, ALL_LINES, EACH_LINE, HOURS, LEFT_OUT, REPEATS, WARNING
+from livewell.study.audited import audit_state
 from livewell.study.runs import versions
 from livewell.study.study import Study
 from livewell.text import plural, sentence
 
-COLUMNS = ("tested on", "told apart", "validation accuracy", "test accuracy", "95% interval")
+COLUMNS = ("row", "told apart", "validation accuracy", "test accuracy", "95% interval")
 """Columns of the tables; balanced accuracy, AUC and the number of groups follow."""
 SAYS = {ALL_LINES: "{}, model of all", EACH_LINE: "{} alone", LEFT_OUT: "{} left out"}
 """What a row is called by its design, where its name is that of a line."""
@@ -71,12 +72,13 @@ def design_report(
         designs=designs,
         words=words,
         notes=[warn(text) for text in notes],
+        audits=[audit_state(study, str(said["labels"]))],
         settings={name: value for name, value in said.items() if name != "profile"}
         | {"profile": profile.name},
         versions=versions(),
     )
     flat = [row.flat() for row in found.rows]
-    table = pd.DataFrame(flat, columns=list(flat[0]) if flat else ["design", "name"])
+    table = pd.DataFrame(flat) if flat else pd.DataFrame(columns=["design", "name"])
     left_out = table["design"] == LEFT_OUT
     tables = {"table1": table[~left_out], "table2": table[left_out]}
     tables |= {"early_warning": _lag_table(found.lags), "failures": made.failures}
@@ -100,8 +102,9 @@ def headline(results: DesignResults) -> tuple[str, Tone]:
         return "No item of these designs could be made.", "bad"
     said = [_told(next((row for row in rows if row.key.design != LEFT_OUT), rows[0]))]
     if left:
-        worst = min(left, key=lambda row: row.test.mean)
-        said.append(f"Of {len(left)} lines left out the lowest is {_told(worst, small=True)}")
+        alike = [row for row in left if row.question == left[-1].question]
+        worst = min(alike, key=lambda row: row.test.mean)
+        said.append(f"Of {len(alike)} lines left out the lowest is {_told(worst, small=True)}")
     return " ".join(said), "warn" if len(results.failures) else "info"
 
 

@@ -89,30 +89,17 @@ def _by_frame(rows: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([every, single], ignore_index=True)
 
 
-def question_of(rows: pd.DataFrame, fields: pd.DataFrame, column: str, positive: str) -> Question:
-    """What stands in a column of the study, asked of classes that each have one value there.
+def question_of(
+    rows: pd.DataFrame, fields: pd.DataFrame, column: str, positive: str | None
+) -> Question:
+    """What stands in a column of the study, see `Question.asked`.
 
     Raises
     ------
     SpecError
-        No such column or value; a class with several values or none.
+        No such column.
     """
     if column not in fields:
         raise SpecError("no such column", where="--collapse", got=column)
     values = rows["image"].map(as_text(fields.set_index("image")[column]))
-    each = {
-        str(name): sorted(part.dropna().unique()) for name, part in values.groupby(rows["label"])
-    }
-    torn = [
-        f"{name}: {' and '.join(found) or 'none'}"
-        for name, found in each.items()
-        if len(found) != 1
-    ]
-    if torn or positive not in {value for (value,) in each.values()}:
-        raise SpecError(
-            "classes that cannot be collapsed by this column",
-            where=f"--collapse {column}={positive}",
-            expected=f"one value of {column} for each class, {positive} among them",
-            got="; ".join(torn) or "another value",
-        )
-    return Question({name: value for name, (value,) in each.items()}, positive)
+    return Question.asked(column, positive, rows["label"], values)

@@ -13,7 +13,7 @@ from livewell.errors import SpecError
 from livewell.metrics.collapse import Question
 from livewell.splitting.design_rows import DesignPlan
 from livewell.splitting.groups import group_counts
-from livewell.splitting.schemes import KFolds, Tested
+from livewell.splitting.schemes import KFolds, Named, Tested
 from livewell.text import plural
 
 ALL_LINES, EACH_LINE, LEFT_OUT = "all-lines", "each-line", "leave-line-out"
@@ -57,8 +57,9 @@ class DesignItem:
 
     def noted(self, rows: pd.DataFrame) -> dict[str, Any]:
         """What its record depends on, as plain values."""
-        # not by frame: other designs of the same call may ask for that
-        part = rows.loc[self.rows, ["image", "label", "group"]].drop_duplicates()
+        # by frame for hours alone: other designs of the same call may ask for frames
+        columns = ["image", "label", "group", *(["t"] if self.design == HOURS else [])]
+        part = rows.loc[self.rows, columns].drop_duplicates()
         seen = zlib.crc32(part.to_csv(index=False).encode())
         return {"rows": seen, "tests": str(self.tests), "repeat": self.repeat}
 
@@ -126,7 +127,8 @@ def experiment(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:
     """Whole groups as test: those that are named, or each in turn."""
     each = tuple((str(name),) for name in sorted(rows["group"].unique()))
     tests = (plan.test,) if plan.test else each
-    return [DesignItem(EXPERIMENT, f"each {plan.by} in turn", rows.index, tests)]
+    name = f"named: {', '.join(plan.test)}" if plan.test else f"each {plan.by} in turn"
+    return [DesignItem(EXPERIMENT, name, rows.index, tests)]
 
 
 def hours(rows: pd.DataFrame, plan: DesignPlan) -> list[DesignItem]:
@@ -198,6 +200,8 @@ def items_of(designs: Sequence[str], rows: pd.DataFrame, plan: DesignPlan) -> li
     """
     if strange := sorted(set(designs) - set(DESIGNS)):
         raise SpecError("no such design", expected=", ".join(DESIGNS), got=", ".join(strange))
+    if plan.test:
+        Named(plan.test).check(sorted(rows["group"].unique()))
     items = []
     for design in dict.fromkeys(designs):
         number = plan.repeats or (SEEDS if design == REPEATS else 1)

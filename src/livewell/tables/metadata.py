@@ -301,6 +301,8 @@ class AuditMeta(Metadata):
     labels: str
     labels_sha256: str
     """Hash of their table: labels made anew make an audit stale."""
+    fields_sha256: str = ""
+    """Hash of what was known of the images, as of `livewell.study.audited.fields_hash`."""
     split: str = ""
     split_sha256: Mapping[str, str] = {}
     """Hashes of the split's tables, where it is of a split too."""

@@ -16,7 +16,7 @@ from livewell.report.page import render
 from livewell.splitting.audit import Audit, Check
 from livewell.splitting.checks.data import AuditData, AuditSplit
 from livewell.splitting.checks.registry import QUESTIONS, Question
-from livewell.study.audited import FILE, audit_folder
+from livewell.study.audited import FILE, audit_folder, fields_hash
 from livewell.study.runs import label_hash, split_hashes, versions
 from livewell.study.study import Study
 from livewell.tables.metadata import AuditMeta
@@ -102,6 +102,7 @@ def audit(
     meta = AuditMeta(
         labels=labels,
         labels_sha256=hashed,
+        fields_sha256=fields_hash(study),
         split=split or "",
         split_sha256=split_hashes(study, split) if split else {},
         state=found.state,

@@ -15,8 +15,10 @@ from livewell.labels.times import timed_frames
 from livewell.report.design import design_report
 from livewell.splitting.design_rows import DesignPlan, labelled_rows, question_of
 from livewell.splitting.designs import HOURS, items_of, keyed, refuse_unasked
+from livewell.study.audited import audit_state
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
+from livewell.tables.metadata import AuditSummary
 from livewell.workflows.design_items import KIND, DesignSettings, DesignWork
 
 RESULTS = "results.json"
@@ -32,6 +34,7 @@ class DesignResult:
     tables: dict[str, pd.DataFrame]
     failures: pd.DataFrame
     page: Path
+    audit: AuditSummary
     warnings: tuple[str, ...] = ()
 
 
@@ -70,7 +73,9 @@ def design(
     SplitError
         A labelled image without a group; too few groups for a design that fixes its test groups.
     TableError
-        No times of frames, for the hours; a class with two values in the column of `collapse`.
+        No times of frames, for the hours.
+    LabelError
+        A class with two values in the column of `collapse`, or none.
     OutputError
         `out` holds something else, or was begun with other settings.
     """
@@ -108,4 +113,5 @@ def design(
     path = folder.write(page, tables)
     values = {name: table.to_dict("records") for name, table in tables.items()}
     write_json(out / RESULTS, {"kind": KIND, **said, **values, "versions": versions()})
-    return DesignResult(out, found, tables, made.failures, path, notes)
+    ended = audit_state(study, settings.labels)
+    return DesignResult(out, found, tables, made.failures, path, ended, notes)

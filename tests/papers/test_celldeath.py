@@ -23,7 +23,7 @@ from livewell.papers import celldeath
 from livewell.papers.celldeath import Celldeath, Plan, fitted, learn, words_of
 from livewell.papers.slices import slices
 from livewell.report.named import APART, COUNTED, named_verdicts
-from livewell.splitting.schemes import Holdout, Named
+from livewell.splitting.schemes import Holdout, NamedFolds
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
@@ -294,7 +294,7 @@ def test_options_of_the_old_tool_are_settings(
     assert (fit.weight_decay, it.net.head_dropout, it.augment.flips) == (0.1, 0.25, False)
     assert plan.scheme.fractions == pytest.approx((0.63, 0.07, 0.3))
     assert plan.labels == celldeath.LABELS
-    assert replace(plan, test=("N1",)).scheme == Named(("N1",))
+    assert replace(plan, test=("N1",)).scheme == NamedFolds((("N1",),), validation=0.1)
 
 
 @pytest.mark.parametrize(

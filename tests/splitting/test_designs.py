@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livewell.errors import SpecError, SplitError
+from livewell.errors import LabelError, SpecError, SplitError
 from livewell.splitting.design_rows import DesignPlan, labelled_rows, question_of
 from livewell.splitting.designs import DESIGNS, DesignItem, items_of, keyed
 from livewell.tables.schemas import LABELS
@@ -171,7 +171,7 @@ def test_a_column_says_what_classes_are_asked():
     question = question_of(rows, fields, "treatment", "CPT")
     assert question.into["BCPT"] == "CPT"
     assert question.positive == "CPT"
-    with pytest.raises(SpecError, match="0 and 1"):
+    with pytest.raises(LabelError, match="0 and 1|0, 1"):
         question_of(rows.assign(label="all"), fields, "dose", "1")
     with pytest.raises(SpecError, match="no such column"):
         question_of(rows, fields, "other", "1")

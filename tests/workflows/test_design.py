@@ -135,7 +135,7 @@ def test_hours_and_early_warning_from_the_command_line(study: Study, tmp_path: P
     words += [word for name in ("steps=3", "steps_per_epoch=3") for word in ("--set", name)]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert done.stderr.count("one group of 'CPT'") == 1  # though three splits warn of it
+    assert done.stderr.count("one group each of 'CPT'") == 1  # though three splits warn of it
     tables = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     assert [row["name"] for row in tables["table1"]] == ["0 h", "1 h", "early warning"]
     assert [row["hours_before_death"] for row in tables["early_warning"]] == [1, 2]

@@ -395,10 +395,6 @@ def profile(name: str) -> Profile:
     """The recipe of that name, upper or lower case, ``-`` for ``_``."""
     found = PROFILES.get(name.upper().replace("-", "_"))
     if found is None:
-        raise SpecError(
-            "no such profile",
-            expected=" or ".join(PROFILES),
-            got=name,
-            remedy="name one of these with --profile",
-        )
+        remedy = "name one of these with --profile"
+        raise SpecError("no such profile", expected=" or ".join(PROFILES), got=name, remedy=remedy)
     return found

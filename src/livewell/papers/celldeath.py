@@ -22,7 +22,7 @@ from livewell.models.recipes import FROZEN
 from livewell.report.celldeath import CelldeathResults, celldeath_page, headline
 from livewell.report.page import noted, render
 from livewell.report.vocabulary import metric_name
-from livewell.splitting.schemes import Holdout, Tested
+from livewell.splitting.schemes import Holdout, NamedFolds
 from livewell.study.audited import audit_state
 from livewell.study.regions import Grid
 from livewell.study.runs import versions
@@ -91,12 +91,12 @@ class Plan:
         return ClassNames(names, names[-1] if len(names) == 2 else None)
 
     @property
-    def scheme(self) -> Holdout | Tested:
+    def scheme(self) -> Holdout | NamedFolds:
         """How groups are divided."""
         held, checked = self.shares
         rest = 1 - held
         if self.test:
-            return Tested((self.test,), validation=checked)
+            return NamedFolds((self.test,), validation=checked)
         return Holdout((rest * (1 - checked), rest * checked, held))
 
 

@@ -100,6 +100,7 @@ def question_of(
         No such column.
     """
     if column not in fields:
-        raise SpecError("no such column", where="--collapse", got=column)
+        known = f"columns {', '.join(map(str, fields.columns))}"
+        raise SpecError("no such column", where="--collapse", expected=known, got=column)
     values = rows["image"].map(as_text(fields.set_index("image")[column]))
     return Question.asked(column, positive, rows["label"], values)

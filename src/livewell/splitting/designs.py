@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from livewell.classes import ClassNames
 from livewell.errors import SpecError
 from livewell.metrics.collapse import Question
 from livewell.splitting.design_rows import DesignPlan
 from livewell.splitting.groups import group_counts
-from livewell.splitting.schemes import KFolds, Named, Tested
+from livewell.splitting.schemes import KFolds, Named, NamedFolds
 from livewell.text import plural
 
 ALL_LINES, EACH_LINE, LEFT_OUT = "all-lines", "each-line", "leave-line-out"
@@ -63,7 +64,7 @@ class DesignItem:
         seen = zlib.crc32(part.to_csv(index=False).encode())
         return {"rows": seen, "tests": str(self.tests), "repeat": self.repeat}
 
-    def scheme(self, rows: pd.DataFrame, plan: DesignPlan) -> Tested:
+    def scheme(self, rows: pd.DataFrame, plan: DesignPlan) -> NamedFolds:
         """How its groups play parts; `rows` are all labelled rows of the study.
 
         Raises
@@ -72,7 +73,7 @@ class DesignItem:
             Too few groups of a class to test, validate and learn.
         """
         tests = test_groups(rows.loc[self.rows], plan) if self.tests is None else self.tests
-        return Tested(tests, self.unknown)
+        return NamedFolds(tests, self.unknown)
 
 
 def test_groups(rows: pd.DataFrame, plan: DesignPlan) -> tuple[tuple[str, ...], ...]:
@@ -211,8 +212,20 @@ def items_of(designs: Sequence[str], rows: pd.DataFrame, plan: DesignPlan) -> li
     return items
 
 
-def refuse_unasked(items: Sequence[DesignItem], question: Question | None) -> None:
-    """Refuse classes that no model of their item knows, where no coarser question is asked."""
+def refuse_unasked(
+    items: Sequence[DesignItem], question: Question | None, classes: ClassNames
+) -> None:
+    """Refuse what can only be told by a coarser question, where none is asked.
+
+    That is classes which no model of their item knows, and which of three or more classes dies.
+    """
+    if any(item.name == WARNING for item in items) and question is None and not classes.positive:
+        raise SpecError(
+            "which of the classes dies is not said, so there is no early warning of it",
+            where="--death",
+            got=str(classes),
+            remedy="ask for what dying classes have in common, such as --collapse treatment=CPT",
+        )
     unknown = sorted({name for item in items for name in item.unknown})
     if unknown and question is None:
         raise SpecError(

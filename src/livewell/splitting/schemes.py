@@ -247,7 +247,7 @@ class Named(GroupScheme):
 
 
 @dataclass(frozen=True, slots=True)
-class Tested(GroupScheme):
+class NamedFolds(GroupScheme):
     """A fold for each of some lists of test groups; the others are train and validation.
 
     Parameters

@@ -87,7 +87,7 @@ def design(
     rows = labelled_rows(fields, labels, plan, times)
     question = None if collapse is None else question_of(rows, fields, *collapse)
     items = keyed(items_of(designs, rows, plan))
-    refuse_unasked(list(items.values()), question)
+    refuse_unasked(list(items.values()), question, study.label_meta(settings.labels).class_names)
     said = {
         "study": str(study.folder.resolve()),
         "labels": settings.labels,

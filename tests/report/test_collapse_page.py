@@ -61,7 +61,7 @@ def test_the_binary_question_of_four_classes() -> None:
     [
         ("treatment", SpecError, "treatment=CPT or treatment=DMSO"),
         ("treatment=XPT", SpecError, "the positive one"),
-        ("treatmant=CPT", SpecError, "columns treatment"),
+        ("treatmant=CPT", SpecError, "columns image, treatment"),
         ("day", LabelError, "1, 2 for class H9 CPT"),
     ],
 )

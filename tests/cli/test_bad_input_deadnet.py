@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import tifffile
@@ -73,7 +74,10 @@ def larger_pixels(world: Path) -> Words:
         said = {"axes": "TYX", "TimeIncrement": 600, "Channel": {"Name": ["phase contrast"]}}
         for axis in "XY":
             said |= {f"PhysicalSize{axis}": 1.0, f"PhysicalSize{axis}Unit": "µm"}
-        frames = tifffile.imread(path) // 2
+        frames = np.random.default_rng(len(path.name)).integers(
+            0, 4000, tifffile.imread(path).shape
+        )
+        frames = frames.astype(np.uint16)
         tifffile.imwrite(
             world / "other" / path.name, frames, ome=True, photometric="minisblack", metadata=said
         )

@@ -18,6 +18,8 @@ from livewell.errors import (
     TableError,
 )
 from livewell.images.listing import RESULTS, find_images
+from livewell.papers.celldeath import MARKER
+from livewell.study.audited import FILE
 from livewell.study.runs import RUN
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta, SplitMeta
@@ -81,7 +83,7 @@ def test_every_folder_of_results_is_known() -> None:
     workflows = Path(livewell.__file__).parent / "workflows"
     text = "\n".join(path.read_text("utf-8") for path in workflows.glob("*.py"))
     markers = re.findall(r'ResultFolder\.claim\([^)]*"(\w+\.json)"', text)
-    assert {*markers, RUN} == RESULTS
+    assert {*markers, RUN, MARKER, FILE} == RESULTS
 
 
 def test_find_images_where_there_are_none(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from livewell.measure.likeness import EDGE, LIMIT, Likeness
+from livewell.measure.likeness import EDGE, LIMIT, Likeness, details
 from livewell.measure.pattern import without_pattern
 
 LEAST = 0.6
@@ -24,6 +24,9 @@ LEAST = 0.6
 DISTINCT = 0.45
 """How far above that of any other turn it lies at least, as a share of what is left to 1. A cell or
 two lie on each other in every turn, and say nothing."""
+EVIDENCE = 12.0
+"""Correlation of two frames, after Fisher's transformation, in standard deviations of that of
+frames with as many independent details: of all shifts and turns, and of many pairs."""
 CANDIDATE = 0.36
 """Correlation of low frequencies from which two frames are laid on each other."""
 OVERLAP = 0.65
@@ -71,6 +74,7 @@ class Frames:
         parts = [""] * len(self.images) if parts is None else parts
         kinds = [f"{each} {part}" for each, part in zip(self.sizes, parts, strict=True)]
         self.thumbnails = without_pattern(stack, kinds, self.images)
+        self.details = np.array([details(each) for each in self.thumbnails])
         self._edges = np.log(np.maximum(self.sizes, 1).max(axis=1)) / np.log(LADDER)
         self._known: dict[float | None, tuple[Numbers, Floats]] = {}
 
@@ -178,7 +182,8 @@ def _turned(values: NDArray[np.floating], turn: int) -> NDArray[np.floating]:
 def _same(ones: Frames, i: int, others: Frames, j: int, view: int) -> float:
     """Correlation of two frames in the best turn of a view, 0 where they are not the same."""
     agreed, best = max((_agreement(ones, i, others, j, turn), turn) for turn in VIEWS[view])
-    if agreed < LEAST:
+    sure = np.arctanh(min(agreed, 0.999)) * np.sqrt(min(ones.details[i], others.details[j]))
+    if agreed < LEAST or sure < EVIDENCE:
         return 0.0
     most = (agreed - DISTINCT) / (1 - DISTINCT)
     turned = (_agreement(ones, i, others, j, turn, most) for turn in range(8) if turn != best)

@@ -21,10 +21,15 @@ EDGE = 64
 """Cells along each side of a thumbnail, whatever the frame's height and width."""
 SMOOTH, BROAD, LOCAL = 0.8, 4.0, 6.0
 """Gaussians, cells: what is smoothed, what is subtracted, and where the contrast is measured."""
+NEARBY = 2.0
+"""Gaussian, cells, over which structure counts as being in one place."""
 FLOOR, LIMIT = 0.3, 3.0
 """Contrast that is added to the local one, as a share of the median one; largest values kept."""
 LEAST_AGREEMENT = 0.1
 """Correlation of the thumbnails of even and of odd rows, below which a frame holds only noise."""
+LEAST_SPREAD = 0.14
+"""Share of the cells over which a frame's structure is spread at least: a few cells alone lie where
+those of another frame lie by chance."""
 STEPS = 127 / LIMIT
 Thumbnail = NDArray[np.int8]
 
@@ -49,7 +54,7 @@ class Likeness:
 
 
 def likeness(frame: Frame) -> Likeness | None:
-    """The likeness of a frame (y, x); ``None`` where it shows nothing but noise.
+    """The likeness of a frame (y, x); ``None`` where it shows noise, or a few cells and no more.
 
     A frame shows something where the thumbnails of its even and of its odd rows agree
     (`LEAST_AGREEMENT`): the noise of pixels, and a camera's fixed pattern, differ between rows.
@@ -67,6 +72,8 @@ def likeness(frame: Frame) -> Likeness | None:
     if not halves or _agreement(*halves) < LEAST_AGREEMENT:
         return None
     whole = _normalised(_cells(height) @ right)
+    if _effective(_smooth(whole * whole, NEARBY)) < LEAST_SPREAD * whole.size:
+        return None
     return Likeness(np.round(whole * STEPS).astype(np.int8), height, width)
 
 
@@ -99,6 +106,17 @@ def _normalised(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     scale = contrast + FLOOR * float(np.median(contrast))
     found = np.divide(band, scale, out=np.zeros_like(band), where=scale > 0)
     return np.asarray(np.clip(found, -LIMIT, LIMIT), dtype=np.float32)
+
+
+def details(thumbnail: NDArray[np.floating]) -> float:
+    """How many independent details a thumbnail has: frequencies that its power is spread over."""
+    return _effective(np.abs(np.fft.fft2(thumbnail - thumbnail.mean())) ** 2)
+
+
+def _effective(parts: NDArray[np.floating]) -> float:
+    """Number of equal parts that are as concentrated as these are."""
+    square = float((parts * parts).sum())
+    return float(parts.sum()) ** 2 / square if square > 0 else 0.0
 
 
 def _smooth(cells: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -103,7 +103,7 @@ def judge_frames(
 
 def _near(model: Model, field: Field) -> str:
     seen = likeness(field.raw) if model.learnt_frames else None
-    return NEAR_COPY if model.learnt_frames.near_copies({"frame": seen}) else ""
+    return NEAR_COPY if model.learnt_frames.near_copies([("frame", seen)]) else ""
 
 
 def counted(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.splitting.schemes import KFolds
-from livewell.study.content import first_frames, frame_digests
+from livewell.study.content import all_frames, first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
@@ -215,4 +215,4 @@ def test_frames_that_cannot_be_used_hide_no_copy(tmp_path: Path, paint, write_mo
         pixels = StudyPixels(study, channels)
         first = first_frames(study, names, channels)
         for name, digests in first.items():
-            assert digests & frame_digests(study, pixels, [name])
+            assert digests & all_frames(study, pixels, [name]).digests

@@ -24,7 +24,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.progress import task
 from livewell.splitting.units import unit_names
-from livewell.study.content import first_frame, first_looks
+from livewell.study.content import first_contents, first_looks, known_digests
 from livewell.study.runs import RUN, Run
 from livewell.study.study import Study
 
@@ -108,15 +108,15 @@ def copies_among(found: Candidates, scored: pd.DataFrame, shown: pd.DataFrame) -
 
 
 def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
-    """Whether a model has learnt from an open file's first frame, or from tiles of it.
+    """Whether a model has learnt from an open file's first frame with contents, or from its tiles.
 
     A file whose first frames cannot be read is none of them: who reads its frames one by one tells
     which.
     """
     try:
-        return bool(digests) and not (
-            digests.isdisjoint(first_frame(image, channel).digests)
-            and digests.isdisjoint(tile_digests(image.frame(0, channel)))
+        frame = first_contents(image, channel) if digests else None
+        return frame is not None and any(
+            not digests.isdisjoint(digests_of(frame)) for digests_of in (known_digests, tile_digests)
         )
     except LivewellError:
         return False

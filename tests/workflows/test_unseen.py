@@ -153,6 +153,20 @@ def test_several_folds_of_other_images(study: Study, tmp_path: Path, paint, writ
     assert seen(other, run.fold(1)) == set()
 
 
+def test_near_copies_that_are_evaluated_are_not_said_to_be_left_out(
+    study: Study, tmp_path: Path, write_movie
+) -> None:
+    """Near copies of what one fold learnt from are scored by the fold that did not, and no warning
+    is needed."""
+    split(study, by="well", scheme=KFolds(2), grid=Grid(64, 64), name="halves")
+    brief = override(TINY, {"steps": 3, "steps_per_epoch": 3})
+    run = train(study, tmp_path / "run", brief, split="halves", processes=0).run
+    copied = near_study(study, tmp_path, write_movie)
+    tested = EvaluationSet.of_study(run.folder, copied)
+    assert set(tested.patches["image"]) == set(copied.labels("labels")["image"])
+    assert not any("near copies" in text for text in tested.meta.warnings)
+
+
 def test_a_card_that_does_not_say_is_told(
     study: Study, trained: TrainingResult, tmp_path: Path
 ) -> None:

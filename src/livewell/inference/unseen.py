@@ -116,7 +116,8 @@ def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
     try:
         frame = first_contents(image, channel) if digests else None
         return frame is not None and any(
-            not digests.isdisjoint(digests_of(frame)) for digests_of in (known_digests, tile_digests)
+            not digests.isdisjoint(digests_of(frame))
+            for digests_of in (known_digests, tile_digests)
         )
     except LivewellError:
         return False

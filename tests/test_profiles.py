@@ -267,7 +267,7 @@ def test_a_head_that_is_fitted_in_one_step_takes_no_settings_of_training(
 
 def test_one_step_fits_are_for_fixed_backbones() -> None:
     """A net that is trained cannot be fitted at once."""
-    with pytest.raises(SpecError, match="lbfgs.*is for nets that see fields"):
+    with pytest.raises(SpecError, match=r"lbfgs.*is for nets that see fields"):
         override(FAST, {"optimiser": "lbfgs"})
 
 

@@ -85,5 +85,5 @@ def test_weights_keep_the_reference_and_older_ones_have_none() -> None:
 @pytest.mark.parametrize("groups", ["abc", "aaaabc"])
 def test_healthy_groups_of_too_few_regions_are_refused(groups: str) -> None:
     """A group that is held against fewer than four regions of others has no distance."""
-    with pytest.raises(SplitError, match="too few healthy regions.*4 in the others"):
+    with pytest.raises(SplitError, match=r"too few healthy regions.*4 in the others"):
         fit_distance(fields(0, 1, len(groups))[0].astype(np.float32), list(groups), 2)

@@ -191,7 +191,7 @@ def test_copies_of_learnt_pictures_are_refused(doses: Study, tmp_path: Path, pro
 def test_near_copies_of_learnt_pictures_are_told(
     doses: Study, tmp_path: Path, profile, write_movie
 ) -> None:
-    """A near copy is a judgement: wells like a control's are judged, and warnings and page say it."""
+    """A near copy is a judgement: wells like a control's are judged, and the page says it."""
     shutil.copytree(doses.root, tmp_path / "images")
     for column in range(1, 7):
         name = f"{column:02}_p1.ome.tif"

@@ -49,8 +49,9 @@ def content(
 ) -> pd.DataFrame:
     """Digests and likenesses of frames (image, t), and of tiles about as large as another frame.
 
-    `also` are shapes of further frames that the table is to be compared with. The first channel of `pixels` is compared. What was computed of a file is kept in the study's
-    folder ``cache`` until the file changes; only what is new is computed.
+    `also` are shapes of further frames that the table is to be compared with. The first channel of
+    `pixels` is compared. What was computed of a file is kept in the study's folder ``cache`` until
+    the file changes; only what is new is computed.
     """
     first = re.sub(r"[^\w.-]+", "-", str(next(iter(pixels.channels), "auto")))
     cache = study.folder / "cache" / f"content-{first}.parquet"
@@ -130,8 +131,8 @@ def first_looks(
 
     The first channel is looked at (the study's, or that of transmitted light, where none is asked
     for); digests and likenesses are kept in the study's folder ``cache`` until a file changes. Of a
-    file that cannot be read they are empty. Frames of one value only are passed over: blank frames are alike in movies
-    that have nothing to do with each other.
+    file that cannot be read they are empty. Frames of one value only are passed over: blank frames
+    are alike in movies that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
     cache = study.folder / "cache" / "first-frames.parquet"

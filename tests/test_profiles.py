@@ -15,6 +15,7 @@ from livewell.models.recipes import (
     DEADNET_2017_SHORT,
     FAST,
     FROZEN,
+    HEALTHY_ONLY,
     PATTARONE_2021,
     PATTARONE_2021_SHORT,
     PROFILES,
@@ -266,8 +267,15 @@ def test_a_head_that_is_fitted_in_one_step_takes_no_settings_of_training(
 
 def test_one_step_fits_are_for_fixed_backbones() -> None:
     """A net that is trained cannot be fitted at once."""
-    with pytest.raises(SpecError, match="lbfgs"):
+    with pytest.raises(SpecError, match=r"lbfgs.*is for nets that see fields"):
         override(FAST, {"optimiser": "lbfgs"})
+
+
+def test_refusals_name_the_net_that_they_are_about() -> None:
+    """Of nets of fields it is not always 'frozen'."""
+    text = "(?s)net 'healthy' sees fields.*net 'healthy' is fitted.*net 'healthy' sees whole fields"
+    with pytest.raises(SpecError, match=text):
+        override(HEALTHY_ONLY, {"flips": True, "weight_decay": 0, "normalise": "mean_image"})
 
 
 def test_celldeath_is_as_in_the_paper_and_its_tool() -> None:

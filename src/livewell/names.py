@@ -20,7 +20,10 @@ Parts = tuple[str, ...]
 Ends = dict[Parts, list[str]]
 _SPELT = re.compile(rb"\\x([89a-f][0-9a-f])")
 _DIGITS = re.compile(r"(\d+)")
-_TILE = re.compile(r"(.*[^/]\.\w{1,8})_(\d{2,})_(\d{2,})(?:\.ome)?\.\w{1,8}", re.DOTALL)
+_IMAGE = r".*[^/]\.(?:tiff?|btf|tf8|stk|png|jpe?g|bmp|gif)"
+_TILE = re.compile(
+    rf"({_IMAGE})_(\d{{2,}})_(\d{{2,}})(?:\.ome)?\.\w{{1,8}}", re.DOTALL | re.IGNORECASE
+)
 """Name of a tile: the whole name of its image, row and column from 1, an ending."""
 CASE_NOTE = "found although the letter case differs"
 FOLDERS_NOTE = (

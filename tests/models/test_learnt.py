@@ -27,7 +27,7 @@ def test_frames_go_through_a_file(tmp_path: Path) -> None:
     assert b"secret" not in (tmp_path / "learnt.safetensors").read_bytes()
     again = LearntFrames.read(tmp_path, digest)
     asked = {"a": likeness(field(1)[:, ::-1] // 16), "b": likeness(field(3)), "c": None}
-    assert again.near_copies(asked) == frames.near_copies(asked) == {"a"}
+    assert again.near_copies(asked.items()) == frames.near_copies(asked.items()) == {"a"}
     assert not LearntFrames.read(tmp_path, "")
     with pytest.raises(ModelFileError, match="another file than the card describes"):
         LearntFrames.read(tmp_path, "0" * 64)
@@ -62,3 +62,15 @@ def test_any_frame_of_an_image_gives_it_away() -> None:
     model = Learner(frozenset(digest), known)
     assert learnt_images(model, shown) == {"near": NEAR_COPY, "same": COPY}
     assert learnt_images(Learner(frozenset(digest), LearntFrames()), shown) == {"same": COPY}
+
+
+def test_frames_of_one_movie_have_their_field_in_common() -> None:
+    """A movie of many frames is one image: what they share is its field, no camera's pattern."""
+    frames = [field(1) // 2 + field(100 + t) // 2 for t in range(20)]
+    shown = table_of(
+        row
+        for t, frame in enumerate(frames)
+        for row in content_rows("near", t, frame, [(120, 160)])
+    )
+    known = LearntFrames([("1", likeness(field(1)))])
+    assert learnt_images(Learner(frozenset(), known), shown) == {"near": NEAR_COPY}

@@ -10,11 +10,13 @@ import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from click.testing import CliRunner, Result
 from scipy import ndimage
 
 from livewell.cli import main
 from livewell.errors import LeakError, SplitError, TableError
+from livewell.inference.evaluation_set import EvaluationSet
 from livewell.labels.by_words import Words
 from livewell.models.pretrained import IMAGENET, LITE0_PACKAGE
 from livewell.models.profile import override
@@ -154,6 +156,36 @@ def test_an_image_whose_tiles_were_learnt_from_is_known(
     _, folds, _ = Study.open(taught.folder / "study").split("split")
     parts = folds.set_index("group")["part"]
     assert set(uses[uses == APART[2]].index) == set(parts[parts != "test"].index)
+
+
+def test_whole_images_of_learnt_tiles_are_left_out(
+    folder: Path, taught: Celldeath, tmp_path: Path
+) -> None:
+    """Labelled, the whole pictures of tiles that were learnt from are not evaluated, nor those of
+    tiles that validated; as validation images they refuse a training that begins with the model."""
+    whole = index(folder, tmp_path / "study").study
+    label(whole, Words(WORDS), PLAN.classes)
+    model = taught.folder / "run" / "fold-00" / "model"
+    tested = EvaluationSet.of_study(model, whole)
+    _, folds, _ = Study.open(taught.folder / "study").split("split")
+    assert set(tested.patches["image"]) == set(folds.loc[folds["part"] == "test", "group"])
+    assert not any("near copies" in text for text in tested.meta.warnings)
+    split(whole, by="image", scheme=Holdout(), grid=Grid(64, 64))
+    with pytest.raises(LeakError, match="begin with has learnt from"):
+        train(whole, tmp_path / "run", RECIPE, begin_with=model, processes=0)
+
+
+def test_an_image_is_known_by_its_first_frame_with_contents(
+    folder: Path, taught: Celldeath, tmp_path: Path
+) -> None:
+    """A blank frame before the picture whose tiles were learnt from hides nothing."""
+    _, folds, _ = Study.open(taught.folder / "study").split("split")
+    name = folds.loc[folds["part"] == "train", "group"].iloc[0]
+    seen = imagecodecs.png_decode((folder / name).read_bytes())
+    movie = np.stack([np.zeros_like(seen), seen])
+    tifffile.imwrite(tmp_path / "late.tif", movie, photometric="minisblack")
+    made = assess(tmp_path / "late.tif", taught.folder, tmp_path / "out")
+    assert made.verdicts["note"].str.contains("trained or calibrated on it").tolist() == [True]
 
 
 def test_tiles_count_as_their_pictures() -> None:

@@ -79,7 +79,17 @@ def test_a_tile_knows_its_image(stem: str, row: int, column: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.png", "A01_02.png", "x_01_02.tif", "a.b_1_2.png", "d.d/_01_02.png"]
+    "name",
+    [
+        "a.png",
+        "A01_02.png",
+        "x_01_02.tif",
+        "a.b_1_2.png",
+        "d.d/_01_02.png",
+        "CPT_0.5_01_02.tif",
+        "2021.05.03_01_02.tif",
+        "p.png/CPT_0.5_01_02.tif",
+    ],
 )
 def test_other_names_are_no_tiles(name: str) -> None:
     """Numbers of wells and fields are no rows and columns without an image's whole name."""

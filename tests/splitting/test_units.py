@@ -40,3 +40,13 @@ def test_units_that_are_torn() -> None:
     }
     assert straddling(FIELDS, unit_names(FIELDS, "well").dropna()) == {}
     assert set(straddling(FIELDS, unit_names(FIELDS, "position").dropna())) == {"well"}
+
+
+def test_pictures_that_a_table_names_win_over_names_of_files() -> None:
+    """Files called like tiles are of one picture where every one is called its own, as tables of
+    older versions say, and are what the table says where it knows of pictures."""
+    names = ["a.png_01_01.png", "a.png_01_02.png", "b.png"]
+    fields = pd.DataFrame({"image": names, "picture": names})
+    images = pd.Series(names, index=names)
+    assert straddling(fields, images) == {"picture": ["a.png"]}
+    assert straddling(fields.assign(picture=[*names[:2], "c.png"]), images) == {}

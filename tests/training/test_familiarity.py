@@ -5,9 +5,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from livewell.errors import SplitError
 from livewell.metrics.decisions import MOST_FLAGGED, fit_familiarity_rule
 from livewell.models.nets.familiar import Reference
 from livewell.training.familiarity import fit_familiarity, fit_reference
+from livewell.training.healthy import fit_distance
 
 FEATURES = 200
 
@@ -78,3 +80,10 @@ def test_weights_keep_the_reference_and_older_ones_have_none() -> None:
     older = Reference()
     older.load_state_dict({})
     assert (again.fitted, older.fitted) == (True, False)
+
+
+@pytest.mark.parametrize("groups", ["abc", "aaaabc"])
+def test_healthy_groups_of_too_few_regions_are_refused(groups: str) -> None:
+    """A group that is held against fewer than four regions of others has no distance."""
+    with pytest.raises(SplitError, match=r"too few healthy regions.*4 in the others"):
+        fit_distance(fields(0, 1, len(groups))[0].astype(np.float32), list(groups), 2)

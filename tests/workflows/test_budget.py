@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
 from livewell.inference.dosed import Plan, doses_by_unit, highest_dose
@@ -184,6 +186,23 @@ def test_copies_of_learnt_pictures_are_refused(doses: Study, tmp_path: Path, pro
     brief = override(profile, {"steps": 3, "steps_per_epoch": 3})
     with pytest.raises(LeakError, match="same image under another name"):
         budget(copied, tmp_path / "out", PLAN, margin=0.4, profile=brief, processes=0)
+
+
+def test_near_copies_of_learnt_pictures_are_told(
+    doses: Study, tmp_path: Path, profile, write_movie
+) -> None:
+    """A near copy is a judgement: wells like a control's are judged, and the page says it."""
+    shutil.copytree(doses.root, tmp_path / "images")
+    for column in range(1, 7):
+        name = f"{column:02}_p1.ome.tif"
+        frames = tifffile.imread(tmp_path / "images" / f"A{name}")
+        write_movie(tmp_path / "images" / f"B{name}", (frames[:, 2:, 2:] // 8).astype(np.uint8))
+    copied = Study.create(tmp_path / "study", tmp_path / "images", doses.fields())
+    brief = override(profile, {"steps": 3, "steps_per_epoch": 3})
+    made = budget(copied, tmp_path / "out", PLAN, margin=0.4, profile=brief, processes=0)
+    text = next(text for text in made.warnings if "near copies" in text)
+    assert "B0" in text
+    assert "near copies" in made.page.read_text("utf-8")
 
 
 def test_labels_that_something_else_made_are_kept(doses: Study, tmp_path: Path) -> None:

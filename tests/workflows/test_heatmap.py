@@ -113,6 +113,20 @@ def test_stills_and_page(mapped: HeatMapResult) -> None:
     assert re.search(r"not judged: .*frame 2", warning)
 
 
+def test_a_movie_that_was_learnt_from_is_told(
+    study: Study, model: Path, tmp_path: Path, write_movie: Writer
+) -> None:
+    """The map of a training movie, or of a near copy of one, is no evidence, as the page says."""
+    known = {*load_model(model)[1].data["groups"]["train"]}
+    name = next(image for image in study.fields()["image"] if image[:3] in known)
+    frames = tifffile.imread(study.path(name))
+    near = write_movie(tmp_path / "near.ome.tif", (frames[:, 2:, 2:] // 8).astype(np.uint8))
+    for path, text in ((study.path(name), "it, so"), (near, "a near copy")):
+        made = heatmap(path, model, tmp_path / f"out {path.name}")
+        assert any(text in each and "no evidence" in each for each in made.warnings)
+        assert "no evidence" in made.page.read_text("utf-8")
+
+
 def test_other_pixel_size(movie: Path, model: Path, tmp_path: Path, write_movie: Writer) -> None:
     """At half the model's pixel size the map is the same, its transform in the movie's pixels."""
     frames = tifffile.imread(movie)[:1]

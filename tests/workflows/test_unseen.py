@@ -17,7 +17,7 @@ from livewell.models.files import load_model, rewrite_card
 from livewell.models.profile import override
 from livewell.models.recipes import TINY
 from livewell.splitting.schemes import KFolds
-from livewell.study.content import first_frames, frame_digests
+from livewell.study.content import all_frames, first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.runs import Run
@@ -153,6 +153,20 @@ def test_several_folds_of_other_images(study: Study, tmp_path: Path, paint, writ
     assert seen(other, run.fold(1)) == set()
 
 
+def test_near_copies_that_are_evaluated_are_not_said_to_be_left_out(
+    study: Study, tmp_path: Path, write_movie
+) -> None:
+    """Near copies of what one fold learnt from are scored by the fold that did not, and no warning
+    is needed."""
+    split(study, by="well", scheme=KFolds(2), grid=Grid(64, 64), name="halves")
+    brief = override(TINY, {"steps": 3, "steps_per_epoch": 3})
+    run = train(study, tmp_path / "run", brief, split="halves", processes=0).run
+    copied = near_study(study, tmp_path, write_movie)
+    tested = EvaluationSet.of_study(run.folder, copied)
+    assert set(tested.patches["image"]) == set(copied.labels("labels")["image"])
+    assert not any("near copies" in text for text in tested.meta.warnings)
+
+
 def test_a_card_that_does_not_say_is_told(
     study: Study, trained: TrainingResult, tmp_path: Path
 ) -> None:
@@ -215,4 +229,4 @@ def test_frames_that_cannot_be_used_hide_no_copy(tmp_path: Path, paint, write_mo
         pixels = StudyPixels(study, channels)
         first = first_frames(study, names, channels)
         for name, digests in first.items():
-            assert digests & frame_digests(study, pixels, [name])
+            assert digests & all_frames(study, pixels, [name]).digests

@@ -100,7 +100,8 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
     data = card.data | fold.summary() | chosen
     if card.healthy_only:
         data["p"] = meaning(card.class_names)
-    learnt = fold.learnt.union(*(each.learnt for each in ancestors))
+    own = fold.learnt
+    learnt = own.digests.union(*(each.learnt for each in ancestors))
     if start is not None:
         data["begun_with"] = {
             "profile": start.card.profile.name,
@@ -115,7 +116,7 @@ def train_fold(run: Run, fold: Fold, training: FoldSettings) -> None:
         None if card.healthy_only else learn_familiarity(net, fold.patches, fold.split.pixels)
     )
     card = card.model_copy(update={**told, "familiarity_rule": familiar})
-    frames = chain(fold.likenesses, *(each.learnt_frames.frames for each in ancestors))
+    frames = chain(own.likenesses, *(each.learnt_frames.frames for each in ancestors))
     save_model(run.model(fold.number), net, card, LearntFrames.distinct(frames))
 
 
@@ -241,7 +242,8 @@ def _refuse_learnt(start: Model, fold: Fold) -> None:
     first = fold.first_frames(*parts)
     known = {image for image, digests in first.items() if digests & start.learnt}
     if start.learnt:
-        known |= learnt_images(start, fold.shown(*parts)).keys()
+        shown = fold.shown(*parts, also=start.learnt_frames.shapes)
+        known |= learnt_images(start, shown).keys()
     if known or "learnt" not in start.card.data:
         raise LeakError(
             f"the model to begin with has learnt from {len(known)} validation or test images, or"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from livewell.errors import ImageReadError, LivewellError, OutputError
 from livewell.execution.items import STOPPING, Item, Record
-from livewell.image import Header
+from livewell.image import Frame, Header
 from livewell.images.listing import find_images
 from livewell.images.opening import Channels, open_image
 from livewell.images.walking import Listing
@@ -84,12 +84,12 @@ def judge_frames(
         header, name = image.header, item.name
         fit = fit_to(model.card, header, opening.channels, name)
         fit = replace(fit, notes=(*fit.notes, *header.notes))
-        known = learnt(image, fit.channels[0], model.learnt)
+        known = COPY if learnt(image, fit.channels[0], model.learnt) else ""
         for t, part in each(range(header.frames), tick, 1 / header.frames):
             tick(0, f"{name}, frame {t + 1} of {header.frames}")
             try:
                 field = read_field(image, t, fit, f"{name}, frame {t}")
-                how = COPY if known else _near(model, field)
+                how = known or near_copy(model, [field.raw])
                 rows.append({"t": t} | judge(FileFrame(field, header, how, part)))
             except STOPPING:
                 raise
@@ -101,9 +101,10 @@ def judge_frames(
     return {"rows": rows, "failures": failures}
 
 
-def _near(model: Model, field: Field) -> str:
-    seen = likeness(field.raw) if model.learnt_frames else None
-    return NEAR_COPY if model.learnt_frames.near_copies({"frame": seen}) else ""
+def near_copy(model: Model, frames: Iterable[Frame]) -> str:
+    """`NEAR_COPY` where one of a file's frames is of what a model has learnt from, else empty."""
+    seen = [("file", likeness(frame)) for frame in frames if model.learnt_frames]
+    return NEAR_COPY if model.learnt_frames.near_copies(seen) else ""
 
 
 def counted(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:

@@ -144,7 +144,8 @@ class EvaluationSet:
         occupancy = Texture(card.pixel_um, rim_px)
         patches, counts = patches_of_labels(study, left, _grid(left, card), pixels, occupancy)
         _same_size(patches, card)
-        shown = content(study, pixels, patches[["image", "t"]].drop_duplicates())
+        shapes = frozenset[tuple[int, int]]().union(*(m.learnt_frames.shapes for m in found.models))
+        shown = content(study, pixels, patches[["image", "t"]].drop_duplicates(), shapes)
         copies = copies_among(found, scored, shown)
         seen |= set(scored.loc[scored["group"].isin(copies["group"]), "image"])
         patches = patches[~patches["image"].isin(seen)]
@@ -161,7 +162,7 @@ class EvaluationSet:
                 " model was trained or calibrated on them or on others of their group"
             )
         near = copies.loc[copies["how"] == NEAR_COPY, "image"]
-        if alike := sorted((set(near) | found.only_near) & set(table["image"])):
+        if alike := sorted((set(near) | found.only_near) & seen & set(table["image"])):
             warnings.append(
                 f"{plural(len(alike), 'labelled image')} of these look like near copies (other grey"
                 f" levels, size, crop or format) of what the model learnt from: {few(alike)}"

@@ -17,6 +17,7 @@ from livewell.study.content import first_looks
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, labelled_frames, patches_of_labels, unusable_frames
 from livewell.study.study import Study
+from livewell.text import few, plural
 
 LOG = logging.getLogger(__name__)
 
@@ -123,29 +124,39 @@ class WellScorer:
 
 def refuse_copies(
     study: Study, channels: Channels, fold: "pd.Series[int]", models: Mapping[int, Model]
-) -> None:
-    """Refuse images that are copies of one that their model has learnt from."""
+) -> tuple[str, ...]:
+    """Refuse images that are copies of one that their model has learnt from; near ones are told."""
     looks = first_looks(study, fold.index, channels)
-    near = {
-        number: models[int(str(number))].learnt_frames.near_copies(
-            {name: looks[name].likeness for name in own}
-        )
-        for number, own in fold.groupby(fold).groups.items()
-    }
     copies = [
         str(image)
         for image, number in fold.items()
-        if looks[str(image)].digests & models[int(number)].learnt or image in near[number]
+        if looks[str(image)].digests & models[int(number)].learnt
     ]
     if copies:
         raise LeakError(
             f"{len(copies)} images would be judged by a model that has learnt from the same image"
-            " under another name, or from a near copy",
+            " under another name",
             where=str(study.folder),
             expected="every image once",
             got=", ".join(copies[:4]) + (", ..." if len(copies) > 4 else ""),
             remedy="leave copies out when indexing",
         )
+    near = frozenset[str]().union(
+        *(
+            models[int(str(number))].learnt_frames.near_copies(
+                (str(image), looks[str(image)].likeness) for image in own
+            )
+            for number, own in fold.groupby(fold).groups.items()
+        )
+    )
+    if not near:
+        return ()
+    text = (
+        f"{plural(len(near), 'image')} look like near copies (other grey levels, size, crop or"
+        f" format) of what the model that judges them learnt from: {few(sorted(near))}"
+    )
+    LOG.warning(text)
+    return (text,)
 
 
 def _emptier(wells: pd.DataFrame) -> list[str]:

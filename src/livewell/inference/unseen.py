@@ -24,7 +24,7 @@ from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.progress import task
 from livewell.splitting.units import unit_names
-from livewell.study.content import first_frame, first_looks
+from livewell.study.content import first_contents, first_looks, known_digests
 from livewell.study.runs import RUN, Run
 from livewell.study.study import Study
 
@@ -85,12 +85,11 @@ def learnt_images(model: Model, shown: pd.DataFrame) -> dict[str, str]:
 
     `shown` is a content table of frames, see `livewell.measure.content.table_of`.
     """
-    names = dict(enumerate(shown["image"].astype("str")))
-    data = shown["likeness"].items() if model.learnt_frames else ()
-    unpacked = {str(n): Likeness.unpacked(each) for n, (_, each) in enumerate(data) if each}
-    found = {names[int(number)]: NEAR_COPY for number in model.learnt_frames.near_copies(unpacked)}
+    known = shown.dropna(subset=["likeness"]) if model.learnt_frames else shown.head(0)
+    frames = zip(known["image"], map(Likeness.unpacked, known["likeness"]), strict=True)
+    near = model.learnt_frames.near_copies(frames, known["part"])
     exact = shown.loc[shown["digest"].isin(list(model.learnt)), "image"]
-    return found | dict.fromkeys(exact.astype("str"), COPY)
+    return dict.fromkeys(near, NEAR_COPY) | dict.fromkeys(exact.astype("str"), COPY)
 
 
 def copies_among(found: Candidates, scored: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
@@ -109,15 +108,16 @@ def copies_among(found: Candidates, scored: pd.DataFrame, shown: pd.DataFrame) -
 
 
 def learnt(image: OpenImage, channel: int, digests: frozenset[str]) -> bool:
-    """Whether a model has learnt from an open file's first frame, or from tiles of it.
+    """Whether a model has learnt from an open file's first frame with contents, or from its tiles.
 
     A file whose first frames cannot be read is none of them: who reads its frames one by one tells
     which.
     """
     try:
-        return bool(digests) and not (
-            digests.isdisjoint(first_frame(image, channel).digests)
-            and digests.isdisjoint(tile_digests(image.frame(0, channel)))
+        frame = first_contents(image, channel) if digests else None
+        return frame is not None and any(
+            not digests.isdisjoint(digests_of(frame))
+            for digests_of in (known_digests, tile_digests)
         )
     except LivewellError:
         return False
@@ -140,7 +140,7 @@ def candidates(
     asked = study.channels or models[0].card.named_channels
     looks = first_looks(study, study.fields()["image"], asked)
     digests = {image: look.digests for image, look in looks.items()}
-    likenesses = {image: look.likeness for image, look in looks.items()}
+    likenesses = [(image, look.likeness) for image, look in looks.items()]
     near = tuple(model.learnt_frames.near_copies(likenesses) for model in models)
     found = Candidates(models, digests, str(models[0].card.data.get("group", "")), near)
     if several and not found.same_study:

@@ -7,7 +7,7 @@ cell. Grey levels, their stretching, bit depth, JPEG and a burnt-in scale bar ch
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def likeness(frame: Frame) -> Likeness | None:
     return Likeness(np.round(whole * STEPS).astype(np.int8), height, width)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _cells(size: int, rows: int | None = None) -> NDArray[np.float32]:
     """Weights (`EDGE`, size) of pixels in cells, of all of them or of even (0) or odd (1) ones."""
     at = (np.arange(size) + 0.5) * EDGE / size

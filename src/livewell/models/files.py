@@ -187,7 +187,7 @@ def rewrite_card(folder: Path, card: Card) -> None:
 
 
 def load_model(path: AnyPath) -> tuple[Net, Card]:
-    """Read a model from its folder, or from one of the two files in it.
+    """Read a model from its folder, or from one of the files in it.
 
     Parameters
     ----------

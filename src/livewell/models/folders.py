@@ -1,4 +1,4 @@
-"""Where a model's two files are, and whether they are whole; knows nothing of nets."""
+"""Where a model's files are, and whether they are whole; knows nothing of nets."""
 
 from pathlib import Path
 

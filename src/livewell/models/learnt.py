@@ -1,7 +1,8 @@
 """What a model has learnt from, as likenesses of frames beside its card: 4 kB a frame."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,12 +45,24 @@ class LearntFrames:
                 kept.append((image, found))
         return cls(kept)
 
-    def near_copies(self, frames: Mapping[str, Likeness | None]) -> frozenset[str]:
-        """Names of frames that show about the same as one of these."""
-        known = {name: found for name, found in frames.items() if found is not None}
+    @property
+    def shapes(self) -> frozenset[tuple[int, int]]:
+        """Heights and widths of these frames, pixels."""
+        return frozenset((one.height, one.width) for _, one in self.frames)
+
+    def near_copies(
+        self, frames: Iterable[tuple[str, Likeness | None]], parts: Iterable[str] | None = None
+    ) -> frozenset[str]:
+        """Names of images of which a frame shows about the same as one of these.
+
+        `frames` are given with their image, in order of time, and `parts` as to `Frames`.
+        """
+        pairs = zip(frames, repeat("") if parts is None else parts, strict=False)
+        known = [(name, found, part) for (name, found), part in pairs if found is not None]
         if not known or not self.frames:
             return frozenset()
-        asked, near = Frames(list(known.values()), list(known)), set[str]()
+        names, likenesses, kinds = zip(*known, strict=True)
+        asked, near = Frames(likenesses, names, parts=kinds), set[str]()
         for pair in pairs_alike(asked, self._compared, lambda name, _: name not in near):
             near.add(asked.images[pair.one])
         return frozenset(near)

@@ -98,18 +98,18 @@ class Profile(Spec):
                 "normalise 'mean_image' is for wscnn nets only": edges.normalise != "mean_image",
             }
         rules["input_px is larger than patch_px"] = edges.input_px <= edges.patch_px
-        rules["optimiser 'lbfgs' is for net 'frozen', which takes no other"] = (
-            self.net.sees_fields == (self.fit.optimiser == "lbfgs")
-        )
+        rules[
+            "optimiser 'lbfgs' is for nets that see fields, such as 'frozen', which take no other"
+        ] = self.net.sees_fields == (self.fit.optimiser == "lbfgs")
         rules["lr_first and head_epochs are for nets with blocks, such as 'resnet50'"] = (
             self.net.has_blocks or not (self.fit.lr_first or self.fit.head_epochs)
         )
         if self.net.sees_fields:
             rules |= {
-                "net 'frozen' sees fields as they are: no augmentation": (
+                f"net '{kind}' sees fields as they are: no augmentation": (
                     self.augment == AugmentSpec(flips=False)
                 ),
-                "net 'frozen' is fitted in steps, and by a penalty (weight_decay) above 0": (
+                f"net '{kind}' is fitted in steps, and by a penalty (weight_decay) above 0": (
                     not self.fit.passes and self.fit.weight_decay > 0
                 ),
             }

@@ -36,10 +36,9 @@ def straddling(fields: pd.DataFrame, group: "pd.Series[str]") -> dict[str, list[
     by a column of `NESTED`, only columns that have any.
     """
     known = fields[fields["image"].isin(group.index)]
-    if "picture" in known:
+    if "picture" in fields and (fields["picture"] == fields["image"]).all():
         # tables of older versions do not know tiles by their names
-        of = known["image"].astype("str").map(picture_of)
-        known = known.assign(picture=of.where(known["picture"] == known["image"], known["picture"]))
+        known = known.assign(picture=known["image"].astype("str").map(picture_of))
     torn = {}
     for column in NESTED:
         if column not in known:

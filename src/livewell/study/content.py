@@ -41,16 +41,22 @@ _Rows = dict[tuple[int, str], Row]
 """Rows of a content table by frame and part."""
 
 
-def content(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> pd.DataFrame:
-    """Content digests of frames (image, t), and of tiles where another frame has their shape.
+def content(
+    study: Study,
+    pixels: StudyPixels,
+    frames: pd.DataFrame,
+    also: Iterable[tuple[int, int]] = (),
+) -> pd.DataFrame:
+    """Digests and likenesses of frames (image, t), and of tiles about as large as another frame.
 
-    The first channel of `pixels` is compared. What was computed of a file is kept in the study's
-    folder ``cache`` until the file changes; only what is new is computed.
+    `also` are shapes of further frames that the table is to be compared with. The first channel of
+    `pixels` is compared. What was computed of a file is kept in the study's folder ``cache`` until
+    the file changes; only what is new is computed.
     """
     first = re.sub(r"[^\w.-]+", "-", str(next(iter(pixels.channels), "auto")))
     cache = study.folder / "cache" / f"content-{first}.parquet"
     wanted = frames.groupby("image", sort=False)["t"].apply(lambda times: sorted(set(times)))
-    shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index})
+    shapes = sorted({pixels.shape(str(image))[1:] for image in wanted.index}.union(also))
     known, rows, fresh = _known(cache), [], False
     with task("comparing images", total=len(wanted)) as tick:
         for image, times in wanted.items():
@@ -83,25 +89,22 @@ def _known(cache: Path) -> dict[_File, _Rows]:
     return found
 
 
-def frame_likenesses(
-    study: Study, pixels: StudyPixels, images: Iterable[str]
-) -> list[tuple[str, Likeness]]:
-    """Likenesses of all usable frames of some images, in order of time."""
-    table = _frames_of(study, pixels, images).dropna(subset=["likeness"])
-    pairs = zip(table["image"], table["likeness"], strict=True)
-    return [(str(image), Likeness.unpacked(data)) for image, data in pairs]
+class AllFrames(NamedTuple):
+    """Digests of all usable frames of images, and likenesses with their image in order of time."""
+
+    digests: frozenset[str]
+    likenesses: list[tuple[str, Likeness]]
 
 
-def frame_digests(study: Study, pixels: StudyPixels, images: Iterable[str]) -> frozenset[str]:
-    """Digests of all usable frames of some images, by which any of them is known again."""
-    return frozenset(_frames_of(study, pixels, images)["digest"].dropna())
-
-
-def _frames_of(study: Study, pixels: StudyPixels, images: Iterable[str]) -> pd.DataFrame:
+def all_frames(study: Study, pixels: StudyPixels, images: Iterable[str]) -> AllFrames:
+    """What all usable frames of some images show, by which any of them is known again."""
     pixels = StudyPixels(study, pixels.channels[:1])
     frames = [(image, t) for image in images for t in pixels.usable(image)]
     table = content(study, pixels, pd.DataFrame(frames, columns=["image", "t"]))
-    return table[table["part"] == WHOLE]
+    table = table[table["part"] == WHOLE]
+    alike = table.dropna(subset=["likeness"])
+    likenesses = zip(alike["image"], map(Likeness.unpacked, alike["likeness"]), strict=True)
+    return AllFrames(frozenset(table["digest"].dropna()), list(likenesses))
 
 
 class FirstFrame(NamedTuple):
@@ -127,9 +130,9 @@ def first_looks(
     """What every image's first frame with contents shows, whatever file or folder it lies in.
 
     The first channel is looked at (the study's, or that of transmitted light, where none is asked
-    for); digests are kept in the study's folder ``cache`` until a file changes. None for a file
-    that cannot be read. Frames of one value only are passed over: blank frames are alike in movies
-    that have nothing to do with each other.
+    for); digests and likenesses are kept in the study's folder ``cache`` until a file changes. Of a
+    file that cannot be read they are empty. Frames of one value only are passed over: blank frames
+    are alike in movies that have nothing to do with each other.
     """
     names = list(dict.fromkeys(images))
     cache = study.folder / "cache" / "first-frames.parquet"
@@ -165,13 +168,23 @@ def first_looks(
 
 def first_frame(image: OpenImage, channel: int) -> FirstFrame:
     """What the first frame with contents of an open file shows; empty where no frame has any."""
+    frame = first_contents(image, channel)
+    return FirstFrame() if frame is None else FirstFrame(known_digests(frame), likeness(frame))
+
+
+def first_contents(image: OpenImage, channel: int) -> Frame | None:
+    """The first frame with contents of an open file, if there is one."""
     for t in range(image.header.frames):
         frame = image.frame(t, channel)
         with suppress(ImageContentError):
             require_content(frame, image.source)
-            digests = frozenset(filter(None, (frame_digest(frame), _older_digest(frame))))
-            return FirstFrame(digests, likeness(frame))
-    return FirstFrame()
+            return frame
+    return None
+
+
+def known_digests(frame: Frame) -> frozenset[str]:
+    """Digests by which models of this version and of older ones know a frame."""
+    return frozenset(filter(None, (frame_digest(frame), _older_digest(frame))))
 
 
 def _older_digest(frame: Frame) -> str:

@@ -1,6 +1,7 @@
 """What is known about the images beside their names: a table by file or by well."""
 
 from collections.abc import Collection, Sequence
+from operator import ne
 from typing import cast
 
 import pandas as pd
@@ -180,14 +181,13 @@ def _by_file(
     pictures = [picture_of(image) for image in images]
     of_pictures = _rows_of(set(pictures) - set(images), lines, column)
     of_pictures |= {images[i]: line for i, line in enumerate(rows) if line is not None}
-    tiles = [
-        i
-        for i, line in enumerate(rows)
-        if line is None and of_pictures.get(pictures[i]) is not None
+    found = [
+        of_pictures.get(picture) if line is None else line
+        for picture, line in zip(pictures, rows, strict=True)
     ]
-    if tiles:
-        notes.append(f"{plural(len(tiles), 'tile')} took the table's row of their image")
-    return [of_pictures[pictures[i]] if i in tiles else line for i, line in enumerate(rows)]
+    if tiles := sum(map(ne, found, rows)):
+        notes.append(f"{plural(tiles, 'tile')} took the table's row of their image")
+    return found
 
 
 def _rows_of(names: Collection[str], lines: _Lines, column: str) -> dict[str, int]:

@@ -10,7 +10,14 @@ from livewell.metrics.healthy import fit_scale
 from livewell.models.nets.familiar import Reference
 from livewell.models.nets.healthy import LEAST_FAR
 from livewell.models.nets.light_head import Head, Values
-from livewell.training.familiarity import Floats, distances, fit_reference, left_out_distances
+from livewell.text import plural
+from livewell.training.familiarity import (
+    LEAST_FIELDS,
+    Floats,
+    distances,
+    fit_reference,
+    left_out_distances,
+)
 
 
 def fit_distance(
@@ -30,7 +37,8 @@ def fit_distance(
     Raises
     ------
     SplitError
-        Fewer than `livewell.metrics.decisions.LEAST_GROUPS` groups.
+        Fewer than `livewell.metrics.decisions.LEAST_GROUPS` groups, or too few regions outside a
+        group to hold it against.
     """
     known = len(set(groups))
     if known < LEAST_GROUPS:
@@ -41,9 +49,16 @@ def fit_distance(
             remedy="label more healthy wells, or split by smaller groups",
         )
     features = x.astype(np.float64)
+    left_out = left_out_distances(features, groups, axes)
+    if np.isnan(left_out).any():
+        raise SplitError(
+            "too few healthy regions to know how far healthy ones lie from each other",
+            expected=f"of every group {LEAST_FIELDS} in the others, in training and validation",
+            got=f"{plural(len(features), 'region')} of {known} groups",
+            remedy="label more healthy wells, or split with a smaller --stride-px",
+        )
     reference = fit_reference(features, groups, axes)
-    own = _logarithm(distances(reference, features))
-    held = _logarithm(left_out_distances(features, groups, axes))
+    own, held = _logarithm(distances(reference, features)), _logarithm(left_out)
     scale = fit_scale(held, groups)
     half = np.array([-0.5, 0.5], dtype=np.float32)
     empty = np.empty(0, dtype=np.float32)

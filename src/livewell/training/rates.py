@@ -44,9 +44,10 @@ def cycles(step: int, fit: FitSpec) -> float:
 
 
 def parameter_groups(net: nn.Module, fit: FitSpec) -> list[dict[str, Any]]:
-    """Parameters as torch's optimisers take them: the first group with the rate and decay of `fit`.
+    """Parameters as torch's optimisers take them, in groups of one rate and decay.
 
-    AdamW decays no norms and biases: they only scale and shift. What is fixed is left out.
+    The first has the rate `fit.lr_first` where there is one, else `fit.lr`. AdamW decays no norms
+    and biases: they only scale and shift. What is fixed is left out.
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """The split that nets are trained on, checked against the recipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,14 +8,13 @@ import pandas as pd
 
 from livewell.errors import Fault, ImageContentError, SpecError, SplitError, TableError
 from livewell.images.opening import Channels, asked_channels, choose_channels
-from livewell.measure.likeness import Likeness
 from livewell.models.nets.unet import UNetSpec
 from livewell.models.profile import Profile
 from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.healthy import healthy_alone, healthy_class, one_against_others
 from livewell.splitting.units import refuse_torn
-from livewell.study.content import content, first_frames, frame_digests, frame_likenesses
+from livewell.study.content import AllFrames, all_frames, content, first_frames
 from livewell.study.pixels import StudyPixels
 from livewell.study.runs import refuse_new_labels
 from livewell.study.scale import channel_names, header_of
@@ -150,25 +149,19 @@ class Fold:
         """Digests of the first frame of every image of some parts, see `study.content`."""
         return first_frames(self.split.study, self._images(parts), self.split.pixels.channels)
 
-    def shown(self, *parts: str) -> pd.DataFrame:
-        """Content table of the labelled frames of some parts, see `measure.content`."""
+    def shown(self, *parts: str, also: Iterable[tuple[int, int]] = ()) -> pd.DataFrame:
+        """Content table of the labelled frames of some parts, see `study.content.content`."""
         wanted = self.patches.loc[self.patches["part"].isin(parts), ["image", "t"]]
-        return content(self.split.study, self.split.pixels, wanted.drop_duplicates())
+        return content(self.split.study, self.split.pixels, wanted.drop_duplicates(), also)
 
     @property
-    def likenesses(self) -> list[tuple[str, Likeness]]:
-        """Likenesses of the frames that `learnt` has digests of, with their images."""
-        images = self._images(("train", "validation"))
-        return frame_likenesses(self.split.study, self.split.pixels, images)
-
-    @property
-    def learnt(self) -> frozenset[str]:
-        """Digests of all frames of training and validation images, by which they are known again.
+    def learnt(self) -> AllFrames:
+        """All frames of training and validation images, by which these are known again.
 
         With those of the anchors that their features are relative to.
         """
         images = self._images(("train", "validation"))
-        return frame_digests(self.split.study, self.split.pixels, images)
+        return all_frames(self.split.study, self.split.pixels, images)
 
     def _images(self, parts: Sequence[str]) -> list[str]:
         images = set(self.patches.loc[self.patches["part"].isin(parts), "image"])

@@ -85,11 +85,11 @@ def cross_fit(
     )
     fold = dosed.units.map(scoring_folds(dosed.dose, dealt.folds, seed))
     models = {number: Model.load(trained.run.model(number)) for number in trained.cards}
-    refuse_copies(dosed.study, channels, fold, models)
+    near = refuse_copies(dosed.study, channels, fold, models)
     judging = WellScorer(dosed.study, dosed.plan, dosed.dose, dosed.units, channels)
     grid = dosed.grid(settings.profile.input)
     found = judging.judged(dosed.frames, grid, fold, models, seed)
-    return replace(found, warnings=(*dealt.warnings, *found.warnings))
+    return replace(found, warnings=(*dealt.warnings, *near, *found.warnings))
 
 
 def judge(dosed: DosedStudy, model: Path, channels: Channels, seed: int) -> CrossFit:

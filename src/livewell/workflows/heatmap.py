@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from livewell.execution.frames import near_copy
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
 from livewell.images.formats import frames_in
@@ -15,11 +16,13 @@ from livewell.inference.engines import AskedEngine, Edges, EngineUse, MapSetting
 from livewell.inference.frames import fit_to, gaps
 from livewell.inference.model import Model
 from livewell.inference.plates import need_no_plate
+from livewell.inference.unseen import COPY, learnt
 from livewell.models.backends import AskedBackend
 from livewell.models.device import AUTO
 from livewell.names import name_of
 from livewell.outputs.sliding import MovieWindows, slide
 from livewell.outputs.stains import PredictedStain, write_stains
+from livewell.outputs.verdicts import LEARNT
 from livewell.outputs.video import stills
 from livewell.report.maps import stills_of
 from livewell.report.model import meaning, model_summary
@@ -124,8 +127,11 @@ def heatmap(
         )
         folder.begin()
         look = sliding.look(samples, class_colours(len(card.classes)))
-        notes = (*fit.notes, *judge.familiarity.notes(samples))
-        del samples  # whole frames, which may be large
+        raw = [shot.raw for shot in samples if shot.raw is not None]
+        how = COPY if learnt(image, fit.channels[0], judge.learnt) else near_copy(judge, raw)
+        seen = [f"{name_of(movie)}: {LEARNT[how]}"] if how else []
+        notes = (*fit.notes, *seen, *judge.familiarity.notes(samples))
+        del samples, raw  # whole frames, which may be large
         maps, curve = slide(sliding, scorer, used, out / MAP, film, look, fps=fps)
         shown = list(sliding.overlay(maps, sliding.spread(STILLS)))
         stills(out / "stills", shown, look)

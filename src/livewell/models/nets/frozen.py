@@ -151,7 +151,7 @@ class FrozenSpec(NetSpec):
     def rules(self, edges: InputSpec, augment: AugmentSpec) -> dict[str, bool]:
         """As `NetSpec.rules`: grey levels are normalised over the field."""
         return {
-            "net 'frozen' sees whole fields: normalise must be patch or background": (
+            f"net '{self.kind}' sees whole fields: normalise must be patch or background": (
                 edges.normalise in ("patch", "background")
             ),
             "test_time_augmentation is for nets of patches": not edges.test_time_augmentation,

@@ -9,6 +9,7 @@ from livewell.measure.ground import GROUND
 from livewell.splitting.audit import LEVEL, Association, Check
 from livewell.splitting.checks.bundles import Telling
 from livewell.splitting.checks.data import AuditData
+from livewell.splitting.checks.design import rows_of
 from livewell.splitting.checks.findings import Finding, by_levels
 from livewell.text import listed, sentence
 
@@ -67,8 +68,9 @@ def acquisition(data: AuditData) -> Check:
     p = min(1.0, min(ways) * len(ways))
     if p > LEVEL and clear < SOME * len(table):
         return replace(base, unchecked=f"{said}, which is too few", table=_table(data, table))
-    names = listed(each.what for each in stated)
-    files = f"nor does what files state ({names})" if stated else "and files state the same of all"
+    files = "and files state the same of all"
+    if stated:
+        files = f"nor does what files state ({listed(each.what for each in stated)})"
     strongest = _strongest(told, stated, least)
     return replace(
         base,
@@ -83,10 +85,11 @@ def acquisition(data: AuditData) -> Check:
 
 def _stated(data: AuditData) -> list[Finding]:
     """Properties that differ between images, strongest first."""
-    rows = data.frames[["image", "label", "unit"]].drop_duplicates().merge(data.stated, on="image")
-    columns = [name for name in STATED if name in rows]
+    columns = [name for name in STATED if name in data.stated]
+    rows = rows_of(data)[["image", "label", "unit", "regions"]]
+    rows = rows.merge(data.stated[["image", *columns]], on="image")
     rows[columns] = rows[columns].astype("object").where(rows[columns].notna(), "not stated")
-    return by_levels(data, rows.assign(regions=1), columns)
+    return by_levels(data, rows, columns)
 
 
 def _strongest(told: Telling, stated: list[Finding], least: float) -> Association:

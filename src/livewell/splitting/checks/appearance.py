@@ -119,8 +119,8 @@ def _differs(values: Floats, level: "pd.Series[str]", data: AuditData) -> float:
 
 def _table(data: AuditData, table: pd.DataFrame, batch: str) -> pd.DataFrame:
     """Measures of every bundle, its label, and the batch that a figure is coloured by."""
-    names = [batch, *BATCHES] if batch else list(BATCHES)
-    there = [b for b in names if b in data.fields and len(data.fields[b].dropna().unique()) > 1]
+    about, names = data.about, [batch, *BATCHES] if batch else list(BATCHES)
+    there = [name for name in names if name in about and about[name].nunique() > 1]
     found = table.assign(label=data.bundles.labels.to_numpy())
     if there:
         found[there[0]] = data.about_bundles(there[0]).to_numpy()

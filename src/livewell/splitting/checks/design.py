@@ -87,7 +87,7 @@ def design(data: AuditData) -> Check:
 def batches_in(data: AuditData, rows: pd.DataFrame) -> list[str]:
     """Declared batches that differ between images, but for the column that labels came from."""
     named = [name for name in BATCHES if name not in NO_BATCHES]
-    return [name for name in _differing(rows, (*named, "day")) if name != data.column]
+    return [name for name in _differing(rows, (*named, "day")) if name not in data.meta.columns]
 
 
 def confounded(data: AuditData) -> list[str]:
@@ -102,7 +102,7 @@ def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
 
     Those that say the label themselves, for every value has one class, are no confounders.
     """
-    known = {*FIELDS.names, *BATCHES, *PLACES, *ORDERS, *KEPT, data.column}
+    known = {*FIELDS.names, *BATCHES, *PLACES, *ORDERS, *KEPT, *data.meta.columns}
     found = []
     for name in rows.columns:
         if name in known or pd.api.types.is_numeric_dtype(rows[name]):
@@ -118,10 +118,7 @@ def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
 def rows_of(data: AuditData) -> pd.DataFrame:
     """One row an image and label: `regions` labelled so, its unit, and what is known of it."""
     counts = data.labels.groupby(["image", "label"]).size().rename("regions").reset_index()
-    rows = counts.merge(data.fields.drop(columns="label", errors="ignore"), on="image")
-    stated = data.stated
-    extra = [name for name in ("acquired", "day") if name in stated and name not in rows]
-    rows = rows.merge(stated[["image", *extra]], on="image")
+    rows = counts.merge(data.about.drop(columns="label", errors="ignore"), on="image")
     if "well" in rows and rows["well"].notna().any():
         rows = rows.join(_at(rows["well"]))
     return rows[rows[COPY].isna()].reset_index(drop=True)

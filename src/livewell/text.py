@@ -85,6 +85,8 @@ def threshold_p(p: float) -> str:
 
 def several(noun: str) -> str:
     """``patches``, ``frames``, ``nuclei``."""
+    if noun == "hours":
+        return noun
     if noun.endswith("us"):
         return f"{noun[:-2]}i"
     return f"{noun}es" if noun.endswith(("ch", "sh")) else f"{noun}s"

@@ -136,7 +136,7 @@ def order_strip(
 def _measures(data: AuditData, check: Check) -> Iterator[Picture]:
     names = [one.what for one in check.associations if one.what in check.table][:PANELS]
     if names:
-        batch = next((each for each in BATCHES if each in check.table), "")
+        batch = next((each for each in (*BATCHES, "day") if each in check.table), "")
         thing = f"{data.thing}, of the class of most of its regions" if data.mixed else data.thing
         yield measure_dots(check.table, names, batch, data.classes, thing)
 

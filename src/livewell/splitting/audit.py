@@ -6,7 +6,10 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 
+from livewell.metrics.outcomes import Floats
+from livewell.splitting.confounds import corrected
 from livewell.tables.metadata import CheckMeta, Verdict
 
 WORST: tuple[Verdict, ...] = ("fails", "attention", "passes", "unchecked")
@@ -14,9 +17,12 @@ WORST: tuple[Verdict, ...] = ("fails", "attention", "passes", "unchecked")
 LEVEL = 0.025
 """Chance that a study without any shortcut fails a check by its p value, all checks together; the
 other half of one in twenty is left for what fails outright."""
-WEAK_AUC, WEAK_V = 0.6, 0.2
-"""Areas and Cramer's V below these are too weak to lead a net far, however certain they are in a
-large study: no shortcut, only something to look at."""
+CHECKS = 5
+"""Checks among which p values are corrected; of so few units that no p value can be low enough
+for this nothing is said."""
+WEAK, WEAK_AUC = {"Cramer's V": 0.2, "alike beyond chance": 0.2}, 0.6
+"""Effects below these, of other names the second, are too weak to lead a net far, however certain
+they are in a large study: no shortcut, only something to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Association:
     @property
     def weak(self) -> bool:
         """Whether it is too weak to lead a net far."""
-        return self.value < (WEAK_V if self.metric == "Cramer's V" else WEAK_AUC)
+        return self.value < WEAK.get(self.metric, WEAK_AUC)
 
     def plain(self) -> dict[str, str | float | None]:
         """Its fields, fit for JSON."""
@@ -57,7 +63,8 @@ class Check:
         As a biologist would ask it.
     p_value
         Of the whole check, one number whatever it looks at (permutations of the greatest
-        statistic, Westfall and Young 1993), so that checks are corrected for their number once.
+        statistic, Westfall and Young 1993, or Bonferroni), so that checks are corrected for their
+        number once.
         NaN where the check decides otherwise.
     found
         ``fails`` or ``attention``: what the check says where its p value is low enough; where
@@ -92,14 +99,29 @@ class Check:
         return self.passes if verdict == "passes" else self.fails
 
 
+def tellable(counts: Floats, level: float = LEVEL / CHECKS, *, two_sided: bool = False) -> bool:
+    """Whether labels that are permuted within strata could give a p value of at most `level`.
+
+    Parameters
+    ----------
+    counts
+        Shape (strata, classes): how often each class is there.
+    two_sided
+        Whether a class that lies below all others counts as much as one that lies above. Else it
+        does so only where two classes are as many in every stratum, for then swapped labels are
+        among the permuted ones.
+    """
+    size = counts.sum(axis=1, keepdims=True)
+    ways = (gammaln(size + 1) - gammaln(counts + 1) - gammaln(size - counts + 1)).sum(axis=0)
+    swapped = counts.shape[1] == 2 and bool((counts[:, 0] == counts[:, 1]).all())
+    return float(np.exp(-ways.max())) * (1 + (two_sided or swapped)) <= level
+
+
 def decided(checks: Sequence[Check], level: float = LEVEL) -> tuple[Verdict, ...]:
     """The verdict of every check, p values corrected for their number after Holm (1979)."""
     tested = [n for n, check in enumerate(checks) if np.isfinite(check.p_value)]
-    tested.sort(key=lambda n: checks[n].p_value)
-    low, held = set[int](), True
-    for rank, n in enumerate(tested):
-        held = held and checks[n].p_value * (len(tested) - rank) <= level
-        low |= {n} if held else set()
+    raised = corrected([checks[n].p_value for n in tested])
+    low = {n for n, p in zip(tested, raised, strict=True) if p <= level}
     return tuple(
         "unchecked"
         if check.unchecked

@@ -112,8 +112,17 @@ def warnings(found: pd.DataFrame) -> list[str]:
     Stat. 6:65), is at most `LEVEL`; so a balanced design is warned of once in twenty.
     """
     ordered = found.sort_values("p_value", ignore_index=True)
-    corrected = ordered["p_value"] * np.arange(len(ordered), 0, -1)
-    return ordered.loc[(corrected <= LEVEL).cummin(), "text"].tolist()
+    return ordered.loc[np.array(corrected(ordered["p_value"])) <= LEVEL, "text"].tolist()
+
+
+def corrected(p_values: "Sequence[float] | pd.Series[float]") -> list[float]:
+    """P values corrected for their number after Holm (1979), in their order."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    raised = np.minimum(p[order] * np.arange(len(p), 0, -1), 1)
+    found = np.empty(len(p))
+    found[order] = np.maximum.accumulate(raised)
+    return [float(each) for each in found]
 
 
 def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMeta) -> list[str]:

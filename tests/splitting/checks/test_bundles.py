@@ -7,10 +7,11 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from livewell.classes import ClassNames
+from livewell.splitting.audit import tellable
 from livewell.splitting.checks.bundles import Bundles
 
 TWO = ClassNames(("healthy", "sick"), "sick")
-STUDIES = 100
+STUDIES = 200
 
 
 def bundles(labels: list[int], classes: ClassNames = TWO, seed: int = 0) -> Bundles:
@@ -61,15 +62,33 @@ def test_what_cannot_be_told_is_left_out():
     told = bundles([0, 0, 0, 0, 1, 1, 1, 1]).tell(table)
     assert told.associations == ()
     assert np.isnan(told.p_value)
-    assert "sick in 2" in bundles([0] * 5 + [1] * 2).scarce
+    assert "sick in 2" in bundles([0] * 5 + [1] * 2).scarce()
+
+
+def test_units_too_few_for_a_low_p_value_are_said():
+    """Four of each class, three of three classes, or four mixed ones are too few; six are not."""
+    assert "too few to tell from chance: healthy in 4" in bundles([0, 1] * 4).scarce()
+    assert "too few" in bundles([0, 1, 2] * 3, ClassNames(("a", "b", "c"))).scarce()
+    assert "too few" in Bundles(tuple("abcd"), np.full((4, 2), 2.0), TWO).scarce()
+    assert bundles([0, 1] * 6).scarce() == ""
+    assert Bundles(tuple("abcdefgh"), np.full((8, 2), 2.0), TWO).scarce() == ""
+
+
+def test_swapped_labels_count_twice_only_where_classes_are_as_many():
+    """Of six in each class swapped labels are among the permuted ones, of four and nine not."""
+    assert tellable(np.array([[6.0, 6.0]]), 2 / 924 + 1e-9)
+    assert not tellable(np.array([[6.0, 6.0]]), 1 / 924 + 1e-9)
+    assert tellable(np.array([[4.0, 9.0]]), 1 / 715 + 1e-9)
+    assert not tellable(np.array([[4.0, 9.0]]), 1 / 715 + 1e-9, two_sided=True)
 
 
 @pytest.mark.long
-def test_p_values_of_many_numbers_are_those_of_chance():
+def test_p_values_of_many_numbers_are_those_of_chance(monkeypatch: pytest.MonkeyPatch):
     """Of ten numbers that know nothing p is 0.05 or less in one study of twenty."""
+    monkeypatch.setattr("livewell.splitting.checks.bundles.PERMUTATIONS", 499)
     low = 0
     for seed in range(STUDIES):
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng([1, seed])
         table = pd.DataFrame(rng.normal(size=(16, 10)).cumsum(axis=1))
         low += bundles([0, 1] * 8, seed=seed).tell(table.add_prefix("n")).p_value <= 0.05
     assert low <= stats.binom.ppf(0.99, STUDIES, 0.05)

@@ -4,23 +4,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from scipy import ndimage
 
+from livewell.labels.by_column import Column
+from livewell.labels.by_points import Points
 from livewell.splitting.audit import Check, decided
 from livewell.splitting.checks.acquisition import acquisition
+from livewell.splitting.checks.appearance import appearance
 from livewell.splitting.checks.background import background
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.design import design
 from livewell.splitting.checks.registry import Question
 from livewell.splitting.checks.repeats import repeats
 from livewell.study.study import Study
-from tests.splitting.checks.planted import cells, study
+from livewell.workflows.label import label
+from tests.splitting.checks.planted import STATES, cells, study
 
 
-def answered(made: Study, question: Question) -> tuple[str, Check]:
+def answered(made: Study, question: Question, labels: str = "labels") -> tuple[str, Check]:
     """Verdict of a check by itself, and the check."""
-    check = question(AuditData.of(made, "labels"))
+    check = question(AuditData.of(made, labels))
     return decided([check])[0], check
 
 
@@ -98,3 +103,60 @@ def test_copies_are_found_and_copies_with_two_labels_fail(tmp_path: Path):
     verdict, check = answered(torn, repeats)
     assert verdict == "fails"
     assert "several labels" in check.fails
+
+
+def test_what_files_state_alike_is_said_in_one_sentence(tmp_path: Path):
+    """Where nothing that files state differs the answer says so."""
+    verdict, check = answered(study(tmp_path), acquisition)
+    assert verdict == "passes"
+    assert "files state the same of all" in check.passes
+
+
+def test_regions_of_mixed_images_are_held_against_what_files_state(tmp_path: Path):
+    """Images of two classes each, one class in the majority everywhere, are counted by region."""
+
+    def write(path: Path, grey: np.ndarray, state: int) -> Path:
+        path = path.with_suffix(".jpg")
+        Image.fromarray(grey).save(path, quality=90 - 30 * state)
+        return path
+
+    made = study(tmp_path, write=write)
+    lines = ["image,y,x,state"]
+    for image in made.fields()["image"]:
+        lines += [f"{image},{y},{x},healthy" for y, x in ((40, 40), (40, 110), (110, 40))]
+        lines += [f"{image},110,110,sick"]
+    (tmp_path / "cells.csv").write_text("\n".join(lines))
+    same = {name: name for name in STATES}
+    label(made, Points(tmp_path / "cells.csv", same, 32), STATES, name="cells")
+    check = answered(made, acquisition, "cells")[1]
+    (said,) = [each.text for each in check.associations if each.what == "jpeg quality"]
+    assert "labelled regions" in said
+
+
+def test_a_day_that_only_files_state_is_a_batch_of_appearance(tmp_path: Path):
+    """Days in the files go with the label and change contrast within a class: that is told."""
+
+    def write(path: Path, grey: np.ndarray, state: int) -> Path:
+        column = int(path.stem[1:])
+        late = column != 3 if state else column in (4, 5)
+        rng = np.random.default_rng(column + 100 * state)
+        grey = np.clip(128 + rng.normal(0, 10 + 20 * late + 6 * state, grey.shape), 0, 255)
+        tifffile.imwrite(
+            path, grey.astype(np.uint8), datetime=f"2020:01:0{1 + late} 10:00:00", metadata=None
+        )
+        return path
+
+    verdict, check = answered(study(tmp_path, write=write), appearance)
+    assert verdict == "fails"
+    assert "differs between days too" in check.fails
+    assert "day" in check.table
+
+
+def test_labels_of_several_columns_are_not_confounded_with_these(tmp_path: Path):
+    """A class that is made of two columns goes with both, which is no fault of the design."""
+    made = study(tmp_path, cell_line=["a", "a", "b", "b"] * 4)
+    classes = [f"{line} {state}" for line in "ab" for state in STATES]
+    label(made, Column(("cell_line", "state")), classes, name="both")
+    verdict, check = answered(made, design, "both")
+    assert verdict == "passes"
+    assert "cell_line" not in [each.what for each in check.associations]

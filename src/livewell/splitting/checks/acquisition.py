@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from livewell.measure.ground import GROUND
-from livewell.splitting.audit import LEVEL, Association, Check
-from livewell.splitting.checks.bundles import Telling
+from livewell.splitting.audit import CHECKS, LEVEL, Association, Check
 from livewell.splitting.checks.data import AuditData
-from livewell.splitting.checks.findings import Finding, by_levels
+from livewell.splitting.checks.design import rows_of
+from livewell.splitting.checks.findings import Finding, by_levels, leading
 from livewell.text import listed, sentence
 
 NAME = "acquisition"
@@ -51,8 +50,9 @@ def acquisition(data: AuditData) -> Check:
     stated = _stated(data)
     table = data.of_bundles(data.measured.frames)[list(GROUND)]
     told = data.bundles.tell(table)
-    least = min((each.p_value for each in stated), default=np.nan) * len(stated)
-    ways = [p for p in (told.p_value, least) if np.isfinite(p)]
+    ways = bool(told.associations) + bool(stated)
+    found = [Finding(one, told.p_value * ways) for one in told.associations[:1]]
+    found += [replace(each, p_value=each.p_value * ways * len(stated)) for each in stated]
     clear, thing = int(table["ground level"].notna().sum()), f"{data.thing}s"
     if not ways:
         why = f"ground without cells is there in {clear} of {len(table)} {thing}"
@@ -61,15 +61,18 @@ def acquisition(data: AuditData) -> Check:
             unchecked=f"{why}, which is too few, and what files state is alike in all",
             table=_table(data, table),
         )
+    if why := data.bundles.scarce(LEVEL / CHECKS / ways):
+        return replace(base, unchecked=why, table=_table(data, table))
     said = f"ground without cells was measured in {clear} of {len(table)} {thing}"
     if not told.associations:
         said = f"only what files state was looked at, for {said}"
-    p = min(1.0, min(ways) * len(ways))
-    if p > LEVEL and clear < SOME * len(table):
+    p = min(1.0, *(each.p_value for each in found))
+    if p > LEVEL / CHECKS and clear < SOME * len(table):
         return replace(base, unchecked=f"{said}, which is too few", table=_table(data, table))
-    names = listed(each.what for each in stated)
-    files = f"nor does what files state ({names})" if stated else "and files state the same of all"
-    strongest = _strongest(told, stated, least)
+    files = "and files state the same of all"
+    if stated:
+        files = f"nor does what files state ({listed(each.what for each in stated)})"
+    strongest = leading(found).association
     return replace(
         base,
         p_value=p,
@@ -83,17 +86,11 @@ def acquisition(data: AuditData) -> Check:
 
 def _stated(data: AuditData) -> list[Finding]:
     """Properties that differ between images, strongest first."""
-    rows = data.frames[["image", "label", "unit"]].drop_duplicates().merge(data.stated, on="image")
-    columns = [name for name in STATED if name in rows]
+    columns = [name for name in STATED if name in data.stated]
+    rows = rows_of(data)[["image", "label", "unit", "regions"]]
+    rows = rows.merge(data.stated[["image", *columns]], on="image")
     rows[columns] = rows[columns].astype("object").where(rows[columns].notna(), "not stated")
-    return by_levels(data, rows.assign(regions=1), columns)
-
-
-def _strongest(told: Telling, stated: list[Finding], least: float) -> Association:
-    """The measure or the property by which the check is decided."""
-    if not stated or told.p_value <= least:
-        return told.associations[0]
-    return stated[0].association
+    return by_levels(data, rows, columns)
 
 
 def _said(one: Association) -> str:

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from livewell.measure.ground import WHOLE
 from livewell.metrics.outcomes import Floats
 from livewell.splitting.audit import Association, Check
-from livewell.splitting.checks.bundles import PERMUTATIONS
+from livewell.splitting.checks.bundles import AT_ONCE, PERMUTATIONS
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.design import confounded
 from livewell.splitting.confounds import BATCHES, LEVEL
 from livewell.study.measured import BYTES
-from livewell.text import chance, sentence
+from livewell.text import chance, sentence, several
 
 NAME = "appearance"
 QUESTION = "Can the label be told from brightness, contrast or sharpness of whole images alone?"
@@ -40,7 +41,7 @@ def appearance(data: AuditData) -> Check:
     goes with the label changes the same number within a class too: images of one class then differ
     as the classes do, only because they were taken at another time.
     """
-    why = data.bundles.scarce
+    why = data.bundles.scarce()
     table = _measures(data)
     told = data.bundles.tell(table)
     if not told.associations:
@@ -83,17 +84,20 @@ def _lead(associations: Sequence[Association]) -> Association:
 def _of_batch(
     data: AuditData, table: pd.DataFrame, associations: Sequence[Association]
 ) -> tuple[str, str]:
-    """A batch that goes with the label and changes, within a class, what tells the classes."""
-    names = list(dict.fromkeys(one.what for one in associations))
-    for batch in confounded(data):
+    """A batch that goes with the label and changes, within a class, what tells the classes.
+
+    Of several batches and measures p is corrected for their number (Bonferroni), 0.05 in all.
+    """
+    names, batches = list(dict.fromkeys(one.what for one in associations)), confounded(data)
+    for batch in batches:
         level = data.about_bundles(batch)
         for name in names:
             p = _differs(table[name].to_numpy(float), level, data)
-            if p <= LEVEL / len(names):
+            if p <= LEVEL / (len(names) * len(batches)):
                 return batch, (
-                    f"Within one class {NAMES[name]} differs between {batch}s too (p {chance(p)}),"
-                    f" and {batch} goes with the label: at least in part this is how images were"
-                    " taken."
+                    f"Within one class {NAMES[name]} differs between {several(batch)} too"
+                    f" (p {chance(p)}), and {batch} goes with the label: at least in part this is"
+                    " how images were taken."
                 )
     return "", ""
 
@@ -108,19 +112,26 @@ def _differs(values: Floats, level: "pd.Series[str]", data: AuditData) -> float:
     rank = pd.Series(values[known]).groupby(label).rank(pct=True)
     rank = rank - rank.groupby(label).transform("mean")
     at, sizes = np.eye(codes.max() + 1), np.bincount(codes)
-    orders = np.tile(np.arange(len(codes)), (PERMUTATIONS + 1, 1))
-    rng = np.random.default_rng([data.seed, 2])
-    for name in np.unique(label):
-        inside = np.flatnonzero(label == name)
-        orders[1:, inside] = rng.permuted(orders[1:, inside], axis=1)
-    between = ((rank.to_numpy() @ at[codes[orders]]) ** 2 / sizes).sum(axis=-1)
-    return float((between >= between[0] - 1e-12).mean())
+
+    def between(orders: NDArray[np.int64]) -> Floats:
+        return np.asarray(((rank.to_numpy() @ at[codes[orders]]) ** 2 / sizes).sum(axis=-1))
+
+    rng, place = np.random.default_rng([data.seed, 2]), np.arange(len(codes))
+    least, as_much = between(place[None])[0] - 1e-12, 1
+    step = max(1, AT_ONCE // (len(codes) * len(at)))
+    for first in range(0, PERMUTATIONS, step):
+        orders = np.tile(place, (min(step, PERMUTATIONS - first), 1))
+        for name in np.unique(label):
+            inside = np.flatnonzero(label == name)
+            orders[:, inside] = rng.permuted(orders[:, inside], axis=1)
+        as_much += int((between(orders) >= least).sum())
+    return as_much / (PERMUTATIONS + 1)
 
 
 def _table(data: AuditData, table: pd.DataFrame, batch: str) -> pd.DataFrame:
     """Measures of every bundle, its label, and the batch that a figure is coloured by."""
-    names = [batch, *BATCHES] if batch else list(BATCHES)
-    there = [b for b in names if b in data.fields and len(data.fields[b].dropna().unique()) > 1]
+    about, names = data.about, [batch, *BATCHES] if batch else list(BATCHES)
+    there = [name for name in names if name in about and len(about[name].dropna().unique()) > 1]
     found = table.assign(label=data.bundles.labels.to_numpy())
     if there:
         found[there[0]] = data.about_bundles(there[0]).to_numpy()

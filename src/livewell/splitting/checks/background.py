@@ -17,8 +17,6 @@ REMEDY = (
     "Look at the patches: dirt, focus, medium or light differ between the classes. Take images anew"
     " in one session; or let a net see cells alone, by labels of patches around them."
 )
-LEAST = 5
-"""Bundles of each class that need empty patches."""
 
 
 def background(data: AuditData) -> Check:
@@ -39,14 +37,8 @@ def background(data: AuditData) -> Check:
     bundles = Bundles(
         tuple(np.array(whole.names)[known]), whole.counts[known], whole.classes, data.seed
     )
-    held = (bundles.counts > 0).sum(axis=0)
-    if held.min() < LEAST:
-        said = ", ".join(f"{name} in {n}" for name, n in zip(data.classes, held, strict=True))
-        return _unchecked(
-            base,
-            f"too few {data.thing}s with empty patches: at least {LEAST} of each class are needed,"
-            f" there are {said}",
-        )
+    if why := bundles.scarce():
+        return _unchecked(base, f"of {data.thing}s with empty patches {why}")
     told, p, scores = told_by(bundles, table[known].to_numpy(float))
     number = int(patches["image"].isin(data.frames["image"]).sum())
     said = f"{number:,} empty patches of {len(bundles.names)} {data.thing}s"

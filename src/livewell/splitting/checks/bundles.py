@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from livewell.classes import ClassNames
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.resampling import draws
-from livewell.splitting.audit import Association
+from livewell.splitting.audit import CHECKS, LEVEL, Association, tellable
 
-PERMUTATIONS, RESAMPLES = 1999, 499
+PERMUTATIONS, RESAMPLES = 9999, 499
 AT_ONCE = 4_000_000
 """Numbers that permutations hold at once."""
 LEAST = 3
@@ -48,14 +48,19 @@ class Bundles:
         names = np.array(self.classes.names)
         return pd.Series(names[self.counts.argmax(axis=1)], index=list(self.names), name="label")
 
-    @property
-    def scarce(self) -> str:
-        """Why nothing can be compared, where a class stands in too few bundles; else empty."""
+    def scarce(self, level: float = LEVEL / CHECKS) -> str:
+        """Why nothing can be told: a class in too few bundles, or no p value so low; else empty."""
         held = (self.counts > 0).sum(axis=0)
-        short = [f"{name} in {n}" for name, n in zip(self.classes, held, strict=True) if n < LEAST]
-        return f"at least {LEAST} of each class are needed, there is {', '.join(short)}" * bool(
-            short
-        )
+        said = [f"{name} in {n}" for name, n in zip(self.classes, held, strict=True)]
+        short = [text for text, n in zip(said, held, strict=True) if n < LEAST]
+        if short:
+            return f"at least {LEAST} of each class are needed, there is {', '.join(short)}"
+        drawn, n = held[None].astype(float), len(self.names)
+        if held.sum() > n:  # bundles of several classes: all n! orders
+            drawn = np.column_stack([np.ones(n), np.arange(n)])
+        if tellable(drawn, level, two_sided=True):
+            return ""
+        return f"there are too few to tell from chance: {', '.join(said)}"
 
     @cached_property
     def sought(self) -> list[int]:
@@ -92,7 +97,7 @@ class Bundles:
                 tuple(np.array(self.names)[known]), self.counts[known], self.classes, self.seed
             )
             numbers = values[name].to_numpy(float)[known]
-            if part.scarce or np.ptp(numbers) <= 1e-9 * np.abs(numbers).max():
+            if part.scarce() or np.ptp(numbers) <= 1e-9 * np.abs(numbers).max():
                 continue
             observed.append(part.areas(numbers, part.counts[None])[0])
             null.append(np.concatenate([part.areas(numbers, c) for c in part.permuted()]))

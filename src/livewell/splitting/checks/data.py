@@ -197,14 +197,19 @@ class AuditData:
         return properties(self.study, self.fields["image"])
 
     @property
-    def column(self) -> str:
-        """The column that labels came from, which is no confounder of theirs; empty for others."""
-        return str(self.meta.origin.settings.get("column") or "")
-
-    @property
     def said(self) -> str:
         """What sentences call the label."""
-        return self.column or "the label"
+        return " and ".join(self.meta.columns) or "the label"
+
+    @cached_property
+    def about(self) -> pd.DataFrame:
+        """The fields table, and when images were taken as files state it where the table does not.
+
+        Columns of the latter are `acquired` and `day`.
+        """
+        stated = self.stated
+        extra = [n for n in ("acquired", "day") if n in stated and n not in self.fields]
+        return self.fields.merge(stated[["image", *extra]], on="image")
 
     def of_rows(self, rows: pd.DataFrame, numbers: "pd.Series[float]") -> "pd.Series[float]":
         """Means by bundle of numbers, one a row of image and label, in the order of `bundles`."""
@@ -218,8 +223,8 @@ class AuditData:
         return means.reindex(list(self.bundles.names))
 
     def about_bundles(self, column: str) -> "pd.Series[str]":
-        """A column of the fields table by bundle, as text; its first where there are several."""
-        about = self.fields.set_index("image")[column]
+        """A column of `about` by bundle, as text; its first where there are several."""
+        about = self.about.set_index("image")[column]
         first = self.frames.assign(value=self.frames["image"].map(about)).groupby("bundle")
         return first["value"].first().reindex(list(self.bundles.names))
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from livewell.errors import GeometryError
 from livewell.plate import Well
-from livewell.splitting.audit import Association, Check
+from livewell.splitting.audit import Check
 from livewell.splitting.checks.data import COPY, AuditData
-from livewell.splitting.checks.findings import Finding, by_levels, by_order, corrected
-from livewell.splitting.confounds import BATCHES, LEVEL
+from livewell.splitting.checks.findings import Finding, by_levels, by_order, leading
+from livewell.splitting.confounds import BATCHES, LEVEL, corrected
 from livewell.tables.schemas import FIELDS
 from livewell.text import listed, plural
 
@@ -51,7 +51,7 @@ def design(data: AuditData) -> Check:
     - By the p value of the check, for all else: row and column of wells and the rim of what is used
       of the plate, as levels and as orders, the order of acquisition, and further columns of text
       that a user gave. It is the least of all p values times their number, declared batches among
-      them.
+      them; the check is decided by the `leading` finding.
     """
     rows = rows_of(data)
     batches, places = batches_in(data, rows), _differing(rows, PLACES)
@@ -59,25 +59,30 @@ def design(data: AuditData) -> Check:
     found = [*_batches(data, rows, batches), *_places(data, rows, places), *_orders(data, rows)]
     found += by_levels(data, rows, others)
     table = _counts(data, rows, [*batches, *places, *others])
+    why = data.bundles.scarce() if len(table) else ""
     if not found:
-        why = (
+        why = why or (
             "the study names no replicate, plate, well, day or order that differs between images;"
             " give a table that does (livewell index --metadata)"
         )
         return Check(NAME, QUESTION, remedy=REMEDY, unchecked=why, table=table)
     found.sort(key=lambda each: (not each.outright, each.p_value, -each.association.value))
     outright = found[0].outright
-    p = min(1.0, min(each.p_value for each in found) * len(found))
+    p_values = [min(1.0, each.p_value * len(found)) for each in found]
+    raised = [replace(each, p_value=p) for each, p in zip(found, p_values, strict=True)]
+    lead = found[0] if outright else leading(raised)
+    if why and not outright:
+        return Check(NAME, QUESTION, remedy=REMEDY, unchecked=why, table=table)
     looked = listed(dict.fromkeys(each.what for each in found))
     alone = _single(rows)
     left = f" There is only one {listed(alone)}, which nobody can check." if alone else ""
     return Check(
         NAME,
         QUESTION,
-        p_value=np.nan if outright else p,
-        found="attention" if found[0].association.weak and not outright else "fails",
+        p_value=np.nan if outright else min(p_values),
+        found="attention" if lead.association.weak and not outright else "fails",
         associations=tuple(each.association for each in found),
-        fails=f"{(outright or found[0].association.text)}.",
+        fails=f"{outright or lead.association.text}.",
         passes=f"The label is not shown to go with any of: {looked}.{left}",
         remedy=REMEDY,
         table=table,
@@ -87,14 +92,15 @@ def design(data: AuditData) -> Check:
 def batches_in(data: AuditData, rows: pd.DataFrame) -> list[str]:
     """Declared batches that differ between images, but for the column that labels came from."""
     named = [name for name in BATCHES if name not in NO_BATCHES]
-    return [name for name in _differing(rows, (*named, "day")) if name != data.column]
+    return [name for name in _differing(rows, (*named, "day")) if name not in data.meta.columns]
 
 
 def confounded(data: AuditData) -> list[str]:
-    """Declared batches that go with the label, p <= 0.05 each by itself."""
+    """Declared batches that go with the label, p <= 0.05 corrected for their number."""
     rows = rows_of(data)
     found = by_levels(data, rows, batches_in(data, rows))
-    return [each.what for each in found if each.p_value <= LEVEL]
+    raised = corrected([each.p_value for each in found])
+    return [each.what for each, p in zip(found, raised, strict=True) if p <= LEVEL]
 
 
 def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
@@ -102,7 +108,7 @@ def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
 
     Those that say the label themselves, for every value has one class, are no confounders.
     """
-    known = {*FIELDS.names, *BATCHES, *PLACES, *ORDERS, *KEPT, data.column}
+    known = {*FIELDS.names, *BATCHES, *PLACES, *ORDERS, *KEPT, *data.meta.columns}
     found = []
     for name in rows.columns:
         if name in known or pd.api.types.is_numeric_dtype(rows[name]):
@@ -118,10 +124,7 @@ def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:
 def rows_of(data: AuditData) -> pd.DataFrame:
     """One row an image and label: `regions` labelled so, its unit, and what is known of it."""
     counts = data.labels.groupby(["image", "label"]).size().rename("regions").reset_index()
-    rows = counts.merge(data.fields.drop(columns="label", errors="ignore"), on="image")
-    stated = data.stated
-    extra = [name for name in ("acquired", "day") if name in stated and name not in rows]
-    rows = rows.merge(stated[["image", *extra]], on="image")
+    rows = counts.merge(data.about.drop(columns="label", errors="ignore"), on="image")
     if "well" in rows and rows["well"].notna().any():
         rows = rows.join(_at(rows["well"]))
     return rows[rows[COPY].isna()].reset_index(drop=True)
@@ -168,23 +171,23 @@ def _batches(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> list[Fi
     ]
     for column in columns:
         why = _no_holdout(data, rows, column)
-        if why and column in known:
+        if why:
             at = known.index(column)
             text = f"{found[at].association.text}. {why}"
             found[at] = replace(found[at], outright=text)
-        elif why:
-            found.append(Finding(Association(column, "Cramer's V", 1.0, text=why), 1.0, why))
     return found
 
 
 def _no_holdout(data: AuditData, rows: pd.DataFrame, column: str) -> str:
     """Why no model can be tested on a batch left out; empty where it can.
 
-    Batches of fewer than two units on average are none: a number of its own for each image.
+    Batches of fewer than two units on average are none: a number of its own for each image. Nor
+    does a column say anything that is filled for one class only.
     """
     part = rows.dropna(subset=[column])
     held = part.groupby(column)["label"].nunique()
-    if part["unit"].nunique() < 2 * len(held) or (held > 1).sum() >= HOLDING:
+    few = part["unit"].nunique() < 2 * len(held) or part["label"].nunique() < 2
+    if few or (held > 1).sum() >= HOLDING:
         return ""
     some = [str(name) for name in held.index[held > 1]]
     holding = f"only {some[0]} holds" if some else "none holds"
@@ -200,7 +203,7 @@ def _places(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> list[Fin
     found = by_levels(data, texts, columns)
     for name in columns:
         if name != "rim":
-            found += by_order(data, data.of_rows(rows, rows[name]), name)[:1]
+            found += by_order(data, data.of_rows(rows, rows[name]), name, neighbours=False)
     return found
 
 

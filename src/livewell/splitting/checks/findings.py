@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.metrics.outcomes import Floats
-from livewell.splitting.audit import Association
+from livewell.splitting.audit import CHECKS, LEVEL, Association
 from livewell.splitting.checks.bundles import RESAMPLES, Bundles
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.confounds import confounders
@@ -59,14 +59,27 @@ def _finding(data: AuditData, row: Mapping[Hashable, Any]) -> Finding:
     return Finding(Association(column, "Cramer's V", value, low, high, text), p)
 
 
-def by_order(data: AuditData, numbers: "pd.Series[float]", name: str) -> list[Finding]:
+def leading(found: Sequence[Finding]) -> Finding:
+    """The finding by which a check is decided, their p values corrected within the check.
+
+    That of the least p value, for what a certain but weak one hides see `Association.weak`: one
+    that is not weak comes first where it is certain among all checks too.
+    """
+    ordered = sorted(found, key=lambda each: (each.p_value, -each.association.value))
+    sure = [each for each in ordered if each.p_value <= LEVEL / CHECKS]
+    return next((each for each in sure if not each.association.weak), ordered[0])
+
+
+def by_order(
+    data: AuditData, numbers: "pd.Series[float]", name: str, *, neighbours: bool = True
+) -> list[Finding]:
     """How far an order, one number a bundle, tells the classes: earlier or later, lower or higher.
 
-    And how far neighbours in that order have one label more often than by chance.
+    And, where asked, how far `neighbours` in that order have one label more often than by chance.
     """
     bundles = data.bundles
     known = np.isfinite(numbers.to_numpy(float))
-    if bundles.scarce or not known.all() or numbers.nunique() < 3:
+    if bundles.scarce() or not known.all() or numbers.nunique() < 3:
         return []
     told = bundles.tell(numbers.to_frame(name))
     found = []
@@ -76,11 +89,14 @@ def by_order(data: AuditData, numbers: "pd.Series[float]", name: str) -> list[Fi
         )
         association = Association(f"order by {name}", "AUC", one.value, one.low, one.high, text)
         found.append(Finding(association, told.p_value))
-    return [*found, _neighbours(data, bundles, np.asarray(numbers, dtype=np.float64), name)]
+    if neighbours:
+        found.append(_neighbours(data, bundles, np.asarray(numbers, dtype=np.float64), name))
+    return found
 
 
 def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -> Finding:
-    order = np.argsort(numbers, kind="stable")
+    # names of bundles may hold the class, so that their order settles no tie
+    order = np.lexsort((np.random.default_rng([data.seed, 3]).random(len(numbers)), numbers))
 
     def alike(counts: Floats) -> Floats:
         shares = counts[:, order] / counts[:, order].sum(axis=2, keepdims=True)
@@ -93,14 +109,7 @@ def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -
         f"{sentence(data.said)} goes with the order by {name}: {own:.0%} of neighbours in it"
         f" have one label, by chance {null.mean():.0%} (p {chance(p)})"
     )
-    return Finding(Association(f"neighbours by {name}", "share alike", own, text=text), p)
-
-
-def corrected(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for their number after Holm (1979), in their order."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    raised = np.minimum(p[order] * np.arange(len(p), 0, -1), 1)
-    found = np.empty(len(p))
-    found[order] = np.maximum.accumulate(raised)
-    return [float(each) for each in found]
+    beyond = (own - null.mean()) / max(1 - float(null.mean()), 1e-9)
+    return Finding(
+        Association(f"neighbours by {name}", "alike beyond chance", float(beyond), text=text), p
+    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import lgamma
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,8 @@ from numpy.typing import NDArray
 from livewell.classes import ClassNames
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.ridge import Codes, Names, Permuted, left_out, permuted
-from livewell.splitting.audit import LEVEL
+from livewell.splitting.audit import CHECKS, LEVEL, tellable
 
-CHECKS = 5
-"""Checks among which p values are corrected; of so few units that no p value can be low enough
-for this nothing is said."""
 SHOWN = 0.05
 """Highest p value at which one check by itself calls something shown."""
 
@@ -71,7 +67,7 @@ class Sample:
         """
         for name in reversed(list(columns)):
             found = replace(self, batches=columns[name])
-            if found.within and found.least_p <= LEVEL / CHECKS:
+            if found.within and not found.scarce():
                 return found
         return self
 
@@ -112,22 +108,13 @@ class Sample:
     def _table(self) -> pd.DataFrame:
         return pd.DataFrame({"unit": self.units, "batch": self.batches, "label": self.labels})
 
-    @property
-    def least_p(self) -> float:
-        """Lowest p value that permutations of so few labels could give."""
-        table = pd.DataFrame({"item": self.items, "at": self.strata, "label": self.labels})
-        log = sum(
-            lgamma(len(part) + 1) - sum(lgamma(n + 1) for n in part["label"].value_counts())
-            for _, part in table.drop_duplicates("item").groupby("at")
-        )
-        # scores of two classes are each other's negative, so swapped labels give the same area
-        return min(1.0, float(np.exp(-log)) * (2 if len(self.classes) == 2 else 1))
-
     def scarce(self, level: float = LEVEL / CHECKS) -> str:
         """Why no permutation could tell; empty where one can."""
         if len(np.unique(self.labels)) < 2:
             return f"only one class is there: {self.told}"
-        if self.least_p > level:
+        table = pd.DataFrame({"item": self.items, "at": self.strata, "label": self.labels})
+        table = table.drop_duplicates("item")
+        if not tellable(pd.crosstab(table["at"], table["label"]).to_numpy(float), level):
             return f"too few to tell from chance: {self.told}"
         return ""
 

@@ -22,6 +22,8 @@ from livewell.models.recipes import FROZEN
 from livewell.progress import task
 from livewell.simulate.nature import Culture
 from livewell.simulate.optics import Optics
+from livewell.splitting.audit import LEVEL
+from livewell.splitting.confounds import LEVEL as OUTRIGHT
 from livewell.splitting.schemes import Holdout
 from livewell.study.regions import Grid
 from livewell.study.study import Study
@@ -164,7 +166,8 @@ def audit(*, runs: Path, seeds: int = 20, seed: int = 0) -> Result:
         f" of {EDGE_PX} px a well before and {STEPS / 2:g} h after {DOSE_S:g} s of light on half of"
         " the wells. Every plate has a culture and optics of its own; light differs by some 4%"
         " between wells. Images have eight bits; plates of odd seeds are kept as JPEG of quality"
-        " 90, all others as TIFF. A check fails at 0.05 after Holm's correction over all checks.",
+        f" 90, all others as TIFF. A check fails at {LEVEL:g} after Holm's correction over all"
+        f" checks, and design outright where a plate goes strongly with the label at {OUTRIGHT:g}.",
         notes=[
             "Which check must fail was settled before the first audit.",
             "The effect of light on cells is real in all of them: a check that looks at whole"

@@ -8,13 +8,19 @@ import pytest
 from click.testing import CliRunner
 
 from livewell.cli import main
+from livewell.errors import SplitError
+from livewell.inference.audit_samples import before
 from livewell.labels.by_column import Column
+from livewell.splitting.checks.data import AuditData
+from livewell.splitting.schemes import Holdout
 from livewell.study.audited import audit_state
+from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.tables.metadata import AuditMeta, CheckMeta
 from livewell.workflows.audit import AuditResult, audit
 from livewell.workflows.label import label
-from tests.splitting.checks.planted import STATES, study
+from livewell.workflows.split import split
+from tests.splitting.checks.planted import STATES, cells, study
 
 
 def asked(made: Study) -> AuditResult:
@@ -49,8 +55,12 @@ def test_a_clean_study_fails_no_check(audited: AuditResult):
         "appearance": "attention",
         "background": "passes",
         "repeats": "passes",
+        "replicates": "unchecked",
+        "shuffled": "unchecked",
+        "before treatment": "unchecked",
         "attribution": "unchecked",
     }
+    assert "--no-learning" in found(result)["shuffled"].answer
     assert result.meta.state == "attention"
     assert "Contrast (standard deviation) alone tells the classes (AUC 1.00" in result.meta.headline
     assert "may be the cells themselves" in found(result)["appearance"].answer
@@ -97,3 +107,43 @@ def test_the_command_says_verdicts_and_is_strict_where_asked(tmp_path: Path):
     assert told["state"] == "fails"
     assert told["headline"].startswith("This study FAILS the audit.")
     assert {check["name"] for check in told["checks"]} >= {"design", "acquisition"}
+
+
+def test_a_split_of_other_labels_is_refused(tmp_path: Path):
+    """It says whose split it is."""
+    made = study(tmp_path)
+    split(made, by="well", scheme=Holdout((0.5, 0.25, 0.25)), grid=Grid(80, 80))
+    label(made, Column("state", {name: name for name in STATES}), STATES, name="others")
+    with pytest.raises(SplitError, match="of other labels"):
+        audit(made, labels="others", split="split", learning=False)
+
+
+def test_copies_with_two_labels_lead_the_headline(tmp_path: Path):
+    """The worst of copies is their first sentence, which is all that a headline has."""
+    made = study(tmp_path, lambda well, state: cells(well - (well == 5), 0))
+    assert "several labels" in asked(made).meta.headline
+
+
+def test_time_0_with_an_image_that_cannot_be_used_is_asked_without_it(tmp_path: Path):
+    """A damaged image at time 0 costs itself alone."""
+    made = study(tmp_path, hours=[0] * 8 + [1] * 8)
+    data = AuditData.of(made, "labels")
+    (tmp_path / "images" / "B02.tif").write_bytes(b"II*\0 no image")
+    sample, why = before(data)
+    assert sample is not None, why
+    assert "B02" not in sample.units
+    assert "B03" in sample.units
+
+
+def test_measures_are_made_again_where_their_patches_are_lost(tmp_path: Path):
+    """Killed between two files, or one of them damaged, both are as if never written."""
+    made = study(tmp_path)
+    first = AuditData.of(made, "labels").measured
+    kept = made.folder / "cache" / "empty-patches.parquet"
+    for lost in (kept.unlink, lambda: kept.write_bytes(b"no table")):
+        lost()
+        again = AuditData.of(made, "labels").measured
+        assert again.patches.equals(first.patches)
+        assert again.frames.equals(first.frames)
+    (made.folder / "cache" / "measures.parquet").unlink()
+    assert AuditData.of(made, "labels").measured.patches.equals(first.patches)

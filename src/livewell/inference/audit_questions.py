@@ -1,9 +1,14 @@
 """The audit's questions that are answered by learning."""
 
+from functools import partial
+
 import pandas as pd
 
 from livewell.inference.audit_samples import before, columns, labelled
 from livewell.splitting.audit import Check
+from livewell.splitting.checks import before as before_
+from livewell.splitting.checks import replicates as replicates_
+from livewell.splitting.checks import shuffled as shuffled_
 from livewell.splitting.checks.before import before_treatment
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.registry import Question
@@ -26,6 +31,17 @@ class Learning:
     def questions(self) -> tuple[Question, ...]:
         """As `livewell.splitting.checks.registry.QUESTIONS`."""
         return self.replicates, self.shuffled, self.before_treatment
+
+    @staticmethod
+    def not_asked() -> tuple[Question, ...]:
+        """The same, none of them answered."""
+        why = "not asked (--no-learning)"
+
+        def answer(name: str, question: str, _: AuditData) -> Check:
+            return Check(name, question, unchecked=why)
+
+        of = (replicates_, shuffled_, before_)
+        return tuple(partial(answer, each.NAME, each.QUESTION) for each in of)
 
     def replicates(self, data: AuditData) -> Check:
         """See `livewell.splitting.checks.replicates`."""

@@ -15,7 +15,7 @@ from livewell.metrics.outcomes import Floats
 from livewell.models.nets.frozen import FrozenNet
 from livewell.models.recipes import FROZEN
 from livewell.progress import task
-from livewell.splitting.checks.data import AuditData
+from livewell.splitting.checks.data import AuditData, unusable
 from livewell.splitting.checks.replicates import COLUMNS
 from livewell.splitting.checks.sample import Sample
 from livewell.splitting.units import unit_names
@@ -55,7 +55,9 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     fields = data.study.fields()
     if "hours" in fields and ("time_s" not in fields or fields["time_s"].isna().all()):
         fields["time_s"] = pd.to_numeric(fields["hours"], errors="coerce") * 3600
-    times, note, faults = frame_times(fields, data.study.headers())
+    headers, _ = data.study.read_headers()
+    fields = fields[fields["image"].isin(headers["image"])].reset_index(drop=True)
+    times, note, faults = frame_times(fields, headers)
     if faults or note == FROM_ZERO:
         return None, "the study does not say when images were taken (time_s, t0 or hours)"
     own = unit_names(fields, data.noun)
@@ -70,7 +72,12 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     if rows.empty:
         return None, "no labelled unit has an image at or before time 0"
     rows = _some(rows[rows.groupby("unit").cumcount(ascending=False) < 2], MOST_FIELDS)
-    data.pixels.prepare(sorted(rows["image"].unique()))
+    failed = unusable(data.pixels, sorted(rows["image"].unique()))
+    rows = rows[~rows["image"].isin(failed)]
+    frames = zip(rows["image"], rows["t"], strict=True)
+    rows = rows[[t in data.pixels.usable(image) for image, t in frames]].reset_index(drop=True)
+    if rows.empty:
+        return None, "no image at or before time 0 can be used"
     return _sample(data, rows, _of_fields(data, rows)), ""
 
 

@@ -8,9 +8,8 @@ from scipy import ndimage
 
 from livewell.geometry import Box
 from livewell.image import Frame
-from livewell.measure.borders import valid_area
 from livewell.measure.noise import FINE_UM, energies, fine_scale, noise_of
-from livewell.measure.occupancy import RISE, textured
+from livewell.measure.occupancy import RISE
 
 HALO_UM, HALO_PX = 8.0, 24
 """Ground begins so far from anything with the texture of cells, for haloes reach out from these;
@@ -111,14 +110,6 @@ def ground_measures(image: Frame, ground: NDArray[np.bool_]) -> dict[str, float]
         "light to the rim": rim / unit,
         "ground blocks": _blocks(pixels, ground),
     }
-
-
-def measures(frame: Frame, pixel_um: float | None = None) -> dict[str, float]:
-    """All numbers of `WHOLE` and `GROUND` of one frame, without its registration borders."""
-    area = valid_area(frame)
-    cells = textured(frame, pixel_um)[area.slices]
-    image = frame[area.slices]
-    return whole_measures(image, cells) | ground_measures(image, ground_of(image, cells, pixel_um))
 
 
 def empty_boxes(ground: NDArray[np.bool_], edge_px: int, most: int) -> list[Box]:

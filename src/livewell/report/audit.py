@@ -7,8 +7,9 @@ from typing import Any
 from livewell.report.audit_figures import figures
 from livewell.report.page import Note, Page, Section, Table, Tone, info, warn
 from livewell.report.results import PageResults
-from livewell.splitting.audit import Association, Audit, Check
+from livewell.splitting.audit import LEVEL, Association, Audit, Check
 from livewell.splitting.checks.data import AuditData
+from livewell.splitting.confounds import LEVEL as OUTRIGHT
 from livewell.tables.metadata import AuditMeta, Verdict
 from livewell.text import plural
 
@@ -49,7 +50,7 @@ class AuditResults(PageResults):
             data=data,
             audit=audit,
             meta=meta,
-            settings=meta.values("labels", "split", "seed"),
+            settings=meta.values("labels", "split", "model", "seed"),
             versions=versions,
         )
 
@@ -75,8 +76,10 @@ def _notes(results: AuditResults) -> Iterator[Note]:
             f"{'are' * (len(failures) > 1)} left out, such as {first['image']}: {first['error']}"
         )
     yield info(
-        "Verdicts are corrected for the number of checks (Holm): of twenty studies without any"
-        " shortcut one at most is expected to fail. What could not be checked has not passed."
+        "Verdicts by a p value are corrected for the number of checks (Holm): of forty studies"
+        f" without any shortcut one at most is expected to fail so (p {LEVEL:g} in all). A declared"
+        f" batch that goes strongly with the label fails outright at p {OUTRIGHT:g}, corrected for"
+        " the number of batches alone. What could not be checked has not passed."
     )
 
 
@@ -110,8 +113,8 @@ def _table(check: Check) -> Table:
     return Table(
         ("what", "measure", "value (95% interval)", "in words"),
         rows,
-        f"What was looked at, strongest first.{p}",
-        "lllw"[:3] + "l",
+        f"What was looked at, most certain first.{p}",
+        "llll",
     )
 
 

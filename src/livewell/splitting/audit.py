@@ -15,8 +15,10 @@ from livewell.tables.metadata import CheckMeta, Verdict
 WORST: tuple[Verdict, ...] = ("fails", "attention", "passes", "unchecked")
 """Verdicts, of which an audit has the first that one of its checks has."""
 LEVEL = 0.025
-"""Chance that a study without any shortcut fails a check by its p value, all checks together; the
-other half of one in twenty is left for what fails outright."""
+"""Chance that a study without any shortcut fails a check by its p value, all checks together.
+
+What fails outright is beside it: declared batches that go with the label, at 0.05
+(`livewell.splitting.confounds.LEVEL`) for all of them, where they also do so strongly."""
 CHECKS = 5
 """Checks among which p values are corrected; of so few units that no p value can be low enough
 for this nothing is said."""

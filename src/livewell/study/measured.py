@@ -56,6 +56,10 @@ def measured(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> Measure
     folder = study.folder / "cache"
     paths = folder / "measures.parquet", folder / "empty-patches.parquet"
     known = [_known(path) for path in paths]
+    if not len(known[0]) or "y0" not in known[1]:  # one is absent or damaged: both anew
+        known = [pd.DataFrame(columns=_KEY)] * 2
+    elif len(known[1]):
+        known[1] = known[1].merge(known[0][_KEY], on=_KEY)
     scales = study.read_headers()[0].set_index("image")["pixel_um"]
     wanted = frames[_FRAME].drop_duplicates()
     versions = {
@@ -82,7 +86,8 @@ def measured(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> Measure
         for old, new in zip(known, made, strict=True)
     ]
     if todo:
-        for path, table in zip(paths, tables, strict=True):
+        # frames last: what they do not name is measured anew
+        for path, table in zip(paths[::-1], tables[::-1], strict=True):
             write_table(path, table)
     asked = pd.DataFrame(keys, columns=_KEY)
     return Measured(

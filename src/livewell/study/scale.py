@@ -15,8 +15,11 @@ SAME = 0.01
 
 
 def _rows(study: Study, images: Iterable[str]) -> pd.DataFrame:
-    headers = study.headers()
-    return headers[headers["image"].isin(set(images))]
+    """Headers of these images; others that cannot be read are no concern of theirs."""
+    names, headers = set(images), study.read_headers()[0]
+    if not names <= set(headers["image"]):
+        headers = study.headers()
+    return headers[headers["image"].isin(names)]
 
 
 def common_pixel_um(study: Study, images: Iterable[str]) -> float | None:

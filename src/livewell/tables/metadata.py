@@ -307,7 +307,7 @@ class AuditMeta(Metadata):
     split_sha256: Mapping[str, str] = {}
     """Hashes of the split's tables, where it is of a split too."""
     model: str = ""
-    """Hash of the weights of the model, where it is of a model too."""
+    """Name of the folder of the model or run, where it is of one too."""
     state: Verdict
     headline: str
     checks: tuple[CheckMeta, ...]

@@ -79,6 +79,8 @@ def audit(
     ------
     StudyError
         No such labels or split.
+    SplitError
+        The split is of other labels.
     LabelError
         Fewer than two classes can be read.
     OutputError
@@ -86,12 +88,12 @@ def audit(
     """
     study = Study.of(study)
     folder = Path(out) if out is not None else audit_folder(study, labels)
-    of = None if split is None else AuditSplit(split, *study.split(split))
+    of = None if split is None else AuditSplit.of(study, split, labels)
     hashed = label_hash(study, labels) if labels in study.label_names() else ""
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)
     claim(folder, "audit", FILE)
     evidence = partial(looks_at_cells, model, labels)
-    learnt = Learning(treated_s).questions if learning else ()
+    learnt = Learning(treated_s).questions if learning else Learning.not_asked()
     asked: tuple[Question, ...] = (*QUESTIONS, *learnt, evidence)
     checks: list[Check] = []
     with task("checking", total=len(asked)) as tick:
@@ -104,6 +106,7 @@ def audit(
         labels_sha256=hashed,
         fields_sha256=fields_hash(study),
         split=split or "",
+        model=Path(model).name if model is not None else "",
         split_sha256=split_hashes(study, split) if split else {},
         state=found.state,
         headline=found.headline,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.classes import ClassNames
-from livewell.errors import LabelError, TableError
+from livewell.errors import LabelError, SplitError, TableError
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.leaks import merged_groups, near_copies, same_content
 from livewell.splitting.units import UNITS, unit_names
@@ -34,6 +34,20 @@ class AuditSplit:
     patches: pd.DataFrame
     folds: pd.DataFrame
     meta: SplitMeta
+
+    @classmethod
+    def of(cls, study: Study, name: str, labels: str) -> "AuditSplit":
+        """A split of a study, refused by a `SplitError` where it is of other labels."""
+        found = cls(name, *study.split(name))
+        if found.meta.labels != labels:
+            raise SplitError(
+                "the split is of other labels",
+                where=f"{study.folder}, split {name}",
+                expected=f"labels {labels}",
+                got=f"labels {found.meta.labels}",
+                remedy=f"audit these (--labels {found.meta.labels}), or split {labels}",
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -84,16 +98,7 @@ class AuditData:
         """Read labels, look at every image once; files that cannot be read are left out."""
         table, meta = study.labels(labels), study.label_meta(labels)
         pixels = StudyPixels(study, tuple(channels) or None)
-        fields, failed = study.fields(), {}
-        names = sorted(table["image"].unique())
-        try:
-            pixels.prepare(names)
-        except TableError as error:
-            for fault in error.faults:
-                whole, _, frame = fault.where.rpartition(", frame ")
-                failed[whole if frame.isdecimal() and whole in names else fault.where] = (
-                    fault.message
-                )
+        fields, failed = study.fields(), unusable(pixels, sorted(table["image"].unique()))
         failures = pd.DataFrame(failed.items(), columns=["image", "error"], dtype="str")
         table = table[~table["image"].isin(failed)].reset_index(drop=True)
         if table["label"].nunique() < 2:
@@ -239,6 +244,19 @@ def _frames(labels: pd.DataFrame, pixels: StudyPixels, most: int) -> pd.DataFram
         at = np.unique(np.linspace(0, len(there) - 1, min(most, len(there))).round().astype(int))
         rows += [(str(image), there[n], str(label)) for n in at]
     return pd.DataFrame(rows, columns=["image", "t", "label"])
+
+
+def unusable(pixels: StudyPixels, images: Sequence[str]) -> dict[str, str]:
+    """Images that cannot be read, or have no frame to use, and why; all others are prepared."""
+    failed = {}
+    try:
+        pixels.prepare(images)
+    except TableError as error:
+        for fault in error.faults:
+            whole, _, frame = fault.where.rpartition(", frame ")
+            of_frame = frame.isdecimal() and whole in images
+            failed[whole if of_frame else fault.where] = fault.message
+    return failed
 
 
 def _usable(labels: pd.DataFrame, pixels: StudyPixels) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from livewell.splitting.audit import Check
 from livewell.splitting.checks.data import COPY, AuditData
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.leaks import find_leaks
+from livewell.text import plural
 
 NAME = "repeats"
 QUESTION = "Does the same image, or a part of it, stand in the study several times?"
@@ -39,14 +40,12 @@ def repeats(data: AuditData) -> Check:
     kinds = table.groupby("cluster")["label"].nunique()
     torn = table[table["cluster"].isin(kinds.index[kinds > 1])]
     sides = _sides(data)
-    said = [_said(data)]
+    # a headline has the first sentence alone
+    said = [sides] if sides else []
     if len(torn) and not data.mixed:
-        said.append(
-            f"{len(set(torn['cluster']))} of them stand there with several labels, such as"
-            f" {_pair(torn)}."
-        )
-    if sides:
-        said.append(sides)
+        count = plural(len(set(torn["cluster"])), "image")
+        said.append(f"Copies of {count} have several labels, such as {_pair(torn)}.")
+    said.append(_said(data))
     return Check(
         NAME,
         QUESTION,
@@ -97,6 +96,6 @@ def _sides(data: AuditData) -> str:
         return ""
     one = leaks.iloc[0]
     return (
-        f"In split {data.split.name} they lie on both sides: {one['image_a']} ({one['part_a']}) and"
-        f" {one['image_b']} ({one['part_b']})."
+        f"Copies lie on both sides of split {data.split.name}: {one['image_a']} ({one['part_a']})"
+        f" and {one['image_b']} ({one['part_b']})."
     )

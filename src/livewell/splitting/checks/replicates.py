@@ -13,6 +13,7 @@ from livewell.metrics.ridge import FOLDS, left_out, permuted
 from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.sample import SHOWN, Sample
 from livewell.tables.schemas import score_columns
+from livewell.text import plural, several
 
 NAME = "replicates"
 QUESTION = "Does what is learnt hold in a replicate that was never seen?"
@@ -22,7 +23,7 @@ COLUMNS = ("experiment", "replicate", "day", "date", "plate")
 """What a replicate may be called, from coarse to fine."""
 REMEDY = (
     "Split by {column} (livewell split --by {column}), report only what is reached on what was left"
-    " out so, and take more {column}s, each with all classes."
+    " out so, and take more {columns}, each with all classes."
 )
 
 
@@ -77,7 +78,8 @@ def _decided(
         f"AUC {within.value:.2f} ({within.low:.2f} to {within.high:.2f}) where only {sample.noun}s"
         f" are left out, {across.value:.2f} ({across.low:.2f} to {across.high:.2f}) where a whole"
         f" {column} is, a change of {change.value:+.2f} ({change.low:+.2f} to {change.high:+.2f}),"
-        f" over {len(np.unique(names))} {column}s (shuffled within them, as much with p {p:.2g})"
+        f" over {plural(len(np.unique(names)), column)} (labels shuffled within them do as well"
+        f" with p {p:.2g})"
     )
     said = "what is learnt holds less" if holds else "nothing of what is learnt is shown to hold"
     fails, good = lost or surely > LIMIT, holds and fall <= LIMIT and not surely > 0
@@ -87,10 +89,10 @@ def _decided(
         QUESTION,
         found="fails" if fails else "passes" if good else "attention",
         associations=(told,),
-        fails=f"In {column}s that were never seen {said} (AUC {across.value:.2f}, where only"
-        f" {sample.noun}s are left out {within.value:.2f}). In numbers: {numbers}.",
-        passes=f"What is learnt holds in {column}s that were never seen: {numbers}.",
-        remedy=REMEDY.format(column=column),
+        fails=f"In {several(column)} that were never seen {said} (AUC {across.value:.2f}, where"
+        f" only {sample.noun}s are left out {within.value:.2f}). In numbers: {numbers}.",
+        passes=f"What is learnt holds in {several(column)} that were never seen: {numbers}.",
+        remedy=REMEDY.format(column=column, columns=several(column)),
         table=pd.DataFrame(
             [
                 (name, e.value, e.low, e.high)

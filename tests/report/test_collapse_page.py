@@ -60,7 +60,7 @@ def test_the_binary_question_of_four_classes() -> None:
     ("asked", "error", "said"),
     [
         ("treatment", SpecError, "treatment=CPT or treatment=DMSO"),
-        ("treatment=XPT", SpecError, "the positive one"),
+        ("treatment=XPT", SpecError, "which one is to be found"),
         ("treatmant=CPT", SpecError, "columns image, treatment"),
         ("day", LabelError, "1, 2 for class H9 CPT"),
     ],

@@ -25,7 +25,7 @@ def test_the_confounded_set_is_warned_of(u2os):
         told = confounds.warnings(found)
         assert len(told) == 1
         assert told[0].startswith("treatment and replicate are confounded")
-        assert "7 of 8 DMSO images are of N1, but 2 of 8 CPT" in told[0]
+        assert "7 of 8 DMSO images are of replicate N1, but 2 of 8 CPT" in told[0]
     assert found["column"].tolist() == ["replicate"]
 
 
@@ -126,7 +126,7 @@ def test_pictures_of_both_classes_are_dealt_whole():
     )
     told = confounds.warnings(found)
     assert len(told) == 1
-    assert "dead patches are of e2" in told[0]
+    assert "dead patches are of experiment e2" in told[0]
 
 
 def test_patches_of_one_picture_are_no_evidence_of_their_own():

@@ -117,7 +117,7 @@ def test_a_confounder_of_one_class_of_three_is_told():
     )
     found = confounds.confounders(table, columns=["plate"], noun="wells")
     (told,) = confounds.warnings(found)
-    assert told.endswith("8 of 8 dead wells are of p3, but 0 of 16 healthy/sick")
+    assert told.endswith("8 of 8 dead wells are of plate p3, but 0 of 16 healthy/sick")
     assert found["auc"].isna().all()
     assert 0.5 < found["cramers_v"].iloc[0] <= 1
 

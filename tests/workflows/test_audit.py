@@ -121,7 +121,7 @@ def test_a_split_of_other_labels_is_refused(tmp_path: Path):
 def test_copies_with_two_labels_lead_the_headline(tmp_path: Path):
     """The worst of copies is their first sentence, which is all that a headline has."""
     made = study(tmp_path, lambda well, state: cells(well - (well == 5), 0))
-    assert "several labels" in asked(made).meta.headline
+    assert "Labels differ in" in asked(made).meta.headline
 
 
 def test_time_0_with_an_image_that_cannot_be_used_is_asked_without_it(tmp_path: Path):

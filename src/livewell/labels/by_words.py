@@ -78,7 +78,9 @@ def by_words(fields: pd.DataFrame, route: Words, least: int = 2) -> Labels:
             faults.append(Fault("no-word", image, f"none of the words {listed(route.classes)}"))
     if not faults and len(set(labels.values())) < least:
         faults.append(Fault("one-class", "file names", "fewer than two classes were found"))
-    remedy = "change the words, rename the files, or say that others are dropped"
+    remedy = (
+        "change the words or rename the files; those without a word may be left out: --others drop"
+    )
     refuse(faults, route.name, remedy)
     keys = pd.DataFrame({"image": list(labels)})
     steps = {

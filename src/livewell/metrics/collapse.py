@@ -65,7 +65,7 @@ class Question:
             raise SpecError(
                 "not a question to collapse to",
                 where=f"--collapse {column}" + (f"={positive}" if positive else ""),
-                expected=f"two values or more; of two the positive one, {named}",
+                expected=f"two values or more, and of two which one is to be found: {named}",
                 got=listed(names),
             )
         return cls(into, positive)

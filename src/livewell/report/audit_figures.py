@@ -94,8 +94,8 @@ def count_table(table: pd.DataFrame, column: str, classes: ClassNames, things: s
         more = f" {left} more values are not shown." if left > 0 else ""
         return sheet.picture(
             f"Number of {things} by {column}. {said}.",
-            f"Number of {things} by {column}, and share of their class; alike in all columns where"
-            f" the label does not go with {column}.{more}",
+            f"Number of {things} by {column}, and share of their class. Where label and {column}"
+            f" are unrelated, the shares in a row are alike.{more}",
         )
 
 
@@ -127,8 +127,8 @@ def order_strip(
         axes.set(xlabel=f"place in the order by {name}", ylim=(-0.6, len(classes) - 0.4))
         return sheet.picture(
             f"Classes in the order by {name}.",
-            f"All units in the order by {name}. Classes lie mixed along it where the label does not"
-            " go with it.",
+            f"Each dot is one of what the label was given to, by {name}. Where classes are mixed"
+            " along the line, label and order are unrelated.",
             wide=True,
         )
 

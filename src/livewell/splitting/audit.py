@@ -162,7 +162,7 @@ class Audit:
         if said["fails"]:
             return " ".join(["This study FAILS the audit.", *found])
         if said["attention"]:
-            return " ".join(["No check fails, but look at this.", *found])
+            return " ".join(["No check fails, but look at this:", *found])
         if not said["passes"]:
             return "Nothing could be checked: " + " ".join(said["unchecked"])
         left = len(said["unchecked"])

@@ -248,7 +248,5 @@ def _said(counts: pd.DataFrame, noun: str) -> str:
     others = totals.index[totals.index != name]
     here = f"{counts.loc[level, name]} of {totals[name]} {name} {noun}"
     rest_of = "/".join(others) if len(others) <= MOST_NAMED else f"of {len(others)} other classes"
-    return (
-        f"{here} are of {level}, but {counts.loc[level, others].sum()} of {totals[others].sum()}"
-        f" {rest_of}"
-    )
+    rest_here = f"{counts.loc[level, others].sum()} of {totals[others].sum()} {rest_of}"
+    return f"{here} are of {counts.index.name} {level}, but {rest_here}"

@@ -94,11 +94,11 @@ def _stated(data: AuditData) -> list[Finding]:
 
 
 def _said(one: Association) -> str:
-    weakly = "weakly, and yet surely, " * one.weak
+    weakly = "weakly, but by more than chance, " * one.weak
     if one.metric == "AUC":
         what = sentence(GROUND[one.what])
         return f"{what} {weakly}tells the classes: AUC {one.value:.2f}, {one.text}"
-    return f"What files state {weakly}tells the classes: {one.text[:1].lower()}{one.text[1:]}"
+    return f"What files state {weakly}tells the classes, {one.what}: {one.text}"
 
 
 def _table(data: AuditData, measures: pd.DataFrame) -> pd.DataFrame:

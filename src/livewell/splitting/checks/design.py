@@ -7,12 +7,12 @@ import pandas as pd
 
 from livewell.errors import GeometryError
 from livewell.plate import Well
-from livewell.splitting.audit import Check
+from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.data import COPY, AuditData
 from livewell.splitting.checks.findings import Finding, by_levels, by_order, leading
 from livewell.splitting.confounds import BATCHES, LEVEL, corrected
 from livewell.tables.schemas import FIELDS
-from livewell.text import listed, plural
+from livewell.text import listed, plural, sentence
 
 NAME = "design"
 QUESTION = "Does the label go with replicate, plate, place on the plate, day or order of images?"
@@ -82,11 +82,18 @@ def design(data: AuditData) -> Check:
         p_value=np.nan if outright else min(p_values),
         found="attention" if lead.association.weak and not outright else "fails",
         associations=tuple(each.association for each in found),
-        fails=f"{outright or lead.association.text}.",
-        passes=f"The label is not shown to go with any of: {looked}.{left}",
+        fails=f"{outright or _goes(data, lead.association)}.",
+        passes=f"{sentence(data.said)} is not shown to go with any of: {looked}, corrected for"
+        f" their number and that of the checks.{left} What your table does not name was not"
+        " checked.",
         remedy=REMEDY,
         table=table,
     )
+
+
+def _goes(data: AuditData, one: Association) -> str:
+    weakly = "weakly, but by more than chance, " * one.weak
+    return f"{sentence(data.said)} goes {weakly}with {one.what} ({one.text})"
 
 
 def batches_in(data: AuditData, rows: pd.DataFrame) -> list[str]:
@@ -164,7 +171,7 @@ def _batches(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> list[Fi
     known = [each.what for each in found]
     strict = corrected([each.p_value for each in found])
     found = [
-        replace(each, outright=each.association.text)
+        replace(each, outright=_goes(data, each.association))
         if each.association.value >= STRONG and p <= LEVEL
         else each
         for each, p in zip(found, strict, strict=True)
@@ -173,7 +180,7 @@ def _batches(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> list[Fi
         why = _no_holdout(data, rows, column)
         if why:
             at = known.index(column)
-            text = f"{found[at].association.text}. {why}"
+            text = f"{_goes(data, found[at].association)}. {why}"
             found[at] = replace(found[at], outright=text)
     return found
 

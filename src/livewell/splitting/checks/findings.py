@@ -12,7 +12,7 @@ from livewell.splitting.audit import CHECKS, LEVEL, Association
 from livewell.splitting.checks.bundles import RESAMPLES, Bundles
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.confounds import confounders
-from livewell.text import chance, sentence
+from livewell.text import chance
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _finding(data: AuditData, row: Mapping[Hashable, Any]) -> Finding:
     value, low, high, p = (float(str(row[n])) for n in ("cramers_v", "low", "high", "p_value"))
     column = str(row["column"])
     numbers = f"Cramer's V {value:.2f}, p {chance(p)}"
-    text = f"{sentence(data.said)} goes with {column} ({row['counts']}; {numbers})"
+    text = f"{row['counts']}; {numbers}"
     return Finding(Association(column, "Cramer's V", value, low, high, text), p)
 
 
@@ -84,9 +84,7 @@ def by_order(
     told = bundles.tell(numbers.to_frame(name))
     found = []
     for one in told.associations:
-        text = (
-            f"{sentence(data.said)} goes with the order by {name}: AUC {one.value:.2f}, {one.text}"
-        )
+        text = f"AUC {one.value:.2f}, {one.text}; p {chance(told.p_value)}"
         association = Association(f"order by {name}", "AUC", one.value, one.low, one.high, text)
         found.append(Finding(association, told.p_value))
     if neighbours:
@@ -105,10 +103,7 @@ def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -
     own = float(alike(bundles.counts[None])[0])
     null = np.concatenate([alike(counts) for counts in bundles.permuted()])
     p = (1 + int((null >= own - 1e-9).sum())) / (1 + len(null))
-    text = (
-        f"{sentence(data.said)} goes with the order by {name}: {own:.0%} of neighbours in it"
-        f" have one label, by chance {null.mean():.0%} (p {chance(p)})"
-    )
+    text = f"{own:.0%} of neighbours have one label, by chance {null.mean():.0%}; p {chance(p)}"
     beyond = (own - null.mean()) / max(1 - float(null.mean()), 1e-9)
     return Finding(
         Association(f"neighbours by {name}", "alike beyond chance", float(beyond), text=text), p

@@ -32,8 +32,9 @@ def repeats(data: AuditData) -> Check:
         return Check(
             base.name,
             base.question,
-            passes=f"No image is a copy of another, also not turned, as a tile, in other grey"
-            f" levels, compressed or cropped by a few pixels ({len(data.fields)} compared).",
+            passes=f"No copies were found, also not turned, as a tile, in other grey levels,"
+            f" compressed or cropped by a few pixels ({len(data.fields)} images compared); fields"
+            " that overlap by less than two thirds are not told.",
             remedy=remedy,
             table=table,
         )
@@ -43,8 +44,8 @@ def repeats(data: AuditData) -> Check:
     # a headline has the first sentence alone
     said = [sides] if sides else []
     if len(torn) and not data.mixed:
-        count = plural(len(set(torn["cluster"])), "image")
-        said.append(f"Copies of {count} have several labels, such as {_pair(torn)}.")
+        count = plural(len(set(torn["cluster"])), "set")
+        said.append(f"Labels differ in {count} of copies, such as {_pair(torn)}.")
     said.append(_said(data))
     return Check(
         NAME,
@@ -67,15 +68,15 @@ def _said(data: AuditData) -> str:
         kind = "are tiles of another" if tiled.all() else "repeat another"
         first = copies.iloc[0]
         said.append(
-            f"{len(copies)} of {len(data.fields)} images {kind}. Such is {first['image']} of"
-            f" {first[COPY]}; copies count once in this audit."
+            f"{len(copies)} of {len(data.fields)} images {kind}. For example, {first['image']} is"
+            f" that of {first[COPY]}; copies count once in this audit."
         )
     if near:
         pair = clusters.loc[clusters["alike"].notna(), "digest"].iloc[0]
         shown = dict.fromkeys(clusters.loc[clusters["digest"] == pair, "image"])
         said.append(
-            f"{len(near)} of {len(data.fields)} images show nearly the same as another, in other"
-            " grey levels, cropped, compressed or overlapping, such as"
+            f"{len(near)} of {len(data.fields)} images show nearly the same as another (turned, in"
+            " other grey levels, cropped, compressed or overlapping by two thirds), such as"
             f" {' and '.join(shown)}; they count as images of their own in this audit, and livewell"
             " split refuses to part them."
         )

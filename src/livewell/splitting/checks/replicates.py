@@ -81,7 +81,7 @@ def _decided(
         f" over {plural(len(np.unique(names)), column)} (labels shuffled within them do as well"
         f" with p {p:.2g})"
     )
-    said = "what is learnt holds less" if holds else "nothing of what is learnt is shown to hold"
+    said = "what is learnt holds less" if holds else "what is learnt is not shown to work"
     fails, good = lost or surely > LIMIT, holds and fall <= LIMIT and not surely > 0
     told = Association(f"each {column} left out", "fall of AUC", fall, surely, -change.low, numbers)
     return Check(

@@ -25,13 +25,13 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
     found = sample.permuted(groups, seed=seed)
     strongest, p = found.strongest, found.p_value
     value, null = float(found.areas[strongest]), found.null[:, strongest]
-    low, high = np.nanquantile(null, (0.025, 0.975))
+    high = float(np.nanquantile(null, 0.95))
     mean = float(np.nanmean(null))
     how = f"within {sample.within}" if sample.within else f"among {sample.noun}s"
     inside = f"within {sample.within} " * bool(sample.within)
     numbers = (
-        f"AUC {value:.2f} {inside}with the labels as they are; shuffled {how}, {low:.2f} to"
-        f" {high:.2f} in 95 of 100 cases (p {p:.2g})"
+        f"AUC {value:.2f} {inside}with the labels as they are; shuffled {how}, 95 of 100 stay"
+        f" below {high:.2f} (p {p:.2g})"
     )
     leaks = mean > 0.5 + LEAK
     if leaks:
@@ -41,10 +41,10 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
         )
         remedy = f"Split by {sample.noun}, or by something coarser."
     else:
-        said = f"Nothing shows that the classes differ at all: {numbers}"
+        said = f"What is learnt is no better than shuffled labels give by chance: {numbers}"
         remedy = (
-            f"Check the labels; take more {sample.noun}s; or the treatment does nothing that can"
-            " be seen, and then no model should claim to see it."
+            f"Take more {sample.noun}s, for so few may not tell; check the labels; or the treatment"
+            " does nothing that features see, and then no model should claim to see it."
         )
     return Check(
         NAME,

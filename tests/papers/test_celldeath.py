@@ -285,6 +285,7 @@ def invoke(*words: str | Path) -> Result:
     return CliRunner().invoke(main, ["celldeath", *map(str, words)])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec(LITE0_PACKAGE) is None, reason=f"{LITE0_PACKAGE} is not installed")
 def test_the_three_commands(folder: Path, tmp_path: Path) -> None:
     """Slice, train and predict; `--labels` takes many words; every end is one JSON object."""

@@ -176,6 +176,7 @@ def test_numbers_are_numbers_or_text(values: list[float]) -> None:
     assert same or found.tolist() == [float(value) for value in values]
 
 
+@pytest.mark.long
 def test_many_columns(tmp_path: Path) -> None:
     """Campaign L13: a table of 3,000 columns is joined, in their order and without a warning."""
     names = [f"c{i}" for i in range(3000)]

@@ -225,6 +225,7 @@ def trained(folder: Path, source: ArrayPixels | None = None, **changed: object) 
     return fit(recipe, seen, *parts, folder, seed=1, processes=0, stain=dyed)
 
 
+@pytest.mark.long
 def test_it_learns_where_the_stain_is(tmp_path: Path) -> None:
     """Without labels, of weight 0, the stain of unseen frames is found pixel by pixel."""
     fitted = trained(tmp_path, steps=60, steps_per_epoch=30, label_weight=0)

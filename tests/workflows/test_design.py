@@ -126,6 +126,7 @@ def test_a_line_of_unknown_classes_is_asked_the_binary_question(
         design(study, tmp_path / "other", designs, plan, settings)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_hours_and_early_warning_from_the_command_line(study: Study, tmp_path: Path) -> None:
     """One command trains by hour and before death; its tables and page are there."""

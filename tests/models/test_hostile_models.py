@@ -69,6 +69,7 @@ def at(card: Any, keys: tuple[Any, ...]) -> Any:
     return card
 
 
+@pytest.mark.long
 def test_no_value_of_a_card_is_taken_for_another(sound: Path, tmp_path: Path) -> None:
     """Row L9: each value of a card replaced by others is refused, or read just as it stands."""
     card = json.loads((sound / CARD).read_text("utf-8"))

@@ -162,6 +162,7 @@ def test_passes_over_the_set_are_counted_in_steps_and_go_on(
     pd.testing.assert_frame_equal(untimed(fitted.log), untimed(whole.log))
 
 
+@pytest.mark.long
 def test_processes_do_not_change_the_weights(
     recipe: Profile,
     pixels: ArrayPixels,

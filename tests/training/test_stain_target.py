@@ -184,6 +184,7 @@ def test_its_classes_are_those_of_a_net_of_fields() -> None:
     assert windows.embedded(ArrayPixels(fields(1)[0]), regions).shape == (2, 128)
 
 
+@pytest.mark.long
 @given(
     height=st.integers(60, 260),
     width=st.integers(60, 260),

@@ -74,7 +74,14 @@ def study_of(data: Path, folder: Path, *, seed: int) -> Study:
         study = Study.open(folder)
         states = {name: name for name in CLASSES}
         label(study, Boxes(images / "cells.csv", states, unboxed="negative"), CLASSES, seed=seed)
-        split(study, by="duplicate_cluster", scheme=KFolds(5), grid=Whole(), seed=seed)
+        split(
+            study,
+            by="duplicate_cluster",
+            scheme=KFolds(5),
+            grid=Whole(),
+            merge_duplicates=True,
+            seed=seed,
+        )
     return Study.open(folder)
 
 

@@ -12,16 +12,6 @@ from PIL import Image as Pillow
 
 from livewell.images.formats import identify
 
-PROPERTIES = {
-    "format": "file format",
-    "compression": "compression",
-    "jpeg quality": "JPEG quality",
-    "colour": "colour or grey",
-    "software": "software that wrote it",
-    "camera": "camera",
-    "day": "day of acquisition in the file",
-}
-"""What is looked at in a file, by name, as pages call it; size and number type are in headers."""
 _IJG = 58.0
 """Mean of the standard's table of luminance, to which quality 50 belongs."""
 _ACQUIRED = re.compile(r"AcquisitionDate>\s*([0-9T:.\-+Z ]{8,32})\s*<")
@@ -29,9 +19,11 @@ _DAY = re.compile(r"(\d{4})[:\-/](\d{2})[:\-/](\d{2})")
 
 
 def file_properties(path: Path) -> dict[str, str]:
-    """The entries of `PROPERTIES` that a file states, and ``acquired``, its time of acquisition.
+    """What a file states of how it was written.
 
-    What cannot be read is absent: a property is never a reason to stop.
+    Its ``format``, ``compression``, ``jpeg quality``, ``colour`` (or grey), the ``software`` that
+    wrote it, the ``camera``, ``acquired`` (time of acquisition) and its ``day``. What cannot be
+    read is absent: a property is never a reason to stop.
     """
     found: dict[str, str] = {}
     with suppress(Exception):  # whatever damaged bytes lead to

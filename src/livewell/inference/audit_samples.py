@@ -1,14 +1,12 @@
 """What the audit learns from: features of labelled frames and regions by a fixed backbone."""
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from livewell.geometry import Box, tiles
-from livewell.inference.fields import Fields
+from livewell.inference.familiarity import field_features
 from livewell.labels.times import FROM_ZERO, frame_times
 from livewell.metrics.baselines import drawn_alike
 from livewell.metrics.outcomes import Floats
@@ -18,10 +16,10 @@ from livewell.progress import task
 from livewell.splitting.checks.data import AuditData, unusable
 from livewell.splitting.checks.replicates import COLUMNS
 from livewell.splitting.checks.sample import Sample
-from livewell.splitting.units import unit_names
+from livewell.splitting.units import given_to
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import BOX, regions_of
-from livewell.training.features import FieldReader, patches_with_cells, reader_of
+from livewell.training.features import FieldReader, reader_of
 
 MOST_FIELDS, MOST_REGIONS = 240, 1000
 """Rows that are learnt from at most, what labels were given to giving alike many."""
@@ -60,8 +58,7 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     times, note, faults = frame_times(fields, headers)
     if faults or note == FROM_ZERO:
         return None, "the study does not say when images were taken (time_s, t0 or hours)"
-    own = unit_names(fields, data.noun)
-    own = own.fillna(pd.Series(fields["picture"].to_numpy(), index=own.index))
+    own = given_to(fields, data.noun)
     labels = pd.DataFrame({"unit": data.labels["image"].map(own), "label": data.labels["label"]})
     given = labels.drop_duplicates().groupby("unit")["label"].agg(list)
     given = given[given.map(len) == 1].map(lambda names: names[0])
@@ -111,25 +108,8 @@ def _some(rows: pd.DataFrame, most: int) -> pd.DataFrame:
 
 def _of_fields(data: AuditData, rows: pd.DataFrame) -> Floats:
     """Mean features of frames over their patches with cells, or over all where none has any."""
-    reader, pixels = _reader(data, rows["image"], centred=False), data.pixels
-    net, engine = reader.net, Fields(reader.net, pixels)
-    found = np.full((len(rows), cast(FrozenNet, net.module).features), np.nan)
-    with task("looking at whole fields", total=len(rows)) as tick:
-        for row, (image, t) in enumerate(zip(rows["image"], rows["t"], strict=True)):
-            frame = pixels.crop(image, t, pixels.area(image, t))
-            area = Box.of(0, 0, *frame.shape[-2:])
-
-            def patches(frame: NDArray[np.generic] = frame, area: Box = area) -> Sequence[Box]:
-                return (
-                    patches_with_cells(net, frame, area, net.middle_px)
-                    or list(tiles(area, net.patch_px, net.middle_px, "shift"))
-                    or [area]
-                )
-
-            what = f"patches of {net.patch_px} px, cells in {net.middle_px} px, or all"
-            found[row] = engine.mean_features(frame, area, what, patches)
-            tick()
-    return found
+    net = _reader(data, rows["image"], centred=False).net
+    return field_features(net, rows, data.pixels, bare=True)
 
 
 def _of_regions(data: AuditData, rows: pd.DataFrame) -> Floats:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livewell.geometry import Box
+from livewell.geometry import Box, tiles
 from livewell.image import Frame, PixelSource
 from livewell.inference.fields import Fields
 from livewell.inference.frames import Field
@@ -100,20 +100,32 @@ def learn_familiarity(
     return rule
 
 
-def field_features(net: Net, fields: pd.DataFrame, source: PixelSource) -> NDArray[np.float64]:
-    """Mean features (fields, features) of frames (image, t); NaN where nothing is to judge."""
+def field_features(
+    net: Net, fields: pd.DataFrame, source: PixelSource, *, bare: bool = False
+) -> NDArray[np.float64]:
+    """Mean features (fields, features) of frames (image, t) over their patches with cells.
+
+    NaN where there is none; `bare`: over all patches there, or the whole frame if it is smaller.
+    """
     engine = Fields(net, source)
     found = np.full((len(fields), cast(FrozenNet, net.module).features), np.nan)
     with task("looking at whole fields", total=len(fields)) as tick:
         for row, (image, t) in enumerate(zip(fields["image"], fields["t"], strict=True)):
             pixels = source.crop(image, t, source.area(image, t))
             area = Box.of(0, 0, *pixels.shape[-2:])
-            patches = partial(patches_with_cells, net, pixels, area, net.middle_px)
-            what = f"patches of {net.patch_px} px, cells in {net.middle_px} px"
+            patches = partial(_patches, net, pixels, area, bare=bare)
+            what = f"patches of {net.patch_px} px, cells in {net.middle_px} px" + ", or all" * bare
             own = engine.on_plate(source, image)
             found[row] = own.mean_features(pixels, area, what, patches)
             tick()
     return found
+
+
+def _patches(net: Net, pixels: Frame, area: Box, *, bare: bool) -> Sequence[Box]:
+    found = patches_with_cells(net, pixels, area, net.middle_px)
+    if found or not bare:
+        return found
+    return list(tiles(area, net.patch_px, net.middle_px, "shift")) or [area]
 
 
 def _chosen(regions: pd.DataFrame) -> pd.DataFrame:

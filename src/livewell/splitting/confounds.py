@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from livewell.errors import LabelError
-from livewell.splitting.units import UNITS, unit_names
+from livewell.splitting.units import UNITS, given_to
 from livewell.tables.metadata import LabelMeta
 
 BATCHES = (
@@ -139,7 +139,7 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
         fields.drop(columns=own, errors="ignore"), on="image"
     )
     unit = next((u for u in UNITS if u in table and table[u].notna().any()), "picture")
-    table["unit"] = table["image"].map(unit_names(fields, unit)).fillna(table["picture"])
+    table["unit"] = table["image"].map(given_to(fields, unit))
     mixed = bool(table["image"].duplicated().any())
     noun, count = ("patches", "patches") if mixed else (f"{unit}s", None)
     # the groups' own column by itself: among several columns the test must be stricter

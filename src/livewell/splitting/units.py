@@ -29,6 +29,12 @@ def unit_names(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
     return names.set_axis(fields["image"])
 
 
+def given_to(fields: pd.DataFrame, by: str) -> "pd.Series[str]":
+    """What a label was given to, by image: its unit, or its picture where that has no name."""
+    pictures = pd.Series(fields["picture"].to_numpy(), index=fields["image"])
+    return unit_names(fields, by).fillna(pictures)
+
+
 def straddling(fields: pd.DataFrame, group: "pd.Series[str]") -> dict[str, list[str]]:
     """Units that stand in more than one group, so that a split by group tears them.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ def measured(study: Study, pixels: StudyPixels, frames: pd.DataFrame) -> Measure
 
 
 def properties(study: Study, images: Iterable[str]) -> pd.DataFrame:
-    """What files state (`PROPERTIES`), size, number type and bytes by image; missing as empty."""
+    """What files state (`file_properties`), size, number type and bytes by image; else empty."""
     headers = study.read_headers()[0].astype("object").set_index("image").to_dict("index")
     rows = []
     for image in images:
@@ -144,9 +145,9 @@ def _moved(box: Box, area: Box) -> tuple[int, ...]:
     return y0 + down, x0 + across, y1 + down, x1 + across
 
 
-def _known(path: "object") -> pd.DataFrame:
+def _known(path: Path) -> pd.DataFrame:
     with suppress(Exception):  # whatever damaged bytes lead to
-        table = read_table(path)  # type: ignore[arg-type]
+        table = read_table(path)
         if set(_KEY) <= set(table):
             return table[table["version"] == VERSION].reset_index(drop=True)
     return pd.DataFrame(columns=_KEY)

@@ -89,7 +89,6 @@ def audit(
     study = Study.of(study)
     folder = Path(out) if out is not None else audit_folder(study, labels)
     of = None if split is None else AuditSplit.of(study, split, labels)
-    hashed = label_hash(study, labels) if labels in study.label_names() else ""
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)
     claim(folder, "audit", FILE)
     evidence = partial(looks_at_cells, model, labels)
@@ -103,7 +102,7 @@ def audit(
     found = Audit(tuple(checks))
     meta = AuditMeta(
         labels=labels,
-        labels_sha256=hashed,
+        labels_sha256=label_hash(study, labels),
         fields_sha256=fields_hash(study),
         split=split or "",
         model=Path(model).name if model is not None else "",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.metrics.outcomes import Floats
-from livewell.metrics.ridge import left_out
+from livewell.metrics.ridge import left_out, p_value
 from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.checks.data import AuditData
@@ -74,7 +74,7 @@ def told_by(bundles: Bundles, features: Floats) -> tuple[list[Association], floa
     null = np.concatenate([areas(counts) for counts in bundles.permuted()])
     spread, middle = np.maximum(null.std(axis=0), 1e-9), null.mean(axis=0)
     size, chance = (own - middle) / spread, ((null - middle) / spread).max(axis=1)
-    p = (1 + int((chance >= size.max() - 1e-9).sum())) / (1 + len(chance))
+    p = p_value(float(size.max()), chance)
     shares = bundles.counts / bundles.counts.sum(axis=1, keepdims=True)
     scores = matrix @ shares
     told = []

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from livewell.classes import ClassNames
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.resampling import draws
+from livewell.metrics.ridge import p_value
 from livewell.splitting.audit import CHECKS, LEVEL, Association, tellable
 
 PERMUTATIONS, RESAMPLES = 9999, 499
@@ -146,8 +147,8 @@ class Telling:
             ],
             axis=0,
         )
-        greatest = max(each.max() for each in sizes)
-        p = (1 + int((chance >= greatest - 1e-9).sum())) / (1 + len(chance))
+        greatest = max(float(each.max()) for each in sizes)
+        p = p_value(greatest, chance)
         order = sorted(range(len(kept)), key=lambda n: -float(sizes[n].max()))
         return cls(
             tuple(_association(*kept[n], observed[n], int(sizes[n].argmax())) for n in order), p

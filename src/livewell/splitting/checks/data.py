@@ -11,7 +11,7 @@ from livewell.classes import ClassNames
 from livewell.errors import LabelError, SplitError, TableError
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.leaks import merged_groups, near_copies, same_content
-from livewell.splitting.units import UNITS, unit_names
+from livewell.splitting.units import UNITS, given_to
 from livewell.study.content import content
 from livewell.study.measured import Measured, measured, properties
 from livewell.study.pixels import StudyPixels
@@ -109,9 +109,7 @@ class AuditData:
             )
         fields = fields[fields["image"].isin(table["image"])].reset_index(drop=True)
         noun = next((u for u in UNITS if u in fields and fields[u].notna().any()), "picture")
-        own = unit_names(fields, noun).fillna(
-            pd.Series(fields["picture"].to_numpy(), index=fields["image"])
-        )
+        own = given_to(fields, noun)
         units = dict(zip(own.index.astype(str), own.astype(str), strict=True))
         shown = content(study, pixels, _usable(table, pixels))
         exact = same_content(shown)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from livewell.metrics.outcomes import Floats
+from livewell.metrics.ridge import p_value
 from livewell.splitting.audit import CHECKS, LEVEL, Association
 from livewell.splitting.checks.bundles import RESAMPLES, Bundles
 from livewell.splitting.checks.data import AuditData
@@ -102,7 +103,7 @@ def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -
 
     own = float(alike(bundles.counts[None])[0])
     null = np.concatenate([alike(counts) for counts in bundles.permuted()])
-    p = (1 + int((null >= own - 1e-9).sum())) / (1 + len(null))
+    p = p_value(own, null)
     text = f"{own:.0%} of neighbours have one label, by chance {null.mean():.0%}; p {chance(p)}"
     beyond = (own - null.mean()) / max(1 - float(null.mean()), 1e-9)
     return Finding(

@@ -62,7 +62,7 @@ class ClassNames:
         if broken:
             positive = "" if self.positive is None else f", positive {self.positive}"
             raise SpecError(
-                "these are no classes to tell apart",
+                "the names of classes cannot be used",
                 expected="; ".join(broken),
                 got=(", ".join(names) or "none") + positive,
             )

@@ -142,7 +142,7 @@ def test_new_images_are_held_against_their_names(taught: Celldeath, tmp_path: Pa
     assert len(counted) == 8
     assert int(made.named.matrix.to_numpy().sum()) == 8
     right = (counted["verdict"] == counted["label"]).mean()
-    assert made.named.figures["accuracy"].value == pytest.approx(right)
+    assert made.named.figures["verdicts_right"].value == pytest.approx(right)
     assert (tmp_path / "out" / "named.csv").is_file()
     assert "Against the labels in file names" in made.page.read_text("utf-8")
 
@@ -193,7 +193,7 @@ def test_tiles_count_as_their_pictures() -> None:
     names = [f"a_dead.png_0{row}_0{column}.png" for row in (1, 2) for column in (1, 2)]
     verdicts = pd.DataFrame({"image": names, "t": 0, "verdict": "dead", "note": ""})
     made = named_verdicts(verdicts, WORDS, PLAN.classes)
-    assert made.figures["accuracy"].groups == 1
+    assert made.figures["verdicts_right"].groups == 1
     assert "4 verdicts of 1 picture held" in made.said
 
 

@@ -58,7 +58,7 @@ def test_replicates_that_cannot_be_left_out_are_said():
     one = replicates(_sample(2.5), {"plate": np.full(24, "P1")})
     assert "one replicate" in one.unchecked
     apart = replicates(_sample(2.5), {"plate": np.where(np.arange(24) % 2, "P1", "P2")})
-    assert "no two levels" in apart.unchecked
+    assert "no two plates" in apart.unchecked
 
 
 def test_shuffled_labels_are_told_by_chance_only():

@@ -187,3 +187,14 @@ def test_the_command_takes_healthy_only(plates: Study, tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, [*asked, "--profile", "FROZEN"])
     assert refused.exit_code == 2
     assert "a recipe of its own" in refused.output
+
+
+def test_the_command_labels_healthy_alone(plates: Study) -> None:
+    """`label --healthy-only` asks for the healthy class, and leaves all else out by itself."""
+    asked = ["label", "column", str(plates.folder), "--column", "light", "--name", "alone"]
+    made = CliRunner().invoke(main, [*asked, "--healthy-only", "--negative", "no"])
+    assert made.exit_code == 0, made.output
+    table, meta = plates.labels("alone"), plates.label_meta("alone")
+    assert set(table["label"]) == {"no"}
+    assert meta.classes == ("no", "unlike no")
+    assert CliRunner().invoke(main, [*asked, "--healthy-only"]).exit_code == 2

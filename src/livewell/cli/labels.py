@@ -50,10 +50,10 @@ def _labelling(*, two: bool) -> Callable[[Command], Command]:
             click.option(
                 "--healthy-only",
                 is_flag=True,
-                help="Only --negative is labelled, for `train --healthy-only`; by a column, words,"
-                " points or dose. --positive is then the name of what is not labelled.",
+                help="Only --negative is labelled, all else is left out, for `train"
+                " --healthy-only`; by a column, words, points or dose.",
             ),
-            click.option("--positive", required=two, help=find),
+            click.option("--positive", help=find),
             click.option("--negative", required=two, help=other),
             click.argument("study", type=PATH),
         ):
@@ -113,10 +113,21 @@ _FEWER_CLASSES = click.option(
 _OTHERS = click.option(
     "--others",
     type=click.Choice(["refuse", "drop"]),
-    default="refuse",
-    show_default=True,
-    help="What to do with values that have no class.",
+    help="What to do with values that have no class; by default refuse, with --healthy-only drop.",
 )
+
+
+def _alone(settings: dict[str, Any], negative: str | None, positive: str | None) -> str:
+    """Settings of a route that labels the negative class alone; what all else is called."""
+    from livewell.classes import ClassNames
+
+    if not negative:
+        raise click.UsageError("--healthy-only needs --negative, the healthy class")
+    if "classes" in settings:
+        settings["classes"] = settings["classes"] or {negative: negative}
+    if "others" in settings:
+        settings["others"] = settings["others"] or "drop"
+    return positive or ClassNames.unlike(negative)[1]
 
 
 def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.Command]:
@@ -139,10 +150,14 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
         ) -> None:
             from livewell.workflows.label import label as label_study
 
+            if two and not healthy_only and not positive:
+                raise click.UsageError("Missing option '--positive'.")
+            if healthy_only:
+                positive = _alone(settings, negative, positive)
+            if "others" in settings:
+                settings["others"] = settings["others"] or "refuse"
             if not two and not settings["classes"]:
                 settings["classes"] = _every_value(study, settings["column"])
-            if healthy_only and not (negative and positive):
-                raise click.UsageError("--healthy-only needs --negative and --positive")
             names = _class_names({} if two else settings["classes"], negative, positive)
             more = {"occupied_by": settings.pop("occupied_by", None), "name": name, "seed": seed}
             more["healthy_only"] = healthy_only
@@ -167,7 +182,8 @@ def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.
     "--column",
     multiple=True,
     required=True,
-    help="Column of the fields table; of several a value is theirs with spaces between.",
+    help="Column of the fields table (repeatable: line and treatment make classes such as"
+    " U2OS CPT).",
 )
 @_FEWER_CLASSES
 @_OTHERS

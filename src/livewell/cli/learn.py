@@ -327,9 +327,9 @@ def _told(figure: "Estimate") -> str:
 )
 @click.option(
     "--collapse",
-    metavar="COLUMN[=CLASS]",
+    metavar="COLUMN[=VALUE]",
     help="Also ask the coarser question of a column that the labels were made of, such as"
-    " treatment=CPT.",
+    " treatment=CPT: where it has two values, VALUE is the one to find.",
 )
 @click.option("--stain", help="Channel of a death stain to correlate the scores with.")
 @DEVICE

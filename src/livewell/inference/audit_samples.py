@@ -49,7 +49,10 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     study's time, seconds.
     """
     if data.mixed:
-        return None, "single images hold all classes, so none had a class before the treatment"
+        return None, (
+            "one image holds labelled regions of several classes, and the same region cannot be"
+            " found in an earlier image"
+        )
     fields = data.study.fields()
     if "hours" in fields and ("time_s" not in fields or fields["time_s"].isna().all()):
         fields["time_s"] = pd.to_numeric(fields["hours"], errors="coerce") * 3600
@@ -57,7 +60,10 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     fields = fields[fields["image"].isin(headers["image"])].reset_index(drop=True)
     times, note, faults = frame_times(fields, headers)
     if faults or note == FROM_ZERO:
-        return None, "the study does not say when images were taken (time_s, t0 or hours)"
+        return None, (
+            "the study does not say when images were taken; give times (livewell index --metadata"
+            " or --pattern, columns time_s, t0 or hours)"
+        )
     own = given_to(fields, data.noun)
     labels = pd.DataFrame({"unit": data.labels["image"].map(own), "label": data.labels["label"]})
     given = labels.drop_duplicates().groupby("unit")["label"].agg(list)
@@ -67,14 +73,17 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     rows = rows[rows["time_s"] <= treated_s]
     rows = rows.assign(label=rows["unit"].map(given), bundle=rows["unit"]).dropna(subset=["label"])
     if rows.empty:
-        return None, "no labelled unit has an image at or before time 0"
+        return None, (
+            f"no {data.thing} with a label has an image at or before {treated_s:g} s, when it was"
+            " treated (--treated-s)"
+        )
     rows = _some(rows[rows.groupby("unit").cumcount(ascending=False) < 2], MOST_FIELDS)
     failed = unusable(data.pixels, sorted(rows["image"].unique()))
     rows = rows[~rows["image"].isin(failed)]
     frames = zip(rows["image"], rows["t"], strict=True)
     rows = rows[[t in data.pixels.usable(image) for image, t in frames]].reset_index(drop=True)
     if rows.empty:
-        return None, "no image at or before time 0 can be used"
+        return None, "no image from before the treatment can be read"
     return _sample(data, rows, _of_fields(data, rows)), ""
 
 

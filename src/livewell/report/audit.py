@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livewell.report.audit_figures import figures
+from livewell.report.audit_figures import SPOKEN, figures
 from livewell.report.page import Note, Page, Section, Table, Tone, info, warn
 from livewell.report.results import PageResults
 from livewell.splitting.audit import LEVEL, Association, Audit, Check
@@ -108,7 +108,10 @@ def _section(results: AuditResults, check: Check, verdict: Verdict, answer: str)
 
 
 def _table(check: Check) -> Table:
-    rows = [(one.what, one.metric, _value(one), one.text) for one in check.associations]
+    rows = [
+        (SPOKEN.get(one.what, one.what), one.metric, _value(one), one.text)
+        for one in check.associations
+    ]
     p = "" if check.p_value != check.p_value else f" p of the whole check {check.p_value:.2g}."
     return Table(
         ("what", "measure", "value (95% interval)", "in words"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ PANELS = 3
 MOST_ROWS = 24
 """Rows of a table of counts that are drawn."""
 PATCHES_A_CLASS, COPIES = 6, 6
+SPOKEN = {**NAMES, **GROUND, "score": "score of empty patches"}
+"""What pages call measures, by their names in tables."""
+TITLE = 32
+"""Letters a line of a panel's title."""
 
 
 def figures(data: AuditData, check: Check) -> list[Picture]:
@@ -145,7 +150,6 @@ def measure_dots(
     table: pd.DataFrame, names: Sequence[str], batch: str, classes: ClassNames, thing: str
 ) -> Picture:
     """Measures by class, one dot a unit; colour and mark say the batch, or the class where none."""
-    spoken = {**NAMES, **GROUND, "score": "score of empty patches"}
     of = table[batch].astype("str") if batch else table["label"]
     kinds = list(dict.fromkeys(of.dropna())) if batch else list(classes)
     kinds = kinds if len(kinds) <= len(CLASS_MARKS) else []
@@ -165,14 +169,14 @@ def measure_dots(
                 if np.isfinite(value).any():
                     axes.hlines(np.nanmedian(value), at - 0.32, at + 0.32, color="#1B1F23", lw=1.4)
             name_ticks(axes, "x", range(len(classes)), classes, 14)
-            axes.set_title(cut(spoken.get(name, name), 34), size=9)
+            axes.set_title(fill(SPOKEN.get(name, name), TITLE), size=9)
             axes.set_xlim(-0.6, len(classes) - 0.4)
         if batch and kinds:
             where: dict[str, Any] = {"loc": "outside lower center", "ncols": 6}
             sheet.figure.legend(title=batch, handletextpad=0.2, **where)
         by = f"; colour and mark: {batch}" if batch and kinds else ""
         return sheet.picture(
-            f"{', '.join(spoken.get(name, name) for name in names)} by class.",
+            f"{', '.join(SPOKEN.get(name, name) for name in names)} by class.",
             f"One dot is one {thing}{by}; the line is the median of the class.",
             wide=True,
         )

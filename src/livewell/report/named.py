@@ -120,6 +120,6 @@ def named_verdicts(
     codes = {name: code for code, name in enumerate(classes)}
     called = held["verdict"].map(codes).fillna(-1).astype(int)
     scores = held.assign(y=classes.codes(held["label"]), called=called, group=held["picture"])
-    accuracy = right_share(scores["group"], scores["y"], called, len(classes), seed=seed)
-    figures = {"accuracy": accuracy, **verdict_figures(scores, classes, seed=seed)}
+    right = right_share(scores["group"], scores["y"], called, len(classes), seed=seed)
+    figures = {"verdicts_right": right, **verdict_figures(scores, classes, seed=seed)}
     return NamedVerdicts(classes, table, figures, confusion(scores, classes))

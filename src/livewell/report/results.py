@@ -44,7 +44,11 @@ class PageResults:
         lead: str = "",
     ) -> Page:
         """The page of these results, without sections and notes that are ``None``."""
-        notes = sorted_notes([*map(audited, dict.fromkeys(self.audits)), *trust])
+        # what stands on top is not said again
+        told = [
+            audit for audit in dict.fromkeys(self.audits) if audit.headline not in (verdict, lead)
+        ]
+        notes = sorted_notes([*map(audited, told), *trust])
         if any(audit.state == "fails" for audit in self.audits):
             notes, tone = [note for note in notes if note.tone != "good"], "bad"
         return Page(

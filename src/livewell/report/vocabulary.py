@@ -20,6 +20,7 @@ METRIC_NAMES = {
     "average_precision": "average precision",
     "brier": "Brier score (0 is best)",
     "calibration_error": "calibration error (0 is best)",
+    "verdicts_right": "right of all (unsure is not right)",
     "pictures_decided": "images with a verdict",
     "pictures_right": "right among these",
     "precision": "precision",

@@ -30,11 +30,11 @@ def balance(patches: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys(whole, "int64")).reset_index(drop=True)
 
 
-def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
+def warnings(patches: pd.DataFrame, folds: pd.DataFrame, *, lacking: bool = False) -> list[str]:
     """What a careful user should know of a split that is otherwise in order.
 
-    These are folds whose test part holds one class only, and classes that few groups of a part
-    hold.
+    These are folds whose test part lacks a class, unless it is meant to be so (`lacking`), and
+    classes that few groups of a part hold.
     """
     table = balance(patches, folds)
     classes = group_counts(patches).columns.tolist()
@@ -45,11 +45,11 @@ def warnings(patches: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     found: list[str] = []
     alone: dict[str, list[str]] = {}
     for name in classes:
-        lacking = tests.loc[tests[f"patches_{name}"] == 0, "fold"].tolist()
-        if lacking:
-            listed = ", ".join(map(str, lacking[:_SHOWN])) + (", ..." if lacking[_SHOWN:] else "")
+        without = tests.loc[tests[f"patches_{name}"] == 0, "fold"].tolist()
+        if without and not lacking:
+            listed = ", ".join(map(str, without[:_SHOWN])) + (", ..." if without[_SHOWN:] else "")
             found.append(
-                f"no {name!r} in the test part of {len(lacking)} of {len(tests)} folds ({listed}):"
+                f"no {name!r} in the test part of {len(without)} of {len(tests)} folds ({listed}):"
                 f" {undefined} not defined there"
             )
         few = table.loc[table["part"] == "validation", f"groups_{name}"]

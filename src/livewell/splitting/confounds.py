@@ -132,9 +132,9 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
     """
     if meta.healthy_only:
         return []
-    name = " and ".join(meta.origin.columns) or meta.origin.route
+    name = meta.said
     counts = patches.groupby(["image", "label"]).size().rename("patches").reset_index()
-    own = [name, *meta.origin.columns]
+    own = [name, *meta.columns]
     table = counts.rename(columns={"label": name}).merge(
         fields.drop(columns=own, errors="ignore"), on="image"
     )

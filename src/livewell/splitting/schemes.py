@@ -351,8 +351,8 @@ def _starved(counts: pd.DataFrame, parts: int, what: str) -> SplitError:
         expected=f"every class in each of {parts} parts, and no group in two of them",
         got=", ".join(f"{name!r} in {n} group{'s' if n != 1 else ''}" for name, n in held.items())
         + f" ({mixed} hold{'s' if mixed == 1 else ''} all classes), {len(counts)} groups in all",
-        remedy="label more groups of that class; or give `group` a finer meaning, if its parts"
-        " really are independent; or ask for fewer parts",
+        remedy="label more groups of that class; split by something finer (--by), if its parts"
+        " really are independent; or ask for fewer parts or folds",
     )
 
 

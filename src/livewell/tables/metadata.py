@@ -181,6 +181,11 @@ class LabelMeta(_WithClasses):
         return (said,) if isinstance(said, str) else tuple(said)
 
     @property
+    def said(self) -> str:
+        """What sentences call the label: its columns, such as ``treatment``, else ``the label``."""
+        return " and ".join(self.columns) or "the label"
+
+    @property
     def origin(self) -> "LabelMeta":
         """How the labels were made that these were merged from, or these themselves."""
         return self if self.source is None else self.source.meta.origin

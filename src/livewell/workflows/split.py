@@ -11,7 +11,7 @@ from livewell.images.opening import Channels
 from livewell.splitting import balance, confounds, leaks, units
 from livewell.splitting.copies import tables_hash
 from livewell.splitting.groups import group_of_images, grouped, refuse_lost
-from livewell.splitting.schemes import Scheme
+from livewell.splitting.schemes import NamedFolds, Scheme
 from livewell.study.content import content
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import (
@@ -133,7 +133,9 @@ def split(
     # copies may have become one group since the scheme was settled first
     folds = scheme.settled(fields, group_of).assign(patches, seed)
     leaks.refuse_leaks(clusters, dict(group_of), folds)
-    warnings += _logged(balance.warnings(patches, folds))
+    # groups of classes that nothing else holds, left out by name, hold no others
+    lacking = isinstance(scheme, NamedFolds) and bool(scheme.unknown)
+    warnings += _logged(balance.warnings(patches, folds, lacking=lacking))
     whole = isinstance(grid, Whole)
     study.write_split(
         name,

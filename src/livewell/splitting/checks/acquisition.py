@@ -32,6 +32,10 @@ STATED = (
 """What files state, whatever their cells do."""
 
 
+EMPTY_PLACE = (
+    "An image of a place without cells beside each, taken with the same settings, would tell"
+)
+"""What to do where there is no ground; the end of a sentence."""
 SOME = 0.5
 """Least share of units with ground for a pass: what was measured in a few says nothing of all."""
 
@@ -58,7 +62,8 @@ def acquisition(data: AuditData) -> Check:
         why = f"ground without cells is there in {clear} of {len(table)} {thing}"
         return replace(
             base,
-            unchecked=f"{why}, which is too few, and what files state is alike in all",
+            unchecked=f"{why}, which is too few, and what files state is alike in all."
+            f" {EMPTY_PLACE}",
             table=_table(data, table),
         )
     if why := data.bundles.scarce(LEVEL / CHECKS / ways):

@@ -11,8 +11,8 @@ from livewell.metrics.outcomes import Floats
 from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.bundles import AT_ONCE, PERMUTATIONS
 from livewell.splitting.checks.data import AuditData
-from livewell.splitting.checks.design import confounded
-from livewell.splitting.confounds import BATCHES, LEVEL
+from livewell.splitting.checks.design import batches_in, confounded, rows_of
+from livewell.splitting.confounds import LEVEL
 from livewell.study.measured import BYTES
 from livewell.text import chance, sentence, several
 
@@ -20,9 +20,9 @@ NAME = "appearance"
 QUESTION = "Can the label be told from brightness, contrast or sharpness of whole images alone?"
 REMEDY = (
     "Hold every net against this number: it has to be clearly better on groups left out. Where the"
-    " number also differs between batches of one class it comes from how images were taken; take"
-    " them anew in one session, or let a net see them only with grey levels brought to those of"
-    " their ground."
+    " number also differs between batches of one class it comes from how images were taken: take"
+    " them anew in one session. Recipes divide grey levels by their background, which removes the"
+    " level of the light, but neither contrast nor sharpness."
 )
 NAMES = WHOLE | {BYTES: "size of the file for its pixels"}
 """What is looked at, and how a page calls it."""
@@ -49,7 +49,7 @@ def appearance(data: AuditData) -> Check:
     first = _lead(told.associations)
     others = [one for one in told.associations if one.what in USUAL and one is not first]
     rest = "; ".join(f"{NAMES[one.what]} {one.value:.2f}" for one in others)
-    said = f"AUC {first.value:.2f}, {first.text}; {rest}"
+    said = f"AUC {first.value:.2f}, {first.text}{_inside(data, table, first)}; {rest}"
     name = sentence(NAMES[first.what])
     batch, why = _of_batch(data, table, [first, *told.associations[:LOOKED_AT]])
     end = f" {why}" if batch else " It may be the cells themselves: hold the net against it."
@@ -79,6 +79,16 @@ def _lead(associations: Sequence[Association]) -> Association:
     near = [known[name] for name in USUAL if name in known]
     near = [one for one in near if one.value >= strongest - NEAR]
     return near[0] if near else max(associations, key=lambda one: one.value)
+
+
+def _inside(data: AuditData, table: pd.DataFrame, one: Association) -> str:
+    """The area within batches, beside the pooled one; empty where no batch holds two classes."""
+    for batch in batches_in(data, rows_of(data)):
+        values, level = table[one.what].to_numpy(float), data.about_bundles(batch)
+        area = data.bundles.area_within(values, level.to_numpy(), one.value)
+        if np.isfinite(area):
+            return f", within one {batch} {area:.2f}"
+    return ""
 
 
 def _of_batch(
@@ -130,9 +140,7 @@ def _differs(values: Floats, level: "pd.Series[str]", data: AuditData) -> float:
 
 def _table(data: AuditData, table: pd.DataFrame, batch: str) -> pd.DataFrame:
     """Measures of every bundle, its label, and the batch that a figure is coloured by."""
-    about, names = data.about, [batch, *BATCHES] if batch else list(BATCHES)
-    there = [name for name in names if name in about and len(about[name].dropna().unique()) > 1]
     found = table.assign(label=data.bundles.labels.to_numpy())
-    if there:
-        found[there[0]] = data.about_bundles(there[0]).to_numpy()
+    for name in [batch] if batch else batches_in(data, rows_of(data))[:1]:
+        found[name] = data.about_bundles(name).to_numpy()
     return found.rename_axis("bundle").reset_index()

@@ -8,6 +8,7 @@ import pandas as pd
 from livewell.metrics.outcomes import Floats
 from livewell.metrics.ridge import left_out, p_value
 from livewell.splitting.audit import Association, Check
+from livewell.splitting.checks.acquisition import EMPTY_PLACE
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.checks.data import AuditData
 
@@ -15,7 +16,8 @@ NAME = "background"
 QUESTION = "Can the label be told from patches without cells?"
 REMEDY = (
     "Look at the patches: dirt, focus, medium or light differ between the classes. Take images anew"
-    " in one session; or let a net see cells alone, by labels of patches around them."
+    " in one session; or let a net see cells alone, by labels of patches around them (livewell"
+    " label points)."
 )
 
 
@@ -30,7 +32,9 @@ def background(data: AuditData) -> Check:
     patches = data.measured.patches
     names = [name for name in patches if str(name).startswith(("intensity ", "texture "))]
     if not len(patches) or not names:
-        return _unchecked(base, "no image has a patch free of cells and their haloes")
+        return _unchecked(
+            base, f"no image has a patch free of cells and their haloes. {EMPTY_PLACE}"
+        )
     table = data.of_bundles(patches[["image", "t", *names]])
     known = table.notna().all(axis=1).to_numpy()
     whole = data.bundles

@@ -85,6 +85,28 @@ class Bundles:
         """
         return _areas(values, counts)[:, self.sought]
 
+    def area_within(self, values: Floats, strata: NDArray[np.object_], pooled: float) -> float:
+        """The area under the ROC curve where only bundles of one stratum are compared, or NaN.
+
+        Strata, (bundles,), count by their pairs of two classes; those without a number or a stratum
+        are left out. `pooled` is the area over all, 0.5 or more: it says of which class, and which
+        way.
+        """
+        known = np.isfinite(values) & pd.notna(strata)
+        over_all = self.areas(values[known], self.counts[None, known])[0]
+        ways = np.stack([over_all, 1 - over_all])
+        way, column = np.unravel_index(np.abs(ways - pooled).argmin(), ways.shape)
+        areas, pairs = [], []
+        for name in np.unique(strata[known].astype(str)):
+            own = known & (strata == name)
+            held = self.counts[own].sum(axis=0)
+            pairs.append(held[self.sought[column]] * (held.sum() - held[self.sought[column]]))
+            areas.append(self.areas(values[own], self.counts[None, own])[0, column])
+        if not np.sum(pairs):
+            return np.nan
+        area = float(np.average(areas, weights=pairs))
+        return 1 - area if way else area
+
     def tell(self, values: pd.DataFrame) -> "Telling":
         """How far each column of numbers, one row a bundle, tells the classes apart.
 

@@ -199,11 +199,6 @@ class AuditData:
         """What the files state, one row an image (`livewell.study.measured.properties`)."""
         return properties(self.study, self.fields["image"])
 
-    @property
-    def said(self) -> str:
-        """What sentences call the label."""
-        return " and ".join(self.meta.columns) or "the label"
-
     @cached_property
     def about(self) -> pd.DataFrame:
         """The fields table, and when images were taken as files state it where the table does not.

@@ -83,7 +83,7 @@ def design(data: AuditData) -> Check:
         found="attention" if lead.association.weak and not outright else "fails",
         associations=tuple(each.association for each in found),
         fails=f"{outright or _goes(data, lead.association)}.",
-        passes=f"{sentence(data.said)} is not shown to go with any of: {looked}, corrected for"
+        passes=f"{sentence(data.meta.said)} is not shown to go with any of: {looked}, corrected for"
         f" their number and that of the checks.{left} What your table does not name was not"
         " checked.",
         remedy=REMEDY,
@@ -93,7 +93,7 @@ def design(data: AuditData) -> Check:
 
 def _goes(data: AuditData, one: Association) -> str:
     weakly = "weakly, but by more than chance, " * one.weak
-    return f"{sentence(data.said)} goes {weakly}with {one.what} ({one.text})"
+    return f"{sentence(data.meta.said)} goes {weakly}with {one.what} ({one.text})"
 
 
 def batches_in(data: AuditData, rows: pd.DataFrame) -> list[str]:
@@ -200,8 +200,8 @@ def _no_holdout(data: AuditData, rows: pd.DataFrame, column: str) -> str:
     holding = f"only {some[0]} holds" if some else "none holds"
     return (
         f"Of {plural(len(held), column)} {holding} several"
-        f" classes: {data.said} and {column} cannot be told apart, nor can a model be tested on a"
-        f" {column} left out"
+        f" classes: {data.meta.said} and {column} cannot be told apart, nor can a model be tested"
+        f" on a {column} left out"
     )
 
 

@@ -13,7 +13,7 @@ from livewell.metrics.ridge import FOLDS, left_out, permuted
 from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.sample import SHOWN, Sample
 from livewell.tables.schemas import score_columns
-from livewell.text import plural, several
+from livewell.text import listed, plural, several
 
 NAME = "replicates"
 QUESTION = "Does what is learnt hold in a replicate that was never seen?"
@@ -75,9 +75,9 @@ def _decided(
     fall, surely, holds = -change.value, -change.high, p <= SHOWN
     lost = surely > 0 and within.low > 0.5 and not holds
     numbers = (
-        f"AUC {within.value:.2f} ({within.low:.2f} to {within.high:.2f}) where only {sample.noun}s"
-        f" are left out, {across.value:.2f} ({across.low:.2f} to {across.high:.2f}) where a whole"
-        f" {column} is, a change of {change.value:+.2f} ({change.low:+.2f} to {change.high:+.2f}),"
+        f"AUC {_told(within)} where as many {sample.noun}s of all {several(column)} are left out,"
+        f" {_told(across)} where a whole {column} is, a change of {change.value:+.2f}"
+        f" ({change.low:+.2f} to {change.high:+.2f}),"
         f" over {plural(len(np.unique(names)), column)} (labels shuffled within them do as well"
         f" with p {p:.2g})"
     )
@@ -106,6 +106,10 @@ def _decided(
     )
 
 
+def _told(area: Estimate) -> str:
+    return f"{area.value:.2f} ({area.low:.2f} to {area.high:.2f})"
+
+
 def _coarsest(
     sample: Sample, columns: Mapping[str, NDArray[np.str_]]
 ) -> tuple[str, NDArray[np.bool_]]:
@@ -125,10 +129,13 @@ def _why(sample: Sample, columns: Mapping[str, NDArray[np.str_]]) -> str:
     known = [name for name in COLUMNS if name in columns and len(np.unique(columns[name])) > 1]
     if not known:
         return (
-            "there is one replicate only, or none is named (columns"
-            f" {', '.join(COLUMNS)}): nobody can tell whether another would agree"
+            "the study has one replicate, or names none: nobody can tell whether another would"
+            f" agree. Name them (livewell index --pattern or --metadata, columns {listed(COLUMNS)})"
         )
-    return f"no two levels of {known[0]} hold several classes, so none can be left out"
+    return (
+        f"no two {several(known[0])} hold several classes, so none can be left out;"
+        " take images of all classes in at least two"
+    )
 
 
 def _spread(sample: Sample, names: NDArray[np.str_], seed: int) -> list[int]:

@@ -45,8 +45,7 @@ class AuditResults(PageResults):
         of = f" of {plural(units, data.thing)}" if data.thing != "image" else ""
         return cls(
             title=f"Audit of {data.study.folder.name}",
-            subtitle=f"labels {meta.labels}: {' or '.join(data.classes)}, {plural(images, 'image')}"
-            f"{of}",
+            subtitle=f"{' or '.join(data.classes)} ({meta.labels}), {plural(images, 'image')}{of}",
             data=data,
             audit=audit,
             meta=meta,

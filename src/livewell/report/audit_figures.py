@@ -21,6 +21,7 @@ from livewell.splitting.audit import Check
 from livewell.splitting.checks.appearance import NAMES
 from livewell.splitting.checks.data import AuditData
 from livewell.splitting.checks.design import ORDERS, numbers_of, rows_of
+from livewell.splitting.checks.findings import order_by
 from livewell.splitting.confounds import BATCHES
 from livewell.tables.schemas import regions_of
 
@@ -62,9 +63,9 @@ def _design(data: AuditData, check: Check) -> Iterator[Picture]:
         yield from _plates(rows, data.classes)
     named = [one.what for one in check.associations]
     for name in ORDERS:
-        if f"order by {name}" in named:
+        if order_by(name) in named:
             numbers = data.of_rows(rows, numbers_of(rows[name]))
-            yield order_strip(numbers, data.bundles.labels, name, data.classes)
+            yield order_strip(numbers, data.bundles.labels, name, data.classes, data.thing)
 
 
 def count_table(table: pd.DataFrame, column: str, classes: ClassNames, things: str) -> Picture:
@@ -116,9 +117,13 @@ def _plates(rows: pd.DataFrame, classes: ClassNames) -> Iterator[Picture]:
 
 
 def order_strip(
-    numbers: "pd.Series[float]", labels: "pd.Series[str]", name: str, classes: ClassNames
+    numbers: "pd.Series[float]",
+    labels: "pd.Series[str]",
+    name: str,
+    classes: ClassNames,
+    thing: str,
 ) -> Picture:
-    """Every unit in its place in an order, a row a class."""
+    """Every unit in its place in an order, a row a class; `thing` is what a unit is called."""
     place = numbers.rank(method="first")
     with Sheet(8.0, 0.9 + 0.4 * len(classes)) as sheet:
         axes = sheet.axes
@@ -129,10 +134,10 @@ def order_strip(
             style: dict[str, Any] = {"color": look.colour, "marker": look.mark, "s": 30}
             axes.scatter(place[mine], rows, edgecolors="white", linewidths=0.5, **style)
         name_ticks(axes, "y", range(len(classes)), list(classes)[::-1], 18)
-        axes.set(xlabel=f"place in the order by {name}", ylim=(-0.6, len(classes) - 0.4))
+        axes.set(xlabel=f"place in {order_by(name)}", ylim=(-0.6, len(classes) - 0.4))
         return sheet.picture(
-            f"Classes in the order by {name}.",
-            f"Each dot is one of what the label was given to, by {name}. Where classes are mixed"
+            f"Classes in {order_by(name)}.",
+            f"One dot is one {thing}, by its place in {order_by(name)}. Where classes are mixed"
             " along the line, label and order are unrelated.",
             wide=True,
         )

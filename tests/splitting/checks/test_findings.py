@@ -25,8 +25,8 @@ def test_a_certain_but_weak_finding_hides_no_strong_one():
 
 def test_neighbours_alike_are_weak_or_strong_beyond_chance():
     """Half of what chance leaves is strong, a tenth is weak, whatever chance itself is."""
-    assert Association("neighbours by order", "alike beyond chance", 0.1).weak
-    assert not Association("neighbours by order", "alike beyond chance", 0.5).weak
+    assert Association("neighbours in the order of images", "alike beyond chance", 0.1).weak
+    assert not Association("neighbours in the order of images", "alike beyond chance", 0.5).weak
 
 
 def test_units_of_one_place_in_an_order_are_no_neighbours(tmp_path: Path):
@@ -35,7 +35,7 @@ def test_units_of_one_place_in_an_order_are_no_neighbours(tmp_path: Path):
     data = AuditData.of(made, "labels")
     rows = rows_of(data)
     neighbours = by_order(data, data.of_rows(rows, rows["order"]), "order")[-1]
-    assert neighbours.what == "neighbours by order"
+    assert neighbours.what == "neighbours in the order of images"
     assert neighbours.p_value > 0.05
 
 

@@ -1,6 +1,7 @@
 """Labels that go with replicate, plate, place on the plate, day or order of acquisition."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -206,7 +207,7 @@ def _no_holdout(data: AuditData, rows: pd.DataFrame, column: str) -> str:
 
 
 def _places(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> list[Finding]:
-    texts = rows.assign(**{name: rows[name].map(spoken) for name in columns})
+    texts = rows.assign(**{name: rows[name].map(partial(spoken, name)) for name in columns})
     found = by_levels(data, texts, columns)
     for name in columns:
         if name != "rim":
@@ -214,10 +215,13 @@ def _places(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> list[Fin
     return found
 
 
-def spoken(value: object) -> str | None:
-    """A level as text, whole numbers without a point; ``None`` where there is none."""
+def spoken(column: str, value: object) -> str | None:
+    """A level of a column as text, rows of wells by letter; ``None`` where there is none."""
+    if isinstance(value, float) and np.isnan(value):
+        return None
     if isinstance(value, float):
-        return None if np.isnan(value) else f"{value:.0f}"
+        # the well of that row, without its column
+        return str(Well(int(value) - 1, 0))[:-2] if column == PLACES[0] else f"{value:.0f}"
     return None if value is None else str(value)
 
 
@@ -244,7 +248,7 @@ def _counts(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> pd.DataF
     heads = ["column", "value", "label", "units"]
     parts = []
     for column in columns:
-        part = rows.assign(value=rows[column].map(spoken)).dropna(subset=["value"])
+        part = rows.assign(value=rows[column].map(partial(spoken, column))).dropna(subset=["value"])
         each = part.groupby(["value", "label"])
         number = each["regions"].sum() if data.mixed else each["unit"].nunique()
         counts = number.rename("units").reset_index()

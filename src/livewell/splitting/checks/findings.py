@@ -71,6 +71,11 @@ def leading(found: Sequence[Finding]) -> Finding:
     return next((each for each in sure if not each.association.weak), ordered[0])
 
 
+def order_by(column: str) -> str:
+    """What pages call the order of a column's numbers, such as ``the order of images``."""
+    return "the order of images" if column == "order" else f"the order by {column}"
+
+
 def by_order(
     data: AuditData, numbers: "pd.Series[float]", name: str, *, neighbours: bool = True
 ) -> list[Finding]:
@@ -86,7 +91,7 @@ def by_order(
     found = []
     for one in told.associations:
         text = f"AUC {one.value:.2f}, {one.text}; p {chance(told.p_value)}"
-        association = Association(f"order by {name}", "AUC", one.value, one.low, one.high, text)
+        association = Association(order_by(name), "AUC", one.value, one.low, one.high, text)
         found.append(Finding(association, told.p_value))
     if neighbours:
         found.append(_neighbours(data, bundles, np.asarray(numbers, dtype=np.float64), name))
@@ -107,5 +112,8 @@ def _neighbours(data: AuditData, bundles: Bundles, numbers: Floats, name: str) -
     text = f"{own:.0%} of neighbours have one label, by chance {null.mean():.0%}; p {chance(p)}"
     beyond = (own - null.mean()) / max(1 - float(null.mean()), 1e-9)
     return Finding(
-        Association(f"neighbours by {name}", "alike beyond chance", float(beyond), text=text), p
+        Association(
+            f"neighbours in {order_by(name)}", "alike beyond chance", float(beyond), text=text
+        ),
+        p,
     )

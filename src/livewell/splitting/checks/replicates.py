@@ -78,8 +78,8 @@ def _decided(
         f"AUC {_told(within)} where as many {sample.noun}s of all {several(column)} are left out,"
         f" {_told(across)} where a whole {column} is, a change of {change.value:+.2f}"
         f" ({change.low:+.2f} to {change.high:+.2f}),"
-        f" over {plural(len(np.unique(names)), column)} (labels shuffled within them do as well"
-        f" with p {p:.2g})"
+        f" over {plural(len(np.unique(names)), column)} (p {p:.2g} against labels"
+        " shuffled within them)"
     )
     said = "what is learnt holds less" if holds else "what is learnt is not shown to work"
     fails, good = lost or surely > LIMIT, holds and fall <= LIMIT and not surely > 0

@@ -24,7 +24,7 @@ from livewell.inference.windows import View
 from livewell.labels.by_column import Column
 from livewell.models.files import read_card
 from livewell.models.profile import Profile, override
-from livewell.models.recipes import AUTO, FAST, FROZEN, FROZEN_IMAGES
+from livewell.models.recipes import AUTO, FAST, FROZEN, FROZEN_IMAGES, HEALTHY_ONLY
 from livewell.region import Region
 from livewell.splitting.schemes import Named
 from livewell.study.pixels import ArrayPixels, StudyPixels
@@ -269,3 +269,22 @@ def test_both_options_are_given() -> None:
         made = CliRunner().invoke(main, [*words, *wrong])
         assert made.exit_code == 2
         assert "--anchor" in made.output
+
+
+def test_healthy_alone_relative_to_an_anchor(runs: Runs, tmp_path: Path) -> None:
+    """A distance from healthy is of features less those of the plate's own untreated wells."""
+    edges = {"patch_px": 48, "input_px": 48, "stride_px": 48}
+    small = {name: value for name, value in LIGHT.items() if name != "weight_decay"}
+    recipe = override(HEALTHY_ONLY, small | edges | {"axes": 2})
+    anchored = train(runs.study, tmp_path / "run", recipe, anchor=ANCHOR)
+    found = evaluate(anchored.run.folder, baselines=False)
+    assert not set(found.scores["image"]) & controls(runs.study)
+    page = found.page.read_text("utf-8")
+    assert "A new plate needs such wells too" in page
+    assert "p is no probability" in page
+    model, pixels = model_of(anchored), StudyPixels(runs.study)
+    image = found.scores["image"].iloc[0]
+    area, region = pixels.area(image, 0), Region(image, 0, Box.of(48, 48, 96, 96))
+    judge = on_plate(model, runs.study, image)
+    by_box = judge.engine.boxes(pixels.crop(image, 0, area), area, [region.box])
+    np.testing.assert_allclose(by_box, model.engine.regions(pixels, [region]), atol=1e-3)

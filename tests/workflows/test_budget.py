@@ -1,5 +1,6 @@
 """The light budget of a study, end to end."""
 
+import html
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import tifffile
 from livewell.errors import LeakError, OutputError, SpecError, SplitError, TableError
 from livewell.inference.dosed import Plan, doses_by_unit, highest_dose
 from livewell.labels.by_dose import Dose
-from livewell.models.files import load_model, rewrite_card
+from livewell.models.files import load_model, read_card, rewrite_card
 from livewell.models.profile import override
 from livewell.study.study import Study
+from livewell.tables.metadata import AuditSummary
+from livewell.workflows.audit import audit
 from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.index import index
 from livewell.workflows.label import label
@@ -147,16 +150,68 @@ def test_a_model_of_other_images_may_judge(
     assert ("says nothing yet" in text) == (low != 0.8)
 
 
-def test_the_own_folds_may_judge_and_a_model_that_saw_wells_may_not(
+def test_the_own_folds_may_judge_and_a_model_judges_no_well_that_it_saw(
     made: BudgetResult, doses: Study, tmp_path: Path
 ) -> None:
-    """The run of a budget gives the same wells again; one of its models alone is refused."""
+    """The run of a budget gives the same wells again; one of its models alone those new to it."""
     again = budget(doses, tmp_path / "again", PLAN, margin=0.4, model=made.folder / "run")
     ends, names = made.wells["dose"].isin([0, 30]), ["well", "fold", "positive"]
     pd.testing.assert_frame_equal(again.wells[ends][names], made.wells[ends][names])
-    with pytest.raises(SplitError, match="has learnt from"):
-        budget(doses, tmp_path / "one", PLAN, margin=0.4, model=made.folder / "run" / "fold-00")
-    assert not list((tmp_path / "one").glob("*"))
+    one = made.folder / "run" / "fold-00"
+    found = budget(doses, tmp_path / "one", PLAN, margin=0.4, model=one)
+    parts = read_card(one / "model").data["groups"]
+    learnt = {*parts["train"], *parts["validation"]}
+    assert set(found.wells["well"]) == set(made.wells["well"]) - learnt
+    assert any(f"{len(learnt)} of 24 wells are left out" in text for text in found.warnings)
+    assert not any(test.lost for test in found.budget.tests)
+
+
+def test_wells_that_are_near_copies_of_what_a_model_learnt_are_left_out(
+    doses: Study, model: Path, plate: Path, tmp_path: Path, write_movie
+) -> None:
+    """As `evaluate` leaves them out, with a warning; a dose of no other wells is refused."""
+    shutil.copytree(doses.root, tmp_path / "images")
+    well = read_card(model).data["groups"]["train"][0]
+    frames = tifffile.imread(plate / "images" / f"{well}_p1.ome.tif")
+
+    def copied(*columns: int) -> Study:
+        for column in columns:
+            near = (frames[:, 2:, 2:] // 8).astype(np.uint8)
+            write_movie(tmp_path / "images" / f"A{column:02}_p1.ome.tif", near)
+        folder = tmp_path / f"study{len(columns)}"
+        return Study.create(folder, tmp_path / "images", doses.fields())
+
+    found = budget(copied(1), tmp_path / "out", PLAN, margin=0.4, model=model)
+    assert "A01" not in set(found.wells["well"])
+    assert found.budget.control_wells == 5
+    assert any("1 image looks like a near copy" in text for text in found.warnings)
+    with pytest.raises(SplitError, match=r"every well of dose 0.*near copies.*leave --model out"):
+        budget(copied(*range(1, 7)), tmp_path / "none", PLAN, margin=0.4, model=model)
+    assert not list((tmp_path / "none").glob("*"))
+
+
+def test_a_failed_audit_stands_on_the_page(doses: Study, model: Path, tmp_path: Path) -> None:
+    """That of the labels of a model that judges: nothing on the page is good."""
+    shutil.copytree(model, tmp_path / "model")
+    audit = AuditSummary(state="fails", headline="Brightness tells the classes.")
+    card = read_card(model)
+    rewrite_card(tmp_path / "model", card.model_copy(update={"audit": audit}))
+    found = budget(doses, tmp_path / "out", PLAN, margin=0.4, model=tmp_path / "model")
+    assert found.as_json()["audit"]["state"] == "fails"
+    assert "nothing here is sound. Brightness tells" in found.page.read_text("utf-8")
+
+
+@pytest.mark.long
+def test_the_audit_of_the_labels_that_a_budget_made_is_on_its_page(
+    made: BudgetResult, doses: Study, profile
+) -> None:
+    """Audited after a first call, they are no staler for being made anew by the second."""
+    assert made.audit.state == "none"
+    ended = audit(doses, labels="budget", learning=False)
+    again = budget(doses, made.folder, PLAN, margin=0.4, profile=profile, processes=0)
+    shutil.rmtree(ended.page.parent)
+    assert again.audit == ended.meta.summary
+    assert again.audit.headline in html.unescape(again.page.read_text("utf-8"))
 
 
 def test_wells_without_a_cell_left_stop_the_testing(

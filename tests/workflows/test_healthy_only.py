@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from livewell.cli import main
 from livewell.errors import LabelError, SpecError, SplitError
+from livewell.inference.dosed import Plan
 from livewell.inference.model import Model
 from livewell.labels.by_column import Column
 from livewell.labels.by_dose import Dose
@@ -21,15 +22,19 @@ from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid
 from livewell.study.study import Study
 from livewell.workflows.assess import assess
+from livewell.workflows.budget import budget
+from livewell.workflows.compare import compare
 from livewell.workflows.evaluate import Evaluation, evaluate
 from livewell.workflows.explain import explain
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 from livewell.workflows.split import split
+from livewell.workflows.timelapse import timelapse
 from livewell.workflows.train import TrainingResult, train
 
 SMALL = {"weights": "", "blocks": "2,4", "zooms": 1, "radii_px": "0,6", "axes": 2}
+SMALL_HEAD = {name: value for name, value in SMALL.items() if name != "axes"}
 EDGES = {"patch_px": 64, "input_px": 64, "stride_px": 64}
 RECIPE: Profile = override(HEALTHY_ONLY, SMALL | EDGES)
 PATTERN = "{well}_p{position:int}.ome.tif"
@@ -137,6 +142,46 @@ def test_verdicts_maps_and_their_pages_say_what_p_means(
     mapped = heatmap(movie, run.run.model(0), tmp_path / "map", stride_px=32)
     for page in (made.page, mapped.page):
         assert "p is no probability" in page.read_text()
+
+
+def test_a_time_lapse_is_of_what_is_unlike_healthy(
+    run: TrainingResult, plates: Study, tmp_path: Path
+) -> None:
+    """Its curves are of the area unlike healthy, which the page says is not one of sick cells."""
+    images = ["A05_p1.ome.tif", "B05_p1.ome.tif"]
+    made = timelapse(plates, run.run.folder, tmp_path / "out", only=images, stride_px=64)
+    page = made.page.read_text("utf-8")
+    assert "Unlike healthy area at" in page
+    assert "says what is unlike healthy, not what is sick" in page
+    assert "probability of unlike" not in page
+
+
+def test_a_budget_is_of_patches_unlike_healthy(
+    run: TrainingResult, plates: Study, tmp_path: Path
+) -> None:
+    """Classes are those of the model that judges; wells that it has learnt from are left out."""
+    found = budget(plates, tmp_path / "out", Plan(30), margin=0.4, model=run.run.folder)
+    assert set(found.wells["well"]) == {"A05", "C01", *(f"B{n:02}" for n in range(1, 6))}
+    assert any("4 of 11 wells are left out" in text for text in found.warnings)
+    page = found.page.read_text("utf-8")
+    assert "Unlike healthy patches against dose" in page
+    assert "says what is unlike healthy, not what is sick" in page
+    assert "called sick" not in page
+
+
+def test_runs_of_healthy_alone_are_compared_with_each_other(
+    run: TrainingResult, plates: Study, tmp_path: Path
+) -> None:
+    """Without a calibration error, for p is no probability; a run of two classes is refused."""
+    other = train(plates, tmp_path / "other", override(RECIPE, {"axes": 3})).run.folder
+    made = compare([run.run.folder, other], tmp_path / "out", min_each=1)
+    assert set(made.found.figures["other"]) == {"roc_auc", "within_auc", "balanced_accuracy"}
+    page = made.page.read_text("utf-8")
+    assert "p is no probability" in page
+    assert "alibration error" not in page
+    two = train(plates, tmp_path / "two", override(FROZEN, SMALL_HEAD | EDGES)).run.folder
+    with pytest.raises(SpecError, match="of healthy alone only with others"):
+        compare([run.run.folder, two], tmp_path / "no")
 
 
 @pytest.mark.parametrize("name", ["dose", "column"])

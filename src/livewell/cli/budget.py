@@ -27,7 +27,7 @@ from livewell.cli.talk import COUNT, PATH, SEED, Talk, channels, command, named_
 @click.option("--by", default="well", show_default=True, help="What got one dose, never split.")
 @click.option("--folds", type=COUNT, default=4, show_default=True, help="Models, each tested once.")
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Risk of a false safe.")
-@click.option("--model", type=PATH, help="Judge by this model of other images; trains nothing.")
+@click.option("--model", type=PATH, help="Judge by this model or run; trains nothing.")
 @click.option("--profile", default="FAST", show_default=True, help="Recipe, as in `train`.")
 @click.option(
     "--set", "settings", multiple=True, callback=named_values, help="SETTING=VALUE (repeatable)."
@@ -64,15 +64,17 @@ def budget_(
     )
     made = budget(where, out, plan, profile=recipe, **options)
     wide = max(len(f"{test.dose:g}") for test in made.budget.tests)
-    talk.say(f"{'dose':>{wide}}  wells  sick    less no light  decision")
+    positive = made.classes[1]
+    broad = max(6, len(positive))
+    talk.say(f"{'dose':>{wide}}  wells  {positive:<{broad}}  {'less no light':<24}  decision")
     for test in made.budget.tests:
         bounds = (
             f"{100 * test.difference:+.1f} ({100 * test.lower:+.1f} to {100 * test.upper:+.1f})"
         )
         talk.say(
-            f"{test.dose:>{wide}g}  {test.wells:>5}  {test.fraction:>5.1%}  {bounds:<24}"
+            f"{test.dose:>{wide}g}  {test.wells:>5}  {test.fraction:>{broad}.1%}  {bounds:<24}"
             f"  {test.decision}"
         )
-    talk.say(made.budget.told(made.unit))
+    talk.say(made.budget.told(made.unit, positive))
     talk.say(f"report: {made.page}")
     talk.result(made.as_json())

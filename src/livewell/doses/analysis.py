@@ -42,13 +42,15 @@ class DoseAnalysis:
         return cls(wells, found, response, levels)
 
 
-def analysis_json(found: Budget, response: DoseResponse, unit: str) -> dict[str, Any]:
-    """Tests and curve as plain values, doses in `unit`."""
+def analysis_json(
+    found: Budget, response: DoseResponse, unit: str, positive: str
+) -> dict[str, Any]:
+    """Tests and curve as plain values, doses in `unit`, of patches called `positive`."""
     return {
         "verdict": found.verdict,
         "budget": found.dose,
         "unit": unit,
-        "told": found.told(unit),
+        "told": found.told(unit, positive),
         "test": asdict(found),
         "effective_doses": {
             f"ED{100 * share:g}": {"value": each.value, "low": each.low, "high": each.high}

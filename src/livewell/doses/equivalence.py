@@ -81,13 +81,13 @@ class Budget:
     why: str
     wells_needed_as_observed: int | None
 
-    def told(self, unit: str) -> str:
-        """The result in plain English, doses in `unit`."""
+    def told(self, unit: str, positive: str = "sick") -> str:
+        """The result in plain English, doses in `unit`, of patches called `positive`."""
         text = f"No light budget at a margin of {self.margin:g}."
         if self.dose is not None:
             text = (
-                f"Up to {_dose(self.dose, unit)} the share of patches called sick is not higher"
-                f" than without light by {self.margin:g} or more"
+                f"Up to {_dose(self.dose, unit)} the share of patches called {positive} is not"
+                f" higher than without light by {self.margin:g} or more"
                 f" ({100 * (1 - self.alpha):g}% sure)."
             )
         if self.stopped_at is None:
@@ -188,7 +188,7 @@ def _why(stop: DoseTest, controls: int, margin: float) -> str:
         return "this dose has one well, so nobody knows how its wells differ; two are the least"
     seen = f"the observed difference is {stop.difference:.3f}"
     if stop.lost:
-        seen += f" in {stop.wells} wells, {stop.lost} more have no cell left and count as sick"
+        seen += f" in {stop.wells} wells, {stop.lost} more have no cell left and count as harmed"
     if stop.decision == "worse":
         return f"harm is shown, {seen} and the true one at least {stop.lower:.3f}"
     return (

@@ -96,6 +96,11 @@ class CommonRegions:
         """The classes that all runs tell apart."""
         return next(iter(self.runs.values())).classes
 
+    @property
+    def healthy_only(self) -> bool:
+        """Whether the runs learnt one class alone, so that p is no probability."""
+        return any(each.own_run.spec.healthy is not None for each in self.runs.values())
+
     def scores(self) -> dict[str, pd.DataFrame]:
         """By name of the run the scores (`schemas.SCORES`) of the regions, in their order."""
         found = {}
@@ -185,6 +190,8 @@ def _check_alike(sets: Mapping[str, EvaluationSet], by: str | None) -> None:
                 where=other,
                 expected=f"{ours.classes} as in {one}, and the same positive class",
                 got=str(theirs.classes),
+                remedy="compare runs of the same classes; one of healthy alone only with others of"
+                " healthy alone. Each by itself is measured by `livewell evaluate RUN`",
             )
         if by is None and ours.meta.by != theirs.meta.by:
             raise SplitError(

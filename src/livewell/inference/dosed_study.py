@@ -1,6 +1,7 @@
 """A study as a light budget sees it: a dose for every unit, and the frames that are judged."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,16 @@ class DosedStudy:
             *_apart(judged, held),
         ]
         return cls(study, plan, dose, units, learnt, frames, tuple(notes))
+
+    def without(self, units: Collection[str]) -> "DosedStudy":
+        """The same without some units, which are then neither judged nor counted as lost."""
+        of_images = self.units[~self.units.isin(units)]
+        return replace(
+            self,
+            dose=self.dose[~self.dose.index.isin(units)],
+            units=of_images,
+            frames=self.frames[self.frames["image"].isin(of_images.index)],
+        )
 
     @property
     def unit(self) -> str:

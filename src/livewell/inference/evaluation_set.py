@@ -13,7 +13,14 @@ from livewell.errors import LabelError, LeakError, SpecError, SplitError, StudyE
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.frames import same_channels
 from livewell.inference.model import Model
-from livewell.inference.unseen import NEAR_COPY, candidates, copies_among, scored_by, scorers
+from livewell.inference.unseen import (
+    NEAR_COPY,
+    candidates,
+    copies_among,
+    near_told,
+    scored_by,
+    scorers,
+)
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
 from livewell.models.files import CARD, Card
@@ -31,7 +38,6 @@ from livewell.study.study import Study
 from livewell.study.unchanged import refuse_changed
 from livewell.tables.metadata import AuditSummary, SplitMeta
 from livewell.tables.schemas import PATCHES, check_scores
-from livewell.text import few, plural
 from livewell.training.anchors import Anchors, beside_anchor
 
 
@@ -162,11 +168,8 @@ class EvaluationSet:
                 " model was trained or calibrated on them or on others of their group"
             )
         near = copies.loc[copies["how"] == NEAR_COPY, "image"]
-        if alike := sorted((set(near) | found.only_near) & seen & set(table["image"])):
-            warnings.append(
-                f"{plural(len(alike), 'labelled image')} of these look like near copies (other grey"
-                f" levels, size, crop or format) of what the model learnt from: {few(alike)}"
-            )
+        alike = (set(near) | found.only_near) & seen & set(table["image"])
+        warnings += near_told(alike, "labelled image")
         described = SplitMeta(
             classes=card.classes,
             positive=card.positive,

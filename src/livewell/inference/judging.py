@@ -10,14 +10,15 @@ from livewell.errors import LeakError
 from livewell.images.opening import Channels
 from livewell.inference.dosed import Plan
 from livewell.inference.model import Model
-from livewell.inference.unseen import scored_by
+from livewell.inference.unseen import near_told, scored_by
 from livewell.metrics.intervals import Estimate, cluster_interval
+from livewell.models.files import Card
 from livewell.region import RegionGrid
 from livewell.study.content import first_looks
 from livewell.study.pixels import StudyPixels
 from livewell.study.regions import Grid, labelled_frames, patches_of_labels, unusable_frames
 from livewell.study.study import Study
-from livewell.text import few, plural
+from livewell.tables.metadata import AuditSummary
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ class CrossFit:
     patch: key, well, dose, fold, logit, p, called. `sees` is the area under the ROC curve between
     unlit wells and wells learnt as sick, unseen ones. Where the models are of images from
     `elsewhere`, `proven` is their AUC on unseen groups of their own, if they were evaluated. `lost`
-    is the number of wells without anything to judge, by dose.
+    is the number of wells without anything to judge, by dose. `card` is that of the first model,
+    `audits` are those of the labels that the models learnt from.
     """
 
     wells: pd.DataFrame
@@ -42,6 +44,8 @@ class CrossFit:
     sees: Estimate
     models: int
     warnings: tuple[str, ...]
+    card: Card
+    audits: tuple[AuditSummary, ...]
     elsewhere: bool = False
     proven: Estimate | None = None
     lost: Mapping[float, int] = field(default_factory=dict)
@@ -92,12 +96,16 @@ class WellScorer:
         positions = self._positions(frames, grid, pixels)
         wells["empty"] = 1 - wells["patches"] / wells["well"].map(positions)
         lost = self.dose[~self.dose.index.isin(wells["well"])]
-        warnings = (*unusable, *self._lost(lost), *_emptier(wells))
+        cards = [model.card for model in models.values()]
+        positive = cards[0].class_names.pair[1]
+        warnings = (*unusable, *self._lost(lost, positive), *_emptier(wells, positive))
         for text in warnings:
             LOG.warning(text)
         counts = {float(level): int((lost == level).sum()) for level in lost.unique()}
         sees = _sees(scores, self.plan, seed)
-        return CrossFit(wells, scores, sees, len(models), warnings, lost=counts)
+        audits = tuple(dict.fromkeys(audit for card in cards for audit in card.audits))
+        known = (wells, scores, sees, len(models), warnings, cards[0], audits)
+        return CrossFit(*known, lost=counts)
 
     def _positions(
         self, frames: pd.DataFrame, grid: Grid, pixels: StudyPixels
@@ -112,12 +120,16 @@ class WellScorer:
         total = pd.DataFrame(number, columns=["unit", "patches"])
         return total.groupby("unit")["patches"].sum().astype(float)
 
-    def _lost(self, lost: "pd.Series[float]") -> list[str]:
+    def _lost(self, lost: "pd.Series[float]", positive: str) -> list[str]:
         """What is to be said of wells without anything to judge."""
         return [
             f"no cell in any judged frame of {len(names)} {self.plan.by}s at dose {level:g}, such"
             f" as {names.index[0]}: "
-            + ("left out" if level == 0 else "counted as wholly sick, for cells that die let go")
+            + (
+                "left out"
+                if level == 0
+                else f"counted as wholly {positive}, for cells that die let go"
+            )
             for level, names in lost.groupby(lost)
         ]
 
@@ -149,24 +161,21 @@ def refuse_copies(
             for number, own in fold.groupby(fold).groups.items()
         )
     )
-    if not near:
-        return ()
-    text = (
-        f"{plural(len(near), 'image')} look like near copies (other grey levels, size, crop or"
-        f" format) of what the model that judges them learnt from: {few(sorted(near))}"
-    )
-    LOG.warning(text)
-    return (text,)
+    told = near_told(near)
+    for text in told:
+        LOG.warning(text)
+    return told
 
 
-def _emptier(wells: pd.DataFrame) -> list[str]:
+def _emptier(wells: pd.DataFrame, positive: str) -> list[str]:
     """Warnings where lit wells have more patches without cells than unlit ones."""
     empty = wells.groupby("dose")["empty"].mean()
     if 0.0 not in empty:
         return []
     return [
         f"{share:.0%} of the patches in wells of dose {level:g} show no cell, {empty[0.0]:.0%}"
-        " without light: cells that die let go, and the share of sick ones is of what is left"
+        f" without light: cells that die let go, and the share of {positive} ones is of what is"
+        " left"
         for level, share in empty.items()
         if share > empty[0.0] + EMPTIER
     ]

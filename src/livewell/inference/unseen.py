@@ -7,7 +7,7 @@ and another plate with the same names of wells is not taken for this one. Likene
 find near copies: other grey levels, another size or crop, a lossy format.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +27,7 @@ from livewell.splitting.units import unit_names
 from livewell.study.content import first_contents, first_looks, known_digests
 from livewell.study.runs import RUN, Run
 from livewell.study.study import Study
+from livewell.text import few, plural
 
 COPY, NEAR_COPY = "copy", "near copy"
 UNTOLD = (
@@ -90,6 +91,17 @@ def learnt_images(model: Model, shown: pd.DataFrame) -> dict[str, str]:
     near = model.learnt_frames.near_copies(frames, known["part"])
     exact = shown.loc[shown["digest"].isin(list(model.learnt)), "image"]
     return dict.fromkeys(near, NEAR_COPY) | dict.fromkeys(exact.astype("str"), COPY)
+
+
+def near_told(images: Collection[str], what: str = "image") -> tuple[str, ...]:
+    """What is to be said of images that are near copies; nothing where there are none."""
+    if not images:
+        return ()
+    how = "looks like a near copy" if len(images) == 1 else "look like near copies"
+    return (
+        f"{plural(len(images), what)} {how} (other grey levels, size, crop or format) of what the"
+        f" model for them learnt from: {few(sorted(images))}",
+    )
 
 
 def copies_among(found: Candidates, scored: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from livewell.metrics.intervals import Estimate, estimates, signed_interval
 from livewell.metrics.multiclass import class_statistics, headline_estimates
 from livewell.metrics.outcomes import ClassOutcomes, Floats, Outcomes, outcomes
 from livewell.metrics.resampling import draws, freedom
-from livewell.metrics.summary import headline_of
+from livewell.metrics.summary import OF_PROBABILITIES, headline_of
 from livewell.metrics.weighted import STATISTICS, D, Statistic, within_auc
 
 COMPARED = ("roc_auc", "within_auc", "balanced_accuracy")
@@ -63,17 +63,20 @@ def comparison(
     seed: int,
     min_each: int = 1,
     resamples: int = 2000,
+    probable: bool = True,
 ) -> Comparison:
     """Compare models by their scores (`schemas.SCORES`), by name, of the same regions in one order.
 
     Figures are of the positive class against the rest; of three or more classes without one, of all
-    together. `min_each` is as in `livewell.metrics.figures.within_auc`.
+    together. `min_each` is as in `livewell.metrics.figures.within_auc`; where p is not `probable`,
+    a probability, figures that are of probabilities are left out.
     """
     _check_same(scores, reference)
     drawn = {"seed": seed, "resamples": resamples}
+    shown = [name for name in SHOWN if probable or name not in OF_PROBABILITIES]
     if classes.positive is None:
         found = {
-            name: headline_estimates(table, classes, seed=seed, names=SHOWN, min_each=min_each)
+            name: headline_estimates(table, classes, seed=seed, names=shown, min_each=min_each)
             for name, table in scores.items()
         }
         every = {name: ClassOutcomes.of(table, classes) for name, table in scores.items()}
@@ -81,13 +84,13 @@ def comparison(
     else:
         tables = {name: outcomes(table, classes) for name, table in scores.items()}
         found = {
-            name: estimates(table, names=SHOWN, min_each=min_each, **drawn)
+            name: estimates(table, names=shown, min_each=min_each, **drawn)
             for name, table in tables.items()
         }
         one = {name: Outcomes.of(table) for name, table in tables.items()}
         chosen = STATISTICS | {"within_auc": within_auc(min_each)}
         apart = _differences(one, chosen, reference, **drawn)
-    figures = {name: {each: of[each] for each in SHOWN} for name, of in found.items()}
+    figures = {name: {each: of[each] for each in shown} for name, of in found.items()}
     groups = scores[reference]["group"].nunique()
     return Comparison(reference, headline_of(figures[reference], groups), figures, apart)
 

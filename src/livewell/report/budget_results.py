@@ -9,7 +9,8 @@ from livewell.inference.dosed_study import DosedStudy
 from livewell.inference.judging import CrossFit
 from livewell.models.profile import Profile
 from livewell.report.budget import BudgetResults, blind, budget_page
-from livewell.report.page import Note, render
+from livewell.report.model import meaning
+from livewell.report.page import noted, render
 from livewell.study.runs import versions
 
 
@@ -17,7 +18,6 @@ def budget_report(
     dosed: DosedStudy,
     fitted: CrossFit,
     analysis: DoseAnalysis,
-    classes: tuple[str, str],
     used: Profile | Path,
     tried: Sequence[float],
     said: Mapping[str, Any],
@@ -45,7 +45,7 @@ def budget_report(
         title=f"Light budget: {dosed.study.folder.name}",
         subtitle=f"{len(wells)} {plan.by}s, {patches:,} patches at {len(analysis.levels)} doses;"
         f" {by}",
-        classes=classes,
+        classes=fitted.card.class_names.pair,
         budget=analysis.budget,
         response=analysis.response,
         wells=wells,
@@ -56,7 +56,8 @@ def budget_report(
         elsewhere=fitted.elsewhere,
         proven=fitted.proven,
         group_name=plan.by,
-        notes=[Note("warn", text) for text in (*fitted.warnings, *warnings)],
+        notes=noted((*fitted.warnings, *warnings), meaning(fitted.card)),
+        audits=fitted.audits,
         settings=settings | ({"profile": used.name} if isinstance(used, Profile) else {}),
         versions=versions(),
     )

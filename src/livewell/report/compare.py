@@ -9,8 +9,9 @@ from sklearn.metrics import roc_curve
 
 from livewell.classes import ClassNames
 from livewell.inference.common_regions import CommonRegions
+from livewell.metrics.healthy import meaning
 from livewell.metrics.outcomes import ClassOutcomes, Floats, Outcomes, outcomes
-from livewell.metrics.paired import COMPARED, SAME, SHOWN, Comparison
+from livewell.metrics.paired import COMPARED, SAME, Comparison
 from livewell.report import trust
 from livewell.report.class_figures import RocCurve, roc_curves
 from livewell.report.evaluation import words_of
@@ -166,7 +167,9 @@ def _sections(results: CompareResults) -> Iterator[Section | None]:
     apart = [(run, of[found.headline]) for run, of in found.differences.items()]
     yield Section(
         f"Differences from {found.reference}",
-        "Calibration errors are not subtracted, for chance raises each of them by another amount.",
+        "Calibration errors are not subtracted, for chance raises each of them by another amount."
+        if "calibration_error" in found.figures[found.reference]
+        else "",
         pictures=[differences(apart, head, found.reference)],
         tables=[_differences(results)],
     )
@@ -175,11 +178,9 @@ def _sections(results: CompareResults) -> Iterator[Section | None]:
 
 def _figures(results: CompareResults) -> Table:
     seconds = dict(zip(results.runs["run"], results.runs["seconds"], strict=True))
-    rows = [
-        (run, *(short(of[name]) for name in SHOWN), _time(seconds[run]))
-        for run, of in results.comparison.figures.items()
-    ]
-    names = ["run", *(results.called(name) for name in SHOWN), "training"]
+    figures, reference = results.comparison.figures, results.comparison.reference
+    rows = [(run, *map(short, of.values()), _time(seconds[run])) for run, of in figures.items()]
+    names = ["run", *map(results.called, figures[reference]), "training"]
     caption = "95% intervals in brackets; the time of training on the machine that did it."
     return Table(names, rows, caption)
 
@@ -261,6 +262,7 @@ def compare_results(
         comparison=found,
         runs=pd.DataFrame(rows),
         same_parts=len(parts) == 1,
+        notes=[info(meaning(common.classes))] if common.healthy_only else (),
         audits=[each.audit for each in sets.values()],
         settings=settings,
         versions=versions(),

@@ -21,6 +21,7 @@ from livewell.models.recipes import FAST
 from livewell.report.budget_results import budget_report
 from livewell.study.runs import versions
 from livewell.study.study import Study, checked_name
+from livewell.tables.metadata import AuditSummary
 from livewell.tables.schemas import write_table
 from livewell.workflows.crossfit import KIND, CrossFitSettings, cross_fit, judge, prepare
 
@@ -40,12 +41,15 @@ class BudgetResult:
     unit: str
     page: Path
     warnings: tuple[str, ...]
+    classes: tuple[str, str]
+    audit: AuditSummary
 
     def as_json(self) -> dict[str, Any]:
         """The result as plain values."""
         return {
-            **analysis_json(self.budget, self.response, self.unit),
+            **analysis_json(self.budget, self.response, self.unit, self.classes[1]),
             "sees": asdict(self.sees),
+            "audit": self.audit.model_dump(),
             "warnings": list(self.warnings),
             "report": str(self.page),
         }
@@ -83,11 +87,11 @@ def budget(
         The recipe of the models that are trained.
     model
         A model of other images to judge by, or a run of several folds on this study, instead of
-        training: then `profile` is of no matter.
+        training: then `profile` is of no matter. Wells that it has learnt from are left out.
     alpha
         Chance of naming a harmful dose safe.
     classes
-        (negative, positive).
+        (negative, positive), of the labels that are made; a model given has classes of its own.
     name
         Of labels and split in the study.
     channels
@@ -104,7 +108,7 @@ def budget(
     SpecError
         A margin or a level that cannot be; a recipe whose net sees whole frames.
     SplitError
-        Too few wells to learn from.
+        Too few wells to learn from; a model given has learnt from all wells of a dose.
     OutputError
         `out` holds something else, or a budget with other settings; another margin or alpha may be
         asked of the same one, and all margins that were tried are named.
@@ -136,13 +140,14 @@ def budget(
     analysis = DoseAnalysis.of(fitted.wells, margin, alpha, fitted.lost, seed)
     earlier = read_json(out / RESULTS, kind=KIND) if (out / RESULTS).is_file() else {}
     tried = list(dict.fromkeys([*earlier.get("margins_tried", []), margin]))
-    page, warnings = budget_report(dosed, fitted, analysis, classes, model or profile, tried, said)
+    page, warnings = budget_report(dosed, fitted, analysis, model or profile, tried, said)
     for text in warnings:
         LOG.warning(text)
     write_table(out / "scores.parquet", fitted.scores)
     path = folder.write(page, {"wells": analysis.wells, "doses": analysis.levels})
     found = (analysis.wells, fitted.sees, dosed.unit, path, (*fitted.warnings, *warnings))
-    made = BudgetResult(out, analysis.budget, analysis.response, *found)
+    judged = (fitted.card.class_names.pair, fitted.audits[0])
+    made = BudgetResult(out, analysis.budget, analysis.response, *found, *judged)
     values = {"kind": KIND, "margins_tried": tried, **made.as_json(), "versions": versions()}
     write_json(out / RESULTS, values)
     return made

@@ -80,7 +80,9 @@ def compare(
     common = CommonRegions.of(list(paths.values()), by=by, device=device)
     folder.begin()
     scores = common.scores()
-    found = comparison(scores, common.classes, first, seed=seed, min_each=min_each)
+    drawn = {"seed": seed, "min_each": min_each}
+    probable = not common.healthy_only
+    found = comparison(scores, common.classes, first, probable=probable, **drawn)
     results = compare_results(common, scores, found, settings)
     every = pd.concat([table.assign(run=name) for name, table in scores.items()])
     tables = {

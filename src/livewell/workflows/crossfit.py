@@ -11,12 +11,14 @@ from livewell.inference.evaluation_set import same_scale
 from livewell.inference.judging import CrossFit, WellScorer, refuse_copies
 from livewell.inference.model import Model
 from livewell.inference.plates import need_no_plate
-from livewell.inference.unseen import candidates, scorers
+from livewell.inference.unseen import candidates, near_told, scorers
 from livewell.labels.by_dose import Dose
 from livewell.metrics.intervals import Estimate
 from livewell.models.profile import Profile
 from livewell.splitting.crossfit import scoring_folds
 from livewell.splitting.schemes import Stratified
+from livewell.study.audited import audit_state
+from livewell.text import few
 from livewell.workflows.label import label
 from livewell.workflows.split import SplitResult, split
 from livewell.workflows.train import train
@@ -89,39 +91,54 @@ def cross_fit(
     judging = WellScorer(dosed.study, dosed.plan, dosed.dose, dosed.units, channels)
     grid = dosed.grid(settings.profile.input)
     found = judging.judged(dosed.frames, grid, fold, models, seed)
-    return replace(found, warnings=(*dealt.warnings, *near, *found.warnings))
+    # as of now: models that were trained before their labels were audited do not know it
+    audits = (audit_state(dosed.study, settings.name),)
+    return replace(found, warnings=(*dealt.warnings, *near, *found.warnings), audits=audits)
 
 
 def judge(dosed: DosedStudy, model: Path, channels: Channels, seed: int) -> CrossFit:
-    """Judge every unit by a model of other images, or by the folds of a run that never saw it."""
+    """Judge by a model of other images, or by the folds of a run, every unit new to one of them.
+
+    Units that all have learnt from, or from near copies of them, are left out, as `evaluate` does.
+    """
     study, plan = dosed.study, dosed.plan
     found = candidates(model, study)
     need_no_plate(found.models[0]).need_two_classes("a budget is of")
     scored = scorers(study, found, dosed.units)
     seen = sorted(set(scored.loc[scored["seen"], "group"]))
-    if seen or found.notes:
+    kept = dosed.without(seen)
+    gone = sorted(set(dosed.dose) - set(kept.dose))
+    if gone or found.notes:
         raise SplitError(
-            f"the model has learnt from {len(seen)} {plan.by}s that it would judge"
-            if seen
+            f"the model has learnt from every {plan.by} of dose"
+            f" {', '.join(f'{level:g}' for level in gone)}, or from near copies of them"
+            if gone
             else "the model does not say which images it learnt from",
             where=str(model),
-            expected="a model of other images, or the folds of a run that never saw them",
-            got=", ".join(seen[:4]) + (", ..." if len(seen) > 4 else ""),
+            expected=f"of every dose {plan.by}s that are new to the model, or to a fold of its run",
+            got=few(seen),
             remedy="leave --model out: models are then trained so that each well is new to one",
         )
+    notes = list(dosed.notes)
+    if seen:
+        notes.append(
+            f"{len(seen)} of {len(dosed.dose)} {plan.by}s are left out, for the model was trained"
+            f" or calibrated on them or on near copies of them: {few(seen)}"
+        )
+        notes += near_told(found.only_near & set(dosed.units.index[dosed.units.isin(seen)]))
     card = found.models[0].card
     same_scale(study, card, study.fields()["image"])
-    for note in dosed.notes:
+    for note in notes:
         LOG.warning(note)
-    judging = WellScorer(study, plan, dosed.dose, dosed.units, channels)
+    judging = WellScorer(study, plan, kept.dose, kept.units, channels)
     grid = dosed.grid(card)
     fold = scored.set_index("image")["model"]
-    made = judging.judged(dosed.frames, grid, fold, dict(enumerate(found.models)), seed)
+    made = judging.judged(kept.frames, grid, fold, dict(enumerate(found.models)), seed)
     areas = [row for row in card.results if row.get("name") == "roc_auc"]
     proven = [Estimate(**{k: v for k, v in row.items() if k != "name"}) for row in areas]
     return replace(
         made,
-        warnings=(*dosed.notes, *made.warnings),
+        warnings=(*notes, *made.warnings),
         elsewhere=not found.same_study,
         proven=next(iter(proven), None),
     )

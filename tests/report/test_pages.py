@@ -124,7 +124,11 @@ def test_groups_of_one_frame_have_no_strip(many: list[int], there: bool) -> None
 
 @pytest.mark.parametrize(
     ("baseline", "tone", "words"),
-    [(0.97, "bad", "does as well"), (0.93, "warn", "not clear"), (0.7, "good", "best simple rule")],
+    [
+        (0.97, "bad", "A simple rule does better"),
+        (0.93, "warn", "not clear"),
+        (0.7, "good", "best simple rule"),
+    ],
 )
 def test_the_net_is_held_against_simple_rules(baseline: float, tone: str, words: str) -> None:
     """A rule that does as well is a problem, one within the interval a caution."""

@@ -22,7 +22,8 @@ def attribution(found: Mapping[str, Background], why: str = "") -> Check:
     """Whether a model's evidence lies off cells, by class.
 
     It fails where surely more of the evidence than of the area lies off cells: a net that looks
-    anywhere at all would do better. `found` is empty where nobody looked, and `why` says why.
+    anywhere at all would do better. It passes only where surely less does. `found` is empty where
+    nobody looked, and `why` says why.
     """
     clear = {
         name: each
@@ -34,8 +35,8 @@ def attribution(found: Mapping[str, Background], why: str = "") -> Check:
         return Check(NAME, QUESTION, unchecked=why)
     beside = [name for name, each in clear.items() if each.evidence.low > each.area.value]
     partly = [name for name, each in clear.items() if warning(each, name)]
-    shown = [_association(name, each) for name, each in clear.items()]
-    said = " ".join(told(each, name) for name, each in clear.items())
+    shown = [_association(name, each) for name, each in found.items()]
+    said = " ".join(told(each, name) for name, each in found.items())
     return Check(
         NAME,
         QUESTION,

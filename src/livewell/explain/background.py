@@ -162,6 +162,11 @@ def told(found: Background, name: str) -> str:
         return f"{share}: the net looks at the background {much}."
     if area.value < LEAST_AREA:
         return f"{share}: there is hardly a background that it could look at."
+    if _undecided(found):
+        return (
+            f"{share}: too much alike to say whether the net looks at the cells more than at the"
+            " background."
+        )
     return f"{share}: the net looks at the cells more than at the background."
 
 
@@ -170,10 +175,17 @@ def warning(found: Background, name: str) -> str | None:
 
     That is if a third or more of the evidence lies off cells; or no less of it than of the area, so
     that a net which looks anywhere at all would do the same (where a twentieth of the area or more
-    is off cells).
+    is off cells). Nor is it known where the interval of the evidence holds the area.
     """
     value = found.evidence.value
-    return told(found, name) if np.isnan(value) or value >= MUCH or _anywhere(found) else None
+    unknown = np.isnan(value) or _undecided(found)
+    return told(found, name) if unknown or value >= MUCH or _anywhere(found) else None
+
+
+def _undecided(found: Background) -> bool:
+    """Whether the share of the evidence off cells may be less than that of the area, or more."""
+    evidence, area = found.evidence, found.area.value
+    return area >= LEAST_AREA and evidence.low <= area <= evidence.high
 
 
 def _anywhere(found: Background) -> bool:

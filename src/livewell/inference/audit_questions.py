@@ -46,7 +46,8 @@ class Learning:
     def replicates(self, data: AuditData) -> Check:
         """See `livewell.splitting.checks.replicates`."""
         sample, rows = self._labelled(data)
-        return replicates(sample, columns(data, rows), seed=data.seed)
+        by = data.split.meta.by if data.split is not None else ""
+        return replicates(sample, columns(data, rows), by=by, seed=data.seed)
 
     def shuffled(self, data: AuditData) -> Check:
         """See `livewell.splitting.checks.shuffled`; groups are those of the split, if any."""

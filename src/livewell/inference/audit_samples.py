@@ -50,8 +50,8 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     """
     if data.mixed:
         return None, (
-            "one image holds labelled regions of several classes, and the same region cannot be"
-            " found in an earlier image"
+            "images hold labelled regions of several classes, and the same region cannot be found"
+            " in an earlier image"
         )
     fields = data.study.fields()
     if "hours" in fields and ("time_s" not in fields or fields["time_s"].isna().all()):
@@ -74,8 +74,8 @@ def before(data: AuditData, treated_s: float = 0.0) -> tuple[Sample | None, str]
     rows = rows.assign(label=rows["unit"].map(given), bundle=rows["unit"]).dropna(subset=["label"])
     if rows.empty:
         return None, (
-            f"no {data.thing} with a label has an image at or before {treated_s:g} s, when it was"
-            " treated (--treated-s)"
+            "nothing with a label was imaged before the treatment, at or before"
+            f" {treated_s:g} s (livewell audit --treated-s)"
         )
     rows = _some(rows[rows.groupby("unit").cumcount(ascending=False) < 2], MOST_FIELDS)
     failed = unusable(data.pixels, sorted(rows["image"].unique()))

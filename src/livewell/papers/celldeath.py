@@ -177,6 +177,8 @@ def learn(
     )
     study = indexed.study
     labelled = label(study, Words(plan.labels, plan.others), classes)
+    if classes.positive is not None:
+        say(f"     class to find: {classes.positive}")
     say("2/5  splitting")
     recipe, shrunk = fitted(plan.profile, study)
     grid = Grid(recipe.input.patch_px, recipe.input.stride_px, empty=plan.empty)
@@ -238,10 +240,12 @@ def _steps(
         (
             f"{row['part']}",
             ", ".join(
-                f"{name}: {row[f'patches_{name}']} patches of {plural(row[f'groups_{name}'], by)}"
+                f"{name}: {row[f'patches_{name}']} patches of"
+                f" {plural(row[f'groups_{name}'], 'group')}"
                 for name in classes
             ),
         )
         for row in balance.to_dict("records")
     ]
-    return (*((step, str(count)) for step, count in counts), *parts)
+    sought = () if classes.positive is None else (("class to find", classes.positive),)
+    return (*sought, ("never split", by), *((step, str(count)) for step, count in counts), *parts)

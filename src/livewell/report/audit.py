@@ -9,6 +9,7 @@ from livewell.report.page import Note, Page, Section, Table, Tone, info, warn
 from livewell.report.results import PageResults
 from livewell.splitting.audit import LEVEL, Association, Audit, Check
 from livewell.splitting.checks.data import AuditData
+from livewell.splitting.checks.sample import SHOWN
 from livewell.splitting.confounds import LEVEL as OUTRIGHT
 from livewell.tables.metadata import AuditMeta, Verdict
 from livewell.text import plural
@@ -58,7 +59,8 @@ def audit_page(results: AuditResults) -> Page:
     """The page of an audit."""
     lead = (
         "A net learns whatever tells the classes apart, also what is not health: the lamp of one"
-        " day, the edge of a plate, a program's compression. Each check asks for one such shortcut."
+        " day, the edge of a plate, a program's compression. Checks ask for such shortcuts, one by"
+        " one."
     )
     state = results.audit.state
     return results.page(
@@ -75,10 +77,12 @@ def _notes(results: AuditResults) -> Iterator[Note]:
             f"{'are' * (len(failures) > 1)} left out, such as {first['image']}: {first['error']}"
         )
     yield info(
-        "Verdicts by a p value are corrected for the number of checks (Holm): of forty studies"
-        f" without any shortcut one at most is expected to fail so (p {LEVEL:g} in all). A declared"
-        f" batch that goes strongly with the label fails outright at p {OUTRIGHT:g}, corrected for"
-        " the number of batches alone. What could not be checked has not passed."
+        "Checks with a p value of the whole check are corrected for their number (Holm): of forty"
+        f" studies without any shortcut one at most is expected to fail so (p {LEVEL:g} in all). A"
+        f" declared batch that goes strongly with the label fails outright at p {OUTRIGHT:g},"
+        " corrected for the number of batches alone. Replicates, shuffled and attribution decide by"
+        f" their intervals, or by a p of {SHOWN:g} of their own. What could not be checked has not"
+        " passed."
     )
 
 
@@ -112,10 +116,12 @@ def _table(check: Check) -> Table:
         for one in check.associations
     ]
     p = "" if check.p_value != check.p_value else f" p of the whole check {check.p_value:.2g}."
+    corrected = any(one.metric == "Cramer's V" for one in check.associations)
+    bias = " Cramer's V is corrected for its bias (Bergsma 2013)." * corrected
     return Table(
         ("what", "measure", "value (95% interval)", "in words"),
         rows,
-        f"What was looked at, most certain first.{p}",
+        f"What was looked at, most certain first.{p}{bias}",
         "llll",
     )
 

@@ -15,7 +15,7 @@ from livewell.splitting.checks.data import AuditData
 def looks_at_cells(model: AnyPath | None, labels: str, data: AuditData) -> Check:
     """The check of `livewell.explain.attribution`, of regions that a model has not learnt from."""
     if model is None:
-        return attribution({}, "no model is given (--model)")
+        return attribution({}, "no model is given (livewell audit STUDY --model MODEL)")
     try:
         tested = EvaluationSet.of_study(Path(model), data.study, labels=labels)
         if not tested.meta.patch_px:

@@ -204,11 +204,14 @@ def _patches(data: AuditData, check: Check) -> Iterator[Picture]:
 def _copies(data: AuditData, check: Check) -> Iterator[Picture]:
     if check.table.empty:
         return
-    first = check.table[check.table["cluster"] == check.table["cluster"].iloc[0]].head(COPIES)
+    kinds = check.table.groupby("cluster")["label"].nunique()
+    # copies with several labels, where there are any, and one of each label first
+    first = check.table[check.table["cluster"] == kinds.idxmax()]
+    first = first.iloc[first.groupby("label").cumcount().argsort(kind="stable")].head(COPIES)
     frames = [
-        MarkedFrame(data.pixels.frame(row.image, t), f"{row.image}\n{row.label}")
+        MarkedFrame(data.pixels.frame(str(row.image), t), f"{row.image}\n{row.label}")
         for row in first.itertuples()
-        for t in data.pixels.usable(row.image)[:1]
+        for t in data.pixels.usable(str(row.image))[:1]
     ]
     yield marked_frames(frames, title="Images that show the same")
 

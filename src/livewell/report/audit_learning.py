@@ -19,7 +19,9 @@ def against_chance(_: AuditData, check: Check) -> Iterator[Picture]:
         axes.axvline(value, color=SICK, lw=2)
         axes.set_title(f"labels as they are: {value:.2f}", color=SICK)
         unit_axis(axes)
-        axes.set(xlabel="AUC of what is learnt, on what was left out", ylabel="shuffled labels")
+        axes.set(
+            xlabel="AUC of what is learnt, on what was left out", ylabel="number of shufflings"
+        )
         yield sheet.picture(
             f"AUC {value:.2f} with the labels as they are, beside {len(null)} times shuffled.",
             f"Grey: {len(null)} times labels were shuffled, and learnt anew. Line: the labels as"
@@ -33,7 +35,7 @@ def left_out(_: AuditData, check: Check) -> Iterator[Picture]:
         (name, Estimate(value, low, high, 0, "percentile"))
         for name, value, low, high in check.table.itertuples(index=False, name=None)
     ]
-    yield estimates(rows, "AUC")
+    yield estimates(rows, "AUC", guessing=True)
 
 
 def evidence(_: AuditData, check: Check) -> Iterator[Picture]:

@@ -41,7 +41,10 @@ def headline(results: CelldeathResults) -> tuple[str, str]:
     name, figure = results.figures[0]
     told = f"{listed(results.classes)} told apart with {name} {short(figure)} on unseen images."
     if not trust.beats_guessing(figure):
-        told = f"Guessing is not ruled out: {told}"
+        told = (
+            f"{listed(results.classes)} are not shown to be told apart: {name} {short(figure)} on"
+            " unseen images."
+        )
     audit = results.audit
     if audit.state == "fails":
         return audit.headline, f"So this is no evidence of health. {told}"

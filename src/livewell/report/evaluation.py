@@ -87,7 +87,8 @@ def _sections(results: EvaluationResults) -> Iterator[Section]:
         diagram = reliability(results.reliability, of, results.ece, words=words)
         yield Section("Do probabilities mean what they say?", pictures=[diagram])
     pictures = []
-    for name, log in results.logs.items():
+    # one epoch is no curve
+    for name, log in ((name, log) for name, log in results.logs.items() if len(log) != 1):
         picture = learning_curves(log, log.attrs.get("best_epoch"))
         caption = f"{name}. {picture.caption}" if len(results.logs) > 1 else picture.caption
         pictures.append(replace(picture, caption=caption))

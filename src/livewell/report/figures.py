@@ -39,9 +39,10 @@ MOST_ROWS = 48
 Floats = NDArray[np.float64]
 
 
-def estimates(rows: Sequence[Named], title: str = "Metrics") -> Picture:
-    """Metrics with their 95% intervals, one row each."""
-    return _forest(rows, [INK] * len(rows), "value and 95% interval", None, title)
+def estimates(rows: Sequence[Named], title: str = "Metrics", *, guessing: bool = False) -> Picture:
+    """Metrics with their 95% intervals, one row each; areas beside that of `guessing`."""
+    means = (GUESSING, "guessing") if guessing else None
+    return _forest(rows, [INK] * len(rows), "value and 95% interval", means, title)
 
 
 def comparison(rows: Sequence[Named], metric: str = "AUC") -> Picture:

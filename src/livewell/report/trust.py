@@ -88,8 +88,9 @@ def against_baselines(rows: Sequence[Named], metric: str) -> Note | None:
     name, best = max(known, key=lambda row: row[1].value)
     if best.value >= net.value:
         return bad(
-            f"A simple rule does as well: {name} reaches {metric} {short(best)}, the net"
-            f" {short(net)}. What the net saw may be no more than that."
+            f"A simple rule does {'better' if best.value > net.value else 'as well'}: {name}"
+            f" reaches {metric} {short(best)}, the net {short(net)}. Nothing shows that the net"
+            " sees more."
         )
     if has_interval(net) and best.value >= net.low:
         return warn(

@@ -143,7 +143,9 @@ def of_split(fields: pd.DataFrame, patches: pd.DataFrame, by: str, meta: LabelMe
     mixed = bool(table["image"].duplicated().any())
     noun, count = ("patches", "patches") if mixed else (f"{unit}s", None)
     # the groups' own column by itself: among several columns the test must be stricter
-    asked: list[list[str] | None] = [None] if by in UNITS else [[by], None]
+    # but where most of them hold one unit, as clusters of copies do, they are no batches
+    batch = by not in UNITS and by in table and table["unit"].nunique() >= 2 * table[by].nunique()
+    asked: list[list[str] | None] = [[by], None] if batch else [None]
     found = [
         text
         for columns in asked

@@ -62,7 +62,7 @@ def test_what_cannot_be_told_is_left_out():
     told = bundles([0, 0, 0, 0, 1, 1, 1, 1]).tell(table)
     assert told.associations == ()
     assert np.isnan(told.p_value)
-    assert "sick in 2" in bundles([0] * 5 + [1] * 2).scarce()
+    assert "sick in only 2" in bundles([0] * 5 + [1] * 2).scarce()
 
 
 def test_units_too_few_for_a_low_p_value_are_said():

@@ -14,9 +14,9 @@ from livewell.text import listed, sentence
 NAME = "acquisition"
 QUESTION = "Can the label be told from how images were taken, where no cells are?"
 REMEDY = (
-    "Compare exposure, lamp, camera settings and export of the classes; take images of all classes"
-    " in one session with one setting and write them by one program. Until then a net may learn the"
-    " setting."
+    "Compare exposure, lamp, camera settings, size and export of the classes; take images of all"
+    " classes in one session with one setting and write them by one program. Until then a net may"
+    " learn the setting."
 )
 STATED = (
     "format",
@@ -32,9 +32,7 @@ STATED = (
 """What files state, whatever their cells do."""
 
 
-EMPTY_PLACE = (
-    "An image of a place without cells beside each, taken with the same settings, would tell"
-)
+EMPTY_PLACE = "Next time take an image of an empty place beside each, with the same settings"
 """What to do where there is no ground; the end of a sentence."""
 SOME = 0.5
 """Least share of units with ground for a pass: what was measured in a few says nothing of all."""
@@ -73,17 +71,25 @@ def acquisition(data: AuditData) -> Check:
         said = f"only what files state was looked at, for {said}"
     p = min(1.0, *(each.p_value for each in found))
     if p > LEVEL / CHECKS and clear < SOME * len(table):
-        return replace(base, unchecked=f"{said}, which is too few", table=_table(data, table))
+        files = (
+            f"; what files state ({listed(each.what for each in stated)}) does not tell the classes"
+        )
+        return replace(
+            base,
+            unchecked=f"{said}, which is too few{files * bool(stated)}. {EMPTY_PLACE}",
+            table=_table(data, table),
+        )
     files = "and files state the same of all"
     if stated:
         files = f"nor does what files state ({listed(each.what for each in stated)})"
     strongest = leading(found).association
+    looked = (*told.associations, *(each.association for each in stated))
     return replace(
         base,
         p_value=p,
         found="attention" if strongest.weak else "fails",
-        associations=(*told.associations, *(each.association for each in stated)),
-        fails=f"{_said(strongest)} ({said}).",
+        associations=(strongest, *(each for each in looked if each is not strongest)),
+        fails=f"{_said(strongest)}.",
         passes=f"Light, noise and traces of compression do not tell the classes, {files} ({said}).",
         table=_table(data, table),
     )
@@ -99,11 +105,12 @@ def _stated(data: AuditData) -> list[Finding]:
 
 
 def _said(one: Association) -> str:
-    weakly = "weakly, but by more than chance, " * one.weak
     if one.metric == "AUC":
+        weakly = "weakly, but by more than chance, " * one.weak
         what = sentence(GROUND[one.what])
         return f"{what} {weakly}tells the classes: AUC {one.value:.2f}, {one.text}"
-    return f"What files state {weakly}tells the classes, {one.what}: {one.text}"
+    how = "is weakly, but by more than chance," if one.weak else "is"
+    return f"{sentence(one.what)}, as files state it, {how} associated with the label: {one.text}"
 
 
 def _table(data: AuditData, measures: pd.DataFrame) -> pd.DataFrame:

@@ -20,12 +20,13 @@ NAME = "appearance"
 QUESTION = "Can the label be told from brightness, contrast or sharpness of whole images alone?"
 REMEDY = (
     "Hold every net against this number: it has to be clearly better on groups left out. Where the"
-    " number also differs between batches of one class it comes from how images were taken: take"
-    " them anew in one session. Recipes divide grey levels by their background, which removes the"
-    " level of the light, but neither contrast nor sharpness."
+    " number also differs between batches of one class, take images of all classes anew in one"
+    " session, and read figures within one batch. Recipes divide grey levels by their background,"
+    " which removes the level of the light, but neither contrast nor sharpness."
 )
 NAMES = WHOLE | {BYTES: "size of the file for its pixels"}
 """What is looked at, and how a page calls it."""
+COLOURS = {"red", "green", "blue"}
 USUAL = ("contrast", "brightness")
 """What readers ask for first: named where it is as strong as any, within `NEAR`."""
 NEAR = 0.02
@@ -69,7 +70,12 @@ def appearance(data: AuditData) -> Check:
 
 def _measures(data: AuditData) -> pd.DataFrame:
     table = data.measured.frames[["image", "t", *WHOLE]]
-    return data.of_bundles(table.merge(data.stated[["image", BYTES]], on="image", how="left"))
+    headers, _ = data.study.read_headers()
+    names = headers.loc[headers["image"].isin(table["image"]), "channels"].str.split("|")
+    if (names.map(lambda each: len(set(each) - COLOURS)) <= data.pixels.number_of_channels).all():
+        # else the size of a file is also that of a stain
+        table = table.merge(data.stated[["image", BYTES]], on="image", how="left")
+    return data.of_bundles(table)
 
 
 def _lead(associations: Sequence[Association]) -> Association:
@@ -87,7 +93,7 @@ def _inside(data: AuditData, table: pd.DataFrame, one: Association) -> str:
         values, level = table[one.what].to_numpy(float), data.about_bundles(batch)
         area = data.bundles.area_within(values, level.to_numpy(), one.value)
         if np.isfinite(area):
-            return f", within one {batch} {area:.2f}"
+            return f", and {area:.2f} where only images of one {batch} are compared"
     return ""
 
 
@@ -106,8 +112,8 @@ def _of_batch(
             if p <= LEVEL / (len(names) * len(batches)):
                 return batch, (
                     f"Within one class {NAMES[name]} differs between {several(batch)} too"
-                    f" (p {chance(p)}), and {batch} goes with the label: at least in part this is"
-                    " how images were taken."
+                    f" (p {chance(p)}), and {batch} goes with the label: in part at least this is"
+                    f" the {batch}, by its light, its focus or its cells, and not health."
                 )
     return "", ""
 

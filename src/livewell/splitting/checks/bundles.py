@@ -52,10 +52,13 @@ class Bundles:
     def scarce(self, level: float = LEVEL / CHECKS) -> str:
         """Why nothing can be told: a class in too few bundles, or no p value so low; else empty."""
         held = (self.counts > 0).sum(axis=0)
-        said = [f"{name} in {n}" for name, n in zip(self.classes, held, strict=True)]
+        said = [
+            f"{name} in only {n}" if n < LEAST else f"{name} in {n}"
+            for name, n in zip(self.classes, held, strict=True)
+        ]
         short = [text for text, n in zip(said, held, strict=True) if n < LEAST]
         if short:
-            return f"at least {LEAST} of each class are needed, there is {', '.join(short)}"
+            return f"at least {LEAST} of each class are needed, and there is {', '.join(short)}"
         drawn, n = held[None].astype(float), len(self.names)
         if held.sum() > n:  # bundles of several classes: all n! orders
             drawn = np.column_stack([np.ones(n), np.arange(n)])

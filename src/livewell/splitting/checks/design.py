@@ -18,10 +18,10 @@ from livewell.text import listed, plural, sentence
 NAME = "design"
 QUESTION = "Does the label go with replicate, plate, place on the plate, day or order of images?"
 REMEDY = (
-    "Take all classes in every batch and all over the plate. With these images: test on whole"
-    " batches that hold several classes (livewell split --by BATCH), and read the AUC within one"
-    " batch. Where no two batches hold several classes nobody can tell treatment from batch: more"
-    " images are needed."
+    "Take all classes in like shares in every batch and all over the plate. With these images: test"
+    " on whole batches that hold several classes (livewell split --by {batch} --merge-duplicates),"
+    " and read the AUC within one batch. Where no two batches hold several classes nobody can tell"
+    " treatment from batch: more images are needed."
 )
 STRONG = 0.5
 """Cramer's V from which a declared batch goes with the label so far that a net may learn it."""
@@ -66,14 +66,18 @@ def design(data: AuditData) -> Check:
             "the study names no replicate, plate, well, day or order that differs between images;"
             " give a table that does (livewell index --metadata)"
         )
-        return Check(NAME, QUESTION, remedy=REMEDY, unchecked=why, table=table)
+        return Check(
+            NAME, QUESTION, remedy=REMEDY.format(batch="BATCH"), unchecked=why, table=table
+        )
     found.sort(key=lambda each: (not each.outright, each.p_value, -each.association.value))
     outright = found[0].outright
     p_values = [min(1.0, each.p_value * len(found)) for each in found]
     raised = [replace(each, p_value=p) for each, p in zip(found, p_values, strict=True)]
     lead = found[0] if outright else leading(raised)
     if why and not outright:
-        return Check(NAME, QUESTION, remedy=REMEDY, unchecked=why, table=table)
+        return Check(
+            NAME, QUESTION, remedy=REMEDY.format(batch="BATCH"), unchecked=why, table=table
+        )
     looked = listed(dict.fromkeys(each.what for each in found))
     alone = _single(rows)
     left = f" There is only one {listed(alone)}, which nobody can check." if alone else ""
@@ -87,7 +91,7 @@ def design(data: AuditData) -> Check:
         passes=f"{sentence(data.meta.said)} is not shown to go with any of: {looked}, corrected for"
         f" their number and that of the checks.{left} What your table does not name was not"
         " checked.",
-        remedy=REMEDY,
+        remedy=REMEDY.format(batch=lead.what if lead.what in [*batches, *others] else "BATCH"),
         table=table,
     )
 

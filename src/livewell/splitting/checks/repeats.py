@@ -32,9 +32,9 @@ def repeats(data: AuditData) -> Check:
         return Check(
             base.name,
             base.question,
-            passes=f"No copies were found, also not turned, as a tile, in other grey levels,"
-            f" compressed or cropped by a few pixels ({len(data.fields)} images compared); fields"
-            " that overlap by less than two thirds are not told.",
+            passes=f"No copies were found, nor turned ones, tiles, or copies in other grey levels,"
+            f" compressed or cropped by a few pixels ({len(data.fields)} images compared). Fields"
+            " that overlap by less than two thirds are not found.",
             remedy=remedy,
             table=table,
         )
@@ -69,7 +69,8 @@ def _said(data: AuditData) -> str:
         first = copies.iloc[0]
         said.append(
             f"{len(copies)} of {len(data.fields)} images {kind}. For example, {first['image']} is"
-            f" that of {first[COPY]}; copies count once in this audit."
+            f" that of {first[COPY]}; copies count once in this audit, and in training as"
+            " often as they are there."
         )
     if near:
         pair = clusters.loc[clusters["alike"].notna(), "digest"].iloc[0]

@@ -1,6 +1,7 @@
 """Whether what is learnt holds where whole replicates are left out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,16 +26,24 @@ REMEDY = (
     "Split by {column} (livewell split --by {column}), report only what is reached on what was left"
     " out so, and take more {columns}, each with all classes."
 )
+SPLIT_SO = "The split leaves out whole {column}s already: its figures are those to report."
+LEAST, MANY = 3, 5
+"""Units of each of several classes that a replicate has to hold, to be left out; replicates from
+which areas within each are averaged, and intervals resample them."""
 
 
-def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed: int = 0) -> Check:
+def replicates(
+    sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, by: str = "", seed: int = 0
+) -> Check:
     """Areas of a learner that has left out whole replicates, and wells of all replicates.
 
-    As much is learnt from in both cases, so that a fall is not that of less to learn from: units
-    are left out in as many folds as there are replicates, each fold with a share of all. It fails
-    where the area surely falls by more than `LIMIT`, or surely falls to what is not shown to be
-    above guessing by labels permuted within replicates; it passes only where that is shown, and
-    the fall is no larger than `LIMIT` and may be chance.
+    Units are left out in as many folds as there are replicates, each fold with a share of all, so
+    that about as many are learnt from in both cases. Of `MANY` replicates or more areas are means
+    within one, with intervals that resample replicates; of fewer, which are too few for this, they
+    are over all, with intervals that resample units. It fails where the area surely falls by more
+    than `LIMIT`, or surely falls to what is not shown to be above guessing by labels permuted
+    within replicates; it passes only where that is shown, and the fall is no larger than `LIMIT`
+    and may be chance.
 
     Parameters
     ----------
@@ -42,7 +51,9 @@ def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed:
         What is learnt from.
     columns
         By a name of `COLUMNS` the replicate of every row of `sample`; the coarsest one of which
-        two levels hold several classes is taken.
+        two levels hold `LEAST` units or more of several classes is taken.
+    by
+        Column by which a split that is audited too was made; empty where there is none.
     """
     column, rows = _coarsest(sample, columns)
     if not column:
@@ -53,14 +64,16 @@ def replicates(sample: Sample, columns: Mapping[str, NDArray[np.str_]], *, seed:
         "within": left_out(own.features, _spread(own, names, seed), seed=seed),
         "across": left_out(own.features, names, seed=seed),
     }
-    found = comparison(
-        {n: _table(own, hat) for n, hat in hats.items()}, own.classes, "within", seed=seed
-    )
+    many = len(np.unique(names)) >= MANY
+    tables = {n: _table(own, hat, names if many else own.groups) for n, hat in hats.items()}
+    found = comparison(tables, own.classes, "within", seed=seed)
     strata = own.strata if own.mixed else names
     chance = permuted(hats["across"], own.labels, own.items, strata, seed=seed)
-    area = {name: each["roc_auc"] for name, each in found.figures.items()}
-    change = found.differences["across"]["roc_auc"]
-    return _decided(own, column, names, area["within"], area["across"], change, chance.p_value)
+    figure = "within_auc" if many else "roc_auc"
+    area = {name: each[figure] for name, each in found.figures.items()}
+    change = found.differences["across"][figure]
+    made = _decided(own, column, names, area["within"], area["across"], change, chance.p_value)
+    return replace(made, remedy=SPLIT_SO.format(column=column)) if by == column else made
 
 
 def _decided(
@@ -74,9 +87,10 @@ def _decided(
 ) -> Check:
     fall, surely, holds = -change.value, -change.high, p <= SHOWN
     lost = surely > 0 and within.low > 0.5 and not holds
+    inside = f" within one {column}" * (len(np.unique(names)) >= MANY)
     numbers = (
-        f"AUC {_told(within)} where as many {sample.noun}s of all {several(column)} are left out,"
-        f" {_told(across)} where a whole {column} is, a change of {change.value:+.2f}"
+        f"AUC{inside} {_told(within)} where as many {sample.noun}s of all {several(column)} are"
+        f" left out, {_told(across)} where a whole {column} is, a change of {change.value:+.2f}"
         f" ({change.low:+.2f} to {change.high:+.2f}),"
         f" over {plural(len(np.unique(names)), column)} (p {p:.2g} against labels"
         " shuffled within them)"
@@ -118,8 +132,9 @@ def _coarsest(
         if name not in columns:
             continue
         table = pd.DataFrame({"level": columns[name], "label": sample.labels})
-        several = table.groupby("level")["label"].transform("nunique") > 1
-        rows = (several & (table["level"] != "")).to_numpy()
+        held = table.assign(item=sample.items).groupby(["level", "label"])["item"].nunique()
+        several = (held >= LEAST).groupby("level").sum() > 1
+        rows = (table["level"].map(several) & (table["level"] != "")).to_numpy(bool)
         if len(np.unique(columns[name][rows])) > 1:
             return name, rows
     return "", np.zeros(len(sample), dtype=np.bool_)
@@ -132,9 +147,10 @@ def _why(sample: Sample, columns: Mapping[str, NDArray[np.str_]]) -> str:
             "the study has one replicate, or names none: nobody can tell whether another would"
             f" agree. Name them (livewell index --pattern or --metadata, columns {listed(COLUMNS)})"
         )
+    things = "labelled regions" if sample.mixed else f"{sample.noun}s"
     return (
-        f"no two {several(known[0])} hold several classes, so none can be left out;"
-        " take images of all classes in at least two"
+        f"no two {several(known[0])} hold {LEAST} {things} or more of each of two classes, so none"
+        " can be left out; take images of all classes in at least two"
     )
 
 
@@ -148,13 +164,13 @@ def _spread(sample: Sample, names: NDArray[np.str_], seed: int) -> list[int]:
     return [int(fold[unit]) for unit in sample.groups]
 
 
-def _table(sample: Sample, hat: Floats) -> pd.DataFrame:
+def _table(sample: Sample, hat: Floats, groups: NDArray[np.str_]) -> pd.DataFrame:
     """Left-out scores as a table that models are compared by."""
     classes = sample.classes
     scores = hat @ (sample.labels[:, None] == np.arange(len(classes)))
     chances = 1 / (1 + np.exp(-scores))
     names = np.array(classes.names)
-    table = pd.DataFrame({"group": sample.groups, "label": names[sample.labels]})
+    table = pd.DataFrame({"group": groups, "label": names[sample.labels]})
     shown = chances[:, 1:] if classes.binary else chances
     return table.assign(
         **dict(zip(score_columns(classes, "p"), shown.T, strict=True)),

@@ -34,8 +34,8 @@ class Sample:
     batches
         (n,), within which labels are permuted, such as plates; one name for all where there are
         none.
-    noun
-        What a unit is.
+    noun, batch
+        What a unit is, and what batches are, such as ``plate``.
     """
 
     features: Floats
@@ -45,6 +45,7 @@ class Sample:
     groups: NDArray[np.str_]
     batches: NDArray[np.str_]
     noun: str = "well"
+    batch: str = "batch"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,7 +67,7 @@ class Sample:
         Batches are kept where there is no such column.
         """
         for name in reversed(list(columns)):
-            found = replace(self, batches=columns[name])
+            found = replace(self, batches=columns[name], batch=name.replace("_", " "))
             if found.within and not found.scarce():
                 return found
         return self
@@ -75,8 +76,9 @@ class Sample:
     def told(self) -> str:
         """How many units there are of each class, such as ``12 wells healthy, 12 sick``."""
         counts = self._table.groupby("label")["unit"].nunique()
+        how = "with " * self.mixed
         return ", ".join(
-            f"{count} {self.noun}s {self.classes[int(str(label))]}"
+            f"{count} {self.noun}s {how}{self.classes[int(str(label))]}"
             for label, count in counts.items()
         )
 
@@ -90,7 +92,8 @@ class Sample:
         """Within what labels are permuted: each unit, batches, or nothing."""
         each = self._table.groupby("batch")["label"].nunique()
         batches = len(each) > 1 and bool((each > 1).any())
-        return f"each {self.noun}" if self.mixed else "batches" if batches else ""
+        thing = self.noun if self.mixed else self.batch if batches else ""
+        return f"each {thing}" if thing else ""
 
     @property
     def strata(self) -> NDArray[np.str_]:

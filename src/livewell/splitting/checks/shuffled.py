@@ -31,7 +31,7 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
     inside = f"within {sample.within} " * bool(sample.within)
     numbers = (
         f"AUC {value:.2f} {inside}with the labels as they are; shuffled {how}, 95 of 100 stay"
-        f" below {high:.2f} (p {p:.2g})"
+        f" below {high:.2f} (p {p:.2g}; looked at {sample.told})"
     )
     leaks = mean > 0.5 + LEAK
     if leaks:
@@ -41,10 +41,13 @@ def shuffled(sample: Sample, groups: Names | None = None, *, seed: int = 0) -> C
         )
         remedy = f"Split by {sample.noun}, or by something coarser."
     else:
-        said = f"What is learnt is no better than shuffled labels give by chance: {numbers}"
+        said = (
+            "The learner of this audit does not tell the classes better than it tells shuffled"
+            f" labels: {numbers}"
+        )
         remedy = (
-            f"Take more {sample.noun}s, for so few may not tell; check the labels; or the treatment"
-            " does nothing that features see, and then no model should claim to see it."
+            f"Take more {sample.noun}s, for so few may not show it; check the labels. Else the"
+            " classes do not differ in what a net that knows photographs sees."
         )
     return Check(
         NAME,

@@ -7,7 +7,7 @@ import pandas as pd
 from livewell.measure.ground import GROUND
 from livewell.splitting.audit import CHECKS, LEVEL, Association, Check
 from livewell.splitting.checks.data import AuditData
-from livewell.splitting.checks.design import rows_of
+from livewell.splitting.checks.design import compared, rows_of
 from livewell.splitting.checks.findings import Finding, by_levels, leading
 from livewell.text import listed, sentence
 
@@ -51,7 +51,8 @@ def acquisition(data: AuditData) -> Check:
     base = Check(NAME, QUESTION, found="fails", remedy=REMEDY)
     stated = _stated(data)
     table = data.of_bundles(data.measured.frames)[list(GROUND)]
-    told = data.bundles.tell(table)
+    bundles = compared(data)
+    told = bundles.tell(table)
     ways = bool(told.associations) + bool(stated)
     found = [Finding(one, told.p_value * ways) for one in told.associations[:1]]
     found += [replace(each, p_value=each.p_value * ways * len(stated)) for each in stated]
@@ -64,7 +65,7 @@ def acquisition(data: AuditData) -> Check:
             f" {EMPTY_PLACE}",
             table=_table(data, table),
         )
-    if why := data.bundles.scarce(LEVEL / CHECKS / ways):
+    if why := bundles.scarce(LEVEL / CHECKS / ways):
         return replace(base, unchecked=why, table=_table(data, table))
     said = f"ground without cells was measured in {clear} of {len(table)} {thing}"
     if not told.associations:

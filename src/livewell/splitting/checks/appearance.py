@@ -91,7 +91,7 @@ def _inside(data: AuditData, table: pd.DataFrame, one: Association) -> str:
     """The area within batches, beside the pooled one; empty where no batch holds two classes."""
     for batch in batches_in(data, rows_of(data)):
         values, level = table[one.what].to_numpy(float), data.about_bundles(batch)
-        area = data.bundles.area_within(values, level.to_numpy(), one.value)
+        area = data.bundles.area_within(values, level, one.value)
         if np.isfinite(area):
             return f", and {area:.2f} where only images of one {batch} are compared"
     return ""

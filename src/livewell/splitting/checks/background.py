@@ -11,6 +11,7 @@ from livewell.splitting.audit import Association, Check
 from livewell.splitting.checks.acquisition import EMPTY_PLACE
 from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.checks.data import AuditData
+from livewell.splitting.checks.design import compared
 
 NAME = "background"
 QUESTION = "Can the label be told from patches without cells?"
@@ -37,10 +38,7 @@ def background(data: AuditData) -> Check:
         )
     table = data.of_bundles(patches[["image", "t", *names]])
     known = table.notna().all(axis=1).to_numpy()
-    whole = data.bundles
-    bundles = Bundles(
-        tuple(np.array(whole.names)[known]), whole.counts[known], whole.classes, data.seed
-    )
+    bundles = compared(data).only(known)
     if why := bundles.scarce():
         return _unchecked(base, f"of {data.thing}s with empty patches {why}")
     told, p, scores = told_by(bundles, table[known].to_numpy(float))

@@ -1,7 +1,7 @@
 """What labels were given to, and whether numbers measured on it know the label."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,12 +36,32 @@ class Bundles:
         In the order of the columns of `counts`.
     seed
         Of permutations and resamples.
+    strata, batch
+        Shape (bundles,): within which alone bundles are compared and labels permuted; what they are
+        called, such as ``plate``. Empty: all with all.
     """
 
     names: tuple[str, ...]
     counts: Floats
     classes: ClassNames
     seed: int = 0
+    strata: tuple[str, ...] = ()
+    batch: str = ""
+
+    def only(self, rows: NDArray[np.bool_]) -> "Bundles":
+        """Some of the bundles."""
+        names, strata = (np.array(each)[rows[: len(each)]] for each in (self.names, self.strata))
+        return replace(self, names=tuple(names), counts=self.counts[rows], strata=tuple(strata))
+
+    def within(self, batch: str, strata: "pd.Series[str]") -> "Bundles":
+        """The same, compared within the levels of a batch, one level a bundle."""
+        return replace(self, strata=tuple(strata.astype(str)), batch=batch.replace("_", " "))
+
+    @property
+    def _strata(self) -> list[NDArray[np.bool_]]:
+        """Rows of every stratum."""
+        code = pd.factorize(np.array(self.strata or [""] * len(self.names)))[0]
+        return [code == each for each in np.unique(code)]
 
     @property
     def labels(self) -> "pd.Series[str]":
@@ -59,7 +79,8 @@ class Bundles:
         short = [text for text, n in zip(said, held, strict=True) if n < LEAST]
         if short:
             return f"at least {LEAST} of each class are needed, and there is {', '.join(short)}"
-        drawn, n = held[None].astype(float), len(self.names)
+        n = len(self.names)
+        drawn = np.stack([(self.counts[own] > 0).sum(axis=0) for own in self._strata]).astype(float)
         if held.sum() > n:  # bundles of several classes: all n! orders
             drawn = np.column_stack([np.ones(n), np.arange(n)])
         if tellable(drawn, level, two_sided=True):
@@ -71,43 +92,45 @@ class Bundles:
         """Columns of classes held against the rest: of two the positive one, else each."""
         return [1] if self.classes.binary else list(range(len(self.classes)))
 
-    def permuted(self, rows: NDArray[np.bool_] | None = None) -> Iterator[Floats]:
-        """Counts dealt out anew among bundles, (permutations, bundles, classes), part by part."""
-        rng = np.random.default_rng([self.seed, 1])
-        counts = self.counts if rows is None else self.counts[rows]
-        step = max(1, AT_ONCE // counts.size)
+    def permuted(self) -> Iterator[Floats]:
+        """Counts dealt out anew within strata, (permutations, bundles, classes), part by part."""
+        rng, strata = np.random.default_rng([self.seed, 1]), self._strata
+        step = max(1, AT_ONCE // self.counts.size)
         for first in range(0, PERMUTATIONS, step):
-            order = np.tile(np.arange(len(counts)), (min(step, PERMUTATIONS - first), 1))
-            yield counts[rng.permuted(order, axis=1)]
+            order = np.tile(np.arange(len(self.names)), (min(step, PERMUTATIONS - first), 1))
+            for own in strata:
+                order[:, own] = rng.permuted(order[:, own], axis=1)
+            yield self.counts[order]
 
     def areas(self, values: Floats, counts: Floats) -> Floats:
         """Area under the ROC curve of each sought class against the rest, (weightings, sought).
 
         `values` has one number a bundle, or one row of them a weighting; `counts` is of shape
-        (weightings, bundles, classes).
+        (weightings, bundles, classes). Only pairs of one stratum are compared; 1/2 where there are
+        none.
         """
-        return _areas(values, counts)[:, self.sought]
+        found = [_pairs(values[..., own], counts[:, own]) for own in self._strata]
+        above, total = (np.sum(each, axis=0)[:, self.sought] for each in zip(*found, strict=True))
+        half: Floats = np.full(above.shape, 0.5)
+        return np.asarray(np.divide(above, total, out=half, where=total > 0))
 
-    def area_within(self, values: Floats, strata: NDArray[np.object_], pooled: float) -> float:
-        """The area under the ROC curve where only bundles of one stratum are compared, or NaN.
+    def area_within(self, values: Floats, batch: "pd.Series[str]", pooled: float) -> float:
+        """The area under the ROC curve where only bundles of one batch are compared, or NaN.
 
-        Strata, (bundles,), count by their pairs of two classes; those without a number or a stratum
-        are left out. `pooled` is the area over all, 0.5 or more: it says of which class, and which
-        way.
+        Bundles without a number or a batch are left out. `pooled` is the area over all, 0.5 or
+        more: it says of which class, and which way.
         """
-        known = np.isfinite(values) & pd.notna(strata)
-        over_all = self.areas(values[known], self.counts[None, known])[0]
+        known = np.isfinite(values) & batch.notna().to_numpy()
+        part = self.only(known)
+        over_all = part.areas(values[known], part.counts[None])[0]
         ways = np.stack([over_all, 1 - over_all])
         way, column = np.unravel_index(np.abs(ways - pooled).argmin(), ways.shape)
-        areas, pairs = [], []
-        for name in np.unique(strata[known].astype(str)):
-            own = known & (strata == name)
-            held = self.counts[own].sum(axis=0)
-            pairs.append(held[self.sought[column]] * (held.sum() - held[self.sought[column]]))
-            areas.append(self.areas(values[own], self.counts[None, own])[0, column])
-        if not np.sum(pairs):
+        inside = part.within("", batch[known])
+        held = [inside.counts[own][:, self.sought[column]] for own in inside._strata]
+        sums = [inside.counts[own].sum() for own in inside._strata]
+        if not any(0 < each.sum() < most for each, most in zip(held, sums, strict=True)):
             return np.nan
-        area = float(np.average(areas, weights=pairs))
+        area = float(inside.areas(values[known], inside.counts[None])[0, column])
         return 1 - area if way else area
 
     def tell(self, values: pd.DataFrame) -> "Telling":
@@ -119,9 +142,7 @@ class Bundles:
         observed, null, kept = [], [], []
         for name in values:
             known = np.isfinite(values[name].to_numpy(float))
-            part = Bundles(
-                tuple(np.array(self.names)[known]), self.counts[known], self.classes, self.seed
-            )
+            part = self.only(known)
             numbers = values[name].to_numpy(float)[known]
             if part.scarce() or np.ptp(numbers) <= 1e-9 * np.abs(numbers).max():
                 continue
@@ -190,12 +211,12 @@ def _association(
     way = "higher" if area >= 0.5 else "lower"
     if area < 0.5:
         area, low, high = 1 - area, 1 - high, 1 - low
-    text = f"{way} in {sought}"
+    text = f"{way} in {sought}" + f", within one {part.batch}" * bool(part.batch)
     return Association(name, "AUC", area, low, high, text)
 
 
-def _areas(values: Floats, counts: Floats) -> Floats:
-    """Areas of each class against the rest: ties count half."""
+def _pairs(values: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Pairs of each class and the rest that are ranked right, ties by half, and all pairs."""
     if values.ndim == 2:
         order = np.argsort(values, axis=1, kind="stable")
         sorted_counts = np.take_along_axis(counts, order[:, :, None], axis=1)
@@ -205,7 +226,4 @@ def _areas(values: Floats, counts: Floats) -> Floats:
         sorted_counts = np.add.reduceat(counts[:, order], starts, axis=1)
     rest = sorted_counts.sum(axis=2, keepdims=True) - sorted_counts
     below = np.cumsum(rest, axis=1) - rest / 2
-    total = sorted_counts.sum(axis=1) * rest.sum(axis=1)
-    above = (sorted_counts * below).sum(axis=1)
-    half: Floats = np.full(above.shape, 0.5)
-    return np.asarray(np.divide(above, total, out=half, where=total > 0))
+    return (sorted_counts * below).sum(axis=1), sorted_counts.sum(axis=1) * rest.sum(axis=1)

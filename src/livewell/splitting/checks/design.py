@@ -9,6 +9,7 @@ import pandas as pd
 from livewell.errors import GeometryError
 from livewell.plate import Well
 from livewell.splitting.audit import Association, Check
+from livewell.splitting.checks.bundles import Bundles
 from livewell.splitting.checks.data import COPY, AuditData
 from livewell.splitting.checks.findings import Finding, by_levels, by_order, leading
 from livewell.splitting.confounds import BATCHES, LEVEL, corrected
@@ -113,6 +114,23 @@ def confounded(data: AuditData) -> list[str]:
     found = by_levels(data, rows, batches_in(data, rows))
     raised = corrected([each.p_value for each in found])
     return [each.what for each, p in zip(found, raised, strict=True) if p <= LEVEL]
+
+
+def compared(data: AuditData) -> Bundles:
+    """What labels were given to, compared within a batch where none goes with the label.
+
+    Batches then differ in what is no matter, such as the lamp of a day, and within one of them less
+    tells the classes. The first batch is taken within which chance is known well enough. Where one
+    goes with the label its light may tell the classes too, so that all are compared with all.
+    """
+    if data.mixed or confounded(data):
+        return data.bundles
+    for batch in batches_in(data, rows_of(data)):
+        level = data.about_bundles(batch)
+        inside = data.bundles.within(batch, level)
+        if level.notna().all() and not inside.scarce():
+            return inside
+    return data.bundles
 
 
 def _others(data: AuditData, rows: pd.DataFrame) -> list[str]:

@@ -199,7 +199,7 @@ def claim(folder: Path, kind: str, stamp: str, *, beside: str = "") -> None:
             f"not {article(kind)} of livewell and not empty",
             where=str(folder),
             got=", ".join(sorted(foreign)[:3]),
-            remedy="name a new folder, or empty this one",
+            remedy="name a new folder",
         )
 
 

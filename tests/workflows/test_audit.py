@@ -118,6 +118,16 @@ def test_a_split_of_other_labels_is_refused(tmp_path: Path):
         audit(made, labels="others", split="split", learning=False)
 
 
+def test_a_split_of_labels_made_anew_is_refused(tmp_path: Path):
+    """What is audited is what would be trained on: a split of older labels is not it."""
+    made = study(tmp_path)
+    split(made, by="well", scheme=Holdout(), grid=Grid(64, 64))
+    table = made.labels("labels")
+    made.write_labels("labels", table.iloc[:-1], made.label_meta("labels"))
+    with pytest.raises(SplitError, match="made anew after the split"):
+        audit(made, split="split", learning=False)
+
+
 def test_copies_with_two_labels_lead_the_headline(tmp_path: Path):
     """The worst of copies is their first sentence, which is all that a headline has."""
     made = study(tmp_path, lambda well, state: cells(well - (well == 5), 0))

@@ -205,6 +205,7 @@ def predict_(
     from dataclasses import asdict
 
     from livewell.papers.celldeath import words_of
+    from livewell.report.trust import audited
     from livewell.report.vocabulary import short
     from livewell.workflows.assess import assess
 
@@ -216,7 +217,7 @@ def predict_(
     for name, figure in truth.figures.items():
         talk.say(f"{name:<18} {short(figure)}")
     if made.audit.state != "passes":
-        talk.warn(made.audit.headline or f"audit of the model's labels: {made.audit.state}")
+        talk.warn(audited(made.audit).text)
     return talk.end(
         made,
         lost="not judged: {error}",

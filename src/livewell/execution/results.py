@@ -23,10 +23,19 @@ class ResultFolder:
 
     @classmethod
     def claim(
-        cls, path: Path, kind: str, marker: str, settings: Mapping[str, Any]
+        cls,
+        path: Path,
+        kind: str,
+        marker: str,
+        settings: Mapping[str, Any],
+        *,
+        anew: bool = False,
     ) -> "ResultFolder":
-        """The folder, new or begun with these settings, see `livewell.files.claim_same`."""
-        claim_same(path, kind, marker, settings)
+        """The folder, new or begun with these settings, see `livewell.files.claim_same`.
+
+        `anew`: also with others, where nothing rests on these yet.
+        """
+        claim_same(path, kind, marker, {} if anew else settings)
         return cls(path, kind, marker, settings)
 
     def begin(self) -> "ResultFolder":

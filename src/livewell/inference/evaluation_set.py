@@ -23,7 +23,7 @@ from livewell.inference.unseen import (
 )
 from livewell.measure.occupancy import Texture
 from livewell.models.device import AUTO
-from livewell.models.files import CARD, Card
+from livewell.models.files import CARD, Card, read_card
 from livewell.splitting.copies import refuse_copies
 from livewell.splitting.groups import group_of_images
 from livewell.splitting.healthy import one_against_others, refuse_unmeasurable, relabelled
@@ -90,13 +90,14 @@ class EvaluationSet:
         if run.spec.healthy is not None:
             patches, meta = one_against_others(patches, meta, run.spec.healthy)
             refuse_unmeasurable(patches, meta.class_names, f"{study.folder}, split {meta.labels}")
+        folders = {fold: run.model(fold) for fold in run.folds}
+        _refuse_other_classes(study, meta, folders)
         parts = parts[parts["fold"].isin(run.folds if folds is None else folds)]
         if run.spec.anchor is not None:
             patches = Anchors.of(study, run.spec.anchor).beside(patches, parts)
         pixels = StudyPixels(study, run.spec.channels)
         refuse_changed(study, run.spec.split, patches["image"], pixels)
         refuse_copies(study, run.spec.split, pixels)
-        folders = {fold: run.model(fold) for fold in run.folds}
         made = cls(study, pixels, patches, parts, meta, folders, run, device)
         if made.part("test").empty:
             raise SplitError(
@@ -292,3 +293,20 @@ def _same_size(patches: pd.DataFrame, card: Card) -> None:
             if card.patch_px
             else "give whole frames of the size that the model was trained on",
         )
+
+
+def _refuse_other_classes(study: Study, meta: SplitMeta, folders: Mapping[int, Path]) -> None:
+    """Refuse a split whose classes are others, or in another order, than those of its models."""
+    for folder in folders.values():
+        if not (folder / CARD).is_file():
+            continue
+        learnt = read_card(folder).class_names
+        if learnt != meta.class_names:
+            raise SplitError(
+                "labels and split were made anew since this run was trained, and their classes are"
+                " others, or have another order",
+                where=f"{study.folder}, split {meta.labels}",
+                expected=f"{learnt}, to find {learnt.positive}",
+                got=f"{meta.class_names}, to find {meta.class_names.positive}",
+                remedy="train again, or label and split again as before",
+            )

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -51,7 +52,9 @@ def by_words(fields: pd.DataFrame, route: Words, least: int = 2) -> Labels:
     parts = {image: _parts_of_file(path) for image, path in named}
     hits = {image: words_in(path, route.classes) for image, path in named}
     used = {word for found in hits.values() for word in found}
-    known = sorted({part for name in parts.values() for part in name})
+    counts = Counter(part for name in parts.values() for part in set(name))
+    # what might be a label first: words that many names hold, numbers last
+    known = sorted(counts, key=lambda part: (part.isdecimal(), -counts[part], part))
     faults = class_faults(route.classes, least)
     faults += [
         Fault("unknown-word", repr(word), f"in no file name as a whole word; {near(word, known)}")
@@ -78,10 +81,9 @@ def by_words(fields: pd.DataFrame, route: Words, least: int = 2) -> Labels:
             faults.append(Fault("no-word", image, f"none of the words {listed(route.classes)}"))
     if not faults and len(set(labels.values())) < least:
         faults.append(Fault("one-class", "file names", "fewer than two classes were found"))
-    remedy = (
-        "change the words or rename the files; those without a word may be left out: --others drop"
-    )
-    refuse(faults, route.name, remedy)
+    left = any(fault.code == "no-word" for fault in faults)
+    drop = "; those without a word may be left out: --others drop" * left
+    refuse(faults, route.name, f"change the words or rename the files{drop}")
     keys = pd.DataFrame({"image": list(labels)})
     steps = {
         "images": len(fields),

@@ -8,13 +8,15 @@ from typing import Literal
 import pandas as pd
 
 from livewell.classes import ClassNames
+from livewell.errors import ImageContentError, OutputError
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, read_json
+from livewell.images.listing import find_images
 from livewell.images.opening import Channels, noted_channels
 from livewell.labels.by_words import Words
 from livewell.labels.made import Others
 from livewell.metrics.intervals import Estimate
-from livewell.models.device import AUTO
+from livewell.models.device import AUTO, chosen_device
 from livewell.models.files import read_card
 from livewell.models.folders import find_model
 from livewell.models.profile import Profile, override
@@ -25,10 +27,10 @@ from livewell.report.vocabulary import metric_name
 from livewell.splitting.schemes import Holdout, NamedFolds
 from livewell.study.audited import audit_state
 from livewell.study.regions import Grid
-from livewell.study.runs import versions
+from livewell.study.runs import RUN, versions
 from livewell.study.study import Study
 from livewell.tables.metadata import AuditSummary
-from livewell.text import plural
+from livewell.text import few, plural
 from livewell.workflows.audit import audit
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.index import index
@@ -41,6 +43,8 @@ LABELS = {"control": "control", "celldeath": "celldeath"}
 """Words that the old tool looks for where none are said; the second is the class to find."""
 SHARES = (0.2, 0.2)
 """Shares of the groups that are tested, and that validate among the others (the tool's)."""
+LEAST_PX = 32
+"""Smallest edge of an image, and so of patches: no cell fits into less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +157,22 @@ def learn(
         `out` holds something else, or a training with other settings.
     """
     out, classes = Path(out), plan.classes
-    settings = {
+    plain = ("others", "by", "empty", "test", "shares", "pattern", "values", "pixel_um")
+    settings = {name: getattr(plan, name) for name in plain} | {
         "images": str(Path(images).resolve()),
         "labels": dict(plan.labels),
+        "classes": list(classes.names),
         "profile": plan.profile.model_dump(mode="json"),
-        "by": plan.by,
-        "empty": plan.empty,
-        "test": plan.test,
-        "shares": plan.shares,
+        "metadata": None if plan.metadata is None else str(Path(plan.metadata).resolve()),
         "channel": noted_channels(plan.channels),
         "seed": seed,
     }
-    folder = ResultFolder.claim(out, "celldeath training", MARKER, settings).begin()
+    chosen_device(device)
+    begun = (out / "run" / RUN).is_file()
+    folder = ResultFolder.claim(out, "celldeath training", MARKER, settings, anew=not begun)
+    if begun:
+        _refuse_other_images(Path(images), out)
+    folder.begin()
     say("1/5  indexing images and reading labels in their names")
     indexed = index(
         images,
@@ -181,6 +189,8 @@ def learn(
         say(f"     class to find: {classes.positive}")
     say("2/5  splitting")
     recipe, shrunk = fitted(plan.profile, study)
+    for text in shrunk:
+        say(f"     {text}")
     grid = Grid(recipe.input.patch_px, recipe.input.stride_px, empty=plan.empty)
     made = split(study, by=plan.by, scheme=plan.scheme, grid=grid, merge_duplicates=True, seed=seed)
     say("3/5  auditing: what else tells the classes apart?")
@@ -191,7 +201,8 @@ def learn(
     run = train(study, out / "run", recipe, device=device, seed=seed).run
     say("5/5  evaluating on images that it never saw")
     figures = evaluate(run.folder, device=device, seed=seed).figures
-    warnings = (*indexed.notes, *shrunk)
+    # labels and split of an earlier call were made anew above
+    warnings = (*(note for note in indexed.notes if note != indexed.kept), *shrunk)
     results = CelldeathResults(
         title=f"celldeath: {out.name}",
         subtitle=f"images of {Path(images).name}, labels in their names; profile {recipe.name}",
@@ -211,14 +222,40 @@ def learn(
     return Celldeath(out, figures, ended, *told)
 
 
+def _refuse_other_images(images: Path, out: Path) -> None:
+    """Refuse to go on with a training where images came or went since."""
+    before, now = set(Study.open(out / "study").fields()["path"]), set(find_images(images).files)
+    changed = {"new": sorted(now - before), "gone": sorted(before - now)}
+    found = [f"{plural(len(n), 'image')} {how}: {few(n)}" for how, n in changed.items() if n]
+    if found:
+        raise OutputError(
+            "the folder holds other images than this training began with",
+            where=str(out),
+            expected=plural(len(before), "image"),
+            got="; ".join(found),
+            remedy="name a new folder (--out)",
+        )
+
+
 def fitted(profile: Profile, study: Study) -> tuple[Profile, tuple[str, ...]]:
     """The recipe with patches that every image holds, and a warning where they shrank."""
-    edge = int(study.headers()[["height", "width"]].to_numpy(int).min())
+    headers = study.headers()
+    edges = headers[["height", "width"]].to_numpy(int).min(axis=1)
+    edge, smallest = int(edges.min()), str(headers["image"].to_numpy()[edges.argmin()])
     if not profile.input.patch_px or edge >= profile.input.patch_px:
         return profile, ()
+    if edge < LEAST_PX:
+        raise ImageContentError(
+            "an image is too small to learn from, and patches of all would be as small",
+            where=smallest,
+            expected=f"at least {LEAST_PX} px high and wide",
+            got=f"{edge} px",
+            remedy="move it out of the folder",
+        )
     smaller = {"patch_px": edge, "input_px": edge, "stride_px": max(edge // 2, 1)}
-    text = f"patches are {edge} px, for the smallest image is no larger: {profile.name} has"
-    return override(profile, smaller), (f"{text} {profile.input.patch_px} px",)
+    text = f"patches are {edge} px, for the smallest image, {smallest}, is no larger"
+    text += f": {profile.name} has {profile.input.patch_px} px"
+    return override(profile, smaller), (text,)
 
 
 def words_of(model: AnyPath) -> dict[str, str]:

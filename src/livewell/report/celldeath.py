@@ -1,5 +1,6 @@
 """The page of a celldeath training: what came of it first, then where everything is."""
 
+import math
 from dataclasses import dataclass
 
 from livewell.report import trust
@@ -40,7 +41,9 @@ def headline(results: CelldeathResults) -> tuple[str, str]:
     """The result in a sentence, and what follows; what the audit found comes first if it fails."""
     name, figure = results.figures[0]
     told = f"{listed(results.classes)} told apart with {name} {short(figure)} on unseen images."
-    if not trust.beats_guessing(figure):
+    if not math.isfinite(figure.value):
+        told = f"No figure on unseen images: {figure.note}."
+    elif not trust.beats_guessing(figure):
         told = (
             f"{listed(results.classes)} are not shown to be told apart: {name} {short(figure)} on"
             " unseen images."

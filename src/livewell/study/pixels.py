@@ -185,7 +185,7 @@ class StudyPixels(Pixels):
                 "some images of the study cannot be used",
                 faults,
                 where=str(self.study.root),
-                remedy="mend these files, or leave them out when indexing",
+                remedy="mend these files, or move them out of the folder and index again",
             )
         return unusable
 

@@ -195,7 +195,8 @@ def _whole(
             f"images too small beside the largest, {largest[0]} x {largest[1]} px, to be seen whole"
             " by one net",
             faults,
-            remedy="leave them out when indexing, or make studies of images of like size",
+            remedy="move them out of the folder and index again, or make studies of images of like"
+            " size",
         )
     boxes = {
         str(image): _centred_box(height, width, largest)
@@ -243,7 +244,7 @@ def refuse_small(
         raise TableError(
             f"labelled images too small for patches of {patch_px} px",
             faults,
-            remedy=f"leave them out when indexing, {remedy}",
+            remedy=f"move them out of the folder and index again, {remedy}",
         )
 
 

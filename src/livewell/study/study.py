@@ -183,7 +183,7 @@ class Study:
                 "some images of the study cannot be read",
                 faults,
                 where=str(self.root),
-                remedy="mend these files, or leave them out when indexing",
+                remedy="mend these files, or move them out of the folder and index again",
             )
         return table
 

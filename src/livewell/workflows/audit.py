@@ -9,6 +9,7 @@ import pandas as pd
 from livewell.files import AnyPath, claim, whole_folder
 from livewell.images.opening import Channels, asked_channels
 from livewell.inference.audit_questions import Learning
+from livewell.models.folders import find_model
 from livewell.progress import task
 from livewell.report.audit import AuditResults, audit_page
 from livewell.report.audit_evidence import looks_at_cells
@@ -87,6 +88,8 @@ def audit(
         `out` holds something else, or cannot be written.
     """
     study = Study.of(study)
+    if model is not None:
+        find_model(Path(model))
     folder = Path(out) if out is not None else audit_folder(study, labels)
     of = None if split is None else AuditSplit.of(study, split, labels)
     data = AuditData.of(study, labels, of, asked_channels(channels), seed)

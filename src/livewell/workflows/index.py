@@ -20,12 +20,16 @@ from livewell.tables.schemas import FIELDS
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What `index` made: the study, and what a careful user should know, what no image was."""
+    """What `index` made: the study, and what a careful user should know, what no image was.
+
+    `kept` is the one of the notes on labels and splits of an earlier study there, or empty.
+    """
 
     study: Study
     fields: pd.DataFrame
     notes: tuple[str, ...]
     left_out: Mapping[str, int]
+    kept: str = ""
 
 
 def index(
@@ -112,12 +116,14 @@ def index(
         channels=channels,
         sources=[*(f"{name} {source}" for name, source in sources.items() if source), *notes],
     )
+    kept = ""
     if study.label_names():
-        notes.append(
+        kept = (
             f"kept, as made before: {', '.join((*study.label_names(), *study.split_names()))};"
             " label and split again if what they rest on has changed"
         )
-    return IndexResult(study, fields, tuple(notes), left_out)
+        notes.append(kept)
+    return IndexResult(study, fields, tuple(notes), left_out, kept)
 
 
 def _fits(name: str, files: str) -> bool:

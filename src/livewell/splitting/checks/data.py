@@ -15,6 +15,7 @@ from livewell.splitting.units import UNITS, given_to
 from livewell.study.content import content
 from livewell.study.measured import Measured, measured, properties
 from livewell.study.pixels import StudyPixels
+from livewell.study.runs import refuse_new_labels
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta, SplitMeta
 from livewell.tables.schemas import BOX
@@ -47,6 +48,7 @@ class AuditSplit:
                 got=f"labels {found.meta.labels}",
                 remedy=f"audit these (--labels {found.meta.labels}), or split {labels}",
             )
+        refuse_new_labels(study, name, found.meta)
         return found
 
 

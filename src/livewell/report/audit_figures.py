@@ -20,7 +20,7 @@ from livewell.report.style import CLASS_MARKS, Sheet, class_look, cut, name_tick
 from livewell.splitting.audit import Check
 from livewell.splitting.checks.appearance import NAMES
 from livewell.splitting.checks.data import AuditData
-from livewell.splitting.checks.design import ORDERS, numbers_of, rows_of
+from livewell.splitting.checks.design import ORDERS, counts_by, numbers_of, rows_of
 from livewell.splitting.checks.findings import order_by
 from livewell.splitting.confounds import BATCHES
 from livewell.tables.schemas import regions_of
@@ -78,10 +78,11 @@ def count_table(table: pd.DataFrame, column: str, classes: ClassNames, things: s
     numbers = pd.to_numeric(pd.Series(wide.index), errors="coerce")
     if numbers.notna().all():
         wide = wide.iloc[numbers.argsort(kind="stable")]
-    left = len(wide) - MOST_ROWS
-    wide = wide.head(MOST_ROWS)
-    counts = wide.to_numpy(float)
+    left, counts = len(wide) - MOST_ROWS, wide.to_numpy(float)
     share = counts / np.maximum(counts.sum(axis=0), 1)
+    # of many those in which classes differ most
+    kept = np.sort(np.argsort(-np.ptp(share, axis=1), kind="stable")[:MOST_ROWS])
+    wide, counts, share = wide.iloc[kept], counts[kept], share[kept]
     with Sheet(1.6 + 0.95 * len(classes), 0.9 + 0.34 * len(wide)) as sheet:
         axes = sheet.axes
         axes.imshow(share, cmap=COUNTS, vmin=0, vmax=1, aspect="auto")
@@ -97,7 +98,9 @@ def count_table(table: pd.DataFrame, column: str, classes: ClassNames, things: s
             f"{value}: {', '.join(f'{n:.0f} {c}' for n, c in zip(row, classes, strict=True))}"
             for value, row in zip(wide.index, counts, strict=True)
         )
-        more = f" {left} more values are not shown." if left > 0 else ""
+        more = (
+            f" {left} more values, in which they are more alike, are not shown." if left > 0 else ""
+        )
         return sheet.picture(
             f"Number of {things} by {column}. {said}.",
             f"Number of {things} by {column}, and share of their class. Where label and {column}"
@@ -144,6 +147,12 @@ def order_strip(
 
 
 def _measures(data: AuditData, check: Check) -> Iterator[Picture]:
+    for one in check.associations[:1]:
+        if one.what in data.stated:
+            rows = rows_of(data).drop(columns=one.what, errors="ignore")
+            counts = counts_by(data, rows.merge(data.stated[["image", one.what]]), [one.what])
+            things = "labelled regions" if data.mixed else f"{data.thing}s"
+            yield count_table(counts, one.what, data.classes, things)
     names = [one.what for one in check.associations if one.what in check.table][:PANELS]
     if names:
         batch = next((each for each in (*BATCHES, "day") if each in check.table), "")

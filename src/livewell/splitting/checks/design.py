@@ -60,7 +60,7 @@ def design(data: AuditData) -> Check:
     others = _others(data, rows)
     found = [*_batches(data, rows, batches), *_places(data, rows, places), *_orders(data, rows)]
     found += by_levels(data, rows, others)
-    table = _counts(data, rows, [*batches, *places, *others])
+    table = counts_by(data, rows, [*batches, *places, *others])
     why = data.bundles.scarce() if len(table) else ""
     if not found:
         why = why or (
@@ -265,7 +265,7 @@ def numbers_of(values: pd.Series) -> "pd.Series[float]":
     return times.map(lambda time: np.nan if pd.isna(time) else time.timestamp()).astype(float)
 
 
-def _counts(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def counts_by(data: AuditData, rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Units by column, value and class; labelled regions where images hold several classes."""
     heads = ["column", "value", "label", "units"]
     parts = []

@@ -86,11 +86,6 @@ def larger_pixels(world: Path) -> Words:
     return ("budget", study, "--out", world / "new", "--margin", 0.1, "--model", world / "run")
 
 
-def by_own_model(world: Path) -> Words:
-    """A budget by the model that learnt from the study's own wells."""
-    return budget("--model", world / "run")(world)
-
-
 NO_SUCH_DEAD = ("--dead", "not a way to know", "last-frames, column:NAME or model:PATH", "Got: ")
 
 CASES = {
@@ -182,10 +177,6 @@ CASES = {
             *("budget", world / "study", "--out", world / "study", "--margin", 0.1, *BRIEF),
         ),
         ("not a light budget of livewell", "name a new folder"),
-    ),
-    "budget by a model of these wells": Case(
-        by_own_model,
-        ("world/run", "the model has learnt from 8 wells", "A02", "leave --model out"),
     ),
     "budget by a model of another pixel size": Case(
         larger_pixels,

@@ -202,7 +202,7 @@ def learn(
     say("5/5  evaluating on images that it never saw")
     figures = evaluate(run.folder, device=device, seed=seed).figures
     # labels and split of an earlier call were made anew above
-    warnings = (*(note for note in indexed.notes if note != indexed.kept), *shrunk)
+    known = [note for note in indexed.notes if note != indexed.kept]
     results = CelldeathResults(
         title=f"celldeath: {out.name}",
         subtitle=f"images of {Path(images).name}, labels in their names; profile {recipe.name}",
@@ -213,12 +213,12 @@ def learn(
         ),
         steps=_steps(labelled.meta.counts, made.balance, plan.by, classes),
         audits=(ended,),
-        notes=noted((*made.warnings, *warnings)),
+        notes=noted((*made.warnings, *shrunk), known),
         settings=settings,
         versions=versions(),
     )
     page = folder.write(render(celldeath_page(results)), {})
-    told = (" ".join(headline(results)), page, warnings, made.warnings, indexed.left_out)
+    told = (" ".join(headline(results)), page, (*known, *shrunk), made.warnings, indexed.left_out)
     return Celldeath(out, figures, ended, *told)
 
 

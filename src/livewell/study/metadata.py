@@ -93,8 +93,7 @@ def read_metadata(path: AnyPath) -> Metadata:
     padding = [""] * len(heading)
     cells = [[cell or None for cell in (row + padding)[: len(heading)]] for _, row in body]
     table = pd.DataFrame(cells, [number for number, _ in body], heading, dtype="str")
-    usual = (encoding, separator) == ("UTF-8", ",")
-    notes = [f"read as {encoding}, cells separated by {_SEPARATORS[separator]}"] * (not usual)
+    notes = [f"read as {encoding}, cells separated by {_SEPARATORS[separator]}"]
     if at:
         skipped = rows[0][1][0]
         notes.append(f"{plural(at, 'line')} before the heading left out, such as {skipped!r}")

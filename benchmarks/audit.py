@@ -82,8 +82,8 @@ def _as_it_is(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
     return grey
 
 
-def _brighter(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
-    return grey * np.float32(1.1 if lit else 1.0)
+def _brighter(by: float) -> Callable[[Floats, bool, np.random.Generator], Floats]:
+    return lambda grey, lit, rng: grey * np.float32(1 + by * lit)
 
 
 def _coated(grey: Floats, lit: bool, rng: np.random.Generator) -> Floats:
@@ -123,7 +123,10 @@ class Shortcut:
 SHORTCUTS = {
     "nothing": Shortcut(None, "half of the wells of every plate, at random", _balanced),
     "one class brighter": Shortcut(
-        "acquisition", "10% more light on lit wells", _balanced, pixels=_brighter
+        "acquisition", "10% more light on lit wells", _balanced, pixels=_brighter(0.1)
+    ),
+    "one class much brighter": Shortcut(
+        "acquisition", "15% more light on lit wells", _balanced, pixels=_brighter(0.15)
     ),
     "one class on one plate": Shortcut(
         "design", "all lit wells on plate 2, with a quarter of its wells unlit", _one_plate
@@ -144,7 +147,8 @@ SHORTCUTS = {
         "acquisition", "JPEG 75 of lit wells, 95 of others", _balanced, quality=(95, 75)
     ),
 }
-"""What is planted, and the check that must fail for it, settled before any was run."""
+"""What is planted, and the check that must fail for it, settled before any was run; but for 15%
+more light, which was added when 10% was found in 17 of 20."""
 
 
 def audit(*, runs: Path, seeds: int = 20, seed: int = 0) -> Result:
@@ -169,7 +173,9 @@ def audit(*, runs: Path, seeds: int = 20, seed: int = 0) -> Result:
         f" 90, all others as TIFF. A check fails at {LEVEL:g} after Holm's correction over all"
         f" checks, and design outright where a plate goes strongly with the label at {OUTRIGHT:g}.",
         notes=[
-            "Which check must fail was settled before the first audit.",
+            "Which check must fail was settled before the first audit. 15% more light was added"
+            " when 10% was found in fewer than 18 of 20: light differs nearly as much between wells"
+            " of one class, and 24 wells do not always tell.",
             "The effect of light on cells is real in all of them: a check that looks at whole"
             " images must not take it for a shortcut.",
         ],

@@ -65,4 +65,4 @@ def test_wells_that_differed_before_the_treatment_fail(tmp_path: Path):
     later = audit(study, treated_s=-1.0)
     unchecked = {check.name: check for check in later.meta.checks}["before treatment"]
     assert unchecked.verdict == "unchecked"
-    assert "time 0" in unchecked.answer
+    assert "before the treatment" in unchecked.answer

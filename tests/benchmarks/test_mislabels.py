@@ -76,6 +76,7 @@ def test_every_picture_is_judged_by_a_net_that_did_not_learn_its_label(
     assert not of_image.duplicated(["image", "fold"]).any()
 
 
+@pytest.mark.long
 def test_the_seed_decides_which_labels_are_flipped(
     made: tuple[Path, Study, pd.DataFrame], tmp_path: Path
 ) -> None:

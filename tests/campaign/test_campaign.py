@@ -58,6 +58,7 @@ class Bad:
         return Case(way, judge)
 
 
+@pytest.mark.long
 def test_what_a_campaign_notices(tmp_path: Path) -> None:
     """A raised error, a sudden end, an endless loop and eaten memory are each their own fault."""
     outcomes = run(Bad(), range(5), tmp_path, seed=0)

@@ -110,6 +110,7 @@ def test_blank_frames_leave_gaps() -> None:
     assert curves.doses.loc[1, "wells"] == 1
 
 
+@pytest.mark.long
 def test_the_band_holds_the_truth() -> None:
     """Of simulated doses of eight wells the band at one time holds the true mean nearly always."""
     rng = np.random.default_rng(1)

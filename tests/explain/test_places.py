@@ -205,6 +205,7 @@ def test_patches_of_a_study(net: Net) -> None:
     np.testing.assert_allclose(whole[rim:-rim, rim:-rim], inner, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_field_is_the_evidence_of_its_places(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     """The map is the sum over places; in parts it is what it is in one piece; NaN off the image."""
     rough = np.random.default_rng(3).uniform(500, 1500, (1, 1, 460, 500)).astype(np.float32)

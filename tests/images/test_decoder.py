@@ -176,6 +176,7 @@ ENDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 @pytest.mark.parametrize("how", ENDS)
 def test_no_decoder_outlives_its_process(how: str, tmp_path: Path) -> None:

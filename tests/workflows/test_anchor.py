@@ -40,6 +40,8 @@ from livewell.workflows.split import split
 from livewell.workflows.timelapse import timelapse
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 LIGHT = {"blocks": "0,2", "zooms": "1", "radii_px": "0,12", "weight_decay": "0.1"}
 RECIPE: Profile = override(FROZEN, LIGHT | {"patch_px": 48, "input_px": 48, "stride_px": 48})
 ANCHOR = Anchor(by="plate", column="treatment", value="control")

@@ -81,6 +81,7 @@ def test_the_budget_ends_where_cells_look_sick(made: BudgetResult) -> None:
     assert "40 percentage points" in text
 
 
+@pytest.mark.long
 def test_a_budget_goes_on_and_tells_every_margin_tried(
     made: BudgetResult, doses: Study, profile
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_budget_goes_on_and_tells_every_margin_tried(
         budget(doses, made.folder, PLAN, margin=0.4, profile=profile, processes=0, seed=9)
 
 
+@pytest.mark.long
 def test_labels_of_a_killed_budget_are_its_own(
     doses: Study, tmp_path: Path, profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_design_goes_on_where_it_was(study: Study, made: DesignResult) -> None
         design(study, made.folder, ("all-lines",), replace(PLAN, seed=1), SETTINGS)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_a_line_of_unknown_classes_is_asked_the_binary_question(
     study: Study, tmp_path: Path

@@ -257,6 +257,7 @@ def test_a_fold_that_is_not_trained_to_its_end(folds: Run, tmp_path: Path) -> No
     assert set(patches(made)["fold"]) == {0}
 
 
+@pytest.mark.long
 def test_each_fold_looks_at_its_own_test_groups(folds: Run, study: Study, tmp_path: Path) -> None:
     """Of several folds each patch is looked at by the model that never saw its well."""
     _, parts, _ = study.split("two-folds")

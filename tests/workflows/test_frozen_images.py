@@ -134,6 +134,7 @@ def test_features_that_are_kept_find_the_same(case: Case) -> None:
     np.testing.assert_array_equal(kept, finder_of(net, Look()).odds(frames))
 
 
+@pytest.mark.long
 def test_localise_finds_in_new_images(case: Case, tmp_path: Path) -> None:
     """`localise` lists detections and writes its page for a model on a fixed backbone."""
     localise(case.images, case.fold() / "model", tmp_path / "out")

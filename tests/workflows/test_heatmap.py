@@ -229,6 +229,7 @@ def test_auto_takes_windows_where_dense_would_differ(
         assert mapped.used.engine == "dense"
 
 
+@pytest.mark.long
 def test_a_net_for_whole_frames(movie: Path, study: Study, tmp_path: Path) -> None:
     """A profile without padding and with local normalisation trains, and its maps are exact."""
     changes = {"input_px": 105, "patch_px": 112, "padding": "valid", "normalise": "local"}

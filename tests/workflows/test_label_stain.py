@@ -256,6 +256,7 @@ def test_the_command_says_where_the_page_is(cells: Path) -> None:
     assert told["settings"]["nuclei"] == "{stem}_nuclei.tif"
 
 
+@pytest.mark.long
 def test_real_nuclei_are_labelled_as_the_frozen_states_say(
     shared_data: Path, tmp_path: Path
 ) -> None:

@@ -304,6 +304,7 @@ def again(made: Mosaics, tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study
 
 
+@pytest.mark.long
 def test_parts_are_found_again(again: Study, made: Mosaics) -> None:
     """Split by mosaic group with test and validation named, parts are those of the raw images."""
     fields = again.fields()

@@ -23,6 +23,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
+pytestmark = pytest.mark.long
+
 CHANNELS = ["brightfield", "PI"]
 
 

@@ -30,6 +30,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 RECIPE = override(
     STAIN_UNET,
     {

@@ -87,6 +87,7 @@ def test_the_same_study_as_two_classes(study: Study, tmp_path: Path) -> None:
     assert set(made.scores["label"]) == {"healthy", "ill"}
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_whole_frames_of_three_classes(study: Study, tmp_path: Path) -> None:
     """Nets of whole frames take three classes too; detections are left to two classes."""

@@ -39,3 +39,13 @@ def test_a_page_without_labels_says_nothing_of_audits():
 def test_every_state_has_a_note(state: str, tone: str):
     """A state that is no pass is never said in the colour of a good one."""
     assert audited(AuditSummary(state=state)).tone == tone
+
+
+def test_what_stands_on_top_is_not_said_again_and_nothing_else_is_lost():
+    """A headline that is the page's verdict has no note; labels never audited are told always."""
+    found = AuditSummary(state="fails", headline="The label goes with plate.")
+    of = PageResults("title", "subtitle", audits=(found,))
+    assert of.page(found.headline, "bad", (), ()).trust == []
+    assert of.page("another verdict", "bad", (), ()).trust == [audited(found)]
+    never = PageResults("title", "subtitle", audits=(AuditSummary(),))
+    assert never.page("a verdict", "good", (), ()).trust == [audited(AuditSummary())]

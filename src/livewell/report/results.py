@@ -45,9 +45,8 @@ class PageResults:
     ) -> Page:
         """The page of these results, without sections and notes that are ``None``."""
         # what stands on top is not said again
-        told = [
-            audit for audit in dict.fromkeys(self.audits) if audit.headline not in (verdict, lead)
-        ]
+        top = {verdict, lead} - {""}
+        told = [audit for audit in dict.fromkeys(self.audits) if audit.headline not in top]
         notes = sorted_notes([*map(audited, told), *trust])
         if any(audit.state == "fails" for audit in self.audits):
             notes, tone = [note for note in notes if note.tone != "good"], "bad"

@@ -93,7 +93,7 @@ def _inside(data: AuditData, table: pd.DataFrame, one: Association) -> str:
         values, level = table[one.what].to_numpy(float), data.about_bundles(batch)
         area = data.bundles.area_within(values, level, one.value)
         if np.isfinite(area):
-            return f", and {area:.2f} where only images of one {batch} are compared"
+            return f", and {area:.2f} where only {data.thing}s of one {batch} are compared"
     return ""
 
 

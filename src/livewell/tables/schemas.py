@@ -98,6 +98,35 @@ LABELS = Schema(
 )
 """One row a label, on an image, a frame or a patch (`livewell label`)."""
 
+ANSWERS = Schema(
+    "answer",
+    (
+        Column("item", "text", "what was asked about; one name, one region", required=True),
+        Column("person", "text", "who answered", required=True),
+        Column("answer", "text", "a class or unsure; done where cells were marked", required=True),
+        Column("round", "integer", "0; 1, 2, ... of hidden repeats", least=0),
+        Column("reason", "text", "why it was shown: random, shared, control, repeat, uncertain"),
+        Column("time_s", "number", "when, seconds since 1970, UTC"),
+        Column("seconds", "number", "from when the item was seen until the answer"),
+        Column("task", "text", "name of the annotation task"),
+        Column("kind", "text", "sequence, frame, patch or cells"),
+        Column("image", "text", "name of the image in the study"),
+        Column("t", "integer", "first frame, from 0 within the file", least=0),
+        Column("frames", "integer", "number of frames", least=1),
+        *(Column(c.name, c.kind, c.doc + "; empty means the whole frame") for c in _BOX),
+        Column("truth", "text", "class that is known, of controls and quizzes"),
+        Column("part", "text", "of quizzes: before, study, after"),
+        Column("marks", "text", "of cells: JSON list of class, y, x, and y1, x1 of boxes"),
+        Column("note", "text", "what the person wrote"),
+        Column("tags", "text", "words of the owner's list, joined by |"),
+        Column("death_t", "integer", "frame in which a cell dies, where somebody marked it"),
+        Column("answer_id", "text", "of the event"),
+        Column("version", "text", "livewell's when it was answered"),
+    ),
+    key=("task", "item", "person", "round"),
+)
+"""One row an answer that stands, of one person on one item (`livewell serve`, `answers export`)."""
+
 PATCHES = Schema(
     "patch",
     (

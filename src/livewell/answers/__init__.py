@@ -1,0 +1,1 @@
+"""What people answered of a study's images, and what they are asked next."""

@@ -1,0 +1,32 @@
+"""What an annotation task asks, and in which order its items come."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TaskSettings(BaseModel):
+    """Settings of a task, kept with it.
+
+    Shares are of items shown; what is left of them is drawn by chance.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shared_every: int = Field(5, ge=0)
+    """Every so manieth item is one that another person answered and this one has not (Richmond et
+    al. 2017, section 2.2); 0 for none."""
+    controls: float = Field(0.0, ge=0, le=0.5)
+    """Share of items whose truth is known."""
+    repeats: float = Field(0.05, ge=0, le=0.5)
+    """Share of items that this person answered before, at least `repeat_after` items ago."""
+    repeat_after: int = Field(20, ge=1)
+    uncertain: float = Field(0.0, ge=0, le=0.9)
+    """Share of items of which a model is least sure, where one has judged them."""
+    stop_at: float | None = Field(None, gt=0.5, lt=1)
+    """Posterior of Dawid and Skene from which an item needs no more answers; ``None``: never."""
+    tags: tuple[str, ...] = ()
+    """Words that may be put to an answer."""
+    keys: dict[str, str] = {}
+    """Key of each class and of "unsure", where not the first letters."""
+    seed: int = Field(0, ge=0)
+    quiz: str | None = None
+    """Folder of the model that people are held against; items have parts before, study, after."""

@@ -1,0 +1,1 @@
+"""The site: look at a study, annotate, agree, fit, and be tested."""

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from livewell import __version__
 from livewell.answers.database import Database
+from livewell.answers.history import Progress, progress, standing, stands
 from livewell.answers.settings import TaskSettings
 from livewell.answers.tables import Answer, Item, Person, Showing, Task
 
@@ -81,7 +82,7 @@ class AnswerStore:
                 select(Showing, Item)
                 .join(Item, Showing.item_id == Item.id)
                 .where(Showing.task_id == task, Showing.person_id == person)
-                .where(~Showing.id.in_(select(Answer.showing_id)))
+                .where(~Showing.id.in_(select(Answer.showing_id).where(stands())))
                 .order_by(Showing.number)
             )
             waiting = [(row[0], row[1]) for row in rows]
@@ -127,6 +128,30 @@ class AnswerStore:
                 .where(Showing.id == token, Showing.person_id == person)
             ).first()
             return None if row is None else (row[0], row[1])
+
+    def task(self, number: int) -> Task | None:
+        """The task of this number."""
+        with self.database.session() as session:
+            return session.get(Task, number)
+
+    def standing(
+        self, task: int, person: int, count: int, skip: int = 0
+    ) -> list[tuple[Answer, Showing, Item]]:
+        """Answers of this person that stand, the latest first, after `skip` later ones."""
+        with self.database.session() as session:
+            return standing(session, task, person, count, skip)
+
+    def progress(self, task: int, person: int) -> Progress:
+        """How far a task is, seen by this person."""
+        with self.database.session() as session:
+            return progress(session, task, person)
+
+    def close_task(self, number: int, closed: bool) -> None:
+        """End a task, so that nothing new is dealt, or open it again."""
+        with self.database.session() as session:
+            task = session.get(Task, number)
+            if task is not None:
+                task.closed = closed
 
     def add(self, person: int, answer: NewAnswer) -> "Future[None]":
         """Keep an answer; the future is done when it is durable, and fails where it is refused."""

@@ -1,0 +1,43 @@
+"""Pages of templates; apart from the application, which imports all pages."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from livewell import __version__
+from livewell.text import printable
+from livewell.web.security import SignedIn
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment() -> jinja2.Environment:
+    """The templates, in which all text is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    made.filters["printable"] = printable
+    return made
+
+
+def page(
+    request: Request,
+    person: SignedIn | None,
+    template: str,
+    /,
+    *,
+    status_code: int = 200,
+    **values: Any,
+) -> HTMLResponse:
+    """A page of a template, which also sees `person`, `version` and the address `here`."""
+    text = request.app.state.templates.get_template(template).render(
+        person=person, version=__version__, here=request.url.path, **values
+    )
+    return HTMLResponse(text, status_code)

@@ -1,0 +1,169 @@
+"""What of an image is shown of an item: which window, how coarse, and its pixels.
+
+Windows of patches have some of the image around them and lie inside the image, so that the size of
+what is shown is the same for all and tells nothing of where a patch lies.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from fastapi import Response
+
+from livewell.answers.tables import Item
+from livewell.errors import ImageContentError
+from livewell.geometry import Box, Span
+from livewell.study.pixels import StudyPixels
+from livewell.web.site import Site
+
+AROUND = 0.5
+"""Of a patch's edge: how much of the image is shown on each side of it."""
+MOST_BYTES = 24_000_000
+"""Of all frames of an item; larger ones are shown by every second, third, ... pixel."""
+LIMITS = (0.5, 99.8)
+"""Percentiles at which what is shown begins as black and white."""
+PLACES = ("y", "x", "y1", "x1")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown of an item.
+
+    Parameters
+    ----------
+    image, t, frames
+        Which frames.
+    window
+        What is shown, in pixels of the image.
+    step
+        Every so manieth pixel is shown.
+    dtype
+        Number type of the pixels.
+    patch
+        What is asked about, in pixels of the image; ``None`` where it is all that is shown.
+    pixel_um
+        Edge of a pixel of the image in micrometres, where known.
+    """
+
+    image: str
+    t: int
+    frames: int
+    window: Box
+    step: int
+    dtype: str
+    patch: Box | None
+    pixel_um: float | None
+
+    @property
+    def height(self) -> int:
+        """Rows shown."""
+        return -(-self.window.y.size // self.step)
+
+    @property
+    def width(self) -> int:
+        """Columns shown."""
+        return -(-self.window.x.size // self.step)
+
+    def described(self) -> dict[str, Any]:
+        """What the page may know: sizes in pixels as shown, nothing of where or when."""
+        patch = None
+        if self.patch is not None:
+            top, left, _, _ = self.window.corners
+            y0, x0, y1, x1 = self.patch.corners
+            patch = [(v / self.step) for v in (y0 - top, x0 - left, y1 - top, x1 - left)]
+        return {
+            "frames": self.frames,
+            "height": self.height,
+            "width": self.width,
+            "type": self.dtype,
+            "pixel_um": None if self.pixel_um is None else self.pixel_um * self.step,
+            "patch": patch,
+        }
+
+    def kept(self, marks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Marks of what is shown as marks in pixels of the image."""
+        top, left, _, _ = self.window.corners
+        start = {"y": top, "x": left, "y1": top, "x1": left}
+        return [_of_places(mark, lambda v, n: v * self.step + start[n]) for mark in marks]
+
+    def seen(self, marks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Marks in pixels of the image as marks of what is shown."""
+        top, left, _, _ = self.window.corners
+        start = {"y": top, "x": left, "y1": top, "x1": left}
+        return [_of_places(mark, lambda v, n: (v - start[n]) / self.step) for mark in marks]
+
+    def pixels(self, site: Site) -> Response:
+        """All frames as raw little-endian numbers (frame, y, x), limits of contrast beside."""
+        source = StudyPixels(site.study)
+        y, x = self.window.y.slice, self.window.x.slice
+        frames = np.stack(
+            [
+                source.frame(self.image, self.t + n)[y, x][:: self.step, :: self.step]
+                for n in range(self.frames)
+            ]
+        )
+        low, high = np.percentile(frames, LIMITS)
+        return Response(
+            frames.astype(frames.dtype.newbyteorder("<")).tobytes(),
+            media_type="application/octet-stream",
+            headers={"X-Shape": ",".join(map(str, frames.shape)), "X-Limits": f"{low},{high}"},
+        )
+
+
+def _of_places(mark: dict[str, Any], change: Callable[[float, str], float]) -> dict[str, Any]:
+    places = {name: change(mark[name], name) for name in PLACES if name in mark}
+    return {"class": mark["class"]} | places
+
+
+def view_of(site: Site, kind: str, item: Item) -> View:
+    """What is shown of an item; an `ImageContentError` where its image lacks it."""
+    header = _header(site, item.image)
+    frames, height, width = header["frames"], header["height"], header["width"]
+    whole = Box.of(0, 0, height, width)
+    corners = [corner for corner in (item.y0, item.x0, item.y1, item.x1) if corner is not None]
+    box = Box.of(*corners) if len(corners) == 4 else whole
+    if not (whole.y.contains(box.y) and whole.x.contains(box.x) and item.t + item.frames <= frames):
+        raise ImageContentError(
+            "an item that its image does not hold",
+            where=item.image,
+            expected=f"frames below {frames}, pixels within {height} x {width}",
+            got=f"frames {item.t} to {item.t + item.frames - 1}, box {box.corners}",
+        )
+    window = box
+    if kind == "patch":
+        window = Box(_around(box.y, height), _around(box.x, width))
+    view = View(
+        item.image,
+        item.t,
+        item.frames,
+        window,
+        1,
+        header["dtype"],
+        None if window == box else box,
+        header["pixel_um"],
+    )
+    size = np.dtype(view.dtype).itemsize * view.frames
+    step = 1
+    while size * view.height * view.width > MOST_BYTES:
+        step += 1
+        view = replace(view, step=step)
+    return view
+
+
+def _around(span: Span, most: int) -> Span:
+    """A longer span that lies inside the image."""
+    more = round(span.size * AROUND)
+    size = min(span.size + 2 * more, most)
+    start = min(max(span.start - more, 0), most - size)
+    return Span(start, start + size)
+
+
+def _header(site: Site, image: str) -> dict[str, Any]:
+    table, _ = site.study.read_headers()
+    row = table[table["image"] == image].iloc[0]
+    pixel_um = float(row["pixel_um"])
+    names = ("frames", "height", "width", "dtype")
+    return {n: str(row[n]) if n == "dtype" else int(row[n]) for n in names} | {
+        "pixel_um": None if np.isnan(pixel_um) else pixel_um
+    }

@@ -1,6 +1,8 @@
 """What an annotation task asks, and in which order its items come."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TaskSettings(BaseModel):
@@ -30,3 +32,14 @@ class TaskSettings(BaseModel):
     seed: int = Field(0, ge=0)
     quiz: str | None = None
     """Folder of the model that people are held against; items have parts before, study, after."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        shared = 1 / self.shared_every if self.shared_every else 0.0
+        if shared + self.controls + self.repeats + self.uncertain > 1 + 1e-9:
+            raise ValueError(
+                f"shares of shared items ({shared:.0%}), controls ({self.controls:.0%}), repeats"
+                f" ({self.repeats:.0%}) and uncertain items ({self.uncertain:.0%}) are more than"
+                " 100% together; lower some"
+            )
+        return self

@@ -100,6 +100,10 @@ class StudyError(LivewellError, OSError, code="study"):
     """A study or run folder that is missing, half-written or not ours."""
 
 
+class AnswerError(LivewellError, ValueError, code="answer"):
+    """An answer of a person that is refused: not theirs to give, or not one that was asked for."""
+
+
 class OutputError(LivewellError, OSError, code="output"):
     """An output that cannot be written."""
 

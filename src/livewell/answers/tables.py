@@ -7,7 +7,7 @@ seconds since 1970, UTC, so that every database holds them alike.
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ROLES = ("viewer", "expert", "owner")
@@ -24,6 +24,14 @@ UNSURE = "unsure"
 class Base(DeclarativeBase):
     """All tables."""
 
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON, list[dict[str, Any]]: JSON}
 
 
@@ -95,6 +103,9 @@ class Item(Base):
     y1: Mapped[int | None]
     x1: Mapped[int | None]
     """Corners of the box in pixels, half-open; all ``None`` for a whole frame."""
+    height: Mapped[int | None]
+    width: Mapped[int | None]
+    """Of the image, pixels: marks lie within."""
     truth: Mapped[str | None]
     """Class that is known: of controls, and of quizzes."""
     part: Mapped[str | None]
@@ -103,6 +114,13 @@ class Item(Base):
     """Entropy of a model's probabilities in bits, the higher the less sure it is."""
     uncertain_by: Mapped[str | None]
     """Name of the run that said so."""
+
+    @property
+    def name(self) -> str:
+        """Image, first frame and corner of the box: one name, one region of a task."""
+        corner = "" if self.y0 is None else f":{self.y0}:{self.x0}"
+        return f"{self.image}:{self.t}{corner}"
+
     __table_args__ = (UniqueConstraint("task_id", "number"),)
 
 
@@ -168,4 +186,4 @@ class Job(Base):
     ended: Mapped[float | None]
 
 
-Index("unanswered_of_person", Showing.task_id, Showing.person_id)
+Index(None, Showing.task_id, Showing.person_id)

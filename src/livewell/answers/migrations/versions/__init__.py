@@ -1,0 +1,1 @@
+"""One file a change; what has been released is never edited."""

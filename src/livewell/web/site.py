@@ -8,6 +8,8 @@ from fastapi import Request
 from livewell.answers.database import Database
 from livewell.answers.store import AnswerStore
 from livewell.study.study import Study
+from livewell.web.catalogue import Catalogue
+from livewell.web.frames import StudyFrames
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Site:
         Names under which browsers may ask for it (header ``Host``), without port.
     local
         Whether it listens to this machine alone, where its owner needs no account.
+    experts_look
+        Whether experts, who answer blind, may also look at images with their names and wells.
     """
 
     study: Study
@@ -31,10 +35,15 @@ class Site:
     runs: tuple[Path, ...] = ()
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     local: bool = True
+    experts_look: bool = False
     answers: AnswerStore = field(init=False)
+    catalogue: Catalogue = field(init=False)
+    frames: StudyFrames = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", AnswerStore(self.database))
+        object.__setattr__(self, "catalogue", Catalogue(self.study))
+        object.__setattr__(self, "frames", StudyFrames(self.catalogue.study))
 
     @property
     def folder(self) -> Path:

@@ -1,5 +1,6 @@
 """Pixels for the pages: the file's own numbers, cut and averaged, kept in memory."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -17,7 +18,7 @@ MOVIE = np.random.default_rng(0).integers(0, 40_000, (5, 37, 50)).astype(np.uint
 
 
 @pytest.fixture
-def frames(tmp_path: Path) -> StudyFrames:
+def frames(tmp_path: Path) -> Iterator[StudyFrames]:
     root = tmp_path / "images"
     root.mkdir()
     tifffile.imwrite(root / "movie.tif", MOVIE, imagej=True, metadata={"axes": "TYX"})
@@ -26,7 +27,9 @@ def frames(tmp_path: Path) -> StudyFrames:
     names = ["movie.tif", "real.tif", "broken.tif"]
     table = pd.DataFrame({"image": names, "path": names})
     study = Study.create(tmp_path / "study", root, table)
-    return StudyFrames(lambda: study)
+    made = StudyFrames(lambda: study)
+    yield made
+    made.close()
 
 
 def test_boxes_hold_the_numbers_of_the_file(frames: StudyFrames) -> None:

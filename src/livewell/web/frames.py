@@ -104,6 +104,15 @@ class ByteCache(Generic[Value]):
             left.append(old)
         return left
 
+    def drop(self, key: Hashable, value: Value) -> None:
+        """Let go of the value of a key, where it still is this one."""
+        with self._lock:
+            if self._values.get(key) is not value:
+                return
+            del self._values[key]
+            self._used -= self._size(value)
+        self._gone(value)
+
     def clear(self) -> None:
         """Let go of everything."""
         with self._lock:
@@ -119,6 +128,7 @@ class _Opened:
     """An open file; who reads a frame holds the lock."""
 
     image: OpenImage
+    version: Hashable
     lock: Any
 
     def close(self) -> None:
@@ -250,13 +260,18 @@ class StudyFrames:
 
     def _opened(self, image: str, version: Hashable) -> _Opened:
         study = self._study()
+        version = (version, study.pixel_um, study.frame_s)
 
         def made() -> _Opened:
             path = study.path(image)
             opened = open_image(path, pixel_um=study.pixel_um, frame_s=study.frame_s)
-            return _Opened(opened, Lock())
+            return _Opened(opened, version, Lock())
 
-        return self._open.get((image, version, study.pixel_um, study.frame_s), made)
+        opened = self._open.get(image, made)
+        if opened.version != version:
+            self._open.drop(image, opened)
+            opened = self._open.get(image, made)
+        return opened
 
 
 def covered(box: Box, area: Box, step: int) -> Box:

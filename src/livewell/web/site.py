@@ -50,6 +50,11 @@ class Site:
         """Where the site keeps its own files, in the study."""
         return self.study.folder / "site"
 
+    def close(self) -> None:
+        """Let go of images and of the database."""
+        self.frames.close()
+        self.database.close()
+
 
 def site_of(request: Request) -> Site:
     """The site that a request is for."""

@@ -61,11 +61,13 @@ class SignIn(Base):
 
 
 class Invitation(Base):
-    """A link that makes one account."""
+    """A link that makes one account, or gives one that exists a new password."""
 
     __tablename__ = "invitations"
     token_sha256: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    """Whose password it changes; ``None`` for a new account."""
     invited_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
     created: Mapped[float]
     expires: Mapped[float]

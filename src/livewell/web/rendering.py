@@ -1,5 +1,6 @@
 """Pages of templates; apart from the application, which imports all pages."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from livewell.text import printable
 from livewell.web.security import SignedIn
 
 TEMPLATES = Path(__file__).parent / "templates"
+STATIC = Path(__file__).parent / "static"
+_FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
+KEPT = f"/static/{sha256(b''.join(path.read_bytes() for path in _FILES)).hexdigest()[:12]}"
+"""Where scripts and styles lie: another address when they change, so that browsers may keep them
+and modules that import one another are of one version."""
 
 
 def environment() -> jinja2.Environment:
@@ -24,6 +30,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters["printable"] = printable
+    made.globals["static"] = KEPT
     return made
 
 
@@ -36,7 +43,7 @@ def page(
     status_code: int = 200,
     **values: Any,
 ) -> HTMLResponse:
-    """A page of a template, which also sees `person`, `version` and the address `here`."""
+    """A page of a template, which also sees `person`, `version`, `here` (its address), `static`."""
     text = request.app.state.templates.get_template(template).render(
         person=person, version=__version__, here=request.url.path, **values
     )

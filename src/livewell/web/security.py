@@ -1,27 +1,25 @@
-"""Who asks, and what they may: sign-ins, roles, forged requests, headers."""
+"""Who asks, and what they may: sign-ins, roles, forged requests."""
 
 import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Form, Header, HTTPException, Request
-from sqlalchemy import select
+from fastapi import Depends, HTTPException, Request
+from fastapi.responses import Response
+from sqlalchemy import delete, select
 
 from livewell.answers.tables import ROLES, Person, SignIn
 from livewell.web.site import Site, site_of
 
-COOKIE = "livewell"
 DAYS = 14
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'self'"
-)
-"""No inline script or style, nothing from elsewhere."""
+"""How long a sign-in lasts."""
+SAFE = ("GET", "HEAD", "OPTIONS")
+"""Requests that change nothing."""
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,56 +38,108 @@ class SignedIn:
 
 def hashed(token: str) -> str:
     """What is kept of a token, so that who reads the database cannot sign in."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def sign_in(site: Site, person: int) -> str:
     """A new token for a browser of this person."""
-    token = secrets.token_urlsafe(32)
+    token, now = secrets.token_urlsafe(32), time.time()
     with site.database.session() as session:
+        session.execute(delete(SignIn).where(SignIn.expires <= now))
         session.add(
             SignIn(
                 token_sha256=hashed(token),
                 person_id=person,
                 csrf=secrets.token_urlsafe(32),
-                created=time.time(),
-                expires=time.time() + DAYS * 86400,
+                created=now,
+                expires=now + DAYS * 86400,
             )
         )
     return token
 
 
+def sign_out(site: Site, token: str | None) -> None:
+    """End the sign-in of this token, wherever it is still held."""
+    with site.database.session() as session:
+        session.execute(delete(SignIn).where(SignIn.token_sha256 == hashed(token or "")))
+
+
+def end_sign_ins(site: Site, person: int, *, but: str | None = None) -> None:
+    """End all sign-ins of a person, but the one of this token."""
+    with site.database.session() as session:
+        session.execute(
+            delete(SignIn).where(
+                SignIn.person_id == person, SignIn.token_sha256 != hashed(but or "")
+            )
+        )
+
+
+def give_cookie(site: Site, response: Response, token: str) -> None:
+    """Let the browser keep a sign-in, out of reach of scripts and of other sites."""
+    response.set_cookie(
+        site.cookie,
+        token,
+        max_age=DAYS * 86400,
+        path="/",
+        secure=site.encrypted,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def drop_cookie(site: Site, response: Response) -> None:
+    """Let the browser forget its sign-in."""
+    response.delete_cookie(
+        site.cookie, path="/", secure=site.encrypted, httponly=True, samesite="strict"
+    )
+
+
 def who(request: Request) -> SignedIn | None:
-    """Who asks, by their cookie."""
-    token = request.cookies.get(COOKIE)
+    """Who asks, by their cookie; told to the log as well."""
+    site = site_of(request)
+    token = request.cookies.get(site.cookie)
     if not token:
         return None
-    with site_of(request).database.session() as session:
+    with site.database.session() as session:
         row = session.execute(
             select(Person, SignIn)
             .join(SignIn, SignIn.person_id == Person.id)
             .where(SignIn.token_sha256 == hashed(token), SignIn.expires > time.time())
         ).first()
-        if row is None or row[0].disabled:
-            return None
-        return SignedIn(row[0].id, row[0].name, row[0].role, row[1].csrf)
+    if row is None or row[0].disabled:
+        return None
+    person = SignedIn(row[0].id, row[0].name, row[0].role, row[1].csrf)
+    request.state.person = person
+    return person
 
 
-def _needs(role: str) -> Callable[..., SignedIn]:
-    def dependency(
-        request: Request,
-        x_csrf_token: Annotated[str, Header()] = "",
-        csrf: Annotated[str, Form()] = "",
+async def forged(request: Request, person: SignedIn) -> bool:
+    """Whether a request that changes something lacks what only pages of this site know.
+
+    That is header ``X-CSRF-Token``, or field ``csrf`` of a form.
+    """
+    if request.method in SAFE:
+        return False
+    given: object = request.headers.get("x-csrf-token")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given is None and kind in FORMS:
+        given = (await request.form()).get("csrf")
+    known = given if isinstance(given, str) else ""
+    return not hmac.compare_digest(known.encode("utf-8", "replace"), person.csrf.encode())
+
+
+def _needs(role: str) -> Callable[..., Coroutine[Any, Any, SignedIn]]:
+    async def dependency(
+        request: Request, person: Annotated[SignedIn | None, Depends(who)]
     ) -> SignedIn:
-        person = who(request)
         if person is None:
             raise HTTPException(401, "Sign in first.")
         if not person.may(role):
-            raise HTTPException(403, f"This page is for people with the role {role}.")
-        if request.method not in ("GET", "HEAD") and not hmac.compare_digest(
-            (x_csrf_token or csrf).encode(), person.csrf.encode()
-        ):
-            raise HTTPException(403, "This request did not come from a page of this site.")
+            raise HTTPException(403, f"This is for people with the role {role}.")
+        if await forged(request, person):
+            raise HTTPException(
+                403, "This request did not come from a page of this site. Load the page again."
+            )
         return person
 
     return dependency

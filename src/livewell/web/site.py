@@ -1,7 +1,9 @@
 """What every page needs: the study, its database, and where runs lie."""
 
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -10,6 +12,9 @@ from livewell.answers.store import AnswerStore
 from livewell.study.study import Study
 from livewell.web.catalogue import Catalogue
 from livewell.web.frames import StudyFrames
+
+FOLDER = "site"
+"""Within the study: what the site keeps for itself."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,23 @@ class Site:
         Whether it listens to this machine alone, where its owner needs no account.
     experts_look
         Whether experts, who answer blind, may also look at images with their names and wells.
+    address
+        Where browsers find it, such as ``https://cells.example.org``.
+    owner
+        Name of who gets the site by the link that `serve` prints.
+    key
+        What that link holds; empty where there is no such link.
     """
 
     study: Study
     database: Database
     runs: tuple[Path, ...] = ()
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
     local: bool = True
     experts_look: bool = False
+    address: str = "http://127.0.0.1"
+    owner: str = "owner"
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     answers: AnswerStore = field(init=False)
     catalogue: Catalogue = field(init=False)
     frames: StudyFrames = field(init=False)
@@ -48,7 +62,23 @@ class Site:
     @property
     def folder(self) -> Path:
         """Where the site keeps its own files, in the study."""
-        return self.study.folder / "site"
+        return self.study.folder / FOLDER
+
+    @property
+    def link(self) -> str:
+        """The address that signs its owner in, for the life of this process."""
+        return f"{self.address}/open/{self.key}"
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether browsers reach it through https."""
+        return self.address.startswith("https:")
+
+    @property
+    def cookie(self) -> str:
+        """Name of the sign-in's cookie: browsers send cookies of a host to all its ports."""
+        name = f"livewell-{urlsplit(self.address).port or 0}"
+        return f"__Host-{name}" if self.encrypted else name
 
     def close(self) -> None:
         """Let go of images and of the database."""

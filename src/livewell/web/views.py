@@ -5,24 +5,22 @@ what is shown is the same for all and tells nothing of where a patch lies.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from fastapi import Response
 
 from livewell.answers.tables import Item
 from livewell.errors import ImageContentError
 from livewell.geometry import Box, Span
-from livewell.study.pixels import StudyPixels
+from livewell.web.frames import STEPS, covered
+from livewell.web.pixels import limits, packed, read_boxes
 from livewell.web.site import Site
 
 AROUND = 0.5
 """Of a patch's edge: how much of the image is shown on each side of it."""
-MOST_BYTES = 24_000_000
-"""Of all frames of an item; larger ones are shown by every second, third, ... pixel."""
-LIMITS = (0.5, 99.8)
-"""Percentiles at which what is shown begins as black and white."""
+MOST_NUMBERS = 2**23
+"""Of all frames of an item; larger ones are shown as means of squares of pixels."""
 PLACES = ("y", "x", "y1", "x1")
 
 
@@ -37,9 +35,7 @@ class View:
     window
         What is shown, in pixels of the image.
     step
-        Every so manieth pixel is shown.
-    dtype
-        Number type of the pixels.
+        Edge of the squares of pixels of which each number shown is the mean.
     patch
         What is asked about, in pixels of the image; ``None`` where it is all that is shown.
     pixel_um
@@ -51,7 +47,6 @@ class View:
     frames: int
     window: Box
     step: int
-    dtype: str
     patch: Box | None
     pixel_um: float | None
 
@@ -76,7 +71,6 @@ class View:
             "frames": self.frames,
             "height": self.height,
             "width": self.width,
-            "type": self.dtype,
             "pixel_um": None if self.pixel_um is None else self.pixel_um * self.step,
             "patch": patch,
         }
@@ -94,21 +88,11 @@ class View:
         return [_of_places(mark, lambda v, n: (v - start[n]) / self.step) for mark in marks]
 
     def pixels(self, site: Site) -> Response:
-        """All frames as raw little-endian numbers (frame, y, x), limits of contrast beside."""
-        source = StudyPixels(site.study)
-        y, x = self.window.y.slice, self.window.x.slice
-        frames = np.stack(
-            [
-                source.frame(self.image, self.t + n)[y, x][:: self.step, :: self.step]
-                for n in range(self.frames)
-            ]
-        )
-        low, high = np.percentile(frames, LIMITS)
-        return Response(
-            frames.astype(frames.dtype.newbyteorder("<")).tobytes(),
-            media_type="application/octet-stream",
-            headers={"X-Shape": ",".join(map(str, frames.shape)), "X-Limits": f"{low},{high}"},
-        )
+        """All frames as raw numbers, see `packed`, and X-Limits, grey levels to begin with."""
+        times = range(self.t, self.t + self.frames)
+        frames = read_boxes(site, self.image, times, None, self.window, self.step)
+        low, high = limits(site, self.image)
+        return packed(frames, headers={"X-Limits": f"{low},{high}"})
 
 
 def _of_places(mark: dict[str, Any], change: Callable[[float, str], float]) -> dict[str, Any]:
@@ -118,12 +102,12 @@ def _of_places(mark: dict[str, Any], change: Callable[[float, str], float]) -> d
 
 def view_of(site: Site, kind: str, item: Item) -> View:
     """What is shown of an item; an `ImageContentError` where its image lacks it."""
-    header = _header(site, item.image)
-    frames, height, width = header["frames"], header["height"], header["width"]
-    whole = Box.of(0, 0, height, width)
+    header = site.frames.header(item.image)
+    frames, whole = header.frames, header.area
+    height, width = whole.shape
     corners = [corner for corner in (item.y0, item.x0, item.y1, item.x1) if corner is not None]
     box = Box.of(*corners) if len(corners) == 4 else whole
-    if not (whole.y.contains(box.y) and whole.x.contains(box.x) and item.t + item.frames <= frames):
+    if not whole.contains(box) or item.t + item.frames > frames:
         raise ImageContentError(
             "an item that its image does not hold",
             where=item.image,
@@ -133,22 +117,21 @@ def view_of(site: Site, kind: str, item: Item) -> View:
     window = box
     if kind == "patch":
         window = Box(_around(box.y, height), _around(box.x, width))
-    view = View(
+    step = next((s for s in STEPS if _numbers(window, s) * item.frames <= MOST_NUMBERS), STEPS[-1])
+    return View(
         item.image,
         item.t,
         item.frames,
-        window,
-        1,
-        header["dtype"],
+        covered(window, whole, step),
+        step,
         None if window == box else box,
-        header["pixel_um"],
+        header.pixel_um,
     )
-    size = np.dtype(view.dtype).itemsize * view.frames
-    step = 1
-    while size * view.height * view.width > MOST_BYTES:
-        step += 1
-        view = replace(view, step=step)
-    return view
+
+
+def _numbers(box: Box, step: int) -> int:
+    height, width = box.shape
+    return -(-height // step) * -(-width // step)
 
 
 def _around(span: Span, most: int) -> Span:
@@ -157,13 +140,3 @@ def _around(span: Span, most: int) -> Span:
     size = min(span.size + 2 * more, most)
     start = min(max(span.start - more, 0), most - size)
     return Span(start, start + size)
-
-
-def _header(site: Site, image: str) -> dict[str, Any]:
-    table, _ = site.study.read_headers()
-    row = table[table["image"] == image].iloc[0]
-    pixel_um = float(row["pixel_um"])
-    names = ("frames", "height", "width", "dtype")
-    return {n: str(row[n]) if n == "dtype" else int(row[n]) for n in names} | {
-        "pixel_um": None if np.isnan(pixel_um) else pixel_um
-    }

@@ -18,8 +18,9 @@ from livewell.answers.settings import TaskSettings
 from livewell.answers.store import NewAnswer
 from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
 from livewell.errors import LivewellError
+from livewell.web.pixels import unavailable
 from livewell.web.rendering import page
-from livewell.web.security import Expert, TheSite
+from livewell.web.security import Expert, TheSite, hashed
 from livewell.web.site import Site
 from livewell.web.views import View, view_of
 
@@ -85,7 +86,7 @@ def keys_of(task: Task) -> dict[str, str]:
     return {name: keys[name] for name in (*task.classes, UNSURE)}
 
 
-RESERVED = frozenset("dntz0123456789")
+RESERVED = frozenset("dntz")
 """Keys that mean something else on the page."""
 
 
@@ -104,6 +105,7 @@ def annotate_page(request: Request, task: int, person: Expert, site: TheSite) ->
     keys = keys_of(found)
     about = {
         "task": task,
+        "study": hashed(str(site.study.folder.resolve()))[:16],
         "person": person.id,
         "kind": found.kind,
         "classes": [{"name": name, "key": keys[name]} for name in found.classes],
@@ -155,13 +157,10 @@ def showing_pixels(showing: str, person: Expert, site: TheSite) -> Response:
         raise HTTPException(404, "There is no such item among yours.")
     task = _task(site, found[0].task_id)
     try:
-        response = view_of(site, task.kind, found[1]).pixels(site)
+        return view_of(site, task.kind, found[1]).pixels(site)
     except LivewellError as error:
-        # what went wrong names the image, which who answers must not see
         log.warning("an item of task %s cannot be shown: %s", task.id, error)
-        raise HTTPException(422, "The image of this item cannot be read.") from None
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+        return unavailable(site, error, named=False)
 
 
 @router.post("/annotate/{task}/answers")

@@ -94,7 +94,7 @@ RESERVED = frozenset("dntz")
 def tasks_page(request: Request, person: Expert, site: TheSite) -> HTMLResponse:
     """All tasks, with how far they are."""
     tasks = [(task, site.answers.progress(task.id, person.id)) for task in site.answers.tasks()]
-    return page(request, person, "annotate_tasks.html", tasks=tasks, words=WORDS)
+    return page(request, person, "tasks.html", tasks=tasks, words=WORDS)
 
 
 @router.get("/annotate/{task}")

@@ -117,7 +117,6 @@ function cover(text) {
 function ended() {
   current = null;
   viewer.pause();
-  $("stage").hidden = true;
   $("end").hidden = false;
   root.classList.add("ended");
   tell();
@@ -130,7 +129,6 @@ function ended() {
 }
 
 function reopened() {
-  $("stage").hidden = false;
   $("end").hidden = true;
   root.classList.remove("ended");
 }
@@ -369,6 +367,10 @@ on("more", "click", () => contrast(1));
 on("closer", "click", () => viewer.zoomBy(1.25));
 on("farther", "click", () => viewer.zoomBy(0.8));
 on("fit", "click", () => viewer.fit());
+on("move", "click", () => {
+  viewer.tool = viewer.tool === "pan" ? "box" : "pan";
+  $("move").setAttribute("aria-pressed", viewer.tool === "pan");
+});
 on("keys", "click", () => $("help").showModal());
 on("forget", "click", () => outbox.forget());
 on("note", "input", () => { if (draft) draft.note = $("note").value; });

@@ -400,7 +400,7 @@ window.addEventListener("beforeunload", (event) => {
   if (outbox.waiting.length) event.preventDefault();
 });
 
-$("speed").value = viewer.fps;
+if ($("speed")) $("speed").value = viewer.fps;
 act(async () => {
   await outbox.open();
   // those that are on their way are answered, whatever the server says yet

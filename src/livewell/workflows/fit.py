@@ -1,0 +1,285 @@
+"""From people's answers to a model: labels, a split by groups, a run, its hold-out figures, maps.
+
+Every step is livewell's own of that name; labels and split are ordinary sets of the study, and the
+model an ordinary run. What is found is told as soon as it is known, the hold-out figures first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from livewell.classes import ClassNames
+from livewell.errors import LabelError, LivewellError
+from livewell.files import whole_file
+from livewell.inference.evaluation_set import EvaluationSet
+from livewell.inference.model import Model
+from livewell.inference.uncertainty import UnseenJudges
+from livewell.labels.by_votes import by_votes
+from livewell.metrics.summary import evaluation_figures
+from livewell.models.profile import Profile, override
+from livewell.models.recipes import FROZEN
+from livewell.report.fit import HoldOut, hold_out_words
+from livewell.splitting.enough import Grouping, grouping
+from livewell.study.regions import SEQUENCE, Grid
+from livewell.study.study import Study
+from livewell.tables.metadata import LabelMeta
+from livewell.tables.schemas import BOX, KEY
+from livewell.workflows.evaluate import evaluate
+from livewell.workflows.split import split
+from livewell.workflows.train import train
+
+Tell = Callable[[dict[str, Any]], None]
+FRAMES_EACH = 2
+"""Frames of a sequence that are learnt from: its others look nearly the same, and each frame costs
+a pass of the backbone over its whole field."""
+CHANCE = ("random", "shared")
+"""Reasons for which an item was shown that have nothing to do with what it shows."""
+MOST_FRAMES = 400
+"""Most frames in which items are judged in one fit; the others keep what they had."""
+MAPS = 3
+MADE_BY = "livewell serve"
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """What to fit: answers by which `rule`, of which `classes`, under which `name`.
+
+    `kind` is that of the task (`answers.tables.KINDS`).
+    """
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+    rule: str = "majority"
+    seed: int = 0
+
+
+def frames_of(items: pd.DataFrame, each: int = FRAMES_EACH) -> pd.DataFrame:
+    """Some frames of every item, evenly spaced: rows item, image, t, y0, x0, y1, x1."""
+    rows = []
+    for row in items.to_dict("records"):
+        count = min(each, int(row["frames"]))
+        for number in range(count):
+            t = int(row["t"]) + int((number + 0.5) * int(row["frames"]) / count)
+            rows.append({name: row[name] for name in ("item", "image", *BOX)} | {"t": t})
+    return pd.DataFrame(rows, columns=["item", *KEY])
+
+
+def fit(
+    study: Study | Path | str,
+    answers: pd.DataFrame,
+    items: pd.DataFrame,
+    plan: FitPlan,
+    out: Path,
+    tell: Tell = lambda _: None,
+) -> pd.DataFrame:
+    """Fit a model of a task's answers, and say how unsure it is of every item.
+
+    Parameters
+    ----------
+    study
+        Gets labels and a split of the plan's name.
+    answers
+        Those that stand, schema `schemas.ANSWERS`.
+    items
+        All items of the task: item, image, t, frames, y0, x0, y1, x1 (empty for whole frames).
+    out
+        The run's folder.
+    tell
+        Is told what is known, as plain values: ``labels``, ``figures``, ``maps``, ``uncertain``.
+
+    Returns
+    -------
+    DataFrame
+        item and uncertainty: the entropy of the calibrated probabilities, bits.
+
+    Raises
+    ------
+    SplitError
+        A class has no label, or too few groups hold it; it says how many more are needed.
+    LabelError
+        Items of several sizes, or of a kind that no model is fitted of.
+    """
+    study, classes, patch_px = Study.of(study), ClassNames.of(plan.classes), _patch_px(items)
+    made = _labels(study, answers, items, plan, classes)
+    found = grouping(study.fields(), made, plan.classes, plan.seed)
+    tell({"labels": _counted(answers, made, found)})
+    profile = FROZEN if patch_px is None else _sized(patch_px)
+    grid = Grid(profile.input.patch_px, profile.input.stride_px) if patch_px is None else None
+    split(
+        study,
+        by=found.by,
+        scheme=found.scheme,
+        grid=grid,
+        labels=plan.name,
+        name=plan.name,
+        merge_duplicates=True,
+        seed=plan.seed,
+    )
+    train(study, out, profile, split=plan.name, seed=plan.seed)
+    done = evaluate(out, baselines=False, random=False, seed=plan.seed)
+    tested = EvaluationSet.of_run(out)
+    models = {fold: tested.model(fold) for fold in sorted(tested.folders)}
+    judged = _FitFigures(tested, models, patch_px is not None, plan.seed)
+    told = judged.told(done.scores, answers, items)
+    tell({"figures": told | {"report": str(done.page.relative_to(out)), "by": found.by}})
+    judges = UnseenJudges(tested, models)
+    first = _a_labelled_frame(tested)
+    maps = [_write_map(judges, *first, out)]
+    tell({"maps": maps})
+    values = judges.uncertainties(frames_of(items, 1), MOST_FRAMES)
+    tell({"uncertain": {"judged": int(values["uncertainty"].notna().sum()), "of": len(items)}})
+    for frame in _most_unsure(values, first):
+        maps = [*maps, _write_map(judges, *frame, out)]
+        tell({"maps": maps})
+    return values.dropna(ignore_index=True)[["item", "uncertainty"]]
+
+
+def _labels(
+    study: Study,
+    answers: pd.DataFrame,
+    items: pd.DataFrame,
+    plan: FitPlan,
+    classes: ClassNames,
+) -> pd.DataFrame:
+    """Labels of some frames of every item that was answered, written into the study."""
+    frames = frames_of(items)
+    frames["sequence"] = frames["item"] + ":" + frames["t"].astype(str)
+    votes = frames[["item", "sequence"]].merge(answers[["item", "person", "answer"]], on="item")
+    made, _ = by_votes(
+        frames.assign(frames=1)[[*SEQUENCE]],
+        votes.rename(columns={"person": "expert", "answer": "vote"}),
+        {name: name for name in classes},
+    )
+    meta = LabelMeta(
+        route="votes",
+        settings={"rule": plan.rule, "frames_each": FRAMES_EACH},
+        classes=classes.names,
+        positive=classes.positive,
+        counts=tuple((count.step, count.count) for count in made.counts),
+        notes=made.notes,
+        seed=plan.seed,
+        made_by=MADE_BY,
+    )
+    study.write_labels(plan.name, made.table, meta)
+    return made.table
+
+
+def _patch_px(items: pd.DataFrame) -> int | None:
+    """Edge of the items' boxes; ``None`` where they are whole frames."""
+    boxed = items[BOX].notna().all(axis=1)
+    if not boxed.any():
+        return None
+    edges = {(y1 - y0, x1 - x0) for y0, x0, y1, x1 in items[BOX].itertuples(index=False, name=None)}
+    sizes = sorted({int(edge) for pair in edges for edge in pair if pd.notna(edge)})
+    if not boxed.all() or len(sizes) != 1:
+        raise LabelError(
+            "a model sees patches of one size, and items are of several",
+            expected="square boxes of one size, or whole frames",
+            got=", ".join(f"{size} px" for size in sizes[:6]),
+            remedy="make a task of boxes of one size",
+        )
+    return sizes[0]
+
+
+def _sized(patch_px: int) -> Profile:
+    """The recipe for patches of this size, which the net sees whole."""
+    sizes = {"patch_px": patch_px, "input_px": patch_px, "stride_px": max(patch_px // 2, 1)}
+    return override(FROZEN, sizes)
+
+
+def _counted(answers: pd.DataFrame, labels: pd.DataFrame, found: Grouping) -> dict[str, Any]:
+    """What goes into the model, as plain values."""
+    return {
+        "answers": len(answers),
+        "people": int(answers["person"].nunique()),
+        "classes": {str(name): int(n) for name, n in labels["label"].value_counts().items()},
+        "reasons": {str(why): int(n) for why, n in answers["reason"].value_counts().items()},
+        "by": found.by,
+        "groups": found.groups,
+        "folds": found.folds,
+        "frames_each": FRAMES_EACH,
+    }
+
+
+@dataclass(frozen=True)
+class _FitFigures:
+    """Hold-out figures of a run: of all labels, and of those that chance chose."""
+
+    tested: EvaluationSet
+    models: Mapping[int, Model]
+    patches: bool
+    seed: int
+
+    def told(
+        self, scores: pd.DataFrame, answers: pd.DataFrame, items: pd.DataFrame
+    ) -> dict[str, Any]:
+        """Figures and sentences, as plain values; `chance` only where other items are among them.
+
+        What a model chose is harder, or likelier sick, than what chance chooses, so figures of it
+        are not those of images to come.
+        """
+        every = self._of(scores)
+        found: dict[str, Any] = {"every": self._plain(every)}
+        drawn = set(answers.loc[answers["reason"].isin(CHANCE), "item"])
+        others = int((~answers["item"].isin(drawn)).sum())
+        if not others:
+            return found
+        frames = frames_of(items[items["item"].isin(drawn)])
+        by = KEY if self.patches else KEY[:2]
+        chosen = scores.merge(frames[by].drop_duplicates(), on=by)
+        try:
+            by_chance = self._of(chosen) if len(chosen) else None
+        except LivewellError:  # one class, or groups of one kind alone
+            by_chance = None
+        return found | {"others": others, "chance": by_chance and self._plain(by_chance)}
+
+    def _of(self, scores: pd.DataFrame) -> HoldOut:
+        rules = {fold: model.card.image_rule for fold, model in self.models.items()}
+        classes = self.tested.classes
+        made = evaluation_figures(scores, classes, rules, patches=False, min_each=1, seed=self.seed)
+        groups = scores["group"].nunique()
+        return HoldOut(made.together, made.headline, self.tested.meta.by, groups, classes)
+
+    def _plain(self, found: HoldOut) -> dict[str, Any]:
+        area = asdict(found.area) | {"name": found.headline}
+        return {"area": area, "groups": found.groups, "words": hold_out_words(found)}
+
+
+def _a_labelled_frame(tested: EvaluationSet) -> tuple[str, int]:
+    """The frame that most labels are in, the first of several."""
+    counts = tested.part("test").groupby(["image", "t"], as_index=False).size()
+    most = counts.sort_values("size", ascending=False, kind="stable").iloc[0]
+    return str(most["image"]), int(most["t"])
+
+
+def _most_unsure(values: pd.DataFrame, first: tuple[str, int]) -> list[tuple[str, int]]:
+    """Frames whose items the models are least sure of, each of another image."""
+    mean = values.dropna().groupby(["image", "t"])["uncertainty"].mean()
+    ranked = mean.sort_values(ascending=False, kind="stable").index.to_frame(index=False)
+    ranked = ranked[ranked["image"] != first[0]].drop_duplicates("image").head(MAPS - 1)
+    return [(str(image), int(t)) for image, t in ranked.itertuples(index=False, name=None)]
+
+
+def _write_map(judges: UnseenJudges, image: str, t: int, out: Path) -> dict[str, Any]:
+    """Write the class map of a frame; what a page needs to draw it."""
+    patch_px = next(iter(judges.models.values())).card.patch_px
+    made, p = judges.class_map(image, t, max(patch_px // 4, 1))
+    values = p[1] if len(p) == 2 else p
+    name = f"{sha256(image.encode()).hexdigest()[:16]}-{t}.npy"
+    path = out / "maps" / name
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values.astype("<f4"))
+    return {
+        "image": image,
+        "t": t,
+        "file": f"maps/{name}",
+        "stride_px": made.stride_px,
+        "origin_px": list(made.origin_px),
+        "classes": list(judges.tested.classes),
+    }

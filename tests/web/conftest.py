@@ -15,9 +15,10 @@ from livewell.answers.database import Database
 from livewell.answers.tables import Person
 from livewell.simulate.culture import CultureSpec
 from livewell.study.study import Study
+from livewell.web.addresses import listening
 from livewell.web.app import create_app
 from livewell.web.security import sign_in, who
-from livewell.web.serving import ServeSettings, listening, server_of
+from livewell.web.serving import ServeSettings, server_of, site_for
 from livewell.web.site import Site
 from livewell.workflows.index import index
 from livewell.workflows.simulate import simulate_culture
@@ -91,7 +92,7 @@ def client(site: Site, app: FastAPI) -> Iterator[Client]:
             made = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
             opened.callback(made.close)
             if role is not None:
-                enter(made, site, app, add_person(site, name or f"an {role}", role))
+                enter(made, site, app, add_person(site, name or role, role))
             return made
 
         yield make
@@ -126,11 +127,9 @@ def enter(client: TestClient, site: Site, app: FastAPI, person: int) -> None:
 @pytest.fixture
 def served(own_study: Study) -> Iterator[Site]:
     """A site on a real server on a free port; `address` and `link` lead to it."""
-    from livewell.web.serving import site_for
-
-    settings = ServeSettings(port=0)
+    settings = ServeSettings(port=0, owner="owner")
     with listening(settings.host, 0) as bound:
-        site = site_for(own_study, settings, bound.getsockname()[1], "owner")
+        site = site_for(own_study, settings, bound.getsockname()[1])
         listens = threading.Event()
         server = server_of(site, settings, listens.set)
         thread = threading.Thread(target=server.run, args=([bound],), daemon=True)

@@ -164,12 +164,15 @@ def _checked(url: str | URL) -> URL:
 
 
 def _engine(url: URL, **options: Any) -> Engine:
+    # parameters are hidden, for errors that are logged must tell no note and no key
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, **(options or {"pool_size": 20, "max_overflow": 40}))
+        engine = create_engine(
+            url, hide_parameters=True, **(options or {"pool_size": 20, "max_overflow": 40})
+        )
         event.listen(engine, "connect", _prepare)
         return engine
     options = options or {"pool_size": 20, "max_overflow": 20, "pool_pre_ping": True}
-    return create_engine(url, connect_args={"timeout": 30}, **options)
+    return create_engine(url, connect_args={"timeout": 30}, hide_parameters=True, **options)
 
 
 def _prepare(connection: Any, _: Any) -> None:

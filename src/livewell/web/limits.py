@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FREE = 5
-"""So many wrong passwords cost nothing."""
+FREE = {"account": 5, "address": 50}
+"""So many wrong passwords cost nothing; a laboratory may share an address."""
+HOURLY = {"invitations": 50}
+"""How often somebody may do what is done now and then."""
 LONGEST_S = 300.0
 """Nobody waits longer, so that nobody locks an account's owner out for ever."""
 FORGOTTEN_S = 3600.0
@@ -36,6 +38,7 @@ class Limits:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        self._times: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def general(self, session: str) -> float:
@@ -57,6 +60,17 @@ class Limits:
             found = [self._failures[key].until for key in keys if key in self._failures]
         return max(0.0, *(until - now for until in found)) if found else 0.0
 
+    def allowed(self, key: tuple[str, str]) -> bool:
+        """Count what is done now and then (`HOURLY`), and whether that is not too often."""
+        now, kind = self._clock(), key[0]
+        with self._lock:
+            times = [then for then in self._times.pop(key, []) if now - then < FORGOTTEN_S]
+            free = len(times) < HOURLY[kind]
+            self._times[key] = [*times, now] if free else times
+            while len(self._times) > KEPT:
+                self._times.popitem(last=False)
+        return free
+
     def failed(self, *keys: tuple[str, str]) -> None:
         """Remember a wrong password: from the `FREE`th on the wait doubles each time."""
         now = self._clock()
@@ -65,7 +79,8 @@ class Limits:
                 known = self._failures.pop(key, None)
                 fresh = known is None or now - known.last > FORGOTTEN_S
                 count = 1 if fresh or known is None else known.count + 1
-                delay = min(LONGEST_S, 2.0 ** (count - FREE)) if count >= FREE else 0.0
+                above = count - FREE[key[0]]
+                delay = min(LONGEST_S, 2.0 ** min(above, 60)) if above >= 0 else 0.0
                 self._failures[key] = _Failures(count, now + delay, now)
             while len(self._failures) > KEPT:
                 self._failures.popitem(last=False)

@@ -41,7 +41,7 @@ class SiteLog:
         queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
         self._file, self._logger = file, logging.Logger("site")
         self._logger.addHandler(QueueHandler(queue))
-        self._listener = QueueListener(queue, file)
+        self._listener: QueueListener | None = QueueListener(queue, file)
         self._listener.start()
 
     def request(
@@ -67,5 +67,7 @@ class SiteLog:
 
     def close(self) -> None:
         """Write what waits, and let go of the file."""
-        self._listener.stop()
-        self._file.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop()
+            self._file.close()

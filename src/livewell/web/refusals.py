@@ -1,11 +1,9 @@
 """What a page says where something went wrong: plain words, no trace of the program."""
 
-import math
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,8 +26,7 @@ TITLES = {
     422: "Something does not fit",
     429: "Too fast",
     500: "A fault in livewell",
-    503: "Busy",
-    507: "No room",
+    503: "Not possible now",
 }
 WORDS = {
     404: "There is no such page, or it is not yours to see.",
@@ -41,7 +38,6 @@ NO_ROOM = (
     "The disk of the machine that serves this site is full or fails. What you sent was not kept."
     " Its owner must free room; then try again."
 )
-BUSY = "The database did not answer in time. Try again; nothing that was confirmed is lost."
 
 
 async def failure(request: Request, error: Exception) -> Response:
@@ -76,20 +72,10 @@ def _told(error: Exception, site: Site, person: SignedIn | None) -> tuple[int, s
     if isinstance(error, RequestValidationError):
         return 422, "setting", _faults(error)
     if isinstance(error, LivewellError):
-        status = 507 if isinstance(error, OutputError) else 422
+        status = 503 if isinstance(error, OutputError) else 422
         return status, error.code, _words(error, site, person)
-    return _of_machine(error)
-
-
-def _of_machine(error: Exception) -> tuple[int, str, str]:
-    """Status, code and words of what the disk or the database says."""
     if isinstance(error, OSError) and error.errno in FAILING:
-        return 507, "output", NO_ROOM
-    said = str(error.orig).lower() if isinstance(error, DBAPIError) else ""
-    if any(word in said for word in ("full", "disk i/o", "readonly", "no space")):
-        return 507, "output", NO_ROOM
-    if any(word in said for word in ("locked", "timeout", "connect", "network", "closed")):
-        return 503, "busy", BUSY
+        return 503, "output", NO_ROOM
     return 500, "unexpected", WORDS[500]
 
 
@@ -117,8 +103,3 @@ def _faults(error: RequestValidationError) -> str:
         name = ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0])
         faults.append(f"{printable(short(name))}: {printable(short(fault['msg'], 200))}")
     return "; ".join(faults) + "."
-
-
-def retry_after(seconds: float) -> dict[str, str]:
-    """The header that says when to try again."""
-    return {"retry-after": str(math.ceil(seconds))}

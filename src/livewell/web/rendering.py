@@ -1,5 +1,6 @@
 """Pages of templates; apart from the application, which imports all pages."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters["printable"] = printable
+    made.filters["moment"] = moment
     made.globals["static"] = KEPT
     return made
 
@@ -48,3 +50,8 @@ def page(
         person=person, version=__version__, here=request.url.path, **values
     )
     return HTMLResponse(text, status_code)
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as date and time, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

@@ -12,6 +12,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy import delete, select
 
+from livewell.answers.database import Database
 from livewell.answers.tables import ROLES, Person, SignIn
 from livewell.web.site import Site, site_of
 
@@ -64,9 +65,9 @@ def sign_out(site: Site, token: str | None) -> None:
         session.execute(delete(SignIn).where(SignIn.token_sha256 == hashed(token or "")))
 
 
-def end_sign_ins(site: Site, person: int, *, but: str | None = None) -> None:
+def end_sign_ins(database: Database, person: int, *, but: str | None = None) -> None:
     """End all sign-ins of a person, but the one of this token."""
-    with site.database.session() as session:
+    with database.session() as session:
         session.execute(
             delete(SignIn).where(
                 SignIn.person_id == person, SignIn.token_sha256 != hashed(but or "")

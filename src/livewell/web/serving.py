@@ -1,27 +1,35 @@
-"""Serving a study: its lock, its socket, the server, the browser."""
+"""Serving a study: the site, the server, the browser."""
 
 import asyncio
-import ipaddress
 import os
 import socket
+import ssl
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import uvicorn
 
 from livewell.answers.database import Database
-from livewell.disk import writing
-from livewell.errors import SpecError, StudyError
+from livewell.errors import SpecError
 from livewell.study.study import Study
+from livewell.web.addresses import (
+    checked_address,
+    database_url,
+    is_local,
+    listening,
+    names_of,
+    shown_host,
+)
 from livewell.web.app import create_app
+from livewell.web.lock import only_server
+from livewell.web.people import checked_name, first_owner, owner_named, user_name
 from livewell.web.site import FOLDER, Site
 
 PORT = 8321
-LOCK, DOOR = "serving.lock", "open.html"
+DOOR = "open.html"
 GRACE_S = 10
 """Requests under way have so long when the server is stopped."""
 REDIRECT = """<!doctype html><meta charset="utf-8"><title>livewell</title>
@@ -45,6 +53,10 @@ class ServeSettings:
         Folders in which runs of the study are looked for.
     certificate, key
         Files for https.
+    experts_look
+        Whether experts may also look at images with their names and wells.
+    owner
+        Who has the site by its link; ``None``: the first owner, or who runs this.
     """
 
     host: str = "127.0.0.1"
@@ -54,90 +66,13 @@ class ServeSettings:
     runs: tuple[Path, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
+    experts_look: bool = False
+    owner: str | None = None
 
     @property
     def local(self) -> bool:
         """Whether only this machine can reach it."""
         return self.address is None and is_local(self.host)
-
-
-def is_local(host: str) -> bool:
-    """Whether an address leads to this machine alone."""
-    if host == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
-
-
-@contextmanager
-def only_server(folder: Path) -> Iterator[None]:
-    """Refuse to serve a study that is served already; a dead server's lock is no lock."""
-    with writing(folder / LOCK):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (folder / LOCK).open("a+", encoding="utf-8")
-    with file:
-        if not _locked(file):
-            file.seek(0)
-            raise StudyError(
-                "this study is served already",
-                where=str(folder.parent),
-                got=file.read(200).strip() or "another server",
-                remedy="use the address that it printed, or stop it first",
-            )
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        yield
-
-
-def _locked(file: IO[str]) -> bool:
-    """Whether the lock is now ours; the system lets go of it when a process ends in any way."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            # beyond the text, which others may read
-            file.seek(2**20)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:  # a network drive without locks
-        return True
-    return True
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket at this address, or an error in plain words."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name != "nt":
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(2048)
-    except (OSError, OverflowError) as error:
-        made.close()
-        with suppress(OSError), socket.socket(family) as free:
-            free.bind((host, 0))
-            other = f"--port {free.getsockname()[1]}, which is free now, or "
-            raise SpecError(
-                f"port {port} cannot be used",
-                got=str(error),
-                remedy=f"{other}stop what uses it (perhaps another livewell)",
-            ) from error
-        raise SpecError(
-            "this machine has no such address",
-            where=f"--host {host}",
-            got=str(error),
-            remedy="127.0.0.1 for this machine alone, 0.0.0.0 for the network",
-        ) from error
-    return made
 
 
 class _Server(uvicorn.Server):
@@ -171,36 +106,55 @@ def server_of(site: Site, settings: ServeSettings, ready: Callable[[], None]) ->
     return server
 
 
-def site_for(study: Study, settings: ServeSettings, port: int, owner: str) -> Site:
-    """The site of a study that listens at this port."""
-    scheme = "https" if settings.certificate else "http"
-    name = f"[{settings.host}]" if ":" in settings.host else settings.host
-    shown = {"0.0.0.0": socket.gethostname(), "[::]": socket.gethostname()}.get(name, name)  # noqa: S104
-    address = (settings.address or f"{scheme}://{shown}:{port}").rstrip("/")
+def site_for(study: Study, settings: ServeSettings, port: int) -> Site:
+    """The site of a study that listens at this port.
+
+    Its link is for an owner: on one's own machine always, elsewhere where none has a password yet
+    or one was named.
+    """
+    address = f"{'https' if settings.certificate else 'http'}://{shown_host(settings.host)}:{port}"
+    if settings.address is not None:
+        address = checked_address(settings.address)
+    if settings.database is None:
+        database = Database.of_study(study.folder)
+    else:
+        database = Database(database_url(settings.database))
+    first = first_owner(database)
+    if settings.owner is not None:
+        found = owner_named(database, checked_name(settings.owner))
+        owner = found.name if found else checked_name(settings.owner)
+    else:
+        owner = first.name if first else user_name()
+    closed = not settings.local and settings.owner is None and first is not None and first.password
     return Site(
         study,
-        Database.of_study(study.folder, settings.database),
+        database,
         runs=settings.runs,
-        hosts=_hosts(settings, address),
+        hosts=names_of(settings.host, address, local=settings.local),
         local=settings.local,
+        experts_look=settings.experts_look,
         address=address,
         owner=owner,
+        **({"key": ""} if closed else {}),
     )
 
 
-def _hosts(settings: ServeSettings, address: str) -> tuple[str, ...]:
-    from urllib.parse import urlsplit
-
-    own = () if settings.local else (socket.gethostname().lower(), socket.getfqdn().lower())
-    named = urlsplit(address).hostname or ""
-    return tuple(dict.fromkeys(("127.0.0.1", "localhost", "::1", named, settings.host, *own)))
+def warnings_of(site: Site, settings: ServeSettings) -> list[str]:
+    """What whoever serves a study should know."""
+    if site.local or site.encrypted:
+        return []
+    return [
+        "names, passwords and images cross the network unencrypted, for the address is not https."
+        " What to do: give a certificate (--certificate and --certificate-key); or put a proxy"
+        " before it that has one (--host 127.0.0.1 --url https://...); or leave --host out and let"
+        f" others come through SSH (ssh -L {PORT}:127.0.0.1:{PORT} this-machine)"
+    ]
 
 
 def serve(
     study: Study,
     settings: ServeSettings,
     *,
-    owner: str,
     ready: Callable[[Site], None],
     browser: bool = True,
 ) -> None:
@@ -210,8 +164,6 @@ def serve(
     ----------
     study, settings
         What is served, and how.
-    owner
-        Name of who has the site by its link.
     ready
         Called once, when it listens.
     browser
@@ -220,20 +172,21 @@ def serve(
     Raises
     ------
     SpecError
-        The port is taken, or there is no such address.
+        The port is taken, or there is no such address, database, certificate or owner.
     StudyError
         The study is served already.
     OutputError
         Its folder cannot be written.
     """
+    _check_certificate(settings)
     with only_server(study.folder / FOLDER), listening(settings.host, settings.port) as bound:
-        site = site_for(study, settings, bound.getsockname()[1], owner)
+        site = site_for(study, settings, bound.getsockname()[1])
         door = site.folder / DOOR
 
         def started() -> None:
             ready(site)
             if browser:
-                _open(door, site.link)
+                _open(door, site)
 
         try:
             server = server_of(site, settings, started)
@@ -244,7 +197,26 @@ def serve(
             site.close()
 
 
-def _open(door: Path, link: str) -> None:
+def _check_certificate(settings: ServeSettings) -> None:
+    """Refuse a certificate that cannot be used, before anything is opened."""
+    if settings.certificate is None and settings.key is None:
+        return
+    if settings.certificate is None or settings.key is None:
+        raise SpecError("a certificate and its key belong together", got="one of them")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.certificate, settings.key, password=""
+        )
+    except (OSError, ValueError) as error:
+        raise SpecError(
+            "this certificate and key cannot be used",
+            where=f"{settings.certificate}, {settings.key}",
+            expected="files in PEM format that belong together, the key without a password",
+            got=str(error),
+        ) from error
+
+
+def _open(door: Path, site: Site) -> None:
     """Open a browser by a file that only its owner can read.
 
     On a command line other people on the same machine could read the link.
@@ -252,5 +224,5 @@ def _open(door: Path, link: str) -> None:
     with suppress(OSError, webbrowser.Error):
         door.unlink(missing_ok=True)
         with os.fdopen(os.open(door, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(REDIRECT.format(link=link))
+            file.write(REDIRECT.format(link=site.link))
         webbrowser.open(door.absolute().as_uri())

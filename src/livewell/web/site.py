@@ -66,8 +66,8 @@ class Site:
 
     @property
     def link(self) -> str:
-        """The address that signs its owner in, for the life of this process."""
-        return f"{self.address}/open/{self.key}"
+        """The address that signs its owner in, as long as this process lives; else its own."""
+        return f"{self.address}/open/{self.key}" if self.key else self.address
 
     @property
     def encrypted(self) -> bool:

@@ -60,6 +60,7 @@ def _tables() -> None:
         "invitations",
         sa.Column("token_sha256", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=True),
         sa.Column("invited_by", sa.Integer(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
         sa.Column("expires", sa.Double(), nullable=False),
@@ -69,6 +70,9 @@ def _tables() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["invited_by"], ["people.id"], name=op.f("fk_invitations_invited_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["people.id"], name=op.f("fk_invitations_person_id")
         ),
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_invitations")),
     )

@@ -212,7 +212,6 @@ function told(given, all) {
 function tell() {
   const text = told(items.given, items.saved.items);
   $("progress").textContent = current ? `Item ${items.given + 1}. ${text}` : text;
-  $("undo").disabled = !items.given;
   if (!draft) return;
   $("note").value = draft.note;
   for (const box of document.querySelectorAll("#tags input")) box.checked = draft.tags.has(box.value);

@@ -220,6 +220,12 @@ BENCHMARKS = (
         "How often the paper's interval and ours hold the truth on grouped data.",
     ),
     Benchmark(
+        "agreement",
+        "agreement.coverage",
+        "How often intervals of agreement between persons hold the truth.",
+        (_count("--crews", 3_000),),
+    ),
+    Benchmark(
         "explain-planted",
         "planted.planted",
         "Grad-CAM on planted sick cells: do the peaks lie on them, do crops agree.",

@@ -1,14 +1,11 @@
 """Labels from experts' votes on sequences."""
 
-import math
-
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from livewell.errors import TableError
-from livewell.labels.by_votes import Agreement, by_votes
+from livewell.labels.by_votes import by_votes
+from livewell.metrics.agreement import Agreement
 from livewell.study.regions import SEQUENCE
 
 CLASSES = {"healthy": "healthy", "sick": "sick"}
@@ -56,26 +53,6 @@ def test_doubt_may_be_ignored_and_two_votes_asked_for() -> None:
         3: "sick",
     }
     assert labels(by_votes(SEQUENCES, VOTES, CLASSES, least=2)[0]) == {0: "healthy"}
-
-
-def test_agreement_of_the_paper() -> None:
-    """49 of 263 make 37.3% ambiguous, 22.9% left, and ceilings of 77.1% and 88.6%."""
-    found = Agreement(263, 49)
-    assert found.share == pytest.approx(0.186, abs=5e-4)
-    assert found.ambiguous == pytest.approx(0.373, abs=5e-4)
-    assert found.left == pytest.approx(0.229, abs=5e-4)
-    assert found.ceiling == pytest.approx(0.771, abs=5e-4)
-    assert found.chance_ceiling == pytest.approx(0.886, abs=5e-4)
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
-def test_agreement_is_always_a_share(pair: tuple[int, int]) -> None:
-    """Whatever the counts, shares stay between 0 and 1, and more disagreement leaves less."""
-    found = Agreement(*pair)
-    for share in (found.share, found.ambiguous, found.left, found.ceiling, found.chance_ceiling):
-        assert 0 <= share <= 1
-    assert found.ceiling <= found.chance_ceiling
-    assert math.isnan(Agreement(0, 0).share)
 
 
 def test_all_faults_of_votes_at_once() -> None:

@@ -1,13 +1,13 @@
 """Labels from experts' votes on short sequences: DeadNet's data set B."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
 from livewell.errors import Fault
 from livewell.labels.made import Labels, refuse
+from livewell.metrics.agreement import Agreement
 from livewell.tables.faults import column_faults, listed
 from livewell.tables.schemas import as_text
 
@@ -16,48 +16,6 @@ UNSURE = "unsure"
 
 Doubt = Literal["drop", "ignore"]
 """A sequence that somebody is unsure of is left out, or counts by the other votes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far two experts agree, and what that says of the labels.
-
-    `pairs` are sequences that two experts or more scored, none of them unsure, and `disagreed`
-    those on which they did not say the same.
-
-    Notes
-    -----
-    Source: Richmond et al. 2017, section 3.1. On an ambiguous sequence two experts agree by chance
-    half of the time, so twice as many are ambiguous as are disagreed on.
-    """
-
-    pairs: int
-    disagreed: int
-
-    @property
-    def share(self) -> float:
-        """Share of disagreement; NaN where nothing was scored twice."""
-        return self.disagreed / self.pairs if self.pairs else float("nan")
-
-    @property
-    def ambiguous(self) -> float:
-        """Share of ambiguous sequences, at most all."""
-        return min(2 * self.share, 1.0)
-
-    @property
-    def left(self) -> float:
-        """Share of ambiguous ones among those that are kept when disagreements are dropped."""
-        return (self.ambiguous - self.share) / (1 - self.share) if self.share < 1 else 1.0
-
-    @property
-    def ceiling(self) -> float:
-        """The paper's upper limit of accuracy: right on all that are not ambiguous."""
-        return 1 - self.left
-
-    @property
-    def chance_ceiling(self) -> float:
-        """The limit of one that is also right on half of the ambiguous ones."""
-        return 1 - self.left / 2
 
 
 def by_votes(

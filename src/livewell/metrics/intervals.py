@@ -12,6 +12,8 @@ several) Student's t on the log odds with the spread of the resamples, for resam
 reach no farther than these (with two to four groups the interval held the truth in 52-89% of
 simulations by percentiles, in 93% and more by t; with five groups of each class that differ much in
 87 and 95%).
+
+Coefficients of agreement leave each group out in turn instead (`jackknife_interval`).
 """
 
 from collections.abc import Iterable
@@ -19,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import expit, logit
 
@@ -39,10 +42,10 @@ class Estimate:
     """A figure with its interval; all three NaN where the figure is not defined.
 
     `groups` is the number of groups that it rests on: those with the class in question, for figures
-    of both classes those of the scarcer class. `method` is ``percentile``, ``t``, ``exact``
-    (binomial over groups), ``none`` (all from 0 to 1), ``undefined``, or that of DeadNet's paper,
-    ``virtual batches``. `note` is what a careful
-    reader should know.
+    of both classes those of the scarcer class. `method` is ``percentile``, ``t``, ``jackknife``,
+    ``exact`` (binomial over groups), ``none`` (all from 0 to 1, or ends that are NaN),
+    ``undefined``, or that of DeadNet's paper, ``virtual batches``. `note` is what a careful reader
+    should know.
     """
 
     value: float
@@ -58,10 +61,10 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def exact_binomial(hits: float, n: int) -> tuple[float, float]:
+def exact_binomial(hits: float, n: float) -> tuple[float, float]:
     """Clopper and Pearson's (1934) interval of a share, from quantiles of the beta distribution.
 
-    `hits` are successes in `n` trials, not necessarily whole.
+    `hits` are successes in `n` trials, neither necessarily whole.
     """
     _check_share(hits, n)
     tail = (1 - LEVEL) / 2
@@ -77,7 +80,7 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def _check_share(hits: float, n: int) -> None:
+def _check_share(hits: float, n: float) -> None:
     if n < 1 or not 0 <= hits <= n:
         raise SpecError("no share", expected="0 <= hits <= n, n >= 1", got=f"{hits} of {n}")
 
@@ -185,6 +188,76 @@ def signed_interval(
         note = half.note if half.method == "none" else "no resample differs"
         return Estimate(value, np.nan, np.nan, groups, "none", note)
     return replace(half, value=value, low=2 * half.low - 1, high=2 * half.high - 1)
+
+
+def jackknife_interval(
+    value: float, centre: float, without: Floats, groups: int, *, reason: str = ""
+) -> Estimate:
+    """Interval of a coefficient in [-1, 1] from its values with each group left out in turn.
+
+    Student's t on Fisher's z, with the jackknife's error (Efron and Stein 1981, Ann. Stat. 9:586).
+
+    Parameters
+    ----------
+    value
+        The coefficient, NaN where it is not defined.
+    centre
+        The middle of the interval: the coefficient with a few made-up items added, which keep the
+        interval from zero width where all agree, as in Agresti and Coull's interval of a share
+        (1998, Am. Stat. 52:119).
+    without
+        That, with each group or made-up item left out.
+    groups
+        Number of groups, the made-up items not counted.
+    reason
+        Why the coefficient is not defined, if it is not.
+    """
+    if np.isnan(value):
+        return Estimate(value, value, value, groups, "undefined", reason or "not defined")
+    if groups < 2:
+        note = "rests on one group, nothing to resample"
+        return Estimate(value, np.nan, np.nan, groups, "none", note)
+    left = np.where(np.isfinite(without), without, centre)
+    error = np.sqrt((groups - 1) / groups * ((left - centre) ** 2).sum())
+    half = stats.t.ppf((1 + LEVEL) / 2, groups - 1) * error / (1 - centre**2)
+    low, high = np.tanh(np.arctanh(centre) + half * np.array([-1, 1]))
+    rough = f"rough: {groups} groups" if groups < ROUGH_GROUPS else ""
+    low, high = min(float(low), value), max(float(high), value)
+    return Estimate(value, low, high, groups, "jackknife", rough)
+
+
+def share_of(right: ArrayLike, group: ArrayLike) -> Estimate:
+    """A mean of values in [0, 1], such as of what is right, with an interval over groups.
+
+    The exact binomial interval of as many answers as would vary as much on their own, by the
+    jackknife over groups (Korn and Graubard 1998, Surv. Methodol. 24:193); where all values are
+    alike, of as many as there are groups. It holds the truth in 95% of cases or more, also of few
+    groups and shares near 0 or 1, where Student's t does not.
+
+    Parameters
+    ----------
+    right, group
+        Values and the number of the group of each, shape (answers,).
+    """
+    values, names = np.asarray(right, dtype=float), np.asarray(group)
+    if not len(values):
+        return Estimate(np.nan, np.nan, np.nan, 0, "undefined", "nothing was answered")
+    _, code = np.unique(names, return_inverse=True)
+    sums, sizes = np.bincount(code, values), np.bincount(code)
+    groups, answers, value = len(sizes), len(values), float(values.mean())
+    if groups < 2:
+        note = "rests on one group, nothing to resample"
+        return Estimate(value, np.nan, np.nan, groups, "none", note)
+    without = (sums.sum() - sums) / (answers - sizes)
+    variance = (groups - 1) / groups * float(((without - value) ** 2).sum())
+    alone: float = groups
+    if variance > 1e-12:
+        many, few = (float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) for n in (answers, groups))
+        alone = min(answers, value * (1 - value) / variance) * (many / few) ** 2
+    alone = max(alone, 1.0)
+    low, high = exact_binomial(float(np.clip(value, 0, 1)) * alone, alone)
+    rough = f"rough: {groups} groups" if groups < ROUGH_GROUPS else ""
+    return Estimate(value, min(low, value), max(high, value), groups, "exact", rough)
 
 
 def _tails(free: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from livewell.geometry import Edge, starts
-from livewell.labels.by_votes import Agreement
+from livewell.metrics.agreement import Agreement
 
 PATCH_PX, STRIDE_PX, FRAMES = 256, 128, 10
 """Edge of a crop, from crop to crop of data set A, frames of a sequence of data set B."""

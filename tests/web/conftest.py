@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -15,6 +16,7 @@ from livewell.answers.database import Database
 from livewell.answers.tables import Person
 from livewell.simulate.culture import CultureSpec
 from livewell.study.study import Study
+from livewell.web import people
 from livewell.web.addresses import listening
 from livewell.web.app import create_app
 from livewell.web.security import sign_in, who
@@ -37,6 +39,14 @@ SPEC = CultureSpec(
 )
 """Four wells of one movie of twelve frames, two of them dosed."""
 Client = Callable[..., TestClient]
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords cost little, so that tests do."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(people, "HASHER", quick)
+    monkeypatch.setattr(people, "_UNKNOWN", quick.hash("unknown"))
 
 
 @pytest.fixture(scope="session")

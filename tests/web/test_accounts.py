@@ -20,16 +20,6 @@ Client = Callable[..., TestClient]
 GOOD = "four words put together"
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords cost little, so that tests do."""
-    from argon2 import PasswordHasher
-
-    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    monkeypatch.setattr(people, "HASHER", quick)
-    monkeypatch.setattr(people, "_UNKNOWN", quick.hash("x"))
-
-
 def link_in(text: str) -> str:
     """The path of the link that a page shows."""
     found = re.search(r"(/invite/[\w-]+)<", text)

@@ -86,7 +86,7 @@ def _standard(status: int) -> tuple[str, ...]:
 def _words(error: LivewellError, site: Site, person: SignedIn | None) -> str:
     """An error for who asks: only owners hear where files lie."""
     if person is not None and person.may("owner"):
-        return str(error)
+        return sentence(str(error)) if not error.where else str(error)
     parts = [error.what]
     named = {"Expected": error.expected, "Got": error.got, "What to do": error.remedy}
     parts += [f"{name}: {text}" for name, text in named.items() if text]

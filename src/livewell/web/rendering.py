@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from livewell import __version__
-from livewell.text import printable
+from livewell.text import printable, sentence
 from livewell.web.security import SignedIn
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,7 +31,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters["printable"] = printable
-    made.filters["moment"] = moment
+    made.filters |= {"moment": moment, "sentence": sentence}
     made.globals["static"] = KEPT
     return made
 

@@ -22,6 +22,7 @@ from livewell.images.formats import OpenImage
 from livewell.images.listing import fingerprint
 from livewell.images.opening import choose_channels, open_image
 from livewell.images.plain import RGB
+from livewell.measure.borders import valid_area
 from livewell.study.study import Study
 
 KEPT_BYTES = 512 * 2**20
@@ -231,8 +232,10 @@ class StudyFrames:
             except LivewellError as error:
                 last = error
                 continue
-            stride = max(int((plane.size / SAMPLED_PIXELS) ** 0.5), 1)
-            values = plane[::stride, ::stride].ravel()
+            # borders of registration are no part of the image
+            inside = plane[valid_area(plane).slices]
+            stride = max(int((inside.size / SAMPLED_PIXELS) ** 0.5), 1)
+            values = inside[::stride, ::stride].ravel()
             sampled.append(values[np.isfinite(values)])
         if not sampled and last is not None:
             raise last

@@ -1,8 +1,6 @@
 """Raw numbers of images for the canvas of a page, and what it must know to draw them."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from fastapi import HTTPException
@@ -10,8 +8,10 @@ from fastapi.responses import JSONResponse, Response
 
 from livewell.errors import ImageReadError, LivewellError
 from livewell.geometry import Box
-from livewell.text import printable
+from livewell.text import sentence
 from livewell.web.frames import Pixels, covered
+from livewell.web.refusals import words_of
+from livewell.web.security import SignedIn
 from livewell.web.site import Site
 
 UNREADABLE = "This image cannot be read."
@@ -76,6 +76,7 @@ def packed(
 
 def packed_box(
     site: Site,
+    person: SignedIn | None,
     image: str,
     times: Sequence[int],
     channel: int | None,
@@ -88,21 +89,21 @@ def packed_box(
         area = site.frames.header(image).area
         return packed(frames, box=covered(box or area, area, step), step=step)
     except LivewellError as error:
-        return unavailable(site, error)
+        return unavailable(site, error, person)
 
 
-def unavailable(site: Site, error: LivewellError, *, named: bool = True) -> JSONResponse:
-    """Why pixels cannot be shown, as JSON ``{"what", "detail"}``, in words that a page shows.
+def unavailable(site: Site, error: LivewellError, person: SignedIn | None) -> JSONResponse:
+    """Why pixels cannot be shown: ``{"error": code, "message": text, "detail": text}``.
 
-    404 for a missing file, 410 where the folder of all images is gone, 422 for all others. Without
-    `named` nothing is said that names a file, for people who answer blind.
+    404 for a missing file, 410 where the folder of all images is gone, 422 for all others. The
+    detail, which may name files, is empty for nobody (`person` ``None``), as for who answers blind.
     """
-    status, what = 422, UNREADABLE
-    if isinstance(error, ImageReadError) and not site.catalogue.study().root.is_dir():
-        status, what = 410, MOVED
-    elif isinstance(error.__cause__, FileNotFoundError):
-        status, what = 404, MISSING
-    said: dict[str, Any] = {"what": what}
-    if named:
-        said["detail"] = printable(str(error))
-    return JSONResponse(json.loads(json.dumps(said)), status)
+    status, text = 422, sentence(error.what) if person is not None else UNREADABLE
+    if isinstance(error, ImageReadError):
+        text = UNREADABLE
+        if not site.catalogue.study().root.is_dir():
+            status, text = 410, MOVED
+        elif isinstance(error.__cause__, FileNotFoundError):
+            status, text = 404, MISSING
+    detail = "" if person is None else words_of(error, site, person)
+    return JSONResponse({"error": error.code, "message": text, "detail": detail}, status)

@@ -73,7 +73,7 @@ def _told(error: Exception, site: Site, person: SignedIn | None) -> tuple[int, s
         return 422, "setting", _faults(error)
     if isinstance(error, LivewellError):
         status = 503 if isinstance(error, OutputError) else 422
-        return status, error.code, _words(error, site, person)
+        return status, error.code, words_of(error, site, person)
     if isinstance(error, OSError) and error.errno in FAILING:
         return 503, "output", NO_ROOM
     return 500, "unexpected", WORDS[500]
@@ -83,7 +83,7 @@ def _standard(status: int) -> tuple[str, ...]:
     return {404: ("Not Found",), 405: ("Method Not Allowed",)}.get(status, ())
 
 
-def _words(error: LivewellError, site: Site, person: SignedIn | None) -> str:
+def words_of(error: LivewellError, site: Site, person: SignedIn | None) -> str:
     """An error for who asks: only owners hear where files lie."""
     if person is not None and person.may("owner"):
         return sentence(str(error)) if not error.where else str(error)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from livewell import __version__
 from livewell.text import printable, sentence
-from livewell.web.security import SignedIn
+from livewell.web.security import SignedIn, looks
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
@@ -45,9 +45,13 @@ def page(
     status_code: int = 200,
     **values: Any,
 ) -> HTMLResponse:
-    """A page of a template, which also sees `person`, `version`, `here` (its address), `static`."""
+    """A page of a template, which also sees `person`, `version`, `here` (its address), `static`.
+
+    And `looks`: whether they may see names and doses.
+    """
+    look = person is not None and looks(request.app.state.site, person)
     text = request.app.state.templates.get_template(template).render(
-        person=person, version=__version__, here=request.url.path, **values
+        person=person, version=__version__, here=request.url.path, looks=look, **values
     )
     return HTMLResponse(text, status_code)
 

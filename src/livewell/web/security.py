@@ -151,3 +151,22 @@ Viewer = Annotated[SignedIn, Depends(_needs("viewer"))]
 Expert = Annotated[SignedIn, Depends(_needs("expert"))]
 Owner = Annotated[SignedIn, Depends(_needs("owner"))]
 TheSite = Annotated[Site, Depends(site_of)]
+
+
+def looks(site: Site, person: SignedIn) -> bool:
+    """Whether a person may see names, wells and doses."""
+    return person.role != "expert" or site.experts_look
+
+
+def _looker(person: Viewer, site: TheSite) -> SignedIn:
+    if not looks(site, person):
+        raise HTTPException(
+            403,
+            "Experts answer without knowing what they see, so names, wells and doses are not shown"
+            " to them. The owner may allow it.",
+        )
+    return person
+
+
+Looker = Annotated[SignedIn, Depends(_looker)]
+"""Parameter of routes for viewers and owners, and for experts where the owner allowed it."""

@@ -12,6 +12,7 @@ from livewell.answers.store import AnswerStore
 from livewell.study.study import Study
 from livewell.web.catalogue import Catalogue
 from livewell.web.frames import StudyFrames
+from livewell.web.looking import Look
 
 FOLDER = "site"
 """Within the study: what the site keeps for itself."""
@@ -51,13 +52,21 @@ class Site:
     owner: str = "owner"
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     answers: AnswerStore = field(init=False)
-    catalogue: Catalogue = field(init=False)
-    frames: StudyFrames = field(init=False)
+    look: Look = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", AnswerStore(self.database))
-        object.__setattr__(self, "catalogue", Catalogue(self.study))
-        object.__setattr__(self, "frames", StudyFrames(self.catalogue.study))
+        object.__setattr__(self, "look", Look(self.study, self.runs))
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The study's tables."""
+        return self.look.catalogue
+
+    @property
+    def frames(self) -> StudyFrames:
+        """The study's pixels."""
+        return self.look.frames
 
     @property
     def folder(self) -> Path:
@@ -82,7 +91,7 @@ class Site:
 
     def close(self) -> None:
         """Let go of images and of the database."""
-        self.frames.close()
+        self.look.close()
         self.database.close()
 
 

@@ -160,7 +160,7 @@ def showing_pixels(showing: str, person: Expert, site: TheSite) -> Response:
         return view_of(site, task.kind, found[1]).pixels(site)
     except LivewellError as error:
         log.warning("an item of task %s cannot be shown: %s", task.id, error)
-        return unavailable(site, error, named=False)
+        return unavailable(site, error, None)
 
 
 @router.post("/annotate/{task}/answers")

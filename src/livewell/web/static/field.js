@@ -69,7 +69,8 @@ export class FieldViewer extends EventTarget {
       source.height * source.width <= BASE_PIXELS * step * step)) || 64;
     this.drawn = new Map();
     this.shown = null;
-    this.fitted = !(options.keep && same) || this.fitted;
+    const stays = same && (options.keep || options.view);
+    this.fitted = !stays || this.fitted;
     this.setFrame(Math.min(options.frame || 0, source.frames - 1));
     if (this.fitted) this.fit();
     if (options.label) this.canvas.setAttribute("aria-label", options.label);
@@ -361,20 +362,23 @@ export class FieldViewer extends EventTarget {
   }
 
   cover(draw, overlay) {
-    const made = overlay.of(this.frame);
-    if (!made || overlay.hidden) return;
-    const [y0, x0, y1, x1] = made.box;
-    const [left, top] = this.toScreen(y0, x0);
+    const made = overlay.hidden ? null : overlay.of(this.frame);
+    if (!made) return;
+    const [x0, y0] = this.toScreen(0, 0);
     draw.save();
-    draw.globalAlpha = overlay.opacity;
-    draw.imageSmoothingEnabled = false;
-    draw.drawImage(made.canvas, left, top, (x1 - x0) * this.scale, (y1 - y0) * this.scale);
-    draw.restore();
-    if (made.paint) {
-      draw.save();
-      made.paint(draw, this);
-      draw.restore();
+    draw.beginPath();
+    draw.rect(x0, y0, this.source.width * this.scale, this.source.height * this.scale);
+    draw.clip();
+    if (made.canvas) {
+      const [top, left, bottom, right] = made.box;
+      draw.globalAlpha = overlay.opacity;
+      draw.imageSmoothingEnabled = false;
+      draw.drawImage(made.canvas, ...this.toScreen(top, left),
+        (right - left) * this.scale, (bottom - top) * this.scale);
     }
+    draw.globalAlpha = 1;
+    if (made.paint) made.paint(draw, this);
+    draw.restore();
   }
 
   async load(frame, step, box) {

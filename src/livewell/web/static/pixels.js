@@ -28,9 +28,8 @@ function swap(bytes, size) {
 export async function faultOf(response) {
   let said = {};
   try { said = await response.json(); } catch { /* not JSON */ }
-  const what = said.what || said.message || (typeof said.detail === "string" ? said.detail : "");
-  const error = new Error(what || `The server answered ${response.status}.`);
-  error.detail = said.what ? said.detail || "" : "";
+  const error = new Error(said.message || `The server answered ${response.status}.`);
+  error.detail = said.detail || "";
   error.status = response.status;
   return error;
 }

@@ -209,6 +209,17 @@ BENCHMARKS = (
         (_count("--seeds", 20), RUNS),
     ),
     Benchmark(
+        "annotation",
+        "annotation.table",
+        "Simulated annotators: answers that the stop rule saves at equal label accuracy.",
+    ),
+    Benchmark(
+        "uncertain",
+        "uncertain.table",
+        "Most uncertain cells first against random ones: labels needed for the same AUC.",
+        (DATA, RUNS),
+    ),
+    Benchmark(
         "healthy",
         "healthy.table",
         "Healthy wells alone against two classes: simulated plates, and mcf7-pi.",

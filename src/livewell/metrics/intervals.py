@@ -164,7 +164,7 @@ def interval(
         why = "no resample differs; exact binomial over groups"
         return Estimate(value, low, high, groups, "exact", "; ".join(filter(None, [rough, why])))
     few = free < ROUGH_GROUPS - 1
-    low, high = _students(value, known, free) if few else np.quantile(known, _tails(free)).tolist()
+    low, high = _students(value, known, free) if few else np.quantile(known, tails(free)).tolist()
     # A skewed resampling can miss its own estimate, which would only puzzle the reader.
     low, high = min(low, value), max(high, value)
     if (np.minimum(known, 1 - known) < 1e-9).mean() > 1 - LEVEL:
@@ -260,7 +260,7 @@ def share_of(right: ArrayLike, group: ArrayLike) -> Estimate:
     return Estimate(value, min(low, value), max(high, value), groups, "exact", rough)
 
 
-def _tails(free: float) -> tuple[float, float]:
+def tails(free: float) -> tuple[float, float]:
     """Tails of an expanded percentile interval (Hesterberg 2015, Am. Stat. 69:371).
 
     Resampling n groups makes the spread too small by ``sqrt((n - 1) / n)``, and quantiles ignore
@@ -287,7 +287,7 @@ def _lowered(plain: Estimate, values: Floats, free: float) -> Estimate:
     """Interval of a figure that chance only raises, and resampling once more."""
     value, known = plain.value, values[np.isfinite(values)]
     raised = known.mean() - value
-    low, high = np.quantile(known - 2 * raised, _tails(free))
+    low, high = np.quantile(known - 2 * raised, tails(free))
     low, high = float(np.clip(low, 0, value)), float(np.clip(high, value, 1))
     note = "; ".join(filter(None, [plain.note, "interval less what chance adds"]))
     return Estimate(value, low, high, plain.groups, "percentile", note)

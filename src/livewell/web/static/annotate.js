@@ -7,7 +7,7 @@ import { Items } from "./items.js";
 import { Marks } from "./marks.js";
 import { Outbox, newId } from "./outbox.js";
 
-const SLOW_MS = 400; // an answer that takes longer to be saved is spoken of
+const SLOW_MS = 600; // what is said of saving must last so long to be spoken
 
 const $ = (id) => document.getElementById(id);
 const root = $("annotate");
@@ -184,10 +184,9 @@ function count(n, noun) {
 
 let slowly = 0;
 function tellSaving(box) {
-  clearTimeout(slowly);
   const waiting = box.waiting.length;
   if (waiting && !box.trouble) {
-    slowly = setTimeout(() => put(`${waiting} being saved ...`, "busy"), SLOW_MS);
+    put(`${waiting} being saved ...`, "busy");
   } else if (waiting) {
     const kept = box.lasting ? "They are kept in this browser and sent again." : "Keep this page open: they are sent again.";
     put(`${waiting} not saved: ${box.trouble}. ${kept}`, "bad");
@@ -199,10 +198,14 @@ function tellSaving(box) {
   $("forget").hidden = !box.refused.length;
 }
 
+/** Shown at once; spoken only when it stays so, for most answers are saved before it is said. */
 function put(text, state) {
-  const place = $("saving");
-  if (place.textContent !== text) place.textContent = text;
-  place.dataset.state = state;
+  $("saving").textContent = text;
+  $("saving").dataset.state = state;
+  clearTimeout(slowly);
+  slowly = setTimeout(() => {
+    if ($("saving-said").textContent !== text) $("saving-said").textContent = text;
+  }, SLOW_MS);
 }
 
 function told(given, all) {

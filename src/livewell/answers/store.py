@@ -1,43 +1,60 @@
 """What the site asks of the database: tasks, what comes next, answers, all answers as a table."""
 
-import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 
 from livewell import __version__
+from livewell.answers.board import Board
+from livewell.answers.checks import NewAnswer as NewAnswer
+from livewell.answers.checks import check_task, cleaned
 from livewell.answers.database import Database
-from livewell.answers.history import Progress, progress, standing, stands
+from livewell.answers.history import Progress, answer_table, event_table, same_answer, standing
 from livewell.answers.settings import TaskSettings
-from livewell.answers.tables import Answer, Item, Person, Showing, Task
+from livewell.answers.tables import Answer, Item, Showing, Task
+from livewell.answers.writer import Entry, Writer
+from livewell.errors import AnswerError, LivewellError, SpecError, StudyError
 
-
-@dataclass(frozen=True, slots=True)
-class NewAnswer:
-    """An answer, or the taking back of one (`undoes`), as a page sends it."""
-
-    id: str
-    showing: str
-    answer: str | None = None
-    undoes: str | None = None
-    marks: list[dict[str, Any]] | None = None
-    note: str = ""
-    tags: tuple[str, ...] = ()
-    death_t: int | None = None
-    seconds: float = 0.0
+ITEM = (
+    *("image", "t", "frames", "y0", "x0", "y1", "x1", "height", "width", "truth", "part"),
+    *("uncertainty", "uncertain_by"),
+)
+"""Columns of the items of a new task; those that are absent are empty."""
 
 
 class AnswerStore:
-    """Tasks and answers in a database."""
+    """Tasks and answers in a database.
+
+    Who asks what comes next, or answers, makes this the one process that writes answers.
+
+    Raises
+    ------
+    OutputError
+        By methods: another process writes answers, or the database cannot be reached or written.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._lock = RLock()
+        self._boards: dict[int, Board] = {}
+        self._kept: dict[str, tuple[int, NewAnswer, Future[None]]] = {}
+        self._writer = Writer(database, self._forget)
+
+    def start(self) -> None:
+        """Become the one process that writes answers, at once instead of on the first one."""
+        with self._lock:
+            self._writer.start()
+
+    def close(self) -> None:
+        """Write what waits, and let another process write answers."""
+        self._writer.close()
+        with self._lock:
+            self._boards.clear()
 
     def make_task(
         self,
@@ -47,8 +64,14 @@ class AnswerStore:
         items: pd.DataFrame,
         settings: TaskSettings,
     ) -> int:
-        """A new task of items (columns image, t, frames, box, truth, part); its number."""
+        """A new task of items (columns of `ITEM`); its number.
+
+        A `SpecError` where the task cannot be, there is one of this name, or a region comes twice.
+        """
+        check_task(name, kind, classes, len(items))
         with self.database.session() as session:
+            if session.scalar(select(Task.id).where(Task.name == name)) is not None:
+                raise SpecError("there is a task of this name", where=name, remedy="name another")
             task = Task(
                 name=name,
                 kind=kind,
@@ -58,13 +81,7 @@ class AnswerStore:
             )
             session.add(task)
             session.flush()
-            rows: list[dict[str, Any]] = [
-                {str(name): value for name, value in row.items()}
-                for row in items.astype(object).where(items.notna(), None).to_dict("records")
-            ]
-            session.add_all(
-                Item(task_id=task.id, number=number, **row) for number, row in enumerate(rows)
-            )
+            session.add_all(item_rows(items, task.id))
             return task.id
 
     def tasks(self) -> list[Task]:
@@ -72,67 +89,84 @@ class AnswerStore:
         with self.database.session() as session:
             return list(session.scalars(select(Task).order_by(Task.id.desc())))
 
+    def task(self, number: int) -> Task | None:
+        """The task of this number."""
+        with self._lock:
+            board = self._board(number)
+            return None if board is None else board.task
+
+    def task_named(self, name: str) -> Task:
+        """The task of this name; a `StudyError` names those there are."""
+        tasks = {task.name: task for task in self.tasks()}
+        if name not in tasks:
+            raise StudyError(
+                f"no task named {name!r}",
+                where=self.database.place,
+                expected=f"one of {', '.join(tasks)}" if tasks else "none has been made yet",
+            )
+        return tasks[name]
+
+    def close_task(self, number: int, closed: bool) -> None:
+        """End a task, so that nothing new is dealt, or open it again."""
+        with self._lock:
+            with self.database.session() as session:
+                session.execute(update(Task).where(Task.id == number).values(closed=closed))
+            board = self._boards.get(number)
+            if board is not None:
+                board.task.closed = closed
+
+    def rank(self, task: int, uncertainty: Mapping[int, float], run: str) -> None:
+        """Note how unsure a model is of items, by number; `run` is the model's name."""
+        with self._lock:
+            with self.database.session() as session:
+                for number, value in uncertainty.items():
+                    row = (Item.task_id == task) & (Item.number == number)
+                    values = {"uncertainty": value, "uncertain_by": run}
+                    session.execute(update(Item).where(row).values(values))
+            board = self._boards.get(task)
+            if board is not None:
+                board.rank(uncertainty, run)
+
     def next_showings(self, task: int, person: int, count: int) -> list[tuple[Showing, Item]]:
         """The next items of this person that wait for an answer, dealing new ones where needed.
 
-        The same until they are answered, so that a page may fetch ahead and be loaded again.
+        The same until they are answered, so that a page may fetch ahead and be loaded again. What
+        was taken back comes first. Does not wait for the disk.
         """
-        with self.database.session() as session:
-            rows = session.execute(
-                select(Showing, Item)
-                .join(Item, Showing.item_id == Item.id)
-                .where(Showing.task_id == task, Showing.person_id == person)
-                .where(~Showing.id.in_(select(Answer.showing_id).where(stands())))
-                .order_by(Showing.number)
-            )
-            waiting = [(row[0], row[1]) for row in rows]
-            if len(waiting) >= count:
-                return waiting[:count]
-            dealt = set(
-                session.scalars(
-                    select(Showing.item_id).where(
-                        Showing.task_id == task, Showing.person_id == person
-                    )
-                )
-            )
-            number = session.scalar(
-                select(func.count()).where(Showing.task_id == task, Showing.person_id == person)
-            )
-            free = [
-                item
-                for item in session.scalars(select(Item).where(Item.task_id == task))
-                if item.id not in dealt
-            ]
-            rng = np.random.default_rng([task, person, number or 0])
-            for item in rng.permutation(np.array(free, object))[: count - len(waiting)]:
-                showing = Showing(
-                    id=secrets.token_urlsafe(16),
-                    task_id=task,
-                    person_id=person,
-                    item_id=item.id,
-                    round=0,
-                    number=(number or 0) + len(waiting),
-                    reason="random",
-                    created=time.time(),
-                )
-                session.add(showing)
-                waiting.append((showing, item))
-            return waiting
+        with self._lock:
+            board = self._board(task)
+            if board is None:
+                return []
+            self._writer.start()
+            waiting, new = board.next(person, count)
+            for dealt in new:
+                columns = Showing.__table__.columns.keys()
+                row = {name: getattr(dealt.showing, name) for name in columns}
+                self._writer.put(Entry(Showing, row))
+            return [(dealt.showing, board.items[dealt.row]) for dealt in waiting]
 
     def showing(self, token: str, person: int) -> tuple[Showing, Item] | None:
         """A showing of this person; ``None`` where there is none or it is another's."""
-        with self.database.session() as session:
-            row = session.execute(
-                select(Showing, Item)
-                .join(Item, Showing.item_id == Item.id)
-                .where(Showing.id == token, Showing.person_id == person)
-            ).first()
-            return None if row is None else (row[0], row[1])
+        with self._lock:
+            board = self._board_of(token)
+            dealt = None if board is None else board.showings[token]
+            if board is None or dealt is None or dealt.showing.person_id != person:
+                return None
+            return dealt.showing, board.items[dealt.row]
 
-    def task(self, number: int) -> Task | None:
-        """The task of this number."""
-        with self.database.session() as session:
-            return session.get(Task, number)
+    def add(self, person: int, answer: NewAnswer) -> "Future[None]":
+        """Keep an answer; the future is done when it is durable, and fails where it is refused.
+
+        The same answer may be sent again, and is kept once. Does not wait for the disk.
+        """
+        new = cleaned(answer)
+        with self._lock:
+            try:
+                return self._add(person, new)
+            except LivewellError as error:
+                refused: Future[None] = Future()
+                refused.set_exception(error)
+                return refused
 
     def standing(
         self, task: int, person: int, count: int, skip: int = 0
@@ -143,53 +177,125 @@ class AnswerStore:
 
     def progress(self, task: int, person: int) -> Progress:
         """How far a task is, seen by this person."""
-        with self.database.session() as session:
-            return progress(session, task, person)
+        with self._lock:
+            board = self._board(task)
+            return Progress(0, 0, 0, 0) if board is None else board.progress(person)
 
-    def close_task(self, number: int, closed: bool) -> None:
-        """End a task, so that nothing new is dealt, or open it again."""
-        with self.database.session() as session:
-            task = session.get(Task, number)
-            if task is not None:
-                task.closed = closed
+    def answers(self, task: int, *, withdrawn: bool = False) -> pd.DataFrame:
+        """All answers of a task that are durable, schema `ANSWERS`, in the order of time.
 
-    def add(self, person: int, answer: NewAnswer) -> "Future[None]":
-        """Keep an answer; the future is done when it is durable, and fails where it is refused."""
-        done: Future[None] = Future()
+        Those that were taken back only where `withdrawn`, and then with a column ``withdrawn``.
+        """
         with self.database.session() as session:
-            if session.get(Answer, answer.id) is None:
-                session.add(
-                    Answer(
-                        id=answer.id,
-                        showing_id=answer.showing,
-                        undoes=answer.undoes,
-                        answer=answer.answer,
-                        marks=answer.marks,
-                        note=answer.note,
-                        tags=list(answer.tags),
-                        death_t=answer.death_t,
-                        seconds=answer.seconds,
-                        created=time.time(),
-                        version=__version__,
-                    )
+            return answer_table(session, task, withdrawn=withdrawn)
+
+    def events(self, task: int) -> pd.DataFrame:
+        """All answers of a task, and all takings back, in the order of time.
+
+        Columns answer_id, undoes, person, item, answer, time_s, seconds, version.
+        """
+        with self.database.session() as session:
+            return event_table(session, task)
+
+    def _add(self, person: int, new: NewAnswer) -> "Future[None]":
+        if new.id in self._kept:
+            giver, earlier, done = self._kept[new.id]
+            if (giver, earlier) != (person, new):
+                raise _other()
+            return done
+        board = self._board_of(new.showing)
+        if board is None or new.id in board.answer_ids:
+            return self._again(person, new)
+        dealt = board.check(person, new)
+        self._writer.start()
+        board.keep(dealt, new)
+        done = Future()
+        done.set_running_or_notify_cancel()  # who no longer waits does not stop it
+        self._kept[new.id] = (person, new, done)
+        done.add_done_callback(lambda _: self._kept.pop(new.id, None))
+        self._writer.put(Entry(Answer, _row(new), done))
+        return done
+
+    def _again(self, person: int, new: NewAnswer) -> "Future[None]":
+        """What is said of an answer that came before, or is for no showing there is."""
+        with self.database.session() as session:
+            answer = session.get(Answer, new.id)
+            showing = None if answer is None else session.get(Showing, answer.showing_id)
+            if answer is None or showing is None:
+                raise AnswerError(
+                    "there is no such item among yours",
+                    remedy="load the page again; the answers it confirmed are kept",
                 )
+            if showing.person_id != person or not same_answer(answer, new):
+                raise _other()
+        done: Future[None] = Future()
         done.set_result(None)
         return done
 
-    def answers(self, task: int, *, withdrawn: bool = False) -> pd.DataFrame:
-        """All answers of a task, schema `livewell.answers.schema.ANSWERS`, in the order of time.
+    def _board(self, task: int) -> Board | None:
+        board = self._boards.get(task)
+        if board is None:
+            with self.database.session() as session:
+                board = Board.load(session, task)
+            if board is not None:
+                self._boards[task] = board
+        return board
 
-        Those that were taken back only where `withdrawn`.
-        """
+    def _board_of(self, token: str) -> Board | None:
+        """The task in which something was shown under this name; ``None`` where nothing was."""
+        for board in self._boards.values():
+            if token in board.showings:
+                return board
         with self.database.session() as session:
-            rows = session.execute(
-                select(Answer, Showing, Item, Person.name)
-                .join(Showing, Answer.showing_id == Showing.id)
-                .join(Item, Showing.item_id == Item.id)
-                .join(Person, Showing.person_id == Person.id)
-                .where(Showing.task_id == task, Answer.undoes.is_(None))
-                .order_by(Answer.created, Answer.id)
-            ).all()
-        return pd.DataFrame(
-            [{"item": item.number, "person": name, "answer": a.answer} for a, _, item, name in rows]
-        )
+            task = session.scalar(select(Showing.task_id).where(Showing.id == token))
+        if task is None or task in self._boards:
+            return None
+        return self._board(task)
+
+    def _forget(self, waiting: Callable[[], list[Entry]]) -> list[Entry]:
+        """Forget what was built on rows that could not be written; gives those that wait."""
+        with self._lock:
+            self._boards.clear()
+            return waiting()
+
+
+def _other() -> AnswerError:
+    return AnswerError("another answer has this name", remedy="load the page again")
+
+
+def item_rows(items: pd.DataFrame, task: int, first: int = 0) -> list[Item]:
+    """Rows of `Item` from columns of `ITEM`, numbered from `first`; each region once."""
+    table = items.reindex(columns=list(ITEM)).astype(object)
+    table = table.where(table.notna(), None)
+    rows = [
+        Item(task_id=task, number=number, **_plain(row))
+        for number, row in enumerate(table.to_dict("records"), start=first)
+    ]
+    names = pd.Series([row.name for row in rows], dtype="str")
+    if names.duplicated().any():
+        twice = ", ".join(names[names.duplicated()].unique()[:3])
+        raise SpecError("a region comes twice among the items of a task", got=twice)
+    return rows
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Values as the database takes them, none of NumPy's."""
+    plain = {str(name): getattr(value, "item", lambda v=value: v)() for name, value in row.items()}
+    whole = ("t", "frames", "y0", "x0", "y1", "x1", "height", "width")
+    return plain | {name: int(plain[name]) for name in whole if plain[name] is not None}
+
+
+def _row(new: NewAnswer) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "showing_id": new.showing,
+        "undoes": new.undoes,
+        "answer": new.answer,
+        "marks": new.marks,
+        "note": new.note,
+        "tags": list(new.tags),
+        "death_t": new.death_t,
+        "seconds": new.seconds,
+        "created": time.time(),
+        "version": __version__,
+    }

@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.needed import needed, rising
 from benchmarks.result import Result
-from livewell.answers.choosing import BY_CHANCE, SETTLED_BY, ItemStates, choose
+from livewell.answers.choosing import BY_CHANCE, SETTLED_BY, Choice, ItemStates, choose
 from livewell.answers.settings import TaskSettings
+from livewell.metrics.answer_matrix import AnswerMatrix, by_chance
 from livewell.metrics.consensus import dawid_skene
 from livewell.metrics.intervals import Estimate, tails
 from livewell.metrics.outcomes import Floats
@@ -23,11 +25,13 @@ BATCH = 10
 STOPS = (0.9, 0.95, 0.99)
 SEEDS, RESAMPLES = 40, 2000
 UNCERTAIN = 0.3
+"""Share of uncertain items where agreement is estimated."""
+CLASSES = ("healthy", "sick")
 Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Crew:
+class Annotators:
     """People and items: lowest and highest skill; items that are hard, and the skill on these.
 
     Skill is the chance of a right answer, drawn for each person and class.
@@ -48,25 +52,31 @@ class Crew:
 
 
 CREWS = {
-    "all 85% right": Crew((0.85, 0.85)),
-    "70 to 95% right": Crew((0.7, 0.95)),
-    "70 to 95% right, of every tenth item 60%": Crew((0.7, 0.95), hard=0.1),
+    "all 85% right": Annotators((0.85, 0.85)),
+    "70 to 95% right": Annotators((0.7, 0.95)),
+    "70 to 95% right, of every tenth item 60%": Annotators((0.7, 0.95), hard=0.1),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Campaign:
-    """Answers in their order: item, person, whether chance had dealt it."""
+    """Answers in their order: item, person, why it was shown."""
 
     items: Codes
     people: Codes
-    by_chance: NDArray[np.bool_]
+    reasons: Sequence[str]
 
     def revealed(self, answers: Codes) -> Codes:
         """Those of everybody's answers that were given, the others -1."""
         found = np.full_like(answers, -1)
         found[self.items, self.people] = answers[self.items, self.people]
         return found
+
+    def table(self, answers: Codes) -> pd.DataFrame:
+        """Those that were given, as tables of answers are."""
+        said = np.array(CLASSES)[answers[self.items, self.people]]
+        parts = {"item": self.items, "person": self.people, "answer": said}
+        return pd.DataFrame(parts | {"reason": self.reasons})
 
 
 def table(*, seed: int = 0) -> Result:
@@ -127,7 +137,8 @@ def campaign(
     chance = np.zeros(answers.shape, np.bool_)
     blank = ItemStates.unseen(number)
     posterior, given = blank.posterior, np.zeros(people, np.int64)
-    log: list[tuple[int, int, bool]] = []
+    log: list[Choice] = []
+    by: list[int] = []
     while most is None or len(log) < most:
         before = len(log)
         for person in range(people):
@@ -144,17 +155,19 @@ def campaign(
                 part=blank.part,
             )
             asked = {"task": 0, "person": person, "ordinal": int(given[person]), "count": BATCH}
-            for item, reason, _ in choose(states, settings, **asked):
+            chosen = choose(states, settings, **asked)
+            for item, reason, _ in chosen:
                 last[item, person] = given[person]
                 chance[item, person] = reason in BY_CHANCE
                 given[person] += 1
-                log.append((item, person, reason in BY_CHANCE))
+            log += chosen
+            by += [person] * len(chosen)
         if len(log) == before:
             break
         codes = np.where(last >= 0, answers, -1)
         posterior = dawid_skene(codes, 2).posterior.max(axis=1)
-    items, by, luck = map(np.array, zip(*log, strict=True))
-    return Campaign(items, by, luck)
+    items = np.array([choice.item for choice in log], np.int64)
+    return Campaign(items, np.array(by, np.int64), [choice.reason for choice in log])
 
 
 def by_rule(truth: Codes, answers: Codes, stop: float, seed: int) -> tuple[float, float]:
@@ -232,24 +245,23 @@ def agreement(answers: Codes, hard: NDArray[np.bool_], seed: int) -> tuple[float
     rng = np.random.default_rng([seed, 7])
     settings = TaskSettings(repeats=0, stop_at=0.95, uncertain=UNCERTAIN, seed=seed)
     made = campaign(answers, settings, rng.normal(hard, 0.5), 2 * len(answers))
-    every = [list(row) for row in answers]
-    first: list[list[int]] = [[] for _ in answers]
-    given: list[list[int]] = [[] for _ in answers]
-    for item, person, by_chance in zip(made.items, made.people, made.by_chance, strict=True):
-        given[item].append(answers[item, person])
-        if by_chance and len(first[item]) < SETTLED_BY:
-            first[item].append(answers[item, person])
-    return agreed(every), agreed(first), agreed(given)
+    given = made.table(answers)
+    places = np.indices(answers.shape)
+    whole = Campaign(places[0].ravel(), places[1].ravel(), ["random"] * answers.size)
+    return observed(whole.table(answers)), observed(given, SETTLED_BY), observed(given)
 
 
-def agreed(answers: Sequence[Sequence[int]]) -> float:
-    """Share of pairs of answers to one item that are alike; all pairs weigh the same."""
-    alike = pairs = 0
-    for own in answers:
-        counts = np.unique(own, return_counts=True)[1] if own else np.zeros(0)
-        pairs += len(own) * (len(own) - 1)
-        alike += int((counts * (counts - 1)).sum())
-    return alike / pairs
+def observed(given: pd.DataFrame, most: int | None = None) -> float:
+    """Share of pairs of answers to one item that are the same, mean over items.
+
+    With `most` of the first so many answers by chance alone.
+    """
+    if most is not None:
+        given = by_chance(given, most)
+    counts = AnswerMatrix.of(given, CLASSES).counts()
+    total = counts.sum(axis=1)
+    pairs = (counts * (counts - 1)).sum(axis=1)[total > 1]
+    return float((pairs / (total * (total - 1))[total > 1]).mean())
 
 
 def agreements(found: Floats, seed: int) -> dict[str, Any]:

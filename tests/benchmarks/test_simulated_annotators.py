@@ -1,20 +1,21 @@
 """Simulated annotators: what is dealt, how answers saved and agreement are counted."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import annotation
 from benchmarks.annotation import (
     CREWS,
     STOPS,
-    Crew,
+    Annotators,
     accuracy,
-    agreed,
     agreement,
     by_number,
     by_rule,
     campaign,
     compared,
+    observed,
     table,
 )
 from benchmarks.needed import needed, rising
@@ -39,7 +40,7 @@ def test_without_a_stop_everybody_answers_everything_once() -> None:
 
 def test_with_a_stop_every_item_has_two_answers_and_few_have_all() -> None:
     """Good people settle most items by two answers."""
-    _, answers, _ = Crew((0.95, 0.95)).draw(1)
+    _, answers, _ = Annotators((0.95, 0.95)).draw(1)
     made = campaign(answers, TaskSettings(repeats=0, stop_at=0.95))
     given = (made.revealed(answers) >= 0).sum(axis=1)
     assert given.min() == 2
@@ -48,7 +49,7 @@ def test_with_a_stop_every_item_has_two_answers_and_few_have_all() -> None:
 
 def test_skills_are_as_said() -> None:
     """The majority of perfect people is right from the first answer on, all are by the rule."""
-    truth, answers, hard = Crew((1.0, 1.0)).draw(2)
+    truth, answers, hard = Annotators((1.0, 1.0)).draw(2)
     assert not hard.any()
     assert [majority for _, majority in by_number(truth, answers, 0)] == [1.0] * 4
     assert by_rule(truth, answers, 0.95, 0)[1] == 1.0
@@ -57,7 +58,7 @@ def test_skills_are_as_said() -> None:
 
 def test_hard_items_are_answered_worse() -> None:
     """Of hard items the skill is the one of these."""
-    truth, answers, hard = Crew((1.0, 1.0), hard=0.5, hard_skill=0.0).draw(3)
+    truth, answers, hard = Annotators((1.0, 1.0), hard=0.5, hard_skill=0.0).draw(3)
     assert np.array_equal((answers != truth[:, None]).all(axis=1), hard)
 
 
@@ -83,14 +84,24 @@ def test_ties_are_right_by_half() -> None:
 
 
 def test_agreement_is_the_share_of_pairs_that_are_alike() -> None:
-    """Of three answers to one item two of six ordered pairs; single answers make no pair."""
-    assert agreed([[0, 0, 1], [1], []]) == pytest.approx(1 / 3)
-    assert agreed([[0, 0, 1], [1, 1]]) == pytest.approx(4 / 8)
+    """Mean over items with two answers; of the first two by chance others do not count."""
+    rows = [
+        (0, 0, "sick", "random"),
+        (0, 1, "sick", "shared"),
+        (0, 2, "healthy", "random"),
+        (1, 0, "sick", "random"),
+        (1, 1, "healthy", "uncertain"),
+        (2, 1, "healthy", "shared"),
+        (2, 2, "sick", "random"),
+    ]
+    given = pd.DataFrame(rows, columns=["item", "person", "answer", "reason"])
+    assert observed(given) == pytest.approx((1 / 3 + 0 + 0) / 3)
+    assert observed(given, 2) == pytest.approx((1 + 0) / 2)
 
 
 def test_agreement_of_people_who_are_always_right_is_whole() -> None:
     """However it is estimated."""
-    _, answers, hard = Crew((1.0, 1.0)).draw(4)
+    _, answers, hard = Annotators((1.0, 1.0)).draw(4)
     assert agreement(answers, hard, 0) == (1.0, 1.0, 1.0)
 
 

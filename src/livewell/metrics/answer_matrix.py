@@ -51,6 +51,23 @@ def checked_answers(table: pd.DataFrame, where: str = "answers") -> pd.DataFrame
     return checked
 
 
+def by_chance(table: pd.DataFrame, most: int | None = None) -> pd.DataFrame:
+    """Answers that agreement is estimated from without bias, of a checked table.
+
+    Items that a model was least sure of are hard, controls are known, so answers to these are left
+    out; those without a reason stay. Where a stop rule decides how many answers an item gets, items
+    that people disagree about get more, and `most` must be 2: the first two of each item, which do
+    not depend on one another (`livewell.answers.choosing`).
+    """
+    if "reason" in table:
+        reason = table["reason"].astype("str")
+        table = table[table["reason"].isna() | reason.isin(["random", "shared", "fixed"])]
+    if most is None:
+        return table
+    ordered = table.sort_values("time_s", kind="stable") if "time_s" in table else table
+    return table.loc[ordered.groupby("item").head(most).index.sort_values()]
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerMatrix:
     """One answer at most of every person to every item, hidden repeats left aside.

@@ -22,7 +22,7 @@ ROWS = pd.DataFrame(
 
 
 def test_hard_and_known_items_are_left_out() -> None:
-    """What a model or the owner chose says nothing of the others; unknown reasons and quizzes do."""
+    """What a model or the owner chose says nothing of the others; quizzes and other tools do."""
     kept = by_chance(ROWS)
     assert kept["item"].tolist() == ["a", "a", "a", "c", "c"]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from livewell.labels.by_merging import Merge as Merge
     from livewell.labels.by_points import Points as Points
     from livewell.labels.by_stain import Stain as Stain
+    from livewell.labels.by_votes import Votes as Votes
     from livewell.labels.by_words import Words as Words
     from livewell.models.files import load_model as load_model
     from livewell.models.profile import override as override
@@ -79,6 +80,7 @@ _NAMES = {
     "labels.by_merging": "Merge",
     "labels.by_points": "Points",
     "labels.by_stain": "Stain",
+    "labels.by_votes": "Votes",
     "labels.by_words": "Words",
     "models.files": "load_model",
     "models.profile": "override",

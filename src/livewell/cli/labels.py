@@ -1,99 +1,17 @@
 """Label a study by one of its routes."""
 
-import functools
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from livewell.cli.talk import (
-    COUNT,
-    OCCUPIED_BY,
-    PATH,
-    POSITIVE,
-    SEED,
-    Command,
-    Talk,
-    command,
-    pairs,
-)
+from livewell.cli.routes import label as label
+from livewell.cli.routes import route
+from livewell.cli.talk import COUNT, OCCUPIED_BY, PATH, POSITIVE, pairs
 from livewell.errors import SpecError
 
 if TYPE_CHECKING:
-    from livewell.classes import ClassNames
     from livewell.labels.made import Route
-
-
-@click.group("label")
-def label() -> None:
-    """Label a study: by column, words, dose, stain, points, boxes or merging.
-
-    Columns, words, points and merging take any number of classes, in the order of --class; the
-    others take two.
-    """
-
-
-def _labelling(*, two: bool) -> Callable[[Command], Command]:
-    """Options that all routes have; whether there must be two classes."""
-    find, other = "Class to find, such as sick or dead.", "The other class, such as healthy."
-    if not two:
-        find = "Class to find, such as dead; of more than two classes there need be none."
-        other = "The other class, such as healthy, where there are two."
-
-    def decorate(function: Command) -> Command:
-        for option in (
-            click.option("--seed", type=SEED, default=0, show_default=True),
-            click.option(
-                "--name", default="labels", show_default=True, help="Name of these labels."
-            ),
-            click.option(
-                "--healthy-only",
-                is_flag=True,
-                help="Only --negative is labelled, all else is left out, for `train"
-                " --healthy-only`; by a column, words, points or dose.",
-            ),
-            click.option("--positive", help=find),
-            click.option("--negative", required=two, help=other),
-            click.argument("study", type=PATH),
-        ):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def _class_names(
-    classes: Mapping[str, str], negative: str | None, positive: str | None
-) -> "ClassNames":
-    """The classes that ``--class``, ``--negative`` and ``--positive`` say together."""
-    from livewell.classes import ClassNames
-
-    names = tuple(dict.fromkeys(classes.values()))
-    if len(names) <= 2 and negative and positive:
-        # whether these are the classes of the labels is said with the labels
-        return ClassNames((negative, positive))
-    said = {"--negative": negative, "--positive": positive}
-    faults = [
-        f"no --class gives {opt} {name}" for opt, name in said.items() if name not in (None, *names)
-    ]
-    if len(names) > 2 and negative:
-        faults.append(f"--negative {negative} is for two classes, and there are {len(names)}")
-    if len(names) <= 2 and not (negative or positive):
-        faults.append("neither --negative nor --positive says which of two classes to find")
-    if faults:
-        raise SpecError(
-            "options on classes that contradict each other",
-            where="--class, --negative, --positive",
-            expected="two classes, one of them --positive; or more, one of them --positive or none",
-            got=f"classes {', '.join(names)}; {'; '.join(faults)}",
-            remedy="correct --class, --negative and --positive",
-        )
-    if len(names) == 2:
-        sought = positive or next(name for name in names if name != negative)
-        names = (next(name for name in names if name != sought), sought)
-    return ClassNames(names, positive)
-
 
 _CLASSES = click.option(
     "--class",
@@ -117,67 +35,16 @@ _OTHERS = click.option(
 )
 
 
-def _alone(settings: dict[str, Any], negative: str | None, positive: str | None) -> str:
-    """Settings of a route that labels the negative class alone; what all else is called."""
-    from livewell.classes import ClassNames
+def _every_value(study: Path, settings: dict[str, Any]) -> None:
+    """Every value of the columns as a class, where none is said."""
+    from livewell.labels.by_column import every_value
+    from livewell.study.study import Study
 
-    if not negative:
-        raise click.UsageError("--healthy-only needs --negative, the healthy class")
-    if "classes" in settings:
-        settings["classes"] = settings["classes"] or {negative: negative}
-    if "others" in settings:
-        settings["others"] = settings["others"] or "drop"
-    return positive or ClassNames.unlike(negative)[1]
+    if not settings["classes"]:
+        settings["classes"] = every_value(Study.open(study).fields(), settings["column"])
 
 
-def _route(name: str, *, two: bool) -> Callable[[Callable[..., "Route"]], click.Command]:
-    """A command that labels by the route that the decorated function makes of its options.
-
-    `two` says whether the route is for two classes only.
-    """
-
-    def decorate(function: Callable[..., "Route"]) -> click.Command:
-        @functools.wraps(function)
-        def run(
-            talk: Talk,
-            study: Path,
-            negative: str | None,
-            positive: str | None,
-            name: str,
-            seed: int,
-            healthy_only: bool,
-            **settings: Any,
-        ) -> None:
-            from livewell.workflows.label import label as label_study
-
-            if two and not healthy_only and not positive:
-                raise click.UsageError("Missing option '--positive'.")
-            if healthy_only:
-                positive = _alone(settings, negative, positive)
-            if "others" in settings:
-                settings["others"] = settings["others"] or "refuse"
-            if not two and not settings["classes"]:
-                settings["classes"] = _every_value(study, settings["column"])
-            names = _class_names({} if two else settings["classes"], negative, positive)
-            more = {"occupied_by": settings.pop("occupied_by", None), "name": name, "seed": seed}
-            more["healthy_only"] = healthy_only
-            made = label_study(study, function(**settings), names, **more)
-            for step, count in made.meta.counts:
-                talk.say(f"{count:>8,}  {step}")
-            for note in made.meta.notes:
-                talk.warn(note)
-            said = made.meta.model_dump(mode="json")
-            if made.page:
-                talk.say(f"report: {made.page}")
-                said["report"] = str(made.page)
-            talk.result(said)
-
-        return command(name, label)(_labelling(two=two)(run))
-
-    return decorate
-
-
-@_route("column", two=False)
+@route("column", two=False, of_study=_every_value)
 @click.option(
     "--column",
     multiple=True,
@@ -194,15 +61,7 @@ def label_column(column: tuple[str, ...], **settings: Any) -> "Route":
     return Column(column if len(column) > 1 else column[0], **settings)
 
 
-def _every_value(study: Path, columns: tuple[str, ...]) -> dict[str, str]:
-    """Every value of columns as a class."""
-    from livewell.labels.by_column import every_value
-    from livewell.study.study import Study
-
-    return every_value(Study.open(study).fields(), columns)
-
-
-@_route("words", two=False)
+@route("words", two=False)
 @_CLASSES
 @_OTHERS
 def label_words(**settings: Any) -> "Route":
@@ -212,7 +71,7 @@ def label_words(**settings: Any) -> "Route":
     return Words(**settings)
 
 
-@_route("merge", two=False)
+@route("merge", two=False)
 @click.option("--labels", required=True, help="Labels whose classes are merged.")
 @click.option(
     "--class",
@@ -229,7 +88,7 @@ def label_merge(**settings: Any) -> "Route":
     return Merge(**settings)
 
 
-@_route("dose", two=True)
+@route("dose", two=True)
 @click.option("--sick-from", type=float, required=True, help="Lowest dose that counts as sick.")
 @click.option("--window-s", type=(float, float), required=True, help="Time window, seconds.")
 @click.option(
@@ -244,7 +103,7 @@ def label_dose(**settings: Any) -> "Route":
     return Dose(**settings)
 
 
-@_route("points", two=False)
+@route("points", two=False)
 @click.option(
     "--csv", type=PATH, required=True, help="One row a cell: image, y, x, state; t in movies."
 )
@@ -276,7 +135,7 @@ def _corners(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
     return names
 
 
-@_route("boxes", two=True)
+@route("boxes", two=True)
 @click.option("--csv", type=PATH, required=True, help="One row a cell: image, state, its box.")
 @_CLASSES
 @_OTHERS
@@ -311,7 +170,7 @@ def label_boxes(**settings: Any) -> "Route":
     return Boxes(**settings)
 
 
-@_route("stain", two=True)
+@route("stain", two=True)
 @click.option("--channel", required=True, help="The stain's channel.")
 @click.option(
     "--stain-files",
@@ -368,3 +227,79 @@ def label_stain(reference: str | None, **settings: Any) -> "Route":
     if reference and not equals:
         raise SpecError("not COLUMN=VALUE", where="--reference", got=reference)
     return Stain(**settings, reference=(column, value) if reference else None)
+
+
+def _answers(study: Path, settings: dict[str, Any]) -> None:
+    """Answers of a task of the study's site, or the file that holds them."""
+    from livewell.study.study import Study
+
+    csv, task, database = (settings.pop(name) for name in ("csv", "task", "database"))
+    if (csv is None) == (task is None):
+        raise click.UsageError("say either --task NAME or --csv FILE")
+    if task is None:
+        if not settings["classes"]:
+            raise click.UsageError("--csv needs --class, once for each class")
+        settings["answers"] = csv
+        return
+    from livewell.answers.reading import task_answers
+
+    found = task_answers(Study.open(study), task, database)
+    settings |= {"answers": found.table, "task": task}
+    settings["classes"] = settings["classes"] or {name: name for name in found.classes}
+
+
+@route("votes", two=False, of_study=_answers)
+@click.option("--task", help="Annotation task of the study's site.")
+@click.option("--database", help="Of answers: postgresql://USER@HOST/NAME; else in the study.")
+@click.option("--csv", type=PATH, help="Table of answers in place of a task; also Parquet.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    callback=pairs,
+    help="ANSWER=CLASS, or an answer that is a class; without any, the classes of the task.",
+)
+@click.option(
+    "--rule",
+    type=click.Choice(["unanimous", "majority", "dawid-skene"]),
+    default="unanimous",
+    show_default=True,
+    help="Items on which all agree; the most frequent answer; what Dawid and Skene's model is sure"
+    " of, which learns how far to trust each person.",
+)
+@click.option(
+    "--unsure",
+    type=click.Choice(["drop", "ignore", "vote"]),
+    default="drop",
+    show_default=True,
+    help="Items that somebody is unsure of: left out, decided by the others, or one vote more.",
+)
+@click.option(
+    "--least",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Fewest answers of an item, unsure ones left aside.",
+)
+@click.option(
+    "--posterior",
+    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Least probability of a class, with --rule dawid-skene.",
+)
+@click.option("--patch-px", type=COUNT, help="Of marked cells: edge of a patch, centred on each.")
+@click.option(
+    "--near-px",
+    type=POSITIVE,
+    help="Of marked cells: marks so near are one cell; by default a quarter of the patch.",
+)
+def label_votes(**settings: Any) -> "Route":
+    """Label what several persons answered, on the site (`serve`) or in a table.
+
+    All frames of a sequence get its label; hidden repeats do not count. Who did a frame and did not
+    mark a cell there says that there is none.
+    """
+    from livewell.labels.by_votes import Votes
+
+    return Votes(**settings)

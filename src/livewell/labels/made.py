@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -107,6 +107,11 @@ class Route(ABC):
     def name(self) -> str:
         """What messages and metadata call the route."""
         return type(self).__name__.lower()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What metadata keep of how the labels were made."""
+        return asdict(self)
 
     @abstractmethod
     def make(self, request: Request) -> Labels:

@@ -13,10 +13,11 @@ from livewell.errors import Fault, LabelError, SpecError, TableError
 from livewell.files import whole_file
 from livewell.geometry import Edge
 from livewell.labels.by_dose import Dose, by_dose
-from livewell.labels.by_votes import Doubt, by_votes
+from livewell.labels.by_votes import by_votes
 from livewell.labels.doses import doses
 from livewell.labels.made import Count, Labels, label_table, two_classes
 from livewell.labels.times import frame_times
+from livewell.labels.voting import Doubt
 from livewell.measure.occupancy import Texture
 from livewell.papers.counts import (
     FRAMES,

@@ -171,8 +171,10 @@ class LabelMeta(_WithClasses):
 
     @property
     def of_centres(self) -> bool:
-        """Whether patches were laid around what is labelled: points, or nuclei of a mask."""
-        return self.origin.route == "points" or bool(self.origin.settings.get("nuclei"))
+        """Whether patches were laid around what is labelled: points, marks, nuclei of a mask."""
+        said = self.origin.settings
+        marked = self.origin.route == "points" or said.get("kind") == "cells"
+        return marked or bool(said.get("nuclei"))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Labels for a study, by one of its routes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +93,7 @@ def label(
     refuse_other_classes(labelled, request)
     meta = LabelMeta(
         route=route.name,
-        settings=asdict(route) | ({"occupied_by": occupancy.weights_sha256} if occupancy else {}),
+        settings=route.settings | ({"occupied_by": occupancy.weights_sha256} if occupancy else {}),
         classes=names.names,
         positive=names.positive,
         counts=tuple((count.step, count.count) for count in labelled.counts),

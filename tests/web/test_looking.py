@@ -28,7 +28,7 @@ def _label(study: Study) -> list[str]:
     return images
 
 
-def _map(site: Site, image: str, name: str = "map") -> np.ndarray:
+def heat_map(site: Site, image: str, name: str = "map") -> np.ndarray:
     """A heat map of an image in a folder beside the study."""
     folder, path = site.study.folder.parent / name, site.study.path(image)
     folder.mkdir()
@@ -189,7 +189,7 @@ def test_a_study_whose_images_moved_says_so(damaged: Site) -> None:
 def test_maps_of_an_image_are_found_and_served_raw(site: Site, client: Client) -> None:
     """A heat map beside the study is an overlay of its image, with the place of its cells."""
     image = site.study.fields()["image"][2]
-    values = _map(site, image)
+    values = heat_map(site, image)
     viewer = client("viewer")
     (overlay,) = viewer.get("/image/2/about").json()["overlays"]
     got = viewer.get(f"/image/2/overlays/{overlay['id']}/map?t=5")

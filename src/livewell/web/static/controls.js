@@ -10,9 +10,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A button; `label` is the name of a sign, or explains a word. */
 function button(text, label, act) {
   const made = make("button", {type: "button", textContent: text, onclick: act});
-  if (label) made.setAttribute("aria-label", label);
+  if (label && /\w/.test(text)) made.title = label;
+  else if (label) made.setAttribute("aria-label", label);
   return made;
 }
 
@@ -109,7 +111,7 @@ export function readOut(viewer, more = () => "") {
     if (!read) return "";
     const shown = (value) => (Number.isInteger(value) ? String(value) : Number(value.toPrecision(6)));
     const value = Array.isArray(read.value) ? read.value.map(shown).join(", ") : shown(read.value);
-    const mean = read.step > 1 ? ` (mean of ${read.step} × ${read.step} px; zoom in for single ones)` : "";
+    const mean = read.step > 1 ? ` (mean of ${read.step} x ${read.step} px; zoom in for single ones)` : "";
     const extra = more(y, x);
     return `y ${Math.floor(y)}, x ${Math.floor(x)}: ${value}${mean}${extra ? `; ${extra}` : ""}`;
   };

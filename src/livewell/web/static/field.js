@@ -322,6 +322,7 @@ export class FieldViewer extends EventTarget {
     }
     this.scaleBar(draw);
     this.canvas.dataset.frame = any ? String(frame) : "";
+    this.canvas.dataset.step = any ? String(this.here()[0].planes.step) : "";
   }
 
   /** A plane as a canvas under the contrast of now. */

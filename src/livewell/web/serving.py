@@ -189,6 +189,7 @@ def serve(
                 _open(door, site)
 
         try:
+            site.answers.start()
             server = server_of(site, settings, started)
             asyncio.run(server.serve([bound]))
         finally:

@@ -90,7 +90,8 @@ class Site:
         return f"__Host-{name}" if self.encrypted else name
 
     def close(self) -> None:
-        """Let go of images and of the database."""
+        """Write the answers that wait; let go of images and of the database."""
+        self.answers.close()
         self.look.close()
         self.database.close()
 

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from livewell.answers.settings import TaskSettings
 from livewell.answers.store import NewAnswer
 from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
-from livewell.errors import LivewellError
+from livewell.errors import AnswerError, LivewellError
 from livewell.web.pixels import unavailable
 from livewell.web.rendering import page
 from livewell.web.security import Expert, TheSite, hashed
@@ -171,8 +171,11 @@ async def answer(
     new = await run_in_threadpool(_checked, site, task, person.id, body)
     try:
         await asyncio.wrap_future(site.answers.add(person.id, new))
-    except LivewellError as error:
+    except AnswerError as error:
         raise HTTPException(409, str(error)) from None
+    except LivewellError as error:
+        log.error("an answer cannot be kept: %s", error)
+        raise HTTPException(503, "The answer cannot be kept now; it is sent again.") from None
     return {"saved": new.id}
 
 

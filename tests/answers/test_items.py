@@ -14,7 +14,7 @@ from livewell.workflows.index import index
 
 @pytest.fixture(scope="module")
 def movies(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Three movies of 24 frames of noise, the right half of each without texture; one file is broken."""
+    """Three movies of 24 frames of noise, the right half without texture; one is broken."""
     folder = tmp_path_factory.mktemp("movies")
     (folder / "images").mkdir()
     for number in range(3):

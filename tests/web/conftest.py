@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -97,10 +98,12 @@ def client(site: Site, app: FastAPI) -> Iterator[Client]:
     nobody. `person_id` of the client is the person's number.
     """
     with ExitStack() as opened:
+        portal = opened.enter_context(start_blocking_portal())
 
         def make(role: str | None, name: str | None = None) -> TestClient:
             made = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
             opened.callback(made.close)
+            made.portal = portal  # one thread for all clients
             if role is not None:
                 enter(made, site, app, add_person(site, name or role, role))
             return made

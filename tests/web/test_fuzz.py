@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from livewell.answers.settings import TaskSettings
 from livewell.answers.store import NewAnswer
-from livewell.answers.tables import ROLES
+from livewell.answers.tables import ROLES, Person
 from livewell.web.limits import Limits
 from livewell.web.site import Site
 

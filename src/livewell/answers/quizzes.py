@@ -9,7 +9,6 @@ from livewell.errors import SpecError
 from livewell.files import read_json
 from livewell.metrics.quiz import PersonScore, person_scores
 from livewell.study.study import Study, checked_name
-from livewell.tables.schemas import KEY
 
 KIND, MARKER, ITEMS = "quiz", "quiz.json", "items.parquet"
 
@@ -38,6 +37,4 @@ def quiz_scores(
     answers: pd.DataFrame, items: pd.DataFrame, settings: dict[str, Any]
 ) -> list[PersonScore]:
     """Scores of everybody who answered; `answers` are those that stand (`schemas.ANSWERS`)."""
-    region = KEY if answers["y0"].notna().all() else KEY[:2]
-    named = answers.drop(columns="item").merge(items[["item", *region]], on=region)
-    return person_scores(named, items, settings["classes"], seed=settings["seed"])
+    return person_scores(answers, items, settings["classes"], seed=settings["seed"])

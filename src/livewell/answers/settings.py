@@ -30,6 +30,8 @@ class TaskSettings(BaseModel):
     keys: dict[str, str] = {}
     """Key of each class and of "unsure", where not the first letters."""
     seed: int = Field(0, ge=0)
+    fit_every: int = Field(0, ge=0)
+    """A model is fitted by itself whenever so many answers have come; 0: only when it is asked."""
     quiz: str | None = None
     """Folder of the model that people are held against; items have parts before, study, after."""
 

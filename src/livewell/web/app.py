@@ -23,12 +23,13 @@ from livewell.web.site import Site
 
 def create_app(site: Site) -> FastAPI:
     """The site as an ASGI application."""
-    from livewell.web.pages import accounts, annotate, look, reports
+    from livewell.web.pages import accounts, annotate, fit, look, reports
 
     log, limits = SiteLog(site.folder), Limits()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        site.fitting.jobs.start()
         yield
         log.close()
 
@@ -42,7 +43,7 @@ def create_app(site: Site) -> FastAPI:
     )
     app.state.site, app.state.log, app.state.limits = site, log, limits
     app.state.templates = environment()
-    for pages in (accounts, annotate, look, reports):
+    for pages in (accounts, annotate, fit, look, reports):
         app.include_router(pages.router)
     app.add_api_route("/openapi.json", _described, include_in_schema=False)
     app.mount(KEPT, _Files("public, max-age=31536000, immutable"), name="kept")

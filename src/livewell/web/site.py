@@ -11,6 +11,7 @@ from livewell.answers.database import Database
 from livewell.answers.store import AnswerStore
 from livewell.study.study import Study
 from livewell.web.catalogue import Catalogue
+from livewell.web.fitting import Fitting
 from livewell.web.frames import StudyFrames
 from livewell.web.looking import Look
 
@@ -53,10 +54,12 @@ class Site:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     answers: AnswerStore = field(init=False)
     look: Look = field(init=False)
+    fitting: Fitting = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", AnswerStore(self.database))
         object.__setattr__(self, "look", Look(self.study, self.runs))
+        object.__setattr__(self, "fitting", Fitting(self.study, self.folder, self.answers))
 
     @property
     def catalogue(self) -> Catalogue:
@@ -90,8 +93,13 @@ class Site:
         return f"__Host-{name}" if self.encrypted else name
 
     def close(self) -> None:
+<<<<<<< HEAD
         """Write the answers that wait; let go of images and of the database."""
         self.answers.close()
+=======
+        """End what goes on beside the pages, let go of images and of the database."""
+        self.fitting.jobs.close()
+>>>>>>> 74e48ab (wip)
         self.look.close()
         self.database.close()
 

@@ -4,7 +4,7 @@ Every step is livewell's own of that name; labels and split are ordinary sets of
 model an ordinary run. What is found is told as soon as it is known, the hold-out figures first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 
 from livewell.classes import ClassNames
 from livewell.errors import LabelError, LivewellError
-from livewell.files import whole_file
+from livewell.execution.results import ResultFolder
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.inference.uncertainty import UnseenJudges
@@ -23,12 +23,13 @@ from livewell.labels.by_votes import by_votes
 from livewell.metrics.summary import evaluation_figures
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FROZEN
+from livewell.outputs.heatmaps import MapTransform, write_map
 from livewell.report.fit import HoldOut, hold_out_words
 from livewell.splitting.enough import Grouping, grouping
 from livewell.study.regions import SEQUENCE, Grid
 from livewell.study.study import Study
 from livewell.tables.metadata import LabelMeta
-from livewell.tables.schemas import BOX, KEY
+from livewell.tables.schemas import BOX, KEY, write_table
 from livewell.workflows.evaluate import evaluate
 from livewell.workflows.split import split
 from livewell.workflows.train import train
@@ -41,7 +42,7 @@ CHANCE = ("random", "shared")
 """Reasons for which an item was shown that have nothing to do with what it shows."""
 MOST_FRAMES = 400
 """Most frames in which items are judged in one fit; the others keep what they had."""
-MAPS = 3
+MAPS, MAP = 3, "map.ome.tif"
 MADE_BY = "livewell serve"
 
 
@@ -67,7 +68,40 @@ def frames_of(items: pd.DataFrame, each: int = FRAMES_EACH) -> pd.DataFrame:
         for number in range(count):
             t = int(row["t"]) + int((number + 0.5) * int(row["frames"]) / count)
             rows.append({name: row[name] for name in ("item", "image", *BOX)} | {"t": t})
-    return pd.DataFrame(rows, columns=["item", *KEY])
+    table = pd.DataFrame(rows, columns=["item", *KEY])
+    return table.astype(dict.fromkeys(["t", *BOX], "Int64"))
+
+
+def fit_folder(
+    say: Tell,
+    *,
+    study: str,
+    folder: str,
+    out: str,
+    name: str,
+    kind: str,
+    classes: Sequence[str],
+    rule: str,
+    **_: Any,
+) -> None:
+    """The same of answers and items in a folder, which takes the uncertainties: a job of the site.
+
+    Parameters
+    ----------
+    say
+        Takes ``{"result": ...}`` as soon as something is known, see `livewell.web.child`.
+    study, out
+        As in `fit`.
+    folder
+        With ``answers.parquet`` and ``items.parquet``; takes ``uncertainty.parquet``.
+    name, kind, classes, rule
+        As in `FitPlan`.
+    """
+    plan = FitPlan(name, kind, tuple(classes), rule)
+    answers = pd.read_parquet(Path(folder) / "answers.parquet")
+    items = pd.read_parquet(Path(folder) / "items.parquet")
+    found = fit(study, answers, items, plan, Path(out), lambda told: say({"result": told}))
+    write_table(Path(folder) / "uncertainty.parquet", found)
 
 
 def fit(
@@ -147,7 +181,10 @@ def _labels(
     plan: FitPlan,
     classes: ClassNames,
 ) -> pd.DataFrame:
-    """Labels of some frames of every item that was answered, written into the study."""
+    """Labels of some frames of every item that was answered, written into the study.
+
+    Rows item, image, t, y0, x0, y1, x1 and label.
+    """
     frames = frames_of(items)
     frames["sequence"] = frames["item"] + ":" + frames["t"].astype(str)
     votes = frames[["item", "sequence"]].merge(answers[["item", "person", "answer"]], on="item")
@@ -167,7 +204,7 @@ def _labels(
         made_by=MADE_BY,
     )
     study.write_labels(plan.name, made.table, meta)
-    return made.table
+    return frames.merge(made.table[[*KEY, "label"]], on=KEY)
 
 
 def _patch_px(items: pd.DataFrame) -> int | None:
@@ -195,10 +232,12 @@ def _sized(patch_px: int) -> Profile:
 
 def _counted(answers: pd.DataFrame, labels: pd.DataFrame, found: Grouping) -> dict[str, Any]:
     """What goes into the model, as plain values."""
+    each = labels.drop_duplicates("item")
     return {
         "answers": len(answers),
+        "items": len(each),
         "people": int(answers["person"].nunique()),
-        "classes": {str(name): int(n) for name, n in labels["label"].value_counts().items()},
+        "classes": {str(name): int(n) for name, n in each["label"].value_counts().items()},
         "reasons": {str(why): int(n) for why, n in answers["reason"].value_counts().items()},
         "by": found.by,
         "groups": found.groups,
@@ -267,19 +306,45 @@ def _most_unsure(values: pd.DataFrame, first: tuple[str, int]) -> list[tuple[str
 
 
 def _write_map(judges: UnseenJudges, image: str, t: int, out: Path) -> dict[str, Any]:
-    """Write the class map of a frame; what a page needs to draw it."""
-    patch_px = next(iter(judges.models.values())).card.patch_px
-    made, p = judges.class_map(image, t, max(patch_px // 4, 1))
-    values = p[1] if len(p) == 2 else p
-    name = f"{sha256(image.encode()).hexdigest()[:16]}-{t}.npy"
-    path = out / "maps" / name
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.save(file, values.astype("<f4"))
+    """Write the class map of a frame as a heat map of its movie, whose other frames are empty."""
+    study, judge = judges.tested.study, judges.of(image)[0]
+    stride_px = max(judge.card.patch_px // 4, 1)
+    made, p = judges.class_map(image, t, stride_px)
+    values = (p[1] if len(p) == 2 else p).astype(np.float32)
+    empty = np.full_like(values, np.nan)
+    frames = judges.tested.pixels.shape(image)[0]
+    path = study.path(image)
+    name = f"{sha256(image.encode()).hexdigest()[:16]}-{t}"
+    folder = out / "maps" / name
+    settings = {
+        "movie": str(path.resolve()),
+        "model": judge.card.weights_sha256,
+        "stride_px": made.stride_px,
+        "frame": t,
+        "made_by": MADE_BY,
+    }
+    results = ResultFolder.claim(folder, "heat map", "heatmap.json", settings, anew=True)
+    header = study.headers().set_index("image").loc[image]
+    write_map(
+        folder / MAP,
+        (values if number == t else empty for number in range(frames)),
+        MapTransform(made.stride_px, made.origin_px),
+        (frames, *values.shape),
+        pixel_um=header["pixel_um"] if pd.notna(header["pixel_um"]) else None,
+        frame_s=header["frame_s"] if pd.notna(header["frame_s"]) else None,
+        notes={"model": str(judge.folder), "model_hash": judge.card.weights_sha256},
+        classes=() if len(p) == 2 else tuple(judges.tested.classes),
+    )
+    results.begin()
+    known = ~np.isnan(p[0])
+    codes = judge.card.region_rule.called_of(np.moveaxis(p, 0, -1)[known])
+    shares = {judge.classes.called(int(code)): float((codes == code).mean()) for code in set(codes)}
     return {
         "image": image,
         "t": t,
-        "file": f"maps/{name}",
-        "stride_px": made.stride_px,
-        "origin_px": list(made.origin_px),
-        "classes": list(judges.tested.classes),
+        "folder": f"maps/{name}",
+        "classes": list(judge.classes),
+        "places": int(known.sum()),
+        "shares": shares,
+        "unseen": len(judges.of(image)) == 1,
     }

@@ -9,6 +9,7 @@ from livewell.answers.database import Database
 from livewell.answers.quizzes import ITEMS, KIND, MARKER, quiz_folder, quiz_items, quiz_scores
 from livewell.answers.settings import TaskSettings
 from livewell.answers.store import AnswerStore
+from livewell.answers.tables import Item
 from livewell.errors import SpecError
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, claim_same, stamp
@@ -121,13 +122,12 @@ def quiz(
         claim_same(folder, KIND, MARKER, settings)
         write_table(folder / ITEMS, items)
         stamp(folder, MARKER, KIND, **settings, versions=versions())
-        whole = not tested.meta.patch_px
         asked = items.assign(frames=1)[["image", "t", "frames", *BOX, "truth", "part"]]
         number = store.make_task(
             name,
-            "frame" if whole else "patch",
+            "patch" if tested.meta.patch_px else "frame",
             tuple(tested.classes),
-            asked.assign(**dict.fromkeys(BOX, None)) if whole else asked,
+            asked,
             TaskSettings(quiz=str(model), shared_every=0, repeats=0, seed=seed),
         )
         return QuizTask(study.folder, name, number, items, tuple(notes))
@@ -197,12 +197,14 @@ def _tested(study: Study, model: Path, labels: str, device: str) -> EvaluationSe
 
 def _items(chosen: pd.DataFrame, called: pd.DataFrame, tested: EvaluationSet) -> pd.DataFrame:
     """The quiz's items in their order, with what the model calls each."""
-    keyed = called.set_index(KEY)
+    keyed, whole = called.set_index(KEY), not tested.meta.patch_px
     codes = keyed["called"].loc[list(chosen[KEY].itertuples(index=False, name=None))]
+    rows = chosen.assign(**dict.fromkeys(BOX, None)) if whole else chosen
     return pd.DataFrame(
         {
-            "item": [f"{number:05d}" for number in range(len(chosen))],
-            **{name: chosen[name] for name in (*KEY, "part", "group")},
+            # as the store names them
+            "item": [Item(**row).name for row in rows[KEY].to_dict("records")],
+            **{name: rows[name] for name in (*KEY, "part", "group")},
             "truth": chosen["label"],
             "model": [tested.classes.called(int(code)) for code in codes],
         }

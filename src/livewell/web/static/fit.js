@@ -1,0 +1,96 @@
+/* A fit that goes on is asked how far it is; class maps are laid over their images. */
+
+import {FieldViewer, PackedFrames, unpack} from "./field.js";
+
+const EVERY_MS = 1000;
+// of Okabe and Ito: blue, vermilion, then the others
+const TONES = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [240, 228, 66], [86, 180, 233], [230, 159, 0]];
+
+function watch(running) {
+  const step = document.getElementById("step");
+  const ask = async () => {
+    try {
+      const answer = await fetch(`/fits/${running.dataset.job}`);
+      if (answer.ok) {
+        const {state, step: text, known} = await answer.json();
+        const open = state === "waiting" || state === "running";
+        if (!open || known.join(" ") !== running.dataset.known) {
+          window.location.reload();
+          return;
+        }
+        const said = state === "waiting" ? "Waiting for other work to end" : text || "Beginning";
+        if (step.textContent !== said) step.textContent = said;
+      }
+    } catch { /* the line is down for now */ }
+    setTimeout(ask, EVERY_MS);
+  };
+  setTimeout(ask, EVERY_MS);
+}
+
+/** Class and its probability of cell `at` of planes; of two classes there is the second's alone. */
+function told(planes, at) {
+  if (planes.length === 1) {
+    const p = planes[0][at];
+    return Number.isFinite(p) ? (p >= 0.5 ? {code: 1, p} : {code: 0, p: 1 - p}) : null;
+  }
+  let best = null;
+  planes.forEach((plane, code) => {
+    if (Number.isFinite(plane[at]) && (!best || plane[at] > best.p)) best = {code, p: plane[at]};
+  });
+  return best;
+}
+
+function cover({frames, height, width}, classes) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  const shown = new ImageData(width, height);
+  const least = 1 / classes;
+  for (let at = 0; at < height * width; at += 1) {
+    const found = told(frames, at);
+    if (found) {
+      const tone = TONES[found.code % TONES.length];
+      shown.data.set([...tone, Math.round(255 * (0.15 + 0.85 * (found.p - least) / (1 - least)))], 4 * at);
+    }
+  }
+  canvas.getContext("2d").putImageData(shown, 0, 0);
+  return canvas;
+}
+
+async function draw(figure, covered) {
+  const classes = JSON.parse(figure.dataset.classes);
+  const said = figure.querySelector(".value");
+  try {
+    const [image, map] = await Promise.all(["pixels", "values"].map(
+      async (name) => unpack(await fetch(`${figure.dataset.map}/${name}`))));
+    const viewer = new FieldViewer(figure.querySelector(".viewer"), new PackedFrames(image), {
+      label: `Image under its class map: ${figure.querySelector("figcaption").textContent.trim()}`,
+    });
+    viewer.autoContrast();
+    const overlay = {of: () => ({canvas: cover(map, classes.length), box: map.box}), opacity: 0.5, hidden: !covered.checked};
+    const made = overlay.of();
+    overlay.of = () => made;
+    viewer.overlays.push(overlay);
+    viewer.redraw();
+    covered.addEventListener("change", () => {
+      overlay.hidden = !covered.checked;
+      viewer.redraw();
+    });
+    viewer.addEventListener("hover", ({detail}) => {
+      if (!detail) return;
+      const [y0, x0, y1, x1] = map.box;
+      const row = Math.floor((detail.y - y0) / (y1 - y0) * map.height);
+      const column = Math.floor((detail.x - x0) / (x1 - x0) * map.width);
+      const inside = row >= 0 && column >= 0 && row < map.height && column < map.width;
+      const found = inside ? told(map.frames, row * map.width + column) : null;
+      said.textContent = found ? `${classes[found.code]}: ${(100 * found.p).toFixed(0)}%` : "No cells here.";
+    });
+    figure.dataset.drawn = "yes";
+  } catch (error) {
+    said.textContent = error.message;
+  }
+}
+
+const running = document.getElementById("running");
+if (running) watch(running);
+const covered = document.getElementById("covered");
+document.querySelectorAll(".map").forEach((figure) => draw(figure, covered));

@@ -93,13 +93,9 @@ class Site:
         return f"__Host-{name}" if self.encrypted else name
 
     def close(self) -> None:
-<<<<<<< HEAD
-        """Write the answers that wait; let go of images and of the database."""
-        self.answers.close()
-=======
-        """End what goes on beside the pages, let go of images and of the database."""
+        """End what goes on beside the pages, write answers that wait, let go of the rest."""
         self.fitting.jobs.close()
->>>>>>> 74e48ab (wip)
+        self.answers.close()
         self.look.close()
         self.database.close()
 

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 import livewell.web.pages
 from livewell.answers.tables import ROLES
 from livewell.errors import OutputError, SpecError
-from livewell.web import people
+from livewell.web import people, security
 from livewell.web.gate import BODY_BYTES
 from livewell.web.limits import LONGEST_S, Limits
 from livewell.web.security import Viewer
@@ -135,6 +135,29 @@ def test_other_names_of_the_host_are_refused(client: Client, host: str) -> None:
     refused = client("owner").get("/people", headers={"host": host})
     assert refused.status_code == 400
     assert "owner" not in refused.text.replace("Its owner can", "")
+
+
+@pytest.mark.parametrize(
+    "guess", ["99", "-1", "9" * 30, "1e9", "NaN", "%00", "%ff", "..%2f1", "1'--", "' OR 1=1", "*"]
+)
+def test_guessed_numbers_find_nothing(client: Client, guess: str) -> None:
+    """Numbers and names that are none, or too large for a database, are refused in words."""
+    owner = client("owner")
+    for method, path in GUARDED:
+        if "{" in path:
+            answer = owner.request(method, re.sub(r"\{[^}]+\}", guess, path))
+            assert 400 <= answer.status_code < 500 or "location" in answer.headers, (method, path)
+            assert "Traceback" not in answer.text
+
+
+def test_sign_in_expires(client: Client, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign-in ends by itself after its days."""
+    owner = client("owner")
+    now = security.time.time()
+    monkeypatch.setattr(security.time, "time", lambda: now + security.DAYS * 86400 - 5)
+    assert owner.get("/account").status_code == 200
+    monkeypatch.setattr(security.time, "time", lambda: now + security.DAYS * 86400 + 5)
+    assert owner.get("/account").status_code == 401
 
 
 def test_roles(client: Client) -> None:

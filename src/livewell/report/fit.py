@@ -8,7 +8,7 @@ import numpy as np
 from livewell.classes import ClassNames
 from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
 from livewell.report.vocabulary import has_interval
-from livewell.text import plural
+from livewell.text import plural, sentence
 
 CHANCE_LEVEL = 0.5
 """Area of a model that knows nothing."""
@@ -50,13 +50,16 @@ def hold_out_words(found: HoldOut) -> list[str]:
         words = [f"{said}; there is no interval, for it {area.note}."]
     else:
         span = f"95% interval {area.low:.2f} to {area.high:.2f}"
-        words = [f"{said}; {span}, over {plural(found.groups, by)}."]
+        over = plural(area.groups, by)
+        over += f" of {found.groups}" if found.headline == "within_auc" else " of the rarer class"
+        words = [f"{said}; {span}, over {over}."]
         if area.low <= CHANCE_LEVEL:
-            words.append("The interval includes chance: nothing is shown yet.")
-    if found.groups < ROUGH_GROUPS:
+            words.append("The interval includes chance: it is not shown that it can tell them.")
+    if area.groups < ROUGH_GROUPS:
+        few = f"{plural(area.groups, by)} {'is' if area.groups == 1 else 'are'} few"
         words.append(
-            f"{plural(found.groups, by).capitalize()} are few: the interval is rough. Answers of"
-            f" other {by}s say more than further ones of the same."
+            f"{sentence(few)}: the interval is rough. Answers of other {by}s say more than further"
+            " ones of the same."
         )
     right = found.figures.get("balanced_accuracy", found.figures.get("accuracy"))
     if right is not None and np.isfinite(right.value):

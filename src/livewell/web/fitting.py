@@ -7,20 +7,19 @@ what it finds is read from there.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import func, select, update
 
 from livewell.answers.settings import TaskSettings
+from livewell.answers.store import AnswerStore
 from livewell.answers.tables import Answer, Item, Job, Person, Showing, Task
 from livewell.errors import LivewellError
 from livewell.splitting.enough import Grouping, grouping
+from livewell.study.study import Study
 from livewell.tables.schemas import BOX, write_table
 from livewell.web.jobs import OPEN, JobKind, Jobs
-
-if TYPE_CHECKING:
-    from livewell.web.site import Site
 
 FIT = "fit"
 RUNS = "runs"
@@ -50,12 +49,13 @@ class Readiness:
 
 
 class Fitting:
-    """Fits of the tasks of a site."""
+    """Fits of the tasks of a study; `site` is the folder of its site."""
 
-    def __init__(self, site: "Site") -> None:
-        self.site = site
+    def __init__(self, study: Study, site: Path, answers: AnswerStore) -> None:
+        self.study, self.site, self.answers = study, site, answers
+        self.database = answers.database
         kind = JobKind("livewell.workflows.fit:fit_folder", ended=self._ended, due=self._due)
-        self.jobs = Jobs(site.database, site.folder / "jobs", {FIT: kind})
+        self.jobs = Jobs(self.database, site / "jobs", {FIT: kind})
 
     def of(self, task: int) -> list[Job]:
         """Fits of a task, the newest first."""
@@ -63,20 +63,17 @@ class Fitting:
 
     def ready(self, task: Task) -> Readiness:
         """Whether there are enough answers."""
-        answers, items = self.site.answers.answers(task.id), self._items(task.id)
-        sure = answers[answers["answer"].isin(task.classes)] if len(answers) else answers
-        counts = dict.fromkeys(task.classes, 0)
-        if not len(sure):
-            return Readiness(counts, len(answers), 0, None, "nothing has been answered yet")
-        # an item counts as its latest answer: rules are for the fit itself
-        last = sure.drop_duplicates("item", keep="last").merge(
-            items[["item", "image"]], on="item", how="left"
-        )
+        answers = self.answers.answers(task.id)
+        sure, counts = answers[answers["answer"].isin(task.classes)], dict.fromkeys(task.classes, 0)
+        if sure.empty:
+            return Readiness(counts, len(answers), 0, None, "Nothing has been answered yet.")
+        # an item counts by its latest answer: rules are for the fit itself
+        last = sure.drop_duplicates("item", keep="last")
         counts |= {str(name): int(n) for name, n in last["answer"].value_counts().items()}
         people = int(answers["person"].nunique())
         try:
-            labels = last.rename(columns={"answer": "label"})
-            found = grouping(self.site.study.fields(), labels, task.classes)
+            labels = last[["image", "answer"]].rename(columns={"answer": "label"})
+            found = grouping(self.study.fields(), labels, task.classes)
         except LivewellError as error:
             return Readiness(counts, len(answers), people, None, str(error))
         return Readiness(counts, len(answers), people, found)
@@ -86,13 +83,13 @@ class Fitting:
         name = self._name(task)
         folder = self.folder(name)
         folder.mkdir(parents=True)
-        answers = self.site.answers.answers(task.id)
+        answers = self.answers.answers(task.id)
         write_table(folder / ANSWERS, answers)
         write_table(folder / ITEMS, self._items(task.id))
         arguments: dict[str, Any] = {
             "task": task.id,
             "name": name,
-            "study": str(self.site.study.folder.resolve()),
+            "study": str(self.study.folder.resolve()),
             "folder": str(folder.resolve()),
             "out": str(self.run(name).resolve()),
             "kind": task.kind,
@@ -104,15 +101,15 @@ class Fitting:
 
     def folder(self, name: str) -> Path:
         """What the site keeps of a fit: answers and items that it was asked with."""
-        return self.site.folder / "fits" / name
+        return self.site / "fits" / name
 
     def run(self, name: str) -> Path:
         """The training run of a fit."""
-        return self.site.folder / RUNS / name
+        return self.site / RUNS / name
 
     def every(self, task: int, answers: int) -> None:
         """Fit by itself whenever so many answers have come; 0: never."""
-        with self.site.database.session() as session:
+        with self.database.session() as session:
             found = session.get(Task, task)
             if found is not None:
                 settings = TaskSettings.model_validate(found.settings | {"fit_every": answers})
@@ -124,14 +121,14 @@ class Fitting:
 
     def _name(self, task: Task) -> str:
         base = re.sub(r"[^A-Za-z0-9_.+-]+", "-", task.name).strip("-._+")[:60] or f"task-{task.id}"
-        taken = {*self.site.study.label_names(), *self.site.study.split_names()}
+        taken = {*self.study.label_names(), *self.study.split_names()}
         number = 1
         while (name := f"{base}-{number:04d}") in taken or self.folder(name).exists():
             number += 1
         return name
 
     def _items(self, task: int) -> pd.DataFrame:
-        with self.site.database.session() as session:
+        with self.database.session() as session:
             items = list(session.scalars(select(Item).where(Item.task_id == task)))
         columns = ["item", "number", "image", "t", "frames", *BOX]
         rows = [(item.name, *(getattr(item, column) for column in columns[1:])) for item in items]
@@ -144,13 +141,13 @@ class Fitting:
         values = pd.read_parquet(folder / UNCERTAIN)
         numbers = pd.read_parquet(folder / ITEMS).set_index("item")["number"]
         found = zip(values["item"].map(numbers).tolist(), values["uncertainty"], strict=True)
-        self.site.answers.rank(
+        self.answers.rank(
             job.arguments["task"], {int(number): float(value) for number, value in found}, name
         )
 
     def _due(self) -> None:
         """Ask for fits of tasks that have so many more answers as their owner said."""
-        with self.site.database.session() as session:
+        with self.database.session() as session:
             tasks = list(session.scalars(select(Task).where(Task.closed.is_(False))))
             owner = session.scalar(
                 select(Person.id).where(Person.role == "owner").order_by(Person.id).limit(1)
@@ -168,7 +165,7 @@ class Fitting:
                 self.ask(task, owner)
 
     def _count(self, task: int) -> int:
-        with self.site.database.session() as session:
+        with self.database.session() as session:
             added = (
                 select(func.count(Answer.id))
                 .join(Showing, Answer.showing_id == Showing.id)

@@ -187,7 +187,8 @@ def _labels(
     """
     frames = frames_of(items)
     frames["sequence"] = frames["item"] + ":" + frames["t"].astype(str)
-    votes = frames[["item", "sequence"]].merge(answers[["item", "person", "answer"]], on="item")
+    first = answers[answers["round"] == 0] if "round" in answers else answers
+    votes = frames[["item", "sequence"]].merge(first[["item", "person", "answer"]], on="item")
     made, _ = by_votes(
         frames.assign(frames=1)[[*SEQUENCE]],
         votes.rename(columns={"person": "expert", "answer": "vote"}),
@@ -264,7 +265,7 @@ class _FitFigures:
         are not those of images to come.
         """
         every = self._of(scores)
-        found: dict[str, Any] = {"every": self._plain(every)}
+        found: dict[str, Any] = {"every": self._plain(every), "others": 0, "chance": None}
         drawn = set(answers.loc[answers["reason"].isin(CHANCE), "item"])
         others = int((~answers["item"].isin(drawn)).sum())
         if not others:
@@ -324,14 +325,13 @@ def _write_map(judges: UnseenJudges, image: str, t: int, out: Path) -> dict[str,
         "made_by": MADE_BY,
     }
     results = ResultFolder.claim(folder, "heat map", "heatmap.json", settings, anew=True)
-    header = study.headers().set_index("image").loc[image]
     write_map(
         folder / MAP,
         (values if number == t else empty for number in range(frames)),
         MapTransform(made.stride_px, made.origin_px),
         (frames, *values.shape),
-        pixel_um=header["pixel_um"] if pd.notna(header["pixel_um"]) else None,
-        frame_s=header["frame_s"] if pd.notna(header["frame_s"]) else None,
+        pixel_um=judge.card.pixel_um,
+        frame_s=None,
         notes={"model": str(judge.folder), "model_hash": judge.card.weights_sha256},
         classes=() if len(p) == 2 else tuple(judges.tested.classes),
     )
@@ -344,6 +344,8 @@ def _write_map(judges: UnseenJudges, image: str, t: int, out: Path) -> dict[str,
         "t": t,
         "folder": f"maps/{name}",
         "classes": list(judge.classes),
+        "threshold": judge.card.region_rule.threshold if judge.classes.binary else None,
+        "pixel_um": judge.card.pixel_um,
         "places": int(known.sum()),
         "shares": shares,
         "unseen": len(judges.of(image)) == 1,

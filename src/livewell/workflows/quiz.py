@@ -1,7 +1,9 @@
 """People against a model: a quiz on images that it has not learnt from, and its results."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -203,9 +205,14 @@ def _items(chosen: pd.DataFrame, called: pd.DataFrame, tested: EvaluationSet) ->
     return pd.DataFrame(
         {
             # as the store names them
-            "item": [Item(**row).name for row in rows[KEY].to_dict("records")],
+            "item": [_name(row) for row in rows[KEY].to_dict("records")],
             **{name: rows[name] for name in (*KEY, "part", "group")},
             "truth": chosen["label"],
             "model": [tested.classes.called(int(code)) for code in codes],
         }
     )
+
+
+def _name(row: Mapping[Hashable, Any]) -> str:
+    """What the store calls an item."""
+    return Item(**{str(key): value for key, value in row.items()}).name

@@ -59,6 +59,7 @@ def fit_page(request: Request, task: int, person: Owner, site: TheSite) -> HTMLR
         curve=_curve(results(jobs)),
         size=CURVE,
         numbers=dict(site.catalogue.listing().numbers),
+        report=_report(site, shown),
     )
 
 
@@ -123,7 +124,7 @@ def again(job: int, person: Owner, site: TheSite) -> RedirectResponse:
 def map_pixels(job: int, number: int, person: Owner, site: TheSite) -> Response:
     """The frame below a map, as raw numbers."""
     _, made = _map(site, job, number)
-    return packed_box(site, made["image"], (made["t"],), None, None)
+    return packed_box(site, person, made["image"], (made["t"],), None, None)
 
 
 @router.get("/fits/{job}/maps/{number}/values")
@@ -168,6 +169,19 @@ def _map(site: Site, job: int, number: int) -> tuple[Job, dict[str, Any]]:
     if not 0 <= number < len(maps):
         raise HTTPException(404, "There is no such map.")
     return found, maps[number]
+
+
+def _report(site: Site, job: Job | None) -> str | None:
+    """What the report of a fit's evaluation is called in addresses."""
+    if job is None:
+        return None
+    folder = (site.fitting.run(job.arguments["name"]) / "evaluation").resolve()
+    for _ in range(2):
+        for result in site.look.results.all():
+            if result.folder.resolve() == folder:
+                return result.id
+        site.look.results.forget()
+    return None
 
 
 def _curve(jobs: list[Job]) -> list[CurvePoint]:

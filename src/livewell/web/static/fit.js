@@ -27,29 +27,35 @@ function watch(running) {
   setTimeout(ask, EVERY_MS);
 }
 
-/** Class and its probability of cell `at` of planes; of two classes there is the second's alone. */
-function told(planes, at) {
+/** What cell `at` of planes is called: class, its probability, and how far from doubt, 0 to 1.
+ *
+ * Of two classes there is the second's plane alone, and the threshold of the model decides.
+ */
+function told(planes, at, threshold) {
   if (planes.length === 1) {
     const p = planes[0][at];
-    return Number.isFinite(p) ? (p >= 0.5 ? {code: 1, p} : {code: 0, p: 1 - p}) : null;
+    if (!Number.isFinite(p)) return null;
+    return p >= threshold
+      ? {code: 1, p, sure: (p - threshold) / Math.max(1 - threshold, 1e-6)}
+      : {code: 0, p: 1 - p, sure: (threshold - p) / Math.max(threshold, 1e-6)};
   }
   let best = null;
   planes.forEach((plane, code) => {
     if (Number.isFinite(plane[at]) && (!best || plane[at] > best.p)) best = {code, p: plane[at]};
   });
+  if (best) best.sure = (best.p - 1 / planes.length) / (1 - 1 / planes.length);
   return best;
 }
 
-function cover({frames, height, width}, classes) {
+function cover({frames, height, width}, threshold) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
   const shown = new ImageData(width, height);
-  const least = 1 / classes;
   for (let at = 0; at < height * width; at += 1) {
-    const found = told(frames, at);
+    const found = told(frames, at, threshold);
     if (found) {
       const tone = TONES[found.code % TONES.length];
-      shown.data.set([...tone, Math.round(255 * (0.15 + 0.85 * (found.p - least) / (1 - least)))], 4 * at);
+      shown.data.set([...tone, Math.round(255 * (0.25 + 0.75 * found.sure))], 4 * at);
     }
   }
   canvas.getContext("2d").putImageData(shown, 0, 0);
@@ -59,16 +65,17 @@ function cover({frames, height, width}, classes) {
 async function draw(figure, covered) {
   const classes = JSON.parse(figure.dataset.classes);
   const said = figure.querySelector(".value");
+  const threshold = Number(figure.dataset.threshold || 0.5);
   try {
     const [image, map] = await Promise.all(["pixels", "values"].map(
       async (name) => unpack(await fetch(`${figure.dataset.map}/${name}`))));
     const viewer = new FieldViewer(figure.querySelector(".viewer"), new PackedFrames(image), {
       label: `Image under its class map: ${figure.querySelector("figcaption").textContent.trim()}`,
+      pixelUm: Number(figure.dataset.pixelUm) || null,
     });
     viewer.autoContrast();
-    const overlay = {of: () => ({canvas: cover(map, classes.length), box: map.box}), opacity: 0.5, hidden: !covered.checked};
-    const made = overlay.of();
-    overlay.of = () => made;
+    const made = {canvas: cover(map, threshold), box: map.box};
+    const overlay = {of: () => made, opacity: 0.6, hidden: !covered.checked};
     viewer.overlays.push(overlay);
     viewer.redraw();
     covered.addEventListener("change", () => {
@@ -81,7 +88,7 @@ async function draw(figure, covered) {
       const row = Math.floor((detail.y - y0) / (y1 - y0) * map.height);
       const column = Math.floor((detail.x - x0) / (x1 - x0) * map.width);
       const inside = row >= 0 && column >= 0 && row < map.height && column < map.width;
-      const found = inside ? told(map.frames, row * map.width + column) : null;
+      const found = inside ? told(map.frames, row * map.width + column, threshold) : null;
       said.textContent = found ? `${classes[found.code]}: ${(100 * found.p).toFixed(0)}%` : "No cells here.";
     });
     figure.dataset.drawn = "yes";

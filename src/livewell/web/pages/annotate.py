@@ -18,6 +18,7 @@ from livewell.answers.settings import TaskSettings
 from livewell.answers.store import NewAnswer
 from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
 from livewell.errors import AnswerError, LivewellError
+from livewell.web.asking import WORDS, keys_of, task_of
 from livewell.web.pixels import unavailable
 from livewell.web.rendering import page
 from livewell.web.security import Expert, TheSite, hashed
@@ -27,13 +28,6 @@ from livewell.web.views import View, view_of
 router = APIRouter()
 DONE = "done"
 """The answer of an item in which cells were marked."""
-WORDS = {
-    "sequence": "sequences",
-    "frame": "frames",
-    "patch": "patches",
-    "cells": "cells in a frame",
-}
-"""What each kind of item is called."""
 log = logging.getLogger("livewell.site")
 
 
@@ -75,21 +69,6 @@ class AnswerBody(BaseModel):
     seconds: float = Field(0, ge=0, le=1e6, allow_inf_nan=False)
 
 
-def keys_of(task: Task) -> dict[str, str]:
-    """Key of each class and of "unsure": those the owner chose, else the first free letter."""
-    keys: dict[str, str] = dict(TaskSettings.model_validate(task.settings).keys)
-    for name in (*task.classes, UNSURE):
-        if name not in keys:
-            free = [c for c in name.lower() + "abcefghijklmopqrsuvwxy" if c.isalnum()]
-            taken = {*keys.values(), *RESERVED}
-            keys[name] = next((c for c in free if c not in taken), "")
-    return {name: keys[name] for name in (*task.classes, UNSURE)}
-
-
-RESERVED = frozenset("dntz")
-"""Keys that mean something else on the page."""
-
-
 @router.get("/annotate")
 def tasks_page(request: Request, person: Expert, site: TheSite) -> HTMLResponse:
     """All tasks, with how far they are."""
@@ -100,7 +79,7 @@ def tasks_page(request: Request, person: Expert, site: TheSite) -> HTMLResponse:
 @router.get("/annotate/{task}")
 def annotate_page(request: Request, task: int, person: Expert, site: TheSite) -> HTMLResponse:
     """The page on which items of a task are answered."""
-    found = _task(site, task)
+    found = task_of(site, task)
     settings = TaskSettings.model_validate(found.settings)
     keys = keys_of(found)
     about = {
@@ -120,7 +99,7 @@ def next_items(
     task: int, person: Expert, site: TheSite, count: Annotated[int, Query(ge=1, le=200)] = 5
 ) -> dict[str, Any]:
     """The next items of this person; none where nothing is left or the task is closed."""
-    found = _task(site, task)
+    found = task_of(site, task)
     rows = [] if found.closed else site.answers.next_showings(task, person.id, count)
     done = site.answers.progress(task, person.id)
     return {
@@ -139,7 +118,7 @@ def my_answers(
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> dict[str, Any]:
     """What this person answered and did not take back, the latest first."""
-    found = _task(site, task)
+    found = task_of(site, task)
     rows = site.answers.standing(task, person.id, count, skip)
     return {
         "items": [
@@ -155,7 +134,7 @@ def showing_pixels(showing: str, person: Expert, site: TheSite) -> Response:
     found = site.answers.showing(showing, person.id)
     if found is None:
         raise HTTPException(404, "There is no such item among yours.")
-    task = _task(site, found[0].task_id)
+    task = task_of(site, found[0].task_id)
     try:
         return view_of(site, task.kind, found[1]).pixels(site)
     except LivewellError as error:
@@ -177,13 +156,6 @@ async def answer(
         log.error("an answer cannot be kept: %s", error)
         raise HTTPException(503, "The answer cannot be kept now; it is sent again.") from None
     return {"saved": new.id}
-
-
-def _task(site: Site, number: int) -> Task:
-    task = site.answers.task(number) if number < 2**31 else None
-    if task is None:
-        raise HTTPException(404, "There is no such task.")
-    return task
 
 
 def _shown(site: Site, task: Task, showing: Showing, item: Item) -> dict[str, Any]:
@@ -214,7 +186,7 @@ def _checked(site: Site, task: int, person: int, body: AnswerBody) -> NewAnswer:
     found = site.answers.showing(body.showing, person)
     if found is None or found[0].task_id != task:
         raise HTTPException(404, "There is no such item among yours in this task.")
-    item, about = found[1], _task(site, task)
+    item, about = found[1], task_of(site, task)
     if (body.answer is None) == (body.undoes is None):
         raise HTTPException(422, "Give an answer, or say which one is taken back.")
     if body.answer is not None:

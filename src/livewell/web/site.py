@@ -59,7 +59,7 @@ class Site:
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", AnswerStore(self.database))
         object.__setattr__(self, "look", Look(self.study, self.runs))
-        object.__setattr__(self, "fitting", Fitting(self))
+        object.__setattr__(self, "fitting", Fitting(self.study, self.folder, self.answers))
 
     @property
     def catalogue(self) -> Catalogue:

@@ -210,6 +210,7 @@ def test_browser_is_opened_by_a_file_for_its_owner(
         return True
 
     monkeypatch.setattr("livewell.web.serving.webbrowser.open", fake)
+    monkeypatch.setenv("DISPLAY", ":0")
     links: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         serve(own_study, ServeSettings(port=0), ready=lambda site: links.append(site.link))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from livewell.web.limits import Limits
 from livewell.web.log import SiteLog
+from livewell.web.security import SAFE, who
 from livewell.web.site import Site
 
 Message = MutableMapping[str, Any]
@@ -22,7 +24,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Failure = Callable[[Request, Exception], Awaitable[Response]]
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; media-src 'self' blob:; form-action 'self'; frame-src 'self'; "
     "worker-src 'self'; manifest-src 'self'; base-uri 'none'; object-src 'none'; "
     "frame-ancestors 'self'"
@@ -43,8 +45,7 @@ HEADERS = {
 BODY_BYTES = 2**20
 """The most that a request may bring along."""
 LARGER: dict[str, int] = {"/answers/import": 64 * 2**20}
-"""By the beginning of the address, where files are sent."""
-SAFE = ("GET", "HEAD", "OPTIONS")
+"""By the beginning of the address, where owners send files."""
 LOGGER = logging.getLogger(__name__)
 
 
@@ -91,7 +92,8 @@ class Gate:
 
         try:
             self._refuse(request)
-            await self._app(scope, self._limited(request, receive), heading)
+            most = await self._most(request)
+            await self._app(scope, self._limited(request, receive, most), heading)
         except Exception as error:
             if status:  # the answer has begun and cannot be another
                 self._log.request(request, status, began, error)
@@ -121,12 +123,16 @@ class Gate:
                 429, "Too many requests at once. Try again in a moment.", {"retry-after": "1"}
             )
 
-    def _limited(self, request: Request, receive: Receive) -> Receive:
+    async def _most(self, request: Request) -> int:
+        """Bytes that a request may bring along: more where an owner sends files."""
+        for start, size in LARGER.items():
+            if request.url.path.startswith(start):
+                person = await run_in_threadpool(who, request)
+                return size if person is not None and person.may("owner") else BODY_BYTES
+        return BODY_BYTES
+
+    def _limited(self, request: Request, receive: Receive, most: int) -> Receive:
         """Refuse a body that is too large while it comes in."""
-        most = next(
-            (size for start, size in LARGER.items() if request.url.path.startswith(start)),
-            BODY_BYTES,
-        )
         told, got = request.headers.get("content-length", ""), 0
         too_large = HTTPException(
             413, f"This is more than the site takes at once ({most / 2**20:g} MiB)."

@@ -4,11 +4,13 @@ import asyncio
 import os
 import socket
 import ssl
+import sys
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import uvicorn
 
@@ -32,6 +34,8 @@ PORT = 8321
 DOOR = "open.html"
 GRACE_S = 10
 """Requests under way have so long when the server is stopped."""
+SCREENS = {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"}
+"""Environment variables of whom a browser can be shown to."""
 REDIRECT = """<!doctype html><meta charset="utf-8"><title>livewell</title>
 <meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open the study</a>
 """
@@ -218,12 +222,17 @@ def _check_certificate(settings: ServeSettings) -> None:
 
 
 def _open(door: Path, site: Site) -> None:
-    """Open a browser by a file that only its owner can read.
+    """Open a browser by a file that only its owner can read, where there is a screen.
 
-    On a command line other people on the same machine could read the link.
+    On a command line other people on the same machine could read the link. Without a screen, as
+    behind SSH, a browser for terminals would take this one.
     """
+    screen = os.name == "nt" or sys.platform == "darwin" or os.environ.keys() & SCREENS
+    if not screen:
+        return
     with suppress(OSError, webbrowser.Error):
         door.unlink(missing_ok=True)
         with os.fdopen(os.open(door, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(REDIRECT.format(link=site.link))
-        webbrowser.open(door.absolute().as_uri())
+        # some wait until the browser is closed
+        Thread(target=webbrowser.open, args=[door.absolute().as_uri()], daemon=True).start()

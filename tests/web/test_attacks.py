@@ -6,10 +6,12 @@ import pkgutil
 import re
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
 import livewell.web.pages
@@ -425,6 +427,30 @@ def test_errors_tell_owners_what_and_others_no_paths(
     assert "free room" in viewer.get("/full").json()["message"].lower()
     assert "FAULT" in (text := logged())
     assert "secret of the program" in text
+
+
+def test_full_disk_is_said(
+    client: Client, site: Site, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the database can grow no further, a page says that there is no room, and the others go
+    on; what was kept before is there."""
+
+    def limit(connection: Any, _: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    owner = client("owner")
+    monkeypatch.setattr(Limits, "allowed", lambda *_: True)
+    site.database.engine.dispose()
+    event.listen(site.database.engine, "connect", limit)
+    codes = [owner.post("/people/invite", data={"role": "expert"}).status_code for _ in range(90)]
+    kept = codes.count(200)
+    assert set(codes) == {200, 503}
+    told = owner.post("/people/invite", data={"role": "expert"}).json()
+    assert told["error"] == "output"
+    assert "room" in told["message"]
+    assert owner.get("/people").text.count("a new expert") == kept
+    assert "error [output]" in logged()
 
 
 def test_log_takes_no_lines_from_outside(client: Client, logged: Callable[[], str]) -> None:

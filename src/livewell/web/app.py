@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from livewell import __version__
+from livewell.errors import LivewellError
 from livewell.web.gate import Gate
 from livewell.web.limits import Limits
 from livewell.web.log import SiteLog
@@ -48,8 +49,8 @@ def create_app(site: Site) -> FastAPI:
     app.add_api_route("/openapi.json", _described, include_in_schema=False)
     app.mount(KEPT, _Files("public, max-age=31536000, immutable"), name="kept")
     app.mount("/static", _Files("no-cache"), name="static")
-    app.add_exception_handler(HTTPException, failure)
-    app.add_exception_handler(RequestValidationError, failure)
+    for error in (HTTPException, RequestValidationError, LivewellError):
+        app.add_exception_handler(error, failure)
     app.add_middleware(Gate, site=site, limits=limits, log=log, failure=failure)
     return app
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from livewell.disk import FAILING
-from livewell.errors import LivewellError, OutputError
+from livewell.errors import LivewellError, OutputError, SpecError
 from livewell.text import printable, sentence, short
 from livewell.web.rendering import page
 from livewell.web.security import SignedIn, who
@@ -51,6 +51,9 @@ async def failure(request: Request, error: Exception) -> Response:
         person = None
     status, code, text = _told(error, site_of(request), person)
     request.state.refused = code
+    if isinstance(error, LivewellError) and not isinstance(error, SpecError):
+        # of files, never of what somebody typed
+        request.app.state.log.event(f"error [{code}]: {error}")
     headers = dict(getattr(error, "headers", None) or {})
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"error": code, "message": text}, status, headers)

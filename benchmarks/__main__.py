@@ -169,6 +169,12 @@ BENCHMARKS = (
         (RUNS, _count("--images", 10_000)),
     ),
     Benchmark(
+        "site-first-page",
+        "first_page.first_page",
+        "The site's first page of many images, its thumbnails, sequences for 50 people at once.",
+        (RUNS, _count("--images", 10_000)),
+    ),
+    Benchmark(
         "training-speed",
         "training.speed",
         "Crops a second with full augmentation, as a share of the net alone.",

@@ -27,7 +27,7 @@ from livewell.study.study import Study
 
 KEPT_BYTES = 512 * 2**20
 """Decoded frames and crops that stay in memory."""
-KEPT_OPEN = 64
+KEPT_OPEN = 256
 """Files that stay open."""
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 """Edges of the squares of pixels of which a mean may be asked for."""

@@ -15,7 +15,8 @@ import tifffile
 
 from benchmarks.result import Result
 from livewell.study.study import Study
-from livewell.web.serving import ServeSettings, listening, server_of, site_for
+from livewell.web.addresses import listening
+from livewell.web.serving import ServeSettings, server_of, site_for
 from livewell.workflows.index import index
 
 SIZE_PX, WELLS, LETTERS = 64, 384, "ABCDEFGHIJKLMNOP"
@@ -132,7 +133,6 @@ def _sequences(study: Study, seed: int) -> Sequence[float]:
     """Seconds of every sequence, of all people."""
     found: Queue[float] = Queue()
     with _Server(study) as server:
-
         server.client().close()  # the owner is there, before all come at once
 
         def looks(person: int) -> None:

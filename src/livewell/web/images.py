@@ -61,7 +61,13 @@ def _described(site: Site, overlay: Overlay) -> dict[str, Any]:
     }
     if overlay.kind == "map":
         told = site.look.overlays.told(overlay)
-        said |= {"classes": list(told.classes), "threshold": told.threshold}
+        frame = overlay.result.about.get("frame")
+        said |= {
+            "classes": list(told.classes),
+            "threshold": told.threshold,
+            # of a map of a single frame
+            "frame": frame if isinstance(frame, int) else None,
+        }
     return said
 
 

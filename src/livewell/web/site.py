@@ -14,6 +14,7 @@ from livewell.web.catalogue import Catalogue
 from livewell.web.fitting import Fitting
 from livewell.web.frames import StudyFrames
 from livewell.web.looking import Look
+from livewell.web.mapping import Mapping
 
 FOLDER = "site"
 """Within the study: what the site keeps for itself."""
@@ -55,11 +56,13 @@ class Site:
     answers: AnswerStore = field(init=False)
     look: Look = field(init=False)
     fitting: Fitting = field(init=False)
+    mapping: Mapping = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", AnswerStore(self.database))
         object.__setattr__(self, "look", Look(self.study, self.runs))
         object.__setattr__(self, "fitting", Fitting(self.study, self.folder, self.answers))
+        object.__setattr__(self, "mapping", Mapping(self, self.fitting.jobs))
 
     @property
     def catalogue(self) -> Catalogue:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from livewell.errors import LivewellError
@@ -15,7 +15,7 @@ from livewell.web.images import about, labels_of, metadata
 from livewell.web.overlays import Overlay, map_frame
 from livewell.web.pixels import image_name, packed, packed_box, unavailable
 from livewell.web.rendering import page
-from livewell.web.security import Looker, TheSite, Viewer, looks
+from livewell.web.security import Looker, Owner, TheSite, Viewer, looks
 from livewell.web.site import Site
 
 router = APIRouter()
@@ -116,7 +116,29 @@ def image_page(request: Request, number: int, person: Looker, site: TheSite) -> 
         rows=metadata(site, person, number),
         labels=labels_of(site, name),
         overlays=site.look.overlays.of(name),
+        runs=site.mapping.runs() if person.may("owner") else [],
+        job=site.mapping.latest(name) if person.may("owner") else None,
     )
+
+
+@router.post("/image/{number}/map")
+def make_map(
+    number: int, person: Owner, site: TheSite, run: Annotated[str, Form(max_length=100)]
+) -> RedirectResponse:
+    """Ask for the class map of an image by a run."""
+    name = image_name(site, number)
+    found = next((each for each in site.mapping.runs() if each.id == run), None)
+    if found is None:
+        raise HTTPException(422, "There is no such run with a model.")
+    site.mapping.ask(name, found, person.id)
+    return RedirectResponse(f"/image/{number}#maps", 303)
+
+
+@router.get("/image/{number}/job")
+def map_job(number: int, person: Owner, site: TheSite) -> dict[str, str]:
+    """How far the map is that was asked for last: its state and step."""
+    job = site.mapping.latest(image_name(site, number))
+    return {"state": job.state, "step": job.step} if job else {"state": "", "step": ""}
 
 
 @router.get("/image/{number}/about")

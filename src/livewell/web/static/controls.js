@@ -138,6 +138,8 @@ export function overlayBar(viewer, overlays) {
     const update = () => legend.replaceChildren(...(overlay.hidden ? [] : [overlay.legend()]));
     check.addEventListener("change", () => {
       overlay.hidden = !check.checked;
+      const only = overlay.about.frame;
+      if (!overlay.hidden && Number.isInteger(only)) viewer.setFrame(only);
       viewer.redraw();
       update();
     });

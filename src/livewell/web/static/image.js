@@ -53,3 +53,20 @@ begin().catch((error) => {
   box.append(make("p", {textContent: "Other images of the study are not touched by this."}));
   place.replaceChildren(box);
 });
+
+const job = document.getElementById("job");
+
+async function watch() {
+  try {
+    const {state, step} = await asked("/job");
+    if (state !== "waiting" && state !== "running") {
+      window.location.reload();
+      return;
+    }
+    const said = step || "Waiting for other work to end";
+    if (job.textContent !== said) job.textContent = said;
+  } catch { /* the line is down for now */ }
+  setTimeout(watch, 1500);
+}
+
+if (job) setTimeout(watch, 1500);

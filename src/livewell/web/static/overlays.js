@@ -52,14 +52,16 @@ export class MapOverlay {
       if (p.some((each) => !Number.isFinite(each))) continue;
       let strength;
       if (p.length === 1) {
+        // as the model decides: the paler, the nearer to its threshold
         called[i] = p[0] >= this.threshold ? 1 : 0;
-        strength = Math.abs(p[0] - 0.5) * 2;
+        const room = called[i] ? 1 - this.threshold : this.threshold;
+        strength = Math.abs(p[0] - this.threshold) / Math.max(room, 1e-6);
       } else {
         called[i] = p.indexOf(Math.max(...p));
         strength = p[called[i]];
       }
-      const colour = p.length === 1 ? COLOURS[p[0] >= 0.5 ? 1 : 0] : COLOURS[called[i] % COLOURS.length];
-      image.data.set([...colour, Math.round(255 * strength)], 4 * i);
+      const colour = COLOURS[called[i] % COLOURS.length];
+      image.data.set([...colour, Math.round(255 * (0.1 + 0.9 * strength))], 4 * i);
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
     const box = [y - stride / 2, x - stride / 2, y + (height - 0.5) * stride, x + (width - 0.5) * stride];
@@ -89,8 +91,9 @@ export class MapOverlay {
     said.className = "scale";
     if (classes.length <= 2) {
       said.append(`${classes[0]} 0`, document.createElement("i"), `1 ${classes[1]}`);
-      const at = threshold === null || threshold === undefined ? "0.50" : threshold.toFixed(2);
+      const at = threshold === null ? "0.50, for the model's own threshold is unknown" : threshold.toFixed(2);
       said.append(`; outlined: p(${classes[1]}) of at least ${at}`);
+      if (this.about.frame !== null) said.append(`; of frame ${this.about.frame + 1} alone`);
       return said;
     }
     classes.forEach((name, n) => said.append(swatch(n, name)));

@@ -66,10 +66,11 @@ def test_serve_says_where_and_ends_as_other_commands(own_study: Study) -> None:
         assert "served already" in second.stderr
         assert f"process {process.pid}" in second.stderr
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # who is impatient sees no traces either
         rest, errors = process.communicate(timeout=60)
         assert process.returncode == 143
         assert json.loads(rest)["error"] == "stopped"
-        assert "stopped" in errors
+        assert errors == "stopped; give the same command again to go on\n"
     log = (own_study.folder / "site" / "site.log").read_text()
     assert "GET /open/... 200" in log
     assert not (own_study.folder / "site" / "open.html").exists()

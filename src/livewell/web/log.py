@@ -15,6 +15,7 @@ from livewell.text import printable, short
 
 FILE = "site.log"
 MOST_BYTES, FILES = 5 * 2**20, 5
+SERVER = "uvicorn.error"
 SECRET = re.compile(r"^/(open|invite)/.*")
 """Addresses that hold keys of links."""
 REFUSED = (400, 401, 403, 404, 405, 413, 422, 429)
@@ -40,7 +41,12 @@ class SiteLog:
         file.setFormatter(form)
         queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
         self._file, self._logger = file, logging.Logger("site")
-        self._logger.addHandler(QueueHandler(queue))
+        self._queue = QueueHandler(queue)
+        self._logger.addHandler(self._queue)
+        # what the server itself has to say, such as of requests that are none
+        self._server = logging.getLogger(SERVER)
+        self._server.addHandler(self._queue)
+        self._propagates, self._server.propagate = self._server.propagate, False
         self._listener: QueueListener | None = QueueListener(queue, file)
         self._listener.start()
 
@@ -69,5 +75,7 @@ class SiteLog:
         """Write what waits, and let go of the file."""
         listener, self._listener = self._listener, None
         if listener is not None:
+            self._server.removeHandler(self._queue)
+            self._server.propagate = self._propagates
             listener.stop()
             self._file.close()

@@ -70,6 +70,7 @@ def test_an_answer_is_kept(store: AnswerStore, task: int, people: People) -> Non
         **{"item": item.name, "person": "Ada", "answer": "sick", "round": 0, "reason": "random"},
         **{"seconds": 1.5, "task": "wells", "kind": "patch", "image": item.image, "t": 0},
         **{"frames": 1, "y0": 0, "x0": item.x0, "y1": 64, "x1": item.x1, "note": "a b"},
+        **{"height": 256, "width": 320},
         **{"tags": "blurred", "answer_id": "x-1"},
     }
 

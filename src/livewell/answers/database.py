@@ -59,7 +59,7 @@ class Database:
             event.listen(self._sessions, "do_orm_execute", self._take_turn_to_change)
 
     @classmethod
-    def of_study(cls, folder: Path, url: str | None = None) -> "Database":
+    def of_study(cls, folder: Path, url: str | URL | None = None) -> "Database":
         """The database at `url`, or the one in the study's folder, made where there is none."""
         if url is not None:
             return cls(url)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from livewell.answers.checks import NewAnswer
 from livewell.answers.tables import Answer, Item, Person, Showing, Task
 from livewell.tables.columns import typed
-from livewell.tables.schemas import ANSWERS
+from livewell.tables.schemas import ANSWERS, BOX
 
 EVENTS = ("answer_id", "undoes", "person", "item", "answer", "time_s", "seconds", "version")
 
@@ -116,7 +116,7 @@ def _line(task: Task, answer: Answer, showing: Showing, item: Item, person: str)
         "image": item.image,
         "t": item.t,
         "frames": item.frames,
-        **{name: getattr(item, name) for name in ("y0", "x0", "y1", "x1", "truth", "part")},
+        **{name: getattr(item, name) for name in (*BOX, "height", "width", "truth", "part")},
         "marks": None if answer.marks is None else json.dumps(answer.marks),
         "note": answer.note or None,
         "tags": "|".join(answer.tags) or None,

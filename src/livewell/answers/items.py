@@ -1,6 +1,6 @@
 """Items of an annotation task, drawn from a study's images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from livewell.answers.checks import check_task
+from livewell.answers.settings import TaskSettings
+from livewell.answers.store import AnswerStore
 from livewell.answers.tables import KINDS
 from livewell.errors import Fault, LabelError, LivewellError, SpecError
 from livewell.geometry import Box, tiles
@@ -16,6 +19,8 @@ from livewell.images.formats import OpenImage
 from livewell.images.opening import choose_channels, open_image
 from livewell.measure.occupancy import LEAST_SHARE, shares, textured
 from livewell.study.study import Study
+from livewell.tables.schemas import as_text
+from livewell.text import few
 
 COLUMNS = ("image", "t", "frames", "y0", "x0", "y1", "x1", "height", "width", "truth", "part")
 WITHIN = ("sequence", "patch")
@@ -58,7 +63,7 @@ def draw_items(
     known: Mapping[str, str] | None = None,
     controls: float = 0.0,
 ) -> DrawnItems:
-    """Items drawn by chance, spread evenly over images, in an order drawn by chance.
+    """Items drawn by chance, spread evenly over wells and images, in an order drawn by chance.
 
     Boxes lie on a grid and sequences one after the other, so none overlap. No two items are the
     same region; there may be fewer than asked for.
@@ -109,6 +114,76 @@ def draw_items(
     return DrawnItems(table, drawing.faults)
 
 
+def known_classes(
+    study: Study,
+    classes: Sequence[str],
+    *,
+    labels: str | None = None,
+    column: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, str]:
+    """Classes of images that are known: by labels of whole images, or by a column of the fields.
+
+    Parameters
+    ----------
+    labels
+        Name of labels of the study; an image counts whose labels all are one class.
+    column
+        For a column of the fields, such as ``dose``, which value means which class: ``{"dose":
+        {"0": "healthy"}}``.
+
+    Raises
+    ------
+    SpecError
+        No such column, a class that is none of `classes`, or no image's class is known.
+    """
+    found: dict[str, str] = {}
+    if labels is not None:
+        table = study.labels(labels)
+        for image, rows in table.groupby("image"):
+            said = set(rows["label"])
+            found |= {str(image): str(said.pop())} if len(said) == 1 else {}
+    fields = study.fields()
+    for name, meant in (column or {}).items():
+        if name not in fields:
+            raise SpecError("no such column of the study", expected=few(fields), got=name)
+        values = as_text(fields[name])
+        found |= {
+            str(image): meant[value]
+            for image, value in zip(fields["image"], values, strict=True)
+            if value in meant
+        }
+    odd = sorted(set(found.values()) - set(classes))
+    if odd or not found:
+        raise SpecError(
+            "controls whose class is none of the task" if odd else "no image's class is known",
+            where="controls",
+            expected=", ".join(classes),
+            got=", ".join(odd),
+        )
+    return found
+
+
+def make_task(
+    study: Study,
+    store: AnswerStore,
+    name: str,
+    classes: Sequence[str],
+    choice: ItemChoice,
+    settings: TaskSettings,
+    *,
+    images: Sequence[str] | None = None,
+    known: Mapping[str, str] | None = None,
+) -> tuple[int, DrawnItems]:
+    """Draw items and make a task of them; its number, and what was drawn. Errors as of both.
+
+    `images` to draw from are all of the study by default, `known` is as in `draw_items`.
+    """
+    check_task(name, choice.kind, classes, choice.count)
+    names = study.fields()["image"].tolist() if images is None else list(images)
+    drawn = draw_items(study, choice, names, known, settings.controls)
+    return store.make_task(name, choice.kind, classes, drawn.table, settings), drawn
+
+
 def _wanted(choice: ItemChoice) -> str:
     frames = f"{choice.frames} frames" if choice.kind == "sequence" else "one frame"
     boxed = choice.kind in WITHIN and choice.size_px
@@ -124,11 +199,14 @@ class _Drawing:
         self.frames = choice.frames if choice.kind == "sequence" else 1
         self._taken: set[tuple[Any, ...]] = set()
         self._last: tuple[Any, ...] = ()
+        fields = study.fields().reindex(columns=["image", "plate", "well", "picture"]).astype("str")
+        well = fields["plate"].fillna("") + "/" + fields["well"]
+        self._groups = dict(zip(fields["image"], well.fillna(fields["picture"]), strict=True))
 
     def draw(self, images: list[str], count: int) -> list[dict[str, Any]]:
         """Up to `count` regions; first the same number of each image, then what is left."""
         found: list[dict[str, Any]] = []
-        order = [images[n] for n in self.rng.permutation(len(images))]
+        order = self._spread([images[n] for n in self.rng.permutation(len(images))])
         for each in (ceil(count / max(len(order), 1)), count):
             for image in order:
                 if len(found) >= count:
@@ -139,6 +217,15 @@ class _Drawing:
                     if image not in {fault.where for fault in self.faults}:
                         self.faults.append(Fault.of(error, image))
         return found
+
+    def _spread(self, images: list[str]) -> list[str]:
+        """Images in an order in which wells take turns, so that large groups are not all of it."""
+        turns: dict[str, int] = {}
+        rank: dict[str, int] = {}
+        for image in images:
+            group = self._groups.get(image, image)
+            rank[image] = turns[group] = turns.get(group, -1) + 1
+        return sorted(images, key=rank.__getitem__)
 
     def _of(self, image: str, count: int) -> list[dict[str, Any]]:
         study = self.study

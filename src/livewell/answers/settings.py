@@ -1,8 +1,10 @@
 """What an annotation task asks, and in which order its items come."""
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from livewell.errors import SpecError
 
 
 class TaskSettings(BaseModel):
@@ -45,3 +47,15 @@ class TaskSettings(BaseModel):
                 " 100% together; lower some"
             )
         return self
+
+
+def task_settings(**values: Any) -> TaskSettings:
+    """Settings of a task; a `SpecError` names all that is wrong with them."""
+    try:
+        return TaskSettings.model_validate(values)
+    except ValidationError as error:
+        faults = [
+            ": ".join([*map(str, fault["loc"]), fault["msg"].removeprefix("Value error, ")])
+            for fault in error.errors()
+        ]
+        raise SpecError("settings that a task cannot have", got="; ".join(faults)) from None

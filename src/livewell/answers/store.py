@@ -1,13 +1,15 @@
 """What the site asks of the database: tasks, what comes next, answers, all answers as a table."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from livewell import __version__
 from livewell.answers.board import Board
@@ -196,6 +198,19 @@ class AnswerStore:
         """
         with self.database.session() as session:
             return event_table(session, task)
+
+    @contextmanager
+    def alone(self) -> Iterator[Session]:
+        """A transaction beside which nothing is dealt or answered; then memory is read anew."""
+        while True:
+            with self._lock:
+                self._writer.start()
+                if self._writer.idle:
+                    with self.database.session() as session:
+                        yield session
+                    self._boards.clear()
+                    return
+            self._writer.wait()
 
     def _add(self, person: int, new: NewAnswer) -> "Future[None]":
         if new.id in self._kept:

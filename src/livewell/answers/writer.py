@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -53,6 +53,7 @@ class Writer:
         self._lease = Lease(database)
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._thread: Thread | None = None
+        self._unwritten, self._idle = 0, Condition()
 
     def start(self) -> None:
         """Take the right to write; an `OutputError` where another process has it."""
@@ -63,7 +64,19 @@ class Writer:
 
     def put(self, entry: Entry) -> None:
         """Have a row written, after all that were put before it."""
+        with self._idle:
+            self._unwritten += 1
         self._queue.put(entry)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was put is written or given up."""
+        return self._unwritten == 0
+
+    def wait(self) -> None:
+        """Wait until all that was put is written or given up."""
+        with self._idle:
+            self._idle.wait_for(lambda: self.idle)
 
     def close(self) -> None:
         """Write what waits, and let another process write."""
@@ -85,6 +98,7 @@ class Writer:
                 self._keep(batch)
             except Exception as error:  # whatever it is, nobody may wait for ever
                 self._give_up(batch, error)
+            self._written(len(batch))
 
     def _keep(self, batch: Sequence[Entry]) -> None:
         try:
@@ -136,11 +150,17 @@ class Writer:
                     if rows:
                         connection.execute(insert(table), rows)
 
+    def _written(self, count: int) -> None:
+        with self._idle:
+            self._unwritten -= count
+            self._idle.notify_all()
+
     def _give_up(self, batch: Sequence[Entry], error: Exception) -> None:
         told = error
         if not isinstance(error, LivewellError):
             told = OutputError("answers cannot be written", got=str(error)[:200])
         waiting = self._lost(self._waiting)
+        self._written(len(waiting))
         for entry in [*batch, *waiting]:
             if entry.done is not None and not entry.done.done():
                 entry.done.set_exception(told)

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so that every ``--help`` comes 
 import click
 
 from livewell import __version__
+from livewell.cli.answers import answers
 from livewell.cli.audit import audit_
 from livewell.cli.budget import budget_
 from livewell.cli.celldeath import celldeath
@@ -60,6 +61,7 @@ for each in (
     timelapse_,
     budget_,
     serve_,
+    answers,
     celldeath,
     simulate,
     demo_,

@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.files import whole_file
 from livewell.text import printable
 
-_FORMULA = re.compile(r"[=+\-@\t\n]")
+_FORMULA = re.compile(r"'*[=+\-@\t\n]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]inf", re.IGNORECASE)
 
 
@@ -25,6 +25,11 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
             shown.isetitem(number, table.iloc[:, number].map(_cell).array)
     with whole_file(path) as temporary:
         shown.to_csv(temporary, index=False)
+
+
+def plain_cell(text: str) -> str:
+    """A cell of `write_csv` without the apostrophe that keeps it from being a formula."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def _cell(value: Any) -> Any:

@@ -114,6 +114,8 @@ ANSWERS = Schema(
         Column("t", "integer", "first frame, from 0 within the file", least=0),
         Column("frames", "integer", "number of frames", least=1),
         *(Column(c.name, c.kind, c.doc + "; empty means the whole frame") for c in _BOX),
+        Column("height", "integer", "of the image, pixels", least=1),
+        Column("width", "integer", "of the image, pixels", least=1),
         Column("truth", "text", "class that is known, of controls and quizzes"),
         Column("part", "text", "of quizzes: before, study, after"),
         Column("marks", "text", "of cells: JSON list of class, y, x, and y1, x1 of boxes"),

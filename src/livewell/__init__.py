@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from livewell.models.recipes import WSCNN_FAST_CELLS as WSCNN_FAST_CELLS
     from livewell.region import Region as Region
     from livewell.splitting.design_rows import DesignPlan as DesignPlan
+    from livewell.splitting.quiz_parts import QuizSizes as QuizSizes
     from livewell.splitting.schemes import Holdout as Holdout
     from livewell.splitting.schemes import KFolds as KFolds
     from livewell.splitting.schemes import LeaveOneOut as LeaveOneOut
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from livewell.workflows.index import index as index
     from livewell.workflows.label import label as label
     from livewell.workflows.localise import localise as localise
+    from livewell.workflows.quiz import quiz as quiz
+    from livewell.workflows.quiz import quiz_results as quiz_results
     from livewell.workflows.split import split as split
     from livewell.workflows.stain_area import stain_area as stain_area
     from livewell.workflows.timelapse import timelapse as timelapse
@@ -88,6 +91,7 @@ _NAMES = {
     " FROZEN PATTARONE_2021 STAIN_UNET WSCNN_FAST WSCNN_FAST_CELLS",
     "region": "Region",
     "splitting.design_rows": "DesignPlan",
+    "splitting.quiz_parts": "QuizSizes",
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",
     "study.regions": "Grid Whole",
     "study.study": "Study",
@@ -104,6 +108,7 @@ _NAMES = {
     "workflows.index": "index",
     "workflows.label": "label",
     "workflows.localise": "localise",
+    "workflows.quiz": "quiz quiz_results",
     "workflows.split": "split",
     "workflows.stain_area": "stain_area",
     "workflows.timelapse": "timelapse",

@@ -19,6 +19,7 @@ from livewell.cli.labels import label
 from livewell.cli.learn import evaluate_, features_, split_, train_
 from livewell.cli.mosaic import mosaic_
 from livewell.cli.prepare import index_, inspect_, stain_area_
+from livewell.cli.quiz import quiz_
 from livewell.cli.serve import serve_
 from livewell.cli.show import demo_, simulate
 from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
@@ -62,6 +63,7 @@ for each in (
     budget_,
     serve_,
     answers,
+    quiz_,
     celldeath,
     simulate,
     demo_,

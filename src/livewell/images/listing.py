@@ -22,6 +22,7 @@ RESULTS = frozenset(
         "explain",
         "heatmap",
         "localisation",
+        "quizresults",
         "run",
         "stainarea",
         "timelapse",

@@ -8,23 +8,23 @@ from typing import Any
 import pandas as pd
 
 from livewell.answers.database import Database
-from livewell.answers.quizzes import ITEMS, KIND, MARKER, quiz_folder, quiz_items, quiz_scores
-from livewell.answers.settings import TaskSettings
+from livewell.answers.quizzes import make_quiz, quiz_items, quiz_scores
 from livewell.answers.store import AnswerStore
 from livewell.answers.tables import Item
 from livewell.errors import SpecError
 from livewell.execution.results import ResultFolder
-from livewell.files import AnyPath, claim_same, stamp
+from livewell.files import AnyPath
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.unseen import scored_by
 from livewell.metrics.quiz import PersonScore
 from livewell.models.device import AUTO
 from livewell.report.page import render
-from livewell.report.quiz import QuizResults, quiz_page, quiz_words
+from livewell.report.quiz import QuizResults, quiz_page
+from livewell.report.quiz_words import quiz_words
 from livewell.splitting.quiz_parts import QuizSizes, quiz_parts
 from livewell.study.runs import RUN, Run, versions
 from livewell.study.study import Study
-from livewell.tables.schemas import BOX, KEY, write_table
+from livewell.tables.schemas import BOX, KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +119,10 @@ def quiz(
             "by": tested.meta.by,
             "labels": tested.meta.labels,
             "notes": notes,
+            "versions": versions(),
         }
-        folder = quiz_folder(study, name)
-        claim_same(folder, KIND, MARKER, settings)
-        write_table(folder / ITEMS, items)
-        stamp(folder, MARKER, KIND, **settings, versions=versions())
-        asked = items.assign(frames=1)[["image", "t", "frames", *BOX, "truth", "part"]]
-        number = store.make_task(
-            name,
-            "patch" if tested.meta.patch_px else "frame",
-            tuple(tested.classes),
-            asked,
-            TaskSettings(quiz=str(model), shared_every=0, repeats=0, seed=seed),
-        )
+        kind = "patch" if tested.meta.patch_px else "frame"
+        number = make_quiz(study, store, name, kind, items, settings)
         return QuizTask(study.folder, name, number, items, tuple(notes))
     finally:
         store.database.close()
@@ -160,7 +151,7 @@ def quiz_results(
     OutputError
         `out` holds something else, or cannot be written.
     """
-    study = Study.of(study)
+    study, out = Study.of(study), Path(out)
     settings, items = quiz_items(study, name)
     store = AnswerStore(Database.of_study(study.folder, database))
     try:
@@ -171,7 +162,7 @@ def quiz_results(
     if answers.empty:
         raise SpecError("nobody has answered this quiz yet", where=f"quiz {name!r}")
     shown = {key: value for key, value in settings.items() if key != "versions"}
-    folder = ResultFolder.claim(Path(out), "quiz results", "quizresults.json", {"quiz": name})
+    folder = ResultFolder.claim(out, "quiz results", "quizresults.json", {"quiz": name})
     results = QuizResults(
         title=f"People and a model: {name} of {study.folder.name}",
         subtitle=f"{len(items)} regions, {answers['person'].nunique()} people",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -20,6 +20,7 @@ from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
 from livewell.errors import AnswerError, LivewellError
 from livewell.web.asking import WORDS, keys_of, task_of
 from livewell.web.pixels import unavailable
+from livewell.web.quizzing import is_quiz
 from livewell.web.rendering import page
 from livewell.web.security import Expert, TheSite, hashed
 from livewell.web.site import Site
@@ -76,10 +77,12 @@ def tasks_page(request: Request, person: Expert, site: TheSite) -> HTMLResponse:
     return page(request, person, "tasks.html", tasks=tasks, words=WORDS)
 
 
-@router.get("/annotate/{task}")
-def annotate_page(request: Request, task: int, person: Expert, site: TheSite) -> HTMLResponse:
-    """The page on which items of a task are answered."""
+@router.get("/annotate/{task}", response_class=HTMLResponse)
+def annotate_page(request: Request, task: int, person: Expert, site: TheSite) -> Response:
+    """The page on which items of a task are answered; a quiz has its own."""
     found = task_of(site, task)
+    if is_quiz(found):
+        return RedirectResponse(f"/quiz/{task}", 303)
     settings = TaskSettings.model_validate(found.settings)
     keys = keys_of(found)
     about = {
@@ -103,7 +106,7 @@ def next_items(
     rows = [] if found.closed else site.answers.next_showings(task, person.id, count)
     done = site.answers.progress(task, person.id)
     return {
-        "items": [_shown(site, found, *row) for row in rows],
+        "items": [shown_item(site, found, *row) for row in rows],
         "progress": {"mine": done.mine, "items": done.items},
         "closed": found.closed,
     }
@@ -122,7 +125,8 @@ def my_answers(
     rows = site.answers.standing(task, person.id, count, skip)
     return {
         "items": [
-            _shown(site, found, showing, item) | {"answered": _answered(site, found, answer, item)}
+            shown_item(site, found, showing, item)
+            | {"answered": _answered(site, found, answer, item)}
             for answer, showing, item in rows
         ]
     }
@@ -158,7 +162,7 @@ async def answer(
     return {"saved": new.id}
 
 
-def _shown(site: Site, task: Task, showing: Showing, item: Item) -> dict[str, Any]:
+def shown_item(site: Site, task: Task, showing: Showing, item: Item) -> dict[str, Any]:
     """What the page may know of an item."""
     shown: dict[str, Any] = {"showing": showing.id, "kind": task.kind}
     try:
@@ -187,6 +191,8 @@ def _checked(site: Site, task: int, person: int, body: AnswerBody) -> NewAnswer:
     if found is None or found[0].task_id != task:
         raise HTTPException(404, "There is no such item among yours in this task.")
     item, about = found[1], task_of(site, task)
+    if body.undoes is not None and is_quiz(about):
+        raise HTTPException(409, "Answers of a quiz stand.")
     if (body.answer is None) == (body.undoes is None):
         raise HTTPException(422, "Give an answer, or say which one is taken back.")
     if body.answer is not None:

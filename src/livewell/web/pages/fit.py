@@ -8,8 +8,9 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from livewell.answers.settings import TaskSettings
-from livewell.answers.tables import Job, Task
+from livewell.answers.tables import Job
 from livewell.errors import LivewellError
+from livewell.web.asking import task_of
 from livewell.web.fitting import KINDS_TO_FIT, RULES, results
 from livewell.web.jobs import FAILED, OPEN, STOPPED
 from livewell.web.pixels import packed, packed_box
@@ -39,7 +40,7 @@ class CurvePoint:
 @router.get("/fit/{task}", response_class=HTMLResponse)
 def fit_page(request: Request, task: int, person: Owner, site: TheSite) -> HTMLResponse:
     """What fits of a task have shown, and the button for another."""
-    found = _task(site, task)
+    found = task_of(site, task)
     jobs = site.fitting.of(task)
     shown = next(iter(results(jobs)), None)
     return page(
@@ -68,7 +69,7 @@ def ask(
     task: int, person: Owner, site: TheSite, rule: Annotated[str, Form()] = "majority"
 ) -> RedirectResponse:
     """Fit a model of the answers of now."""
-    found = _task(site, task)
+    found = task_of(site, task)
     if rule not in RULES:
         raise HTTPException(422, f"No such rule. There are: {', '.join(RULES)}.")
     if found.kind not in KINDS_TO_FIT:
@@ -90,7 +91,7 @@ def set_every(
     answers: Annotated[int, Form(ge=0, le=1_000_000)],
 ) -> RedirectResponse:
     """Fit by itself whenever so many answers have come."""
-    _task(site, task)
+    task_of(site, task)
     site.fitting.every(task, answers)
     return RedirectResponse(f"/fit/{task}", 303)
 
@@ -147,13 +148,6 @@ def map_values(job: int, number: int, person: Owner, site: TheSite) -> Response:
     y, x = (edge - where.stride_px / 2 for edge in where.origin_px)
     box = [y, x, y + rows * where.stride_px, x + columns * where.stride_px]
     return packed(planes, headers={"X-Box": ",".join(f"{edge:g}" for edge in box)})
-
-
-def _task(site: Site, number: int) -> Task:
-    task = site.answers.task(number) if number < 2**31 else None
-    if task is None:
-        raise HTTPException(404, "There is no such task.")
-    return task
 
 
 def _job(site: Site, number: int) -> Job:

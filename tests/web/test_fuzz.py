@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import pytest
@@ -52,7 +53,7 @@ def shared_task(site: Site, client: Client) -> "Shared":
     items = pd.DataFrame(rows).assign(truth=None, part=None)
     task = site.answers.make_task("looks", "patch", ("healthy", "sick"), items, TaskSettings())
     shown = [showing.id for showing, _ in site.answers.next_showings(task, bo, 4)]
-    answer = NewAnswer("a" * 32, shown[0], "healthy", note=SECRET, seconds=1.0)
+    answer = NewAnswer(str(uuid4()), shown[0], "healthy", note=SECRET, seconds=1.0)
     site.answers.add(bo, answer).result(30)
     return Shared(task, shown, answer.id)
 
@@ -172,6 +173,27 @@ def _run(fuzzers: list[Fuzz], operation: Any, mode: GenerationMode, count: int, 
             fuzzer.send(case)
 
     run()
+
+
+def test_what_is_another_persons_stays_theirs(
+    client: Client, site: Site, shared_task: Shared
+) -> None:
+    """Ids of Bo's items and answers, had somebody got them, show Ada nothing, take nothing back
+    and write nothing in Bo's name."""
+    ada = client("expert", "Ada")
+    mine = ada.get(f"/annotate/{shared_task.task}/next").json()["items"][0]["showing"]
+    theirs, answers = shared_task.showings, f"/annotate/{shared_task.task}/answers"
+    for showing in theirs:
+        assert ada.get(f"/showings/{showing}/pixels").status_code == 404
+        body = {"id": str(uuid4()), "showing": showing, "answer": "sick"}
+        assert ada.post(answers, json=body).status_code == 404
+    for showing in (mine, theirs[0]):
+        body = {"id": str(uuid4()), "showing": showing, "undoes": shared_task.answer}
+        assert ada.post(answers, json=body).status_code in (404, 409)
+    same = {"id": shared_task.answer, "showing": mine, "answer": "sick"}
+    assert ada.post(answers, json=same).status_code == 409
+    kept = site.answers.answers(shared_task.task)
+    assert kept[["person", "answer"]].to_numpy().tolist() == [["Bo", "healthy"]]
 
 
 def test_no_fault_and_no_read_across_people(

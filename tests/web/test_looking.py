@@ -250,3 +250,31 @@ def test_names_that_are_script_are_text(site: Site, client: Client, tmp_path: Pa
         page = viewer.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)" in page
+
+
+def test_owners_ask_for_maps_by_runs_with_a_model(
+    site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Owners have the button where a run has a model; the job is shown until it ends."""
+    owner, viewer = client("owner"), client("viewer")
+    assert "Make a class map" not in owner.get("/image/1").text
+    run = site.study.folder.parent / "run"
+    (run / "fold-00" / "model").mkdir(parents=True)
+    about = {"kind": "training run", "study": str(site.study.folder), "classes": ["a", "b"]}
+    (run / "run.json").write_text(json.dumps(about))
+    card = {"classes": ["a", "b"], "weights_sha256": "f" * 64, "region_rule": {"threshold": 0.3}}
+    (run / "fold-00" / "model" / "card.json").write_text(json.dumps(card))
+    site.look.results.forget()
+    assert "Make a class map" in owner.get("/image/1").text
+    assert "Make a class map" not in viewer.get("/image/1").text
+    (found,) = site.mapping.runs()
+    monkeypatch.setattr(site.fitting.jobs, "start", lambda: None)
+    assert viewer.post("/image/1/map", data={"run": found.id}).status_code == 403
+    assert owner.post("/image/1/map", data={"run": "../run"}).status_code == 422
+    for _ in range(2):  # asked twice, made once
+        assert owner.post("/image/1/map", data={"run": found.id}).status_code == 303
+    (job,) = site.fitting.jobs.of("map")
+    assert job.arguments["image"] == site.study.fields()["image"][1]
+    assert owner.get("/image/1/job").json() == {"state": "waiting", "step": ""}
+    assert "A class map of this image is being made." in owner.get("/image/1").text
+    assert owner.get("/image/2/job").json()["state"] == ""

@@ -23,7 +23,9 @@ const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 const STEPS = [1, 2, 4, 8, 16, 32, 64];
 const BASE_PIXELS = 1.6e6;
 const MOST_ZOOM = 64;
-const TILE = 256;
+const TILE = 512;
+/** Milliseconds of rest before tiles are fetched, so that zooming does not fetch all between. */
+const REST_MS = 90;
 
 /** The canvas itself, without sliders: see `controls.js` for these. */
 export class FieldViewer extends EventTarget {
@@ -142,6 +144,7 @@ export class FieldViewer extends EventTarget {
     const keep = 40;
     this.left = Math.min(Math.max(this.left, keep - width * this.scale), this.canvas.clientWidth - keep);
     this.top = Math.min(Math.max(this.top, keep - height * this.scale), this.canvas.clientHeight - keep);
+    this.rested = false;
     this.redraw();
     this.emit("view");
   }
@@ -211,7 +214,9 @@ export class FieldViewer extends EventTarget {
   /** Limits of what is to be seen of this frame: its percentiles 0.3 and 99.7. */
   autoContrast() {
     const values = [];
-    for (const {planes} of this.here()) {
+    const here = this.here();
+    const finest = here.filter(({planes}) => planes.step === here[0].planes.step);
+    for (const {planes} of finest) {
       const [y0, x0, y1, x1] = this.visible();
       const {box, step, width, data} = planes;
       const rows = [Math.max(y0, box[0]), Math.min(y1, box[2])];
@@ -224,7 +229,6 @@ export class FieldViewer extends EventTarget {
           for (const plane of data) if (Number.isFinite(plane[at])) values.push(plane[at]);
         }
       }
-      if (values.length) break;
     }
     if (!values.length) return;
     values.sort((a, b) => a - b);
@@ -249,24 +253,26 @@ export class FieldViewer extends EventTarget {
 
   /** The planes of this frame that are here, the finest first. */
   here() {
-    const found = [...this.asked()].reverse().map(([step, box]) => (
+    return this.asked().reverse().map(([step, box]) => (
       {planes: this.source.cached(this.frame, step, box)})).filter(({planes}) => planes);
-    return found;
   }
 
-  /** What this view needs of a frame: the whole at a step, and the visible part where finer. */
+  /** What this view needs of a frame: the whole at a step, and where finer tiles of what is seen.
+   *
+   * [step, box] each; tiles lie where they always lie, so that moving on fetches only new ones.
+   */
   asked() {
     const {height, width} = this.source;
     const needed = [[this.base, [0, 0, height, width]]];
     const ratio = window.devicePixelRatio || 1;
     const wanted = [...STEPS].reverse().find((step) => step * this.scale * ratio <= 1.01) || 1;
-    if (wanted < this.base) {
-      const tile = TILE * wanted;
-      const [y0, x0, y1, x1] = this.visible();
-      const down = (value) => Math.floor(value / tile) * tile;
-      const box = [down(y0), down(x0), Math.min(down(y1 - 1e-9) + tile, height),
-        Math.min(down(x1 - 1e-9) + tile, width)];
-      if (box[2] > box[0] && box[3] > box[1]) needed.push([wanted, box]);
+    if (wanted >= this.base) return needed;
+    const tile = TILE * wanted;
+    const [y0, x0, y1, x1] = this.visible();
+    for (let y = Math.floor(y0 / tile) * tile; y < y1; y += tile) {
+      for (let x = Math.floor(x0 / tile) * tile; x < x1; x += tile) {
+        needed.push([wanted, [y, x, Math.min(y + tile, height), Math.min(x + tile, width)]]);
+      }
     }
     return needed;
   }
@@ -305,8 +311,10 @@ export class FieldViewer extends EventTarget {
       if (planes) {
         this.place(draw, this.picture(frame, planes), planes);
         any = true;
-      } else {
+      } else if (step === this.base || this.rested) {
         this.load(frame, step, box);
+      } else {
+        this.rest();
       }
     }
     if (any) {
@@ -323,6 +331,15 @@ export class FieldViewer extends EventTarget {
     this.scaleBar(draw);
     this.canvas.dataset.frame = any ? String(frame) : "";
     this.canvas.dataset.step = any ? String(this.here()[0].planes.step) : "";
+  }
+
+  /** Draw again, with tiles, once the view rests. */
+  rest() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.rested = true;
+      this.redraw();
+    }, REST_MS);
   }
 
   /** A plane as a canvas under the contrast of now. */
@@ -398,7 +415,9 @@ export class FieldViewer extends EventTarget {
     const {frames} = this.source;
     for (let n = 1; n <= Math.min(this.playing ? 6 : 2, frames - 1); n += 1) {
       const t = (this.frame + n) % frames;
-      for (const [step, box] of this.asked()) this.source.get(t, step, box).catch?.(() => {});
+      for (const [step, box] of this.playing ? this.asked() : this.asked().slice(0, 1)) {
+        this.source.get(t, step, box).catch(() => {});
+      }
     }
   }
 
@@ -549,6 +568,7 @@ export class FieldViewer extends EventTarget {
   /** Let go of timers and of the observer. */
   close() {
     this.pause();
+    clearTimeout(this.resting);
     this.sizes.disconnect();
   }
 }

@@ -15,6 +15,7 @@
  * "contrast" ({low, high}), "play" ({playing}), "fault" ({what}).
  */
 
+import {listen} from "./gestures.js";
 import {coloured} from "./pixels.js";
 
 export {ImageSource, PackedFrames, faultOf, unpack} from "./pixels.js";
@@ -52,8 +53,11 @@ export class FieldViewer extends EventTarget {
     element.classList.add("field");
     element.replaceChildren(this.canvas, this.notice);
     this.context = this.canvas.getContext("2d");
-    this.pointers = new Map();
-    this.listen();
+    listen(this);
+    this.sizes = new ResizeObserver(() => {
+      if (this.fitted) this.fit(); else this.moved();
+    });
+    this.sizes.observe(this.canvas);
     this.show(source, options);
   }
 
@@ -263,6 +267,7 @@ export class FieldViewer extends EventTarget {
    */
   asked() {
     const {height, width} = this.source;
+    if (this.source.whole) return [[1, [0, 0, height, width]]];
     const needed = [[this.base, [0, 0, height, width]]];
     const ratio = window.devicePixelRatio || 1;
     const wanted = [...STEPS].reverse().find((step) => step * this.scale * ratio <= 1.01) || 1;
@@ -311,7 +316,7 @@ export class FieldViewer extends EventTarget {
       if (planes) {
         this.place(draw, this.picture(frame, planes), planes);
         any = true;
-      } else if (step === this.base || this.rested) {
+      } else if (step >= this.base || this.rested) {
         this.load(frame, step, box);
       } else {
         this.rest();
@@ -459,122 +464,12 @@ export class FieldViewer extends EventTarget {
     this.canvas.dataset.scaleBar = text;
   }
 
-  // pointer, wheel, keys
-
-  listen() {
-    const {canvas} = this;
-    canvas.addEventListener("pointerdown", (event) => this.down(event));
-    canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, (event) => this.up(event, name === "pointerup"));
-    }
-    canvas.addEventListener("pointerleave", () => this.emit("hover", null));
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const edge = canvas.getBoundingClientRect();
-      const by = event.deltaY * (event.deltaMode === 1 ? 20 : 1);
-      this.zoomBy(Math.exp(-by * (event.ctrlKey ? 0.01 : 0.0016)),
-        [event.clientX - edge.left, event.clientY - edge.top]);
-    }, {passive: false});
-    canvas.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey && this.key(event.key)) {
-        event.preventDefault();
-        event.stopPropagation();
-      }
-    });
-    this.sizes = new ResizeObserver(() => {
-      if (this.fitted) this.fit(); else this.moved();
-    });
-    this.sizes.observe(canvas);
-  }
-
-  /** What a key does; whether it is one of the viewer's. */
-  key(name) {
-    const by = 48;
-    const keys = {
-      "+": () => this.zoomBy(1.25), "=": () => this.zoomBy(1.25), "-": () => this.zoomBy(0.8),
-      "0": () => this.fit(), "1": () => this.oneToOne(),
-      ArrowLeft: () => this.panBy(by, 0), ArrowRight: () => this.panBy(-by, 0),
-      ArrowUp: () => this.panBy(0, by), ArrowDown: () => this.panBy(0, -by),
-      " ": () => this.toggle(), ",": () => this.stepFrame(-1), ".": () => this.stepFrame(1),
-    };
-    if (!keys[name]) return false;
-    if (name === "," || name === ".") this.pause();
-    keys[name]();
-    return true;
-  }
-
-  down(event) {
-    if (event.button) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, [event.clientX, event.clientY]);
-    this.press = {x: event.clientX, y: event.clientY, moved: false};
-    this.from = this.tool === "box" && this.pointers.size === 1
-      ? this.toImage(event.clientX, event.clientY) : null;
-    this.drag = null;
-  }
-
-  move(event) {
-    const before = this.pointers.get(event.pointerId);
-    const now = [event.clientX, event.clientY];
-    if (before && this.press) {
-      if (Math.hypot(now[0] - this.press.x, now[1] - this.press.y) > 4) this.press.moved = true;
-      if (this.pointers.size === 2) {
-        this.pinch(event.pointerId, now);
-      } else if (this.from) {
-        this.drag = box4(this.from, this.toImage(...now));
-        this.redraw();
-      } else if (this.press.moved) {
-        this.panBy(now[0] - before[0], now[1] - before[1]);
-      }
-      this.pointers.set(event.pointerId, now);
-    }
-    const [y, x] = this.toImage(...now);
-    const inside = y >= 0 && x >= 0 && y < this.source.height && x < this.source.width;
-    this.emit("hover", inside ? {y, x, read: this.valueAt(y, x)} : null);
-  }
-
-  pinch(id, now) {
-    const [other] = [...this.pointers].filter(([each]) => each !== id).map(([, place]) => place);
-    const old = this.pointers.get(id);
-    const far = ([x, y]) => Math.max(Math.hypot(x - other[0], y - other[1]), 1);
-    const edge = this.canvas.getBoundingClientRect();
-    this.from = null;
-    this.panBy((now[0] - old[0]) / 2, (now[1] - old[1]) / 2);
-    this.zoomBy(far(now) / far(old),
-      [(now[0] + other[0]) / 2 - edge.left, (now[1] + other[1]) / 2 - edge.top]);
-  }
-
-  up(event, ended) {
-    if (!this.pointers.delete(event.pointerId)) return;
-    const [y, x] = this.toImage(event.clientX, event.clientY);
-    const {from, drag, press} = this;
-    this.from = null;
-    this.drag = null;
-    if (ended && from && drag && press.moved) {
-      const {height, width} = this.source;
-      const [y0, x0, y1, x1] = drag;
-      const cut = [Math.max(y0, 0), Math.max(x0, 0), Math.min(y1, height), Math.min(x1, width)];
-      if (cut[2] > cut[0] && cut[3] > cut[1]) {
-        this.emit("box", {y0: cut[0], x0: cut[1], y1: cut[2], x1: cut[3]});
-      }
-    } else if (ended && !press.moved && this.tool !== "pan"
-        && y >= 0 && x >= 0 && y < this.source.height && x < this.source.width) {
-      this.emit("point", {y, x});
-    }
-    this.redraw();
-  }
-
   /** Let go of timers and of the observer. */
   close() {
     this.pause();
     clearTimeout(this.resting);
     this.sizes.disconnect();
   }
-}
-
-function box4([ya, xa], [yb, xb]) {
-  return [Math.min(ya, yb), Math.min(xa, xb), Math.max(ya, yb), Math.max(xa, xb)];
 }
 
 /** Whether moving pictures should wait until they are asked for. */

@@ -39,6 +39,7 @@ export class PackedFrames {
   constructor(unpacked) {
     Object.assign(this, {height: unpacked.height, width: unpacked.width, type: unpacked.type});
     this.frames = unpacked.frames.length;
+    this.whole = true;
     this.packed = unpacked;
   }
 

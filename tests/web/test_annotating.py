@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAMES = {"h": "healthy", "s": "sick", "u": "unsure"}
 FIT_S = 20_000
+LEAST_MS = 110
+"""Keys that come sooner after an item appeared are ignored: they were meant for the one before."""
 
 
 def make_task(site: Site, kind: str = "sequence", **settings: Any) -> int:
@@ -49,6 +51,7 @@ def saved(page: "Page") -> None:
 def press(page: "Page", keys: str, given: int = 0) -> int:
     """Press keys of answers, each once its item is shown; how many answers there are then."""
     for key in keys:
+        page.wait_for_timeout(LEAST_MS)
         page.keyboard.press(key)
         given += -1 if key == "z" else 1
         page.locator("#progress", has_text=f"You have given {given} answer").wait_for(timeout=FIT_S)
@@ -73,6 +76,7 @@ def test_answers_by_keyboard_are_those_of_the_table(signed_in: "Page", served: S
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.url} {request.headers}"))
     given = press(page, keys)
+    page.wait_for_timeout(LEAST_MS)
     for key in ("ArrowRight", "d", "t", "1", "n"):
         page.keyboard.press(key)
     page.keyboard.type("seen")
@@ -157,6 +161,27 @@ def test_the_next_item_does_not_wait_for_the_server(signed_in: "Page", served: S
     assert served.answers.answers(task)["answer"].tolist() == ["healthy", "sick", "healthy"]
 
 
+def test_only_what_was_seen_is_answered(signed_in: "Page", served: Site) -> None:
+    """Keys that are pressed while an image is on its way, or that bounce, answer nothing."""
+    task, held, free = make_task(served), list["Route"](), False
+    signed_in.route("**/pixels", lambda route: route.continue_() if free else held.append(route))
+    signed_in.goto(f"{served.address}/annotate/{task}")
+    signed_in.locator("#cover", has_text="Loading").wait_for()
+    signed_in.keyboard.press("h")
+    free = True
+    for route in held:
+        route.continue_()
+    signed_in.locator("#progress", has_text="Item 1").wait_for(timeout=FIT_S)
+    signed_in.wait_for_timeout(LEAST_MS)
+    signed_in.evaluate(
+        "for (let n = 0; n < 3; n += 1)"
+        " document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 's', bubbles: true}))"
+    )
+    signed_in.locator("#progress", has_text="You have given 1 answer").wait_for(timeout=FIT_S)
+    saved(signed_in)
+    assert served.answers.answers(task)["answer"].tolist() == ["sick"]
+
+
 def test_a_refused_answer_is_told_and_holds_up_no_other(signed_in: "Page", served: Site) -> None:
     """An answer that the server will never take is named; those after it are saved."""
     task = make_task(served)
@@ -192,6 +217,7 @@ def test_cells_are_marked_by_mouse_and_by_keyboard(signed_in: "Page", served: Si
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", ".", "ArrowUp", "ArrowUp", ".", "z"):
         page.keyboard.press(key)
     page.locator("#marks caption", has_text="1 healthy, 2 sick").wait_for()
+    page.wait_for_timeout(LEAST_MS)
     page.keyboard.press("Enter")
     page.locator("#progress", has_text="You have given 1 answer").wait_for(timeout=FIT_S)
     saved(page)
@@ -212,7 +238,7 @@ def serving(study: Study, port: int) -> Iterator[tuple[Site, Callable[[], None]]
     """A server of a study on a port (0 for any), and what stops it."""
     settings = ServeSettings(port=port)
     with listening(settings.host, port) as bound:
-        site = site_for(study, settings, bound.getsockname()[1], "owner")
+        site = site_for(study, settings, bound.getsockname()[1])
         listens = threading.Event()
         server = server_of(site, settings, listens.set)
         thread = threading.Thread(target=server.run, args=([bound],), daemon=True)

@@ -159,6 +159,7 @@ class Board:
             mine=hand.answers if hand else 0,
             anybody=int(np.count_nonzero(self._standing)),
             answers=int(self._standing.sum()),
+            settled=int(self._states(self._hand(person)).settled(self.settings).sum()),
         )
 
     def votes(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

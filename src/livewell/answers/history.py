@@ -18,12 +18,17 @@ EVENTS = ("answer_id", "undoes", "person", "item", "answer", "time_s", "seconds"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a task is: its items, how many this person and anybody answered, all answers."""
+    """How far a task is.
+
+    Its items, answers of this person, items that anybody answered, all answers that stand, and
+    items that need no more by the stop rule.
+    """
 
     items: int
     mine: int
     anybody: int
     answers: int
+    settled: int = 0
 
 
 def stands() -> ColumnElement[bool]:

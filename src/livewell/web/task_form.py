@@ -89,7 +89,7 @@ class TaskForm:
         )
         self.settings = self._made(
             TaskSettings,
-            shared_every=self._number("shared_every", "Every so manieth"),
+            shared_every=self._number("shared_every", "Every n-th item"),
             controls=self._share("controls", "Share of controls"),
             repeats=self._share("repeats", "Share of hidden repeats"),
             repeat_after=self._number("repeat_after", "Repeats after"),

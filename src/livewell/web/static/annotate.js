@@ -2,13 +2,13 @@
 // with their pixels, so that the next one is there when a key is pressed; answers are sent by the
 // outbox behind the page's back, in order.
 
-import { FieldViewer, PackedFrames, calm, unpack } from "./field.js";
+import { FieldViewer, PackedFrames, calm } from "./field.js";
 import { Items } from "./items.js";
 import { Marks } from "./marks.js";
 import { Outbox, newId } from "./outbox.js";
+import { count, tellSaving } from "./saving.js";
 
-const SLOW_MS = 600; // what is said of saving must last so long to be spoken
-
+const LEAST_MS = 100; // a key pressed sooner after an item appeared was meant for the one before
 const $ = (id) => document.getElementById(id);
 const root = $("annotate");
 const about = JSON.parse(root.dataset.about);
@@ -145,7 +145,6 @@ function seconds() {
 }
 
 async function answer(name) {
-  if (!current || !draft.ready) return; // nobody has seen it yet
   const body = {
     id: newId(),
     showing: current.showing,
@@ -177,36 +176,6 @@ async function undo() {
 }
 
 // what the page says
-
-function count(n, noun) {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
-}
-
-let slowly = 0;
-function tellSaving(box) {
-  const waiting = box.waiting.length;
-  if (waiting && !box.trouble) {
-    put(`${waiting} being saved ...`, "busy");
-  } else if (waiting) {
-    const kept = box.lasting ? "They are kept in this browser and sent again." : "Keep this page open: they are sent again.";
-    put(`${waiting} not saved: ${box.trouble}. ${kept}`, "bad");
-  } else if (box.refused.length) {
-    put(`All others saved. ${count(box.refused.length, "answer")} refused: ${box.refused[0].refused}`, "bad");
-  } else {
-    put("All saved.", "good");
-  }
-  $("forget").hidden = !box.refused.length;
-}
-
-/** Shown at once; spoken only when it stays so, for most answers are saved before it is said. */
-function put(text, state) {
-  $("saving").textContent = text;
-  $("saving").dataset.state = state;
-  clearTimeout(slowly);
-  slowly = setTimeout(() => {
-    if ($("saving-said").textContent !== text) $("saving-said").textContent = text;
-  }, SLOW_MS);
-}
 
 function told(given, all) {
   return `You have given ${count(given, "answer")}; the task has ${count(all, "item")}.`;
@@ -281,8 +250,14 @@ function tag(name) {
 }
 
 function pressed(name) {
-  if (cells && name !== about.unsure.name) marks.choose(name);
-  else act(() => answer(name));
+  if (cells && name !== about.unsure.name && name !== "done") {
+    marks.choose(name);
+    return;
+  }
+  // the answer is to what was there when the key was pressed, never to one that is not shown yet
+  const item = current;
+  if (!item || !draft.ready || performance.now() - shownAt < LEAST_MS) return;
+  act(async () => { if (current === item) await answer(name); });
 }
 
 const keys = {
@@ -307,6 +282,13 @@ const keys = {
 };
 const repeatable = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "[", "]", "+", "=", "-"]);
 
+/** A key's letter; on keyboards of other scripts that of its place on a Latin one. */
+function keyOf(event) {
+  if (event.key.length > 1) return event.key;
+  const letter = /^Key([A-Z])$/.exec(event.code)?.[1];
+  return (event.key.charCodeAt(0) > 127 && letter ? letter : event.key).toLowerCase();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
   const { target } = event;
@@ -318,14 +300,14 @@ document.addEventListener("keydown", (event) => {
   // a button or a slider that has the focus keeps the keys by which it is used
   if (target.matches("button, a, summary, input") && [" ", "Enter"].includes(event.key)) return;
   if (target.matches("input[type=range]") && event.key.startsWith("Arrow")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = keyOf(event);
   let what = null;
   if (tagging && /^[1-9]$/.test(key)) what = () => tag(about.tags[Number(key) - 1]);
   else if (cells && !target.closest("#marks")) what = marks.key(event.key, event.shiftKey);
   if (key !== "t") tagging = false;
   const named = classes.find((each) => each.key === key);
   what ??= named ? () => pressed(named.name) : null;
-  if (cells && key === "Enter") what = () => act(() => answer("done"));
+  if (cells && key === "Enter") what = () => pressed("done");
   what ??= keys[key];
   if (!what) return;
   event.preventDefault();
@@ -341,8 +323,7 @@ for (const button of document.querySelectorAll("[data-answer]")) {
   button.addEventListener("click", () => {
     // so that the space bar plays, and does not answer again
     viewer.canvas.focus({ preventScroll: true });
-    if (button.dataset.answer === "done") act(() => answer("done"));
-    else pressed(button.dataset.answer);
+    pressed(button.dataset.answer);
   });
 }
 on("undo", "click", () => act(undo));

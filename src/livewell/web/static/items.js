@@ -3,6 +3,7 @@
 import { faultOf, unpack } from "./field.js";
 
 const AHEAD = 5; // items that are fetched before they are asked for
+const UNREADABLE = [404, 410, 422]; // the image is gone or broken; after others it is tried again
 const REMEMBERED = 20; // items whose pixels are kept after they were answered
 
 async function got(address) {
@@ -20,7 +21,7 @@ async function pixelsOf(item) {
       const limits = response.headers.get("X-Limits").split(",").map(Number);
       return { ...(await unpack(response)), limits };
     } catch (error) {
-      if (error.status && error.status < 500 && error.status !== 429) return { fault: true };
+      if (UNREADABLE.includes(error.status)) return { fault: true };
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }

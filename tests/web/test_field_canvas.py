@@ -1,5 +1,6 @@
 """The canvas of raw grey levels, in a real browser."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from livewell.web.site import Site
 from tests.web.test_looking import heat_map
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 WIDE = np.random.default_rng(0).integers(100, 60_000, (1500, 2100)).astype(np.uint16)
 DEEP = (np.arange(40 * 60).reshape(40, 60) * 20 + 1_000).astype(np.uint16)
@@ -192,3 +193,34 @@ def test_a_class_map_lies_over_the_image(look: Viewer, served: Site) -> None:
     look.page.get_by_label("map", exact=True).uncheck()
     look.page.wait_for_timeout(100)
     assert look.grey(0.1) == plain
+
+
+def test_a_hostile_report_reaches_nothing_of_the_site(chromium: "Browser", served: Site) -> None:
+    """Script in a report runs apart: no cookies, no requests, nothing of the page around it."""
+    folder = served.study.folder.parent / "audited"
+    folder.mkdir()
+    about = {"kind": "audit", "study": str(served.study.folder), "headline": "Found <b>"}
+    (folder / "audit.json").write_text(json.dumps(about))
+    (folder / "report.html").write_text("""<p id="said">no</p><script>
+        const tried = [];
+        const attempt = (name, act) => { try { act(); tried.push(name); } catch { /* refused */ } };
+        attempt("cookies", () => document.cookie);
+        attempt("parent", () => parent.document.body);
+        attempt("store", () => localStorage.setItem("a", "b"));
+        fetch("/people").then(() => tried.push("fetch"), () => 0).then(() => {
+          document.getElementById("said").textContent = `tried: ${tried.join(" ")}.`;
+        });
+        </script>""")
+    served.look.results.forget()
+    with chromium.new_context() as context:  # one that may break the policy
+        page = context.new_page()
+        page.goto(served.link)
+        page.wait_for_url(f"{served.address}/")
+        page.goto(f"{served.address}/reports")
+        assert page.get_by_text("Found <b>").is_visible()
+        page.get_by_role("link", name="Open audit audited").click()
+        page.frame_locator("iframe").get_by_text("tried: .").wait_for()
+        with page.expect_popup() as opened:
+            page.get_by_role("link", name="Open by itself").click()
+        # its parent is then the report itself
+        opened.value.get_by_text("tried: parent.").wait_for()

@@ -1,6 +1,7 @@
 """Looking at a study: overview, wells, images, raw pixels, thumbnails, reports."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -278,3 +279,55 @@ def test_owners_ask_for_maps_by_runs_with_a_model(
     assert owner.get("/image/1/job").json() == {"state": "waiting", "step": ""}
     assert "A class map of this image is being made." in owner.get("/image/1").text
     assert owner.get("/image/2/job").json()["state"] == ""
+
+
+def test_wells_may_be_coloured_by_verdicts_and_by_calls(site: Site, client: Client) -> None:
+    """Verdicts of `assess` on the images, and calls of a run on its test images, mark wells."""
+    images, folder = site.study.fields()["image"].tolist(), site.study.folder.parent
+    (folder / "verdicts").mkdir()
+    about = {"kind": "assessment", "images": str(site.study.root)}
+    (folder / "verdicts" / "assessment.json").write_text(json.dumps(about))
+    rows = [
+        (image, t, "sick" if n < 1 or t < 1 else "healthy")
+        for n, image in enumerate(images)
+        for t in range(3)
+    ]
+    verdicts = pd.DataFrame(rows, columns=["image", "t", "verdict"])
+    verdicts.to_csv(folder / "verdicts" / "verdicts.csv", index=False)
+    (folder / "run" / "evaluation").mkdir(parents=True)
+    about = {"kind": "training run", "study": str(site.study.folder), "classes": ["well", "ill"]}
+    (folder / "run" / "run.json").write_text(json.dumps(about))
+    (folder / "run" / "evaluation" / "results.json").write_text('{"kind": "evaluation"}')
+    scores = pd.DataFrame(
+        {
+            "image": images[:2] * 3,
+            "part": ["test"] * 4 + ["train"] * 2,
+            "called": [1, 0, 1, -1] * 1 + [0, 0],
+        }
+    )
+    scores.to_parquet(folder / "run" / "evaluation" / "scores.parquet")
+    names = site.look.conditions.names()
+    (judged,) = (key for key, name in names.items() if name.startswith("verdicts"))
+    (called,) = (key for key, name in names.items() if name.startswith("calls"))
+    found = site.look.conditions.get(judged)
+    assert found is not None
+    assert [found.marks[image].text for image in images] == ["sick"] + ["healthy"] * 3
+    found = site.look.conditions.get(called)
+    assert found is not None
+    assert {image: mark.text for image, mark in found.marks.items()} == {
+        images[0]: "ill",
+        images[1]: "unsure",
+    }
+    assert "verdicts of verdicts" in client("viewer").get(f"/?colour={judged}").text
+
+
+def test_a_file_that_changed_after_indexing_is_told(damaged: Site) -> None:
+    """A file that is newer than the index is shown, and said to have changed."""
+    changed = damaged.study.fields()["image"][2]
+    path = damaged.study.path(changed)
+    later = path.stat().st_mtime + 3600
+    os.utime(path, (later, later))
+    health = damaged.look.health.get(30)
+    assert health.changed == [changed]
+    assert len(health.missing) == len(health.unreadable) == 1
+    damaged.close()

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from livewell.answers.refusals import place_of, refusal
+from livewell.answers.refusals import not_held, place_of, refusal
 from livewell.disk import writing
 from livewell.errors import SpecError, StudyError
 
@@ -94,6 +94,8 @@ class Database:
         """Turn what the database refuses within the block into an error in plain words."""
         try:
             yield
+        except OverflowError as error:  # of SQLite's driver
+            raise not_held() from error
         except SQLAlchemyError as error:
             said = refusal(self.url, error)
             if said is None:

@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from livewell.errors import LivewellError, OutputError, StudyError
+from livewell.errors import LivewellError, OutputError, SpecError, StudyError
 
 _SQLITE: tuple[tuple[str, type[LivewellError], str, str], ...] = (
     (
@@ -77,6 +77,17 @@ _POSTGRESQL: dict[str, tuple[str, str]] = {
     ),
 }
 
+NOT_HELD = ("22021", "22003", "22P05")
+"""What PostgreSQL says of text with NUL, of numbers beyond 32 bits, of what UTF-8 lacks."""
+
+
+def not_held() -> LivewellError:
+    """What was asked for by a number or a text that no database holds."""
+    return SpecError(
+        "a number or a text that the database cannot hold",
+        expected="numbers below 2,147,483,648, text without NUL",
+    )
+
 
 def place_of(url: URL) -> str:
     """Where a database is, for people to read: a file, or server and name; never a password."""
@@ -111,6 +122,8 @@ def _of_postgresql(place: str, error: DBAPIError) -> LivewellError | None:
     if code in _POSTGRESQL:
         what, remedy = _POSTGRESQL[code]
         return OutputError(what, where=place, got=str(detail.get("M", "")), remedy=remedy)
+    if code in NOT_HELD:
+        return not_held()
     if code and not code.startswith(("08", "57P")):
         return None
     return OutputError(

@@ -151,7 +151,7 @@ def map_values(job: int, number: int, person: Owner, site: TheSite) -> Response:
 
 
 def _job(site: Site, number: int) -> Job:
-    job = site.fitting.jobs.get(number) if number < 2**31 else None
+    job = site.fitting.jobs.get(number) if 0 < number < 2**31 else None
     if job is None:
         raise HTTPException(404, "There is no such fit.")
     return job

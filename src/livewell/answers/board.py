@@ -21,9 +21,13 @@ from livewell.answers.history import Progress
 from livewell.answers.settings import TaskSettings
 from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
 from livewell.errors import AnswerError
+from livewell.metrics.answer_matrix import NOTHING
+from livewell.metrics.consensus import dawid_skene
 
 AHEAD = 5
 """How many more items than asked for are dealt, so that what is shown is durable by then."""
+STALE = 0.02
+"""Share of all answers that must be new before it is told again how sure each item's class is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +70,8 @@ class Board:
         self.showings: dict[str, Dealt] = {}
         self.answer_ids: set[str] = set()
         self.posterior = np.full(number, np.nan)
+        self._new = 1
+        """Answers that came or went since the posterior was told."""
         unsure = [np.nan if item.uncertainty is None else item.uncertainty for item in items]
         self.uncertainty = np.array(unsure, np.float64)
         self._rows = {item.id: row for row, item in enumerate(items)}
@@ -112,6 +118,7 @@ class Board:
         missing = 0 if self.task.closed else count + AHEAD - len(hand.waiting)
         new: list[Dealt] = []
         if missing > 0:
+            self._weigh()
             chosen = choose(
                 self._states(hand),
                 self.settings,
@@ -154,6 +161,7 @@ class Board:
     def progress(self, person: int) -> Progress:
         """How far the task is, seen by this person."""
         hand = self._hands.get(person)
+        self._weigh()
         return Progress(
             items=len(self.items),
             mine=hand.answers if hand else 0,
@@ -177,6 +185,22 @@ class Board:
         ]
         table = np.array(found, np.int64).reshape(-1, 3)
         return table[:, 0], table[:, 1], table[:, 2]
+
+    def _weigh(self) -> None:
+        """Tell how sure each item's class is, where a stop rule asks and enough answers are new."""
+        if self.settings.stop_at is None or self._new <= self._standing.sum() * STALE:
+            return
+        self._new = 0
+        rows, persons, codes = self.votes()
+        if not len(rows):
+            return
+        people, columns = np.unique(persons, return_inverse=True)
+        table = np.full((len(self.items), len(people)), NOTHING)
+        table[rows, columns] = codes
+        places = {name: place for place, name in enumerate(self.task.classes)}
+        truth = [places.get(item.truth or "", NOTHING) for item in self.items]
+        found = dawid_skene(table, len(places), known=truth).posterior.max(axis=1)
+        self.posterior = np.where((table != NOTHING).any(axis=1), found, np.nan)
 
     def _states(self, hand: Hand) -> ItemStates:
         return ItemStates(
@@ -231,6 +255,7 @@ class Board:
         hand = self._hand(dealt.showing.person_id)
         hand.answers += change
         self._standing[dealt.row] += change
+        self._new += 1
         if dealt.showing.reason in BY_CHANCE:
             self._answers[dealt.row] += change
             hand.counted[dealt.row] = change > 0

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -13,6 +14,9 @@ from livewell.answers.tables import Job, Task
 from livewell.web.jobs import DONE, FAILED, WAITING
 from livewell.web.site import Site
 from tests.web.conftest import Client, add_person
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 CLASSES = ("healthy", "sick")
 AREA = {"value": 0.8, "low": 0.6, "high": 0.9, "groups": 4, "method": "t", "note": ""}
@@ -161,3 +165,47 @@ def test_only_owners_fit(site: Site, client: Client, fill: Fill, role: str | Non
     for address in (f"/fit/{task}", f"/fit/{task}/every", f"/fits/{job}/stop"):
         assert other.post(address, data={"answers": 1}).status_code in (303, 401, 403)
     assert len(site.fitting.of(task)) == 1
+
+
+@pytest.mark.long
+def test_a_model_is_fitted_in_the_browser(served: Site, signed_in: "Page") -> None:
+    """In Chromium: enough answers, the button, progress, the hold-out figure and then the map."""
+    page, site = signed_in, served
+    images = site.study.fields()[["image", "dose"]]
+    rows = [
+        (name, t, 3, y, x, y + 96, x + 96)
+        for t in (0, 6)
+        for y in (0, 128)
+        for x in (0, 128)
+        for name in images["image"]
+    ]
+    items = pd.DataFrame(rows, columns=["image", "t", "frames", "y0", "x0", "y1", "x1"])
+    task = site.answers.make_task(
+        "Sequences",
+        "sequence",
+        CLASSES,
+        items.assign(truth=None, part=None),
+        TaskSettings(repeats=0, uncertain=0.5),
+    )
+    person = add_person(site, "ann", "expert")
+    for number, (showing, _) in enumerate(site.answers.next_showings(task, person, 24)):
+        new = NewAnswer(id=str(uuid.uuid4()), showing=showing.id, answer=CLASSES[number % 2])
+        site.answers.add(person, new).result()
+    page.goto(f"{site.address}/fit/{task}")
+    page.get_by_role("button", name="Fit a model now").click()
+    page.get_by_role("heading", name="What it is worth on").wait_for(timeout=300_000)
+    page.locator("#running").wait_for(state="detached", timeout=300_000)
+    page.locator(".map[data-drawn=yes]").first.wait_for()
+    (job,) = site.fitting.of(task)
+    assert job.state == DONE
+    area = job.result["figures"]["every"]["area"]  # type: ignore[index]
+    assert page.locator(".figure strong").inner_text() == f"{area['value']:.2f}"
+    canvas = page.locator(".map canvas").first
+    canvas.hover(position={"x": 180, "y": 180})
+    assert "%" in page.locator(".map .value").first.inner_text()
+    page.get_by_role("link", name="Report of the evaluation").click()
+    page.get_by_role("heading").first.wait_for()
+    # what comes next follows the model: half of the items are those it is least sure of
+    following = site.answers.next_showings(task, person, 8)
+    assert "uncertain" in {showing.reason for showing, _ in following}
+    assert {item.uncertain_by for _, item in following} == {job.arguments["name"]}

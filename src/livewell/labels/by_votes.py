@@ -43,6 +43,8 @@ class Votes(Route):
         See `livewell.labels.voting.Voting`.
     patch_px
         Of cells: edge of a patch, centred on a cell.
+    frames_each
+        Most frames of a sequence that get its label, evenly spaced; all where ``None``.
     near_px
         Of cells: farthest that marks of one cell lie from its middle, by default a quarter of the
         patch.
@@ -58,6 +60,7 @@ class Votes(Route):
     posterior: float = POSTERIOR
     patch_px: int | None = None
     near_px: float | None = None
+    frames_each: int | None = None
     task: str = ""
 
     @property
@@ -137,13 +140,16 @@ class Votes(Route):
         if len(some) < len(made.table):
             steps["called none, dropped"] = len(made.table) - len(some)
         steps |= {f"items {name}": int((items["label"] == name).sum()) for name in names}
-        rows = self._patches(items) if self.patch_px and "y" in items else _frames(items)
+        rows = self._patches(items) if self.patch_px and "y" in items else self._few(items)
         torn = rows.groupby(KEY, dropna=False)["label"].transform("nunique") > 1
         once = rows[~torn].drop_duplicates(KEY)
         if torn.any():
             steps["frames with two labels, dropped"] = len(rows[torn].drop_duplicates(KEY))
         notes = [said] if (said := _ceiling(made.agreement)) else []
         return Labels.of(ROUTE, once, once["label"], names, steps, score=once["score"], notes=notes)
+
+    def _few(self, items: pd.DataFrame) -> pd.DataFrame:
+        return _frames(items, self.frames_each)
 
     def _patches(self, items: pd.DataFrame) -> pd.DataFrame:
         places = zip(*(items[name].tolist() for name in ("image", "t", "y", "x")), strict=True)
@@ -209,12 +215,16 @@ def by_votes(
     return labels, made.agreement
 
 
-def _frames(items: pd.DataFrame) -> pd.DataFrame:
-    """One row a frame of items (image, t, frames, box): columns `KEY` and all others."""
+def _frames(items: pd.DataFrame, each: int | None = None) -> pd.DataFrame:
+    """One row a frame of items (image, t, frames, box), or `each`: columns `KEY` and all others."""
     items = items.reindex(columns=list(dict.fromkeys([*items, *BOX, "frames"])))
     counts = items["frames"].fillna(1).astype("int64")
-    rows = items.loc[items.index.repeat(counts)]
-    later = rows.groupby(level=0).cumcount().to_numpy()
+    taken = counts if each is None else counts.clip(upper=each)
+    rows = items.loc[items.index.repeat(taken)]
+    number = rows.groupby(level=0).cumcount().to_numpy()
+    whole, part = (of.loc[rows.index].to_numpy() for of in (counts, taken))
+    # the middles of as many equal parts of the sequence
+    later = (2 * number + 1) * whole // (2 * part)
     return rows.assign(t=rows["t"].astype("Int64") + later).reset_index(drop=True)
 
 

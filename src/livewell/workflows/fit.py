@@ -19,18 +19,19 @@ from livewell.execution.results import ResultFolder
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.inference.uncertainty import UnseenJudges
-from livewell.labels.by_votes import by_votes
+from livewell.labels.by_votes import Votes
+from livewell.labels.voting import Rule
 from livewell.metrics.summary import evaluation_figures
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FROZEN
 from livewell.outputs.heatmaps import MapTransform, write_map
 from livewell.report.fit import HoldOut, hold_out_words
 from livewell.splitting.enough import Grouping, grouping
-from livewell.study.regions import SEQUENCE, Grid
+from livewell.study.regions import Grid
 from livewell.study.study import Study
-from livewell.tables.metadata import LabelMeta
 from livewell.tables.schemas import BOX, KEY, write_table
 from livewell.workflows.evaluate import evaluate
+from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
@@ -56,17 +57,17 @@ class FitPlan:
     name: str
     kind: str
     classes: tuple[str, ...]
-    rule: str = "majority"
+    rule: Rule = "majority"
     seed: int = 0
 
 
 def frames_of(items: pd.DataFrame, each: int = FRAMES_EACH) -> pd.DataFrame:
-    """Some frames of every item, evenly spaced: rows item, image, t, y0, x0, y1, x1."""
+    """Some frames of every item, as `Votes` takes them: rows item, image, t, y0, x0, y1, x1."""
     rows = []
     for row in items.to_dict("records"):
         count = min(each, int(row["frames"]))
         for number in range(count):
-            t = int(row["t"]) + int((number + 0.5) * int(row["frames"]) / count)
+            t = int(row["t"]) + (2 * number + 1) * int(row["frames"]) // (2 * count)
             rows.append({name: row[name] for name in ("item", "image", *BOX)} | {"t": t})
     table = pd.DataFrame(rows, columns=["item", *KEY])
     return table.astype(dict.fromkeys(["t", *BOX], "Int64"))
@@ -81,7 +82,7 @@ def fit_folder(
     name: str,
     kind: str,
     classes: Sequence[str],
-    rule: str,
+    rule: Rule,
     **_: Any,
 ) -> None:
     """The same of answers and items in a folder, which takes the uncertainties: a job of the site.
@@ -185,27 +186,10 @@ def _labels(
 
     Rows item, image, t, y0, x0, y1, x1 and label.
     """
-    frames = frames_of(items)
-    frames["sequence"] = frames["item"] + ":" + frames["t"].astype(str)
-    first = answers[answers["round"] == 0] if "round" in answers else answers
-    votes = frames[["item", "sequence"]].merge(first[["item", "person", "answer"]], on="item")
-    made, _ = by_votes(
-        frames.assign(frames=1)[[*SEQUENCE]],
-        votes.rename(columns={"person": "expert", "answer": "vote"}),
-        {name: name for name in classes},
-    )
-    meta = LabelMeta(
-        route="votes",
-        settings={"rule": plan.rule, "frames_each": FRAMES_EACH},
-        classes=classes.names,
-        positive=classes.positive,
-        counts=tuple((count.step, count.count) for count in made.counts),
-        notes=made.notes,
-        seed=plan.seed,
-        made_by=MADE_BY,
-    )
-    study.write_labels(plan.name, made.table, meta)
-    return frames.merge(made.table[[*KEY, "label"]], on=KEY)
+    route = Votes(answers, {name: name for name in classes}, plan.rule, frames_each=FRAMES_EACH)
+    made = label(study, route, classes, name=plan.name, seed=plan.seed, made_by=MADE_BY)
+    frames, table = frames_of(items), made.labelled.table
+    return frames.merge(table[[*KEY, "label"]], on=KEY)
 
 
 def _patch_px(items: pd.DataFrame) -> int | None:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from livewell.study.regions import Grid as Grid
     from livewell.study.regions import Whole as Whole
     from livewell.study.study import Study as Study
+    from livewell.workflows.agreement import agreement as agreement
     from livewell.workflows.assess import assess as assess
     from livewell.workflows.audit import audit as audit
     from livewell.workflows.budget import budget as budget
@@ -95,6 +96,7 @@ _NAMES = {
     "splitting.schemes": "Holdout KFolds LeaveOneOut Named Parts Stratified",
     "study.regions": "Grid Whole",
     "study.study": "Study",
+    "workflows.agreement": "agreement",
     "workflows.assess": "assess",
     "workflows.audit": "audit",
     "workflows.budget": "budget",

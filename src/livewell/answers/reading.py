@@ -13,10 +13,14 @@ from livewell.tables.faults import near
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswers:
-    """Answers of a task that stand (`schemas.ANSWERS`), and its classes in their order."""
+    """Answers of a task that stand (`schemas.ANSWERS`), and its classes in their order.
+
+    `stopped` says whether a stop rule decides how many answers an item gets.
+    """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
+    stopped: bool = False
 
 
 def task_answers(study: Study, name: str, database: str | None = None) -> TaskAnswers:
@@ -56,6 +60,7 @@ def task_answers(study: Study, name: str, database: str | None = None) -> TaskAn
                 where=opened.place,
                 remedy="answer some items first",
             )
-        return TaskAnswers(table, tuple(tasks[name].classes))
+        stopped = tasks[name].settings.get("stop_at") is not None
+        return TaskAnswers(table, tuple(tasks[name].classes), stopped)
     finally:
         opened.close()

@@ -12,6 +12,7 @@ STAMP = "study.json"
 RESULTS = frozenset(
     f"{name}.json"
     for name in [
+        "agreement",
         "assessment",
         "audit",
         "budget",

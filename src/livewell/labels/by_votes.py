@@ -70,7 +70,7 @@ class Votes(Route):
         known = {name: getattr(self, name) for name in self.__dataclass_fields__}
         known |= {"answers": "" if self._given else str(self.answers)}
         digest = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
-        return known | {"answers_sha256": digest, "kind": _kind(table)}
+        return known | {"answers_sha256": digest, "kind": kind_of(table)}
 
     @property
     def _given(self) -> bool:
@@ -90,7 +90,7 @@ class Votes(Route):
         """The labels, of the answers and what the study knows of its images."""
         table, headers = self._table(), request.study.headers().set_index("image")
         first = table[table["round"] == 0].reset_index(drop=True)
-        cells, voting = _kind(table) == CELLS, self._voting()
+        cells, voting = kind_of(table) == CELLS, self._voting()
         classes = _folded(stripped(self.classes))
         found = class_faults(classes, request.least) + column_faults(table, ["image", "t"])
         if "image" in table and "t" in table:
@@ -228,7 +228,7 @@ def _frames(items: pd.DataFrame, each: int | None = None) -> pd.DataFrame:
     return rows.assign(t=rows["t"].astype("Int64") + later).reset_index(drop=True)
 
 
-def _kind(table: pd.DataFrame) -> str:
+def kind_of(table: pd.DataFrame) -> str:
     """What items are, where it is said: the kind of the task."""
     kinds = list(table["kind"].dropna().unique()) if "kind" in table else []
     if kinds:
@@ -256,7 +256,7 @@ def _ceiling(found: Agreement) -> str:
         return ""
     return (
         f"of {plural(found.pairs, 'item')} that two persons or more answered they disagree on"
-        f" {found.disagreed} ({found.share:.1%}): at most {found.ceiling:.1%} accuracy can be"
+        f" {found.disagreed:g} ({found.share:.1%}): at most {found.ceiling:.1%} accuracy can be"
         f" expected on labels on which all agree, {found.chance_ceiling:.1%} with luck on ambiguous"
         " ones (Richmond et al. 2017, section 3.1)"
     )

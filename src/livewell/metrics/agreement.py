@@ -31,7 +31,7 @@ class Agreement:
     """How far two experts agree, and what that says of the labels.
 
     `pairs` are sequences that two experts or more scored, none of them unsure, and `disagreed`
-    those on which they did not say the same.
+    those on which they did not say the same; at an end of an interval it need not be whole.
 
     Notes
     -----
@@ -40,7 +40,7 @@ class Agreement:
     """
 
     pairs: int
-    disagreed: int
+    disagreed: float
 
     @classmethod
     def of(cls, answers: AnswerMatrix) -> "Agreement":

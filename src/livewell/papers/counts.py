@@ -28,7 +28,7 @@ PAPER = Agreement(263, 49)
 def agreement(found: Agreement) -> list[Step]:
     """What the experts' agreement says, and what the paper's said."""
     pairs = [Step("scored by two or more, none unsure", str(found.pairs), str(PAPER.pairs))]
-    pairs.append(Step("of these experts disagree, dropped", str(found.disagreed), "49"))
+    pairs.append(Step("of these experts disagree, dropped", f"{found.disagreed:g}", "49"))
     named = {
         "share of disagreement": "share",
         "ambiguous before": "ambiguous",

@@ -226,7 +226,7 @@ def test_labels_of_another_route_take_the_boxes_away(
 
 def test_help_names_the_route(livewell: Run) -> None:
     """The route stands in the list of routes, and its options say what they mean."""
-    assert "points, boxes or merging" in livewell("label", "--help").stdout
+    assert "points, boxes, votes or merging" in livewell("label", "--help").stdout
     shown = livewell("label", "boxes", "--help").stdout
     for option in ("--csv", "--corners", "--unboxed", "--at-least", "--clip", "--others"):
         assert option in shown

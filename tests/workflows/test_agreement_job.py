@@ -1,6 +1,7 @@
 """Agreement of persons as a job: of tables and of a study, by the library and the command."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -8,11 +9,17 @@ import pytest
 from click.testing import CliRunner
 
 import livewell
+from livewell.answers.database import Database
+from livewell.answers.settings import TaskSettings
+from livewell.answers.store import AnswerStore, NewAnswer
+from livewell.answers.tables import Person
 from livewell.cli import main
 from livewell.errors import SpecError, StudyError, TableError
 from livewell.study.study import Study
 from livewell.workflows.agreement import agreement_results
 
+COLUMNS = ["item", "person", "answer", "image", "t", "round", "kind"]
+COLUMNS += ["marks", "seconds", "reason"]
 WORDS = {"h": "healthy", "s": "sick"}
 
 
@@ -104,3 +111,41 @@ def test_what_is_asked_wrongly(study: Study, tmp_path: Path) -> None:
         livewell.agreement(path, tmp_path / "out", classes=["healthy", "odd"])
     with pytest.raises(TableError, match="no answer names a class"):
         agreement_results(answers(answer="unsure"))
+
+
+def test_a_task_of_the_site(study: Study, tmp_path: Path) -> None:
+    """Answers that the site keeps give the page and labels of the study, by the task's name."""
+    shutil.copytree(study.folder, tmp_path / "study")
+    copy = Study.open(tmp_path / "study")
+    database = Database.of_study(copy.folder)
+    store = AnswerStore(database)
+    items = answers().drop_duplicates("item")[["image", "t"]].query("t < 3").assign(frames=1)
+    task = store.make_task(
+        "mine", "frame", ["healthy", "sick"], items, TaskSettings(shared_every=2, repeats=0)
+    )
+    with database.session() as session:
+        people = [Person(name=name, role="expert", created=0.0) for name in ("ann", "bob")]
+        session.add_all(people)
+        session.flush()
+        numbers = [person.id for person in people]
+    for person in numbers:
+        for n in range(24):
+            ((showing, item),) = store.next_showings(task, person, 1)
+            word = "healthy" if item.image[0] == "A" else "sick"
+            store.add(person, NewAnswer(f"{person}-{n}", showing.id, word)).result(timeout=20)
+    store.close()
+    database.close()
+    words = ["agreement", str(copy.folder), "--task", "mine", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["estimates"]["observed"]["value"] == 1
+    words = ["label", "votes", str(copy.folder), "--task", "mine", "--positive", "sick"]
+    done = CliRunner().invoke(main, [*words, "--rule", "dawid-skene", "--posterior", "0.9"])
+    assert done.exit_code == 0, done.output
+    table = copy.labels("labels")
+    assert len(table) > 10
+    assert (table["label"] == table["image"].str[0].map({"A": "healthy", "B": "sick"})).all()
+    done = CliRunner().invoke(
+        main, ["label", "votes", str(copy.folder), "--task", "m", "--positive", "sick"]
+    )
+    assert "mine" in done.output

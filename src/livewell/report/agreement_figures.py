@@ -176,7 +176,7 @@ def shares_of_people(
     looks = [(HEALTHY, "o"), (SICK, "s")]
     with Sheet(8.0, 0.95 + 0.34 * len(known)) as sheet:
         axes = sheet.axes
-        rows = name_rows(axes, [cut(name, 28) for name in known["person"]])
+        rows = name_rows(axes, [cut(name, 36) for name in known["person"]])
         said = []
         for at, ((name, text), (colour, mark)) in enumerate(zip(columns, looks, strict=False)):
             y = rows + (0.14 - 0.28 * at if len(columns) > 1 else 0)
@@ -208,7 +208,7 @@ def speed(people: pd.DataFrame) -> Picture:
         return empty("No times of answers are known.", "Seconds an answer")
     with Sheet(8.0, 0.95 + 0.3 * len(known)) as sheet:
         axes = sheet.axes
-        rows = name_rows(axes, [cut(name, 28) for name in known["person"]])
+        rows = name_rows(axes, [cut(name, 36) for name in known["person"]])
         ends = (known["q1_s"].to_numpy(float), known["q3_s"].to_numpy(float))
         axes.hlines(rows, *ends, color=INK, lw=2.2, alpha=0.45)
         axes.scatter(known["median_s"], rows, s=34, color=INK, zorder=3)

@@ -108,7 +108,8 @@ def agreement(
         table, classes, study=study, title=title, by=by, stopped=stopped, near_px=near_px
     )
     known |= {"classes": list(results.crew.classes), "stopped": stopped}
-    folder = ResultFolder.claim(Path(out), "agreement", "agreement.json", known, anew=True).begin()
+    out = Path(out)
+    folder = ResultFolder.claim(out, "agreement", "agreement.json", known, anew=True).begin()
     numbers = results.figures()
     write_json(folder.path / RESULTS, numbers)
     page = folder.write(render(agreement_page(results)), results.tables())

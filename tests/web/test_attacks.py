@@ -362,6 +362,16 @@ def test_oversized_request_is_refused_while_it_streams(served: Site) -> None:
     assert streamed.startswith(b"HTTP/1.1 413")
 
 
+def test_only_owners_send_large_files(client: Client) -> None:
+    """Where answers are imported, owners may send more than elsewhere, and nobody else."""
+    file = {"file": ("answers.csv", b"x" * (BODY_BYTES + 1))}
+    codes = [
+        client(role).post("/answers/import/1", files=file).status_code
+        for role in (None, "viewer", "expert", "owner")
+    ]
+    assert codes == [413, 413, 413, 404]
+
+
 def test_headers_of_every_answer(client: Client) -> None:
     """Pages, refusals and files carry the policy; pages are never kept, files for ever."""
     owner, nobody = client("owner"), client(None)

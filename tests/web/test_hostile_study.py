@@ -53,8 +53,8 @@ def pages(served: Site) -> list[str]:
     answer = NewAnswer(secrets.token_hex(16), shown, SCRIPT, note=ENDS + SCRIPT, tags=(SCRIPT,))
     served.answers.add(1, answer).result(30)
     images = [f"/image/{number}" for number in range(len(NAMES))]
-    lists = ["/", "/?view=list", "/well/0/0", "/annotate", f"/annotate/{task}", "/agreement"]
-    more = [f"/agreement/{task}", "/tasks", "/exports", "/reports", "/fit", "/quiz", "/people"]
+    lists = ["/", "/?view=list", "/annotate", "/tasks/new", "/agreement", "/reports", "/people"]
+    more = [f"/{kind}/{task}" for kind in ("annotate", "tasks", "agreement", "exports", "fit")]
     return [*lists, *more, *images]
 
 
@@ -73,5 +73,5 @@ def test_nothing_of_a_hostile_study_runs(signed_in: "Page", served: Site, pages:
         assert signed_in.locator("img[src='x'], svg[onload], [onerror]").count() == 0, path
         shown += "onerror=alert(1)" in signed_in.content()
         assert "49" not in signed_in.title()
-    assert seen >= 6
+    assert seen >= len(pages) - 2
     assert shown >= 3

@@ -146,6 +146,7 @@ def test_a_movie_is_seen_by_keys_alone(look: Viewer) -> None:
     assert look.page.get_by_role("button", name="Play").is_visible()
 
 
+@pytest.mark.long
 def test_a_large_image_is_coarse_as_a_whole_and_exact_when_near(look: Viewer) -> None:
     """Far away a number is the mean of a square, and said so; near by it is the pixel's own."""
     look.open(2)
@@ -181,7 +182,7 @@ def test_a_class_map_lies_over_the_image(look: Viewer, served: Site) -> None:
     served.look.results.forget()
     look.open(0)
     plain = look.grey(0.1)
-    look.page.get_by_label("map", exact=True).check()
+    look.page.get_by_label("map (of movie.ome.tif)", exact=True).check()
     legend = look.page.get_by_text("outlined: p(positive) of at least 0.50")
     legend.wait_for()
     look.page.wait_for_timeout(300)
@@ -190,11 +191,12 @@ def test_a_class_map_lies_over_the_image(look: Viewer, served: Site) -> None:
     reds, blues = np.array(covered[0::3]), np.array(covered[2::3])
     assert (blues > reds + 40).any()
     assert "p(positive) 0.0" in look.point_at(20, 40, 256, 256)
-    look.page.get_by_label("map", exact=True).uncheck()
+    look.page.get_by_label("map (of movie.ome.tif)", exact=True).uncheck()
     look.page.wait_for_timeout(100)
     assert look.grey(0.1) == plain
 
 
+@pytest.mark.long
 def test_a_hostile_report_reaches_nothing_of_the_site(chromium: "Browser", served: Site) -> None:
     """Script in a report runs apart: no cookies, no requests, nothing of the page around it."""
     folder = served.study.folder.parent / "audited"

@@ -30,7 +30,7 @@ WORDS = {
     "within_auc": "ROC AUC within groups",
     "f1": "F1",
 }
-RUN = "training run"
+RUN, MAPS = "training run", "maps"
 Json = Mapping[str, Any]
 
 
@@ -167,7 +167,10 @@ def _result(root: Path, folder: Path, marker: str) -> Result:
     path = folder / marker
     about = _read(path)
     report = folder / "report.html"
-    name = folder.relative_to(root).as_posix()
+    name, movie = folder.relative_to(root).as_posix(), about.get("movie")
+    if isinstance(movie, str):  # folders of maps that the site made have names of no meaning
+        file = Path(movie).name
+        name = f"of {file}" if MAPS in folder.parts else f"{name} (of {file})"
     return Result(
         id=hashlib.sha256(str(folder.resolve()).encode("utf-8", "replace")).hexdigest()[:16],
         kind=str(about.get("kind", marker.removesuffix(".json"))),

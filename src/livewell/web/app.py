@@ -24,7 +24,17 @@ from livewell.web.site import Site
 
 def create_app(site: Site) -> FastAPI:
     """The site as an ASGI application."""
-    from livewell.web.pages import accounts, annotate, exports, fit, look, quiz, reports, tasks
+    from livewell.web.pages import (
+        accounts,
+        agreement,
+        annotate,
+        exports,
+        fit,
+        look,
+        quiz,
+        reports,
+        tasks,
+    )
 
     log, limits = SiteLog(site.folder), Limits()
 
@@ -44,7 +54,7 @@ def create_app(site: Site) -> FastAPI:
     )
     app.state.site, app.state.log, app.state.limits = site, log, limits
     app.state.templates = environment()
-    for pages in (accounts, annotate, exports, fit, look, quiz, reports, tasks):
+    for pages in (accounts, agreement, annotate, exports, fit, look, quiz, reports, tasks):
         app.include_router(pages.router)
     app.add_api_route("/openapi.json", _described, include_in_schema=False)
     app.mount(KEPT, _Files("public, max-age=31536000, immutable"), name="kept")

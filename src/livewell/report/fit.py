@@ -47,7 +47,7 @@ def hold_out_words(found: HoldOut) -> list[str]:
         f" the ROC curve of {area.value:.2f} (0.5 is chance, 1 is perfect)"
     )
     if not has_interval(area) or area.method == "none":
-        words = [f"{said}; there is no interval, for it {area.note}."]
+        words = [f"{said}; there is no interval: {area.note}."]
     else:
         span = f"95% interval {area.low:.2f} to {area.high:.2f}"
         over = plural(area.groups, by)

@@ -33,7 +33,7 @@ def _of(accuracy: Estimate, count: int) -> str:
 
 def _interval(found: Estimate) -> str:
     if not has_interval(found) or found.method == "none":
-        return f" (no interval: it {found.note})" if found.note else ""
+        return f" (no interval: {found.note})" if found.note else ""
     return f" (95% interval {found.low:.0%} to {found.high:.0%})"
 
 

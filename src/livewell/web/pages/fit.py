@@ -8,12 +8,13 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from livewell.answers.settings import TaskSettings
-from livewell.answers.tables import Job
+from livewell.answers.tables import Job, Task
 from livewell.errors import LivewellError
 from livewell.web.asking import task_of
 from livewell.web.fitting import KINDS_TO_FIT, RULES, results
 from livewell.web.jobs import FAILED, OPEN, STOPPED
 from livewell.web.pixels import packed, packed_box
+from livewell.web.quizzing import is_quiz
 from livewell.web.rendering import page
 from livewell.web.security import Owner, TheSite
 from livewell.web.site import Site
@@ -48,7 +49,7 @@ def fit_page(request: Request, task: int, person: Owner, site: TheSite) -> HTMLR
         person,
         "fit.html",
         task=found,
-        possible=found.kind in KINDS_TO_FIT,
+        possible=_possible(found),
         ready=site.fitting.ready(found),
         every=TaskSettings.model_validate(found.settings).fit_every,
         uncertain=TaskSettings.model_validate(found.settings).uncertain,
@@ -72,8 +73,8 @@ def ask(
     found = task_of(site, task)
     if rule not in RULES:
         raise HTTPException(422, f"No such rule. There are: {', '.join(RULES)}.")
-    if found.kind not in KINDS_TO_FIT:
-        raise HTTPException(422, "No model is fitted of marked cells here.")
+    if not _possible(found):
+        raise HTTPException(422, "No model is fitted of marked cells here, nor of a quiz.")
     if any(job.state in OPEN for job in site.fitting.of(task)):
         raise HTTPException(409, "A model of this task is being fitted already.")
     ready = site.fitting.ready(found)
@@ -148,6 +149,11 @@ def map_values(job: int, number: int, person: Owner, site: TheSite) -> Response:
     y, x = (edge - where.stride_px / 2 for edge in where.origin_px)
     box = [y, x, y + rows * where.stride_px, x + columns * where.stride_px]
     return packed(planes, headers={"X-Box": ",".join(f"{edge:g}" for edge in box)})
+
+
+def _possible(task: Task) -> bool:
+    """Whether models are fitted of such a task: not of marks, nor of a quiz, which tells truths."""
+    return task.kind in KINDS_TO_FIT and not is_quiz(task)
 
 
 def _job(site: Site, number: int) -> Job:

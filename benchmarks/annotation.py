@@ -146,6 +146,7 @@ def campaign(
                 dealt=(last >= 0).sum(axis=1),
                 answers=chance.sum(axis=1),
                 others=chance.sum(axis=1) - chance[:, person],
+                sure=chance.sum(axis=1),
                 last=last[:, person],
                 round=np.where(last[:, person] < 0, -1, 0),
                 by_chance=chance[:, person],

@@ -33,6 +33,7 @@ def items_of(number: int, seed: int) -> ItemStates:
         dealt=others.copy(),
         answers=others.copy(),
         others=others,
+        sure=others.copy(),
         control=rng.random(number) < 0.2,
         uncertainty=np.where(rng.random(number) < 0.7, rng.random(number), np.nan),
         posterior=np.where(others > 0, rng.random(number) ** 0.1, np.nan),
@@ -180,11 +181,17 @@ def test_most_uncertain_first_of_those_that_nobody_was_dealt() -> None:
 
 
 def test_one_answer_settles_nothing() -> None:
-    """However high the posterior, a second answer by chance is asked for; then no third."""
-    sure = np.full(10, 0.999)
-    for answers, left in ((1, 10), (2, 0)):
+    """However high the posterior, a second class by chance is asked for; then no third."""
+    posterior = np.full(10, 0.999)
+    for answers, unsure, left in ((1, 0, 10), (2, 1, 10), (2, 0, 0)):
         number = np.full(10, answers)
-        items = replace(ItemStates.unseen(10), answers=number, others=number, posterior=sure)
+        items = replace(
+            ItemStates.unseen(10),
+            answers=number,
+            others=number,
+            sure=number - unsure,
+            posterior=posterior,
+        )
         assert len(dealt(items, TaskSettings(stop_at=0.95), 20)) == left
         assert len(dealt(items, TaskSettings(stop_at=None), 20)) == 10
 

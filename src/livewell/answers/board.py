@@ -78,6 +78,7 @@ class Board:
         self._hands: dict[int, Hand] = {}
         self._dealt = np.zeros(number, np.int64)
         self._answers = np.zeros(number, np.int64)
+        self._sure = np.zeros(number, np.int64)
         self._standing = np.zeros(number, np.int64)
         self._control = np.array([item.truth is not None for item in items], np.bool_)
         parts = {name: place for place, name in enumerate(PARTS)}
@@ -207,6 +208,7 @@ class Board:
             dealt=self._dealt,
             answers=self._answers,
             others=self._answers - hand.counted,
+            sure=self._sure,
             last=hand.last,
             round=hand.round,
             by_chance=hand.by_chance,
@@ -246,8 +248,8 @@ class Board:
         self._hand(dealt.showing.person_id).waiting.remove(dealt)
 
     def _take_back(self, dealt: Dealt) -> None:
-        dealt.answer_id = dealt.answer = None
         self._count(dealt, -1)
+        dealt.answer_id = dealt.answer = None
         waiting = self._hand(dealt.showing.person_id).waiting
         insort(waiting, dealt, key=lambda each: each.showing.number)
 
@@ -258,6 +260,7 @@ class Board:
         self._new += 1
         if dealt.showing.reason in BY_CHANCE:
             self._answers[dealt.row] += change
+            self._sure[dealt.row] += change * (dealt.answer != UNSURE)
             hand.counted[dealt.row] = change > 0
 
     def _hand(self, person: int) -> Hand:

@@ -40,7 +40,7 @@ PARTS = ("before", "study", "after")
 BY_CHANCE = ("random", "shared")
 """Reasons of answers that statistics of agreement take."""
 SETTLED_BY = 2
-"""Fewest answers by chance that settle an item."""
+"""Fewest answers by chance, none of them unsure, that settle an item."""
 PERIOD = 1000
 """Showings, beside shared ones, after which the row of kinds begins anew."""
 Integers = NDArray[np.int64]
@@ -69,6 +69,8 @@ class ItemStates:
     """People who answered it where it was dealt by chance, this one among them."""
     others: Integers
     """The same without this person."""
+    sure: Integers
+    """People who answered it with a class, and not "unsure", where it was dealt by chance."""
     last: Integers
     """Ordinal at which it was last dealt to this person; -1: never."""
     round: Integers
@@ -93,6 +95,7 @@ class ItemStates:
             dealt=zeros,
             answers=zeros.copy(),
             others=zeros.copy(),
+            sure=zeros.copy(),
             last=never,
             round=never.copy(),
             by_chance=no,
@@ -105,8 +108,8 @@ class ItemStates:
     def settled(self, settings: TaskSettings) -> Flags:
         """Which need no more answers by the stop rule, (n,)."""
         if settings.stop_at is None:
-            return np.zeros(len(self.answers), np.bool_)
-        return (self.posterior >= settings.stop_at) & (self.answers >= SETTLED_BY)
+            return np.zeros(len(self.sure), np.bool_)
+        return (self.posterior >= settings.stop_at) & (self.sure >= SETTLED_BY)
 
 
 def choose(

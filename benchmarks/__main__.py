@@ -175,6 +175,12 @@ BENCHMARKS = (
         (RUNS, _count("--images", 10_000)),
     ),
     Benchmark(
+        "site",
+        "site.load",
+        "Fifty people on the site at once, also with a slow disk: times, what is lost.",
+        (RUNS, _count("--answers", 200), _count("--seconds", 60)),
+    ),
+    Benchmark(
         "training-speed",
         "training.speed",
         "Crops a second with full augmentation, as a share of the net alone.",

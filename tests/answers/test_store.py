@@ -275,6 +275,26 @@ def test_the_least_sure_come_first(store: AnswerStore, people: People) -> None:
     assert later[-1][1].uncertain_by == "run-1"
 
 
+def test_settled_items_are_not_asked_again(
+    store: AnswerStore, people: People, database: Database
+) -> None:
+    """Items on which two people agree, who agree on nearly all, are left to nobody else."""
+    numbers = people(*(f"p{n}" for n in range(6)))
+    settings = TaskSettings(shared_every=2, repeats=0, stop_at=0.9)
+    task = store.make_task("stop", "patch", ["a", "b"], patches(60), settings)
+    for person in numbers[:5]:
+        while rows := store.next_showings(task, person, 5):
+            for showing, item in rows:
+                give(store, person, new(showing.id, answer="ab"[item.number % 2]))
+    given = store.progress(task, numbers[0]).answers
+    assert 120 <= given < 200
+    assert store.progress(task, numbers[0]).anybody == 60
+    store.close()
+    again = AnswerStore(database)
+    assert again.next_showings(task, numbers[5], 1) == []
+    again.close()
+
+
 def test_a_store_opened_again_goes_on(
     store: AnswerStore, task: int, people: People, database: Database
 ) -> None:

@@ -72,6 +72,7 @@ class Fuzz:
     """Sends what schemathesis makes, and keeps what is wrong."""
 
     client: TestClient
+    owner: bool
     codes: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -100,7 +101,7 @@ class Fuzz:
         said = f"{answer.status_code} {case.method} {words['url']} {body!r:.200}"
         if answer.status_code >= 500:
             self.wrong.append(f"a fault: {said}")
-        if SECRET in answer.text:
+        if SECRET in answer.text and not self.owner:  # who exports everybody's answers
             self.wrong.append(f"another person's words: {said}")
         if fed and answer.is_success:
             self.wrong.append(f"another person's item: {said}")
@@ -122,7 +123,7 @@ def fuzz(
     codes, wrong = Counter[int](), list[str]()
     for number, operation in enumerate(operations):
         _restore(app.state.site)
-        fuzzers = [Fuzz(client(role, f"the {role}")) for role in ROLES]
+        fuzzers = [Fuzz(client(role, f"the {role}"), role == "owner") for role in ROLES]
         for mode in MODES if count > 1 else (MODES[number % 2],):
             # where anything fits, such as for text, there is nothing that does not
             with suppress(Unsatisfiable):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -171,6 +172,16 @@ def test_owner_of_own_machine_is_the_first_or_the_named_one(own_study: Study) ->
         again.close()
     with pytest.raises(SpecError, match="no owner"):
         site_for(own_study, ServeSettings(owner="Bo"), 1)
+
+
+def test_several_first_visits_make_one_owner(own_study: Study) -> None:
+    """Pages that open by the owner's link at the same moment all meet the same person."""
+    site = site_for(own_study, ServeSettings(), 1)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: people.make_owner(site.database, "Ada"), range(16)))
+    assert len(set(found)) == 1
+    assert [each.name for each in people.people(site.database)] == ["Ada"]
+    site.close()
 
 
 def test_delays_grow_and_end() -> None:

@@ -61,6 +61,15 @@ def test_all_frames_of_a_sequence_get_its_label(copy: Study) -> None:
     assert len(made.meta.settings["answers_sha256"]) == 64
 
 
+def test_single_answers_say_little_of_persons(copy: Study) -> None:
+    """Dawid and Skene's rule warns where few items have two answers; the majority need not."""
+    once = answers().drop_duplicates("item")
+    for rule, warned in (("dawid-skene", True), ("majority", False)):
+        votes = Votes(once, CLASSES, rule=rule, posterior=0.51)
+        made = label(copy, votes, ("healthy", "sick"))
+        assert any("majority" in note for note in made.meta.notes) is warned
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_command_reads_files(copy: Study, tmp_path: Path, ending: str) -> None:
     """CSV and Parquet give the same labels; the other rules and frames without a box too."""

@@ -140,16 +140,28 @@ class Votes(Route):
         if len(some) < len(made.table):
             steps["called none, dropped"] = len(made.table) - len(some)
         steps |= {f"items {name}": int((items["label"] == name).sum()) for name in names}
-        rows = self._patches(items) if self.patch_px and "y" in items else self._few(items)
+        rows = (
+            self._patches(items)
+            if self.patch_px and "y" in items
+            else _frames(items, self.frames_each)
+        )
         torn = rows.groupby(KEY, dropna=False)["label"].transform("nunique") > 1
         once = rows[~torn].drop_duplicates(KEY)
         if torn.any():
             steps["frames with two labels, dropped"] = len(rows[torn].drop_duplicates(KEY))
-        notes = [said] if (said := _ceiling(made.agreement)) else []
+        notes = [said for said in (_ceiling(made.agreement), self._alone(made)) if said]
         return Labels.of(ROUTE, once, once["label"], names, steps, score=once["score"], notes=notes)
 
-    def _few(self, items: pd.DataFrame) -> pd.DataFrame:
-        return _frames(items, self.frames_each)
+    def _alone(self, made: Decisions) -> str:
+        """A caution where Dawid and Skene's model has little to learn persons from."""
+        items, pairs = made.steps["scored by somebody"], made.agreement.pairs
+        if self.rule != "dawid-skene" or 2 * pairs >= items:
+            return ""
+        return (
+            f"only {pairs:,} of {plural(items, 'item')} were answered by two persons or more: what"
+            " Dawid and Skene's model says of persons rests on these; with so few the majority"
+            " (--rule majority) may be nearer the truth"
+        )
 
     def _patches(self, items: pd.DataFrame) -> pd.DataFrame:
         places = zip(*(items[name].tolist() for name in ("image", "t", "y", "x")), strict=True)

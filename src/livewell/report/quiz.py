@@ -109,11 +109,15 @@ def _sections(results: QuizResults) -> Iterator[Section]:
         for one in results.scores
         for part, score in one.parts.items()
     ]
-    rows += [
-        (f"{MODEL}, {one.person}'s {part}", score.model["accuracy"])
-        for one in results.scores
-        for part, score in one.parts.items()
-    ]
+    theirs: dict[str, Estimate] = {}
+    for one in results.scores:
+        for part, score in one.parts.items():
+            found = score.model["accuracy"]
+            # of who answered all of a part the model's figures are the same
+            name = f"{MODEL}, {part}"
+            name = name if theirs.get(name, found) == found else f"{name} of {one.person}"
+            theirs[name] = found
+    rows += theirs.items()
     yield Section(
         "Accuracy",
         f"Intervals resample whole {several(results.by)}.",

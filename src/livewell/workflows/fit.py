@@ -126,7 +126,8 @@ def fit(
     out
         The run's folder.
     tell
-        Is told what is known, as plain values: ``labels``, ``figures``, ``maps``, ``uncertain``.
+        Is told what is known, as plain values: ``labels``, ``figures``, ``maps``, ``uncertain``,
+        ``report``.
 
     Returns
     -------
@@ -157,12 +158,10 @@ def fit(
         seed=plan.seed,
     )
     train(study, out, profile, split=plan.name, seed=plan.seed)
-    done = evaluate(out, baselines=False, random=False, seed=plan.seed)
     tested = EvaluationSet.of_run(out)
-    models = {fold: tested.model(fold) for fold in sorted(tested.folders)}
+    scores, models = tested.scores()
     judged = _FitFigures(tested, models, patch_px is not None, plan.seed)
-    told = judged.told(done.scores, answers, items)
-    tell({"figures": told | {"report": str(done.page.relative_to(out)), "by": found.by}})
+    tell({"figures": judged.told(scores, answers, items) | {"by": found.by}})
     judges = UnseenJudges(tested, models)
     first = _a_labelled_frame(tested)
     maps = [_write_map(judges, *first, out)]
@@ -172,6 +171,9 @@ def fit(
     for frame in _most_unsure(values, first):
         maps = [*maps, _write_map(judges, *frame, out)]
         tell({"maps": maps})
+    # its page takes longer than all of this, and nobody need wait for it
+    page = evaluate(out, baselines=False, random=False, seed=plan.seed).page
+    tell({"report": str(page.relative_to(out))})
     return values.dropna(ignore_index=True)[["item", "uncertainty"]]
 
 

@@ -212,13 +212,13 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_what_cannot_be_is_refused(site: Site, client: Client, wrong: dict[str, Any]) -> None:
+def test_what_cannot_be_is_refused(site: Site, client: Client) -> None:
     """Answers that the page cannot give are refused, and nothing of them is kept."""
     task, ada = make_task(site), client("expert")
     shown = waiting(ada, task, 1)[0]["showing"]
-    body = {"id": str(uuid.uuid4()), "showing": shown, "answer": "sick"} | wrong
-    assert ada.post(f"/annotate/{task}/answers", json=body).status_code == 422
+    for name, wrong in WRONG.items():
+        body = {"id": str(uuid.uuid4()), "showing": shown, "answer": "sick"} | wrong
+        assert ada.post(f"/annotate/{task}/answers", json=body).status_code == 422, name
     assert site.answers.answers(task).empty
 
 

@@ -52,7 +52,7 @@ def load(runs: Path, seed: int, answers: int, seconds: int) -> Result:
         header=HEADER,
         rows=rows,
         lead=f"{PEOPLE} people answer ten-frame sequences of 256 px (16 bits, out of TIFF movies of"
-        f" 768 px; what is sent of each is 512 px, with its surroundings) on one server process."
+        f" 768 px) on one server process."
         f" Paced: each answers every {EVERY_S:g} s on average for {seconds} s, and the page fetches"
         f" three items ahead. At once: each gives up to {answers} answers, the next as soon as the"
         " last one is confirmed, without images.",

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -457,5 +457,36 @@ def test_what_cannot_be_written_is_said_and_forgotten(tmp_path: Path) -> None:
     assert lost in shown(store, task, 1, 9)
     give(store, 1, new(lost, id="lost", answer="a"))
     assert sorted(store.answers(task)["answer_id"]) == ["kept", "lost"]
+    store.close()
+    database.close()
+
+
+def test_a_refused_answer_takes_no_other_with_it(tmp_path: Path) -> None:
+    """What is written together with a refused answer is kept, and is not asked again."""
+    database = Database(f"sqlite:///{tmp_path / 'answers.sqlite'}")
+    with database.session() as session:
+        session.add_all([Person(name=name, role="expert", created=0.0) for name in ("a", "b")])
+    store = AnswerStore(database)
+    settings = TaskSettings(shared_every=0, repeats=0)
+    one, two = (
+        store.make_task(name, "patch", ["healthy", "sick"], patches(40), settings)
+        for name in ("one", "two")
+    )
+    asked = {(task, who): shown(store, task, who, 2) for task in (one, two) for who in (1, 2)}
+    give(store, 1, new(asked[one, 1][0], id="taken", answer="sick"))
+    database.turns.take()  # so that the following gather
+    store.add(1, new(asked[one, 1][1], answer="sick"))
+    refused = store.add(2, new(asked[two, 2][0], id="taken", answer="sick"))
+    then: Future[list[str]] = Future()
+    refused.add_done_callback(lambda _: then.set_result(shown(store, two, 1)))
+    kept = store.add(1, new(asked[two, 1][0], answer="sick"))
+    database.turns.give()
+    kept.result(60)
+    with pytest.raises(AnswerError) as error:
+        refused.result(60)
+    assert "UNIQUE" not in str(error.value)
+    assert then.result(60) == asked[two, 1][1:]
+    assert shown(store, two, 1) == asked[two, 1][1:]
+    assert len(store.answers(two)) == 1
     store.close()
     database.close()

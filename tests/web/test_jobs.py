@@ -10,6 +10,7 @@ import pytest
 
 from livewell.answers.database import Database
 from livewell.answers.tables import Job, Person
+from livewell.errors import OutputError
 from livewell.web.jobs import DONE, FAILED, LEFT_BEHIND, STOPPED, JobKind, Jobs
 
 TARGETS = """
@@ -176,3 +177,43 @@ def test_left_behind(make: Make) -> None:
     again = second.again(number, 1)
     assert again is not None
     wait(second, again, "running")
+
+
+def test_the_database_may_fail_for_a_while(
+    make: Make, ended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it cannot be told what is due, as without a database, later jobs are done."""
+    jobs, failed = make(), threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise OutputError("the database server cannot be reached")
+
+    monkeypatch.setitem(jobs.kinds, "refuse", JobKind("targets_of_jobs:refuse", due=fail))
+    monkeypatch.setattr("livewell.web.jobs.LOOK_S", 0.01)
+    jobs.start()
+    assert failed.wait(30)
+    number = jobs.ask("count", {"to": 1, "trace": os.devnull}, 1)
+    wait(jobs, number, DONE)
+    assert ended == [number]
+
+
+def test_the_end_of_a_job_waits_for_the_database(
+    make: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that ends while the database is away is done once it is back."""
+    jobs, away, session = make(), threading.Event(), database.session
+
+    def end(_: Job) -> None:
+        monkeypatch.setattr(database, "session", fail)
+
+    def fail() -> None:
+        monkeypatch.setattr(database, "session", session)
+        away.set()
+        raise OutputError("the database server cannot be reached")
+
+    monkeypatch.setattr("livewell.web.jobs.AGAIN_S", 0.01)
+    monkeypatch.setitem(jobs.kinds, "count", JobKind("targets_of_jobs:count", ended=end))
+    number = jobs.ask("count", {"to": 1, "trace": os.devnull}, 1)
+    assert away.wait(60)
+    wait(jobs, number, DONE)

@@ -23,6 +23,7 @@ from livewell.errors import AnswerError, LivewellError, OutputError
 
 MOST = 1000
 """Rows a transaction."""
+AGAIN = "load the page again"
 ATTEMPTS, PAUSE_S = 3, 1.0
 """How often a transaction is tried that the database, not a row, stands against."""
 
@@ -103,18 +104,27 @@ class Writer:
     def _keep(self, batch: Sequence[Entry]) -> None:
         try:
             self._write(batch)
-        except IntegrityError as error:
-            if len(batch) == 1:
-                said = AnswerError("the database refuses this answer", got=str(error.orig)[:200])
-                self._give_up(batch, said)
-            else:
-                # each stands or falls by itself
-                for entry in batch:
-                    self._keep([entry])
+        except IntegrityError:
+            self._keep_each(batch)
         else:
-            for entry in batch:
-                if entry.done is not None:
-                    entry.done.set_result(None)
+            _confirm(batch)
+
+    def _keep_each(self, batch: Sequence[Entry]) -> None:
+        """Have each row of a batch stand or fall by itself.
+
+        What was built on refused ones is forgotten once all others are written: whoever reads the
+        database then finds all of them.
+        """
+        refused = []
+        for entry in batch:
+            try:
+                self._write([entry])
+            except IntegrityError:
+                refused.append(entry)
+            else:
+                _confirm([entry])
+        if refused:
+            self._give_up(refused, AnswerError("another answer has this name", remedy=AGAIN))
 
     def _write(self, batch: Sequence[Entry]) -> None:
         """One transaction, tried again where the connection was lost or the disk is busy."""
@@ -177,6 +187,12 @@ class Writer:
         if ended:
             self._queue.put(None)
         return found
+
+
+def _confirm(batch: Sequence[Entry]) -> None:
+    for entry in batch:
+        if entry.done is not None:
+            entry.done.set_result(None)
 
 
 def _is_there(connection: Connection, entry: Entry) -> bool:

@@ -5,6 +5,7 @@ writes is whole or not there, and most steps go on where they were.
 """
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -32,7 +33,10 @@ SAID_S = 0.5
 """Least time between two steps that are written into the database."""
 LOOK_S = 5.0
 """How often it is looked for work that is due by itself."""
+AGAIN_S = 1.0
+"""After how long a database that was away is asked again to take the end of a job."""
 LONGEST_STEP = 1000
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +152,25 @@ class Jobs:
 
     def _work(self) -> None:
         while not self._closed:
-            job = self._next()
-            if job is not None:
-                self._do(job)
-                continue
-            self._news.wait(LOOK_S)
-            self._news.clear()
-            for kind in self.kinds.values():
-                if not self._closed:
-                    kind.due()
+            try:
+                idle = self._step()
+            except Exception as error:  # such as of a database that is away for a while
+                _held_up(error)
+                idle = True
+            if idle and not self._closed:
+                self._news.wait(LOOK_S)
+                self._news.clear()
+
+    def _step(self) -> bool:
+        """Do the next job, or ask for what is due; whether there was no job."""
+        job = self._next()
+        if job is not None:
+            self._do(job)
+            return False
+        for kind in self.kinds.values():
+            if not self._closed:
+                kind.due()
+        return True
 
     def _next(self) -> Job | None:
         """The job that waits longest, now running."""
@@ -183,7 +197,20 @@ class Jobs:
         if self._closed:
             trouble = trouble and LEFT_BEHIND
         step, state = (trouble, FAILED) if trouble else ("", DONE)
-        self._change(mine, state=state, step=_short(step), ended=time.time())
+        self._settle(mine, state=state, step=_short(step), ended=time.time())
+
+    def _settle(self, mine: Any, **values: Any) -> None:
+        """Note how a job has ended, as soon as the database takes it."""
+        while True:
+            try:
+                self._change(mine, **values)
+            except Exception as error:
+                if self._closed:
+                    raise
+                _held_up(error)
+                time.sleep(AGAIN_S)
+            else:
+                return
 
     def _talk(self, job: Job, mine: Any) -> tuple[dict[str, Any], str]:
         """Let the child do a job: what it found, and what went wrong, in words."""
@@ -228,6 +255,10 @@ class Jobs:
                 " ended it. Start it again; what was finished is kept."
             )
         return result, trouble
+
+
+def _held_up(error: Exception) -> None:
+    LOGGER.warning("work beside the pages is held up: %s", error, exc_info=error)
 
 
 def _short(text: str) -> str:

@@ -86,7 +86,9 @@ def same(found: pd.DataFrame, table: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(found.reset_index(drop=True), table.reset_index(drop=True))
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(
+    "name", [FORMS[0], *(pytest.param(name, marks=pytest.mark.long) for name in FORMS[1:])]
+)
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=tables())
 def test_a_file_is_read_back(tmp_path: Path, name: str, table: pd.DataFrame) -> None:
@@ -167,6 +169,7 @@ def test_no_spreadsheet_runs_a_note(store: AnswerStore, tmp_path: Path) -> None:
     assert read_export(tmp_path / "a.csv")["note"].tolist() == ["=x", "=x"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FORMS)
 def test_answers_move_to_another_study(store: AnswerStore, tmp_path: Path, name: str) -> None:
     """What one study exported another one imports, once however often, and says who is new."""

@@ -434,6 +434,7 @@ def test_nobody_waits_for_a_slow_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     database.close()
 
 
+@pytest.mark.long
 def test_what_cannot_be_written_is_said_and_forgotten(tmp_path: Path) -> None:
     """Where the disk refuses, everybody is told, nothing is half there, and it goes on later."""
     database = Database(f"sqlite:///{tmp_path / 'a.sqlite'}")

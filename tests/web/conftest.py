@@ -155,9 +155,9 @@ def served(own_study: Study) -> Iterator[Site]:
         site.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
-    """The system's Chromium, one for all tests of a process."""
+    """The system's Chromium, one for all tests of a file: while it runs so does an event loop."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:

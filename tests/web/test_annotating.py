@@ -97,6 +97,7 @@ def test_answers_by_keyboard_are_those_of_the_table(signed_in: "Page", served: S
     assert not [each for each in asked if any(f"{name}." in each for name in names)]
 
 
+@pytest.mark.long
 def test_every_control_has_a_name_and_is_reached_by_tab(signed_in: "Page", served: Site) -> None:
     """All that can be clicked can be reached by the tab key, and says what it is."""
     page = opened(signed_in, served, make_task(served))
@@ -128,6 +129,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab(signed_in: "Page", serve
     assert page.locator('[aria-live="polite"], [role="status"]').count() >= 2
 
 
+@pytest.mark.long
 def test_a_server_that_fails_loses_nothing(signed_in: "Page", served: Site) -> None:
     """Answers given while the server is away are said to be unsaved, and come when it is back."""
     task, page = make_task(served), signed_in
@@ -147,6 +149,7 @@ def test_a_server_that_fails_loses_nothing(signed_in: "Page", served: Site) -> N
     assert served.answers.answers(task)["item"].is_unique
 
 
+@pytest.mark.long
 def test_the_next_item_does_not_wait_for_the_server(signed_in: "Page", served: Site) -> None:
     """While an answer is on its way the next items are shown and can be answered."""
     task, held = make_task(served), list["Route"]()
@@ -161,6 +164,7 @@ def test_the_next_item_does_not_wait_for_the_server(signed_in: "Page", served: S
     assert served.answers.answers(task)["answer"].tolist() == ["healthy", "sick", "healthy"]
 
 
+@pytest.mark.long
 def test_only_what_was_seen_is_answered(signed_in: "Page", served: Site) -> None:
     """Keys that are pressed while an image is on its way, or that bounce, answer nothing."""
     task, held, free = make_task(served), list["Route"](), False
@@ -182,6 +186,7 @@ def test_only_what_was_seen_is_answered(signed_in: "Page", served: Site) -> None
     assert served.answers.answers(task)["answer"].tolist() == ["sick"]
 
 
+@pytest.mark.long
 def test_a_refused_answer_is_told_and_holds_up_no_other(signed_in: "Page", served: Site) -> None:
     """An answer that the server will never take is named; those after it are saved."""
     task = make_task(served)
@@ -201,6 +206,7 @@ def test_a_refused_answer_is_told_and_holds_up_no_other(signed_in: "Page", serve
     assert served.answers.answers(task)["answer"].tolist() == ["sick"]
 
 
+@pytest.mark.long
 def test_cells_are_marked_by_mouse_and_by_keyboard(signed_in: "Page", served: Site) -> None:
     """Clicks are points, drags boxes, arrows move a cross-hair; Enter sends all of them."""
     task = make_task(served, "cells")

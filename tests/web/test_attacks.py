@@ -225,6 +225,7 @@ def test_sign_in_leads_nowhere_else(client: Client, site: Site, onward: str) -> 
     assert len(made.headers.get_list("set-cookie")) == 1
 
 
+@pytest.mark.long
 def test_thousand_wrong_passwords(
     client: Client,
     site: Site,

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 
 import pandas as pd
+import pytest
 from starlette.testclient import TestClient
 
 from livewell.web.site import Site
@@ -44,6 +45,7 @@ def test_files_hold_every_answer(site: Site, client: Client) -> None:
     assert owner.get(f"/exports/{task}/answers/exe").status_code == 422
 
 
+@pytest.mark.long
 def test_a_file_comes_back(site: Site, client: Client) -> None:
     """A file that was downloaded may be added again: nothing is doubled, and what is no such file
     is refused in words."""

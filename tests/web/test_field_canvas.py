@@ -102,6 +102,7 @@ def test_the_number_of_a_pixel_is_that_of_the_file(look: Viewer) -> None:
         assert look.point_at(y, x, *DEEP.shape) == f"y {y}, x {x}: {DEEP[y, x]}"
 
 
+@pytest.mark.long
 def test_contrast_changes_the_picture_and_not_the_numbers(look: Viewer) -> None:
     """Sliders and fields of contrast draw the same numbers anew; nothing is fetched for it."""
     look.open(1)
@@ -118,6 +119,7 @@ def test_contrast_changes_the_picture_and_not_the_numbers(look: Viewer) -> None:
     assert max(before[:3]) <= 20  # beside the image
 
 
+@pytest.mark.long
 def test_a_movie_is_seen_by_keys_alone(look: Viewer) -> None:
     """Frames, play, zoom and fit have keys; time and scale are said."""
     look.open(0)
@@ -165,6 +167,7 @@ def test_a_large_image_is_coarse_as_a_whole_and_exact_when_near(look: Viewer) ->
     assert "pixel size unknown" in look.bar
 
 
+@pytest.mark.long
 def test_an_image_that_cannot_be_read_says_so_in_its_place(look: Viewer) -> None:
     """The page of a broken file stands, and says what is wrong."""
     look.page.goto(f"{look.address}/image/3")
@@ -176,6 +179,7 @@ def test_an_image_that_cannot_be_read_says_so_in_its_place(look: Viewer) -> None
     look.shows(0)
 
 
+@pytest.mark.long
 def test_a_class_map_lies_over_the_image(look: Viewer, served: Site) -> None:
     """A map is switched on, coloured, explained in words, and read at the pointer."""
     heat_map(served, "movie.ome.tif")

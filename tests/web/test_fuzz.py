@@ -203,6 +203,7 @@ def test_what_is_another_persons_stays_theirs(
     assert kept[["person", "answer"]].to_numpy().tolist() == [["Bo", "healthy"]]
 
 
+@pytest.mark.long
 def test_no_fault_and_no_read_across_people(
     app: FastAPI, client: Client, shared_task: Shared
 ) -> None:

@@ -58,6 +58,7 @@ def pages(served: Site) -> list[str]:
     return [*lists, *more, *images]
 
 
+@pytest.mark.long
 def test_nothing_of_a_hostile_study_runs(signed_in: "Page", served: Site, pages: list[str]) -> None:
     """In a real browser no page runs what names hold, and no policy has to stop it."""
     asked: list[str] = []

@@ -21,6 +21,7 @@ def person_in(page: "Page") -> str:
     return page.locator(".who a").inner_text()
 
 
+@pytest.mark.long
 def test_link_signs_in_from_anywhere(
     browser: "Page", served: Site, tmp_path: Path, chromium: "Browser"
 ) -> None:
@@ -49,6 +50,7 @@ def test_link_signs_in_from_anywhere(
         context.close()
 
 
+@pytest.mark.long
 def test_invite_accept_sign_out_sign_in(
     signed_in: "Page", served: Site, chromium: "Browser"
 ) -> None:
@@ -86,6 +88,7 @@ def test_invite_accept_sign_out_sign_in(
     context.close()
 
 
+@pytest.mark.long
 def test_after_signing_out_nothing_is_left(signed_in: "Page", served: Site) -> None:
     """Going back after signing out shows no page of the study."""
     signed_in.goto(f"{served.address}/people")
@@ -97,6 +100,7 @@ def test_after_signing_out_nothing_is_left(signed_in: "Page", served: Site) -> N
     assert signed_in.get_by_role("heading", name="Invite somebody").count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1280, 380])
 def test_pages_fit_their_window(signed_in: "Page", served: Site, width: int) -> None:
     """No page of accounts is wider than the window, also where names are long."""
@@ -116,6 +120,7 @@ def test_pages_fit_their_window(signed_in: "Page", served: Site, width: int) -> 
         assert small == [], path
 
 
+@pytest.mark.long
 def test_hostile_names_run_nothing(signed_in: "Page", served: Site) -> None:
     """Script in names of people is shown as text: nothing runs, no policy has to stop it."""
     names = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "<svg/onload=alert(1)>")

@@ -93,6 +93,7 @@ def test_answers_stand(site: Site, client: Client) -> None:
     assert ann.get(f"/annotate/{task}").headers["location"] == f"/quiz/{task}"
 
 
+@pytest.mark.long
 def test_scores_by_hand(site: Site, client: Client) -> None:
     """Two of five wrong before and one after are 60% and 80%; the model has 80% in each."""
     task, _ = quiz(site)

@@ -54,6 +54,7 @@ def running(study: Study, *words: object) -> Iterator[tuple["subprocess.Popen[st
             process.kill()
 
 
+@pytest.mark.long
 def test_serve_says_where_and_ends_as_other_commands(own_study: Study) -> None:
     """One JSON object with the link, which works; a second server of the study is refused; SIGTERM
     ends it with 143, and the log is on disk."""

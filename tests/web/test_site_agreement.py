@@ -28,6 +28,7 @@ def test_agreement_is_told_in_words_and_figures(site: Site, client: Client) -> N
     assert f"/agreement/{task}" in owner.get("/agreement").text
 
 
+@pytest.mark.long
 def test_experts_see_themselves_and_no_other_name(site: Site, client: Client) -> None:
     """Who answers sees figures of all and a sentence on themselves, and others without names."""
     task = answered(site, client)
@@ -41,6 +42,7 @@ def test_experts_see_themselves_and_no_other_name(site: Site, client: Client) ->
     assert "You have given" not in viewer.get(f"/agreement/{task}").text
 
 
+@pytest.mark.long
 def test_it_follows_the_answers(
     site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

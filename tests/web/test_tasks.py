@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from livewell.answers.settings import TaskSettings
@@ -28,6 +29,7 @@ def made(site: Site, client: TestClient, **more: Any) -> int:
     return site.answers.tasks()[0].id
 
 
+@pytest.mark.long
 def test_the_form_as_it_stands_is_the_papers_design(site: Site, client: Client) -> None:
     """With nothing but a name changed, items are sequences of ten frames, every fifth shared."""
     owner = client("owner")

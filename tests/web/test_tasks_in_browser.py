@@ -18,6 +18,7 @@ NAMELESS = (
 )
 
 
+@pytest.mark.long
 def test_a_task_is_made_answered_and_becomes_labels(signed_in: "Page", served: Site) -> None:
     """An owner fills in the form, answers what it gave, and makes labels of the answers; sizes are
     told in micrometres, and all that can be used has a name."""
@@ -49,6 +50,7 @@ def test_a_task_is_made_answered_and_becomes_labels(signed_in: "Page", served: S
     assert page.evaluate(NAMELESS) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1280, 380])
 def test_no_page_is_wider_than_its_window(signed_in: "Page", served: Site, width: int) -> None:
     """On a narrow screen nothing lies beyond its edge."""

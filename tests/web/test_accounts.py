@@ -239,3 +239,13 @@ def test_log_says_who_and_what_and_no_secrets(client: Client, site: Site, app: o
     assert re.search(r"\d+:viewer GET /people 403 \d+ ms REFUSED not-allowed", text)
     for secret in (GOOD, "wrong password", site.key, link.rpartition("/")[2], "s3cret"):
         assert secret not in text
+
+
+def test_links_end_with_the_role_of_who_made_them(client: Client, site: Site) -> None:
+    """Who is no owner any more does not come back by a link that they made before."""
+    owner, other = client("owner", "ann"), client("owner", "bob")
+    number = other.person_id  # type: ignore[attr-defined]
+    token = people.invite(site.database, number, "owner")
+    assert client(None).get(f"/invite/{token}").status_code == 200
+    assert owner.post(f"/people/{number}", data={"role": "expert"}).status_code == 303
+    assert client(None).get(f"/invite/{token}").status_code == 404

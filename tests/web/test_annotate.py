@@ -1,8 +1,10 @@
 """The routes of annotating: blind, only one's own, kept once, refused with reasons."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -270,3 +272,38 @@ def test_tasks_that_are_not_there(client: Client) -> None:
     for number in (0, 7, 2**40, 2**70):
         assert ada.get(f"/annotate/{number}/next").status_code in (404, 422)
         assert ada.get(f"/annotate/{number}").status_code in (404, 422)
+
+
+def test_marks_are_kept_though_the_image_is_away(site: Site, client: Client) -> None:
+    """Marks of an image that went away after it was shown are kept, and are there to be undone."""
+    items = items_of(site, None, 1).assign(height=256, width=256)
+    task = site.answers.make_task("cells", "cells", ["healthy", "sick"], items, TaskSettings())
+    ada = client("expert")
+    shown = waiting(ada, task, 1)[0]["showing"]
+    marks = [{"class": "sick", "y": 5, "x": 6}]
+    own = site.study.path(site.answers.showing(shown, ada.person_id)[1].image)  # type: ignore
+    moved = own.rename(own.with_suffix(".away"))
+    try:
+        assert give(ada, task, shown, "done", marks=marks).status_code == 200
+        (mine,) = ada.get(f"/annotate/{task}/mine").json()["items"]
+        assert mine["unreadable"]
+        assert mine["answered"]["marks"] == marks
+    finally:
+        moved.rename(own)
+
+
+def test_no_answer_waits_in_the_servers_loop(
+    site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers may wait for others, so that it is a thread that waits, and pages go on."""
+    task, ada, add, waits = make_task(site), client("expert"), site.answers.add, list[bool]()
+
+    def told(*given: Any) -> Any:
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            waits.append(True)
+        return add(*given)
+
+    monkeypatch.setattr(site.answers, "add", told)
+    assert give(ada, task, waiting(ada, task, 1)[0]["showing"]).status_code == 200
+    assert not waits

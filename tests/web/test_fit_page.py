@@ -141,6 +141,7 @@ def test_every_n_answers(site: Site, client: Client, fill: Fill) -> None:
     due()
     assert site.fitting.of(task) == []
     owner.post(f"/fit/{task}/every", data={"answers": 12})
+    assert 'value="12"' in owner.get(f"/fit/{task}").text
     due()
     (job,) = site.fitting.of(task)
     due()

@@ -153,3 +153,16 @@ def test_a_person_takes_a_quiz(served: Site, signed_in: "Page") -> None:
     page.get_by_role("link", name="See how you and the model did").press("Enter")
     page.get_by_text("called 3 of 5 (60%) before studying").wait_for()
     assert page.get_by_text("called 5 of 5 (100%) after it").is_visible()
+
+
+def test_nothing_but_its_page_deals_a_quiz(site: Site, client: Client) -> None:
+    """Later parts cannot be fetched ahead of time, and agreement does not tell who was right."""
+    task, _ = quiz(site)
+    ann = client("expert", "ann")
+    assert ann.get(f"/annotate/{task}/next?count=15").status_code == 409
+    answer(ann, task, ann.get(f"/quiz/{task}/next").json()["items"][0]["showing"], "sick")
+    said = ann.get(f"/agreement/{task}").text
+    assert "its owner" in said
+    assert "right on" not in said
+    assert ann.get(f"/agreement/{task}/page").status_code == 404
+    assert client("owner").get(f"/agreement/{task}/page").status_code == 200

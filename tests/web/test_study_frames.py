@@ -1,5 +1,6 @@
 """Pixels for the pages: the file's own numbers, cut and averaged, kept in memory."""
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -113,3 +114,20 @@ def test_a_cache_holds_so_many_bytes_and_makes_each_value_once() -> None:
     for thread in threads:
         thread.join()
     assert made.count("d") == 1
+
+
+def test_a_small_box_of_many_frames_takes_little_memory(tmp_path: Path) -> None:
+    """Of a box through a movie no more than a few whole frames are in memory at once."""
+    (tmp_path / "images").mkdir()
+    movie = np.zeros((20, 400, 500), np.uint16)
+    tifffile.imwrite(tmp_path / "images" / "a.tif", movie, imagej=True, metadata={"axes": "TYX"})
+    table = pd.DataFrame({"image": ["a"], "path": ["a.tif"]})
+    study = Study.create(tmp_path / "study", tmp_path / "images", table)
+    frames = StudyFrames(lambda: study, kept_bytes=1)
+    frames.header("a")
+    tracemalloc.start()
+    frames.boxes("a", range(20), 0, Box.of(0, 0, 8, 8))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    frames.close()
+    assert most < 6 * movie[0].nbytes

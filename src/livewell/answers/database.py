@@ -65,7 +65,7 @@ class Database:
             return cls(url)
         path = folder / FILE
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return cls(URL.create("sqlite", database=str(path)))
 
     @property

@@ -117,14 +117,31 @@ class AnswerStore:
             if board is not None:
                 board.task.closed = closed
 
+    def fit_every(self, number: int, answers: int) -> None:
+        """Have a model fitted by itself whenever so many answers have come; 0: never."""
+        with self._lock:
+            board = self._board(number)
+            if board is None:
+                return
+            settings = board.settings.model_copy(update={"fit_every": answers})
+            kept = settings.model_dump(mode="json")
+            with self.database.session() as session:
+                session.execute(update(Task).where(Task.id == number).values(settings=kept))
+            board.settings, board.task.settings = settings, kept
+
     def rank(self, task: int, uncertainty: Mapping[int, float], run: str) -> None:
         """Note how unsure a model is of items, by number; `run` is the model's name."""
         with self._lock:
+            board = self._board(task)
+            ids = [] if board is None else [board.items[number].id for number in uncertainty]
+        rows = [
+            {"id": item, "uncertainty": value, "uncertain_by": run}
+            for item, value in zip(ids, uncertainty.values(), strict=True)
+        ]
+        if rows:
             with self.database.session() as session:
-                for number, value in uncertainty.items():
-                    row = (Item.task_id == task) & (Item.number == number)
-                    values = {"uncertainty": value, "uncertain_by": run}
-                    session.execute(update(Item).where(row).values(values))
+                session.execute(update(Item), rows)
+        with self._lock:
             board = self._boards.get(task)
             if board is not None:
                 board.rank(uncertainty, run)
@@ -206,9 +223,11 @@ class AnswerStore:
             with self._lock:
                 self._writer.start()
                 if self._writer.idle:
-                    with self.database.session() as session:
-                        yield session
-                    self._boards.clear()
+                    try:
+                        with self.database.session() as session:
+                            yield session
+                    finally:  # a commit that failed may have been kept
+                        self._boards.clear()
                     return
             self._writer.wait()
 

@@ -18,6 +18,8 @@ from livewell.answers.tables import Task
 from livewell.errors import LivewellError
 from livewell.report.agreement import AgreementResults, agreement_page
 from livewell.report.page import render
+from livewell.web.quizzing import is_quiz
+from livewell.web.refusals import words_of
 from livewell.web.security import SignedIn
 from livewell.web.site import Site
 from livewell.workflows.agreement import agreement_results
@@ -45,6 +47,8 @@ class AgreementPages:
 
     def get(self, site: Site, task: Task, person: SignedIn) -> Agreed | str:
         """The page for who asks; in words why there is none."""
+        if is_quiz(task) and not person.may("owner"):
+            return "Of a quiz only its owner sees this: it tells who was right."
         key = (task.id, None if person.may("owner") else person.id)
         with self._lock:
             made = self._kept.get(key)
@@ -72,7 +76,7 @@ def _agreed(site: Site, task: Task, person: SignedIn) -> Agreed | str:
             stopped=settings.stop_at is not None,
         )
     except LivewellError as error:
-        return str(error)
+        return words_of(error, site, person)
     return Agreed(
         own=_own(results, person.name),
         answers=len(table),

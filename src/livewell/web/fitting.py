@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from livewell.answers.settings import TaskSettings
 from livewell.answers.store import AnswerStore
@@ -106,18 +106,6 @@ class Fitting:
     def run(self, name: str) -> Path:
         """The training run of a fit."""
         return self.site / RUNS / name
-
-    def every(self, task: int, answers: int) -> None:
-        """Fit by itself whenever so many answers have come; 0: never."""
-        with self.database.session() as session:
-            found = session.get(Task, task)
-            if found is not None:
-                settings = TaskSettings.model_validate(found.settings | {"fit_every": answers})
-                session.execute(
-                    update(Task)
-                    .where(Task.id == task)
-                    .values(settings=settings.model_dump(mode="json"))
-                )
 
     def _name(self, task: Task) -> str:
         base = re.sub(r"[^A-Za-z0-9_.+-]+", "-", task.name).strip("-._+")[:60] or f"task-{task.id}"

@@ -201,8 +201,12 @@ class StudyFrames:
         key = (image, version, times, channel, asked, step)
 
         def made() -> Pixels:
-            planes = [self._plane(image, version, t, channel, step)[cut] for t in times]
-            return _frozen(np.stack(planes))
+            # copied one by one, so that no more than one whole frame is held
+            first = self._plane(image, version, times[0], channel, step)[cut]
+            boxes = np.empty((len(times), *first.shape), first.dtype)
+            for place, t in enumerate(times):
+                boxes[place] = self._plane(image, version, t, channel, step)[cut]
+            return _frozen(boxes)
 
         if asked == area and len(times) == 1:  # it is there already
             return self._plane(image, version, times[0], channel, step)[None]

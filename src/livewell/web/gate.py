@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from livewell.web.limits import Limits
 from livewell.web.log import SiteLog
-from livewell.web.security import SAFE, who
+from livewell.web.security import SAFE, hashed, who
 from livewell.web.site import Site
 
 Message = MutableMapping[str, Any]
@@ -117,7 +117,8 @@ class Gate:
             )
         if request.method not in SAFE and foreign(self._site, request.headers):
             raise HTTPException(403, "This request comes from another site.")
-        wait = self._limits.general(request.cookies.get(self._site.cookie) or _address(request))
+        token = request.cookies.get(self._site.cookie)
+        wait = self._limits.general(hashed(token) if token else _address(request))
         if wait:
             raise HTTPException(
                 429, "Too many requests at once. Try again in a moment.", {"retry-after": "1"}

@@ -227,6 +227,13 @@ def change(
             )
         found.role = found.role if role is None else role
         found.disabled = found.disabled if disabled is None else disabled
+        if found.disabled or found.role != "owner":
+            # or links that they made would bring them back
+            session.execute(
+                update(Invitation)
+                .where(Invitation.invited_by == person, Invitation.accepted_by.is_(None))
+                .values(expires=time.time())
+            )
     if disabled:
         end_sign_ins(database, person)
     return found

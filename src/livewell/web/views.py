@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Response
 
 from livewell.answers.tables import Item
-from livewell.errors import ImageContentError
+from livewell.errors import ImageContentError, LivewellError
 from livewell.geometry import Box, Span
 from livewell.web.frames import STEPS, covered
 from livewell.web.pixels import limits, packed, read_boxes
@@ -103,7 +103,21 @@ def _of_places(mark: dict[str, Any], change: Callable[[float, str], float]) -> d
 def view_of(site: Site, kind: str, item: Item) -> View:
     """What is shown of an item; an `ImageContentError` where its image lacks it."""
     header = site.frames.header(item.image)
-    frames, whole = header.frames, header.area
+    return _view(kind, item, header.area, header.frames, header.pixel_um)
+
+
+def marked_view(site: Site, kind: str, item: Item) -> View:
+    """The same for marks, which are kept although the image cannot be read for now."""
+    try:
+        return view_of(site, kind, item)
+    except LivewellError:
+        if item.height is None or item.width is None:
+            raise
+        whole = Box.of(0, 0, item.height, item.width)
+        return _view(kind, item, whole, item.t + item.frames, None)
+
+
+def _view(kind: str, item: Item, whole: Box, frames: int, pixel_um: float | None) -> View:
     height, width = whole.shape
     corners = [corner for corner in (item.y0, item.x0, item.y1, item.x1) if corner is not None]
     box = Box.of(*corners) if len(corners) == 4 else whole
@@ -125,7 +139,7 @@ def view_of(site: Site, kind: str, item: Item) -> View:
         covered(window, whole, step),
         step,
         None if window == box else box,
-        header.pixel_um,
+        pixel_um,
     )
 
 

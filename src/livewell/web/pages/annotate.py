@@ -6,6 +6,7 @@ shown, and whether its truth is known, stays here.
 
 import asyncio
 import logging
+from concurrent.futures import Future
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from livewell.web.quizzing import is_quiz
 from livewell.web.rendering import page
 from livewell.web.security import Expert, TheSite, hashed
 from livewell.web.site import Site
-from livewell.web.views import View, view_of
+from livewell.web.views import View, marked_view, view_of
 
 router = APIRouter()
 DONE = "done"
@@ -103,6 +104,8 @@ def next_items(
 ) -> dict[str, Any]:
     """The next items of this person; none where nothing is left or the task is closed."""
     found = task_of(site, task)
+    if is_quiz(found):
+        raise HTTPException(409, "A quiz is answered on its own page, part by part.")
     rows = [] if found.closed else site.answers.next_showings(task, person.id, count)
     done = site.answers.progress(task, person.id)
     return {
@@ -151,15 +154,19 @@ async def answer(
     task: int, body: AnswerBody, person: Expert, site: TheSite
 ) -> dict[Literal["saved"], str]:
     """Keep an answer; says so once it is durable. The same one sent again is kept once."""
-    new = await run_in_threadpool(_checked, site, task, person.id, body)
+
+    def add() -> Future[None]:
+        """In a thread: it may wait for others who are dealt items."""
+        return site.answers.add(person.id, _checked(site, task, person.id, body))
+
     try:
-        await asyncio.wrap_future(site.answers.add(person.id, new))
+        await asyncio.wrap_future(await run_in_threadpool(add))
     except AnswerError as error:
         raise HTTPException(409, str(error)) from None
     except LivewellError as error:
         log.error("an answer cannot be kept: %s", error)
         raise HTTPException(503, "The answer cannot be kept now; it is sent again.") from None
-    return {"saved": new.id}
+    return {"saved": str(body.id)}
 
 
 def shown_item(site: Site, task: Task, showing: Showing, item: Item) -> dict[str, Any]:
@@ -174,7 +181,7 @@ def shown_item(site: Site, task: Task, showing: Showing, item: Item) -> dict[str
 
 def _answered(site: Site, task: Task, answer: Answer, item: Item) -> dict[str, Any]:
     """An answer as the page gave it: marks and frames are of what is shown."""
-    view = view_of(site, task.kind, item) if answer.marks else None
+    view = marked_view(site, task.kind, item) if answer.marks else None
     return {
         "id": answer.id,
         "answer": answer.answer,
@@ -206,7 +213,7 @@ def _checked(site: Site, task: int, person: int, body: AnswerBody) -> NewAnswer:
     marks = None
     if body.marks is not None:
         _among("class", [mark.kind for mark in body.marks], tuple(about.classes))
-        marks = _kept(view_of(site, about.kind, item), body.marks)
+        marks = _kept(marked_view(site, about.kind, item), body.marks)
     return NewAnswer(
         id=str(body.id),
         showing=body.showing,

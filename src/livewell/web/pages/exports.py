@@ -80,16 +80,16 @@ async def import_file(
     request: Request, task: int, person: Owner, site: TheSite, file: UploadFile
 ) -> HTMLResponse:
     """Add answers of a file that livewell wrote to a task."""
-    found = task_of(site, task)
     content = await file.read()
     return await run_in_threadpool(
-        _imported, request, person, site, found, file.filename or "", content
+        _imported, request, person, site, task, file.filename or "", content
     )
 
 
 def _imported(
-    request: Request, person: SignedIn, site: Site, task: Task, name: str, content: bytes
+    request: Request, person: SignedIn, site: Site, number: int, name: str, content: bytes
 ) -> HTMLResponse:
+    task = task_of(site, number)
     ending = next((e for e in (".csv", ".parquet", ".geojson", ".zip") if name.endswith(e)), ".csv")
     try:
         with tempfile.TemporaryDirectory(prefix="livewell-") as folder:

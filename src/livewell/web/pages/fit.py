@@ -20,6 +20,7 @@ from livewell.web.security import Owner, TheSite
 from livewell.web.site import Site
 
 router = APIRouter()
+UNFIT = "No model is fitted of marked cells here, nor of a quiz."
 CURVE = (640, 260, 52, 12, 36)
 """Width, height, and room at the left, the top and the bottom of the curve."""
 
@@ -74,7 +75,7 @@ def ask(
     if rule not in RULES:
         raise HTTPException(422, f"No such rule. There are: {', '.join(RULES)}.")
     if not _possible(found):
-        raise HTTPException(422, "No model is fitted of marked cells here, nor of a quiz.")
+        raise HTTPException(422, UNFIT)
     if any(job.state in OPEN for job in site.fitting.of(task)):
         raise HTTPException(409, "A model of this task is being fitted already.")
     ready = site.fitting.ready(found)
@@ -92,8 +93,9 @@ def set_every(
     answers: Annotated[int, Form(ge=0, le=1_000_000)],
 ) -> RedirectResponse:
     """Fit by itself whenever so many answers have come."""
-    task_of(site, task)
-    site.fitting.every(task, answers)
+    if answers and not _possible(task_of(site, task)):
+        raise HTTPException(422, UNFIT)
+    site.answers.fit_every(task, answers)
     return RedirectResponse(f"/fit/{task}", 303)
 
 

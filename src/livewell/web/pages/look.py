@@ -17,6 +17,7 @@ from livewell.web.pixels import image_name, packed, packed_box, unavailable
 from livewell.web.rendering import page
 from livewell.web.security import Looker, Owner, TheSite, Viewer, looks
 from livewell.web.site import Site
+from livewell.web.thumbnails import Thumbnail
 
 router = APIRouter()
 FEW = 20
@@ -190,8 +191,12 @@ def image_pixels(
 @router.get("/image/{number}/thumbnail")
 async def image_thumbnail(request: Request, number: int, person: Looker, site: TheSite) -> Response:
     """A small 8-bit picture, to find one's way by; a placeholder for what cannot be read."""
-    name, thumbnails = image_name(site, number), site.look.thumbnails
-    made = await asyncio.get_running_loop().run_in_executor(thumbnails.pool, thumbnails.get, name)
+    thumbnails = site.look.thumbnails
+
+    def get() -> Thumbnail:
+        return thumbnails.get(image_name(site, number))
+
+    made = await asyncio.get_running_loop().run_in_executor(thumbnails.pool, get)
     headers = {"Cache-Control": "private, no-cache"}
     if made.tag:
         headers["ETag"] = f'"{made.tag}"'

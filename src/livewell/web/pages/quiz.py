@@ -15,6 +15,7 @@ from livewell.metrics.quiz import STUDY, PersonScore
 from livewell.web.asking import keys_of, task_of
 from livewell.web.pages.annotate import shown_item
 from livewell.web.quizzing import PartProgress, is_quiz, quiz_progress
+from livewell.web.refusals import words_of
 from livewell.web.rendering import page
 from livewell.web.security import Expert, SignedIn, TheSite
 from livewell.web.site import Site
@@ -79,7 +80,7 @@ def scores_page(request: Request, task: int, person: Expert, site: TheSite) -> H
         try:
             about, scores = _scores(site, found, person, finished=finished)
         except LivewellError as error:
-            trouble = str(error)
+            trouble = words_of(error, site, person)
     return page(
         request,
         person,

@@ -1,7 +1,11 @@
 """The README's commands, and how they are run."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +25,7 @@ SMALLER = {
     "explain demo/run --method": [],
     "explain mcf7-run --method": [],
     "explain": ["--steps", "5"],
+    "quiz": ["--sizes", "1", "1", "1"],
 }
 """What is appended to commands by their first words."""
 
@@ -48,15 +53,33 @@ def shortened(words: list[str], more: list[str]) -> list[str]:
     return kept + more
 
 
-def run_all(chosen: Commands) -> Commands:
+def run_commands_of(chosen: Commands) -> Commands:
     """Run commands in this process, those in `SMALLER` with less to do."""
     for words in chosen:
         line = " ".join(words[1:])
         more = (extra for first, extra in SMALLER.items() if line.startswith(f"{first} "))
+        if words[1] == "serve":
+            serve_and_stop(words[1:])
+            continue
         given = shortened(words[1:], next(more, []))
         done = CliRunner().invoke(main, given, catch_exceptions=False)
         assert done.exit_code == 0, f"{shlex.join(words)}\n{done.output}"
     return chosen
+
+
+def serve_and_stop(words: list[str]) -> None:
+    """Run `livewell serve`, open the link that it prints, and stop it."""
+    line = [sys.executable, "-m", "livewell", *words, "--no-browser", "--port", "0", "--json"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = json.JSONDecoder()
+            text = ""
+            while "}" not in text:
+                text += process.stdout.readline()
+            with urllib.request.urlopen(json.loads(text)["link"]) as page:
+                assert page.status == 200
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +89,21 @@ def commands() -> Commands:
 
 
 @pytest.fixture(scope="session")
+def commands_in() -> Callable[[Path], Commands]:
+    """Command lines of a document."""
+    return commands_of
+
+
+@pytest.fixture(scope="session")
+def run_all() -> Callable[[Commands], Commands]:
+    """Runner, in this process, of commands."""
+    return run_commands_of
+
+
+@pytest.fixture(scope="session")
 def run_document() -> Callable[[Path], Commands]:
     """Runner, in this process, of all commands of a document."""
-    return lambda document: run_all(commands_of(document))
+    return lambda document: run_commands_of(commands_of(document))
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +116,6 @@ def run_commands(commands: Commands) -> Runner:
 
     def run(name: str) -> Commands:
         mine = [each for each in commands if each[0] == "livewell" and example(each) == name]
-        return run_all(mine)
+        return run_commands_of(mine)
 
     return run

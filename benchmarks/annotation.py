@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.needed import needed, rising
 from benchmarks.result import Result
-from livewell.answers.choosing import BY_CHANCE, SETTLED_BY, Choice, ItemStates, choose
+from livewell.answers.choosing import SETTLED_BY, Choice, ItemStates, choose
 from livewell.answers.settings import TaskSettings
-from livewell.metrics.answer_matrix import AnswerMatrix, by_chance
+from livewell.metrics.answer_matrix import BY_CHANCE, AnswerMatrix, by_chance
 from livewell.metrics.consensus import dawid_skene
 from livewell.metrics.intervals import Estimate, tails
 from livewell.metrics.outcomes import Floats

@@ -42,6 +42,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else several(noun)}"
 
 
+def were(count: int, noun: str) -> str:
+    """``1 well was``, ``12 wells were``."""
+    return f"{plural(count, noun)} {'was' if count == 1 else 'were'}"
+
+
 def sentence(text: str) -> str:
     """The text with a capital at its beginning, and nothing else changed."""
     return text[:1].upper() + text[1:]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from livewell.answers.choosing import PARTS, Choice, ItemStates, choose
+from livewell.answers.choosing import Choice, ItemStates, choose
 from livewell.answers.settings import TaskSettings
+from livewell.metrics.quiz import PARTS
 
 SETTINGS = st.builds(
     TaskSettings,

@@ -26,6 +26,7 @@ def labels(**classes: str) -> pd.DataFrame:
 def test_wells_where_there_are_enough() -> None:
     """Wells are held out whole where three or more hold each class."""
     found = grouping(study(6), labels(**{f"W{n}_p0": "hs"[n % 2] * 3 for n in range(6)}), CLASSES)
+    assert found.torn == ""
     assert (found.by, found.folds, found.groups) == ("well", 2 if found.folds == 2 else 3, 6)
 
 
@@ -35,6 +36,7 @@ def test_positions_where_wells_are_few() -> None:
     found = grouping(study(2, 4), table, CLASSES)
     assert found.by == "position"
     assert found.groups == 8
+    assert found.torn == "well"
 
 
 def test_one_class_says_which_is_missing() -> None:

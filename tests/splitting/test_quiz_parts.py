@@ -56,6 +56,17 @@ def test_two_groups_are_shared_by_all() -> None:
     assert any("same 2 groups" in note for note in notes)
 
 
+def test_parts_of_the_same_groups_share_no_pixels() -> None:
+    """Where all parts show the same groups, nobody studies pixels that they are asked about."""
+    found, _ = quiz_parts(patches(2, images=3, each=12), CLASSES, QuizSizes(4, 12, 4), seed=0)
+    assert set(found["part"]) == {"before", "study", "after"}
+    for _, own in found.groupby("image"):
+        one, other = (own.assign(key=0)[["part", "x0", "key"]] for _ in range(2))
+        pairs = one.merge(other, on="key")
+        apart = (pairs["x0_x"] - pairs["x0_y"]).abs() >= 64
+        assert apart[pairs["part_x"] != pairs["part_y"]].all()
+
+
 def test_smaller_where_there_is_not_enough() -> None:
     """A part that cannot be filled is smaller, stays balanced, and says so."""
     found, notes = quiz_parts(patches(6, images=1), CLASSES, QuizSizes(4, 500, 4), seed=0)

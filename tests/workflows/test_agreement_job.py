@@ -15,6 +15,7 @@ from livewell.answers.store import AnswerStore, NewAnswer
 from livewell.answers.tables import Person
 from livewell.cli import main
 from livewell.errors import SpecError, StudyError, TableError
+from livewell.report.agreement import agreement_page, headline
 from livewell.study.study import Study
 from livewell.workflows.agreement import agreement_results
 
@@ -54,6 +55,27 @@ def test_the_command_on_a_table(tmp_path: Path, ending: str) -> None:
     assert json.loads((out / "results.json").read_text())["headline"] == found["headline"]
     assert {path.name for path in out.glob("*.csv")} >= {"people.csv", "pairs.csv", "doses.csv"}
     assert "Agreement beyond chance" in (out / "report.html").read_text("utf-8")
+
+
+def test_wells_that_are_not_known_are_their_images() -> None:
+    """Items without a well are of their image, so that they are not taken for one large group."""
+    table = answers()
+    known = table["image"].str.startswith("A")
+    found = agreement_results(table.assign(well=table["image"].str[:3].where(known)))
+    assert found.group == "well"
+    assert found.crew.coefficients.alpha.groups == 10
+
+
+def test_nothing_but_repeats_or_doubts_is_said() -> None:
+    """Without a first answer, or a sure one, there is a page that says so, or a message."""
+    repeats = agreement_results(answers().assign(round=1))
+    assert "cannot be told" in headline(repeats)[0]
+    assert dict(repeats.left_aside) == {"hidden repeats": 80}
+    assert agreement_page(repeats).sections
+    doubts = answers().assign(answer="unsure")
+    assert "cannot be told" in headline(agreement_results(doubts, ("healthy", "sick")))[0]
+    with pytest.raises(TableError, match="80 answers, all of them unsure"):
+        agreement_results(doubts)
 
 
 def test_a_study_gives_wells_and_doses(study: Study) -> None:

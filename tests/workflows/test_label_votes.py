@@ -56,7 +56,7 @@ def test_all_frames_of_a_sequence_get_its_label(copy: Study) -> None:
     assert counts["answers left aside: hidden repeats"] == 1
     assert counts["persons disagree, dropped"] == 1
     assert counts["somebody unsure, dropped"] == 1
-    assert "at most 50.0%" in made.meta.notes[0]
+    assert "first two disagree on 1 (25.0%): at most 66.7%" in made.meta.notes[0]
     assert made.meta.settings["task"] == "t"
     assert len(made.meta.settings["answers_sha256"]) == 64
 

@@ -16,13 +16,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from livewell.answers.checks import NewAnswer, check_answer
-from livewell.answers.choosing import BY_CHANCE, PARTS, Choice, ItemStates, choose
+from livewell.answers.choosing import Choice, ItemStates, choose
 from livewell.answers.history import Progress
 from livewell.answers.settings import TaskSettings
 from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
 from livewell.errors import AnswerError
-from livewell.metrics.answer_matrix import NOTHING
+from livewell.metrics.answer_matrix import BY_CHANCE, NOTHING
 from livewell.metrics.consensus import dawid_skene
+from livewell.metrics.quiz import PARTS
 
 AHEAD = 5
 """How many more items than asked for are dealt, so that what is shown is durable by then."""

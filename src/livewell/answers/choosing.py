@@ -34,11 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livewell.answers.settings import TaskSettings
+from livewell.metrics.answer_matrix import BY_CHANCE
 
-PARTS = ("before", "study", "after")
-"""Of a quiz, in the order in which they are shown."""
-BY_CHANCE = ("random", "shared")
-"""Reasons of answers that statistics of agreement take."""
 SETTLED_BY = 2
 """Fewest answers by chance, none of them unsure, that settle an item."""
 PERIOD = 1000

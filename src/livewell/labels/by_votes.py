@@ -12,7 +12,13 @@ from livewell.labels.made import Labels, Request, Route, class_faults, refuse, s
 from livewell.labels.marks import NONE, joined_cells
 from livewell.labels.voting import POSTERIOR, Decisions, Doubt, Rule, Voting
 from livewell.metrics.agreement import Agreement
-from livewell.metrics.answer_matrix import UNSURE, AnswerMatrix, checked_answers
+from livewell.metrics.answer_matrix import (
+    FIRST_ANSWERS,
+    UNSURE,
+    AnswerMatrix,
+    by_chance,
+    checked_answers,
+)
 from livewell.names import AnyPath
 from livewell.region import centred
 from livewell.study.answers import read_answers
@@ -111,7 +117,9 @@ class Votes(Route):
         truth = {} if cells else _truth(items, said, names)
         nouns = ("cell", "person") if cells else ("item", "person")
         made = voting.decide(matrix, truth, *nouns)
-        return self._labels(made, items, names, (len(table) - int((table["round"] == 0).sum())))
+        two = AnswerMatrix.of(by_chance(answers, FIRST_ANSWERS), matrix.answers[: matrix.classes])
+        repeats = len(table) - int((table["round"] == 0).sum())
+        return self._labels(made, items, names, repeats, Agreement.of(two))
 
     def _voting(self) -> Voting:
         return Voting(self.rule, self.unsure, self.least, self.posterior)
@@ -128,7 +136,12 @@ class Votes(Route):
         return self.patch_px / NEAR if self.near_px is None else self.near_px
 
     def _labels(
-        self, made: Decisions, items: pd.DataFrame, names: tuple[str, ...], repeats: int
+        self,
+        made: Decisions,
+        items: pd.DataFrame,
+        names: tuple[str, ...],
+        repeats: int,
+        agreement: Agreement,
     ) -> Labels:
         """Labels of the regions of the items that were decided."""
         some = made.table[made.table["code"] < len(names)]
@@ -149,7 +162,7 @@ class Votes(Route):
         once = rows[~torn].drop_duplicates(KEY)
         if torn.any():
             steps["frames with two labels, dropped"] = len(rows[torn].drop_duplicates(KEY))
-        notes = [said for said in (_ceiling(made.agreement), self._alone(made)) if said]
+        notes = [said for said in (_ceiling(agreement), self._alone(made)) if said]
         return Labels.of(ROUTE, once, once["label"], names, steps, score=once["score"], notes=notes)
 
     def _alone(self, made: Decisions) -> str:
@@ -267,10 +280,10 @@ def _ceiling(found: Agreement) -> str:
     if not found.pairs:
         return ""
     return (
-        f"of {plural(found.pairs, 'item')} that two persons or more answered they disagree on"
-        f" {found.disagreed:g} ({found.share:.1%}): at most {found.ceiling:.1%} accuracy can be"
-        f" expected on labels on which all agree, {found.chance_ceiling:.1%} with luck on ambiguous"
-        " ones (Richmond et al. 2017, section 3.1)"
+        f"of {plural(found.pairs, 'item')} that chance showed to two persons or more the first two"
+        f" disagree on {found.disagreed:g} ({found.share:.1%}): at most {found.ceiling:.1%}"
+        f" accuracy can be expected on labels on which both agree, {found.chance_ceiling:.1%} with"
+        " luck on ambiguous ones (Richmond et al. 2017, section 3.1)"
     )
 
 

@@ -102,8 +102,9 @@ class Voting:
         label = np.where(there, named.argmax(axis=1), -1)
         against = unsure if self.doubt == "vote" else np.zeros_like(unsure)
         if self.rule == "unanimous":
+            split |= there & (against > 0)
             steps = {f"{several(voter)} disagree, dropped": int(split.sum())}
-            return np.where(split | (against > 0), -1, label), of.astype(float), steps
+            return np.where(split, -1, label), of.astype(float), steps
         lost = there & ~tied & (against >= best)
         steps = {"ties, dropped": int(tied.sum())}
         if self.doubt == "vote":

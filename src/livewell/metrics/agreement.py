@@ -45,10 +45,8 @@ class Agreement:
     @classmethod
     def of(cls, answers: AnswerMatrix) -> "Agreement":
         """Of items that two persons or more answered, none of them unsure."""
-        counts = answers.counts()
-        named = counts[:, : answers.classes]
-        twice = (named.sum(axis=1) >= 2) & (counts[:, answers.classes :].sum(axis=1) == 0)
-        return cls(int(twice.sum()), int(((named > 0).sum(axis=1) > 1)[twice].sum()))
+        twice, split = answered_twice(answers)
+        return cls(int(twice.sum()), int(split[twice].sum()))
 
     @property
     def share(self) -> float:
@@ -74,6 +72,14 @@ class Agreement:
     def chance_ceiling(self) -> float:
         """The limit of one that is also right on half of the ambiguous ones."""
         return 1 - self.left / 2
+
+
+def answered_twice(answers: AnswerMatrix) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which items have two answers or more, none unsure, and on which people differ, (items,)."""
+    counts = answers.counts()
+    named = counts[:, : answers.classes]
+    twice = (named.sum(axis=1) >= 2) & (counts[:, answers.classes :].sum(axis=1) == 0)
+    return twice, (named > 0).sum(axis=1) > 1
 
 
 @dataclass(frozen=True, slots=True)

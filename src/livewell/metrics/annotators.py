@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from livewell.metrics.agreement import Agreement, Coefficients, coefficients
-from livewell.metrics.answer_matrix import NOTHING, UNSURE, AnswerMatrix, by_chance
+from livewell.metrics.agreement import Agreement, Coefficients, answered_twice, coefficients
+from livewell.metrics.answer_matrix import (
+    FIRST_ANSWERS,
+    NOTHING,
+    UNSURE,
+    AnswerMatrix,
+    by_chance,
+)
 from livewell.metrics.intervals import Estimate, share_of
 
 Row = dict[str, Any]
-FIRST_ANSWERS = 2
-"""Answers of an item that the paper's reckoning is of, and that agreement is computed on where a
-stop rule decides how many there are."""
 LEAST_DRIFT = 10
 """Fewest hidden repeats for an early and a late half."""
 
@@ -146,10 +149,8 @@ def crew_agreement(
 
 
 def _disagreement(answers: AnswerMatrix) -> Estimate:
-    counts = answers.counts()
-    named = counts[:, : answers.classes]
-    twice = (named.sum(axis=1) >= 2) & (counts[:, answers.classes :].sum(axis=1) == 0)
-    return share_of(((named > 0).sum(axis=1) > 1)[twice], answers.group[twice])
+    twice, split = answered_twice(answers)
+    return share_of(split[twice], answers.group[twice])
 
 
 def _against_others(sure: AnswerMatrix) -> tuple[pd.DataFrame, dict[str, Row]]:

@@ -16,6 +16,11 @@ NOTHING = -1
 """In place of the number of an answer: this person did not answer this item."""
 STUDIED = "study"
 """Part of a quiz in which people were shown the truth: what they answer there says nothing."""
+FIRST_ANSWERS = 2
+"""Answers of an item that the paper's reckoning is of, and that agreement is computed on where a
+stop rule decides how many there are."""
+BY_CHANCE = ("random", "shared")
+"""Reasons for which an item was shown that have nothing to do with what it shows."""
 
 Codes = NDArray[np.int64]
 
@@ -61,7 +66,7 @@ def by_chance(table: pd.DataFrame, most: int | None = None) -> pd.DataFrame:
     """
     if "reason" in table:
         reason = table["reason"].astype("str")
-        table = table[table["reason"].isna() | reason.isin(["random", "shared", "fixed"])]
+        table = table[table["reason"].isna() | reason.isin([*BY_CHANCE, "fixed"])]
     if most is None:
         return table
     ordered = table.sort_values("time_s", kind="stable") if "time_s" in table else table
@@ -153,6 +158,6 @@ class AnswerMatrix:
 
     def sums(self, values: "NDArray[np.floating] | NDArray[np.bool_]") -> NDArray[np.float64]:
         """Values of items, shape (items, n), added up by group: shape (groups, n)."""
-        values = np.asarray(values, dtype=float).reshape(len(self.items), -1)
+        values = np.asarray(values, dtype=float)
         columns = [np.bincount(self.group, column, self.groups) for column in values.T]
         return np.stack(columns, axis=1) if columns else np.zeros((self.groups, 0))

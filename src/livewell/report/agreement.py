@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from livewell.labels.marks import NONE
 from livewell.metrics.annotators import LEAST_DRIFT, CrewAgreement
 from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
 from livewell.report.agreement_figures import (
@@ -21,15 +22,13 @@ from livewell.report.page import Note, Page, Section, Table, Tone, info, warn
 from livewell.report.results import PageResults
 from livewell.report.trust import sorted_notes
 from livewell.report.vocabulary import has_interval, short
-from livewell.text import listed, plural, sentence, several
+from livewell.text import listed, plural, sentence, several, were
 
 ENOUGH = 50
 """Fewer items than this that two persons answered say little."""
 RELIABLE, TENTATIVE = 0.8, 0.667
 """Alpha from which conclusions may rest on labels, and from which tentative ones may
 (Krippendorff 2004, Content Analysis, 2nd ed., p. 241)."""
-SELF_FEW = 10
-"""Fewer hidden repeats or controls of a person than this say little of that person."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +96,12 @@ def agreement_page_parts(
 
 def headline(results: AgreementResults) -> tuple[str, Tone]:
     """How often persons disagree and what accuracy can then be expected, in a sentence."""
-    crew, items = results.crew, several(results.item)
-    paper = crew.paper
+    crew, paper = results.crew, results.crew.paper
     if not paper.pairs:
-        return f"No {results.item} was answered by two persons: agreement cannot be told.", "warn"
+        return f"No two persons are sure of one {results.item}: agreement cannot be told.", "warn"
     text = (
-        f"Of {paper.pairs:,} {items} that two persons or more answered the first two disagree"
-        f" on {paper.disagreed:g}: {_share(crew.disagreement)}."
+        f"Of {plural(paper.pairs, results.item)} that two persons or more answered the first two"
+        f" disagree on {paper.disagreed:g}: {_share(crew.disagreement)}."
     )
     alpha = crew.coefficients.alpha
     few = paper.pairs < ENOUGH or not has_interval(alpha)
@@ -134,7 +132,7 @@ def cautions(results: AgreementResults) -> Iterator[Note]:
     twice, groups = crew.coefficients.items, crew.coefficients.alpha.groups
     if 0 < twice < ENOUGH:
         yield warn(
-            f"Only {plural(twice, results.item)} were answered twice: too few to say much. Aim at"
+            f"Only {were(twice, results.item)} answered twice: too few to say much. Aim at"
             f" {ENOUGH} or more; the site shows each person some of what others answered."
         )
     if results.one_group:
@@ -155,8 +153,13 @@ def cautions(results: AgreementResults) -> Iterator[Note]:
     once = int(crew.overlap.loc[crew.overlap["persons"] == 1, "items"].sum())
     if once:
         yield info(
-            f"{plural(once, results.item)} were answered by one person: nobody knows how often"
-            " these answers are right."
+            f"{were(once, results.item)} answered by one person: nobody knows how often these"
+            " answers are right."
+        )
+    if NONE in crew.classes:
+        yield info(
+            "A cell is known by somebody's mark, so nobody agrees that there is none: alpha and"
+            " kappas are lower than of whole frames. Equal answers say how often marks agree."
         )
     for why, count in results.left_aside:
         yield info(f"{plural(count, 'answer')} not counted in agreement: {why}.")
@@ -185,12 +188,11 @@ def _reliability(alpha: Estimate) -> Note:
 
 def _sections(results: AgreementResults) -> Iterator[Section | None]:
     crew = results.crew
-    items = several(results.item)
     yield Section(
         "How often persons answered the same",
-        f"{plural(len(crew.answers.items), results.item)} were answered by"
-        f" {plural(len(crew.answers.persons), 'person')};"
-        f" {crew.coefficients.items:,} {items} have two answers or more that are sure.",
+        f"{were(len(crew.answers.items), results.item)} answered by"
+        f" {plural(len(crew.answers.persons), 'person')}; {crew.coefficients.items:,} of them two"
+        " times or more with sure answers.",
         [overlap_bars(crew.overlap)],
         [_paper_table(crew)] if crew.paper.pairs else [],
     )
@@ -268,14 +270,11 @@ def _others(results: AgreementResults) -> Section | None:
     known = people[people["agrees"].notna()]
     if known.empty:
         return None
-    low, high = (known.loc[known["agrees"].agg(which)] for which in ("idxmin", "idxmax"))
     text = (
-        f"Persons say what most others say of {low['agrees']:.0%} ({_name(low)}) to"
-        f" {high['agrees']:.0%} ({_name(high)}) of the {several(results.item)} they share. Others"
-        " can be wrong together: this is agreement, not truth."
+        f"Of {several(results.item)} they share persons say what most others say of"
+        f" {_range(known, 'agrees', 'compared')}. Others can be wrong together: this is agreement,"
+        " not truth."
     )
-    if len(known) == 1:
-        text = f"{_name(low)} says what most others say of {low['agrees']:.0%} of shared items."
     columns = [("agrees", "agrees with most others")]
     caption = "Each person against what most others say; ties among the others are left out."
     pictures = [shares_of_people(people, columns, "agrees with most others", caption)]
@@ -316,7 +315,8 @@ def _selves(results: AgreementResults) -> Section | None:
     same = (shown["same"] * shown["repeats"]).sum() / total
     text = (
         f"Shown an item a second time without knowing, persons say the same of {same:.0%}"
-        f" ({total:,} hidden repeats). Agreement with others can hardly be higher than this."
+        f" ({total:,} hidden repeats): {_range(shown, 'same', 'repeats')}. Agreement with others"
+        " can hardly be higher than this."
     )
     drift = [_name(row) for _, row in shown.iterrows() if _drifts(row)]
     halves = shown["same_early"].notna().any()
@@ -329,7 +329,7 @@ def _selves(results: AgreementResults) -> Section | None:
     if not halves:
         columns, caption = [("same", "all")], caption.replace(", by when they were shown", "")
     notes = []
-    few = shown[shown["repeats"] < SELF_FEW]
+    few = shown[shown["repeats"] < LEAST_DRIFT]
     if len(few):
         names = listed([_name(row) for _, row in few.iterrows()][:6])
         least = f"fewer than {LEAST_DRIFT} repeats, too few to tell early from late"
@@ -352,9 +352,9 @@ def _known(results: AgreementResults) -> Section | None:
     total = int(shown["controls"].sum())
     right = (shown["right"] * shown["controls"]).sum() / total
     text = (
-        f"Of controls, whose class is known, {right:.0%} were called rightly ({total:,} answers)."
+        f"Of controls, whose class is known, {right:.0%} were called rightly ({total:,} answers)"
+        f": {_range(shown, 'right', 'controls')}. Unsure is not right."
     )
-    text += " Unsure is not right."
     caption = "Share of control items called rightly."
     picture = shares_of_people(shown, [("right", "right")], "right on controls", caption)
     return Section("Controls", text, [picture])
@@ -367,7 +367,7 @@ def _speeds(results: AgreementResults) -> Section | None:
         return None
     low, high = (known.loc[known["median_s"].agg(which)] for which in ("idxmin", "idxmax"))
     text = f"{_name(low)} takes {low['median_s']:.1f} s an answer"
-    if len(known) > 1:
+    if low["median_s"] < high["median_s"]:
         text += f", {_name(high)} {high['median_s']:.1f} s (medians)"
     return Section("Speed", f"{text}.", [speed(people)])
 
@@ -378,6 +378,17 @@ def _named(found: Any) -> dict[str, Estimate]:
 
 def _name(row: "pd.Series[Any]") -> str:
     return str(row["person"])
+
+
+def _range(people: pd.DataFrame, name: str, number: str) -> str:
+    """``70% (Ann, of 40; 95% interval 53-83%) to 90% (Bob, ...)``: lowest and highest share."""
+    said = []
+    for which in ("idxmin", "idxmax"):
+        row = people.loc[people[name].agg(which)]
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        ends = f"95% interval {100 * low:.0f}-{high:.0%}" if math.isfinite(low) else "no interval"
+        said.append(f"{row[name]:.0%} ({_name(row)}, of {int(row[number]):,}; {ends})")
+    return " to ".join(dict.fromkeys(said))
 
 
 def _share(found: Estimate) -> str:

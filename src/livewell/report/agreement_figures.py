@@ -39,6 +39,8 @@ Floats = NDArray[np.float64]
 
 def overlap_bars(overlap: pd.DataFrame) -> Picture:
     """How many items were answered by so many persons; columns persons, items."""
+    if overlap.empty:
+        return empty("No answer says anything of agreement.", "Items by number of persons")
     with Sheet(4.4, 3.0) as sheet:
         axes = sheet.axes
         at, items = overlap["persons"].to_numpy(int), overlap["items"].to_numpy(int)

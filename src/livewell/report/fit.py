@@ -8,7 +8,7 @@ import numpy as np
 from livewell.classes import ClassNames
 from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
 from livewell.report.vocabulary import has_interval
-from livewell.text import plural, sentence
+from livewell.text import plural, sentence, several
 
 CHANCE_LEVEL = 0.5
 """Area of a model that knows nothing."""
@@ -19,7 +19,8 @@ class HoldOut:
     """Hold-out figures of one set of labels.
 
     `headline` names the area in `figures` that counts most; `by` is the column whose values are
-    held out whole, `groups` how many there are.
+    held out whole, `groups` how many there are, `torn` the column of coarser groups that are not
+    held out whole, if any.
     """
 
     figures: Mapping[str, Estimate]
@@ -27,6 +28,7 @@ class HoldOut:
     by: str
     groups: int
     classes: ClassNames
+    torn: str = ""
 
     @property
     def area(self) -> Estimate:
@@ -61,6 +63,12 @@ def hold_out_words(found: HoldOut) -> list[str]:
             f"{sentence(few)}: the interval is rough. Answers of other {by}s say more than further"
             " ones of the same."
         )
+    if found.torn:
+        coarse = several(found.torn)
+        words.append(
+            f"It has learnt from other {by}s of the same {coarse}, which are too few to be held"
+            f" out: on other {coarse} it may be worth less."
+        )
     right = found.figures.get("balanced_accuracy", found.figures.get("accuracy"))
     if right is not None and np.isfinite(right.value):
         what = "the mean over the classes" if "balanced_accuracy" in found.figures else "of all"
@@ -68,4 +76,8 @@ def hold_out_words(found: HoldOut) -> list[str]:
             f"{right.value:.0%} of its calls are right ({what}; 95% interval"
             f" {right.low:.0%} to {right.high:.0%})."
         )
+    words.append(
+        "Right is what people answered, who can be wrong; items on which they were unsure or did"
+        " not agree are not in the figure, which is therefore of the easier ones."
+    )
     return words

@@ -22,11 +22,16 @@ LEAST = 3
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """How few labels are cross-validated: by which column, in how many folds and groups."""
+    """How few labels are cross-validated: by which column, in how many folds and groups.
+
+    `torn` is the column of coarser groups, too few to hold out, that are learnt from and tested
+    on; empty where there are none.
+    """
 
     by: str
     folds: int
     groups: int
+    torn: str = ""
 
     @property
     def scheme(self) -> KFolds:
@@ -62,7 +67,9 @@ def grouping(
                 KFolds(folds, VALIDATION).assign(table, seed)
             except SplitError:
                 continue
-            return Grouping(by, folds, table["group"].nunique())
+            groups = table["group"].nunique()
+            coarser = (name for name, of in usable.items() if of["group"].nunique() < groups)
+            return Grouping(by, folds, groups, next(coarser, ""))
     by, table = list(usable.items())[-1]
     held = (group_counts(table) > 0).sum()
     lacking = [f"{LEAST - held[name]} more with {name}" for name in classes if held[name] < LEAST]

@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import SplitError
+from livewell.metrics.quiz import PARTS, STUDY
 from livewell.splitting.assignment import assignments, can_cover
 from livewell.splitting.groups import group_counts
 from livewell.tables.schemas import BOX
 from livewell.text import listed, plural
-
-PARTS = ("before", "study", "after")
-"""As `livewell.metrics.quiz.PARTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,9 @@ def quiz_parts(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Regions of a quiz in the order in which they are shown, and what a reader should know.
 
-    Each part holds as many of each class, from all its groups alike; regions of one image that lie
-    on each other are taken only where there are no others.
+    Each part holds as many of each class, from all its groups alike. Regions of one image that lie
+    on each other are taken only where there are no others, and never for different parts: nobody
+    studies pixels that they are asked about.
 
     Parameters
     ----------
@@ -81,8 +80,9 @@ def quiz_parts(
     found: list[pd.DataFrame] = []
     used: set[int] = set()
     # parts that are scored choose first
-    for part in sorted(parts, key=lambda name: name == "study"):
+    for part in sorted(parts, key=lambda name: name == STUDY):
         own = patches[home[part] & ~patches.index.isin(used)]
+        own = own[~_lies_on(own, patches.loc[sorted(used)])]
         shares = _shares(sizes.of[part], classes, own, rng)
         if min(shares.values()) == 0 and sizes.of[part] >= len(classes):
             lacking = [name for name in classes if name not in set(own["label"])]
@@ -116,11 +116,11 @@ def _homes(
     """Which regions each part may take, and what is to be said where groups are shared."""
     counts = group_counts(patches)
     values = counts.to_numpy(float)
-    scored = [part for part in parts if part != "study"]
+    scored = [part for part in parts if part != STUDY]
     for homes, note in (
         ([[part] for part in parts], ""),
         (
-            [["study"], scored] if "study" in parts else [],
+            [[STUDY], scored] if STUDY in parts else [],
             "Groups are too few for three parts: images before and after are of the same groups,"
             " those that are studied of others.",
         ),
@@ -200,6 +200,16 @@ def _next_apart(
         others.append(box)
         return row
     return None
+
+
+def _lies_on(own: pd.DataFrame, others: pd.DataFrame) -> "pd.Series[bool]":
+    """Which regions share pixels with one of the others."""
+    columns = ["image", "t", *BOX]
+    pairs = own[columns].reset_index().merge(others[columns], on=["image", "t"], suffixes=("", "_"))
+    found = pd.Series(True, index=pairs.index)
+    for axis in "yx":
+        found &= (pairs[f"{axis}0"] < pairs[f"{axis}1_"]) & (pairs[f"{axis}0_"] < pairs[f"{axis}1"])
+    return own.index.to_series().isin(pairs.loc[found, "index"])
 
 
 def _overlap(one: tuple[int, ...], other: tuple[int, ...]) -> bool:

@@ -7,20 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from livewell.errors import SpecError, TableError
+from livewell.errors import Fault, SpecError, TableError
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, write_json
 from livewell.images.listing import STAMP
 from livewell.labels.by_votes import CELLS, kind_of
 from livewell.labels.marks import NONE, joined_cells
-from livewell.metrics.annotators import FIRST_ANSWERS, CrewAgreement, crew_agreement
-from livewell.metrics.answer_matrix import UNSURE, by_chance, checked_answers
+from livewell.metrics.annotators import CrewAgreement, crew_agreement
+from livewell.metrics.answer_matrix import FIRST_ANSWERS, UNSURE, by_chance, checked_answers
 from livewell.report.agreement import AgreementResults, agreement_page, cautions
 from livewell.report.page import render
 from livewell.splitting.units import unit_names
 from livewell.study.answers import read_answers
 from livewell.study.runs import versions
 from livewell.study.study import Study
+from livewell.text import plural
 
 RESULTS = "results.json"
 NEAR_PX = 20.0
@@ -139,7 +140,8 @@ def agreement_results(
         said = set(table["answer"].astype("str").unique()) - set(NOT_CLASSES)
         classes = sorted(said)
     if not len(classes):
-        raise TableError("no answer names a class", [], remedy="answer some items first")
+        fault = Fault("no-classes", "answer", f"{plural(len(table), 'answer')}, all of them unsure")
+        raise TableError("no answer names a class", [fault], remedy="answer some items first")
     every = (*classes, NONE) if kind == CELLS and NONE not in classes else tuple(classes)
     items = table.drop_duplicates("item").set_index("item")
     of, noun = _groups(items, study, by)
@@ -207,10 +209,11 @@ def _groups(
 ) -> "tuple[pd.Series[str] | None, str]":
     """Group of each item and what groups are called; ``None`` where nothing is known."""
     if study is None:
-        for name in (by, "image"):
-            if name in items and items[name].notna().any():
-                return items[name].astype("str").fillna("unknown"), name
-        return None, ""
+        there = [name for name in (by, "image") if name in items and items[name].notna().any()]
+        if not there:
+            return None, ""
+        of = items[there[-1]].astype("str").fillna("unknown")
+        return items[there[0]].astype("str").fillna(of), there[0]
     fields = study.fields()
     if by in fields and fields[by].notna().any():
         names = unit_names(fields, by)

@@ -21,6 +21,7 @@ from livewell.inference.model import Model
 from livewell.inference.uncertainty import UnseenJudges
 from livewell.labels.by_votes import Votes
 from livewell.labels.voting import Rule
+from livewell.metrics.answer_matrix import BY_CHANCE
 from livewell.metrics.summary import evaluation_figures
 from livewell.models.profile import Profile, override
 from livewell.models.recipes import FROZEN
@@ -39,8 +40,6 @@ Tell = Callable[[dict[str, Any]], None]
 FRAMES_EACH = 2
 """Frames of a sequence that are learnt from: its others look nearly the same, and each frame costs
 a pass of the backbone over its whole field."""
-CHANCE = ("random", "shared")
-"""Reasons for which an item was shown that have nothing to do with what it shows."""
 MOST_FRAMES = 400
 """Most frames in which items are judged in one fit; the others keep what they had."""
 MAPS, MAP = 3, "map.ome.tif"
@@ -160,7 +159,7 @@ def fit(
     train(study, out, profile, split=plan.name, seed=plan.seed)
     tested = EvaluationSet.of_run(out)
     scores, models = tested.scores()
-    judged = _FitFigures(tested, models, patch_px is not None, plan.seed)
+    judged = _FitFigures(tested, models, patch_px is not None, found.torn, plan.seed)
     tell({"figures": judged.told(scores, answers, items) | {"by": found.by}})
     judges = UnseenJudges(tested, models)
     first = _a_labelled_frame(tested)
@@ -240,6 +239,7 @@ class _FitFigures:
     tested: EvaluationSet
     models: Mapping[int, Model]
     patches: bool
+    torn: str
     seed: int
 
     def told(
@@ -252,7 +252,7 @@ class _FitFigures:
         """
         every = self._of(scores)
         found: dict[str, Any] = {"every": self._plain(every), "others": 0, "chance": None}
-        drawn = set(answers.loc[answers["reason"].isin(CHANCE), "item"])
+        drawn = set(answers.loc[answers["reason"].isin(BY_CHANCE), "item"])
         others = int((~answers["item"].isin(drawn)).sum())
         if not others:
             return found
@@ -270,7 +270,9 @@ class _FitFigures:
         classes = self.tested.classes
         made = evaluation_figures(scores, classes, rules, patches=False, min_each=1, seed=self.seed)
         groups = scores["group"].nunique()
-        return HoldOut(made.together, made.headline, self.tested.meta.by, groups, classes)
+        return HoldOut(
+            made.together, made.headline, self.tested.meta.by, groups, classes, self.torn
+        )
 
     def _plain(self, found: HoldOut) -> dict[str, Any]:
         area = asdict(found.area) | {"name": found.headline}

@@ -72,7 +72,6 @@ def serve_and_stop(words: list[str]) -> None:
     line = [sys.executable, "-m", "livewell", *words, "--no-browser", "--port", "0", "--json"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
         try:
-            said = json.JSONDecoder()
             text = ""
             while "}" not in text:
                 text += process.stdout.readline()

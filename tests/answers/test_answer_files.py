@@ -227,3 +227,31 @@ def test_what_is_no_export_is_said(tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(500))
     with pytest.raises((StudyError, TableError, ValueError)):
         read_export(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"marks": "{"}, "marks"),
+        ({"marks": "3"}, "marks"),
+        ({"marks": '[{"class": ["sick"], "y": 1, "x": 1}]'}, "marks"),
+        ({"time_s": np.inf}, "given at inf s"),
+        ({"y0": 9, "x0": 0, "y1": 3, "x1": 5}, "a box that is none"),
+        ({"y0": 9, "x0": 0}, "a box that is none"),
+    ],
+)
+def test_rows_that_cannot_be_are_refused(
+    store: AnswerStore, values: dict[str, Any], said: str
+) -> None:
+    """Marks, times and boxes that another program spoilt are told, and make no task."""
+    row = {"item": "a", "person": "Ada", "answer": "done", "image": "a.tif", "t": 0, "task": "new"}
+    with pytest.raises(TableError, match=said):
+        import_answers(store, pd.DataFrame([row | values]))
+    assert store.tasks() == []
+
+
+def test_a_file_of_too_many_levels_is_refused(tmp_path: Path) -> None:
+    """A list within a list within a list is said not to be an export."""
+    (tmp_path / "a.geojson").write_bytes(b"[" * 100_000)
+    with pytest.raises(StudyError, match="cannot be read as answers"):
+        read_export(tmp_path / "a.geojson")

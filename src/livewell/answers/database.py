@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from livewell.answers.refusals import not_held, place_of, refusal
+from livewell.answers.refusals import not_held, place_of, refusal, unreachable
 from livewell.disk import writing
 from livewell.errors import SpecError, StudyError
 
@@ -96,6 +96,8 @@ class Database:
             yield
         except OverflowError as error:  # of SQLite's driver
             raise not_held() from error
+        except (ConnectionError, TimeoutError) as error:  # of PostgreSQL's, now and then
+            raise unreachable(self.place, str(error)) from error
         except SQLAlchemyError as error:
             said = refusal(self.url, error)
             if said is None:

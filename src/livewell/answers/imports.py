@@ -27,9 +27,11 @@ from livewell.regular import regular
 from livewell.study.metadata import read_metadata
 from livewell.tables.columns import read_table
 from livewell.tables.results import plain_cell
-from livewell.tables.schemas import ANSWERS
+from livewell.tables.schemas import ANSWERS, BOX
 from livewell.text import printable
 
+LATEST_S = 1e11
+"""Of times that can be: in the year 5138."""
 LARGEST = 2_000_000_000
 """Bytes of all that a zip holds."""
 AGAIN = "export the answers anew, or correct these rows"
@@ -54,7 +56,7 @@ def read_export(path: Path) -> pd.DataFrame:
             table = pd.DataFrame(list(_rows(path.name, regular(path).read_bytes())))
         else:
             table = _csv(path)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise StudyError(
             "cannot be read as answers",
             where=str(path),
@@ -127,6 +129,13 @@ def import_answers(
     if missing:
         faults = [Fault("missing-column", each, "needed of every answer") for each in missing]
         raise TableError("answers that say too little to be imported", faults, remedy=AGAIN)
+    faults = [
+        Fault("answer", f"row {number}", text)
+        for number, row in enumerate(rows_of(table))
+        for text in _row_faults(row)
+    ]
+    if faults:
+        raise TableError("answers that cannot be imported", faults, remedy=AGAIN)
     tasks = [] if "task" not in table else table["task"].dropna().unique().tolist()
     if name is None and len(tasks) != 1:
         fault = Fault("several-tasks", "task", f"{len(tasks)} tasks are named")
@@ -134,6 +143,22 @@ def import_answers(
     name = name or str(tasks[0])
     with store.alone() as session:
         return name, *_Import(session, table, name).run()
+
+
+def _row_faults(row: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a row by itself: its marks, its time, its box."""
+    try:
+        marks = json.loads(row.get("marks", "[]"))
+        whole = isinstance(marks, list) and all(isinstance(each["class"], str) for each in marks)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        yield "marks that are no JSON list of marks"
+    if not 0 <= row.get("time_s", 0) <= LATEST_S:
+        yield f"given at {row['time_s']} s"
+    corners = [row[name] for name in BOX if name in row]
+    if corners and not (len(corners) == 4 and corners[0] < corners[2] and corners[1] < corners[3]):
+        yield f"a box that is none: {corners}"
 
 
 class _Import:

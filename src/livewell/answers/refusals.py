@@ -89,6 +89,16 @@ def not_held() -> LivewellError:
     )
 
 
+def unreachable(place: str, said: str) -> LivewellError:
+    """What is said of a server that does not answer, or whose connection broke."""
+    return OutputError(
+        "the database server cannot be reached",
+        where=place,
+        got=said[:200],
+        remedy="see whether it runs, and host and port in --database are right",
+    )
+
+
 def place_of(url: URL) -> str:
     """Where a database is, for people to read: a file, or server and name; never a password."""
     if url.get_backend_name() == "sqlite":
@@ -126,9 +136,4 @@ def _of_postgresql(place: str, error: DBAPIError) -> LivewellError | None:
         return not_held()
     if code and not code.startswith(("08", "57P")):
         return None
-    return OutputError(
-        "the database server cannot be reached",
-        where=place,
-        got=str(error.orig)[:200],
-        remedy="see whether it runs, and host and port in --database are right",
-    )
+    return unreachable(place, str(error.orig))

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from livewell import __version__
@@ -71,6 +71,8 @@ class AnswerStore:
         A `SpecError` where the task cannot be, there is one of this name, or a region comes twice.
         """
         check_task(name, kind, classes, len(items))
+        names = [column.name for column in Item.__table__.columns if column.name != "id"]
+        rows = [{name: getattr(row, name) for name in names} for row in item_rows(items, 0)]
         with self.database.session() as session:
             if session.scalar(select(Task.id).where(Task.name == name)) is not None:
                 raise SpecError("there is a task of this name", where=name, remedy="name another")
@@ -83,7 +85,8 @@ class AnswerStore:
             )
             session.add(task)
             session.flush()
-            session.add_all(item_rows(items, task.id))
+            # many at once, for nobody's answer is kept meanwhile
+            session.execute(insert(Item), [row | {"task_id": task.id} for row in rows])
             return task.id
 
     def tasks(self) -> list[Task]:

@@ -181,6 +181,14 @@ def test_a_server_that_is_not_there_is_said() -> None:
     assert "127.0.0.1:9" in str(caught.value)
 
 
+def test_a_broken_connection_is_said(tmp_path: Path) -> None:
+    """What the system says of a connection that broke is an error in plain words."""
+    database = Database(f"sqlite:///{tmp_path / 'a.sqlite'}")
+    with pytest.raises(OutputError, match="cannot be reached"), database.session():
+        raise ConnectionResetError(104, "Connection reset by peer")
+    database.close()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "expected"),

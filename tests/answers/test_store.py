@@ -491,3 +491,37 @@ def test_a_refused_answer_takes_no_other_with_it(tmp_path: Path) -> None:
     assert len(store.answers(two)) == 1
     store.close()
     database.close()
+
+
+def test_an_import_finds_its_turn_among_many_answers(tmp_path: Path) -> None:
+    """While answers come without a pause, on a slow disk, there is a moment for an import."""
+    database = Database(f"sqlite:///{tmp_path / 'a.sqlite'}")
+    store = AnswerStore(database)
+    with database.session() as session:
+        session.add(Person(name="Ada", role="expert", created=0.0))
+    settings = TaskSettings(shared_every=0, repeats=0)
+    task = store.make_task("many", "patch", ["a"], patches(2000), settings)
+    event.listen(database.engine, "commit", lambda _: time.sleep(0.02))
+    ended, given, alone = threading.Event(), list[str](), threading.Event()
+
+    def answer() -> None:
+        while not ended.is_set() and len(given) < 1990:
+            given.append(shown(store, task, 1)[0])
+            store.add(1, new(given[-1], answer="a"))
+            time.sleep(0.001)
+
+    def come_in() -> None:
+        with store.alone():
+            alone.set()
+
+    threads = [threading.Thread(target=work) for work in (answer, come_in)]
+    for thread in threads:
+        thread.start()
+    found = alone.wait(5) and len(given) < 1990
+    ended.set()
+    for thread in threads:
+        thread.join(60)
+    assert found
+    store.close()
+    assert len(store.answers(task)) == len(given)
+    database.close()

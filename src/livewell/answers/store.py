@@ -29,6 +29,10 @@ ITEM = (
 """Columns of the items of a new task; those that are absent are empty."""
 
 
+PATIENCE_S = 5.0
+"""How long answers are held up for what must be alone, before they have another turn."""
+
+
 class AnswerStore:
     """Tasks and answers in a database.
 
@@ -225,14 +229,14 @@ class AnswerStore:
         while True:
             with self._lock:
                 self._writer.start()
-                if self._writer.idle:
+                # nothing is added meanwhile; a write that fails must have the lock in between
+                if self._writer.wait(PATIENCE_S):
                     try:
                         with self.database.session() as session:
                             yield session
                     finally:  # a commit that failed may have been kept
                         self._boards.clear()
                     return
-            self._writer.wait()
 
     def _add(self, person: int, new: NewAnswer) -> "Future[None]":
         if new.id in self._kept:

@@ -69,15 +69,10 @@ class Writer:
             self._unwritten += 1
         self._queue.put(entry)
 
-    @property
-    def idle(self) -> bool:
-        """Whether all that was put is written or given up."""
-        return self._unwritten == 0
-
-    def wait(self) -> None:
-        """Wait until all that was put is written or given up."""
+    def wait(self, seconds: float) -> bool:
+        """Wait so long until all that was put is written or given up; whether it is."""
         with self._idle:
-            self._idle.wait_for(lambda: self.idle)
+            return self._idle.wait_for(lambda: self._unwritten == 0, seconds)
 
     def close(self) -> None:
         """Write what waits, and let another process write."""

@@ -73,6 +73,25 @@ def test_a_task_goes_from_images_to_a_file_and_back(study: Study, tmp_path: Path
     assert len(out.read_text().splitlines()) == 4
 
 
+def test_two_classes_of_a_task_need_no_option(study: Study) -> None:
+    """`label votes` takes the classes of a task in their order: the second one is sought."""
+    made(study, "wells", "--items", "8")
+    database = Database.of_study(study.folder)
+    with database.session() as session:
+        session.add(Person(name="Ada", role="expert", created=0.0))
+    store = AnswerStore(database)
+    for number, (showing, _) in enumerate(store.next_showings(1, 1, 4)):
+        answer = ("healthy", "sick")[number % 2]
+        store.add(1, NewAnswer(showing.id[:8], showing.id, answer)).result(60)
+    store.close()
+    database.close()
+    words = ["label", "votes", str(study.folder), "--task", "wells"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert study.labels("labels")["label"].value_counts().to_dict() == {"healthy": 2, "sick": 2}
+    assert study.label_meta("labels").classes == ("healthy", "sick")
+
+
 def test_controls_are_of_a_condition(study: Study) -> None:
     """Controls are drawn from the images whose column says so."""
     made(study, "wells", "--items", "8", "--controls", "0.25", "--known", "dose:0=healthy")

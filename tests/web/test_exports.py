@@ -1,6 +1,7 @@
 """Answers as files, out of files, and as labels of the study, through the pages."""
 
 import io
+import uuid
 import zipfile
 from collections.abc import Callable
 
@@ -87,3 +88,25 @@ def test_exports_are_for_owners(site: Site, client: Client) -> None:
     files = {"file": ("a.csv", b"item")}
     assert expert.post(f"/answers/import/{task}", files=files).status_code == 403
     assert client("owner").get("/exports/99").status_code == 404
+
+
+def test_answers_that_were_taken_back_are_a_file(site: Site, client: Client) -> None:
+    """Two answers to one item, the first taken back, stand in the file of all; added again, only
+    the one that stands counts."""
+    task, owner = make_task(site, repeats=0), client("owner")
+    ada = client("expert", "Ada")
+    showing = waiting(ada, task, 1)[0]["showing"]
+    for answer in ("healthy", "sick"):
+        given = give(ada, task, showing, answer)
+        if answer == "healthy":
+            undo = {"id": str(uuid.uuid4()), "showing": showing, "undoes": given.json()["saved"]}
+            assert ada.post(f"/annotate/{task}/answers", json=undo).status_code == 200
+    for form, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        response = owner.get(f"/exports/{task}/answers/{form}?withdrawn=true")
+        table = read(io.BytesIO(response.content))
+        assert table[["answer", "withdrawn"]].to_numpy().tolist() == [
+            ["healthy", True],
+            ["sick", False],
+        ]
+        files = {"file": (f"all.{form}", response.content)}
+        assert "1 were there already" in owner.post(f"/answers/import/{task}", files=files).text

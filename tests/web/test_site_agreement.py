@@ -34,12 +34,12 @@ def test_experts_see_themselves_and_no_other_name(site: Site, client: Client) ->
     task = answered(site, client)
     ada, viewer = client("expert", "Ada"), client("viewer", "Eve")
     shown = ada.get(f"/agreement/{task}").text
-    assert "You have given 8 answers" in shown
+    assert "You have answered 8 " in shown
     for person in (ada, viewer):
         apart = person.get(f"/agreement/{task}/page").text
         assert not re.search(r"\bBob\b", apart)
         assert "person 1" in apart
-    assert "You have given" not in viewer.get(f"/agreement/{task}").text
+    assert "You have answered" not in viewer.get(f"/agreement/{task}").text
 
 
 @pytest.mark.long

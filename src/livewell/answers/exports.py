@@ -14,7 +14,7 @@ from roifile import ROI_TYPE, ImagejRoi
 from livewell.errors import SpecError
 from livewell.files import folder_names, whole_file
 from livewell.tables.results import write_csv
-from livewell.tables.schemas import ANSWERS, BOX, write_table
+from livewell.tables.schemas import ALL_ANSWERS, ANSWERS, BOX, write_table
 from livewell.text import plural, printable
 
 COLOURS = (
@@ -40,7 +40,7 @@ def write_answers(table: pd.DataFrame, out: Path, classes: Sequence[str]) -> Non
     Parameters
     ----------
     table
-        Schema `ANSWERS`.
+        Schema `ANSWERS`; with a column ``withdrawn`` schema `ALL_ANSWERS`.
     classes
         In their order, from which colours follow.
 
@@ -52,7 +52,7 @@ def write_answers(table: pd.DataFrame, out: Path, classes: Sequence[str]) -> Non
         The file cannot be written.
     """
     name = out.name.lower()
-    table = ANSWERS.check(table)
+    table = (ALL_ANSWERS if "withdrawn" in table else ANSWERS).check(table)
     if name.endswith(".csv"):
         write_csv(out, table)
     elif name.endswith(".parquet"):

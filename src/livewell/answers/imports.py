@@ -41,6 +41,8 @@ NEEDED = ("item", "person", "answer", "image", "t")
 def read_export(path: Path) -> pd.DataFrame:
     """Answers (schema `ANSWERS`) of a file that `livewell.answers.exports.write_answers` wrote.
 
+    Those that were taken back are left out.
+
     Raises
     ------
     StudyError
@@ -64,6 +66,8 @@ def read_export(path: Path) -> pd.DataFrame:
             got=str(error)[:200],
             remedy="check the path, or export the answers anew",
         ) from error
+    if "withdrawn" in table:
+        table = table[table["withdrawn"].astype("str").str.lower() != "true"]
     return ANSWERS.check(table.reset_index(drop=True), where=str(path), remedy=AGAIN)
 
 

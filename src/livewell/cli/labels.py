@@ -35,13 +35,14 @@ _OTHERS = click.option(
 )
 
 
-def _every_value(study: Path, settings: dict[str, Any]) -> None:
+def _every_value(study: Path, settings: dict[str, Any]) -> tuple[str, ...]:
     """Every value of the columns as a class, where none is said."""
     from livewell.labels.by_column import every_value
     from livewell.study.study import Study
 
     if not settings["classes"]:
         settings["classes"] = every_value(Study.open(study).fields(), settings["column"])
+    return ()
 
 
 @route("column", two=False, of_study=_every_value)
@@ -229,8 +230,8 @@ def label_stain(reference: str | None, **settings: Any) -> "Route":
     return Stain(**settings, reference=(column, value) if reference else None)
 
 
-def _answers(study: Path, settings: dict[str, Any]) -> None:
-    """Answers of a task of the study's site, or the file that holds them."""
+def _answers(study: Path, settings: dict[str, Any]) -> tuple[str, ...]:
+    """Answers of a task of the study's site, or the file that holds them; the task's classes."""
     from livewell.study.study import Study
 
     csv, task, database = (settings.pop(name) for name in ("csv", "task", "database"))
@@ -240,12 +241,15 @@ def _answers(study: Path, settings: dict[str, Any]) -> None:
         if not settings["classes"]:
             raise click.UsageError("--csv needs --class, once for each class")
         settings["answers"] = csv
-        return
+        return ()
     from livewell.answers.reading import task_answers
 
     found = task_answers(Study.open(study), task, database)
     settings |= {"answers": found.table, "task": task}
-    settings["classes"] = settings["classes"] or {name: name for name in found.classes}
+    if settings["classes"]:
+        return ()
+    settings["classes"] = {name: name for name in found.classes}
+    return found.classes
 
 
 @route("votes", two=False, of_study=_answers)

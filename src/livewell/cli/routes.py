@@ -85,6 +85,15 @@ def _class_names(
     return ClassNames(names, positive)
 
 
+def _sought(
+    known: tuple[str, ...], negative: str | None, positive: str | None
+) -> tuple[str | None, str | None]:
+    """The negative and the positive class: as the options say, else two known ones in order."""
+    if len(known) == 2 and not (negative or positive):
+        return known[0], known[1]
+    return negative, positive
+
+
 def _alone(settings: dict[str, Any], negative: str | None, positive: str | None) -> str:
     """Settings of a route that labels the negative class alone; what all else is called."""
     from livewell.classes import ClassNames
@@ -99,12 +108,16 @@ def _alone(settings: dict[str, Any], negative: str | None, positive: str | None)
 
 
 def route(
-    name: str, *, two: bool, of_study: Callable[[Path, dict[str, Any]], None] | None = None
+    name: str,
+    *,
+    two: bool,
+    of_study: Callable[[Path, dict[str, Any]], tuple[str, ...]] | None = None,
 ) -> Callable[[Callable[..., "Route"]], click.Command]:
     """A command that labels by the route that the decorated function makes of its options.
 
     `two` says whether the route is for two classes only; `of_study` puts into the options what the
-    study knows.
+    study knows, and gives the classes in their order where it knows that too: of two the second
+    is then the positive one, unless the options say otherwise.
     """
 
     def decorate(function: Callable[..., "Route"]) -> click.Command:
@@ -127,9 +140,10 @@ def route(
                 positive = _alone(settings, negative, positive)
             if "others" in settings:
                 settings["others"] = settings["others"] or "refuse"
-            if of_study is not None:
-                of_study(study, settings)
-            names = _class_names({} if two else settings["classes"], negative, positive)
+            known = of_study(study, settings) if of_study is not None else ()
+            names = _class_names(
+                {} if two else settings["classes"], *_sought(known, negative, positive)
+            )
             more = {"occupied_by": settings.pop("occupied_by", None), "name": name, "seed": seed}
             more["healthy_only"] = healthy_only
             made = label_study(study, function(**settings), names, **more)

@@ -163,6 +163,8 @@ def cautions(results: AgreementResults) -> Iterator[Note]:
         )
     for why, count in results.left_aside:
         yield info(f"{plural(count, 'answer')} not counted in agreement: {why}.")
+    if not twice:
+        return
     of = several(results.item if results.one_group else results.group)
     yield info(
         "Intervals are 95%, for these persons on further items: kappas and alpha by leaving out"

@@ -129,6 +129,9 @@ ANSWERS = Schema(
 )
 """One row an answer that stands, of one person on one item (`livewell serve`, `answers export`)."""
 
+ALL_ANSWERS = Schema("answer", ANSWERS.columns, key=("answer_id",))
+"""Those that were taken back too, with a column ``withdrawn``: of one item there may be several."""
+
 PATCHES = Schema(
     "patch",
     (

@@ -265,7 +265,7 @@ def _check_size(meta: SplitMeta, profile: Profile) -> None:
             where=f"profile {profile.name}",
             expected=f"patches of {profile.input.patch_px} px",
             got=f"{meta.patch_px} px" if meta.patch_px else "whole frames",
-            remedy=f"{again}, or set patch_px and input_px"
+            remedy=f"{again}, or set patch_px={meta.patch_px} and an input_px up to it"
             if meta.patch_px
             else f"train a profile for whole frames, such as WSCNN_FAST, or {again}",
         )

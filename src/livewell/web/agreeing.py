@@ -18,6 +18,7 @@ from livewell.answers.tables import Task
 from livewell.errors import LivewellError
 from livewell.report.agreement import AgreementResults, agreement_page
 from livewell.report.page import render
+from livewell.text import plural
 from livewell.web.quizzing import is_quiz
 from livewell.web.refusals import words_of
 from livewell.web.security import SignedIn
@@ -102,13 +103,16 @@ def _own(results: AgreementResults, name: str) -> str:
     if mine.empty:
         return ""
     row = mine.iloc[0]
-    said = [f"You have given {row['answers']:,} answers, {row['unsure']:,} of them unsure."]
+    said = [
+        f"You have answered {plural(int(row['answers']), results.item)}, {row['unsure']:,} of them"
+        " with unsure; hidden repeats are counted apart."
+    ]
     if pd.notna(row["median_s"]):
         said.append(f"Half of them took you less than {row['median_s']:.1f} s.")
     for column, count, what in (
         ("same", "repeats", "Shown the same again without knowing, you said the same"),
         ("right", "controls", "Of those whose class is known you were right on"),
-        ("agrees", "compared", "You say what most others say on"),
+        ("agrees", "compared", "You agree with most others on"),
     ):
         if row[count]:
             low, high = row[f"{column}_low"], row[f"{column}_high"]

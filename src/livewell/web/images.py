@@ -78,7 +78,7 @@ def metadata(site: Site, person: SignedIn, number: int) -> list[tuple[str, str]]
     found: list[tuple[str, str]] = []
     for name, value in row.items():
         text = shown(value)
-        if not text or (name == "picture" and text == row["image"]):
+        if not text or (name in ("picture", "path") and text == row["image"]):
             continue
         if name == "path" and not person.may("owner"):
             continue
@@ -95,12 +95,14 @@ def metadata(site: Site, person: SignedIn, number: int) -> list[tuple[str, str]]
     found += [
         ("size", f"{header.height:,} x {header.width:,} px, {plural(header.frames, 'frame')}"),
         ("channels", printable(", ".join(header.channels))),
-        ("numbers", header.dtype),
-        ("edge of a pixel", micro),
+        ("pixel type", header.dtype),
+        ("pixel size", micro),
     ]
     if header.frames > 1:
-        found.append(("time from frame to frame", step))
-    found += [("note", printable(note)) for note in (*header.notes, *header.account)]
+        found.append(("time between frames", step))
+    notes = "\n".join(printable(note) for note in (*header.notes, *header.account))
+    if notes:
+        found.append(("how the file was read", notes))
     if _changed(site, image):
         found.append(("note", CHANGED))
     return found

@@ -159,7 +159,7 @@ def agreement_results(
     persons = len(crew.people)
     return AgreementResults(
         title=f"Agreement: {title}" if title else "Agreement",
-        subtitle=f"{int(crew.people['answers'].sum()):,} answers of {persons} persons",
+        subtitle=f"{int(crew.people['answers'].sum()):,} answers of {plural(persons, 'person')}",
         crew=crew,
         item=item,
         group=item if of is None else noun,

@@ -30,7 +30,7 @@ from livewell.web.site import Site
 router = APIRouter()
 WORDS = {
     "viewer": "looks at images, agreement and reports",
-    "expert": "answers as well; the images they answer stay unnamed",
+    "expert": "also answers tasks, without seeing which well or dose an image is of",
     "owner": "also invites, makes tasks, fits models and exports",
 }
 NOT_VALID = "This link is not valid (any more). Ask the owner of the study for a new one."

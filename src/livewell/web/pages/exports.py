@@ -28,18 +28,18 @@ ENDINGS = {
     "csv": ("csv", "text/csv; charset=utf-8"),
     "parquet": ("parquet", "application/vnd.apache.parquet"),
     "geojson": ("geojson.zip", "application/zip"),
-    "roi": ("zip", "application/zip"),
+    "roi": ("roi.zip", "application/zip"),
 }
 """Ending and media type of each form."""
 RULES = {
-    "unanimous": "all who answered agree (Richmond et al. 2017)",
+    "unanimous": "everybody who answered agrees (Richmond et al. 2017)",
     "majority": "the most frequent answer; ties give no label",
-    "dawid-skene": "what a model of how reliable each person is holds for likely enough",
+    "dawid-skene": "the most probable class, with each person weighed by how reliable they are",
 }
 DOUBTS = {
     "drop": "the item gets no label",
     "ignore": "the other answers decide",
-    "vote": 'is an answer like the others; an item that is "unsure" gets no label',
+    "vote": '"unsure" counts as an answer; where it wins the item gets no label',
 }
 
 
@@ -67,7 +67,7 @@ def export(
         path = Path(folder) / f"answers.{ending}"
         write_answers(table, path, found.classes)
         content = path.read_bytes()
-    name = f"{found.name}.{ending}"
+    name = f"{found.name}{' with withdrawn' if withdrawn else ''}.{ending}"
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
     headers = {
         "content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from livewell.answers.settings import TaskSettings
 from livewell.web import agreeing
 from livewell.web.site import Site
-from tests.web.test_annotate import give, make_task, waiting
+from tests.web.test_annotate import give, items_of, make_task, waiting
 from tests.web.test_exports import answered
 
 Client = Callable[..., TestClient]
@@ -54,3 +55,18 @@ def test_it_follows_the_answers(
     assert "Nobody has answered" in owner.get(f"/agreement/{task}").text
     monkeypatch.setattr(agreeing, "KEPT_S", -1)
     assert "Of 1 answers" in owner.get(f"/agreement/{task}").text
+
+
+def test_controls_are_not_told_while_a_task_is_open(
+    site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers does not hear which items were controls by looking here after each answer."""
+    monkeypatch.setattr(agreeing, "KEPT_S", -1)
+    items = items_of(site).assign(truth="sick")
+    settings = TaskSettings(shared_every=0, repeats=0)
+    task = site.answers.make_task("known", "sequence", ["healthy", "sick"], items, settings)
+    ada, owner = client("expert", "Ada"), client("owner")
+    give(ada, task, waiting(ada, task, 1)[0]["showing"])
+    assert "right on" not in ada.get(f"/agreement/{task}").text
+    owner.post(f"/tasks/{task}", data={"closed": "true"})
+    assert "you were right on 100% of 1" in ada.get(f"/agreement/{task}").text

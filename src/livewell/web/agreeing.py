@@ -8,6 +8,7 @@ theirs how often somebody changes their mind.
 
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 
@@ -40,11 +41,19 @@ class Agreed:
 
 
 class AgreementPages:
-    """Pages of agreement of a site, kept for a while; one is made at a time."""
+    """Pages of agreement of a site, kept for a while.
+
+    One is made at a time, by `pool`: many who wait for theirs keep no thread from answers.
+    """
 
     def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(1, "livewell-agreement")
         self._lock = Lock()
         self._kept: dict[tuple[int, int | None], tuple[float, Agreed | str]] = {}
+
+    def close(self) -> None:
+        """Make no more."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
     def get(self, site: Site, task: Task, person: SignedIn) -> Agreed | str:
         """The page for who asks; in words why there is none."""
@@ -67,6 +76,9 @@ def _agreed(site: Site, task: Task, person: SignedIn) -> Agreed | str:
         return "Nobody has answered anything yet."
     if not person.may("owner"):
         table = nameless(table, person.name)
+    if person.role == "expert" and not task.closed:
+        # or looking here after each answer would tell which are controls
+        table = table.assign(truth=None)
     settings = TaskSettings.model_validate(task.settings)
     try:
         results = agreement_results(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from livewell import __version__
 from livewell.errors import LivewellError
+from livewell.web.agreeing import AgreementPages
 from livewell.web.gate import Gate
 from livewell.web.limits import Limits
 from livewell.web.log import SiteLog
@@ -42,6 +43,7 @@ def create_app(site: Site) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         site.fitting.jobs.start()
         yield
+        app.state.agreement.close()
         log.close()
 
     app = FastAPI(
@@ -53,7 +55,7 @@ def create_app(site: Site) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.site, app.state.log, app.state.limits = site, log, limits
-    app.state.templates = environment()
+    app.state.templates, app.state.agreement = environment(), AgreementPages()
     for pages in (accounts, agreement, annotate, exports, fit, look, quiz, reports, tasks):
         app.include_router(pages.router)
     app.add_api_route("/openapi.json", _described, include_in_schema=False)

@@ -70,6 +70,9 @@ function fetched(item) {
 async function next() {
   const found = await surely(async () => (await got(`${base}/next?count=4`)).json());
   items = found.items;
+  // those that were answered are not kept: a quiz may be of hundreds of large images
+  const waiting = new Set(items.map(({ showing }) => showing));
+  for (const showing of pixels.keys()) if (!waiting.has(showing)) pixels.delete(showing);
   items.forEach(fetched);
   const at = found.part ?? (found.closed ? "closed" : "end");
   const own = found.progress.find((each) => each.part === at);
@@ -152,7 +155,8 @@ async function keep(name) {
       headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
       body: JSON.stringify(body),
     });
-    if (!response.ok) throw await faultOf(response);
+    // 409: it is answered already, as on another page
+    if (!response.ok && response.status !== 409) throw await faultOf(response);
   });
 }
 

@@ -98,7 +98,7 @@ def table(data: Path, *, runs: Path, seed: int = 0) -> Result:
     found: dict[str, Curves] = {}
     for name, cells in sets.items():
         found[name] = curves_of(cells, range(seed, seed + SEEDS), name)
-        own, values[name] = compared(found[name], seed)
+        own, values[name] = compared(found[name])
         rows += [[f"{name}, {first}", *rest] for first, *rest in own]
         values[name] |= {
             "cells": len(cells.x),
@@ -252,7 +252,7 @@ def _areas(cells: Cells, tested: Rows, score: Floats, weights: Floats) -> tuple[
     return float(whole[0]), weigh(weights)
 
 
-def compared(found: Curves, seed: int) -> tuple[list[list[str]], dict[str, Any]]:
+def compared(found: Curves) -> tuple[list[list[str]], dict[str, Any]]:
     """Rows of the table, and all curves as plain values."""
     ways = list(SHARES)
     rows: list[list[str]] = []

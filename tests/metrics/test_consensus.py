@@ -11,8 +11,6 @@ from livewell.metrics.answer_matrix import NOTHING, AnswerMatrix, checked_answer
 from livewell.metrics.consensus import (
     consensus,
     dawid_skene,
-    posterior_of,
-    prior_confusion,
 )
 
 ANAESTHETISTS = """
@@ -109,23 +107,9 @@ def test_known_truth_stays_and_teaches() -> None:
     assert (dawid_skene(codes, 2).called == truth).mean() < 0.3
 
 
-def test_one_item_by_given_matrices_is_the_step_of_all() -> None:
-    """The fast form gives the probabilities of the whole fit, and the prior without an answer."""
-    _, codes = simulated(np.random.default_rng(9), 200, [0.9, 0.8, 0.7], asked=0.7)
-    found = dawid_skene(codes, 2)
-    for item in range(20):
-        answers = [(p, int(a)) for p, a in enumerate(codes[item]) if a != NOTHING]
-        one = posterior_of(answers, found.confusion, found.prior)
-        assert one == pytest.approx(found.posterior[item], abs=1e-4)
-    assert posterior_of([], found.confusion, found.prior) == pytest.approx(found.prior)
-
-
 def test_nobody_is_believed_at_once() -> None:
-    """Two who agree and whom nobody knows yet make no posterior of 0.95; three do."""
-    crew = np.stack([prior_confusion(2, 3)] * 3)
-    half = [0.5, 0.5]
-    assert posterior_of([(0, 1), (1, 1)], crew, half)[1] < 0.995
-    assert posterior_of([(0, 1)], crew, half)[1] < 0.95
+    """One answer of somebody whom nobody knows yet makes no posterior of 0.95."""
+    assert dawid_skene([[1], [0]], 2, 3).posterior.max() < 0.95
 
 
 def test_a_large_task_is_fitted_whole() -> None:

@@ -11,7 +11,6 @@ import pytest
 from livewell.report.agreement import (
     AgreementResults,
     agreement_page,
-    agreement_page_parts,
     cautions,
     headline,
     meaning,
@@ -131,16 +130,6 @@ def test_three_classes_and_negative_agreement() -> None:
     against.loc[flip, "answer"] = against.loc[flip, "answer"].map(swap)
     leads = " ".join(section.lead for section in agreement_page(shown(against)).sections)
     assert "no more than chance" in leads
-
-
-def test_parts_for_another_page_are_the_same() -> None:
-    """The site's page gets the sentences, notes and sections of the report."""
-    results = shown(crew())
-    text, tone, lead, told, sections = agreement_page_parts(results)
-    page = agreement_page(results)
-    assert (text, tone, lead) == (page.verdict, page.tone, page.lead)
-    assert [section.title for section in sections] == [s.title for s in page.sections]
-    assert [note.text for note in told] == [note.text for note in page.trust]
 
 
 def test_numbers_for_machines_hold_every_sentence() -> None:

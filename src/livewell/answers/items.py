@@ -126,7 +126,7 @@ def known_classes(
     Parameters
     ----------
     labels
-        Name of labels of the study; an image counts whose labels all are one class.
+        Name of labels of the study; an image counts whose labels all are one of `classes`.
     column
         For a column of the fields, such as ``dose``, which value means which class: ``{"dose":
         {"0": "healthy"}}``.
@@ -134,14 +134,14 @@ def known_classes(
     Raises
     ------
     SpecError
-        No such column, a class that is none of `classes`, or no image's class is known.
+        No such column, a value that means none of `classes`, or no image's class is known.
     """
     found: dict[str, str] = {}
     if labels is not None:
         table = study.labels(labels)
         for image, rows in table.groupby("image"):
-            said = set(rows["label"])
-            found |= {str(image): str(said.pop())} if len(said) == 1 else {}
+            said = set(rows["label"].dropna())
+            found |= {str(image): str(said.pop())} if len(said) == 1 and said <= {*classes} else {}
     fields = study.fields()
     for name, meant in (column or {}).items():
         if name not in fields:

@@ -159,5 +159,6 @@ class AnswerMatrix:
     def sums(self, values: "NDArray[np.floating] | NDArray[np.bool_]") -> NDArray[np.float64]:
         """Values of items, shape (items, n), added up by group: shape (groups, n)."""
         values = np.asarray(values, dtype=float)
+        values = values[:, None] if values.ndim == 1 else values
         columns = [np.bincount(self.group, column, self.groups) for column in values.T]
         return np.stack(columns, axis=1) if columns else np.zeros((self.groups, 0))

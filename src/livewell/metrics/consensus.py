@@ -9,7 +9,7 @@ class, so that nobody is ever thought perfect for want of answers, and no class 
 lost.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,24 +130,3 @@ def prior_counts(classes: int, answers: int) -> Floats:
     base = np.full((classes, answers), PRIOR_WRONG / max(answers - 1, 1))
     base[np.arange(classes), np.arange(classes)] = PRIOR_RIGHT
     return base
-
-
-def prior_confusion(classes: int, answers: int) -> Floats:
-    """Confusion matrix of somebody who has not answered yet, shape (classes, answers)."""
-    base = prior_counts(classes, answers)
-    return np.asarray(base / base.sum(axis=1, keepdims=True))
-
-
-def posterior_of(
-    answers: Iterable[tuple[int, int]], confusion: ArrayLike, prior: ArrayLike
-) -> Floats:
-    """Probability of each class of one item, shape (classes,), from matrices that are known.
-
-    `answers` are pairs of the number of a person and of the answer; `confusion` has shape
-    (persons, classes, answers), `prior` (classes,). What the stop rule asks after every answer.
-    """
-    matrices = np.asarray(confusion, dtype=float)
-    logs = np.log(np.asarray(prior, dtype=float))
-    for person, answer in answers:
-        logs = logs + np.log(matrices[person, :, answer])
-    return np.asarray(softmax(logs))

@@ -20,7 +20,6 @@ from livewell.report.agreement_figures import (
 )
 from livewell.report.page import Note, Page, Section, Table, Tone, info, warn
 from livewell.report.results import PageResults
-from livewell.report.trust import sorted_notes
 from livewell.report.vocabulary import has_interval, short
 from livewell.text import listed, plural, sentence, several, were
 
@@ -83,15 +82,6 @@ def agreement_page(results: AgreementResults) -> Page:
     """The page, whole."""
     text, tone = headline(results)
     return results.page(text, tone, _sections(results), cautions(results), lead=meaning(results))
-
-
-def agreement_page_parts(
-    results: AgreementResults,
-) -> tuple[str, Tone, str, list[Note], list[Section]]:
-    """Headline, its tone, what it means, notes and sections, for a page that is not of `report`."""
-    text, tone = headline(results)
-    sections = [each for each in _sections(results) if each is not None]
-    return text, tone, meaning(results), sorted_notes(cautions(results)), sections
 
 
 def headline(results: AgreementResults) -> tuple[str, Tone]:

@@ -23,7 +23,6 @@ from livewell.answers.tables import Job
 from livewell.text import printable
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "waiting", "running", "done", "failed", "stopped"
-STATES = (WAITING, RUNNING, DONE, FAILED, STOPPED)
 OPEN = (WAITING, RUNNING)
 LEFT_BEHIND = (
     "The site ended while this went on. Start it again: what was finished is kept, and it goes on"

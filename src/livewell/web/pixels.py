@@ -27,14 +27,6 @@ def image_name(site: Site, number: int) -> str:
     return names[number]
 
 
-def read_box(
-    site: Site, image: str, t: int, channel: int | None, box: Box | None, step: int = 1
-) -> Pixels:
-    """A box of one frame, (h, w), see `StudyFrames.boxes`; `channel` ``None``: the study's."""
-    frame: Pixels = read_boxes(site, image, (t,), channel, box, step)[0]
-    return frame
-
-
 def read_boxes(
     site: Site,
     image: str,

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 
-from livewell.answers.items import WITHIN, ItemChoice
+from livewell.answers.items import WITHIN, ItemChoice, known_classes
 from livewell.answers.settings import TaskSettings
 from livewell.answers.tables import KINDS, UNSURE
 from livewell.errors import LivewellError
@@ -160,17 +159,15 @@ class TaskForm:
 
     def known(self, study: Study) -> dict[str, str]:
         """Class of images whose class is known, among those that were chosen."""
+        untreated = self.values["control_of"] == DOSE_ZERO
+        found = known_classes(
+            study,
+            self.classes,
+            labels=None if untreated else self.values["control_of"],
+            column={"dose": {"0": self.values["control_class"]}} if untreated else None,
+        )
         among = set(self.images(study))
-        if self.values["control_of"] == DOSE_ZERO:
-            fields = study.fields()
-            if "dose" not in fields:
-                return {}
-            untreated = fields[pd.to_numeric(fields["dose"]) == 0]["image"]
-            return {str(n): self.values["control_class"] for n in untreated if n in among}
-        labels = study.labels(self.values["control_of"])
-        found = labels.dropna(subset=["label"]).groupby("image")["label"].agg(["nunique", "first"])
-        alone = found[(found["nunique"] == 1) & found["first"].isin(self.classes)]["first"]
-        return {str(name): str(label) for name, label in alone.items() if name in among}
+        return {image: name for image, name in found.items() if image in among}
 
 
 def filters(study: Study) -> dict[str, list[str]]:

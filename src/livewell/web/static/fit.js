@@ -1,10 +1,9 @@
 /* A fit that goes on is asked how far it is; class maps are laid over their images. */
 
 import {FieldViewer, PackedFrames, unpack} from "./field.js";
+import {COLOURS} from "./overlays.js";
 
 const EVERY_MS = 1000;
-// of Okabe and Ito: blue, vermilion, then the others
-const TONES = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [240, 228, 66], [86, 180, 233], [230, 159, 0]];
 
 function watch(running) {
   const step = document.getElementById("step");
@@ -54,7 +53,7 @@ function cover({frames, height, width}, threshold) {
   for (let at = 0; at < height * width; at += 1) {
     const found = told(frames, at, threshold);
     if (found) {
-      const tone = TONES[found.code % TONES.length];
+      const tone = COLOURS[found.code % COLOURS.length];
       shown.data.set([...tone, Math.round(255 * (0.25 + 0.75 * found.sure))], 4 * at);
     }
   }

@@ -1,5 +1,6 @@
 """The database of answers: its tables, its versions, and what it says where it cannot be used."""
 
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,9 +85,11 @@ def test_sqlite_is_set_to_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_study_gets_its_database(tmp_path: Path) -> None:
-    """Without an address the database lies in the study's folder."""
+    """Without an address the database lies in the study's folder, for its owner's eyes alone."""
     Database.of_study(tmp_path).close()
     assert (tmp_path / "site" / "answers.sqlite").is_file()
+    if os.name == "posix":
+        assert (tmp_path / "site").stat().st_mode & 0o077 == 0
 
 
 def test_writers_of_sqlite_take_turns(tmp_path: Path) -> None:

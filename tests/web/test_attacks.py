@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 import livewell.web.pages
 from livewell.answers.tables import ROLES
-from livewell.errors import OutputError, SpecError
+from livewell.errors import ImageReadError, OutputError, SpecError
 from livewell.web import people, security
 from livewell.web.gate import BODY_BYTES
 from livewell.web.limits import LONGEST_S, Limits
@@ -438,6 +438,17 @@ def test_errors_tell_owners_what_and_others_no_paths(
     assert "free room" in viewer.get("/full").json()["message"].lower()
     assert "FAULT" in (text := logged())
     assert "secret of the program" in text
+
+
+def test_errors_of_images_tell_nobody_blind_which_one(client: Client, app: FastAPI) -> None:
+    """Who answers without knowing what they see hears no name of a file, whatever fails."""
+
+    def unreadable(person: Viewer) -> None:
+        raise ImageReadError("cannot be read as B02.tif", got="plate 1/B02.tif: not a TIFF file")
+
+    app.add_api_route("/unreadable", unreadable)
+    assert "B02" in client("viewer").get("/unreadable").text
+    assert "B02" not in client("expert").get("/unreadable").text
 
 
 def test_full_disk_is_said(

@@ -9,10 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from livewell.disk import FAILING
-from livewell.errors import LivewellError, OutputError, SpecError
+from livewell.errors import (
+    ImageContentError,
+    ImageReadError,
+    LivewellError,
+    OutputError,
+    SpecError,
+)
 from livewell.text import printable, sentence, short
 from livewell.web.rendering import page
-from livewell.web.security import SignedIn, who
+from livewell.web.security import SignedIn, looks, who
 from livewell.web.site import Site, site_of
 
 TITLES = {
@@ -90,6 +96,10 @@ def words_of(error: LivewellError, site: Site, person: SignedIn | None) -> str:
     """An error for who asks: only owners hear where files lie."""
     if person is not None and person.may("owner"):
         return sentence(str(error)) if not error.where else str(error)
+    if isinstance(error, ImageReadError | ImageContentError) and not (
+        person and looks(site, person)
+    ):
+        return "An image cannot be read."  # nothing of which, for who answers blind
     parts = [error.what]
     named = {"Expected": error.expected, "Got": error.got, "What to do": error.remedy}
     parts += [f"{name}: {text}" for name, text in named.items() if text]

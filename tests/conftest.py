@@ -1,9 +1,10 @@
 """What every test may use."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import hypothesis
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit
 
+from benchmarks.postgresql import server
 from livewell.images.tiff.ifd import TiffBytes
 from livewell.study.study import Study
 from livewell.workflows.index import index
@@ -165,3 +167,18 @@ def scored() -> Callable[..., pd.DataFrame]:
     `signal` half the distance between classes, in units of the patches' noise.
     """
     return _scored
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Callable[[str], str]]:
+    """Makes databases on a PostgreSQL server of this session; skips where there is none."""
+    with server() as address:
+        if address is None:
+            pytest.skip("no PostgreSQL server: install the package postgresql")
+        yield address
+
+
+@pytest.fixture
+def postgresql(databases: Callable[[str], str]) -> str:
+    """Address of an empty database on the server."""
+    return databases(f"t{uuid4().hex}")

@@ -1,29 +1,12 @@
-"""Databases of answers: SQLite in a folder, and a PostgreSQL server that the tests start."""
+"""Databases of answers of either kind, and people in them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from benchmarks.postgresql import server
 from livewell.answers.database import Database
 from livewell.answers.tables import Person
-
-
-@pytest.fixture(scope="session")
-def databases() -> Iterator[Callable[[str], str]]:
-    """Makes databases on a PostgreSQL server of this session; skips where there is none."""
-    with server() as address:
-        if address is None:
-            pytest.skip("no PostgreSQL server: install the package postgresql")
-        yield address
-
-
-@pytest.fixture
-def postgresql(databases: Callable[[str], str]) -> str:
-    """Address of an empty database on the server."""
-    return databases(f"t{uuid4().hex}")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])

@@ -73,8 +73,10 @@ def serve_and_stop(words: list[str]) -> None:
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
         try:
             text = ""
-            while "}" not in text:
-                text += process.stdout.readline()
+            for said in process.stdout:
+                text += said
+                if "}" in said:
+                    break
             with urllib.request.urlopen(json.loads(text)["link"]) as page:
                 assert page.status == 200
         finally:

@@ -14,7 +14,6 @@ from livewell.answers.database import Database
 from livewell.answers.settings import TaskSettings
 from livewell.study.study import Study
 from livewell.web.site import Site
-from tests.answers.conftest import postgresql, server  # noqa: F401
 from tests.web.test_attacks import GUARDED
 
 Client = Callable[..., TestClient]
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def site(own_study: Study, postgresql: str) -> Iterator[Site]:  # noqa: F811
+def site(own_study: Study, postgresql: str) -> Iterator[Site]:
     """A site whose answers are on a PostgreSQL server."""
     made = Site(own_study, Database(postgresql))
     yield made

@@ -101,8 +101,8 @@ def test_scores_by_hand(site: Site, client: Client) -> None:
     assert "You have not finished" in ann.get(f"/quiz/{task}/scores").text
     take(site, ann, task, {"before": 2, "after": 1})
     said = ann.get(f"/quiz/{task}/scores").text
-    assert "ann called 3 of 5 (60%) before studying" in said
-    assert "ann called 4 of 5 (80%) after it" in said
+    assert "Before studying labelled images ann called 3 of 5 (60%) right" in said
+    assert "After studying them ann called 4 of 5 (80%) right" in said
     assert said.count("The model called 4 of 5 (80%) of the same right") == 2
     assert "changed by +20 in 100" in said
     assert "So." in said
@@ -151,8 +151,8 @@ def test_a_person_takes_a_quiz(served: Site, signed_in: "Page") -> None:
                 page.get_by_text(f"It is {truth}. You said so.").wait_for()
                 page.keyboard.press("Enter")
     page.get_by_role("link", name="See how you and the model did").press("Enter")
-    page.get_by_text("called 3 of 5 (60%) before studying").wait_for()
-    assert page.get_by_text("called 5 of 5 (100%) after it").is_visible()
+    page.get_by_text("called 3 of 5 (60%) right").wait_for()
+    assert page.get_by_text("called 5 of 5 (100%) right").is_visible()
 
 
 def test_nothing_but_its_page_deals_a_quiz(site: Site, client: Client) -> None:

@@ -74,7 +74,9 @@ def test_results(made: QuizTask, study: Study, tmp_path: Path) -> None:
         quiz_results(study, made.name, tmp_path / "early")
     answered(study, made.task, "ann <i>", 1)
     found = quiz_results(study, made.name, tmp_path / "out")
-    assert found.sentences[0].startswith("ann <i> called 5 of 6 (83%) before studying")
+    assert found.sentences[0].startswith(
+        "Before studying labelled images ann <i> called 5 of 6 (83%) right"
+    )
     assert "From before to after accuracy changed by +0 in 100" in found.sentences[-1]
     table = pd.read_csv(tmp_path / "out" / "scores.csv")
     own = table[(table["of"] == "person") & (table["figure"] == "accuracy")]

@@ -7,7 +7,7 @@ from livewell.report.vocabulary import has_interval
 from livewell.text import plural
 
 MODEL = "the model"
-WHEN = {"before": "before studying labelled images", "after": "after it"}
+WHEN = {"before": "Before studying labelled images", "after": "After studying them"}
 
 
 def quiz_words(one: PersonScore, by: str) -> list[str]:
@@ -16,7 +16,7 @@ def quiz_words(one: PersonScore, by: str) -> list[str]:
     for part, score in one.parts.items():
         accuracy = score.figures["accuracy"]
         text = (
-            f"{one.person} called {_of(accuracy, score.count)} {WHEN[part]} right"
+            f"{WHEN[part]} {one.person} called {_of(accuracy, score.count)} right"
             f"{_interval(accuracy)}"
         )
         if score.unsure:

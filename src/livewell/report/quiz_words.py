@@ -4,10 +4,10 @@ from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
 from livewell.metrics.paired import SAME
 from livewell.metrics.quiz import PartScore, PersonScore
 from livewell.report.vocabulary import has_interval
-from livewell.text import plural
+from livewell.text import plural, sentence
 
 MODEL = "the model"
-WHEN = {"before": "Before studying labelled images", "after": "After studying them"}
+WHEN = {"before": "before studying labelled images", "after": "after studying them"}
 
 
 def quiz_words(one: PersonScore, by: str) -> list[str]:
@@ -16,7 +16,7 @@ def quiz_words(one: PersonScore, by: str) -> list[str]:
     for part, score in one.parts.items():
         accuracy = score.figures["accuracy"]
         text = (
-            f"{WHEN[part]} {one.person} called {_of(accuracy, score.count)} right"
+            f"{sentence(WHEN[part])} {one.person} called {_of(accuracy, score.count)} right"
             f"{_interval(accuracy)}"
         )
         if score.unsure:

@@ -18,6 +18,8 @@ from livewell.study.study import Study
 from livewell.tables.schemas import BOX
 from livewell.workflows.shapes import CLASSES
 
+pytestmark = pytest.mark.long
+
 SMALL = partial(ShapeSpec, rows=2, columns=3, objects=(2, 4))
 """Pictures of 70 x 105 px."""
 SHORT = override(WSCNN_FAST, {"steps": 3, "steps_per_epoch": 3, "batch": 2})

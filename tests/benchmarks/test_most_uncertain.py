@@ -56,7 +56,7 @@ def test_areas_are_means_of_seeds_and_folds(cells: Cells) -> None:
     assert found.groups == 12
     assert (found.mean > 0.7).all()
     assert np.abs(found.resampled.mean(axis=2) - found.mean).max() < 0.05
-    rows, values = compared(found, 0)
+    rows, values = compared(found)
     assert [row[0] for row in rows] == ["30"]
     assert set(values["curves"]) == set(SHARES)
 

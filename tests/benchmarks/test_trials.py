@@ -14,6 +14,8 @@ from livewell.models.recipes import WSCNN_FAST
 from livewell.simulate.shapes import ShapeSpec
 from livewell.study.runs import Run
 
+pytestmark = pytest.mark.long
+
 SHORT = override(WSCNN_FAST, {"steps": 3, "steps_per_epoch": 3, "batch": 2})
 
 

@@ -14,6 +14,8 @@ from livewell.papers.dataset import DeadNetB, deadnet_b
 from livewell.study.study import Study
 from livewell.workflows.index import index
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Result]
 
 BRIEF = ("--profile", "tiny", "--set", "steps=3", "--set", "steps_per_epoch=3", "--folds", 2)

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from click.testing import Result
+
+pytestmark = pytest.mark.long
 
 Run = Callable[..., Result]
 

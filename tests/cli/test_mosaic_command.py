@@ -13,6 +13,8 @@ from click.testing import Result
 from livewell.models.files import find_model
 from livewell.study.study import Study
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., Result]
 
 CLASSES = ("--negative", "wild-type", "--positive", "kd", "--class", "wild-type", "--class", "kd")

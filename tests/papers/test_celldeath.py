@@ -36,6 +36,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
+pytestmark = pytest.mark.long
+
 WORDS = {"ctrl": "control", "Dead": "dead"}
 RECIPE = override(TINY, {"steps": 12, "steps_per_epoch": 6, "select": "last"})
 PLAN = Plan(WORDS, profile=RECIPE, shares=(0.3, 0.3))

@@ -16,6 +16,8 @@ from livewell.workflows.evaluate import evaluate
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 SIZES = {"patch_px": 64, "input_px": 64, "stride_px": 64}
 SMALL = override(
     FROZEN, SIZES | {"weights": "", "blocks": "2,4", "zooms": "1", "radii_px": "0,8", "steps": 500}

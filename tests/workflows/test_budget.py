@@ -21,6 +21,8 @@ from livewell.workflows.budget import BudgetResult, budget
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 
+pytestmark = pytest.mark.long
+
 PATTERN = "{well}_p{position:int}.ome.tif"
 LOOKS = {0: "healthy", 5: "healthy", 10: "middle", 30: "sick"}
 PLAN = Plan(30, (0, 1800), folds=2)

@@ -29,6 +29,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
+pytestmark = pytest.mark.long
+
 PROFILE = override(TINY, {"steps": 45, "steps_per_epoch": 15})
 SIZE = (128, 192)
 Painter = Callable[..., NDArray[np.uint16]]

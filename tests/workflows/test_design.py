@@ -25,6 +25,8 @@ from livewell.workflows.design_items import DesignSettings
 from livewell.workflows.index import index
 from livewell.workflows.label import label
 
+pytestmark = pytest.mark.long
+
 Painter = Callable[..., NDArray[np.uint16]]
 SHORT = override(TINY, {"steps": 3, "steps_per_epoch": 3, "batch": 8})
 SETTINGS = DesignSettings(SHORT, processes=0)

@@ -39,6 +39,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
+pytestmark = pytest.mark.long
+
 CLASSES = ("ellipses", "circles")
 STATES = {"ellipse": "ellipses", "circle": "circles"}
 SPEC = ShapeSpec(images=32, rows=2, columns=3, objects=(2, 5), noise_sd=3.0, seed=11)

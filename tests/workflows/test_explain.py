@@ -34,6 +34,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 CLASSES = ("healthy", "sick")
 BRIEF = override(TINY, {"steps": 3, "steps_per_epoch": 3})
 QUICK = Look(patches=2, ascent=Ascent(steps=3))

@@ -22,6 +22,8 @@ from livewell.workflows.explain import explain
 from livewell.workflows.heatmap import heatmap
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 SIZES = {"patch_px": 64, "input_px": 32, "stride_px": 64, "normalise_px": 0, "batch": 4}
 LENGTH = {"steps": 30, "steps_per_epoch": 10, "precision": "float32"}
 RECIPE = override(FAST_FIELDS, SIZES | LENGTH)

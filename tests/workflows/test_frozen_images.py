@@ -33,6 +33,8 @@ from livewell.workflows.localise import localise
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
+pytestmark = pytest.mark.long
+
 STATES = {"ellipse": "ellipses", "circle": "circles"}
 SPEC = ShapeSpec(images=32, rows=2, columns=3, objects=(2, 5), noise_sd=3.0, seed=11)
 PROFILE = override(

@@ -33,6 +33,8 @@ from livewell.workflows.split import split
 from livewell.workflows.timelapse import timelapse
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 SMALL = {"weights": "", "blocks": "2,4", "zooms": 1, "radii_px": "0,6", "axes": 2}
 SMALL_HEAD = {name: value for name, value in SMALL.items() if name != "axes"}
 EDGES = {"patch_px": 64, "input_px": 64, "stride_px": 64}

@@ -29,6 +29,8 @@ from livewell.progress import ROUNDING, Tick, shown
 from livewell.study.content import first_frame
 from livewell.workflows.localise import localise
 
+pytestmark = pytest.mark.long
+
 Writer = Callable[..., Path]
 
 FILES = {

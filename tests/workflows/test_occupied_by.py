@@ -31,6 +31,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import train
 
+pytestmark = pytest.mark.long
+
 PATCH_PX, ACROSS, IMAGES = 64, 4, 10
 RECIPE = override(
     EMPTY_SVM,

@@ -34,6 +34,8 @@ from livewell.workflows.split import split
 from livewell.workflows.timelapse import TimeLapseResult, timelapse
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 PATTERN = "{well}_p{position:int}.ome.tif"
 COARSE: dict[str, Any] = {"engine": "windows", "stride_px": 64}
 FOUR = ["A01_p1.ome.tif", "A02_p1.ome.tif", "B01_p1.ome.tif", "B02_p1.ome.tif"]

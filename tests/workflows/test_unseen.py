@@ -28,6 +28,8 @@ from livewell.workflows.label import label
 from livewell.workflows.split import split
 from livewell.workflows.train import TrainingResult, train
 
+pytestmark = pytest.mark.long
+
 PATTERN = "{well}_p{position:int}.ome.tif"
 
 

@@ -335,10 +335,12 @@ def paced(
 def lost_and_doubled(tally: Tally, events: pd.DataFrame) -> tuple[int, int]:
     """How many confirmed answers are not in the database as sent, and how many are there twice.
 
-    Or are there though nobody sent them, or stand beside another answer to the same item.
+    Or are there though nobody sent them, or stand beside another answer to the same showing.
     """
     given = dict(zip(events["answer_id"], events["answer"], strict=True))
     lost = sum(given.get(name) != tally.sent[name] for name in tally.confirmed)
     twice = int(events["answer_id"].duplicated().sum())
-    twice += int(events.duplicated(["person", "item"]).sum()) + len(set(given) - set(tally.sent))
+    twice += int(events.duplicated(["person", "item", "round"]).sum()) + len(
+        set(given) - set(tally.sent)
+    )
     return lost, twice

@@ -13,7 +13,10 @@ from livewell.answers.tables import Answer, Item, Person, Showing, Task
 from livewell.tables.columns import typed
 from livewell.tables.schemas import ANSWERS, BOX
 
-EVENTS = ("answer_id", "undoes", "person", "item", "answer", "time_s", "seconds", "version")
+EVENTS = (
+    *("answer_id", "undoes", "person", "item", "round", "answer"),
+    *("time_s", "seconds", "version"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def answer_table(session: Session, task: int, *, withdrawn: bool) -> pd.DataFram
 def event_table(session: Session, task: int) -> pd.DataFrame:
     """All answers of a task and all takings back, columns `EVENTS`, in the order of time."""
     rows = session.execute(
-        select(Answer, Item, Person.name)
+        select(Answer, Showing, Item, Person.name)
         .join(Showing, Answer.showing_id == Showing.id)
         .join(Item, Showing.item_id == Item.id)
         .join(Person, Showing.person_id == Person.id)
@@ -96,8 +99,8 @@ def event_table(session: Session, task: int) -> pd.DataFrame:
         .order_by(Answer.created, Answer.undoes.is_not(None), Answer.id)
     ).all()
     lines = [
-        (a.id, a.undoes, person, item.name, a.answer, a.created, a.seconds, a.version)
-        for a, item, person in rows
+        (a.id, a.undoes, person, item.name, shown.round, a.answer, a.created, a.seconds, a.version)
+        for a, shown, item, person in rows
     ]
     return pd.DataFrame(lines, columns=list(EVENTS))
 

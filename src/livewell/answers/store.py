@@ -218,7 +218,7 @@ class AnswerStore:
     def events(self, task: int) -> pd.DataFrame:
         """All answers of a task, and all takings back, in the order of time.
 
-        Columns answer_id, undoes, person, item, answer, time_s, seconds, version.
+        Columns answer_id, undoes, person, item, round, answer, time_s, seconds, version.
         """
         with self.database.session() as session:
             return event_table(session, task)

@@ -9,12 +9,14 @@ import os
 import platform
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 from livewell.errors import LivewellError, OutputError
@@ -193,3 +195,24 @@ def _remedy(path: Path, number: int | None) -> str:
     }
     permitted = f"{elsewhere}, or change its permissions; close what has the file open"
     return known.get(number or 0, permitted)
+
+
+def lock(file: IO[str]) -> None:
+    """Lock a file as long as it is open; the system lets go of it however the process ends.
+
+    A `BlockingIOError` where another process holds it, another `OSError` where the disk knows no
+    locks, such as some network drives.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            # beyond what is written, for a locked part cannot be read
+            file.seek(2**20)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from error
+        return
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -137,7 +137,7 @@ def test_beyond_this_machine_the_link_sets_up_the_owner_once(own_study: Study) -
     """A site that others can reach lets nobody in by its link: it asks for a password, once."""
     settings = ServeSettings(host="0.0.0.0", owner="Ada")
     site = site_for(own_study, settings, 8321)
-    assert "unencrypted" in warnings_of(site, settings)[0]
+    assert "unencrypted" in warnings_of(site)[0]
     app = create_app(site)
     browser = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
     form = browser.get(f"/open/{site.key}")

@@ -137,7 +137,7 @@ def test_warning_where_passwords_go_unencrypted(own_study: Study) -> None:
         (ServeSettings(), 0),
     ):
         site = site_for(own_study, settings, 8321)
-        told = warnings_of(site, settings)
+        told = warnings_of(site)
         assert len(told) == count
         assert all("ssh -L" in text and "--certificate" in text for text in told)
         site.close()

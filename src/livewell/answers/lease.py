@@ -1,7 +1,6 @@
 """One process at a time writes the answers of a database: what it keeps in memory stays true."""
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -10,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from livewell.answers.database import Database
-from livewell.disk import writing
+from livewell.disk import lock, writing
 from livewell.errors import OutputError
 
 NUMBER = 0x11FE_0002
@@ -74,7 +73,7 @@ class Lease:
         with writing(path):
             file = path.open("a+", encoding="ascii")
         try:
-            _lock(file)
+            lock(file)
         except BlockingIOError:
             file.seek(0)
             holder = file.read(20).strip()
@@ -101,20 +100,3 @@ class Lease:
             got=f"process {process}" if process else "",
             remedy="end it first, or do this on a page of the site",
         )
-
-
-def _lock(file: IO[str]) -> None:
-    """Lock a file as long as it is open; a `BlockingIOError` where another process has."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            # beyond what is written, for a locked part cannot be read
-            file.seek(1000)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(*error.args) from error
-        return
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -59,7 +59,7 @@ def serve_(
     settings = ServeSettings(address=url, key=certificate_key, **options)
 
     def ready(site: Site) -> None:
-        warnings = warnings_of(site, settings)
+        warnings = warnings_of(site)
         for text in warnings:
             talk.warn(text)
         talk.say(f"open {site.link}")

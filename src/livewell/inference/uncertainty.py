@@ -8,6 +8,7 @@ from logging import getLogger
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import entropy
 
 from livewell.errors import LivewellError
 from livewell.inference.evaluation_set import EvaluationSet
@@ -21,12 +22,6 @@ from livewell.tables.schemas import BOX, regions_of
 
 Floats = NDArray[np.float64]
 LOG = getLogger("livewell")
-
-
-def entropy_bits(probabilities: Floats) -> Floats:
-    """Entropy of probabilities (..., classes), bits: 0 where sure, log2(classes) at most."""
-    p = np.clip(probabilities, 1e-12, 1)
-    return np.asarray(-(p * np.log2(p)).sum(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class UnseenJudges:
             logits = judge.engine.regions(source, [Region(image, t, box) for box in boxes])
             p = judge.card.image_rule.probabilities(logits.mean(axis=0))
             each.append(np.tile(p, (len(rows), 1)))
-        return entropy_bits(np.mean(each, axis=0))
+        return np.asarray(entropy(np.mean(each, axis=0), base=2, axis=-1))
 
     def field(self, image: str, t: int) -> Field:
         """A frame of the study as the models see it."""

@@ -156,7 +156,7 @@ class Votes(Route):
         rows = (
             self._patches(items)
             if self.patch_px and "y" in items
-            else _frames(items, self.frames_each)
+            else some_frames(items, self.frames_each)
         )
         torn = rows.groupby(KEY, dropna=False)["label"].transform("nunique") > 1
         once = rows[~torn].drop_duplicates(KEY)
@@ -230,7 +230,7 @@ def by_votes(
     rows = sequences[sequences["sequence"].isin(kept.index)]
     label = [names[code] for code in kept.loc[rows["sequence"], "code"]]
     score = kept.loc[rows["sequence"], "score"].to_numpy()
-    frames = _frames(rows.assign(label=label, score=score))
+    frames = some_frames(rows.assign(label=label, score=score))
     each = pd.Series(label).value_counts()
     steps = {"sequences": len(sequences), **made.steps}
     steps |= {f"sequences {name}": int(each.get(name, 0)) for name in classes.values()}
@@ -240,8 +240,11 @@ def by_votes(
     return labels, made.agreement
 
 
-def _frames(items: pd.DataFrame, each: int | None = None) -> pd.DataFrame:
-    """One row a frame of items (image, t, frames, box), or `each`: columns `KEY` and all others."""
+def some_frames(items: pd.DataFrame, each: int | None = None) -> pd.DataFrame:
+    """One row a frame of items (image, t, frames, box): columns `KEY` and all others.
+
+    Of an item of more than `each` frames so many, the middles of as many equal parts.
+    """
     items = items.reindex(columns=list(dict.fromkeys([*items, *BOX, "frames"])))
     counts = items["frames"].fillna(1).astype("int64")
     taken = counts if each is None else counts.clip(upper=each)

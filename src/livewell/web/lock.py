@@ -5,9 +5,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
-from livewell.disk import writing
+from livewell.disk import lock, writing
 from livewell.errors import StudyError
 
 LOCK = "serving.lock"
@@ -21,36 +20,22 @@ def only_server(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (folder / LOCK).open("a+", encoding="utf-8")
     with file:
-        if not _locked(file):
+        try:
+            lock(file)
+        except BlockingIOError:
             file.seek(0)
             raise StudyError(
                 "this study is served already",
                 where=str(folder.parent),
                 got=file.read(200).strip() or "another server",
                 remedy="use the address that it printed, or stop it first",
-            )
+            ) from None
+        except (
+            OSError
+        ):  # a disk without locks; answers have a lock of their own, which asks for one
+            pass
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
-
-
-def _locked(file: IO[str]) -> bool:
-    """Whether the lock is now ours; the system lets go of it when a process ends in any way."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            # beyond the text, which others may read
-            file.seek(2**20)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:  # a network drive without locks
-        return True
-    return True

@@ -143,7 +143,7 @@ def site_for(study: Study, settings: ServeSettings, port: int) -> Site:
     )
 
 
-def warnings_of(site: Site, settings: ServeSettings) -> list[str]:
+def warnings_of(site: Site) -> list[str]:
     """What whoever serves a study should know."""
     if site.local or site.encrypted:
         return []

@@ -19,7 +19,7 @@ from livewell.execution.results import ResultFolder
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.model import Model
 from livewell.inference.uncertainty import UnseenJudges
-from livewell.labels.by_votes import Votes
+from livewell.labels.by_votes import Votes, some_frames
 from livewell.labels.voting import Rule
 from livewell.metrics.answer_matrix import BY_CHANCE
 from livewell.metrics.summary import evaluation_figures
@@ -62,13 +62,7 @@ class FitPlan:
 
 def frames_of(items: pd.DataFrame, each: int = FRAMES_EACH) -> pd.DataFrame:
     """Some frames of every item, as `Votes` takes them: rows item, image, t, y0, x0, y1, x1."""
-    rows = []
-    for row in items.to_dict("records"):
-        count = min(each, int(row["frames"]))
-        for number in range(count):
-            t = int(row["t"]) + (2 * number + 1) * int(row["frames"]) // (2 * count)
-            rows.append({name: row[name] for name in ("item", "image", *BOX)} | {"t": t})
-    table = pd.DataFrame(rows, columns=["item", *KEY])
+    table = some_frames(items, each)[["item", *KEY]]
     return table.astype(dict.fromkeys(["t", *BOX], "Int64"))
 
 

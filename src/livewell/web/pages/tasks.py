@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from livewell.answers.items import draw_items
+from livewell.answers.items import make_task
 from livewell.answers.settings import TaskSettings
 from livewell.errors import LivewellError
 from livewell.web.asking import RESERVED, WORDS, keys_of, task_of
@@ -52,9 +52,10 @@ def _made(request: Request, person: SignedIn, site: Site, form: TaskForm) -> Res
     study = site.catalogue.study()
     try:
         known = form.known(study) if settings.controls else {}
-        drawn = draw_items(study, choice, form.images(study), known, settings.controls)
-        name = form.values["name"].strip()
-        task = site.answers.make_task(name, choice.kind, form.classes, drawn.table, settings)
+        name, images = form.values["name"].strip(), form.images(study)
+        task, drawn = make_task(
+            study, site.answers, name, form.classes, choice, settings, images=images, known=known
+        )
     except LivewellError as error:
         form.faults.append(str(error))
         return _form(request, person, site, form, 422)

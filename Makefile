@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# where nothing compiled is kept, every test that starts livewell compiles it anew
+unexport PYTHONDONTWRITEBYTECODE
 STAMP := .venv/.installed
 
 .PHONY: demo test test-long check format lock clean
@@ -13,7 +15,8 @@ test: check  ## everything that decides whether the project is whole, in under 8
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: $(STAMP)  ## what takes minutes, run before an issue is called resolved
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m long
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m long \
+	  -o faulthandler_timeout=1800
 
 check: $(STAMP)  ## style, types, architecture
 	$(BIN)/ruff check

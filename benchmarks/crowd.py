@@ -28,7 +28,7 @@ from livewell.answers.settings import TaskSettings
 from livewell.answers.store import AnswerStore
 from livewell.answers.tables import Person, SignIn
 from livewell.study.study import Study
-from livewell.web.security import hashed
+from livewell.web.sign_ins import hashed
 from livewell.workflows.index import index
 
 CLASSES = ("healthy", "sick")

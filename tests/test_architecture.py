@@ -47,6 +47,8 @@ def test_rooms_open_without_reexports() -> None:
         ("livewell.study.study", ("torch", "lightning", "sklearn", "matplotlib")),
         ("livewell.splitting.schemes", ("torch", "lightning")),
         ("livewell.workflows.index", ("torch", "lightning")),
+        ("livewell.workflows.agreement", ("torch", "lightning")),
+        ("livewell.web.app", ("torch", "lightning", "matplotlib", "sklearn")),
     ],
 )
 def test_import_is_free(module: str, absent: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from livewell.answers.choosing import Choice, ItemStates, choose
 from livewell.answers.settings import TaskSettings
-from livewell.metrics.quiz import PARTS
+from livewell.tables.schemas import QUIZ_PARTS
 
 SETTINGS = st.builds(
     TaskSettings,
@@ -206,7 +206,7 @@ def test_a_task_of_controls_alone_is_dealt() -> None:
 
 def test_a_quiz_keeps_its_order() -> None:
     """Before, study, after, each by number; nothing twice, and on from where a person stopped."""
-    part = np.array([PARTS.index(name) for name in ("after", "before", "study", "before")])
+    part = np.array([QUIZ_PARTS.index(name) for name in ("after", "before", "study", "before")])
     items = replace(ItemStates.unseen(4), part=part)
     settings = TaskSettings(quiz="run")
     choices = dealt(items, settings, 9)

@@ -76,6 +76,19 @@ def test_hidden_repeats_show_drift() -> None:
     assert math.isnan(person(few.people, "ann")["same_early"])
 
 
+def test_hidden_repeats_show_what_a_person_comes_to_say_more_often() -> None:
+    """Healthy becomes sick on a second look and never the other way round: all moved to sick."""
+    first = answers(ann="hs" * 20, bob="hs" * 20)
+    again = first.assign(round=1)
+    drifting = again["person"].eq("ann") & again["item"].isin([f"i{n:02}" for n in range(0, 40, 4)])
+    again.loc[drifting, "answer"] = "sick"
+    people = crew_agreement(pd.concat([first, again], ignore_index=True), CLASSES).people
+    ann, bob = person(people, "ann"), person(people, "bob")
+    assert (ann["moved"], ann["towards"]) == (10, 1)
+    assert ann["towards_low"] > 0.5
+    assert (bob["moved"], math.isnan(bob["towards"])) == (0, True)
+
+
 def test_controls_and_speed() -> None:
     """Controls say who is right and stay out of agreement; seconds are told by quartiles."""
     table = answers(ann="hhss", bob="hsss")

@@ -1,5 +1,6 @@
 """A small study, its site, clients that are signed in, a real server, a real browser."""
 
+import asyncio
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -131,7 +132,7 @@ def enter(client: TestClient, site: Site, app: FastAPI, person: int) -> None:
     token = sign_in(site, person)
     client.cookies.set(site.cookie, token)
     headers = [(b"cookie", f"{site.cookie}={token}".encode())]
-    known = who(Request({"type": "http", "app": app, "headers": headers}))
+    known = asyncio.run(who(Request({"type": "http", "app": app, "headers": headers})))
     assert known is not None
     client.headers["x-csrf-token"] = known.csrf
     client.person_id = person  # type: ignore[attr-defined]

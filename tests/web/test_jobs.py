@@ -88,12 +88,12 @@ def make(
         each.close()
 
 
-def wait(jobs: Jobs, number: int, *states: str) -> Job:
-    """The job once it is in one of these states."""
+def wait(jobs: Jobs, number: int, *states: str, step: str | None = None) -> Job:
+    """The job once it is in one of these states, and at this step."""
     for _ in range(1200):
         job = jobs.get(number)
         assert job is not None
-        if job.state in states:
+        if job.state in states and step in (None, job.step):
             return job
         time.sleep(0.05)
     raise AssertionError(f"job {number} is still {job.state}: {job.step}")
@@ -144,8 +144,7 @@ def test_stopping(make: Make) -> None:
     """A job that runs and one that waits are stopped, by name, and each can be asked for again."""
     jobs = make()
     running, waiting = jobs.ask("sleep", {}, 1), jobs.ask("sleep", {}, 1)
-    while (job := jobs.get(running)) is None or job.step != "sleeping":
-        time.sleep(0.05)
+    wait(jobs, running, "running", step="sleeping")
     jobs.stop(waiting, "ann")
     jobs.stop(running, "ann")
     for number in (waiting, running):
@@ -161,8 +160,7 @@ def test_left_behind(make: Make) -> None:
     """What a server leaves behind has failed for the next one, which can start it again."""
     first = make()
     number = first.ask("sleep", {}, 1)
-    while (job := first.get(number)) is None or job.step != "sleeping":
-        time.sleep(0.05)
+    wait(first, number, "running", step="sleeping")
     first.close()
     job = wait(first, number, FAILED)
     assert job.step == LEFT_BEHIND

@@ -23,7 +23,7 @@ from livewell.answers.tables import UNSURE, Answer, Item, Showing, Task
 from livewell.errors import AnswerError
 from livewell.metrics.answer_matrix import BY_CHANCE, NOTHING
 from livewell.metrics.consensus import dawid_skene
-from livewell.metrics.quiz import PARTS
+from livewell.tables.schemas import QUIZ_PARTS
 
 AHEAD = 5
 """How many more items than asked for are dealt, so that what is shown is durable by then."""
@@ -82,7 +82,7 @@ class Board:
         self._sure = np.zeros(number, np.int64)
         self._standing = np.zeros(number, np.int64)
         self._control = np.array([item.truth is not None for item in items], np.bool_)
-        parts = {name: place for place, name in enumerate(PARTS)}
+        parts = {name: place for place, name in enumerate(QUIZ_PARTS)}
         self._part = np.array([parts.get(item.part or "", 0) for item in items], np.int64)
 
     @classmethod

@@ -81,7 +81,7 @@ class ItemStates:
     posterior: NDArray[np.float64]
     """Of its likeliest class, by Dawid and Skene from all answers; NaN: not known."""
     part: Integers
-    """Of a quiz, number in `PARTS`."""
+    """Of a quiz, number in `QUIZ_PARTS`."""
 
     @classmethod
     def unseen(cls, number: int) -> "ItemStates":

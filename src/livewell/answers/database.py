@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -54,9 +55,11 @@ class Database:
             _upgrade(self.url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.turns = _Turns()
-        if self.sqlite:
-            event.listen(self._sessions, "before_flush", self._take_turn)
-            event.listen(self._sessions, "do_orm_execute", self._take_turn_to_change)
+        self._changes = count(1)
+        self.changed = 0
+        """Another number whenever a `session` has changed something: what was read is then old."""
+        event.listen(self._sessions, "before_flush", self._begin_change)
+        event.listen(self._sessions, "do_orm_execute", self._begin_change_by_statement)
 
     @classmethod
     def of_study(cls, folder: Path, url: str | URL | None = None) -> "Database":
@@ -86,8 +89,10 @@ class Database:
                 with session.begin():
                     yield session
             finally:
-                if session.info.pop("turn", False):
-                    self.turns.give()
+                if session.info.pop("changes", False):
+                    self.changed = next(self._changes)
+                    if self.sqlite:
+                        self.turns.give()
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
@@ -108,14 +113,15 @@ class Database:
         """Let go of all connections."""
         self.engine.dispose()
 
-    def _take_turn(self, session: Session, *_: Any) -> None:
-        if not session.info.get("turn"):
-            self.turns.take()
-            session.info["turn"] = True
+    def _begin_change(self, session: Session, *_: Any) -> None:
+        if not session.info.get("changes"):
+            if self.sqlite:
+                self.turns.take()
+            session.info["changes"] = True
 
-    def _take_turn_to_change(self, state: ORMExecuteState) -> None:
+    def _begin_change_by_statement(self, state: ORMExecuteState) -> None:
         if not state.is_select:
-            self._take_turn(state.session)
+            self._begin_change(state.session)
 
 
 class _Turns:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,9 +10,11 @@ from livewell.answers.settings import TaskSettings
 from livewell.answers.store import AnswerStore
 from livewell.errors import SpecError
 from livewell.files import claim_same, read_json, stamp
-from livewell.metrics.quiz import PersonScore, person_scores
 from livewell.study.study import Study, checked_name
 from livewell.tables.schemas import BOX, write_table
+
+if TYPE_CHECKING:
+    from livewell.metrics.quiz import PersonScore
 
 KIND, MARKER, ITEMS = "quiz", "quiz.json", "items.parquet"
 
@@ -42,7 +44,7 @@ def make_quiz(
         ``patch`` or ``frame``.
     items
         In the order in which they are shown: item (as the store names it), image, t, y0, x0, y1,
-        x1, part (`livewell.metrics.quiz.PARTS`), group, truth, and model, the class it calls.
+        x1, part (`schemas.QUIZ_PARTS`), group, truth, and model, the class it calls.
     settings
         model (its folder), classes, by (the column of the groups), seed, notes, and more.
 
@@ -79,6 +81,9 @@ def quiz_items(study: Study, name: str) -> tuple[dict[str, Any], pd.DataFrame]:
 
 def quiz_scores(
     answers: pd.DataFrame, items: pd.DataFrame, settings: dict[str, Any]
-) -> list[PersonScore]:
+) -> "list[PersonScore]":
     """Scores of everybody who answered; `answers` are those that stand (`schemas.ANSWERS`)."""
+    # statistics take seconds to load, which no server should wait for as it starts
+    from livewell.metrics.quiz import person_scores
+
     return person_scores(answers, items, settings["classes"], seed=settings["seed"])

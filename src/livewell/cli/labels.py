@@ -292,6 +292,11 @@ def _answers(study: Path, settings: dict[str, Any]) -> tuple[str, ...]:
     show_default=True,
     help="Least probability of a class, with --rule dawid-skene.",
 )
+@click.option(
+    "--frames-each",
+    type=COUNT,
+    help="Of sequences: label so many frames of each, evenly spaced; all by default.",
+)
 @click.option("--patch-px", type=COUNT, help="Of marked cells: edge of a patch, centred on each.")
 @click.option(
     "--near-px",
@@ -301,7 +306,7 @@ def _answers(study: Path, settings: dict[str, Any]) -> tuple[str, ...]:
 def label_votes(**settings: Any) -> "Route":
     """Label what several persons answered, on the site (`serve`) or in a table.
 
-    All frames of a sequence get its label; hidden repeats do not count. Who did a frame and did not
+    The frames of a sequence get its label; hidden repeats do not count. Who did a frame and did not
     mark a cell there says that there is none.
     """
     from livewell.labels.by_votes import Votes

@@ -1,6 +1,7 @@
 """Which image files there are, known by their names alone."""
 
 from pathlib import Path
+from stat import S_ISDIR
 
 from livewell.errors import ImageReadError
 from livewell.images.formats import SUFFIXES
@@ -71,10 +72,10 @@ def find_images(root: AnyPath) -> Listing:
 def fingerprint(path: Path) -> tuple[int, int]:
     """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files."""
     try:
-        if path.is_dir():
+        stat = path.stat()
+        if S_ISDIR(stat.st_mode):
             stats = [file.stat() for file in path.iterdir() if file.is_file()]
             return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
-        stat = path.stat()
     except OSError as error:
         raise ImageReadError(
             "no such file" if isinstance(error, FileNotFoundError) else "cannot be read",

@@ -34,6 +34,8 @@ class CrewAgreement:
     ----------
     classes
         The classes in their order.
+    sought
+        The one whose share is followed over time.
     answers
         The answers that agreement is computed on.
     overlap
@@ -53,9 +55,11 @@ class CrewAgreement:
         One row a person: person, answers, unsure; compared (items that others answered too),
         agrees (share of these on which the person says what most others do, ties and unsure left
         out); repeats, same (share of hidden repeats answered as the first time), same_early and
-        same_late (of the first and of the second half of repeats); controls, right (share of
-        controls answered rightly); median_s, q1_s, q3_s (seconds an answer). Shares have columns
-        ``NAME_low`` and ``NAME_high``.
+        same_late (of the first and of the second half of repeats); moved (repeats of which the
+        sought class was said either at first or again, not both times), towards (share of these in
+        which it was said again: above a half the person calls it more often than before);
+        controls, right (share of controls answered rightly); median_s, q1_s, q3_s (seconds an
+        answer). Shares have columns ``NAME_low`` and ``NAME_high``.
     confusion
         Columns person, others (class that most others say), answer, items.
     pairs
@@ -66,6 +70,7 @@ class CrewAgreement:
     """
 
     classes: tuple[str, ...]
+    sought: str
     answers: AnswerMatrix
     overlap: pd.DataFrame
     paper: Agreement
@@ -101,6 +106,7 @@ def crew_agreement(
     table: pd.DataFrame,
     classes: Sequence[str],
     *,
+    sought: str | None = None,
     group: Mapping[str, str] | None = None,
     doses: pd.DataFrame | None = None,
     stopped: bool = False,
@@ -113,6 +119,8 @@ def crew_agreement(
         Checked answers of one task (`answer_matrix.checked_answers`).
     classes
         The classes in their order.
+    sought
+        The class whose share is followed over time; the last one where ``None``.
     group
         Group of each item, by its name; each is its own where ``None``.
     doses
@@ -131,9 +139,11 @@ def crew_agreement(
     doubted = answers.codes[answers.codes != NOTHING] >= answers.classes
     found = coefficients(sure)
     confusion, agrees = _against_others(sure)
-    people = _people(table, agrees, group)
+    sought = classes[-1] if sought is None else sought
+    people = _people(table, agrees, group, sought)
     return CrewAgreement(
         classes=tuple(classes),
+        sought=sought,
         answers=answers,
         overlap=pd.DataFrame({"persons": counts.index, "items": counts.to_numpy()}),
         paper=Agreement.of(first),
@@ -176,7 +186,7 @@ def _against_others(sure: AnswerMatrix) -> tuple[pd.DataFrame, dict[str, Row]]:
 
 
 def _people(
-    table: pd.DataFrame, agrees: Mapping[str, Row], group: Mapping[str, str] | None
+    table: pd.DataFrame, agrees: Mapping[str, Row], group: Mapping[str, str] | None, sought: str
 ) -> pd.DataFrame:
     """One row a person, see `CrewAgreement`."""
     nobody: Row = {"compared": 0, **_ends("agrees", share_of([], []))}
@@ -192,7 +202,7 @@ def _people(
                 "answers": len(first),
                 "unsure": int((first["answer"] == UNSURE).sum()),
                 **agrees.get(person, nobody),
-                **_repeats(own, group),
+                **_repeats(own, group, sought),
                 **_controls(first, group),
                 **dict(zip(("median_s", "q1_s", "q3_s"), map(float, quartiles), strict=True)),
             }
@@ -200,13 +210,14 @@ def _people(
     return pd.DataFrame(rows)
 
 
-def _repeats(own: pd.DataFrame, group: Mapping[str, str] | None) -> Row:
-    """How far a person says the same of hidden repeats, of all, of the first and second half."""
+def _repeats(own: pd.DataFrame, group: Mapping[str, str] | None, sought: str) -> Row:
+    """How far a person says the same of hidden repeats, early and late, and where answers move."""
     first = own[own["round"] == 0].set_index("item")["answer"]
     again = own[(own["round"] > 0) & own["item"].isin(first.index)]
     if "time_s" in again:
         again = again.sort_values("time_s", kind="stable")
-    same = again["answer"].to_numpy() == first.loc[again["item"]].to_numpy()
+    before, after = first.loc[again["item"]].to_numpy(), again["answer"].to_numpy()
+    same, moved = after == before, (after == sought) != (before == sought)
     of = _groups(again["item"], group)
     half = len(same) // 2 if len(same) >= LEAST_DRIFT else 0
     late = slice(half, None) if half else slice(0)
@@ -215,6 +226,8 @@ def _repeats(own: pd.DataFrame, group: Mapping[str, str] | None) -> Row:
         **_ends("same", share_of(same, of)),
         **_ends("same_early", share_of(same[:half], of[:half])),
         **_ends("same_late", share_of(same[late], of[late])),
+        "moved": int(moved.sum()),
+        **_ends("towards", share_of(after[moved] == sought, of[moved])),
     }
 
 

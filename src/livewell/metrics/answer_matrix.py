@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from livewell.errors import Fault, TableError
 from livewell.tables.faults import column_faults, listed
-from livewell.tables.schemas import ANSWERS
+from livewell.tables.schemas import ANSWERS, STUDY
 
 UNSURE = "unsure"
 NOTHING = -1
 """In place of the number of an answer: this person did not answer this item."""
-STUDIED = "study"
-"""Part of a quiz in which people were shown the truth: what they answer there says nothing."""
 FIRST_ANSWERS = 2
 """Answers of an item that the paper's reckoning is of, and that agreement is computed on where a
 stop rule decides how many there are."""
@@ -41,7 +39,8 @@ def checked_answers(table: pd.DataFrame, where: str = "answers") -> pd.DataFrame
     table = table.assign(round=0) if "round" not in table else table
     table = table.assign(round=table["round"].fillna(0))
     if "part" in table:
-        table = table[table["part"].isna() | (table["part"].astype("str") != STUDIED)]
+        # what is studied is answered with the truth in sight
+        table = table[table["part"].isna() | (table["part"].astype("str") != STUDY)]
     checked = ANSWERS.check(table.reset_index(drop=True), where=where, remedy=remedy)
     found = []
     tasks = list(checked["task"].dropna().unique()) if "task" in checked else []

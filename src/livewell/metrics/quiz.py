@@ -7,16 +7,13 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import SpecError
-from livewell.metrics.answer_matrix import STUDIED
 from livewell.metrics.intervals import Estimate, estimate, signed_interval
 from livewell.metrics.outcomes import Floats, Outcomes
 from livewell.metrics.paired import difference
 from livewell.metrics.resampling import draws, freedom
 from livewell.metrics.weighted import STATISTICS
+from livewell.tables.schemas import AFTER, BEFORE
 
-BEFORE, STUDY, AFTER = "before", STUDIED, "after"
-PARTS = (BEFORE, STUDY, AFTER)
-"""Of a quiz: answered, looked at with the truth, answered."""
 SCORED = (BEFORE, AFTER)
 FIGURES = ("accuracy", "sensitivity", "specificity")
 """Of two classes; of more only the first."""

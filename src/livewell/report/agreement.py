@@ -8,20 +8,14 @@ from typing import Any
 import pandas as pd
 
 from livewell.labels.marks import NONE
-from livewell.metrics.annotators import LEAST_DRIFT, CrewAgreement
+from livewell.metrics.annotators import CrewAgreement
 from livewell.metrics.intervals import ROUGH_GROUPS, Estimate
-from livewell.report.agreement_figures import (
-    confusions,
-    dose_shares,
-    kappa_map,
-    overlap_bars,
-    shares_of_people,
-    speed,
-)
+from livewell.report.agreement_figures import dose_shares, kappa_map, overlap_bars
+from livewell.report.agreement_people import controls, others, selves, speeds
 from livewell.report.page import Note, Page, Section, Table, Tone, info, warn
 from livewell.report.results import PageResults
 from livewell.report.vocabulary import has_interval, short
-from livewell.text import listed, plural, sentence, several, were
+from livewell.text import plural, sentence, several, were
 
 ENOUGH = 50
 """Fewer items than this that two persons answered say little."""
@@ -190,11 +184,11 @@ def _sections(results: AgreementResults) -> Iterator[Section | None]:
     )
     if crew.coefficients.items:
         yield _chance_corrected(results)
-        yield _others(results)
+        yield others(crew, results.item)
     yield _doses(results)
-    yield _selves(results)
-    yield _known(results)
-    yield _speeds(results)
+    yield selves(crew)
+    yield controls(crew)
+    yield speeds(crew)
 
 
 def _paper_table(crew: CrewAgreement) -> Table:
@@ -257,23 +251,6 @@ def _beyond_chance(alpha: Estimate) -> str:
     return sentence(f"{way} gives to perfect agreement.")
 
 
-def _others(results: AgreementResults) -> Section | None:
-    people = results.crew.people
-    known = people[people["agrees"].notna()]
-    if known.empty:
-        return None
-    text = (
-        f"Of {several(results.item)} they share persons say what most others say of"
-        f" {_range(known, 'agrees', 'compared')}. Others can be wrong together: this is agreement,"
-        " not truth."
-    )
-    columns = [("agrees", "agrees with most others")]
-    caption = "Each person against what most others say; ties among the others are left out."
-    pictures = [shares_of_people(people, columns, "agrees with most others", caption)]
-    pictures.append(confusions(results.crew.confusion, results.crew.classes))
-    return Section("Each person beside the others", text, pictures)
-
-
 def _doses(results: AgreementResults) -> Section | None:
     doses, first = results.crew.doses, results.crew.classes[0]
     if doses.empty:
@@ -298,89 +275,8 @@ def _dose(row: "pd.Series[Any]") -> str:
     return f"{row['share']:.0%}{span}"
 
 
-def _selves(results: AgreementResults) -> Section | None:
-    people = results.crew.people
-    shown = people[people["repeats"] > 0]
-    if shown.empty:
-        return None
-    total = int(shown["repeats"].sum())
-    same = (shown["same"] * shown["repeats"]).sum() / total
-    text = (
-        f"Shown an item a second time without knowing, persons say the same of {same:.0%}"
-        f" ({total:,} hidden repeats): {_range(shown, 'same', 'repeats')}. Agreement with others"
-        " can hardly be higher than this."
-    )
-    drift = [_name(row) for _, row in shown.iterrows() if _drifts(row)]
-    halves = shown["same_early"].notna().any()
-    if drift:
-        text += f" {listed(drift)} became clearly more or less consistent from early to late."
-    elif halves:
-        text += " For nobody do early and late repeats differ clearly."
-    columns = [("same_early", "first half"), ("same_late", "second half")]
-    caption = "Share of hidden repeats answered as the first time, by when they were shown."
-    if not halves:
-        columns, caption = [("same", "all")], caption.replace(", by when they were shown", "")
-    notes = []
-    few = shown[shown["repeats"] < LEAST_DRIFT]
-    if len(few):
-        names = listed([_name(row) for _, row in few.iterrows()][:6])
-        least = f"fewer than {LEAST_DRIFT} repeats, too few to tell early from late"
-        notes.append(info(f"{names}: {least}."))
-    picture = shares_of_people(shown, columns, "says the same again", caption)
-    return Section("Each person with themselves", text, [picture], notes=notes)
-
-
-def _drifts(row: "pd.Series[Any]") -> bool:
-    """Whether the intervals of both halves do not touch."""
-    ends = [row[f"same_{half}_{end}"] for half in ("early", "late") for end in ("low", "high")]
-    return all(map(math.isfinite, ends)) and (ends[1] < ends[2] or ends[3] < ends[0])
-
-
-def _known(results: AgreementResults) -> Section | None:
-    people = results.crew.people
-    shown = people[people["controls"] > 0]
-    if shown.empty:
-        return None
-    total = int(shown["controls"].sum())
-    right = (shown["right"] * shown["controls"]).sum() / total
-    text = (
-        f"Of controls, whose class is known, {right:.0%} were called rightly ({total:,} answers)"
-        f": {_range(shown, 'right', 'controls')}. Unsure is not right."
-    )
-    caption = "Share of control items called rightly."
-    picture = shares_of_people(shown, [("right", "right")], "right on controls", caption)
-    return Section("Controls", text, [picture])
-
-
-def _speeds(results: AgreementResults) -> Section | None:
-    people = results.crew.people
-    known = people[people["median_s"].notna()]
-    if known.empty:
-        return None
-    low, high = (known.loc[known["median_s"].agg(which)] for which in ("idxmin", "idxmax"))
-    text = f"{_name(low)} takes {low['median_s']:.1f} s an answer"
-    if low["median_s"] < high["median_s"]:
-        text += f", {_name(high)} {high['median_s']:.1f} s (medians)"
-    return Section("Speed", f"{text}.", [speed(people)])
-
-
 def _named(found: Any) -> dict[str, Estimate]:
     return {name: getattr(found, name) for name in _NAMES}
-
-
-def _name(row: "pd.Series[Any]") -> str:
-    return str(row["person"])
-
-
-def _range(people: pd.DataFrame, name: str, number: str) -> str:
-    """``70% (Ann, of 40; 95% interval 53-83%) to 90% (Bob, ...)``: lowest and highest share."""
-    said = []
-    for which in ("idxmin", "idxmax"):
-        row = people.loc[people[name].agg(which)]
-        low, high = row[f"{name}_low"], row[f"{name}_high"]
-        ends = f"95% interval {100 * low:.0f}-{high:.0%}" if math.isfinite(low) else "no interval"
-        said.append(f"{row[name]:.0%} ({_name(row)}, of {int(row[number]):,}; {ends})")
-    return " to ".join(dict.fromkeys(said))
 
 
 def _share(found: Estimate) -> str:

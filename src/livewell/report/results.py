@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,15 @@ import pandas as pd
 from livewell.classes import ClassNames
 from livewell.metrics.intervals import Estimate
 from livewell.metrics.rules import FamiliarityRule
-from livewell.outputs.stains import PredictedStain
 from livewell.report.galleries import MarkedFrame, marked_frames, patch_gallery
 from livewell.report.page import Note, Page, Picture, Section, Tone, Video
 from livewell.report.style import class_look
 from livewell.report.trust import audited, sorted_notes
 from livewell.report.vocabulary import PATCHES, Named, Vocabulary
 from livewell.tables.metadata import AuditSummary
+
+if TYPE_CHECKING:  # which loads torch, and most pages show no model
+    from livewell.outputs.stains import PredictedStain
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,6 @@ class HeatmapResults(PageResults):
     threshold: float | None = None
     video: Video | None = None
     stills: Sequence[Picture] = ()
-    stain: PredictedStain | None = None
+    stain: "PredictedStain | None" = None
     of_centres: bool = False
     """Whether the model judges what is at the centre of a window, not all of it."""

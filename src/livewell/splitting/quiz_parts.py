@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from livewell.errors import SplitError
-from livewell.metrics.quiz import PARTS, STUDY
 from livewell.splitting.assignment import assignments, can_cover
 from livewell.splitting.groups import group_counts
-from livewell.tables.schemas import BOX
+from livewell.tables.schemas import BOX, QUIZ_PARTS, STUDY
 from livewell.text import listed, plural
 
 
@@ -39,7 +38,7 @@ class QuizSizes:
     @property
     def of(self) -> dict[str, int]:
         """Size of each part that there is."""
-        sizes = dict(zip(PARTS, (self.before, self.study, self.after), strict=True))
+        sizes = dict(zip(QUIZ_PARTS, (self.before, self.study, self.after), strict=True))
         return {part: size for part, size in sizes.items() if size}
 
 
@@ -105,7 +104,7 @@ def quiz_parts(
         used |= set(rows)
         found.append(patches.loc[rng.permutation(rows)].assign(part=part))
     every = pd.concat(found)
-    order = pd.Categorical(every["part"], PARTS, ordered=True)
+    order = pd.Categorical(every["part"], QUIZ_PARTS, ordered=True)
     every = every.iloc[np.argsort(order.codes, kind="stable")]
     return every.reset_index(drop=True), notes
 

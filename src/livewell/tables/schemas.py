@@ -18,6 +18,8 @@ _IMAGE = Column("image", "text", "name of the image in the study", required=True
 _T = Column("t", "integer", "frame, counted from 0 within the file", required=True, least=0)
 PARTS = ("train", "validation", "test", "unused")
 """What a group can be in a fold."""
+QUIZ_PARTS = BEFORE, STUDY, AFTER = ("before", "study", "after")
+"""Of a quiz: answered, looked at with the truth, answered."""
 BOX = ["y0", "x0", "y1", "x1"]
 """Columns of a patch's box."""
 _BOX = tuple(

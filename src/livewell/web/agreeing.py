@@ -11,20 +11,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from livewell.answers.settings import TaskSettings
 from livewell.answers.tables import Task
 from livewell.errors import LivewellError
-from livewell.report.agreement import AgreementResults, agreement_page
-from livewell.report.page import render
 from livewell.text import plural
 from livewell.web.quizzing import is_quiz
 from livewell.web.refusals import words_of
-from livewell.web.security import SignedIn
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
-from livewell.workflows.agreement import agreement_results
+
+if TYPE_CHECKING:
+    from livewell.report.agreement import AgreementResults
 
 KEPT_S = 60
 """How long what was made is shown, though answers have come."""
@@ -71,6 +72,11 @@ class AgreementPages:
 
 
 def _agreed(site: Site, task: Task, person: SignedIn) -> Agreed | str:
+    # figures and statistics take seconds to load, which no server should wait for as it starts
+    from livewell.report.agreement import agreement_page
+    from livewell.report.page import render
+    from livewell.workflows.agreement import agreement_results
+
     table = site.answers.answers(task.id)
     if table.empty:
         return "Nobody has answered anything yet."
@@ -108,7 +114,7 @@ def nameless(table: pd.DataFrame, own: str) -> pd.DataFrame:
     return table.assign(person=table["person"].astype("str").replace(names), note="")
 
 
-def _own(results: AgreementResults, name: str) -> str:
+def _own(results: "AgreementResults", name: str) -> str:
     """What is to be said of one person, in sentences; empty where they have not answered."""
     people = results.crew.people
     mine = people[people["person"] == name]

@@ -35,7 +35,7 @@ MOST_NUMBERS = 2**24
 """Numbers that one request may ask for."""
 PERCENTILES = (0.3, 99.7)
 """Grey levels between which an image is shown at first."""
-SAMPLED_FRAMES, SAMPLED_PIXELS = 12, 2**18
+SAMPLED_FRAMES, SAMPLED_PIXELS = 8, 2**16
 """What percentiles are taken from: frames spread over a movie, and pixels of each."""
 Pixels = NDArray[Any]
 """Of type uint8, uint16 or float32."""
@@ -152,7 +152,7 @@ class StudyFrames:
 
     def header(self, image: str) -> Header:
         """What an image says of itself, with the scale that was given for the study."""
-        return self._opened(image, self._version(image)).image.header
+        return self._opened(image).image.header
 
     def channel(self, image: str) -> int:
         """Number of the channel that is looked at where none is named: the study's, else the first.
@@ -186,8 +186,8 @@ class StudyFrames:
             One of `STEPS`: each number is the mean of a square of so many pixels (at the far edges
             of those that there are), rounded to the type.
         """
-        times, version = tuple(times), self._version(image)
-        area = self._opened(image, version).image.header.area
+        times, opened = tuple(times), self._opened(image)
+        area, version = opened.image.header.area, opened.version
         asked = covered(box or area, area, step)
         height, width = (-(-edge // step) for edge in asked.shape)
         if not times or len(times) * height * width > MOST_NUMBERS:
@@ -217,9 +217,9 @@ class StudyFrames:
 
         The `PERCENTILES` of frames spread over the movie; frames that cannot be read are left out.
         """
-        version = self._version(image)
+        opened = self._opened(image)
         return self._limits.get(
-            (image, version, channel), lambda: self._measured(image, version, channel)
+            (image, opened.version, channel), lambda: self._measured(image, opened, channel)
         )
 
     def close(self) -> None:
@@ -227,12 +227,12 @@ class StudyFrames:
         self._frames.clear()
         self._open.clear()
 
-    def _measured(self, image: str, version: Hashable, channel: int) -> tuple[float, float]:
-        frames = self._opened(image, version).image.header.frames
+    def _measured(self, image: str, opened: _Opened, channel: int) -> tuple[float, float]:
+        frames = opened.image.header.frames
         sampled, last = [], None
         for t in np.unique(np.linspace(0, frames - 1, min(frames, SAMPLED_FRAMES)).astype(int)):
             try:
-                plane = self._plane(image, version, int(t), channel, 1)
+                plane = self._plane(image, opened.version, int(t), channel, 1)
             except LivewellError as error:
                 last = error
                 continue
@@ -255,22 +255,20 @@ class StudyFrames:
         def made() -> Pixels:
             if step > 1:
                 return _frozen(area_mean(self._plane(image, version, t, channel, 1), step))
-            opened = self._opened(image, version)
+            opened = self._opened(image)
             with opened.lock:
                 frame = opened.image.frame(t, channel)
             return _frozen(plain(frame))
 
         return self._frames.get((image, version, t, channel, step), made)
 
-    def _version(self, image: str) -> Hashable:
-        return fingerprint(self._study().path(image))
-
-    def _opened(self, image: str, version: Hashable) -> _Opened:
+    def _opened(self, image: str) -> _Opened:
+        """The file of an image, opened again where it has changed."""
         study = self._study()
-        version = (version, study.pixel_um, study.frame_s)
+        path = study.path(image)
+        version = (fingerprint(path), study.pixel_um, study.frame_s)
 
         def made() -> _Opened:
-            path = study.path(image)
             opened = open_image(path, pixel_um=study.pixel_um, frame_s=study.frame_s)
             return _Opened(opened, version, Lock())
 

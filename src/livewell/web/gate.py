@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,7 +13,8 @@ from starlette.responses import Response
 
 from livewell.web.limits import Limits
 from livewell.web.log import SiteLog
-from livewell.web.security import SAFE, hashed, who
+from livewell.web.security import SAFE, who
+from livewell.web.sign_ins import hashed
 from livewell.web.site import Site
 
 Message = MutableMapping[str, Any]
@@ -128,7 +128,7 @@ class Gate:
         """Bytes that a request may bring along: more where an owner sends files."""
         for start, size in LARGER.items():
             if request.url.path.startswith(start):
-                person = await run_in_threadpool(who, request)
+                person = await who(request)
                 return size if person is not None and person.may("owner") else BODY_BYTES
         return BODY_BYTES
 

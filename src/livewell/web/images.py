@@ -13,7 +13,7 @@ from livewell.web.gallery import row_of
 from livewell.web.health import SLACK_NS
 from livewell.web.overlays import Overlay
 from livewell.web.refusals import words_of
-from livewell.web.security import SignedIn
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
 
 NAMES = {

@@ -19,7 +19,8 @@ from livewell.answers.database import Database
 from livewell.answers.tables import ROLES, Invitation, Person
 from livewell.errors import SpecError
 from livewell.text import printable
-from livewell.web.security import end_sign_ins, hashed
+from livewell.web.security import end_sign_ins
+from livewell.web.sign_ins import hashed
 
 NAME_MOST, PASSWORD_LEAST, PASSWORD_MOST = 60, 10, 1000
 """Characters."""

@@ -11,7 +11,7 @@ from livewell.geometry import Box
 from livewell.text import sentence
 from livewell.web.frames import Pixels, covered
 from livewell.web.refusals import words_of
-from livewell.web.security import SignedIn
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
 
 UNREADABLE = "This image cannot be read."

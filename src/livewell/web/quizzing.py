@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from livewell.answers.history import stands
 from livewell.answers.settings import TaskSettings
 from livewell.answers.tables import Answer, Item, Showing, Task
-from livewell.metrics.quiz import PARTS
+from livewell.tables.schemas import QUIZ_PARTS
 from livewell.web.site import Site
 
 
@@ -39,4 +39,5 @@ def quiz_progress(site: Site, task: int, person: int) -> list[PartProgress]:
             .group_by(Item.part)
         ).all()
     every, mine = {row[0]: row[1] for row in totals}, {row[0]: row[1] for row in done}
-    return [PartProgress(part, every[part], mine.get(part, 0)) for part in PARTS if part in every]
+    parts = [part for part in QUIZ_PARTS if part in every]
+    return [PartProgress(part, every[part], mine.get(part, 0)) for part in parts]

@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -18,7 +17,8 @@ from livewell.errors import (
 )
 from livewell.text import printable, sentence, short
 from livewell.web.rendering import page
-from livewell.web.security import SignedIn, looks, who
+from livewell.web.security import looks, who
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site, site_of
 
 TITLES = {
@@ -52,7 +52,7 @@ async def failure(request: Request, error: Exception) -> Response:
     A script gets {"error": code, "message": text}.
     """
     try:
-        person = await run_in_threadpool(who, request)
+        person = await who(request)
     except Exception:  # the database itself may be what fails
         person = None
     status, code, text = _told(error, site_of(request), person)

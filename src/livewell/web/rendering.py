@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse
 
 from livewell import __version__
 from livewell.text import printable, sentence
-from livewell.web.security import SignedIn, looks
+from livewell.web.security import looks
+from livewell.web.sign_ins import SignedIn
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"

@@ -1,19 +1,18 @@
 """Who asks, and what they may: sign-ins, roles, forged requests."""
 
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import Response
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from livewell.answers.database import Database
-from livewell.answers.tables import ROLES, Person, SignIn
+from livewell.answers.tables import SignIn
+from livewell.web.sign_ins import SignedIn, hashed
 from livewell.web.site import Site, site_of
 
 DAYS = 14
@@ -21,25 +20,6 @@ DAYS = 14
 SAFE = ("GET", "HEAD", "OPTIONS")
 """Requests that change nothing."""
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who asks: number, name, role, and what forged requests lack."""
-
-    id: int
-    name: str
-    role: str
-    csrf: str
-
-    def may(self, role: str) -> bool:
-        """Whether they have this role or one above it."""
-        return ROLES.index(self.role) >= ROLES.index(role)
-
-
-def hashed(token: str) -> str:
-    """What is kept of a token, so that who reads the database cannot sign in."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def sign_in(site: Site, person: int) -> str:
@@ -95,22 +75,13 @@ def drop_cookie(site: Site, response: Response) -> None:
     )
 
 
-def who(request: Request) -> SignedIn | None:
+async def who(request: Request) -> SignedIn | None:
     """Who asks, by their cookie; told to the log as well."""
     site = site_of(request)
     token = request.cookies.get(site.cookie)
-    if not token:
-        return None
-    with site.database.session() as session:
-        row = session.execute(
-            select(Person, SignIn)
-            .join(SignIn, SignIn.person_id == Person.id)
-            .where(SignIn.token_sha256 == hashed(token), SignIn.expires > time.time())
-        ).first()
-    if row is None or row[0].disabled:
-        return None
-    person = SignedIn(row[0].id, row[0].name, row[0].role, row[1].csrf)
-    request.state.person = person
+    person = await site.sign_ins.of(token) if token else None
+    if person is not None:
+        request.state.person = person
     return person
 
 

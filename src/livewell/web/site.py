@@ -15,6 +15,7 @@ from livewell.web.fitting import Fitting
 from livewell.web.frames import StudyFrames
 from livewell.web.looking import Look
 from livewell.web.mapping import Mapping
+from livewell.web.sign_ins import SignIns
 
 FOLDER = "site"
 """Within the study: what the site keeps for itself."""
@@ -54,12 +55,14 @@ class Site:
     owner: str = "owner"
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     answers: AnswerStore = field(init=False)
+    sign_ins: SignIns = field(init=False)
     look: Look = field(init=False)
     fitting: Fitting = field(init=False)
     mapping: Mapping = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "answers", AnswerStore(self.database))
+        object.__setattr__(self, "sign_ins", SignIns(self.database))
         object.__setattr__(self, "look", Look(self.study, self.runs))
         object.__setattr__(self, "fitting", Fitting(self.study, self.folder, self.answers))
         object.__setattr__(self, "mapping", Mapping(self, self.fitting.jobs))

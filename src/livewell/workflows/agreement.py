@@ -149,6 +149,7 @@ def agreement_results(
     crew = crew_agreement(
         table,
         every,
+        sought=classes[-1],
         group=None if of is None or alone else {str(name): each for name, each in of.items()},
         doses=_doses(items, study),
         stopped=stopped,

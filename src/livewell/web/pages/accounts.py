@@ -16,15 +16,14 @@ from livewell.web.limits import Limits
 from livewell.web.rendering import page
 from livewell.web.security import (
     Owner,
-    SignedIn,
     TheSite,
     Viewer,
     drop_cookie,
     give_cookie,
-    hashed,
     sign_in,
     sign_out,
 )
+from livewell.web.sign_ins import SignedIn, hashed
 from livewell.web.site import Site
 
 router = APIRouter()

@@ -10,7 +10,8 @@ from livewell.web.agreeing import Agreed, AgreementPages
 from livewell.web.asking import task_of
 from livewell.web.pages.reports import APART
 from livewell.web.rendering import page
-from livewell.web.security import SignedIn, TheSite, Viewer
+from livewell.web.security import TheSite, Viewer
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
 
 router = APIRouter()

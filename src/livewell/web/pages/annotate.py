@@ -23,7 +23,8 @@ from livewell.web.asking import WORDS, keys_of, task_of
 from livewell.web.pixels import unavailable
 from livewell.web.quizzing import is_quiz
 from livewell.web.rendering import page
-from livewell.web.security import Expert, TheSite, hashed
+from livewell.web.security import Expert, TheSite
+from livewell.web.sign_ins import hashed
 from livewell.web.site import Site
 from livewell.web.views import View, marked_view, view_of
 

@@ -19,7 +19,8 @@ from livewell.labels.voting import POSTERIOR, Doubt, Rule
 from livewell.text import plural, printable
 from livewell.web.asking import task_of
 from livewell.web.rendering import page
-from livewell.web.security import Owner, SignedIn, TheSite
+from livewell.web.security import Owner, TheSite
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
 from livewell.workflows.label import label
 

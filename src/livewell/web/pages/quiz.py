@@ -3,7 +3,7 @@
 The truth of an item is told in the part that is studied alone, and scores once all is answered.
 """
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
@@ -11,14 +11,18 @@ from fastapi.responses import HTMLResponse
 from livewell.answers.quizzes import quiz_items, quiz_scores
 from livewell.answers.tables import UNSURE, Task
 from livewell.errors import LivewellError
-from livewell.metrics.quiz import STUDY, PersonScore
+from livewell.tables.schemas import STUDY
 from livewell.web.asking import keys_of, task_of
 from livewell.web.pages.annotate import shown_item
 from livewell.web.quizzing import PartProgress, is_quiz, quiz_progress
 from livewell.web.refusals import words_of
 from livewell.web.rendering import page
-from livewell.web.security import Expert, SignedIn, TheSite
+from livewell.web.security import Expert, TheSite
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
+
+if TYPE_CHECKING:
+    from livewell.metrics.quiz import PersonScore
 
 router = APIRouter()
 
@@ -97,7 +101,7 @@ def scores_page(request: Request, task: int, person: Expert, site: TheSite) -> H
 
 def _scores(
     site: Site, task: Task, person: SignedIn, *, finished: bool
-) -> tuple[dict[str, Any], list[PersonScore]]:
+) -> "tuple[dict[str, Any], list[PersonScore]]":
     """How the quiz was made, and the scores that a person may see."""
     about, items = quiz_items(site.study, task.name)
     answers = site.answers.answers(task.id)

@@ -11,7 +11,8 @@ from livewell.answers.settings import TaskSettings
 from livewell.errors import LivewellError
 from livewell.web.asking import RESERVED, WORDS, keys_of, task_of
 from livewell.web.rendering import page
-from livewell.web.security import Owner, SignedIn, TheSite
+from livewell.web.security import Owner, TheSite
+from livewell.web.sign_ins import SignedIn
 from livewell.web.site import Site
 from livewell.web.task_form import BEGIN, CLASSES, COLUMNS, DOSE_ZERO, TaskForm, filters, pixel_um
 

@@ -26,10 +26,10 @@ def load(runs: Path, seed: int, answers: int, seconds: int) -> Result:
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
 
-    def add(name: str, study: Study, url: str | None, pace: bool, slow: Any = None) -> None:
+    def add(name: str, study: Study, url: str | None, seconds: float, slow: Any = None) -> None:
         people, port, tally = _crowd(study, url, seed), crowd.free_port(), Tally()
         with crowd.served(study, port, url, slow):
-            took = _annotated(people, port, tally, pace, answers, seconds)
+            took = _annotated(people, port, tally, seconds, answers)
         lost, doubled = crowd.lost_and_doubled(tally, crowd.kept(study, url))
         rows.append(_row(name, tally, took, lost, doubled))
         values[name] = _values(tally, took, lost, doubled)
@@ -37,25 +37,26 @@ def load(runs: Path, seed: int, answers: int, seconds: int) -> Result:
     def fresh(name: str) -> Study:
         return crowd.movies(runs / name.replace(" ", "-"))
 
-    add("SQLite, paced", fresh("paced"), None, True)
-    add("SQLite, at once", fresh("at once"), None, False)
+    # until each has given all the answers
+    add("SQLite, paced", fresh("paced"), None, answers * EVERY_S)
+    add("SQLite, at once", fresh("at once"), None, 0)
     for name, writes in (("flushes", False), ("flushes and writes", True)):
         slow = crowd.slow_disk(runs, DELAY_MS, writes=writes)
         if slow is not None:
-            add(f"SQLite, {name} slow, paced", fresh(name), None, True, slow)
+            add(f"SQLite, {name} slow, paced", fresh(name), None, seconds, slow)
     with server() as address:
         if address is not None:
-            add("PostgreSQL, paced", fresh("pg paced"), address("paced"), True)
-            add("PostgreSQL, at once", fresh("pg at once"), address("at_once"), False)
+            add("PostgreSQL, paced", fresh("pg paced"), address("paced"), seconds)
+            add("PostgreSQL, at once", fresh("pg at once"), address("at_once"), 0)
     return Result(
         title=f"The site with {PEOPLE} people at once",
         header=HEADER,
         rows=rows,
         lead=f"{PEOPLE} people answer ten-frame sequences of 256 px (16 bits, out of TIFF movies of"
         f" 768 px) on one server process."
-        f" Paced: each answers every {EVERY_S:g} s on average for {seconds} s, and the page fetches"
-        f" three items ahead. At once: each gives up to {answers} answers, the next as soon as the"
-        " last one is confirmed, without images.",
+        f" Paced: each answers every {EVERY_S:g} s on average, on SQLite {answers} times, else for"
+        f" {seconds} s, and the page fetches three items ahead. At once: each gives up to {answers}"
+        " answers, the next as soon as the last one is confirmed, without images.",
         notes=(
             "Confirmed after: from sending an answer until the server says it is durable. Felt:"
             " from the key until the next item and its frames are in the page.",
@@ -72,9 +73,10 @@ def _crowd(study: Study, url: str | None, seed: int) -> list[crowd.Annotator]:
 
 
 def _annotated(
-    people: list[crowd.Annotator], port: int, tally: Tally, pace: bool, answers: int, seconds: int
+    people: list[crowd.Annotator], port: int, tally: Tally, seconds: float, answers: int
 ) -> float:
-    if pace:
+    """Answers of a load, paced for so long, or at once for 0."""
+    if seconds:
         return crowd.paced(people, port, EVERY_S, seconds, tally)
     return crowd.at_once(people, port, answers, tally)
 

@@ -23,7 +23,7 @@ from livewell.workflows.index import index
 ROOT = Path(__file__).parents[1]
 
 # speed is a matter of benchmarks: on a busy machine any example may take its time
-hypothesis.settings.register_profile("livewell", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("livewell", deadline=None, max_examples=25)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "livewell"))
 

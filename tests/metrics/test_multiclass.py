@@ -60,6 +60,7 @@ def test_figures_are_those_of_scikit_learn():
             assert figure.low < figure.value < figure.high
 
 
+@pytest.mark.long
 @settings(max_examples=8)
 @given(st.integers(0, 10_000), st.integers(2, 9), st.sampled_from([1, 12]), st.booleans())
 def test_two_classes_are_a_case_of_many(seed, groups, digits, pure):

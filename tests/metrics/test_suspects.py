@@ -139,6 +139,7 @@ def test_tables_that_cannot_be_judged_are_refused():
             suspects(table, CLASSES, **wrong)
 
 
+@pytest.mark.long
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcde"), st.integers(0, 2), st.integers(0, 100)),

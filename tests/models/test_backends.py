@@ -42,6 +42,7 @@ def net_of(profile: Profile) -> Net:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", [DEADNET_DENSE, FAST, TINY, RESNET], ids=lambda p: p.net)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_computes_the_same_trunk(backend: str, profile: Profile) -> None:

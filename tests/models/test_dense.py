@@ -121,6 +121,7 @@ def smooth(trunk: nn.Module) -> nn.Module:
     return trunk
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BUILDERS)
 def test_with_padding_the_halo_is_wide_enough(name: str) -> None:
     """With its halo around it a window's dense score feels nothing further out."""

@@ -124,6 +124,7 @@ def test_it_does_not_matter_in_which_part_of_a_large_field_a_place_is(
     torch.testing.assert_close(parts, whole, atol=2e-2, rtol=1e-2)
 
 
+@pytest.mark.long
 @settings(max_examples=10, deadline=None)
 @given(y=st.integers(-40, 250), x=st.integers(-40, 350), size=st.integers(1, 120))
 def test_a_region_and_the_cell_of_a_map_at_its_centre_agree(

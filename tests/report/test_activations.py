@@ -3,6 +3,7 @@
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from matplotlib.colors import to_rgb
 
 from livewell.report.activations import (
@@ -23,6 +24,7 @@ def seen(value: float, *, both: bool = True) -> Activation:
     return Activation(GREY, level if both else None, level.clip(0), f"p 0.9, e{value:g}")
 
 
+@pytest.mark.long
 def test_fourteen_classes_take_three_figures() -> None:
     """No figure holds more than five rows, every class has one, and what is lacking is said."""
     rows = [ClassRow(f"line <{n}>", seen(n), seen(-n)) for n in range(13)]

@@ -76,6 +76,7 @@ def test_a_later_start_sees_the_same_cells() -> None:
         pd.testing.assert_frame_equal(short.assign(t=short["t"] + 4), tail)
 
 
+@pytest.mark.long
 def test_three_states_from_the_simulation_to_the_split(tmp_path: Path) -> None:
     """Simulated, indexed, labelled and split, three classes have several wells each."""
     images = simulate_culture(SMALL, tmp_path / "plate", workers=1)

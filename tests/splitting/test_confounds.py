@@ -29,7 +29,8 @@ def test_the_confounded_set_is_warned_of(u2os):
     assert found["column"].tolist() == ["replicate"]
 
 
-@pytest.mark.parametrize("rows", [12, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("rows", [12, 60])
 def test_designs_without_a_tie_are_rarely_warned_of(rows):
     """Random designs with three batch columns are warned of in at most 5%, allowing for chance."""
     rng = np.random.default_rng(rows)

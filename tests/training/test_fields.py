@@ -215,6 +215,7 @@ def test_a_view_shows_its_region_whole() -> None:
         assert (middle + half <= 160 - 45 + 1e-6).all()
 
 
+@pytest.mark.long
 def test_weights_undo_how_often_regions_come_in() -> None:
     """However crowded a frame is, classes count as their share of the draws says."""
     rng = np.random.default_rng(0)
@@ -298,6 +299,7 @@ def test_it_learns_an_easy_difference(tmp_path: Path, classes: int, channels: in
     assert (logits.argmax(axis=1) == held.codes).mean() > 0.8
 
 
+@pytest.mark.long
 def test_a_training_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     """Broken off after an epoch and resumed, weights and log are those of an undisturbed run."""
     whole = trained(tmp_path / "whole", ema=0.5)

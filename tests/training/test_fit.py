@@ -128,6 +128,7 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(
     pd.testing.assert_frame_equal(untimed(logs[0]), untimed(logs[1]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", [{"select": "last"}, {"ema": 0.5, "dropout": 0.3, "mixup": 1}])
 def test_going_on_with_everything_that_is_random(
     recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path: Path, settings: dict[str, object]

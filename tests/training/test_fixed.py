@@ -31,8 +31,9 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", SETTINGS)
-@pytest.mark.parametrize("kind", [pytest.param("resnet18", marks=pytest.mark.long), "lite0"])
+@pytest.mark.parametrize("kind", ["resnet18", "lite0"])
 def test_fixed_blocks_stay_and_training_goes_on(
     recipe: Profile,
     pixels: ArrayPixels,

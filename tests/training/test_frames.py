@@ -316,6 +316,7 @@ def test_narrowing_runs_from_start_to_end(
     np.testing.assert_allclose(seen, np.clip((0.75 - done) / 0.5, 0, 1), atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "profile",
     [

@@ -238,6 +238,7 @@ def test_it_learns_where_the_stain_is(tmp_path: Path) -> None:
     assert np.corrcoef(pair)[0, 1] > 0.8
 
 
+@pytest.mark.long
 def test_a_training_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     """Broken off after an epoch and resumed, weights and log are those of an undisturbed run."""
     whole = trained(tmp_path / "whole")

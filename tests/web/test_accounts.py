@@ -1,20 +1,25 @@
 """Accounts: the owner's link, invitations, passwords, roles; what each ends and what it leaves."""
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from livewell.answers.database import Database
 from livewell.answers.tables import ROLES, Person
 from livewell.errors import SpecError
 from livewell.study.study import Study
-from livewell.web import people
+from livewell.web import people, sign_ins
 from livewell.web.app import create_app
 from livewell.web.limits import FREE, LONGEST_S, Limits
 from livewell.web.serving import ServeSettings, site_for, warnings_of
+from livewell.web.sign_ins import KNOWN_S
 from livewell.web.site import Site
 
 Client = Callable[..., TestClient]
@@ -249,3 +254,18 @@ def test_links_end_with_the_role_of_who_made_them(client: Client, site: Site) ->
     assert client(None).get(f"/invite/{token}").status_code == 200
     assert owner.post(f"/people/{number}", data={"role": "expert"}).status_code == 303
     assert client(None).get(f"/invite/{token}").status_code == 404
+
+
+def test_what_others_change_in_the_database_holds_after_a_while(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that an administrator switches off in SQL ends within `KNOWN_S`."""
+    expert = client("expert")
+    assert expert.get("/annotate").status_code == 200
+    other = Database.of_study(site.study.folder)
+    with other.session() as session:
+        session.execute(update(Person).values(disabled=True))
+    other.close()
+    later = time.time() + KNOWN_S + 1
+    monkeypatch.setattr(sign_ins, "time", SimpleNamespace(time=lambda: later))
+    assert expert.get("/annotate").status_code == 401

@@ -83,6 +83,7 @@ def test_an_audit_is_made_again_to_the_letter(clean: Study, audited: AuditResult
     assert asked(clean).meta == audited.meta
 
 
+@pytest.mark.long
 def test_a_damaged_image_is_said_and_labels_made_anew_are_stale(tmp_path: Path):
     """The others are audited; the state is none, then the verdict, then stale."""
     made = study(tmp_path)
@@ -128,6 +129,7 @@ def test_a_split_of_labels_made_anew_is_refused(tmp_path: Path):
         audit(made, split="split", learning=False)
 
 
+@pytest.mark.long
 def test_copies_with_two_labels_lead_the_headline(tmp_path: Path):
     """The worst of copies is their first sentence, which is all that a headline has."""
     made = study(tmp_path, lambda well, state: cells(well - (well == 5), 0))
@@ -145,6 +147,7 @@ def test_time_0_with_an_image_that_cannot_be_used_is_asked_without_it(tmp_path: 
     assert "B03" in sample.units
 
 
+@pytest.mark.long
 def test_measures_are_made_again_where_their_patches_are_lost(tmp_path: Path):
     """Killed between two files, or one of them damaged, both are as if never written."""
     made = study(tmp_path)

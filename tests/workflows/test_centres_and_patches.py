@@ -43,6 +43,7 @@ def model(study: Study, folder: Path, split: str, profile: Profile = PROFILE) ->
     return Model.load(train(study, folder / "run", profile, split=split, processes=0).run.model(0))
 
 
+@pytest.mark.long
 def test_labels_decide_what_is_read(study: Study, centred: Study, tmp_path: Path) -> None:
     """Labels of points are of centres, those of wells of whole patches, unless one says which."""
     found = {

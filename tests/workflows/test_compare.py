@@ -97,6 +97,7 @@ def test_one_run_is_refused(trained: TrainingResult, tmp_path: Path) -> None:
             compare(runs, tmp_path / "out")
 
 
+@pytest.mark.long
 def test_folds_against_one_split(
     study: Study, trained: TrainingResult, profile: Profile, tmp_path: Path
 ) -> None:

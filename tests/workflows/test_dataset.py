@@ -108,6 +108,7 @@ def test_a_column_can_say_who_is_dead(movies: Study) -> None:
     assert LIVES in set(labels.loc[labels["label"] == "sick", "image"].str[:3])
 
 
+@pytest.mark.long
 def test_a_model_can_say_who_is_dead(movies: Study, model: Path) -> None:
     """A model that calls the last frame's patches sick decides as the column would."""
     deadnet_a(movies, recipe(dead=EndingModel(model, 0.5)), name="judged")

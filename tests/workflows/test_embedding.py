@@ -110,6 +110,7 @@ def test_maps_are_of_the_features_of_embed(made: EmbeddingResult, trained: Train
     assert np.corrcoef(near, away)[0, 1] > 0.6
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_files(
     made: EmbeddingResult, trained: TrainingResult, out: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_the_same_seed_gives_the_same_files(
     assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.long
 def test_the_first_fold_is_shown_unless_others_are_named(folds: Run, out: Path) -> None:
     """One map a model: the first fold's, one that is named, or all, which share the regions."""
     first = embed(folds.folder, out=out / "first")

@@ -81,6 +81,7 @@ def test_card_takes_the_results(evaluated: Evaluation, trained: TrainingResult) 
     json.loads((trained.run.model(0) / "card.json").read_text(), parse_constant=refuse_constant)
 
 
+@pytest.mark.long
 def test_same_seed_same_figures(
     evaluated: Evaluation, trained: TrainingResult, tmp_path: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_every_fold_is_tested_by_its_own_model(study: Study, tmp_path: Path) -> 
     assert "fold 1" in page.lower()
 
 
+@pytest.mark.long
 def test_one_class_in_the_test_part(study: Study, tmp_path: Path) -> None:
     """With healthy wells only to test on, figures of both classes are undefined, and it says so."""
     shutil.copytree(study.folder, tmp_path / "study")
@@ -151,6 +153,7 @@ def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
     assert not (run.folder / "evaluation").exists()
 
 
+@pytest.mark.long
 def test_wells_of_both_classes_are_judged_within(study: Study, tmp_path: Path) -> None:
     """Where wells hold both classes, the headline is what tells cells of one well apart."""
     shutil.copytree(study.folder, tmp_path / "study")

@@ -72,17 +72,19 @@ def test_single_answers_say_little_of_persons(copy: Study) -> None:
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_command_reads_files(copy: Study, tmp_path: Path, ending: str) -> None:
-    """CSV and Parquet give the same labels; the other rules and frames without a box too."""
+    """CSV and Parquet give the same labels, of one frame each; other rules, no box too."""
     table = answers().drop(columns=["y0", "x0", "y1", "x1"])
     path = tmp_path / f"answers.{ending}"
     table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
     words = ["label", "votes", str(copy.folder), "--csv", str(path), "--class", "healthy"]
     words += ["--class", "sick", "--positive", "sick", "--rule", "majority", "--unsure", "ignore"]
+    words += ["--frames-each", "1"]
     done = CliRunner().invoke(main, [*words, "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["route"] == "votes"
     assert labels_of(copy) == {"A01": "healthy", "B01": "sick", "B02": "sick", "B03": "sick"}
     assert copy.labels("labels")["y0"].isna().all()
+    assert len(copy.labels("labels")) == 4
 
 
 def test_the_command_says_what_it_lacks(copy: Study, tmp_path: Path) -> None:

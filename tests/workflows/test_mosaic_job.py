@@ -151,6 +151,7 @@ def test_a_rest_is_left_out_and_counted(raw: Study, tmp_path: Path) -> None:
     assert found.balance["left_out"].sum() == 2
 
 
+@pytest.mark.long
 def test_reduction_and_scale(raw: Study, tmp_path: Path) -> None:
     """Pixel sizes grow by the factors; where these differ both are kept, and it is said."""
     found = mosaics(raw, tmp_path / "square", repeats=1, size_px=(32, 48))

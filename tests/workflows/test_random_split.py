@@ -40,6 +40,7 @@ def run_of_trees(patches: int) -> tuple[SimpleNamespace, pd.DataFrame, pd.DataFr
     return run, some, pd.DataFrame(texture)
 
 
+@pytest.mark.long
 def test_dishes_that_differ_leak_though_classes_do_not() -> None:
     """Torn dishes are known again, whole ones are guessed at: the leak is told with its interval,
     and none where every group is one region."""

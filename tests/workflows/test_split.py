@@ -158,6 +158,7 @@ def test_same_content_is_found(
     assert study.split_names() == []
 
 
+@pytest.mark.long
 def test_near_copies_are_found(plate: Path, tmp_path: Path, write_movie: Writer) -> None:
     """8 bits of a cropped and mirrored movie in another well are refused as a judgement, which
     whoever sees different fields can overrule, on the record; in one group they may stay."""

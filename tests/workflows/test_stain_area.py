@@ -65,6 +65,7 @@ def test_lit_areas_are_those_that_were_painted(study: Study, tmp_path: Path) -> 
     assert any("rough: doxo has 6, none has 6" in text for text in made.warnings)
 
 
+@pytest.mark.long
 def test_thresholds_of_three_kinds(study: Study, tmp_path: Path) -> None:
     """Counts, standard deviations and labels' dead threshold agree where cells shine brightly."""
     common = {"channel": "PI", "control": "none", "time": "day"}

@@ -74,6 +74,7 @@ def test_patches_of_three_classes_end_to_end(study: Study, tmp_path: Path) -> No
         budget(study, tmp_path / "budget", Plan(80.0), margin=0.2, model=run.folder)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_the_same_study_as_two_classes(study: Study, tmp_path: Path) -> None:
     """Merged labels split, train and evaluate as any two classes."""

@@ -179,7 +179,7 @@ class Page:
             base_url=f"http://127.0.0.1:{port}",
             cookies={f"livewell-{port}": annotator.token},
             headers={"x-csrf-token": annotator.csrf},
-            timeout=120,
+            timeout=900,  # with a slow disk answers are confirmed late
             verify=_NO_CERTIFICATES,
         )
         self.rng = np.random.default_rng(annotator.person)

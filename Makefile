@@ -14,9 +14,10 @@ demo: $(STAMP)  ## the main job once, on a simulated plate
 test: check  ## everything that decides whether the project is whole, in under 8 minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 -m "not long"
 
-test-long: $(STAMP)  ## what takes minutes, run before an issue is called resolved
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 -m long \
-	  -o faulthandler_timeout=1800
+MARK ?= long
+test-long: $(STAMP)  ## what takes longer, run before an issue is called resolved
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 -m "$(MARK)" \
+	  -o faulthandler_timeout=900
 
 check: $(STAMP)  ## style, types, architecture
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from benchmarks import crowd
 from livewell.answers.settings import TaskSettings
 from livewell.study.study import Study
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.minutes]
 PEOPLE, ANSWERS = 50, 200
 KILLS, KILLS_OF_POSTGRESQL = 20, 5
 SETTINGS = TaskSettings(repeats=0.05, repeat_after=5)

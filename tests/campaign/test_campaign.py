@@ -24,6 +24,7 @@ def test_a_part_of_a_campaign(name: str, tmp_path: Path) -> None:
     assert not [it for it in outcomes if it.failed], told(outcomes, name, 0)
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", LONG)

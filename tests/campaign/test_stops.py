@@ -12,6 +12,7 @@ QUICK = ("index", "split", "train", "assess")
 """Commands of a second or less."""
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["kills", "disk", "twins"])

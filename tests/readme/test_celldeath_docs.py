@@ -8,6 +8,7 @@ import pytest
 DOCUMENT = Path(__file__).parents[2] / "docs" / "celldeath.md"
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_three_commands_on_published_pictures(

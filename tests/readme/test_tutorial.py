@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_commands_on_real_images_run(run_commands, shared_data: Path, tmp_path, monkeypatch):

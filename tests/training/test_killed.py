@@ -64,6 +64,7 @@ def killed(folder: Path, after_s: float) -> None:
         process.communicate()
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 def test_a_training_killed_five_times_ends_with_the_same_weights(tmp_path: Path) -> None:
     """Killed (-9) at five random moments and resumed, weights and log are those of one run."""

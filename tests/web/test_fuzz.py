@@ -213,6 +213,7 @@ def test_no_fault_and_no_read_across_people(
     assert codes.total() > 30
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 def test_twenty_thousand_requests(app: FastAPI, client: Client, shared_task: Shared) -> None:
     """The same by 20,000 requests."""

@@ -53,6 +53,11 @@ class Lease:
 
     def release(self) -> None:
         """Let another process write."""
+        if self._connection is not None and not self._database.sqlite:
+            # a server notices only after a while that a connection has gone
+            with suppress(Exception):  # one that is lost already holds no lock
+                self._connection.execute(text(f"SELECT pg_advisory_unlock({NUMBER})"))
+                self._connection.commit()
         self.drop()
         if self._file is not None:
             self._file.close()

@@ -1,5 +1,6 @@
 """The site with fifty people at once: how long answers and images take, and what is lost."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +27,32 @@ def load(runs: Path, seed: int, answers: int, seconds: int) -> Result:
     rows: list[list[str]] = []
     values: dict[str, Any] = {}
 
-    def add(name: str, study: Study, url: str | None, seconds: float, slow: Any = None) -> None:
+    def add(name: str, folder: str, url: Any, seconds: float, slow: Any = None) -> None:
+        done = runs / f"{folder}.json"
+        if done.exists():  # before a stop
+            row, values[name] = json.loads(done.read_text())
+            rows.append(row)
+            return
+        study = crowd.movies(runs / folder)
         people, port, tally = _crowd(study, url, seed), crowd.free_port(), Tally()
         with crowd.served(study, port, url, slow):
             took = _annotated(people, port, tally, seconds, answers)
         lost, doubled = crowd.lost_and_doubled(tally, crowd.kept(study, url))
         rows.append(_row(name, tally, took, lost, doubled))
         values[name] = _values(tally, took, lost, doubled)
-
-    def fresh(name: str) -> Study:
-        return crowd.movies(runs / name.replace(" ", "-"))
+        done.write_text(json.dumps([rows[-1], values[name]], default=float))
 
     # until each has given all the answers
-    add("SQLite, paced", fresh("paced"), None, answers * EVERY_S)
-    add("SQLite, at once", fresh("at once"), None, 0)
+    add("SQLite, paced", "paced", None, answers * EVERY_S)
+    add("SQLite, at once", "at-once", None, 0)
     for name, writes in (("flushes", False), ("flushes and writes", True)):
         slow = crowd.slow_disk(runs, DELAY_MS, writes=writes)
         if slow is not None:
-            add(f"SQLite, {name} slow, paced", fresh(name), None, seconds, slow)
+            add(f"SQLite, {name} slow, paced", name.replace(" ", "-"), None, seconds, slow)
     with server() as address:
         if address is not None:
-            add("PostgreSQL, paced", fresh("pg paced"), address("paced"), seconds)
-            add("PostgreSQL, at once", fresh("pg at once"), address("at_once"), 0)
+            add("PostgreSQL, paced", "pg-paced", address("paced"), seconds)
+            add("PostgreSQL, at once", "pg-at-once", address("at_once"), 0)
     return Result(
         title=f"The site with {PEOPLE} people at once",
         header=HEADER,

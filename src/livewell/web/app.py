@@ -1,9 +1,11 @@
 """The application: its pages, and what holds for all of them."""
 
+import os
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -21,6 +23,9 @@ from livewell.web.refusals import failure
 from livewell.web.rendering import KEPT, STATIC, environment
 from livewell.web.security import Owner
 from livewell.web.site import Site
+
+READERS = max(2, os.cpu_count() or 1)
+"""So many items of those who annotate are read at once."""
 
 
 def create_app(site: Site) -> FastAPI:
@@ -55,6 +60,7 @@ def create_app(site: Site) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.site, app.state.log, app.state.limits = site, log, limits
+    app.state.readers = CapacityLimiter(READERS)
     app.state.templates, app.state.agreement = environment(), AgreementPages()
     for pages in (accounts, agreement, annotate, exports, fit, look, quiz, reports, tasks):
         app.include_router(pages.router)

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -137,9 +138,15 @@ def my_answers(
 
 
 @router.get("/showings/{showing}/pixels")
-def showing_pixels(showing: str, person: Expert, site: TheSite) -> Response:
+async def showing_pixels(request: Request, showing: str, person: Expert, site: TheSite) -> Response:
     """All frames of an item as raw numbers, little-endian, in the order (frame, y, x)."""
-    found = site.answers.showing(showing, person.id)
+    # few at a time, so that answers need not wait among many that are read ahead
+    readers: CapacityLimiter = request.app.state.readers
+    return await to_thread.run_sync(_pixels, site, showing, person.id, limiter=readers)
+
+
+def _pixels(site: Site, showing: str, person: int) -> Response:
+    found = site.answers.showing(showing, person)
     if found is None:
         raise HTTPException(404, "There is no such item among yours.")
     task = task_of(site, found[0].task_id)

@@ -1,6 +1,7 @@
 """The site with fifty people at once: how long answers and images take, and what is lost."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ def load(runs: Path, seed: int, answers: int, seconds: int) -> Result:
     values: dict[str, Any] = {}
 
     def add(name: str, folder: str, url: Any, seconds: float, slow: Any = None) -> None:
-        done = runs / f"{folder}.json"
-        if done.exists():  # before a stop
+        done = runs / f"{folder}-{answers}-{seconds:g}-{seed}.json"
+        if done.exists():  # before a stop, with these settings
             row, values[name] = json.loads(done.read_text())
             rows.append(row)
             return
+        shutil.rmtree(runs / folder, ignore_errors=True)  # of a load that was stopped
         study = crowd.movies(runs / folder)
         people, port, tally = _crowd(study, url, seed), crowd.free_port(), Tally()
         with crowd.served(study, port, url, slow):
@@ -59,9 +61,9 @@ def load(runs: Path, seed: int, answers: int, seconds: int) -> Result:
         rows=rows,
         lead=f"{PEOPLE} people answer ten-frame sequences of 256 px (16 bits, out of TIFF movies of"
         f" 768 px) on one server process."
-        f" Paced: each answers every {EVERY_S:g} s on average, on SQLite {answers} times, else for"
-        f" {seconds} s, and the page fetches three items ahead. At once: each gives up to {answers}"
-        " answers, the next as soon as the last one is confirmed, without images.",
+        f" Paced: each answers every {EVERY_S:g} s on average, in the first load {answers} times,"
+        f" else for {seconds} s, and the page fetches three items ahead. At once: each gives up to"
+        f" {answers} answers, the next as soon as the last one is confirmed, without images.",
         notes=(
             "Confirmed after: from sending an answer until the server says it is durable. Felt:"
             " from the key until the next item and its frames are in the page.",

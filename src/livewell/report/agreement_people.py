@@ -63,18 +63,18 @@ def selves(crew: CrewAgreement) -> Section | None:
     return Section("Each person with themselves", text, [picture], notes=notes)
 
 
-def _moves(shown: pd.DataFrame, last: str) -> str:
-    """Who calls the last class more often, or less often, than before; an interval decides."""
+def _moves(shown: pd.DataFrame, sought: str) -> str:
+    """Who calls the sought class more often, or less often, than before; an interval decides."""
     known = shown[shown["moved"] > 0]
     if known.empty:
         return ""
-    text = f" Of answers that moved to or from {last}, these went to it: "
+    text = f" Of answers that moved to or from {sought}, these went to it: "
     text += f"{_range(known, 'towards', 'moved')}; half of them where nothing drifts."
     more, less = known[known["towards_low"] > 0.5], known[known["towards_high"] < 0.5]
     for some, word in ((more, "more"), (less, "less")):
         if len(some):
             names = listed([_name(row) for _, row in some.iterrows()])
-            text += f" {names} came to say {last} {word} often."
+            text += f" {names} came to say {sought} {word} often."
     return text
 
 

@@ -19,6 +19,7 @@ from benchmarks.postgresql import server
 from livewell.images.tiff.ifd import TiffBytes
 from livewell.study.study import Study
 from livewell.workflows.index import index
+from tests.execution.slurm import Slurm, cluster, missing
 
 ROOT = Path(__file__).parents[1]
 
@@ -182,3 +183,12 @@ def databases() -> Iterator[Callable[[str], str]]:
 def postgresql(databases: Callable[[str], str]) -> str:
     """Address of an empty database on the server."""
     return databases(f"t{uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """A SLURM cluster of two nodes on this machine; skips where its programs are absent."""
+    if absent := missing():
+        pytest.skip(f"no SLURM: install the packages slurm-wlm and munge ({absent})")
+    with cluster() as made:
+        yield made

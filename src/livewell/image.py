@@ -21,8 +21,9 @@ class Header:
     Sizes of the axes (t, c, y, x), `channels` by their names in order; numpy's name of the number
     type in the file; micrometres and seconds, ``None`` where the file does not say; notes on what a
     careful user should know: conversions, doubts, substitutions. An image is `colourless` where its
-    channels are red, green and blue and equal in every pixel: grey, but stored as colour. Well and
-    position in it are ``None`` where the file does not say. ``account`` tells which pages of the
+    channels are red, green and blue and equal in every pixel: grey, but stored as colour. Plate,
+    well and position in it, seconds of every frame since the first, and where the stage stood (y,
+    x; micrometres) are ``None`` where the file does not say. ``account`` tells which pages of the
     file are which frame and channel, what was not read, and how sure that is.
     """
 
@@ -38,6 +39,9 @@ class Header:
     well: str | None = None
     position: str | None = None
     account: tuple[str, ...] = field(default=())
+    plate: str | None = None
+    times_s: tuple[float, ...] | None = None
+    stage_um: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -71,7 +75,7 @@ class Image(Protocol):
     header: Header
     """Axes, channels and scale."""
     source: str
-    """Path of the file (the first, for a sequence)."""
+    """Path that names the image (the first file, for a sequence)."""
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, unscaled."""

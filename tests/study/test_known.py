@@ -106,13 +106,7 @@ def test_times_in_names(tmp_path: Path) -> None:
 def test_wells_that_files_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 16: where neither pattern nor table names wells, those of the files are taken."""
     root = images(tmp_path, "x1.tif", "x2.tif")
-    opened = known.read_header
-
-    class Stated:
-        def __init__(self, path: Path) -> None:
-            self.header, self.well, self.position = opened(path), "C07", path.stem[1:]
-
-    monkeypatch.setattr(known, "read_header", Stated)
+    monkeypatch.setattr(known, "place_of", lambda path: (None, "C07", path.stem[1:]))
     made = index(root, tmp_path / "study", metadata=plate_map(tmp_path, "well,dose\nC07,3\n"))
     assert made.fields["well"].tolist() == ["C07", "C07"]
     assert made.fields["position"].tolist() == ["1", "2"]

@@ -7,14 +7,13 @@ from pathlib import Path
 from livewell.errors import ImageReadError, LivewellError, OutputError
 from livewell.execution.items import STOPPING, Item, Record
 from livewell.image import Frame, Header
-from livewell.images.listing import find_images
+from livewell.images.listing import images_at
 from livewell.images.opening import Channels, open_image
 from livewell.images.walking import Listing
 from livewell.inference.frames import Field, fit_to, read_field, why
 from livewell.inference.model import Model
 from livewell.inference.unseen import COPY, NEAR_COPY, learnt
 from livewell.measure.likeness import likeness
-from livewell.names import name_of
 from livewell.progress import Tick, each
 from livewell.text import plural
 
@@ -22,10 +21,8 @@ OWN = "file in the folder of results"
 
 
 def image_files(images: Path, out: Path) -> Listing:
-    """Image files by name: one, or those in a folder but for what lies in `out`."""
-    if images.is_file():
-        return Listing({name_of(images): images}, {})
-    inside, found = out.resolve(), find_images(images)
+    """Images by name: those that a path means, of a folder but for what lies in `out`."""
+    inside, found = out.resolve(), images_at(images)
     if inside == images.resolve():
         raise OutputError(
             "not a folder of results: it holds the images",

@@ -2,10 +2,12 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from stat import S_ISDIR
 
 import numpy as np
 
@@ -15,23 +17,38 @@ from livewell.images import jpeg, png
 from livewell.images.decoder import DECODER
 from livewell.images.limits import LIMIT, check_size
 from livewell.images.plain import damaged
+from livewell.images.reference import ImageRef, one_field
 from livewell.images.sequence import SequenceImage
 from livewell.images.tiff.ifd import MAGIC
 from livewell.images.tiff.reader import TiffImage
 from livewell.images.walking import Listing, left_out_lines, walk
 from livewell.regular import regular
 
+Place = tuple[str | None, str | None, str | None]
+"""Plate, well and position in it, each ``None`` where not said."""
+Version = tuple[int, int]
+"""Size in bytes and time of the last change in nanoseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """One kind of image file or folder: its usual endings, what tells it, and its reader.
 
-    ``fits`` takes the path and its first 16 bytes (none for a folder).
+    ``fits`` takes a file's path and its first 16 bytes, and ``folder`` what names lie in a folder;
+    a kind of files fits no folder, and the other way round. ``open`` takes the file or folder and
+    the name of a field, empty where none is asked for. Of kinds that may hold several images,
+    ``fields`` names them all, in the file's order; none where it is one image. ``place`` says
+    plate, well and position of a field, where that takes no opening, and ``version`` its size and
+    time of change, where it is not that of the whole file.
     """
 
     suffixes: tuple[str, ...]
-    fits: Callable[[Path, bytes], bool]
-    open: Callable[[Path], Image]
+    open: Callable[[Path, str], Image]
+    fits: Callable[[Path, bytes], bool] = lambda path, first: False
+    folder: Callable[[Path, Collection[str]], bool] = lambda path, names: False
+    fields: Callable[[Path], tuple[str, ...]] | None = None
+    place: Callable[[Path, str], Place] | None = None
+    version: Callable[[Path, str], Version] | None = None
 
 
 def _open_folder(path: Path) -> Image:
@@ -39,21 +56,32 @@ def _open_folder(path: Path) -> Image:
     return SequenceImage(frames_in(path).paths, open_file).refuse(mixed=True)
 
 
+def single(opened: Callable[[Path], Image]) -> Callable[[Path, str], Image]:
+    """The reader of a kind that holds one image."""
+
+    def opening(path: Path, field: str) -> Image:
+        if field:
+            one_field((), field, path)
+        return opened(path)
+
+    return opening
+
+
 FORMATS: dict[str, Format] = {
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk"),
+        single(TiffImage),
         lambda path, first: first.startswith(MAGIC),
-        TiffImage,
     ),
-    "PNG": Format((".png",), lambda path, first: first.startswith(png.MAGIC), png.open_png),
+    "PNG": Format((".png",), single(png.open_png), lambda path, first: first.startswith(png.MAGIC)),
     "JPEG": Format(
-        (".jpg", ".jpeg"), lambda path, first: first.startswith(jpeg.MAGIC), jpeg.open_jpeg
+        (".jpg", ".jpeg"), single(jpeg.open_jpeg), lambda path, first: first.startswith(jpeg.MAGIC)
     ),
-    # folders that are one image (OME-Zarr, vendor formats) belong above this line
-    "folder of frames": Format((), lambda path, first: path.is_dir(), _open_folder),
 }
 """Every kind of image that livewell reads; the first that fits is taken."""
 
+SEQUENCE = "folder of frames"
+"""What a folder is that is no image of a kind of its own."""
 SUFFIXES: dict[str, str] = {
     suffix: name for name, form in FORMATS.items() for suffix in form.suffixes
 }
@@ -118,10 +146,10 @@ class OpenImage:
 
 
 def open_file(path: Path) -> OpenImage:
-    """Open a file or folder by its own kind, with what it says of itself."""
+    """Open the image that a path names by its own kind, with what it says of itself."""
     with reading(path):
         name, notes = identify(path)
-        reader = FORMATS[name].open(path)
+        reader = _opened(name, path)
         try:
             check_size(reader.header, path, getattr(reader, "most_a_byte", math.inf))
         except LivewellError:
@@ -152,8 +180,83 @@ def plane(reader: Image, t: int, channel: int) -> Frame:
 
 
 def reader_of(path: Path) -> Image:
-    """The reader of the file's own kind, which decodes in this process."""
-    return FORMATS[identify(path)[0]].open(path)
+    """The reader of the image's own kind, which decodes in this process."""
+    return _opened(identify(path)[0], path)
+
+
+def _opened(name: str, path: Path) -> Image:
+    """The image that a path names, of this kind."""
+    ref = ImageRef.of(path)
+    if name == SEQUENCE:
+        return _open_folder(ref.container)
+    return FORMATS[name].open(ref.container, ref.field)
+
+
+def fields_in(path: Path) -> tuple[str, ...]:
+    """Names of the images in a file or folder of a kind that may hold several; none else.
+
+    Errors are those of reading what it holds.
+    """
+    kind = _by_name(path)
+    if kind is None or kind.fields is None:
+        return ()
+    with reading(path):
+        return kind.fields(path)
+
+
+def is_container(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder in which these names lie is an image, or several, of a kind of its own."""
+    return any(form.folder(folder, names) for form in FORMATS.values())
+
+
+def place_of(path: Path) -> Place:
+    """Plate, well and position of an image as it states them; errors of opening it."""
+    with reading(path):
+        ref = ImageRef.of(path)
+        kind = _by_name(ref.container)
+        if kind is not None and kind.place is not None:
+            return kind.place(ref.container, ref.field)
+    with open_file(path) as image:
+        return image.header.plate, image.header.well, image.header.position
+
+
+def version_of(path: Path) -> Version:
+    """Size and time of change of what an image lies in; the system's errors."""
+    ref = ImageRef.of(path)
+    stat = ref.container.stat()
+    if not S_ISDIR(stat.st_mode):
+        return stat.st_size, stat.st_mtime_ns
+    kind = _by_name(ref.container)
+    if kind is not None and kind.version is not None:
+        return kind.version(ref.container, ref.field)
+    if ref.field and (kind is None or kind.fields is None):
+        path.stat()
+    return version_of_files(file for file in ref.container.iterdir() if file.is_file())
+
+
+def version_of_files(files: Iterable[Path]) -> Version:
+    """Size of files together, and time of the last change of one of them."""
+    stats = [file.stat() for file in files]
+    return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+
+
+def _by_name(path: Path) -> Format | None:
+    """The kind of a folder, or that of a file by its ending; ``None`` where it has none."""
+    name = kind_of_folder(path) if path.is_dir() else SUFFIXES.get(path.suffix.lower(), "")
+    return FORMATS.get(name)
+
+
+def kind_of_folder(path: Path) -> str:
+    """What a folder is: a kind of its own, or `SEQUENCE`."""
+    return _kind_of_folder(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _kind_of_folder(path: Path, changed_ns: int) -> str:
+    """A large folder is not listed for each of its fields."""
+    with os.scandir(path) as inside:
+        names = frozenset(entry.name for entry in inside)
+    return next((name for name, form in FORMATS.items() if form.folder(path, names)), SEQUENCE)
 
 
 def frames_in(folder: Path) -> Listing:
@@ -171,27 +274,32 @@ def frames_in(folder: Path) -> Listing:
 
 def identify(path: Path) -> tuple[str, tuple[str, ...]]:
     """Name of the format, and a note where the file's ending says another."""
-    first = b""
     with reading(path):
-        if not (folder := path.is_dir()):
-            with regular(path).open("rb") as file:
-                first = file.read(16)
-    if not (first or folder):
+        ref = ImageRef.of(path)
+        file = ref.container
+        if file.is_dir():
+            kind = kind_of_folder(file)
+            if ref.field and (kind == SEQUENCE or FORMATS[kind].fields is None):
+                path.stat()
+            return kind, ()
+        with regular(file).open("rb") as opened:
+            first = opened.read(16)
+    if not first:
         raise ImageReadError(
             "an empty file (0 bytes)",
             where=str(path),
             remedy="copy it again from where it was recorded, or leave it out",
         )
-    by_name = SUFFIXES.get(path.suffix.lower())
+    by_name = SUFFIXES.get(file.suffix.lower())
     for name, form in FORMATS.items():
-        if form.fits(path, first):
+        if form.fits(file, first):
             if by_name and by_name != name:
                 return name, (f"named like a {by_name} but a {name} inside; read as that",)
             return name, ()
     raise ImageReadError(
         f"named like a {by_name} but not one inside" if by_name else "not an image livewell reads",
         where=str(path),
-        expected=", ".join(name for name in FORMATS),
+        expected=", ".join((*FORMATS, SEQUENCE)),
         got=_describe(first),
         remedy="export it as OME-TIFF from the program that made it",
     )

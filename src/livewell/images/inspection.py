@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livewell.errors import Fault, LivewellError
 from livewell.image import Frame
 from livewell.images import jpeg
-from livewell.images.formats import OpenImage, frames_in, identify
+from livewell.images.formats import SEQUENCE, OpenImage, frames_in, identify
 from livewell.images.opening import open_image, open_sequence
 from livewell.images.sequence import SequenceImage
 from livewell.measure.quality import faults as frame_faults
@@ -97,7 +97,7 @@ def inspect(
             return _look(image, image.source, "sequence")
     path = Path(path)
     kind, _ = identify(path)
-    if kind == "folder of frames":
+    if kind == SEQUENCE:
         image = open_sequence(
             frames_in(path).paths, pixel_um=pixel_um, frame_s=frame_s, strict=False
         )

@@ -1,12 +1,20 @@
 """Which image files there are, known by their names alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from stat import S_ISDIR
 
-from livewell.errors import ImageReadError
-from livewell.images.formats import SUFFIXES
+from livewell.errors import ImageReadError, LivewellError
+from livewell.images.formats import (
+    SEQUENCE,
+    SUFFIXES,
+    fields_in,
+    is_container,
+    kind_of_folder,
+    version_of,
+)
+from livewell.images.reference import ImageRef
 from livewell.images.walking import UNREAD, Listing, left_out_lines, walk
-from livewell.names import AnyPath
+from livewell.names import AnyPath, name_of
 
 STAMP = "study.json"
 """The file that marks a study folder."""
@@ -33,15 +41,30 @@ RESULTS = frozenset(
 """Files that mark folders of results: what was drawn there is no image to judge."""
 
 
-def find_images(root: AnyPath) -> Listing:
-    """Every file below `root` whose ending livewell reads, as `walking.walk` lists them.
+def images_at(path: AnyPath) -> Listing:
+    """The images that a path means: of a folder, of a file with fields, or the one that it names.
 
-    Study folders and folders of results below `root` are left out.
+    Errors are those of `find_images`.
+    """
+    path = Path(path)
+    within = ImageRef.of(path).container
+    if within.is_dir() and kind_of_folder(within) == SEQUENCE:
+        return find_images(path)
+    return _with_fields({name_of(path): path}, {})
+
+
+def find_images(root: AnyPath) -> Listing:
+    """Every image below `root`: files whose ending livewell reads, see `walking.walk`, and fields.
+
+    Where a file or folder holds several images, each is listed by its field's name after that of
+    the file or folder. Study folders and folders of results below `root` are left out.
     """
     root = Path(root)
-    if root.is_file():
+    if root.is_file() or (root.is_dir() and kind_of_folder(root) != SEQUENCE):
+        if fields := fields_in(root):
+            return Listing({field: root / field for field in fields}, {})
         raise ImageReadError(
-            "a file, not a folder",
+            "a file, not a folder" if root.is_file() else "one image, not a folder of images",
             where=str(root),
             remedy="name the folder that it lies in, and choose files with --files",
         )
@@ -53,7 +76,7 @@ def find_images(root: AnyPath) -> Listing:
             where=str(root),
             remedy="name the folder of the images",
         )
-    listing = walk(root, SUFFIXES, markers={STAMP, *RESULTS})
+    listing = walk(root, SUFFIXES, markers={STAMP, *RESULTS}, container=is_container)
     if not listing.files:
         others = any(reason.startswith(UNREAD) for reason in listing.left_out)
         raise ImageReadError(
@@ -66,20 +89,33 @@ def find_images(root: AnyPath) -> Listing:
             if others
             else "check the path",
         )
-    return listing
+    return _with_fields(listing.files, listing.left_out)
+
+
+def _with_fields(files: Mapping[str, Path], left_out: Mapping[str, int]) -> Listing:
+    """The files, and in place of those that hold several images these."""
+    found: dict[str, Path] = {}
+    for name, path in files.items():
+        fields = _fields(path)
+        found |= {f"{name}/{field}": path / field for field in fields} or {name: path}
+    return Listing(found, dict(left_out))
+
+
+def _fields(path: Path) -> tuple[str, ...]:
+    """Names of the fields; none of a file that cannot be read, whoever opens it is told why."""
+    try:
+        return fields_in(path)
+    except LivewellError:
+        return ()
 
 
 def fingerprint(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds, of a file or a folder's files."""
+    """Size in bytes and time of the last change in nanoseconds, of what an image lies in."""
     try:
-        stat = path.stat()
-        if S_ISDIR(stat.st_mode):
-            stats = [file.stat() for file in path.iterdir() if file.is_file()]
-            return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
+        return version_of(path)
     except OSError as error:
         raise ImageReadError(
             "no such file" if isinstance(error, FileNotFoundError) else "cannot be read",
             where=str(path),
             remedy="put it back, or index the study again",
         ) from error
-    return stat.st_size, stat.st_mtime_ns

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -58,15 +58,21 @@ def left_out_lines(left_out: Mapping[str, int]) -> list[str]:
 
 
 def walk(
-    root: Path, endings: Collection[str], *, markers: Collection[str] = (), deep: bool = True
+    root: Path,
+    endings: Collection[str],
+    *,
+    markers: Collection[str] = (),
+    container: Callable[[Path, Collection[str]], bool] = lambda folder, names: False,
+    deep: bool = True,
 ) -> Listing:
     """List the files of a folder, if `deep` those of its folders too, whose endings are asked for.
 
     Hidden files and folders, thumbnails, what file servers and archives keep for themselves, and
-    folders below `root` that hold a file of `markers` are left out. Links are followed once, after
+    folders below `root` that hold a file of `markers` are left out. A folder that is a `container`,
+    by its path and the names in it, is listed as if it were a file. Links are followed once, after
     all else, so that a file keeps the name that it has without them. Nothing is opened.
     """
-    walked = _Walk(root, frozenset(endings), frozenset(markers), deep)
+    walked = _Walk(root, frozenset(endings), frozenset(markers), container, deep)
     walked.all()
     return Listing(walked.named(), dict(walked.left_out))
 
@@ -76,6 +82,7 @@ class _Walk:
     root: Path
     endings: frozenset[str]
     markers: frozenset[str]
+    container: Callable[[Path, Collection[str]], bool]
     deep: bool
     found: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -120,6 +127,10 @@ class _Walk:
             self.left_out[SEEN if here in seen else OURS] += 1
             return
         seen.add(here)
+        names = frozenset(entry.name for entry in entries)
+        if folder != os.fspath(self.root) and self.container(Path(folder), names):
+            self.found.append(folder)
+            return
         for entry in entries:
             try:
                 self._add(entry)

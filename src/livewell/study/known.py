@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from livewell.errors import Fault, LayoutError, LivewellError, TableError
-from livewell.images.opening import read_header
+from livewell.images.formats import place_of
 from livewell.names import picture_of
 from livewell.progress import task
 from livewell.study.layout import NamePattern, pictures
@@ -56,10 +56,11 @@ def known_fields(
     states = "well" not in fields and not (by_file and "well" in columns)
     if states:
         stated, found = stated_wells({image: files[image] for image in fields["image"]})
-        stated = stated.drop(columns=[n for n in ("position",) if n in fields or n in columns])
+        stated = stated.dropna(axis="columns", how="all")
+        stated = stated.drop(columns={"plate", "position"} & {*fields, *columns} & {*stated})
         fields = fields.merge(stated, on="image", how="left") if len(stated) else fields
         notes += found
-        states = len(stated) > 0
+        states = "well" in fields
     if table is not None:
         notes += table.notes
         known = join_metadata(fields, table, str(metadata), drop=drop, notes=notes)
@@ -94,13 +95,13 @@ def with_pictures(fields: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
-    """Well and position that files state (columns image, well, position), and a note.
+    """Plate, well and position that files state (by the name of the image), and a note.
 
     Where the first file states no well, no other file is opened, and there are no rows.
     """
-    none = pd.DataFrame({"image": [], "well": [], "position": []}, dtype="str")
+    none = pd.DataFrame({name: [] for name in ("image", "plate", "well", "position")}, dtype="str")
     first = next(iter(paths.items()), None)
-    if first is None or _stated(*first)[1] is None:
+    if first is None or _stated(*first)[2] is None:
         return none, []
     rows = []
     with task("reading wells", len(paths)) as tick:
@@ -115,12 +116,11 @@ def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
     return table, [note]
 
 
-def _stated(image: str, path: Path) -> tuple[str, str | None, str | None]:
+def _stated(image: str, path: Path) -> tuple[str, str | None, str | None, str | None]:
     try:
-        header = read_header(path)
-        return image, header.well, header.position
+        return image, *place_of(path)
     except LivewellError:
-        return image, None, None
+        return image, None, None, None
 
 
 def refuse_twins(fields: pd.DataFrame, where: str = "", *, stated: bool = False) -> list[str]:

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +36,8 @@ StateSaveLocation={folder}
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmdLogFile={folder}/slurmd-%n.log
+PropagateResourceLimits=NONE
 MpiDefault=none
 SwitchType=switch/none
 # control groups of the kernel are not to be had everywhere
@@ -62,18 +64,19 @@ def missing() -> str:
     return ", ".join(name for name in PROGRAMS if not shutil.which(name, path=_FOUND_IN))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Slurm:
     """A cluster of nodes n1 and n2 with the partitions all (an hour) and short (a minute)."""
 
     folder: Path
-    nodes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs to know to use this cluster, and none of another's settings."""
         own = {name: value for name, value in os.environ.items() if "SLURM" not in name}
-        return own | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": _FOUND_IN}
+        own |= {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": _FOUND_IN}
+        # a cluster's own setting of Dask: its nodes reach each other here and nowhere else
+        return own | {"DASK_JOBQUEUE__SLURM__INTERFACE": "lo"}
 
     def run(self, *words: str | Path, cwd: Path | None = None, seconds: float = 60) -> str:
         """What a command such as ``squeue`` says; raises where it fails."""
@@ -107,26 +110,25 @@ class Slurm:
     def start(self, node: str) -> None:
         """A node joins."""
         (self.folder / f"spool-{node}").mkdir(exist_ok=True)
-        with (self.folder / f"{node}.log").open("ab") as log:
-            self.nodes[node] = subprocess.Popen(
-                [shutil.which("slurmd", path=_FOUND_IN) or "slurmd", "-D", "-N", node],
-                env=self.environment | {"SLURMD_NODENAME": node},
-                stdout=log,
-                stderr=log,
-            )
+        # in the background by itself, so that it is nobody's child
+        subprocess.run(
+            [shutil.which("slurmd", path=_FOUND_IN) or "slurmd", "-N", node],
+            env=self.environment | {"SLURMD_NODENAME": node},
+            check=True,
+            timeout=30,
+        )
 
     def lose(self, node: str) -> None:
         """A node is gone at once, with all that runs on it, as if its power had failed."""
-        self.nodes[node].kill()
-        self.nodes.pop(node).wait()
-        _kill(self.processes(node))
+        # its jobs' processes may be starting others meanwhile
+        until(lambda: not _kill(self.processes(node)))
 
     def wait(self, node: str, state: str, seconds: float = 60) -> None:
         """Until a node is ``idle``, ``down`` or in another state."""
-        until = time.monotonic() + seconds
+        end = time.monotonic() + seconds
         while (now := self._state(node).rstrip("*")) != state:
-            if time.monotonic() > until:
-                log = (self.folder / f"{node}.log").read_text("utf-8", "replace")
+            if time.monotonic() > end:
+                log = (self.folder / f"slurmd-{node}.log").read_text("utf-8", "replace")
                 raise TimeoutError(f"{node} is {now!r}, not {state!r}: {log[-2000:]}")
             time.sleep(0.05)
 
@@ -186,21 +188,17 @@ def _stop(slurm: Slurm) -> None:
     with suppress(RuntimeError, subprocess.TimeoutExpired):
         slurm.run("scancel", "-u", getpass.getuser())
         until(lambda: not slurm.jobs(), 10)
-    for process in slurm.nodes.values():
-        process.terminate()
-    for process in slurm.nodes.values():
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-    _kill(slurm.processes(*NODES))
-    for process in slurm.nodes.values():
-        process.wait()
+    for node in NODES:
+        slurm.lose(node)
 
 
-def _kill(processes: list[psutil.Process]) -> None:
+def _kill(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Kill processes; returns them."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(processes, 10)
+    return processes
 
 
 def until(done: Callable[[], bool], seconds: float = 30) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from livewell.errors import ImageReadError, LivewellError
 from livewell.image import Header
 from livewell.images.opening import open_image
+from livewell.images.tiff.choice import choose
 from livewell.images.tiff.flavours import statements
 from livewell.images.tiff.ifd import TiffBytes
 from livewell.images.tiff.layout import lay_out
@@ -150,12 +151,12 @@ def test_layout_needs_no_pixels(tmp_path: Path) -> None:
     file = TiffBytes(tmp_path / "a.tif")
     pages = file.pages()
     said = Statement("the notebook", (("C", 2), ("T", 3)))
-    layout = lay_out(pages, [said])
+    layout = lay_out(pages, choose(pages, [said]))
     assert (layout.frames, layout.channels, layout.slices) == (3, 2, 1)
     assert [layout.plane(t, c, 0)[1] for t in range(3) for c in range(2)] == [0, 3, 1, 4, 2, 5]
     assert layout.account[-1] == "sure: the notebook and the pages agree"
-    guess = lay_out(pages, statements(pages))
+    guess = lay_out(pages, choose(pages, statements(pages)))
     assert guess.account[-1].startswith("a guess")
     with pytest.raises(ImageReadError, match="cannot be told"):
-        lay_out(pages, [Statement("the notebook", (("C", 4), ("T", 3)))])
+        lay_out(pages, choose(pages, [Statement("the notebook", (("C", 4), ("T", 3)))]))
     file.handle.close()

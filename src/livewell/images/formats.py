@@ -21,6 +21,7 @@ from livewell.images.reference import ImageRef, one_field
 from livewell.images.sequence import SequenceImage
 from livewell.images.tiff.ifd import MAGIC
 from livewell.images.tiff.reader import TiffImage
+from livewell.images.tiff.reader import fields as tiff_fields
 from livewell.images.walking import Listing, left_out_lines, walk
 from livewell.regular import regular
 
@@ -69,9 +70,10 @@ def single(opened: Callable[[Path], Image]) -> Callable[[Path, str], Image]:
 
 FORMATS: dict[str, Format] = {
     "TIFF": Format(
-        (".tif", ".tiff", ".btf", ".tf8", ".stk"),
-        single(TiffImage),
+        (".tif", ".tiff", ".btf", ".tf8", ".stk", ".lsm"),
+        TiffImage,
         lambda path, first: first.startswith(MAGIC),
+        fields=tiff_fields,
     ),
     "PNG": Format((".png",), single(png.open_png), lambda path, first: first.startswith(png.MAGIC)),
     "JPEG": Format(

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from livewell.errors import ImageReadError, LivewellError
 from livewell.images.plain import damaged
+from livewell.images.reference import field_names, one_field
 from livewell.images.tiff.checks import page_faults
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.statement import Statement
+from livewell.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +24,83 @@ class Choice:
     notes: tuple[str, ...]
 
 
-def choose(pages: Sequence[Page], statements: Sequence[Statement]) -> Choice:
-    """The pages of the one image; an error where several could be it, or one is damaged."""
+def choose(pages: Sequence[Page], statements: Sequence[Statement], field: str = "") -> Choice:
+    """The pages of one image; an error where one of them is damaged.
+
+    That of the name `field`, see `fields_of`; without one an error where several could be it.
+    """
     account: list[str] = []
     notes: list[str] = []
-    sound = _sound(pages, notes)
-    candidates = _candidates(sound, statements)
-    best = _best(candidates)
-    said, own = candidates[best]
-    chosen, readable = ({page.number for page in each} for each in (own, sound))
-    for page in pages:
-        if page.number in chosen:
-            continue
+    said, own = _asked(pages, statements, field, notes) if field else (None, [])
+    if said is None:
+        candidates = _candidates(_sound(pages, notes), statements)
+        best = _best(candidates)
+        if best is None:
+            raise several(pages[0].file.path, candidates)
+        said, own = candidates[best]
+    _refuse_odd(own)
+    chosen = {page.number for page in own}
+    others = [page for page in pages if page.number not in chosen]
+    for page in others:
         if page.form.reduced:
             account.append(f"page {page.number} not read: a smaller copy or a mask ({page.form})")
-        elif page.number in readable:
+        elif not (field or page_faults(page)):
             notes.append(f"page {page.number} not read: it is not of the same series ({page.form})")
+    if field and others:
+        account.append(f"{plural(len(others), 'page')} of other images of the file not read")
     inner = [page for page in own if 330 in page.tags]
     if inner:
         account.append(_inner(inner))
-    return Choice(said, own, tuple(account), tuple(_merged(notes)))
+    return Choice(said, own, tuple(_merged(account)), tuple(_merged(notes)))
+
+
+def fields_of(pages: Sequence[Page], statements: Sequence[Statement]) -> tuple[str, ...]:
+    """Names of the images of a file, in its order; none where one of them stands out as the image.
+
+    They are what the file calls them, else their numbers from 1.
+    """
+    candidates = _candidates(pages, statements)
+    return _names(candidates) if _best(candidates) is None else ()
+
+
+def several(path: Path, candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> ImageReadError:
+    """The error for a file of several images, none of which was asked for."""
+    names = _names(candidates)
+    told = "; ".join(
+        f"{name} ({numbered(own)}: {own[0].form})"
+        for name, (_, own) in zip(names[:6], candidates, strict=False)
+    )
+    return ImageReadError(
+        f"holds {len(candidates)} images (positions, or pages that do not fit together)",
+        where=str(path),
+        expected=f"one of them, named behind the file: {path.name}/{names[0]}",
+        got=told,
+        remedy="name one of them so, or save every position to a file of its own",
+    )
+
+
+def _refuse_odd(own: Sequence[Page]) -> None:
+    """Pages of one series must be of one form."""
+    odd = [page for page in own if page.form.key != own[0].form.key]
+    if odd:
+        raise ImageReadError(
+            f"pages of one series differ: {own[0].form}, and page {odd[0].number} {odd[0].form}",
+            where=str(own[0].file.path),
+            remedy="save pages of one size and number type to a file of their own",
+        )
+
+
+def _names(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> tuple[str, ...]:
+    return field_names([said.name for said, _ in candidates])
+
+
+def _asked(
+    pages: Sequence[Page], statements: Sequence[Statement], field: str, notes: list[str]
+) -> tuple[Statement, list[Page]]:
+    """The image of a name, and its pages, which must be sound."""
+    candidates = _candidates(pages, statements)
+    said, own = candidates[one_field(_names(candidates), field, pages[0].file.path)]
+    return said, _sound(own, notes)
 
 
 def _sound(pages: Sequence[Page], notes: list[str]) -> list[Page]:
@@ -87,25 +147,18 @@ def _candidates(
 
 
 def _spoken_of(said: Statement, pages: Sequence[Page]) -> list[Page]:
-    """Pages that a statement speaks of, which must be of one form."""
+    """Pages that a statement speaks of."""
     numbers = set(said.pages or ())
     if said.places is not None:
         numbers = {number for file, number in said.places.values() if not file}
     own = [page for page in pages if page.number in numbers]
     if said.places is None:
         own = [page for page in own if not page.form.reduced] or own
-    odd = [page for page in own if page.form.key != own[0].form.key]
-    if odd:
-        raise ImageReadError(
-            f"pages of one series differ: {own[0].form}, and page {odd[0].number} {odd[0].form}",
-            where=str(own[0].file.path),
-            remedy="save pages of one size and number type to a file of their own",
-        )
     return own
 
 
-def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:
-    """The series of most pages, or the largest of single pages; an error where that is a guess."""
+def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int | None:
+    """The series of most pages, or the largest of single pages; none where that is a guess."""
     sizes = [(len(own), own[0].form.height * own[0].form.width) for _, own in candidates]
     most = max(count for count, _ in sizes)
     longest = [i for i, (count, _) in enumerate(sizes) if count == most]
@@ -122,16 +175,7 @@ def _best(candidates: Sequence[tuple[Statement, Sequence[Page]]]) -> int:
         doubt = True
     else:
         doubt = len(longest) > 1 or any(n * area > most * largest for n, area in sizes)
-    if doubt:
-        told = "; ".join(f"{numbered(own)}: {own[0].form}" for _, own in candidates[:6])
-        raise ImageReadError(
-            f"holds {len(candidates)} images (positions, or pages that do not fit together)",
-            where=str(candidates[0][1][0].file.path),
-            expected="one position a file",
-            got=told,
-            remedy="save every position to a file of its own",
-        )
-    return best
+    return None if doubt else best
 
 
 def _inner(pages: Sequence[Page]) -> str:

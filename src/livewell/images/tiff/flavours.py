@@ -3,21 +3,21 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
 
-from livewell.errors import GeometryError
 from livewell.images.tiff import scale
-from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.library import opened
-from livewell.images.tiff.micromanager import micro_manager
+from livewell.images.tiff.lsm import LSM, lsm
+from livewell.images.tiff.micromanager import micro_manager, positions_in
 from livewell.images.tiff.ome import ome, parsed
+from livewell.images.tiff.stage import local_seconds, place_of, stage_um
 from livewell.images.tiff.statement import Scale, Statement
-from livewell.plate import Well
 
-_BY_TIFFFILE = {34361: "fluoview", 34412: "lsm", 33560: "sis", 33471: "sis"}
+_BY_TIFFFILE = {34361: "fluoview", 33560: "sis", 33471: "sis"}
 
 
 def statements(pages: Sequence[Page]) -> list[Statement]:
@@ -29,10 +29,19 @@ def statements(pages: Sequence[Page]) -> list[Statement]:
     if text.endswith("OME>") or (text.startswith("<") and re.search("<(?:\\w+:)?OME", text[:2000])):
         return ome(text, pages, managed)
     if managed:
-        return [managed]
+        return managed
+    if LSM in first.tags:
+        return lsm(pages)
     if not text.startswith("ImageJ=") and _shape(first):
         return _shaped(pages)
     return [_one_statement(text, pages)]
+
+
+def may_be_several(file: TiffBytes) -> bool:
+    """Whether a file may hold several images, by its first page and Micro-Manager's index."""
+    page, _ = file.page(file.first, 0)
+    images = re.findall(r"<(?:\w+:)?Image[\s>]", page.text(270))
+    return len(images) > 1 or LSM in page.tags or positions_in(file) > 1
 
 
 def _one_statement(text: str, pages: Sequence[Page]) -> Statement:
@@ -90,7 +99,9 @@ def _stk(first: Page) -> Statement:
     elif np.all(np.diff(said.get("TimeCreated", np.zeros(2))) != 0):
         letter = "T"
     sizes = ((letter, planes),)
-    return Statement(source, sizes, behind=planes > 1, scale=scale.by_stk(said))
+    created = np.asarray(said.get("DatetimeCreated", ()), "M8[us]").ravel().astype(float) / 1e6
+    times = _timed(created.tolist())
+    return Statement(source, sizes, behind=planes > 1, scale=scale.by_stk(said), seconds=times)
 
 
 def _shape(page: Page) -> str:
@@ -137,7 +148,12 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
     except ValueError as error:
         return Statement(source, broken=str(error))
     first = planes[0]
-    well, position = _stage(first.get("stage-label", ""))
+    well, position = place_of(first.get("stage-label", ""))
+    notes: list[str] = []
+    # ImageXpress counts in micrometres, as the names of its own offsets say; MetaMorph may not
+    unit = "um" if "OffsetFromWellCenterUmX" in first else None
+    stage = stage_um(first.get("stage-position-y"), first.get("stage-position-x"), unit, notes)
+    times = [local_seconds(plane.get("acquisition-time-local", "")) for plane in planes]
     sizes: tuple[tuple[str, int], ...] = ()
     if len(pages) > 1:
         differing = [
@@ -152,16 +168,15 @@ def _metaseries(pages: Sequence[Page]) -> Statement:
         scale=scale.by_metaseries(first),
         well=well,
         position=position,
+        notes=tuple(notes),
+        seconds=_timed(times),
+        stage_um=stage,
     )
 
 
-def _stage(label: str) -> tuple[str | None, str | None]:
-    """Well and site of a stage label such as ``C07 : Site 1``; another label is a site's name."""
-    name, _, site = label.partition(":")
-    try:
-        return str(Well.parse(name.strip())), site.strip() or None
-    except GeometryError:
-        return None, label or None
+def _timed(times: Iterable[float | None]) -> dict[tuple[str, int], float]:
+    """When planes were taken, of those that say so, in the order of the pages."""
+    return {("", page): at for page, at in enumerate(times) if at is not None}
 
 
 def _properties(text: str) -> dict[str, str]:

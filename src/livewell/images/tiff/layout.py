@@ -11,7 +11,7 @@ from pathlib import Path
 
 from livewell.errors import ImageReadError
 from livewell.images.plain import damaged
-from livewell.images.tiff.choice import Choice, choose, numbered
+from livewell.images.tiff.choice import Choice, numbered
 from livewell.images.tiff.ifd import Page
 from livewell.images.tiff.planes import together
 from livewell.images.tiff.statement import Place, Statement
@@ -54,15 +54,14 @@ class _Planes:
     guess: bool = False
 
 
-def lay_out(pages: Sequence[Page], statements: Sequence[Statement]) -> Layout:
-    """Find the planes of the one image in a file.
+def lay_out(pages: Sequence[Page], chosen: Choice) -> Layout:
+    """Find the planes of an image among those pages of a file that were chosen for it.
 
     Raises
     ------
     ImageReadError
-        Several images, axes beyond time, channel and depth, or planes that cannot be told apart.
+        Axes beyond time, channel and depth, or planes that cannot be told apart.
     """
-    chosen = choose(pages, statements)
     own, path = chosen.pages, chosen.pages[0].file.path
     said = _understood(chosen)
     behind = said.behind and math.prod(size for _, size in said.sizes) > 1

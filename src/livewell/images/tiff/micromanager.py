@@ -2,43 +2,65 @@
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from livewell.images.tiff import scale
-from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.ifd import Page, TiffBytes
+from livewell.images.tiff.stage import place_of, stage_um
 from livewell.images.tiff.statement import Place, Scale, Statement
 
 _PAGE_TAG = 51123
 _INDEX, _SUMMARY, _ND_TIFF, _MAP = 54773648, 2355492, 483729, 3453623
 
 
-def micro_manager(pages: Sequence[Page]) -> Statement | None:
-    """What Micro-Manager says of the pages of a stack or of NDTiff; ``None`` if it is no such."""
+def positions_in(file: TiffBytes) -> int:
+    """Positions that Micro-Manager's index names; 0 if it is no such file, 2 where not known."""
+    words = _words(file)
+    if file.big or (words[0] != _INDEX and words[6] != _SUMMARY):
+        return 0 if file.big or words[0] != _ND_TIFF else 2
+    return len({where[3] for where, _ in _index(file, words[1])}) or 2
+
+
+def _words(file: TiffBytes) -> tuple[int, ...]:
+    return struct.unpack(file.order + "8I", file.read(8, 32).ljust(32, b"\0"))
+
+
+def _index(file: TiffBytes, at: int) -> list[tuple[tuple[int, ...], int]]:
+    """Entries (channel, slice, frame, position) of the index map, and where the page is."""
+    magic, count = (
+        struct.unpack(file.order + "2I", file.read(at, 8).ljust(8, b"\0")) if at else (0, 0)
+    )
+    if magic != _MAP or count * 20 > file.size:
+        return []
+    data = file.read(at + 8, count * 20)
+    entries = struct.iter_unpack(file.order + "5I", data[: len(data) // 20 * 20])
+    return [(entry[:4], entry[4]) for entry in entries]
+
+
+def micro_manager(pages: Sequence[Page]) -> list[Statement]:
+    """What Micro-Manager says of the pages of a stack or of NDTiff, position by position.
+
+    Empty if the file is neither.
+    """
     file = pages[0].file
     if file.big:
-        return None
-    words = struct.unpack(file.order + "8I", file.read(8, 32).ljust(32, b"\0"))
+        return []
+    words = _words(file)
     if words[0] == _ND_TIFF and words[3] == _SUMMARY:
         return _nd_tiff(pages, _json(file.read(28, words[4])))
     if words[0] != _INDEX and words[6] != _SUMMARY:
-        return None
+        return []
     summary = _json(file.read(40, words[7])) if words[6] == _SUMMARY else {}
     return _stack(pages, summary, words[1])
 
 
-def _stack(pages: Sequence[Page], summary: Mapping[str, Any], at: int) -> Statement:
+def _stack(pages: Sequence[Page], summary: Mapping[str, Any], at: int) -> list[Statement]:
     file, source = pages[0].file, "Micro-Manager's index"
     by_place = {page.at: page.number for page in pages}
-    found: list[tuple[tuple[int, ...], int]] = []
-    magic, count = (
-        struct.unpack(file.order + "2I", file.read(at, 8).ljust(8, b"\0")) if at else (0, 0)
-    )
-    if magic == _MAP and count * 20 <= file.size:
-        data = file.read(at + 8, count * 20)
-        for entry in struct.iter_unpack(file.order + "5I", data[: len(data) // 20 * 20]):
-            found.append((entry[:4], by_place.get(entry[4], -1)))
+    found = [(where, by_place.get(at, -1)) for where, at in _index(file, at)]
     notes: tuple[str, ...] = ()
     if not found:
         source = "Micro-Manager's tags"
@@ -53,27 +75,73 @@ def _stack(pages: Sequence[Page], summary: Mapping[str, Any], at: int) -> Statem
     stated = {letter: _count(summary.get(key), 1) for letter, key in planned.items()}
     names = summary.get("ChNames")
     names = names if isinstance(names, list) else []
-    own = _json(pages[0].text(_PAGE_TAG))
-    return _statement(source, found, stated, [str(n) for n in names], {**own, **summary}, notes)
+    tags = {page.number: page for page in pages}
+    positions = sorted({where[3] for where, _ in found})
+    return [
+        _statement(
+            source,
+            [(where, page) for where, page in found if where[3] == position],
+            stated,
+            [str(n) for n in names],
+            _Metadata(summary, lambda page: _json(tags[page].text(_PAGE_TAG)), f"Pos{position}"),
+            notes,
+        )
+        for position in positions
+    ]
 
 
-def _nd_tiff(pages: Sequence[Page], summary: Mapping[str, Any]) -> Statement:
+def _nd_tiff(pages: Sequence[Page], summary: Mapping[str, Any]) -> list[Statement]:
     source = "NDTiff's tags"
-    own = [_json(page.text(_PAGE_TAG)) for page in pages]
-    axes = [said for each in own if isinstance(said := each.get("Axes"), dict)]
+    own = {page.number: _json(page.text(_PAGE_TAG)) for page in pages}
+    axes = {page: said for page, each in own.items() if isinstance(said := each.get("Axes"), dict)}
     if len(axes) < len(pages):
-        return Statement(source, broken="some pages do not say which plane they are")
-    names: dict[str, int] = {}
-    others: dict[str, int] = {}
-    found = []
-    for page, each in zip(pages, axes, strict=True):
-        rest = {key: value for key, value in each.items() if key not in ("time", "channel", "z")}
-        channel = names.setdefault(str(each.get("channel", "")), len(names))
-        other = others.setdefault(json.dumps(rest, sort_keys=True), len(others))
-        time, depth = _count(each.get("time"), 0), _count(each.get("z"), 0)
-        found.append(((channel, depth, time, other), page.number))
-    named = list(names) if "" not in names else []
-    return _statement(source, found, {}, named, {**own[0], **summary}, ())
+        return [Statement(source, broken="some pages do not say which plane they are")]
+    return by_axes(source, [*axes.values()], [*axes], summary, own.__getitem__)
+
+
+def by_axes(
+    source: str,
+    axes: Sequence[Mapping[str, Any]],
+    pages: Sequence[int],
+    summary: Mapping[str, Any],
+    metadata: Callable[[int], Mapping[str, Any]],
+) -> list[Statement]:
+    """What NDTiff says of planes by their axes; axes but time, channel and z are positions."""
+    names: dict[Any, int] = {}
+    positions: dict[str, list[tuple[tuple[int, ...], int]]] = {}
+    for each, page in zip(axes, pages, strict=True):
+        channel = names.setdefault(each.get("channel", ""), len(names))
+        time, depth = _count(each.get("time"), 0), _count(each.get("z"), 0, least=-(2**31))
+        where = channel, depth, time, 0
+        positions.setdefault(position_of(each), []).append((where, page))
+    stated = summary.get("ChNames")
+    named = [_channel(name, stated if isinstance(stated, list) else []) for name in names]
+    return [
+        _statement(source, found, {}, named, _Metadata(summary, metadata, position), ())
+        for position, found in positions.items()
+    ]
+
+
+def position_of(axes: Mapping[str, Any]) -> str:
+    """The position that axes of NDTiff name, such as ``Pos0``; empty where they name none."""
+    rest = {key: axes[key] for key in sorted(axes) if key not in ("time", "channel", "z")}
+    return "_".join(
+        value if isinstance(value, str) else f"{key}{value}" for key, value in rest.items()
+    )
+
+
+def _channel(name: Any, stated: Sequence[Any]) -> str:
+    """Name of a channel; a number leads to the names that the summary states."""
+    return str(stated[name]) if isinstance(name, int) and 0 <= name < len(stated) else str(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metadata:
+    """Of one position: the summary of the recording, those of each page, and a name for it."""
+
+    summary: Mapping[str, Any]
+    of: Callable[[int], Mapping[str, Any]]
+    name: str
 
 
 def _statement(
@@ -81,23 +149,22 @@ def _statement(
     found: Sequence[tuple[tuple[int, ...], int]],
     planned: Mapping[str, int],
     names: Sequence[str],
-    said: Mapping[str, Any],
+    metadata: _Metadata,
     notes: tuple[str, ...],
 ) -> Statement:
     """Planes of one position, numbered from 0; `found` has (channel, slice, frame, position)."""
     ranks = [
         {value: rank for rank, value in enumerate(sorted({at[axis] for at, _ in found}))}
-        for axis in range(4)
+        for axis in range(3)
     ]
     places: dict[Place, tuple[str, int]] = {}
     twice = False
     for at, page in found:
-        channel, depth, frame, _ = (rank[value] for rank, value in zip(ranks, at, strict=True))
+        channel, depth, frame = (rank[value] for rank, value in zip(ranks, at[:3], strict=True))
         twice |= (frame, channel, depth) in places
         places[frame, channel, depth] = ("", page)
     counts = [len(rank) for rank in ranks]
-    frames = sorted(ranks[2])
-    steps = {b - a for a, b in pairwise(frames)}
+    steps = {b - a for a, b in pairwise(sorted(ranks[2]))}
     if len(steps) > 1:
         notes += ("frames are missing between others",)
     total = planned.get("T", 1)
@@ -106,31 +173,42 @@ def _statement(
             f"only {counts[2]} of {total} frames that were planned are in the file; the recording"
             " may have been stopped, or goes on in other files",
         )
-    sizes = tuple(zip("TCZ", (counts[2], counts[0], counts[1]), strict=True))
-    positions = (("P", counts[3]),) if counts[3] > 1 else ()
-    broken = "it names a plane twice" if twice and not positions else ""
-    here = [names[c] for c in sorted(ranks[0]) if c < len(names)]
-    position = said.get("PositionName")
+    firsts = [places[t, 0, 0][1] for t in range(counts[2]) if (t, 0, 0) in places]
+    own = {page: metadata.of(page) for page in firsts if page >= 0}
+    said = {**next(iter(own.values()), {}), **metadata.summary}
+    label = said.get("PositionName")
+    well, position = place_of(str(label)) if label else (None, None)
+    more: list[str] = []
+    stage = stage_um(said.get("YPositionUm"), said.get("XPositionUm"), "um", more)
     return Statement(
         source,
-        positions + sizes,
-        None if positions else places,
-        scale=_scale(said, tuple(here)),
-        notes=notes,
-        position=str(position) if position else None,
-        broken=broken,
+        tuple(zip("TCZ", (counts[2], counts[0], counts[1]), strict=True)),
+        places,
+        scale=_scale(said, tuple(names[c] for c in sorted(ranks[0]) if c < len(names))),
+        notes=(*notes, *more),
+        well=well,
+        position=position,
+        broken="it names a plane twice" if twice else "",
+        name=str(label or metadata.name),
+        seconds={
+            ("", page): milliseconds / 1000
+            for page, each in own.items()
+            if (milliseconds := scale.number(each.get("ElapsedTime-ms"))) is not None
+        },
+        stage_um=stage,
     )
 
 
 def _scale(said: Mapping[str, Any], names: tuple[str, ...]) -> Scale:
+    names = names if all(names) else ()
     edge = next((said[key] for key in ("PixelSize_um", "PixelSizeUm") if said.get(key)), None)
     notes: list[str] = []
     interval = scale.interval(said.get("Interval_ms"), "ms", notes)
     return Scale(scale.square([edge, edge], ["um", "um"], notes), interval, names, tuple(notes))
 
 
-def _count(value: Any, usual: int) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else usual
+def _count(value: Any, usual: int, least: int = 0) -> int:
+    return value if isinstance(value, int) and least <= value < 2**31 else usual
 
 
 def _json(text: str | bytes) -> dict[str, Any]:

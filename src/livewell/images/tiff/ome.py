@@ -3,7 +3,7 @@
 import math
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 from livewell.errors import GeometryError
 from livewell.images.tiff import scale
 from livewell.images.tiff.ifd import Page
+from livewell.images.tiff.stage import stage_um
 from livewell.images.tiff.statement import Place, Scale, Statement
 from livewell.plate import Well
 
@@ -24,13 +25,13 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _TYPES = {"float": "float32", "double": "float64", "bit": "bool"}
 
 
-def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Statement]:
-    """Statements of the images that have pages here; `managed` knows the pages better."""
+def ome(text: str, pages: Sequence[Page], managed: Sequence[Statement]) -> list[Statement]:
+    """Statements of the images that have pages here; `managed` know the pages better."""
     root = parsed(text)
     if root is None:
-        return [managed or Statement(SOURCE, broken="it is damaged and cannot be read")]
+        return [*managed] or [Statement(SOURCE, broken="it is damaged and cannot be read")]
     if any(_name(each).startswith("ModuloAlong") for each in root.iter()):
-        return [managed or Statement(SOURCE, broken=MODULO)]
+        return [*managed] or [Statement(SOURCE, broken=MODULO)]
     wells = _wells(root)
     found = [
         replace(_Image(image, root, pages).statement(), well=wells.get(image.get("ID", "")))
@@ -41,7 +42,7 @@ def ome(text: str, pages: Sequence[Page], managed: Statement | None) -> list[Sta
         found = [replace(each, notes=(*each.notes, note)) for each in found]
     here = [each for each in found if each.places is None or _own(each)]
     if managed:
-        return [_both(managed, (here or found or [managed])[0])]
+        return [_both(each, _beside(each, managed, here or found)) for each in managed]
     if not here:
         here = _renamed(found, pages[0])
     if not here:
@@ -96,6 +97,17 @@ def _renamed(found: Sequence[Statement], page: Page) -> list[Statement]:
     ]
 
 
+def _beside(
+    managed: Statement, every: Sequence[Statement], found: Sequence[Statement]
+) -> Statement:
+    """What OME-XML says of the same pages as Micro-Manager; the latter where it says nothing."""
+    if len(every) == 1:
+        return next(iter(found), managed)
+    own = set((managed.places or {}).values())
+    fit = (each for each in found if own.intersection((each.places or {}).values()))
+    return next(fit, managed)
+
+
 def _both(managed: Statement, said: Statement) -> Statement:
     """Micro-Manager's pages, and what OME-XML says beside them."""
     own, other = managed.scale, said.scale
@@ -105,8 +117,15 @@ def _both(managed: Statement, said: Statement) -> Statement:
         own.channels or other.channels,
         tuple(dict.fromkeys(own.notes + other.notes)),
     )
-    position = managed.position or said.position
-    return replace(managed, scale=merged, well=said.well, position=position)
+    return replace(
+        managed,
+        scale=merged,
+        well=managed.well or said.well,
+        position=managed.position or said.position,
+        seconds=managed.seconds or said.seconds,
+        stage_um=managed.stage_um or said.stage_um,
+        name=managed.name or said.name,
+    )
 
 
 class _Image:
@@ -135,20 +154,44 @@ class _Image:
         kind = pixels.get("Type", "")
         position = next((label.get("Name") for label in _children(self._image, "StageLabel")), None)
         named = re.search(r"_MMStack_(.+?)(?:\.ome)?$", self._image.get("Name", ""))
+        name = named[1] if named else ""
+        places, stage = self._places(axes), self._stage()
         return Statement(
             SOURCE,
             axes,
-            self._places(axes),
+            places,
             self._uuids,
             height=sizes["Y"],
             width=sizes["X"],
             dtype=_TYPES.get(kind, kind),
-            scale=scale.by_ome(
-                pixels, [*_children(pixels, "Channel")], [*_children(pixels, "Plane")]
-            ),
-            position=position or (named[1] if named else None),
+            scale=scale.by_ome(pixels, [*_children(pixels, "Channel")]),
+            position=position or name or None,
             notes=tuple(self._notes),
+            name=name or self._image.get("Name", ""),
+            seconds=self._seconds(places),
+            stage_um=stage,
         )
+
+    def _seconds(self, places: Mapping[Place, tuple[str, int]]) -> dict[tuple[str, int], float]:
+        """When planes were taken, by file and page."""
+        found = {}
+        for plane in _children(self._pixels, "Plane"):
+            t, c, z = (_whole(plane.get(f"The{letter}"), 0) for letter in "TCZ")
+            seconds = scale.number(plane.get("DeltaT", ""))
+            unit = scale.factor(plane.get("DeltaTUnit", "s"), scale.TIME_S)
+            if seconds is not None and unit and (t, c, z) in places:
+                found[places[t, c, z]] = seconds * unit
+        return found
+
+    def _stage(self) -> tuple[float, float] | None:
+        """Where the stage stood for the first plane that says so."""
+        for plane in _children(self._pixels, "Plane"):
+            units = {plane.get(f"Position{axis}Unit") for axis in "XY"}
+            unit = units.pop() if len(units) == 1 else None
+            at = plane.get("PositionY"), plane.get("PositionX")
+            if all(at):
+                return stage_um(*at, None if unit == "reference frame" else unit, self._notes)
+        return None
 
     def _samples(self) -> int:
         """Samples of a pixel that count as channels; those that are not said are the page's."""

@@ -1,36 +1,51 @@
 """TIFF in its flavours: plain, BigTIFF, OME, ImageJ, MetaMorph STK; frames are read one by one."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 from livewell.images.jpeg import NOTE
 from livewell.images.plain import damaged
 from livewell.images.tiff.checks import claims, doubts, overlap, page_faults
-from livewell.images.tiff.flavours import statements
+from livewell.images.tiff.choice import choose, fields_of
+from livewell.images.tiff.flavours import may_be_several, statements
 from livewell.images.tiff.ifd import Page, TiffBytes
 from livewell.images.tiff.layout import Layout, lay_out
+from livewell.images.tiff.lsm import mended
 from livewell.images.tiff.ome import ABSENT, neighbour, uuid_of
 from livewell.images.tiff.planes import JPEG, read_behind, read_page, upright
 from livewell.images.tiff.samples import samples_of
+from livewell.images.tiff.scale import steady
+from livewell.images.tiff.stage import times_of
 from livewell.images.tiff.statement import Statement
 from livewell.text import plural
 
+_MAY_HOLD_SEVERAL = re.compile(
+    r"\.(?:ome\.(?:tiff?|btf|tf8)|lsm)$|_MMStack_|_NDTiffStack", re.IGNORECASE
+)
+
 
 class TiffImage:
-    """One TIFF file, its frames read one by one."""
+    """One image of a TIFF file, its frames read one by one.
 
-    def __init__(self, path: Path) -> None:
-        self.source = str(path)
+    ``began_s`` is when its first plane was taken, in seconds that files of one recording count from
+    the same start; ``None`` where not said.
+    """
+
+    def __init__(self, path: Path, field: str = "") -> None:
+        self.source = str(path / field)
+        self._path = path
         self._file = TiffBytes(path)
         self._others: dict[str, list[Page]] = {}
         try:
-            self._pages = self._file.pages()
-            if not self._pages:
-                raise damaged(path, "a TIFF without an image")
-            said = [self._followed(each) for each in statements(self._pages)]
-            self._layout = lay_out(self._pages, said)
+            self._pages = _pages(self._file)
+            chosen = choose(self._pages, statements(self._pages), field)
+            chosen = replace(chosen, said=self._followed(chosen.said))
+            self._layout = lay_out(self._pages, chosen)
             self._samples = samples_of(self._layout.first, self._layout.said)
             self.header = self._header()
         except BaseException:
@@ -40,9 +55,9 @@ class TiffImage:
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) plane in the file's number type, read now."""
         layout, samples = self._layout, self._samples.read
-        if samples:
-            channel, sample = 0, samples[channel]
         plane, z = divmod(channel, layout.slices)
+        if samples:
+            plane, sample = 0, samples[plane]
         name, number = layout.plane(t, plane, z)
         if layout.behind:
             page, pixels = layout.first, read_behind(layout.first, number)
@@ -106,7 +121,7 @@ class TiffImage:
         return replace(said, places=places, notes=tuple(notes))
 
     def _open_other(self, name: str, uuid: str) -> list[Page]:
-        file = TiffBytes(Path(self.source).parent / name)
+        file = TiffBytes(self._path.parent / name)
         # sets may have more files than may be open at once
         with file.handle:
             pages = self._others[name] = file.pages()
@@ -131,22 +146,24 @@ class TiffImage:
         claimed = claims(self._pages, [_behind(layout)] if layout.behind else [])
         crossing = overlap(claimed)
         if crossing:
-            raise damaged(Path(self.source), crossing)
+            raise damaged(self._path, crossing)
         count = layout.channels
         names = scale.channels if len(scale.channels) == count else ()
         names = names or (("grey",) if count == 1 else tuple(f"channel {i}" for i in range(count)))
         notes = [*layout.notes, *scale.notes, *samples.notes]
         if first.form.compression in JPEG:
             notes.append(NOTE)
-        if samples.read:
-            names = samples.names
-        elif layout.slices > 1:
-            before = ("",) if count == 1 else tuple(f"{name}:" for name in names)
+        names = samples.names or names
+        if layout.slices > 1:
+            before = ("",) if len(names) == 1 else tuple(f"{name}:" for name in names)
             names = tuple(f"{name}z{z}" for name in before for z in range(layout.slices))
             notes.append(
                 f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
             )
         notes += doubts(self._pages, claimed, first)
+        firsts = [layout.plane(t, 0, 0) for t in range(layout.frames)]
+        self.began_s = said.seconds.get(firsts[0])
+        times = times_of(firsts, said.seconds, notes) if layout.frames > 1 else None
         return Header(
             frames=layout.frames,
             channels=names,
@@ -154,11 +171,13 @@ class TiffImage:
             width=first.form.width,
             dtype=first.form.name.replace("bool", "uint8"),
             pixel_um=scale.pixel_um,
-            frame_s=scale.frame_s,
+            frame_s=scale.frame_s or steady(np.diff(times or ()).tolist(), notes),
             notes=tuple(dict.fromkeys(notes)),
             well=said.well,
             position=said.position,
             account=layout.account,
+            times_s=times,
+            stage_um=said.stage_um,
         )
 
 
@@ -167,3 +186,25 @@ def _behind(layout: Layout) -> tuple[int, int]:
     first = layout.first
     start = first.offsets[0] + first.form.plane_bytes
     return start, start + (len(layout.planes) - 1) * first.form.plane_bytes
+
+
+def fields(path: Path) -> tuple[str, ...]:
+    """Names of the images of a TIFF file, in its order; none where it is read as one image.
+
+    Only files are opened whose name says that they may hold several, so that many are soon listed.
+    """
+    if not _MAY_HOLD_SEVERAL.search(path.name):
+        return ()
+    file = TiffBytes(path)
+    with file.handle:
+        if not may_be_several(file):
+            return ()
+        pages = _pages(file)
+        return fields_of(pages, statements(pages))
+
+
+def _pages(file: TiffBytes) -> list[Page]:
+    pages = mended(file.pages())
+    if not pages:
+        raise damaged(file.path, "a TIFF without an image")
+    return pages

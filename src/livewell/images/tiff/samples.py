@@ -33,6 +33,11 @@ def samples_of(page: Page, said: Statement) -> Samples:
     notes = _refuse(page, said)
     if page.form.samples == 1:
         return Samples(notes=tuple(notes))
+    if said.sampled:
+        every = tuple(range(page.form.samples))
+        names = said.scale.channels
+        names = names if len(names) == len(every) else tuple(f"channel {i}" for i in every)
+        return Samples(every, names, tuple(notes))
     colours = 3 if page.form.photometric in (2, 6) else 1
     extras = page.form.extras or (0,) * (page.form.samples - colours)
     alpha = {colours + i for i, meaning in enumerate(extras) if meaning in _ALPHA}

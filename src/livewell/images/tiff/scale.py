@@ -31,30 +31,16 @@ _SLICE = re.compile(r"^(?:[ctz]:\d+/\d+\s*)+(?:-\s*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+)(?:[eE][+-]?\d+)?")
 
 
-def by_ome(pixels: Element, channels: Sequence[Element], planes: Iterable[Element]) -> Scale:
+def by_ome(pixels: Element, channels: Sequence[Element]) -> Scale:
     """Scale in the attributes of OME-XML."""
     notes: list[str] = []
     units = [pixels.get(f"PhysicalSize{axis}Unit", "um") for axis in "XY"]
     pixel_um = square([pixels.get(f"PhysicalSize{axis}") for axis in "XY"], units, notes)
-    frame_s = interval(
-        pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), notes
-    ) or _from_planes(planes, notes)
+    frame_s = interval(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), notes)
     names = tuple(channel.get("Name") or f"channel {i}" for i, channel in enumerate(channels))
     if not any(channel.get("Name") for channel in channels):
         names = ()
     return Scale(pixel_um, frame_s, names, tuple(notes))
-
-
-def _from_planes(planes: Iterable[Element], notes: list[str]) -> float | None:
-    """Seconds from frame to frame by the times of the planes of the first channel."""
-    times = {}
-    for plane in planes:
-        if plane.get("TheC", "0") == plane.get("TheZ", "0") == "0" and plane.get("DeltaT"):
-            seconds, at = number(plane.get("DeltaT")), number(plane.get("TheT", "0"))
-            factor = _factor(plane.get("DeltaTUnit", "s"), TIME_S)
-            if seconds is not None and at is not None and factor:
-                times[int(at)] = seconds * factor
-    return steady([times[t] - times[t - 1] for t in sorted(times) if t - 1 in times], notes)
 
 
 def by_imagej(said: Mapping[str, str], labels: Sequence[str], channels: int, first: Page) -> Scale:
@@ -79,11 +65,7 @@ def by_stk(said: Mapping[str, Any]) -> Scale:
     pixel_um = None
     if said.get("SpatialCalibration", True) and unit.lower() not in ("pixel", "pixels", ""):
         pixel_um = square([said.get(f"{axis}Calibration") for axis in "XY"], [unit, unit], notes)
-    created = said.get("DatetimeCreated")
-    steps: list[float] = []
-    if created is not None and len(created) > 1:
-        steps = (np.diff(created) / np.timedelta64(1, "ms") / 1000.0).tolist()
-    return Scale(pixel_um, steady(steps, notes), (), tuple(notes))
+    return Scale(pixel_um, None, (), tuple(notes))
 
 
 def by_metaseries(said: Mapping[str, str]) -> Scale:
@@ -94,7 +76,7 @@ def by_metaseries(said: Mapping[str, str]) -> Scale:
         edges = [said.get(f"spatial-calibration-{axis}") for axis in "xy"]
         unit = said.get("spatial-calibration-units", "")
         pixel_um = square(edges, [unit, unit], notes)
-    name = said.get("_IllumSetting_", "").strip()
+    name = (said.get("_IllumSetting_") or said.get("image-name", "")).strip()
     return Scale(pixel_um, None, (name,) if name else (), tuple(notes))
 
 
@@ -182,14 +164,15 @@ def unit_name(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("\u03bc", "u").lower()
 
 
-def _factor(unit: str, table: Mapping[str, float]) -> float | None:
+def factor(unit: str, table: Mapping[str, float]) -> float | None:
+    """What a unit stands for in a table of units; ``None`` where it is not there."""
     name = unit_name(unit)
     return table.get(name) or table.get(name.removesuffix("s"))
 
 
 def _times(value: Any, unit: str, table: Mapping[str, float]) -> float | None:
-    factor, found = _factor(unit, table), number(value)
-    return found * factor if factor and found and found > 0 else None
+    scale, found = factor(unit, table), number(value)
+    return found * scale if scale and found and found > 0 else None
 
 
 def number(value: Any) -> float | None:

@@ -27,7 +27,10 @@ class Statement:
     order of ``sizes``, and ``uuids`` what those other files must call themselves. If ``behind``,
     planes that have no page lie one after the other behind the first one. ``pages`` are the numbers
     of those it speaks of, ``None`` for all. ``height``, ``width`` and ``dtype`` are 0 or empty
-    where not said. ``broken`` says why a description that is there cannot be understood.
+    where not said. ``broken`` says why a description that is there cannot be understood. ``name``
+    is what the file calls the image, empty where it does not. ``seconds`` says for planes, by file
+    and page as in ``places``, when they were taken, from any start on. ``stage_um`` is where the
+    stage stood, (y, x) in micrometres. ``sampled``: the samples of a pixel are the channels.
     """
 
     source: str = ""
@@ -45,6 +48,10 @@ class Statement:
     notes: tuple[str, ...] = ()
     account: tuple[str, ...] = ()
     broken: str = ""
+    name: str = ""
+    seconds: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    stage_um: tuple[float, float] | None = None
+    sampled: bool = False
 
     def size(self, letter: str) -> int:
         """Size of an axis, 1 where it is absent."""

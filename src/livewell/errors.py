@@ -48,6 +48,11 @@ class LivewellError(Exception):
         super().__init__(apart.join([head, " ".join(rest)]) if rest else head)
 
 
+def why(error: LivewellError) -> str:
+    """The reason in one line, for a table of failures."""
+    return f"[{error.code}] {' '.join(str(error).split())}"
+
+
 class GeometryError(LivewellError, ValueError, code="geometry"):
     """A span, box, grid or well name that cannot be."""
 

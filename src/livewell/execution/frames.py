@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from livewell.errors import ImageReadError, LivewellError, OutputError
+from livewell.errors import ImageReadError, LivewellError, OutputError, why
 from livewell.execution.items import STOPPING, Item, Record
 from livewell.image import Frame, Header
 from livewell.images.listing import images_at
 from livewell.images.opening import Channels, open_image
 from livewell.images.walking import Listing
-from livewell.inference.frames import Field, fit_to, read_field, why
+from livewell.inference.frames import Field, fit_to, read_field
 from livewell.inference.model import Model
 from livewell.inference.unseen import COPY, NEAR_COPY, learnt
 from livewell.measure.likeness import likeness

@@ -24,10 +24,10 @@ from livewell.errors import (
     OutputError,
     SpecError,
     StudyError,
+    why,
 )
 from livewell.files import read_json, write_json
 from livewell.images.listing import fingerprint
-from livewell.inference.frames import why
 from livewell.progress import Tick, each, shown, task
 
 Record = dict[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from livewell.errors import ImageContentError, LivewellError
+from livewell.errors import ImageContentError
 from livewell.geometry import Box
 from livewell.image import Frame, Header, Image
 from livewell.images.opening import Channels, asked_channels, choose_channels
@@ -158,8 +158,3 @@ def gaps(patch_px: int, stride_px: int) -> tuple[str, ...]:
     """A warning where patches leave parts of an image unseen."""
     note = f"{stride_px} px from patch to patch leave gaps: a patch has {patch_px} px"
     return (note,) if stride_px > patch_px else ()
-
-
-def why(error: LivewellError) -> str:
-    """The reason in one line, for a table of failures."""
-    return f"[{error.code}] {' '.join(str(error).split())}"

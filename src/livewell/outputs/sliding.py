@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from livewell.classes import ClassNames
-from livewell.errors import GeometryError, ImageContentError
+from livewell.errors import GeometryError, ImageContentError, why
 from livewell.geometry import Box, WindowGrid
 from livewell.image import Frame
 from livewell.images.formats import OpenImage
 from livewell.inference.engines import Engine, EngineUse
-from livewell.inference.frames import Fit, read_field, why
+from livewell.inference.frames import Fit, read_field
 from livewell.inference.windows import View, too_small
 from livewell.measure.occupancy import LEAST_SHARE, grid_shares, textured
 from livewell.metrics.rules import RegionRule

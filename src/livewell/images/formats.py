@@ -16,6 +16,10 @@ from livewell.image import Frame, Header, Image
 from livewell.images import jpeg, png
 from livewell.images.decoder import DECODER
 from livewell.images.limits import LIMIT, check_size
+from livewell.images.ome_zarr import plate as ome_zarr_plate
+from livewell.images.ome_zarr import reader as ome_zarr
+from livewell.images.ome_zarr.groups import NAMES as ZARR_NAMES
+from livewell.images.ome_zarr.reader import OmeZarrImage
 from livewell.images.plain import damaged
 from livewell.images.reference import ImageRef, one_field
 from livewell.images.sequence import SequenceImage
@@ -69,6 +73,14 @@ def single(opened: Callable[[Path], Image]) -> Callable[[Path, str], Image]:
 
 
 FORMATS: dict[str, Format] = {
+    "OME-Zarr": Format(
+        (".zarr",),
+        OmeZarrImage,
+        folder=lambda path, names: not ZARR_NAMES.isdisjoint(names),
+        fields=ome_zarr_plate.fields,
+        place=ome_zarr.place_of,
+        version=ome_zarr.version,
+    ),
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk", ".lsm"),
         TiffImage,

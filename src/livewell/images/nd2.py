@@ -1,0 +1,123 @@
+"""Nikon ND2: each position of the stage is an image of its own; frames are read one by one."""
+
+from pathlib import Path
+
+from livewell.image import Frame, Header
+from livewell.images.nd2_chunks import Nd2Chunks
+from livewell.images.nd2_content import nd2_content
+from livewell.images.plain import damaged
+from livewell.images.vendor import (
+    chosen,
+    frame_times,
+    plane_names,
+    slices_note,
+    stage_um,
+    wells_of,
+)
+
+
+def nd2_fields(path: Path) -> tuple[str, ...]:
+    """Names of the positions that the stage went to, in the order of acquisition."""
+    return nd2_content(path).fields
+
+
+def nd2_properties(path: Path) -> dict[str, str]:
+    """Software, camera, objective and time of acquisition, as far as the file states them."""
+    return dict(nd2_content(path).properties)
+
+
+class Nd2Image:
+    """One position of an ND2 file, its frames read one by one."""
+
+    def __init__(self, path: Path, field: str = "") -> None:
+        self.source = str(path)
+        self._content = content = nd2_content(path)
+        names = content.fields
+        self._position = chosen(field, names, path)
+        self.packed = content.form.zipped
+        self._chunks = Nd2Chunks(path)
+        try:
+            self.header = self._header(names)
+        except BaseException:
+            self.close()
+            raise
+
+    def frame(self, t: int, channel: int = 0) -> Frame:
+        """One (y, x) plane in the file's number type, read now."""
+        component, z = divmod(channel, self._content.size("z"))
+        if self._content.colour:
+            component = 2 - component
+        number = self._content.number(t=t, z=z, p=self._position)
+        return self._chunks.frame(number, self._content.form, component)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._chunks.close()
+
+    def _header(self, names: tuple[str, ...]) -> Header:
+        content, notes = self._content, list(self._content.notes)
+        frames, slices = self._recorded(notes), content.size("z")
+        channels = plane_names(content.channels, slices)
+        first = [content.number(t=t, p=self._position) for t in range(frames)]
+        notes += slices_note(slices, content.step_um, channels)
+        times, frame_s = self._times(first, notes)
+        point = content.points[self._position]
+        wells = wells_of([name for name, _, _ in content.points])
+        account = [f"{axis}: {size}" for axis, size in content.loops]
+        loops = f" by its loops ({', '.join(account)})" if account else ""
+        return Header(
+            frames=frames,
+            channels=channels,
+            height=content.form.height,
+            width=content.form.width,
+            dtype=content.form.dtype,
+            pixel_um=content.pixel_um,
+            frame_s=frame_s,
+            notes=tuple(dict.fromkeys(notes)),
+            well=wells[self._position],
+            position=names[self._position] if len(names) > 1 or point[0] else None,
+            account=(
+                f"position {self._position + 1} of {len(names)}; frames, slices and positions"
+                f"{loops}",
+            ),
+            times_s=times,
+            stage_um=self._stage(first[0], point),
+        )
+
+    def _recorded(self, notes: list[str]) -> int:
+        """How many frames there are: what was not recorded at the end is no frame."""
+        content, size = self._content, self._content.size("t")
+        planes = range(content.size("z"))
+        numbers = [
+            [content.number(t=t, z=z, p=self._position) for z in planes] for t in range(size)
+        ]
+        whole = [self._chunks.frames.issuperset(each) for each in numbers]
+        if True not in whole:
+            raise damaged(Path(self.source), "no whole frame of this position is in the file")
+        frames = size - whole[::-1].index(True)
+        if frames < size:
+            notes.append(f"{size} frames were planned and {frames} are in the file")
+        if lost := frames - sum(whole):
+            notes.append(f"{lost} frames before the last one are not in the file")
+        return frames
+
+    def _times(
+        self, first: list[int], notes: list[str]
+    ) -> tuple[tuple[float, ...] | None, float | None]:
+        """Times of frames by the stamps of their first planes, else the interval asked for."""
+        stamps = self._chunks.numbers("CustomData|AcqTimesCache", "<f8")
+        if stamps is not None and len(stamps) > max(first):
+            times, frame_s = frame_times((stamps[first] / 1000).tolist(), notes)
+            if times:
+                return times, frame_s
+        period = self._content.period_s if len(first) > 1 else None
+        if period:
+            notes.append("the interval is the one asked for; no times of frames are in the file")
+        return None, period
+
+    def _stage(self, first: int, point: tuple[str, float, float]) -> tuple[float, float] | None:
+        """Where the stage was at the first frame, else where it was sent."""
+        y, x = (self._chunks.numbers(f"CustomData|{axis}", "<f8") for axis in "YX")
+        if y is not None and x is not None and min(len(y), len(x)) > first:
+            return stage_um(float(y[first]), float(x[first]))
+        return stage_um(point[1], point[2])

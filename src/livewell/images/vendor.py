@@ -1,0 +1,137 @@
+"""What readers of vendors' files share: names of planes and fields, times, wells by their names."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from livewell.errors import GeometryError, ImageReadError
+from livewell.images.tiff.scale import steady
+from livewell.plate import Well
+from livewell.text import printable
+
+_ENDED = re.compile(r"([A-Za-z]{1,2}\d{1,2})[ _\-].*")
+
+
+def plane_names(channels: Sequence[str], slices: int) -> tuple[str, ...]:
+    """Names of an image's channels: every slice of every channel, ``z0`` or ``phase:z0``."""
+    if slices == 1:
+        return tuple(channels)
+    before = ("",) if len(channels) == 1 else tuple(f"{name}:" for name in channels)
+    return tuple(f"{name}z{z}" for name in before for z in range(slices))
+
+
+def slices_note(slices: int, step_um: float | None, names: Sequence[str]) -> list[str]:
+    """That slices are channels, and how far apart they lie; nothing of one slice."""
+    if slices == 1:
+        return []
+    apart = f", {step_um:.4g} um apart" if step_um else ""
+    return [f"a z stack of {slices} slices{apart}: its planes are channels, {names[0]} ..."]
+
+
+def named_channels(said: Sequence[str]) -> tuple[str, ...]:
+    """Names of channels as the file gives them; ``grey`` or a number where it gives none."""
+    if len(said) == 1:
+        return (printable(said[0].strip()) or "grey",)
+    return tuple(printable(name.strip()) or f"channel {c}" for c, name in enumerate(said))
+
+
+def field_names(said: Sequence[str], numbered: str) -> tuple[str, ...]:
+    """Names of the fields of a file, each another: what the file calls them, else numbers from 1.
+
+    `numbered` is what stands before a number, such as ``XY``. A name that several fields have is
+    followed by that number. Slashes part folders of the file.
+    """
+    width = max(2, len(str(len(said))))
+    numbers = [f"{numbered}{i + 1:0{width}d}" for i in range(len(said))]
+    clean = ["/".join(part for part in map(_part, name.split("/")) if part) for name in said]
+    counts = Counter(clean)
+    names = [
+        number if not name else name if counts[name] == 1 else f"{name} {number}"
+        for name, number in zip(clean, numbers, strict=True)
+    ]
+    return tuple(names if len(set(names)) == len(names) else numbers)
+
+
+def _part(text: str) -> str:
+    """One part of a field's name, which can stand in a path."""
+    text = printable(text).strip().replace("\\", "_")
+    return "" if set(text) <= {"."} else text
+
+
+def chosen(field: str, names: Sequence[str], path: Path) -> int:
+    """Number of the field of that name; the only one where none is named."""
+    if field in names:
+        return names.index(field)
+    if not field and len(names) == 1:
+        return 0
+    some = ", ".join(names[:5]) + (f" ... ({len(names)} fields)" if len(names) > 5 else "")
+    raise ImageReadError(
+        f"no field {field!r} in this file" if field else f"a file of {len(names)} fields",
+        where=str(path),
+        expected=some,
+        remedy=f"name one of them, such as {path}/{names[0]}" if names else "",
+    )
+
+
+def frame_times(
+    stamps: Sequence[float], notes: list[str]
+) -> tuple[tuple[float, ...] | None, float | None]:
+    """Times of frames in seconds from the first, and the usual interval, of their time stamps (s).
+
+    ``None``, with a note, where a stamp is missing or not a number, or where they do not rise.
+    """
+    if len(stamps) < 2:
+        return None, None
+    times = np.round(np.asarray(stamps, np.float64) - stamps[0], 6)
+    if not np.isfinite(times).all():
+        notes.append("the file does not give the time of every frame; none is taken")
+        return None, None
+    steps = np.diff(times)
+    if not (steps > 0).all():
+        notes.append("the times that the file gives do not rise from frame to frame; none is taken")
+        return None, None
+    return tuple(times.tolist()), steady(np.round(steps, 6), notes)
+
+
+def stage_um(y: float, x: float) -> tuple[float, float] | None:
+    """Position of the stage in micrometres, ``None`` where the file gives no number."""
+    return (y, x) if math.isfinite(y) and math.isfinite(x) else None
+
+
+def well_of(name: str) -> str | None:
+    """The well that a position's name says or begins with, such as ``B07`` or ``B07_0001``."""
+    name = name.strip()
+    ended = _ENDED.fullmatch(name)
+    with suppress(GeometryError):
+        return str(Well.parse(ended[1] if ended else name))
+    return None
+
+
+def wells_of(names: Sequence[str]) -> tuple[str | None, ...]:
+    """Wells by the names of all positions of a file.
+
+    ``None`` for all where one names no well, and where names like ``P1``, ``P2`` may as well number
+    positions: one letter, and numbers without a zero before them.
+    """
+    wells = [well_of(name) for name in names]
+    padded = any(re.match(r"[A-Za-z]{1,2}0\d", name.strip()) for name in names)
+    rows = {well[:-2] for well in wells if well}
+    if None in wells or not (padded or len(rows) > 1):
+        return (None,) * len(names)
+    return tuple(wells)
+
+
+def refused_axis(path: Path, axis: str, size: int) -> ImageReadError:
+    """The error for an axis that is neither time, channel, z, y nor x."""
+    return ImageReadError(
+        f"an image with an axis that livewell does not know: {axis}, of size {size}",
+        where=str(path),
+        expected="axes of time, channel, z, y and x",
+        remedy="export one image for each step of that axis, as OME-TIFF, from the program that"
+        " wrote it",
+    )

@@ -46,6 +46,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_formats() -> Path:
+    """The folder of small files of many formats beside the checkout; skips where it is absent."""
+    folder = ROOT.parent / "shared" / "formats"
+    if not folder.is_dir():
+        pytest.skip(f"no files of other formats: {folder} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def paint() -> Painter:
     """Painter of movies: noise with blobs of texture, coarse where healthy and fine where sick."""
 

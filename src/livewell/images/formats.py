@@ -13,7 +13,7 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import jpeg, png
+from livewell.images import jpeg, lif, nd2, png
 from livewell.images.decoder import DECODER
 from livewell.images.limits import LIMIT, check_size
 from livewell.images.ome_zarr import plate as ome_zarr_plate
@@ -91,6 +91,12 @@ FORMATS: dict[str, Format] = {
     "JPEG": Format(
         (".jpg", ".jpeg"), single(jpeg.open_jpeg), lambda path, first: first.startswith(jpeg.MAGIC)
     ),
+    "Nikon ND2": Format(
+        (".nd2",), nd2.Nd2Image, nd2.is_nd2, fields=nd2.nd2_fields, place=nd2.nd2_place
+    ),
+    "Leica LIF": Format(
+        (".lif", ".lof"), lif.LifImage, lif.is_lif, fields=lif.lif_fields, place=lif.lif_place
+    ),
 }
 """Every kind of image that livewell reads; the first that fits is taken."""
 
@@ -105,8 +111,6 @@ _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"\x89HDF": "an HDF5 file",
     b"ZISRAW": "a Zeiss CZI file",
-    b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
-    b"\x70\x00\x00\x00": "a Leica LIF file",
     b"GIF8": "a GIF image",
     b"BM": "a BMP image",
     b"%PDF": "a PDF document",

@@ -43,7 +43,8 @@ class ChannelRange:
 class Inspection:
     """Everything that `inspect` found: the axes are always ``tcyx``, notes are the reader's own.
 
-    ``account`` says which pages of the file are which frame and channel, and what was not read.
+    ``account`` says which pages of the file are which frame and channel, and what was not read;
+    times of the frames (seconds from the first) and the stage (y, x; micrometres) are the file's.
     """
 
     source: str
@@ -60,6 +61,9 @@ class Inspection:
     well: str | None = None
     position: str | None = None
     account: tuple[str, ...] = ()
+    plate: str | None = None
+    times_s: tuple[float, ...] | None = None
+    stage_um: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""
@@ -146,6 +150,9 @@ def _look(image: OpenImage, source: str, kind: str) -> Inspection:
         well=header.well,
         position=header.position,
         account=header.account,
+        plate=header.plate,
+        times_s=header.times_s,
+        stage_um=header.stage_um,
     )
 
 

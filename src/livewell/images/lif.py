@@ -19,8 +19,9 @@ from livewell.images.lif_facts import (
 )
 from livewell.images.lif_storage import COLOURS, Block, dimensions, storage_of
 from livewell.images.plain import RGB, RGB_NOTE, damaged
+from livewell.images.reference import field_names, one_field
 from livewell.images.tiff.scale import LENGTH_UM, TIME_S, square, unit_name
-from livewell.images.vendor import chosen, field_names, plane_names, refused_axis, slices_note
+from livewell.images.vendor import plane_names, refused_axis, slices_note
 
 MAGIC = b"\x70\x00\x00\x00"
 _TEST = 0x2A
@@ -44,17 +45,25 @@ class _Content:
     blocks: dict[str, Block]
 
 
-def fits(path: Path, first: bytes) -> bool:
+def is_lif(path: Path, first: bytes) -> bool:
     """Whether the first bytes are those of a LIF or LOF file."""
     return first.startswith(MAGIC) and first[8:9] == bytes([_TEST])
 
 
 def lif_fields(path: Path) -> tuple[str, ...]:
-    """Names of the images, with those of their folders before them, in the order of the file."""
-    return tuple(field.name for field in _content(path).fields)
+    """Names of the images, after those of their folders, in the file's order; none of only one."""
+    names = tuple(field.name for field in _content(path).fields)
+    return names if len(names) > 1 else ()
 
 
-def lif_properties(path: Path, field: str = "") -> dict[str, str]:
+def lif_place(path: Path, field: str) -> tuple[None, str | None, str | None]:
+    """Plate (never said), well and position of a field."""
+    fields = _content(path).fields
+    found = fields[one_field([each.name for each in fields], field, path)]
+    return None, well_of_folders(found.folders), found.name
+
+
+def lif_properties(path: Path, field: str) -> dict[str, str]:
     """Software, camera, objective and time of acquisition of a field, the first by default."""
     fields = _content(path).fields
     return instrument(next((each for each in fields if each.name == field), fields[0]).element)
@@ -64,9 +73,9 @@ class LifImage:
     """One image of a LIF or LOF file, its frames read one by one."""
 
     def __init__(self, path: Path, field: str = "") -> None:
-        self.source = str(path)
+        self.source = str(path / field)
         content = _content(path)
-        self._field = content.fields[chosen(field, [each.name for each in content.fields], path)]
+        self._field = content.fields[one_field([each.name for each in content.fields], field, path)]
         self._storage, tags = storage_of(
             path, self._field.name, self._field.element, content.blocks
         )
@@ -159,7 +168,7 @@ def _read(path: Path, size: int, changed: int) -> _Content:
             )
     if not found:
         raise damaged(path, "a Leica file without an image")
-    names = field_names(["/".join(folders) for folders, _ in found], "Series")
+    names = field_names(["/".join(folders) for folders, _ in found])
     fields = []
     for name, (folders, element) in zip(names, found, strict=True):
         tiles = next((each.size for each in dimensions(path, element) if each.axis == "tile"), 1)

@@ -3,26 +3,36 @@
 from pathlib import Path
 
 from livewell.image import Frame, Header
-from livewell.images.nd2_chunks import Nd2Chunks
-from livewell.images.nd2_content import nd2_content
+from livewell.images.nd2_chunks import MAGIC, Nd2Chunks
+from livewell.images.nd2_content import Nd2Content, nd2_content
 from livewell.images.plain import damaged
-from livewell.images.vendor import (
-    chosen,
-    frame_times,
-    plane_names,
-    slices_note,
-    stage_um,
-    wells_of,
-)
+from livewell.images.reference import one_field
+from livewell.images.vendor import frame_times, plane_names, slices_note, stage_um
+
+LEGACY = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+"""First bytes of ND2 files of about 2009 and before, which are JPEG 2000."""
+
+
+def is_nd2(path: Path, first: bytes) -> bool:
+    """Whether the first bytes are those of an ND2 file."""
+    return first.startswith((MAGIC, LEGACY))
 
 
 def nd2_fields(path: Path) -> tuple[str, ...]:
-    """Names of the positions that the stage went to, in the order of acquisition."""
-    return nd2_content(path).fields
+    """Names of the positions that the stage went to, in their order; none where it is only one."""
+    names = nd2_content(path).fields
+    return names if len(names) > 1 else ()
 
 
-def nd2_properties(path: Path) -> dict[str, str]:
-    """Software, camera, objective and time of acquisition, as far as the file states them."""
+def nd2_place(path: Path, field: str) -> tuple[None, str | None, str | None]:
+    """Plate (never said), well and position of a field."""
+    content = nd2_content(path)
+    number = one_field(content.fields, field, path)
+    return None, content.wells[number], _position(content, number)
+
+
+def nd2_properties(path: Path, field: str) -> dict[str, str]:
+    """Software, camera, objective and time of acquisition: of all fields what the file states."""
     return dict(nd2_content(path).properties)
 
 
@@ -30,14 +40,13 @@ class Nd2Image:
     """One position of an ND2 file, its frames read one by one."""
 
     def __init__(self, path: Path, field: str = "") -> None:
-        self.source = str(path)
+        self.source = str(path / field)
         self._content = content = nd2_content(path)
-        names = content.fields
-        self._position = chosen(field, names, path)
+        self._position = one_field(content.fields, field, path)
         self.packed = content.form.zipped
-        self._chunks = Nd2Chunks(path)
+        self._chunks = Nd2Chunks(path, content.places)
         try:
-            self.header = self._header(names)
+            self.header = self._header()
         except BaseException:
             self.close()
             raise
@@ -54,7 +63,7 @@ class Nd2Image:
         """Let go of the file."""
         self._chunks.close()
 
-    def _header(self, names: tuple[str, ...]) -> Header:
+    def _header(self) -> Header:
         content, notes = self._content, list(self._content.notes)
         frames, slices = self._recorded(notes), content.size("z")
         channels = plane_names(content.channels, slices)
@@ -62,7 +71,6 @@ class Nd2Image:
         notes += slices_note(slices, content.step_um, channels)
         times, frame_s = self._times(first, notes)
         point = content.points[self._position]
-        wells = wells_of([name for name, _, _ in content.points])
         account = [f"{axis}: {size}" for axis, size in content.loops]
         loops = f" by its loops ({', '.join(account)})" if account else ""
         return Header(
@@ -74,11 +82,10 @@ class Nd2Image:
             pixel_um=content.pixel_um,
             frame_s=frame_s,
             notes=tuple(dict.fromkeys(notes)),
-            well=wells[self._position],
-            position=names[self._position] if len(names) > 1 or point[0] else None,
+            well=content.wells[self._position],
+            position=_position(content, self._position),
             account=(
-                f"position {self._position + 1} of {len(names)}; frames, slices and positions"
-                f"{loops}",
+                f"position {self._position + 1} of {len(content.points)}; frames and slices{loops}",
             ),
             times_s=times,
             stage_um=self._stage(first[0], point),
@@ -91,7 +98,7 @@ class Nd2Image:
         numbers = [
             [content.number(t=t, z=z, p=self._position) for z in planes] for t in range(size)
         ]
-        whole = [self._chunks.frames.issuperset(each) for each in numbers]
+        whole = [content.recorded.issuperset(each) for each in numbers]
         if True not in whole:
             raise damaged(Path(self.source), "no whole frame of this position is in the file")
         frames = size - whole[::-1].index(True)
@@ -121,3 +128,9 @@ class Nd2Image:
         if y is not None and x is not None and min(len(y), len(x)) > first:
             return stage_um(float(y[first]), float(x[first]))
         return stage_um(point[1], point[2])
+
+
+def _position(content: Nd2Content, number: int) -> str | None:
+    """A position's name; none of the only one of a file, where the file gives it none."""
+    names = content.fields
+    return names[number] if len(names) > 1 or content.points[number][0].strip() else None

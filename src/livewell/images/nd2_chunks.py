@@ -5,6 +5,7 @@ Frames are read here and not by `nd2`, which fills frames that are missing or cu
 
 import struct
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +37,14 @@ class PixelForm:
 
 
 class Nd2Chunks:
-    """The chunks of an open file."""
+    """The chunks of an open file; where they are is read from it, unless it is known already."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, places: dict[bytes, int] | None = None) -> None:
         self.path = path
         self._file = path.open("rb")
         try:
             self._size = self._file.seek(0, 2)
-            self._places = self._map()
-            self.frames = frozenset(self._numbers())
+            self.places = self._map() if places is None else places
         except BaseException:
             self.close()
             raise
@@ -56,7 +56,7 @@ class Nd2Chunks:
     def numbers(self, name: str, dtype: str) -> np.ndarray | None:
         """A table of numbers, ``None`` where the file has none of that name."""
         key = f"{name}!".encode()
-        if key not in self._places:
+        if key not in self.places:
             return None
         data = self._read(key)
         return np.frombuffer(data, dtype, len(data) // np.dtype(dtype).itemsize)
@@ -64,7 +64,7 @@ class Nd2Chunks:
     def frame(self, number: int, form: PixelForm, component: int) -> Frame:
         """One component of a frame, shape (y, x)."""
         key = b"%s%d!" % (_FRAME, number)
-        if key not in self._places:
+        if key not in self.places:
             raise damaged(self.path, f"frame {number} of the file's list is not in it")
         needed = form.row_bytes * form.height
         data: bytes | memoryview = memoryview(self._read(key))[8:]  # after the time of the frame
@@ -88,7 +88,7 @@ class Nd2Chunks:
 
     def _read(self, key: bytes) -> bytes:
         """The data of a chunk, which must be where the map says, and as long as it says itself."""
-        return self._chunk(self._places[key], key)
+        return self._chunk(self.places[key], key)
 
     def _chunk(self, at: int, key: bytes) -> bytes:
         self._file.seek(at)
@@ -122,9 +122,11 @@ class Nd2Chunks:
                 return places
         raise damaged(self.path, "the list of its parts is not whole")
 
-    def _numbers(self) -> list[int]:
-        keys = [key[len(_FRAME) : -1] for key in self._places if key.startswith(_FRAME)]
-        return [int(key) for key in keys if key.isdigit()]
+
+def frames_among(places: Collection[bytes]) -> frozenset[int]:
+    """Numbers of the frames among names of chunks."""
+    keys = [key[len(_FRAME) : -1] for key in places if key.startswith(_FRAME)]
+    return frozenset(int(key) for key in keys if key.isdigit())
 
 
 def _text(key: bytes) -> str:

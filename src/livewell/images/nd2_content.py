@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
 from livewell.errors import ImageReadError
-from livewell.images.nd2_chunks import MAGIC, Nd2Chunks, PixelForm
+from livewell.images.nd2_chunks import MAGIC, Nd2Chunks, PixelForm, frames_among
 from livewell.images.plain import RGB, RGB_NOTE, damaged
+from livewell.images.reference import field_names
 from livewell.images.tiff.scale import square
-from livewell.images.vendor import field_names, named_channels, refused_axis
+from livewell.images.vendor import named_channels, refused_axis, wells_of
 
 _AXES = {"TimeLoop": "t", "NETimeLoop": "t", "ZStackLoop": "z", "XYPosLoop": "p"}
+_JULIAN_1970 = 2440587.5
+_JULIAN = (_JULIAN_1970, _JULIAN_1970 + 50000)
+"""Days that can be, as astronomers count them: 1970 to 2106."""
 _COLOUR_NOTE = "blue stands before red in colour ND2 files, and is read so"
 
 
@@ -23,6 +28,8 @@ _COLOUR_NOTE = "blue stands before red in colour ND2 files, and is read so"
 class Nd2Content:
     """What a file says of all its positions; stage positions are (name, y um, x um)."""
 
+    places: dict[bytes, int]
+    recorded: frozenset[int]
     form: PixelForm
     channels: tuple[str, ...]
     colour: bool
@@ -48,7 +55,14 @@ class Nd2Content:
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the positions; ``XY01`` where the file gives none."""
-        return field_names([name for name, _, _ in self.points], "XY")
+        width = max(2, len(str(len(self.points))))
+        said = [name.strip() or f"XY{i:0{width}d}" for i, (name, _, _) in enumerate(self.points, 1)]
+        return field_names(said)
+
+    @property
+    def wells(self) -> tuple[str | None, ...]:
+        """Wells of the positions, by the names that the file gives them."""
+        return wells_of([name for name, _, _ in self.points])
 
 
 def nd2_content(path: Path) -> Nd2Content:
@@ -68,21 +82,25 @@ def _read(path: Path, size: int, changed: int) -> Nd2Content:
                 where=str(path),
                 remedy="open it in NIS-Elements and save it again, or export it as OME-TIFF",
             )
-    with closing(Nd2Chunks(path)) as chunks, nd2.ND2File(path) as said:
-        return _understood(path, said, chunks)
+    with closing(Nd2Chunks(path)) as chunks, nd2.ND2File(path) as said, catch_warnings():
+        simplefilter("ignore")  # what it doubts is checked here
+        return _understood(path, said, chunks.places)
 
 
-def _understood(path: Path, said: Any, chunks: Nd2Chunks) -> Nd2Content:
+def _understood(path: Path, said: Any, places: dict[bytes, int]) -> Nd2Content:
     attributes, raw = said.attributes, _picture(said)
     notes: list[str] = []
-    loops = _loops(path, said.experiment, chunks)
+    recorded = frames_among(places)
+    loops = _loops(path, said.experiment, recorded)
     form, colour = _form(path, attributes)
-    names = named_channels([each.channel.name or "" for each in said.metadata.channels or ()])
+    names = _names(raw)
     if not colour and len(names) != form.components:
         raise damaged(path, f"it names {len(names)} channels and holds {form.components}")
     if colour:
         notes += [RGB_NOTE, _COLOUR_NOTE]
     return Nd2Content(
+        places=places,
+        recorded=recorded,
         form=form,
         channels=RGB if colour else names,
         colour=colour,
@@ -92,11 +110,11 @@ def _understood(path: Path, said: Any, chunks: Nd2Chunks) -> Nd2Content:
         step_um=_step_um(said.experiment),
         period_s=_period_s(said.experiment),
         notes=tuple(notes),
-        properties=_properties(said),
+        properties=_properties(said, raw),
     )
 
 
-def _loops(path: Path, experiment: Any, chunks: Nd2Chunks) -> tuple[tuple[str, int], ...]:
+def _loops(path: Path, experiment: Any, recorded: frozenset[int]) -> tuple[tuple[str, int], ...]:
     """Axes over frames, the slowest first; refused where they cannot be those of the frames."""
     loops: list[tuple[str, int]] = []
     for loop in experiment:
@@ -108,7 +126,7 @@ def _loops(path: Path, experiment: Any, chunks: Nd2Chunks) -> tuple[tuple[str, i
         if size > 1 or axis == "p":
             loops.append((axis, size))
     explained = math.prod(size for _, size in loops)
-    highest = max(chunks.frames, default=-1)
+    highest = max(recorded, default=-1)
     if highest < 0:
         raise damaged(path, "an ND2 file without a frame")
     if highest >= explained:
@@ -152,6 +170,13 @@ def _picture(said: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _names(raw: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the channels; read here, for `nd2` fails where one has no fluorescent probe."""
+    said = raw.get("sPicturePlanes", {})
+    planes = said.get("sPlaneNew") or said.get("sPlane") or {}
+    return named_channels([str(plane.get("sDescription", "")) for plane in planes.values()])
+
+
 def _pixel_um(raw: dict[str, Any], notes: list[str]) -> float | None:
     if not raw.get("bCalibrated") or raw.get("ePictureXAxis", 0) == 2:
         return None
@@ -184,16 +209,24 @@ def _period_s(experiment: Any) -> float | None:
     return next((step / 1000 for step in steps if np.isfinite(step) and step > 0), None)
 
 
-def _properties(said: Any) -> tuple[tuple[str, str], ...]:
+def _properties(said: Any, raw: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """What `properties.file_properties` gives; what is absent is left out."""
     text = said.text_info
     program = said.custom_data.get("AppInfo_V1_0", {})
     capturing = text.get("capturing", "").splitlines()
-    optics = next((each.microscope.objectiveName for each in said.metadata.channels or ()), None)
     found = {
         "software": f"{program.get('SWNameString', '')} {program.get('VersionString', '')}",
         "camera": capturing[0] if capturing else "",
-        "objective": optics or text.get("optics", ""),
-        "acquired": text.get("date", ""),
+        "objective": str(raw.get("wsObjectiveName") or text.get("optics", "")),
+        "acquired": _acquired(raw) or str(text.get("date", "")),
     }
     return tuple((name, value.strip()) for name, value in found.items() if value.strip())
+
+
+def _acquired(raw: dict[str, Any]) -> str:
+    """Time of the first frame (UTC) by its Julian day, empty where not said."""
+    day = raw.get("dTimeAbsolute", 0.0)
+    if not (isinstance(day, float) and _JULIAN[0] < day < _JULIAN[1]):
+        return ""
+    since_1970 = round((day - _JULIAN_1970) * 86400)
+    return f"{np.datetime64(since_1970, 's')}Z"

@@ -11,6 +11,9 @@ import tifffile
 from PIL import Image as Pillow
 
 from livewell.images.formats import identify
+from livewell.images.lif import lif_properties
+from livewell.images.nd2 import nd2_properties
+from livewell.images.reference import ImageRef
 
 _IJG = 58.0
 """Mean of the standard's table of luminance, to which quality 50 belongs."""
@@ -22,23 +25,22 @@ def file_properties(path: Path) -> dict[str, str]:
     """What a file states of how it was written.
 
     Its ``format``, ``compression``, ``jpeg quality``, ``colour`` (or grey), the ``software`` that
-    wrote it, the ``camera``, ``acquired`` (time of acquisition) and its ``day``. What cannot be
-    read is absent: a property is never a reason to stop.
+    wrote it, the ``camera``, the ``objective``, ``acquired`` (time of acquisition) and its ``day``.
+    What cannot be read is absent: a property is never a reason to stop.
     """
     found: dict[str, str] = {}
     with suppress(Exception):  # whatever damaged bytes lead to
         kind, _ = identify(path)
         found["format"] = kind
-        if kind == "TIFF":
-            found |= _of_tiff(path)
-        elif kind in ("PNG", "JPEG"):
-            found |= _of_plain(path)
+        if kind in _OF:
+            ref = ImageRef.of(path)
+            found |= _OF[kind](ref.container, ref.field)
     if day := _DAY.match(found.get("acquired", "")):
         found["day"] = "-".join(day.groups())
     return found
 
 
-def _of_tiff(path: Path) -> dict[str, str]:
+def _of_tiff(path: Path, field: str) -> dict[str, str]:
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[0]
         said = {
@@ -55,7 +57,7 @@ def _of_tiff(path: Path) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _of_plain(path: Path) -> dict[str, str]:
+def _of_plain(path: Path, field: str) -> dict[str, str]:
     with Pillow.open(path) as image:
         said = {"colour": image.mode}
         quantisation = getattr(image, "quantization", None)
@@ -74,3 +76,13 @@ def _quality(mean: float) -> int:
     """Quality on libjpeg's scale of 1 to 100, of the mean of a table of quantisation."""
     scale = 100 * mean / _IJG
     return round(100 - scale / 2) if scale <= 100 else round(5000 / scale)
+
+
+_OF = {
+    "TIFF": _of_tiff,
+    "PNG": _of_plain,
+    "JPEG": _of_plain,
+    "Nikon ND2": nd2_properties,
+    "Leica LIF": lif_properties,
+}
+"""What states properties, of kinds of files that do."""

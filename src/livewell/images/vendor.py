@@ -1,8 +1,7 @@
-"""What readers of vendors' files share: names of planes and fields, times, wells by their names."""
+"""What readers of vendors' files share: names of planes, times, wells by their names."""
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,44 +37,6 @@ def named_channels(said: Sequence[str]) -> tuple[str, ...]:
     if len(said) == 1:
         return (printable(said[0].strip()) or "grey",)
     return tuple(printable(name.strip()) or f"channel {c}" for c, name in enumerate(said))
-
-
-def field_names(said: Sequence[str], numbered: str) -> tuple[str, ...]:
-    """Names of the fields of a file, each another: what the file calls them, else numbers from 1.
-
-    `numbered` is what stands before a number, such as ``XY``. A name that several fields have is
-    followed by that number. Slashes part folders of the file.
-    """
-    width = max(2, len(str(len(said))))
-    numbers = [f"{numbered}{i + 1:0{width}d}" for i in range(len(said))]
-    clean = ["/".join(part for part in map(_part, name.split("/")) if part) for name in said]
-    counts = Counter(clean)
-    names = [
-        number if not name else name if counts[name] == 1 else f"{name} {number}"
-        for name, number in zip(clean, numbers, strict=True)
-    ]
-    return tuple(names if len(set(names)) == len(names) else numbers)
-
-
-def _part(text: str) -> str:
-    """One part of a field's name, which can stand in a path."""
-    text = printable(text).strip().replace("\\", "_")
-    return "" if set(text) <= {"."} else text
-
-
-def chosen(field: str, names: Sequence[str], path: Path) -> int:
-    """Number of the field of that name; the only one where none is named."""
-    if field in names:
-        return names.index(field)
-    if not field and len(names) == 1:
-        return 0
-    some = ", ".join(names[:5]) + (f" ... ({len(names)} fields)" if len(names) > 5 else "")
-    raise ImageReadError(
-        f"no field {field!r} in this file" if field else f"a file of {len(names)} fields",
-        where=str(path),
-        expected=some,
-        remedy=f"name one of them, such as {path}/{names[0]}" if names else "",
-    )
 
 
 def frame_times(

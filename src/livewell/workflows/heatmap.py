@@ -9,7 +9,7 @@ import pandas as pd
 from livewell.execution.frames import near_copy
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath
-from livewell.images.formats import frames_in
+from livewell.images.formats import SEQUENCE, frames_in, identify
 from livewell.images.opening import Channels, noted_channels, open_image
 from livewell.images.walking import left_out_lines
 from livewell.inference.engines import AskedEngine, Edges, EngineUse, MapSettings, engine_for
@@ -137,7 +137,7 @@ def heatmap(
         stills(out / "stills", shown, look)
         dyed = write_stains(judge, image, fit, out / STAIN) if stain else None
         curve = curve.assign(stain_r=dyed.r) if dyed else curve
-    left_out = frames_in(movie).left_out if movie.is_dir() else {}
+    left_out = frames_in(movie).left_out if identify(movie)[0] == SEQUENCE else {}
     warnings = (*notes, *image.header.notes, *gaps(card.patch_px, stride), *sliding.lost)
     known = (*meaning(card), used.told(), *sliding.notes, *left_out_lines(left_out))
     results = HeatmapResults(

@@ -89,7 +89,7 @@ def index(
     """
     images = Path(images)
     listing = find_images(images)
-    names = [name for name in listing.files if _fits(name, files)]
+    names = [name for name, path in listing.files.items() if _fits(name, path, files)]
     other = len(listing.files) - len(names)
     left_out = listing.left_out | ({f"name does not fit {files}": other} if other else {})
     if not names:
@@ -126,5 +126,8 @@ def index(
     return IndexResult(study, fields, tuple(notes), left_out, kept)
 
 
-def _fits(name: str, files: str) -> bool:
-    return fnmatch(name.rpartition("/")[2].lower(), files.lower())
+def _fits(name: str, path: Path, files: str) -> bool:
+    """Whether a file's name fits; of a field, that of its file or folder."""
+    parts = name.lower().split("/")
+    looked_at = parts[-1:] if path.is_file() else parts
+    return any(fnmatch(part, files.lower()) for part in looked_at)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def plate(root: Path, wells: list[str], fields: int = 2, version: str = "0.5") -
         "columns": [{"name": column} for column in columns],
         "wells": listed,
     }
-    group(root, {"plate": said | ({} if version == "0.5" else {"version": "0.4"})}, version)
+    group(root, {"plate": said | {"version": version}}, version)
     for row in rows:
         group(root / row, {}, version)
     shape = (len(wells), fields, 1, 32, 32)
@@ -253,3 +254,40 @@ def test_an_older_version_and_another_store_are_refused(tmp_path: Path) -> None:
         open_image(tmp_path / "old.zarr")
     with pytest.raises(ImageReadError, match="without an image"):
         open_image(tmp_path / "none.zarr")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ngio_reads_the_same(tmp_path: Path, version: str) -> None:
+    """A second reader, ngio, gives the same fields, axes, channels, scale and pixels."""
+    from ngio import open_ome_zarr_container, open_ome_zarr_plate
+
+    plate(tmp_path / "a.zarr", ["B/03", "C/11"], version=version)
+    stores = [tmp_path / "a.zarr"]
+    assert open_ome_zarr_plate(stores[0]).images_paths(max_workers=1) == list(
+        find_images(stores[0]).files
+    )
+    stores = [path for store in stores for path in find_images(store).paths]
+    stores += [path for path in _samples(tmp_path) if version == "0.4"]
+    for path in stores:
+        other = open_ome_zarr_container(path).get_image()
+        with open_image(path) as image:
+            header = image.header
+            sizes = dict(zip(other.axes, other.shape, strict=True))
+            channels = sizes.get("c", 1) * sizes.get("z", 1)
+            assert header.shape == (sizes.get("t", 1), channels, sizes["y"], sizes["x"])
+            assert header.pixel_um == pytest.approx(other.pixel_size.x)
+            assert header.dtype == str(other.dtype)
+            if channels == 1 and "c" in sizes:
+                np.testing.assert_array_equal(image.frame(0), np.squeeze(other.get_as_numpy()))
+
+
+def _samples(folder: Path) -> list[Path]:
+    """Stores of others, where they are beside the checkout."""
+    shared = Path(__file__).parents[3] / "shared" / "formats"
+    found = []
+    for packed in sorted(shared.glob("*.zarr.tar")):
+        with tarfile.open(packed) as file:
+            file.extractall(folder / packed.stem, filter="data")
+        found += list(find_images(folder / packed.stem).paths)
+    return found

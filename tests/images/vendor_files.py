@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK = struct.Struct("<4sIQ")
+_FOLDER = "<Data><Collection/></Data>"
 _RUNTYPES = {bool: "bool", int: "lx_uint32", float: "double", str: "CLxStringW"}
 
 
@@ -139,14 +140,14 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 @dataclass
 class LifPlan:
-    """One image of a LIF file: `axes` are (DimID, size, length in m or s), the fastest first.
+    """One image of a LIF file: `axes` are (DimID, size, length in m or s, bytes of a step).
 
-    Pixels are in the order of bytes in the file; `channels` are (bytes of a step, attributes).
+    Pixels are in the order of bytes in the file; `channels` are (bytes of a step, tag, dye).
     """
 
     folders: Sequence[str]
     axes: Sequence[tuple[int, int, float, int]]
-    channels: Sequence[tuple[int, str]]
+    channels: Sequence[tuple[int, int, str]]
     pixels: NDArray[Any]
     bits: int = 16
     extra: str = ""
@@ -158,7 +159,7 @@ def write_lif(path: Path, plans: Sequence[LifPlan], *, cut: int = 0) -> None:
     elements = ""
     for number, plan in enumerate(plans):
         *folders, name = plan.folders
-        before = "".join(f"<Element Name={quoteattr(each)}><Children>" for each in folders)
+        before = "".join(f"<Element Name={quoteattr(each)}>{_FOLDER}<Children>" for each in folders)
         after = "</Children></Element>" * len(folders)
         elements += before + _element(name, number, plan) + after
     root = f"<Element Name='Project'><Children>{elements}</Children></Element>"
@@ -190,11 +191,11 @@ def _header(xml: str) -> bytes:
 def _element(name: str, number: int, plan: LifPlan) -> str:
     kind = 1 if plan.pixels.dtype.kind == "f" else 0
     channels = "".join(
-        f"<ChannelDescription DataType='{kind}' ChannelTag='0' Resolution='{plan.bits}'"
-        f" NameOfMeasuredQuantity='' Min='0' Max='1' Unit='' LUTName='Gray' IsLUTInverted='0'"
-        f" BytesInc='{step}' BitInc='0' {more}/>"
-        for step, more in plan.channels
-    ).replace("ChannelTag='0'", "")
+        f"<ChannelDescription DataType='{kind}' ChannelTag='{tag}' Resolution='{plan.bits}'"
+        " NameOfMeasuredQuantity='' Min='0' Max='1' Unit='' LUTName='Gray' IsLUTInverted='0'"
+        f" BytesInc='{step}' BitInc='0'>{_dye(dye)}</ChannelDescription>"
+        for step, tag, dye in plan.channels
+    )
     units = {4: "s"}
     axes = "".join(
         f"<DimensionDescription DimID='{axis}' NumberOfElements='{size}' Origin='0'"
@@ -206,3 +207,8 @@ def _element(name: str, number: int, plan: LifPlan) -> str:
         f"</Channels><Dimensions>{axes}</Dimensions></ImageDescription>{plan.extra}</Image></Data>"
         f"<Memory Size='{plan.pixels.nbytes}' MemoryBlockID='MemBlock_{number}'/></Element>"
     )
+
+
+def _dye(name: str) -> str:
+    said = f"<Key>DyeName</Key><Value>{name}</Value>"
+    return f"<ChannelProperty>{said}</ChannelProperty>" if name else ""

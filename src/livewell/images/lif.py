@@ -168,15 +168,22 @@ def _read(path: Path, size: int, changed: int) -> _Content:
             )
     if not found:
         raise damaged(path, "a Leica file without an image")
-    names = field_names(["/".join(folders) for folders, _ in found])
-    fields = []
-    for name, (folders, element) in zip(names, found, strict=True):
+    parts = []
+    for folders, element in found:
         tiles = next((each.size for each in dimensions(path, element) if each.axis == "tile"), 1)
-        width = max(2, len(str(tiles)))
-        for tile in range(tiles):
-            ended = f"{name}/M{tile + 1:0{width}d}" if tiles > 1 else name
-            fields.append(_Field(ended, folders, element, tile))
+        parts += [(folders, element, tile, tiles) for tile in range(tiles)]
+    names = field_names([_said(folders, tile, tiles) for folders, _, tile, tiles in parts])
+    fields = [
+        _Field(name, folders, element, tile)
+        for name, (folders, element, tile, _) in zip(names, parts, strict=True)
+    ]
     return _Content(tuple(fields), blocks)
+
+
+def _said(folders: tuple[str, ...], tile: int, tiles: int) -> str:
+    """What the file calls an image, and the number of a tile from 1."""
+    width = max(2, len(str(tiles)))
+    return "/".join((*folders, *([f"M{tile + 1:0{width}d}"] if tiles > 1 else [])))
 
 
 def _images(

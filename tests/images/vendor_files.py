@@ -1,4 +1,4 @@
-"""Small ND2 and LIF files of known content, written from the structure of these formats."""
+"""Small ND2, LIF and CZI files of known content, written from the structure of these formats."""
 
 import struct
 import zlib
@@ -212,3 +212,64 @@ def _element(name: str, number: int, plan: LifPlan) -> str:
 def _dye(name: str) -> str:
     said = f"<Key>DyeName</Key><Value>{name}</Value>"
     return f"<ChannelProperty>{said}</ChannelProperty>" if name else ""
+
+
+@dataclass
+class CziPlane:
+    """One plane of a CZI file: stored bytes or pixels (y, x[, blue green red]), and its place."""
+
+    pixels: NDArray[Any]
+    start: Mapping[str, int]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    pixel_type: int = 1
+    compression: int = 0
+    data: bytes | None = None
+    shrunk: int = 1
+
+
+def write_czi(path: Path, planes: Sequence[CziPlane], xml: str, **head: int) -> None:
+    """A CZI file; `head` may say a ``part`` or that an update is ``pending``."""
+    file = bytearray(32 + 512)
+    entries = b""
+    for plane in planes:
+        entry = _entry(plane, len(file))
+        entries += entry
+        tags = "".join(f"<{name}>{value}</{name}>" for name, value in plane.tags.items())
+        text = f"<METADATA><Tags>{tags}</Tags></METADATA>".encode()
+        data = plane.pixels.tobytes() if plane.data is None else plane.data
+        start = struct.pack("<iiq", len(text), 0, len(data)) + entry
+        file += _segment(b"ZISRAWSUBBLOCK", start.ljust(256, b"\0") + text + data)
+    directory = len(file)
+    listed = struct.pack("<i", len(planes)).ljust(128, b"\0") + entries
+    file += _segment(b"ZISRAWDIRECTORY", listed)
+    metadata = len(file)
+    text = xml.encode()
+    file += _segment(b"ZISRAWMETADATA", struct.pack("<ii", len(text), 0).ljust(256, b"\0") + text)
+    said = struct.pack(
+        "<iiii16s16siqqiq", 1, 0, 0, 0, bytes(16), bytes(16), head.get("part", 0), directory,
+        metadata, head.get("pending", 0), 0,
+    )  # fmt: skip
+    file[:544] = _segment(b"ZISRAWFILE", said.ljust(512, b"\0"))
+    path.write_bytes(file)
+
+
+def _segment(name: bytes, data: bytes) -> bytes:
+    size = -len(data) % 32 + len(data)
+    return struct.pack("<16sQQ", name, size, len(data)) + data.ljust(size, b"\0")
+
+
+def _entry(plane: CziPlane, at: int) -> bytes:
+    height, width = plane.pixels.shape[:2]
+    axes = {"X": width, "Y": height}
+    places = {"X": 0, "Y": 0, **plane.start}
+    said = b""
+    for axis, start in places.items():
+        size = axes.get(axis, 1)
+        stored = size if axis in axes else 1
+        said += struct.pack("<4siifi", axis.encode(), start, size * plane.shrunk, 0.0, stored)
+    return (
+        struct.pack(
+            "<2siqii6si", b"DV", plane.pixel_type, at, 0, plane.compression, bytes(6), len(places)
+        )
+        + said
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import jpeg, lif, nd2, png
+from livewell.images import czi, jpeg, lif, nd2, png
 from livewell.images.decoder import DECODER
 from livewell.images.limits import LIMIT, check_size
 from livewell.images.ome_zarr import plate as ome_zarr_plate
@@ -97,6 +97,9 @@ FORMATS: dict[str, Format] = {
     "Leica LIF": Format(
         (".lif", ".lof"), lif.LifImage, lif.is_lif, fields=lif.lif_fields, place=lif.lif_place
     ),
+    "Zeiss CZI": Format(
+        (".czi",), czi.CziImage, czi.is_czi, fields=czi.czi_fields, place=czi.czi_place
+    ),
 }
 """Every kind of image that livewell reads; the first that fits is taken."""
 
@@ -110,7 +113,6 @@ SUFFIXES: dict[str, str] = {
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"\x89HDF": "an HDF5 file",
-    b"ZISRAW": "a Zeiss CZI file",
     b"GIF8": "a GIF image",
     b"BM": "a BMP image",
     b"%PDF": "a PDF document",

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image as Pillow
 
+from livewell.images.czi import czi_properties
 from livewell.images.formats import identify
 from livewell.images.lif import lif_properties
 from livewell.images.nd2 import nd2_properties
@@ -84,5 +85,6 @@ _OF = {
     "JPEG": _of_plain,
     "Nikon ND2": nd2_properties,
     "Leica LIF": lif_properties,
+    "Zeiss CZI": czi_properties,
 }
 """What states properties, of kinds of files that do."""

@@ -46,7 +46,7 @@ def frame_times(
 
     ``None``, with a note, where a stamp is missing or not a number, or where they do not rise.
     """
-    if len(stamps) < 2:
+    if len(stamps) < 2 or np.isnan(stamps).all():
         return None, None
     times = np.round(np.asarray(stamps, np.float64) - stamps[0], 6)
     if not np.isfinite(times).all():

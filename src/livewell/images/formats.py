@@ -26,6 +26,7 @@ from livewell.images.sequence import SequenceImage
 from livewell.images.tiff.ifd import MAGIC
 from livewell.images.tiff.reader import TiffImage
 from livewell.images.tiff.reader import fields as tiff_fields
+from livewell.images.vendors.folders import VENDORS, Vendor
 from livewell.images.walking import Listing, left_out_lines, walk
 from livewell.regular import regular
 
@@ -44,7 +45,8 @@ class Format:
     the name of a field, empty where none is asked for. Of kinds that may hold several images,
     ``fields`` names them all, in the file's order; none where it is one image. ``place`` says
     plate, well and position of a field, where that takes no opening, and ``version`` its size and
-    time of change, where it is not that of the whole file.
+    time of change, where it is not that of the whole file. ``by_names``: a folder is told by the
+    names of its files alone.
     """
 
     suffixes: tuple[str, ...]
@@ -54,6 +56,7 @@ class Format:
     fields: Callable[[Path], tuple[str, ...]] | None = None
     place: Callable[[Path, str], Place] | None = None
     version: Callable[[Path, str], Version] | None = None
+    by_names: bool = False
 
 
 def _open_folder(path: Path) -> Image:
@@ -72,6 +75,19 @@ def single(opened: Callable[[Path], Image]) -> Callable[[Path, str], Image]:
     return opening
 
 
+def _of_vendor(vendor: Vendor) -> Format:
+    """A kind of folder in which every file is a plane."""
+    return Format(
+        (),
+        lambda path, field: vendor.open(path, field, open_file),
+        folder=vendor.fits,
+        fields=vendor.fields,
+        place=vendor.place,
+        version=lambda path, field: version_of_files(vendor.files(path, field)),
+        by_names=vendor.by_names,
+    )
+
+
 FORMATS: dict[str, Format] = {
     "OME-Zarr": Format(
         (".zarr",),
@@ -81,6 +97,7 @@ FORMATS: dict[str, Format] = {
         place=ome_zarr.place_of,
         version=ome_zarr.version,
     ),
+    **{name: _of_vendor(vendor) for name, vendor in VENDORS.items()},
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk", ".lsm"),
         TiffImage,
@@ -227,6 +244,12 @@ def fields_in(path: Path) -> tuple[str, ...]:
 def is_container(folder: Path, names: Collection[str]) -> bool:
     """Whether a folder in which these names lie is an image, or several, of a kind of its own."""
     return any(form.folder(folder, names) for form in FORMATS.values())
+
+
+def has_index(folder: Path, names: Collection[str]) -> bool:
+    """Whether such a folder is known by more than the names of its files."""
+    kinds = (form for form in FORMATS.values() if not form.by_names)
+    return any(form.folder(folder, names) for form in kinds)
 
 
 def place_of(path: Path) -> Place:

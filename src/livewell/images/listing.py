@@ -5,9 +5,11 @@ from pathlib import Path
 
 from livewell.errors import ImageReadError, LivewellError
 from livewell.images.formats import (
+    FORMATS,
     SEQUENCE,
     SUFFIXES,
     fields_in,
+    has_index,
     is_container,
     kind_of_folder,
     version_of,
@@ -53,14 +55,16 @@ def images_at(path: AnyPath) -> Listing:
     return _with_fields({name_of(path): path}, {})
 
 
-def find_images(root: AnyPath) -> Listing:
+def find_images(root: AnyPath, *, by_names: bool = True) -> Listing:
     """Every image below `root`: files whose ending livewell reads, see `walking.walk`, and fields.
 
     Where a file or folder holds several images, each is listed by its field's name after that of
-    the file or folder. Study folders and folders of results below `root` are left out.
+    the file or folder. Study folders and folders of results below `root` are left out. Folders
+    that only the names of their files tell to be a vendor's are such unless not `by_names`, for
+    whoever says what names mean.
     """
     root = Path(root)
-    if root.is_file() or (root.is_dir() and kind_of_folder(root) != SEQUENCE):
+    if root.is_file() or (root.is_dir() and _is_image(root, by_names)):
         if fields := fields_in(root):
             return Listing({field: root / field for field in fields}, {})
         raise ImageReadError(
@@ -76,7 +80,8 @@ def find_images(root: AnyPath) -> Listing:
             where=str(root),
             remedy="name the folder of the images",
         )
-    listing = walk(root, SUFFIXES, markers={STAMP, *RESULTS}, container=is_container)
+    container = is_container if by_names else has_index
+    listing = walk(root, SUFFIXES, markers={STAMP, *RESULTS}, container=container)
     if not listing.files:
         others = any(reason.startswith(UNREAD) for reason in listing.left_out)
         raise ImageReadError(
@@ -90,6 +95,11 @@ def find_images(root: AnyPath) -> Listing:
             else "check the path",
         )
     return _with_fields(listing.files, listing.left_out)
+
+
+def _is_image(folder: Path, by_names: bool) -> bool:
+    kind = kind_of_folder(folder)
+    return kind != SEQUENCE and (by_names or not FORMATS[kind].by_names)
 
 
 def _with_fields(files: Mapping[str, Path], left_out: Mapping[str, int]) -> Listing:

@@ -57,6 +57,14 @@ def left_out_lines(left_out: Mapping[str, int]) -> list[str]:
     return [f"left out: {'; '.join(texts)}"] if texts else []
 
 
+def is_thumbnail(name: str) -> bool:
+    """Whether a file's name is one that programs give to small copies of images."""
+    low = name.lower()
+    return "thumb" in low and (
+        low.rpartition(".")[0] in _THUMBNAILS or _THUMBNAIL.fullmatch(name) is not None
+    )
+
+
 def walk(
     root: Path,
     endings: Collection[str],
@@ -156,12 +164,12 @@ class _Walk:
         if name.startswith("."):
             return HIDDEN
         low = name.lower()
-        stem, dot, ending = low.rpartition(".")
+        _, dot, ending = low.rpartition(".")
         if is_folder:
             if low in _SYSTEM:
                 return SYSTEM
             return THUMBNAIL if low in _THUMBNAILS else "" if self.deep else INNER
-        if "thumb" in low and (stem in _THUMBNAILS or _THUMBNAIL.fullmatch(name)):
+        if is_thumbnail(name):
             return THUMBNAIL
         if dot and f".{ending}" in self.endings:
             return ""

@@ -88,7 +88,8 @@ def index(
         with every fault.
     """
     images = Path(images)
-    listing = find_images(images)
+    # whoever says what names of files mean wants files
+    listing = find_images(images, by_names=pattern is None and files == "*")
     names = [name for name, path in listing.files.items() if _fits(name, path, files)]
     other = len(listing.files) - len(names)
     left_out = listing.left_out | ({f"name does not fit {files}": other} if other else {})

@@ -1,0 +1,1 @@
+"""Folders of screening microscopes, one module a vendor: a file a plane, an index or names."""

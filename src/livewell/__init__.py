@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from livewell.workflows.audit import audit as audit
     from livewell.workflows.budget import budget as budget
     from livewell.workflows.compare import compare as compare
+    from livewell.workflows.convert import convert as convert
     from livewell.workflows.design import design as design
     from livewell.workflows.design_items import DesignSettings as DesignSettings
     from livewell.workflows.evaluate import evaluate as evaluate
@@ -101,6 +102,7 @@ _NAMES = {
     "workflows.audit": "audit",
     "workflows.budget": "budget",
     "workflows.compare": "compare",
+    "workflows.convert": "convert",
     "workflows.design": "design",
     "workflows.design_items": "DesignSettings",
     "workflows.evaluate": "evaluate",

@@ -12,6 +12,7 @@ from livewell.cli.audit import audit_
 from livewell.cli.budget import budget_
 from livewell.cli.celldeath import celldeath
 from livewell.cli.compare import compare_
+from livewell.cli.convert import convert_
 from livewell.cli.dataset import dataset_
 from livewell.cli.design import design_
 from livewell.cli.endings import Command
@@ -45,6 +46,7 @@ def main() -> None:
 for each in (
     inspect_,
     index_,
+    convert_,
     stain_area_,
     label,
     agreement_,

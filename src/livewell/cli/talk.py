@@ -88,17 +88,23 @@ class Talk:
         return counts
 
     def end(self, made: Any, /, *lines: str, lost: str = "", **values: Any) -> int:
-        """Tell warnings, failures (as `lost` says), lines and page of a result; the exit code."""
+        """Tell warnings, failures (as `lost` says), lines and page, if any; the exit code."""
         failures = made.failures.to_dict("records") if lost else []
         for text in [*made.warnings, *(lost.format(**row) for row in failures)]:
             self.warn(text)
         left_out = getattr(made, "left_out", None)
-        for line in (*lines, *left_out_lines(left_out or {}), f"report: {made.page}"):
+        page = getattr(made, "page", None)
+        report = {} if page is None else {"report": str(page)}
+        for line in (
+            *lines,
+            *left_out_lines(left_out or {}),
+            *(f"report: {at}" for at in report.values()),
+        ):
             self.say(line)
         values |= {"left_out": dict(left_out)} if left_out is not None else {}
         audit = getattr(made, "audit", None)
         values |= {"audit": audit.model_dump()} if audit is not None else {}
-        self.result({**values, "warnings": list(made.warnings), "report": str(made.page)})
+        self.result({**values, "warnings": list(made.warnings), **report})
         return 1 if failures else 0
 
     def result(self, values: dict[str, Any]) -> None:

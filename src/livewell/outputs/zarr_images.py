@@ -149,7 +149,7 @@ def write_image(
         window.display(number, channel, colours[number], dtype)
         for number, channel in enumerate(stack.channels)
     ]
-    space = Space(header.pixel_um, header.frame_s)
+    space = Space(header.pixel_um, header.frame_s, header.stage_um)
     ome = {
         "multiscales": multiscales(name, stack.axes, space, factors, MEAN),
         "omero": omero(name, shown),

@@ -52,6 +52,9 @@ class Space:
     pixel_um, frame_s
         Edge of a pixel of the field (micrometres) and seconds from frame to frame; ``None`` where
         unknown: then the scale is 1 and has no unit.
+    stage_um
+        Where the field lies (y, x; micrometres): the centre of its first pixel is said to be there.
+        ``None`` where unknown; not said without a pixel size.
     step_px, origin_px
         Edge of a pixel of this array and centre of its first one (y, x), in pixels of the field
         counted from the centre of the field's first.
@@ -59,6 +62,7 @@ class Space:
 
     pixel_um: float | None = None
     frame_s: float | None = None
+    stage_um: tuple[float, float] | None = None
     step_px: float = 1.0
     origin_px: tuple[float, float] = (0.0, 0.0)
 
@@ -74,9 +78,11 @@ class Space:
         scale = {"t": self.frame_s or 1.0} | dict.fromkeys("yx", step * um)
         found: list[Values] = [{"type": "scale", "scale": [scale.get(a, 1.0) for a in axes]}]
         shift = self.step_px * (factor - 1) / 2
-        start = dict(zip("yx", (each + shift for each in self.origin_px), strict=True))
-        if any(start.values()):
-            moved = [start.get(a, 0.0) * um for a in axes]
+        stage = (self.pixel_um and self.stage_um) or (0.0, 0.0)
+        start = [at + (px + shift) * um for at, px in zip(stage, self.origin_px, strict=True)]
+        if any(start):
+            by_axis = dict(zip("yx", start, strict=True))
+            moved = [by_axis.get(a, 0.0) for a in axes]
             found.append({"type": "translation", "translation": moved})
         return found
 

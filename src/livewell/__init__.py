@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from livewell.workflows.stain_area import stain_area as stain_area
     from livewell.workflows.timelapse import timelapse as timelapse
     from livewell.workflows.train import train as train
+    from livewell.workflows.watch import watch as watch
 
 _NAMES = {
     "classes": "ClassNames",
@@ -117,6 +118,7 @@ _NAMES = {
     "workflows.stain_area": "stain_area",
     "workflows.timelapse": "timelapse",
     "workflows.train": "train",
+    "workflows.watch": "watch",
 }
 """What each module offers here."""
 _WHERE = {name: f"livewell.{module}" for module, names in _NAMES.items() for name in names.split()}

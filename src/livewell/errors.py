@@ -113,6 +113,10 @@ class OutputError(LivewellError, OSError, code="output"):
     """An output that cannot be written."""
 
 
+class ClusterError(LivewellError, OSError, code="cluster"):
+    """Processes, a Dask scheduler or SLURM jobs that cannot be had, or are gone."""
+
+
 class MissingExtraError(LivewellError, ImportError, code="missing-extra"):
     """An optional program or package that was asked for and is not installed."""
 

@@ -168,9 +168,9 @@ def warm() -> None:
 def digests(folder: Path, root: Path | None = None) -> dict[str, str]:
     """A digest of every file below `folder`, times and the place of all (`root`) left out.
 
-    Caches and unfinished files do not count.
+    Caches, what tells of units of work and when, and unfinished files do not count.
     """
-    left_out = re.compile(rf"(?:^|/)\.?cache/|{re.escape(TEMPORARY)}")
+    left_out = re.compile(rf"(?:^|/)(?:\.?cache|units)/|{re.escape(TEMPORARY)}")
     return {
         name: hashlib.sha256(_content(folder / name, root or folder)).hexdigest()[:16]
         for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))

@@ -30,7 +30,7 @@ from tests.campaign.commands import digests, moved, worked
 from tests.campaign.json_edits import hurt_bytes, hurt_text
 
 PROFILE = override(TINY, {"steps": 3, "steps_per_epoch": 3, "test_turns": False})
-JOURNAL = "verdicts/journal.jsonl"
+JOURNAL = "verdicts/units/*.jsonl"
 
 
 @dataclass(frozen=True)
@@ -115,25 +115,25 @@ class Studies:
 
 def _journal(world: Path) -> None:
     """Stop `assess` once its journal has some lines."""
-    from livewell.execution import items
+    from livewell.execution.journal import Journal
 
-    add, count = items.Journal.add, 0
+    add, count = Journal.add, 0
 
-    def adding(self: items.Journal, *row: Any) -> None:
+    def adding(self: Journal, *row: Any) -> None:
         nonlocal count
         add(self, *row)
         count += 1
         if count == 4:
             raise KeyboardInterrupt
 
-    items.Journal.add = adding  # type: ignore[method-assign]
+    Journal.add = adding  # type: ignore[method-assign]
     try:
         _assess(world)
     except KeyboardInterrupt:
         pass
     finally:
-        items.Journal.add = add  # type: ignore[method-assign]
-    if not (world / JOURNAL).is_file():
+        Journal.add = add  # type: ignore[method-assign]
+    if not list(world.glob(JOURNAL)):
         raise RuntimeError("no journal was left")
 
 

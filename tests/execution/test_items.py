@@ -38,7 +38,7 @@ def records(request: pytest.FixtureRequest, tmp_path: Path) -> Journal | FolderR
     """Both ways to keep records."""
     if request.param == "journal":
         return Journal(tmp_path)
-    return FolderRecords({name: tmp_path / name for name in "abc"}, "record.json", ())
+    return FolderRecords(tmp_path, {name: tmp_path / name for name in "abc"}, "record.json", ())
 
 
 def again(records: Journal | FolderRecords) -> Journal | FolderRecords:
@@ -121,8 +121,19 @@ def test_a_journal_is_never_written_through_a_link(items, tmp_path: Path) -> Non
     """Row L15: a link in the journal's place is replaced; what it leads to stays as it was."""
     (tmp_path / "thesis.txt").write_text("years")
     journal = Journal(tmp_path)
+    journal.units.mkdir()
     journal.path.symlink_to(tmp_path / "thesis.txt")
     map_items(items, Work(), journal, what="working")
     assert (tmp_path / "thesis.txt").read_text() == "years"
     assert not journal.path.is_symlink()
     assert map_items(items, Work(), again(Journal(tmp_path)), what="working").made == 0
+
+
+def test_units_are_never_written_into_a_linked_folder(items, tmp_path: Path) -> None:
+    """A link in the place of the folder of units is replaced; nothing is written where it leads."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "units").symlink_to(tmp_path / "thesis")
+    map_items(items, Work(), Journal(tmp_path / "out"), what="working")
+    assert not list((tmp_path / "thesis").iterdir())
+    assert not (tmp_path / "out" / "units").is_symlink()

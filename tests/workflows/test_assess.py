@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
-from livewell.execution.items import Item, Journal, Record
+from livewell.execution.items import Item, Journal
 from livewell.models.files import load_model, rewrite_card
 from livewell.progress import ROUNDING, Tick, shown
 from livewell.report.examples import galleries
@@ -78,6 +78,7 @@ def test_one_row_a_picture_and_frame(images: Path, model: Path, tmp_path: Path) 
         "verdicts.csv",
         "failures.csv",
         "report.html",
+        "units",
     }
 
 
@@ -216,10 +217,10 @@ class StopsAfter:
         yield tick
 
 
-def records(journal: Path) -> list[Record]:
-    """The records of a journal, without their checksums."""
-    lines = journal.read_text("utf-8").splitlines()
-    return [json.loads(line.partition(" ")[2]) for line in lines if line]
+def journal_of(out: Path) -> Path:
+    """The file that the one process wrote which judged."""
+    (path,) = Journal(out).parts()
+    return path
 
 
 @pytest.fixture
@@ -236,7 +237,7 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
     """A judging that died in the middle of a line goes on from its journal to the same table."""
     assess(images, model, tmp_path / "whole")
     assert not (stopped / "verdicts.csv").exists()
-    journal = stopped / "journal.jsonl"
+    journal = journal_of(stopped)
     lines = [line for line in journal.read_text("utf-8").splitlines() if line]
     assert len(lines) == 3
     journal.write_text("\n".join([*lines[:2], lines[2][: len(lines[2]) // 2]]), "utf-8")
@@ -287,8 +288,8 @@ def test_images_that_it_learnt_from_are_told(
 
 def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:
     """What the journal holds is not judged again, unless file, model or settings are others."""
-    journal = stopped / "journal.jsonl"
-    entries = records(journal)
+    journal = journal_of(stopped)
+    entries = list(Journal(stopped).lines())
     for entry in entries:
         entry["rows"][0]["note"] = "from the journal"
     journal.unlink()
@@ -306,8 +307,8 @@ def test_the_journal_of_version_0_1_is_judged_anew(
     stopped: Path, images: Path, model: Path, tmp_path: Path
 ) -> None:
     """A judging that version 0.1 left unfinished is done again, with rows of today."""
-    journal = stopped / "journal.jsonl"
-    entries = records(journal)
+    journal = journal_of(stopped)
+    entries = list(Journal(stopped).lines())
     for entry in entries:
         del entry["asked"]["rows"]
         old = {"n_patches": 6, "note": "old", "sick_fraction": 0.5, "p_sick": 0.5}
@@ -324,12 +325,24 @@ def test_stopped_judging_leaves_older_results_whole(
     """Until a new judging is done, the folder holds the older one, table and settings alike."""
     out = tmp_path / "out"
     assess(images, model, out)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    for path in images.iterdir():
+        os.utime(path, ns=(0, 0))
     with pytest.raises(KillError), shown(StopsAfter(1)):
         assess(images, model, out)
-    after = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert after.pop("journal.jsonl")
+    after = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     assert after == before
+    assert Journal(out).parts()
+
+
+def test_what_was_judged_is_not_judged_again(images: Path, model: Path, tmp_path: Path) -> None:
+    """The same command a second time judges nothing, and says the same."""
+    first = assess(images, model, tmp_path / "out")
+    page = first.page.read_bytes()
+    with shown(StopsAfter(0)):
+        again = assess(images, model, tmp_path / "out")
+    pd.testing.assert_frame_equal(again.verdicts, first.verdicts)
+    assert again.page.read_bytes() == page
 
 
 def test_a_pattern_that_fits_nothing(images: Path, model: Path, tmp_path: Path) -> None:

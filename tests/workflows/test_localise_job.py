@@ -14,6 +14,7 @@ from discs import BRIGHT, CLASSES, NEAR_PX, SHAPE, blobs, found_in, nearest, sav
 from PIL import Image
 
 from livewell.errors import ImageReadError, ModelFileError, OutputError, SpecError
+from livewell.execution.items import Journal
 from livewell.images.opening import open_image
 from livewell.inference.detections import Look
 from livewell.models.building import build
@@ -42,6 +43,7 @@ FILES = {
     "figure3.png",
     "localisation.json",
     "report.html",
+    "units",
 }
 
 
@@ -149,7 +151,7 @@ def test_a_stopped_job_goes_on(images: Path, bright: Path, tmp_path: Path) -> No
     with pytest.raises(KillError), shown(StopsAfter(2)):
         localise(images, bright, again)
     assert not (again / "pictures.csv").exists()
-    journal = again / "journal.jsonl"
+    (journal,) = Journal(again).parts()
     lines = [line for line in journal.read_text("utf-8").splitlines() if line]
     assert len(lines) == 2
     journal.write_text("\n".join([lines[0], lines[1][: len(lines[1]) // 2]]), "utf-8")

@@ -25,6 +25,7 @@ from livewell.cli.quiz import quiz_
 from livewell.cli.serve import serve_
 from livewell.cli.show import demo_, simulate
 from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
+from livewell.cli.watch import watch_
 
 
 class InOrder(Command, click.Group):
@@ -64,6 +65,7 @@ for each in (
     localise_,
     heatmap_,
     timelapse_,
+    watch_,
     budget_,
     serve_,
     answers,

@@ -68,7 +68,7 @@ class Talk:
     """What a command says: text for people, or one JSON object for machines."""
 
     def __init__(self, quiet: bool, as_json: bool) -> None:
-        self._quiet, self._json = quiet, as_json
+        self._quiet, self._json, self._lines = quiet, as_json, False
 
     def say(self, text: str, *, lines: bool = False) -> None:
         """A line for people, or `lines`, on standard output."""
@@ -107,10 +107,16 @@ class Talk:
         self.result({**values, "warnings": list(made.warnings), **report})
         return 1 if failures else 0
 
+    def line(self, values: dict[str, Any]) -> None:
+        """One of several objects for machines, on a line of its own, as then is the result too."""
+        self._lines = True
+        if self._json:
+            echo_json(values)
+
     def result(self, values: dict[str, Any]) -> None:
         """The result for machines, on standard output."""
         if self._json:
-            echo_json(values, indent=2)
+            echo_json(values, indent=None if self._lines else 2)
 
 
 def command(

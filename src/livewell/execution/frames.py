@@ -70,10 +70,12 @@ def judge_frames(
     model: Model,
     opening: OpenSettings,
     judge: Callable[[FileFrame], Record],
+    which: Callable[[int], range] = range,
 ) -> Record:
     """The record of one file: rows of its frames as `judge` gives them, and failures (t, error).
 
-    Where all frames fail for one reason it stands there once, with no frame.
+    `which` says which frames of so many are judged. Where all of several fail for one reason it
+    stands there once, with no frame.
     """
     rows: list[Record] = []
     failures: list[Record] = []
@@ -82,7 +84,8 @@ def judge_frames(
         fit = fit_to(model.card, header, opening.channels, name)
         fit = replace(fit, notes=(*fit.notes, *header.notes))
         known = COPY if learnt(image, fit.channels[0], model.learnt) else ""
-        for t, part in each(range(header.frames), tick, 1 / header.frames):
+        frames = which(header.frames)
+        for t, part in each(frames, tick, 1 / max(len(frames), 1)):
             tick(0, f"{name}, frame {t + 1} of {header.frames}")
             try:
                 field = read_field(image, t, fit, f"{name}, frame {t}")
@@ -93,7 +96,7 @@ def judge_frames(
             except LivewellError as error:
                 failures.append({"t": t, "error": why(error)})
         reasons = {row["error"].replace(f"{name}, frame {row['t']}", name) for row in failures}
-        if len(failures) == header.frames > 1 and len(reasons) == 1:
+        if len(failures) == len(frames) > 1 and len(reasons) == 1:
             failures = [{"t": None, "error": reasons.pop()}]
     return {"rows": rows, "failures": failures}
 

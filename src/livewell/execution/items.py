@@ -4,122 +4,24 @@ An item is a file or a position. What is wrong with one stops no other; what is 
 settings, the model or the output stops the job.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
 import pandas as pd
 
-from livewell.disk import writing
-from livewell.errors import (
-    ImageReadError,
-    LivewellError,
-    MissingExtraError,
-    ModelFileError,
-    OutputError,
-    SpecError,
-    StudyError,
-    why,
-)
-from livewell.files import read_json, write_json
-from livewell.images.listing import fingerprint
+from livewell.execution.executors import SERIAL, Executor, PartDone
+from livewell.execution.journal import FolderRecords as FolderRecords
+from livewell.execution.journal import Item as Item
+from livewell.execution.journal import Journal as Journal
+from livewell.execution.journal import Record as Record
+from livewell.execution.status import began, counts
+from livewell.execution.units import STOPPING as STOPPING
+from livewell.execution.units import Outcome, Unit, Work, journal_of
 from livewell.progress import Tick, each, shown, task
 
-Record = dict[str, Any]
-"""What came of an item, as plain values."""
-STOPPING = (OutputError, SpecError, ModelFileError, MissingExtraError)
-"""Errors of settings, model or output, which stop the job; others are those of one item."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One unit of work: its name in tables, its file, and the settings of its record."""
-
-    name: str
-    path: Path
-    settings: Mapping[str, Any]
-
-    @property
-    def asked(self) -> Record:
-        """What its record depends on: the settings, and size and time of change of the file."""
-        try:
-            version = list(fingerprint(self.path))
-        except ImageReadError:
-            version = []
-        return {**self.settings, "image": self.name, "file": version}
-
-
-@dataclass(frozen=True)
-class Journal:
-    """One line of JSON an item in ``journal.jsonl``, which goes when the job is done."""
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.folder / "journal.jsonl"
-
-    @cached_property
-    def _lines(self) -> dict[str, Record]:
-        if self.path.is_symlink():  # what it leads to is nobody's journal
-            self.path.unlink()
-        lines = self.path.read_bytes().splitlines() if self.path.is_file() else []
-        records = filter(None, map(_record_of, lines))
-        return {record["asked"]["image"]: record for record in records}
-
-    def get(self, item: Item) -> Record | None:
-        """The last line of an item."""
-        return self._lines.get(item.name)
-
-    def add(self, item: Item, record: Record) -> None:
-        """Append a line."""
-        text = json.dumps(record)
-        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-            # a line that was cut off by a kill must not swallow this one
-            file.write(f"\n{crc32(text.encode()):08x} {text}\n")
-
-    def end(self) -> None:
-        """The job is done: nothing is to go on with."""
-        with writing(self.path):
-            self.path.unlink(missing_ok=True)
-
-
-def _record_of(line: bytes) -> Record | None:
-    """The record in a line; ``None`` where it was cut off by a kill, or is damaged."""
-    checksum, _, text = line.partition(b" ")
-    if checksum != b"%08x" % crc32(text):
-        return None
-    record: Record = json.loads(text)
-    return record
-
-
-@dataclass(frozen=True, slots=True)
-class FolderRecords:
-    """One file `name` in the folder of every item, which holds as long as `files` are there too."""
-
-    folders: Mapping[str, Path]
-    name: str
-    files: Sequence[str]
-
-    def get(self, item: Item) -> Record | None:
-        """The record in the item's folder; ``None`` too where it cannot be read."""
-        folder = self.folders[item.name]
-        if not all((folder / name).is_file() for name in self.files):
-            return None
-        try:
-            return read_json(folder / self.name, kind="record")
-        except StudyError:
-            return None
-
-    def add(self, item: Item, record: Record) -> None:
-        """Write the record, the last file of the folder."""
-        write_json(self.folders[item.name] / self.name, record)
+MISSING = "no record of this image: do its part of the run, or give the command without --shard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,25 +40,61 @@ class ItemResults:
 
 def map_items(
     items: Sequence[Item],
-    work: Callable[[Item, Tick], Record],
+    work: Work,
     records: Journal | FolderRecords,
     *,
     what: str,
     files: Callable[[Record], Iterable[Path]] = lambda record: (),
+    executor: Executor = SERIAL,
 ) -> ItemResults:
     """Do the work of every item that has no valid record yet, and keep its record.
 
     A record may have ``rows``, and ``failures`` (t, error) of single frames; without the files that
-    it speaks of it is not valid.
+    it speaks of it is not valid. Work that goes to other processes is sent with cloudpickle; what
+    it holds should be small, and a model goes as its folder.
+
+    Raises
+    ------
+    PartDone
+        `executor` has a shard, which is done now.
     """
+    journal, of_part = journal_of(records), executor.part([item.name for item in items])
+    began(journal, what, [item.name for item in items])
     found: dict[str, Record] = {}
+    broken: dict[str, Sequence[Record]] = {}
+    todo: list[Item] = []
     for item in items:
-        record = records.get(item)
-        same = record is not None and record.get("asked") == item.asked
-        if record is not None and same and all(path.is_file() for path in files(record)):
+        if item.name not in of_part:
+            continue
+        record = records.get(item, asked := item.asked)
+        if record is not None and all(path.is_file() for path in files(record)):
             found[item.name] = record
-    todo = [item for item in items if item.name not in found]
-    broken = _worked(todo, work, records, found, what) if todo else {}
+        elif executor.gather:
+            broken[item.name] = journal.failure(item, asked) or [{"t": None, "error": MISSING}]
+        else:
+            todo.append(item)
+            if journal.stale(item):
+                journal.again(asked)
+    kept = len(found)
+    if todo:
+        _work(todo, Unit(work, records), what, executor, found, broken)
+    made = len(found) - kept
+    if executor.shard is not None:
+        done, total = counts(journal)
+        raise PartDone(made, len(broken), kept, done, total)
+    results = _results(items, found, broken, made)
+    if not broken and journal.parts():
+        journal.join({name: record["asked"] for name, record in results.records.items()})
+    return results
+
+
+def _results(
+    items: Sequence[Item],
+    found: Mapping[str, Record],
+    broken: Mapping[str, Sequence[Record]],
+    made: int,
+) -> ItemResults:
+    """Records and failures in the order of the items."""
     failures = [
         (item.name, row["t"], row["error"])
         for item in items
@@ -165,33 +103,36 @@ def map_items(
     return ItemResults(
         {item.name: found[item.name] for item in items if item.name in found},
         pd.DataFrame(failures, columns=["image", "t", "error"]).astype({"t": "Int64"}),
-        len(todo) - len(broken),
+        made,
     )
 
 
-def _worked(
+def _work(
     todo: Sequence[Item],
-    work: Callable[[Item, Tick], Record],
-    records: Journal | FolderRecords,
-    found: dict[str, Record],
+    unit: Unit,
     what: str,
-) -> dict[str, list[Record]]:
-    """Do the work of items into `found`; returns the failure of each that could not be done."""
-    broken: dict[str, list[Record]] = {}
+    executor: Executor,
+    found: dict[str, Record],
+    broken: dict[str, Sequence[Record]],
+) -> None:
+    """Do the work of items into `found`, and into `broken` what failed."""
+
+    def take(item: Item, outcome: Outcome) -> None:
+        if outcome.record is None:
+            broken[item.name] = outcome.failures
+        else:
+            found[item.name] = outcome.record
+
     with task(what, total=len(todo)) as tick:
+        if not executor.is_serial:
+            from livewell.execution.distribution import distribute
+
+            distribute(todo, unit, executor, tick, take)
+            return
         for item, part in each(todo, tick):
-            asked = item.asked
-            try:
-                with shown(_Beside(item.name, part)):
-                    record = {"asked": asked, **work(item, part)}
-            except STOPPING:
-                raise
-            except LivewellError as error:
-                broken[item.name] = [{"t": None, "error": why(error)}]
-            else:
-                records.add(item, record)
-                found[item.name] = record
-    return broken
+            with shown(_Beside(item.name, part)):
+                outcome = unit(item, part)
+            take(item, outcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ RESULTS = frozenset(
         "run",
         "stainarea",
         "timelapse",
+        "watch",
     ]
 )
 """Files that mark folders of results: what was drawn there is no image to judge."""

@@ -23,6 +23,7 @@ from livewell.inference.fields import engine_of
 from livewell.inference.frames import Field, field_of, fit_to, read_field
 from livewell.inference.map_detections import finder_of
 from livewell.inference.prediction import ClassMap, Prediction
+from livewell.inference.sending import FromFolder
 from livewell.inference.stain import stain_ratio
 from livewell.inference.wide_fields import class_scores, look_over
 from livewell.inference.windows import View, too_small
@@ -41,7 +42,7 @@ from livewell.training.features import patches_with_cells
 Find = Callable[[float], Detections | None]
 
 
-class Model:
+class Model(FromFolder):
     """A trained model, ready to predict.
 
     Parameters
@@ -63,7 +64,7 @@ class Model:
         self, net: Net, card: Card, folder: Path = Path(), device: str | torch.device = AUTO
     ) -> None:
         self.net = replace(net, module=placed(net.module, device))
-        self.card, self.folder = card, folder
+        self.card, self.folder, self.device = card, folder, device
         self.engine = engine_of(self.net)
         self.familiarity = Familiarity(self.net, self.engine, card.familiarity_rule)
         self._finders: dict[Look, Finder] = {}
@@ -337,8 +338,7 @@ class Model:
             if self.classes.positive is not None:
                 del parts[1:]
         logits = np.array([scores for _, scores in parts], dtype=float)
-        boxes = [window for window, _ in parts]
-        return boxes, logits.reshape(-1, len(self.classes)), rule, find
+        return [window for window, _ in parts], logits.reshape(-1, len(self.classes)), rule, find
 
     def _no_detections(self, _: float) -> Detections | None:
         self.need_two_classes("detections are of")

@@ -1,11 +1,15 @@
 """Verdicts on frames as rows of a record and as a table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from livewell.classes import ClassNames
+from livewell.execution.frames import FileFrame
+from livewell.inference.model import Model
+from livewell.inference.occupancy import ModelOccupancy
 from livewell.inference.prediction import Prediction
 from livewell.inference.unseen import COPY, NEAR_COPY
 
@@ -15,6 +19,16 @@ LEARNT = {
     " or calibrated on, so its verdict is no evidence",
 }
 """Note on an image that a model has learnt from, by how it is known."""
+
+
+def judged_frame(
+    judge: Model, frame: FileFrame, stride_px: int, occupancy: ModelOccupancy | None = None
+) -> Prediction:
+    """What a model says of a frame of a file, with a note where it has learnt from it."""
+    seen = (LEARNT[frame.learnt],) if frame.learnt else ()
+    field = replace(frame.field, notes=(*frame.field.notes, *seen))
+    chosen = None if occupancy is None else judge.patches(field, stride_px, occupancy)
+    return judge.judged(field, chosen, stride_px=stride_px)
 
 
 def verdict_row(found: Prediction) -> dict[str, Any]:

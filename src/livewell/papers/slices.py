@@ -112,7 +112,6 @@ def slices(images: AnyPath, out: AnyPath, *, tiles: int = 4) -> Slices:
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_csv(out / "tiles.csv", table)
     write_csv(out / "failures.csv", batch.failures)
-    Journal(out).end()
     said = [record["notes"] for record in batch.records.values()]
     notes = pd.DataFrame(said, columns=["layout", "rest", "lossy"], dtype="str")
     layouts, *losses = (_counted(notes[column]) for column in notes)

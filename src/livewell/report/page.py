@@ -171,7 +171,8 @@ class Page:
     """Everything that one report says.
 
     The verdict is the result in one plain sentence, in the colour of `tone`, with one short
-    paragraph (`lead`) below. Nested settings are flattened with dots.
+    paragraph (`lead`) below. Nested settings are flattened with dots. A browser reads a page with
+    `refresh_s` again after so many seconds.
     """
 
     title: str
@@ -183,6 +184,7 @@ class Page:
     sections: Sequence[Section] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
+    refresh_s: int = 0
 
 
 def render(page: Page) -> str:

@@ -1,7 +1,7 @@
 """Verdicts on new images: one row an image and frame."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from livewell.inference.occupancy import ModelOccupancy
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.names import name_of
-from livewell.outputs.verdicts import LEARNT, verdict_row, verdict_table
+from livewell.outputs.verdicts import judged_frame, verdict_row, verdict_table
 from livewell.progress import Tick
 from livewell.report.examples import extremes, galleries
 from livewell.report.model import meaning, model_summary
@@ -129,10 +129,7 @@ def assess(
     folder = ResultFolder.claim(out, "assessment", "assessment.json", settings).begin()
 
     def judged(judge: Model, frame: FileFrame) -> Record:
-        seen = (LEARNT[frame.learnt],) if frame.learnt else ()
-        field = replace(frame.field, notes=(*frame.field.notes, *seen))
-        chosen = None if occupancy is None else judge.patches(field, stride, occupancy)
-        found = judge.judged(field, chosen, stride_px=stride)
+        found = judged_frame(judge, frame, stride, occupancy)
         return verdict_row(found) | ({"extremes": extremes(found)} if found.boxes else {})
 
     def worked(item: Item, tick: Tick) -> Record:
@@ -166,6 +163,5 @@ def assess(
     tables = {"verdicts": verdicts, "failures": batch.failures}
     tables |= {} if truth.table.empty else {"named": truth.table}
     page = folder.write(render(assess_page(results)), tables)
-    Journal(out).end()
     told = (source.left_out, card.audits[0], truth)
     return Assessment(verdicts, batch.failures, page, warnings, *told)

@@ -103,7 +103,7 @@ def design(
     made = map_items(
         todo,
         DesignWork(study, out, rows, plan, items, settings),
-        FolderRecords({name: out / name for name in items}, ITEM, ()),
+        FolderRecords(out, {name: out / name for name in items}, ITEM, ()),
         what="items of designs",
         files=lambda record: [scores_path(out, record["asked"]["image"], record)],
     )

@@ -155,6 +155,5 @@ def localise(
     tables = {"pictures": pictures, "detections": detections, "failures": batch.failures}
     page = folder.write(render(localise_page(results)), tables)
     remove_others(out / "masks", "*.tif", [Path(mask).name for mask in pictures["mask"]])
-    Journal(out).end()
     found = (out, pictures, detections, batch.failures, locator.least, shown.figure3)
     return Localisation(*found, page, warnings, listing.left_out, card.audits[0])

@@ -130,7 +130,7 @@ def timelapse(
         about = {"movie": str(study.path(image)), "model": of.card.weights_sha256}
         items.append(Item(image, study.path(image), about | asked))
     files = ("map.ome.tif", "curve.csv", "report.html", f"overlay.{video}")
-    records = FolderRecords(folders, RECORD, files)
+    records = FolderRecords(out, folders, RECORD, files)
     batch = map_items(items, mapped, records, what="mapping positions")
     curves, positions = position_results(batch, study, fields, folders, scored)
     failures = batch.failures[["image", "error"]]

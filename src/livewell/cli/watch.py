@@ -104,10 +104,7 @@ def watch_(talk: Talk, folder: Path, model: Path, out: Path, **options: Any) -> 
     made = watch(folder, model, out, tell=tell, **options)
     talk.say(f"ended: {made.reason}")
     verdicts = talk.count(made.verdicts["verdict"])
-    found: dict[str, Any] = {
-        "verdicts": verdicts,
-        "alarms": list(made.alarms),
-        "failures": len(made.failures),
-    }
+    failures, alarms = len(made.failures), list(made.alarms)
+    found: dict[str, Any] = {"verdicts": verdicts, "alarms": alarms, "failures": failures}
     talk.end(made, kind="end", reason=made.reason, **found)
-    return int(found["failures"] > 0)
+    return 1 if failures else 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from livewell.errors import ImageReadError
-from livewell.images.listing import STAMP, find_images, fingerprint
+from livewell.images.listing import STAMP, find_files, find_images, fingerprint
 from livewell.names import natural_key
 
 RESTLESS = 4
@@ -22,16 +22,18 @@ OLDER = 200
 """Files that were done long ago of which each look sees whether they changed."""
 Version = tuple[int, int]
 """Size in bytes and time of change in nanoseconds."""
+Failure = tuple[str, int | None, str]
+"""An image, its frame (``None``: all of them), and why it has no verdict."""
 
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """One file of the folder.
+    """One file of the folder, or a folder in it that is a kind of its own.
 
-    `since_s` is when a look first saw it as it is now, `gone_s` when one first missed it. `error`
-    is why the last attempt failed, frame by frame in `failed`; `taken` is a digest of each frame
-    that has a verdict, `done` the version of which every frame has one. `identity` stays where a
-    file is renamed.
+    `since_s` is when a look first saw it as it is now, `gone_s` when one first missed it, `failed`
+    what the last attempt could not judge. `taken` is a digest of each frame (image, t) that has a
+    verdict, `frames` how many each image has, `done` the version of which every frame has one.
+    `identity` stays where a file is renamed.
     """
 
     name: str
@@ -46,11 +48,11 @@ class Arrival:
     tried: Version | None = None
     tried_s: float = 0.0
     tries: int = 0
-    error: str = ""
-    failed: tuple[tuple[int | None, str], ...] = ()
+    failed: tuple[Failure, ...] = ()
     done: Version | None = None
     given_up: bool = False
-    taken: dict[int, str] = field(default_factory=dict)
+    taken: dict[tuple[str, int], str] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:
@@ -162,13 +164,10 @@ class Arrivals:
                 del self.files[arrival.name]
 
     def _listed(self) -> Mapping[str, Path] | None:
-        """Image files by name; ``None`` where the folder is not there."""
-        try:
+        """Files of images by name; ``None`` where the folder is not there."""
+        if (self.folder / STAMP).exists():
             return find_images(self.folder).files
-        except ImageReadError:
-            if (self.folder / STAMP).exists():
-                raise
-            return {} if self.folder.is_dir() else None
+        return find_files(self.folder, by_names=False).files if self.folder.is_dir() else None
 
     def _looked_at(self, now_s: float) -> list[Arrival]:
         """Files that are new or fresh, and in turn some of the others."""

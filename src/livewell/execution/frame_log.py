@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,22 @@ class FrameLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with writing(path):
-            self._file = path.open("a+b", buffering=0)
-        try:
-            self._lock()
+        with ExitStack() as files:
+            with writing(path):
+                held = files.enter_context(path.with_suffix(".lock").open("a", encoding="ascii"))
+                self._file = files.enter_context(path.open("a+b", buffering=0))
+            try:
+                lock(held)
+            except BlockingIOError:
+                raise OutputError(
+                    "another program is writing here",
+                    where=str(path),
+                    remedy="end it first, or name another folder",
+                ) from None
+            except OSError:  # this disk knows no locks: who starts two watches is not told
+                pass
             self.lines = self._read()
-        except BaseException:
-            self._file.close()
-            raise
+            self._open = files.pop_all()
 
     def add(self, line: Line) -> None:
         """Append a line, and return when it is on the disk."""
@@ -46,21 +55,6 @@ class FrameLog:
             except BaseException:
                 self._file.truncate(before)
                 raise
-
-    def _lock(self) -> None:
-        with writing(self.path), self.path.with_suffix(".lock").open("a", encoding="ascii") as file:
-            self._held = os.fdopen(os.dup(file.fileno()), "a", encoding="ascii")
-        try:
-            lock(self._held)
-        except BlockingIOError:
-            self._held.close()
-            raise OutputError(
-                "another program is writing here",
-                where=str(self.path),
-                remedy="end it first, or name another folder",
-            ) from None
-        except OSError:  # this disk knows no locks: who starts two watches is not told
-            return
 
     def _read(self) -> list[Line]:
         self._file.seek(0)
@@ -88,5 +82,4 @@ class FrameLog:
 
     def close(self) -> None:
         """Let another process write it."""
-        self._file.close()
-        self._held.close()
+        self._open.close()

@@ -81,8 +81,7 @@ def find_images(root: AnyPath, *, by_names: bool = True) -> Listing:
             where=str(root),
             remedy="name the folder of the images",
         )
-    container = is_container if by_names else has_index
-    listing = walk(root, SUFFIXES, markers={STAMP, *RESULTS}, container=container)
+    listing = find_files(root, by_names=by_names)
     if not listing.files:
         others = any(reason.startswith(UNREAD) for reason in listing.left_out)
         raise ImageReadError(
@@ -101,6 +100,20 @@ def find_images(root: AnyPath, *, by_names: bool = True) -> Listing:
 def _is_image(folder: Path, by_names: bool) -> bool:
     kind = kind_of_folder(folder)
     return kind != SEQUENCE and (by_names or not FORMATS[kind].by_names)
+
+
+def find_files(root: Path, *, by_names: bool) -> Listing:
+    """Files, and folders of a kind of their own, that images below `root` lie in.
+
+    They are known by names alone, and there may be none; `by_names` is as of `find_images`.
+    """
+    container = is_container if by_names else has_index
+    return walk(root, SUFFIXES, markers={STAMP, *RESULTS}, container=container)
+
+
+def images_in(name: str, path: Path) -> Mapping[str, Path]:
+    """The images of one file or folder of this name, by theirs."""
+    return _with_fields({name: path}, {}).files
 
 
 def _with_fields(files: Mapping[str, Path], left_out: Mapping[str, int]) -> Listing:

@@ -36,15 +36,15 @@ class Watched:
     """What a watch has seen: lines of ``frames.jsonl`` by position, in order of time.
 
     `states` and the line that `raised` an alarm are by position too; `pending` files with their age
-    in seconds and what failed (t, error) of them; `waiting` files that are ready, of which the
-    oldest has waited for `oldest_s`. `reason` says why it has ended, and is empty while it runs.
+    in seconds and what failed of them (image, t, error); `waiting` files are ready, and the oldest
+    of them has waited for `oldest_s`. `reason` says why it has ended, and is empty while it runs.
     """
 
     places: Mapping[str, Sequence[Line]]
     states: Mapping[str, str]
     raised: Mapping[str, Line]
     failures: pd.DataFrame
-    pending: Sequence[tuple[str, float, Sequence[tuple[int | None, str]]]]
+    pending: Sequence[tuple[str, float, Sequence[tuple[str, int | None, str]]]]
     waiting: int
     oldest_s: float
     there: bool
@@ -227,7 +227,7 @@ def _pending(seen: Watched) -> Section | None:
     if not seen.pending:
         return None
     rows = [
-        [name, f"{age_s:.0f} s", failed[0][1] if failed else "still changes, or has just come"]
+        [name, f"{age_s:.0f} s", failed[0][2] if failed else "still changes, or has just come"]
         for name, age_s, failed in seen.pending[:SHOWN]
     ]
     caption = "They are tried again."

@@ -12,14 +12,14 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from livewell.errors import LivewellError
-from livewell.execution.arrivals import Arrival, Arrivals
+from livewell.errors import LivewellError, why
+from livewell.execution.arrivals import Arrival, Arrivals, Failure
 from livewell.execution.commands import Commands
 from livewell.execution.frame_log import FrameLog, Line
 from livewell.execution.frames import FileFrame, OpenSettings, judge_frames
 from livewell.execution.items import STOPPING, Item, Record
 from livewell.execution.series import Naming, Series
-from livewell.inference.frames import why
+from livewell.images.listing import images_in
 from livewell.inference.model import Model
 from livewell.inference.occupancy import ModelOccupancy
 from livewell.metrics.alarms import AlarmRule
@@ -77,7 +77,7 @@ class Watcher:
         self.warnings: list[str] = []
         self._opening, self._occupancy, self._commands = opening, occupancy, commands
         self._raised: dict[str, Line] = {}
-        self._failed: dict[str, list[tuple[int | None, str]]] = {}
+        self._failed: dict[str, list[Failure]] = {}
         self._last: dict[str, tuple[str, np.ndarray]] = {}
         self._latencies: list[float] = []
         self._queue: list[Arrival] = []
@@ -146,38 +146,39 @@ class Watcher:
 
     def _read(self, arrival: Arrival) -> None:
         """Judge the frames of a file that have no verdict yet, as far as they are whole."""
-        rests, begin = arrival.rests, 0 if arrival.rests else len(arrival.taken)
+        rests, failed = arrival.rests, list[Failure]()
         arrival.attempt(time.monotonic())
-        item = Item(arrival.name, arrival.path, {})
-        work = partial(self._frame, arrival, arrival.since_s)
-
-        def which(frames: int) -> range:
+        images = images_in(arrival.name, arrival.path)
+        for name, path in images.items():
             # of a movie that is being written the last frame may not be whole
-            return range(begin, frames if rests else frames - 1)
-
-        try:
-            record = judge_frames(item, _silent, self.judge, self._opening, work, which)
-            failures = record["failures"]
-        except STOPPING:
-            raise
-        except LivewellError as error:
-            failures = [{"t": None, "error": why(error)}]
-        arrival.failed = tuple((row["t"], row["error"]) for row in failures)
-        if rests and not failures:
+            begin = 0 if rests else sum(image == name for image, _ in arrival.taken)
+            which = range if rests else partial(_but_last, begin)
+            work = partial(self._frame, _Reading(arrival, name, len(images), arrival.since_s))
+            item = Item(name, path, {})
+            try:
+                record = judge_frames(item, _silent, self.judge, self._opening, work, which)
+            except STOPPING:
+                raise
+            except LivewellError as error:
+                failed.append((name, None, why(error)))
+            else:
+                failed += [(name, row["t"], row["error"]) for row in record["failures"]]
+        arrival.failed = tuple(failed)
+        if rests and not failed:
             arrival.done = arrival.tried
 
-    def _frame(self, arrival: Arrival, since_s: float, frame: FileFrame) -> Record:
+    def _frame(self, of: "_Reading", frame: FileFrame) -> Record:
         """The row of one frame, whose line is kept; empty where it shows what it showed before."""
-        t, content = frame.field.t, _digest(frame.field.pixels)
-        if arrival.taken.get(t) == content:
+        arrival, t, content = of.arrival, frame.field.t, _digest(frame.field.pixels)
+        if arrival.taken.get((of.image, t)) == content:
             return {}
         row = verdict_row(judged_frame(self.judge, frame, self.settings.stride_px, self._occupancy))
-        place = self.series.naming.place(arrival.name, frame.header)
-        again = t in arrival.taken
-        line: Line = {"kind": "frame", "image": arrival.name, "t": t, **place, **row}
+        place = self.series.naming.place(of.image, frame.header)
+        again = (of.image, t) in arrival.taken
+        line: Line = {"kind": "frame", "image": of.image, "t": t, **place, **row}
         line["again"], line["late"] = again, self.series.add(line)
         now_s, now = time.monotonic(), datetime.now(UTC)
-        latency_s = now_s - since_s
+        latency_s = now_s - of.since_s
         state = self.series.states[place["place"]]  # type: ignore[index]  # a place has a name
         line |= {
             "seen": _stamp(now - timedelta(seconds=now_s - arrival.seen_s)),
@@ -189,7 +190,9 @@ class Watcher:
             "states": self.series.counts,
             "content": content,
             "frames": frame.header.frames,
-            "file": list(arrival.tried or ()),
+            "images": of.images,
+            "file": arrival.name,
+            "version": list(arrival.tried or ()),
         }
         self._keep(line)
         self._latencies.append(latency_s)
@@ -216,18 +219,12 @@ class Watcher:
     def _remember(self, line: Line) -> None:
         """Take in a line, of this call or an earlier one."""
         if line["kind"] == "frame":
-            arrival = self._known(line["image"])
-            arrival.taken[line["t"]] = line["content"]
-            if len(arrival.taken) >= line["frames"]:
-                arrival.done = (line["file"][0], line["file"][1])
+            self._take(self._known(line["file"]), line)
             self.series.add(line)
-            of = self._failed.pop(line["image"], [])
-            if still := [failure for failure in of if failure[0] not in (None, line["t"])]:
-                self._failed[line["image"]] = still
         elif line["kind"] == "failure":
-            arrival = self._known(line["image"])
-            arrival.given_up = True
-            self._failed.setdefault(line["image"], []).append((line["t"], line["error"]))
+            self._known(line["file"]).given_up = True
+            failure = line["image"], line["t"], line["error"]
+            self._failed.setdefault(line["file"], []).append(failure)
         elif line["kind"] == "alarm":
             self._raised[line["place"]] = dict(line)
             self.alarms = tuple(self._raised)
@@ -238,18 +235,34 @@ class Watcher:
                     f"the command for the alarm of {line['place']} failed: {line['error']}"
                 )
 
-    def _known(self, image: str) -> Arrival:
-        if image not in self.arrivals.files:
-            path = path_of(self.arrivals.folder, image)
-            self.arrivals.files[image] = Arrival(image, path, self._looked_s)
-        return self.arrivals.files[image]
+    def _take(self, arrival: Arrival, line: Line) -> None:
+        """Note that a frame has a verdict, which ends its failure, and maybe all work on its file.
+
+        That is so when every image of the file has as many verdicts as frames.
+        """
+        image, t = line["image"], line["t"]
+        arrival.taken[image, t] = line["content"]
+        arrival.frames[image] = line["frames"]
+        whole = len(arrival.taken) >= sum(arrival.frames.values())
+        if whole and len(arrival.frames) >= line["images"]:
+            arrival.done = line["version"][0], line["version"][1]
+        of = self._failed.pop(arrival.name, [])
+        if still := [each for each in of if each[0] != image or each[1] not in (None, t)]:
+            self._failed[arrival.name] = still
+
+    def _known(self, file: str) -> Arrival:
+        if file not in self.arrivals.files:
+            path = path_of(self.arrivals.folder, file)
+            self.arrivals.files[file] = Arrival(file, path, self._looked_s)
+        return self.arrivals.files[file]
 
     def _give_up(self, after_s: float, reason: str) -> None:
         for arrival in self.arrivals.overdue(time.monotonic(), after_s):
             lost = VANISHED if arrival.gone_s is not None else ""
-            failures = arrival.failed or ((None, reason),)
-            for t, error in ((None, lost),) if lost else failures:
-                self._keep({"kind": "failure", "image": arrival.name, "t": t, "error": error})
+            failures = arrival.failed or ((arrival.name, None, reason),)
+            for image, t, error in ((arrival.name, None, lost),) if lost else failures:
+                line = {"kind": "failure", "image": image, "t": t, "error": error}
+                self._keep(line | {"file": arrival.name})
 
     def _raise(self, line: Line) -> None:
         kept = {name: line[name] for name in ("image", "t", "well", "position", "place")}
@@ -279,7 +292,7 @@ class Watcher:
 
     def failures(self) -> pd.DataFrame:
         """Failures that still hold: image, t, error."""
-        rows = [(image, *failure) for image, of in self._failed.items() for failure in of]
+        rows = [failure for of in self._failed.values() for failure in of]
         table = pd.DataFrame(rows, columns=["image", "t", "error"]).astype({"t": "Int64"})
         return table.sort_values("image", key=lambda names: names.map(natural_key), kind="stable")
 
@@ -305,6 +318,20 @@ class Watcher:
             look_took_s=self._look_took_s,
             thumbnails=list(reversed(self._last.values())),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """A file that is read, as it was since then: which of its so many images is read now."""
+
+    arrival: Arrival
+    image: str
+    images: int
+    since_s: float
+
+
+def _but_last(begin: int, frames: int) -> range:
+    return range(begin, frames - 1)
 
 
 def _silent(done: float = 1, note: str = "") -> None:

@@ -87,7 +87,11 @@ SPAN = Span()
 @OCCUPIED_BY
 @DEVICE
 def watch_(talk: Talk, folder: Path, model: Path, out: Path, **options: Any) -> int:
-    """Judge a running acquisition as frames arrive; with --json a line of JSON a frame."""
+    """Judge a running acquisition as its frames arrive.
+
+    With --json standard output is a line of JSON a frame, as in OUT/frames.jsonl, and at the end
+    the result.
+    """
     from livewell.workflows.watch import watch
 
     def tell(line: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ def test_a_missing_file_costs_one_frame(write: Write, tmp_path: Path) -> None:
     lost = next(file for file in sorted(folder.rglob("*.tif*")) if is_first(file))
     lost.unlink()
     with open_image(folder / "B03" / site_of(write, 1)) as image:
-        assert any("1 of 12 planes are missing" in note for note in image.header.notes)
+        assert any("1 of 12 planes missing" in note for note in image.header.notes)
         with pytest.raises(ImageReadError, match="is missing"):
             image.frame(1, 0)
         image.frame(0, 0), image.frame(2, 3)

@@ -23,6 +23,7 @@ from livewell.images.ome_zarr.reader import OmeZarrImage
 from livewell.images.plain import damaged
 from livewell.images.reference import ImageRef, one_field
 from livewell.images.sequence import SequenceImage
+from livewell.images.tiff import ndtiff
 from livewell.images.tiff.ifd import MAGIC
 from livewell.images.tiff.reader import TiffImage
 from livewell.images.tiff.reader import fields as tiff_fields
@@ -98,6 +99,13 @@ FORMATS: dict[str, Format] = {
         version=ome_zarr.version,
     ),
     **{name: _of_vendor(vendor) for name, vendor in VENDORS.items()},
+    "NDTiff": Format(
+        (),
+        ndtiff.NdTiffImage,
+        folder=ndtiff.fits,
+        fields=ndtiff.fields,
+        version=lambda path, field: version_of_files(ndtiff.files(path)),
+    ),
     "TIFF": Format(
         (".tif", ".tiff", ".btf", ".tf8", ".stk", ".lsm"),
         TiffImage,

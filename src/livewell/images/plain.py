@@ -58,6 +58,14 @@ def plain_header(height: int, width: int, bits: int, samples: int, notes: Sequen
     return Header(1, ("grey",), height, width, dtype, notes=tuple(notes))
 
 
+def with_slices(channels: Sequence[str], slices: int) -> tuple[str, ...]:
+    """Names of the planes of a z stack as channels: ``z0``, or ``phase:z0`` of several channels."""
+    if slices == 1:
+        return tuple(channels)
+    before = ("",) if len(channels) == 1 else tuple(f"{name}:" for name in channels)
+    return tuple(f"{name}z{z}" for name in before for z in range(slices))
+
+
 def damaged(path: Path, what: str = "the file ends too early", got: str = "") -> ImageReadError:
     """The error for a file that is not whole."""
     remedy = "copy it again from where it was recorded"

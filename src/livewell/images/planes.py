@@ -180,6 +180,5 @@ def _missing(table: PlaneTable) -> list[str]:
     lost = [f"frame {t} of {table.layers[layer]}" for t, layer in sorted(table.missing)[:5]]
     more = ", ..." * (len(table.missing) > 5)
     total = table.frames * len(table.layers)
-    return [
-        f"{len(table.missing)} of {plural(total, 'plane')} are missing: {', '.join(lost)}{more}"
-    ]
+    told = f"{len(table.missing)} of {plural(total, 'plane')} missing"
+    return [f"{told}: {', '.join(lost)}{more}"]

@@ -50,7 +50,7 @@ def micro_manager(pages: Sequence[Page]) -> list[Statement]:
         return []
     words = _words(file)
     if words[0] == _ND_TIFF and words[3] == _SUMMARY:
-        return _nd_tiff(pages, _json(file.read(28, words[4])))
+        return _nd_tiff(pages, nd_summary(file))
     if words[0] != _INDEX and words[6] != _SUMMARY:
         return []
     summary = _json(file.read(40, words[7])) if words[6] == _SUMMARY else {}
@@ -88,6 +88,12 @@ def _stack(pages: Sequence[Page], summary: Mapping[str, Any], at: int) -> list[S
         )
         for position in positions
     ]
+
+
+def nd_summary(file: TiffBytes) -> dict[str, Any]:
+    """The summary of a recording in a file of NDTiff; empty where there is none."""
+    words = _words(file)
+    return _json(file.read(28, words[4])) if words[3] == _SUMMARY else {}
 
 
 def _nd_tiff(pages: Sequence[Page], summary: Mapping[str, Any]) -> list[Statement]:

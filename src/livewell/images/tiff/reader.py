@@ -9,7 +9,7 @@ import numpy as np
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 from livewell.images.jpeg import NOTE
-from livewell.images.plain import damaged
+from livewell.images.plain import damaged, with_slices
 from livewell.images.tiff.checks import claims, doubts, overlap, page_faults
 from livewell.images.tiff.choice import choose, fields_of
 from livewell.images.tiff.flavours import may_be_several, statements
@@ -147,16 +147,11 @@ class TiffImage:
         crossing = overlap(claimed)
         if crossing:
             raise damaged(self._path, crossing)
-        count = layout.channels
-        names = scale.channels if len(scale.channels) == count else ()
-        names = names or (("grey",) if count == 1 else tuple(f"channel {i}" for i in range(count)))
         notes = [*layout.notes, *scale.notes, *samples.notes]
         if first.form.compression in JPEG:
             notes.append(NOTE)
-        names = samples.names or names
+        names = with_slices(samples.names or scale.named(layout.channels), layout.slices)
         if layout.slices > 1:
-            before = ("",) if len(names) == 1 else tuple(f"{name}:" for name in names)
-            names = tuple(f"{name}z{z}" for name in before for z in range(layout.slices))
             notes.append(
                 f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
             )

@@ -16,6 +16,12 @@ class Scale:
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def named(self, count: int) -> tuple[str, ...]:
+        """Names of so many channels: those that are said where they fit, else numbers."""
+        if len(self.channels) == count:
+            return self.channels
+        return ("grey",) if count == 1 else tuple(f"channel {i}" for i in range(count))
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:

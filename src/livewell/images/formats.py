@@ -13,7 +13,7 @@ import numpy as np
 
 from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
-from livewell.images import czi, jpeg, lif, nd2, png
+from livewell.images import bioio_files, czi, jpeg, lif, nd2, png
 from livewell.images.decoder import DECODER
 from livewell.images.limits import LIMIT, check_size
 from livewell.images.ome_zarr import plate as ome_zarr_plate
@@ -89,6 +89,9 @@ def _of_vendor(vendor: Vendor) -> Format:
     )
 
 
+PLUGIN = "file of a bioio plugin"
+"""What is read by a plugin of bioio that the user has installed."""
+
 FORMATS: dict[str, Format] = {
     "OME-Zarr": Format(
         (".zarr",),
@@ -125,6 +128,10 @@ FORMATS: dict[str, Format] = {
     "Zeiss CZI": Format(
         (".czi",), czi.CziImage, czi.is_czi, fields=czi.czi_fields, place=czi.czi_place
     ),
+    # the last of files: it goes by the ending alone
+    PLUGIN: Format(
+        (), bioio_files.BioioImage, bioio_files.is_claimed, fields=bioio_files.bioio_fields
+    ),
 }
 """Every kind of image that livewell reads; the first that fits is taken."""
 
@@ -134,6 +141,12 @@ SUFFIXES: dict[str, str] = {
     suffix: name for name, form in FORMATS.items() for suffix in form.suffixes
 }
 """Format by ending of the name (lower case, with the dot)."""
+
+
+def endings() -> frozenset[str]:
+    """Endings of all that is listed in folders, with those of plugins that are installed."""
+    return frozenset(SUFFIXES) | bioio_files.plugin_endings()
+
 
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
@@ -293,7 +306,10 @@ def version_of_files(files: Iterable[Path]) -> Version:
 
 def _by_name(path: Path) -> Format | None:
     """The kind of a folder, or that of a file by its ending; ``None`` where it has none."""
-    name = kind_of_folder(path) if path.is_dir() else SUFFIXES.get(path.suffix.lower(), "")
+    ending = path.suffix.lower()
+    name = kind_of_folder(path) if path.is_dir() else SUFFIXES.get(ending, "")
+    if not name and ending in bioio_files.plugin_endings():
+        name = PLUGIN
     return FORMATS.get(name)
 
 
@@ -343,7 +359,8 @@ def identify(path: Path) -> tuple[str, tuple[str, ...]]:
         )
     by_name = SUFFIXES.get(file.suffix.lower())
     for name, form in FORMATS.items():
-        if form.fits(file, first):
+        # a plugin is not asked for what an ending of our own names
+        if not (by_name and name == PLUGIN) and form.fits(file, first):
             if by_name and by_name != name:
                 return name, (f"named like a {by_name} but a {name} inside; read as that",)
             return name, ()
@@ -352,7 +369,8 @@ def identify(path: Path) -> tuple[str, tuple[str, ...]]:
         where=str(path),
         expected=", ".join((*FORMATS, SEQUENCE)),
         got=_describe(first),
-        remedy="export it as OME-TIFF from the program that made it",
+        remedy="export it as OME-TIFF from the program that made it, or install the plugin of bioio"
+        " for such files",
     )
 
 

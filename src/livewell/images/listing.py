@@ -8,6 +8,7 @@ from livewell.images.formats import (
     FORMATS,
     SEQUENCE,
     SUFFIXES,
+    endings,
     fields_in,
     has_index,
     is_container,
@@ -108,7 +109,7 @@ def find_files(root: Path, *, by_names: bool) -> Listing:
     They are known by names alone, and there may be none; `by_names` is as of `find_images`.
     """
     container = is_container if by_names else has_index
-    return walk(root, SUFFIXES, markers={STAMP, *RESULTS}, container=container)
+    return walk(root, endings(), markers={STAMP, *RESULTS}, container=container)
 
 
 def images_in(name: str, path: Path) -> Mapping[str, Path]:

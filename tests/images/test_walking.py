@@ -44,7 +44,7 @@ def touch(root: Path, *names: str) -> Path:
         ("Thumbs.db", walking.THUMBNAIL),
         ("thumbnails/a.png", walking.THUMBNAIL),
         ("notes.txt", f"{UNREAD} .txt"),
-        ("scan.CZI", f"{UNREAD} .czi"),
+        ("scan.OIB", f"{UNREAD} .oib"),
         ("notes", f"{UNREAD} (other)"),
         ("a.001", f"{UNREAD} (other)"),
         ("old/run.json", walking.OURS),
@@ -78,11 +78,11 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_other_kinds(tmp_path: Path) -> None:
-    """Row 12: of a folder of .czi alone it is said that they are there and cannot be read."""
-    touch(tmp_path, "a.czi", "b.czi", "c.txt")
-    with pytest.raises(ImageReadError, match=r"\.czi 2, \.txt 1.*export the images as OME-TIFF"):
+    """Row 12: of a folder of .oib alone it is said that they are there and cannot be read."""
+    touch(tmp_path, "a.oib", "b.oib", "c.txt")
+    with pytest.raises(ImageReadError, match=r"\.oib 2, \.txt 1.*export the images as OME-TIFF"):
         find_images(tmp_path)
-    with pytest.raises(ImageReadError, match=r"\.czi 2"):
+    with pytest.raises(ImageReadError, match=r"\.oib 2"):
         frames_in(tmp_path)
 
 
@@ -97,8 +97,8 @@ def test_folders_that_may_not_be_read(tmp_path: Path) -> None:
 
 def test_one_line_for_people() -> None:
     """Reasons in one line, kinds together, nothing where nothing was left out."""
-    left = {f"{UNREAD} .czi": 12, walking.HIDDEN: 2, f"{UNREAD} .txt": 1}
-    assert left_out_lines(left) == [f"left out: hidden (2); {UNREAD} (.czi 12, .txt 1)"]
+    left = {f"{UNREAD} .oib": 12, walking.HIDDEN: 2, f"{UNREAD} .txt": 1}
+    assert left_out_lines(left) == [f"left out: hidden (2); {UNREAD} (.oib 12, .txt 1)"]
     assert left_out_lines({}) == []
 
 

@@ -61,7 +61,7 @@ def images(tmp_path_factory: pytest.TempPathFactory, write_movie: Writer) -> Pat
         inner.mkdir(exist_ok=True)
         shutil.copy(source, inner / f"{file_name(name)}.ome.tif")
     (folder / f"{NAMES['escape']}.tif").write_text("no image")
-    (folder / f"x{NAMES['escape']}.czi").write_text("x")
+    (folder / f"x{NAMES['escape']}.oib").write_text("x")
     return folder
 
 
@@ -88,7 +88,7 @@ def test_index(images: Path, tmp_path: Path) -> None:
     table = tmp_path / f"{NAMES['turned']}.csv"
     study = tmp_path / file_name(NAMES["markup"] + BYTES)
     made = safe("index", images, "--out", study, "--column", f"{NAMES['rich']}={NAMES['escape']}")
-    assert made["left_out"] == {"kind that livewell does not read .czi": 1}
+    assert made["left_out"] == {"kind that livewell does not read .oib": 1}
     names = read_table(study / "fields.parquet")["image"].tolist()
     assert len(names) == len(NAMES) + 2
     with table.open("w", encoding="utf-8", newline="") as file:
@@ -106,7 +106,7 @@ def test_localise(images: Path, model: Path, tmp_path: Path) -> None:
     assert made["pictures"] == len(NAMES) + 1
     pages = check_folder(out)
     assert NAMES["markup"] in pages["report.html"]
-    assert "kind that livewell does not read (.czi 1)" in pages["report.html"]
+    assert "kind that livewell does not read (.oib 1)" in pages["report.html"]
 
 
 def test_other_encodings(images: Path) -> None:

@@ -151,6 +151,7 @@ def endings() -> frozenset[str]:
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "an Olympus OIB, Zeiss ZVI or Office file",
     b"GIF8": "a GIF image",
     b"BM": "a BMP image",
     b"%PDF": "a PDF document",

@@ -116,6 +116,12 @@ BENCHMARKS = (
         (RUNS,),
     ),
     Benchmark(
+        "scaling",
+        "scaling.scaling",
+        "Fields a second against processes, and nodes of a cluster on paper.",
+        (MODEL, RUNS),
+    ),
+    Benchmark(
         "verdict-memory", "movies.verdicts", "Memory of verdicts on a long movie.", (MODEL, FRAMES)
     ),
     Benchmark(

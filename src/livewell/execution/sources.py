@@ -11,6 +11,7 @@ from livewell.execution.frames import OpenSettings, image_files
 from livewell.images.listing import STAMP
 from livewell.inference.model import Model
 from livewell.inference.plates import need_no_plate, on_plate
+from livewell.study.known import stated_wells
 from livewell.study.naming import wells
 from livewell.study.study import Study
 from livewell.training.anchors import beside_anchor
@@ -65,9 +66,14 @@ class Source:
         return on_plate(self.judge, self.study, image, self.opening.channels)
 
     def positions(self, pattern: str | None) -> tuple[pd.DataFrame, list[str]]:
-        """Well and position of every image as the study or its name says, as `wells`."""
-        if self.study is None or pattern is not None:
+        """Plate, well and position of every image, and a warning on those that have none.
+
+        As the pattern says, else the study, else the files; the plate only where that is known.
+        """
+        if pattern is not None:
             return wells(list(self.files), pattern)
-        columns = ["image", "well", "position"]
-        fields = self.study.fields().reindex(columns=columns)
-        return fields[fields["image"].isin(self.files)], []
+        if self.study is None:
+            return stated_wells(self.files)[0], []
+        fields = self.study.fields()
+        columns = ["image", *(["plate"] if "plate" in fields else []), "well", "position"]
+        return fields[fields["image"].isin(self.files)].reindex(columns=columns), []

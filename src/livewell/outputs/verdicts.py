@@ -48,7 +48,8 @@ def verdict_table(
     """``verdicts.csv``: of two classes the share and probability of the positive one, else of each.
 
     `rows` are `verdict_row` with image and t; `positions` has well and position by image. Where the
-    model knows how far fields are from those that it learnt from, distance and unlike say so.
+    model knows how far fields are from those that it learnt from, distance and unlike say so. The
+    plate stands in front of the well where it is known.
     """
     if classes.binary:
         numbers = {
@@ -65,8 +66,10 @@ def verdict_table(
         rows = [_with_warning(row) for row in rows]
     columns = ["image", "t", "n_patches", *numbers, *told]
     table = pd.DataFrame(rows, columns=columns).rename(columns=numbers)
+    positions = positions.reindex(columns=["image", "plate", "well", "position"])
     table = table.merge(positions, on="image", how="left")
-    order = ["image", "t", "well", "position", "n_patches", *numbers.values(), *told]
+    plate = ["plate"] if table["plate"].notna().any() else []
+    order = ["image", "t", *plate, "well", "position", "n_patches", *numbers.values(), *told]
     return table[order].astype({"t": "Int64"} | dict.fromkeys(numbers.values(), "float64"))
 
 

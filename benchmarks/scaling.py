@@ -1,0 +1,159 @@
+"""Fields a second against processes, and what a cluster would do by what was measured here.
+
+The model: T(n) = start + units * listing + max(units * unit / workers, units * dealing, units *
+bytes / bandwidth) + units * gathering, for n nodes of `CORES` workers each. Parts are measured, but
+for the bandwidth of a cluster's file server, which is assumed.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from benchmarks.plate_store import plate_store
+from benchmarks.result import Result
+from livewell.execution.executors import SERIAL, Executor
+from livewell.execution.items import Item, Journal, Record, map_items
+from livewell.images.listing import find_images, fingerprint
+from livewell.plate import PLATES
+from livewell.progress import Tick
+from livewell.workflows.assess import assess
+
+CORES = 32
+"""Of a node of the cluster on paper."""
+NODES = (1, 10, 30, 100, 300)
+UNITS = 1536 * 4
+"""Of the cluster's plate: a field of every site of 1,536 wells."""
+SERVER_GB_S = 1.0
+"""What the cluster's file server delivers to all nodes together; assumed."""
+PROCESSES = (1, 2, 4)
+TRIVIAL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of, seconds: per unit but for `start_s`, of one worker."""
+
+    unit_s: float
+    start_s: float
+    listing_s: float
+    dealing_s: float
+    gathering_s: float
+    unit_bytes: float
+
+    def limits(self, units: int, workers: int) -> Mapping[str, float]:
+        """Seconds that each part takes which others do not wait for."""
+        return {
+            "computing": -(-units // workers) * self.unit_s,
+            "dealing out": units * self.dealing_s,
+            "reading": units * self.unit_bytes / (SERVER_GB_S * 1e9),
+        }
+
+    def seconds(self, units: int, workers: int) -> float:
+        """Seconds of a whole run."""
+        alone = self.start_s + units * (self.listing_s + self.gathering_s)
+        return alone + max(self.limits(units, workers).values())
+
+    def longest(self, units: int, workers: int) -> str:
+        """What takes longest of a whole run."""
+        limits = {
+            **self.limits(units, workers),
+            "listing and gathering": units * (self.listing_s + self.gathering_s),
+            "starting": self.start_s,
+        }
+        return max(limits, key=lambda name: limits[name])
+
+
+def scaling(
+    *, model: Path, runs: Path, wells: int = 96, fields: int = 2, size_px: int = 512, seed: int = 0
+) -> Result:
+    """Judge a simulated plate by one to four processes; then 100 nodes, on paper."""
+    store = runs / "plate.zarr"
+    if not store.is_dir():
+        plate_store(store, plate=PLATES[wells], fields=fields, size_px=size_px, seed=seed)
+    units = wells * fields
+    executors = {"this process": SERIAL} | {
+        f"{n} process{'es' * (n > 1)}": Executor(workers=n) for n in PROCESSES
+    }
+    took = {
+        name: _timed(lambda of=executor: _judged(store, model, runs / "out", of))  # type: ignore[misc]
+        for name, executor in executors.items()
+    }
+    again = _timed(lambda: assess(store, model, runs / "out"))
+    parts = _parts(store, runs, units, took, again)
+    one = took["1 process"]
+    rows = [
+        ["measured", name, f"{units / seconds:.2f}", f"{one / seconds:.2f}", ""]
+        for name, seconds in took.items()
+    ]
+    base = UNITS / parts.seconds(UNITS, 1)
+    for nodes in NODES:
+        rate = UNITS / parts.seconds(UNITS, nodes * CORES)
+        rows.append(
+            [
+                "on paper",
+                f"{nodes} node{'s' * (nodes > 1)} of {CORES} workers",
+                f"{rate:.0f}",
+                f"{rate / base:.0f}",
+                parts.longest(UNITS, nodes * CORES),
+            ]
+        )
+    return Result(
+        title="Fields a second against processes and nodes",
+        header=" | where | fields a second | to one process | what takes longest",
+        rows=rows,
+        lead=f"`livewell assess` on a simulated plate of {wells} wells, {fields} fields of"
+        f" {size_px} x {size_px} px each (OME-Zarr 0.5), with the start of workers. On paper:"
+        f" {UNITS:,} such fields, by the parts in the notes.",
+        notes=[
+            f"Parts as measured here: a field {parts.unit_s * 1000:.0f} ms of one worker; the"
+            f" start of a worker {parts.start_s:.1f} s; listing, fingerprint and ledger"
+            f" {parts.listing_s * 1000:.2f} ms a field; dealing out {parts.dealing_s * 1000:.1f} ms"
+            f" a field; tables and page {parts.gathering_s * 1000:.2f} ms a field; reading"
+            f" {parts.unit_bytes / 1e6:.2f} MB a field. Assumed, not measured: a file server of"
+            f" {SERVER_GB_S:g} GB/s for all nodes together, and nodes as fast as this machine.",
+            "The two cores of this machine are two threads of one physical core, so that two"
+            " processes cannot give 2.",
+        ],
+        values={"seconds": took, **{name: getattr(parts, name) for name in parts.__slots__}},
+    )
+
+
+def _judged(store: Path, model: Path, out: Path, executor: Executor) -> None:
+    rmtree(out, ignore_errors=True)
+    assess(store, model, out, executor=executor)
+
+
+def _parts(
+    store: Path, runs: Path, units: int, took: Mapping[str, float], again: float
+) -> Parts:
+    """The parts of a run, each measured by itself."""
+    files = find_images(store).paths
+    listing = _timed(lambda: [fingerprint(path) for path in find_images(store).paths]) / units
+    start = _timed(lambda: _trivial(runs / "start", 1))
+    dealing = (_timed(lambda: _trivial(runs / "deal", TRIVIAL)) - start) / TRIVIAL
+    size = sum(fingerprint(path)[0] for path in files) / units
+    unit = (took["1 process"] - again - start) / units
+    return Parts(unit, start, listing, dealing, max(again / units - listing, 0.0), size)
+
+
+def _trivial(folder: Path, units: int) -> None:
+    """So many units that do nothing, by two workers."""
+    rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    items = [Item(f"{number}", folder, {}) for number in range(units)]
+    map_items(items, _nothing, Journal(folder), what="units", executor=Executor(workers=2))
+
+
+def _nothing(item: Item, tick: Tick) -> Record:
+    return {"rows": []}
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+

@@ -3,7 +3,7 @@
 import math
 from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -52,14 +52,14 @@ class Nd2Content:
             number = number * size + at.get(axis, 0)
         return number
 
-    @property
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """Names of the positions; ``XY01`` where the file gives none."""
         width = max(2, len(str(len(self.points))))
         said = [name.strip() or f"XY{i:0{width}d}" for i, (name, _, _) in enumerate(self.points, 1)]
         return field_names(said)
 
-    @property
+    @cached_property
     def wells(self) -> tuple[str | None, ...]:
         """Wells of the positions, by the names that the file gives them."""
         return wells_of([name for name, _, _ in self.points])

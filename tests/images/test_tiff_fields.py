@@ -156,7 +156,11 @@ def test_positions_in_one_stack_of_micro_manager(tmp_path: Path) -> None:
 
 
 def lsm(
-    path: Path, stack: np.ndarray[Any, Any], scan: int, positions: int = 0, **more: Any
+    path: Path,
+    stack: np.ndarray[Any, Any],
+    scan: int,
+    positions: int = 0,
+    compression: str | None = None,
 ) -> Path:
     """A file as LSM microscopes write it: stack of (p, t, z, c, y, x), thumbnails in between."""
     _, frames, slices, channels, height, width = stack.shape
@@ -176,8 +180,6 @@ def lsm(
         record[f"Dimension{name}"], record[f"VoxelSize{name}"] = size, 0.3e-6
     record["DimensionChannels"], record["DimensionTime"] = channels, frames
     record["ScanType"], record["DimensionP"], record["TimeIntervall"] = scan, positions, 2.0
-    for name, value in more.items():
-        record[name] = value
     blocks = {"ChannelColors": colours, "TimeStamps": stamps, "Positions": places}
     at = 8
     for name, data in blocks.items():
@@ -191,7 +193,7 @@ def lsm(
             tags = [(34412, 1, known.itemsize, record.tobytes(), True)] if i == 0 else []
             file.write(plane if channels > 1 else plane[0], photometric="minisblack", metadata=None,
                        planarconfig="separate" if channels > 1 else None, extratags=tags,
-                       subfiletype=0, contiguous=False)  # fmt: skip
+                       subfiletype=0, contiguous=False, compression=compression)  # fmt: skip
             thumb = np.zeros((height // 4, width // 4, 3), np.uint8)
             file.write(thumb, photometric="rgb", subfiletype=1, metadata=None, contiguous=False)
     if channels == 2:
@@ -199,20 +201,27 @@ def lsm(
     return path
 
 
-def bits_elsewhere(path: Path) -> None:
-    """Of two channels the bits stand behind, though they have room in the tag."""
-    data = bytearray(path.read_bytes())
-    at, places = struct.unpack_from("<I", data, 4)[0], []
+def tag_values(data: bytes, code: int) -> list[tuple[int, int]]:
+    """Of every page that has a tag: where its value stands, and how many values it has."""
+    at, found = struct.unpack_from("<I", data, 4)[0], []
     while at:
         (count,) = struct.unpack_from("<H", data, at)
         for entry in range(at + 2, at + 2 + 12 * count, 12):
-            if struct.unpack_from("<HHI", data, entry) == (258, 3, 2):
-                places.append(entry + 8)
+            number, _, many = struct.unpack_from("<HHI", data, entry)
+            if number == code:
+                found.append((entry + 8, many))
         (at,) = struct.unpack_from("<I", data, at + 2 + 12 * count)
-    for at in places:
-        bits = data[at : at + 4]
-        struct.pack_into("<I", data, at, len(data))
-        data += bits
+    return found
+
+
+def bits_elsewhere(path: Path) -> None:
+    """Of two channels the bits stand behind, though they have room in the tag."""
+    data = bytearray(path.read_bytes())
+    for at, many in tag_values(data, 258):
+        if many == 2:
+            bits = data[at : at + 4]
+            struct.pack_into("<I", data, at, len(data))
+            data += bits
     path.write_bytes(data)
 
 
@@ -236,6 +245,20 @@ def test_lsm_time_series(tmp_path: Path) -> None:
         for c in range(2):
             for z in range(2):
                 np.testing.assert_array_equal(image.frame(t, 2 * c + z), second[t, z, c])
+    image.close()
+
+
+def test_packed_lsm_files(tmp_path: Path) -> None:
+    """Packed strips whose stated sizes are those without packing are read as they are."""
+    stack = np.zeros((1, 3, 1, 1, 24, 32), np.uint16) + np.arange(3).reshape(1, 3, 1, 1, 1, 1)
+    path = lsm(tmp_path / "a.lsm", stack.astype(np.uint16), 3, compression="lzw")
+    data = bytearray(path.read_bytes())
+    for at, _ in tag_values(data, 279)[::2]:
+        struct.pack_into("<I", data, at, 24 * 32 * 2)
+    path.write_bytes(data)
+    image = TiffImage(path)
+    for t in range(3):
+        assert (image.frame(t) == t).all()
     image.close()
 
 

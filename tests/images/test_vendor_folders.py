@@ -1,6 +1,8 @@
 """Folders of vendors: every plane is the one that was written, and what an index lacks is said."""
 
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livewell.errors import ImageReadError
+from livewell.errors import ImageReadError, LivewellError
 from livewell.images.formats import identify, place_of, version_of
 from livewell.images.listing import find_images
 from livewell.images.opening import open_image, read_header
@@ -106,11 +108,44 @@ def test_an_odd_file_is_named(write: Write, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("write", [made.opera, made.cell_voyager, made.in_cell])
 def test_files_that_the_index_does_not_name(write: Write, tmp_path: Path) -> None:
-    """Files beside those of the index are not read, and that is said."""
+    """Files and folders beside those of the index are not read, and that is said."""
     folder = write(tmp_path / "Images")
     made.pixels(folder / "extra.tif", made.PLANES[0])
+    made.pixels(folder / "other" / "more.tif", made.PLANES[0])
     header = read_header(folder / "B03" / "f01")
     assert any("extra.tif" in line for line in header.account)
+    assert any("1 folder within it not read: other" in line for line in header.account)
+
+
+def test_records_without_their_details(tmp_path: Path) -> None:
+    """Without the file that holds the scale, planes are read and the scale is not guessed."""
+    folder = made.cell_voyager(tmp_path / "Images")
+    (folder / "MeasurementDetail.mrf").unlink()
+    header = read_header(folder / "B03" / "f01")
+    assert (header.pixel_um, header.channels[0]) == (None, "C01:z0")
+    assert any("MeasurementDetail.mrf cannot be read" in note for note in header.notes)
+
+
+@each_vendor
+def test_damaged_folders_end_in_errors_of_ours(write: Write, tmp_path: Path) -> None:
+    """Whatever is wrong in an index or a file, no error is one that says nothing to a user."""
+    folder = write(tmp_path / "Images", made.PLANES[:12])
+    index = [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".tif", ".tiff")]
+    files = index or sorted(folder.rglob("*.tif*"))
+    rng = random.Random(1)
+    for _ in range(25):
+        path = rng.choice(files)
+        data = path.read_bytes()
+        spoilt = bytearray(data)
+        for _ in range(rng.randint(1, 6)):
+            spoilt[rng.randrange(len(spoilt))] = rng.choice(b'0<>"/9 \xff')
+        path.write_bytes(spoilt[: rng.choice((len(data), rng.randrange(len(data))))])
+        for image_path in find_images(tmp_path).paths:
+            with suppress(LivewellError), open_image(image_path) as image:
+                for t in range(image.header.frames):
+                    with suppress(LivewellError):
+                        image.frame(t, 0)
+        path.write_bytes(data)
 
 
 @pytest.mark.parametrize("write", [made.opera, made.cell_voyager, made.in_cell])

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from livewell.image import Image
 from livewell.images.planes import PlanesImage, PlaneTable
 from livewell.images.reference import one_field
 from livewell.images.vendors import incell, incucyte, metaxpress, opera, yokogawa
-from livewell.images.vendors.naming import changes_in, files_in
+from livewell.images.vendors.naming import changes_in, files_in, folders_in
+from livewell.text import plural
 
 _INDICES = (".xml", ".mlf", ".mrf", ".mes", ".xdce", ".htd")
 
@@ -66,7 +67,12 @@ class Vendor:
 @lru_cache(maxsize=16)
 def _tables(vendor: Vendor, folder: Path, changes: object) -> dict[str, PlaneTable]:
     """Tables of a folder, read once for all of its images as long as nothing changes there."""
-    return vendor.read(folder, frozenset(files_in(folder, vendor.within)))
+    tables = vendor.read(folder, frozenset(files_in(folder, vendor.within)))
+    others = folders_in(folder, vendor.within)
+    if not others:
+        return tables
+    line = f"{plural(len(others), 'folder')} within it not read: {', '.join(others[:5])}"
+    return {name: replace(table, account=(*table.account, line)) for name, table in tables.items()}
 
 
 VENDORS = {

@@ -24,16 +24,17 @@ def read(folder: Path, files: Collection[str]) -> dict[str, PlaneTable]:
     gathering = Gathering(files, lambda channel: f"wave {channel}")
     gathering.said["account"] = (MIDDLE,)
     images: list[Record] = []
+    waves: list[Record] = []
 
     def each(kind: str, record: Record) -> None:
         if kind == "Image":
             images.append({key: record[key] for key in _KEPT if key in record})
-            return
-        names = [record.get(f"{filter_}Filter.name", "") for filter_ in ("Excitation", "Emission")]
-        if record.get(".index", "").isdecimal() and any(names):
-            gathering.names[int(record[".index"])] = " - ".join(filter(None, names))
+        else:
+            waves.append(record)
 
     rest = read_records(path, ("Image", "Wavelength"), each)
+    for number, record in enumerate(waves):
+        _name(gathering, record.get(".index", str(number)), record)
     notes: list[str] = []
     edges = [rest.get(f"ObjectiveCalibration.pixel_{side}") for side in ("width", "height")]
     # the schema has no other unit, and older files do not name it
@@ -49,8 +50,16 @@ def read(folder: Path, files: Collection[str]) -> dict[str, PlaneTable]:
 _IDS = ("time_index", "field_index", "wave_index", "z_index")
 _KEPT = (
     ".filename", ".acquisition_time_ms", "Row.number", "Column.number", "OffsetFromWellCenter.x",
-    "OffsetFromWellCenter.y", "OffsetFromWellCenter.unit", *(f"Identifier.{key}" for key in _IDS),
+    "OffsetFromWellCenter.y", "OffsetFromWellCenter.unit", "ExcitationFilter.name",
+    "EmissionFilter.name", *(f"Identifier.{key}" for key in _IDS),
 )  # fmt: skip
+
+
+def _name(gathering: Gathering, number: str, record: Record) -> None:
+    """Call a channel by its filters."""
+    names = [record.get(f"{kind}Filter.name", "") for kind in ("Excitation", "Emission")]
+    if number.isdecimal() and any(names):
+        gathering.names.setdefault(int(number), " - ".join(filter(None, names)))
 
 
 def _add(gathering: Gathering, record: Record) -> None:
@@ -59,6 +68,8 @@ def _add(gathering: Gathering, record: Record) -> None:
         gathering.unread("an image without its field, wave, slice or time")
         return
     time, field, channel, z = map(int, numbers)
+    if channel not in gathering.names:
+        _name(gathering, numbers[2], record)
     offset = [record.get(f"OffsetFromWellCenter.{key}") for key in ("y", "x", "unit")]
     milliseconds = scale.number(record.get(".acquisition_time_ms"))
     gathering.add(

@@ -42,6 +42,12 @@ def files_in(folder: Path, within: re.Pattern[str] | None = None) -> tuple[str, 
     return tuple(found)
 
 
+def folders_in(folder: Path, within: re.Pattern[str] | None = None) -> tuple[str, ...]:
+    """Names of its folders, but for those whose names fit, as `files_in` enters them."""
+    _, folders = _listed(folder, folder.stat().st_mtime_ns)
+    return tuple(name for name in folders if not (within and within.fullmatch(name)))
+
+
 def changes_in(folder: Path, within: re.Pattern[str] | None, endings: Collection[str]) -> object:
     """What changes when a file comes or goes, or one of these endings is written anew."""
     changed = folder.stat().st_mtime_ns

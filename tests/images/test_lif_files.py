@@ -135,6 +135,40 @@ def test_lof(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image.frame(2, 3), MOVIE[2, 1, 1])
 
 
+DETECTORS = (
+    "<Attachment Name='HardwareSetting'><ATLConfocalSettingDefinition StagePosX='0.035'"
+    " StagePosY='-0.01'><DetectorList><Detector Name='PMT Trans' IsActive='1'/><Detector"
+    " Name='PMT 2' IsActive='0'/><Detector Name='HyD 3' IsActive='1'/></DetectorList>{}"
+    "</ATLConfocalSettingDefinition></Attachment>"
+)
+WIDE = (
+    "<Attachment Name='HardwareSetting'><ATLCameraSettingDefinition><WideFieldChannelConfigurator>"
+    "<WideFieldChannelInfo UserDefName='' ContrastingMethodName='TL-PH'/><WideFieldChannelInfo"
+    " UserDefName='GFP'/></WideFieldChannelConfigurator></ATLCameraSettingDefinition></Attachment>"
+)
+
+
+@pytest.mark.parametrize(
+    ("extra", "names", "stage"),
+    [
+        (DETECTORS.format(""), ("PMT Trans", "HyD 3"), (-10000.0, 35000.0)),
+        (DETECTORS.format("<LDM_Block_Sequential/>"), ("Gray", "Gray"), (-10000.0, 35000.0)),
+        (WIDE, ("TL-PH", "GFP"), None),
+    ],
+)
+def test_names_of_channels(
+    extra: str, names: tuple[str, ...], stage: tuple[float, float] | None, tmp_path: Path
+) -> None:
+    """Contrast or detector names a channel; where detectors took turns, only colours do."""
+    plan = movie(channels=[(0, 0, ""), (160, 0, "")], extra=extra)
+    write_lif(tmp_path / "a.lif", [plan])
+    with open_file(tmp_path / "a.lif") as image:
+        header = image.header
+        assert tuple(name.split(":")[0] for name in header.channels[::2]) == names
+        assert header.stage_um == (None if stage is None else pytest.approx(stage))
+        assert any("by the colours" in note for note in header.notes) == (names[0] == "Gray")
+
+
 @pytest.mark.parametrize(
     ("plan", "error"),
     [

@@ -20,21 +20,26 @@ _PADDED = re.compile(r"[A-P]0[1-9]")
 
 
 def channel_names(element: Element, count: int, notes: list[str]) -> tuple[str, ...]:
-    """Names of the channels: of the dye, contrast or detector, where the file gives one to each."""
+    """Names of the channels: of the dye, contrast or detector, where the file gives one to each.
+
+    Detectors that took turns are listed turn by turn, so their order is not that of the channels.
+    """
     described = element.findall(f"{DESCRIPTION}/Channels/ChannelDescription")
     properties = [_properties(each) for each in described]
     wide = element.findall(f"{_SETTING}//WideFieldChannelInfo")
+    turns = element.find(".//LDM_Block_Sequential") is not None
     detectors = element.findall(f"{_SETTING}/*/DetectorList/Detector[@IsActive='1']")
     for names in (
         [each.get("DyeName", each.get("DetectorName", "")) for each in properties],
         [each.get("UserDefName", "") or each.get("ContrastingMethodName", "") for each in wide],
-        [each.get("Name", "") for each in detectors],
+        [each.get("Name", "") for each in detectors if not turns],
     ):
         if len(names) == count and all(name.strip() for name in names):
             return named_channels(names)
     if count > 1:
-        notes.append("channels are called by the colours that they are shown in; no others are")
-        notes[-1] += " in the file"
+        notes.append(
+            "channels are called by the colours that they are shown in: the file has no other names"
+        )
     return named_channels([each.get("LUTName", "") for each in described] if count > 1 else [""])
 
 

@@ -47,7 +47,8 @@ def open_image(
     Parameters
     ----------
     path
-        TIFF (plain, Big, OME, ImageJ, STK), PNG, JPEG, or a folder of these with one frame each.
+        A file of a kind in `formats.FORMATS` (docs/formats.md), or a folder of files with one frame
+        each. A field of a file or folder that holds several stands after it: ``exp.nd2/XY03``.
     pixel_um, frame_s
         Edge of a pixel in micrometres and seconds from frame to frame, in place of what the file
         says; noted in the header.

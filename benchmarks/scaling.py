@@ -6,7 +6,7 @@ for the bandwidth of a cluster's file server, which is assumed.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -126,9 +126,7 @@ def _judged(store: Path, model: Path, out: Path, executor: Executor) -> None:
     assess(store, model, out, executor=executor)
 
 
-def _parts(
-    store: Path, runs: Path, units: int, took: Mapping[str, float], again: float
-) -> Parts:
+def _parts(store: Path, runs: Path, units: int, took: Mapping[str, float], again: float) -> Parts:
     """The parts of a run, each measured by itself."""
     files = find_images(store).paths
     listing = _timed(lambda: [fingerprint(path) for path in find_images(store).paths]) / units
@@ -155,5 +153,3 @@ def _timed(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-

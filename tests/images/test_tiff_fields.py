@@ -11,6 +11,8 @@ import pytest
 import tifffile
 
 from livewell.errors import ImageReadError
+from livewell.images.listing import find_images
+from livewell.images.opening import open_image
 from livewell.images.tiff.reader import TiffImage, fields
 
 PLANES = np.random.default_rng(5).integers(1, 60000, (12, 24, 32), dtype=np.uint16)
@@ -36,6 +38,20 @@ def test_every_image_of_an_ome_tiff_is_a_field(tmp_path: Path) -> None:
         assert image.header.notes == ()
         assert any("of other images" in line for line in image.header.account)
         image.close()
+
+
+def test_fields_of_packed_files_come_through_the_door(tmp_path: Path) -> None:
+    """Fields are listed behind their file's name, and are decoded where packed frames are."""
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for i in range(2):
+            metadata = {"axes": "TYX", "Name": f"Pos{i}"}
+            file.write(PLANES[3 * i : 3 * i + 3], metadata=metadata, compression="zlib")
+    assert list(find_images(tmp_path).files) == ["a.ome.tif/Pos0", "a.ome.tif/Pos1"]
+    with open_image(path / "Pos1") as image:
+        np.testing.assert_array_equal(image.frame(2), PLANES[5])
+    with pytest.raises(ImageReadError, match="no field 'Pos7'"):
+        open_image(path / "Pos7")
 
 
 def test_names_that_do_not_tell_images_apart_get_numbers(tmp_path: Path) -> None:

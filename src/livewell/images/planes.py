@@ -122,7 +122,7 @@ class PlanesImage:
             notes=tuple(dict.fromkeys(notes)),
             well=table.well or one.well,
             position=table.position or one.position,
-            account=(f"{plural(count, 'plane')} in as many files", *table.account, *one.account),
+            account=(f"{plural(count, 'plane')} in as many files", *table.account),
             plate=table.plate or one.plate,
             times_s=times,
             stage_um=table.stage_um or one.stage_um,

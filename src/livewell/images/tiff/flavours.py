@@ -39,9 +39,9 @@ def statements(pages: Sequence[Page]) -> list[Statement]:
 
 def may_be_several(file: TiffBytes) -> bool:
     """Whether a file may hold several images, by its first page and Micro-Manager's index."""
-    page, _ = file.page(file.first, 0)
-    images = re.findall(r"<(?:\w+:)?Image[\s>]", page.text(270))
-    return len(images) > 1 or LSM in page.tags or positions_in(file) > 1
+    tags = file.directory(file.first, 0)[0]
+    images = re.findall(r"<(?:\w+:)?Image[\s>]", file.text(tags.get(270)))
+    return len(images) > 1 or LSM in tags or positions_in(file) > 1
 
 
 def _one_statement(text: str, pages: Sequence[Page]) -> Statement:

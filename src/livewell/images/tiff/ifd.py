@@ -67,14 +67,7 @@ class Page:
 
     def text(self, code: int) -> str:
         """Text of a tag, as UTF-8 or else as Windows writes it; empty where it is absent."""
-        tag = self.tags.get(code)
-        if tag is None or _SIZES.get(tag.kind) != 1:
-            return ""
-        data = (tag.raw or self.file.read(tag.at, tag.size)).split(b"\0")[0]
-        try:
-            return data.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            return data.decode("cp1252", "replace").strip()
+        return self.file.text(self.tags.get(code))
 
 
 class TiffBytes:
@@ -117,12 +110,31 @@ class TiffBytes:
         many = f"{tag.many * 2}{code[1]}" if code[0] == "2" else f"{tag.many}{code}"
         return struct.unpack(self.order + many, data)
 
+    def text(self, tag: Tag | None) -> str:
+        """Text of a tag, empty where there is none, see `Page.text`."""
+        if tag is None or _SIZES.get(tag.kind) != 1:
+            return ""
+        data = (tag.raw or self.read(tag.at, tag.size)).split(b"\0")[0]
+        try:
+            return data.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            return data.decode("cp1252", "replace").strip()
+
     def pages(self) -> list[Page]:
         """Every page of the chain; an error where the chain leads nowhere."""
         return list(self._chain(self.first))
 
     def page(self, at: int, number: int) -> tuple[Page, int]:
         """The page at a place, and where the next one is (0 for none)."""
+        tags, faults, end, following = self.directory(at, number)
+        form = self._form(tags)
+        offsets, counts = (self._whole(tags, codes[bool(form.tile)]) for codes in _SEGMENTS)
+        if not counts and form.compression == 1 and len(offsets) == 1 and form.rows:
+            counts = (form.segment_bytes(0),)
+        return Page(self, number, at, end, tags, form, offsets, counts, tuple(faults)), following
+
+    def directory(self, at: int, number: int) -> tuple[dict[int, Tag], list[str], int, int]:
+        """Tags of the page at a place, its faults, where it ends, and where the next one is."""
         word, pointer = self._words
         head = self.read(at, word.size).ljust(word.size, b"\0")
         (count,) = word.unpack(head)
@@ -134,12 +146,7 @@ class TiffBytes:
             raise damaged(self.path, "the file ends too early, within its list of pages")
         tags, faults = self._tags(data[:length], start)
         (following,) = pointer.unpack(data[length:])
-        form = self._form(tags)
-        offsets, counts = (self._whole(tags, codes[bool(form.tile)]) for codes in _SEGMENTS)
-        if not counts and form.compression == 1 and len(offsets) == 1 and form.rows:
-            counts = (form.segment_bytes(0),)
-        end = start + len(data)
-        return Page(self, number, at, end, tags, form, offsets, counts, tuple(faults)), following
+        return tags, faults, start + len(data), following
 
     def _tags(self, data: bytes, start: int) -> tuple[dict[int, Tag], list[str]]:
         """Tags of a page, and what is wrong with those that matter."""

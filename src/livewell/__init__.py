@@ -11,6 +11,8 @@ __version__ = "0.2.0.dev0"
 if TYPE_CHECKING:
     from livewell.classes import ClassNames as ClassNames
     from livewell.errors import LivewellError as LivewellError
+    from livewell.execution.executors import Executor as Executor
+    from livewell.execution.executors import PartDone as PartDone
     from livewell.images.inspection import inspect as inspect
     from livewell.images.opening import open_image as open_image
     from livewell.inference.dosed import Plan as Plan
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "classes": "ClassNames",
     "errors": "LivewellError",
+    "execution.executors": "Executor PartDone",
     "images.inspection": "inspect",
     "images.opening": "open_image",
     "inference.dosed": "Plan",

@@ -69,10 +69,10 @@ class Lines:
 
         def line() -> str:
             gone = self._clock() - began
-            left = f", {_span(gone * (total - at) / at)} left" if 0 < at < total else ""
+            left = f", {span(gone * (total - at) / at)} left" if 0 < at < total else ""
             share = f", {at / total:.0%}" if total else ""
             shown = f"{at:,.1f}".removesuffix(".0")
-            text = f"{what}: {shown} of {total:,}{share}, {_span(gone)} gone{left}"
+            text = f"{what}: {shown} of {total:,}{share}, {span(gone)} gone{left}"
             return f"{text}; {noted}" if noted else text
 
         def tick(done: float = 1, note: str = "") -> None:
@@ -91,7 +91,7 @@ class Lines:
             self._say(line())
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """``45 s``, ``12 min``, ``3 h 5 min``."""
     minutes = round(seconds / 60)
     if seconds < 90:

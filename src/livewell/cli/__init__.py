@@ -22,6 +22,7 @@ from livewell.cli.learn import evaluate_, features_, split_, train_
 from livewell.cli.mosaic import mosaic_
 from livewell.cli.prepare import index_, inspect_, stain_area_
 from livewell.cli.quiz import quiz_
+from livewell.cli.runs import gather_, status_
 from livewell.cli.serve import serve_
 from livewell.cli.show import demo_, simulate
 from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
@@ -66,6 +67,8 @@ for each in (
     heatmap_,
     timelapse_,
     watch_,
+    gather_,
+    status_,
     budget_,
     serve_,
     answers,

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from livewell.cli.executing import executing
 from livewell.cli.talk import PATH, POSITIVE, Talk, command
 
 
@@ -22,6 +23,7 @@ from livewell.cli.talk import PATH, POSITIVE, Talk, command
 )
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
+@executing
 def convert_(talk: Talk, images: Path, to: Path, **options: Any) -> int:
     """Write a file, a folder or a study as OME-Zarr: a plate where every image has a well."""
     from livewell.text import plural

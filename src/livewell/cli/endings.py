@@ -22,6 +22,8 @@ from livewell.errors import STOPPED, LivewellError
 from livewell.files import strict
 from livewell.text import printable
 
+WORDS = "livewell.words"
+"""Key of the words of a command in its context."""
 TRACEBACK = "LIVEWELL_TRACEBACK"
 """Environment variable: show where in the program an unexpected error arose."""
 
@@ -36,6 +38,11 @@ class Terminated(KeyboardInterrupt):
 
 class Command(click.Command):
     """A command that ends as this module says, whatever was typed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click; the words that were typed are kept, see `words`."""
+        ctx.meta[WORDS] = list(args)
+        return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command and leave with its exit code; options are those of click."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from livewell.cli.executing import executing
 from livewell.cli.talk import (
     COUNT,
     DEVICE,
@@ -84,6 +85,7 @@ def mapping(function: Command) -> Command:
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 @OCCUPIED_BY
 @DEVICE
+@executing
 def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Judge a file, a folder or a study: healthy, sick, unsure, or nothing to judge."""
     from livewell.workflows.assess import assess
@@ -120,6 +122,7 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 @channels("Channel to judge; by default the model's.")
 @click.option("--pixel-um", type=POSITIVE, help="Pixel size in micrometres, for all files.")
 @DEVICE
+@executing
 def localise_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) -> int:
     """Find where images hold what a model learnt from labels of images."""
     from livewell.text import plural
@@ -174,6 +177,7 @@ def heatmap_(talk: Talk, movie: Path, model: Path, out: Path, **options: Any) ->
 @mapping
 @click.option("--out", type=PATH, required=True, help="Folder for maps, curves and report.")
 @click.option("--only", multiple=True, help="Name of an image; all of the study if none is named.")
+@executing
 def timelapse_(talk: Talk, study: Path, model: Path, out: Path, **options: Any) -> int:
     """Map a whole study: curves of sick area per position, well and dose."""
     from livewell.study.study import Study

@@ -59,6 +59,10 @@ class Source:
         files = {image: study.path(image) for image in fields["image"].tolist()}
         return cls(files, opening, judge, study, notes)
 
+    def shared(self) -> "Source":
+        """What every process needs of it: all but the lists of files."""
+        return replace(self, files={}, left_out={}, notes=())
+
     def model(self, image: str) -> Model:
         """The model as it judges this image."""
         if self.study is None:

@@ -57,6 +57,7 @@ class ModelOccupancy:
         pixel_um: float | None,
         cache: FeatureCache | None = None,
     ) -> None:
+        self._made_of = model, tuple(channels), pixel_um, cache
         model.need_two_classes("whether patches hold cells is told by")
         if not model.card.profile.net.sees_fields:
             raise ModelFileError(
@@ -81,6 +82,10 @@ class ModelOccupancy:
         if known and model.net.pixel_um:
             module.pool_px = round(module.pool_px * model.net.pixel_um / known)
         self._reader = FieldReader(replace(model.net, module=module, pixel_um=known), cache)
+
+    def __reduce__(self) -> tuple[type["ModelOccupancy"], tuple[object, ...]]:
+        """Made again in another process, where the model is loaded."""
+        return ModelOccupancy, self._made_of
 
     @classmethod
     def of_study(

@@ -91,6 +91,10 @@ class Locator:
         self.finder = model.finder(self.look)
         self.frame_px = self.card.frame_px or (0, 0)
 
+    def __reduce__(self) -> tuple[type["Locator"], tuple[Model, Look, float]]:
+        """Made again in another process, where the model is loaded."""
+        return Locator, (self.model, self.look, self.least)
+
     def seen(self, field: Field, tick: Tick | None = None) -> Detections | None:
         """What the model detects in a field; ``None`` where there is nothing to judge."""
         return self.model.detected(field, self.look, tick)

@@ -30,7 +30,7 @@ from livewell.outputs.zarr_metadata import (
 from livewell.plate import Well
 
 KIND = "conversion"
-LEDGER = ("journal", "journal.jsonl", "units.json")
+LEDGER = ("units",)
 """Files that are there while fields are made."""
 
 
@@ -136,6 +136,7 @@ class FieldRecords:
 
     def add(self, item: Item, record: Record) -> None:
         """Tell that a field is whole; its record came with it."""
+        self.journal.add(item, {"asked": record["asked"]})
 
 
 def _ours(folder: Path) -> Values:

@@ -21,8 +21,10 @@ from livewell.outputs.zarr_store import LEDGER, ZarrStore
 from livewell.progress import Tick
 
 HOLDS = frozenset(
-    [*GROUP_FILES.values(), ".zgroup", *map(str, range(32)), "labels", "tables", "heatmap", "stain"]
-    + list(LEDGER)
+    [
+        *(*GROUP_FILES.values(), ".zgroup", *map(str, range(32)), *LEDGER),
+        *("labels", "tables", "heatmap", "stain"),
+    ]
 )
 """What may lie in an older field, which a new one takes the place of."""
 NO_PIXEL_UM = "no pixel size is known: its scale in the store is 1, without a unit"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from livewell import __version__
+from livewell.execution.executors import SERIAL, Executor
 from livewell.execution.frames import FileFrame, OpenSettings, counted, judge_frames
 from livewell.execution.items import Item, Journal, Record, map_items
 from livewell.execution.results import ResultFolder
@@ -58,6 +60,7 @@ def assess(
     occupied_by: AnyPath | None = None,
     named: Mapping[str, str] | None = None,
     device: str = AUTO,
+    executor: Executor = SERIAL,
 ) -> Assessment:
     """Judge images by a trained model.
 
@@ -90,6 +93,8 @@ def assess(
         against it, in ``named.csv`` and on the page.
     device
         Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    executor
+        Where the work is done, see `livewell.Executor`.
 
     Raises
     ------
@@ -132,13 +137,16 @@ def assess(
         found = judged_frame(judge, frame, stride, occupancy)
         return verdict_row(found) | ({"extremes": extremes(found)} if found.boxes else {})
 
+    shared = source.shared()
+
     def worked(item: Item, tick: Tick) -> Record:
-        own = source.model(item.name)
+        own = shared.model(item.name)
         return judge_frames(item, tick, own, opening, partial(judged, own))
 
-    # records of older versions hold other rows: their files are judged again
-    items = [Item(name, path, settings | {"rows": 3}) for name, path in files.items()]
-    batch = map_items(items, worked, Journal(out), what="judging images")
+    # records of other versions may hold other rows: their files are judged again
+    own = settings | {"rows": 3, "livewell": __version__}
+    items = [Item(name, path, own) for name, path in files.items()]
+    batch = map_items(items, worked, Journal(out), what="judging images", executor=executor)
     verdicts = verdict_table(batch.rows, positions, judge.classes)
     notes = counted((row["image"], row["note"]) for row in batch.rows if row["note"])
     warnings = (*source.notes, *unplaced, *gaps(card.patch_px, stride), *notes)

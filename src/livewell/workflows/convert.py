@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from livewell.errors import LivewellError, why
+from livewell.execution.executors import SERIAL, Executor
 from livewell.execution.frames import counted, image_files
 from livewell.execution.items import map_items
 from livewell.files import AnyPath
@@ -67,6 +68,7 @@ def convert(
     ngff: Ngff = "0.5",
     pixel_um: float | None = None,
     frame_s: float | None = None,
+    executor: Executor = SERIAL,
 ) -> Conversion:
     """Write images as OME-Zarr, pixels bit by bit as they are.
 
@@ -89,6 +91,8 @@ def convert(
         Version of OME-Zarr: ``0.5`` (Zarr 3, in shards), or ``0.4`` (Zarr 2) for older programs.
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
+    executor
+        Where the work is done.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def convert(
     plans = {field.name: field for field in plan.fields}
     work = FieldWork(store, plans, **scale)
     records: Any = FieldRecords(to, work.folders())
-    batch = map_items(work.items(), work, records, what="converting images")
+    batch = map_items(work.items(), work, records, what="converting images", executor=executor)
     failures = pd.concat([source.broken, batch.failures], ignore_index=True)
     store.end(plan, batch.records, failures[["image", "error"]].to_dict("records"))
     fields = _table(plan, {name: record["shape"] for name, record in batch.records.items()})

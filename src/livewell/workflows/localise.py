@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from livewell import __version__
+from livewell.execution.executors import SERIAL, Executor
 from livewell.execution.frames import OpenSettings, counted, image_files
 from livewell.execution.items import Item, Journal, map_items
 from livewell.execution.results import ResultFolder
@@ -61,6 +64,7 @@ def localise(
     channels: Channels = None,
     pixel_um: float | None = None,
     device: str = AUTO,
+    executor: Executor = SERIAL,
 ) -> Localisation:
     """Say of every image whether it holds the positive class, and where.
 
@@ -81,7 +85,7 @@ def localise(
         As in `livewell.inference.detections.Look`, and its defaults.
     figures
         Most overlays that are drawn, see `report.localisation_figures.chosen`; 0: no figure at all.
-    pattern, channels, pixel_um, device
+    pattern, channels, pixel_um, device, executor
         As in `livewell.workflows.assess.assess`.
 
     Raises
@@ -114,14 +118,15 @@ def localise(
     positions, unplaced = wells(list(files), pattern)
     folder = ResultFolder.claim(out, "localisation", "localisation.json", settings).begin()
     items = [
-        Item(name, files[name], settings | {"name": base})
+        Item(name, files[name], settings | {"name": base, "livewell": __version__})
         for name, base in file_names(list(files)).items()
     ]
     batch = map_items(
         items,
-        lambda item, tick: locate(item, tick, locator, opening, out),
+        partial(locate, locator=locator, opening=opening, out=out),
         Journal(out),
         what="locating",
+        executor=executor,
         files=lambda record: [out / row["mask"] for row in record["rows"]],
     )
     pictures, detections = located_tables(batch.rows, positions)

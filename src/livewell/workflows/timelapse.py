@@ -8,6 +8,7 @@ import pandas as pd
 
 from livewell.doses.over_time import Curves
 from livewell.doses.positions import refuse_untimed
+from livewell.execution.executors import SERIAL, Executor
 from livewell.execution.items import FolderRecords, Item, Record, map_items
 from livewell.execution.results import ResultFolder
 from livewell.files import AnyPath, folder_names, sha256
@@ -60,6 +61,7 @@ def timelapse(
     fps: float = 5.0,
     video: str = "webm",
     device: str = AUTO,
+    executor: Executor = SERIAL,
 ) -> TimeLapseResult:
     """Map every image of a study, and draw sick area over time.
 
@@ -79,6 +81,8 @@ def timelapse(
         Names of images; all of the study where empty.
     stride_px, edges, engine, backend, memory_gb, fps, video, device
         As in `livewell.workflows.heatmap.heatmap`.
+    executor
+        Where the work is done, see `livewell.Executor`.
     channels
         Channels to judge, in the model's order; by default the study's, else the model's.
 
@@ -131,7 +135,7 @@ def timelapse(
         items.append(Item(image, study.path(image), about | asked))
     files = ("map.ome.tif", "curve.csv", "report.html", f"overlay.{video}")
     records = FolderRecords(out, folders, RECORD, files)
-    batch = map_items(items, mapped, records, what="mapping positions")
+    batch = map_items(items, mapped, records, what="mapping positions", executor=executor)
     curves, positions = position_results(batch, study, fields, folders, scored)
     failures = batch.failures[["image", "error"]]
     results = TimelapseResults(

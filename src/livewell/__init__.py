@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from livewell.classes import ClassNames as ClassNames
     from livewell.errors import LivewellError as LivewellError
     from livewell.execution.executors import Executor as Executor
-    from livewell.execution.executors import PartDone as PartDone
     from livewell.images.inspection import inspect as inspect
     from livewell.images.opening import open_image as open_image
     from livewell.inference.dosed import Plan as Plan
@@ -77,7 +76,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "classes": "ClassNames",
     "errors": "LivewellError",
-    "execution.executors": "Executor PartDone",
+    "execution.executors": "Executor",
     "images.inspection": "inspect",
     "images.opening": "open_image",
     "inference.dosed": "Plan",

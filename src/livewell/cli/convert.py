@@ -25,7 +25,7 @@ from livewell.cli.talk import PATH, POSITIVE, Talk, command
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 @executing
 def convert_(talk: Talk, images: Path, to: Path, **options: Any) -> int:
-    """Write a file, a folder or a study as OME-Zarr: a plate where every image has a well."""
+    """Write images or a study as OME-Zarr: a plate where every image has a well."""
     from livewell.text import plural
     from livewell.workflows.convert import convert
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livewell.cli.endings import echo
+from livewell.cli.executing import executing
 from livewell.cli.talk import (
     COUNT,
     DEVICE,
@@ -142,6 +143,7 @@ def _show_settings(context: click.Context, parameter: click.Parameter, name: str
 @click.option("--labels", default="labels", show_default=True, help="Frames of these labels.")
 @channels("Channel to look at; by default the study's.")
 @DEVICE
+@executing
 def features_(
     talk: Talk, study: Path, profile: str | None, settings: dict[str, str], **options: Any
 ) -> None:

@@ -17,7 +17,7 @@ SHOWN = 5
 @command("status")
 @click.argument("out", type=PATH)
 def status_(talk: Talk, out: Path) -> int:
-    """Say how far the run is that fills a folder of results, while it runs and after."""
+    """Say how far a run is, from its folder, while it runs and after."""
     from livewell.execution.status import RunStatus
     from livewell.progress import span
     from livewell.text import few
@@ -56,7 +56,7 @@ def status_(talk: Talk, out: Path) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def gather_(context: click.Context, out: Path, quiet: bool, as_json: bool) -> None:
-    """Make tables and page of a run whose parts were done with --shard; list what is missing."""
+    """Make tables and page of a run that was done in parts (--shard)."""
     from livewell.errors import StudyError
     from livewell.execution.status import RUN, read_units
 

@@ -16,9 +16,10 @@ from livewell.execution.journal import FolderRecords as FolderRecords
 from livewell.execution.journal import Item as Item
 from livewell.execution.journal import Journal as Journal
 from livewell.execution.journal import Record as Record
+from livewell.execution.journal import Records
 from livewell.execution.status import began, counts
 from livewell.execution.units import STOPPING as STOPPING
-from livewell.execution.units import Outcome, Unit, Work, journal_of
+from livewell.execution.units import Outcome, Unit, Work
 from livewell.progress import Tick, each, shown, task
 
 MISSING = "no record of this image: do its part of the run, or give the command without --shard"
@@ -41,7 +42,7 @@ class ItemResults:
 def map_items(
     items: Sequence[Item],
     work: Work,
-    records: Journal | FolderRecords,
+    records: Records,
     *,
     what: str,
     files: Callable[[Record], Iterable[Path]] = lambda record: (),
@@ -58,7 +59,7 @@ def map_items(
     PartDone
         `executor` has a shard, which is done now.
     """
-    journal, of_part = journal_of(records), executor.part([item.name for item in items])
+    journal, of_part = records.journal, executor.part([item.name for item in items])
     began(journal, what, [item.name for item in items])
     found: dict[str, Record] = {}
     broken: dict[str, Sequence[Record]] = {}

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 from zlib import crc32
 
@@ -28,6 +28,24 @@ Record = dict[str, Any]
 """What came of an item, as plain values."""
 FAILED, AGAIN, AT, BY = "failed", "again", "at", "by"
 """Keys of lines: why a unit failed, that it is done again; when a line was written, and by whom."""
+
+
+class Records(Protocol):
+    """Where the records of units are kept, and the journal that tells of all of them."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of results."""
+
+    @property
+    def journal(self) -> "Journal":
+        """The ledger."""
+
+    def get(self, item: "Item", asked: Record) -> Record | None:
+        """The record of an item that was asked so."""
+
+    def add(self, item: "Item", record: Record) -> None:
+        """Keep the record of an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,11 @@ class Journal:
     def __reduce__(self) -> tuple[type["Journal"], tuple[Path]]:
         """What was read is not sent along."""
         return Journal, (self.folder,)
+
+    @property
+    def journal(self) -> "Journal":
+        """Itself."""
+        return self
 
     @property
     def units(self) -> Path:
@@ -181,6 +204,29 @@ def _writer(process: int) -> str:
     """Name of the file that this process writes, which no other one has."""
     host = re.sub(r"[^A-Za-z0-9.]+", "-", platform.node())[:60] or "host"
     return f"{host}-{process}-{uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """No records, where work that was done costs little the second time; the journal tells of it.
+
+    It lies in `folder`.
+    """
+
+    folder: Path
+
+    @property
+    def journal(self) -> Journal:
+        """Where every unit has a line."""
+        return Journal(self.folder)
+
+    def get(self, item: Item, asked: Record) -> Record | None:
+        """Nothing is known."""
+        return None
+
+    def add(self, item: Item, record: Record) -> None:
+        """Tell that a unit is done."""
+        self.journal.add(item, {"asked": record["asked"]})
 
 
 @dataclass(frozen=True, slots=True)

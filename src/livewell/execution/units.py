@@ -12,7 +12,7 @@ from livewell.errors import (
     SpecError,
     why,
 )
-from livewell.execution.journal import FolderRecords, Item, Journal, Record
+from livewell.execution.journal import Item, Record, Records
 from livewell.progress import Tick
 
 STOPPING = (OutputError, SpecError, ModelFileError, MissingExtraError)
@@ -34,7 +34,7 @@ class Unit:
     """The work of a run, done where it is called: it writes the record, then returns it."""
 
     work: Work
-    records: Journal | FolderRecords
+    records: Records
 
     @property
     def folder(self) -> Path:
@@ -56,10 +56,5 @@ class Unit:
     def failed(self, asked: Record, error: str) -> Outcome:
         """Keep that an item failed."""
         failures = [{"t": None, "error": error}]
-        journal_of(self.records).fail(asked, failures)
+        self.records.journal.fail(asked, failures)
         return Outcome(None, failures)
-
-
-def journal_of(records: Journal | FolderRecords) -> Journal:
-    """The ledger of a folder of results."""
-    return records if isinstance(records, Journal) else records.journal

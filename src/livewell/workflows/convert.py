@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -116,7 +115,7 @@ def convert(
     store = ZarrStore.claim(to, ngff, settings)
     plans = {field.name: field for field in plan.fields}
     work = FieldWork(store, plans, **scale)
-    records: Any = FieldRecords(to, work.folders())
+    records = FieldRecords(to, work.folders())
     batch = map_items(work.items(), work, records, what="converting images", executor=executor)
     failures = pd.concat([source.broken, batch.failures], ignore_index=True)
     store.end(plan, batch.records, failures[["image", "error"]].to_dict("records"))

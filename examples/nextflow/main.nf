@@ -12,7 +12,7 @@ params.out = 'verdicts'
 params.shards = 20
 
 process SHARD {
-    tag "${shard}/${of}"
+    tag "${shard}/${params.shards}"
     cpus 1
     memory '4 GB'
     time '1h'
@@ -20,14 +20,15 @@ process SHARD {
     maxRetries 3
 
     input:
-    tuple val(shard), val(of), val(images), val(model), val(out)
+    val shard
 
     output:
     val shard
 
     script:
     """
-    livewell assess '${images}' --model '${model}' --out '${out}' --shard ${shard}/${of}
+    livewell assess '${file(params.images)}' --model '${file(params.model)}' \
+      --out '${file(params.out)}' --shard ${shard}/${params.shards}
     """
 }
 
@@ -37,25 +38,21 @@ process GATHER {
 
     input:
     val shards
-    val out
 
     output:
-    val out
+    stdout
 
     script:
     """
-    livewell gather '${out}'
+    livewell gather '${file(params.out)}'
     """
 }
 
 workflow {
     if (!params.images || !params.model) {
-        error 'Name the images and the model: --images FOLDER --model FOLDER'
+        error('Name the images and the model: --images FOLDER --model FOLDER')
     }
-    def images = file(params.images).toAbsolutePath()
-    def model = file(params.model).toAbsolutePath()
-    def out = file(params.out).toAbsolutePath()
-    parts = Channel.of(1..params.shards)
-        .map { shard -> tuple(shard, params.shards, images, model, out) }
-    GATHER(SHARD(parts).collect(), out)
+    SHARD(Channel.of(1..params.shards))
+    GATHER(SHARD.out.collect())
+    GATHER.out.view()
 }

@@ -25,6 +25,7 @@ KINDS = {
     "kills": ("stops", "Kills"),
     "disk": ("stops", "FullDisk"),
     "twins": ("stops", "Twins"),
+    "cluster": ("cluster", "Cluster"),
 }
 """Module and class of every kind."""
 

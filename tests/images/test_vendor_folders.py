@@ -49,8 +49,7 @@ def test_every_plane_is_the_one_that_was_written(write: Write, tmp_path: Path) -
                 step = 3600 if write is made.cell_voyager else 600
                 assert (header.times_s, header.frame_s) == ((0, step, 2 * step), step)
                 assert header.pixel_um == pytest.approx(0.598)
-                if write is not made.in_cell:
-                    assert header.stage_um == pytest.approx((-20, 100 * site))
+                assert header.stage_um == pytest.approx((-20, 100 * site))
                 for t in range(3):
                     for c, (channel, z) in enumerate(((1, 1), (1, 2), (2, 1), (2, 2))):
                         frame = image.frame(t, c)
@@ -213,6 +212,16 @@ def test_lengths_without_a_unit_are_not_taken(tmp_path: Path) -> None:
     header = read_header(folder / "B03" / "f01")
     assert (header.pixel_um, header.times_s, header.stage_um) == (None, None, None)
     assert any("5.98E-07" in note for note in header.notes)
+
+
+def test_offsets_without_a_unit_are_not_taken(tmp_path: Path) -> None:
+    """An IN Cell folder that states offsets alone has no stage position, and that is noted once."""
+    folder = made.in_cell(tmp_path / "Images")
+    path = folder / "run.xdce"
+    path.write_text(path.read_text("utf-8").replace("PlatePosition_um", "Other"), "utf-8")
+    header = read_header(folder / "B03" / "f01")
+    assert header.stage_um is None
+    assert sum("stage positions" in note for note in header.notes) == 1
 
 
 def test_folders_of_incucyte(tmp_path: Path) -> None:

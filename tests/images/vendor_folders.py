@@ -141,7 +141,8 @@ def in_cell(folder: Path, planes: list[Plane] = PLANES, seed: int = 0) -> Path:
             f'<Image acquisition_time_ms="{t * 600_000 + z * 10}" filename="{name}" thumbnail="x">'
             f'<Well label="{well}"><Row number="{row}"/><Column number="{column}"/></Well>'
             f'<Identifier field_index="{site - 1}" time_index="{t - 1}" wave_index="{channel - 1}"'
-            f' z_index="{z - 1}"/><OffsetFromWellCenter x="{site * 100}" y="-20"/></Image>'
+            f' z_index="{z - 1}"/><OffsetFromWellCenter x="{site}" y="2"/>'
+            f'<PlatePosition_um x="{site * 100}" y="-20"/></Image>'
         )
     waves = "".join(
         f'<Wavelength fusion_wave="false" index="{channel - 1}"><ExcitationFilter name="TL"/>'

@@ -6,7 +6,6 @@ from pathlib import Path
 from livewell.images.planes import PlaneTable
 from livewell.images.tiff import scale
 from livewell.images.vendors.gathering import Gathering
-from livewell.images.vendors.opera import MIDDLE
 from livewell.images.vendors.records import Record, read_records
 
 
@@ -22,7 +21,6 @@ def read(folder: Path, files: Collection[str]) -> dict[str, PlaneTable]:
     """
     path = min(path for path in folder.iterdir() if path.suffix.lower() == ".xdce")
     gathering = Gathering(files, lambda channel: f"wave {channel}")
-    gathering.said["account"] = (MIDDLE,)
     images: list[Record] = []
     waves: list[Record] = []
 
@@ -50,7 +48,7 @@ def read(folder: Path, files: Collection[str]) -> dict[str, PlaneTable]:
 _IDS = ("time_index", "field_index", "wave_index", "z_index")
 _KEPT = (
     ".filename", ".acquisition_time_ms", "Row.number", "Column.number", "OffsetFromWellCenter.x",
-    "OffsetFromWellCenter.y", "OffsetFromWellCenter.unit", "ExcitationFilter.name",
+    "OffsetFromWellCenter.y", "PlatePosition_um.x", "PlatePosition_um.y", "ExcitationFilter.name",
     "EmissionFilter.name", *(f"Identifier.{key}" for key in _IDS),
 )  # fmt: skip
 
@@ -70,7 +68,10 @@ def _add(gathering: Gathering, record: Record) -> None:
     time, field, channel, z = map(int, numbers)
     if channel not in gathering.names:
         _name(gathering, numbers[2], record)
-    offset = [record.get(f"OffsetFromWellCenter.{key}") for key in ("y", "x", "unit")]
+    # a place on the plate has its unit in its name, an offset from the well's middle has none
+    plate = [record.get(f"PlatePosition_um.{key}") for key in ("y", "x")]
+    offset = [record.get(f"OffsetFromWellCenter.{key}") for key in ("y", "x")]
+    at = (*plate, "um") if all(plate) else (*offset, None)
     milliseconds = scale.number(record.get(".acquisition_time_ms"))
     gathering.add(
         (record.get("Row.number", ""), record.get("Column.number", "")),
@@ -78,5 +79,5 @@ def _add(gathering: Gathering, record: Record) -> None:
         (time, channel, z),
         record[".filename"],
         None if milliseconds is None else milliseconds / 1000,
-        stage_um=gathering.stage(*offset),
+        stage_um=gathering.stage(*at),
     )

@@ -1,0 +1,1 @@
+"""Tasks of the Fractal platform that judge cells by livewell."""

@@ -1,4 +1,4 @@
-"""Runs on processes, Dask and SLURM that lose workers, schedulers, jobs, nodes and room on disk.
+"""Runs in parts, on processes, Dask and SLURM that lose workers, schedulers, jobs, nodes, room.
 
 All must end as the undisturbed run did: no unit lost, none doubled, nothing left running. One round
 (`len(PLAN)` cases) kills 200 workers and 50 schedulers, and cancels 20 jobs.
@@ -7,9 +7,11 @@ All must end as the undisturbed run did: no unit lost, none doubled, nothing lef
 import atexit
 import random
 import resource
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,8 @@ from tests.execution.slurm import Slurm, cluster, missing
 
 FILES = 120
 Judged = tuple[str, str]
-Disturbance = Callable[[World, random.Random, Path], Judged]
+Disturbance = partial[Judged]
+"""What is done to a run, given a `World`, random numbers and a folder."""
 
 
 def workers(world: World, rng: random.Random, folder: Path, way: str, kills: int) -> Judged:
@@ -48,6 +51,27 @@ def _kill_one(run: Run, rng: random.Random) -> int:
             rng.choice(found).kill()
             return 1
     return 0
+
+
+def parts(world: World, rng: random.Random, folder: Path, kills: int, of: int = 4) -> Judged:
+    """Parts of a run are killed, and begun again as a cluster begins a job again."""
+    killed, told = 0, ("equal", "")
+    with running("parts", world, folder) as run:
+        while killed < kills and told[0] == "equal":
+            run.fresh()
+            todo = {(k, of): run.begin(shard=(k, of)) for k in range(1, of + 1)}
+            while any(command.poll() is None for command in todo.values()) and killed < kills:
+                time.sleep(rng.uniform(0.05, 1.0))
+                part = rng.choice([it for it, command in todo.items() if command.poll() is None])
+                todo[part].kill()
+                todo[part].wait()
+                killed += 1
+                todo[part] = run.begin(shard=part)
+            if wrong := "".join(map(run.end, todo.values())):
+                return "other exception", wrong
+            run.times = 0
+            told = run.settle(gather=True)
+    return told[0], f"{killed} workers killed; {told[1]}"
 
 
 def schedulers(world: World, rng: random.Random, folder: Path, way: str, kills: int) -> Judged:
@@ -144,7 +168,7 @@ def full_disk(world: World, rng: random.Random, folder: Path, way: str) -> Judge
 
 def gathers(world: World, rng: random.Random, folder: Path, parts: int = 4) -> Judged:
     """Parts at once, of which some are killed and given again; always two that gather at once."""
-    with running("shards", world, folder) as run:
+    with running("parts", world, folder) as run:
         todo = {(k, parts): run.begin(shard=(k, parts)) for k in range(1, parts + 1)}
         for part in rng.sample(sorted(todo), 2):
             time.sleep(rng.uniform(0.2, 1.0))
@@ -184,29 +208,34 @@ def _settled(run: Run, command: "subprocess.Popen[bytes]") -> Judged:
     return run.settle()
 
 
-def _cases(what: Callable[..., Judged], number: int, **settings: object) -> list[Disturbance]:
-    return [partial(what, **settings)] * number
-
-
-PLAN: tuple[Disturbance, ...] = (
-    *_cases(workers, 10, way="workers", kills=10),
-    *_cases(workers, 5, way="dask", kills=10),
-    *_cases(workers, 5, way="slurm", kills=10),
-    *_cases(schedulers, 4, way="workers", kills=5),
-    *_cases(schedulers, 3, way="dask", kills=5),
-    *_cases(schedulers, 3, way="slurm", kills=5),
-    *_cases(scancel, 5, kills=4),
-    *_cases(walltime, 2),
-    *_cases(node, 2),
-    *_cases(full_disk, 2, way="workers"),
-    *_cases(full_disk, 1, way="dask"),
-    *_cases(full_disk, 1, way="slurm"),
-    *_cases(gathers, 4),
-    *_cases(deadly, 1, way="workers"),
-    *_cases(deadly, 1, way="dask"),
-    *_cases(deadly, 1, way="slurm"),
+ROUND: tuple[tuple[int, Disturbance], ...] = (
+    (8, partial(parts, kills=10)),
+    (5, partial(workers, way="workers", kills=10)),
+    (3, partial(workers, way="dask", kills=10)),
+    (4, partial(workers, way="slurm", kills=10)),
+    (4, partial(schedulers, way="workers", kills=5)),
+    (3, partial(schedulers, way="dask", kills=5)),
+    (3, partial(schedulers, way="slurm", kills=5)),
+    (5, partial(scancel, kills=4)),
+    (2, partial(walltime)),
+    (2, partial(node)),
+    (2, partial(full_disk, way="workers")),
+    (1, partial(full_disk, way="dask")),
+    (1, partial(full_disk, way="slurm")),
+    (4, partial(gathers)),
+    (1, partial(deadly, way="workers")),
+    (1, partial(deadly, way="dask")),
+    (1, partial(deadly, way="slurm")),
 )
-"""The disturbance of every case by its number, over and over."""
+"""How many cases of each disturbance are one round."""
+PLAN = [
+    disturb
+    for _, disturb in sorted(
+        (((k + 0.5) / number, disturb) for number, disturb in ROUND for k in range(number)),
+        key=lambda it: it[0],
+    )
+]
+"""The disturbance of every case by its number, over and over; each early in a round."""
 
 
 class Cluster:
@@ -225,6 +254,8 @@ class Cluster:
             stack = ExitStack()
             self._slurm = stack.enter_context(cluster())
             atexit.register(stack.close)
+            # also where the campaign itself is ended
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         files = folder / "files"
         files.mkdir(parents=True)
         for number in range(FILES):
@@ -236,7 +267,6 @@ class Cluster:
     def case(self, world: World, rng: random.Random, folder: Path) -> Case:
         """The disturbance of this number."""
         disturb = self._plan[int(folder.name.partition("-")[2]) % len(self._plan)]
-        assert isinstance(disturb, partial)
         settings = " ".join(map(str, disturb.keywords.values()))
 
         def judge() -> Judged:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from livewell.execution.status import RunStatus
 
 from livewell.errors import LivewellError
+from livewell.execution.journal import Journal
+from livewell.execution.status import RunStatus
 from tests.campaign.small_work import RESULT
 from tests.execution.slurm import Slurm, until
 
@@ -119,7 +120,7 @@ class Run:
         found = self.rows()
         if found != [row for row in self.world.rows if row["image"] not in expected]:
             return "differs", f"{len(found)} rows of {len(self.world.rows)}"
-        journal = self.out / "journal.jsonl"
+        journal = Journal(self.out).path
         if not expected and len(journal.read_bytes().splitlines()) != len(found):
             return "differs", "lines of the journal are lost or doubled"
         if left := self.left():

@@ -12,9 +12,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from livewell.execution.executors import Executor, PartDone
-
 from livewell.errors import LivewellError
+from livewell.execution.executors import Executor, PartDone
 from livewell.execution.items import Item, Journal, Record, map_items
 from livewell.files import write_json
 from livewell.progress import Tick

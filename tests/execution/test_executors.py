@@ -187,3 +187,39 @@ def test_a_unit_that_kills_its_worker_each_time(items, serial, tmp_path: Path) -
     assert "was killed" in errors["4"]
     gathered = worked(items, tmp_path / "out", work, Executor(gather=True))
     alike(gathered, found)
+
+
+def test_a_unit_that_kills_a_process_without_workers(items, serial, tmp_path: Path) -> None:
+    """The same command leaves it for last, gives up after three, and tries it when asked again."""
+
+    def work(item: Item, tick: Tick) -> Record:
+        if item.name == "4":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return measure(item, tick)
+
+    out, codes = tmp_path / "out", []
+    out.mkdir()
+    for _ in range(4):
+        process = os.fork()
+        if process == 0:
+            worked(items, out, work)
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+    assert codes == [-signal.SIGKILL] * 3 + [0]
+    gathered = worked(items, out, work, Executor(gather=True))
+    assert gathered.rows == [row for row in serial.rows if row["image"] != "4"]
+    errors = gathered.failures.set_index("image")["error"]
+    assert "3 processes were killed" in errors["4"]
+    alike(worked(items, out, measure), serial)
+
+
+def test_a_stopped_process_is_no_fault_of_a_unit(items, serial, tmp_path: Path) -> None:
+    """Whoever stops a command four times at one unit finds it done by the fifth."""
+
+    def work(item: Item, tick: Tick) -> Record:
+        raise KeyboardInterrupt
+
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            worked(items, tmp_path / "out", work)
+    alike(worked(items, tmp_path / "out", measure), serial)

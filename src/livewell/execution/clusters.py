@@ -1,10 +1,8 @@
 """Workers of this machine, of a Dask cluster or of SLURM jobs, and a client of their scheduler."""
 
 import logging
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +10,10 @@ from typing import Any
 
 from livewell.errors import ClusterError
 from livewell.execution.executors import Executor
+from livewell.execution.slurm import jobs_end_early, queued, slurm_cluster
 
 CONNECT_S, RENEW_S = 30, 10.0
 """How long a scheduler may take to answer; how often it is looked whether workers are gone."""
-DEFAULT_MEMORY = "4GB"
-"""Of a SLURM job, where nothing else is said."""
 NO_PAGES = {"dashboard": False, "dashboard_address": ":0"}
 """A scheduler shows no pages, and takes any free port for the rest."""
 KILLS = 3
@@ -34,10 +31,13 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A client of the scheduler, and what replaces workers that are gone."""
+    """A client of the scheduler, and what replaces workers that are gone.
+
+    `renew` says why there may be none yet, where that is known.
+    """
 
     client: Any
-    renew: Callable[[], None]
+    renew: Callable[[], str]
 
 
 @contextmanager
@@ -56,12 +56,15 @@ def pool_of(executor: Executor, folder: Path) -> Iterator[Pool]:
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
         stack.callback(logging.getLogger("distributed").setLevel, logging.WARNING)
+        stack.callback(logging.getLogger("asyncio").setLevel, logging.WARNING)
         # what happens to workers is told by livewell
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         cluster: Any = None
+        logs = folder / "units" / "logs"
         try:
             if executor.cluster == "slurm":
-                cluster = stack.enter_context(_slurm(executor, folder / "units" / "logs"))
+                cluster = stack.enter_context(slurm_cluster(executor, logs, SETTINGS, NO_PAGES))
             elif executor.cluster is None:
                 cluster = stack.enter_context(_local(executor))
             if cluster is not None:
@@ -77,7 +80,7 @@ def pool_of(executor: Executor, folder: Path) -> Iterator[Pool]:
                 if executor.cluster == "dask"
                 else "see what is said above; without --workers and --cluster this process works",
             ) from error
-        yield Pool(client, _renewal(client, cluster, executor))
+        yield Pool(client, _renewal(client, cluster, executor, logs))
 
 
 def _connected(scheduler: str) -> Any:
@@ -104,76 +107,36 @@ def _local(executor: Executor) -> Any:
     )
 
 
-def _slurm(executor: Executor, logs: Path) -> Any:
-    from dask_jobqueue.slurm import SLURMCluster
-
-    logs.mkdir(parents=True, exist_ok=True)
-    quiet = [
-        f"export DASK_{name.upper().replace('.', '__').replace('-', '_')}={value}"
-        for name, value in SETTINGS.items()
-    ]
-    cluster: Any = SLURMCluster(
-        queue=executor.partition,
-        account=executor.account,
-        cores=1,
-        processes=1,
-        memory=executor.memory or DEFAULT_MEMORY,
-        walltime=executor.walltime,
-        python=sys.executable,
-        log_directory=str(logs),
-        job_name="livewell",
-        job_script_prologue=quiet,
-        silence_logs="critical",
-        scheduler_options=NO_PAGES,
-    )
-    cluster.scale(executor.jobs)
-    return cluster
-
-
-def _renewal(client: Any, cluster: Any, executor: Executor) -> Callable[[], None]:
+def _renewal(client: Any, cluster: Any, executor: Executor, logs: Path) -> Callable[[], str]:
     """What begins workers anew in place of those that ended and do not come back."""
-    looked, missed = time.monotonic(), set[Any]()
+    looked, missed, ended, why = time.monotonic(), set[Any](), 0, ""
 
-    def renew() -> None:
-        nonlocal looked, missed
+    def renew() -> str:
+        nonlocal looked, missed, ended, why
         if time.monotonic() - looked < RENEW_S:
-            return
+            return why
         looked = time.monotonic()
         there = {each["name"] for each in client.scheduler_info(n_workers=-1)["workers"].values()}
         missing = {name: worker for name, worker in cluster.workers.items() if name not in there}
-        queued = _queued() if executor.cluster == "slurm" else None
-        # jobs that wait in a queue are left there; a process of this machine has had its time
-        gone = {
-            name: worker
-            for name, worker in missing.items()
-            if (name in missed if queued is None else str(worker.job_id) not in queued)
-        }
+        jobs = queued() if executor.cluster == "slurm" else {}
+        if jobs is None:
+            why = "SLURM does not answer"
+            return why
+        if executor.cluster == "slurm":
+            # jobs that wait in a queue are left there
+            gone = {name: it for name, it in missing.items() if str(it.job_id) not in jobs}
+            waits = {jobs[str(it.job_id)] for name, it in missing.items() if name not in gone}
+            why = ", ".join(sorted(waits - {"None"}))
+            ended = 0 if there else ended + len(gone)
+            jobs_end_early(ended, executor, logs)
+        else:
+            # a process of this machine has had its time
+            gone = {name: it for name, it in missing.items() if name in missed}
         for name, worker in gone.items():
             cluster.workers.pop(name, None)
             cluster.loop.add_callback(worker.close)
         missed = set(missing) - set(gone)
         cluster.scale(executor.jobs or executor.workers)
+        return why
 
-    return renew if cluster is not None else lambda: None
-
-
-def _queued() -> Container[str]:
-    """Numbers of the user's SLURM jobs that wait or run; all where SLURM does not answer."""
-    try:
-        told = subprocess.run(
-            ["squeue", "--me", "--noheader", "--format=%A"],  # noqa: S607  (as PATH finds it)
-            capture_output=True,
-            text=True,
-            timeout=CONNECT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return _Every()
-    return set(told.stdout.split())
-
-
-class _Every(Container[str]):
-    """Holds every number."""
-
-    def __contains__(self, _: object) -> bool:
-        return True
+    return renew if cluster is not None else lambda: ""

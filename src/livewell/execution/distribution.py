@@ -25,7 +25,7 @@ POLL_S = 1.0
 KILLED = (
     "its worker was killed {times} times while it was at this image, the last times with nothing"
     " beside it. What to do: it probably needs more memory than there is; give workers more"
-    " (--memory), or take fewer (--workers)"
+    " (--memory), take fewer (--workers), or give SLURM jobs more time (--walltime)"
 )
 Take = Callable[[Item, Outcome], None]
 _BUSY = threading.Lock()
@@ -64,7 +64,7 @@ class _Round:
         self.underway: dict[Any, Item] = {}
         self.suspects: deque[Item] = deque()
         self.killed: dict[str, int] = {}
-        self.seen = time.monotonic()
+        self.seen, self.why = time.monotonic(), ""
 
     def go(self, todo: Sequence[Item]) -> None:
         """Do all units."""
@@ -123,15 +123,16 @@ class _Round:
         if number:
             self.seen = now
         else:
-            self.tick(0, "waiting for a worker")
+            self.tick(0, f"waiting for a worker {self.why}".strip())
         if now - self.seen > self.executor.longest_wait_s:
             raise ClusterError(
                 f"no worker for {now - self.seen:.0f} s",
                 where=self.executor.scheduler or self.executor.partition or "this machine",
+                got=self.why,
                 remedy="see whether workers can start there; then give the same command again,"
                 " which goes on",
             )
-        self.pool.renew()
+        self.why = self.pool.renew()
         return number
 
 

@@ -23,6 +23,12 @@ from livewell.execution.units import Outcome, Unit, Work
 from livewell.progress import Tick, each, shown, task
 
 MISSING = "no record of this image: do its part of the run, or give the command without --shard"
+MOST_DEATHS = 3
+"""So many processes may be killed at a unit until it has failed without another try."""
+KILLED = (
+    "{times} processes were killed while they were at this image. What to do: it probably needs"
+    " more memory or time than there is; give more, and the same command again, which tries it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +136,15 @@ def _work(
 
             distribute(todo, unit, executor, tick, take)
             return
-        for item, part in each(todo, tick):
-            with shown(_Beside(item.name, part)):
+        journal = journal_of(unit.records)
+        # what may kill this process as it killed others comes last, and is not tried for ever
+        deaths = {item.name: journal.deaths(item, item.asked) for item in todo}
+        for item, part in each(sorted(todo, key=lambda item: deaths[item.name]), tick):
+            if deaths[item.name] >= MOST_DEATHS:
+                killed = KILLED.format(times=deaths[item.name])
+                take(item, unit.failed(item.asked, f"{item.name}: {killed}"))
+                continue
+            with shown(_Beside(item.name, part)), journal.underway(item.asked):
                 outcome = unit(item, part)
             take(item, outcome)
 

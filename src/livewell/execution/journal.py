@@ -11,7 +11,7 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,14 +20,15 @@ from uuid import uuid4
 from zlib import crc32
 
 from livewell.disk import writing
-from livewell.errors import ImageReadError, StudyError
+from livewell.errors import ImageReadError, LivewellError, StudyError
 from livewell.files import read_json, whole_file, write_json
 from livewell.images.listing import fingerprint
 
 Record = dict[str, Any]
 """What came of an item, as plain values."""
-FAILED, AGAIN, AT, BY = "failed", "again", "at", "by"
-"""Keys of lines: why a unit failed, that it is done again; when a line was written, and by whom."""
+FAILED, AGAIN, BEGUN, AT, BY = "failed", "again", "begun", "at", "by"
+"""Keys of lines: why a unit failed, that it is not done (any more), that a process is at it (1) or
+left it (-1); when a line was written, and by whom."""
 
 
 class Records(Protocol):
@@ -139,6 +140,23 @@ class Journal:
     def again(self, asked: Record) -> None:
         """Append that an item is to be done again."""
         self._append({"asked": asked, AGAIN: True})
+
+    @contextmanager
+    def underway(self, asked: Record) -> Iterator[None]:
+        """Note that this process is at an item: who is killed meanwhile leaves the note."""
+        self._append({"asked": asked, AGAIN: True, BEGUN: 1})
+        try:
+            yield
+        except BaseException:
+            with suppress(LivewellError):
+                self._append({"asked": asked, AGAIN: True, BEGUN: -1})
+            raise
+
+    def deaths(self, item: Item, asked: Record) -> int:
+        """How many processes were killed at an item that was asked so, since it failed last."""
+        known = [each for each in self._known.get(item.name, ()) if each["asked"] == asked]
+        failed = max((each.get(AT, 0) for each in known if FAILED in each), default=0)
+        return sum(each.get(BEGUN, 0) for each in known if each.get(AT, 0) > failed)
 
     def _append(self, record: Record) -> None:
         writer = _writer(os.getpid())

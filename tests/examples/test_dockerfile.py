@@ -53,6 +53,7 @@ def test_the_image_is_under_two_gigabytes() -> None:
     assert 1000 < size / 1e6 + BASE_MB < 2000
 
 
+@pytest.mark.long
 def test_what_the_image_leaves_out_is_imported_by_nobody() -> None:
     """All of livewell is imported, and none of it from what the image removes."""
     code = (

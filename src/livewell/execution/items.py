@@ -136,7 +136,7 @@ def _work(
 
             distribute(todo, unit, executor, tick, take)
             return
-        journal = journal_of(unit.records)
+        journal = unit.records.journal
         # what may kill this process as it killed others comes last, and is not tried for ever
         deaths = {item.name: journal.deaths(item, item.asked) for item in todo}
         for item, part in each(sorted(todo, key=lambda item: deaths[item.name]), tick):

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from livewell.workflows.budget import budget as budget
     from livewell.workflows.compare import compare as compare
     from livewell.workflows.convert import convert as convert
+    from livewell.workflows.convert_results import convert_results as convert_results
     from livewell.workflows.design import design as design
     from livewell.workflows.design_items import DesignSettings as DesignSettings
     from livewell.workflows.evaluate import evaluate as evaluate
@@ -106,6 +107,7 @@ _NAMES = {
     "workflows.budget": "budget",
     "workflows.compare": "compare",
     "workflows.convert": "convert",
+    "workflows.convert_results": "convert_results",
     "workflows.design": "design",
     "workflows.design_items": "DesignSettings",
     "workflows.evaluate": "evaluate",

@@ -16,9 +16,12 @@ import pytest
 import tifffile
 import yaozarrs
 import zarr
+from click.testing import CliRunner
 
 import livewell
+from livewell.cli import main
 from livewell.errors import ImageReadError, OutputError, SpecError, TableError
+from livewell.execution.executors import Executor, PartDone
 from livewell.images.opening import open_image
 from livewell.outputs import zarr_images
 from livewell.outputs.zarr_metadata import read_group
@@ -92,12 +95,18 @@ def test_a_plate_says_its_wells_fields_and_where_pixels_came_from(folder, tmp_pa
 
 
 def test_a_study_becomes_the_plate_that_it_says(folder, tmp_path):
-    """Wells and scale are those of the study."""
-    livewell.index(folder, tmp_path / "study", pattern=PATTERN, pixel_um=0.25, frame_s=60)
+    """Wells and scale are those of the study, and what was done is a table of the plate."""
+    known = {"pixel_um": 0.25, "frame_s": 60, "constants": {"treatment": "none"}}
+    livewell.index(folder, tmp_path / "study", pattern=PATTERN, **known)
     made = livewell.convert(tmp_path / "study", tmp_path / "plate.zarr")
     assert (made.kind, len(made.fields)) == ("plate", 4)
     with open_image(made.store / "A/01/1") as image:
         assert (image.header.pixel_um, image.header.frame_s) == (0.25, 60)
+    table = pd.read_csv(made.store / "tables/conditions/table.csv", dtype="str")
+    assert table["treatment"].tolist() == ["none"] * 4
+    where = table["row"] + "/" + table["column"] + "/" + table["path_in_well"]
+    assert where.tolist() == made.fields["path"].tolist()
+    yaozarrs.validate_zarr_store(str(made.store))
 
 
 def test_images_without_wells_become_a_collection(tmp_path):
@@ -319,3 +328,64 @@ def test_no_image_at_all_is_an_error(tmp_path):
         livewell.convert(tmp_path / "in", tmp_path / "p.zarr")
     assert not (tmp_path / "p.zarr").exists()
     assert Path(tmp_path / "in").is_dir()
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_parts_of_a_run_make_the_same_plate(folder, tmp_path, shards):
+    """Parts, each in a call of its own, and a gathering: the same store as in one call."""
+    whole = livewell.convert(folder, tmp_path / "whole.zarr", pattern=PATTERN)
+    store = tmp_path / "whole" / "whole.zarr"
+    for k in range(shards, 0, -1):
+        part = Executor(shard=(k, shards))
+        with pytest.raises(PartDone):
+            livewell.convert(folder, store, pattern=PATTERN, executor=part)
+        assert "ome" not in read_group(store)[1] or "plate" not in read_group(store)[1]["ome"]
+    made = livewell.convert(folder, store, pattern=PATTERN, executor=Executor(gather=True))
+    assert (made.made, made.kept) == (0, 4)
+    assert made.fields.equals(whole.fields)
+    assert files_of(store) == files_of(whole.store)
+
+
+def files_of(store):
+    """Every file of a store by its path, and its bytes."""
+    files = (path for path in store.rglob("*") if path.is_file())
+    return {path.relative_to(store).as_posix(): path.read_bytes() for path in files}
+
+
+def test_gathering_too_early_says_which_fields_are_missing(folder, tmp_path):
+    """The plate is valid with what there is, and lists what is not."""
+    with pytest.raises(PartDone):
+        livewell.convert(
+            folder, tmp_path / "p.zarr", pattern=PATTERN, executor=Executor(shard=(1, 4))
+        )
+    gather = Executor(gather=True)
+    made = livewell.convert(folder, tmp_path / "p.zarr", pattern=PATTERN, executor=gather)
+    assert (len(made.fields), len(made.failures)) == (1, 3)
+    yaozarrs.validate_zarr_store(str(made.store))
+
+
+@pytest.mark.long
+def test_processes_make_the_same_plate(folder, tmp_path):
+    """Two processes write what one does."""
+    one = livewell.convert(folder, tmp_path / "a" / "p.zarr", pattern=PATTERN)
+    two = livewell.convert(
+        folder, tmp_path / "b" / "p.zarr", pattern=PATTERN, executor=Executor(workers=2)
+    )
+    assert two.made == 4
+    assert files_of(two.store) == files_of(one.store)
+
+
+def test_the_command_line_works_in_parts_and_takes_results(folder, tmp_path, monkeypatch):
+    """Parts of a conversion are gathered; images go --to a store, results --into it."""
+    monkeypatch.chdir(tmp_path)
+    words = ["convert", str(folder), "--to", "p.zarr", "--pattern", PATTERN]
+    for k in (1, 2):
+        assert CliRunner().invoke(main, [*words, "--shard", f"{k}/2"]).exit_code == 0
+    done = CliRunner().invoke(main, ["gather", "p.zarr"])
+    assert done.exit_code == 0, done.output
+    yaozarrs.validate_zarr_store(str(tmp_path / "p.zarr"))
+    wrong = CliRunner().invoke(main, [*words, "--into", "p.zarr"])
+    assert wrong.exit_code == 2
+    assert "--to for images, or --into for results" in wrong.output
+    wrong = CliRunner().invoke(main, ["convert", "out", "--into", "p.zarr", "--plate", "P"])
+    assert "--plate: only for images" in wrong.output

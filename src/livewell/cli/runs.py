@@ -64,7 +64,9 @@ def gather_(context: click.Context, out: Path, quiet: bool, as_json: bool) -> No
     words: list[str] = known.get("command") or [""]
     parent: Any = context.parent
     told = parent.command.get_command(context, words[0])
-    option = next((p for p in told.params if p.name in ("out", "to")), None) if told else None
+    begun = {word.partition("=")[0] for word in words}
+    places = [p for p in told.params if p.name in ("out", "to", "into")] if told else []
+    option = next((p for p in places if begun & set(p.opts)), None)
     if option is None:
         raise StudyError(
             "it is not known which command began this run, or it makes no page",

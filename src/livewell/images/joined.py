@@ -24,6 +24,8 @@ _REGULAR = 0.01
 class JoinedImage:
     """The frames of several files, in the order given; one file is open at a time.
 
+    ``lengths`` says how many frames each has.
+
     Parameters
     ----------
     paths
@@ -63,7 +65,8 @@ class JoinedImage:
             if first is not None:
                 _refuse_gaps(paths, headers, first)
             refused.pop_all()
-        self._starts = np.cumsum([0, *(header.frames for header in headers)]).tolist()
+        self.lengths = tuple(header.frames for header in headers)
+        self._starts = np.cumsum([0, *self.lengths]).tolist()
         self.header = _joined(headers, begin_s, frame_s)
 
     def frame(self, t: int, channel: int = 0) -> Frame:

@@ -240,6 +240,15 @@ def read_map(path: Path) -> tuple[NDArray[np.float32], MapTransform]:
     return maps.reshape(-1, *((several,) if several > 1 else ()), my, mx), transform
 
 
+def read_notes(path: Path) -> dict[str, str]:
+    """What `write_map` or `write_stain` kept of how a file was made; empty where nothing."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _annotations(file.ome_metadata or "<none/>")
+    except (OSError, ValueError, ElementTree.ParseError):
+        return {}
+
+
 def _annotations(xml: str) -> dict[str, str]:
     return {
         entry.attrib["K"]: entry.text or ""

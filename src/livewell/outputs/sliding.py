@@ -183,6 +183,8 @@ def slide(
                 "model": card.profile.name,
                 "model_hash": card.weights_sha256,
                 "engine": json.dumps(used.noted()),
+                "classes": json.dumps(list(card.classes)),
+                "threshold": json.dumps(card.region_rule.threshold),
             },
             classes=classes,
         )

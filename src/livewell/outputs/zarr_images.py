@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,9 @@ def write_image(
     version: Ngff,
     ours: Mapping[str, Any],
     tick: Tick = lambda *_: None,
+    *,
+    space: Space | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> None:
     """Write an image into a new folder, level 0 equal to it bit by bit.
 
@@ -117,6 +120,10 @@ def write_image(
     ours
         What is kept of it beside what OME-Zarr asks for; ``pixels_sha256``, which hashes the bytes
         of all planes (t, c, z) as little endian, is added.
+    space
+        Where its pixels lie; by default as its header says.
+    limits
+        Between which values all channels are shown; by default as its pixels are spread.
     """
     header, stack = image.header, Stack.of(image.header.channels)
     dtype = np.dtype(header.dtype)
@@ -149,7 +156,9 @@ def write_image(
         window.display(number, channel, colours[number], dtype)
         for number, channel in enumerate(stack.channels)
     ]
-    space = Space(header.pixel_um, header.frame_s, header.stage_um)
+    if limits is not None:
+        shown = [replace(channel, limits=limits, window=limits) for channel in shown]
+    space = space or Space(header.pixel_um, header.frame_s, header.stage_um)
     ome = {
         "multiscales": multiscales(name, stack.axes, space, factors, MEAN),
         "omero": omero(name, shown),

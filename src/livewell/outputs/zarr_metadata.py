@@ -91,27 +91,38 @@ def attributes(version: Ngff, ome: Mapping[str, Any], **ours: Any) -> Values:
     """Attributes of a group: what OME-Zarr asks for in this version, and our own."""
     own = {OURS: ours} if ours else {}
     if version == "0.5":
-        return {"ome": {"version": version, **ome}, **own}
+        # what reads plates warns where they do not say it again
+        again = {"plate": {**ome["plate"], "version": version}} if "plate" in ome else {}
+        return {"ome": {"version": version, **ome, **again}, **own}
     return {name: _versioned(name, value) for name, value in ome.items()} | own
 
 
 def put_group(folder: Path, version: Ngff, ome: Mapping[str, Any], **ours: Any) -> None:
     """Write what a group says of itself, in a store that becomes whole in another way."""
-    for name, text in _group_files(version, ome, ours).items():
+    put_values(folder, version, attributes(version, ome, **ours))
+
+
+def put_values(folder: Path, version: Ngff, values: Mapping[str, Any]) -> None:
+    """Write the attributes of a group, as `put_group`."""
+    for name, text in _group_files(version, values).items():
         (folder / name).write_text(text, "utf-8")
 
 
 def write_group(folder: Path, version: Ngff, ome: Mapping[str, Any], **ours: Any) -> None:
     """Write what a group says of itself, whole or not at all, in place of what it said."""
-    for name, text in _group_files(version, ome, ours).items():
+    write_values(folder, version, attributes(version, ome, **ours))
+
+
+def write_values(folder: Path, version: Ngff, values: Mapping[str, Any]) -> None:
+    """Write the attributes of a group, as `write_group`."""
+    for name, text in _group_files(version, values).items():
         write_text(folder / name, text)
 
 
-def _group_files(version: Ngff, ome: Mapping[str, Any], ours: Values) -> dict[str, str]:
-    said = attributes(version, ome, **ours)
+def _group_files(version: Ngff, values: Mapping[str, Any]) -> dict[str, str]:
     if version == "0.4":
-        return {".zgroup": json_text({"zarr_format": 2}), GROUP_FILES[version]: json_text(said)}
-    whole = {"zarr_format": 3, "node_type": "group", "attributes": said}
+        return {".zgroup": json_text({"zarr_format": 2}), GROUP_FILES[version]: json_text(values)}
+    whole = {"zarr_format": 3, "node_type": "group", "attributes": values}
     return {GROUP_FILES[version]: json_text(whole)}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from livewell import __version__
 from livewell.disk import TEMPORARY, remove, writing
 from livewell.errors import OutputError, StudyError
-from livewell.execution.items import Item, Journal, Record
+from livewell.execution.items import FolderRecords, Item, Record
 from livewell.files import refuse_other, refuse_unwritable, strict
 from livewell.outputs.zarr_fields import FieldPlan, StorePlan
 from livewell.outputs.zarr_metadata import (
@@ -30,8 +30,8 @@ from livewell.outputs.zarr_metadata import (
 from livewell.plate import Well
 
 KIND = "conversion"
-LEDGER = ("units",)
-"""Files that are there while fields are made."""
+LEDGER = "units"
+"""Folder that is there while fields are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ZarrStore:
             if begun.get("kind") == KIND:
                 refuse_other(folder, KIND, begun.get("settings", {}), store.settings)
                 return store
-        foreign = sorted(n for n in names - set(LEDGER) if not n.startswith(TEMPORARY))
+        foreign = sorted(n for n in names - {LEDGER} if not n.startswith(TEMPORARY))
         if foreign:
             raise OutputError(
                 "not a store that livewell converts into, and not empty",
@@ -96,8 +96,7 @@ class ZarrStore:
                 write_group(self.folder / "OME", self.version, {"series": series})
                 write_group(self.folder, self.version, {"bioformats2raw.layout": 3}, **ours)
             if not failures:
-                for name in LEDGER:
-                    remove(self.folder / name)
+                end_ledger(self.folder)
 
     def _end_plate(self, name: str, fields: Sequence[FieldPlan], ours: Values) -> None:
         wells: dict[Well, list[str]] = {}
@@ -115,28 +114,25 @@ class ZarrStore:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldRecords:
+class FieldRecords(FolderRecords):
     """The record of every field, in what the field says of itself."""
 
-    folder: Path
-    folders: Mapping[str, Path]
+    name: str = ""
+    files: Sequence[str] = ()
 
-    @property
-    def journal(self) -> Journal:
-        """Where every field has a line too, while the store is made."""
-        return Journal(self.folder)
-
-    def get(self, item: Item, asked: Record | None = None) -> Record | None:
+    def get(self, item: Item, asked: Record) -> Record | None:
         """The record of a field that is whole and was asked so."""
-        try:
-            record: Record = _ours(self.folders[item.name]).get("record") or {}
-        except StudyError:
-            return None
-        return record if record.get("asked") == (asked or item.asked) else None
+        record: Record = _ours(self.folders[item.name]).get("record") or {}
+        return record if record.get("asked") == asked else None
 
     def add(self, item: Item, record: Record) -> None:
         """Tell that a field is whole; its record came with it."""
         self.journal.add(item, {"asked": record["asked"]})
+
+
+def end_ledger(folder: Path) -> None:
+    """Remove the folder that is there while fields are made."""
+    remove(folder / LEDGER)
 
 
 def _ours(folder: Path) -> Values:

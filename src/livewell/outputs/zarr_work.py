@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 from livewell.execution.items import Item, Record
@@ -21,10 +22,8 @@ from livewell.outputs.zarr_store import LEDGER, ZarrStore
 from livewell.progress import Tick
 
 HOLDS = frozenset(
-    [
-        *(*GROUP_FILES.values(), ".zgroup", *map(str, range(32)), *LEDGER),
-        *("labels", "tables", "heatmap", "stain"),
-    ]
+    {*GROUP_FILES.values(), ".zgroup", LEDGER, *map(str, range(32))}
+    | {"labels", "tables", "heatmap", "stain"}
 )
 """What may lie in an older field, which a new one takes the place of."""
 NO_PIXEL_UM = "no pixel size is known: its scale in the store is 1, without a unit"
@@ -70,12 +69,13 @@ class FieldWork:
         plan = self.plans[item.name]
         with closing(self._opened(plan)) as image:
             header = image.header
+            lengths = image.lengths if isinstance(image, JoinedImage) else (header.frames,)
             notes = [*header.notes, *_lacking(header)]
             record = {"path": plan.path, "shape": list(header.shape), "notes": notes}
             said = {
                 "sources": [
-                    _source(image, path)
-                    for image, path in zip(plan.images, plan.files, strict=True)
+                    {"image": name, "frames": frames, **_source(path)}
+                    for name, path, frames in zip(plan.images, plan.files, lengths, strict=True)
                 ],
                 "well": plan.well and str(plan.well),
                 "position": plan.position,
@@ -88,6 +88,8 @@ class FieldWork:
             own = {} if plan.path else self.store.ours
             with whole_folder(self.store.at(plan), HOLDS) as folder:
                 write_image(folder, image, plan.name, self.store.version, own | said, tick)
+                if not plan.path and (self.store.folder / LEDGER).is_dir():
+                    copytree(self.store.folder / LEDGER, folder / LEDGER)
         return record
 
     def _opened(self, plan: FieldPlan) -> Image:
@@ -113,13 +115,13 @@ def _lacking(header: Header) -> list[str]:
     return notes
 
 
-def _source(image: str, path: Path) -> dict[str, Any]:
+def _source(path: Path) -> dict[str, Any]:
     """What an image was made of: a file's hash, where it is one image."""
     size, changed = fingerprint(path)
     ref = ImageRef.of(path)
     if ref.field or not ref.container.is_file():
-        return {"image": image, "bytes": size}
-    return {"image": image, "bytes": size, "sha256": _sha256(path, size, changed)}
+        return {"bytes": size}
+    return {"bytes": size, "sha256": _sha256(path, size, changed)}
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """Images become an OME-Zarr: a plate, a collection, or one image."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,14 @@ from livewell.images.opening import read_header
 from livewell.outputs.zarr_fields import Kind, StorePlan, plan_store
 from livewell.outputs.zarr_metadata import Ngff
 from livewell.outputs.zarr_store import FieldRecords, ZarrStore
+from livewell.outputs.zarr_tables import list_in, write_table
 from livewell.outputs.zarr_work import FieldWork
 from livewell.study.known import known_fields
 from livewell.study.layout import NamePattern
 from livewell.study.study import Study
 
+PLACE = ("path", "picture", "plate", "well", "position", "t0", "time_s")
+"""Columns that say where and when a field is, not what was done to it."""
 SHAPES = "fields of {} shapes: viewers that show a plate as one picture need one"
 
 
@@ -91,7 +94,7 @@ def convert(
     pixel_um, frame_s
         Override what the files say: micrometres, seconds.
     executor
-        Where the work is done.
+        Where fields are made; each is one unit of work.
 
     Raises
     ------
@@ -119,6 +122,8 @@ def convert(
     batch = map_items(work.items(), work, records, what="converting images", executor=executor)
     failures = pd.concat([source.broken, batch.failures], ignore_index=True)
     store.end(plan, batch.records, failures[["image", "error"]].to_dict("records"))
+    if plan.kind == "plate":
+        _write_conditions(store, plan, source.table, batch.records)
     fields = _table(plan, {name: record["shape"] for name, record in batch.records.items()})
     notes = counted(
         (name, note) for name, record in batch.records.items() for note in record["notes"]
@@ -174,3 +179,22 @@ def _table(plan: StorePlan, shapes: Mapping[str, list[int]]) -> pd.DataFrame:
     ]
     names = ["image", "path", "well", "position", "frames", "channels", "height", "width"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _write_conditions(
+    store: ZarrStore, plan: StorePlan, table: pd.DataFrame, made: Collection[str]
+) -> None:
+    """Write what a study says of every field, such as doses, as a table of the plate."""
+    known = table.drop(columns=[name for name in PLACE if name in table]).dropna(axis=1, how="all")
+    if len(known.columns) < 2:
+        return
+    rows = [
+        (*field.path.split("/"), field.name, field.position)
+        for field in plan.fields
+        if field.name in made
+    ]
+    if rows:
+        columns = ["row", "column", "path_in_well", "image", "position"]
+        told = pd.DataFrame(rows, columns=columns).merge(known, on="image")
+        write_table(store.folder, "conditions", told, store.version, "condition_table")
+        list_in(store.folder, "tables", store.version)

@@ -187,6 +187,12 @@ BENCHMARKS = (
         (RUNS, _count("--answers", 200), _count("--seconds", 60)),
     ),
     Benchmark(
+        "plate",
+        "plate.page",
+        "The page of a plate of 384 and 1,536 wells: made, and opened in a browser.",
+        (RUNS,),
+    ),
+    Benchmark(
         "training-speed",
         "training.speed",
         "Crops a second with full augmentation, as a share of the net alone.",

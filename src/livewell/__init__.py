@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from livewell.workflows.index import index as index
     from livewell.workflows.label import label as label
     from livewell.workflows.localise import localise as localise
+    from livewell.workflows.plate import plate as plate
     from livewell.workflows.quiz import quiz as quiz
     from livewell.workflows.quiz import quiz_results as quiz_results
     from livewell.workflows.split import split as split
@@ -117,6 +118,7 @@ _NAMES = {
     "workflows.index": "index",
     "workflows.label": "label",
     "workflows.localise": "localise",
+    "workflows.plate": "plate",
     "workflows.quiz": "quiz quiz_results",
     "workflows.split": "split",
     "workflows.stain_area": "stain_area",

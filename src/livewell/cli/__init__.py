@@ -25,7 +25,7 @@ from livewell.cli.quiz import quiz_
 from livewell.cli.runs import gather_, status_
 from livewell.cli.serve import serve_
 from livewell.cli.show import demo_, simulate
-from livewell.cli.use import assess_, heatmap_, localise_, timelapse_
+from livewell.cli.use import assess_, heatmap_, localise_, plate_, timelapse_
 from livewell.cli.watch import watch_
 
 
@@ -63,6 +63,7 @@ for each in (
     design_,
     explain_,
     assess_,
+    plate_,
     localise_,
     heatmap_,
     timelapse_,

@@ -90,7 +90,11 @@ class Talk:
     def end(self, made: Any, /, *lines: str, lost: str = "", **values: Any) -> int:
         """Tell warnings, failures (as `lost` says), lines and page, if any; the exit code."""
         failures = made.failures.to_dict("records") if lost else []
-        for text in [*made.warnings, *(lost.format(**row) for row in failures)]:
+        counts = Counter(lost.format(**row) for row in failures)
+        many = (
+            f"{text} ({count:,} times)" if count > 1 else text for text, count in counts.items()
+        )
+        for text in (*made.warnings, *many):
             self.warn(text)
         left_out = getattr(made, "left_out", None)
         page = getattr(made, "page", None)

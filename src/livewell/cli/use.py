@@ -17,6 +17,7 @@ from livewell.cli.talk import (
     Talk,
     channels,
     command,
+    named_values,
 )
 
 MAPPING = (
@@ -94,6 +95,72 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
     verdicts = talk.count(made.verdicts["verdict"])
     failures = len(made.failures)
     return talk.end(made, lost="not judged: {error}", verdicts=verdicts, failures=failures)
+
+
+@command("plate")
+@click.argument("results", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder for tables and report.")
+@click.option("--study", type=PATH, help="What knows the wells; by default the assessed study.")
+@click.option("--metadata", type=PATH, help="Plate map: a table by well, or by image.")
+@click.option(
+    "--untreated",
+    multiple=True,
+    callback=named_values,
+    help="COLUMN=VALUE of untreated wells, such as treatment=DMSO (repeatable); else no test.",
+)
+@click.option(
+    "--positive",
+    multiple=True,
+    callback=named_values,
+    help="COLUMN=VALUE of positive controls (repeatable), for Z' and SSMD.",
+)
+@click.option(
+    "--by",
+    multiple=True,
+    help="Column in which replicate wells agree (repeatable); by default treatment, dose,"
+    " dose_unit, cell_line.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(["called", "p"]),
+    default="called",
+    show_default=True,
+    help="Share of patches called the class, or their mean probability.",
+)
+@click.option("--class", "class_name", help="Of three or more classes the one to look at.")
+@click.option("--frame", type=SEED, help="Judge by this frame, from 0; by default by all alike.")
+@click.option("--plate-wells", type=COUNT, help="Format, such as 384; by default what wells need.")
+@click.option(
+    "--correct",
+    type=click.Choice(["none", "median-polish"]),
+    default="none",
+    show_default=True,
+    help="Take effects of rows and columns out before hits are tested.",
+)
+@click.option(
+    "--alpha", type=float, default=0.05, show_default=True, help="False discoveries among hits."
+)
+@click.option(
+    "--thumbnails", type=SEED, default=4, show_default=True, help="Fields of a well shown; 0: none."
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of resampling.")
+def plate_(talk: Talk, results: Path, out: Path, **options: Any) -> None:
+    """Map verdicts of `assess` on their plates, and find wells unlike the untreated ones."""
+    from livewell.workflows.plate import plate
+
+    made = plate(results, out, **options)
+    found = made.hits[made.hits["hit"]]
+    for row in found.head(20).to_dict("records"):
+        talk.say(f"{row['difference']:+7.1%}  q {row['q']:.2g}  {row['condition']}")
+    tested = int(made.hits["p"].notna().sum())
+    tables = ("wells", "hits", "effects", "controls")
+    talk.end(
+        made,
+        f"{len(found)} hits of {tested} conditions tested",
+        hits=found["condition"].tolist(),
+        tested=tested,
+        **{f"{name}_table": str(out / f"{name}.csv") for name in tables},
+    )
 
 
 @command("localise")

@@ -35,6 +35,7 @@ RESULTS = frozenset(
         "explain",
         "heatmap",
         "localisation",
+        "plate",
         "quizresults",
         "run",
         "stainarea",

@@ -38,7 +38,7 @@ def thumbnails(source: PixelSource, regions: Sequence[Region], most: int) -> Til
     with task("thumbnails", total=len(regions)) as tick:
         for row, region in enumerate(regions):
             grey = stretched(source.crop(region.image, region.t, region.box)[0])
-            made[row] = _resized(np.rint(255 * grey).astype(np.uint8), size)
+            made[row] = resized(np.rint(255 * grey).astype(np.uint8), size)
             tick()
     return made
 
@@ -77,13 +77,13 @@ def thumbnail_map(
         rim = 2 * (RIM_PX - 1)
         square = shown[top : top + size[1] + rim, left : left + size[0] + rim]
         square[:] = np.rint(255 * np.array(to_rgb(colours[tile])))
-        square[RIM_PX - 1 : 1 - RIM_PX, RIM_PX - 1 : 1 - RIM_PX] = _resized(tiles[tile], size)[
+        square[RIM_PX - 1 : 1 - RIM_PX, RIM_PX - 1 : 1 - RIM_PX] = resized(tiles[tile], size)[
             ..., None
         ]
     return _webp(shown, f"{len(taken)} of {len(tiles):,} thumbnails at their places"), len(taken)
 
 
-def _resized(grey: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resized(grey: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Grey levels resized to (width, height)."""
     if grey.shape == size[::-1]:
         return grey

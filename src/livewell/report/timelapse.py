@@ -19,7 +19,8 @@ from livewell.report.maps import plate_for, plate_view
 from livewell.report.page import Note, Page, Picture, Section, Table, Tone, bad, cell, info, warn
 from livewell.report.results import PageResults
 from livewell.report.timecourses import dose_curves, well_panels
-from livewell.report.verdicts import CENTRES, ELSEWHERE, WHOLE_WINDOWS
+from livewell.report.trust import ELSEWHERE
+from livewell.report.verdicts import CENTRES, WHOLE_WINDOWS
 from livewell.text import plural, printable, sentence
 
 TIMES = 6

@@ -21,6 +21,11 @@ FLATTERY = 0.05
 """A pooled area this much above the one within groups comes from differences between groups."""
 TELLING = 0.1
 """Share of the groups that have to hold both classes for the area within groups to be telling."""
+ELSEWHERE = info(
+    "What the model says holds as far as these images were taken like those that it learnt from "
+    "and was measured on: same optics, magnification, cells and culture."
+)
+"""Stands on every page of new images."""
 _ORDER: dict[Tone, int] = {"bad": 0, "warn": 1, "info": 2, "good": 3}
 
 

@@ -13,6 +13,7 @@ from livewell.report.page import Note, Page, Section, Table, Tone, bad, info
 from livewell.report.results import AssessResults, HeatmapResults
 from livewell.report.stains import stain_section
 from livewell.report.timecourses import sick_curve
+from livewell.report.trust import ELSEWHERE
 from livewell.text import listed, plural, sentence
 
 Verbs = tuple[str, str]
@@ -24,11 +25,6 @@ ABSOLUTE = (
     "The heat map's scale is absolute: the same colour means the same probability in every frame "
     "and movie."
 )
-ELSEWHERE = info(
-    "What the model says holds as far as these images were taken like those that it learnt from "
-    "and was measured on: same optics, magnification, cells and culture."
-)
-"""Stands on every page of new images."""
 WHOLE_WINDOWS = info(
     "A point of the map is coloured by the whole window around it: the map says where in the frame,"
     " not which cell."

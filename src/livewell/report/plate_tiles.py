@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from livewell.errors import LivewellError
 from livewell.images.opening import Channels, choose_channels, open_image
 from livewell.progress import task
 from livewell.report.galleries import stretched
-from livewell.report.overlays import reduced
 from livewell.report.style import PERCENTILES
 from livewell.report.thumbnails import Tiles, resized
 
@@ -63,7 +63,10 @@ def _small(path: Path, t: int, channels: Channels, edge: int) -> NDArray[np.uint
     with open_image(path) as image:
         channel = choose_channels(image.header, channels, str(path))[0]
         frame: NDArray[Any] = image.frame(t, channel)
-    grey = stretched(reduced(frame, max(max(frame.shape) // edge, 1)))
+    by = max(max(frame.shape) // edge, 1)
+    # means of squares, as `overlays.reduced` makes them, in a fifth of the time
+    small = Pillow.fromarray(np.asarray(frame, dtype=np.float32)).reduce(by)
+    grey = stretched(np.asarray(small))
     scale = min(edge / max(grey.shape), 1.0)
     height, width = (max(round(size * scale), 1) for size in grey.shape)
     return resized(np.rint(255 * grey).astype(np.uint8), (width, height))

@@ -19,7 +19,7 @@ from livewell.report.galleries import patch_gallery
 from livewell.report.page import Note, Page, Section, Table, Tone, Widget, bad, info, warn
 from livewell.report.results import PageResults
 from livewell.report.style import INK, UNSURE, Sheet, class_look, tail, unit_axis
-from livewell.report.verdicts import ELSEWHERE
+from livewell.report.trust import ELSEWHERE
 from livewell.text import few, listed, plural, sentence, threshold_p
 
 REFRESH_S, LOST_S = 5, 60

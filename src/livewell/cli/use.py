@@ -145,7 +145,7 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of resampling.")
 def plate_(talk: Talk, results: Path, out: Path, **options: Any) -> None:
-    """Map verdicts of `assess` on their plates, and find wells unlike the untreated ones."""
+    """Map verdicts on their plates, and find wells unlike untreated ones."""
     from livewell.workflows.plate import plate
 
     made = plate(results, out, **options)

@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
@@ -19,26 +21,24 @@ ONLY_CUDA = re.compile(r"^(nvidia|cuda|triton)|libtorch_cuda|libtorch_nvshmem|li
 REMOVED = re.compile(r"^torch/(test|include|bin)/|/tests/")
 
 
-def needed(name: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
-    """A package and all that it needs here."""
-    key = name.lower().replace("_", "-")
-    if key in found or ONLY_CUDA.match(key):
-        return found
-    try:
-        found[key] = distribution(key)
-    except PackageNotFoundError:
-        return found
-    for line in found[key].requires or ():
-        requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            needed(requirement.name, found)
-    return found
+def needed(lines: Iterable[str], extras: Iterable[str], found: dict[str, Distribution]) -> None:
+    """Find all packages that lines of requirements ask for here."""
+    for requirement in map(Requirement, lines):
+        key = requirement.name.lower().replace("_", "-")
+        asked = [{"extra": extra} for extra in ("", *extras)]
+        holds = requirement.marker is None or any(map(requirement.marker.evaluate, asked))
+        if holds and key not in found and not ONLY_CUDA.match(key):
+            found[key] = distribution(key)
+            needed(found[key].requires or (), requirement.extras, found)
 
 
 def test_the_image_is_under_two_gigabytes() -> None:
     """What livewell needs without CUDA, with compiled Python, as installed here, and the base."""
     size = 0
-    for package in needed("livewell", {}).values():
+    packages: dict[str, Distribution] = {}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed(project["dependencies"], (), packages)
+    for package in packages.values():
         for file in package.files or ():
             if ONLY_CUDA.search(file.name) or REMOVED.search(str(file)) or ".." in file.parts:
                 continue

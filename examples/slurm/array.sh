@@ -8,15 +8,15 @@
 set -euo pipefail
 images=$(realpath "$1") model=$(realpath "$2") out=$(realpath -m "$3") parts=$4
 shift 4
-mkdir -p "$out"
+mkdir -p "$out-logs"  # beside it: a folder of results is new, or of livewell
 
-array=$(sbatch --parsable --array "1-$parts" --requeue --output "$out/slurm-%a.log" "$@" <<END
+array=$(sbatch --parsable --array "1-$parts" --requeue --output "$out-logs/%a.log" "$@" <<END
 #!/usr/bin/env bash
 exec livewell assess '$images' --model '$model' --out '$out' --shard "\$SLURM_ARRAY_TASK_ID/$parts"
 END
 )
 # afterany: what came of the parts that ended well is gathered, and the rest is named
-sbatch --parsable --dependency "afterany:$array" --output "$out/slurm-gather.log" "$@" <<END
+sbatch --parsable --dependency "afterany:$array" --output "$out-logs/gather.log" "$@" <<END
 #!/usr/bin/env bash
 exec livewell gather '$out'
 END

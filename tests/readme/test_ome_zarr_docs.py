@@ -14,6 +14,7 @@ from livewell.workflows.demo import DemoSpec, demo
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ome-zarr.md"
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_images_and_results_in_one_store(run_document, tmp_path, monkeypatch):

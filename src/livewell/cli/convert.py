@@ -26,7 +26,7 @@ from livewell.cli.talk import PATH, POSITIVE, Talk, command
 @click.option("--frame-s", type=POSITIVE, help="Seconds from frame to frame, for all files.")
 @executing
 def convert_(talk: Talk, images: Path, to: Path | None, into: Path | None, **options: Any) -> int:
-    """Write a file, a folder or a study as OME-Zarr: a plate where every image has a well.
+    """Write images or a study as OME-Zarr: a plate where every image has a well.
 
     A folder of results (assess, heatmap, timelapse, localise) goes --into such a store.
     """

@@ -6,6 +6,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from livewell.cli.executing import executing
 from livewell.cli.talk import COUNT, PATH, SEED, Talk, command
 from livewell.errors import SpecError
 
@@ -66,11 +67,20 @@ EVERY = "From crop to crop in fields, an eighth of a patch; of FROZEN from place
     help="Embedding: at most so many are drawn, for all maps together.",
 )  # fmt: skip
 @click.option("--seed", type=SEED, default=0, show_default=True)
-def explain_(talk: Talk, run: Path, method: str, folds: Any, **options: Any) -> None:
+@executing
+def explain_(talk: Talk, run: Path, method: str, folds: Any, executor: Any, **options: Any) -> None:
     """Show where a net's evidence lies, or what lies together in its features."""
     _refuse_options_of_others(method)
     mine = {name: options[name] for name in ("out", "seed", *METHODS[method])}
-    (_attribution if method == "attribution" else _embedding)(talk, run, folds or None, **mine)
+    if method == "attribution":
+        _attribution(talk, run, folds or None, executor=executor, **mine)
+        return
+    if not executor.is_serial or executor.shard or executor.gather:
+        raise SpecError(
+            "an embedding is made in one process, for it lays all patches out together",
+            remedy="leave out --workers, --cluster and --shard",
+        )
+    _embedding(talk, run, folds or None, **mine)
 
 
 def _refuse_options_of_others(method: str) -> None:
@@ -91,7 +101,14 @@ def _refuse_options_of_others(method: str) -> None:
 
 
 def _attribution(
-    talk: Talk, run: Path, folds: Any, out: Path | None, seed: int, steps: int, **look: Any
+    talk: Talk,
+    run: Path,
+    folds: Any,
+    out: Path | None,
+    seed: int,
+    steps: int,
+    executor: Any,
+    **look: Any,
 ) -> None:
     from dataclasses import asdict
 
@@ -100,7 +117,7 @@ def _attribution(
     from livewell.workflows.explain import explain
 
     found = Look(**look, ascent=Ascent(steps=steps))
-    made = explain(run, out=out, look=found, folds=folds, seed=seed)
+    made = explain(run, out=out, look=found, folds=folds, seed=seed, executor=executor)
     for name, off in made.background.items():
         share = off.evidence
         talk.say(

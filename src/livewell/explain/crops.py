@@ -1,6 +1,6 @@
 """A net of crops under one look: with weights of each class, or each crop's own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -52,6 +52,15 @@ class CropCam(Cam):
     ) -> None:
         """Take the weights of a class from its training patches, see `class_weights`."""
         self._weights[number] = class_weights(self, source, patches, number, tick=tick)
+
+    @property
+    def learnt(self) -> dict[int, NDArray[np.float32]]:
+        """Weights of the classes that were learnt, by number."""
+        return {number: weights.cpu().numpy() for number, weights in self._weights.items()}
+
+    def take(self, learnt: Mapping[int, NDArray[np.float32]], device: torch.device) -> None:
+        """Take weights that were learnt in another process."""
+        self._weights = {n: torch.from_numpy(each).to(device) for n, each in learnt.items()}
 
     def patch_maps(
         self, source: PixelSource, patches: Sequence[Region], number: int

@@ -1,32 +1,35 @@
 """The models of a run under one look: weights, maps, fields and class models."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tifffile
 import torch
 from numpy.typing import NDArray
 
+from livewell import __version__
 from livewell.errors import SpecError
+from livewell.execution.executors import SERIAL, Executor
 from livewell.explain.background import OffCells, off_cells
 from livewell.explain.class_model import EQUATION_4, Ascent, class_model
 from livewell.explain.crops import CropCam, Weights
 from livewell.explain.gradcam import PatchMap
 from livewell.explain.places import PlaceCam
-from livewell.files import folder_names, whole_file
+from livewell.files import folder_names
 from livewell.image import mirrored
 from livewell.inference.evaluation_set import EvaluationSet
 from livewell.inference.fields import Fields
 from livewell.measure.occupancy import textured
 from livewell.metrics.baselines import drawn_alike
+from livewell.models.device import device_of
 from livewell.progress import task
 from livewell.report.evidence_words import Words, words_of
 from livewell.report.explain import Evidence, class_models, field_evidence
+from livewell.report.field_maps import FieldJob, field_maps
 from livewell.report.page import Picture
 from livewell.study.scale import common_pixel_um
 from livewell.tables.schemas import KEY, regions_of
@@ -93,6 +96,12 @@ class Inside:
     look: Look
     seed: int
     masks: dict[tuple[str, int], NDArray[np.bool_]] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Callable[..., "Inside"], tuple[object, ...]]:
+        """Made again in another process, where the models are loaded; learnt weights are sent."""
+        learnt = {fold: cam.learnt for fold, cam in self.cams.items() if isinstance(cam, CropCam)}
+        run = self.tested.own_run.folder
+        return _made_again, (run, list(self.cams), self.look, self.seed, learnt)
 
     @property
     def words(self) -> Words:
@@ -207,13 +216,19 @@ class Inside:
         return galleries
 
     def fields(
-        self, table: pd.DataFrame, numbers: Sequence[int], top: float, folder: Path
+        self,
+        table: pd.DataFrame,
+        numbers: Sequence[int],
+        top: float,
+        folder: Path,
+        executor: Executor = SERIAL,
     ) -> tuple[list[Picture], list[tuple[str, str, float, float]]]:
         """Whole fields of each class under their evidence; how far overlapping crops disagree.
 
         The folder takes the maps, as TIFF of 32-bit numbers.
         """
-        items, disagreement, jobs = [], [], []
+        items, disagreement = [], []
+        jobs: dict[str, FieldJob] = {}
         classes, pixels = self.tested.classes, self.tested.pixels
         files = folder_names(self.tested.study.fields()["image"].tolist())
         of_classes = folder_names(classes.names)
@@ -222,18 +237,15 @@ class Inside:
             rows = rows.assign(mean=self._p(rows, number))
             mean = rows.groupby(["fold", "image", "t"])["mean"].mean()
             for fold, image, t in mean.sort_values(ascending=False).index[: self.look.fields]:
-                jobs.append((number, int(fold), str(image), int(t)))
-        with task("whole fields", total=len(jobs)) as tick:
-            for number, fold, image, t in jobs:
-                shown, apart = self.cams[fold].field(pixels, image, t, number)
-                name, title = classes[number], f"{image}, frame {t}"
-                disagreement += [(title, name, *apart)] if apart else []
-                path = folder / "fields" / f"{files[image]}-{t}-{of_classes[name]}.tif"
-                with whole_file(path) as temporary:
-                    tifffile.imwrite(temporary, shown, metadata={"axes": "YX"})
-                grey = pixels.frame(image, t).astype(np.float32)
-                items.append(Evidence(grey, shown, number, title))
-                tick()
+                file = f"fields/{files[image]}-{t}-{of_classes[classes[number]]}.tif"
+                job = FieldJob(number, int(fold), str(image), int(t), file)
+                jobs[f"{image}, frame {t}, {classes[number]}"] = job
+        asked = {"look": asdict(self.look), "seed": self.seed, "livewell": __version__}
+        for job, shown, apart in field_maps(self, jobs, folder, asked, executor):
+            title = f"{job.image}, frame {job.t}"
+            disagreement += [(title, classes[job.number], *apart)] if apart else []
+            grey = pixels.frame(job.image, job.t).astype(np.float32)
+            items.append(Evidence(grey, shown, job.number, title))
         if items and not disagreement:
             # scores of many places together are on a scale of their own
             top = float(np.nanpercentile(np.concatenate([item.map.ravel() for item in items]), TOP))
@@ -290,6 +302,21 @@ class Inside:
                     ]
                 rows.append((classes[number], shown))
         return class_models(rows)
+
+
+def _made_again(
+    run: Path,
+    folds: Sequence[int],
+    look: Look,
+    seed: int,
+    learnt: Mapping[int, Mapping[int, NDArray[np.float32]]],
+) -> Inside:
+    tested = EvaluationSet.of_run(run, folds)
+    cams = cams_of(tested, folds, look)
+    for fold, cam in cams.items():
+        if isinstance(cam, CropCam):
+            cam.take(learnt[fold], device_of(cam.net.module))
+    return Inside(tested, cams, look, seed)
 
 
 def _climb(scores: NDArray[np.float32], number: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from livewell.errors import SpecError
+from livewell.execution.executors import SERIAL, Executor
 from livewell.execution.results import ResultFolder
 from livewell.explain.background import Background, background, warning
 from livewell.explain.crops import CropCam
@@ -44,6 +45,7 @@ def explain(
     look: Look | None = None,
     folds: Sequence[int] | None = None,
     seed: int = 0,
+    executor: Executor = SERIAL,
 ) -> Explanation:
     """Look inside a run, on groups that its models never saw.
 
@@ -59,6 +61,8 @@ def explain(
         Only these; all where ``None``.
     seed
         Of what is drawn and of the intervals.
+    executor
+        Where maps of whole fields are made, see `livewell.Executor`.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def explain(
     }
     warnings = tuple(text for name, each in found.items() if (text := warning(each, name)))
     pairs, rows_of_classes = inside.pairs(table, numbers), class_rows(inside, table, numbers)
-    fields, disagreement = inside.fields(table, numbers, top, folder)
+    fields, disagreement = inside.fields(table, numbers, top, folder, executor)
     models = inside.models(table, numbers) if look.models else None
     cam = next(iter(cams.values()))
     results = ExplainResults(

@@ -2,8 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,12 +14,13 @@ from livewell.errors import ImageContentError, ImageReadError, LivewellError
 from livewell.image import Frame, Header, Image
 from livewell.images import bioio_files, czi, jpeg, lif, nd2, png
 from livewell.images.decoder import DECODER
-from livewell.images.limits import LIMIT, check_size
+from livewell.images.limits import check_size
 from livewell.images.ome_zarr import plate as ome_zarr_plate
 from livewell.images.ome_zarr import reader as ome_zarr
 from livewell.images.ome_zarr.groups import NAMES as ZARR_NAMES
 from livewell.images.ome_zarr.reader import OmeZarrImage
 from livewell.images.plain import damaged
+from livewell.images.reading import describe, reading
 from livewell.images.reference import ImageRef, one_field
 from livewell.images.sequence import SequenceImage
 from livewell.images.tiff import ndtiff
@@ -146,23 +146,6 @@ SUFFIXES: dict[str, str] = {
 def endings() -> frozenset[str]:
     """Endings of all that is listed in folders, with those of plugins that are installed."""
     return frozenset(SUFFIXES) | bioio_files.plugin_endings()
-
-
-_FOREIGN = {
-    b"PK\x03\x04": "a zip archive",
-    b"\x89HDF": "an HDF5 file",
-    b"\xd0\xcf\x11\xe0": "an Olympus OIB, Zeiss ZVI or Office file",
-    b"GIF8": "a GIF image",
-    b"BM": "a BMP image",
-    b"%PDF": "a PDF document",
-}
-
-_REFUSALS = {
-    FileNotFoundError: ("no such file", "check the path"),
-    PermissionError: ("no permission to read", "change the file's permissions"),
-}
-_UNREADABLE = ("cannot be read", "look whether its disk or file server is there, and try again")
-"""What the operating system refuses, and what to do."""
 
 
 class OpenImage:
@@ -369,49 +352,7 @@ def identify(path: Path) -> tuple[str, tuple[str, ...]]:
         f"named like a {by_name} but not one inside" if by_name else "not an image livewell reads",
         where=str(path),
         expected=", ".join((*FORMATS, SEQUENCE)),
-        got=_describe(first),
+        got=describe(first),
         remedy="export it as OME-TIFF from the program that made it, or install the plugin of bioio"
         " for such files",
-    )
-
-
-def _describe(first: bytes) -> str:
-    for magic, what in _FOREIGN.items():
-        if first.startswith(magic):
-            return what
-    text = first.decode("utf-8", errors="replace")
-    if text.isascii() and all(c.isprintable() or c.isspace() for c in text):
-        return f"text, beginning {text!r}"
-    return "bytes " + first[:8].hex(" ")
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a reading library raises into one error that names the file."""
-    try:
-        yield
-    except LivewellError:
-        raise
-    except Exception as error:
-        raise _as_read_error(error, path) from error
-
-
-def _as_read_error(error: Exception, path: Path) -> ImageReadError:
-    if isinstance(error, MemoryError):
-        return ImageReadError(
-            "its pixels take more memory than there is, or than a frame may take",
-            where=str(path),
-            remedy="copy it again where its size is not what the file says; else cut it into"
-            f" fields, or close other programs and set the environment variable {LIMIT} to twice"
-            " its million pixels",
-        )
-    if isinstance(error, OSError) and error.errno is not None:
-        what, remedy = _REFUSALS.get(type(error), _UNREADABLE)
-        where = os.fsdecode(error.filename) if error.filename else str(path)
-        return ImageReadError(what, where=where, got=error.strerror or "", remedy=remedy)
-    return ImageReadError(
-        "cannot be read as an image; it is damaged or of an unknown variant",
-        where=str(path),
-        got=f"{type(error).__name__}: {error}"[:300].replace("\n", " "),
-        remedy="copy it again, or export it as OME-TIFF from the program that made it",
     )

@@ -11,8 +11,9 @@ from pathlib import Path
 from livewell.errors import LivewellError
 from livewell.image import Image
 from livewell.images.decoder import HEAD, LIMIT_S, PIXELS_S, READY
-from livewell.images.formats import plane, reader_of, reading
+from livewell.images.formats import plane, reader_of
 from livewell.images.limits import LIMIT_MP, limit_mp
+from livewell.images.reading import reading
 
 LIMIT_GB = 2.0
 """What it may take beside its programs, 1e9 bytes; more where `limits.LIMIT` is set higher."""

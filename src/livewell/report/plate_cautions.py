@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from livewell.files import article
 from livewell.metrics.hits import least_difference
+from livewell.metrics.plate_effects import EDGE
 from livewell.metrics.plates import TREATED, UNTREATED
 from livewell.report.page import Note, bad, info, warn
 from livewell.report.plate_map import points_text
@@ -97,11 +99,8 @@ def _about_effects(results: PlateResults) -> Iterator[Note]:
     for row in found.to_dict("records"):
         of = f" of plate {row['plate']}" if row["plate"] else ""
         size = points_text(row["estimate"], row["low"], row["high"])
-        yield warn(
-            f"There is a {row['effect']} effect{of}: {size}, among {row['of']}.".replace(
-                "trend effect", "trend"
-            )
-        )
+        name = f"{row['effect']} effect" if row["effect"] == EDGE else row["effect"]
+        yield warn(f"There is {article(name)}{of}: {size}, among {row['of']}.")
     unknown = table[table["p"].isna()]
     if len(unknown):
         said = few((f"{row.effect} ({row.note})" for row in unknown.itertuples()), 3)

@@ -38,6 +38,7 @@ LONG = (
 )
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_disturbed_runs(slurm: Slurm, tmp_path: Path) -> None:

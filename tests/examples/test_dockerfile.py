@@ -53,6 +53,7 @@ def test_the_image_is_under_two_gigabytes() -> None:
     assert 1000 < size / 1e6 + BASE_MB < 2000
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 def test_what_the_image_leaves_out_is_imported_by_nobody() -> None:
     """All of livewell is imported, and none of it from what the image removes."""
@@ -72,6 +73,7 @@ def test_what_the_image_leaves_out_is_imported_by_nobody() -> None:
     assert not [name for name in files if REMOVED.search(name)]
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 def test_hadolint(programs) -> None:
     """The linter of Dockerfiles has nothing to say."""
@@ -89,6 +91,7 @@ cd / && exec "$@"
 """
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 def test_nothing_is_written_elsewhere(judged: Path, same_verdicts, tmp_path: Path) -> None:
     """All is read-only but a scratch folder and the results, without a home, as in Apptainer."""

@@ -215,6 +215,12 @@ BENCHMARKS = (
         (MODEL,),
     ),
     Benchmark(
+        "watch",
+        "watch.delays",
+        "A running acquisition, frames in all ways of writing: from last byte to verdict.",
+        (MODEL, RUNS, _count("--images", 500)),
+    ),
+    Benchmark(
         "unlike",
         "unlike.unlike",
         "Fields unlike what a model learnt: how many are flagged, how well it judges them.",

@@ -1,6 +1,6 @@
 """The frames of a new image file, one by one: one row each, whatever is wrong with the others."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def judge_frames(
     model: Model,
     opening: OpenSettings,
     judge: Callable[[FileFrame], Record],
-    which: Callable[[int], range] = range,
+    which: Callable[[int], Sequence[int]] = range,
 ) -> Record:
     """The record of one file: rows of its frames as `judge` gives them, and failures (t, error).
 

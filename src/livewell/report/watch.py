@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from livewell.classes import UNSURE as DOUBT
-from livewell.classes import ClassNames, p_of
+from livewell.classes import p_of
 from livewell.metrics.alarms import AlarmRule
 from livewell.metrics.decisions import MAX_ERROR
 from livewell.metrics.rules import ImageRule
+from livewell.names import natural_key
 from livewell.report.galleries import patch_gallery
 from livewell.report.page import Note, Page, Section, Table, Tone, Widget, bad, info, warn
 from livewell.report.results import PageResults
@@ -22,8 +23,8 @@ from livewell.report.style import INK, UNSURE, Sheet, class_look, tail, unit_axi
 from livewell.report.trust import ELSEWHERE
 from livewell.text import few, listed, plural, sentence, threshold_p
 
-REFRESH_S, LOST_S = 5, 60
-"""Seconds until a browser reads the page again, and until it calls a watch lost that wrote none."""
+REFRESH_S, LOST_S = 5, 60.0
+"""Seconds until a browser reads the page again, and at least until it calls a watch lost."""
 PANELS, ACROSS = 24, 4
 """Most small panels on a page, and in a row."""
 SHOWN = 50
@@ -62,16 +63,16 @@ class Watched:
 
 @dataclass(frozen=True)
 class WatchResults(PageResults):
-    """What `watch_page` shows: what was seen, and the rules of alarm and verdict."""
+    """What `watch_page` shows: what was seen, what `drawn` made of it, the rules.
+
+    After `lost_s` without a new page the watch counts as lost.
+    """
 
     watched: Watched
+    drawn: Sequence[Section | None]
     rule: AlarmRule
     image_rule: ImageRule
-
-    @property
-    def classes(self) -> ClassNames:
-        """Those of the model."""
-        return ClassNames(self.image_rule.classes, self.rule.positive)
+    lost_s: float = LOST_S
 
 
 def watch_page(results: WatchResults) -> Page:
@@ -81,10 +82,9 @@ def watch_page(results: WatchResults) -> Page:
     at = f"{seen.looked:%Y-%m-%d %H:%M:%S} UTC"
     lead = f"Ended: {seen.reason}." if seen.reason else f"Running; last look at {at}."
     sections = [
-        None if seen.reason else _alive(seen),
-        _curves(results),
+        None if seen.reason else _alive(results),
+        *results.drawn,
         _positions(results),
-        _last_frames(seen),
         _delays(seen),
         _pending(seen),
         _failures(seen),
@@ -100,7 +100,7 @@ def headline(results: WatchResults) -> tuple[str, Tone]:
         there = "" if seen.there else "; the folder is not there"
         return f"No frame has been judged{there}.", "warn"
     states = list(seen.states.values())
-    order = [*(reversed(results.classes.names)), DOUBT]
+    order = [*reversed(results.image_rule.classes), DOUBT]
     counts = [f"{states.count(name)} {name}" for name in order if name in states]
     of = (
         f"Of {plural(len(states), 'position')}, {listed(counts)}, by {plural(seen.frames, 'frame')}"
@@ -112,42 +112,50 @@ def headline(results: WatchResults) -> tuple[str, Tone]:
     return f"{of}.{alarms}", tone
 
 
-def _alive(seen: Watched) -> Section:
-    looked_ms = int(1000 * seen.looked.timestamp())
-    return Section("Watch", widgets=[Widget("watch.html", {"looked": looked_ms, "lost_s": LOST_S})])
+def _alive(results: WatchResults) -> Section:
+    looked_ms = int(1000 * results.watched.looked.timestamp())
+    data = {"looked": looked_ms, "lost_s": results.lost_s}
+    return Section("Watch", widgets=[Widget("watch.html", data)])
 
 
-def _curves(results: WatchResults) -> Section | None:
-    seen = results.watched
+def drawn(seen: Watched, rule: AlarmRule, verdicts: ImageRule) -> tuple[Section | None, ...]:
+    """Sections whose figures need not be drawn again while nothing new was judged."""
+    return _curves(seen, rule, verdicts), _last_frames(seen)
+
+
+def _curves(seen: Watched, rule: AlarmRule, verdicts: ImageRule) -> Section | None:
     if not seen.places:
         return None
-    chosen = sorted(seen.places, key=lambda name: name not in seen.raised)[:PANELS]
+    chosen = _alarms_first(seen)[:PANELS]
     columns = min(len(chosen), ACROSS)
     rows = -(-len(chosen) // columns)
     height_in = 2.9 if len(chosen) == 1 else 0.6 + 1.5 * rows
     with Sheet(9.4, height_in, rows=rows, columns=columns, used=len(chosen), gap_in=0.03) as sheet:
         for place, (axes, name) in enumerate(zip(sheet.panels, chosen, strict=False)):
-            _panel(axes, results, seen.places[name])
+            _panel(axes, rule, verdicts, seen.places[name])
             axes.set_title(tail(name, 24), fontsize=8 if len(chosen) > 1 else 10, pad=2)
             if place % columns:
                 axes.set_yticklabels([])
         sheet.figure.supxlabel("frame, in order of time", fontsize=9)
-        sheet.figure.supylabel(_of(results), fontsize=9)
+        sheet.figure.supylabel(_of(rule), fontsize=9)
         caption = "A dot is coloured by the frame's verdict. Dashed: what an alarm counts from."
         if len(chosen) < len(seen.places):
             caption += f" {len(chosen)} of {len(seen.places)} positions, those in alarm first."
-        alt = f"{sentence(_of(results))} over time in {plural(len(chosen), 'position')}."
+        alt = f"{sentence(_of(rule))} over time in {plural(len(chosen), 'position')}."
         picture = sheet.picture(alt, caption, wide=True)
     return Section("Position by position", pictures=[picture])
 
 
-def _of(results: WatchResults) -> str:
-    positive = results.rule.positive
-    return "highest probability" if positive is None else p_of(positive)
+def _alarms_first(seen: Watched) -> list[str]:
+    return sorted(seen.places, key=lambda name: (name not in seen.raised, natural_key(name)))
 
 
-def _panel(axes: Axes, results: WatchResults, lines: Sequence[Line]) -> None:
-    positive, names = results.rule.positive, results.classes.names
+def _of(rule: AlarmRule) -> str:
+    return "highest probability" if rule.positive is None else p_of(rule.positive)
+
+
+def _panel(axes: Axes, rule: AlarmRule, verdicts: ImageRule, lines: Sequence[Line]) -> None:
+    positive, names = rule.positive, verdicts.classes
     wanted = names if positive is None else (positive,)
     known = [number for number, line in enumerate(lines, 1) if line["n_patches"]]
     p = [max(float(lines[at - 1][f"p_{name}"]) for name in wanted) for at in known]
@@ -156,16 +164,16 @@ def _panel(axes: Axes, results: WatchResults, lines: Sequence[Line]) -> None:
     dots = [colours.get(lines[at - 1]["verdict"], UNSURE) for at in known]
     axes.scatter(known, p, c=dots, s=9 if len(known) < 100 else 4, zorder=3)
     if positive is not None:
-        axes.axhline(_threshold(results), color=INK, lw=0.8, ls=(0, (4, 3)))
+        axes.axhline(_threshold(rule, verdicts), color=INK, lw=0.8, ls=(0, (4, 3)))
     unit_axis(axes, "y")
     axes.tick_params(labelsize=7, length=2, pad=1)
     axes.set_xlim(0.5, max(len(lines), 2) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
-def _threshold(results: WatchResults) -> float:
+def _threshold(rule: AlarmRule, verdicts: ImageRule) -> float:
     """Above which p a frame speaks for the positive class."""
-    return results.image_rule.high if results.rule.above is None else results.rule.above
+    return verdicts.high if rule.above is None else rule.above
 
 
 def _positions(results: WatchResults) -> Section | None:
@@ -174,7 +182,7 @@ def _positions(results: WatchResults) -> Section | None:
         return None
     columns = ["position", "state", "alarm since", "frames", "last verdict", "p", "last image"]
     rows = []
-    order = sorted(seen.places, key=lambda name: (name not in seen.raised, seen.states[name]))
+    order = _alarms_first(seen)
     for name in order[:SHOWN]:
         line, raised = seen.places[name][-1], seen.raised.get(name)
         p = line.get(f"p_{positive}")
@@ -193,10 +201,11 @@ def _rule(results: WatchResults) -> str:
     of = f"at least {rule.least} of its last {rule.last} judged frames speak for"
     if positive is None:
         return f"A position is in the state that {of}; the model seeks no class: no alarm."
+    threshold = threshold_p(_threshold(rule, results.image_rule))
     return (
         f"A position is in the state that {of}, and in alarm once that was {positive}. A frame"
-        f" speaks for {positive} where p is above {threshold_p(_threshold(results))}; one without"
-        " anything to judge does not count."
+        f" speaks for {positive} where p is above {threshold}; one without anything to judge does"
+        " not count."
     )
 
 
@@ -204,7 +213,9 @@ def _last_frames(seen: Watched) -> Section | None:
     if not seen.thumbnails:
         return None
     captions, frames = zip(*seen.thumbnails, strict=True)
-    return Section("Last frames", pictures=[patch_gallery(frames, captions, title="Last frames")])
+    picture = patch_gallery(frames, captions, title="Last frames")
+    caption = picture.caption.replace("Each patch", "Each frame")
+    return Section("Last frames", pictures=[replace(picture, caption=caption)])
 
 
 def _delays(seen: Watched) -> Section | None:

@@ -26,15 +26,16 @@ from livewell.models.files import find_model
 from livewell.names import name_of
 from livewell.outputs.verdicts import verdict_table
 from livewell.report.model import meaning, model_summary
-from livewell.report.page import noted, render
-from livewell.report.watch import WatchResults, watch_page
+from livewell.report.page import Section, noted, render
+from livewell.report.watch import LOST_S, WatchResults, drawn, watch_page
 from livewell.study.runs import versions
 from livewell.tables.metadata import AuditSummary
 from livewell.workflows.watching import Watcher, WatchSettings
 
 _LOG = getLogger(__name__)
-PAGE_S, PAGE_SHARE = 5.0, 0.1
-"""The page is written anew at most so often, and takes at most this share of the time."""
+PAGE_S, PAGE_SHARE = 5.0, 0.03
+"""The page is written anew at most so often. That takes at most this share of the time, and so does
+drawing its figures: few frames wait for it."""
 BY_HAND = "stopped by hand"
 
 
@@ -198,25 +199,29 @@ class _Page:
     ) -> None:
         self._folder, self._watcher = folder, watcher
         self._images, self._model, self._settings = images, model, settings
-        self._next_s = 0.0
+        self._next_s = self._draw_s = 0.0
+        self._lost_s = LOST_S
+        self._drawn: tuple[int, tuple[Section | None, ...]] = (-1, ())
         self.path = folder.path / "report.html"
         self.warnings: list[str] = []
 
     def due(self) -> None:
         """Write it where it is time; where it cannot be written the watch goes on."""
-        began = time.monotonic()
-        if began < self._next_s:
+        if time.monotonic() < self._next_s:
             return
+        self._draw(time.monotonic() >= self._draw_s)
+        began = time.monotonic()
         try:
             self._folder.write(self._rendered(""), {})
         except OutputError as error:
             _LOG.warning("The page is not written: %s", error)
-        took = time.monotonic() - began
-        self._next_s = began + max(PAGE_S, took / PAGE_SHARE)
+        wait_s = max(PAGE_S, (time.monotonic() - began) / PAGE_SHARE)
+        self._next_s, self._lost_s = began + wait_s, max(LOST_S, 4 * wait_s)
 
     def last(self, reason: str) -> None:
         """Write it for the last time, with the tables."""
         tables = {"verdicts": self.verdicts(), "failures": self._watcher.failures()}
+        self._draw(True)
         try:
             self._folder.write(self._rendered(reason), tables)
         except LivewellError as error:
@@ -230,12 +235,23 @@ class _Page:
         bare = [{name: row[name] for name in row if name not in columns[1:]} for row in rows]
         return verdict_table(bare, places, self._watcher.judge.classes)
 
+    def _draw(self, due: bool) -> None:
+        """Draw the figures where that is due and something new was judged."""
+        began, watcher = time.monotonic(), self._watcher
+        if due and self._drawn[0] != watcher.lines:
+            rules = watcher.series.rule, watcher.judge.card.image_rule
+            self._drawn = watcher.lines, drawn(watcher.seen(""), *rules)
+            now = time.monotonic()
+            self._draw_s = now + (now - began) / PAGE_SHARE
+
     def _rendered(self, reason: str) -> str:
         watcher, card = self._watcher, self._watcher.judge.card
         results = WatchResults(
             title=f"Watch of {name_of(self._images)}",
             subtitle=f"by the model {self._model}",
             watched=watcher.seen(reason),
+            lost_s=self._lost_s,
+            drawn=self._drawn[1],
             rule=watcher.series.rule,
             image_rule=card.image_rule,
             card=model_summary(card),

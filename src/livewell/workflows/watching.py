@@ -1,7 +1,8 @@
 """The loop of a watch: look, read what is ready in order, keep a line a frame, raise alarms."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from livewell.execution.frame_log import FrameLog, Line
 from livewell.execution.frames import FileFrame, OpenSettings, judge_frames
 from livewell.execution.items import STOPPING, Item, Record
 from livewell.execution.series import Naming, Series
+from livewell.geometry import Box
 from livewell.images.listing import images_in
 from livewell.inference.model import Model
 from livewell.inference.occupancy import ModelOccupancy
@@ -53,7 +55,8 @@ class WatchSettings:
 class Watcher:
     """A watch that runs; use it in a ``with`` block.
 
-    `pulse` is called between frames and between looks, `tell` with each line that was kept.
+    `pulse` is called between frames and between looks, `tell` with each line that was kept, which
+    `lines` counts.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Watcher:
         self.pulse: Callable[[], object] = lambda: None
         self.tell: Callable[[Line], object] = lambda line: None
         self.alarms: tuple[str, ...] = ()
+        self.lines = 0
         self.warnings: list[str] = []
         self._opening, self._occupancy, self._commands = opening, occupancy, commands
         self._raised: dict[str, Line] = {}
@@ -99,6 +103,9 @@ class Watcher:
         """Watch until there is a reason to end, which is returned."""
         for place in [p for p, line in self._raised.items() if "command" not in line]:
             self._command(place)
+        self._warm_up()
+        self.pulse()
+        self.tell({"kind": "begin", "frames": len(self.series)})
         while True:
             self._look()
             while self._queue:
@@ -111,6 +118,14 @@ class Watcher:
             time.sleep(max(self._next_look_s - time.monotonic(), 0))
         self._await_commands()
         return reason
+
+    def _warm_up(self) -> None:
+        """The first frame that a model sees takes it several times as long as others."""
+        card = self.judge.card
+        edge, patch = 2 * card.patch_px, Box.of(0, 0, card.patch_px, card.patch_px)
+        noise = np.random.default_rng(0).integers(500, 1500, (len(card.channels), edge, edge))
+        with suppress(LivewellError):  # a plain image may be nothing that it judges
+            self.judge.predict(noise.astype(np.uint16), [patch], pixel_um=card.pixel_um)
 
     @property
     def _next_look_s(self) -> float:
@@ -150,9 +165,7 @@ class Watcher:
         arrival.attempt(time.monotonic())
         images = images_in(arrival.name, arrival.path)
         for name, path in images.items():
-            # of a movie that is being written the last frame may not be whole
-            begin = 0 if rests else sum(image == name for image, _ in arrival.taken)
-            which = range if rests else partial(_but_last, begin)
+            which = partial(_wanted, {t for image, t in arrival.taken if image == name}, rests)
             work = partial(self._frame, _Reading(arrival, name, len(images), arrival.since_s))
             item = Item(name, path, {})
             try:
@@ -218,6 +231,7 @@ class Watcher:
 
     def _remember(self, line: Line) -> None:
         """Take in a line, of this call or an earlier one."""
+        self.lines += 1
         if line["kind"] == "frame":
             self._take(self._known(line["file"]), line)
             self.series.add(line)
@@ -330,8 +344,13 @@ class _Reading:
     since_s: float
 
 
-def _but_last(begin: int, frames: int) -> range:
-    return range(begin, frames - 1)
+def _wanted(taken: Set[int], rests: bool, frames: int) -> list[int]:
+    """Frames to read: those without a verdict, or all, where the file has changed all the same.
+
+    Of a movie that is being written the last one may not be whole.
+    """
+    whole = range(frames if rests else frames - 1)
+    return [t for t in whole if t not in taken] or list(whole if rests else ())
 
 
 def _silent(done: float = 1, note: str = "") -> None:

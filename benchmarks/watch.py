@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +56,8 @@ def delays(
     *, model: Path, runs: Path, images: int = 500, interval_s: float = 1.2, seed: int = 0
 ) -> Result:
     """Frames by another process, one an interval, in all ways of writing; what `watch` made."""
+    from livewell.models.files import find_model, read_card
+
     folder, notes = runs / "images", runs / "written.jsonl"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(runs / "out", ignore_errors=True)
@@ -77,7 +78,11 @@ def delays(
         reader.join()
     lines = notes.read_text("utf-8").splitlines()
     written = [Written(**json.loads(line)) for line in lines]
-    return _result(written, told, failures, _differing(folder, model, runs), interval_s)
+    differing = _differing(folder, model, runs)
+    never = {each.image for each in written if each.whole_s is None}
+    left = {name for name in never - {*failures} if (folder / name).exists()}
+    profile = read_card(find_model(model)).profile.name
+    return _result(written, told, failures, differing, len(left), interval_s, profile)
 
 
 def write(folder: str, notes: str, images: str, interval: str, seed: str) -> None:
@@ -212,7 +217,9 @@ def _result(
     told: dict[tuple[str, int], list[float]],
     failures: list[str],
     differing: int,
+    left: int,
     interval_s: float,
+    profile: str,
 ) -> Result:
     whole = {(each.image, each.t): each for each in written if each.whole_s is not None}
     never = {each.image for each in written if each.whole_s is None}
@@ -223,7 +230,7 @@ def _result(
         count = sum(each.kind == kind for each in written)
         rows.append([words, str(count), str(len(found)), *_figures(found)])
     rows.append(["all", str(len(written)), str(len(first)), *_figures(list(first.values()))])
-    counts = Counter(failures)
+    unseen = len(never - {*failures}) - left
     doubled = sum(len(times) > 1 for times in told.values())
     values: dict[str, Any] = {
         "p95_s": float(np.percentile(list(first.values()), 95)),
@@ -234,7 +241,11 @@ def _result(
         "invented": len(told.keys() - whole.keys()),
         "never_whole": len(never),
         "failures": len(failures),
-        "failures_right": counts == Counter(never),
+        "failures_twice": len(failures) - len({*failures}),
+        "failures_wrong": len({*failures} - never),
+        "never_listed": left,
+        "unseen": unseen,
+        "profile": profile,
         "differing": differing,
         "interval_s": interval_s,
     }
@@ -245,15 +256,17 @@ def _result(
         " | longest, s",
         rows=rows,
         lead=f"`livewell watch`, a look every 0.5 s, while another process wrote {len(written)}"
-        f" frames of {SIDE_PX} x {SIDE_PX} px, one every {interval_s:g} s in place of the"
-        f" {FRAME_S:g} s of an acquisition, in all ways of writing. A delay is from when the writer"
-        " had written the last byte until the frame's line was read from the watch's standard"
+        f" frames of {SIDE_PX} x {SIDE_PX} px for a model {profile}, one every"
+        f" {interval_s:g} s in place of the {FRAME_S:g} s of an acquisition, in all ways of"
+        " writing. A delay is from when the writer had written the last byte until the frame's line was read from the watch's standard"
         f" output, after it was on the disk. Wanted: 95% within {TARGET_S:g} s, a tenth of"
         f" {FRAME_S:g} s.",
         notes=[
             f"Whole frames without a verdict: {values['lost']}; with two: {doubled}; verdicts on"
             f" what was never whole: {values['invented']}.",
-            f"Files that were never whole: {len(never)}, listed as failures {len(failures)} times.",
+            f"Files that were never whole: {len(never)}, as failures {len(failures)} lines, of"
+            f" {len({*failures} & never)} of them. Removed again before a look saw them: {unseen};"
+            f" never listed: {left}.",
             f"Of {HELD} frames {differing} had another row in `assess`.",
             f"Load of the machine over the last 15 minutes: {load:.1f} (processes that want to"
             " run).",

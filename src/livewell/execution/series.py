@@ -23,7 +23,7 @@ TIMES = ("time_s", "t0", "t")
 class Naming:
     """What names of files say of position and time; of a name that does not fit nothing is known.
 
-    Without a position in its name an image is of the position that its file says, else one of its
+    Without a pattern an image is of the position that its file says; one that says none is of its
     own. Files of a position follow one another by ``time_s``, ``t0`` or ``t`` of the pattern, else
     by their names, in natural order.
     """
@@ -36,14 +36,13 @@ class Naming:
         return cls(None if pattern is None else NamePattern.parse(pattern))
 
     def place(self, image: str, header: Header) -> dict[str, str | None]:
-        """Values ``well``, ``position`` and ``place``, the name of the position in all."""
+        """Values ``plate``, ``well``, ``position``, and ``place``, the position's whole name."""
         parts = self._parts(image)
         said = {name: None if parts.get(name) is None else str(parts[name]) for name in PLACE}
-        if not any(said.values()):
-            said |= {"well": header.well, "position": header.position}
+        if self.pattern is None:
+            said = dict(zip(PLACE, (header.plate, header.well, header.position), strict=True))
         names = [name for name in said.values() if name]
-        kept = {"well": said["well"], "position": said["position"]}
-        return {**kept, "place": "/".join(names) or image}
+        return {**said, "place": "/".join(names) or image}
 
     def order(self, image: str, t: int) -> Order:
         """Where a frame lies in time among those of its position."""

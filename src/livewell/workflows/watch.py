@@ -92,8 +92,7 @@ def watch(
         Takes ``frames.jsonl``, a line of JSON a frame and failure, ``report.html``, and at the end
         ``verdicts.csv`` and ``failures.csv``. A watch with the same settings goes on.
     stride_px, pattern, channels, pixel_um, frame_s, occupied_by, device
-        As in `livewell.assess`. Without a position in the `pattern` every file is a position of its
-        own, unless it names one itself.
+        As in `livewell.assess`. A file without a position is one of its own.
     interval_s
         Seconds from look to look.
     give_up_after_s
@@ -230,10 +229,9 @@ class _Page:
     def verdicts(self) -> pd.DataFrame:
         """As `assess` writes them, in its order."""
         rows = self._watcher.in_order()
-        columns = ["image", "well", "position"]
+        columns = ["image", "plate", "well", "position"]
         places = pd.DataFrame(rows, columns=columns).drop_duplicates("image")
-        bare = [{name: row[name] for name in row if name not in columns[1:]} for row in rows]
-        return verdict_table(bare, places, self._watcher.judge.classes)
+        return verdict_table(rows, places, self._watcher.judge.classes)
 
     def _draw(self, due: bool) -> None:
         """Draw the figures where that is due and something new was judged."""

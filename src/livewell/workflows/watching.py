@@ -279,7 +279,7 @@ class Watcher:
                 self._keep(line | {"file": arrival.name})
 
     def _raise(self, line: Line) -> None:
-        kept = {name: line[name] for name in ("image", "t", "well", "position", "place")}
+        kept = {name: line[name] for name in ("image", "t", "plate", "well", "position", "place")}
         p = line[f"p_{self.series.rule.positive}"]
         self._keep({"kind": "alarm", **kept, "p": p, "raised": _stamp(datetime.now(UTC))})
         self._command(line["place"])

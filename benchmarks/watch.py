@@ -258,7 +258,8 @@ def _result(
         lead=f"`livewell watch`, a look every 0.5 s, while another process wrote {len(written)}"
         f" frames of {SIDE_PX} x {SIDE_PX} px for a model {profile}, one every"
         f" {interval_s:g} s in place of the {FRAME_S:g} s of an acquisition, in all ways of"
-        " writing. A delay is from when the writer had written the last byte until the frame's line was read from the watch's standard"
+        " writing. A delay is from when the writer had written the last byte"
+        " until the frame's line was read from the watch's standard"
         f" output, after it was on the disk. Wanted: 95% within {TARGET_S:g} s, a tenth of"
         f" {FRAME_S:g} s.",
         notes=[

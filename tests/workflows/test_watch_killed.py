@@ -15,6 +15,7 @@ FRAMES, KILLS = 30, 2
 
 
 @pytest.mark.long
+@pytest.mark.minutes
 def test_a_killed_watch_goes_on(model: Path, tmp_path: Path) -> None:
     """Thirty frames in all ways of writing, and two kills (-9): one line for each whole frame, one
     failure for each other file, verdicts in the order of assess."""

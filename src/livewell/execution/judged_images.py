@@ -1,15 +1,16 @@
 """What `assess` said of images, read back from its folder: one value an image."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from livewell.errors import SpecError, StudyError
+from livewell.errors import LivewellError, SpecError, StudyError
 from livewell.files import read_json
-from livewell.images.listing import STAMP
+from livewell.images.listing import STAMP, images_at
 from livewell.names import path_of
 from livewell.tables.faults import near
 from livewell.tables.results import plain_cell
@@ -24,9 +25,10 @@ _TWO = {"called": "sick_fraction", "p": "p_sick"}
 class JudgedImages:
     """Images of a folder of verdicts.
 
-    `table` has ``image``, ``well`` and ``position`` as the verdicts say them (missing where they do
-    not), ``t`` (the only frame judged, missing where there are several), ``value`` (0 to 1),
-    ``patches`` and ``failed``. `score` is what the value is, in words.
+    `table` has ``image``, ``plate`` (where one is known), ``well`` and ``position`` as the verdicts
+    say them (missing where they do not), ``t`` (the only frame judged, missing where there are
+    several), ``value`` (0 to 1), ``patches`` and ``failed``. `score` is what the value is, in
+    words.
     """
 
     table: pd.DataFrame
@@ -81,10 +83,10 @@ class JudgedImages:
     def files(self) -> dict[str, Path]:
         """Where the images lie, by name, of those that were files or a folder of files."""
         root = Path(str(self.settings.get("images", "")))
-        names = self.table["image"].tolist()
-        if root.is_file():
-            return dict.fromkeys(names, root)
-        return {name: path_of(root, name) for name in names}
+        found: Mapping[str, Path] = {}
+        with suppress(LivewellError):  # moved or gone: whoever opens them is told
+            found = images_at(root).files
+        return {name: found.get(name, path_of(root, name)) for name in self.table["image"]}
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -95,7 +97,7 @@ def _table(path: Path) -> pd.DataFrame:
             where=str(path),
             remedy="give the same `livewell assess` again: it goes on where it was stopped",
         )
-    texts = dict.fromkeys(("image", "well", "position", "verdict", "note", "error"), "str")
+    texts = dict.fromkeys(("image", "plate", "well", "position", "verdict", "note", "error"), "str")
     table = pd.read_csv(path, dtype=texts)
     if "image" not in table or (path.stem == "verdicts" and "n_patches" not in table):
         raise StudyError("not a table of `livewell assess`", where=str(path))
@@ -126,7 +128,8 @@ def _images(verdicts: pd.DataFrame) -> pd.DataFrame:
     table = verdicts.assign(sum=verdicts["value"].fillna(0) * weights, patches=weights)
     groups = table.groupby("image", sort=False)
     made = groups[["sum", "patches"]].sum()
-    first = groups[["well", "position"]].first()
+    plate = ["plate"] if "plate" in verdicts else []
+    first = groups[[*plate, "well", "position"]].first()
     single = groups["t"].first().where(groups.size() == 1)
     value = made["sum"] / made["patches"].where(made["patches"] > 0)
     made = first.assign(t=single, value=value, patches=made["patches"], failed=False)

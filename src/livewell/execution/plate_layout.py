@@ -118,7 +118,8 @@ def _of_study(known: pd.DataFrame, study: Study) -> pd.DataFrame:
             where=str(study.folder),
             remedy="name the study of these images, or leave --study out",
         )
-    own = known.drop(columns=["well", "position"]).assign(judged=True)
+    said = ["plate", "well", "position"]
+    own = known.drop(columns=said, errors="ignore").assign(judged=True)
     made = fields.drop(columns=["path", "picture"], errors="ignore").merge(
         own, on="image", how="left"
     )

@@ -238,7 +238,8 @@ def test_stopped_judging_goes_on(stopped: Path, images: Path, model: Path, tmp_p
     assess(images, model, tmp_path / "whole")
     assert not (stopped / "verdicts.csv").exists()
     journal = journal_of(stopped)
-    lines = [line for line in journal.read_text("utf-8").splitlines() if line]
+    # other lines say that a unit was begun
+    lines = [line for line in journal.read_text("utf-8").splitlines() if '"failures"' in line]
     assert len(lines) == 3
     journal.write_text("\n".join([*lines[:2], lines[2][: len(lines[2]) // 2]]), "utf-8")
     assess(images, model, stopped)
@@ -289,7 +290,7 @@ def test_images_that_it_learnt_from_are_told(
 def test_journal_is_believed(stopped: Path, images: Path, model: Path) -> None:
     """What the journal holds is not judged again, unless file, model or settings are others."""
     journal = journal_of(stopped)
-    entries = list(Journal(stopped).lines())
+    entries = [entry for entry in Journal(stopped).lines() if "rows" in entry]
     for entry in entries:
         entry["rows"][0]["note"] = "from the journal"
     journal.unlink()

@@ -58,6 +58,7 @@ def test_commands_on_shapes_run(run_commands, tmp_path, monkeypatch):
     assert find_model(tmp_path / "shapes-run").is_dir()
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_commands_on_three_states_run(run_commands, tmp_path, monkeypatch):

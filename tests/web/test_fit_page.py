@@ -168,6 +168,7 @@ def test_only_owners_fit(site: Site, client: Client, fill: Fill, role: str | Non
     assert len(site.fitting.of(task)) == 1
 
 
+@pytest.mark.minutes
 @pytest.mark.long
 def test_a_model_is_fitted_in_the_browser(served: Site, signed_in: "Page") -> None:
     """In Chromium: enough answers, the button, progress, the hold-out figure and then the map."""

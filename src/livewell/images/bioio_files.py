@@ -17,10 +17,10 @@ import numpy as np
 
 from livewell.errors import GeometryError, ImageReadError
 from livewell.image import Frame, Header
-from livewell.images.plain import RGB, RGB_NOTE
+from livewell.images.plain import RGB, RGB_NOTE, plane_names, slices_note
 from livewell.images.reference import field_names, one_field
 from livewell.images.tiff.scale import square
-from livewell.images.vendor import named_channels, plane_names, refused_axis, slices_note
+from livewell.images.vendor import named_channels, refused_axis
 from livewell.plate import Well
 
 _BIO_FORMATS = "bioio-bioformats"

@@ -7,9 +7,9 @@ from livewell.images import czi_content as said
 from livewell.images.czi_content import CziContent, CziField, czi_content
 from livewell.images.czi_pixels import JPEG_XR, RAW, READ, TYPES, decoded
 from livewell.images.czi_segments import MAGIC, Segments
-from livewell.images.plain import RGB, RGB_NOTE, damaged
+from livewell.images.plain import RGB, RGB_NOTE, damaged, plane_names, slices_note
 from livewell.images.reference import one_field
-from livewell.images.vendor import frame_times, plane_names, refused_axis, slices_note
+from livewell.images.vendor import frame_times, refused_axis
 from livewell.text import plural
 
 XR_NOTE = "JPEG XR compression: whether it loses detail is not told by the file"

@@ -18,10 +18,10 @@ from livewell.images.lif_facts import (
     well_of_folders,
 )
 from livewell.images.lif_storage import COLOURS, Block, dimensions, storage_of
-from livewell.images.plain import RGB, RGB_NOTE, damaged
+from livewell.images.plain import RGB, RGB_NOTE, damaged, plane_names, slices_note
 from livewell.images.reference import field_names, one_field
 from livewell.images.tiff.scale import LENGTH_UM, TIME_S, square, unit_name
-from livewell.images.vendor import plane_names, refused_axis, slices_note
+from livewell.images.vendor import refused_axis
 
 MAGIC = b"\x70\x00\x00\x00"
 _TEST = 0x2A

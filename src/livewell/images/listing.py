@@ -1,4 +1,4 @@
-"""Which image files there are, known by their names alone."""
+"""Which images there are: files by their names alone, fields by what their files hold."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -5,9 +5,9 @@ from pathlib import Path
 from livewell.image import Frame, Header
 from livewell.images.nd2_chunks import MAGIC, Nd2Chunks
 from livewell.images.nd2_content import Nd2Content, nd2_content
-from livewell.images.plain import damaged
+from livewell.images.plain import damaged, plane_names, slices_note
 from livewell.images.reference import one_field
-from livewell.images.vendor import frame_times, plane_names, slices_note, stage_um
+from livewell.images.vendor import frame_times, stage_um
 
 LEGACY = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 """First bytes of ND2 files of about 2009 and before, which are JPEG 2000."""

@@ -58,12 +58,20 @@ def plain_header(height: int, width: int, bits: int, samples: int, notes: Sequen
     return Header(1, ("grey",), height, width, dtype, notes=tuple(notes))
 
 
-def with_slices(channels: Sequence[str], slices: int) -> tuple[str, ...]:
-    """Names of the planes of a z stack as channels: ``z0``, or ``phase:z0`` of several channels."""
+def plane_names(channels: Sequence[str], slices: int) -> tuple[str, ...]:
+    """Names of an image's channels: every slice of every channel, ``z0`` or ``phase:z0``."""
     if slices == 1:
         return tuple(channels)
     before = ("",) if len(channels) == 1 else tuple(f"{name}:" for name in channels)
     return tuple(f"{name}z{z}" for name in before for z in range(slices))
+
+
+def slices_note(slices: int, step_um: float | None, names: Sequence[str]) -> list[str]:
+    """That slices are channels, and how far apart they lie; nothing of one slice."""
+    if slices == 1:
+        return []
+    apart = f", {step_um:.4g} um apart" if step_um else ""
+    return [f"a z stack of {slices} slices{apart}: its planes are channels, {names[0]} ..."]
 
 
 def damaged(path: Path, what: str = "the file ends too early", got: str = "") -> ImageReadError:

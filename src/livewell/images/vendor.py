@@ -16,22 +16,6 @@ from livewell.text import printable
 _ENDED = re.compile(r"([A-Za-z]{1,2}\d{1,2})[ _\-].*")
 
 
-def plane_names(channels: Sequence[str], slices: int) -> tuple[str, ...]:
-    """Names of an image's channels: every slice of every channel, ``z0`` or ``phase:z0``."""
-    if slices == 1:
-        return tuple(channels)
-    before = ("",) if len(channels) == 1 else tuple(f"{name}:" for name in channels)
-    return tuple(f"{name}z{z}" for name in before for z in range(slices))
-
-
-def slices_note(slices: int, step_um: float | None, names: Sequence[str]) -> list[str]:
-    """That slices are channels, and how far apart they lie; nothing of one slice."""
-    if slices == 1:
-        return []
-    apart = f", {step_um:.4g} um apart" if step_um else ""
-    return [f"a z stack of {slices} slices{apart}: its planes are channels, {names[0]} ..."]
-
-
 def named_channels(said: Sequence[str]) -> tuple[str, ...]:
     """Names of channels as the file gives them; ``grey`` or a number where it gives none."""
     if len(said) == 1:

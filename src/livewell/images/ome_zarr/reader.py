@@ -9,7 +9,7 @@ from livewell.image import Frame, Header
 from livewell.images.ome_zarr.groups import NAMES, ome
 from livewell.images.ome_zarr.multiscale import Multiscale, read_multiscale
 from livewell.images.ome_zarr.plate import fields_of, missing_well, place
-from livewell.images.plain import damaged
+from livewell.images.plain import damaged, plane_names, slices_note
 from livewell.images.reference import one_field
 
 
@@ -88,14 +88,8 @@ def version(path: Path, field: str) -> tuple[int, int]:
 
 
 def _header(said: Multiscale) -> Header:
-    slices, names, notes = said.size("z"), said.channels, list(said.notes)
-    if slices > 1:
-        before = ("",) if len(names) == 1 else tuple(f"{name}:" for name in names)
-        names = tuple(f"{name}z{z}" for name in before for z in range(slices))
-        apart = "" if said.z_um is None else f" {said.z_um:.4g} um apart"
-        notes.append(
-            f"a z stack of {slices} slices{apart}: its planes are channels, {names[0]} ..."
-        )
+    slices = said.size("z")
+    names = plane_names(said.channels, slices)
     return Header(
         frames=said.size("t"),
         channels=names,
@@ -104,7 +98,7 @@ def _header(said: Multiscale) -> Header:
         dtype=said.dtype,
         pixel_um=said.pixel_um,
         frame_s=said.frame_s,
-        notes=tuple(notes),
+        notes=(*said.notes, *slices_note(slices, said.z_um, names)),
         account=said.account,
         stage_um=said.stage_um,
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
-from livewell.images.plain import RGB, RGB_NOTE, damaged, with_slices
+from livewell.images.plain import RGB, RGB_NOTE, damaged, plane_names, slices_note
 from livewell.images.reference import field_names, one_field
 from livewell.images.tiff.ifd import TiffBytes
 from livewell.images.tiff.micromanager import by_axes, nd_summary
@@ -127,8 +127,8 @@ class NdTiffImage:
         said, scale = self._said, self._said.scale
         frames, channels, slices = (said.size(letter) for letter in "TCZ")
         places = said.places or {}
-        names = with_slices(scale.named(channels), slices)
-        notes = [*more, *said.notes, *scale.notes]
+        names = plane_names(scale.named(channels), slices)
+        notes = [*more, *said.notes, *scale.notes, *slices_note(slices, None, names)]
         if self._colour:
             if len(names) > 1:
                 raise ImageReadError(

@@ -9,7 +9,7 @@ import numpy as np
 from livewell.errors import ImageReadError
 from livewell.image import Frame, Header
 from livewell.images.jpeg import NOTE
-from livewell.images.plain import damaged, with_slices
+from livewell.images.plain import damaged, plane_names, slices_note
 from livewell.images.tiff.checks import claims, doubts, overlap, page_faults
 from livewell.images.tiff.choice import choose, fields_of
 from livewell.images.tiff.flavours import may_be_several, statements
@@ -150,11 +150,8 @@ class TiffImage:
         notes = [*layout.notes, *scale.notes, *samples.notes]
         if first.form.compression in JPEG:
             notes.append(NOTE)
-        names = with_slices(samples.names or scale.named(layout.channels), layout.slices)
-        if layout.slices > 1:
-            notes.append(
-                f"a z stack of {layout.slices} slices: its planes are channels, {names[0]} ..."
-            )
+        names = plane_names(samples.names or scale.named(layout.channels), layout.slices)
+        notes += slices_note(layout.slices, None, names)
         notes += doubts(self._pages, claimed, first)
         firsts = [layout.plane(t, 0, 0) for t in range(layout.frames)]
         self.began_s = said.seconds.get(firsts[0])

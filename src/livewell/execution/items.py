@@ -6,7 +6,7 @@ settings, the model or the output stops the job.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -65,6 +65,8 @@ def map_items(
     PartDone
         `executor` has a shard, which is done now.
     """
+    # files may have changed since an earlier call with the same items
+    items = [replace(item) for item in items]
     journal, of_part = records.journal, executor.part([item.name for item in items])
     began(journal, what, [item.name for item in items])
     found: dict[str, Record] = {}

@@ -49,7 +49,7 @@ class Records(Protocol):
         """Keep the record of an item."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """One unit of work: its name in tables, its file, and the settings of its record."""
 
@@ -57,9 +57,12 @@ class Item:
     path: Path
     settings: Mapping[str, Any]
 
-    @property
+    @cached_property
     def asked(self) -> Record:
-        """What its record depends on: the settings, and size and time of change of the file."""
+        """What its record depends on: the settings, and size and time of change of the file.
+
+        Looked up once and sent along; a file that changes later is another one to the next run.
+        """
         try:
             version = list(fingerprint(self.path))
         except ImageReadError:

@@ -8,6 +8,7 @@ import pytest
 
 from livewell.errors import ImageReadError
 from livewell.images import bioio_files
+from livewell.images.decoder import DECODER
 from livewell.images.formats import PLUGIN, endings, fields_in, identify, open_file
 from livewell.images.listing import find_images
 from livewell.images.plain import RGB
@@ -80,8 +81,10 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (about / "entry_points.txt").write_text("[bioio.readers]\nbioio-toy = bioio_toy\n")
     monkeypatch.syspath_prepend(where)
     bioio_files.plugin_endings.cache_clear()
+    DECODER.stop()  # one that runs since before does not know the plugin
     yield
     bioio_files.plugin_endings.cache_clear()
+    DECODER.stop()
 
 
 def toy(path: Path, **scenes: np.ndarray) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from livewell.errors import ClusterError, ImageContentError, OutputError, SpecError
-from livewell.execution.clusters import NO_PAGES
+from livewell.execution.clusters import NO_PAGES, pool_of
 from livewell.execution.executors import SERIAL, Executor, PartDone
 from livewell.execution.items import MISSING, Item, ItemResults, Journal, Record, map_items
 from livewell.progress import Tick
@@ -152,6 +152,20 @@ def test_a_scheduler_that_is_not_there(items, tmp_path: Path, monkeypatch) -> No
     executor = Executor(cluster="dask", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match="no workers can be had"):
         worked(items, tmp_path / "out", measure, executor)
+
+
+@pytest.mark.long
+def test_others_cannot_use_workers(tmp_path: Path) -> None:
+    """The scheduler of `workers` talks to nobody without its key, which another one has not."""
+    from distributed import Client, Security
+
+    with pool_of(Executor(workers=1), tmp_path) as pool:
+        address = pool.client.scheduler.address
+        assert pool.client.submit(os.getpid).result() != os.getpid()
+        for security in (None, Security.temporary()):
+            where = address if security else address.replace("tls:", "tcp:")
+            with pytest.raises(OSError, match="Timed out|handshake|reset by peer|closed"):
+                Client(where, security=security, timeout=2)
 
 
 @pytest.mark.long

@@ -42,6 +42,7 @@ def test_jobs_say_the_same(slurm: Slurm, tmp_path: Path) -> None:
     assert worked(tmp_path, JOBS).rows == worked(tmp_path, SERIAL).rows
     until(lambda: not slurm.jobs())
     assert not slurm.jobs()
+    assert not list((tmp_path / "slurm" / "units" / "logs").glob("keys-*")), "keys of workers"
 
 
 def test_jobs_that_slurm_refuses(slurm: Slurm, tmp_path: Path) -> None:

@@ -94,15 +94,18 @@ def _connected(scheduler: str) -> Any:
 
 
 def _local(executor: Executor) -> Any:
-    from distributed import LocalCluster
+    from distributed import LocalCluster, Security
 
     cluster: Any = LocalCluster
+    keys: Any = Security
     return cluster(
         n_workers=executor.workers,
         threads_per_worker=1,
         processes=True,
         scheduler_kwargs=NO_PAGES,
         memory_limit=executor.memory or 0,
+        # others who use this machine reach its ports too
+        security=keys.temporary(),
         silence_logs=logging.CRITICAL,
     )
 

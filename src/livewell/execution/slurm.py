@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from livewell.errors import ClusterError
@@ -17,10 +19,13 @@ ROUNDS = 3
 """When so many times all jobs have ended without a worker, others will do no better."""
 
 
+@contextmanager
 def slurm_cluster(
     executor: Executor, logs: Path, settings: Mapping[str, object], options: Mapping[str, object]
-) -> Any:
+) -> Iterator[Any]:
     """A scheduler here whose workers are jobs; `settings` of Dask hold in jobs too.
+
+    Whoever has no key sends no work: jobs find it beside their logs, where only this user reads it.
 
     Raises
     ------
@@ -44,28 +49,43 @@ def slurm_cluster(
         for name, value in settings.items()
     ]
     kind: Any = SLURMCluster
-    cluster = kind(
-        job_cls=Job,
-        queue=executor.partition,
-        account=executor.account,
-        cores=1,
-        processes=1,
-        memory=executor.memory or DEFAULT_MEMORY,
-        walltime=executor.walltime,
-        python=sys.executable,
-        log_directory=str(logs),
-        job_name="livewell",
-        job_script_prologue=quiet,
-        silence_logs="critical",
-        scheduler_options=dict(options),
-    )
-    try:
+    with (
+        TemporaryDirectory(prefix="keys-", dir=logs) as keys,
+        kind(
+            job_cls=Job,
+            queue=executor.partition,
+            account=executor.account,
+            cores=1,
+            processes=1,
+            memory=executor.memory or DEFAULT_MEMORY,
+            walltime=executor.walltime,
+            python=sys.executable,
+            log_directory=str(logs),
+            job_name="livewell",
+            job_script_prologue=quiet,
+            silence_logs="critical",
+            scheduler_options=dict(options),
+            security=_security(Path(keys)),
+        ) as cluster,
+    ):
         _told(["sbatch", "--test-only"], cluster.job_script())
-    except BaseException:
-        cluster.close()
-        raise
-    cluster.scale(executor.jobs)
-    return cluster
+        cluster.scale(executor.jobs)
+        yield cluster
+
+
+def _security(keys: Path) -> Any:
+    """Keys for one scheduler and its workers, in files of a folder."""
+    from distributed import Security
+
+    kind: Any = Security
+    made = kind.temporary()
+    for name, value in made.get_tls_config_for_role("worker").items():
+        if value and "\n" in value:
+            path = keys / f"{name}.pem"
+            path.touch(0o600)
+            path.write_text(value, "ascii")
+            setattr(made, "tls_ca_file" if name == "ca_file" else f"tls_worker_{name}", str(path))
+    return made
 
 
 def queued() -> dict[str, str] | None:

@@ -159,6 +159,7 @@ class OpenImage:
         self.reader, self.header, self.source = reader, header, reader.source
         # readers that decode by programs that may crash say so; others need not
         self._packed = getattr(reader, "packed", False)
+        self._last: tuple[tuple[int, int], Frame] | None = None
 
     def frame(self, t: int, channel: int = 0) -> Frame:
         """One (y, x) frame in the file's number type, native byte order, unscaled."""
@@ -168,6 +169,12 @@ class OpenImage:
                 raise ImageContentError(
                     f"no {axis} {at}", where=self.source, expected=f"0 to {size - 1}", got=str(at)
                 )
+        # asked for twice where one looks whether it is known and another judges it
+        if self._last is None or self._last[0] != (t, channel):
+            self._last = (t, channel), self._read(t, channel)
+        return self._last[1].copy()
+
+    def _read(self, t: int, channel: int) -> Frame:
         with reading(Path(self.source)):
             frame = None
             if self._packed:
@@ -176,6 +183,7 @@ class OpenImage:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._last = None
         self.reader.close()
         if self._packed:
             DECODER.close(self.source)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
 
 from livewell.errors import LabelError
 
@@ -101,6 +100,8 @@ def fit_mixture(values: NDArray[Any], seed: int) -> Mixture:
             got=f"{sample.size} times {centre:g}",
             remedy="look whether this is the stain's channel",
         )
+    from sklearn.mixture import GaussianMixture  # takes a second
+
     # Scaled, so that scikit-learn's floor for variances does not depend on the stain's unit.
     scaled = ((sample - centre) / scale)[:, None]
     fitted = GaussianMixture(2, n_init=5, tol=1e-5, max_iter=500, random_state=seed)

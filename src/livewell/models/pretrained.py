@@ -19,7 +19,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from torchvision.models import get_model_weights
 
 from livewell.errors import MissingExtraError, ModelFileError, OutputError
 from livewell.files import read_json, sha256, whole_file, write_text
@@ -76,6 +75,8 @@ def published(architecture: str) -> tuple[PublishedFile, ...]:
     """
     if architecture == LITE0:
         return (LITE0_FILE,)
+    from torchvision.models import get_model_weights  # takes seconds
+
     urls = [str(each.url) for each in get_model_weights(architecture)]
     names = [Path(urlsplit(url).path).name for url in urls]
     digests = [name.removesuffix(".pth").rpartition("-")[2] for name in names]

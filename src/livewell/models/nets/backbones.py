@@ -6,15 +6,12 @@ made for.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
-from torchvision.models import densenet121, inception_v3, squeezenet1_1
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torch import nn
 
 from livewell.models.nets.lite0 import LAYERS, Lite0, own_tensors
 from livewell.models.nets.spec import PLAIN, CropNetSpec, NetShape, Trunk, declare, flat_parts
@@ -200,20 +197,6 @@ def _row(module: nn.Module) -> Iterator[nn.Module]:
             yield part
 
 
-class ValidBlock(BasicBlock):  # type: ignore[misc]  # torchvision is untyped
-    """torchvision's block of ResNet-18 without padding: its shortcut is trimmed to its size."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, d, h', w'), four cells less, or half and two less."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        identity = x if self.downsample is None else self.downsample(x)
-        trim = 2 if self.downsample is None else 1
-        height, width = out.shape[-2:]
-        result: Tensor = self.relu(out + identity[..., trim : trim + height, trim : trim + width])
-        return result
-
-
 def _see_channels(net: nn.Module, channels: int) -> None:
     """Put a new first convolution into `net`, for so many channels."""
     path, old = next((n, m) for n, m in net.named_modules() if isinstance(m, nn.Conv2d))
@@ -228,39 +211,16 @@ def _see_channels(net: nn.Module, channels: int) -> None:
     net.set_submodule(path, new)
 
 
-def _basic(blocks: Sequence[int], classes: int, pads: bool) -> nn.Module:
-    """A ResNet of blocks of two convolutions."""
-    net: nn.Module = ResNet(BasicBlock if pads else ValidBlock, blocks, num_classes=classes)
-    if not pads:
-        for part in net.modules():
-            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
-                part.padding = (0, 0) if isinstance(part, nn.Conv2d) else 0
-    return net
+def _known(name: str, blocks: tuple[int, ...] = ()) -> Callable[[int, bool], nn.Module]:
+    """How a net of torchvision is made, whose import takes seconds and waits until then."""
 
+    def make(classes: int, pads: bool) -> nn.Module:
+        from livewell.models.nets import colour_nets
 
-def _bottleneck(blocks: Sequence[int], classes: int, _: bool) -> nn.Module:
-    """A ResNet of blocks of three convolutions, the one in the middle of 3 x 3."""
-    net: nn.Module = ResNet(Bottleneck, blocks, num_classes=classes)
-    return net
+        net: nn.Module = getattr(colour_nets, name)(classes, pads, blocks)
+        return net
 
-
-def _densenet(classes: int, _: bool) -> nn.Module:
-    net: nn.Module = densenet121(num_classes=classes)
-    # torchvision rectifies the last maps between its children
-    net.get_submodule("features").add_module("relu5", nn.ReLU(inplace=True))
-    return net
-
-
-def _squeezenet(classes: int, _: bool) -> nn.Module:
-    net: nn.Module = squeezenet1_1()
-    # the average of 1 x 1 convolutions is a fully connected layer of averages
-    net.classifier = nn.Linear(512, classes)
-    return net
-
-
-def _inception(classes: int, _: bool) -> nn.Module:
-    net: nn.Module = inception_v3(num_classes=classes, aux_logits=False, init_weights=True)
-    return net
+    return make
 
 
 def _lite0(classes: int, _: bool) -> nn.Module:
@@ -276,18 +236,22 @@ def _trunk(stride_px: int, field_px: int, before_px: int) -> Trunk:
 
 BACKBONES: dict[str, Backbone] = {
     "resnet18": Backbone(
-        partial(_basic, (2, 2, 2, 2)), _trunk(32, 435, 217), 9, without_padding=True
+        _known("resnet", (2, 2, 2, 2)), _trunk(32, 435, 217), 9, without_padding=True
     ),
     "resnet34": Backbone(
-        partial(_basic, (3, 4, 6, 3)), _trunk(32, 899, 449), 17, without_padding=True
+        _known("resnet", (3, 4, 6, 3)), _trunk(32, 899, 449), 17, without_padding=True
     ),
-    "resnet50": Backbone(partial(_bottleneck, (3, 4, 6, 3)), _trunk(32, 427, 213), 17),
+    "resnet50": Backbone(_known("bottleneck_resnet", (3, 4, 6, 3)), _trunk(32, 427, 213), 17),
     "resnet101": Backbone(
-        partial(_bottleneck, (3, 4, 23, 3)), _trunk(32, 971, 485), 34, first_blocks=8
+        _known("bottleneck_resnet", (3, 4, 23, 3)), _trunk(32, 971, 485), 34, first_blocks=8
     ),
-    "densenet121": Backbone(_densenet, _trunk(32, 2071, 1021), 8, least_px=29),
-    "squeezenet1_1": Backbone(_squeezenet, _trunk(16, 207, 88), 9, least_px=17, dropout=0.5),
-    "inception_v3": Backbone(_inception, _trunk(32, 1311, 618), 16, least_px=75, dropout=0.5),
+    "densenet121": Backbone(_known("densenet"), _trunk(32, 2071, 1021), 8, least_px=29),
+    "squeezenet1_1": Backbone(
+        _known("squeezenet"), _trunk(16, 207, 88), 9, least_px=17, dropout=0.5
+    ),
+    "inception_v3": Backbone(
+        _known("inception"), _trunk(32, 1311, 618), 16, least_px=75, dropout=0.5
+    ),
     "lite0": Backbone(
         _lite0, _trunk(32, 851, 394), 17, least_px=32, dropout=0.2, renamed=own_tensors
     ),

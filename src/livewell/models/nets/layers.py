@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from livewell.errors import SpecError
 from livewell.models.device import placed
-from livewell.models.nets.backbones import ValidBlock
 from livewell.models.nets.compact import Block
 
 BESIDE = re.compile(r"shortcut|downsample|decoder|branch(1x1|_pool|5x5_.|3x3|3x3_..?|7x7_.)")
@@ -189,7 +188,8 @@ def _aside(part: nn.Module) -> float:
         return -SHORTCUT / 2 if part.trim else SHORTCUT / 2
     if isinstance(part, nn.ZeroPad2d):
         return -float(part.padding[0])
-    return -SHORTCUT if isinstance(part, ValidBlock) and part.downsample is not None else 0.0
+    trims = getattr(part, "trims_shortcut", False)
+    return -SHORTCUT if trims and part.downsample is not None else 0.0
 
 
 def _edge(value: int | str | tuple[int, ...]) -> int:

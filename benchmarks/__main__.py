@@ -122,6 +122,12 @@ BENCHMARKS = (
         (MODEL, RUNS),
     ),
     Benchmark(
+        "false-hits",
+        "false_hits.level",
+        "How often a plate without any effect has a hit.",
+        (_count("--trials", 1000),),
+    ),
+    Benchmark(
         "verdict-memory", "movies.verdicts", "Memory of verdicts on a long movie.", (MODEL, FRAMES)
     ),
     Benchmark(

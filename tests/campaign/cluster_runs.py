@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -68,7 +69,8 @@ class Run:
                 [sys.executable, "-m", "tests.campaign.small_work", json.dumps(settings)],
                 stdout=log,
                 stderr=log,
-                env=self.world.environment | {MARK: str(self.out)},
+                # it says where it was, should it be ended for not ending
+                env=self.world.environment | {MARK: str(self.out), "PYTHONFAULTHANDLER": "1"},
             )
 
     def end(self, command: "subprocess.Popen[bytes]", seconds: float = WAIT_S) -> str:
@@ -76,15 +78,16 @@ class Run:
         try:
             code = command.wait(seconds)
         except subprocess.TimeoutExpired:
-            command.kill()
-            return f"no end after {seconds:g} s: {self.said()}"
+            command.send_signal(signal.SIGABRT)
+            command.wait()
+            return f"no end after {seconds:g} s: {self.said(4000)}"
         if code == 0 or (code == 2 and "What to do" in self.said()):
             return ""
         return f"exit {code}: {self.said()}"
 
-    def said(self) -> str:
+    def said(self, most: int = 700) -> str:
         """The end of what was said."""
-        return self.log.read_text("utf-8", "replace")[-700:]
+        return self.log.read_text("utf-8", "replace")[-most:]
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of the result."""

@@ -120,6 +120,21 @@ def test_failed_and_empty_fields_are_counted(verdicts: Path, tmp_path: Path) -> 
     assert any("Nothing was left to judge in 1 well: B03" in text for text in made.warnings)
 
 
+def test_an_image_that_fails_counts_in_its_well(request, model: Path, tmp_path: Path) -> None:
+    """Where a pattern or a study names wells, an image that could not be judged has its well."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("A01_p1", "A02_p1"):
+        source = request.getfixturevalue("plate") / "images" / f"{name}.ome.tif"
+        (images / f"{name}.ome.tif").hardlink_to(source)
+    (images / "B01_p1.ome.tif").write_bytes(b"II*")
+    pattern = "{well}_p{position:int}.ome.tif"
+    judged = assess(images, model, tmp_path / "verdicts", pattern=pattern)
+    assert judged.failures["well"].tolist() == ["B01"]
+    made = plate(tmp_path / "verdicts", tmp_path / "page", thumbnails=0)
+    assert made.wells.set_index("well")["failed"].to_dict() == {"A01": 0, "A02": 0, "B01": 1}
+
+
 def test_without_untreated_wells_nothing_is_tested(verdicts: Path, tmp_path: Path) -> None:
     """No plate map and no untreated wells: a map and effects of all wells, and no test."""
     made = plate(verdicts, tmp_path / "out", thumbnails=0)

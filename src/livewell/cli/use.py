@@ -146,6 +146,7 @@ def assess_(talk: Talk, images: Path, model: Path, out: Path, **options: Any) ->
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of resampling.")
 def plate_(talk: Talk, results: Path, out: Path, **options: Any) -> None:
     """Map verdicts on their plates, and find wells unlike untreated ones."""
+    from livewell.text import plural
     from livewell.workflows.plate import plate
 
     made = plate(results, out, **options)
@@ -156,7 +157,7 @@ def plate_(talk: Talk, results: Path, out: Path, **options: Any) -> None:
     tables = ("wells", "hits", "effects", "controls")
     talk.end(
         made,
-        f"{len(found)} hits of {tested} conditions tested",
+        f"{plural(len(found), 'hit')} of {plural(tested, 'condition')} tested",
         hits=found["condition"].tolist(),
         tested=tested,
         **{f"{name}_table": str(out / f"{name}.csv") for name in tables},

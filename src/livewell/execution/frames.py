@@ -27,7 +27,7 @@ def image_files(images: Path, out: Path) -> Listing:
         raise OutputError(
             "not a folder of results: it holds the images",
             where=str(out),
-            remedy="name another folder with --out",
+            remedy="name another folder for the results",
         )
     files = {
         name: path for name, path in found.files.items() if inside not in path.resolve().parents
@@ -36,7 +36,7 @@ def image_files(images: Path, out: Path) -> Listing:
         raise ImageReadError(
             "no image files here, but for those in the folder of results",
             where=str(images),
-            remedy="name the folder of the images, and another one with --out",
+            remedy="name the folder of the images, and another one for the results",
         )
     own = {OWN: len(found.files) - len(files)} if len(files) < len(found.files) else {}
     return replace(found, files=files, left_out=found.left_out | own)

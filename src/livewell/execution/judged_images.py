@@ -69,7 +69,11 @@ class JudgedImages:
             verdicts = chosen
         table = _images(verdicts)
         lost = failures[~failures["image"].isin(table["image"])].drop_duplicates("image")
-        rows = pd.DataFrame({"image": lost["image"], "patches": 0, "failed": True})
+        places = lost.reindex(columns=["plate", "well", "position"]).dropna(
+            axis="columns", how="all"
+        )
+        places = places.dropna(axis="columns", how="all")
+        rows = pd.concat([lost[["image"]], places], axis="columns").assign(patches=0, failed=True)
         table = pd.concat([table, rows], ignore_index=True) if len(rows) else table
         table = table.astype({"failed": bool, "value": "float64", "patches": "int64"})
         return cls(table, score, settings, tuple(notes))

@@ -11,24 +11,9 @@ The level of many tests is Benjamini and Hochberg's (1995, J. R. Stat. Soc. B 57
 of the run. p values far below what ranks alone could give (`least_by_rank`) rest on the form of the
 distribution: no number of untreated wells that fits on a plate can show it so far out.
 
-How often there is any hit where no treatment does anything, nominal 5%, 1,500 plates a setting; 200
-patches a well, 20 or 300 treatments in one well each, the worst of 3 to 32 untreated wells:
-
-====================================================  =========  ==============================
-wells                                                 this test  angles, all degrees of freedom
-====================================================  =========  ==============================
-normal, 0.3 +- 0.05                                   0.9%       8.3%
-beta-binomial, mean 0.3, correlation 0.05             3.7%       4.3%
-beta-binomial, mean 0.05, correlation 0.05            4.5%       9.5%
-beta-binomial, mean 0.01, correlation 0.05            0.4%       57%
-beta-binomial, mean 0.05, correlation 0.2             3.1%       50%
-beta-binomial, mean 0.01, correlation 0.01            0.6%       3.5%
-log-normal, median 0.1, a factor of 1.5 either way    1.7%       34%
-0.3 + 0.03 times Student's t of 5 degrees of freedom  15%        63%
-====================================================  =========  ==============================
-
-The last line is what no test of so few wells can see: single wells far out for no reason of their
-treatment. A treatment in several wells is the remedy.
+How often there is any hit where no treatment does anything is measured by ``false-hits`` in
+BENCHMARKS.md: less than nominally, but where single wells lie far out for no reason of their
+treatment. No test of so few wells sees that; a treatment in several wells is the remedy.
 """
 
 import math

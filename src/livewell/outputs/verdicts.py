@@ -73,6 +73,17 @@ def verdict_table(
     return table[order].astype({"t": "Int64"} | dict.fromkeys(numbers.values(), "float64"))
 
 
+def placed_failures(failures: pd.DataFrame, positions: pd.DataFrame) -> pd.DataFrame:
+    """``failures.csv`` of verdicts: with plate, well and position in front of the error, if known.
+
+    Whoever counts wells learns so in which one an image was lost.
+    """
+    known = positions.reindex(columns=["image", "plate", "well", "position"])
+    table = failures.merge(known, on="image", how="left")
+    places = [name for name in known.columns[1:] if table[name].notna().any()]
+    return table[["image", "t", *places, "error"]]
+
+
 def _with_warning(row: dict[str, Any]) -> dict[str, Any]:
     """A row whose note begins with why its verdict is not to be believed."""
     notes = [note for note in (row["unlike"], row["note"]) if note]

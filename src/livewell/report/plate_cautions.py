@@ -122,12 +122,12 @@ def _changed(results: PlateResults, found: bool) -> Note:
         (results.other_hits, results.hits) if asked else (results.hits, results.other_hits)
     )
     before, after = (set(table.loc[table["hit"], "condition"]) for table in (plain, polished))
-    if asked:
-        text = f"Rows and columns are corrected by median polish, as asked for: {len(after):,} hits"
-        text += f" in place of {len(before):,}"
-    else:
-        text = f"Nothing is corrected for rows and columns; with --correct {POLISH} there would be"
-        text += f" {len(after):,} hits in place of {len(before):,}"
+    text = (
+        "Rows and columns are corrected by median polish, as asked for:"
+        if asked
+        else f"Nothing is corrected for rows and columns; with --correct {POLISH} there would be"
+    )
+    text += f" {plural(len(after), 'hit')} in place of {len(before):,}"
     parts = [
         f"{few(sorted(names), 4)} {verb}"
         for names, verb in (

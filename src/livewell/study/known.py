@@ -97,16 +97,16 @@ def with_pictures(fields: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
     """Plate, well and position that files state (by the name of the image), and a note.
 
-    Where the first file states no well, no other file is opened, and there are no rows.
+    Where the first file that can be opened states no well, no other one is, and there are no rows.
     """
     none = pd.DataFrame({name: [] for name in ("image", "plate", "well", "position")}, dtype="str")
-    first = next(iter(paths.items()), None)
-    if first is None or _stated(*first)[2] is None:
+    first = next(filter(None, map(_stated, paths.values())), None)
+    if first is None or first[1] is None:
         return none, []
     rows = []
     with task("reading wells", len(paths)) as tick:
         for image, path in paths.items():
-            rows.append(_stated(image, path))
+            rows.append((image, *(_stated(path) or (None, None, None))))
             tick()
     table = pd.DataFrame(rows, columns=list(none)).astype("str")
     without = table.loc[table["well"].isna(), "image"]
@@ -116,11 +116,12 @@ def stated_wells(paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
     return table, [note]
 
 
-def _stated(image: str, path: Path) -> tuple[str, str | None, str | None, str | None]:
+def _stated(path: Path) -> tuple[str | None, str | None, str | None] | None:
+    """Plate, well and position; ``None`` where the file cannot be opened."""
     try:
-        return image, *place_of(path)
+        return place_of(path)
     except LivewellError:
-        return image, None, None, None
+        return None
 
 
 def refuse_twins(fields: pd.DataFrame, where: str = "", *, stated: bool = False) -> list[str]:

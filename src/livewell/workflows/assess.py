@@ -22,7 +22,7 @@ from livewell.inference.occupancy import ModelOccupancy
 from livewell.models.device import AUTO
 from livewell.models.files import find_model
 from livewell.names import name_of
-from livewell.outputs.verdicts import judged_frame, verdict_row, verdict_table
+from livewell.outputs.verdicts import judged_frame, placed_failures, verdict_row, verdict_table
 from livewell.progress import Tick
 from livewell.report.examples import extremes, galleries
 from livewell.report.model import meaning, model_summary
@@ -148,6 +148,7 @@ def assess(
     items = [Item(name, path, own) for name, path in files.items()]
     batch = map_items(items, worked, Journal(out), what="judging images", executor=executor)
     verdicts = verdict_table(batch.rows, positions, judge.classes)
+    failures = placed_failures(batch.failures, positions)
     notes = counted((row["image"], row["note"]) for row in batch.rows if row["note"])
     warnings = (*source.notes, *unplaced, *gaps(card.patch_px, stride), *notes)
     truth = named_verdicts(verdicts, named, card.class_names)
@@ -156,7 +157,7 @@ def assess(
         subtitle=f"by the model {find_model(model)}",
         classes=card.class_names,
         verdicts=verdicts,
-        failures=batch.failures,
+        failures=failures,
         card=model_summary(card),
         audits=card.audits,
         threshold=card.image_rule.threshold,
@@ -168,8 +169,8 @@ def assess(
         settings=settings,
         versions=versions(),
     )
-    tables = {"verdicts": verdicts, "failures": batch.failures}
+    tables = {"verdicts": verdicts, "failures": failures}
     tables |= {} if truth.table.empty else {"named": truth.table}
     page = folder.write(render(assess_page(results)), tables)
     told = (source.left_out, card.audits[0], truth)
-    return Assessment(verdicts, batch.failures, page, warnings, *told)
+    return Assessment(verdicts, failures, page, warnings, *told)

@@ -5,12 +5,18 @@ bytes / bandwidth) + units * gathering, for n nodes of `CORES` workers each. Par
 for the bandwidth of a cluster's file server, which is assumed.
 """
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from threading import Event, Thread
 from typing import Any
+
+import psutil
 
 from benchmarks.plate_store import plate_store
 from benchmarks.result import Result
@@ -77,15 +83,15 @@ def scaling(
     executors = {"this process": SERIAL} | {
         f"{n} process{'es' * (n > 1)}": Executor(workers=n) for n in PROCESSES
     }
-    took = {
-        name: _timed(lambda of=executor: _judged(store, model, runs / "out", of))  # type: ignore[misc]
-        for name, executor in executors.items()
-    }
+    took, grown = {}, {}
+    for name, executor in executors.items():
+        with _memory(executor) as grown[name]:
+            took[name] = _timed(lambda of=executor: _judged(store, model, runs / "out", of))  # type: ignore[misc]
     again = _timed(lambda: assess(store, model, runs / "out"))
     parts = _parts(store, runs, units, took, again)
-    one = took["1 process"]
+    one, both = took["1 process"], _convolved(2) / _convolved(1)
     rows = [
-        ["measured", name, f"{units / seconds:.2f}", f"{one / seconds:.2f}", ""]
+        ["measured", name, f"{units / seconds:.2f}", f"{one / seconds:.2f}", grown[name].told(), ""]
         for name, seconds in took.items()
     ]
     base = UNITS / parts.seconds(UNITS, 1)
@@ -97,12 +103,14 @@ def scaling(
                 f"{nodes} node{'s' * (nodes > 1)} of {CORES} workers",
                 f"{rate:.0f}",
                 f"{rate / base:.0f}",
+                "",
                 parts.longest(UNITS, nodes * CORES),
             ]
         )
     return Result(
         title="Fields a second against processes and nodes",
-        header=" | where | fields a second | to one process | what takes longest",
+        header=" | where | fields a second | to one process | MB of a worker, halfway and at end |"
+        " what takes longest",
         rows=rows,
         lead=f"`livewell assess` on a simulated plate of {wells} wells, {fields} fields of"
         f" {size_px} x {size_px} px each (OME-Zarr 0.5), with the start of workers. On paper:"
@@ -114,11 +122,56 @@ def scaling(
             f" a field; tables and page {parts.gathering_s * 1000:.2f} ms a field; reading"
             f" {parts.unit_bytes / 1e6:.2f} MB a field. Assumed, not measured: a file server of"
             f" {SERVER_GB_S:g} GB/s for all nodes together, and nodes as fast as this machine.",
-            "The two cores of this machine are two threads of one physical core, so that two"
-            " processes cannot give 2.",
+            "What this machine has to give: two processes that do nothing but convolve, and share"
+            f" nothing, do {both:.2f} times what one does.",
         ],
-        values={"seconds": took, **{name: getattr(parts, name) for name in parts.__slots__}},
+        values={
+            "seconds": took,
+            "two_to_one": both,
+            "bytes": {name: it.seen for name, it in grown.items()},
+            **{name: getattr(parts, name) for name in parts.__slots__},
+        },
     )
+
+
+class _Memory:
+    """Resident memory of the largest worker, or of this process where there is none, over time."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.seen: list[int] = []
+        self._alone = executor.is_serial
+
+    def look(self) -> None:
+        """Look now, bytes."""
+        sizes, own = [0], psutil.Process()
+        for process in [own] if self._alone else own.children(recursive=True):
+            with suppress(psutil.Error):
+                sizes.append(process.memory_info().rss)
+        self.seen.append(max(sizes))
+
+    def told(self) -> str:
+        """Halfway, and the largest of the last quarter, MB."""
+        half, last = self.seen[len(self.seen) // 2], max(self.seen[3 * len(self.seen) // 4 :])
+        return f"{half / 1e6:.0f}, {last / 1e6:.0f}"
+
+
+@contextmanager
+def _memory(executor: Executor) -> Iterator[_Memory]:
+    """Looked at twice a second."""
+    memory, ended = _Memory(executor), Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            memory.look()
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield memory
+    finally:
+        ended.set()
+        thread.join()
+        memory.seen = memory.seen or [0]
 
 
 def _judged(store: Path, model: Path, out: Path, executor: Executor) -> None:
@@ -135,6 +188,28 @@ def _parts(store: Path, runs: Path, units: int, took: Mapping[str, float], again
     size = sum(fingerprint(path)[0] for path in files) / units
     unit = (took["1 process"] - again - start) / units
     return Parts(unit, start, listing, dealing, max(again / units - listing, 0.0), size)
+
+
+_CONVOLVE = """
+import time, torch
+torch.set_num_threads(1)
+net, image = torch.nn.Conv2d(32, 32, 3), torch.zeros(1, 32, 128, 128)
+net(image)
+count, end = 0, time.monotonic() + 5
+while time.monotonic() < end:
+    net(image)
+    count += 1
+print(count)
+"""
+
+
+def _convolved(processes: int) -> int:
+    """Convolutions in five seconds by so many processes together."""
+    begun = [
+        subprocess.Popen([sys.executable, "-c", _CONVOLVE], stdout=subprocess.PIPE)  # noqa: S603
+        for _ in range(processes)
+    ]
+    return sum(int(process.communicate()[0]) for process in begun)
 
 
 def _trivial(folder: Path, units: int) -> None:

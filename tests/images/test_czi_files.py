@@ -196,6 +196,7 @@ def odd(**more: Any) -> list[CziPlane]:
     [
         (odd(start={"H": 1}), {}, "does not know: phase, of size 2"),
         (odd(start={"I": 1}), {}, "does not know: illumination, of size 2"),
+        (odd(start={"T": 2**30}), {}, "nearly all planes of .* are absent"),
         (odd(start={}), {}, "two planes at one frame, channel and slice"),
         (odd(pixels=PIXELS[0, 0, 0, 0, :7]), {}, "differ in size or number type"),
         (odd(pixel_type=0), {}, "differ in size or number type"),

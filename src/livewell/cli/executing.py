@@ -27,30 +27,25 @@ class _Shard(click.ParamType[tuple[int, int]]):
         return int(k), int(n)
 
 
-EXECUTING = (
-    click.option("--workers", type=COUNT, help="Work in so many processes of this machine."),
-    click.option(
-        "--cluster",
-        type=click.Choice(["dask", "slurm"]),
-        help="Work on a Dask cluster (--scheduler), or in SLURM jobs that are begun now (--jobs).",
-    ),
-    click.option("--scheduler", help="Address of a Dask scheduler, or path of its scheduler file."),
-    click.option("--partition", help="SLURM partition."),
-    click.option("--jobs", type=COUNT, help="How many SLURM jobs, each of one process."),
-    click.option("--walltime", help="Longest time of a SLURM job, HH:MM:SS; then another begins."),
-    click.option("--memory", help="Most memory of a worker, such as 8GB; of a SLURM job 4GB."),
-    click.option("--account", help="SLURM account."),
-    click.option(
-        "--shard",
-        type=_Shard(),
-        help="Do only the K-th of N parts, and make no page: that does `livewell gather`.",
-    ),
-)
-"""Options of `livewell.execution.executors.Executor`."""
-NAMES = (
-    *("workers", "cluster", "scheduler", "partition", "jobs", "walltime", "memory", "account"),
-    "shard",
-)
+EXECUTING: dict[str, dict[str, Any]] = {
+    "workers": {"type": COUNT, "help": "Work in so many processes of this machine."},
+    "cluster": {
+        "type": click.Choice(["dask", "slurm"]),
+        "help": "Work on a Dask cluster (--scheduler), or in SLURM jobs that are begun now"
+        " (--jobs).",
+    },
+    "scheduler": {"help": "Address of a Dask scheduler, or path of its scheduler file."},
+    "partition": {"help": "SLURM partition."},
+    "jobs": {"type": COUNT, "help": "How many SLURM jobs, each of one process."},
+    "walltime": {"help": "Longest time of a SLURM job, HH:MM:SS; then another begins."},
+    "memory": {"help": "Most memory of a worker, such as 8GB; of a SLURM job 4GB."},
+    "account": {"help": "SLURM account."},
+    "shard": {
+        "type": _Shard(),
+        "help": "Do only the K-th of N parts, and make no page: that does `livewell gather`.",
+    },
+}
+"""Options of `livewell.execution.executors.Executor`, by name."""
 
 
 def executing(function: Command) -> Command:
@@ -62,7 +57,7 @@ def executing(function: Command) -> Command:
         from livewell.execution.status import command
 
         context = click.get_current_context()
-        said = {name: options.pop(name) for name in NAMES}
+        said = {name: options.pop(name) for name in EXECUTING}
         executor = Executor(gather=True) if context.meta.get(GATHER) else Executor(**said)
         words = [word for word in context.meta[WORDS] if word not in ("--json", "--quiet")]
         token = command.set((str(context.command.name), *words))
@@ -73,8 +68,8 @@ def executing(function: Command) -> Command:
         finally:
             command.reset(token)
 
-    for option in reversed(EXECUTING):
-        run = option(run)
+    for name, settings in reversed(EXECUTING.items()):
+        run = click.option(f"--{name}", **settings)(run)
     return run
 
 

@@ -55,11 +55,10 @@ def pool_of(executor: Executor, folder: Path) -> Iterator[Pool]:
     del distributed
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
-        stack.callback(logging.getLogger("distributed").setLevel, logging.WARNING)
-        stack.callback(logging.getLogger("asyncio").setLevel, logging.WARNING)
         # what happens to workers is told by livewell
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        for log in map(logging.getLogger, ("distributed", "asyncio")):
+            stack.callback(log.setLevel, log.level)
+            log.setLevel(logging.CRITICAL)
         cluster: Any = None
         logs = folder / "units" / "logs"
         try:

@@ -24,6 +24,8 @@ _AXES = {
 }  # fmt: skip
 """Axes that are no t, c, z, y or x, by their letters."""
 _PLACES = ("T", "C", "Z")
+MOST_ABSENT = 100
+"""More places than this for every plane are no series that was stopped, but damage."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ def _field(
                 remedy="export its channels one by one as OME-TIFF from ZEN",
             )
     frames, channels, slices = (max(place[i] for place in found) + 1 for i in range(3))
+    if frames * channels * slices > MOST_ABSENT * len(found):
+        what = f"{frames} frames, {channels} channels, {slices} slices, and {len(found)} planes"
+        raise damaged(path, f"nearly all planes of {name[0]} are absent: {what}")
     return CziField(*name, scene, tile, found, (frames, channels, slices))
 
 
@@ -181,19 +186,13 @@ def interval_s(xml: Element) -> float | None:
 
 def stamps(segments: Segments, field: CziField) -> list[float]:
     """When the first plane of each frame was taken, in seconds; not a number where not said."""
-    found = []
-    for t in range(field.sizes[0]):
-        planes = [plane for place, plane in field.planes.items() if place[0] == t]
-        text = _tag(segments, min(planes, key=_order), "AcquisitionTime") if planes else ""
-        try:
-            found.append(datetime.fromisoformat(text).timestamp())
-        except ValueError:
-            found.append(math.nan)
+    found = [math.nan] * field.sizes[0]
+    # of each frame the first one stays
+    first = {place[0]: field.planes[place] for place in sorted(field.planes, reverse=True)}
+    for t, plane in first.items():
+        with suppress(ValueError):
+            found[t] = datetime.fromisoformat(_tag(segments, plane, "AcquisitionTime")).timestamp()
     return found
-
-
-def _order(plane: Plane) -> tuple[int, int]:
-    return plane.of("C"), plane.of("Z")
 
 
 def stage(segments: Segments, field: CziField, xml: Element) -> tuple[float, float] | None:

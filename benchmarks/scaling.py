@@ -25,6 +25,7 @@ from livewell.execution.items import Item, Journal, Record, map_items
 from livewell.images.listing import find_images, fingerprint
 from livewell.plate import PLATES
 from livewell.progress import Tick
+from livewell.text import plural
 from livewell.workflows.assess import assess
 
 CORES = 32
@@ -73,7 +74,7 @@ class Parts:
 
 
 def scaling(
-    *, model: Path, runs: Path, wells: int = 96, fields: int = 2, size_px: int = 512, seed: int = 0
+    *, model: Path, runs: Path, wells: int = 96, fields: int = 1, size_px: int = 512, seed: int = 0
 ) -> Result:
     """Judge a simulated plate by one to four processes; then 100 nodes, on paper."""
     store = runs / "plate.zarr"
@@ -112,7 +113,7 @@ def scaling(
         header=" | where | fields a second | to one process | MB of a worker, halfway and at end |"
         " what takes longest",
         rows=rows,
-        lead=f"`livewell assess` on a simulated plate of {wells} wells, {fields} fields of"
+        lead=f"`livewell assess` on a simulated plate of {wells} wells, {plural(fields, 'field')} of"
         f" {size_px} x {size_px} px each (OME-Zarr 0.5), with the start of workers. On paper:"
         f" {UNITS:,} such fields, by the parts in the notes.",
         notes=[

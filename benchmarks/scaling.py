@@ -1,8 +1,8 @@
 """Fields a second against processes, and what a cluster would do by what was measured here.
 
-The model: T(n) = start + units * listing + max(units * unit / workers, units * dealing, units *
-bytes / bandwidth) + units * gathering, for n nodes of `CORES` workers each. Parts are measured, but
-for the bandwidth of a cluster's file server, which is assumed.
+The model: T(n) = start + page + units * listing + max(units * unit / workers, units * dealing,
+units * bytes / bandwidth) + units * gathering, for n nodes of `CORES` workers each. Parts are
+measured, but for the bandwidth of a cluster's file server, which is assumed.
 """
 
 import subprocess
@@ -41,10 +41,11 @@ TRIVIAL = 1000
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a run is made of, seconds: per unit but for `start_s`, of one worker."""
+    """What a run is made of, seconds: per unit, of one worker, but for `start_s` and `page_s`."""
 
     unit_s: float
     start_s: float
+    page_s: float
     listing_s: float
     dealing_s: float
     gathering_s: float
@@ -60,7 +61,7 @@ class Parts:
 
     def seconds(self, units: int, workers: int) -> float:
         """Seconds of a whole run."""
-        alone = self.start_s + units * (self.listing_s + self.gathering_s)
+        alone = self.start_s + self.page_s + units * (self.listing_s + self.gathering_s)
         return alone + max(self.limits(units, workers).values())
 
     def longest(self, units: int, workers: int) -> str:
@@ -68,7 +69,7 @@ class Parts:
         limits = {
             **self.limits(units, workers),
             "listing and gathering": units * (self.listing_s + self.gathering_s),
-            "starting": self.start_s,
+            "starting": self.start_s + self.page_s,
         }
         return max(limits, key=lambda name: limits[name])
 
@@ -88,8 +89,7 @@ def scaling(
     for name, executor in executors.items():
         with _memory(executor) as grown[name]:
             took[name] = _timed(lambda of=executor: _judged(store, model, runs / "out", of))  # type: ignore[misc]
-    again = _timed(lambda: assess(store, model, runs / "out"))
-    parts = _parts(store, runs, units, took, again)
+    parts = _parts(store, model, runs, units, took)
     one, both = took["1 process"], _convolved(2) / _convolved(1)
     rows = [
         ["measured", name, f"{units / seconds:.2f}", f"{one / seconds:.2f}", grown[name].told(), ""]
@@ -113,14 +113,15 @@ def scaling(
         header=" | where | fields a second | to one process | MB of a worker, halfway and at end |"
         " what takes longest",
         rows=rows,
-        lead=f"`livewell assess` on a simulated plate of {wells} wells, {plural(fields, 'field')} of"
-        f" {size_px} x {size_px} px each (OME-Zarr 0.5), with the start of workers. On paper:"
+        lead=f"`livewell assess` on a simulated plate: {wells} wells, {plural(fields, 'field')} of"
+        f" {size_px} x {size_px} px (OME-Zarr 0.5), with the start of workers. On paper:"
         f" {UNITS:,} such fields, by the parts in the notes.",
         notes=[
             f"Parts as measured here: a field {parts.unit_s * 1000:.0f} ms of one worker; the"
             f" start of a worker {parts.start_s:.1f} s; listing, fingerprint and ledger"
             f" {parts.listing_s * 1000:.2f} ms a field; dealing out {parts.dealing_s * 1000:.1f} ms"
-            f" a field; tables and page {parts.gathering_s * 1000:.2f} ms a field; reading"
+            f" a field (parts of job arrays need none of it); the page {parts.page_s:.1f} s and"
+            f" {parts.gathering_s * 1000:.2f} ms a field; reading"
             f" {parts.unit_bytes / 1e6:.2f} MB a field. Assumed, not measured: a file server of"
             f" {SERVER_GB_S:g} GB/s for all nodes together, and nodes as fast as this machine.",
             "What this machine has to give: two processes that do nothing but convolve, and share"
@@ -180,15 +181,19 @@ def _judged(store: Path, model: Path, out: Path, executor: Executor) -> None:
     assess(store, model, out, executor=executor)
 
 
-def _parts(store: Path, runs: Path, units: int, took: Mapping[str, float], again: float) -> Parts:
+def _parts(store: Path, model: Path, runs: Path, units: int, took: Mapping[str, float]) -> Parts:
     """The parts of a run, each measured by itself."""
     files = find_images(store).paths
     listing = _timed(lambda: [fingerprint(path) for path in find_images(store).paths]) / units
     start = _timed(lambda: _trivial(runs / "start", 1))
     dealing = (_timed(lambda: _trivial(runs / "deal", TRIVIAL)) - start) / TRIVIAL
     size = sum(fingerprint(path)[0] for path in files) / units
-    unit = (took["1 process"] - again - start) / units
-    return Parts(unit, start, listing, dealing, max(again / units - listing, 0.0), size)
+    # all is done: what is left is to read the ledger, and to make the page
+    gathering = _timed(lambda: _trivial(runs / "deal", TRIVIAL, anew=False)) / TRIVIAL
+    whole = _timed(lambda: assess(store, model, runs / "out"))
+    page = whole - units * (listing + gathering)
+    unit = (took["1 process"] - whole - start) / units
+    return Parts(unit, start, page, listing, dealing, gathering, size)
 
 
 _CONVOLVE = """
@@ -213,10 +218,11 @@ def _convolved(processes: int) -> int:
     return sum(int(process.communicate()[0]) for process in begun)
 
 
-def _trivial(folder: Path, units: int) -> None:
-    """So many units that do nothing, by two workers."""
-    rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def _trivial(folder: Path, units: int, *, anew: bool = True) -> None:
+    """So many units that do nothing, by two workers; or, not `anew`, what is known of them."""
+    if anew:
+        rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     items = [Item(f"{number}", folder, {}) for number in range(units)]
     map_items(items, _nothing, Journal(folder), what="units", executor=Executor(workers=2))
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from livewell.errors import ImageReadError, LayoutError, OutputError, SpecError
 from livewell.models.files import load_model, rewrite_card
 from livewell.workflows.assess import assess
+from livewell.workflows.convert import convert
 from livewell.workflows.watch import Watch, watch
 
 PATTERN = "{well}_p{position:int}_t{t}.tif"
@@ -183,6 +184,36 @@ def test_a_movie_that_grows_is_judged_frame_by_frame(
     writer.join()
     assert [line["t"] for line in lines()] == list(range(6))
     assert made.alarms == ("movie.tif",)
+
+
+def test_a_store_that_grows_is_judged_frame_by_frame(
+    run: Callable[..., Watch],
+    lines: Callable[..., list[Line]],
+    images: Path,
+    frames: dict[str, NDArray[np.uint16]],
+    tmp_path: Path,
+) -> None:
+    """Of an OME-Zarr whose chunks come one by one each frame is judged once it is there."""
+    tifffile.imwrite(tmp_path / "m.tif", frames["sick"], photometric="minisblack")
+    convert(tmp_path / "m.tif", tmp_path / "m.zarr", ngff="0.4", pixel_um=0.5, frame_s=60)
+    files = sorted(path for path in (tmp_path / "m.zarr").rglob("*") if path.is_file())
+
+    def put(which: Callable[[Path], bool]) -> None:
+        for path in filter(which, files):
+            to = images / path.relative_to(tmp_path)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, to)
+
+    def chunks(t: int) -> Callable[[], None]:
+        return lambda: put(lambda path: path.relative_to(tmp_path).parts[2:3] == (f"{t}",))
+
+    put(lambda path: path.name.startswith("."))
+    writer = beside(*map(chunks, range(6)), every_s=0.4)
+    made = run(frames=6, until_idle_s=60)
+    writer.join()
+    assert [line["t"] for line in lines()] == list(range(6))
+    assert not any(line["again"] for line in lines())
+    assert made.failures.empty
 
 
 def test_the_same_command_goes_on(

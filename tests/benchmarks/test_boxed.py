@@ -116,6 +116,7 @@ def test_a_box_in_a_corner_makes_targets_in_that_corner(where: str) -> None:
     np.testing.assert_array_equal(target.numpy(), expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("body", ["wscnn4", "wscnn6", "wscnn_small"])
 def test_a_target_lies_on_the_place_that_looks_at_the_box(body: str) -> None:
     """A box of a stride's size about the middle of what a place sees makes that place a target."""

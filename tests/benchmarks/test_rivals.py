@@ -37,6 +37,7 @@ def scene(net: Net, rows: int = 3, columns: int = 5) -> tuple[View, WindowGrid]:
     return View(frame, whole, np.ones(grid.shape, dtype=bool)), grid
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", [FAST, DEADNET_DENSE], ids=lambda p: p.name)
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_plain_windows_say_what_the_reference_says(profile: Profile, channels_last: bool) -> None:

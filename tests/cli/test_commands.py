@@ -92,6 +92,7 @@ def words_of(name: str, world: Path) -> tuple[object, ...]:
 NAMES = ["inspect", "index", "label", "split", "train", "evaluate", "assess", "heatmap"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_three_ways_to_speak(name: str, world: Path, livewell: Run) -> None:
     """Lines for people by default, nothing with --quiet, one strict JSON object with --json."""

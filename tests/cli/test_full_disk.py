@@ -70,6 +70,7 @@ def of(names: Iterable[str]) -> list[object]:
     return [n if n in SHORT else pytest.param(n, marks=pytest.mark.long) for n in names]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", of(NAMES))
 def test_no_room(name: str, world: Path, livewell: Run, tmp_path: Path) -> None:
     """Row 17, M9: at the first byte, later and late, each is refused; then the same goes on."""

@@ -48,6 +48,7 @@ def world(livewell: Run, write_movie, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+@pytest.mark.long
 def test_a_run_is_localised(world: Path, livewell: Run, tmp_path: Path) -> None:
     """The run's model judges images; the JSON names what was made, and counts it rightly."""
     out = tmp_path / "out"

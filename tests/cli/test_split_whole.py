@@ -136,6 +136,7 @@ def test_training_says_which_split_a_recipe_needs(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_a_net_of_frames_is_trained_and_evaluated(
     livewell: Run, study: Path, tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_threshold_may_be_applied_before_or_after(tables, threshold):
     )
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(studies(), st.randoms(use_true_random=False))
 def test_the_order_of_images_says_nothing(tables, random):
@@ -141,6 +142,7 @@ def test_the_order_of_images_says_nothing(tables, random):
     assert one == pytest.approx(two, nan_ok=True)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(studies())
 def test_the_curve_is_that_of_counting_at_each_score(tables):

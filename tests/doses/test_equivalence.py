@@ -121,6 +121,7 @@ def test_unit_and_order_of_wells_change_nothing(seed, low, wells):
     pd.testing.assert_frame_equal(*tables)
 
 
+@pytest.mark.long
 @given(
     st.integers(0, 10_000),
     st.floats(0.01, 0.5),

@@ -80,6 +80,7 @@ def test_the_sum_of_the_map_is_the_score(name: str) -> None:
     torch.testing.assert_close(look.signed.sum(dim=(1, 2)), look.scores - bias)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "layer"),
     [
@@ -207,6 +208,7 @@ def test_class_weights_of_a_study() -> None:
     assert np.isfinite(whole.map).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["compact", *AVERAGING])
 def test_class_activation_maps_are_the_score(name: str) -> None:
     """CAM adds up to the class score but for the bias, and Grad-CAM there is CAM cut at zero."""

@@ -91,6 +91,7 @@ def test_exact_nets_say_what_windows_say(name, height, width, stride, margin, cu
     np.testing.assert_allclose(found, scored(Windows(net), view, grid), atol=1e-5)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=4)
 @given(
     name=st.sampled_from(sorted(NETS)),

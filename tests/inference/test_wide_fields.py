@@ -267,6 +267,7 @@ def test_a_frame_of_the_training_size_is_seen_as_it_is() -> None:
         np.testing.assert_allclose(getattr(found, name), getattr(want, name), err_msg=name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("body", ["wscnn_small", "wscnn4", "wscnn_resnet18"])
 @pytest.mark.parametrize("pooling", ["max", "average", "log_sum_exp", "noisy_or"])
 @pytest.mark.parametrize("shape", [(210, 280), (220, 225), (203, 219)])

@@ -173,6 +173,7 @@ def test_some_state_has_the_positive_class():
     assert "no box is of class 'dead'" in refused.value.remedy
 
 
+@pytest.mark.long
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(["dead", "living", "unsure"])),

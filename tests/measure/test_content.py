@@ -83,6 +83,7 @@ def test_tiles_are_made_only_where_another_frame_has_their_shape():
     ]
 
 
+@pytest.mark.long
 def test_quarter_tiles_of_a_real_picture_are_found(shared_data: Path):
     """The four tiles in u2os-cpt are the four quarters of their picture, and nothing else is."""
     paths = sorted((shared_data / "u2os-cpt").glob("*.png"))

@@ -104,6 +104,7 @@ def test_registration_borders_are_no_texture():
 REAL = [("mcf7-pi", "*.ome.tif", 0.15), ("t98g-movie", "*.tif", 0.3), ("u2os-cpt", "*.png", 0.2)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("folder", "pattern", "least"), REAL)
 def test_real_fields_hold_cells(shared_data: Path, folder, pattern, least):
     """Every real field with cells is occupied, by far more than the limit for an empty one."""

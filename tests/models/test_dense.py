@@ -66,6 +66,7 @@ def test_without_padding_dense_is_windows(name: str, odd: int) -> None:
             torch.testing.assert_close(net.scores(window)[0], found[0, :, row, column], **near)
 
 
+@pytest.mark.long
 def test_a_whole_map_by_fourier_is_windows() -> None:
     """A map large enough for the Fourier transform agrees with windows too, in both types."""
     net = net_of(shaken(DeadNetSpec(padding="valid").build()), 220)

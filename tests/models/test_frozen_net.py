@@ -93,6 +93,7 @@ def test_batch_norms_are_folded_without_loss() -> None:
     torch.testing.assert_close(net.stem(x), functional.relu6(normed), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_few_places_and_many_have_the_same_logits(net: Net, field: np.ndarray) -> None:
     """Whether features or whole maps are weighted first does not matter."""
     module = net.module
@@ -109,6 +110,7 @@ def test_few_places_and_many_have_the_same_logits(net: Net, field: np.ndarray) -
     torch.testing.assert_close(few, by_hand, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.long
 def test_it_does_not_matter_in_which_part_of_a_large_field_a_place_is(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:

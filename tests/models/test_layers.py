@@ -139,6 +139,7 @@ ASIDE = {
 """How far the middle of a field lies from where the blocks' two ways together look, pixels."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("name", BUILDERS)
 def test_cells_see_what_gradients_see(name: str, padding: str) -> None:

@@ -114,6 +114,7 @@ def test_what_is_not_counted_is_told() -> None:
     assert "beyond the first two" in told
 
 
+@pytest.mark.long
 def test_three_classes_and_negative_agreement() -> None:
     """Three classes have three lines of doses; people who contradict each other are said to."""
     table = crew(skill=0.8)

@@ -228,6 +228,7 @@ def test_a_dose_whose_wells_are_all_lost_cannot_tell() -> None:
         assert "nan" not in picture.alt
 
 
+@pytest.mark.long
 def test_many_called_sick_without_light_is_told() -> None:
     """A control of which four patches in ten are called sick is a caution of its own."""
     wells = counted({0: [20, 21, 19, 20], 10: [20, 19, 22, 21]})
@@ -265,6 +266,7 @@ def test_no_curve_is_said_with_its_reason() -> None:
     assert [note.text for note in section.notes] == ["no rise with dose is shown"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("plate", PLATES)
 def test_figures_are_valid_and_described(plate: str) -> None:
     """Every figure is SVG, its words for those who cannot see it name every dose and decision."""
@@ -346,6 +348,7 @@ def test_decisions_in_the_table_are_those_of_the_tests(plate: str) -> None:
         assert (rows[0][3], rows[0][6]) == ("-100.0 to +100.0", "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("names", "shown"),
     [

@@ -106,6 +106,7 @@ def test_the_page_of_three_classes_holds_every_part() -> None:
     assert "patch" not in html.split("<main>")[1].lower()
 
 
+@pytest.mark.long
 def test_fourteen_classes_stay_readable() -> None:
     """A headline says how many, areas stand in rows and not as curves, and a matrix leaves the
     zeros beside its diagonal out."""

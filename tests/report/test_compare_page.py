@@ -129,6 +129,7 @@ def test_one_curve_a_run() -> None:
     assert "the dashed line, 0, is no difference" in apart.pictures[0].caption
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("positive", [None, "dead"])
 def test_three_classes(positive: str | None) -> None:
     """Macro figures and a mean curve without a positive class, its own with one; the area under

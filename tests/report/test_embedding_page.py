@@ -302,6 +302,7 @@ def test_thumbnails_do_not_cover_one_another() -> None:
     assert red > blue + 40
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page in")
 @pytest.mark.parametrize("kind", ["plain", "hostile"])
 def test_the_page_runs(tmp_path: Path, kind: str) -> None:

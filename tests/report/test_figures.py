@@ -191,6 +191,7 @@ def test_only_one_class_is_said() -> None:
     assert "Only one class" in texts(CASES["roc of one class"]())
 
 
+@pytest.mark.long
 def test_many_groups_are_shown_in_part_and_the_caption_says_so() -> None:
     """The lowest of many groups are shown."""
     assert "48 lowest of 90" in CASES["many groups"]().caption

@@ -183,6 +183,7 @@ def test_cells_lie_where_they_look() -> None:
     assert bottom - top == 64
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("least", [2.0, -300.0, 300.0])
 def test_class_maps_are_drawn_with_any_threshold(least: float) -> None:
     """One or three rows, a threshold that all, some or no cell reaches."""
@@ -225,6 +226,7 @@ def test_cells_beyond_the_picture_are_not_counted() -> None:
     assert "dashed white line" in class_maps([part], CLASSES, 2.0, 0.6).caption
 
 
+@pytest.mark.long
 def test_long_names_stay_beside_their_row() -> None:
     """A name of any length is cut before it reaches the next row."""
     long = [maps(title=f"surest circles\np 0.99\n{'W' * 90}{n}.tif") for n in range(2)]

@@ -101,6 +101,7 @@ def test_seen_wells_are_named() -> None:
     assert tone == "bad"
 
 
+@pytest.mark.long
 def test_few_wells_and_gaps_are_said() -> None:
     """Fewer than ten wells are rough; wells that end early, failures and warnings are told."""
     results = experiment(4)
@@ -134,6 +135,7 @@ def test_splits_finer_than_wells_and_several_models() -> None:
     assert "0.40 to 0.60, by its model" in timelapse_page(results).lead
 
 
+@pytest.mark.long
 def test_without_doses_wells_and_times() -> None:
     """What is not known is not shown, and the page says what it lacks."""
     full = experiment(2)
@@ -195,6 +197,7 @@ def test_table_of_doses() -> None:
     assert all(re.fullmatch(r"\d+% \(\d+-\d+%\)", value) for value in cells)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wells", [1, 3, 17])
 def test_figures_are_valid_and_described(wells: int) -> None:
     """Figures are SVG with words for those who cannot see them; too many panels are counted."""

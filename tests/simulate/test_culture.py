@@ -144,6 +144,7 @@ def test_dead_stays_dead() -> None:
         assert later["t"].max() == 24
 
 
+@pytest.mark.long
 def test_divisions_keep_the_lineage() -> None:
     """A mother gives two daughters where she was, at the frame after her last."""
     spec = replace(LONG, cells=20)
@@ -158,6 +159,7 @@ def test_divisions_keep_the_lineage() -> None:
         assert (gone < 80).all()
 
 
+@pytest.mark.long
 def test_light_makes_cells_sick_and_kills_them() -> None:
     """With dose the share of sick cells rises early and that of dead ones late; some recover."""
     doses = (0.0, 30.0, 60.0, 150.0)

@@ -52,6 +52,7 @@ def test_holdout_keeps_its_promises_or_says_why_not(counts, seed):
     assert table["part"].tolist() == ["train", "validation", "test"]
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=30)
 @given(tables, st.integers(2, 4), st.integers(0, 3))
 def test_k_folds_test_every_group_exactly_once(counts, k, seed):
@@ -67,6 +68,7 @@ def test_k_folds_test_every_group_exactly_once(counts, k, seed):
     assert (balance.balance(patches, folds)[["patches_healthy", "patches_sick"]] > 0).all().all()
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=25)
 @given(tables, st.integers(0, 3))
 def test_leave_one_group_out_tests_each_group_alone(counts, seed):

@@ -63,6 +63,7 @@ SCHEMES: dict[str, Callable[[pd.DataFrame, int], pd.DataFrame]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", SCHEMES)
 @settings(deadline=None, max_examples=8)
 @given(data=st.data(), seed=st.integers(0, 5))

@@ -286,6 +286,7 @@ def trained(folder: Path, classes: int = 2, channels: int = 1, **changed: object
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("classes", "channels"), [(2, 1), (3, 2)])
 def test_it_learns_an_easy_difference(tmp_path: Path, classes: int, channels: int) -> None:
     """Textures of unseen frames are told apart, and windows call what validation called."""

@@ -69,6 +69,7 @@ def pressed(keys: str) -> list[str]:
     return left
 
 
+@pytest.mark.long
 def test_answers_by_keyboard_are_those_of_the_table(signed_in: "Page", served: Site) -> None:
     """What was pressed stands in the table in its order; undo, note, tag, death and reload work."""
     task, keys = make_task(served), "hsuzzshhs"

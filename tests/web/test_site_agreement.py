@@ -15,6 +15,7 @@ from tests.web.test_exports import answered
 Client = Callable[..., TestClient]
 
 
+@pytest.mark.long
 def test_agreement_is_told_in_words_and_figures(site: Site, client: Client) -> None:
     """The page says how many items two people answered and how often they differ."""
     task, owner = answered(site, client), client("owner")

@@ -39,6 +39,7 @@ def answers(**more: object) -> pd.DataFrame:
     return table.assign(round=0, kind="frame", **more)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_command_on_a_table(tmp_path: Path, ending: str) -> None:
     """It writes page, tables and numbers, says one sentence a result, and goes on anew."""
@@ -135,6 +136,7 @@ def test_what_is_asked_wrongly(study: Study, tmp_path: Path) -> None:
         agreement_results(answers(answer="unsure"))
 
 
+@pytest.mark.long
 def test_a_task_of_the_site(study: Study, tmp_path: Path) -> None:
     """Answers that the site keeps give the page and labels of the study, by the task's name."""
     shutil.copytree(study.folder, tmp_path / "study")

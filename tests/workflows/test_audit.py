@@ -98,6 +98,7 @@ def test_a_damaged_image_is_said_and_labels_made_anew_are_stale(tmp_path: Path):
     assert audit_state(made, "labels").state == "stale"
 
 
+@pytest.mark.long
 def test_the_command_says_verdicts_and_is_strict_where_asked(tmp_path: Path):
     """1 with --strict where a check fails; JSON carries the headline and every check."""
     made = study(tmp_path, states=[0] * 8 + [1] * 8, plate=["P1"] * 8 + ["P2"] * 8)

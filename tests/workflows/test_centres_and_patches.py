@@ -58,6 +58,7 @@ def test_labels_decide_what_is_read(study: Study, centred: Study, tmp_path: Path
     }
 
 
+@pytest.mark.long
 def test_a_model_of_centres_judges_where_cells_are(
     study: Study, centred: Study, tmp_path: Path
 ) -> None:

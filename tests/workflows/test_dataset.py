@@ -94,6 +94,7 @@ def test_the_papers_count_and_any_time(movies: Study) -> None:
     assert any("time" in note for note in made.notes)
 
 
+@pytest.mark.long
 def test_crops_of_a_data_set_are_split_as_they_are(movies: Study) -> None:
     """The labels are on crops already, so that a split takes them without a grid."""
     deadnet_a(movies, recipe(), name="to-split")

@@ -114,6 +114,7 @@ def test_unfinished_run(trained: TrainingResult, tmp_path: Path) -> None:
         evaluate(tmp_path / "absent")
 
 
+@pytest.mark.long
 def test_every_fold_is_tested_by_its_own_model(study: Study, tmp_path: Path) -> None:
     """With several folds each test well is scored by the model that did not see it."""
     shutil.copytree(study.folder, tmp_path / "study")

@@ -113,6 +113,7 @@ def test_stills_and_page(mapped: HeatMapResult) -> None:
     assert re.search(r"not judged: .*frame 2", warning)
 
 
+@pytest.mark.long
 def test_a_movie_that_was_learnt_from_is_told(
     study: Study, model: Path, tmp_path: Path, write_movie: Writer
 ) -> None:
@@ -193,6 +194,7 @@ def test_truncated_movie_keeps_the_older_map(movie: Path, model: Path, tmp_path:
     assert not list((tmp_path / "out").glob(".livewell-tmp*"))
 
 
+@pytest.mark.long
 def test_engines_say_the_same_and_what_they_are(
     mapped: HeatMapResult, movie: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_localise(images: Path, model: Path, tmp_path: Path) -> None:
     assert "kind that livewell does not read (.oib 1)" in pages["report.html"]
 
 
+@pytest.mark.long
 def test_other_encodings(images: Path) -> None:
     """Row 20: whatever encoding the output has, names are printed, with replacements."""
     words = [sys.executable, "-m", "livewell", "inspect"]

@@ -130,6 +130,7 @@ def test_a_moved_study_keeps_its_features(
     assert passes() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change", [{"zooms": "1,2"}, {"blocks": "0,3"}, {"input_um": "1"}, {"normalise": "patch"}]
 )

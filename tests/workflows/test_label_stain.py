@@ -66,6 +66,7 @@ def by_nuclei(**options: object) -> livewell.Stain:
     return livewell.Stain("PI", 48, 48, "mean", nuclei="{stem}_nuclei.tif", **options)
 
 
+@pytest.mark.long
 def test_the_papers_sample_gives_the_papers_thresholds(tmp_path: Path) -> None:
     """Patches with the published means and spreads, half live and half dead, give 258.97 and
     396.89 within 2%."""

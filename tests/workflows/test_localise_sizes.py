@@ -59,6 +59,7 @@ def test_other_pixel_sizes_come_back_to_the_file(
     assert (nearest(own, [(30, 40), (60, 90)]) < NEAR_PX).all()
 
 
+@pytest.mark.long
 def test_a_movie_has_a_row_a_frame(bright: Path, tmp_path: Path, write_movie: Writer) -> None:
     """Every frame of a movie is judged by itself, and has a mask and an overlay of its own."""
     movie = np.stack([blobs(), blobs([]), blobs([(50, 64)])])

@@ -232,6 +232,7 @@ def test_what_cannot_be_asked_for(raw: Study, tmp_path: Path, changes, error, to
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_one_fold_at_a_time(raw: Study, tmp_path: Path) -> None:
     """Of several folds the first is taken, or the one that is asked for."""
     split(raw, by="donor", scheme=KFolds(3), grid=GRID, name="folds")

@@ -50,6 +50,7 @@ def connected(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     return train(study, folder / "run", CONNECTED, processes=0)
 
 
+@pytest.mark.long
 def test_evaluate_judges_images_and_says_that_there_are_no_places(
     connected: TrainingResult,
 ) -> None:

@@ -93,6 +93,7 @@ def test_labels_without_a_threshold_are_refused(study: Study, tmp_path: Path) ->
         livewell.stain_area(study, tmp_path / "out", channel="PI", control="none", labels="column")
 
 
+@pytest.mark.long
 def test_a_ratio_becomes_counts_by_each_frames_background(study: Study, tmp_path: Path) -> None:
     """The dead threshold of labels by the ratio is as many times each image's own background."""
     for on in ("ratio", "log-ratio"):

@@ -124,6 +124,7 @@ def test_rows_are_those_of_assess(
         assert line["seen"] < line["judged"]
 
 
+@pytest.mark.long
 def test_frames_are_judged_as_files_become_whole(
     run: Callable[..., Watch],
     lines: Callable[..., list[Line]],
@@ -186,6 +187,7 @@ def test_a_movie_that_grows_is_judged_frame_by_frame(
     assert made.alarms == ("movie.tif",)
 
 
+@pytest.mark.long
 def test_a_store_that_grows_is_judged_frame_by_frame(
     run: Callable[..., Watch],
     lines: Callable[..., list[Line]],

@@ -22,7 +22,7 @@ from tests.campaign.cases import Case
 from tests.campaign.cluster_runs import Run, World, running
 from tests.campaign.small_work import main as work
 from tests.campaign.stops import disk
-from tests.execution.slurm import Slurm, cluster, missing
+from tests.execution.slurm import UP, Slurm, cluster, missing
 
 FILES = 120
 Judged = tuple[str, str]
@@ -146,7 +146,7 @@ def node(world: World, rng: random.Random, folder: Path) -> Judged:
             world.slurm.wait(gone, "down")
         finally:
             world.slurm.start(gone)
-            world.slurm.wait(gone, "idle", 120)
+            world.slurm.wait(gone, *UP, seconds=120)
         told = _settled(run, command)
     return told[0], f"a node lost; {told[1]}"
 

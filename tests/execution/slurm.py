@@ -21,6 +21,8 @@ import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scancel", "scontrol")
 NODES = ("n1", "n2")
+UP = ("idle", "mixed", "allocated")
+"""States of a node that takes or has jobs."""
 CPUS = 8
 """Processors that every node says it has, whatever this machine has."""
 _FOUND_IN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -124,13 +126,13 @@ class Slurm:
         # its jobs' processes may be starting others meanwhile
         until(lambda: not _kill(self.processes(node)))
 
-    def wait(self, node: str, state: str, seconds: float = 60) -> None:
-        """Until a node is ``idle``, ``down`` or in another state."""
+    def wait(self, node: str, *states: str, seconds: float = 60) -> None:
+        """Until a node is in one of these states, such as ``idle`` or ``down``."""
         end = time.monotonic() + seconds
-        while (now := self._state(node).rstrip("*")) != state:
+        while (now := self._state(node).rstrip("*")) not in states:
             if time.monotonic() > end:
                 log = (self.folder / f"slurmd-{node}.log").read_text("utf-8", "replace")
-                raise TimeoutError(f"{node} is {now!r}, not {state!r}: {log[-2000:]}")
+                raise TimeoutError(f"{node} is {now!r}, not {' or '.join(states)}: {log[-2000:]}")
             time.sleep(0.05)
 
     def _state(self, node: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livewell.errors import ClusterError
+from livewell.errors import ClusterError, LivewellError
 from livewell.execution.executors import Executor
 from livewell.execution.slurm import jobs_end_early, queued, slurm_cluster
 
@@ -70,6 +70,8 @@ def pool_of(executor: Executor, folder: Path) -> Iterator[Pool]:
                 client = stack.enter_context(cluster.get_client())
             else:
                 client = stack.enter_context(_connected(str(executor.scheduler)))
+        except LivewellError:
+            raise
         except (OSError, RuntimeError, ValueError) as error:
             raise ClusterError(
                 "no workers can be had here",

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from livewell.disk import writing
 from livewell.errors import ClusterError
 from livewell.execution.executors import Executor
 
@@ -31,6 +32,8 @@ def slurm_cluster(
     ------
     OSError, RuntimeError
         There is no SLURM, or it does not take such jobs.
+    OutputError
+        `logs` cannot be written.
     """
     from dask_jobqueue.slurm import SLURMCluster, SLURMJob
     from distributed import Status
@@ -43,31 +46,34 @@ def slurm_cluster(
             await super().close()  # type: ignore[no-untyped-call]
             self.status = Status.closed
 
-    logs.mkdir(parents=True, exist_ok=True)
     quiet = [
         f"export DASK_{name.upper().replace('.', '__').replace('-', '_')}={value}"
         for name, value in settings.items()
     ]
     kind: Any = SLURMCluster
-    with (
-        TemporaryDirectory(prefix="keys-", dir=logs) as keys,
-        kind(
-            job_cls=Job,
-            queue=executor.partition,
-            account=executor.account,
-            cores=1,
-            processes=1,
-            memory=executor.memory or DEFAULT_MEMORY,
-            walltime=executor.walltime,
-            python=sys.executable,
-            log_directory=str(logs),
-            job_name="livewell",
-            job_script_prologue=quiet,
-            silence_logs="critical",
-            scheduler_options=dict(options),
-            security=_security(Path(keys)),
-        ) as cluster,
-    ):
+    with ExitStack() as stack:
+        with writing(logs):
+            logs.mkdir(parents=True, exist_ok=True)
+            keys = stack.enter_context(TemporaryDirectory(prefix="keys-", dir=logs))
+            security = _security(Path(keys))
+        cluster = stack.enter_context(
+            kind(
+                job_cls=Job,
+                queue=executor.partition,
+                account=executor.account,
+                cores=1,
+                processes=1,
+                memory=executor.memory or DEFAULT_MEMORY,
+                walltime=executor.walltime,
+                python=sys.executable,
+                log_directory=str(logs),
+                job_name="livewell",
+                job_script_prologue=quiet,
+                silence_logs="critical",
+                scheduler_options=dict(options),
+                security=security,
+            )
+        )
         _told(["sbatch", "--test-only"], cluster.job_script())
         cluster.scale(executor.jobs)
         yield cluster

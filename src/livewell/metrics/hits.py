@@ -12,8 +12,8 @@ of the run. p values far below what ranks alone could give (`least_by_rank`) res
 distribution: no number of untreated wells that fits on a plate can show it so far out.
 
 How often there is any hit where no treatment does anything is measured by ``false-hits`` in
-BENCHMARKS.md: at most as often as nominally, but where single wells lie far out for no reason of their
-treatment. No test of so few wells sees that; a treatment in several wells is the remedy.
+BENCHMARKS.md: at most as often as nominally, but where single wells lie far out for no reason of
+their treatment. No test of so few wells sees that; a treatment in several wells is the remedy.
 """
 
 import math

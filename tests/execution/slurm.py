@@ -132,7 +132,7 @@ class Slurm:
         while (now := self._state(node).rstrip("*")) not in states:
             if time.monotonic() > end:
                 log = (self.folder / f"slurmd-{node}.log").read_text("utf-8", "replace")
-                raise TimeoutError(f"{node} is {now!r}, not {' or '.join(states)}: {log[-2000:]}")
+                raise TimeoutError(f"{log[-300:]}: {node} is {now!r}, not {' or '.join(states)}")
             time.sleep(0.05)
 
     def _state(self, node: str) -> str:

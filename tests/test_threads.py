@@ -123,6 +123,7 @@ def test_what_is_left_half_way_is_closed() -> None:
     assert sorted(closed) == ["inner", "outer"]
 
 
+@pytest.mark.long
 def test_an_end_that_is_broken_off_leaves_nothing_waiting() -> None:
     """Ctrl-C while the end waits for a slow function with a full queue ends both."""
     script = """

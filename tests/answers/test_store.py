@@ -362,6 +362,7 @@ def test_a_task_is_found_by_name(store: AnswerStore, task: int) -> None:
         store.task_named("well")
 
 
+@pytest.mark.long
 def test_many_at_once_lose_and_double_nothing(
     store: AnswerStore, people: People, database: Database
 ) -> None:

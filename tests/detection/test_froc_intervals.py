@@ -56,6 +56,7 @@ def repeated(tables: Tables, times: dict[str, int]) -> Tables:
     return found, truth, images
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("digits", [0, 9])
 def test_resampling_is_repeating_images(digits):
     """Every resample is the FROC of the images drawn, equal scores or not, and so the interval."""

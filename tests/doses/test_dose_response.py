@@ -106,6 +106,7 @@ def test_too_little_for_a_curve_is_a_note(rows, note):
     assert [each.note for each in found.effective] == [note, note]
 
 
+@pytest.mark.long
 @given(st.integers(0, 1000), st.sampled_from([0.001, 60.0, 1000.0]), st.integers(2, 6))
 @settings(max_examples=10, deadline=None)
 def test_doses_scale_with_their_unit_and_order_says_nothing(seed, factor, number):

@@ -45,6 +45,7 @@ def test_a_treatment_that_kills_lies_above_its_control() -> None:
     assert rows.loc["none", "above_control"].isna().all()
 
 
+@pytest.mark.long
 def test_no_effect_is_seldom_called_one() -> None:
     """Without an effect the interval of the difference holds zero in nearly all experiments."""
     held = []

@@ -97,6 +97,7 @@ def test_a_linear_score_ends_at_its_smoothed_gradient() -> None:
     assert model.scores[-1, 1] == pytest.approx(float((image[0, 0] * gradient).sum()), rel=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize(("spec", "edge"), [(DeadNetSpec(), 220), (CompactSpec(), 56)])
 def test_the_score_of_the_class_rises(spec, edge: int, number: int) -> None:

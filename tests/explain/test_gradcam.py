@@ -70,6 +70,7 @@ def test_the_scale_is_that_of_the_image() -> None:
     torch.testing.assert_close(cam.look(2 * image, 1).maps, 2 * cam.look(image, 1).maps)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["compact", *AVERAGING])
 def test_the_sum_of_the_map_is_the_score(name: str) -> None:
     """With a head that averages, the signed cells sum up to the class score less its bias."""

@@ -78,6 +78,7 @@ def test_a_position_seen_again_is_no_group_effect() -> None:
     assert np.mean(values) == pytest.approx(CHANCE, abs=0.03)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dead", [0.5, 0.1, 0.03])
 def test_chance_is_the_same_for_a_rare_class(dead: float) -> None:
     """However rare a class, features that know nothing are at one half on average."""

@@ -90,6 +90,7 @@ def plate(root: Path, wells: list[str], fields: int = 2, version: str = "0.5") -
     return pixels
 
 
+@pytest.mark.long
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     axes=st.sampled_from(["yx", "cyx", "tyx", "zyx", "tcyx", "czyx", "tczyx", "ctyx"]),

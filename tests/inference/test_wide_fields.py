@@ -131,6 +131,7 @@ def test_every_blob_has_one_place(shape: tuple[int, int], step: int) -> None:
         assert len(found.y) == len(spots)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [1, 2, 4])
 def test_blobs_on_seams_are_listed_once(step: int) -> None:
     """Where two windows meet, a blob is neither lost nor listed by both, wherever their grids lie.

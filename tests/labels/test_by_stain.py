@@ -184,6 +184,7 @@ def test_coinciding_components_and_bad_values_are_refused():
         labelled(_measured(STAIN), reference=("experiment", "h"))
 
 
+@pytest.mark.long
 def test_real_patches_called_live_hold_no_dead_nucleus(shared_data: Path):
     """On mcf7-pi, by the ratio, every part is met and live patches hold no dead nucleus."""
     folder = shared_data / "mcf7-pi"

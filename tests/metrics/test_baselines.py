@@ -45,6 +45,7 @@ def test_trees_never_see_the_test_groups(measured):
     assert np.isnan(p[~held]).all()
 
 
+@pytest.mark.long
 def test_missing_numbers_are_no_obstacle_and_the_seed_decides(measured):
     """Features with gaps are scored; one seed gives one result."""
     features, y, group = measured

@@ -83,6 +83,7 @@ def test_group_intervals_hold_the_truth(groups, pure, scored):
     assert min(held.values()) >= 0.89 * STUDIES
 
 
+@pytest.mark.long
 def test_patch_intervals_are_far_too_narrow_where_groups_differ(scored):
     """An interval that takes patches for independent misses sensitivity in half of the studies,
     the one over groups in few."""

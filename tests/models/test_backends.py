@@ -70,6 +70,7 @@ def test_a_result_is_not_overwritten_by_the_next() -> None:
         torch.testing.assert_close(first, kept, atol=0, rtol=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_backbone_with_several_maps(backend: str) -> None:
     """Every backend gives all of them, of fields of any size, compiled once."""

@@ -90,6 +90,7 @@ def test_no_value_of_a_card_is_taken_for_another(sound: Path, tmp_path: Path) ->
             assert 0 <= read.region_rule.threshold <= 1
 
 
+@pytest.mark.long
 def test_bytes_that_are_damaged_are_refused(sound: Path, tmp_path: Path) -> None:
     """Flipped, cut and doubled bytes of both files, also where the card knows the new hash."""
     rng = random.Random(17)

@@ -41,6 +41,7 @@ def keys(table: pd.DataFrame) -> "pd.Series[str]":
     return table["image"] + ":" + table["t"].astype("str")
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(groups(), st.integers(0, 3), st.integers(1, 3))
 def test_no_mosaic_crosses_part_or_class(sizes, seed, repeats):
@@ -69,6 +70,7 @@ def test_training_images_are_first_so_many_times(sizes, seed, repeats):
     assert not train.assign(key=keys(train)).duplicated(["mosaic", "key"]).any()
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(groups(), st.integers(0, 3))
 def test_held_out_images_are_used_once_or_left_out(sizes, seed):

@@ -194,6 +194,7 @@ def test_an_undefined_area_is_told_in_words() -> None:
     assert "nan" not in said(page, "warn")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("proven", "tone", "words_"),
     [
@@ -238,6 +239,7 @@ def test_many_called_sick_without_light_is_told() -> None:
     assert "without light are called" not in said(few, "warn")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("spec", "seed", "rows"),
     [

@@ -78,6 +78,7 @@ def pictures(page: Page) -> list[Picture]:
     return [picture for section in page.sections for picture in section.pictures]
 
 
+@pytest.mark.long
 def test_the_page_of_three_classes_holds_every_part() -> None:
     """Headline, table of classes, confusion matrix, curves, groups and calibration are there."""
     results = evaluated(STATES)
@@ -120,6 +121,7 @@ def test_fourteen_classes_stay_readable() -> None:
     assert not shares
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("classes", [STATES, MANY], ids=["three", "fourteen"])
 def test_figures_of_many_classes_are_valid_and_name_them(classes: ClassNames) -> None:
     """Pages of three and of fourteen classes are well-formed and every figure is described."""

@@ -94,6 +94,7 @@ def test_captions_tell_the_figures():
     assert b">from validation boxes<" not in curve.data
 
 
+@pytest.mark.long
 def test_the_legend_names_what_is_there():
     """Right, wrong, missed and pixels each have a sign; what no frame shows is not explained."""
     all_signs = CASES["frames"]().data.decode()

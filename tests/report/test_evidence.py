@@ -340,6 +340,7 @@ def test_shares_stand_in_a_table() -> None:
     assert table.rows[0][3:] == ("1,234", "6", "3")
 
 
+@pytest.mark.long
 def test_disagreement_stands_in_a_table_beside_fields() -> None:
     """One row a field, with each crop's own weights and with those of the class."""
     field = field_evidence(patch(1.0, caption="A01.tif, frame 2"), CLASSES, 1.0)

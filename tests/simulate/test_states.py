@@ -96,6 +96,7 @@ def test_three_states_from_the_simulation_to_the_split(tmp_path: Path) -> None:
     assert (parts.groupby("part")["label"].nunique() == 3).all()
 
 
+@pytest.mark.long
 def test_the_command_says_when_the_movies_begin(tmp_path: Path) -> None:
     """`--start-s` is kept with the plate; another one over the same folder is refused."""
     words = ["simulate", "culture", "--out", str(tmp_path / "p"), "--dose", "0", "--frames", "1"]

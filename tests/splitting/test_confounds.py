@@ -130,6 +130,7 @@ def test_pictures_of_both_classes_are_dealt_whole():
     assert "dead patches are of experiment e2" in told[0]
 
 
+@pytest.mark.long
 def test_patches_of_one_picture_are_no_evidence_of_their_own():
     """Experiments that differ no more than their pictures do are warned of in about 5%."""
     false = 0

@@ -16,6 +16,7 @@ def split(trained: dict[str, float], folds: int) -> pd.DataFrame:
     return KFolds(folds, 0.25).assign(pd.DataFrame({"group": list(trained), "label": label}))
 
 
+@pytest.mark.long
 @given(
     st.integers(6, 9), st.integers(2, 3), st.lists(st.integers(0, 8), max_size=4), st.integers(0, 9)
 )

@@ -228,6 +228,7 @@ def test_three_classes_are_dealt_too():
     check(patches, splits.KFolds(3).assign(patches), tested_once=True)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(3, 9), min_size=2, max_size=4), st.integers(2, 4), st.integers(0, 9))
 def test_stratified_folds_spread_every_stratum(sizes, folds, seed):

@@ -21,6 +21,7 @@ def small_net() -> Net:
     return net_of(build(SMALL).eval(), SMALL, ("healthy", "sick"), None)
 
 
+@pytest.mark.long
 def test_features_do_not_depend_on_the_backend(tmp_path: Path) -> None:
     """They agree to the rounding of float16, and each backend keeps its own."""
     net, cache = small_net(), FeatureCache(tmp_path)

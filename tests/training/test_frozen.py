@@ -56,6 +56,7 @@ HEADS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys())
 def test_a_head_is_fitted_in_one_step(
     head: dict[str, str], recipe: Profile, pixels: ArrayPixels, parts: Parts, tmp_path: Path

@@ -64,6 +64,7 @@ def test_the_paper_counts_54_crops_and_the_full_grid_63() -> None:
     assert (full, paper) == (63, 54)
 
 
+@pytest.mark.long
 def test_data_set_a_takes_early_frames_of_positions_that_die(movies: Study) -> None:
     """Wells whose cells cover less at the end are sick early on; one that lives, and one between
     doses, are left out; healthy frames are of the same times."""

@@ -143,6 +143,7 @@ def test_one_class_in_the_test_part(study: Study, tmp_path: Path) -> None:
     assert made.page.is_file()
 
 
+@pytest.mark.long
 def test_a_split_made_anew_is_refused(study: Study, tmp_path: Path) -> None:
     """Wells that were trained on are not tested on after the split was dealt again."""
     shutil.copytree(study.folder, tmp_path / "study")

@@ -273,6 +273,7 @@ def test_large_frames_are_drawn_smaller(
     assert "one pixel in 3" in made.page.read_text("utf-8")
 
 
+@pytest.mark.long
 def test_samples_that_cannot_be_judged_are_replaced(
     movie: Path, model: Path, tmp_path: Path, write_movie: Writer
 ) -> None:

@@ -176,6 +176,7 @@ def apart(cells: Path) -> Path:
     return cells
 
 
+@pytest.mark.long
 def test_a_stain_in_files_of_its_own(apart: Path) -> None:
     """The labels are those of the stain as a channel."""
     study = study_of(apart)
@@ -192,6 +193,7 @@ def test_a_stain_of_other_size_or_frames_is_refused(apart: Path, shape: tuple[in
         livewell.label(study_of(apart), by_nuclei(stain_files="{stem}_PI.tif"), CLASSES)
 
 
+@pytest.mark.long
 def test_a_saturated_stain_is_noted(cells: Path) -> None:
     """Nuclei whose median is at the level of saturation are dead, and the note counts them."""
     study = study_of(cells)
@@ -243,6 +245,7 @@ def test_the_page_and_the_counts_go_with_their_labels(cells: Path, tmp_path: Pat
     assert files == {"labels.parquet", "labels.json"}
 
 
+@pytest.mark.long
 def test_the_command_says_where_the_page_is(cells: Path) -> None:
     """`livewell label stain --nuclei` counts every step and names the report, also as JSON."""
     study = study_of(cells)

@@ -143,6 +143,7 @@ def test_what_is_told(made: Mosaics) -> None:
     assert "5 groups became 4 mosaic groups" in made.notes[0]
 
 
+@pytest.mark.long
 def test_a_rest_is_left_out_and_counted(raw: Study, tmp_path: Path) -> None:
     """Images that fill no mosaic are told by part and class."""
     split(raw, by="donor", scheme=Named(("d7",), ("d4",)), grid=GRID, name="rest")

@@ -227,6 +227,7 @@ def two_positions(plate: Path, tmp_path: Path, write_movie: Writer, place: str =
     return study_of(tmp_path, images, "\n".join(rows))
 
 
+@pytest.mark.long
 def test_positions_of_a_well(plate: Path, tmp_path: Path, write_movie: Writer) -> None:
     """Single positions as groups tear wells, which is warned of; a well's label confounds none."""
     study = two_positions(plate, tmp_path, write_movie)

@@ -158,6 +158,7 @@ def test_training_learnt(evaluated: Evaluation) -> None:
     assert evaluated.figures["roc_auc"].value > 0.9
 
 
+@pytest.mark.long
 def test_weights_of_a_model_bring_what_it_learnt_from(
     trained: TrainingResult, study: Study, profile: Profile, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def test_the_model_judges_as_it_did(old: Path, tmp_path: Path) -> None:
         assert new[name].to_numpy() == pytest.approx(then[name].to_numpy(), abs=1e-5)
 
 
+@pytest.mark.long
 def test_the_run_is_worth_what_it_was(old: Path) -> None:
     """A run of version 0.1 is evaluated today with the figures of then."""
     figures = evaluate(old / "run", baselines=False).figures

@@ -249,6 +249,7 @@ def test_the_same_command_goes_on(
     assert len(lines("failure")) == 1
 
 
+@pytest.mark.long
 def test_a_file_that_changes_its_pixels_is_judged_again(
     run: Callable[..., Watch],
     lines: Callable[..., list[Line]],
@@ -317,6 +318,7 @@ def test_an_alarm_starts_a_program_once_for_each_position(
     assert 'http-equiv="refresh"' not in page
 
 
+@pytest.mark.long
 def test_the_page_says_that_the_watch_runs(
     run: Callable[..., Watch],
     images: Path,

@@ -105,6 +105,7 @@ def test_copies_are_found_and_copies_with_two_labels_fail(tmp_path: Path):
     assert "Labels differ in" in check.fails
 
 
+@pytest.mark.long
 def test_what_files_state_alike_is_said_in_one_sentence(tmp_path: Path):
     """Where nothing that files state differs the answer says so."""
     verdict, check = answered(study(tmp_path), acquisition)

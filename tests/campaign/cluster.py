@@ -143,7 +143,7 @@ def node(world: World, rng: random.Random, folder: Path) -> Judged:
         gone = rng.choice(at)
         world.slurm.lose(gone)
         try:
-            world.slurm.wait(gone, "down")
+            world.slurm.wait(gone, "down", seconds=180)
         finally:
             world.slurm.start(gone)
             world.slurm.wait(gone, *UP, seconds=120)

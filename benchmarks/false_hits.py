@@ -1,7 +1,6 @@
 """How often a plate has any hit where no treatment does anything: the level of `hits`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,14 +16,6 @@ PATCHES = 200
 UNTREATED_WELLS, TREATMENTS = (3, 8, 32), (20, 300)
 Shares = Callable[[np.random.Generator, int], NDArray[np.float64]]
 """So many wells' shares of patches called the class."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How wells that nothing was done to differ, in words and as a draw."""
-
-    words: str
-    draw: Shares
 
 
 def _counted(middle: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -53,27 +44,27 @@ def _student(
     return _counted(mean + scale * rng.standard_t(free, wells), rng)
 
 
-SPREADS = (
-    Spread("normal, 0.3 +- 0.05", partial(_normal, mean=0.3, sd=0.05)),
-    *(
-        Spread(f"beta-binomial, mean {m:g}, correlation {tie:g}", partial(_beta, mean=m, tie=tie))
+SPREADS: Mapping[str, Shares] = {
+    "normal, 0.3 +- 0.05": partial(_normal, mean=0.3, sd=0.05),
+    **{
+        f"beta-binomial, mean {m:g}, correlation {tie:g}": partial(_beta, mean=m, tie=tie)
         for m, tie in ((0.3, 0.05), (0.05, 0.05), (0.01, 0.05), (0.05, 0.2), (0.01, 0.01))
+    },
+    "log-normal, median 0.1, a factor of 1.5": partial(_log_normal, median=0.1, factor=1.5),
+    "0.3 + 0.03 times Student's t, 5 degrees of freedom": partial(
+        _student, mean=0.3, scale=0.03, free=5
     ),
-    Spread("log-normal, median 0.1, a factor of 1.5", partial(_log_normal, median=0.1, factor=1.5)),
-    Spread(
-        "0.3 + 0.03 times Student's t, 5 degrees of freedom",
-        partial(_student, mean=0.3, scale=0.03, free=5),
-    ),
-)
+}
+"""How wells that nothing was done to differ, in words and as a draw."""
 
 
 def level(*, trials: int = 1000, seed: int = 0) -> Result:
     """Plates without any effect, whose share with a hit should be at most `ALPHA`."""
     rows, values = [], {}
-    for number, spread in enumerate(SPREADS):
+    for number, (words, draw) in enumerate(SPREADS.items()):
         found: Mapping[tuple[int, int], float] = {
             (untreated, treatments): _any_hit(
-                spread.draw, untreated, treatments, trials, (seed, number, untreated, treatments)
+                draw, untreated, treatments, trials, (seed, number, untreated, treatments)
             )
             for untreated in UNTREATED_WELLS
             for treatments in TREATMENTS
@@ -81,8 +72,8 @@ def level(*, trials: int = 1000, seed: int = 0) -> Result:
         worst = max(found, key=lambda key: found[key])
         low, high = wilson(round(found[worst] * trials), trials)
         said = f"{worst[0]} untreated wells, {worst[1]} treatments"
-        rows.append([spread.words, f"{found[worst]:.1%} ({low:.1%} to {high:.1%})", said])
-        values[spread.words] = {f"{u} untreated, {n} treated": p for (u, n), p in found.items()}
+        rows.append([words, f"{found[worst]:.1%} ({low:.1%} to {high:.1%})", said])
+        values[words] = {f"{u} untreated, {n} treated": p for (u, n), p in found.items()}
     return Result(
         title="False hits of plates",
         header="how wells differ | plates with any hit | worst of",
@@ -91,7 +82,8 @@ def level(*, trials: int = 1000, seed: int = 0) -> Result:
         f" well, a treatment a well; at most {ALPHA:.0%} are wanted. With intervals of 95%.",
         notes=[
             "The last line is what no test of so few wells can see: single wells that lie far out"
-            " for no reason of their treatment. A treatment in several wells is the remedy."
+            " for no reason of their treatment. A treatment in several wells is the remedy.",
+            "Each line shows the worst of all its settings, to which chance has added.",
         ],
         values=values,
     )

@@ -124,6 +124,7 @@ def scaling(
             f" {parts.gathering_s * 1000:.2f} ms a field; reading"
             f" {parts.unit_bytes / 1e6:.2f} MB a field. Assumed, not measured: a file server of"
             f" {SERVER_GB_S:g} GB/s for all nodes together, and nodes as fast as this machine.",
+            "This process computes with all cores, each of the others with one.",
             "What this machine has to give: two processes that do nothing but convolve, and share"
             f" nothing, do {both:.2f} times what one does.",
         ],

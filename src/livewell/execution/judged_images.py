@@ -69,9 +69,7 @@ class JudgedImages:
             verdicts = chosen
         table = _images(verdicts)
         lost = failures[~failures["image"].isin(table["image"])].drop_duplicates("image")
-        places = lost.reindex(columns=["plate", "well", "position"]).dropna(
-            axis="columns", how="all"
-        )
+        places = lost.reindex(columns=["plate", "well", "position"])
         places = places.dropna(axis="columns", how="all")
         rows = pd.concat([lost[["image"]], places], axis="columns").assign(patches=0, failed=True)
         table = pd.concat([table, rows], ignore_index=True) if len(rows) else table

@@ -20,6 +20,9 @@ LEARNT = {
 }
 """Note on an image that a model has learnt from, by how it is known."""
 
+PLACE = ("plate", "well", "position")
+"""Columns that say where an image was taken."""
+
 
 def judged_frame(
     judge: Model, frame: FileFrame, stride_px: int, occupancy: ModelOccupancy | None = None
@@ -66,8 +69,7 @@ def verdict_table(
         rows = [_with_warning(row) for row in rows]
     columns = ["image", "t", "n_patches", *numbers, *told]
     table = pd.DataFrame(rows, columns=columns).rename(columns=numbers)
-    positions = positions.reindex(columns=["image", "plate", "well", "position"])
-    table = table.merge(positions, on="image", how="left")
+    table = _placed(table, positions)
     plate = ["plate"] if table["plate"].notna().any() else []
     order = ["image", "t", *plate, "well", "position", "n_patches", *numbers.values(), *told]
     return table[order].astype({"t": "Int64"} | dict.fromkeys(numbers.values(), "float64"))
@@ -78,10 +80,14 @@ def placed_failures(failures: pd.DataFrame, positions: pd.DataFrame) -> pd.DataF
 
     Whoever counts wells learns so in which one an image was lost.
     """
-    known = positions.reindex(columns=["image", "plate", "well", "position"])
-    table = failures.merge(known, on="image", how="left")
-    places = [name for name in known.columns[1:] if table[name].notna().any()]
+    table = _placed(failures, positions)
+    places = [name for name in PLACE if table[name].notna().any()]
     return table[["image", "t", *places, "error"]]
+
+
+def _placed(table: pd.DataFrame, positions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of images with `PLACE`, missing where it is not known."""
+    return table.merge(positions.reindex(columns=["image", *PLACE]), on="image", how="left")
 
 
 def _with_warning(row: dict[str, Any]) -> dict[str, Any]:
